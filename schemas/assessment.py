@@ -1,0 +1,201 @@
+"""The shape of an assessment: what scoring returns for one intake, the same for every instrument.
+
+Where a part is withheld, it is null. Points are JSON numbers, exact to two decimals.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Frozen, Many, Points, Share
+
+Status = Literal["withheld_red_flag", "out_of_scope", "insufficient_information", "scored"]
+AnswerValue = bool | int | Points | str | Many[str]
+
+
+class RaisedFlag(Frozen):
+    """A red flag that is present, with what to do about it."""
+
+    id: str
+    tier: str
+    label: str
+    suspect: str
+    action: str
+    citations: Many[str]
+
+
+class Safety(Frozen):
+    """Red flags first: `tier` is the most urgent one present, or `none` where none was reported."""
+
+    tier: str
+    all_asked: bool
+    unanswered: Many[str]
+    flags: Many[RaisedFlag]
+
+
+class ScopeReason(Frozen):
+    """Why the instrument was not made for this person."""
+
+    id: str
+    label: str
+
+
+class Scope(Frozen):
+    """Reasons that put the intake out of scope, and the scope questions still unanswered."""
+
+    reasons: Many[ScopeReason]
+    unanswered: Many[str]
+
+
+class Range(Frozen):
+    """The least and the most that a total can still become once everything is answered."""
+
+    least: Points
+    most: Points
+
+
+class TotalPoints(Frozen):
+    """One total with its range; the band and its meaning only where the total is banded and given."""
+
+    points: Points
+    range: Range
+    band: str | None
+    meaning: str | None
+
+
+class MechanismPicture(Frozen):
+    """The mechanisms side by side; they are never forced to sum to one."""
+
+    id: str | None
+    label: str | None
+    ledgers: dict[str, Points]
+
+
+class DomainPoints(Frozen):
+    """A domain's sum, and its points after floor, ceiling and gate."""
+
+    id: str
+    label: str
+    points: Points
+    sum: Points
+    floor: Points
+    ceiling: Points
+
+
+class AppliedDiscount(Frozen):
+    """What the positive points were multiplied by, and why."""
+
+    factor: Share
+    because: str
+
+
+class WeighedCriterion(Frozen):
+    """One criterion: what was answered, what it gives, and why, in a sentence to contest."""
+
+    id: str
+    domain: str
+    label: str
+    verdict: Literal["for", "against", "neutral", "unanswered"]
+    answers: dict[str, AnswerValue | None]
+    level: str | None
+    points: Points | None
+    full_points: Points | None
+    discount: AppliedDiscount | None
+    because: str
+    grade: str
+    citations: Many[str]
+
+
+class MissingAnswer(Frozen):
+    """A question not answered, and the points its criteria could still swing."""
+
+    question: str
+    swing: Points
+
+
+class WhatIf(Frozen):
+    """The banded total and its band if one criterion gave nothing."""
+
+    criterion: str
+    points: Points
+    band: str | None
+    changes_band: bool | None
+
+
+class GradedCriterion(Frozen):
+    """One line of a published grading; null means unknown."""
+
+    id: str
+    label: str
+    met: bool | None
+
+
+class GradingReached(Frozen):
+    """A published grading, kept beside the score and never inside it."""
+
+    grade: str
+    label: str
+    criteria: Many[GradedCriterion]
+    citations: Many[str]
+
+
+class PatternState(Frozen):
+    """One line of the evidence sheet."""
+
+    number: int
+    label: str
+    state: Literal["seen", "not_seen", "not_asked"]
+    criteria: Many[str]
+    evidence: str
+
+
+class Patterns(Frozen):
+    """The evidence sheet; `seen` is a count and not the score."""
+
+    seen: int
+    list: Many[PatternState]
+
+
+class FindingInContext(Frozen):
+    """A reported imaging finding beside how common it is in people without pain, and what speaks against."""
+
+    id: str
+    label: str
+    prevalence: Share | None
+    age: int | None
+    population: str
+    text: str | None
+    counter_evidence: str
+    never_incidental: bool
+    citations: Many[str]
+
+
+class NextStepOffered(Frozen):
+    """An option for the clinician, never an order."""
+
+    id: str
+    label: str
+    certainty: str
+    citations: Many[str]
+
+
+class Assessment(Frozen):
+    """How far one intake points to what the instrument screens for, with every reason. Not a diagnosis."""
+
+    rulebook: str
+    rulebook_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    status: Status
+    safety: Safety
+    scope: Scope
+    totals: dict[str, TotalPoints] | None
+    picture: MechanismPicture | None
+    domains: Many[DomainPoints] | None
+    criteria: Many[WeighedCriterion] | None
+    missing: Many[MissingAnswer] | None
+    what_if: Many[WhatIf] | None
+    gradings: dict[str, GradingReached] | None
+    derived: dict[str, bool | int | Points | None] | None
+    patterns: Patterns | None
+    findings: Many[FindingInContext] | None
+    next_steps: Many[NextStepOffered] | None
+    limitations: Many[str]

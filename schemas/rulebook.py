@@ -1,0 +1,431 @@
+"""The shape of a rulebook: everything one version of one instrument asks, weighs and says.
+
+One TOML file is one `Rulebook`. Each block of the file is one class here, in the order a reader meets
+them. What a single block must hold is refused here; what the blocks must hold together is refused by
+`scoring.review`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from schemas.base import Frozen, Many, Name, Points, Share, Text
+from schemas.conditions import Condition
+
+Version = Annotated[str, StringConstraints(pattern=r"^(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$")]
+Instrument = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+Who = Literal["patient", "clinician", "either"]
+Grade = Annotated[str, StringConstraints(pattern=r"^[ABCD](/[ABCD])?$")]
+
+
+class Header(Frozen):
+    """`[rulebook]`: what the instrument is, for whom, and on what terms."""
+
+    instrument: Instrument
+    version: Version
+    title: Text
+    summary: Text
+    intended_use: Text
+    language: Literal["en"]
+    points_are: Text
+    copyright: Text
+    must_answer: Many[Name] = ()
+    safety_questions: Many[Name] = ()
+    bands_apart: int = Field(default=2, ge=0)
+
+    @property
+    def name(self) -> str:
+        """`instrument@version`."""
+        return f"{self.instrument}@{self.version}"
+
+
+class Citation(Frozen):
+    """`[[citation]]`: one published source. `unverified` means: cited from memory, not re-read."""
+
+    id: Name
+    text: Text
+    doi: Annotated[str, StringConstraints(pattern=r"^10\.\d{4,9}/\S+$")] | None = None
+    link: Annotated[str, StringConstraints(pattern=r"^https://\S+$")] | None = None
+    unverified: bool = False
+
+
+class Topic(Frozen):
+    """`[[topic]]`: a group of questions asked together."""
+
+    id: Name
+    label: Text
+    intro: Text | None = None
+
+
+class Option(Frozen):
+    """One thing that can be marked."""
+
+    id: Name
+    label: Text
+
+
+class Question(Frozen):
+    """`[[question]]`: one thing asked. `shown` marks one that no rule reads but the report prints."""
+
+    id: Name
+    topic: Name
+    who: Who
+    kind: Literal["boolean", "integer", "decimal", "choice", "multi"]
+    label: Text
+    text: Text
+    help: Text | None = None
+    minimum: Points | None = None
+    maximum: Points | None = None
+    options: Many[Option] = ()
+    groups: dict[Name, Many[Name]] = Field(default_factory=dict)
+    optional: bool = False
+    shown: bool = False
+    attribution: Text | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Question":
+        has_options, is_number = bool(self.options), self.kind in ("integer", "decimal")
+        if has_options != (self.kind in ("choice", "multi")):
+            raise ValueError("options belong to the kinds choice and multi, and to no other")
+        if is_number != (self.minimum is not None and self.maximum is not None):
+            raise ValueError("minimum and maximum belong to the kinds integer and decimal")
+        if self.groups and self.kind != "multi":
+            raise ValueError("groups belong to the kind multi")
+        return self
+
+
+class Derived(Frozen):
+    """`[[derived]]`: a value counted from answers; unknown until all it needs is known.
+
+    Exactly one way to count: `options_in` (marked options of one group), `groups_in` (groups that hold
+    a marked option), `sum_of` and `mean_of` (answers; true counts 1; the mean to two decimals), `when`
+    (a condition).
+    """
+
+    id: Name
+    label: Text
+    question: Name | None = None
+    options_in: Name | None = None
+    groups_in: Many[Name] = ()
+    sum_of: Many[Name] = ()
+    mean_of: Many[Name] = ()
+    when: Condition | None = None
+    shown: bool = False
+    unit: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Derived":
+        ways = (self.options_in, self.groups_in, self.sum_of, self.mean_of, self.when)
+        if sum(bool(way) for way in ways) != 1:
+            raise ValueError("exactly one of options_in, groups_in, sum_of, mean_of and when")
+        if bool(self.question) != bool(self.options_in or self.groups_in):
+            raise ValueError("'question' goes with options_in and groups_in")
+        return self
+
+
+class Domain(Frozen):
+    """`[[domain]]`: criteria whose points are added and then clamped."""
+
+    id: Name
+    label: Text
+    floor: Points
+    ceiling: Points
+    note: Text | None = None
+
+
+class Gate(Frozen):
+    """`[[gate]]`: a domain that counts only where other domains together reach a sum."""
+
+    domain: Name
+    needs: Many[Name] = Field(min_length=1)
+    at_least: Points
+    because: Text
+
+
+class Level(Frozen):
+    """A step a criterion can be at; `finding` is the sentence it gives, with {ids} filled in."""
+
+    id: Name
+    when: Condition
+    points: Points
+    finding: Text
+
+
+class Discount(Frozen):
+    """A stated reason to count positive points at less; {which} names what was found."""
+
+    when: Condition
+    factor: Share
+    because: Text
+
+
+class Criterion(Frozen):
+    """`[[criterion]]`: one weighted claim about the answers, with a rationale to contest."""
+
+    id: Name
+    domain: Name
+    label: Text
+    level: Many[Level] = Field(min_length=1)
+    rationale: Text
+    grade: Grade
+    citations: Many[Name] = Field(min_length=1)
+    discount: Many[Discount] = ()
+
+
+class Total(Frozen):
+    """`[[total]]`: a sum of domains. One total is `banded`; the bands are read from it."""
+
+    id: Name
+    label: Text
+    note: Text
+    domains: Many[Name] = Field(min_length=1)
+    banded: bool = False
+
+
+class BandNeeds(Frozen):
+    """What a band asks for beside its points, and the band given where it is missing."""
+
+    when: Condition | None = None
+    domains_above_zero: Many[Name] = ()
+    otherwise: Name
+    because: Text
+
+
+class Band(Frozen):
+    """`[[band]]`: a named stretch of the scale, lowest first; `from` includes its edge, `above` does not."""
+
+    id: Name
+    label: Text
+    meaning: Text
+    from_: Points | None = Field(default=None, alias="from")
+    above: Points | None = None
+    needs: BandNeeds | None = None
+
+    @model_validator(mode="after")
+    def _one_edge(self) -> "Band":
+        if self.from_ is not None and self.above is not None:
+            raise ValueError("a band starts 'from' a number or 'above' it, not both")
+        return self
+
+
+class LedgerPart(Frozen):
+    """What a ledger takes from a total or a domain: `factor` times it, or times its negative part."""
+
+    total: Name | None = None
+    domain: Name | None = None
+    factor: Points
+    only_negative: bool = False
+    when: Condition | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "LedgerPart":
+        if (self.total is None) == (self.domain is None):
+            raise ValueError("a ledger part names exactly one of 'total' and 'domain'")
+        return self
+
+
+class Ledger(Frozen):
+    """`[[ledger]]`: how much speaks for one mechanism, beside the others and never shared out to one."""
+
+    id: Name
+    label: Text
+    part: Many[LedgerPart] = Field(min_length=1)
+
+
+class Picture(Frozen):
+    """`[[picture]]`: the first whose demands on the ledgers all hold; the last demands nothing."""
+
+    id: Name
+    label: Text
+    meaning: Text
+    at_least: dict[Name, Points] = Field(default_factory=dict)
+    any_at_least: dict[Name, Points] = Field(default_factory=dict)
+    below: dict[Name, Points] = Field(default_factory=dict)
+    exceeds: dict[Name, Name] = Field(default_factory=dict)
+
+    @property
+    def demands_nothing(self) -> bool:
+        """Whether it holds for every set of ledgers."""
+        return not (self.at_least or self.any_at_least or self.below or self.exceeds)
+
+
+class Tier(Frozen):
+    """`[[tier]]`: how soon a red flag must be acted on, the most urgent first."""
+
+    id: Name
+    label: Text
+    withholds: bool = False
+
+
+class Flag(Frozen):
+    """`[[flag]]`: a finding to act on whatever the points. It shows only where `when` is true.
+
+    `about_person` marks a concern for the person's safety: it comes first everywhere, sets the tier,
+    and casts no doubt on the score, so it never withholds it.
+    """
+
+    id: Name
+    tier: Name
+    label: Text
+    when: Condition
+    suspect: Text
+    action: Text
+    citations: Many[Name] = Field(min_length=1)
+    about_person: bool = False
+
+
+class ScopeRule(Frozen):
+    """`[[scope]]`: whom the instrument was not made for."""
+
+    id: Name
+    label: Text
+    when: Condition
+
+
+class GradeStep(Frozen):
+    """A grade and when it is given: `when` is known true, or `unless` is not known true, or always."""
+
+    id: Name
+    label: Text
+    when: Condition | None = None
+    unless: Condition | None = None
+
+    @model_validator(mode="after")
+    def _one_test(self) -> "GradeStep":
+        if self.when is not None and self.unless is not None:
+            raise ValueError("a grade has 'when' or 'unless', not both")
+        return self
+
+
+class GradingCriterion(Frozen):
+    """One line of a published grading; with `not_met` given, it is unknown where neither holds."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+    label: Text
+    met: Condition
+    not_met: Condition | None = None
+
+
+class Grading(Frozen):
+    """`[[grading]]`: a published scheme applied beside the score, never inside it."""
+
+    id: Name
+    label: Text
+    note: Text
+    grade: Many[GradeStep] = Field(min_length=1)
+    criterion: Many[GradingCriterion] = ()
+    citations: Many[Name] = Field(min_length=1)
+
+
+class Pattern(Frozen):
+    """`[[pattern]]`: one line of a practitioner's list, with an honest word on its evidence."""
+
+    number: int = Field(ge=1)
+    label: Text
+    criteria: Many[Name] = Field(min_length=1)
+    seen: Condition
+    not_seen: Condition | None = None
+    evidence: Text
+
+
+class Prevalence(Frozen):
+    """How many people without pain have a finding at one age."""
+
+    age: int = Field(ge=0, le=120)
+    share: Share
+    note: Text | None = None
+
+
+class Finding(Frozen):
+    """`[[finding]]`: an imaging finding in context; it never scores."""
+
+    id: Name
+    label: Text
+    question: Name
+    population: Text
+    text: Text | None = None
+    share: Share | None = None
+    at_age: Many[Prevalence] = ()
+    age_question: Name | None = None
+    counter_evidence: Text
+    never_incidental: bool = False
+    citations: Many[Name] = ()
+
+    @model_validator(mode="after")
+    def _ages_rise(self) -> "Finding":
+        ages = [row.age for row in self.at_age]
+        if ages != sorted(set(ages)):
+            raise ValueError("at_age rows go up in age, each age once")
+        if bool(ages) != bool(self.age_question):
+            raise ValueError("at_age rows need age_question, and the reverse")
+        if ages and self.share is not None:
+            raise ValueError("either one share or a share at each age")
+        return self
+
+
+class NextStep(Frozen):
+    """`[[next_step]]`: an option for the clinician, with what is known of it; never an order."""
+
+    id: Name
+    label: Text
+    certainty: Text
+    citations: Many[Name] = ()
+    pictures: Many[Name] = ()
+    statuses: Many[Literal["insufficient_information", "scored"]] = ()
+    when: Condition | None = None
+
+
+class Limitation(Frozen):
+    """`[[limitation]]`: what the assessment cannot claim; some only where a condition holds."""
+
+    text: Text
+    when: Condition | None = None
+    where_not_attested: bool = False
+
+
+class Wording(Frozen):
+    """`[wording]`: the sentences the engine puts together, with their {places} to fill."""
+
+    answered: Text
+    discounted: Text
+    unanswered: Text
+    points: Text
+    point: Text
+    listed: Text
+    nothing_marked: Text
+    and_: Text = Field(alias="and")
+    truth_true: Text
+    truth_false: Text
+    not_answered: Text
+    unverified_sources: Text
+    no_flag: Text
+    withheld: Text
+    out_of_scope: Text
+    insufficient: Text
+    scored: Text
+
+
+class Rulebook(Frozen):
+    """One version of one instrument, whole and for ever."""
+
+    rulebook: Header
+    wording: Wording
+    citation: Many[Citation] = Field(min_length=1)
+    topic: Many[Topic] = Field(min_length=1)
+    question: Many[Question] = Field(min_length=1)
+    derived: Many[Derived] = ()
+    domain: Many[Domain] = Field(min_length=1)
+    gate: Many[Gate] = ()
+    criterion: Many[Criterion] = Field(min_length=1)
+    total: Many[Total] = Field(min_length=1)
+    band: Many[Band] = ()
+    ledger: Many[Ledger] = ()
+    picture: Many[Picture] = ()
+    tier: Many[Tier] = ()
+    flag: Many[Flag] = ()
+    scope: Many[ScopeRule] = ()
+    grading: Many[Grading] = ()
+    pattern: Many[Pattern] = ()
+    finding: Many[Finding] = ()
+    next_step: Many[NextStep] = ()
+    limitation: Many[Limitation] = Field(min_length=1)

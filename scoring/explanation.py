@@ -1,0 +1,116 @@
+"""Sentences: why a criterion gives what it gives, made from the rulebook's wording and the answers."""
+
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+from schemas.base import plain_number
+from schemas.rulebook import Criterion, Discount, Rulebook
+from scoring.conditions import Facts, found
+from scoring.weighing import Weight
+
+Sentence = Callable[[Facts], str]
+PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
+
+
+def points_text(points: int) -> str:
+    """Hundredths as signed points: +1.5, 0, -3."""
+    return f"{plain_number(Decimal(points) / 100):+}" if points else "0"
+
+
+class Explainer:
+    """Writes the sentences of one rulebook."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._wording = rulebook.wording
+        self._questions = {question.id: question for question in rulebook.question}
+        self._derived = {derived.id: derived for derived in rulebook.derived}
+        self._labels = {
+            (question.id, option.id): option.label
+            for question in rulebook.question
+            for option in question.options
+        }
+
+    def explains(self, criterion: Criterion, reads: Iterable[str]) -> Callable[[Weight, Facts], str]:
+        """The sentence of a criterion as a function of its weight and the facts."""
+        findings = [self.filled(level.finding) for level in criterion.level]
+        reasons = [self._reason(discount) for discount in criterion.discount]
+        asked = self.listed(self._questions[question].label.lower() for question in reads)
+
+        def explain(weight: Weight, facts: Facts) -> str:
+            if weight.level is None:
+                return self._wording.unanswered.format(
+                    questions=asked, least=points_text(weight.least), most=points_text(weight.most)
+                )
+            finding = findings[weight.level](facts)
+            if weight.discount is None:
+                return self._wording.answered.format(finding=finding, points=self._points(weight.points))
+            return self._wording.discounted.format(
+                finding=finding,
+                full_points=self._points(weight.full),
+                factor=plain_number(criterion.discount[weight.discount].factor),
+                points=self._points(weight.points),
+                because=reasons[weight.discount](facts),
+            )
+
+        return explain
+
+    def reason(self, discount: Discount, facts: Facts) -> str:
+        """Why the discount applies, naming what was found."""
+        return self._reason(discount)(facts)
+
+    def filled(self, template: str) -> Sentence:
+        """The template as a function of facts, each {id} replaced by that answer in words."""
+        pieces = PLACE.split(template)
+        if len(pieces) == 1:
+            return lambda facts: template
+        texts, names = pieces[::2], pieces[1::2]
+
+        def fill(facts: Facts) -> str:
+            words = [self.words(name, facts.get(name)) for name in names]
+            return texts[0] + "".join(word + text for word, text in zip(words, texts[1:], strict=True))
+
+        return fill
+
+    def words(self, name: str, answer: Any) -> str:
+        """An answer in words: option labels, yes or no, or the number."""
+        match answer:
+            case None:
+                return self._wording.not_answered
+            case bool():
+                return self._wording.truth_true if answer else self._wording.truth_false
+            case str():
+                return self._labels[name, answer]
+            case int():
+                return str(answer)
+            case float() | Decimal():
+                return str(plain_number(Decimal(str(answer))))
+        return self.listed(self._marked(name, answer)) or self._wording.nothing_marked
+
+    def listed(self, words: Iterable[str]) -> str:
+        """Words joined for a sentence: a, b and c."""
+        *first, last = [*words] or [""]
+        return self._wording.and_.join([self._wording.listed.join(first), last]) if first else last
+
+    def _marked(self, name: str, answer: Iterable[str]) -> list[str]:
+        """Labels of the marked options in questionnaire order, whatever order they came in."""
+        marked = set(answer)
+        return [option.label for option in self._questions[name].options if option.id in marked]
+
+    def _reason(self, discount: Discount) -> Sentence:
+        if "{which}" not in discount.because:
+            return lambda facts: discount.because
+
+        def reason(facts: Facts) -> str:
+            matched = set(found(discount.when, facts, self._questions))
+            labels = [label for key, label in self._labels.items() if key in matched]
+            return discount.because.replace("{which}", self.listed(labels))
+
+        return reason
+
+    def _points(self, points: int) -> str:
+        text = points_text(points)
+        wording = self._wording.point if abs(points) == 100 else self._wording.points
+        return wording.format(number=text)
+

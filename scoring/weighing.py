@@ -7,6 +7,7 @@ domains. Everything is done three times with the same sums: as things stand, at 
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
 from schemas.rulebook import Criterion, Question, Rulebook
@@ -134,3 +135,9 @@ def _smallest(
 
 def _discounted(points: int, factor: int) -> int:
     return points * factor // 100 if points > 0 else points
+
+
+@cache
+def exact(points: int) -> Decimal:
+    """Hundredths as exact points."""
+    return Decimal(points) / 100

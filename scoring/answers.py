@@ -1,0 +1,48 @@
+"""The answer model of a rulebook: one optional field a question, strict, closed to unknown ids."""
+
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, create_model
+
+from schemas.base import Frozen, Many, Points
+from schemas.rulebook import Question, Rulebook
+
+
+def answer_model(rulebook: Rulebook) -> type[BaseModel]:
+    """The pydantic model of a flat object of answers. Absent and null both mean not answered."""
+    fields: dict[str, Any] = {
+        question.id: (_kind(question) | None, Field(default=None, title=question.label, description=question.text))
+        for question in rulebook.question
+    }
+    header = rulebook.rulebook
+    name = f"{header.instrument.title()}Answers_{header.version.replace('.', '_')}"
+    return create_model(name, __base__=Frozen, __doc__=f"Answers to {header.name}.", **fields)
+
+
+def _kind(question: Question) -> Any:
+    options = Literal[tuple(option.id for option in question.options)] if question.options else None
+    bounds = {"ge": question.minimum, "le": question.maximum}
+    match question.kind:
+        case "boolean":
+            return StrictBool
+        case "integer":
+            whole = {side: int(edge) for side, edge in bounds.items() if edge is not None}
+            return Annotated[int, Field(strict=True, **whole)]
+        case "decimal":
+            return Annotated[Points, Field(**bounds)]
+        case "choice":
+            return options
+        case "multi":
+            return Annotated[
+                Many[options],  # type: ignore[valid-type]
+                AfterValidator(_each_once),
+                Field(json_schema_extra={"uniqueItems": True}),
+            ]
+
+
+def _each_once(options: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(options)) < len(options):
+        raise ValueError("must name each option once")
+    return options

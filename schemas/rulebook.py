@@ -329,11 +329,12 @@ class Pattern(Frozen):
 
 
 class Prevalence(Frozen):
-    """How many people without pain have a finding at one age."""
+    """How many people without pain have a finding at one age; its own sources where they differ."""
 
     age: int = Field(ge=0, le=120)
     share: Share
     note: Text | None = None
+    citations: Many[Name] = ()
 
 
 class Finding(Frozen):

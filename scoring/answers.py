@@ -1,10 +1,8 @@
 """The answer model of a rulebook: one optional field a question, strict, closed to unknown ids."""
 
-from decimal import Decimal
-from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, create_model
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, create_model
 
 from schemas.base import Frozen, Many, Points
 from schemas.rulebook import Question, Rulebook

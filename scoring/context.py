@@ -130,7 +130,7 @@ def _in_context(finding: Finding, facts: Facts) -> FindingInContext:
         text=(row and row.note) or finding.text,
         counter_evidence=finding.counter_evidence,
         never_incidental=finding.never_incidental,
-        citations=finding.citations,
+        citations=(row and row.citations) or finding.citations,
     )
 
 

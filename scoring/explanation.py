@@ -36,12 +36,15 @@ class Explainer:
         """The sentence of a criterion as a function of its weight and the facts."""
         findings = [self.filled(level.finding) for level in criterion.level]
         reasons = [self._reason(discount) for discount in criterion.discount]
-        asked = self.listed(self._questions[question].label.lower() for question in reads)
+        asked = [(question, _mid_sentence(self._questions[question].label)) for question in reads]
 
         def explain(weight: Weight, facts: Facts) -> str:
             if weight.level is None:
+                unanswered = [label for question, label in asked if facts.get(question) is None]
                 return self._wording.unanswered.format(
-                    questions=asked, least=points_text(weight.least), most=points_text(weight.most)
+                    questions=self.listed(unanswered),
+                    least=points_text(weight.least),
+                    most=points_text(weight.most),
                 )
             finding = findings[weight.level](facts)
             if weight.discount is None:
@@ -114,3 +117,7 @@ class Explainer:
         wording = self._wording.point if abs(points) == 100 else self._wording.points
         return wording.format(number=text)
 
+
+def _mid_sentence(label: str) -> str:
+    """The label as it reads inside a sentence: a capital goes, an abbreviation stays."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

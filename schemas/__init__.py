@@ -1,1 +1,1 @@
-"""Words: the frozen shapes that travel between scoring, reports and the edge. Imports nothing of ours."""
+"""Words: the frozen shapes that travel between scoring, reports and the edge."""

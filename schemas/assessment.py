@@ -55,7 +55,7 @@ class Range(Frozen):
 
 
 class TotalPoints(Frozen):
-    """One total with its range; the band and its meaning only where the total is banded and given."""
+    """One total with its range; band and meaning only where it is banded and they are given."""
 
     points: Points
     range: Range
@@ -157,7 +157,7 @@ class Patterns(Frozen):
 
 
 class FindingInContext(Frozen):
-    """A reported imaging finding beside how common it is in people without pain, and what speaks against."""
+    """A reported imaging finding beside its frequency without pain, and what speaks against."""
 
     id: str
     label: str
@@ -180,7 +180,7 @@ class NextStepOffered(Frozen):
 
 
 class Assessment(Frozen):
-    """How far one intake points to what the instrument screens for, with every reason. Not a diagnosis."""
+    """How far one intake points to what is screened for, with every reason. Not a diagnosis."""
 
     rulebook: str
     rulebook_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -54,7 +54,9 @@ Points = Annotated[
 ]
 """An exact number with at most two decimals; for the first rulebook, decibans."""
 
-Share = Annotated[Points, Field(ge=0, le=1), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+Share = Annotated[
+    Points, Field(ge=0, le=1), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})
+]
 """A part of one, 0 to 1, exact to the hundredth."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=80)]

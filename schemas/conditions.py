@@ -1,12 +1,13 @@
 """The closed set of words in which a rulebook states when something holds.
 
 A condition names one question or one derived value and says one thing about it, or joins other
-conditions. There are no expressions to evaluate: a new word is a new class here, and nothing else is
-accepted. What the words mean is in `scoring.conditions`.
+conditions. There are no expressions to evaluate: a new word is a new class here, and nothing else
+is accepted. What the words mean is in `scoring.conditions`.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any as Anything
+from typing import Annotated
+from typing import Any as Anything
 
 from pydantic import Discriminator, Field, Tag, model_validator
 

@@ -1,8 +1,8 @@
 """The shape of a rulebook: everything one version of one instrument asks, weighs and says.
 
-One TOML file is one `Rulebook`. Each block of the file is one class here, in the order a reader meets
-them. What a single block must hold is refused here; what the blocks must hold together is refused by
-`scoring.review`.
+One TOML file is one `Rulebook`. Each block of the file is one class here, in the order a reader
+meets them. What a single block must hold is refused here; what the blocks must hold together is
+refused by `scoring.review`.
 """
 
 from typing import Annotated, Literal
@@ -12,7 +12,9 @@ from pydantic import Field, StringConstraints, model_validator
 from schemas.base import Frozen, Many, Name, Points, Share, Text
 from schemas.conditions import Condition
 
-Version = Annotated[str, StringConstraints(pattern=r"^(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$")]
+Version = Annotated[
+    str, StringConstraints(pattern=r"^(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$")
+]
 Instrument = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Who = Literal["patient", "clinician", "either"]
 Grade = Annotated[str, StringConstraints(pattern=r"^[ABCD](/[ABCD])?$")]
@@ -65,7 +67,7 @@ class Option(Frozen):
 
 
 class Question(Frozen):
-    """`[[question]]`: one thing asked. `shown` marks one that no rule reads but the report prints."""
+    """`[[question]]`: one thing asked; `shown` where no rule reads it but the report prints it."""
 
     id: Name
     topic: Name
@@ -97,9 +99,9 @@ class Question(Frozen):
 class Derived(Frozen):
     """`[[derived]]`: a value counted from answers; unknown until all it needs is known.
 
-    Exactly one way to count: `options_in` (marked options of one group), `groups_in` (groups that hold
-    a marked option), `sum_of` and `mean_of` (answers; true counts 1; the mean to two decimals), `when`
-    (a condition).
+    Exactly one way to count: `options_in` (marked options of one group), `groups_in` (groups that
+    hold a marked option), `sum_of` and `mean_of` (answers; true counts 1; the mean to two
+    decimals), `when` (a condition).
     """
 
     id: Name
@@ -192,7 +194,7 @@ class BandNeeds(Frozen):
 
 
 class Band(Frozen):
-    """`[[band]]`: a named stretch of the scale, lowest first; `from` includes its edge, `above` does not."""
+    """`[[band]]`: a stretch of the scale, lowest first; `from` includes its edge, `above` not."""
 
     id: Name
     label: Text
@@ -209,7 +211,7 @@ class Band(Frozen):
 
 
 class LedgerPart(Frozen):
-    """What a ledger takes from a total or a domain: `factor` times it, or times its negative part."""
+    """What a ledger takes of a total or a domain: `factor` times it, or its negative part."""
 
     total: Name | None = None
     domain: Name | None = None
@@ -225,7 +227,7 @@ class LedgerPart(Frozen):
 
 
 class Ledger(Frozen):
-    """`[[ledger]]`: how much speaks for one mechanism, beside the others and never shared out to one."""
+    """`[[ledger]]`: what speaks for one mechanism, beside the others; they need not add to one."""
 
     id: Name
     label: Text
@@ -260,8 +262,8 @@ class Tier(Frozen):
 class Flag(Frozen):
     """`[[flag]]`: a finding to act on whatever the points. It shows only where `when` is true.
 
-    `about_person` marks a concern for the person's safety: it comes first everywhere, sets the tier,
-    and casts no doubt on the score, so it never withholds it.
+    `about_person` marks a concern for the person's safety: it comes first everywhere, sets the
+    tier, and casts no doubt on the score, so it never withholds it.
     """
 
     id: Name
@@ -283,7 +285,7 @@ class ScopeRule(Frozen):
 
 
 class GradeStep(Frozen):
-    """A grade and when it is given: `when` is known true, or `unless` is not known true, or always."""
+    """A grade, given where `when` is known true, where `unless` is not known true, or always."""
 
     id: Name
     label: Text

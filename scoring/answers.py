@@ -11,7 +11,10 @@ from schemas.rulebook import Question, Rulebook
 def answer_model(rulebook: Rulebook) -> type[BaseModel]:
     """The pydantic model of a flat object of answers. Absent and null both mean not answered."""
     fields: dict[str, Any] = {
-        question.id: (_kind(question) | None, Field(default=None, title=question.label, description=question.text))
+        question.id: (
+            _kind(question) | None,
+            Field(default=None, title=question.label, description=question.text),
+        )
         for question in rulebook.question
     }
     header = rulebook.rulebook
@@ -21,15 +24,14 @@ def answer_model(rulebook: Rulebook) -> type[BaseModel]:
 
 def _kind(question: Question) -> Any:
     options = Literal[tuple(option.id for option in question.options)] if question.options else None
-    bounds = {"ge": question.minimum, "le": question.maximum}
+    least, most = question.minimum, question.maximum
     match question.kind:
         case "boolean":
             return StrictBool
         case "integer":
-            whole = {side: int(edge) for side, edge in bounds.items() if edge is not None}
-            return Annotated[int, Field(strict=True, **whole)]
+            return Annotated[int, Field(strict=True, ge=int(least or 0), le=int(most or 0))]
         case "decimal":
-            return Annotated[Points, Field(**bounds)]
+            return Annotated[Points, Field(ge=least, le=most)]
         case "choice":
             return options
         case "multi":

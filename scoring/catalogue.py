@@ -1,7 +1,7 @@
-"""The catalogue: every rulebook that ships, checked byte for byte against its entry before it is used.
+"""The catalogue: every rulebook that ships, checked byte for byte before it is used.
 
-    RulebookError           the author of a rulebook must act: file and block are named
-    UnknownRulebookError    the client must act: there is no such rulebook, or it is not in use
+RulebookError           the author of a rulebook must act: file and block are named
+UnknownRulebookError    the client must act: there is no such rulebook, or it is not in use
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -20,6 +20,7 @@ from schemas.rulebook import Instrument, Rulebook, Version
 from scoring.loaded import LoadedRulebook
 from scoring.review import review
 
+Shape = TypeVar("Shape", bound=Frozen)
 SHIPPED = Path(__file__).parent / "rulebooks"
 
 
@@ -58,12 +59,18 @@ class Catalogue:
 
     def __init__(self, folder: Path = SHIPPED) -> None:
         index = _toml(folder / "index.toml")
-        self.entries = tuple(_validated(Entry, each, "index.toml") for each in index.get("entry", ()))
+        self.entries = tuple(
+            _validated(Entry, each, "index.toml") for each in index.get("entry", ())
+        )
         self._loaded = {each.name: _checked(folder, each) for each in self.entries}
 
     def active(self, name: str) -> LoadedRulebook:
         """The active rulebook of that name; an instrument alone means its newest active version."""
-        found = [each for each in self.entries if each.status == "active" and name in (each.name, each.instrument)]
+        found = [
+            each
+            for each in self.entries
+            if each.status == "active" and name in (each.name, each.instrument)
+        ]
         if not found:
             raise UnknownRulebookError("no active rulebook has that name")
         return self._loaded[max(found, key=lambda each: each.order).name]
@@ -91,7 +98,7 @@ def catalogue() -> Catalogue:
 
 
 def read(path: Path) -> LoadedRulebook:
-    """One rulebook file, validated and reviewed. Raises RulebookError with everything that is wrong."""
+    """One rulebook file, validated and reviewed. Raises RulebookError with all that is wrong."""
     rulebook = _validated(Rulebook, _toml(path), path.name)
     problems = review(rulebook)
     if problems:
@@ -123,7 +130,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise RulebookError(f"{path.name}: {error}") from error
 
 
-def _validated(kind: type[Any], table: Mapping[str, Any], file: str) -> Any:
+def _validated(kind: type[Shape], table: Mapping[str, Any], file: str) -> Shape:
     try:
         return kind.model_validate(table)
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """What the words of a condition mean: each becomes a function from facts to true, false or unknown.
 
-Facts are answers and derived values by id; what is absent or None is unknown. Joining follows Kleene:
-one false part settles `all`, one true part settles `any`, whatever else is unknown.
+Facts are answers and derived values by id; what is absent or None is unknown. Joining follows
+Kleene: one false part settles `all`, one true part settles `any`, whatever else is unknown.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +27,9 @@ Truth = bool | None
 Test = Callable[[Facts], Truth]
 
 
-def test(condition: Condition, questions: Mapping[str, Question]) -> Test:
+def test(  # noqa: C901, PLR0911 - one line for each word of a closed set
+    condition: Condition, questions: Mapping[str, Question]
+) -> Test:
     """The condition as a function of facts; `questions` tell which options a group holds."""
     match condition:
         case Is(subject=subject, is_=expected):
@@ -50,7 +52,7 @@ def test(condition: Condition, questions: Mapping[str, Question]) -> Test:
         case Not(not_=part):
             return _negated(test(part, questions))
         case Always():
-            return lambda facts: True
+            return lambda _: True
     raise TypeError(f"no meaning is given to the condition {type(condition).__name__}")
 
 
@@ -60,12 +62,16 @@ def options_named(condition: Includes, questions: Mapping[str, Question]) -> fro
     return frozenset(option for name in condition.includes for option in groups.get(name, (name,)))
 
 
-def found(condition: Condition, facts: Facts, questions: Mapping[str, Question]) -> Iterable[tuple[str, str]]:
+def found(
+    condition: Condition, facts: Facts, questions: Mapping[str, Question]
+) -> Iterable[tuple[str, str]]:
     """The marked options, as (question, option), that make the condition hold."""
     match condition:
         case Includes(subject=subject):
             wanted = options_named(condition, questions)
-            yield from ((subject, option) for option in facts.get(subject) or () if option in wanted)
+            yield from (
+                (subject, option) for option in facts.get(subject) or () if option in wanted
+            )
         case All(all=parts) | Any(any=parts):
             for part in parts:
                 yield from found(part, facts, questions)

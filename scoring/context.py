@@ -1,7 +1,8 @@
-"""What stands beside the score and never inside it: gradings, patterns, findings, options, limits."""
+"""What stands beside the score and never in it: gradings, patterns, findings, options, limits."""
 
 from collections.abc import Iterable
 from itertools import chain
+from typing import Literal
 
 from schemas.assessment import (
     FindingInContext,
@@ -13,13 +14,11 @@ from schemas.assessment import (
     RaisedFlag,
     WeighedCriterion,
 )
-from schemas.rulebook import Finding, Grading, GradeStep, GradingCriterion, Pattern, Prevalence
+from schemas.rulebook import Finding, GradeStep, Grading, GradingCriterion, Pattern, Prevalence
 from scoring.conditions import Facts
 from scoring.loaded import LoadedRulebook
 
-Citing = (
-    RaisedFlag | WeighedCriterion | GradingReached | FindingInContext | NextStepOffered
-)
+Citing = RaisedFlag | WeighedCriterion | GradingReached | FindingInContext | NextStepOffered
 
 
 def gradings(loaded: LoadedRulebook, facts: Facts) -> dict[str, GradingReached]:
@@ -56,7 +55,9 @@ def next_steps(
 ) -> tuple[NextStepOffered, ...]:
     """The options that fit this status, picture and these answers."""
     return tuple(
-        NextStepOffered(id=each.id, label=each.label, certainty=each.certainty, citations=each.citations)
+        NextStepOffered(
+            id=each.id, label=each.label, certainty=each.certainty, citations=each.citations
+        )
         for each in loaded.rulebook.next_step
         if (not each.pictures or picture in each.pictures)
         and (not each.statuses or status in each.statuses)
@@ -111,7 +112,9 @@ def _met(loaded: LoadedRulebook, criterion: GradingCriterion, facts: Facts) -> b
     return False if loaded.holds(criterion.not_met, facts) is True else None
 
 
-def _state(loaded: LoadedRulebook, pattern: Pattern, facts: Facts) -> str:
+def _state(
+    loaded: LoadedRulebook, pattern: Pattern, facts: Facts
+) -> Literal["seen", "not_seen", "not_asked"]:
     seen = loaded.holds(pattern.seen, facts)
     if seen is True:
         return "seen"

@@ -1,4 +1,4 @@
-"""Derived values: what is counted from answers before any rule reads them. Unknown in, unknown out."""
+"""Derived values: counted from answers before any rule reads them. Unknown in, unknown out."""
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal

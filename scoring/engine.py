@@ -1,4 +1,4 @@
-"""The engine: one intake in, one assessment out. Pure, three-valued, exact, the same to the byte each time.
+"""The engine: one intake in, one assessment out. Pure, three-valued, exact, deterministic.
 
 It knows nothing of any condition: what is asked, weighed and said stands in the rulebook.
 """
@@ -22,7 +22,7 @@ from scoring.weighing import Sums, Weight, exact
 
 
 class Points(NamedTuple):
-    """What was weighed: each criterion, and the sums as they stand, at the least and at the most."""
+    """What was weighed: each criterion, and the sums as they stand, at the least, at the most."""
 
     weights: list[Weight]
     now: Sums
@@ -30,21 +30,30 @@ class Points(NamedTuple):
     most: Sums
 
 
-def assess(loaded: LoadedRulebook, answers: Mapping[str, Any], *, attested: bool = False) -> Assessment:
-    """How far the answers point to what the instrument screens for, with every reason. Never a diagnosis.
+def assess(
+    loaded: LoadedRulebook, answers: Mapping[str, Any], *, attested: bool = False
+) -> Assessment:
+    """How far the answers point to what is screened for, with every reason. Never a diagnosis.
 
-    `answers` are those of the rulebook's answer model; absent or None means not answered. `attested` says
-    that a clinician is named for the clinician's answers. Raises UnknownQuestionError.
+    `answers` are those of the rulebook's answer model; absent or None means not answered.
+    `attested` says that a clinician is named for the clinician's answers. Raises
+    UnknownQuestionError.
     """
     facts = loaded.facts(answers)
     reading = safety.safety(loaded, facts)
     scope = safety.scope(loaded, facts)
     parts: dict[str, Any] = dict.fromkeys(Assessment.model_fields)
-    parts.update(rulebook=loaded.name, rulebook_sha256=loaded.sha256, safety=reading.safety, scope=scope)
+    parts.update(
+        rulebook=loaded.name, rulebook_sha256=loaded.sha256, safety=reading.safety, scope=scope
+    )
     if reading.withholds:
         parts.update(status="withheld_red_flag")
     elif scope.reasons:
-        parts.update(status="out_of_scope", gradings=context.gradings(loaded, facts), derived=_derived(loaded, facts))
+        parts.update(
+            status="out_of_scope",
+            gradings=context.gradings(loaded, facts),
+            derived=_derived(loaded, facts),
+        )
     else:
         parts.update(_scored(loaded, facts))
     shown = [
@@ -86,7 +95,9 @@ def _scored(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
         "totals": {
             total.id: TotalPoints(
                 points=exact(points.now.totals[place]),
-                range=Range(least=exact(points.least.totals[place]), most=exact(points.most.totals[place])),
+                range=Range(
+                    least=exact(points.least.totals[place]), most=exact(points.most.totals[place])
+                ),
                 band=band.id if band and place == banded else None,
                 meaning=band.meaning if band and place == banded else None,
             )
@@ -128,7 +139,9 @@ def _domains(loaded: LoadedRulebook, sums: Sums) -> tuple[DomainPoints, ...]:
             floor=domain.floor,
             ceiling=domain.ceiling,
         )
-        for domain, added, counted in zip(loaded.rulebook.domain, sums.domains, sums.counted, strict=True)
+        for domain, added, counted in zip(
+            loaded.rulebook.domain, sums.domains, sums.counted, strict=True
+        )
     )
 
 
@@ -138,25 +151,34 @@ def _criteria(
     return tuple(_criterion(loaded, place, weight, facts) for place, weight in enumerate(weights))
 
 
-def _criterion(loaded: LoadedRulebook, place: int, weight: Weight, facts: Facts) -> WeighedCriterion:
+def _criterion(
+    loaded: LoadedRulebook, place: int, weight: Weight, facts: Facts
+) -> WeighedCriterion:
     criterion = loaded.rulebook.criterion[place]
     level = None if weight.level is None else criterion.level[weight.level]
-    discount = None if weight.discount is None else criterion.discount[weight.discount]
     return WeighedCriterion(
         id=criterion.id,
         domain=criterion.domain,
         label=criterion.label,
         verdict=_verdict(weight),
         answers=loaded.answered(loaded.read_by[place], facts),
-        level=level and level.id,
+        level=level.id if level else None,
         points=exact(weight.points) if level else None,
         full_points=exact(weight.full) if level else None,
-        discount=discount
-        and AppliedDiscount(factor=discount.factor, because=loaded.explainer.reason(discount, facts)),
+        discount=_discount(loaded, place, weight, facts),
         because=loaded.explained[place](weight, facts),
         grade=criterion.grade,
         citations=criterion.citations,
     )
+
+
+def _discount(
+    loaded: LoadedRulebook, place: int, weight: Weight, facts: Facts
+) -> AppliedDiscount | None:
+    if weight.discount is None:
+        return None
+    discount = loaded.rulebook.criterion[place].discount[weight.discount]
+    return AppliedDiscount(factor=discount.factor, because=loaded.explainer.reason(discount, facts))
 
 
 def _verdict(weight: Weight) -> Any:

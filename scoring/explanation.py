@@ -1,4 +1,4 @@
-"""Sentences: why a criterion gives what it gives, made from the rulebook's wording and the answers."""
+"""Sentences: why a criterion gives what it gives, from the rulebook's wording and the answers."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -32,7 +32,9 @@ class Explainer:
             for option in question.options
         }
 
-    def explains(self, criterion: Criterion, reads: Iterable[str]) -> Callable[[Weight, Facts], str]:
+    def explains(
+        self, criterion: Criterion, reads: Iterable[str]
+    ) -> Callable[[Weight, Facts], str]:
         """The sentence of a criterion as a function of its weight and the facts."""
         findings = [self.filled(level.finding) for level in criterion.level]
         reasons = [self._reason(discount) for discount in criterion.discount]
@@ -48,7 +50,9 @@ class Explainer:
                 )
             finding = findings[weight.level](facts)
             if weight.discount is None:
-                return self._wording.answered.format(finding=finding, points=self._points(weight.points))
+                return self._wording.answered.format(
+                    finding=finding, points=self._points(weight.points)
+                )
             return self._wording.discounted.format(
                 finding=finding,
                 full_points=self._points(weight.full),
@@ -67,12 +71,14 @@ class Explainer:
         """The template as a function of facts, each {id} replaced by that answer in words."""
         pieces = PLACE.split(template)
         if len(pieces) == 1:
-            return lambda facts: template
+            return lambda _: template
         texts, names = pieces[::2], pieces[1::2]
 
         def fill(facts: Facts) -> str:
             words = [self.words(name, facts.get(name)) for name in names]
-            return texts[0] + "".join(word + text for word, text in zip(words, texts[1:], strict=True))
+            return texts[0] + "".join(
+                word + text for word, text in zip(words, texts[1:], strict=True)
+            )
 
         return fill
 
@@ -103,7 +109,7 @@ class Explainer:
 
     def _reason(self, discount: Discount) -> Sentence:
         if "{which}" not in discount.because:
-            return lambda facts: discount.because
+            return lambda _: discount.because
 
         def reason(facts: Facts) -> str:
             matched = set(found(discount.when, facts, self._questions))

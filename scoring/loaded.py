@@ -57,7 +57,9 @@ class LoadedRulebook:
                 raise UnknownQuestionError(f"{self.name} asks no question with the id given")
             if answer is not None:
                 order = self._orders.get(name)
-                known[name] = answer if order is None else tuple(sorted(answer, key=order.__getitem__))
+                known[name] = (
+                    answer if order is None else tuple(sorted(answer, key=order.__getitem__))
+                )
         for name, count in self._counts:
             known[name] = count(known)
         return known

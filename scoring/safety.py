@@ -1,4 +1,4 @@
-"""Safety and scope: what must be acted on whatever the points, and whom the instrument is not for."""
+"""Safety and scope: what must be acted on, and whom the instrument is not for."""
 
 from typing import NamedTuple
 
@@ -42,16 +42,20 @@ def safety(loaded: LoadedRulebook, facts: Facts) -> SafetyReading:
 
 
 def scope(loaded: LoadedRulebook, facts: Facts) -> Scope:
-    """Reasons known to put the intake out of scope, and scope questions that nobody must answer left open."""
+    """Reasons known to put the intake out of scope, and optional scope questions left open."""
     rules = loaded.rulebook.scope
     conditions: list[Condition | None] = [rule.when for rule in rules]
     required = loaded.rulebook.rulebook.must_answer
     asked = questions_read(conditions, loaded.sources)
     return Scope(
         reasons=tuple(
-            ScopeReason(id=rule.id, label=rule.label) for rule in rules if loaded.holds(rule.when, facts)
+            ScopeReason(id=rule.id, label=rule.label)
+            for rule in rules
+            if loaded.holds(rule.when, facts)
         ),
-        unanswered=tuple(name for name in asked if name not in required and facts.get(name) is None),
+        unanswered=tuple(
+            name for name in asked if name not in required and facts.get(name) is None
+        ),
     )
 
 

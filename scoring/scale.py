@@ -39,7 +39,9 @@ def bands_apart(loaded: LoadedRulebook, least: int, most: int) -> int:
     return band_at(bands, most) - band_at(bands, least)
 
 
-def picture(loaded: LoadedRulebook, sums: Sums, facts: Facts, *, named: bool) -> MechanismPicture | None:
+def picture(
+    loaded: LoadedRulebook, sums: Sums, facts: Facts, *, named: bool
+) -> MechanismPicture | None:
     """The ledgers side by side and, where it may be named, the picture they make."""
     if not loaded.rulebook.ledger:
         return None
@@ -67,7 +69,11 @@ def _ledgers(loaded: LoadedRulebook, sums: Sums, facts: Facts) -> dict[str, int]
         for part in ledger.part:
             taken = totals[part.total] if part.total else domains[part.domain or ""]
             if part.when is None or loaded.holds(part.when, facts):
-                points += (min(taken, 0) if part.only_negative else taken) * hundredths(part.factor) // 100
+                points += (
+                    (min(taken, 0) if part.only_negative else taken)
+                    * hundredths(part.factor)
+                    // 100
+                )
         ledgers[ledger.id] = points
     return ledgers
 
@@ -77,7 +83,9 @@ def _fits(picture: Picture, ledgers: dict[str, int]) -> bool:
         all(ledgers[name] >= hundredths(least) for name, least in picture.at_least.items())
         and (
             not picture.any_at_least
-            or any(ledgers[name] >= hundredths(least) for name, least in picture.any_at_least.items())
+            or any(
+                ledgers[name] >= hundredths(least) for name, least in picture.any_at_least.items()
+            )
         )
         and all(ledgers[name] < hundredths(edge) for name, edge in picture.below.items())
         and all(ledgers[larger] > ledgers[smaller] for larger, smaller in picture.exceeds.items())

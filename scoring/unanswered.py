@@ -10,18 +10,24 @@ from scoring.scale import band_given
 from scoring.weighing import Weight, exact
 
 
-def missing(loaded: LoadedRulebook, weights: Sequence[Weight], facts: Facts) -> tuple[MissingAnswer, ...]:
-    """Must-answers first, then by swing: the points that open criteria reading a question could move."""
+def missing(
+    loaded: LoadedRulebook, weights: Sequence[Weight], facts: Facts
+) -> tuple[MissingAnswer, ...]:
+    """Must-answers first, then by swing: the points that a question's open criteria could move."""
     swings: Counter[str] = Counter()
     for weight, names in zip(weights, loaded.touched_by, strict=True):
         if weight.open:
             swings.update(dict.fromkeys(names, weight.most - weight.least))
     required = loaded.rulebook.rulebook.must_answer
-    unanswered = loaded.asked(lambda question: not question.optional and facts.get(question.id) is None)
+    unanswered = loaded.asked(
+        lambda question: not question.optional and facts.get(question.id) is None
+    )
     first = [name for name in unanswered if name in required]
     then = [name for name in unanswered if name not in required and swings[name] > 0]
     then.sort(key=lambda name: -swings[name])
-    return tuple(MissingAnswer(question=name, swing=exact(swings[name])) for name in [*first, *then])
+    return tuple(
+        MissingAnswer(question=name, swing=exact(swings[name])) for name in [*first, *then]
+    )
 
 
 def what_if(
@@ -29,22 +35,17 @@ def what_if(
 ) -> tuple[WhatIf, ...]:
     """For each criterion that gives points: the banded total and its band if it gave none."""
     points = [weight.points for weight in weights]
-    return tuple(
-        _without(loaded, place, points, facts, total, band)
-        for place, given in enumerate(points)
-        if given
-    )
-
-
-def _without(
-    loaded: LoadedRulebook, place: int, points: list[int], facts: Facts, total: int, band: str | None
-) -> WhatIf:
-    sums = loaded.add_up([*points[:place], 0, *points[place + 1 :]])
-    left = sums.totals[total]
-    new_band = None if band is None else band_given(loaded, sums, left, facts).id
-    return WhatIf(
-        criterion=loaded.rulebook.criterion[place].id,
-        points=exact(left),
-        band=new_band,
-        changes_band=None if band is None else new_band != band,
-    )
+    ids = [criterion.id for criterion in loaded.rulebook.criterion]
+    removed = []
+    for place, given in enumerate(points):
+        if given:
+            sums = loaded.add_up([*points[:place], 0, *points[place + 1 :]])
+            left = sums.totals[total]
+            new_band = None if band is None else band_given(loaded, sums, left, facts).id
+            changes = None if band is None else new_band != band
+            removed.append(
+                WhatIf(
+                    criterion=ids[place], points=exact(left), band=new_band, changes_band=changes
+                )
+            )
+    return tuple(removed)

@@ -1,8 +1,9 @@
 """Weighing: from facts to points, in whole hundredths, with what is still possible on either side.
 
-A criterion's levels are read in order, in three-valued logic; its discounts multiply positive points
-only; a domain adds its criteria between floor and ceiling; a gate may close a domain; a total adds
-domains. Everything is done three times with the same sums: as things stand, at the least, at the most.
+A criterion's levels are read in order, in three-valued logic; its discounts multiply positive
+points only; a domain adds its criteria between floor and ceiling; a gate may close a domain; a
+total adds domains. Everything is done three times with the same sums: as things stand, at the
+least, at the most.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +16,10 @@ from scoring.conditions import Facts, Test, Truth, test
 
 
 class Weight(NamedTuple):
-    """What one criterion gives, in hundredths of a point. `level` and `discount` are places in the rulebook.
+    """What one criterion gives, in hundredths; `level` and `discount` are places in the rulebook.
 
-    `least` and `most` are what it may still come to; for an unanswered criterion `level` is None and
-    the points are 0.
+    `least` and `most` are what it may still come to; for an unanswered criterion `level` is None
+    and the points are 0.
     """
 
     level: int | None
@@ -31,7 +32,7 @@ class Weight(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Domain sums as they add up, as they count after clamp and gate, and totals; in rulebook order."""
+    """Domains as they add up, as they count after clamp and gate, and totals; in rulebook order."""
 
     domains: list[int]
     counted: list[int]
@@ -50,7 +51,9 @@ def hundredths(points: Decimal) -> int:
 def weigher(criterion: Criterion, questions: Mapping[str, Question]) -> Weigh:
     """The criterion as a function from facts to its weight."""
     levels = [(test(level.when, questions), hundredths(level.points)) for level in criterion.level]
-    discounts = [(test(each.when, questions), hundredths(each.factor)) for each in criterion.discount]
+    discounts = [
+        (test(each.when, questions), hundredths(each.factor)) for each in criterion.discount
+    ]
     if not discounts:
         return lambda facts: _undiscounted(*_read(levels, facts))
 
@@ -87,7 +90,7 @@ def adder(rulebook: Rulebook) -> AddUp:
         for index, each in zip(home, points, strict=True):
             sums[index] += each
         clamped = [
-            floor if each < floor else ceiling if each > ceiling else each
+            floor if each < floor else min(each, ceiling)
             for each, (floor, ceiling) in zip(sums, bounds, strict=True)
         ]
         counted = clamped.copy()
@@ -101,7 +104,7 @@ def adder(rulebook: Rulebook) -> AddUp:
 
 
 def _read(levels: Sequence[tuple[Test, int]], facts: Facts) -> tuple[int | None, list[int]]:
-    """The level that applies with its points, or None with the points of every level still possible."""
+    """The level that applies with its points, or None with those of every level still possible."""
     possible: list[int] = []
     for index, (holds, points) in enumerate(levels):
         truth = holds(facts)

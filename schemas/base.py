@@ -36,7 +36,8 @@ def exact(value: Any) -> Any:
 
 
 def _two_decimals(value: Decimal) -> Decimal:
-    if value != round(value, 2):
+    exponent = value.normalize().as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -2:
         raise ValueError("must be a number with at most two decimals")
     return value
 

@@ -167,11 +167,11 @@ class Criterion(Frozen):
     id: Name
     domain: Name
     label: Text
-    level: Many[Level] = Field(min_length=1)
+    level: Many[Level] = Field(min_length=1, serialization_alias="levels")
     rationale: Text
     grade: Grade
     citations: Many[Name] = Field(min_length=1)
-    discount: Many[Discount] = ()
+    discount: Many[Discount] = Field(default=(), serialization_alias="discounts")
 
 
 class Total(Frozen):
@@ -231,7 +231,7 @@ class Ledger(Frozen):
 
     id: Name
     label: Text
-    part: Many[LedgerPart] = Field(min_length=1)
+    part: Many[LedgerPart] = Field(min_length=1, serialization_alias="parts")
 
 
 class Picture(Frozen):
@@ -314,8 +314,8 @@ class Grading(Frozen):
     id: Name
     label: Text
     note: Text
-    grade: Many[GradeStep] = Field(min_length=1)
-    criterion: Many[GradingCriterion] = ()
+    grade: Many[GradeStep] = Field(min_length=1, serialization_alias="grades")
+    criterion: Many[GradingCriterion] = Field(default=(), serialization_alias="criteria")
     citations: Many[Name] = Field(min_length=1)
 
 
@@ -409,26 +409,26 @@ class Wording(Frozen):
 
 
 class Rulebook(Frozen):
-    """One version of one instrument, whole and for ever."""
+    """One version of one instrument, whole and for ever. JSON calls what is many by its plural."""
 
     rulebook: Header
     wording: Wording
-    citation: Many[Citation] = Field(min_length=1)
-    topic: Many[Topic] = Field(min_length=1)
-    question: Many[Question] = Field(min_length=1)
+    citation: Many[Citation] = Field(min_length=1, serialization_alias="citations")
+    topic: Many[Topic] = Field(min_length=1, serialization_alias="topics")
+    question: Many[Question] = Field(min_length=1, serialization_alias="questions")
     derived: Many[Derived] = ()
-    domain: Many[Domain] = Field(min_length=1)
-    gate: Many[Gate] = ()
-    criterion: Many[Criterion] = Field(min_length=1)
-    total: Many[Total] = Field(min_length=1)
-    band: Many[Band] = ()
-    ledger: Many[Ledger] = ()
-    picture: Many[Picture] = ()
-    tier: Many[Tier] = ()
-    flag: Many[Flag] = ()
+    domain: Many[Domain] = Field(min_length=1, serialization_alias="domains")
+    gate: Many[Gate] = Field(default=(), serialization_alias="gates")
+    criterion: Many[Criterion] = Field(min_length=1, serialization_alias="criteria")
+    total: Many[Total] = Field(min_length=1, serialization_alias="totals")
+    band: Many[Band] = Field(default=(), serialization_alias="bands")
+    ledger: Many[Ledger] = Field(default=(), serialization_alias="ledgers")
+    picture: Many[Picture] = Field(default=(), serialization_alias="pictures")
+    tier: Many[Tier] = Field(default=(), serialization_alias="tiers")
+    flag: Many[Flag] = Field(default=(), serialization_alias="flags")
     scope: Many[ScopeRule] = ()
-    grading: Many[Grading] = ()
-    pattern: Many[Pattern] = ()
-    finding: Many[Finding] = ()
-    next_step: Many[NextStep] = ()
-    limitation: Many[Limitation] = Field(min_length=1)
+    grading: Many[Grading] = Field(default=(), serialization_alias="gradings")
+    pattern: Many[Pattern] = Field(default=(), serialization_alias="patterns")
+    finding: Many[Finding] = Field(default=(), serialization_alias="findings")
+    next_step: Many[NextStep] = Field(default=(), serialization_alias="next_steps")
+    limitation: Many[Limitation] = Field(min_length=1, serialization_alias="limitations")

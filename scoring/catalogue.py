@@ -5,6 +5,7 @@ UnknownRulebookError    the client must act: there is no such rulebook, or it is
 """
 
 import hashlib
+import json
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -19,6 +20,7 @@ from schemas.base import Frozen, Text
 from schemas.rulebook import Instrument, Rulebook, Version
 from scoring.loaded import LoadedRulebook
 from scoring.review import review
+from scoring.versions import change, least_version
 
 Shape = TypeVar("Shape", bound=Frozen)
 SHIPPED = Path(__file__).parent / "rulebooks"
@@ -51,7 +53,7 @@ class Entry(Frozen):
     @property
     def order(self) -> tuple[int, ...]:
         """The version as numbers that sort."""
-        return tuple(int(part) for part in self.version.split("."))
+        return _order(self.version)
 
 
 class Catalogue:
@@ -106,6 +108,35 @@ def read(path: Path) -> LoadedRulebook:
     return LoadedRulebook(rulebook, sha256(path))
 
 
+def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED) -> Entry:
+    """Enter a rulebook of the folder into its index, active, with its hash.
+
+    Raises RulebookError where it is faulty, entered already, or numbered lower than its changes ask.
+    """
+    loaded = read(path)
+    header = loaded.rulebook.rulebook
+    file = path.resolve().relative_to(folder.resolve()).as_posix()
+    earlier = Catalogue(folder)
+    versions = [each for each in earlier.entries if each.instrument == header.instrument]
+    if any(each.version == header.version for each in versions):
+        raise RulebookError(f"{file}: {loaded.name} is released already and never changes")
+    if versions:
+        newest = max(versions, key=lambda each: each.order)
+        _numbered_truly(earlier.any_status(newest.instrument, newest.version), loaded, file)
+    entry = Entry(
+        instrument=header.instrument,
+        version=header.version,
+        file=file,
+        status="active",
+        released_on=released_on,
+        approver=approver,
+        sha256=loaded.sha256,
+    )
+    with (folder / "index.toml").open("a", encoding="utf-8") as index:
+        index.write(_entry_text(entry))
+    return entry
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of the file's bytes, as hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -121,6 +152,26 @@ def _checked(folder: Path, entry: Entry) -> LoadedRulebook:
     if loaded.name != entry.name:
         raise RulebookError(f"{entry.file}: holds {loaded.name}, but the index says {entry.name}")
     return loaded
+
+
+def _numbered_truly(old: LoadedRulebook, new: LoadedRulebook, file: str) -> None:
+    weight = change(old.rulebook, new.rulebook)
+    if weight is None:
+        raise RulebookError(f"{file}: says the same as {old.name}")
+    least = least_version(old.rulebook.rulebook.version, weight)
+    if _order(new.rulebook.rulebook.version) < _order(least):
+        raise RulebookError(f"{file}: a {weight} change to {old.name} needs version {least} or later")
+
+
+def _entry_text(entry: Entry) -> str:
+    lines = ["", "[[entry]]"]
+    for name, value in entry.model_dump().items():
+        lines.append(f"{name} = {value if isinstance(value, date) else json.dumps(value)}")
+    return "\n".join([*lines, ""])
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+# Everything a newcomer types. `make demo` and `make test` need nothing but Debian and Python 3.11.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup setup-dev demo test serve check deep mutation fuzz bench openapi rulebooks lock clean
+
+setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
+setup-dev: $(VENV)/.dev ## the same with what tests and checks need
+
+$(VENV)/.run: requirements.lock pyproject.toml scripts/system-libraries
+	scripts/system-libraries
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo/report.pdf
+	python scripts/demo.py
+
+test: setup-dev ## the whole suite
+	python -m pytest -n 2
+
+serve: setup ## keeps running, prints where
+	nociscreen serve
+
+check: setup-dev ## what must hold before anything else
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports --no-cache
+	bandit --quiet --recursive api scoring schemas reports
+	nociscreen rulebook check scoring/rulebooks/nociplastic/1.0.0.toml
+	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
+	nociscreen openapi --check
+
+deep: mutation fuzz ## the long runs
+
+mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
+	rm -rf mutants
+	mutmut run
+	mutmut results
+
+fuzz: setup-dev ## the laws with many more examples, and a long run over the API
+	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py
+	NOCISCREEN_FUZZ_EXAMPLES=1000 python -m pytest tests/contract/test_schemathesis.py
+
+bench: setup-dev ## every figure a ratio taken in one run, beside its goal
+	python bench/run.py
+
+openapi: setup ## openapi/openapi.json and openapi/examples/, written from the code
+	nociscreen openapi
+
+rulebooks: setup ## check every rulebook that ships
+	for file in scoring/rulebooks/*/*.toml; do nociscreen rulebook check $$file || exit 1; done
+
+lock: ## the locks, with hashes and without any address
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --constraint requirements.lock \
+		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) demo mutants .nociscreen

@@ -1,0 +1,1 @@
+"""Edge: HTTP, tokens and the command line. Knows nothing of pain."""

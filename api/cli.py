@@ -1,0 +1,194 @@
+"""The command line: `nociscreen serve | score | report | rulebook | openapi | token`.
+
+Heavy parts are imported where they are used, so that `--help` answers at once.
+"""
+
+import json
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from api.problems import Problem
+    from schemas.assessment import Assessment
+
+main = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Screening for nociplastic pain: decision support for clinicians, never a diagnosis.",
+)
+rulebook_commands = typer.Typer(no_args_is_help=True, help="Check and release rulebooks.")
+main.add_typer(rulebook_commands, name="rulebook")
+
+BAD_INPUT = 2
+IntakeFile = Annotated[
+    str, typer.Argument(help="A request body or a flat object of answers; - reads standard input.")
+]
+Name = Annotated[
+    str, typer.Option("--rulebook", help="For a flat object: the rulebook it answers.")
+]
+RulebookFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+
+
+@main.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
+    import asyncio
+
+    import uvicorn
+
+    from api.main import create_app
+    from api.server import config
+    from api.settings import Settings
+
+    settings = Settings()
+    chosen = config(create_app(settings), settings, host, port)
+    listening = chosen.bind_socket()
+    typer.echo(f"nociscreen listens on http://{host}:{listening.getsockname()[1]}")
+    asyncio.run(uvicorn.Server(chosen).serve(sockets=[listening]))
+
+
+@main.command()
+def score(
+    intake: IntakeFile,
+    rulebook: Name = "nociplastic",
+    *,
+    table: Annotated[
+        bool, typer.Option("--table", help="For people: a table instead of JSON.")
+    ] = False,
+) -> None:
+    """Score one intake and print the assessment as JSON."""
+    assessment = _assessed(_read(intake, rulebook))
+    if table:
+        from api.table import print_assessment
+
+        print_assessment(assessment)
+    else:
+        typer.echo(assessment.model_dump_json(by_alias=True, indent=2))
+
+
+@main.command()
+def report(
+    intake: IntakeFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the PDF.")],
+    rulebook: Name = "nociplastic",
+) -> None:
+    """Score one intake and write the clinician's report."""
+    from reports.pdf import render
+
+    from api.papers import viewed
+    from api.settings import Settings
+    from scoring.catalogue import catalogue
+
+    out.write_bytes(render(viewed(catalogue(), Settings(), _read(intake, rulebook))))
+
+
+@main.command()
+def openapi(
+    folder: Annotated[Path, typer.Option(help="Where openapi.json and examples/ go.")] = Path(
+        "openapi"
+    ),
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where they differ.")
+    ] = False,
+) -> None:
+    """Write the API's description and its examples."""
+    from api.contract import differing, write
+
+    if check:
+        different = differing(folder)
+        for name in different:
+            typer.echo(f"{name} is not what the code says; run `nociscreen openapi`", err=True)
+        raise typer.Exit(1 if different else 0)
+    write(folder)
+
+
+@main.command()
+def token(
+    client: Annotated[str, typer.Option(help="The name of the client.")] = "demo",
+    minutes: Annotated[int, typer.Option(min=1, max=15, help="How long it lives.")] = 5,
+) -> None:
+    """Print an access token for the scope `score`, signed with this machine's key."""
+    from api.security import read_keys
+    from api.settings import Settings
+
+    settings = Settings()
+    keys = read_keys(settings.key_file, settings.issuer, settings.audience)
+    typer.echo(keys.sign(client, ["score"], minutes * 60))
+
+
+@rulebook_commands.command()
+def check(file: RulebookFile) -> None:
+    """Check one rulebook file and print everything that is wrong with it."""
+    from scoring.catalogue import RulebookError, read
+
+    try:
+        loaded = read(file)
+    except RulebookError as error:
+        _fail(str(error))
+    typer.echo(f"{loaded.name} holds together. SHA-256 {loaded.sha256}")
+
+
+@rulebook_commands.command()
+def release(
+    file: RulebookFile,
+    approver: Annotated[str, typer.Option(help="Who approved it, as it will be published.")],
+    on: Annotated[
+        str | None, typer.Option(help="The day, YYYY-MM-DD; today where left out.")
+    ] = None,
+) -> None:
+    """Enter a rulebook into the index, active, by the hash of its bytes."""
+    from scoring.catalogue import RulebookError
+    from scoring.catalogue import release as enter
+
+    try:
+        day = date.fromisoformat(on) if on else datetime.now(UTC).date()
+        entry = enter(file, approver, day)
+    except (RulebookError, ValueError) as error:
+        _fail(str(error))
+    typer.echo(f"{entry.name} is active from {entry.released_on}. SHA-256 {entry.sha256}")
+
+
+def _read(file: str, rulebook: str) -> Any:
+    """The intake in the file; with a problem on standard error and exit 2 where it is not one."""
+    from api.intakes import read_intake
+    from api.problems import Problem
+    from scoring.catalogue import catalogue
+
+    try:
+        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        _fail(f"the file cannot be read: {error.strerror}")
+    try:
+        return read_intake(text, rulebook, catalogue())
+    except Problem as problem:
+        _fail_with(problem)
+
+
+def _assessed(intake: Any) -> "Assessment":
+    from scoring.catalogue import catalogue
+    from scoring.engine import assess
+
+    answers = intake.answers.model_dump(exclude_none=True)
+    return assess(catalogue().active(intake.rulebook), answers, attested=intake.attested)
+
+
+def _fail_with(problem: "Problem") -> NoReturn:
+    _fail(json.dumps(problem.body().model_dump(exclude_none=True), indent=2))
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(BAD_INPUT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The contract as files: the API's description, and every example with the answer it gets."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from api.describe import describe, examples
+from api.intakes import read_intake
+from api.main import create_app
+from api.settings import Settings
+from scoring.catalogue import catalogue
+from scoring.engine import assess
+
+
+def write(folder: Path) -> None:
+    """Write openapi.json and examples/ into the folder."""
+    for name, text in _files().items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def differing(folder: Path) -> list[str]:
+    """Names of the files in the folder that are missing or are not what the code says."""
+    return [
+        name
+        for name, text in _files().items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
+    ]
+
+
+def _files() -> dict[str, str]:
+    files = {"openapi.json": _text(describe(_app()))}
+    for name, request in examples().items():
+        intake = read_intake(json.dumps(request).encode(), "", catalogue())
+        answers = intake.answers.model_dump(exclude_none=True)
+        assessment = assess(catalogue().active(intake.rulebook), answers, attested=intake.attested)
+        files[f"examples/{name}.request.json"] = _text(request)
+        files[f"examples/{name}.response.json"] = _text(assessment.model_dump(mode="json"))
+    return files
+
+
+def _app() -> FastAPI:
+    with tempfile.TemporaryDirectory() as folder:
+        return create_app(Settings(key_file=Path(folder) / "key.pem"))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,65 @@
+"""The application: settings in, a FastAPI application out. Reads as a table of contents."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api.describe import describe
+from api.edge import Edge
+from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
+from api.rendering import Renderer
+from api.routes import health, problem_types, rulebooks, score
+from api.security import read_keys
+from api.settings import Settings
+from scoring.catalogue import Catalogue, catalogue
+
+DESCRIPTION = (
+    "Scores a structured pain intake by a transparent, weighted, rule-based rulebook: how far the "
+    "answers point to nociplastic pain, with a reason, a source and a grade of evidence for every "
+    "point. Red flags come first; an unanswered question is never a no; what speaks against is "
+    "shown. Decision support for clinicians, not a diagnosis."
+)
+
+
+class Service(FastAPI):
+    """FastAPI with our own description of the API."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(self)
+        return self.openapi_schema
+
+
+def create_app(settings: Settings | None = None, rules: Catalogue | None = None) -> FastAPI:
+    """The service, ready to be served."""
+    settings = settings or Settings()
+    rules = rules or catalogue()
+    app = Service(
+        title="nociscreen",
+        version=version("nociscreen"),
+        summary="Clinician-facing screening for nociplastic pain",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.catalogue = rules
+    app.state.keys = read_keys(settings.key_file, settings.issuer, settings.audience)
+    app.state.renderer = Renderer(
+        settings.render_workers, settings.render_queue, settings.render_seconds
+    )
+
+    app.include_router(score.router(rules))
+    app.include_router(rulebooks.router)
+    app.include_router(health.router)
+    app.include_router(problem_types.router)
+
+    app.add_exception_handler(Problem, answer_problem)
+    app.add_exception_handler(RequestValidationError, answer_wrong_shape)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_middleware(Edge)
+    return app

@@ -1,0 +1,195 @@
+"""Problems: every error as clients see it (RFC 9457).
+
+    Problem                    the client must act; status and type say how
+        Refused                 the body or a parameter has the wrong shape; `errors` say where
+
+Anything else that is raised is ours: a traceback in the log, a plain `internal` problem outside.
+No problem repeats what was sent.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Kind(NamedTuple):
+    """One type of problem, as it is documented under `/problems/{code}`."""
+
+    status: int
+    title: str
+    meaning: str
+
+
+KINDS: dict[str, Kind] = {
+    "malformed_json": Kind(
+        400, "Malformed JSON", "The body is not JSON that can be read in one way only."
+    ),
+    "malformed_request": Kind(400, "Malformed request", "The request itself could not be read."),
+    "no_token": Kind(401, "No token", "Send an access token: `Authorization: Bearer <token>`."),
+    "bad_token": Kind(
+        401, "Token refused", "The access token is not one of ours, or no longer valid."
+    ),
+    "missing_scope": Kind(
+        403, "Scope missing", "The token does not carry the scope that this route needs."
+    ),
+    "not_found": Kind(404, "Not found", "There is nothing here, or nothing that you may see."),
+    "method_not_allowed": Kind(405, "Method not allowed", "The `Allow` header names the methods."),
+    "too_slow": Kind(408, "Body too slow", "The body did not arrive in time. Send it again."),
+    "too_large": Kind(413, "Body too large", "The body is larger than this route takes."),
+    "unsupported_media_type": Kind(
+        415, "Unsupported media type", "Send `application/json` in UTF-8, without content encoding."
+    ),
+    "wrong_shape": Kind(
+        422,
+        "Wrong shape",
+        "The request can be read, but not as this route needs it. `errors` name each place.",
+    ),
+    "headers_too_large": Kind(
+        431, "Headers too large", "The headers are larger than the service takes."
+    ),
+    "too_many": Kind(
+        429, "Too many requests", "All hands are busy. `Retry-After` says when to come back."
+    ),
+    "internal": Kind(
+        500, "Internal error", "Something of ours failed. The request id helps us to find it."
+    ),
+    "unavailable": Kind(
+        503, "Unavailable", "The service is not ready. `Retry-After` says when to come back."
+    ),
+}
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong: where, by what rule, and what was expected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class ProblemBody(BaseModel):
+    """A problem as it is sent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+class Problem(Exception):  # noqa: N818 - a problem is the standard's word for what clients are told
+    """A refusal that the client can act on."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None = None,
+        *,
+        errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.kind = KINDS[code]
+        self.detail = detail or self.kind.meaning
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+    def body(self) -> ProblemBody:
+        """What is sent."""
+        return ProblemBody(
+            type=f"/problems/{self.code}",
+            title=self.kind.title,
+            status=self.kind.status,
+            detail=self.detail,
+            errors=self.errors or None,
+        )
+
+    def response(self) -> JSONResponse:
+        """The problem as a response."""
+        return JSONResponse(
+            self.body().model_dump(exclude_none=True),
+            status_code=self.kind.status,
+            headers=self.headers,
+            media_type=MEDIA_TYPE,
+        )
+
+
+async def answer_problem(_: Request, problem: Exception) -> JSONResponse:
+    """The response to a Problem."""
+    assert isinstance(problem, Problem)  # noqa: S101 - FastAPI calls us with what we registered
+    return problem.response()
+
+
+async def answer_http_error(_: Request, error: Exception) -> JSONResponse:
+    """The response to what the framework refuses: an unknown path, a wrong method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
+        error.status_code, "malformed_request"
+    )
+    return Problem(code, headers=error.headers).response()
+
+
+async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:
+    """The response to a body or a parameter of the wrong shape: every fault, no value."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    return wrong_shape(error.errors()).response()
+
+
+def wrong_shape(faults: Iterable[Mapping[str, Any]]) -> Problem:
+    """What pydantic found, as one problem: each place and a sentence, never the value sent."""
+    return Problem("wrong_shape", errors=[_field_error(fault) for fault in faults])
+
+
+def _field_error(fault: Mapping[str, Any]) -> FieldError:
+    code = str(fault["type"])
+    return FieldError(pointer=_pointer(code, fault["loc"]), code=code, detail=_detail(code, fault))
+
+
+def _pointer(code: str, location: tuple[int | str, ...]) -> str:
+    """A JSON Pointer (RFC 6901). In a body, the first step names the rulebook and is no place."""
+    part, *steps = location
+    if part == "body":
+        steps = ["rulebook"] if code in _NO_RULEBOOK else steps[1:]
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+_NO_RULEBOOK = ("union_tag_invalid", "union_tag_not_found")
+
+
+def _detail(code: str, fault: Mapping[str, Any]) -> str:
+    context = fault.get("ctx") or {}
+    if code in _EXPECTED:
+        return _EXPECTED[code].format(**context)
+    if code == "value_error":
+        return str(context["error"])
+    return str(fault["msg"]).replace("Input should be", "must be")
+
+
+_EXPECTED = {
+    "union_tag_invalid": "must be one of {expected_tags}",
+    "union_tag_not_found": "is required: it names the rulebook",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "extra_forbidden": "there is nothing of this name",
+    "missing": "is required",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "string_type": "must be a text",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be {expected}",
+}

@@ -1,0 +1,1 @@
+"""Routes: each a door of its own; none knows another."""

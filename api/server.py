@@ -1,0 +1,81 @@
+"""The server: uvicorn with httptools, with a deadline and a size for headers added."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.settings import Settings
+
+
+def config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=_protocol(settings),
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=5,
+        limit_concurrency=512,
+    )
+
+
+def _protocol(settings: Settings) -> type[HttpToolsProtocol]:  # noqa: C901 - one small class
+    class DeadlineProtocol(HttpToolsProtocol):
+        """Closes a connection whose headers come too slowly or grow too large."""
+
+        _deadline: asyncio.TimerHandle | None = None
+        _header_bytes = 0
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._await_headers()
+
+        def data_received(self, data: bytes) -> None:
+            if self._deadline is not None:
+                self._header_bytes += len(data)
+            super().data_received(data)
+            too_large = self._deadline is not None and self._header_bytes > settings.header_bytes
+            if too_large and not self.transport.is_closing():
+                self.transport.write(
+                    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                    b"content-length: 0\r\nconnection: close\r\n\r\n"
+                )
+                self.transport.close()
+
+        def on_headers_complete(self) -> None:
+            self._stop_waiting()
+            super().on_headers_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if not self.transport.is_closing():
+                self._await_headers()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def _await_headers(self) -> None:
+            self._stop_waiting()
+            self._header_bytes = 0
+            self._deadline = self.loop.call_later(settings.header_seconds, self._give_up)
+
+        def _stop_waiting(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+        def _give_up(self) -> None:
+            with contextlib.suppress(RuntimeError):
+                self.transport.close()
+
+    return DeadlineProtocol

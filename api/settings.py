@@ -1,0 +1,26 @@
+"""Settings: what a deployment may choose, read from the environment as `NOCISCREEN_<NAME>`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each setting with its default; unknown ones are refused where they are passed by name."""
+
+    model_config = SettingsConfigDict(env_prefix="NOCISCREEN_", frozen=True, extra="forbid")
+
+    key_file: Path = Path(".nociscreen/token-key.pem")
+    issuer: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen"
+    audience: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen-api"
+    body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    header_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
+    header_seconds: Annotated[float, Field(gt=0)] = 10.0
+    render_workers: Annotated[int, Field(ge=1)] = 2
+    render_queue: Annotated[int, Field(ge=0)] = 8
+    render_seconds: Annotated[float, Field(gt=0)] = 20.0
+    organisation: Annotated[str, Field(max_length=200)] | None = None
+    test_organisation: bool = False

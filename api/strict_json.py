@@ -1,0 +1,107 @@
+"""Strict JSON: bytes in, a value out that could only be read in one way; all else refused by name.
+
+Refused: what is not UTF-8, a byte order mark, NaN and infinities, numbers of over 40 characters or
+whole numbers of over 17 digits, a member named twice, NUL, lone surrogates and non-characters,
+nesting deeper than 24, more than 5000 members. A refusal names the place and never the value.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from api.problems import FieldError, Problem
+
+DEPTH = 24
+MEMBERS = 5000
+NUMBER_CHARACTERS = 40
+WHOLE_DIGITS = 17
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value in the body. Numbers with a point or an exponent become exact decimals.
+
+    Raises Problem `malformed_json`.
+    """
+    try:
+        value = _DECODER.decode(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        _refuse("", "not_utf8", "must be UTF-8")
+    except json.JSONDecodeError as error:
+        _refuse("", "not_json", f"is not JSON: line {error.lineno}, column {error.colno}")
+    except RecursionError:
+        _refuse("", "too_deep", f"must not nest deeper than {DEPTH}")
+    _checked(value)
+    return value
+
+
+class _Doubled(dict[str, Any]):
+    """An object in which a name occurs twice; refused once its place is known."""
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _Doubled(members)
+
+
+def _constant(_: str) -> NoReturn:
+    _refuse("", "not_finite", "must not hold NaN or an infinity")
+
+
+def _fraction(text: str) -> Decimal:
+    if len(text) > NUMBER_CHARACTERS or not math.isfinite(float(text)):
+        _refuse(
+            "", "number_too_long", f"numbers have at most {NUMBER_CHARACTERS} characters, finite"
+        )
+    return Decimal(text)
+
+
+def _whole(text: str) -> int:
+    if len(text.lstrip("-")) > WHOLE_DIGITS:
+        _refuse("", "number_too_long", f"whole numbers have at most {WHOLE_DIGITS} digits")
+    return int(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_constant=_constant, parse_float=_fraction, parse_int=_whole
+)
+
+
+def _checked(value: Any) -> None:
+    open_values: list[tuple[str, int, Any]] = [("", 1, value)]
+    members = 0
+    while open_values:
+        place, depth, each = open_values.pop()
+        if isinstance(each, str):
+            if _FORBIDDEN.search(each):
+                _refuse(
+                    place, "forbidden_character", "must not hold NUL, surrogates or non-characters"
+                )
+        elif isinstance(each, dict | list):
+            if depth > DEPTH:
+                _refuse(place, "too_deep", f"must not nest deeper than {DEPTH}")
+            if isinstance(each, _Doubled):
+                _refuse(place, "doubled_name", "must not hold a name twice")
+            members += len(each)
+            if members > MEMBERS:
+                _refuse("", "too_many_members", f"must not hold more than {MEMBERS} members")
+            open_values.extend((f"{place}/{name}", depth + 1, part) for name, part in _parts(each))
+
+
+def _parts(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list):
+        yield from ((str(place), part) for place, part in enumerate(value))
+        return
+    for name, part in value.items():
+        if _FORBIDDEN.search(name):
+            _refuse(
+                "", "forbidden_character", "names must not hold NUL, surrogates or non-characters"
+            )
+        yield name.replace("~", "~0").replace("/", "~1"), part
+
+
+def _refuse(place: str, code: str, detail: str) -> NoReturn:
+    raise Problem("malformed_json", errors=[FieldError(pointer=place, code=code, detail=detail)])

@@ -1,0 +1,27 @@
+"""How every test here runs: properties draw the same examples each time, and hurry nobody."""
+
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from scoring.catalogue import catalogue
+from scoring.loaded import LoadedRulebook
+
+SLOW_DRAWING = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+settings.register_profile(
+    "normal",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    database=None,
+    suppress_health_check=SLOW_DRAWING,
+)
+settings.register_profile(
+    "long", deadline=None, max_examples=2_000, database=None, suppress_health_check=SLOW_DRAWING
+)
+settings.load_profile("normal")
+
+
+@pytest.fixture(scope="session")
+def nociplastic() -> LoadedRulebook:
+    return catalogue().active("nociplastic")

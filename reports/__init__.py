@@ -1,0 +1,1 @@
+"""Paper: one view of an assessment, then each format. Does no sums and knows no weights."""

@@ -1,0 +1,315 @@
+"""What holds for every rulebook that ships, whatever is answered."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from intakes import answer_to, complete, partial_answers, unflagged_answers, without
+
+from scoring.catalogue import catalogue
+from scoring.engine import assess, weigh
+from scoring.loaded import LoadedRulebook
+from scoring.weighing import exact
+
+NOCIPLASTIC = catalogue().active("nociplastic")
+MOOD = [each.id for each in NOCIPLASTIC.rulebook.question if each.topic == "mood"]
+MOOD += ["gad7_total", "phq9_total"]
+FLAG_GROUPS = NOCIPLASTIC.rulebook.rulebook.safety_questions
+every_rulebook = pytest.mark.parametrize("loaded", catalogue().scored(), ids=lambda it: it.name)
+
+
+def totals(loaded: LoadedRulebook, sums: Any) -> dict[str, Decimal]:
+    names = (total.id for total in loaded.rulebook.total)
+    return dict(zip(names, map(exact, sums.totals), strict=True))
+
+
+@every_rulebook
+@given(data=st.data())
+def test_contributions_add_up(loaded, data):
+    assessment = assess(loaded, data.draw(unflagged_answers(loaded)))
+    domains = {each.id: each for each in assessment.domains}
+    for name, domain in domains.items():
+        given_points = [each.points or 0 for each in assessment.criteria if each.domain == name]
+        assert domain.sum == sum(given_points)
+        assert domain.points in (0, max(domain.floor, min(domain.ceiling, domain.sum)))
+    for total in loaded.rulebook.total:
+        added = sum(domains[name].points for name in total.domains)
+        assert assessment.totals[total.id].points == added
+
+
+@every_rulebook
+@given(data=st.data())
+def test_the_range_holds_every_completion(loaded, data):
+    answers = data.draw(partial_answers(loaded))
+    weighed = weigh(loaded, answers)
+    least, most = totals(loaded, weighed.least), totals(loaded, weighed.most)
+    completed = totals(loaded, weigh(loaded, data.draw(complete(loaded, answers))).now)
+    assert all(least[name] <= points <= most[name] for name, points in completed.items())
+
+
+@every_rulebook
+@given(data=st.data())
+def test_a_complete_intake_has_a_range_of_one_point(loaded, data):
+    weighed = weigh(loaded, data.draw(complete(loaded, {})))
+    assert weighed.least.totals == weighed.now.totals == weighed.most.totals
+
+
+@every_rulebook
+@given(data=st.data())
+def test_answering_only_narrows_the_range(loaded, data):
+    fuller = data.draw(partial_answers(loaded))
+    assume(fuller)
+    left_open = data.draw(st.sets(st.sampled_from(sorted(fuller)), min_size=1))
+    wide, narrow = weigh(loaded, without(fuller, left_open)), weigh(loaded, fuller)
+    for before, after in zip(wide.least.totals, narrow.least.totals, strict=True):
+        assert before <= after
+    for before, after in zip(wide.most.totals, narrow.most.totals, strict=True):
+        assert after <= before
+
+
+@every_rulebook
+@given(data=st.data())
+def test_points_lie_within_the_range_of_their_criterion_when_answered(loaded, data):
+    for weight in weigh(loaded, data.draw(partial_answers(loaded))).weights:
+        assert weight.least <= weight.most
+        if weight.level is not None:
+            assert weight.least <= weight.points <= weight.most
+
+
+@every_rulebook
+@given(data=st.data())
+def test_unanswered_is_never_read_as_no(loaded, data):
+    """A criterion with one question, once it is left open, has no level and no points."""
+    answers = data.draw(unflagged_answers(loaded))
+    required = set(loaded.rulebook.rulebook.must_answer)
+    single = [names[0] for names in loaded.read_by if len(names) == 1 and names[0] not in required]
+    assume(single)
+    question = data.draw(st.sampled_from(sorted(set(single))))
+    assessment = assess(loaded, without(answers, [question]))
+    for criterion, names in zip(assessment.criteria, loaded.read_by, strict=True):
+        if names == [question]:
+            assert criterion.verdict == "unanswered"
+            assert (criterion.level, criterion.points, criterion.full_points) == (None, None, None)
+            assert criterion.answers == {question: None}
+
+
+@every_rulebook
+@given(data=st.data())
+def test_null_means_not_answered(loaded, data):
+    answers = data.draw(partial_answers(loaded))
+    nulls = {**dict.fromkeys(loaded.questions), **answers}
+    assert assess(loaded, nulls) == assess(loaded, answers)
+
+
+@every_rulebook
+@given(data=st.data())
+def test_order_of_keys_and_options_changes_no_byte(loaded, data):
+    answers = data.draw(partial_answers(loaded))
+    mixed = {
+        name: tuple(data.draw(st.permutations(answers[name])))
+        if isinstance(answers[name], tuple)
+        else answers[name]
+        for name in data.draw(st.permutations(sorted(answers)))
+    }
+    assert assess(loaded, mixed).model_dump_json() == assess(loaded, answers).model_dump_json()
+
+
+@every_rulebook
+@given(data=st.data())
+def test_the_same_answers_give_the_same_bytes(loaded, data):
+    answers = data.draw(partial_answers(loaded))
+    assert assess(loaded, answers).model_dump_json() == assess(loaded, answers).model_dump_json()
+
+
+@every_rulebook
+@given(data=st.data())
+def test_discounts_never_add_points(loaded, data):
+    answers = data.draw(partial_answers(loaded))
+    for criterion, weight in zip(
+        loaded.rulebook.criterion, weigh(loaded, answers).weights, strict=True
+    ):
+        assert weight.points <= max(weight.full, 0) or weight.points == weight.full
+        if weight.full <= 0:
+            assert (weight.points, weight.discount) == (weight.full, None)
+        if weight.discount is not None:
+            factor = criterion.discount[weight.discount].factor
+            assert exact(weight.points) == exact(weight.full) * factor
+
+
+@every_rulebook
+@given(data=st.data())
+def test_what_if_totals_are_true(loaded, data):
+    assessment = assess(loaded, data.draw(unflagged_answers(loaded)))
+    points = {each.id: each.points or Decimal(0) for each in assessment.criteria}
+    banded = next((total for total in loaded.rulebook.total if total.banded), None)
+    assume(banded is not None)
+    for line in assessment.what_if:
+        left = [
+            0 if name == line.criterion else int(given_points * 100)
+            for name, given_points in points.items()
+        ]
+        assert totals(loaded, loaded.add_up(left))[banded.id] == line.points
+        assert line.changes_band == (
+            None if line.band is None else line.band != assessment.totals[banded.id].band
+        )
+    assert [each.criterion for each in assessment.what_if] == [n for n, p in points.items() if p]
+
+
+@every_rulebook
+@given(data=st.data())
+def test_missing_lists_exactly_what_is_open_and_tells_something(loaded, data):
+    answers = data.draw(unflagged_answers(loaded))
+    required = loaded.rulebook.rulebook.must_answer
+    dropped = data.draw(st.sets(st.sampled_from(required)))
+    answers = without(answers, dropped - set(FLAG_GROUPS))
+    assessment = assess(loaded, answers)
+    listed = {each.question: each.swing for each in assessment.missing}
+    assert len(listed) == len(assessment.missing)
+    for question in loaded.rulebook.question:
+        name = question.id
+        swing = sum(
+            exact(weight.most - weight.least)
+            for weight, names in zip(
+                weigh(loaded, answers).weights, loaded.touched_by, strict=True
+            )
+            if name in names and weight.open
+        )
+        is_open = answers.get(name) is None and not question.optional
+        assert (name in listed) == (is_open and (name in required or swing > 0)), name
+        assert listed.get(name, swing) == swing
+    order = list(listed)
+    first = [name for name in loaded.questions if name in required and name in listed]
+    assert order[: len(first)] == first
+    then = [listed[name] for name in order[len(first) :]]
+    assert then == sorted(then, reverse=True)
+
+
+@every_rulebook
+@given(data=st.data())
+def test_weigh_agrees_with_assess(loaded, data):
+    answers = data.draw(unflagged_answers(loaded))
+    assessment, weighed = assess(loaded, answers), weigh(loaded, answers)
+    now, least, most = (
+        totals(loaded, sums) for sums in (weighed.now, weighed.least, weighed.most)
+    )
+    for name, total in assessment.totals.items():
+        assert (total.points, total.range.least, total.range.most) == (
+            now[name],
+            least[name],
+            most[name],
+        )
+
+
+@every_rulebook
+@given(data=st.data())
+def test_the_caller_s_answers_are_left_alone(loaded, data):
+    answers = data.draw(partial_answers(loaded))
+    before = {**answers}
+    assess(loaded, answers)
+    assert answers == before
+    assert list(answers) == list(before)
+
+
+@given(st.data())
+def test_a_further_flag_never_lowers_the_tier(data):
+    urgency = ["T0", "T1", "T2", "T3", "none"]
+    answers = data.draw(partial_answers(NOCIPLASTIC))
+    group = NOCIPLASTIC.questions[data.draw(st.sampled_from(FLAG_GROUPS))]
+    option = data.draw(st.sampled_from([each.id for each in group.options]))
+    more = {**answers, group.id: tuple({*answers.get(group.id, ()), option})}
+    before, after = (assess(NOCIPLASTIC, each).safety for each in (answers, more))
+    assert urgency.index(after.tier) <= urgency.index(before.tier)
+    assert {flag.id for flag in before.flags} < {flag.id for flag in after.flags} | {None}
+    assert option in {flag.id for flag in after.flags}
+
+
+@given(st.data())
+def test_red_flags_never_move_a_total(data):
+    answers = data.draw(partial_answers(NOCIPLASTIC))
+    flags = {name: answer_to(NOCIPLASTIC.questions[name]) for name in FLAG_GROUPS}
+    marked = {**answers, **data.draw(st.fixed_dictionaries(flags))}
+    assert weigh(NOCIPLASTIC, marked) == weigh(NOCIPLASTIC, answers)
+
+
+@given(st.data())
+def test_distress_moves_nothing_where_the_pain_itself_shows_no_pattern(data):
+    answers = data.draw(unflagged_answers(NOCIPLASTIC))
+    before = weigh(NOCIPLASTIC, answers)
+    domains = [domain.id for domain in NOCIPLASTIC.rulebook.domain]
+    counted = dict(zip(domains, before.now.counted, strict=True))
+    assume(counted["distribution"] + counted["sensitivity"] + counted["behaviour"] < 300)
+    mood = {name: answer_to(NOCIPLASTIC.questions[name]) for name in MOOD}
+    for distressed in (
+        {**answers, **data.draw(st.fixed_dictionaries(mood))},
+        without(answers, MOOD),
+    ):
+        assert weigh(NOCIPLASTIC, distressed).now.totals == before.now.totals
+
+
+@given(st.data())
+def test_what_speaks_for_it_never_lowers_the_contribution(data):
+    """Except through a discount, which names the answer that it reads."""
+    book = NOCIPLASTIC.rulebook
+    answers = data.draw(partial_answers(NOCIPLASTIC))
+    criterion = data.draw(st.sampled_from([each for each in book.criterion if _supports(each)]))
+    place = book.criterion.index(criterion)
+    discounting = {
+        name
+        for reads, touched in zip(NOCIPLASTIC.read_by, NOCIPLASTIC.touched_by, strict=True)
+        for name in set(touched) - set(reads)
+    }
+    names = [name for name in NOCIPLASTIC.read_by[place] if name not in discounting]
+    assume(names and len(names) == len(NOCIPLASTIC.read_by[place]))
+    supportive = {
+        **answers,
+        **{name: data.draw(answer_to(NOCIPLASTIC.questions[name])) for name in names},
+    }
+    after = weigh(NOCIPLASTIC, supportive)
+    assume(after.weights[place].level == 0)
+    before = totals(NOCIPLASTIC, weigh(NOCIPLASTIC, answers).now)["contribution"]
+    assert totals(NOCIPLASTIC, after.now)["contribution"] >= before
+
+
+@given(unflagged_answers(NOCIPLASTIC))
+def test_no_band_and_no_picture_is_named_while_too_little_is_known(answers):
+    assessment = assess(NOCIPLASTIC, answers)
+    is_scored = assessment.status == "scored"
+    total = assessment.totals["predominance"]
+    assert (total.band is not None, total.meaning is not None) == (is_scored, is_scored)
+    assert (assessment.picture.id is not None) == is_scored
+    assert all((line.band is not None) == is_scored for line in assessment.what_if)
+
+
+@given(partial_answers(NOCIPLASTIC))
+def test_what_is_withheld_is_null(answers):
+    assessment = assess(NOCIPLASTIC, answers)
+    scored = ("totals", "picture", "domains", "criteria", "missing", "what_if", "patterns")
+    scored += ("findings", "next_steps")
+    beside = ("gradings", "derived")
+    given_parts = {part for part in scored + beside if getattr(assessment, part) is not None}
+    match assessment.status:
+        case "withheld_red_flag":
+            assert given_parts == set()
+        case "out_of_scope":
+            assert given_parts == set(beside)
+        case _:
+            assert given_parts == set(scored + beside)
+
+
+@given(unflagged_answers(NOCIPLASTIC), st.booleans())
+def test_attesting_changes_nothing_but_a_limitation(answers, name_a_clinician):
+    one = assess(NOCIPLASTIC, answers, attested=name_a_clinician)
+    other = assess(NOCIPLASTIC, answers, attested=not name_a_clinician)
+    assert one.model_copy(update={"limitations": ()}) == other.model_copy(
+        update={"limitations": ()}
+    )
+    by_clinician = NOCIPLASTIC.asked(lambda question: question.who == "clinician")
+    unattested = any(answers.get(name) is not None for name in by_clinician)
+    assert len({*one.limitations} ^ {*other.limitations}) == int(unattested)
+
+
+def _supports(criterion: Any) -> bool:
+    contribution = next(t for t in NOCIPLASTIC.rulebook.total if t.id == "contribution")
+    return criterion.domain in contribution.domains

@@ -81,10 +81,9 @@ def report(
     rulebook: Name = "nociplastic",
 ) -> None:
     """Score one intake and write the clinician's report."""
-    from reports.pdf import render
-
     from api.papers import viewed
     from api.settings import Settings
+    from reports.pdf import render
     from scoring.catalogue import catalogue
 
     out.write_bytes(render(viewed(catalogue(), Settings(), _read(intake, rulebook))))

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from reports.heading import Heading
-from reports.view import View, view
-
 from api.settings import Settings
+from reports.heading import Heading
+from reports.lines import View
+from reports.view import view
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 

@@ -1,6 +1,6 @@
 """The note: an assessment in at most twelve lines of plain text, ready to paste into a chart."""
 
-from reports.view import View
+from reports.lines import View
 
 STRONGEST = 3
 
@@ -23,7 +23,9 @@ def note(view: View) -> str:
             told = "; ".join(f"{each.label} {each.points}" for each in reasons[:STRONGEST])
             lines.append(f"{name}: {told}.")
     if view.open:
-        lines.append("Would tell most: " + ", ".join(each.label for each in view.open[:STRONGEST]) + ".")
+        lines.append(
+            "Would tell most: " + ", ".join(each.label for each in view.open[:STRONGEST]) + "."
+        )
     if view.gradings:
         lines.append("; ".join(f"{each.name}: {each.grade}" for each in view.gradings[:1]) + ".")
     lines.append(

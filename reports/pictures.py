@@ -73,7 +73,7 @@ def scale(rulebook: Rulebook, assessment: Assessment) -> Scale | None:
     least, most = _place(total.range.least, low, high), _place(total.range.most, low, high)
     ends = f"{number(total.range.least)} to {number(total.range.most)}"
     return Scale(
-        stretches=stretches,
+        stretches=tuple(stretches),
         least=least,
         width=most - least,
         point=_place(total.points, low, high),
@@ -104,7 +104,7 @@ def bars(rulebook: Rulebook, assessment: Assessment) -> Bars | None:
                 width=abs(end - zero),
             )
         )
-    return Bars(zero=zero, rows=rows)
+    return Bars(zero=zero, rows=tuple(rows))
 
 
 def _edge(band: Band) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Sources: the citations of one report, numbered, each unverified one marked wherever it is cited."""
+"""Sources: the citations of one report, numbered; an unverified one is marked at every place."""
 
 from collections.abc import Iterable
 
@@ -33,9 +33,7 @@ class Sources:
     def listed(self) -> tuple[Source, ...]:
         """Every citation used."""
         return tuple(
-            Source(
-                number=str(place), text=each.text, doi=each.doi, unverified=each.unverified
-            )
+            Source(number=str(place), text=each.text, doi=each.doi, unverified=each.unverified)
             for place, each in enumerate(self._cited, 1)
         )
 

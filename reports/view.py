@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from reports.heading import Heading
-from reports.pictures import Bars, Scale, bars, scale
-from reports.sources import Source, Sources
+from reports.lines import FindingLine, FlagLine, Graded, Open, PatternLine, Reason, Row, View
+from reports.pictures import bars, scale
+from reports.sources import Sources
 from reports.words import clean, day, number, one_line, percent, signed
-from schemas.assessment import Assessment, WeighedCriterion
-from schemas.base import Frozen, Many
+from schemas.assessment import Assessment, TotalPoints, WeighedCriterion
 from schemas.rulebook import Rulebook
 
 NOT_KNOWN = "not known"
@@ -19,130 +19,13 @@ _MET = {True: "yes", False: "no", None: NOT_KNOWN}
 _STATES = {"seen": "seen", "not_seen": "not seen", "not_asked": "not asked"}
 
 
-class FlagLine(Frozen):
-    """A red flag with what to do."""
-
-    label: str
-    tier: str
-    suspect: str
-    action: str
-    sources: str
-
-
-class Reason(Frozen):
-    """One criterion as it is told."""
-
-    id: str
-    label: str
-    points: str
-    because: str
-    grade: str
-    sources: str
-    full_points: str
-    answered: bool
-
-
-class Open(Frozen):
-    """An unanswered question and the points that it could still move."""
-
-    label: str
-    swing: str
-    required: bool
-
-
-class Row(Frozen):
-    """A name and what is said of it."""
-
-    name: str
-    text: str
-    sources: str = ""
-
-
-class Graded(Frozen):
-    """A published grading with its lines."""
-
-    name: str
-    grade: str
-    note: str
-    lines: Many[Row]
-    sources: str
-
-
-class FindingLine(Frozen):
-    """An imaging finding in context."""
-
-    label: str
-    prevalence: str
-    population: str
-    text: str | None
-    counter_evidence: str
-    never_incidental: bool
-    sources: str
-
-
-class PatternLine(Frozen):
-    """One line of the evidence sheet."""
-
-    number: int
-    label: str
-    state: str
-    criteria: str
-    evidence: str
-
-
-class View(Frozen):
-    """All that a report shows. What was withheld is None or empty."""
-
-    title: str
-    intended_use: str
-    test: bool
-    identifiers: Many[Row]
-    facts: Many[Row]
-    note: str | None
-    status: str
-    headline: str
-    tier: str | None
-    flags: Many[FlagLine]
-    no_flag: str | None
-    not_asked: Many[str]
-    scope_reasons: Many[str]
-    scope_not_asked: Many[str]
-    band: str | None
-    meaning: str | None
-    totals: Many[Row]
-    scale: Scale | None
-    picture: str | None
-    picture_meaning: str | None
-    ledgers: Bars | None
-    supporting: Many[Reason]
-    opposing: Many[Reason]
-    neutral: Many[Reason]
-    open: Many[Open]
-    what_if: Many[Row]
-    gradings: Many[Graded]
-    derived: Many[Row]
-    patterns_seen: str | None
-    patterns: Many[PatternLine]
-    findings: Many[FindingLine]
-    next_steps: Many[Row]
-    criteria: Many[Reason]
-    limitations: Many[str]
-    points_are: str
-    sources: Many[Source]
-    some_unverified: bool
-    rulebook: str
-    sha256: str
-    produced_on: str
-    produced_iso: str
-    assessment_json: bytes
-
-
 def view(rulebook: Rulebook, assessment: Assessment, heading: Heading) -> View:
     """The report of one assessment, in words."""
     sources = Sources(rulebook, assessment)
-    criteria = [_reason(each, sources) for each in _criteria(assessment)]
-    weighed = [each for each in _criteria(assessment) if each.points]
-    weighed.sort(key=lambda each: -abs(each.points or 0))
+    criteria = tuple(_reason(each, sources) for each in _criteria(assessment))
+    closed = _closed_domains(rulebook, assessment)
+    weighed = [each for each in _criteria(assessment) if each.points and each.domain not in closed]
+    weighed.sort(key=lambda each: abs(each.points or Decimal(0)), reverse=True)
     told = {each.id: reason for each, reason in zip(_criteria(assessment), criteria, strict=True)}
     main = next((total for total in rulebook.total if total.banded), None)
     band = assessment.totals[main.id].band if assessment.totals and main else None
@@ -159,7 +42,7 @@ def view(rulebook: Rulebook, assessment: Assessment, heading: Heading) -> View:
         flags=_flags(rulebook, assessment, sources),
         no_flag=None if assessment.safety.flags else rulebook.wording.no_flag,
         not_asked=_labels(rulebook, assessment.safety.unanswered),
-        scope_reasons=[each.label for each in assessment.scope.reasons],
+        scope_reasons=tuple(each.label for each in assessment.scope.reasons),
         scope_not_asked=_labels(rulebook, assessment.scope.unanswered),
         band=next((each.label for each in rulebook.band if each.id == band), None),
         meaning=assessment.totals[main.id].meaning if assessment.totals and main else None,
@@ -168,9 +51,8 @@ def view(rulebook: Rulebook, assessment: Assessment, heading: Heading) -> View:
         picture=assessment.picture.label if assessment.picture else None,
         picture_meaning=_picture_meaning(rulebook, assessment),
         ledgers=bars(rulebook, assessment),
-        supporting=[told[each.id] for each in weighed if each.verdict == "for"],
-        opposing=[told[each.id] for each in weighed if each.verdict == "against"],
-        neutral=[told[each.id] for each in _criteria(assessment) if each.verdict == "neutral"],
+        supporting=tuple(told[each.id] for each in weighed if each.verdict == "for"),
+        opposing=tuple(told[each.id] for each in weighed if each.verdict == "against"),
         open=_open(rulebook, assessment),
         what_if=_what_if(rulebook, assessment),
         gradings=_gradings(rulebook, assessment, sources),
@@ -178,10 +60,11 @@ def view(rulebook: Rulebook, assessment: Assessment, heading: Heading) -> View:
         patterns_seen=_patterns_seen(assessment),
         patterns=_patterns(assessment),
         findings=_findings(assessment, sources),
-        next_steps=[
+        next_steps=tuple(
             Row(name=each.label, text=each.certainty, sources=sources.marks(each.citations))
             for each in assessment.next_steps or ()
-        ],
+        ),
+        domains=_domains(rulebook, assessment, closed),
         criteria=criteria,
         limitations=assessment.limitations,
         points_are=rulebook.rulebook.points_are,
@@ -256,13 +139,45 @@ def _totals(rulebook: Rulebook, assessment: Assessment) -> tuple[Row, ...]:
     return tuple(
         Row(
             name=total.label,
-            text=f"{number(given[total.id].points)} "
-            f"(range {number(given[total.id].range.least)} to {number(given[total.id].range.most)})",
+            text=f"{number(given[total.id].points)} (range {_ends(given[total.id])})",
             sources=total.note,
         )
         for total in rulebook.total
         if total.id in given
     )
+
+
+def _ends(total: TotalPoints) -> str:
+    return f"{number(total.range.least)} to {number(total.range.most)}"
+
+
+def _closed_domains(rulebook: Rulebook, assessment: Assessment) -> dict[str, str]:
+    """Domains that do not count here although something was found in them, and why."""
+    given = {each.id: each for each in assessment.domains or ()}
+    return {
+        gate.domain: gate.because
+        for gate in rulebook.gate
+        if gate.domain in given and given[gate.domain].sum and not given[gate.domain].points
+    }
+
+
+def _domains(
+    rulebook: Rulebook, assessment: Assessment, closed: Mapping[str, str]
+) -> tuple[Row, ...]:
+    """Each domain: its sum, what of it counts, and why where that differs."""
+    notes = {each.id: each.note or "" for each in rulebook.domain}
+    rows = []
+    for each in assessment.domains or ():
+        counted = number(each.points)
+        if each.id in closed:
+            text = f"{number(each.sum)}, counted as 0: {closed[each.id]}"
+        elif each.sum != each.points:
+            ends = f"{number(each.floor)} and {number(each.ceiling)}"
+            text = f"{number(each.sum)}, counted as {counted}: it stays between {ends}."
+        else:
+            text = f"{counted}."
+        rows.append(Row(name=each.label, text=text, sources=notes[each.id]))
+    return tuple(rows)
 
 
 def _picture_meaning(rulebook: Rulebook, assessment: Assessment) -> str | None:
@@ -292,7 +207,11 @@ def _open(rulebook: Rulebook, assessment: Assessment) -> tuple[Open, ...]:
     required = set(rulebook.rulebook.must_answer)
     labels = {each.id: each.label for each in rulebook.question}
     return tuple(
-        Open(label=labels[each.question], swing=number(each.swing), required=each.question in required)
+        Open(
+            label=labels[each.question],
+            swing=number(each.swing),
+            required=each.question in required,
+        )
         for each in assessment.missing or ()
     )
 
@@ -317,7 +236,10 @@ def _gradings(rulebook: Rulebook, assessment: Assessment, sources: Sources) -> t
             name=each.label,
             grade=given[each.id].label,
             note=each.note,
-            lines=[Row(name=f"{line.id} {line.label}", text=_MET[line.met]) for line in given[each.id].criteria],
+            lines=tuple(
+                Row(name=f"{line.id} {line.label}", text=_MET[line.met])
+                for line in given[each.id].criteria
+            ),
             sources=sources.marks(given[each.id].citations),
         )
         for each in rulebook.grading
@@ -325,7 +247,9 @@ def _gradings(rulebook: Rulebook, assessment: Assessment, sources: Sources) -> t
     )
 
 
-def _derived(rulebook: Rulebook, given: Mapping[str, bool | int | Decimal | None]) -> tuple[Row, ...]:
+def _derived(
+    rulebook: Rulebook, given: Mapping[str, bool | int | Decimal | None]
+) -> tuple[Row, ...]:
     return tuple(
         Row(name=each.label, text=_counted(given[each.id], each.unit))
         for each in rulebook.derived
@@ -333,7 +257,7 @@ def _derived(rulebook: Rulebook, given: Mapping[str, bool | int | Decimal | None
     )
 
 
-def _counted(value: bool | int | Decimal | None, unit: str | None) -> str:
+def _counted(value: int | Decimal | None, unit: str | None) -> str:
     if value is None or isinstance(value, bool):
         return _MET[value]
     return f"{number(Decimal(value))} {unit or ''}".strip()

@@ -1,0 +1,123 @@
+"""Lines: the shape of a report in words, before any format."""
+
+from reports.pictures import Bars, Scale
+from reports.sources import Source
+from schemas.base import Frozen, Many
+
+
+class FlagLine(Frozen):
+    """A red flag with what to do."""
+
+    label: str
+    tier: str
+    suspect: str
+    action: str
+    sources: str
+
+
+class Reason(Frozen):
+    """One criterion as it is told."""
+
+    id: str
+    label: str
+    points: str
+    because: str
+    grade: str
+    sources: str
+    full_points: str
+    answered: bool
+
+
+class Open(Frozen):
+    """An unanswered question and the points that it could still move."""
+
+    label: str
+    swing: str
+    required: bool
+
+
+class Row(Frozen):
+    """A name and what is said of it."""
+
+    name: str
+    text: str
+    sources: str = ""
+
+
+class Graded(Frozen):
+    """A published grading with its lines."""
+
+    name: str
+    grade: str
+    note: str
+    lines: Many[Row]
+    sources: str
+
+
+class FindingLine(Frozen):
+    """An imaging finding in context."""
+
+    label: str
+    prevalence: str
+    population: str
+    text: str | None
+    counter_evidence: str
+    never_incidental: bool
+    sources: str
+
+
+class PatternLine(Frozen):
+    """One line of the evidence sheet."""
+
+    number: int
+    label: str
+    state: str
+    criteria: str
+    evidence: str
+
+
+class View(Frozen):
+    """All that a report shows. What was withheld is None or empty."""
+
+    title: str
+    intended_use: str
+    test: bool
+    identifiers: Many[Row]
+    facts: Many[Row]
+    note: str | None
+    status: str
+    headline: str
+    tier: str | None
+    flags: Many[FlagLine]
+    no_flag: str | None
+    not_asked: Many[str]
+    scope_reasons: Many[str]
+    scope_not_asked: Many[str]
+    band: str | None
+    meaning: str | None
+    totals: Many[Row]
+    scale: Scale | None
+    picture: str | None
+    picture_meaning: str | None
+    ledgers: Bars | None
+    supporting: Many[Reason]
+    opposing: Many[Reason]
+    open: Many[Open]
+    what_if: Many[Row]
+    gradings: Many[Graded]
+    derived: Many[Row]
+    patterns_seen: str | None
+    patterns: Many[PatternLine]
+    findings: Many[FindingLine]
+    next_steps: Many[Row]
+    domains: Many[Row]
+    criteria: Many[Reason]
+    limitations: Many[str]
+    points_are: str
+    sources: Many[Source]
+    some_unverified: bool
+    rulebook: str
+    sha256: str
+    produced_on: str
+    produced_iso: str
+    assessment_json: bytes

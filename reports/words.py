@@ -32,13 +32,10 @@ def day(given: date | None) -> str | None:
 
 
 def clean(text: str | None) -> str | None:
-    """The text without control characters or overrides of direction; lines and tabs stay."""
+    """The text without control characters and overrides of direction; lines and tabs stay."""
     if text is None:
         return None
-    kept = "".join(
-        each for each in text if each in _KEPT or unicodedata.category(each) not in _UNPRINTED
-    )
-    return kept.strip() or None
+    return "".join(each for each in text if each in _KEPT or _printed(each)).strip() or None
 
 
 def one_line(text: str | None) -> str | None:
@@ -47,6 +44,11 @@ def one_line(text: str | None) -> str | None:
     return None if cleaned is None else re.sub(r"\s+", " ", cleaned)
 
 
+def _printed(character: str) -> bool:
+    return unicodedata.category(character) not in _UNPRINTED and character not in _OVERRIDES
+
+
+_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _UNPRINTED = {"Cc", "Cs", "Co", "Cn"}
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August"),

@@ -160,7 +160,9 @@ def _numbered_truly(old: LoadedRulebook, new: LoadedRulebook, file: str) -> None
         raise RulebookError(f"{file}: says the same as {old.name}")
     least = least_version(old.rulebook.rulebook.version, weight)
     if _order(new.rulebook.rulebook.version) < _order(least):
-        raise RulebookError(f"{file}: a {weight} change to {old.name} needs version {least} or later")
+        raise RulebookError(
+            f"{file}: a {weight} change to {old.name} needs version {least} or later"
+        )
 
 
 def _entry_text(entry: Entry) -> str:

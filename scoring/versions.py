@@ -1,8 +1,8 @@
 """Versions: what a new version of a rulebook changes, and the number that says so.
 
-    major   some answers now score, band, flag or grade differently, or other answers are taken
-    minor   evidence: citations, grades, findings, options for the clinician, limits
-    patch   words alone
+major   some answers now score, band, flag or grade differently, or other answers are taken
+minor   evidence: citations, grades, findings, options for the clinician, limits
+patch   words alone
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,16 @@ from schemas.rulebook import Rulebook
 Change = Literal["major", "minor", "patch"]
 _WORDS = {
     *("label", "text", "help", "intro", "note", "title", "summary", "intended_use", "points_are"),
-    *("copyright", "meaning", "because", "finding", "rationale", "suspect", "action", "attribution"),
+    *(
+        "copyright",
+        "meaning",
+        "because",
+        "finding",
+        "rationale",
+        "suspect",
+        "action",
+        "attribution",
+    ),
     *("unit", "topic", "language", "version"),
 }
 _EVIDENCE = {

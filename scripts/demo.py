@@ -15,7 +15,7 @@ from schemas.assessment import Assessment
 ROOT = Path(__file__).parent.parent
 INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
 OUT = ROOT / "demo"
-PROGRAM = [sys.executable, "-m", "api.cli"]
+PROGRAM = [str(Path(sys.executable).with_name("nociscreen"))]
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """How every test here runs: properties draw the same examples each time, and hurry nobody."""
 
-
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -225,7 +225,7 @@ def test_a_key_is_made_once_and_readable_by_its_owner_only(tmp_path):
     assert read_keys(file, "a", "b").kid == first.kid
 
 
-def test_a_key_of_another_kind_is_refused(tmp_path):
+def test_a_key_of_another_kind_is_refused():
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = private.private_bytes(
         serialization.Encoding.PEM,

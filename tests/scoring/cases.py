@@ -72,9 +72,7 @@ def _vignette(file: str, case: dict[str, Any], bases: dict[str, Any]) -> Vignett
 
 def _listed(expected: dict[str, Any]) -> dict[str, Any]:
     """`derived_unknown` and `met_unknown` name in a list what TOML has no null for."""
-    listed = {
-        word: wanted for word, wanted in expected.items() if not word.endswith("_unknown")
-    }
+    listed = {word: wanted for word, wanted in expected.items() if not word.endswith("_unknown")}
     for word in ("derived", "met"):
         unknown = dict.fromkeys(expected.get(f"{word}_unknown", ()))
         if unknown:

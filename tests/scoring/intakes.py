@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ def answer_to(question: Question) -> st.SearchStrategy[Any]:
             return (near | st.integers(least, most)).map(lambda n: Decimal(n) / 100)
 
 
+@cache
 def partial_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
     """Some of the questions answered, in any way."""
     return st.fixed_dictionaries(
@@ -37,6 +39,7 @@ def partial_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
     )
 
 
+@cache
 def unflagged_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
     """Within scope and without a checked red flag, the rest answered or not in any way."""
     required = set(loaded.rulebook.rulebook.must_answer)
@@ -60,16 +63,15 @@ def unflagged_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
     return st.fixed_dictionaries(fixed, optional=optional)
 
 
+@cache
+def full_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
+    """Every question answered, in any way."""
+    return st.fixed_dictionaries({each.id: answer_to(each) for each in loaded.rulebook.question})
+
+
 def complete(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> st.SearchStrategy[Answers]:
     """The same answers with every open question answered, in any way."""
-    return st.fixed_dictionaries(
-        {
-            each.id: st.just(answers[each.id])
-            if answers.get(each.id) is not None
-            else answer_to(each)
-            for each in loaded.rulebook.question
-        }
-    )
+    return full_answers(loaded).map(lambda drawn: {**drawn, **answers})
 
 
 def without(answers: Mapping[str, Any], names: Iterable[str]) -> Answers:

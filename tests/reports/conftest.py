@@ -1,0 +1,9 @@
+"""Each example intake in turn."""
+
+import pytest
+from examples import NAMES
+
+
+@pytest.fixture(params=NAMES)
+def example(request) -> str:
+    return request.param

@@ -51,6 +51,7 @@ def serve(
     settings = Settings()
     chosen = config(create_app(settings), settings, host, port)
     listening = chosen.bind_socket()
+    listening.listen(chosen.backlog)
     typer.echo(f"nociscreen listens on http://{host}:{listening.getsockname()[1]}")
     asyncio.run(uvicorn.Server(chosen).serve(sockets=[listening]))
 
@@ -86,7 +87,11 @@ def report(
     from reports.pdf import render
     from scoring.catalogue import catalogue
 
-    out.write_bytes(render(viewed(catalogue(), Settings(), _read(intake, rulebook))))
+    pdf = render(viewed(catalogue(), Settings(), _read(intake, rulebook)))
+    try:
+        out.write_bytes(pdf)
+    except OSError as error:
+        _fail(f"the report cannot be written: {error.strerror}")
 
 
 @main.command()

@@ -7,12 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.describe import describe, examples
-from api.intakes import read_intake
+from api.describe import describe, examples, scored
 from api.main import create_app
 from api.settings import Settings
-from scoring.catalogue import catalogue
-from scoring.engine import assess
 
 
 def write(folder: Path) -> None:
@@ -35,11 +32,8 @@ def differing(folder: Path) -> list[str]:
 def _files() -> dict[str, str]:
     files = {"openapi.json": _text(describe(_app()))}
     for name, request in examples().items():
-        intake = read_intake(json.dumps(request).encode(), "", catalogue())
-        answers = intake.answers.model_dump(exclude_none=True)
-        assessment = assess(catalogue().active(intake.rulebook), answers, attested=intake.attested)
         files[f"examples/{name}.request.json"] = _text(request)
-        files[f"examples/{name}.response.json"] = _text(assessment.model_dump(mode="json"))
+        files[f"examples/{name}.response.json"] = _text(scored(request))
     return files
 
 

@@ -28,7 +28,7 @@ def print_assessment(assessment: Assessment) -> None:
     if assessment.criteria:
         console.print(_criteria(assessment.criteria))
     for missing in assessment.missing or ():
-        console.print(f"missing: {missing.question} (could move {_number(missing.swing)} points)")
+        console.print(f"missing: {missing.question} (could still move {_number(missing.swing)})")
     for limitation in assessment.limitations:
         console.print(f"- {limitation}")
 

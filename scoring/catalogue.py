@@ -111,7 +111,7 @@ def read(path: Path) -> LoadedRulebook:
 def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED) -> Entry:
     """Enter a rulebook of the folder into its index, active, with its hash.
 
-    Raises RulebookError where it is faulty, entered already, or numbered lower than its changes ask.
+    Raises RulebookError where it is faulty, entered already, or numbered too low for its changes.
     """
     loaded = read(path)
     header = loaded.rulebook.rulebook

@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
-from reports.note import note
-from reports.pdf import render
 
 from api.bodies import any_intake
 from api.deps import GUARDED, Chosen, Reports, Rulebooks, guarded, refusals
 from api.papers import viewed
+from reports.note import note
+from reports.pdf import render
 from schemas.assessment import Assessment
 from scoring.catalogue import Catalogue
 from scoring.engine import assess

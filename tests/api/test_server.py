@@ -1,0 +1,81 @@
+"""A real server over loopback: it answers, and lets nobody hold it."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    settings = {
+        "NOCISCREEN_HEADER_SECONDS": "1",
+        "NOCISCREEN_BODY_SECONDS": "1",
+        "NOCISCREEN_KEY_FILE": str(folder / "key.pem"),
+    }
+    token = subprocess.check_output([PROGRAM, "token"], env=os.environ | settings, text=True)
+    with subprocess.Popen(
+        [PROGRAM, "serve", "--port", "0"],
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        line = process.stdout.readline()
+        host, port = re.search(r"http://([\d.]+):(\d+)", line).groups()
+        yield host, int(port), token.strip()
+        process.terminate()
+
+
+def talk(address, raw: bytes) -> bytes:
+    """Send these bytes and read until the server closes."""
+    with socket.create_connection(address[:2], timeout=10) as connection:
+        connection.sendall(raw)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+def test_it_answers(address):
+    with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/health/ready") as response:
+        assert response.read() == b'{"status":"ok"}'
+        assert "server" not in response.headers
+
+
+def test_headers_that_never_come_are_cut_off(address):
+    assert talk(address, b"") == b""
+    assert talk(address, b"GET /health/live HTTP/1.1\r\nHost: x\r\n") == b""
+
+
+def test_headers_that_are_too_large_are_refused(address):
+    raw = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000
+    assert talk(address, raw).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_that_never_comes_is_408(address):
+    raw = (
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100\r\nAuthorization: Bearer " + address[2].encode() + b"\r\n\r\n{"
+    )
+    assert talk(address, raw).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /health/live HTTP/1.1\nHost: x\n\n",
+        b"\x00\x01\x02\r\n\r\n",
+    ],
+)
+def test_what_is_not_plain_http_is_400(address, raw):
+    assert talk(address, raw).startswith(b"HTTP/1.1 400 ")

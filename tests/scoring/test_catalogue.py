@@ -1,0 +1,190 @@
+"""The catalogue: only bytes that were released are used, and errors name file and block."""
+
+import hashlib
+
+import pytest
+from small import SMALL, Release, at_version, released
+
+from scoring.catalogue import (
+    SHIPPED,
+    Catalogue,
+    RulebookError,
+    UnknownRulebookError,
+    catalogue,
+    read,
+    sha256,
+)
+
+
+def written(folder, text):
+    path = folder / "weather.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_released_rulebook_is_active(tmp_path):
+    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
+    assert found.active("weather").name == "weather@1.0.0"
+    assert found.active("weather@1.0.0").sha256 == hashlib.sha256(SMALL.encode()).hexdigest()
+
+
+def test_one_changed_byte_stops_the_load_and_names_the_file(tmp_path):
+    folder = released(tmp_path, Release("1.0.0", SMALL))
+    path = folder / "1.0.0.toml"
+    path.write_bytes(path.read_bytes().replace(b"points = 4", b"points = 5"))
+    with pytest.raises(RulebookError, match=r"1\.0\.0\.toml.*weather@1\.0\.0"):
+        Catalogue(folder)
+
+
+def test_one_added_space_stops_the_load(tmp_path):
+    folder = released(tmp_path, Release("1.0.0", SMALL))
+    path = folder / "1.0.0.toml"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(RulebookError, match=r"1\.0\.0\.toml"):
+        Catalogue(folder)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    folder = released(tmp_path, Release("1.0.0", SMALL))
+    (folder / "1.0.0.toml").unlink()
+    with pytest.raises(RulebookError, match=r"weather@1\.0\.0.*1\.0\.0\.toml is missing"):
+        Catalogue(folder)
+
+
+def test_a_missing_index_is_named(tmp_path):
+    with pytest.raises(RulebookError, match=r"index\.toml"):
+        Catalogue(tmp_path)
+
+
+def test_a_file_that_holds_another_version_is_refused(tmp_path):
+    folder = released(tmp_path, Release("1.0.1", SMALL))
+    with pytest.raises(RulebookError, match=r"holds weather@1\.0\.0.*says weather@1\.0\.1"):
+        Catalogue(folder)
+
+
+def test_an_index_with_an_unknown_key_is_refused(tmp_path):
+    folder = released(tmp_path, Release("1.0.0", SMALL))
+    index = folder / "index.toml"
+    index.write_text(index.read_text("utf-8") + 'colour = "red"\n', encoding="utf-8")
+    with pytest.raises(RulebookError, match=r"index\.toml: colour"):
+        Catalogue(folder)
+
+
+@pytest.mark.parametrize("status", ["draft", "retired"])
+def test_what_is_not_active_is_not_in_use(tmp_path, status):
+    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL, status)))
+    for name in ("weather", "weather@1.0.0"):
+        with pytest.raises(UnknownRulebookError):
+            found.active(name)
+    assert found.any_status("weather", "1.0.0").name == "weather@1.0.0"
+    assert found.scored() == ()
+
+
+def test_an_unknown_status_is_refused(tmp_path):
+    folder = released(tmp_path, Release("1.0.0", SMALL, "live"))
+    with pytest.raises(RulebookError, match=r"index\.toml: status"):
+        Catalogue(folder)
+
+
+def test_the_newest_active_version_is_chosen_by_number_and_not_by_letter(tmp_path):
+    versions = ["1.10.0", "1.9.0", "1.2.11"]
+    drafts = [Release("2.0.0", at_version("2.0.0"), "draft")]
+    folder = released(tmp_path, *(Release(each, at_version(each)) for each in versions), *drafts)
+    found = Catalogue(folder)
+    assert found.active("weather").name == "weather@1.10.0"
+    assert found.active("weather@1.9.0").name == "weather@1.9.0"
+
+
+@pytest.mark.parametrize("name", ["", "rain", "weather@", "weather@9.9.9", "WEATHER", "weather@1"])
+def test_an_unknown_name_is_refused(tmp_path, name):
+    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
+    with pytest.raises(UnknownRulebookError):
+        found.active(name)
+
+
+def test_an_unknown_version_is_refused(tmp_path):
+    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
+    with pytest.raises(UnknownRulebookError):
+        found.any_status("weather", "1.0.1")
+
+
+def test_the_entry_of_a_rulebook_tells_its_release(tmp_path):
+    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
+    entry = found.entry(found.active("weather"))
+    assert (entry.name, entry.released_on.isoformat()) == ("weather@1.0.0", "2026-01-31")
+
+
+def test_what_ships_is_what_was_released():
+    for entry in catalogue().entries:
+        assert sha256(SHIPPED / entry.file) == entry.sha256
+    assert {each.name for each in catalogue().scored()} >= {"nociplastic@1.0.0", "phq4@1.0.0"}
+
+
+BROKEN = {
+    "an unknown key": ("points = 4", "points = 4\nweight = 3", "criterion > W1 > level > true"),
+    "an unknown block": ("[[limitation]]", "[[weather]]\nid = 1\n[[limitation]]", "weather"),
+    "points as text": ("points = 4", 'points = "4"', "criterion > W1 > level > true > points"),
+    "points to three places": ("points = 4", "points = 4.125", "W1 > level > true > points"),
+    "a factor above one": ("factor = 0.25", "factor = 1.01", "W1 > discount > 1 > factor"),
+    "a factor below zero": ("factor = 0.25", "factor = -0.01", "W1 > discount > 1 > factor"),
+    "an unknown word": ("is = true", "equals = true", "criterion > W1 > level > true > when"),
+    "two words": ("is = true", "is = true, at_least = 1", "W1 > level > true > when"),
+    "truth as text": ("language", 'extra = "x"\nlanguage', "rulebook > extra"),
+    "a grade of no scale": ('grade = "D"', 'grade = "E"', "criterion > W1 > grade"),
+    "a version of two parts": ('version = "1.0.0"', 'version = "1.0"', "rulebook > version"),
+    "an unknown question": ('question = "rain", is = true', 'question = "snow", is = true', "snow"),
+    "an unknown option": ('includes = ["mild"]', 'includes = ["east"]', "no option east"),
+    "an unknown domain": ('domain = "sky"', 'domain = "sea"', "there is no domain sea"),
+    "an unknown citation": ('citations = ["someone_2020"]', 'citations = ["x"]', "no citation x"),
+    "a citation unused": ("[[topic]]", '[[citation]]\nid = "x"\ntext = "X"\n[[topic]]', "x:"),
+    "a doubled id": ('id = "winds"', 'id = "rain"', "rain: the id is used twice"),
+    "a level never reached": (
+        'when = { question = "rain", is = false }',
+        'when = { question = "rain", is = true }',
+        "W1 > level false: no answers reach it",
+    ),
+    "a discount not exact": ("factor = 0.25", "factor = 0.33", None),
+    "a floor above its ceiling": ("floor = -5", "floor = 6", "domain sky"),
+    "a place that is no question": ("{rain}", "{snow}", "{snow}"),
+    "bands without a banded total": (
+        "[[limitation]]",
+        '[[band]]\nid = "low"\nlabel = "Low"\nmeaning = "Low."\n[[limitation]]',
+        "band",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", [name for name, row in BROKEN.items() if row[2]])
+def test_a_broken_rulebook_is_refused_with_file_and_block(tmp_path, fault):
+    old, new, block = BROKEN[fault]
+    assert old in SMALL
+    with pytest.raises(RulebookError) as refused:
+        read(written(tmp_path, SMALL.replace(old, new, 1)))
+    assert str(refused.value).startswith("weather.toml: ")
+    assert block in str(refused.value)
+
+
+def test_a_discount_that_gives_thousandths_is_refused(tmp_path):
+    text = SMALL.replace("factor = 0.25", "factor = 0.33").replace("points = 4", "points = 4.5")
+    with pytest.raises(RulebookError, match="W1 > level true.*not exact"):
+        read(written(tmp_path, text))
+
+
+def test_a_discount_that_gives_hundredths_is_accepted(tmp_path):
+    assert read(written(tmp_path, SMALL.replace("factor = 0.25", "factor = 0.33")))
+
+
+def test_every_fault_is_told_at_once(tmp_path):
+    text = SMALL.replace('domain = "sky"', 'domain = "sea"').replace('["mild"]', '["east"]')
+    with pytest.raises(RulebookError) as refused:
+        read(written(tmp_path, text))
+    assert "sea" in str(refused.value)
+    assert "east" in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"[[criterion", b"\xff\xfe", b"a = 1\na = 2"])
+def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "weather.toml"
+    path.write_bytes(content)
+    with pytest.raises(RulebookError, match=r"^weather\.toml: "):
+        read(path)

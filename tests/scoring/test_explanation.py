@@ -1,0 +1,85 @@
+"""Sentences: what was found, what it gives and why, in the rulebook's words."""
+
+import pytest
+from small import SMALL
+
+from scoring.catalogue import catalogue, read
+from scoring.engine import assess
+from scoring.explanation import points_text
+
+
+@pytest.fixture(scope="module")
+def weather(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rulebook") / "weather.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    return read(path)
+
+
+def because(loaded, answers):
+    return assess(loaded, answers).criteria[0].because
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "text"),
+    [
+        (0, "0"),
+        (100, "+1"),
+        (-100, "-1"),
+        (150, "+1.5"),
+        (-325, "-3.25"),
+        (5, "+0.05"),
+        (1000, "+10"),
+    ],
+)
+def test_points_are_signed_and_without_trailing_zeros(hundredths, text):
+    assert points_text(hundredths) == text
+
+
+def test_an_answer_and_its_points_are_told(weather):
+    answers = {"rain": True, "winds": ("north",)}
+    assert because(weather, answers) == "Rain: yes, winds: the north wind: +4 points."
+
+
+def test_one_point_is_singular(weather):
+    assert because(weather, {"rain": False}) == "No rain: -1 point."
+
+
+def test_nothing_marked_and_not_answered_are_different_words(weather):
+    assert because(weather, {"rain": True, "winds": ()}).startswith("Rain: yes, winds: none of")
+    assert because(weather, {"rain": True}).startswith("Rain: yes, winds: not answered")
+
+
+@pytest.mark.parametrize("winds", [("south", "west"), ("west", "south")])
+def test_a_discount_names_what_was_found_in_questionnaire_order(weather, winds):
+    found = assess(weather, {"rain": True, "winds": ("north", *winds)}).criteria[0]
+    assert found.discount.because == "it may be the south wind and the west wind"
+    assert found.because == (
+        "Rain: yes, winds: the north wind, the south wind and the west wind: +4 points, "
+        "x0.25 = +1 point, because it may be the south wind and the west wind."
+    )
+
+
+def test_a_discount_that_takes_nothing_is_not_told(weather):
+    assert "because" not in because(weather, {"rain": False, "winds": ("west",)})
+
+
+def test_an_open_question_is_told_with_what_it_could_give(weather):
+    assert because(weather, {}) == "Open (rain): -1 to +4."
+    assert because(weather, {"winds": ("west",)}) == "Open (rain): -1 to +1."
+
+
+def test_an_abbreviation_keeps_its_capitals_inside_a_sentence(tmp_path):
+    path = tmp_path / "weather.toml"
+    path.write_text(SMALL.replace('label = "Rain"', 'label = "GPS rain"'), encoding="utf-8")
+    assert because(read(path), {}) == "Open (GPS rain): -1 to +4."
+
+
+def test_sources_not_re_read_are_named_where_they_are_shown(weather):
+    assert assess(weather, {"rain": True}).limitations == ("Made up.", "Not re-read: someone_2020.")
+
+
+@pytest.mark.parametrize("loaded", catalogue().scored(), ids=lambda it: it.name)
+def test_no_sentence_leaves_a_place_unfilled(loaded):
+    for criterion in assess(loaded, {}).criteria:
+        assert "{" not in criterion.because
+        assert "None" not in criterion.because

@@ -49,7 +49,7 @@ mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds th
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py
-	NOCISCREEN_FUZZ_EXAMPLES=1000 python -m pytest tests/contract/test_schemathesis.py
+	NOCISCREEN_FUZZ_EXAMPLES=300 NOCISCREEN_FUZZ_SECONDS=600 python -m pytest tests/contract/test_schemathesis.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python bench/run.py

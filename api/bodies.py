@@ -33,7 +33,8 @@ def _iso_date(value: Any) -> Any:
 Day = Annotated[
     date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
-Reference = Annotated[str, Field(min_length=1, max_length=200)]
+READABLE = r"^[^\u0000\ufdd0-\ufdef\ufffe\uffff]*$"
+Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE)]
 
 
 class Patient(Frozen):
@@ -61,7 +62,7 @@ class Intake(BaseModel):
     answered_on: Day | None = Field(default=None, description="May lie years back.")
     answered_by: Literal["patient", "proxy", "staff", "clinician"] | None = None
     clinician: Clinician | None = None
-    note: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
+    note: Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)] | None = None
 
     @property
     def attested(self) -> bool:

@@ -44,10 +44,12 @@ def serve(
 
     import uvicorn
 
+    from api.logs import configure
     from api.main import create_app
     from api.server import config
     from api.settings import Settings
 
+    configure()
     settings = Settings()
     chosen = config(create_app(settings), settings, host, port)
     listening = chosen.bind_socket()

@@ -189,7 +189,7 @@ _EXPECTED = {
     "string_type": "must be a text",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
+    "greater_than_equal": "must be {ge!s} or more",
+    "less_than_equal": "must be {le!s} or less",
     "literal_error": "must be {expected}",
 }

@@ -22,7 +22,7 @@ _FORBIDDEN = re.compile("[\x00\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value in the body. Numbers with a point or an exponent become exact decimals.
+    """The JSON value in the body. A number is exact: whole (3, 3.0, 3e0) or a decimal.
 
     Raises Problem `malformed_json`.
     """
@@ -51,12 +51,14 @@ def _constant(_: str) -> NoReturn:
     _refuse("", "not_finite", "must not hold NaN or an infinity")
 
 
-def _fraction(text: str) -> Decimal:
+def _fraction(text: str) -> Decimal | int:
     if len(text) > NUMBER_CHARACTERS or not math.isfinite(float(text)):
         _refuse(
             "", "number_too_long", f"numbers have at most {NUMBER_CHARACTERS} characters, finite"
         )
-    return Decimal(text)
+    number = Decimal(text)
+    whole = abs(number) < 10**WHOLE_DIGITS and number == int(number)
+    return int(number) if whole else number
 
 
 def _whole(text: str) -> int:

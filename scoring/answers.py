@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, create_model
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, WithJsonSchema, create_model
 
 from schemas.base import Frozen, Many, Points
 from schemas.rulebook import Question, Rulebook
@@ -31,7 +31,8 @@ def _kind(question: Question) -> Any:
         case "integer":
             return Annotated[int, Field(strict=True, ge=int(least or 0), le=int(most or 0))]
         case "decimal":
-            return Annotated[Points, Field(ge=least, le=most)]
+            schema = {"type": "number", "minimum": int(least or 0), "maximum": int(most or 0)}
+            return Annotated[Points, Field(ge=least, le=most), WithJsonSchema(schema)]
         case "choice":
             return options
         case "multi":

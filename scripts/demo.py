@@ -28,7 +28,11 @@ def main() -> None:
         }
         token = subprocess.check_output([*PROGRAM, "token"], env=environment, text=True).strip()
         service = subprocess.Popen(
-            [*PROGRAM, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
+            [*PROGRAM, "serve", "--port", "0"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         try:
             address = _address(service)

@@ -1,38 +1,54 @@
-"""Generated requests over every operation, with every check on."""
+"""Generated requests to a real server, over all operations, with every check on."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, settings
 
-from api.main import create_app
-from api.settings import Settings
-
-EXAMPLES = int(os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "40"))
+HOOKS = Path(__file__).parents[2] / "openapi" / "hooks.py"
+PROGRAMS = Path(sys.executable).parent
+EXAMPLES = os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "10")
+SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "45")
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    return create_app(Settings(key_file=tmp_path_factory.mktemp("key") / "key.pem"))
+    """The address of a real server and a token that outlasts the test."""
+    key = {"NOCISCREEN_KEY_FILE": str(tmp_path_factory.mktemp("key") / "key.pem")}
+    environment = os.environ | key
+    nociscreen = PROGRAMS / "nociscreen"
+    token = subprocess.check_output(
+        [nociscreen, "token", "--minutes", "15"], env=environment, text=True
+    )
+    with subprocess.Popen(
+        [nociscreen, "serve", "--port", "0"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        yield process.stdout.readline().split()[-1], token.strip()
+        process.terminate()
 
 
-@pytest.fixture(scope="module")
-def described(service):
-    return schemathesis.openapi.from_asgi("/openapi.json", service)
-
-
-schema = schemathesis.pytest.from_fixture("described")
-
-
-@schema.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-def test_every_answer_keeps_the_contract(case, service):
-    token = service.state.keys.sign("fuzz", ["score"], 900)
-    case.call_and_validate(headers={"Authorization": f"Bearer {token}"})
+@pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
+def test_every_answer_keeps_the_contract(service, tmp_path, phases):
+    address, token = service
+    done = subprocess.run(
+        [
+            *(PROGRAMS / "st", "run", f"{address}/openapi.json"),
+            *("--checks", "all", "--mode", "all", "--phases", phases),
+            *("-n", EXAMPLES, "--seed", "1", "--max-time", SECONDS, "--no-color"),
+            *("-H", f"Authorization: Bearer {token}"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HOOKS.parent)},
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Tested: 9" in done.stdout

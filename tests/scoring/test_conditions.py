@@ -98,7 +98,7 @@ def test_what_is_not_answered_is_unknown_in_every_word(questions, table, facts):
     assert holds({"not": table}, facts, questions) is None
 
 
-@pytest.mark.parametrize(("one", "other"), product(TRUTHS, TRUTHS))
+@pytest.mark.parametrize(("one", "other"), list(product(TRUTHS, TRUTHS)))
 def test_joining_follows_kleene(one, other):
     """The tables written out: false settles all, true settles any."""
     both = {

@@ -8,7 +8,7 @@ No problem repeats what was sent.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -128,23 +128,21 @@ class Problem(Exception):  # noqa: N818 - a problem is the standard's word for w
 
 async def answer_problem(_: Request, problem: Exception) -> JSONResponse:
     """The response to a Problem."""
-    assert isinstance(problem, Problem)  # noqa: S101 - FastAPI calls us with what we registered
-    return problem.response()
+    return cast("Problem", problem).response()
 
 
 async def answer_http_error(_: Request, error: Exception) -> JSONResponse:
     """The response to what the framework refuses: an unknown path, a wrong method."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    refused = cast("HTTPException", error)
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
-        error.status_code, "malformed_request"
+        refused.status_code, "malformed_request"
     )
-    return Problem(code, headers=error.headers).response()
+    return Problem(code, headers=refused.headers).response()
 
 
 async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:
     """The response to a body or a parameter of the wrong shape: every fault, no value."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-    return wrong_shape(error.errors()).response()
+    return wrong_shape(cast("RequestValidationError", error).errors()).response()
 
 
 def wrong_shape(faults: Iterable[Mapping[str, Any]]) -> Problem:

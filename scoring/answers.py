@@ -31,8 +31,9 @@ def _kind(question: Question) -> Any:
         case "integer":
             return Annotated[int, Field(strict=True, ge=int(least or 0), le=int(most or 0))]
         case "decimal":
-            schema = {"type": "number", "minimum": int(least or 0), "maximum": int(most or 0)}
-            return Annotated[Points, Field(ge=least, le=most), WithJsonSchema(schema)]
+            limits = {"minimum": int(least or 0), "maximum": int(most or 0), "multipleOf": 0.01}
+            schema = WithJsonSchema({"type": "number"} | limits)
+            return Annotated[Points, Field(ge=least, le=most), schema]
         case "choice":
             return options
         case "multi":

@@ -1,4 +1,4 @@
-"""A made-up rulebook as text, small enough to read at once, and folders that hold such rulebooks."""
+"""A made-up rulebook as text, small enough to read at once, and folders that hold it."""
 
 import hashlib
 from pathlib import Path

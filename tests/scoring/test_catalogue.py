@@ -166,7 +166,7 @@ def test_a_broken_rulebook_is_refused_with_file_and_block(tmp_path, fault):
 
 def test_a_discount_that_gives_thousandths_is_refused(tmp_path):
     text = SMALL.replace("factor = 0.25", "factor = 0.33").replace("points = 4", "points = 4.5")
-    with pytest.raises(RulebookError, match="W1 > level true.*not exact"):
+    with pytest.raises(RulebookError, match=r"W1 > level true.*not exact"):
         read(written(tmp_path, text))
 
 

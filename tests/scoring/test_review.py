@@ -108,8 +108,10 @@ def change_and_expect(book, kind, name, changes, expected):
             "flag",
             "neurological_deficit",
             {"when": {"question": "sensory_or_motor_loss", "includes": ["x"]}},
-            "flag neurological_deficit: "
-            "asks of sensory_or_motor_loss, a boolean, what only a multi question has",
+            (
+                "flag neurological_deficit: "
+                "asks of sensory_or_motor_loss, a boolean, what only a multi question has"
+            ),
         ),
         (
             "flag",

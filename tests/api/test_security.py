@@ -4,16 +4,22 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 
 from api.problems import Problem
 from api.security import Keys, read_keys
 
-NOW = int(time.time())
+NOW = 1_795_000_000
+
+
+@pytest.fixture(autouse=True)
+def _clock_at_now():
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 def b64(raw: bytes) -> str:

@@ -3,17 +3,19 @@
 Where a part is withheld, it is null. Points are JSON numbers, exact to two decimals.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many, Points, Share
+from schemas.base import Exact, Frozen, Many, Part
 
 Status = Literal["withheld_red_flag", "out_of_scope", "insufficient_information", "scored"]
-AnswerValue = bool | int | Points | str | Many[str]
+AnswerValue = bool | int | Exact | str | Many[str]
 
 
-class RaisedFlag(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaisedFlag(Part):
     """A red flag that is present, with what to do about it."""
 
     id: str
@@ -24,7 +26,8 @@ class RaisedFlag(Frozen):
     citations: Many[str]
 
 
-class Safety(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safety(Part):
     """Red flags first: `tier` is the most urgent one present, or `none` where none was reported."""
 
     tier: str
@@ -33,63 +36,71 @@ class Safety(Frozen):
     flags: Many[RaisedFlag]
 
 
-class ScopeReason(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeReason(Part):
     """Why the instrument was not made for this person."""
 
     id: str
     label: str
 
 
-class Scope(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope(Part):
     """Reasons that put the intake out of scope, and the scope questions still unanswered."""
 
     reasons: Many[ScopeReason]
     unanswered: Many[str]
 
 
-class Range(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range(Part):
     """The least and the most that a total can still become once everything is answered."""
 
-    least: Points
-    most: Points
+    least: Exact
+    most: Exact
 
 
-class TotalPoints(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalPoints(Part):
     """One total with its range; band and meaning only where it is banded and they are given."""
 
-    points: Points
+    points: Exact
     range: Range
     band: str | None
     meaning: str | None
 
 
-class MechanismPicture(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MechanismPicture(Part):
     """The mechanisms side by side; they are never forced to sum to one."""
 
     id: str | None
     label: str | None
-    ledgers: dict[str, Points]
+    ledgers: dict[str, Exact]
 
 
-class DomainPoints(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainPoints(Part):
     """A domain's sum, and its points after floor, ceiling and gate."""
 
     id: str
     label: str
-    points: Points
-    sum: Points
-    floor: Points
-    ceiling: Points
+    points: Exact
+    sum: Exact
+    floor: Exact
+    ceiling: Exact
 
 
-class AppliedDiscount(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedDiscount(Part):
     """What the positive points were multiplied by, and why."""
 
-    factor: Share
+    factor: Exact
     because: str
 
 
-class WeighedCriterion(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeighedCriterion(Part):
     """One criterion: what was answered, what it gives, and why, in a sentence to contest."""
 
     id: str
@@ -98,31 +109,34 @@ class WeighedCriterion(Frozen):
     verdict: Literal["for", "against", "neutral", "unanswered"]
     answers: dict[str, AnswerValue | None]
     level: str | None
-    points: Points | None
-    full_points: Points | None
+    points: Exact | None
+    full_points: Exact | None
     discount: AppliedDiscount | None
     because: str
     grade: str
     citations: Many[str]
 
 
-class MissingAnswer(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingAnswer(Part):
     """A question not answered, and the points its criteria could still swing."""
 
     question: str
-    swing: Points
+    swing: Exact
 
 
-class WhatIf(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf(Part):
     """The banded total and its band if one criterion gave nothing."""
 
     criterion: str
-    points: Points
+    points: Exact
     band: str | None
     changes_band: bool | None
 
 
-class GradedCriterion(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradedCriterion(Part):
     """One line of a published grading; null means unknown."""
 
     id: str
@@ -130,7 +144,8 @@ class GradedCriterion(Frozen):
     met: bool | None
 
 
-class GradingReached(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradingReached(Part):
     """A published grading, kept beside the score and never inside it."""
 
     grade: str
@@ -139,7 +154,8 @@ class GradingReached(Frozen):
     citations: Many[str]
 
 
-class PatternState(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternState(Part):
     """One line of the evidence sheet."""
 
     number: int
@@ -149,19 +165,21 @@ class PatternState(Frozen):
     evidence: str
 
 
-class Patterns(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patterns(Part):
     """The evidence sheet; `seen` is a count and not the score."""
 
     seen: int
     list: Many[PatternState]
 
 
-class FindingInContext(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingInContext(Part):
     """A reported imaging finding beside its frequency without pain, and what speaks against."""
 
     id: str
     label: str
-    prevalence: Share | None
+    prevalence: Exact | None
     age: int | None
     population: str
     text: str | None
@@ -170,7 +188,8 @@ class FindingInContext(Frozen):
     citations: Many[str]
 
 
-class NextStepOffered(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStepOffered(Part):
     """An option for the clinician, never an order."""
 
     id: str
@@ -194,7 +213,7 @@ class Assessment(Frozen):
     missing: Many[MissingAnswer] | None
     what_if: Many[WhatIf] | None
     gradings: dict[str, GradingReached] | None
-    derived: dict[str, bool | int | Points | None] | None
+    derived: dict[str, bool | int | Exact | None] | None
     patterns: Patterns | None
     findings: Many[FindingInContext] | None
     next_steps: Many[NextStepOffered] | None

@@ -23,6 +23,13 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Part:
+    """A part of a larger value that is made often: a frozen dataclass, checked where it is read."""
+
+    __slots__ = ()
+    __pydantic_config__ = Frozen.model_config
+
+
 def plain_number(value: Decimal) -> int | float:
     """The JSON number for an exact decimal, without trailing zeros: 18, 1.5, 0.25."""
     return int(value) if value == value.to_integral_value() else float(value)
@@ -54,6 +61,14 @@ Points = Annotated[
     WithJsonSchema({"type": "number"}),
 ]
 """An exact number with at most two decimals; for the first rulebook, decibans."""
+
+Exact = Annotated[
+    Decimal,
+    Field(strict=False),
+    PlainSerializer(plain_number, return_type=int | float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+"""A number that the engine gives: exact to two decimals because it was added up that way."""
 
 Share = Annotated[
     Points, Field(ge=0, le=1), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})

@@ -70,8 +70,7 @@ def limitations(
 ) -> tuple[str, ...]:
     """What cannot be claimed here, ending with the sources shown that were not re-read."""
     book = loaded.rulebook
-    by_clinician = loaded.asked(lambda question: question.who == "clinician")
-    unattested = not attested and any(facts.get(name) is not None for name in by_clinician)
+    unattested = not attested and any(facts.get(name) is not None for name in loaded.by_clinician)
     texts = [
         each.text
         for each in book.limitation

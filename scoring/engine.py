@@ -3,17 +3,15 @@
 It knows nothing of any condition: what is asked, weighed and said stands in the rulebook.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from schemas.assessment import (
-    AppliedDiscount,
     Assessment,
     DomainPoints,
     Range,
     Status,
     TotalPoints,
-    WeighedCriterion,
 )
 from scoring import context, safety, scale, unanswered
 from scoring.conditions import Facts
@@ -76,19 +74,19 @@ def _weighed(loaded: LoadedRulebook, facts: Facts) -> Points:
     weights = loaded.weights(facts)
     return Points(
         weights,
-        loaded.add_up([weight.points for weight in weights]),
-        loaded.add_up([weight.least for weight in weights]),
-        loaded.add_up([weight.most for weight in weights]),
+        loaded.adder.add_up([weight.points for weight in weights]),
+        loaded.adder.add_up([weight.least for weight in weights]),
+        loaded.adder.add_up([weight.most for weight in weights]),
     )
 
 
 def _scored(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
     points = _weighed(loaded, facts)
     status = _status(loaded, points, facts)
-    banded = scale.banded_total(loaded)
+    banded = loaded.banded
     band = None
     if status == "scored" and banded is not None:
-        band = scale.band_given(loaded, points.now, points.now.totals[banded], facts)
+        band = scale.band_given(loaded, points.now, banded, facts)
     picture = scale.picture(loaded, points.now, facts, named=status == "scored")
     return {
         "status": status,
@@ -105,11 +103,13 @@ def _scored(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
         },
         "picture": picture,
         "domains": _domains(loaded, points.now),
-        "criteria": _criteria(loaded, points.weights, facts),
+        "criteria": tuple(
+            [show(weight, facts) for show, weight in zip(loaded.shown, points.weights, strict=True)]
+        ),
         "missing": unanswered.missing(loaded, points.weights, facts),
-        "what_if": ()
-        if banded is None
-        else unanswered.what_if(loaded, points.weights, facts, banded, band.id if band else None),
+        "what_if": unanswered.what_if(
+            loaded, points.weights, points.now, facts, band.id if band else None
+        ),
         "gradings": context.gradings(loaded, facts),
         "derived": _derived(loaded, facts),
         "patterns": context.patterns(loaded, facts),
@@ -122,7 +122,7 @@ def _status(loaded: LoadedRulebook, points: Points, facts: Facts) -> Status:
     header = loaded.rulebook.rulebook
     if any(facts.get(name) is None for name in header.must_answer):
         return "insufficient_information"
-    place = scale.banded_total(loaded)
+    place = loaded.banded
     if place is None:
         return "scored"
     apart = scale.bands_apart(loaded, points.least.totals[place], points.most.totals[place])
@@ -143,48 +143,6 @@ def _domains(loaded: LoadedRulebook, sums: Sums) -> tuple[DomainPoints, ...]:
             loaded.rulebook.domain, sums.domains, sums.counted, strict=True
         )
     )
-
-
-def _criteria(
-    loaded: LoadedRulebook, weights: Sequence[Weight], facts: Facts
-) -> tuple[WeighedCriterion, ...]:
-    return tuple(_criterion(loaded, place, weight, facts) for place, weight in enumerate(weights))
-
-
-def _criterion(
-    loaded: LoadedRulebook, place: int, weight: Weight, facts: Facts
-) -> WeighedCriterion:
-    criterion = loaded.rulebook.criterion[place]
-    level = None if weight.level is None else criterion.level[weight.level]
-    return WeighedCriterion(
-        id=criterion.id,
-        domain=criterion.domain,
-        label=criterion.label,
-        verdict=_verdict(weight),
-        answers=loaded.answered(loaded.read_by[place], facts),
-        level=level.id if level else None,
-        points=exact(weight.points) if level else None,
-        full_points=exact(weight.full) if level else None,
-        discount=_discount(loaded, place, weight, facts),
-        because=loaded.explained[place](weight, facts),
-        grade=criterion.grade,
-        citations=criterion.citations,
-    )
-
-
-def _discount(
-    loaded: LoadedRulebook, place: int, weight: Weight, facts: Facts
-) -> AppliedDiscount | None:
-    if weight.discount is None:
-        return None
-    discount = loaded.rulebook.criterion[place].discount[weight.discount]
-    return AppliedDiscount(factor=discount.factor, because=loaded.explainer.reason(discount, facts))
-
-
-def _verdict(weight: Weight) -> Any:
-    if weight.level is None:
-        return "unanswered"
-    return "for" if weight.points > 0 else "against" if weight.points < 0 else "neutral"
 
 
 def _derived(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:

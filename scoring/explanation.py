@@ -3,17 +3,30 @@
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from schemas.base import plain_number
+from schemas.conditions import statements
 from schemas.rulebook import Criterion, Discount, Rulebook
 from scoring.conditions import Facts, found
 from scoring.weighing import Weight
 
 Sentence = Callable[[Facts], str]
+
+
+class Explanation(NamedTuple):
+    """A criterion's sentence, and why it is discounted where it is."""
+
+    because: str
+    discounted_because: str = ""
+
+
+Explain = Callable[[Weight, Facts], Explanation]
 PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
+@cache
 def points_text(points: int) -> str:
     """Hundredths as signed points: +1.5, 0, -3."""
     return f"{plain_number(Decimal(points) / 100):+}" if points else "0"
@@ -32,40 +45,42 @@ class Explainer:
             for option in question.options
         }
 
-    def explains(
-        self, criterion: Criterion, reads: Iterable[str]
-    ) -> Callable[[Weight, Facts], str]:
-        """The sentence of a criterion as a function of its weight and the facts."""
+    def explains(self, criterion: Criterion, reads: Iterable[str]) -> Explain:
+        """What is said of a criterion as a function of its weight and the facts."""
         findings = [self.filled(level.finding) for level in criterion.level]
         reasons = [self._reason(discount) for discount in criterion.discount]
         asked = [(question, _mid_sentence(self._questions[question].label)) for question in reads]
 
-        def explain(weight: Weight, facts: Facts) -> str:
+        def explain(weight: Weight, facts: Facts) -> Explanation:
             if weight.level is None:
                 unanswered = [label for question, label in asked if facts.get(question) is None]
-                return self._wording.unanswered.format(
-                    questions=self.listed(unanswered),
-                    least=points_text(weight.least),
-                    most=points_text(weight.most),
+                return Explanation(
+                    self._wording.unanswered.format(
+                        questions=self.listed(unanswered),
+                        least=points_text(weight.least),
+                        most=points_text(weight.most),
+                    )
                 )
             finding = findings[weight.level](facts)
             if weight.discount is None:
-                return self._wording.answered.format(
-                    finding=finding, points=self._points(weight.points)
+                return Explanation(
+                    self._wording.answered.format(
+                        finding=finding, points=self._points(weight.points)
+                    )
                 )
-            return self._wording.discounted.format(
-                finding=finding,
-                full_points=self._points(weight.full),
-                factor=plain_number(criterion.discount[weight.discount].factor),
-                points=self._points(weight.points),
-                because=reasons[weight.discount](facts),
+            reason = reasons[weight.discount](facts)
+            return Explanation(
+                self._wording.discounted.format(
+                    finding=finding,
+                    full_points=self._points(weight.full),
+                    factor=plain_number(criterion.discount[weight.discount].factor),
+                    points=self._points(weight.points),
+                    because=reason,
+                ),
+                reason,
             )
 
         return explain
-
-    def reason(self, discount: Discount, facts: Facts) -> str:
-        """Why the discount applies, naming what was found."""
-        return self._reason(discount)(facts)
 
     def filled(self, template: str) -> Sentence:
         """The template as a function of facts, each {id} replaced by that answer in words."""
@@ -111,10 +126,14 @@ class Explainer:
         if "{which}" not in discount.because:
             return lambda _: discount.because
 
+        subjects = {each.subject for each in statements(discount.when)}
+        labels = {key: label for key, label in self._labels.items() if key[0] in subjects}
+        places = {key: place for place, key in enumerate(labels)}
+
         def reason(facts: Facts) -> str:
             matched = set(found(discount.when, facts, self._questions))
-            labels = [label for key, label in self._labels.items() if key in matched]
-            return discount.because.replace("{which}", self.listed(labels))
+            which = self.listed(labels[key] for key in sorted(matched, key=places.__getitem__))
+            return discount.because.replace("{which}", which)
 
         return reason
 

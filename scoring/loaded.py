@@ -1,16 +1,16 @@
 """A rulebook made ready: checked, named, and compiled once into functions of facts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.assessment import AnswerValue
 from schemas.conditions import Condition
 from schemas.rulebook import Question, Rulebook
 from scoring.conditions import Facts, Test, test
+from scoring.criteria import shower
 from scoring.derived import counted
 from scoring.explanation import Explainer
 from scoring.reading import questions_discounting, questions_weighed
-from scoring.weighing import Weight, adder, weigher
+from scoring.weighing import Adder, Weight, band_start, weigher
 
 
 class UnknownQuestionError(ValueError):
@@ -28,16 +28,21 @@ class LoadedRulebook:
         self.sources = {derived.id: derived for derived in rulebook.derived}
         self.explainer = Explainer(rulebook)
         self.weighers = [weigher(criterion, self.questions) for criterion in rulebook.criterion]
-        self.add_up = adder(rulebook)
+        self.adder = Adder(rulebook)
+        self.domains = {domain.id: place for place, domain in enumerate(rulebook.domain)}
+        self.banded = next((n for n, total in enumerate(rulebook.total) if total.banded), None)
+        self.band_starts = [start for start in map(band_start, rulebook.band) if start is not None]
         self.read_by = [questions_weighed(each, self.sources) for each in rulebook.criterion]
         self.touched_by = [
             tuple(dict.fromkeys([*reads, *questions_discounting(each, self.sources)]))
             for each, reads in zip(rulebook.criterion, self.read_by, strict=True)
         ]
-        self.explained = [
-            self.explainer.explains(each, reads)
+        self.shown = [
+            shower(each, reads, self.questions, self.explainer)
             for each, reads in zip(rulebook.criterion, self.read_by, strict=True)
         ]
+        self.by_clinician = self._asked(lambda question: question.who == "clinician")
+        self.expected = self._asked(lambda question: not question.optional)
         self._counts = [(each.id, counted(each, self.questions)) for each in rulebook.derived]
         self._orders = {
             question.id: {option.id: place for place, option in enumerate(question.options)}
@@ -75,10 +80,5 @@ class LoadedRulebook:
             kept = self._tests[id(condition)] = (condition, test(condition, self.questions))
         return kept[1](facts)
 
-    def answered(self, names: Iterable[str], facts: Facts) -> dict[str, AnswerValue | None]:
-        """The answers to these questions, null where not answered."""
-        return {name: facts.get(name) for name in names}
-
-    def asked(self, wanted: Callable[[Question], bool]) -> list[str]:
-        """Ids of the questions for which the claim holds, in questionnaire order."""
+    def _asked(self, wanted: Callable[[Question], bool]) -> list[str]:
         return [question.id for question in self.rulebook.question if wanted(question)]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from schemas.conditions import Condition, Includes, statements
-from schemas.rulebook import Band, Rulebook
+from schemas.rulebook import Rulebook
 from scoring.explanation import PLACE
 from scoring.reach import never_true, unreached_levels
 from scoring.reading import blocks_with_conditions, questions_counted, questions_read
@@ -16,7 +16,7 @@ from scoring.references import (
     unknown_names,
     unknown_options,
 )
-from scoring.weighing import hundredths
+from scoring.weighing import band_start, hundredths
 
 
 def review(rulebook: Rulebook) -> list[str]:
@@ -91,25 +91,20 @@ def _bands(book: Rulebook) -> Faults:
     if not banded or not book.band:
         return
     lowest, *others = book.band
-    if _start(lowest) is not None:
+    if band_start(lowest) is not None:
         yield f"band {lowest.id}: the lowest band starts nowhere"
     yield from (
-        f"band {each.id}: only the lowest starts nowhere" for each in others if not _start(each)
+        f"band {each.id}: only the lowest starts nowhere"
+        for each in others
+        if band_start(each) is None
     )
     added = [domain for domain in book.domain if domain.id in banded[0].domains]
     least = hundredths(sum((domain.floor for domain in added), start=added[0].floor * 0))
     most = hundredths(sum((domain.ceiling for domain in added), start=added[0].floor * 0))
-    starts = [least, *(_start(each) or least for each in others), most + 1]
+    starts = [least, *(band_start(each) or 0 for each in others), most + 1]
     for band, (start, end) in zip(book.band, pairwise(starts), strict=True):
         if max(start, least) >= end:
             yield f"band {band.id}: no points reach it"
-
-
-def _start(band: Band) -> int | None:
-    """The least hundredths in the band; None for one that starts nowhere."""
-    if band.above is not None:
-        return hundredths(band.above) + 1
-    return None if band.from_ is None else hundredths(band.from_)
 
 
 def _domains(book: Rulebook) -> Faults:

@@ -1,6 +1,6 @@
 """The scale: from sums in hundredths to bands, ledgers and the picture they make."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
 
 from schemas.assessment import MechanismPicture
 from schemas.rulebook import Band, Picture
@@ -9,25 +9,19 @@ from scoring.loaded import LoadedRulebook
 from scoring.weighing import Sums, exact, hundredths
 
 
-def banded_total(loaded: LoadedRulebook) -> int | None:
-    """The place of the total that the bands are read from."""
-    return next((place for place, total in enumerate(loaded.rulebook.total) if total.banded), None)
-
-
-def band_at(bands: Sequence[Band], points: int) -> int:
+def band_at(loaded: LoadedRulebook, points: int) -> int:
     """The place of the band that holds these points, from the table alone."""
-    return max(place for place, band in enumerate(bands) if _reached(band, points))
+    return bisect_right(loaded.band_starts, points)
 
 
-def band_given(loaded: LoadedRulebook, sums: Sums, points: int, facts: Facts) -> Band:
-    """The band of these points, or the one below where what the band needs is missing."""
+def band_given(loaded: LoadedRulebook, sums: Sums, banded: int, facts: Facts) -> Band:
+    """The band of the total in that place, or the one below where it lacks what it needs."""
     bands = loaded.rulebook.band
-    band = bands[band_at(bands, points)]
+    band = bands[band_at(loaded, sums.totals[banded])]
     needs = band.needs
     if needs is None:
         return band
-    counted = dict(zip((domain.id for domain in loaded.rulebook.domain), sums.counted, strict=True))
-    has_domains = all(counted[name] > 0 for name in needs.domains_above_zero)
+    has_domains = all(sums.counted[loaded.domains[name]] > 0 for name in needs.domains_above_zero)
     if has_domains and (needs.when is None or loaded.holds(needs.when, facts)):
         return band
     return next(other for other in bands if other.id == needs.otherwise)
@@ -35,8 +29,7 @@ def band_given(loaded: LoadedRulebook, sums: Sums, points: int, facts: Facts) ->
 
 def bands_apart(loaded: LoadedRulebook, least: int, most: int) -> int:
     """How many bands lie between the two ends of a range."""
-    bands = loaded.rulebook.band
-    return band_at(bands, most) - band_at(bands, least)
+    return band_at(loaded, most) - band_at(loaded, least)
 
 
 def picture(
@@ -51,12 +44,6 @@ def picture(
         return MechanismPicture(id=None, label=None, ledgers=shown)
     seen = next(each for each in loaded.rulebook.picture if _fits(each, ledgers))
     return MechanismPicture(id=seen.id, label=seen.label, ledgers=shown)
-
-
-def _reached(band: Band, points: int) -> bool:
-    if band.above is not None:
-        return points > hundredths(band.above)
-    return band.from_ is None or points >= hundredths(band.from_)
 
 
 def _ledgers(loaded: LoadedRulebook, sums: Sums, facts: Facts) -> dict[str, int]:

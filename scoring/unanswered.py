@@ -7,7 +7,7 @@ from schemas.assessment import MissingAnswer, WhatIf
 from scoring.conditions import Facts
 from scoring.loaded import LoadedRulebook
 from scoring.scale import band_given
-from scoring.weighing import Weight, exact
+from scoring.weighing import Sums, Weight, exact
 
 
 def missing(
@@ -19,9 +19,7 @@ def missing(
         if weight.open:
             swings.update(dict.fromkeys(names, weight.most - weight.least))
     required = loaded.rulebook.rulebook.must_answer
-    unanswered = loaded.asked(
-        lambda question: not question.optional and facts.get(question.id) is None
-    )
+    unanswered = [name for name in loaded.expected if facts.get(name) is None]
     first = [name for name in unanswered if name in required]
     then = [name for name in unanswered if name not in required and swings[name] > 0]
     then.sort(key=lambda name: -swings[name])
@@ -31,21 +29,25 @@ def missing(
 
 
 def what_if(
-    loaded: LoadedRulebook, weights: Sequence[Weight], facts: Facts, total: int, band: str | None
+    loaded: LoadedRulebook, weights: Sequence[Weight], sums: Sums, facts: Facts, band: str | None
 ) -> tuple[WhatIf, ...]:
     """For each criterion that gives points: the banded total and its band if it gave none."""
-    points = [weight.points for weight in weights]
-    ids = [criterion.id for criterion in loaded.rulebook.criterion]
+    banded = loaded.banded
+    if banded is None:
+        return ()
     removed = []
-    for place, given in enumerate(points):
-        if given:
-            sums = loaded.add_up([*points[:place], 0, *points[place + 1 :]])
-            left = sums.totals[total]
-            new_band = None if band is None else band_given(loaded, sums, left, facts).id
-            changes = None if band is None else new_band != band
+    for place, (criterion, weight) in enumerate(
+        zip(loaded.rulebook.criterion, weights, strict=True)
+    ):
+        if weight.points:
+            left = loaded.adder.without(sums, place, weight.points)
+            new_band = None if band is None else band_given(loaded, left, banded, facts).id
             removed.append(
                 WhatIf(
-                    criterion=ids[place], points=exact(left), band=new_band, changes_band=changes
+                    criterion=criterion.id,
+                    points=exact(left.totals[banded]),
+                    band=new_band,
+                    changes_band=None if band is None else new_band != band,
                 )
             )
     return tuple(removed)

@@ -11,7 +11,8 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from schemas.rulebook import Criterion, Question, Rulebook
+from schemas.conditions import statements
+from schemas.rulebook import Band, Criterion, Question, Rulebook
 from scoring.conditions import Facts, Test, Truth, test
 
 
@@ -40,7 +41,8 @@ class Sums(NamedTuple):
 
 
 Weigh = Callable[[Facts], Weight]
-AddUp = Callable[[Sequence[int]], Sums]
+Reading = tuple[int | None, tuple[int, ...]]
+"""The level that applies with its points, or None with the points of each still possible."""
 
 
 def hundredths(points: Decimal) -> int:
@@ -48,89 +50,119 @@ def hundredths(points: Decimal) -> int:
     return int(points * 100)
 
 
+def band_start(band: Band) -> int | None:
+    """The least hundredths in the band; None for the lowest, which starts nowhere."""
+    if band.above is not None:
+        return hundredths(band.above) + 1
+    return None if band.from_ is None else hundredths(band.from_)
+
+
 def weigher(criterion: Criterion, questions: Mapping[str, Question]) -> Weigh:
     """The criterion as a function from facts to its weight."""
-    levels = [(test(level.when, questions), hundredths(level.points)) for level in criterion.level]
-    discounts = [
-        (test(each.when, questions), hundredths(each.factor)) for each in criterion.discount
-    ]
-    if not discounts:
-        return lambda facts: _undiscounted(*_read(levels, facts))
+    read = _reader(criterion, questions)
+    tests = [test(each.when, questions) for each in criterion.discount]
+    factors = [hundredths(each.factor) for each in criterion.discount]
+
+    @cache
+    def weight(level: int | None, possible: tuple[int, ...], truths: tuple[Truth, ...]) -> Weight:
+        holding, factor = _smallest(factors, truths, (True,))
+        _, least_factor = _smallest(factors, truths, (True, None))
+        full = possible[0] if level is not None else 0
+        return Weight(
+            level,
+            full,
+            _discounted(full, factor),
+            holding if full > 0 else None,
+            min(_discounted(each, least_factor) for each in possible),
+            max(_discounted(each, factor) for each in possible),
+            level is None or (full > 0 and None in truths),
+        )
 
     def weigh(facts: Facts) -> Weight:
-        level, possible = _read(levels, facts)
-        if max(possible) <= 0:
-            return _undiscounted(level, possible)
-        truths = [holds(facts) for holds, _ in discounts]
-        holding, factor = _smallest(discounts, truths, (True,))
-        _, least_factor = _smallest(discounts, truths, (True, None))
-        full = possible[0] if level is not None else 0
-        points = _discounted(full, factor)
-        least = min(_discounted(each, least_factor) for each in possible)
-        most = max(_discounted(each, factor) for each in possible)
-        applied = holding if full > 0 else None
-        return Weight(level, full, points, applied, least, most, level is None or None in truths)
+        return weight(*read(facts), tuple([holds(facts) for holds in tests]))
 
     return weigh
 
 
-def adder(rulebook: Rulebook) -> AddUp:
-    """The sums of the rulebook as a function of one number of hundredths for each criterion."""
-    place = {domain.id: index for index, domain in enumerate(rulebook.domain)}
-    home = [place[criterion.domain] for criterion in rulebook.criterion]
-    bounds = [(hundredths(domain.floor), hundredths(domain.ceiling)) for domain in rulebook.domain]
-    gates = [
-        (place[gate.domain], [place[name] for name in gate.needs], hundredths(gate.at_least))
-        for gate in rulebook.gate
-    ]
-    totals = [[place[name] for name in total.domains] for total in rulebook.total]
+def closed(criterion: Criterion, questions: Mapping[str, Question]) -> str | None:
+    """The one question that the levels read, where its few answers can be listed beforehand."""
+    subjects = {each.subject for level in criterion.level for each in statements(level.when)}
+    question = questions.get(subjects.pop()) if len(subjects) == 1 else None
+    return question.id if question and question.kind in ("boolean", "choice") else None
 
-    def add_up(points: Sequence[int]) -> Sums:
-        sums = [0] * len(bounds)
-        for index, each in zip(home, points, strict=True):
-            sums[index] += each
+
+class Adder:
+    """The sums of a rulebook, from one number of hundredths for each criterion."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        place = {domain.id: index for index, domain in enumerate(rulebook.domain)}
+        self._home = [place[criterion.domain] for criterion in rulebook.criterion]
+        self._bounds = [
+            (hundredths(domain.floor), hundredths(domain.ceiling)) for domain in rulebook.domain
+        ]
+        self._gates = [
+            (place[gate.domain], [place[name] for name in gate.needs], hundredths(gate.at_least))
+            for gate in rulebook.gate
+        ]
+        self._totals = [[place[name] for name in total.domains] for total in rulebook.total]
+
+    def add_up(self, points: Sequence[int]) -> Sums:
+        """The sums of these points."""
+        domains = [0] * len(self._bounds)
+        for index, each in zip(self._home, points, strict=True):
+            domains[index] += each
+        return self._counted(domains)
+
+    def without(self, sums: Sums, criterion: int, points: int) -> Sums:
+        """The sums as they would be if the criterion, which gives these points, gave none."""
+        domains = sums.domains.copy()
+        domains[self._home[criterion]] -= points
+        return self._counted(domains)
+
+    def _counted(self, domains: list[int]) -> Sums:
         clamped = [
             floor if each < floor else min(each, ceiling)
-            for each, (floor, ceiling) in zip(sums, bounds, strict=True)
+            for each, (floor, ceiling) in zip(domains, self._bounds, strict=True)
         ]
         counted = clamped.copy()
-        for gated, needs, least in gates:
+        for gated, needs, least in self._gates:
             if sum([clamped[index] for index in needs]) < least:
                 counted[gated] = 0
-        added = [sum([counted[index] for index in indexes]) for indexes in totals]
-        return Sums(sums, counted, added)
+        return Sums(
+            domains, counted, [sum([counted[index] for index in each]) for each in self._totals]
+        )
 
-    return add_up
+
+def _reader(criterion: Criterion, questions: Mapping[str, Question]) -> Callable[[Facts], Reading]:
+    levels = [(test(level.when, questions), hundredths(level.points)) for level in criterion.level]
+    asked = closed(criterion, questions)
+    if asked is None:
+        return lambda facts: _read(levels, facts)
+    answers = (None, True, False, *(option.id for option in questions[asked].options))
+    table = {answer: _read(levels, {asked: answer}) for answer in answers}
+    return lambda facts: table[facts.get(asked)]
 
 
-def _read(levels: Sequence[tuple[Test, int]], facts: Facts) -> tuple[int | None, list[int]]:
-    """The level that applies with its points, or None with those of every level still possible."""
+def _read(levels: Sequence[tuple[Test, int]], facts: Facts) -> Reading:
     possible: list[int] = []
     for index, (holds, points) in enumerate(levels):
         truth = holds(facts)
         if truth is False:
             continue
         if truth and not possible:
-            return index, [points]
+            return index, (points,)
         possible.append(points)
         if truth:
             break
-    return None, possible
-
-
-def _undiscounted(level: int | None, possible: list[int]) -> Weight:
-    if level is None:
-        return Weight(None, 0, 0, None, min(possible), max(possible), open=True)
-    points = possible[0]
-    return Weight(level, points, points, None, points, points, open=False)
+    return None, tuple(possible)
 
 
 def _smallest(
-    discounts: Sequence[tuple[Test, int]], truths: Sequence[Truth], counting: tuple[Truth, ...]
+    factors: Sequence[int], truths: Sequence[Truth], counting: tuple[Truth, ...]
 ) -> tuple[int | None, int]:
     """The place and the factor of the smallest discount whose truth counts; 100 where none does."""
     place, smallest = None, 100
-    for index, (truth, (_, factor)) in enumerate(zip(truths, discounts, strict=True)):
+    for index, (truth, factor) in enumerate(zip(truths, factors, strict=True)):
         if truth in counting and factor < smallest:
             place, smallest = index, factor
     return place, smallest

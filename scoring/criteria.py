@@ -7,7 +7,7 @@ from typing import Any, Literal
 from schemas.assessment import AppliedDiscount, WeighedCriterion
 from schemas.rulebook import Criterion, Question
 from scoring.conditions import Facts
-from scoring.explanation import Explainer
+from scoring.explanation import PLACE, Explainer
 from scoring.weighing import Weight, closed, exact
 
 Show = Callable[[Weight, Facts], WeighedCriterion]
@@ -21,8 +21,8 @@ def shower(
 ) -> Show:
     """The criterion with its answers and its sentence, as a function of its weight and the facts.
 
-    Where one question with few answers is read and nothing discounts it, there is little that can
-    be said: each such line is made once and kept.
+    Where one question with few answers is read and told, and nothing discounts it, little can be
+    said: each such line is made once and kept.
     """
     explain = explainer.explains(criterion, reads)
 
@@ -49,7 +49,8 @@ def shower(
         )
 
     question = closed(criterion, questions)
-    if question is None:
+    told = {name for level in criterion.level for name in PLACE.findall(level.finding)}
+    if question is None or not told <= {question}:
         return show
 
     @cache

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from schemas.base import plain_number
 from schemas.conditions import statements
-from schemas.rulebook import Criterion, Discount, Rulebook
+from schemas.rulebook import Criterion, Discount, Rulebook, Wording
 from scoring.conditions import Facts, found
 from scoring.weighing import Weight
 
@@ -37,6 +37,7 @@ class Explainer:
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._wording = rulebook.wording
+        self._points = cache(partial(_points, rulebook.wording))
         self._questions = {question.id: question for question in rulebook.question}
         self._derived = {derived.id: derived for derived in rulebook.derived}
         self._labels = {
@@ -137,10 +138,10 @@ class Explainer:
 
         return reason
 
-    def _points(self, points: int) -> str:
-        text = points_text(points)
-        wording = self._wording.point if abs(points) == 100 else self._wording.points
-        return wording.format(number=text)
+
+def _points(wording: Wording, points: int) -> str:
+    template = wording.point if abs(points) == 100 else wording.points
+    return template.format(number=points_text(points))
 
 
 def _mid_sentence(label: str) -> str:

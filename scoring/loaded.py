@@ -5,11 +5,16 @@ from typing import Any
 
 from schemas.conditions import Condition
 from schemas.rulebook import Question, Rulebook
-from scoring.conditions import Facts, Test, test
+from scoring.conditions import Facts, test
 from scoring.criteria import shower
 from scoring.derived import counted
 from scoring.explanation import Explainer
-from scoring.reading import questions_discounting, questions_weighed
+from scoring.reading import (
+    blocks_with_conditions,
+    questions_discounting,
+    questions_read,
+    questions_weighed,
+)
 from scoring.weighing import Adder, Weight, band_start, weigher
 
 
@@ -43,13 +48,21 @@ class LoadedRulebook:
         ]
         self.by_clinician = self._asked(lambda question: question.who == "clinician")
         self.expected = self._asked(lambda question: not question.optional)
+        self.asked_for_scope = [
+            name
+            for name in questions_read([rule.when for rule in rulebook.scope], self.sources)
+            if name not in rulebook.rulebook.must_answer
+        ]
         self._counts = [(each.id, counted(each, self.questions)) for each in rulebook.derived]
         self._orders = {
             question.id: {option.id: place for place, option in enumerate(question.options)}
             for question in rulebook.question
             if question.kind == "multi"
         }
-        self._tests: dict[int, tuple[Condition, Test]] = {}
+        self._tests = {
+            id(condition): test(condition, self.questions)
+            for _, condition in blocks_with_conditions(rulebook)
+        }
 
     def facts(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """The answers, their options in questionnaire order, and what is counted from them.
@@ -74,11 +87,8 @@ class LoadedRulebook:
         return [weigh(facts) for weigh in self.weighers]
 
     def holds(self, condition: Condition, facts: Facts) -> bool | None:
-        """Whether the condition is true, false or unknown."""
-        kept = self._tests.get(id(condition))
-        if kept is None:
-            kept = self._tests[id(condition)] = (condition, test(condition, self.questions))
-        return kept[1](facts)
+        """Whether this condition of the rulebook is true, false or unknown."""
+        return self._tests[id(condition)](facts)
 
     def _asked(self, wanted: Callable[[Question], bool]) -> list[str]:
         return [question.id for question in self.rulebook.question if wanted(question)]

@@ -3,11 +3,9 @@
 from typing import NamedTuple
 
 from schemas.assessment import RaisedFlag, Safety, Scope, ScopeReason
-from schemas.conditions import Condition
 from schemas.rulebook import Flag
 from scoring.conditions import Facts
 from scoring.loaded import LoadedRulebook
-from scoring.reading import questions_read
 
 NO_TIER = "none"
 
@@ -43,19 +41,13 @@ def safety(loaded: LoadedRulebook, facts: Facts) -> SafetyReading:
 
 def scope(loaded: LoadedRulebook, facts: Facts) -> Scope:
     """Reasons known to put the intake out of scope, and optional scope questions left open."""
-    rules = loaded.rulebook.scope
-    conditions: list[Condition | None] = [rule.when for rule in rules]
-    required = loaded.rulebook.rulebook.must_answer
-    asked = questions_read(conditions, loaded.sources)
     return Scope(
         reasons=tuple(
             ScopeReason(id=rule.id, label=rule.label)
-            for rule in rules
+            for rule in loaded.rulebook.scope
             if loaded.holds(rule.when, facts)
         ),
-        unanswered=tuple(
-            name for name in asked if name not in required and facts.get(name) is None
-        ),
+        unanswered=tuple(name for name in loaded.asked_for_scope if facts.get(name) is None),
     )
 
 

@@ -126,11 +126,10 @@ class Adder:
         ]
         counted = clamped.copy()
         for gated, needs, least in self._gates:
-            if sum([clamped[index] for index in needs]) < least:
+            if sum(map(clamped.__getitem__, needs)) < least:
                 counted[gated] = 0
-        return Sums(
-            domains, counted, [sum([counted[index] for index in each]) for each in self._totals]
-        )
+        totals = [sum(map(counted.__getitem__, domains_added)) for domains_added in self._totals]
+        return Sums(domains, counted, totals)
 
 
 def _reader(criterion: Criterion, questions: Mapping[str, Question]) -> Callable[[Facts], Reading]:

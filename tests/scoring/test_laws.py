@@ -148,7 +148,7 @@ def test_what_if_totals_are_true(loaded, data):
             0 if name == line.criterion else int(given_points * 100)
             for name, given_points in points.items()
         ]
-        assert totals(loaded, loaded.add_up(left))[banded.id] == line.points
+        assert totals(loaded, loaded.adder.add_up(left))[banded.id] == line.points
         assert line.changes_band == (
             None if line.band is None else line.band != assessment.totals[banded.id].band
         )
@@ -299,8 +299,7 @@ def test_attesting_changes_nothing_but_a_limitation(answers, name_a_clinician):
     assert one.model_copy(update={"limitations": ()}) == other.model_copy(
         update={"limitations": ()}
     )
-    by_clinician = NOCIPLASTIC.asked(lambda question: question.who == "clinician")
-    unattested = any(answers.get(name) is not None for name in by_clinician)
+    unattested = any(answers.get(name) is not None for name in NOCIPLASTIC.by_clinician)
     assert len({*one.limitations} ^ {*other.limitations}) == int(unattested)
 
 

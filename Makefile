@@ -52,7 +52,7 @@ fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 	NOCISCREEN_FUZZ_EXAMPLES=300 NOCISCREEN_FUZZ_SECONDS=600 python -m pytest tests/contract/test_schemathesis.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
-	python bench/run.py
+	python -m bench.run
 
 openapi: setup ## openapi/openapi.json and openapi/examples/, written from the code
 	nociscreen openapi

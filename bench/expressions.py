@@ -1,0 +1,94 @@
+"""The criteria of a rulebook as ZEN expressions, for a rule engine written in Rust.
+
+Two-valued, as that engine is: what is unknown gives nothing. Derived values come ready made.
+"""
+
+import json
+from typing import assert_never
+
+from schemas.conditions import (
+    All,
+    Always,
+    Any,
+    AtLeast,
+    AtMost,
+    Condition,
+    CountsAtLeast,
+    Includes,
+    Is,
+    Not,
+    OneOf,
+)
+from schemas.rulebook import Criterion
+from scoring.conditions import options_named
+from scoring.loaded import LoadedRulebook
+
+
+def expressions(loaded: LoadedRulebook) -> dict[str, str]:
+    """One expression a criterion: its points after discount."""
+    return {each.id: _criterion(each, loaded) for each in loaded.rulebook.criterion}
+
+
+def graph(loaded: LoadedRulebook) -> str:
+    """One decision that evaluates them all, as that engine's own format writes it."""
+    here = {"x": 0, "y": 0}
+    rows = [{"id": name, "key": name, "value": text} for name, text in expressions(loaded).items()]
+    return json.dumps(
+        {
+            "nodes": [
+                {"id": "in", "type": "inputNode", "name": "in", "position": here},
+                {
+                    "id": "points",
+                    "type": "expressionNode",
+                    "name": "points",
+                    "position": here,
+                    "content": {"expressions": rows},
+                },
+                {"id": "out", "type": "outputNode", "name": "out", "position": here},
+            ],
+            "edges": [
+                {"id": "1", "sourceId": "in", "targetId": "points", "type": "edge"},
+                {"id": "2", "sourceId": "points", "targetId": "out", "type": "edge"},
+            ],
+        }
+    )
+
+
+def _criterion(criterion: Criterion, loaded: LoadedRulebook) -> str:
+    points = "0"
+    for level in reversed(criterion.level):
+        points = f"({_said(level.when, loaded)}) ? {level.points} : ({points})"
+    if not criterion.discount:
+        return points
+    factor = "1"
+    for discount in sorted(criterion.discount, key=lambda each: -each.factor):
+        factor = f"({_said(discount.when, loaded)}) ? {discount.factor} : ({factor})"
+    return f"({points}) > 0 ? ({points}) * ({factor}) : ({points})"
+
+
+def _said(  # noqa: C901, PLR0911 - one line for each word of a closed set
+    condition: Condition, loaded: LoadedRulebook
+) -> str:
+    match condition:
+        case Is():
+            return f"{condition.subject} == {json.dumps(condition.is_)}"
+        case OneOf():
+            return f"{condition.subject} in {json.dumps(condition.one_of)}"
+        case AtLeast():
+            return f"{condition.subject} != null and {condition.subject} >= {condition.at_least}"
+        case AtMost():
+            return f"{condition.subject} != null and {condition.subject} <= {condition.at_most}"
+        case Includes():
+            options = json.dumps(sorted(options_named(condition, loaded.questions)))
+            return f"some({condition.subject} ?? [], # in {options})"
+        case CountsAtLeast():
+            return f"len({condition.subject} ?? []) >= {condition.counts_at_least}"
+        case All():
+            return " and ".join(f"({_said(part, loaded)})" for part in condition.all)
+        case Any():
+            return " or ".join(f"({_said(part, loaded)})" for part in condition.any)
+        case Not():
+            return f"not ({_said(condition.not_, loaded)})"
+        case Always():
+            return "true"
+    assert_never(condition)

@@ -1,0 +1,34 @@
+"""A load on a loopback server: the same request over a few kept connections, answers counted."""
+
+import asyncio
+import time
+
+
+def rate(port: int, request: bytes, *, connections: int, seconds: float) -> float:
+    """Answers a second. Raises RuntimeError for one that is not 200."""
+    return asyncio.run(_rate(port, request, connections, seconds))
+
+
+async def _rate(port: int, request: bytes, connections: int, seconds: float) -> float:
+    started = time.perf_counter()
+    until = started + seconds
+    counts = await asyncio.gather(*(_client(port, request, until) for _ in range(connections)))
+    return sum(counts) / (time.perf_counter() - started)
+
+
+async def _client(port: int, request: bytes, until: float) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    count = 0
+    while time.perf_counter() < until:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(head.decode())
+        length = next(
+            line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        )
+        await reader.readexactly(int(length.split(b":")[1]))
+        count += 1
+    writer.close()
+    await writer.wait_closed()
+    return count

@@ -1,0 +1,205 @@
+"""`make bench`: every figure a ratio taken in one run, beside its goal.
+
+The two sides of a ratio take turns, so that a slow moment of the machine touches both; the figure
+is the median over the turns. Nothing here decides whether a test passes.
+"""
+
+import gc
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import NamedTuple
+
+import zen
+from rich.console import Console
+from rich.table import Table
+
+from bench.expressions import expressions, graph
+from bench.load import rate
+from schemas.base import plain_number
+from scoring.catalogue import catalogue
+from scoring.engine import assess, weigh
+from scoring.loaded import LoadedRulebook
+
+ROOT = Path(__file__).parents[1]
+INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
+TURNS = 7
+SECONDS = 0.7
+CONNECTIONS = 8
+
+
+class Figure(NamedTuple):
+    """One row: how many times a second ours and the other did it, the ratio, and the goal."""
+
+    what: str
+    ours: float
+    other: float
+    ratio: float
+    goal: float
+
+
+def main() -> None:
+    """Measure and print."""
+    table = Table("what", "ours /s", "other /s", "ratio", "goal")
+    for figure in (*over_http(), *in_process()):
+        table.add_row(
+            figure.what,
+            f"{figure.ours:,.0f}",
+            f"{figure.other:,.0f}",
+            f"{figure.ratio:.2f}",
+            f"{figure.goal:g}" if figure.goal else "",
+        )
+    Console(width=110).print(table)
+
+
+def over_http() -> list[Figure]:
+    """`POST /v1/score` beside a bare FastAPI route."""
+    body = json.dumps(json.loads(INTAKE.read_bytes())).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NOCISCREEN_KEY_FILE": f"{folder}/key.pem"}
+        program = str(Path(sys.executable).with_name("nociscreen"))
+        token = subprocess.check_output([program, "token"], env=environment, text=True).strip()
+        request = _request(body, token)
+        ports = _free_port(), _free_port()
+        size = len(assess_intake(body))
+        commands = (
+            [program, "serve", "--port", str(ports[0])],
+            [sys.executable, "-m", "bench.bare", str(ports[1]), str(size)],
+        )
+        servers = [
+            subprocess.Popen(
+                command,
+                env=environment,
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for command in commands
+        ]
+        try:
+            for port in ports:
+                _wait_for(port)
+            sides = [
+                lambda port=port: rate(port, request, connections=CONNECTIONS, seconds=2 * SECONDS)
+                for port in ports
+            ]
+            return [_figure("POST /v1/score : a bare FastAPI route", *sides, goal=0.5)]
+        finally:
+            for server in servers:
+                server.terminate()
+
+
+def in_process() -> list[Figure]:
+    """The engine beside zen-engine, over every vignette in which each criterion is answered."""
+    loaded = catalogue().active("nociplastic")
+    intakes = [each for each in _vignettes() if _all_answered(loaded, each)]
+    facts = [
+        {name: _plain(value) for name, value in loaded.facts(each).items()} for each in intakes
+    ]
+    decision = zen.ZenEngine().create_decision(graph(loaded))
+    compiled = [zen.compile_expression(text) for text in expressions(loaded).values()]
+    for each, known in zip(intakes, facts, strict=True):
+        _must_agree(loaded, each, decision.evaluate(known)["result"])
+
+    def repeated(done: Callable[[dict], object], over: list[dict]) -> Callable[[], float]:
+        def measured() -> float:
+            started, count = perf_counter(), 0
+            while perf_counter() - started < SECONDS:
+                for each in over:
+                    done(each)
+                count += len(over)
+            return count / (perf_counter() - started)
+
+        return measured
+
+    gc.freeze()
+    weighed = repeated(lambda answers: weigh(loaded, answers), intakes)
+    assessed = repeated(lambda answers: assess(loaded, answers), intakes)
+    each_alone = repeated(lambda known: [one.evaluate(known) for one in compiled], facts)
+    one_decision = repeated(decision.evaluate, facts)
+    return [
+        _figure("points, totals, range : zen-engine, an expression a call", weighed, each_alone, 3),
+        _figure("points, totals, range : zen-engine, one decision", weighed, one_decision, 3),
+        _figure("whole assessment : zen-engine, an expression a call", assessed, each_alone, 1),
+        _figure("whole assessment : zen-engine, one decision", assessed, one_decision, 1),
+    ]
+
+
+def assess_intake(body: bytes) -> bytes:
+    """The answer of `/v1/score` to this body."""
+    intake = json.loads(body)
+    loaded = catalogue().active(intake["rulebook"])
+    return assess(loaded, intake["answers"]).model_dump_json(by_alias=True).encode()
+
+
+def _figure(
+    what: str, ours: Callable[[], float], other: Callable[[], float], goal: float
+) -> Figure:
+    ours(), other()
+    turns = [(ours(), other()) for _ in range(TURNS)]
+    return Figure(
+        what,
+        statistics.median(turn[0] for turn in turns),
+        statistics.median(turn[1] for turn in turns),
+        statistics.median(turn[0] / turn[1] for turn in turns),
+        goal,
+    )
+
+
+def _vignettes() -> list[dict]:
+    sys.path.insert(0, str(ROOT / "tests" / "scoring"))
+    from cases import vignettes
+
+    return [each.answers for each in vignettes()]
+
+
+def _all_answered(loaded: LoadedRulebook, answers: dict) -> bool:
+    criteria = assess(loaded, answers).criteria or ()
+    return bool(criteria) and all(each.level is not None for each in criteria)
+
+
+def _must_agree(loaded: LoadedRulebook, answers: dict, points: dict[str, float]) -> None:
+    weights = weigh(loaded, answers).weights
+    for criterion, weight in zip(loaded.rulebook.criterion, weights, strict=True):
+        if abs(points[criterion.id] * 100 - weight.points) > 1e-6:
+            raise SystemExit(f"{criterion.id}: {points[criterion.id]} is not {weight.points / 100}")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    return value if value is None or isinstance(value, bool | int | str) else plain_number(value)
+
+
+def _request(body: bytes, token: str) -> bytes:
+    return (
+        b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer " + token.encode() + b"\r\n"
+        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        sleep(0.1)
+    raise SystemExit("a server did not start")
+
+
+if __name__ == "__main__":
+    main()

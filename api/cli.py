@@ -40,22 +40,21 @@ def serve(
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
-    import asyncio
-
-    import uvicorn
+    import gc
 
     from api.logs import configure
     from api.main import create_app
-    from api.server import config
+    from api.server import Server, config
     from api.settings import Settings
 
     configure()
     settings = Settings()
-    chosen = config(create_app(settings), settings, host, port)
-    listening = chosen.bind_socket()
-    listening.listen(chosen.backlog)
-    typer.echo(f"nociscreen listens on http://{host}:{listening.getsockname()[1]}")
-    asyncio.run(uvicorn.Server(chosen).serve(sockets=[listening]))
+    app = create_app(settings)
+    gc.freeze()
+    Server(
+        config(app, settings, host, port),
+        lambda listening: typer.echo(f"nociscreen listens on http://{host}:{listening}"),
+    ).run()
 
 
 @main.command()

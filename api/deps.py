@@ -114,17 +114,17 @@ async def _bytes(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _catalogue(request: Request) -> Catalogue:
+async def _catalogue(request: Request) -> Catalogue:
     held: Catalogue = request.app.state.catalogue
     return held
 
 
-def _renderer(request: Request) -> Renderer:
+async def _renderer(request: Request) -> Renderer:
     held: Renderer = request.app.state.renderer
     return held
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     held: Settings = request.app.state.settings
     return held
 

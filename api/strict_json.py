@@ -8,7 +8,7 @@ nesting deeper than 24, more than 5000 members. A refusal names the place and ne
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -27,14 +27,17 @@ def parse(body: bytes) -> Any:
     Raises Problem `malformed_json`.
     """
     try:
-        value = _DECODER.decode(body.decode("utf-8"))
+        text = body.decode("utf-8")
+        value = _DECODER.decode(text)
     except UnicodeDecodeError:
         _refuse("", "not_utf8", "must be UTF-8")
     except json.JSONDecodeError as error:
         _refuse("", "not_json", f"is not JSON: line {error.lineno}, column {error.colno}")
     except RecursionError:
         _refuse("", "too_deep", f"must not nest deeper than {DEPTH}")
-    _checked(value)
+    _check_shape(value)
+    if "\\u" in text or _FORBIDDEN.search(text):
+        _check_texts("", value)
     return value
 
 
@@ -72,37 +75,49 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _checked(value: Any) -> None:
+def _check_shape(value: Any) -> None:
+    """Refuse what nests too deeply, holds too much, or names a member twice."""
     open_values: list[tuple[str, int, Any]] = [("", 1, value)]
     members = 0
     while open_values:
         place, depth, each = open_values.pop()
-        if isinstance(each, str):
-            if _FORBIDDEN.search(each):
+        if not isinstance(each, dict | list):
+            continue
+        if depth > DEPTH:
+            _refuse(place, "too_deep", f"must not nest deeper than {DEPTH}")
+        if isinstance(each, _Doubled):
+            _refuse(place, "doubled_name", "must not hold a name twice")
+        members += len(each)
+        if members > MEMBERS:
+            _refuse("", "too_many_members", f"must not hold more than {MEMBERS} members")
+        open_values.extend(
+            (f"{place}/{_step(name)}", depth + 1, part)
+            for name, part in _parts(each)
+            if isinstance(part, dict | list)
+        )
+
+
+def _check_texts(place: str, value: Any) -> None:
+    """Refuse a text or a name with a character that no text may hold."""
+    if isinstance(value, str) and _FORBIDDEN.search(value):
+        _refuse(place, "forbidden_character", "must not hold NUL, surrogates or non-characters")
+    if isinstance(value, dict | list):
+        for name, part in _parts(value):
+            if isinstance(name, str) and _FORBIDDEN.search(name):
                 _refuse(
-                    place, "forbidden_character", "must not hold NUL, surrogates or non-characters"
+                    place,
+                    "forbidden_character",
+                    "names must not hold NUL, surrogates or non-characters",
                 )
-        elif isinstance(each, dict | list):
-            if depth > DEPTH:
-                _refuse(place, "too_deep", f"must not nest deeper than {DEPTH}")
-            if isinstance(each, _Doubled):
-                _refuse(place, "doubled_name", "must not hold a name twice")
-            members += len(each)
-            if members > MEMBERS:
-                _refuse("", "too_many_members", f"must not hold more than {MEMBERS} members")
-            open_values.extend((f"{place}/{name}", depth + 1, part) for name, part in _parts(each))
+            _check_texts(f"{place}/{_step(name)}", part)
 
 
-def _parts(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, list):
-        yield from ((str(place), part) for place, part in enumerate(value))
-        return
-    for name, part in value.items():
-        if _FORBIDDEN.search(name):
-            _refuse(
-                "", "forbidden_character", "names must not hold NUL, surrogates or non-characters"
-            )
-        yield name.replace("~", "~0").replace("/", "~1"), part
+def _parts(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
+    return value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def _step(name: str | int) -> str:
+    return str(name).replace("~", "~0").replace("/", "~1")
 
 
 def _refuse(place: str, code: str, detail: str) -> NoReturn:

@@ -115,15 +115,19 @@ class Adder:
 
     def without(self, sums: Sums, criterion: int, points: int) -> Sums:
         """The sums as they would be if the criterion, which gives these points, gave none."""
+        home = self._home[criterion]
         domains = sums.domains.copy()
-        domains[self._home[criterion]] -= points
+        domains[home] -= points
+        if self._clamped(home, domains[home]) == self._clamped(home, sums.domains[home]):
+            return sums._replace(domains=domains)
         return self._counted(domains)
 
+    def _clamped(self, domain: int, added: int) -> int:
+        floor, ceiling = self._bounds[domain]
+        return max(floor, min(added, ceiling))
+
     def _counted(self, domains: list[int]) -> Sums:
-        clamped = [
-            floor if each < floor else min(each, ceiling)
-            for each, (floor, ceiling) in zip(domains, self._bounds, strict=True)
-        ]
+        clamped = [self._clamped(domain, added) for domain, added in enumerate(domains)]
         counted = clamped.copy()
         for gated, needs, least in self._gates:
             if sum(map(clamped.__getitem__, needs)) < least:

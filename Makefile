@@ -44,7 +44,7 @@ deep: mutation fuzz ## the long runs
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants
-	mutmut run
+	HYPOTHESIS_PROFILE=mutation mutmut run
 	mutmut results
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API

@@ -1,5 +1,7 @@
 """How every test here runs: properties draw the same examples each time, and hurry nobody."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,9 +18,10 @@ settings.register_profile(
     suppress_health_check=SLOW_DRAWING,
 )
 settings.register_profile(
-    "long", deadline=None, max_examples=2_000, database=None, suppress_health_check=SLOW_DRAWING
+    "deep", deadline=None, max_examples=2_000, database=None, suppress_health_check=SLOW_DRAWING
 )
-settings.load_profile("normal")
+settings.register_profile("mutation", settings.get_profile("normal"), max_examples=10)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 
 @pytest.fixture(scope="session")

@@ -91,3 +91,12 @@ def test_a_condition_is_counted_as_true_false_or_unknown(rain, claim):
 def test_a_derived_value_is_counted_in_exactly_one_way(way):
     with pytest.raises(ValidationError):
         Derived.model_validate({"id": "x", "label": "X", **way})
+
+
+@pytest.mark.parametrize(("facts", "truth"), [({}, None), ({"sites": ("a",)}, True)])
+def test_a_condition_may_name_a_group_of_options(facts, truth):
+    assert value(facts, when={"question": "sites", "includes": ["left"]}) is truth
+
+
+def test_a_condition_on_a_group_is_false_where_none_of_it_is_marked():
+    assert value({"sites": ("c",)}, when={"question": "sites", "includes": ["left"]}) is False

@@ -1,0 +1,57 @@
+"""Imaging in context: the share of pain-free people at the nearest tabulated age."""
+
+from decimal import Decimal
+
+import pytest
+
+from scoring.catalogue import catalogue
+from scoring.engine import assess
+
+NOCIPLASTIC = catalogue().active("nociplastic")
+AGES = (20, 30, 40, 50, 60, 70, 80)
+PERCENT = {
+    "disc_degeneration": (37, 52, 68, 80, 88, 93, 96),
+    "disc_signal_loss": (17, 33, 54, 73, 86, 94, 97),
+    "disc_height_loss": (24, 34, 45, 56, 67, 76, 84),
+    "disc_bulge": (30, 40, 50, 60, 69, 77, 84),
+    "disc_protrusion": (29, 31, 33, 36, 38, 40, 43),
+    "annular_fissure": (19, 20, 22, 23, 25, 27, 29),
+    "facet_degeneration": (4, 9, 18, 32, 50, 69, 83),
+    "spondylolisthesis": (3, 5, 8, 14, 23, 35, 50),
+}
+
+
+def found(finding, **answers):
+    (shown,) = assess(NOCIPLASTIC, {"imaging_findings": (finding,), **answers}).findings
+    return shown
+
+
+@pytest.mark.parametrize("finding", PERCENT)
+def test_the_share_at_each_tabulated_age(finding):
+    shown = [found(finding, age_years=age) for age in AGES]
+    assert [each.age for each in shown] == list(AGES)
+    assert [each.prevalence * 100 for each in shown] == list(PERCENT[finding])
+
+
+@pytest.mark.parametrize(
+    ("age", "nearest"), [(18, 20), (24, 20), (25, 20), (26, 30), (75, 70), (76, 80), (101, 80)]
+)
+def test_the_nearest_age_counts_and_the_lower_of_two(age, nearest):
+    assert found("disc_bulge", age_years=age).age == nearest
+
+
+def test_without_an_age_no_share_is_given():
+    shown = found("disc_bulge")
+    assert (shown.age, shown.prevalence) == (None, None)
+    assert shown.counter_evidence
+
+
+def test_a_share_that_knows_no_age_is_given_to_all():
+    shown = found("cord_signal_change")
+    assert (shown.age, shown.prevalence) == (None, Decimal("0.02"))
+    assert shown.never_incidental
+
+
+def test_what_was_not_reported_is_not_shown():
+    assert assess(NOCIPLASTIC, {"imaging_findings": ()}).findings == ()
+    assert assess(NOCIPLASTIC, {}).findings == ()

@@ -13,6 +13,8 @@ import typer
 
 if TYPE_CHECKING:
     from api.problems import Problem
+    from api.security import Keys
+    from api.settings import Settings
     from schemas.assessment import Assessment
 
 main = typer.Typer(
@@ -37,7 +39,9 @@ RulebookFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 @main.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 8000,
 ) -> None:
     """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
     import gc
@@ -45,10 +49,10 @@ def serve(
     from api.logs import configure
     from api.main import create_app
     from api.server import Server, config
-    from api.settings import Settings
 
     configure()
-    settings = Settings()
+    settings = _settings()
+    _keys(settings)
     app = create_app(settings)
     gc.freeze()
     Server(
@@ -84,11 +88,10 @@ def report(
 ) -> None:
     """Score one intake and write the clinician's report."""
     from api.papers import viewed
-    from api.settings import Settings
     from reports.pdf import render
     from scoring.catalogue import catalogue
 
-    pdf = render(viewed(catalogue(), Settings(), _read(intake, rulebook)))
+    pdf = render(viewed(catalogue(), _settings(), _read(intake, rulebook)))
     try:
         out.write_bytes(pdf)
     except OSError as error:
@@ -122,12 +125,7 @@ def token(
     minutes: Annotated[int, typer.Option(min=1, max=15, help="How long it lives.")] = 5,
 ) -> None:
     """Print an access token for the scope `score`, signed with this machine's key."""
-    from api.security import read_keys
-    from api.settings import Settings
-
-    settings = Settings()
-    keys = read_keys(settings.key_file, settings.issuer, settings.audience)
-    typer.echo(keys.sign(client, ["score"], minutes * 60))
+    typer.echo(_keys(_settings()).sign(client, ["score"], minutes * 60))
 
 
 @rulebook_commands.command()
@@ -184,6 +182,33 @@ def _assessed(intake: Any) -> "Assessment":
 
     answers = intake.answers.model_dump(exclude_none=True)
     return assess(catalogue().active(intake.rulebook), answers, attested=intake.attested)
+
+
+def _settings() -> "Settings":
+    """The settings; exit 2 with the name of each that is not as expected."""
+    from pydantic import ValidationError
+
+    from api.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"NOCISCREEN_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()
+        ]
+        _fail("\n".join(faults))
+
+
+def _keys(settings: "Settings") -> "Keys":
+    """The keys that sign tokens; exit 2 where the file holds none."""
+    from api.security import read_keys
+
+    try:
+        return read_keys(settings.key_file, settings.issuer, settings.audience)
+    except OSError as error:
+        _fail(f"NOCISCREEN_KEY_FILE: cannot be read or made: {error.strerror}")
+    except ValueError:
+        _fail("NOCISCREEN_KEY_FILE: holds no ES256 private key in PEM")
 
 
 def _fail_with(problem: "Problem") -> NoReturn:

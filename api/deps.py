@@ -87,9 +87,10 @@ def _principal(request: Request, scope: str) -> Principal:
 async def _take_json(request: Request) -> None:
     """Read the body, and lay its bytes and its value where the framework looks for them."""
     settings: Settings = request.app.state.settings
-    kind = request.headers.get("content-type", "")
+    kinds = request.headers.getlist("content-type")
     if (
-        not _JSON.fullmatch(kind)
+        len(kinds) != 1
+        or not _JSON.fullmatch(kinds[0])
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
         raise Problem("unsupported_media_type")

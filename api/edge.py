@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Problem
@@ -18,6 +19,7 @@ HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
+CLIENT_GONE = 499
 _log = structlog.get_logger("nociscreen")
 
 
@@ -43,6 +45,8 @@ class Edge:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            sent["status"] = CLIENT_GONE
         except Exception:  # noqa: BLE001 - the last resort: whatever it was, nothing of it goes out
             _log.exception("failed", request_id=request_id)
             if not sent["status"]:

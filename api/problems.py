@@ -7,13 +7,15 @@ Anything else that is raised is ours: a traceback in the log, a plain `internal`
 No problem repeats what was sent.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, cast
+from itertools import takewhile
+from typing import Annotated, Any, NamedTuple, cast
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
@@ -66,12 +68,21 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def _nearest_named(pointer: str) -> str:
+    """The pointer up to the first step that is no plain name: such a step is the sender's text."""
+    steps = pointer.split("/")
+    return "/".join(takewhile(_PLAIN_NAME.fullmatch, steps))
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@~-]{0,80}")
+
+
 class FieldError(BaseModel):
     """One thing that is wrong: where, by what rule, and what was expected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pointer: str
+    pointer: Annotated[str, AfterValidator(_nearest_named)]
     code: str
     detail: str
 

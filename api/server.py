@@ -45,6 +45,12 @@ def config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Co
     )
 
 
+_HEADERS_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
 def _protocol(settings: Settings) -> type[HttpToolsProtocol]:  # noqa: C901 - one small class
     class DeadlineProtocol(HttpToolsProtocol):
         """Closes a connection whose headers come too slowly or grow too large."""
@@ -57,16 +63,16 @@ def _protocol(settings: Settings) -> type[HttpToolsProtocol]:  # noqa: C901 - on
             self._await_headers()
 
         def data_received(self, data: bytes) -> None:
+            if self.transport.is_closing():
+                return
             if self._deadline is not None:
-                self._header_bytes += len(data)
+                end = data.find(b"\r\n\r\n")
+                self._header_bytes += len(data) if end < 0 else end
+                if self._header_bytes > settings.header_bytes:
+                    self.transport.write(_HEADERS_TOO_LARGE)
+                    self.transport.close()
+                    return
             super().data_received(data)
-            too_large = self._deadline is not None and self._header_bytes > settings.header_bytes
-            if too_large and not self.transport.is_closing():
-                self.transport.write(
-                    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-                    b"content-length: 0\r\nconnection: close\r\n\r\n"
-                )
-                self.transport.close()
 
         def on_headers_complete(self) -> None:
             self._stop_waiting()

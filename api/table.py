@@ -35,7 +35,8 @@ def print_assessment(assessment: Assessment) -> None:
 
 def _print_safety(console: Console, assessment: Assessment) -> None:
     safety = assessment.safety
-    console.print(f"safety: {safety.tier}")
+    asked = "none reported" if safety.all_asked else "none reported so far"
+    console.print(f"safety: {safety.tier if safety.flags else asked}")
     for flag in safety.flags:
         console.print(f"  {flag.tier} {flag.label}: think of {flag.suspect}. {flag.action}")
     if safety.unanswered:

@@ -95,6 +95,7 @@ class View(Frozen):
     scope_not_asked: Many[str]
     band: str | None
     meaning: str | None
+    held: str | None
     totals: Many[Row]
     scale: Scale | None
     picture: str | None

@@ -12,6 +12,12 @@ def note(view: View) -> str:
         lines.append(f"Result: {view.band}. {view.headline}")
     else:
         lines.append(f"Result: {view.headline}")
+    if view.held:
+        lines[-1] += f" {view.held}"
+    if view.scope_not_asked:
+        lines.append(
+            f"Not asked, though it decides whether this fits: {', '.join(view.scope_not_asked)}."
+        )
     if view.totals:
         lines.append("; ".join(f"{row.name} {row.text}" for row in view.totals) + ".")
     if view.ledgers:
@@ -26,7 +32,7 @@ def note(view: View) -> str:
         lines.append(
             "Would tell most: " + ", ".join(each.label for each in view.open[:STRONGEST]) + "."
         )
-    if view.gradings:
+    if view.gradings and view.status != "out_of_scope":
         lines.append("; ".join(f"{each.name}: {each.grade}" for each in view.gradings[:1]) + ".")
     lines.append(
         f"Decision support by {view.rulebook} ({view.sha256[:12]}), {view.produced_on}. "

@@ -40,12 +40,13 @@ def view(rulebook: Rulebook, assessment: Assessment, heading: Heading) -> View:
         headline=_headline(rulebook, assessment, band),
         tier=next((t.label for t in rulebook.tier if t.id == assessment.safety.tier), None),
         flags=_flags(rulebook, assessment, sources),
-        no_flag=None if assessment.safety.flags else rulebook.wording.no_flag,
+        no_flag=_no_flag(rulebook, assessment),
         not_asked=_labels(rulebook, assessment.safety.unanswered),
         scope_reasons=tuple(each.label for each in assessment.scope.reasons),
         scope_not_asked=_labels(rulebook, assessment.scope.unanswered),
         band=next((each.label for each in rulebook.band if each.id == band), None),
         meaning=assessment.totals[main.id].meaning if assessment.totals and main else None,
+        held=_held(rulebook, assessment),
         totals=_totals(rulebook, assessment),
         scale=scale(rulebook, assessment),
         picture=assessment.picture.label if assessment.picture else None,
@@ -132,6 +133,34 @@ def _flags(rulebook: Rulebook, assessment: Assessment, sources: Sources) -> tupl
         )
         for each in assessment.safety.flags
     )
+
+
+def _no_flag(rulebook: Rulebook, assessment: Assessment) -> str | None:
+    """What is said where no flag was raised: none asked about is not none reported."""
+    if assessment.safety.flags:
+        return None
+    asked = set(rulebook.rulebook.safety_questions) - set(assessment.safety.unanswered)
+    wording = rulebook.wording
+    return wording.no_flag if asked else wording.no_flag_asked
+
+
+def _held(rulebook: Rulebook, assessment: Assessment) -> str | None:
+    """Why the band is lower than the points alone would give, where it is."""
+    labels = {each.id: each.label for each in rulebook.band}
+    given = next((each for each in (assessment.totals or {}).values() if each.band), None)
+    for band in rulebook.band:
+        start = band.from_ if band.from_ is not None else band.above
+        if given is None or start is None or band.needs is None:
+            continue
+        reached = given.points >= start if band.from_ is not None else given.points > start
+        if reached and given.band == band.needs.otherwise:
+            return (
+                f"The points reach “{band.label}"
+                f"” but are held at "
+                f"“{labels[given.band]}"
+                f"”. {band.needs.because}"
+            )
+    return None
 
 
 def _totals(rulebook: Rulebook, assessment: Assessment) -> tuple[Row, ...]:

@@ -32,7 +32,10 @@ def day(given: date | None) -> str | None:
 
 
 def clean(text: str | None) -> str | None:
-    """The text without control characters and overrides of direction; lines and tabs stay."""
+    """The text without what is not seen: controls, tags, overrides of direction.
+
+    Lines and tabs stay, and the joiners that some scripts are written with.
+    """
     if text is None:
         return None
     return "".join(each for each in text if each in _KEPT or _printed(each)).strip() or None
@@ -45,11 +48,11 @@ def one_line(text: str | None) -> str | None:
 
 
 def _printed(character: str) -> bool:
-    return unicodedata.category(character) not in _UNPRINTED and character not in _OVERRIDES
+    return unicodedata.category(character) not in _UNPRINTED or character in _JOINERS
 
 
-_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_UNPRINTED = {"Cc", "Cs", "Co", "Cn"}
+_JOINERS = "\u200c\u200d"
+_UNPRINTED = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August"),
     *("September", "October", "November", "December"),

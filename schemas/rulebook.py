@@ -402,6 +402,7 @@ class Wording(Frozen):
     not_answered: Text
     unverified_sources: Text
     no_flag: Text
+    no_flag_asked: Text
     withheld: Text
     out_of_scope: Text
     insufficient: Text

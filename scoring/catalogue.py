@@ -115,6 +115,10 @@ def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED
     """
     loaded = read(path)
     header = loaded.rulebook.rulebook
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise RulebookError(f"{path.name}: must lie in the folder of rulebooks to be released")
+    if not approver.strip():
+        raise RulebookError(f"{path.name}: needs an approver")
     file = path.resolve().relative_to(folder.resolve()).as_posix()
     earlier = Catalogue(folder)
     versions = [each for each in earlier.entries if each.instrument == header.instrument]
@@ -181,6 +185,8 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RulebookError(f"{path.name}: {error}") from error
+    except RecursionError:
+        raise RulebookError(f"{path.name}: nests too deeply") from None
 
 
 def _validated(kind: type[Shape], table: Mapping[str, Any], file: str) -> Shape:

@@ -1,6 +1,7 @@
 """The command line, as a newcomer types it: our own program in a process of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,16 @@ INTAKE = ROOT / "api" / "examples" / "phq4.json"
 RULEBOOK = ROOT / "scoring" / "rulebooks" / "phq4" / "1.0.0.toml"
 
 
-def run(*words, given: str | None = None, folder: Path = ROOT) -> subprocess.CompletedProcess:
+def run(
+    *words, given: str | None = None, folder: Path = ROOT, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [PROGRAM, *map(str, words)],
         input=given,
         capture_output=True,
         text=True,
         cwd=folder,
+        env=os.environ | (environment or {}),
         check=False,
         timeout=60,
     )
@@ -114,3 +118,25 @@ def test_a_token_has_three_parts_and_the_key_is_kept(tmp_path):
     assert done.stdout.count(".") == 2
     key = tmp_path / ".nociscreen" / "token-key.pem"
     assert key.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("KEY_FILE", "/"), ("KEY_FILE", __file__), ("BODY_BYTES", "many")]
+)
+def test_a_setting_that_cannot_be_used_is_named(setting, value):
+    done = run("token", environment={f"NOCISCREEN_{setting}": value})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"NOCISCREEN_{setting}: ")
+
+
+def test_rulebook_check_refuses_what_nests_too_deeply(tmp_path):
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 5000 + "]" * 5000)
+    done = run("rulebook", "check", str(tmp_path / "deep.toml"))
+    assert (done.returncode, done.stderr) == (2, "deep.toml: nests too deeply\n")
+
+
+def test_rulebook_release_keeps_to_its_folder(tmp_path):
+    (tmp_path / "mine.toml").write_text(RULEBOOK.read_text())
+    done = run("rulebook", "release", str(tmp_path / "mine.toml"), "--approver", "x")
+    assert done.returncode == 2
+    assert "must lie in the folder of rulebooks" in done.stderr

@@ -237,3 +237,16 @@ class TestEveryResponse:
 
     def test_what_is_not_there_is_404(self, anonymous):
         assert refusal(anonymous.get("/nowhere")) == (404, [])
+
+
+def test_a_name_that_is_a_text_of_its_own_is_not_repeated(client):
+    body = {"rulebook": "nociplastic", "answers": {"Ada Example 1982 " * 9: 1}}
+    response = post(client, json.dumps(body))
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/answers"
+    assert "Ada" not in response.text
+
+
+def test_one_of_two_media_types_is_not_chosen(client):
+    headers = [("content-type", "application/json"), ("content-type", "text/plain")]
+    assert client.post("/v1/score", content=b"{}", headers=headers).status_code == 415

@@ -1,10 +1,13 @@
 """A real server over loopback: it answers, and lets nobody hold it."""
 
+import contextlib
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -22,16 +25,19 @@ def address(tmp_path_factory):
         "NOCISCREEN_KEY_FILE": str(folder / "key.pem"),
     }
     token = subprocess.check_output([PROGRAM, "token"], env=os.environ | settings, text=True)
-    with subprocess.Popen(
-        [PROGRAM, "serve", "--port", "0"],
-        env=os.environ | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            [PROGRAM, "serve", "--port", "0"],
+            env=os.environ | settings,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
         line = process.stdout.readline()
         host, port = re.search(r"http://([\d.]+):(\d+)", line).groups()
-        yield host, int(port), token.strip()
+        yield host, int(port), token.strip(), folder / "log"
         process.terminate()
 
 
@@ -59,6 +65,30 @@ def test_headers_that_never_come_are_cut_off(address):
 def test_headers_that_are_too_large_are_refused(address):
     raw = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000
     assert talk(address, raw).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("size", [33_000, 100_000])
+def test_headers_that_are_too_large_are_refused_even_where_they_come_at_once(address, size):
+    raw = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX: " + b"x" * size + b"\r\n\r\n"
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        assert not talk(address, raw).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_leaves_is_no_failure_of_ours(address):
+    raw = (
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100\r\nAuthorization: Bearer " + address[2].encode() + b"\r\n\r\n{"
+    )
+    with socket.create_connection(address[:2], timeout=10) as connection:
+        connection.sendall(raw)
+    for _ in range(100):
+        logged = [json.loads(line) for line in address[3].read_text().splitlines()]
+        left = [each for each in logged if each.get("status") == 499]
+        if left:
+            break
+        time.sleep(0.1)
+    assert left
+    assert not [each for each in logged if each["event"] == "failed"]
 
 
 def test_a_body_that_never_comes_is_408(address):

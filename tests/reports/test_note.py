@@ -37,3 +37,27 @@ def test_it_ends_with_rulebook_and_hash_and_no_diagnosis(example):
     last = note(viewed(example)).splitlines()[-1]
     assert "@1.0.0 (" in last
     assert last.endswith("not a diagnosis.")
+
+
+def test_nothing_asked_is_not_called_none_reported():
+    groups = ("spine_and_nerves", "head_and_face", "chest_and_abdomen", "limbs_and_joints")
+    unasked = {f"rf_{each}": None for each in (*groups, "general", "personal_safety")}
+    text = note(viewed("widespread_pain", unasked | {"diagnoses": [], "phq9_item9": None}))
+    assert "Red flags: No red flag was asked about" in text
+    assert "None of the red flags" not in text
+
+
+def test_a_band_that_is_held_says_why():
+    text = note(viewed("widespread_pain", {"physical_explanation": "not_assessed"}))
+    assert "points reach \N{LEFT DOUBLE QUOTATION MARK}Strong pattern" in text
+    assert "are held at" not in note(viewed("widespread_pain"))
+
+
+def test_what_decides_whether_it_fits_is_named_where_it_was_not_asked():
+    text = note(viewed("widespread_pain", {"pregnant": None}))
+    assert "Not asked, though it decides whether this fits: Pregnan" in text
+
+
+def test_out_of_scope_gives_no_grading():
+    assert "IASP" in note(viewed("widespread_pain"))
+    assert "IASP" not in note(viewed("widespread_pain", {"age_years": 17}))

@@ -97,3 +97,8 @@ def test_control_characters_are_taken_out():
     assert clean("a\x00b\x1b\u202ec\nd\te\u2066") == "abc\nd\te"
     assert one_line("a\n b\t\tc ") == "a b c"
     assert clean(" \x07 ") is None
+
+
+def test_what_cannot_be_seen_is_taken_out():
+    assert clean("A\u200bd\ufeffa\u00ad\U000e0041\u202e") == "Ada"
+    assert clean("\u0915\u094d\u200d\u0937") == "\u0915\u094d\u200d\u0937"

@@ -134,3 +134,9 @@ def test_the_engine_refuses_what_is_not_asked(take):
 def test_no_question_takes_an_object_or_a_stray_text(question):
     for answer in ({}, "stray"):
         assert places(json.dumps({question.id: answer}))[0] == question.id
+
+
+def test_the_schema_tells_the_limits_of_a_decimal():
+    known, nothing = ANSWERS.model_json_schema()["properties"]["pain_duration_months"]["anyOf"]
+    assert known == {"type": "number", "minimum": 0, "maximum": 1200, "multipleOf": 0.01}
+    assert nothing == {"type": "null"}

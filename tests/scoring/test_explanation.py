@@ -83,3 +83,10 @@ def test_no_sentence_leaves_a_place_unfilled(loaded):
     for criterion in assess(loaded, {}).criteria:
         assert "{" not in criterion.because
         assert "None" not in criterion.because
+
+
+def test_a_discount_on_a_yes_names_the_diagnosis_behind_it(nociplastic):
+    answers = {"pain_symmetric": True, "diagnoses": ("osteoarthritis_several_joints",)}
+    symmetric = next(each for each in assess(nociplastic, answers).criteria if each.id == "A4")
+    assert symmetric.discount.because in symmetric.because
+    assert "osteoarthritis of several joints" in symmetric.discount.because

@@ -49,6 +49,14 @@ def test_contributions_add_up_to_domain_sums(vignette: Vignette):
 
 
 @every_scored_one
+def test_each_criterion_repeats_the_answers_that_it_read(vignette: Vignette):
+    given = LOADED.facts(vignette.answers)
+    for criterion in ASSESSED[vignette.name].criteria:
+        assert criterion.answers
+        assert criterion.answers == {name: given.get(name) for name in criterion.answers}
+
+
+@every_scored_one
 def test_domains_add_up_to_totals(vignette: Vignette):
     assessment = ASSESSED[vignette.name]
     domains = {each.id: each.points for each in assessment.domains}

@@ -1,5 +1,7 @@
 """Sentences: what was found, what it gives and why, in the rulebook's words."""
 
+from decimal import Decimal
+
 import pytest
 from small import SMALL
 
@@ -90,3 +92,14 @@ def test_a_discount_on_a_yes_names_the_diagnosis_behind_it(nociplastic):
     symmetric = next(each for each in assess(nociplastic, answers).criteria if each.id == "A4")
     assert symmetric.discount.because in symmetric.because
     assert "osteoarthritis of several joints" in symmetric.discount.because
+
+
+@pytest.mark.parametrize("named", [("opioid", "gabapentinoid"), ("gabapentinoid", "opioid")])
+def test_what_discounts_is_told_in_the_order_of_the_questionnaire(nociplastic, named):
+    answers = {"concentration_problems": True, "medicines": named}
+    line = next(each for each in assess(nociplastic, answers).criteria if each.id == "B5")
+    assert line.discount.because.index("opioid") < line.discount.because.index("gabapentin")
+
+
+def test_a_decimal_is_told_without_trailing_zeros(nociplastic):
+    assert nociplastic.explainer.words("pain_duration_months", Decimal("5.30")) == "5.3"

@@ -140,3 +140,11 @@ def test_the_schema_tells_the_limits_of_a_decimal():
     known, nothing = ANSWERS.model_json_schema()["properties"]["pain_duration_months"]["anyOf"]
     assert known == {"type": "number", "minimum": 0, "maximum": 1200, "multipleOf": 0.01}
     assert nothing == {"type": "null"}
+
+
+@pytest.mark.parametrize("question", LOADED.rulebook.question, ids=lambda question: question.id)
+def test_the_schema_shows_each_question(question):
+    shown = ANSWERS.model_json_schema()["properties"][question.id]
+    assert (shown["title"], shown["description"]) == (question.label, question.text)
+    if question.kind == "multi":
+        assert shown["anyOf"][0]["uniqueItems"] is True

@@ -103,3 +103,19 @@ def test_what_discounts_is_told_in_the_order_of_the_questionnaire(nociplastic, n
 
 def test_a_decimal_is_told_without_trailing_zeros(nociplastic):
     assert nociplastic.explainer.words("pain_duration_months", Decimal("5.30")) == "5.3"
+
+
+def test_a_truth_value_is_told_as_yes_or_no(nociplastic):
+    assert nociplastic.explainer.words("fatigue", True) == "yes"
+    assert nociplastic.explainer.words("fatigue", False) == "no"
+
+
+def test_of_two_equal_discounts_the_first_is_told(tmp_path):
+    second = (
+        '[[criterion.discount]]\nwhen = { question = "winds", includes = ["north"] }\n'
+        'factor = 0.25\nbecause = "of the north"\n\n[[total]]'
+    )
+    path = tmp_path / "weather.toml"
+    path.write_text(SMALL.replace("[[total]]", second), encoding="utf-8")
+    line = assess(read(path), {"rain": True, "winds": ("north", "west")}).criteria[0]
+    assert line.discount.because == "it may be the west wind"

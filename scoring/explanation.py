@@ -39,7 +39,6 @@ class Explainer:
         self._wording = rulebook.wording
         self._points = cache(partial(_points, rulebook.wording))
         self._questions = {question.id: question for question in rulebook.question}
-        self._derived = {derived.id: derived for derived in rulebook.derived}
         self._labels = {
             (question.id, option.id): option.label
             for question in rulebook.question

@@ -119,3 +119,9 @@ def test_of_two_equal_discounts_the_first_is_told(tmp_path):
     path.write_text(SMALL.replace("[[total]]", second), encoding="utf-8")
     line = assess(read(path), {"rain": True, "winds": ("north", "west")}).criteria[0]
     assert line.discount.because == "it may be the west wind"
+
+
+def test_only_what_is_unanswered_is_named_as_open(nociplastic):
+    line = next(e for e in assess(nociplastic, {"phq4_nervous": 1}).criteria if e.id == "F1")
+    assert "worrying" in line.because.lower()
+    assert "nervous" not in line.because.lower()

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.rulebook import Rulebook
 from scoring.catalogue import SHIPPED
+from scoring.reading import blocks_with_conditions
 from scoring.review import review
 
 
@@ -283,3 +284,12 @@ def test_a_place_in_a_sentence_that_nothing_fills_is_named(book):
         "criterion B1 > discount: {which} needs 'includes'",
         "wording > points: it must use {number}",
     }
+
+
+def test_every_condition_is_known_by_its_block(nociplastic):
+    blocks = [block for block, _ in blocks_with_conditions(nociplastic.rulebook)]
+    assert "None" not in " ".join(blocks)
+    assert {"criterion A1 > discount", "grading iasp_2021 > criterion 1a"} <= set(blocks)
+    shown = [each for each in nociplastic.rulebook.limitation if each.when is not None]
+    first = nociplastic.rulebook.limitation.index(shown[0]) + 1
+    assert f"limitation {first}" in blocks

@@ -89,3 +89,10 @@ def test_a_release_that_is_numbered_too_low_or_faulty_is_refused(folder, version
     with pytest.raises(RulebookError, match=message):
         release(write(folder, version, *edits), "Dr A", date(2027, 5, 3), folder)
     assert (folder / "index.toml").read_bytes() == before
+
+
+def test_a_release_is_compared_with_the_newest_by_number(folder):
+    release(write(folder, "2.0.0", ("from = 9", "from = 10")), "Dr A", date(2027, 5, 3), folder)
+    older = write(folder, "1.0.1", ("Little interest or pleasure", "Little pleasure"))
+    with pytest.raises(RulebookError, match=r"change to phq4@2\.0\.0 needs version"):
+        release(older, "Dr A", date(2027, 5, 4), folder)

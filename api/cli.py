@@ -52,7 +52,7 @@ def serve(
 
     configure()
     settings = _settings()
-    _keys(settings)
+    _keys(settings)  # a key file that cannot be used is named before anything starts
     app = create_app(settings)
     gc.freeze()
     Server(

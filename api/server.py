@@ -14,8 +14,10 @@ from api.settings import Settings
 
 
 class Server(uvicorn.Server):
-    """Tells the port once connections are accepted. uvicorn makes the sockets itself: on those that
-    it is handed, asyncio leaves Nagle's delay of 40 ms an answer.
+    """Tells the port once connections are accepted.
+
+    uvicorn makes the sockets itself: on those that it is handed, asyncio leaves Nagle's delay of
+    40 ms an answer.
     """
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
@@ -57,6 +59,7 @@ def _protocol(settings: Settings) -> type[HttpToolsProtocol]:  # noqa: C901 - on
 
         _deadline: asyncio.TimerHandle | None = None
         _header_bytes = 0
+        _tail = b""  # the end of headers may come in two pieces
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -66,8 +69,10 @@ def _protocol(settings: Settings) -> type[HttpToolsProtocol]:  # noqa: C901 - on
             if self.transport.is_closing():
                 return
             if self._deadline is not None:
-                end = data.find(b"\r\n\r\n")
-                self._header_bytes += len(data) if end < 0 else end
+                seen = self._tail + data
+                end = seen.find(b"\r\n\r\n")
+                self._header_bytes += len(data) if end < 0 else end - len(self._tail)
+                self._tail = seen[-3:]
                 if self._header_bytes > settings.header_bytes:
                     self.transport.write(_HEADERS_TOO_LARGE)
                     self.transport.close()
@@ -89,7 +94,7 @@ def _protocol(settings: Settings) -> type[HttpToolsProtocol]:  # noqa: C901 - on
 
         def _await_headers(self) -> None:
             self._stop_waiting()
-            self._header_bytes = 0
+            self._header_bytes, self._tail = 0, b""
             self._deadline = self.loop.call_later(settings.header_seconds, self._give_up)
 
         def _stop_waiting(self) -> None:

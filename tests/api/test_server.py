@@ -74,6 +74,18 @@ def test_headers_that_are_too_large_are_refused_even_where_they_come_at_once(add
         assert not talk(address, raw).startswith(b"HTTP/1.1 200 ")
 
 
+def test_headers_that_end_in_two_pieces_are_not_counted_with_the_body(address):
+    head = (
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100001\r\nAuthorization: Bearer " + address[2].encode() + b"\r\n\r"
+    )
+    with socket.create_connection(address[:2], timeout=10) as connection:
+        connection.sendall(head)
+        time.sleep(0.2)
+        connection.sendall(b"\n" + b"{" + b" " * 99_999 + b"}")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 422 ")
+
+
 def test_a_client_that_leaves_is_no_failure_of_ours(address):
     raw = (
         b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

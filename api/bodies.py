@@ -5,52 +5,16 @@ One model for each rulebook, told apart by the member `rulebook` (`nociplastic`,
 """
 
 from collections.abc import Iterable
-from datetime import date
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from schemas.base import Frozen
+from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient
+from schemas.screening import Context
 from scoring.answers import answer_model
 from scoring.loaded import LoadedRulebook
-
-
-def _iso_date(value: Any) -> Any:
-    """A date as JSON writes it; anything else is not one."""
-    if not isinstance(value, str):
-        raise ValueError("must be a date written as YYYY-MM-DD")
-    try:
-        given = date.fromisoformat(value)
-    except ValueError:
-        raise ValueError("must be a date written as YYYY-MM-DD") from None
-    if given.isoformat() != value:
-        raise ValueError("must be a date written as YYYY-MM-DD")
-    return given
-
-
-Day = Annotated[
-    date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})
-]
-READABLE = r"^[^\u0000\ufdd0-\ufdef\ufffe\uffff]*$"
-Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE)]
-
-
-class Patient(Frozen):
-    """Who was screened. None of it reaches the scorer."""
-
-    reference: Reference | None = Field(default=None, description="The number in your system.")
-    system: Reference | None = Field(default=None, description="Which system numbers so, as a URI.")
-    name: Reference | None = None
-    birth_date: Day | None = None
-    encounter: Reference | None = Field(default=None, description="The visit, as you number it.")
-
-
-class Clinician(Frozen):
-    """Who attests the answers to a clinician's questions."""
-
-    reference: Reference
 
 
 class Intake(BaseModel):
@@ -60,17 +24,35 @@ class Intake(BaseModel):
 
     patient: Patient | None = None
     answered_on: Day | None = Field(default=None, description="May lie years back.")
-    answered_by: Literal["patient", "proxy", "staff", "clinician"] | None = None
+    answered_by: AnsweredBy | None = None
     clinician: Clinician | None = None
-    note: Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)] | None = None
+    note: Note | None = None
 
     @property
     def attested(self) -> bool:
         """Whether a clinician is named."""
         return self.clinician is not None
 
+    @property
+    def context(self) -> Context:
+        """What was sent beside the answers."""
+        return Context(
+            answered_on=self.answered_on,
+            answered_by=self.answered_by,
+            clinician=self.clinician,
+            note=self.note,
+        )
 
-def intake_model(rulebook: LoadedRulebook, names: Iterable[str]) -> type[Intake]:
+
+class KeptIntake(Intake):
+    """An intake that will be kept: its patient must be known by a reference."""
+
+    patient: KnownPatient
+
+
+def intake_model(
+    rulebook: LoadedRulebook, names: Iterable[str], base: type[Intake] = Intake
+) -> type[Intake]:
     """The body that carries answers to this rulebook, called by one of these names."""
     header = rulebook.rulebook.rulebook
     fields: dict[str, Any] = {
@@ -80,11 +62,11 @@ def intake_model(rulebook: LoadedRulebook, names: Iterable[str]) -> type[Intake]
         ),
         "answers": (answer_model(rulebook.rulebook), Field(description="Question id to answer.")),
     }
-    name = f"{header.instrument.title()}Intake_{header.version.replace('.', '_')}"
-    return create_model(name, __base__=Intake, __doc__=f"An intake for {header.name}.", **fields)
+    name = f"{header.instrument.title()}{base.__name__}_{header.version.replace('.', '_')}"
+    return create_model(name, __base__=base, __doc__=f"An intake for {header.name}.", **fields)
 
 
-def any_intake(rulebooks: Iterable[LoadedRulebook]) -> Any:
+def any_intake(rulebooks: Iterable[LoadedRulebook], base: type[Intake] = Intake) -> Any:
     """The type of a body for any of the rulebooks, told apart by the member `rulebook`.
 
     An instrument alone means its newest version.
@@ -99,7 +81,7 @@ def any_intake(rulebooks: Iterable[LoadedRulebook]) -> Any:
     for each in rulebooks:
         header = each.rulebook.rulebook
         alone = [header.instrument] if newest[header.instrument] is each else []
-        models.append(intake_model(each, [*alone, header.name]))
+        models.append(intake_model(each, [*alone, header.name], base))
     return Annotated[reduce(or_, models), Field(discriminator="rulebook")]
 
 

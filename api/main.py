@@ -10,10 +10,26 @@ from starlette.exceptions import HTTPException
 from api.describe import describe
 from api.edge import Edge
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
+from api.limits import RateLimiter
+from api.metrics import Metrics
 from api.rendering import Renderer
-from api.routes import health, problem_types, rulebooks, score
-from api.security import read_keys
+from api.routes import (
+    administration,
+    audit,
+    health,
+    metrics,
+    oauth,
+    patients,
+    problem_types,
+    rulebooks,
+    score,
+    screenings,
+)
+from api.security.access import AccessTokens
 from api.settings import Settings
+from api.store.opening import open_store
+from api.store.refusals import Refusals
+from api.store.store import Store
 from scoring.catalogue import Catalogue, catalogue
 
 DESCRIPTION = (
@@ -34,10 +50,15 @@ class Service(FastAPI):
         return self.openapi_schema
 
 
-def create_app(settings: Settings | None = None, rules: Catalogue | None = None) -> FastAPI:
-    """The service, ready to be served."""
+def create_app(
+    settings: Settings | None = None,
+    rules: Catalogue | None = None,
+    store: Store | None = None,
+) -> FastAPI:
+    """The service, ready to be served, on the store that the settings name or this one."""
     settings = settings or Settings()
     rules = rules or catalogue()
+    store = store or open_store(settings)
     app = Service(
         title="nociscreen",
         version=version("nociscreen"),
@@ -45,21 +66,32 @@ def create_app(settings: Settings | None = None, rules: Catalogue | None = None)
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.catalogue = rules
-    app.state.keys = read_keys(settings.key_file, settings.issuer, settings.audience)
+    app.state.store = store
+    app.state.tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+    app.state.refusals = Refusals(store)
+    app.state.limiter = RateLimiter()
+    app.state.metrics = Metrics()
     app.state.renderer = Renderer(
         settings.render_workers, settings.render_queue, settings.render_seconds
     )
 
     app.include_router(score.router(rules))
+    app.include_router(screenings.router(rules))
+    app.include_router(patients.router)
+    app.include_router(audit.router)
+    app.include_router(administration.router)
+    app.include_router(oauth.router)
     app.include_router(rulebooks.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(problem_types.router)
 
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)
     app.add_exception_handler(HTTPException, answer_http_error)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, settings=settings, metrics=app.state.metrics)
     return app

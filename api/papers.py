@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.settings import Settings
+from api.store.callers import Caller
 from reports.heading import Heading
 from reports.lines import View
 from reports.view import view
+from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
@@ -17,6 +19,27 @@ def viewed(rulebooks: Catalogue, settings: Settings, intake: Any) -> View:
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
     return view(loaded.rulebook, assessment, _heading(settings, intake))
+
+
+def viewed_kept(rulebooks: Catalogue, screening: Screening, caller: Caller) -> View:
+    """All that a report of a kept screening shows. Nothing is scored again."""
+    instrument, _, version = screening.assessment.rulebook.partition("@")
+    loaded = rulebooks.any_status(instrument, version)
+    patient, context = screening.patient, screening.context
+    heading = Heading(
+        patient_reference=patient.reference,
+        patient_name=patient.name,
+        birth_date=patient.birth_date,
+        encounter=patient.encounter,
+        answered_on=context.answered_on,
+        answered_by=context.answered_by,
+        clinician_reference=context.clinician and context.clinician.reference,
+        note=context.note,
+        produced_on=datetime.now(UTC).date(),
+        organisation=caller.organisation_name,
+        test=caller.test,
+    )
+    return view(loaded.rulebook, screening.assessment, heading)
 
 
 def _heading(settings: Settings, intake: Any) -> Heading:

@@ -34,6 +34,12 @@ KINDS: dict[str, Kind] = {
         400, "Malformed JSON", "The body is not JSON that can be read in one way only."
     ),
     "malformed_request": Kind(400, "Malformed request", "The request itself could not be read."),
+    "unknown_grant": Kind(
+        400, "Grant not supported", "Send `grant_type=client_credentials`: there is no other."
+    ),
+    "unknown_scope": Kind(
+        400, "Scope not granted", "None of what is asked for is a scope that the client has."
+    ),
     "no_token": Kind(401, "No token", "Send an access token: `Authorization: Bearer <token>`."),
     "bad_token": Kind(
         401, "Token refused", "The access token is not one of ours, or no longer valid."
@@ -43,6 +49,16 @@ KINDS: dict[str, Kind] = {
     ),
     "not_found": Kind(404, "Not found", "There is nothing here, or nothing that you may see."),
     "method_not_allowed": Kind(405, "Method not allowed", "The `Allow` header names the methods."),
+    "bad_client": Kind(401, "Client refused", "The client did not prove itself."),
+    "conflict": Kind(
+        409, "Conflict", "What is asked for does not go with what is kept. `detail` says why."
+    ),
+    "held": Kind(
+        409, "Under legal hold", "A legal hold keeps this from being erased. Release it first."
+    ),
+    "other_request": Kind(
+        422, "Another request", "The `Idempotency-Key` was used for a request with another body."
+    ),
     "too_slow": Kind(408, "Body too slow", "The body did not arrive in time. Send it again."),
     "too_large": Kind(413, "Body too large", "The body is larger than this route takes."),
     "unsupported_media_type": Kind(

@@ -1,9 +1,9 @@
 """Settings: what a deployment may choose, read from the environment as `NOCISCREEN_<NAME>`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,7 +12,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOCISCREEN_", frozen=True, extra="forbid")
 
-    key_file: Path = Path(".nociscreen/token-key.pem")
+    database_url: Annotated[
+        SecretStr | None,
+        Field(validation_alias=AliasChoices("database_url", "DATABASE_URL", "NOCISCREEN_DATABASE_URL")),
+    ] = None
+    database_file: Path = Path(".nociscreen/nociscreen.db")
+    key_ring: SecretStr | None = None
+    key_ring_file: Path = Path(".nociscreen/key-ring")
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
+    token_algorithm: Literal["ES256", "ES384"] = "ES256"
+    token_seconds: Annotated[int, Field(ge=30, le=900)] = 300
+    signing_key_days: Annotated[int, Field(ge=1)] = 30
     issuer: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen"
     audience: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen-api"
     body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024

@@ -1,0 +1,109 @@
+"""The rights of patients: all that is kept on a person, given out, erased, or held from erasure.
+
+The reference stands in the body, never in an address.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from api.deps import GUARDED, TAKING, Acting, IdempotencyKey, Kept, guarded, refusals
+from api.once import answer_once
+from api.store import patients
+from api.store.idempotency import Answer
+from api.store.patients import Person
+from api.store.transaction import Transaction
+from schemas.base import Frozen
+from schemas.patient import Note, Reference
+from schemas.rights import Erased, KeptOnPatient, LegalHold
+
+router = APIRouter(prefix="/v1/patients", tags=["patients"], route_class=guarded("admin"))
+HoldId = Annotated[
+    str,
+    Path(
+        alias="hold",
+        pattern=r"^[0-9a-f-]{36}$",
+        examples=["6f6f6f6f-0000-4000-8000-000000000002"],
+    ),
+]
+
+
+class PatientNamed(Frozen):
+    """A person by the reference, and the system where several use it."""
+
+    reference: Reference
+    system: Reference | None = None
+
+    @property
+    def person(self) -> Person:
+        """Whom it is about."""
+        return Person(self.reference, self.system)
+
+
+class HoldWanted(PatientNamed):
+    """On whom a hold is placed, and why."""
+
+    reason: Note
+
+
+@router.delete(
+    "",
+    operation_id="erase_patient",
+    responses=refusals(*TAKING, 404, 409),
+    summary="Erase a person",
+)
+def erase_patient(patient: PatientNamed, kept: Kept, actor: Acting) -> Erased:
+    """Everything kept on a person is erased, reports too. The audit stays, without content."""
+    with kept.transaction(actor) as work:
+        erased = patients.erase(work, patient.person)
+        work.audit("erase", "patient", count=erased.screenings)
+    kept.database.forget_erased()
+    return erased
+
+
+@router.post(
+    "/export",
+    operation_id="export_patient",
+    responses=refusals(*TAKING, 404, 409),
+    summary="Export all that is kept on a person",
+)
+def export_patient(patient: PatientNamed, kept: Kept, actor: Acting) -> KeptOnPatient:
+    """Every screening whole, every report as it was issued, every hold."""
+    with kept.transaction(actor) as work:
+        exported = patients.export(work, patient.person)
+        work.audit("export", "patient", count=len(exported.screenings))
+    return exported
+
+
+@router.post(
+    "/holds",
+    operation_id="place_hold",
+    status_code=201,
+    response_model=LegalHold,
+    responses=refusals(*TAKING, 409),
+    summary="Place a legal hold",
+)
+def place_hold(
+    wanted: HoldWanted, kept: Kept, actor: Acting, request: Request, key: IdempotencyKey = None
+) -> Response:
+    """From now on nothing of the person is erased, neither by wish nor by age."""
+    def made(work: Transaction) -> Answer:
+        hold = patients.hold(work, wanted.person, wanted.reason)
+        work.audit("hold", "legal_hold", hold.id)
+        return Answer(201, hold.model_dump_json().encode())
+
+    return answer_once(kept, actor, request, key, made)
+
+
+@router.delete(
+    "/holds/{hold}",
+    operation_id="release_hold",
+    status_code=204,
+    responses=refusals(*GUARDED, 404),
+    summary="Release a legal hold",
+)
+def release_hold(hold: HoldId, kept: Kept, actor: Acting) -> None:
+    """The hold ends; nothing is erased by this."""
+    with kept.transaction(actor) as work:
+        patients.release(work, hold)
+        work.audit("release", "legal_hold", hold)

@@ -1,0 +1,470 @@
+"""Kept screenings: an intake in, its assessment kept and audited; read, listed, corrected, reported.
+
+Nothing is ever changed: a correction is a screening that replaces another, an error is a state.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from pydantic import AwareDatetime, ConfigDict, Field
+from sqlalchemy.exc import IntegrityError
+
+from api.bodies import Intake, KeptIntake, any_intake
+from api.deps import (
+    GUARDED,
+    TAKING,
+    Acting,
+    Calling,
+    IdempotencyKey,
+    Kept,
+    Reports,
+    Rulebooks,
+    guarded,
+    refusals,
+)
+from api.once import answer_once
+from api.papers import viewed_kept
+from api.problems import FieldError, Problem
+from api.store import reports as issued
+from api.store import screening_list, screenings
+from api.store.idempotency import Answer
+from api.store.screening_list import Page
+from api.store.store import Store
+from api.store.transaction import Actor, Transaction
+from reports.note import note
+from reports.pdf import render
+from schemas.assessment import Assessment
+from schemas.base import Frozen, Many
+from schemas.patient import KnownPatient, Note, Reference
+from schemas.screening import (
+    Acknowledgement,
+    Context,
+    EnteredInError,
+    Origin,
+    Screening,
+    ScreeningFilters,
+    ScreeningLine,
+    State,
+)
+from scoring.catalogue import Catalogue
+from scoring.engine import assess
+
+HERE = "/v1/screenings"
+PDF = "application/pdf"
+TEXT = "text/plain; charset=utf-8"
+Id = Annotated[
+    str,
+    Path(
+        alias="screening",
+        pattern=r"^[0-9a-f-]{36}$",
+        description="The id that keeping it gave.",
+        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
+    ),
+]
+Store_ = Annotated[
+    Literal["true", "false"], Query(alias="store", description="`false` keeps nothing.")
+]
+
+
+class KeptScreening(Frozen):
+    """A screening as it was kept; `not_kept`, with nulls, where nothing was to be kept."""
+
+    id: str | None
+    created_at: datetime | None
+    replaces: str | None
+    state: State | Literal["not_kept"]
+    patient: KnownPatient
+    assessment: Assessment
+    links: dict[str, str]
+
+
+class WholeScreening(KeptScreening):
+    """A screening with what was sent, whence it came, and what became of it."""
+
+    replaced_by: str | None
+    entered_in_error: EnteredInError | None
+    acknowledgements: Many[Acknowledgement]
+    origin: Origin
+    context: Context
+    answers: dict[str, Any]
+
+
+class ListOfScreenings(Frozen):
+    """A page of screenings, newest first; `next` is the address of the page after it."""
+
+    screenings: Many[ScreeningLine]
+    next: str | None
+
+
+class Listing(ScreeningFilters):
+    """What to list: the filters and how many at once, or the cursor that a page gave."""
+
+    model_config = ConfigDict(strict=False)
+
+    created_from: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+
+
+class Reason(Frozen):
+    """Why a screening must not be relied on."""
+
+    reason: Note
+
+
+class Seen(Frozen):
+    """Who acknowledges the red flags, and what was done."""
+
+    practitioner: Reference
+    done: Note
+
+
+def router(catalogue: Catalogue) -> APIRouter:
+    """The routes, typed by the rulebooks in use."""
+    routes = APIRouter(prefix=HERE, tags=["screenings"])
+    routes.include_router(_reading(), prefix="")
+    routes.include_router(_writing(catalogue), prefix="")
+    routes.include_router(_reporting(), prefix="")
+    return routes
+
+
+def _writing(catalogue: Catalogue) -> APIRouter:
+    routes = APIRouter(route_class=guarded("screenings:write"))
+    kept_type: Any = Annotated[any_intake(catalogue.scored(), KeptIntake), Body()]
+    intake_type: Any = Annotated[any_intake(catalogue.scored()), Body()]
+
+    @routes.post(
+        "",
+        operation_id="keep_screening",
+        status_code=201,
+        response_model=KeptScreening,
+        responses={
+            200: {"description": "Scored, and nothing kept", "model": KeptScreening},
+            **refusals(*TAKING, 409),
+        },
+        summary="Score an intake and keep it",
+    )
+    def keep(
+        intake: kept_type,
+        rulebooks: Rulebooks,
+        kept: Kept,
+        actor: Acting,
+        request: Request,
+        key: IdempotencyKey = None,
+        store: Store_ = "true",
+    ) -> Response:
+        """Kept whole: the answers as sent, the assessment, rulebook and hash, who, when, how."""
+        scored = _scored(rulebooks, intake, intake.patient)
+        if store == "false":
+            return _json(_unkept(scored))
+
+        def made(work: Transaction) -> Answer:
+            screening = screenings.add(work, scored)
+            work.audit("create", "screening", screening.id)
+            return _created(screening)
+
+        return answer_once(kept, actor, request, key, made)
+
+    @routes.post(
+        "/{screening}/amendments",
+        operation_id="amend_screening",
+        status_code=201,
+        response_model=KeptScreening,
+        responses=refusals(*TAKING, 404, 409),
+        summary="Correct a screening by a new one",
+    )
+    def amend(
+        screening: Id,
+        intake: intake_type,
+        rulebooks: Rulebooks,
+        kept: Kept,
+        actor: Acting,
+        request: Request,
+        key: IdempotencyKey = None,
+    ) -> Response:
+        """A new screening that replaces this one, which stays as it is and says so."""
+        def made(work: Transaction) -> Answer:
+            original = screenings.found(work, screening)
+            patient = _amended_patient(intake, original)
+            amended = screenings.amend(work, original, _scored(rulebooks, intake, patient))
+            work.audit("amend", "screening", amended.id)
+            return _created(amended)
+
+        return answer_once(kept, actor, request, key, made)
+
+    @routes.post(
+        "/{screening}/entered-in-error",
+        operation_id="enter_screening_in_error",
+        status_code=201,
+        response_model=EnteredInError,
+        responses=refusals(*TAKING, 404, 409),
+        summary="Mark a screening as entered in error",
+    )
+    def enter_in_error(
+        screening: Id,
+        reason: Reason,
+        kept: Kept,
+        actor: Acting,
+        request: Request,
+        key: IdempotencyKey = None,
+    ) -> Response:
+        """From now on its reports are stamped; it stays, and is never deleted by this."""
+        def made(work: Transaction) -> Answer:
+            found = screenings.found(work, screening)
+            error = screenings.enter_in_error(work, found, reason.reason)
+            work.audit("enter_in_error", "screening", screening)
+            return Answer(201, error.model_dump_json().encode(), None, screening)
+
+        return answer_once(kept, actor, request, key, made)
+
+    @routes.post(
+        "/{screening}/acknowledgements",
+        operation_id="acknowledge_screening",
+        status_code=201,
+        response_model=Acknowledgement,
+        responses=refusals(*TAKING, 404, 409),
+        summary="Acknowledge the red flags of a screening",
+    )
+    def acknowledge(
+        screening: Id,
+        seen: Seen,
+        kept: Kept,
+        actor: Acting,
+        request: Request,
+        key: IdempotencyKey = None,
+    ) -> Response:
+        """Who saw them, when, and what was done. The assessment stays as it is."""
+        def made(work: Transaction) -> Answer:
+            found = screenings.found(work, screening)
+            given = screenings.acknowledge(work, found, seen.practitioner, seen.done)
+            work.audit("acknowledge", "screening", screening)
+            return Answer(201, given.model_dump_json().encode(), None, screening)
+
+        return answer_once(kept, actor, request, key, made)
+
+    return routes
+
+
+def _reading() -> APIRouter:
+    routes = APIRouter(route_class=guarded("screenings:read"))
+
+    @routes.get(
+        "",
+        operation_id="list_screenings",
+        response_model=ListOfScreenings,
+        responses=refusals(*GUARDED),
+        summary="List screenings",
+    )
+    def list_screenings(
+        listing: Annotated[Listing, Query()], kept: Kept, actor: Acting
+    ) -> Response:
+        """Newest first. An address is often logged: to look for a patient, prefer the search."""
+        return _listed(kept, actor, listing)
+
+    @routes.post(
+        "/search",
+        operation_id="search_screenings",
+        response_model=ListOfScreenings,
+        responses=refusals(*TAKING),
+        summary="Search screenings",
+    )
+    def search(listing: Listing, kept: Kept, actor: Acting) -> Response:
+        """The same list, asked for in a body, so that no address carries a patient's number."""
+        return _listed(kept, actor, listing)
+
+    @routes.get(
+        "/{screening}",
+        operation_id="read_screening",
+        response_model=WholeScreening,
+        responses={304: {"description": "Not changed"}, **refusals(*GUARDED, 404)},
+        summary="Read a screening",
+    )
+    def read(
+        screening: Id,
+        kept: Kept,
+        actor: Acting,
+        known: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
+    ) -> Response:
+        """All that was kept, and what became of it."""
+        with kept.transaction(actor) as work:
+            found = screenings.found(work, screening)
+            body = _whole(found).model_dump_json(by_alias=True).encode()
+            tag = f'"{work.fingerprint(body)[:32]}"'
+            work.audit("read", "screening", screening)
+        if known is not None and tag in (each.strip() for each in known.split(",")):
+            return Response(status_code=304, headers={"ETag": tag})
+        return Response(body, headers={"ETag": tag}, media_type="application/json")
+
+    return routes
+
+
+def _reporting() -> APIRouter:
+    routes = APIRouter(route_class=guarded("reports:read"))
+    pdf = {PDF: {"schema": {"type": "string", "format": "binary"}}}
+
+    @routes.get(
+        "/{screening}/report",
+        operation_id="read_report",
+        response_class=Response,
+        responses={
+            200: {"description": "The clinician's report", "content": pdf},
+            **refusals(*GUARDED, 404),
+        },
+        summary="The report of a screening",
+    )
+    @routes.get(
+        "/{screening}/report.pdf",
+        operation_id="read_report_pdf",
+        response_class=Response,
+        responses={
+            200: {"description": "The clinician's report", "content": pdf},
+            **refusals(*GUARDED, 404),
+        },
+        summary="The report of a screening as PDF",
+    )
+    def report(
+        screening: Id,
+        rulebooks: Rulebooks,
+        reports: Reports,
+        kept: Kept,
+        actor: Acting,
+        caller: Calling,
+    ) -> Response:
+        """The clinician's report, kept by its hash as it was issued."""
+        with kept.transaction(actor) as work:
+            found = screenings.found(work, screening)
+            work.audit("read", "screening", screening)
+        content = reports.render(lambda: render(viewed_kept(rulebooks, found, caller)))
+        _issue(kept, actor, screening, PDF, content)
+        file = {"Content-Disposition": 'attachment; filename="nociscreen-report.pdf"'}
+        return Response(content, media_type=PDF, headers=file)
+
+    @routes.get(
+        "/{screening}/note",
+        operation_id="read_note",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The note",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            **refusals(*GUARDED, 404),
+        },
+        summary="The note of a screening",
+    )
+    def read_note(
+        screening: Id, rulebooks: Rulebooks, kept: Kept, actor: Acting, caller: Calling
+    ) -> Response:
+        """A few lines of plain text, ready to paste into a chart."""
+        with kept.transaction(actor) as work:
+            found = screenings.found(work, screening)
+            content = note(viewed_kept(rulebooks, found, caller)).encode()
+            issued.issue(work, screening, "text/plain", content)
+            work.audit("report", "screening", screening)
+        return Response(content, media_type=TEXT)
+
+    return routes
+
+
+def _issue(kept: Store, actor: Actor, screening: str, media_type: str, content: bytes) -> None:
+    """Keep what is about to be sent; Problem `not_found` where it was erased meanwhile."""
+    try:
+        with kept.transaction(actor) as work:
+            issued.issue(work, screening, media_type, content)
+            work.audit("report", "screening", screening)
+    except IntegrityError:
+        raise Problem("not_found") from None
+
+
+def _scored(rulebooks: Catalogue, intake: Any, patient: KnownPatient) -> screenings.Kept:
+    answers = intake.answers.model_dump(exclude_none=True)
+    assessment = assess(rulebooks.active(intake.rulebook), answers, attested=intake.attested)
+    as_sent = intake.answers.model_dump(mode="json", exclude_unset=True)
+    return screenings.Kept(patient, intake.context, as_sent, assessment)
+
+
+def _amended_patient(intake: Intake, original: Screening) -> KnownPatient:
+    """The patient as the correction names them; left out, as they were named before."""
+    if intake.patient is None:
+        return original.patient
+    given = intake.patient.model_dump()
+    return KnownPatient(**given | {"reference": given["reference"] or original.patient.reference})
+
+
+def _created(screening: Screening) -> Answer:
+    body = _kept(screening).model_dump_json(by_alias=True).encode()
+    return Answer(201, body, f"{HERE}/{screening.id}", screening.id)
+
+
+def _kept(screening: Screening) -> KeptScreening:
+    return KeptScreening(
+        id=screening.id,
+        created_at=screening.created_at,
+        replaces=screening.replaces,
+        state=screening.state,
+        patient=screening.patient,
+        assessment=screening.assessment,
+        links=_links(screening),
+    )
+
+
+def _unkept(scored: screenings.Kept) -> KeptScreening:
+    return KeptScreening(
+        id=None,
+        created_at=None,
+        replaces=None,
+        state="not_kept",
+        patient=scored.patient,
+        assessment=scored.assessment,
+        links={},
+    )
+
+
+def _whole(screening: Screening) -> WholeScreening:
+    parts = {name: getattr(screening, name) for name in Screening.model_fields}
+    return WholeScreening(**parts, links=_links(screening))
+
+
+def _links(screening: Screening) -> dict[str, str]:
+    here = f"{HERE}/{screening.id}"
+    links = {
+        "self": here,
+        "report": f"{here}/report",
+        "note": f"{here}/note",
+        "amendments": f"{here}/amendments",
+        "entered_in_error": f"{here}/entered-in-error",
+        "acknowledgements": f"{here}/acknowledgements",
+    }
+    others = {"replaces": screening.replaces, "replaced_by": screening.replaced_by}
+    return links | {name: f"{HERE}/{each}" for name, each in others.items() if each}
+
+
+def _listed(kept: Store, actor: Actor, listing: Listing) -> Response:
+    filters = ScreeningFilters(
+        **{name: getattr(listing, name) for name in ScreeningFilters.model_fields}
+    )
+    if listing.cursor is not None and listing.model_fields_set != {"cursor"}:
+        alone = FieldError(pointer="/cursor", code="cursor", detail="must stand alone")
+        raise Problem("wrong_shape", errors=[alone])
+    with kept.transaction(actor) as work:
+        page = (
+            screening_list.first_page(work, filters, listing.limit)
+            if listing.cursor is None
+            else screening_list.next_page(work, listing.cursor)
+        )
+        work.audit("list", "screening", count=max(len(page.lines), 1))
+    return _page(page)
+
+
+def _page(page: Page) -> Response:
+    following = f"{HERE}?cursor={page.next}" if page.next else None
+    response = _json(ListOfScreenings(screenings=page.lines, next=following))
+    if following:
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response
+
+
+def _json(content: Frozen) -> Response:
+    return Response(content.model_dump_json(by_alias=True), media_type="application/json")

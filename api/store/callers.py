@@ -1,0 +1,142 @@
+"""Callers: whose call it is, as the store knows it at this moment, whatever a token once said."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
+from typing import NamedTuple
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from api.problems import Problem
+from api.security.access import Principal
+from api.security.assertions import Assertion
+from api.security.credentials import matches
+from api.security.keys import VerifyingKey
+from api.security.registration import client_key
+from api.store.sealing import digest
+from api.store.store import Store
+from api.store.tables import (
+    ApiKeyRow,
+    ClientKeyRow,
+    ClientRow,
+    ClientSecretRow,
+    OrganisationRow,
+    UsedAssertionRow,
+)
+from api.store.transaction import Transaction
+from schemas.audit import Means
+
+
+class Caller(NamedTuple):
+    """A client that has proved itself, its organisation, and what it may do now."""
+
+    client: str
+    organisation: str
+    organisation_name: str
+    test: bool
+    scopes: frozenset[str]
+    requests_per_minute: int | None
+    means: Means
+
+
+_CALLER = (
+    select(
+        ClientRow.organisation_id,
+        ClientRow.scopes,
+        ClientRow.requests_per_minute,
+        OrganisationRow.name,
+        OrganisationRow.test,
+    )
+    .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
+    .where(col(ClientRow.active), col(OrganisationRow.active))
+)
+
+
+def by_token(store: Store, principal: Principal) -> Caller | None:
+    """The caller behind a token; None where the client is gone or has moved."""
+    with store.glance() as session:
+        caller = _caller(session, principal.client, "token")
+    if caller is None or caller.organisation != principal.organisation:
+        return None
+    return caller._replace(scopes=caller.scopes & principal.scopes)
+
+
+def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
+    """The caller behind an API key; None where it does not hold."""
+    with store.glance() as session:
+        row = session.execute(
+            select(
+                ApiKeyRow.client_id, ApiKeyRow.sha256, ApiKeyRow.scopes, ApiKeyRow.expires_at
+            ).where(ApiKeyRow.id == key_id, col(ApiKeyRow.revoked_at).is_(None))
+        ).one_or_none()
+        if row is None or not compare_digest(row.sha256, sha256) or row.expires_at <= datetime.now(UTC):
+            return None
+        caller = _caller(session, row.client_id, "api_key")
+    return caller and caller._replace(scopes=caller.scopes & set(row.scopes.split()))
+
+
+def by_secret(store: Store, client: str, secret: str) -> Caller | None:
+    """The client that knows this secret; None where none does."""
+    with store.glance() as session:
+        now = datetime.now(UTC)
+        rows = session.execute(
+            select(ClientSecretRow.sha256, ClientSecretRow.expires_at).where(
+                ClientSecretRow.client_id == client
+            )
+        ).all()
+        live = [row for row in rows if row.expires_at is None or row.expires_at > now]
+        if not any([matches(secret, row.sha256) for row in live]):
+            return None
+        return _caller(session, client, "token")
+
+
+def known(store: Store, client: str) -> Caller | None:
+    """The client of that id, unproved: for the audit of what was refused."""
+    with store.glance() as session:
+        return _caller(session, client, "token")
+
+
+def client_key_of(store: Store, client: str, kid: str) -> VerifyingKey | None:
+    """The public key that a client registered under that name."""
+    with store.glance() as session:
+        jwk = session.execute(
+            select(ClientKeyRow.jwk).where(
+                ClientKeyRow.client_id == client, ClientKeyRow.kid == kid
+            )
+        ).scalar_one_or_none()
+    return client_key(json.loads(jwk))[0] if jwk else None
+
+
+def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) -> None:
+    """Use a client assertion up. Raises Problem `bad_client` where it was used before."""
+    try:
+        with work.session.begin_nested():
+            work.session.execute(
+                insert(UsedAssertionRow).values(
+                    organisation_id=work.organisation,
+                    client_id=assertion.client,
+                    jti_sha256=digest(assertion.jti.encode()),
+                    expires_at=datetime.fromtimestamp(assertion.expires_at, UTC)
+                    + timedelta(seconds=keep_seconds),
+                )
+            )
+    except IntegrityError:
+        raise Problem("bad_client") from None
+
+
+def _caller(session: Session, client: str, means: Means) -> Caller | None:
+    row = session.execute(_CALLER.where(ClientRow.id == client)).one_or_none()
+    if row is None:
+        return None
+    return Caller(
+        client=client,
+        organisation=row.organisation_id,
+        organisation_name=row.name,
+        test=row.test,
+        scopes=frozenset(row.scopes.split()),
+        requests_per_minute=row.requests_per_minute,
+        means=means,
+    )

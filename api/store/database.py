@@ -1,0 +1,175 @@
+"""The database: an encrypted SQLite file of our own, or PostgreSQL by its address.
+
+Both give transactions of one kind: `writing` is serialised as the database needs it, `reading` sees
+one state. Whatever goes wrong in storage is one Problem, `unavailable`, and a line in the log.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlcipher3
+import structlog
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from api.problems import Problem
+from api.store.turns import Turns
+
+APP_ROLE = "nociscreen_app"
+BUSY_SECONDS = 5
+LOCK_SECONDS = 10
+CONNECTIONS = 24
+RETRY_SECONDS = "5"
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={BUSY_SECONDS * 1000}",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+    "secure_delete=ON",
+    "temp_store=MEMORY",
+)
+_POSTGRES_OPTIONS = (
+    f"-c lock_timeout={LOCK_SECONDS}s -c statement_timeout=30s "
+    "-c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+)
+_log = structlog.get_logger("nociscreen")
+
+
+class DatabaseError(Exception):
+    """The database may not be used as it stands; whoever runs the service must act."""
+
+
+class Database:
+    """An engine, and how transactions begin on it."""
+
+    def __init__(self, engine: Engine, turns: Turns | None = None) -> None:
+        self.engine = engine
+        self._turns = turns
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the SQLite file."""
+        return self._turns is not None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that may write; committed at the end, undone by any exception."""
+        with faults_told():
+            if self._turns is None:
+                with self.engine.begin() as connection:
+                    yield connection
+                return
+            with self._turns.taken(LOCK_SECONDS), self._immediate().begin() as connection:
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with faults_told(), self.engine.begin() as connection:
+            yield connection
+
+    def forget_erased(self) -> None:
+        """Empty SQLite's log of pages as they were; PostgreSQL's own cleaning does it there."""
+        if self.embedded:
+            with faults_told(), self.engine.connect() as connection:
+                cursor = connection.connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _immediate(self) -> Engine:
+        return self.engine.execution_options(begin="BEGIN IMMEDIATE")
+
+
+def embedded(path: Path, key: bytes) -> Database:
+    """The SQLite file, encrypted by this key of 32 bytes; made where it is missing."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+
+    def connect() -> Any:
+        return connected(path, key)
+
+    engine = create_engine(
+        "sqlite://",
+        module=sqlcipher3.dbapi2,
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=LOCK_SECONDS,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return Database(engine, Turns())
+
+
+def connected(path: Path, key: bytes) -> Any:
+    """A connection to an encrypted file, set up as every one must be."""
+    connection = sqlcipher3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+    )
+    connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def postgres(url: str) -> Database:
+    """PostgreSQL at this address, as a role that row-level security binds."""
+    address = make_url(url).set(drivername="postgresql+psycopg")
+    engine = create_engine(
+        address,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=LOCK_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": LOCK_SECONDS},
+    )
+    event.listen(engine, "connect", _take_role)
+    return Database(engine)
+
+
+def _take_role(connection: Any, _: Any) -> None:
+    """Step down to the role of the application, where it exists and this one may."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')",
+            (APP_ROLE,),
+        )
+        if cursor.fetchone():
+            cursor.execute(f"SET ROLE {APP_ROLE}")
+    connection.commit()
+
+
+def check_walls(database: Database) -> None:
+    """Refuse a PostgreSQL role that row-level security does not bind. Raises DatabaseError."""
+    if database.embedded:
+        return
+    with database.reading() as connection:
+        bypasses = connection.execute(
+            text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        ).scalar_one()
+    if bypasses:
+        raise DatabaseError("DATABASE_URL names a role that may bypass row-level security")
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """Turn trouble of the database into the Problem `unavailable`; ours stays ours."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError):
+        raise
+    except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        _log.warning("storage", fault=type(cause).__name__)
+        raise Problem("unavailable", headers={"Retry-After": RETRY_SECONDS}) from error

@@ -1,0 +1,141 @@
+"""Idempotency: a request that names itself is done once; who asks again gets the same answer.
+
+The answer is kept in the transaction of the effect itself, so it is there exactly if the effect is.
+"""
+
+import json
+import zlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlmodel import col
+
+from api.problems import Problem
+from api.store.tables import AnsweredRow
+from api.store.transaction import Transaction
+
+KEPT = timedelta(hours=24)
+
+
+class Answer(NamedTuple):
+    """The answer to a request, and the screening that it tells of."""
+
+    status: int
+    body: bytes
+    location: str | None = None
+    screening_id: str | None = None
+    replayed: bool = False
+
+
+class Named(NamedTuple):
+    """A request that its client named: the name and the whole request, each by a keyed hash."""
+
+    route: str
+    key_hash: str
+    request_hash: str
+
+
+def named(work: Transaction, route: str, key: str, request: bytes) -> Named:
+    """The request to this route under this key."""
+    return Named(route, work.fingerprint(key.encode()), work.fingerprint(request))
+
+
+def once(work: Transaction, request: Named, make: Callable[[], Answer]) -> Answer:
+    """The answer that was given to this request, or the one that is made now.
+
+    Raises Problem `other_request` where the key was used with another body, `conflict` where the
+    first is still under way after 10 seconds.
+    """
+    _drop_expired(work, request)
+    if (given := _given(work, request)) is not None:
+        return given
+    try:
+        with work.session.begin_nested():
+            _reserve(work, request)
+    except IntegrityError:
+        given = _given(work, request)
+        if given is None:
+            raise _still_running() from None
+        return given
+    except OperationalError as error:
+        if type(error.orig).__name__ == "LockNotAvailable":
+            raise _still_running() from None
+        raise
+    answer = make()
+    _keep(work, request, answer)
+    return answer
+
+
+def _given(work: Transaction, request: Named) -> Answer | None:
+    row = work.session.execute(
+        select(AnsweredRow).where(*_is(work, request))
+    ).scalar_one_or_none()
+    if row is None:
+        return None
+    if row.request_hash != request.request_hash:
+        raise Problem("other_request")
+    if row.content is None or row.status is None:
+        return None
+    opened = work.open(row.key_id, "answered", "content", _row(work, request), row.content)
+    location, body = json.loads(zlib.decompress(opened))
+    work.audit("read", "answer", row.screening_id or "", outcome="replayed")
+    return Answer(row.status, body.encode(), location, row.screening_id, replayed=True)
+
+
+def _reserve(work: Transaction, request: Named) -> None:
+    work.session.execute(
+        insert(AnsweredRow).values(
+            organisation_id=work.organisation,
+            actor=work.actor.id,
+            **request._asdict(),
+            created_at=work.now,
+            screening_id=None,
+            status=None,
+            key_id=work.key_id,
+            content=None,
+        )
+    )
+
+
+def _keep(work: Transaction, request: Named, answer: Answer) -> None:
+    content = zlib.compress(json.dumps([answer.location, answer.body.decode()]).encode(), 1)
+    work.session.execute(
+        update(AnsweredRow)
+        .where(*_is(work, request))
+        .values(
+            status=answer.status,
+            screening_id=answer.screening_id,
+            content=work.seal("answered", "content", _row(work, request), content),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _drop_expired(work: Transaction, request: Named) -> None:
+    work.session.execute(
+        delete(AnsweredRow)
+        .where(*_is(work, request), col(AnsweredRow.created_at) < work.now - KEPT)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _is(work: Transaction, request: Named) -> tuple[bool, ...]:
+    return (
+        AnsweredRow.organisation_id == work.organisation,
+        AnsweredRow.actor == work.actor.id,
+        AnsweredRow.route == request.route,
+        AnsweredRow.key_hash == request.key_hash,
+    )
+
+
+def _row(work: Transaction, request: Named) -> str:
+    return f"{work.actor.id}|{request.route}|{request.key_hash}"
+
+
+def _still_running() -> Problem:
+    return Problem(
+        "conflict", "The first request of this key is still running.", headers={"Retry-After": "2"}
+    )

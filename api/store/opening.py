@@ -1,0 +1,60 @@
+"""Opening the store as the settings say: the key ring first, then the database, then its tables."""
+
+from collections.abc import Callable
+
+from api.settings import Settings
+from api.store import database as databases
+from api.store import migrate, organisations
+from api.store.database import Database, DatabaseError
+from api.store.file_key import file_key
+from api.store.key_ring import KeyRing, KeyRingError, make_file
+from api.store.store import Store
+
+
+def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> Store:
+    """The store, its tables those of this release; made where it is embedded and missing.
+
+    `tell` is told what was made and where. Raises KeyRingError or DatabaseError, each saying what
+    to do; Problem `unavailable` where the database does not answer.
+    """
+    ring = open_ring(settings, tell)
+    database = open_database(settings, ring)
+    with database.reading() as connection:
+        current = migrate.is_current(connection)
+    if not current:
+        migrate.upgrade(database)
+        database.engine.dispose()  # connections opened before the tables have not their role
+    databases.check_walls(database)
+    store = Store(database, ring)
+    organisations.make_system(store, settings.token_algorithm)
+    return store
+
+
+def open_ring(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> KeyRing:
+    """The key ring from the environment or its file; embedded, a missing file is made."""
+    if settings.key_ring is not None:
+        text = settings.key_ring.get_secret_value()
+        return KeyRing(lambda: text)
+    path = settings.key_ring_file
+    if not path.exists():
+        if settings.database_url is not None:
+            raise KeyRingError(
+                "a database at an address needs a key ring: set NOCISCREEN_KEY_RING or "
+                "NOCISCREEN_KEY_RING_FILE (make one with `nociscreen keys new`)"
+            )
+        if settings.database_file.exists():
+            raise KeyRingError(f"{path} is missing, and with it the keys of the database")
+        make_file(path)
+        tell(f"made a key ring in {path.resolve()}: keep a copy of it apart from the database")
+    return KeyRing(lambda: path.read_text(encoding="ascii"))
+
+
+def open_database(settings: Settings, ring: KeyRing) -> Database:
+    """The database as it stands."""
+    if settings.database_url is None:
+        path = settings.database_file
+        return databases.embedded(path, file_key(path, ring))
+    url = settings.database_url.get_secret_value()
+    if not url.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")):
+        raise DatabaseError("DATABASE_URL must be the address of a PostgreSQL database")
+    return databases.postgres(url.replace("postgres://", "postgresql://", 1))

@@ -1,0 +1,217 @@
+"""The rights of a patient: everything kept on one person found, given out, erased, or held.
+
+A person is known by the reference and the system that numbers so. Where several systems use the
+same reference, the system must be named: nobody is erased for another.
+"""
+
+import json
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlmodel import col
+
+from api.problems import Problem
+from api.store import screenings
+from api.store.tables import (
+    AcknowledgementRow,
+    AnsweredRow,
+    EnteredInErrorRow,
+    LegalHoldRow,
+    ReportRow,
+    ScreeningRow,
+)
+from api.store.transaction import Transaction
+from schemas.rights import Erased, KeptOnPatient, KeptReport, LegalHold
+
+HANGING = (AcknowledgementRow, EnteredInErrorRow, ReportRow, AnsweredRow)
+
+
+class Person(NamedTuple):
+    """Whom it is about."""
+
+    reference: str
+    system: str | None
+
+
+def erase(work: Transaction, person: Person) -> Erased:
+    """Erase all that is kept on a person, but for the audit, which holds nothing of it.
+
+    Raises Problem `not_found` where nothing is kept, `held` under a legal hold, `conflict` where
+    several systems use the reference.
+    """
+    ids = _screening_ids(work, person)
+    if holding(work, person):
+        raise Problem("held")
+    if not ids:
+        raise Problem("not_found")
+    erased = erase_screenings(work, ids)
+    work.session.execute(
+        delete(LegalHoldRow)
+        .where(*_of(work, LegalHoldRow, person))
+        .execution_options(synchronize_session=False)
+    )
+    return erased
+
+
+def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
+    """Erase screenings with all that hangs on them; how much it was."""
+    counts = {}
+    for table in HANGING:
+        among = (
+            col(table.organisation_id) == work.organisation,
+            col(table.screening_id).in_(ids),
+        )
+        counts[str(table.__tablename__)] = _count(work, table, *among)
+    work.session.execute(
+        delete(ScreeningRow)
+        .where(col(ScreeningRow.organisation_id) == work.organisation, col(ScreeningRow.id).in_(ids))
+        .execution_options(synchronize_session=False)
+    )
+    return Erased(
+        screenings=len(ids), reports=counts["report"], acknowledgements=counts["acknowledgement"]
+    )
+
+
+def export(work: Transaction, person: Person) -> KeptOnPatient:
+    """All that is kept on a person. Raises Problem `not_found`, `conflict` as `erase` does."""
+    ids = _screening_ids(work, person)
+    if not ids:
+        raise Problem("not_found")
+    return KeptOnPatient(
+        screenings=tuple(screenings.found(work, each) for each in ids),
+        reports=tuple(
+            KeptReport(
+                screening=row.screening_id,
+                sha256=row.sha256,
+                media_type=row.media_type,
+                issued_at=row.issued_at,
+                content=work.open(row.key_id, "report", "content", row.id, row.content),
+            )
+            for row in work.session.execute(
+                select(ReportRow)
+                .where(
+                    ReportRow.organisation_id == work.organisation,
+                    col(ReportRow.screening_id).in_(ids),
+                )
+                .order_by(col(ReportRow.issued_at), ReportRow.id)
+            ).scalars()
+        ),
+        holds=tuple(holding(work, person)),
+    )
+
+
+def hold(work: Transaction, person: Person, reason: str) -> LegalHold:
+    """From now on nothing of this person may be erased."""
+    made = LegalHold(
+        id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason
+    )
+    content = {"reference": person.reference, "system": person.system, "reason": reason}
+    work.session.execute(
+        insert(LegalHoldRow).values(
+            organisation_id=work.organisation,
+            id=made.id,
+            placed_at=work.now,
+            released_at=None,
+            actor=work.actor.id,
+            key_id=work.key_id,
+            **hold_indexes(work, content),
+            content=work.seal("legal_hold", "content", made.id, json.dumps(content).encode()),
+        )
+    )
+    return made
+
+
+def release(work: Transaction, hold_id: str) -> None:
+    """End a legal hold. Raises Problem `not_found`."""
+    done: Any = work.session.execute(
+        update(LegalHoldRow)
+        .where(
+            col(LegalHoldRow.organisation_id) == work.organisation,
+            col(LegalHoldRow.id) == hold_id,
+            col(LegalHoldRow.released_at).is_(None),
+        )
+        .values(released_at=work.now)
+        .execution_options(synchronize_session=False)
+    )
+    if not done.rowcount:
+        raise Problem("not_found")
+
+
+def holding(work: Transaction, person: Person | None = None) -> list[LegalHold]:
+    """The legal holds on a person, or on anyone, that are not released."""
+    return [
+        LegalHold(
+            id=row.id,
+            placed_at=row.placed_at,
+            placed_by=row.actor,
+            reason=hold_content(work, row)["reason"],
+        )
+        for row in _holds(work, person)
+    ]
+
+
+def held_indexes(work: Transaction) -> set[bytes]:
+    """Every hash that a held patient's reference may have been kept under."""
+    return {
+        each
+        for row in _holds(work, None)
+        for each in work.keys.keyed("patient_index", hold_content(work, row)["reference"])
+    }
+
+
+def hold_content(work: Transaction, row: LegalHoldRow) -> Any:
+    """Whom a hold is on, and why."""
+    return json.loads(work.open(row.key_id, "legal_hold", "content", row.id, row.content))
+
+
+def hold_indexes(work: Transaction, content: Any) -> dict[str, bytes]:
+    """What a hold is searched by."""
+    return {
+        "patient_index": work.keys.current.keyed("patient_index", content["reference"]),
+        "system_index": work.keys.current.keyed("system_index", content["system"]),
+    }
+
+
+def _holds(work: Transaction, person: Person | None) -> list[LegalHoldRow]:
+    query = select(LegalHoldRow).where(
+        LegalHoldRow.organisation_id == work.organisation,
+        col(LegalHoldRow.released_at).is_(None),
+    )
+    if person is not None:
+        query = query.where(*_of(work, LegalHoldRow, person))
+    return list(work.session.execute(query.order_by(col(LegalHoldRow.placed_at))).scalars())
+
+
+def _screening_ids(work: Transaction, person: Person) -> list[str]:
+    rows = (
+        work.session.execute(
+            select(ScreeningRow)
+            .where(*_of(work, ScreeningRow, person))
+            .order_by(col(ScreeningRow.created_at), ScreeningRow.id)
+        )
+        .scalars()
+        .all()
+    )
+    systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
+    if len(systems) > 1:
+        raise Problem("conflict", "Several systems number a patient so: name the system.")
+    return [row.id for row in rows]
+
+
+def _of(work: Transaction, table: Any, person: Person) -> list[Any]:
+    which = [
+        table.organisation_id == work.organisation,
+        col(table.patient_index).in_(work.keys.keyed("patient_index", person.reference)),
+    ]
+    if person.system is not None:
+        which.append(col(table.system_index).in_(work.keys.keyed("system_index", person.system)))
+    return which
+
+
+def _count(work: Transaction, table: Any, *which: Any) -> int:
+    return int(
+        work.session.execute(select(func.count()).select_from(table).where(*which)).scalar_one()
+    )
+
+

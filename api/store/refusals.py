@@ -1,0 +1,73 @@
+"""Refusals: whoever is not let through leaves a row, and a flood of strangers leaves few.
+
+A caller that is known is recorded each time. Strangers, and callers that come too often, are told
+one row a second for each kind of refusal; `count` says how many it stands for.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+
+from api.problems import Problem
+from api.store.organisations import SYSTEM
+from api.store.store import Store
+from api.store.transaction import Actor
+
+WINDOW_SECONDS = 1.0
+KINDS_AT_ONCE = 1000
+STRANGER = Actor(SYSTEM, "unknown", "anonymous")
+_log = structlog.get_logger("nociscreen")
+
+
+class _Kind(NamedTuple):
+    actor: Actor
+    code: str
+
+
+class Refusals:
+    """Records what was refused, in the chain of whose call it was."""
+
+    def __init__(self, store: Store, now: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._now = now
+        self._guard = threading.Lock()
+        self._untold: dict[_Kind, tuple[float, int]] = {}
+
+    def record(self, actor: Actor, code: str, target: str = "") -> None:
+        """Record one. Where the database does not serve, the log alone tells of it."""
+        count = 1
+        if actor.organisation == SYSTEM or code == "too_many":
+            count = self._due(_Kind(actor._replace(request_id=""), code))
+        if count:
+            self._write(actor, code, target, count)
+
+    def flush(self) -> None:
+        """Record what was counted and not yet told."""
+        with self._guard:
+            untold, self._untold = self._untold, {}
+        for kind, (_, count) in untold.items():
+            if count:
+                self._write(kind.actor, kind.code, "", count)
+
+    def _due(self, kind: _Kind) -> int:
+        """How many the next row stands for; 0 where it is too soon for one."""
+        now = self._now()
+        with self._guard:
+            since, count = self._untold.get(kind, (float("-inf"), 0))
+            if now - since >= WINDOW_SECONDS:
+                if len(self._untold) >= KINDS_AT_ONCE:
+                    self._untold.clear()
+                self._untold[kind] = now, 0
+                return count + 1
+            self._untold[kind] = since, count + 1
+            return 0
+
+    def _write(self, actor: Actor, code: str, target: str, count: int) -> None:
+        try:
+            with self._store.transaction(actor) as work:
+                work.audit("refuse", target=target, outcome=code, count=count)
+        except Problem:
+            _log.warning("refusal_not_recorded", code=code, count=count)

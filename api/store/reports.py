@@ -1,0 +1,42 @@
+"""Issued reports: each kept sealed as it was sent, known by the hash of its bytes."""
+
+import hashlib
+from uuid import uuid4
+
+from sqlalchemy import insert, select
+
+from api.store.tables import ReportRow
+from api.store.transaction import Transaction
+
+
+def issue(work: Transaction, screening_id: str, media_type: str, content: bytes) -> str:
+    """Keep a report that is about to be sent; its SHA-256. The same bytes are kept once."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    if _held(work, screening_id, sha256):
+        return sha256
+    report_id = str(uuid4())
+    work.session.execute(
+        insert(ReportRow).values(
+            organisation_id=work.organisation,
+            id=report_id,
+            screening_id=screening_id,
+            sha256=sha256,
+            media_type=media_type,
+            issued_at=work.now,
+            actor=work.actor.id,
+            key_id=work.key_id,
+            content=work.seal("report", "content", report_id, content),
+        )
+    )
+    return sha256
+
+
+def _held(work: Transaction, screening_id: str, sha256: str) -> bool:
+    row = work.session.execute(
+        select(ReportRow.id).where(
+            ReportRow.organisation_id == work.organisation,
+            ReportRow.screening_id == screening_id,
+            ReportRow.sha256 == sha256,
+        )
+    ).first()
+    return row is not None

@@ -1,0 +1,108 @@
+"""Rotation: everything an organisation keeps sealed by a new key, while it is being used.
+
+The new key seals from the first moment; what the old one sealed is sealed anew in small
+transactions, and once nothing is left the old key is destroyed.
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from api.store import patients, screenings
+from api.store.organisation_keys import DATA
+from api.store.store import Store
+from api.store.tables import (
+    AcknowledgementRow,
+    AnsweredRow,
+    EnteredInErrorRow,
+    LegalHoldRow,
+    ReportRow,
+    ScreeningRow,
+)
+from api.store.transaction import Actor, Transaction
+
+STEP = 100
+_SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (ScreeningRow, ("patient", "context", "answers", "assessment")),
+    (EnteredInErrorRow, ("reason",)),
+    (AcknowledgementRow, ("content",)),
+    (ReportRow, ("content",)),
+    (AnsweredRow, ("content",)),
+    (LegalHoldRow, ("content",)),
+)
+
+
+def rotate(store: Store, actor: Actor) -> int:
+    """Seal all of the actor's organisation by a new key; how many rows it were."""
+    with store.transaction(actor) as work:
+        store.keys.add(work.session, actor.organisation, DATA, work.now)
+        work.audit("rotate", "data_key")
+    return finish(store, actor)
+
+
+def finish(store: Store, actor: Actor) -> int:
+    """Seal anew what older keys sealed, and destroy them; also after a rotation was cut off."""
+    total = 0
+    while count := _step(store, actor):
+        total += count
+    with store.transaction(actor) as work:
+        for key_id in work.keys.older():
+            store.keys.drop(work.session, actor.organisation, key_id)
+        work.audit("rotate", "row", count=max(total, 1))
+    return total
+
+
+def _step(store: Store, actor: Actor) -> int:
+    with store.transaction(actor) as work:
+        for table, columns in _SEALED:
+            rows = (
+                work.session.execute(
+                    select(table)
+                    .where(
+                        table.organisation_id == work.organisation,
+                        col(table.key_id) != work.key_id,
+                    )
+                    .limit(STEP)
+                    .with_for_update(skip_locked=True)
+                )
+                .scalars()
+                .all()
+            )
+            for row in rows:
+                _seal_anew(work, row, columns)
+            if rows:
+                work.session.flush()
+                work.audit("rotate", str(table.__tablename__), count=len(rows))
+                return len(rows)
+        work.audit("rotate", "key")
+        return 0
+
+
+def _seal_anew(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
+    table, name = str(row.__tablename__), _name(row)
+    plain = {
+        column: work.open(row.key_id, table, column, name, sealed)
+        for column in columns
+        if (sealed := getattr(row, column)) is not None
+    }
+    indexes: dict[str, bytes] = {}
+    if isinstance(row, ScreeningRow):
+        patient, assessment = screenings.patient_of(work, row), screenings.assessment_of(work, row)
+        indexes = screenings.indexes(work, patient, assessment)
+    if isinstance(row, LegalHoldRow):
+        indexes = patients.hold_indexes(work, patients.hold_content(work, row))
+    for column, content in plain.items():
+        setattr(row, column, work.seal(table, column, name, content))
+    for column, index in indexes.items():
+        setattr(row, column, index)
+    row.key_id = work.key_id
+
+
+def _name(row: Any) -> str:
+    """What a row's seal is bound to."""
+    if isinstance(row, EnteredInErrorRow):
+        return row.screening_id
+    if isinstance(row, AnsweredRow):
+        return f"{row.actor}|{row.route}|{row.key_hash}"
+    return str(row.id)

@@ -1,0 +1,152 @@
+"""Lists of screenings, newest first, a page at a time; the cursor tells nothing to who holds it."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, exists, or_, select, tuple_
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from api.problems import FieldError, Problem
+from api.store.screenings import assessment_of, band_of, patient_of, state
+from api.store.sealing import Place, SealError
+from api.store.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
+from api.store.transaction import Transaction
+from schemas.screening import ScreeningFilters, ScreeningLine
+
+_CURSOR = "cursor"
+
+
+class Page(NamedTuple):
+    """A stretch of the list, and the cursor of the next one."""
+
+    lines: tuple[ScreeningLine, ...]
+    next: str | None
+
+
+class _Position(NamedTuple):
+    filters: ScreeningFilters
+    limit: int
+    created_at: datetime
+    id: str
+
+
+def first_page(work: Transaction, filters: ScreeningFilters, limit: int) -> Page:
+    """The newest screenings that the filters let through."""
+    return _page(work, _matching(work, filters), filters, limit)
+
+
+def next_page(work: Transaction, cursor: str) -> Page:
+    """The page after the one that gave this cursor. Raises Problem `wrong_shape` for any other."""
+    at = _opened(work, cursor)
+    query = _matching(work, at.filters).where(
+        tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id)) < tuple_(at.created_at, at.id)
+    )
+    return _page(work, query, at.filters, at.limit)
+
+
+def _page(
+    work: Transaction, query: Select[Any], filters: ScreeningFilters, limit: int
+) -> Page:
+    newest_first = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
+    rows = work.session.execute(query.order_by(*newest_first).limit(limit + 1)).all()
+    shown = rows[:limit]
+    more = len(rows) > limit
+    last = shown[-1].ScreeningRow if more else None
+    return Page(
+        tuple(_line(work, row) for row in shown),
+        _sealed(work, _Position(filters, limit, last.created_at, last.id)) if last else None,
+    )
+
+
+def _matching(work: Transaction, filters: ScreeningFilters) -> Select[Any]:
+    replacing = aliased(ScreeningRow)
+    query = select(
+        ScreeningRow,
+        exists()
+        .where(
+            replacing.organisation_id == work.organisation, replacing.replaces == ScreeningRow.id
+        )
+        .label("replaced"),
+        exists()
+        .where(
+            EnteredInErrorRow.organisation_id == work.organisation,
+            EnteredInErrorRow.screening_id == ScreeningRow.id,
+        )
+        .label("in_error"),
+        exists()
+        .where(
+            AcknowledgementRow.organisation_id == work.organisation,
+            AcknowledgementRow.screening_id == ScreeningRow.id,
+        )
+        .label("acknowledged"),
+    ).where(ScreeningRow.organisation_id == work.organisation)
+    for name, word in (
+        ("patient_index", filters.patient),
+        ("system_index", filters.patient_system),
+        ("status_index", filters.status),
+        ("tier_index", filters.tier),
+        ("band_index", filters.band),
+    ):
+        if word is not None:
+            query = query.where(col(getattr(ScreeningRow, name)).in_(work.keys.keyed(name, word)))
+    if filters.rulebook is not None:
+        query = query.where(
+            or_(
+                ScreeningRow.rulebook == filters.rulebook,
+                col(ScreeningRow.rulebook).startswith(f"{filters.rulebook}@", autoescape=True),
+            )
+        )
+    if filters.created_from is not None:
+        query = query.where(ScreeningRow.created_at >= filters.created_from)
+    if filters.created_before is not None:
+        query = query.where(ScreeningRow.created_at < filters.created_before)
+    return query
+
+
+def _line(work: Transaction, found: Any) -> ScreeningLine:
+    row = found.ScreeningRow
+    assessment = assessment_of(work, row)
+    return ScreeningLine(
+        id=row.id,
+        created_at=row.created_at,
+        replaces=row.replaces,
+        state=state(replaced=found.replaced, in_error=found.in_error),
+        patient=patient_of(work, row),
+        rulebook=row.rulebook,
+        status=assessment.status,
+        tier=assessment.safety.tier,
+        band=band_of(assessment),
+        flags=len(assessment.safety.flags),
+        acknowledged=found.acknowledged,
+    )
+
+
+def _sealed(work: Transaction, at: _Position) -> str:
+    told = [at.filters.model_dump_json(exclude_none=True), at.limit, at.created_at.isoformat(), at.id]
+    sealed = work.keys.current.seal(_place(work), json.dumps(told).encode())
+    return f"{work.key_id}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
+
+
+def _opened(work: Transaction, cursor: str) -> _Position:
+    key_id, _, text = cursor.partition(".")
+    try:
+        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        told = json.loads(work.keys.open(key_id, _place(work), sealed))
+    except (SealError, binascii.Error, ValueError):
+        error = FieldError(pointer="/cursor", code="cursor", detail="must be one that a list gave")
+        raise Problem("wrong_shape", errors=[error]) from None
+    filters, limit, created_at, screening_id = told
+    return _Position(
+        ScreeningFilters.model_validate_json(filters),
+        limit,
+        datetime.fromisoformat(created_at),
+        screening_id,
+    )
+
+
+def _place(work: Transaction) -> Place:
+    return Place(_CURSOR, "position", work.organisation)

@@ -1,0 +1,71 @@
+"""The store: opens the database with its keys, and gives transactions in one organisation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from api.problems import Problem
+from api.store.database import Database
+from api.store.key_ring import KeyRing
+from api.store.organisation_keys import OrganisationKeys
+from api.store.signing import SigningKeys
+from api.store.tenancy import OrganisationSession
+from api.store.transaction import Actor, Transaction
+
+
+class Store:
+    """Everything kept. Safe to use from many threads; every use is a transaction."""
+
+    def __init__(self, database: Database, ring: KeyRing) -> None:
+        self.database = database
+        self.ring = ring
+        self.keys = OrganisationKeys(ring)
+        self.signing = SigningKeys(ring, self.glance)
+
+    @contextmanager
+    def transaction(self, actor: Actor) -> Iterator[Transaction]:
+        """One unit of work in the actor's organisation: audited, or nothing of it stays.
+
+        Raises Problem `unavailable` where the database does not serve, and whatever the block
+        raises.
+        """
+        with (
+            self.database.writing() as connection,
+            OrganisationSession(connection, actor.organisation) as session,
+        ):
+            yield (work := self.within(session, actor))
+            session.flush()
+            if not work.audited:
+                raise RuntimeError("a transaction left no row of audit")
+
+    def within(self, session: Session, actor: Actor) -> Transaction:
+        """Work in one organisation inside a session that is open already."""
+        held = self.keys.of(session, actor.organisation)
+        if held is None:
+            raise Problem("not_found")
+        return Transaction(session, actor, held.data, held.audit, datetime.now(UTC))
+
+    @contextmanager
+    def across(self) -> Iterator[Session]:
+        """A transaction over all organisations: for sign-in, the command line and upkeep alone."""
+        with (
+            self.database.writing() as connection,
+            OrganisationSession(connection, None) as session,
+        ):
+            yield session
+            session.flush()
+
+    @contextmanager
+    def glance(self) -> Iterator[Session]:
+        """A reading transaction over all organisations: whose call is this?"""
+        with (
+            self.database.reading() as connection,
+            OrganisationSession(connection, None) as session,
+        ):
+            yield session
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.database.engine.dispose()

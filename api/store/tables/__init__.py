@@ -1,0 +1,66 @@
+"""The tables. What they hold of a person is sealed; what is searched by is a keyed hash.
+
+Classes stay in this package: what leaves it is a schema. Rows of an organisation carry
+`organisation_id` first in their key, so that no reference can point into another organisation.
+"""
+
+from api.store.tables.access import (
+    ApiKeyRow,
+    ClientKeyRow,
+    ClientRow,
+    ClientSecretRow,
+    PractitionerRow,
+    SigningKeyRow,
+    UsedAssertionRow,
+)
+from api.store.tables.audit import AuditHeadRow, AuditRow, OrganisationKeyRow
+from api.store.tables.owned import OrganisationRow, Owned
+from api.store.tables.screening import (
+    AcknowledgementRow,
+    AnsweredRow,
+    EnteredInErrorRow,
+    LegalHoldRow,
+    ReportRow,
+    ScreeningRow,
+)
+
+OWNED: tuple[type[Owned], ...] = (
+    AcknowledgementRow,
+    AnsweredRow,
+    ApiKeyRow,
+    AuditHeadRow,
+    AuditRow,
+    ClientKeyRow,
+    ClientRow,
+    ClientSecretRow,
+    EnteredInErrorRow,
+    LegalHoldRow,
+    OrganisationKeyRow,
+    PractitionerRow,
+    ReportRow,
+    ScreeningRow,
+    UsedAssertionRow,
+)
+"""Every table whose rows belong to one organisation."""
+
+__all__ = [
+    "OWNED",
+    "AcknowledgementRow",
+    "AnsweredRow",
+    "ApiKeyRow",
+    "AuditHeadRow",
+    "AuditRow",
+    "ClientKeyRow",
+    "ClientRow",
+    "ClientSecretRow",
+    "EnteredInErrorRow",
+    "LegalHoldRow",
+    "OrganisationKeyRow",
+    "OrganisationRow",
+    "Owned",
+    "PractitionerRow",
+    "ReportRow",
+    "ScreeningRow",
+    "SigningKeyRow",
+    "UsedAssertionRow",
+]

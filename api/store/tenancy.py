@@ -1,0 +1,59 @@
+"""Sessions that see one organisation: the second wall behind every filter.
+
+Each query of a session is held to its organisation, whether it says so or not; on PostgreSQL
+row-level security holds it once more, also against what is not a query of ours.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlmodel import col
+
+from api.store.tables import OWNED
+
+ORGANISATION = "nociscreen.organisation"
+EVERY = "nociscreen.every_organisation"
+
+
+class OrganisationSession(Session):
+    """A session of one organisation, or of all where `organisation` is None."""
+
+    def __init__(self, connection: Connection, organisation: str | None) -> None:
+        super().__init__(bind=connection, autoflush=False, expire_on_commit=False)
+        self.organisation = organisation
+        if connection.dialect.name == "postgresql":
+            hold(connection, organisation)
+
+
+def hold(connection: Connection, organisation: str | None) -> None:
+    """Tell PostgreSQL's policies whose rows this transaction may touch."""
+    connection.execute(
+        text("SELECT set_config(:one, :organisation, true), set_config(:all, :every, true)"),
+        {
+            "one": ORGANISATION,
+            "organisation": organisation or "",
+            "all": EVERY,
+            "every": "on" if organisation is None else "off",
+        },
+    )
+
+
+@event.listens_for(OrganisationSession, "do_orm_execute")
+def _hold_to_organisation(state: ORMExecuteState) -> None:
+    session: Any = state.session
+    if session.organisation is not None and not state.is_column_load:
+        state.statement = state.statement.options(*_criteria(session.organisation))
+
+
+@lru_cache(maxsize=1000)
+def _criteria(organisation: str) -> tuple[LoaderCriteriaOption, ...]:
+    return tuple(
+        with_loader_criteria(
+            table, col(table.organisation_id) == organisation, include_aliases=True
+        )
+        for table in OWNED
+    )

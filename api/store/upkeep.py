@@ -1,0 +1,86 @@
+"""Upkeep: what must happen without being asked: erasing what is due, dropping what has expired."""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import delete, select
+from sqlmodel import col
+
+from api.problems import Problem
+from api.security.keys import SigningAlgorithm
+from api.store import organisations, patients, signing
+from api.store.idempotency import KEPT
+from api.store.organisations import SERVICE
+from api.store.store import Store
+from api.store.tables import AnsweredRow, ScreeningRow, UsedAssertionRow
+from api.store.transaction import Actor, Transaction
+from schemas.rights import Erased
+
+_log = structlog.get_logger("nociscreen")
+
+
+def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) -> None:
+    """All of it once. What fails in one organisation does not stop the others."""
+    with store.across() as session:
+        now = datetime.now(UTC)
+        session.execute(delete(AnsweredRow).where(col(AnsweredRow.created_at) < now - KEPT))
+        session.execute(delete(UsedAssertionRow).where(col(UsedAssertionRow.expires_at) < now))
+        signing.drop_distrusted(session)
+        if signing.due(session, signing_key_days):
+            signing.add_key(session, store.ring, algorithm)
+            store.within(session, SERVICE).audit("rotate", "signing_key")
+    with store.glance() as session:
+        kept_for_years = [each for each in organisations.every(session) if each.retention_years]
+    for each in kept_for_years:
+        try:
+            erase_due(store, each.id, each.retention_years or 0)
+        except Problem as problem:
+            _log.warning("upkeep", organisation=each.id, problem=problem.code)
+
+
+def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
+    """Erase what an organisation has kept for longer than it wants; None where nothing is due."""
+    actor = Actor(organisation, SERVICE.id, SERVICE.means)
+    with store.glance() as session:
+        due = session.execute(
+            select(ScreeningRow.id)
+            .where(
+                ScreeningRow.organisation_id == organisation,
+                col(ScreeningRow.created_at) < _years_ago(years),
+            )
+            .limit(1)
+        ).first()
+    if due is None:
+        return None
+    with store.transaction(actor) as work:
+        ids = _due(work, years)
+        erased = patients.erase_screenings(work, ids)
+        work.audit("purge", "screening", count=max(len(ids), 1))
+    return erased
+
+
+def _due(work: Transaction, years: int) -> list[str]:
+    """What is old enough, on no hold, and not the past of a screening that stays."""
+    rows = work.session.execute(
+        select(
+            ScreeningRow.id,
+            ScreeningRow.replaces,
+            ScreeningRow.created_at,
+            ScreeningRow.patient_index,
+        ).where(ScreeningRow.organisation_id == work.organisation)
+    ).all()
+    held = patients.held_indexes(work)
+    before = {row.id: row.replaces for row in rows}
+    stays = {
+        row.id for row in rows if row.created_at >= _years_ago(years) or row.patient_index in held
+    }
+    for each in list(stays):
+        earlier = before[each]
+        while earlier is not None:
+            stays.add(earlier)
+            earlier = before[earlier]
+    return [row.id for row in rows if row.id not in stays]
+
+
+def _years_ago(years: int) -> datetime:
+    return datetime.now(UTC) - timedelta(days=365.25 * years)

@@ -1,0 +1,44 @@
+"""The shape of what a patient has a right to: all that is kept, its erasure, and holds on it."""
+
+from datetime import datetime
+
+from pydantic import Base64Bytes
+
+from schemas.base import Frozen, Many
+from schemas.patient import Note
+from schemas.screening import Screening
+
+
+class Erased(Frozen):
+    """How much of a person was erased."""
+
+    screenings: int
+    reports: int
+    acknowledgements: int
+
+
+class LegalHold(Frozen):
+    """That nothing of a patient may be erased, and why."""
+
+    id: str
+    placed_at: datetime
+    placed_by: str
+    reason: Note
+
+
+class KeptReport(Frozen):
+    """A report as it was issued, its bytes in base64."""
+
+    screening: str
+    sha256: str
+    media_type: str
+    issued_at: datetime
+    content: Base64Bytes
+
+
+class KeptOnPatient(Frozen):
+    """Everything that is kept on one person."""
+
+    screenings: Many[Screening]
+    reports: Many[KeptReport]
+    holds: Many[LegalHold]

@@ -1,0 +1,94 @@
+"""The shape of a screening: one kept intake with its assessment, and what became of it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from schemas.assessment import Assessment
+from schemas.base import Frozen, Many
+from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
+
+State = Literal["final", "amended", "entered_in_error"]
+Means = Literal["api", "form", "fhir", "hl7v2", "batch", "import"]
+
+
+class Context(Frozen):
+    """What was sent beside the answers."""
+
+    answered_on: Day | None = None
+    answered_by: AnsweredBy | None = None
+    clinician: Clinician | None = None
+    note: Note | None = None
+
+
+class Acknowledgement(Frozen):
+    """That the red flags were seen: by whom, when, and what was done. Changes no assessment."""
+
+    id: str
+    at: datetime
+    by: str = Field(description="The client that sent it.")
+    practitioner: Reference = Field(description="Who acknowledged, by your own number or name.")
+    done: Note = Field(description="What was done.")
+
+
+class EnteredInError(Frozen):
+    """That a screening must not be relied on, and why."""
+
+    at: datetime
+    by: str
+    reason: Note
+
+
+class Origin(Frozen):
+    """Which client kept a screening, by what means, with which software."""
+
+    actor: str
+    means: Means
+    software_version: str
+
+
+class Screening(Frozen):
+    """One kept intake. It never changes: a correction is a new one that `replaces` it."""
+
+    id: str
+    created_at: datetime
+    replaces: str | None
+    state: State
+    patient: KnownPatient
+    assessment: Assessment
+    replaced_by: str | None
+    entered_in_error: EnteredInError | None
+    acknowledgements: Many[Acknowledgement]
+    origin: Origin
+    context: Context
+    answers: dict[str, Any]
+
+
+class ScreeningLine(Frozen):
+    """One screening as a list shows it."""
+
+    id: str
+    created_at: datetime
+    replaces: str | None
+    state: State
+    patient: KnownPatient
+    rulebook: str
+    status: str
+    tier: str
+    band: str | None
+    flags: int
+    acknowledged: bool
+
+
+class ScreeningFilters(Frozen):
+    """What a list of screenings is narrowed by; what is left out does not narrow."""
+
+    patient: Reference | None = None
+    patient_system: Reference | None = None
+    rulebook: Annotated[str, Field(max_length=60)] | None = None
+    status: Annotated[str, Field(max_length=40)] | None = None
+    tier: Annotated[str, Field(max_length=20)] | None = None
+    band: Annotated[str, Field(max_length=60)] | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None

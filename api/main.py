@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 
 from api.describe import describe
 from api.edge import Edge
+from api.metrics import Metrics
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.rendering import Renderer
-from api.routes import health, problem_types, rulebooks, score
+from api.routes import health, metrics, problem_types, rulebooks, score
 from api.security import read_keys
 from api.settings import Settings
 from scoring.catalogue import Catalogue, catalogue
@@ -45,10 +46,12 @@ def create_app(settings: Settings | None = None, rules: Catalogue | None = None)
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.catalogue = rules
     app.state.keys = read_keys(settings.key_file, settings.issuer, settings.audience)
+    app.state.metrics = Metrics()
     app.state.renderer = Renderer(
         settings.render_workers, settings.render_queue, settings.render_seconds
     )
@@ -56,10 +59,11 @@ def create_app(settings: Settings | None = None, rules: Catalogue | None = None)
     app.include_router(score.router(rules))
     app.include_router(rulebooks.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(problem_types.router)
 
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)
     app.add_exception_handler(HTTPException, answer_http_error)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, settings=settings, metrics=app.state.metrics)
     return app

@@ -64,7 +64,7 @@ def _content(response: Document | None) -> Document:
 def _complete(operation: Document) -> None:
     """Say what every route can answer, and problems where the framework said its own."""
     responses = operation["responses"]
-    missing = [500, *([422] if "application/json" in _content(responses.get("422")) else [])]
+    missing = [429, 500, *([422] if "application/json" in _content(responses.get("422")) else [])]
     responses.update({str(status): each for status, each in refusals(*missing).items()})
 
 

@@ -1,17 +1,22 @@
 """The edge of every request and response: an id, careful headers, one line of log, no bare 500.
 
-The log holds the method, the route's own path, the status, the time and the id: nothing sent.
+Requests that are more than can be worked on at once, and such as no route should see, are answered
+here without reading their bodies. The log holds the method, the route's own path, the status, the
+time and the id: nothing sent.
 """
 
+import re
 import time
 import uuid
-from typing import Any
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem
+from api.logs import REQUEST_ID
+from api.metrics import Metrics
+from api.problems import KINDS, Problem
+from api.settings import Settings
 
 HEADERS = [
     (b"cache-control", b"no-store"),
@@ -20,61 +25,127 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 CLIENT_GONE = 499
+HEADER_COUNT = 100
+ALWAYS = "/health/live"
+_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+)
+_HOST = re.compile(rb"[A-Za-z0-9._~:\[\]-]{1,255}")
+_PROBLEM = re.compile(rb'"type":"/problems/([a-z_]+)"')
 _log = structlog.get_logger("nociscreen")
 
 
 class Edge:
     """Wraps the application; see the module."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app = app
+        self._settings = settings
+        self._metrics = metrics
+        self._under_way = 0
+        metrics.watch(lambda: self._under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
-        started, sent = time.perf_counter(), {"status": 0}
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                sent["status"] = message["status"]
-                message["headers"] = _completed(message["headers"], request_id)
-            await send(message)
-
+        answer = Answer(send)
+        request_id = REQUEST_ID.set(answer.request_id)
+        started = time.perf_counter()
+        self._under_way += 1
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._answer(scope, receive, answer)
+        finally:
+            self._under_way -= 1
+            self._tell(scope, answer, time.perf_counter() - started)
+            REQUEST_ID.reset(request_id)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "Answer") -> None:
+        try:
+            self._admit(scope)
+        except Problem as problem:
+            await problem.response()(scope, receive, answer.send)
+            return
+        try:
+            await self._app(scope, receive, answer.send)
         except ClientDisconnect:
-            sent["status"] = CLIENT_GONE
+            answer.status = CLIENT_GONE
         except Exception:  # noqa: BLE001 - the last resort: whatever it was, nothing of it goes out
-            _log.exception("failed", request_id=request_id)
-            if not sent["status"]:
-                await Problem("internal").response()(scope, receive, send_with_headers)
-        seconds = round(time.perf_counter() - started, 4)
+            _log.exception("failed")
+            if not answer.status:
+                await Problem("internal").response()(scope, receive, answer.send)
+
+    def _admit(self, scope: Scope) -> None:
+        """Raise the Problem of a request that is one too many or that no route should see."""
+        headers = scope["headers"]
+        if len(headers) > HEADER_COUNT or _size(scope) > self._settings.header_bytes:
+            raise Problem("headers_too_large")
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+            raise Problem("malformed_request", "Exactly one `Host` header is needed.")
+        if self._under_way > self._settings.concurrent_requests and scope["path"] != ALWAYS:
+            raise Problem("too_many", headers={"Retry-After": "1"})
+
+    def _tell(self, scope: Scope, answer: "Answer", seconds: float) -> None:
+        method, route = _method(scope), _route(scope)
+        self._metrics.answered(route, method, answer.status, seconds)
+        if answer.problem:
+            self._metrics.problem(answer.problem)
         _log.info(
             "request",
-            method=_method(scope),
-            route=_route(scope),
-            status=sent["status"],
-            seconds=seconds,
-            request_id=request_id,
+            method=method,
+            route=route,
+            status=answer.status,
+            seconds=round(seconds, 4),
+            request_id=answer.request_id,
         )
 
 
-def _completed(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+class Answer:
+    """What is sent: its id and headers are added, its status and problem remembered."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.request_id = uuid.uuid4().hex
+        self.status = 0
+        self.problem = ""
+
+    async def send(self, message: Message) -> None:
+        """Send one message of a response."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = completed(message["headers"], self.request_id)
+        elif self.status >= 400 and not self.problem:
+            self.problem = _problem(message.get("body", b""))
+        await self._send(message)
+
+
+def completed(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers with careful ones and the request's id added."""
     given = {name.lower() for name, _ in headers}
     added = [each for each in HEADERS if each[0] not in given]
     return [*headers, *added, (b"x-request-id", request_id.encode("ascii"))]
 
 
+def _size(scope: Scope) -> int:
+    head: int = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return head + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+
+
+def _problem(body: bytes) -> str:
+    """The code of the problem that is sent, wherever it was raised."""
+    found = _PROBLEM.search(body, 0, 200)
+    code = found[1].decode("ascii") if found else ""
+    return code if code in KINDS else ""
+
+
 def _method(scope: Scope) -> str:
     """The method, where it is one that exists: a made-up one could carry anything."""
     method: str = scope["method"]
-    known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
-    return method if method in known else "other"
+    return method if method in _METHODS else "other"
 
 
-def _route(scope: dict[str, Any] | Scope) -> str:
+def _route(scope: Scope) -> str:
     """The path as the route declares it, never as it was asked for."""
     return getattr(scope.get("route"), "path", "none")

@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 
 from api.describe import describe
 from api.edge import Edge
-from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.limits import RateLimiter
 from api.metrics import Metrics
+from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.rendering import Renderer
 from api.routes import (
     administration,

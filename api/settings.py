@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
     header_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
     header_seconds: Annotated[float, Field(gt=0)] = 10.0
+    send_seconds: Annotated[float, Field(gt=0)] = 30.0
+    connections: Annotated[int, Field(ge=1)] = 1024
+    concurrent_requests: Annotated[int, Field(ge=1)] = 256
+    client_requests_per_minute: Annotated[int, Field(ge=1)] = 6000
     render_workers: Annotated[int, Field(ge=1)] = 2
     render_queue: Annotated[int, Field(ge=0)] = 8
     render_seconds: Annotated[float, Field(gt=0)] = 20.0

@@ -1,8 +1,11 @@
 """Strict JSON: bytes in, a value out that could only be read in one way; all else refused by name.
 
 Refused: what is not UTF-8, a byte order mark, NaN and infinities, numbers of over 40 characters or
-whole numbers of over 17 digits, a member named twice, NUL, lone surrogates and non-characters,
-nesting deeper than 24, more than 5000 members. A refusal names the place and never the value.
+whole numbers of over 17 digits, a member named twice, nesting deeper than 24, more than 5000
+members, a text of over 10,000 characters, and in texts and names: control characters (tab, newline
+and carriage return are read), bidirectional overrides, lone surrogates and non-characters.
+Zero-width and combining characters are legitimate in names of people and are read. A refusal names
+the place and never the value.
 """
 
 import json
@@ -18,7 +21,14 @@ DEPTH = 24
 MEMBERS = 5000
 NUMBER_CHARACTERS = 40
 WHOLE_DIGITS = 17
-_FORBIDDEN = re.compile("[\x00\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+TEXT_CHARACTERS = 10_000
+_CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_OVERRIDE = "\u202a-\u202e\u2066-\u2069"
+_NONE = "\ud800-\udfff\ufdd0-\ufdef" + "".join(
+    chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
+)
+_FORBIDDEN = re.compile(f"[{_CONTROL}{_OVERRIDE}{_NONE}]")
+_ESCAPES = re.compile(r"\\[ubf]")  # those that can spell what is forbidden
 
 
 def parse(body: bytes) -> Any:
@@ -36,9 +46,20 @@ def parse(body: bytes) -> Any:
     except RecursionError:
         _refuse("", "too_deep", f"must not nest deeper than {DEPTH}")
     _check_shape(value)
-    if "\\u" in text or _FORBIDDEN.search(text):
+    if len(text) > TEXT_CHARACTERS or _may_hold_forbidden(text):
         _check_texts("", value)
     return value
+
+
+def _may_hold_forbidden(text: str) -> bool:
+    """Whether something forbidden is in it, or could be spelled by an escape in it."""
+    return _is_forbidden(text) or ("\\" in text and _ESCAPES.search(text) is not None)
+
+
+def _is_forbidden(text: str) -> bool:
+    """Whether a forbidden character is in it; no printable one is."""
+    spaced = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    return not spaced.isprintable() and _FORBIDDEN.search(text) is not None
 
 
 class _Doubled(dict[str, Any]):
@@ -98,18 +119,35 @@ def _check_shape(value: Any) -> None:
 
 
 def _check_texts(place: str, value: Any) -> None:
-    """Refuse a text or a name with a character that no text may hold."""
-    if isinstance(value, str) and _FORBIDDEN.search(value):
-        _refuse(place, "forbidden_character", "must not hold NUL, surrogates or non-characters")
-    if isinstance(value, dict | list):
+    """Refuse a text or a name that is too long or holds a character that no text may hold."""
+    if isinstance(value, str):
+        _check_text(place, value, "")
+    elif isinstance(value, dict | list):
         for name, part in _parts(value):
-            if isinstance(name, str) and _FORBIDDEN.search(name):
-                _refuse(
-                    place,
-                    "forbidden_character",
-                    "names must not hold NUL, surrogates or non-characters",
-                )
-            _check_texts(f"{place}/{_step(name)}", part)
+            if isinstance(name, str):
+                _check_text(place, name, "names ")
+            if isinstance(part, str):
+                if len(part) > TEXT_CHARACTERS or not part.isprintable():
+                    _check_text(f"{place}/{_step(name)}", part, "")
+            elif isinstance(part, dict | list):
+                _check_texts(f"{place}/{_step(name)}", part)
+
+
+def _check_text(place: str, text: str, what: str) -> None:
+    if len(text) > TEXT_CHARACTERS:
+        _refuse(place, "text_too_long", f"{what}must have at most {TEXT_CHARACTERS} characters")
+    if not text.isprintable() and (found := _FORBIDDEN.search(text)):
+        code, kind = _named(found[0])
+        _refuse(place, code, f"{what}must not hold {kind}")
+
+
+def _named(character: str) -> tuple[str, str]:
+    """What a forbidden character is refused as."""
+    if re.fullmatch(f"[{_CONTROL}]", character):
+        return "control_character", "control characters"
+    if re.fullmatch(f"[{_OVERRIDE}]", character):
+        return "bidi_override", "bidirectional overrides"
+    return "forbidden_character", "surrogates or non-characters"
 
 
 def _parts(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:

@@ -1,20 +1,19 @@
-"""The command line: `nociscreen serve | score | report | rulebook | openapi | token`.
+"""The command line: `nociscreen serve | score | report | rulebook | admin | audit | keys ...`.
 
 Heavy parts are imported where they are used, so that `--help` answers at once.
 """
 
-import json
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.commands import admin, audit, keys, storage
+from api.commands.opened import fail, note, opened, operator, settings, told
+
 if TYPE_CHECKING:
-    from api.problems import Problem
-    from api.security import Keys
-    from api.settings import Settings
     from schemas.assessment import Assessment
 
 main = typer.Typer(
@@ -25,8 +24,12 @@ main = typer.Typer(
 )
 rulebook_commands = typer.Typer(no_args_is_help=True, help="Check and release rulebooks.")
 main.add_typer(rulebook_commands, name="rulebook")
+main.add_typer(admin.commands, name="admin")
+main.add_typer(audit.commands, name="audit")
+main.add_typer(keys.commands, name="keys")
+for command in (storage.migrate, storage.backup, storage.restore, storage.upkeep):
+    main.command()(command)
 
-BAD_INPUT = 2
 IntakeFile = Annotated[
     str, typer.Argument(help="A request body or a flat object of answers; - reads standard input.")
 ]
@@ -46,19 +49,25 @@ def serve(
     """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
     import gc
 
+    from api.first import first_client
     from api.logs import configure
     from api.main import create_app
+    from api.maintenance import kept_up
     from api.server import Server, config
 
     configure()
-    settings = _settings()
-    _keys(settings)  # a key file that cannot be used is named before anything starts
-    app = create_app(settings)
-    gc.freeze()
-    Server(
-        config(app, settings, host, port),
-        lambda listening: typer.echo(f"nociscreen listens on http://{host}:{listening}"),
-    ).run()
+    chosen = settings()
+    with opened(chosen) as store:
+        if store.database.embedded and first_client(store, chosen.first_client_file):
+            note(f"made a first organisation; its client is in {chosen.first_client_file}")
+        app = create_app(chosen, store=store)
+        gc.freeze()
+        with kept_up(store, chosen):
+            Server(
+                config(app, chosen, host, port),
+                lambda listening: typer.echo(f"nociscreen listens on http://{host}:{listening}"),
+            ).run()
+        app.state.refusals.flush()
 
 
 @main.command()
@@ -91,11 +100,11 @@ def report(
     from reports.pdf import render
     from scoring.catalogue import catalogue
 
-    pdf = render(viewed(catalogue(), _settings(), _read(intake, rulebook)))
+    pdf = render(viewed(catalogue(), settings(), _read(intake, rulebook)))
     try:
         out.write_bytes(pdf)
     except OSError as error:
-        _fail(f"the report cannot be written: {error.strerror}")
+        fail(f"the report cannot be written: {error.strerror}")
 
 
 @main.command()
@@ -121,11 +130,40 @@ def openapi(
 
 @main.command()
 def token(
-    client: Annotated[str, typer.Option(help="The name of the client.")] = "demo",
+    client: Annotated[
+        str | None, typer.Option(help="The id of a client; the first one where left out.")
+    ] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="What it may do; all the client may.")
+    ] = None,
     minutes: Annotated[int, typer.Option(min=1, max=15, help="How long it lives.")] = 5,
 ) -> None:
-    """Print an access token for the scope `score`, signed with this machine's key."""
-    typer.echo(_keys(_settings()).sign(client, ["score"], minutes * 60))
+    """Print an access token for a client. Embedded, a first client is made where there is none."""
+    from api.first import first_client, the_first
+    from api.security.access import AccessTokens
+    from api.store import callers
+
+    chosen = settings()
+    with opened(chosen) as store:
+        if store.database.embedded:
+            first_client(store, chosen.first_client_file)
+        caller = callers.known(store, client or the_first(chosen.first_client_file) or "")
+        if caller is None:
+            fail("there is no such client, or it is shut out; name one by --client")
+        tokens = AccessTokens(chosen.issuer, chosen.audience, store.signing.find)
+        with store.transaction(operator(caller.organisation)) as work:
+            work.audit("sign_in", "client", caller.client)
+        try:
+            text = tokens.sign(
+                store.signing.current(),
+                client=caller.client,
+                organisation=caller.organisation,
+                scopes=scope or caller.scopes,
+                life_seconds=minutes * 60,
+            )
+        except ValueError as error:
+            fail(str(error))
+        typer.echo(text)
 
 
 @rulebook_commands.command()
@@ -136,7 +174,7 @@ def check(file: RulebookFile) -> None:
     try:
         loaded = read(file)
     except RulebookError as error:
-        _fail(str(error))
+        fail(str(error))
     typer.echo(f"{loaded.name} holds together. SHA-256 {loaded.sha256}")
 
 
@@ -156,7 +194,7 @@ def release(
         day = date.fromisoformat(on) if on else datetime.now(UTC).date()
         entry = enter(file, approver, day)
     except (RulebookError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     typer.echo(f"{entry.name} is active from {entry.released_on}. SHA-256 {entry.sha256}")
 
 
@@ -169,11 +207,11 @@ def _read(file: str, rulebook: str) -> Any:
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        _fail(f"the file cannot be read: {error.strerror}")
+        fail(f"the file cannot be read: {error.strerror}")
     try:
         return read_intake(text, rulebook, catalogue())
     except Problem as problem:
-        _fail_with(problem)
+        fail(told(problem))
 
 
 def _assessed(intake: Any) -> "Assessment":
@@ -182,42 +220,6 @@ def _assessed(intake: Any) -> "Assessment":
 
     answers = intake.answers.model_dump(exclude_none=True)
     return assess(catalogue().active(intake.rulebook), answers, attested=intake.attested)
-
-
-def _settings() -> "Settings":
-    """The settings; exit 2 with the name of each that is not as expected."""
-    from pydantic import ValidationError
-
-    from api.settings import Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        faults = [
-            f"NOCISCREEN_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()
-        ]
-        _fail("\n".join(faults))
-
-
-def _keys(settings: "Settings") -> "Keys":
-    """The keys that sign tokens; exit 2 where the file holds none."""
-    from api.security import read_keys
-
-    try:
-        return read_keys(settings.key_file, settings.issuer, settings.audience)
-    except OSError as error:
-        _fail(f"NOCISCREEN_KEY_FILE: cannot be read or made: {error.strerror}")
-    except ValueError:
-        _fail("NOCISCREEN_KEY_FILE: holds no ES256 private key in PEM")
-
-
-def _fail_with(problem: "Problem") -> NoReturn:
-    _fail(json.dumps(problem.body().model_dump(exclude_none=True), indent=2))
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(BAD_INPUT)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,13 @@ def _files() -> dict[str, str]:
 
 def _app() -> FastAPI:
     with tempfile.TemporaryDirectory() as folder:
-        return create_app(Settings(key_file=Path(folder) / "key.pem"))
+        kept = {
+            "database_file": Path(folder) / "nociscreen.db",
+            "key_ring_file": Path(folder) / "key-ring",
+        }
+        app = create_app(Settings(**kept))
+        app.state.store.close()
+        return app
 
 
 def _text(value: Any) -> str:

@@ -11,13 +11,14 @@ from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Header, Request, Response
-from fastapi.dependencies.utils import get_flat_dependant
+from fastapi import Depends, Header, Request, Response, params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from api import strict_json
+from api.acts import Acts, Creates
 from api.limits import RateLimiter
 from api.logs import REQUEST_ID
 from api.problems import MEDIA_TYPE, FieldError, Problem, ProblemBody
@@ -75,11 +76,11 @@ def guarded(scope: str) -> type[APIRoute]:
         @cached_property
         def _query(self) -> frozenset[str]:
             """The names of the parameters that the address may carry."""
-            flat = get_flat_dependant(self.dependant)
+            elsewhere = params.Path, params.Header, params.Cookie
             return frozenset(
-                name
-                for each in flat.query_params
-                for name in _parameter_names(each)
+                each.alias
+                for each in get_flat_params(self.dependant)
+                if not isinstance(each.field_info, elsewhere)
             )
 
         def get_route_handler(self) -> Handler:
@@ -104,12 +105,6 @@ def guarded(scope: str) -> type[APIRoute]:
             return guard
 
     return GuardedRoute
-
-
-def _parameter_names(field: Any) -> list[str]:
-    """The names that a declared parameter has in the address; a model stands for its fields."""
-    members = getattr(field.field_info.annotation, "model_fields", None)
-    return list(members) if members else [field.alias]
 
 
 def _caller(request: Request) -> Caller:
@@ -146,9 +141,7 @@ def _credential(request: Request) -> str:
 def _admit(request: Request, caller: Caller, scope: str) -> None:
     settings: Settings = request.app.state.settings
     limiter: RateLimiter = request.app.state.limiter
-    limiter.take(
-        caller.client, caller.requests_per_minute or settings.client_requests_per_minute
-    )
+    limiter.take(caller.client, caller.requests_per_minute or settings.client_requests_per_minute)
     if scope not in caller.scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
         raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
@@ -158,7 +151,9 @@ def _check_query(request: Request, names: frozenset[str]) -> None:
     """Refuse a parameter that the route does not know, and one that is given twice."""
     given = [name for name, _ in request.query_params.multi_items()]
     errors = [
-        FieldError(pointer="", code="extra_forbidden", detail="there is no parameter of a name given")
+        FieldError(
+            pointer="", code="extra_forbidden", detail="there is no parameter of a name given"
+        )
         for name in set(given) - names
     ] + [
         FieldError(pointer=f"/{name}", code="doubled_name", detail="must not be given twice")
@@ -179,7 +174,7 @@ def _record(request: Request, code: str) -> None:
 def _is_id(text: str) -> bool:
     """Whether this has the form of an id of ours; anything else could be anybody's words."""
     try:
-        return str(UUID(text[-36:])) == text[-36:] and len(text) <= 38  # noqa: PLR2004 - `o-` and a UUID
+        return str(UUID(text[-36:])) == text[-36:] and len(text) <= 38
     except ValueError:
         return False
 
@@ -255,27 +250,21 @@ async def _settings(request: Request) -> Settings:
     return held
 
 
-async def _store(request: Request) -> Store:
-    held: Store = request.app.state.store
-    return held
-
-
 async def _known_caller(request: Request) -> Caller:
     held: Caller = request.state.caller
     return held
 
 
-async def _acting(request: Request) -> Actor:
-    return _actor(request, getattr(request.state, "caller", None))
+async def _acts(request: Request) -> Acts:
+    return Acts(request.app.state.store, _actor(request, request.state.caller))
 
 
 Rulebooks = Annotated[Catalogue, Depends(_catalogue)]
 Reports = Annotated[Renderer, Depends(_renderer)]
 Chosen = Annotated[Settings, Depends(_settings)]
-Kept = Annotated[Store, Depends(_store)]
 Calling = Annotated[Caller, Depends(_known_caller)]
-Acting = Annotated[Actor, Depends(_acting)]
-IdempotencyKey = Annotated[
+Acting = Annotated[Acts, Depends(_acts)]
+_IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
@@ -286,3 +275,10 @@ IdempotencyKey = Annotated[
         "alike. Quoted and bare are equal.",
     ),
 ]
+
+
+async def _creates(request: Request, acts: Acting, key: _IdempotencyKey = None) -> Creates:
+    return Creates(acts, request, key)
+
+
+Creating = Annotated[Creates, Depends(_creates)]

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from api.describe import describe
 from api.edge import Edge
 from api.limits import RateLimiter
-from api.metrics import Metrics
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.rendering import Renderer
 from api.routes import (
@@ -74,7 +73,7 @@ def create_app(
     app.state.tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
     app.state.refusals = Refusals(store)
     app.state.limiter = RateLimiter()
-    app.state.metrics = Metrics()
+    app.state.metrics = store.metrics
     app.state.renderer = Renderer(
         settings.render_workers, settings.render_queue, settings.render_seconds
     )

@@ -14,13 +14,16 @@ class Settings(BaseSettings):
 
     database_url: Annotated[
         SecretStr | None,
-        Field(validation_alias=AliasChoices("database_url", "DATABASE_URL", "NOCISCREEN_DATABASE_URL")),
+        Field(
+            validation_alias=AliasChoices("database_url", "DATABASE_URL", "NOCISCREEN_DATABASE_URL")
+        ),
     ] = None
     database_file: Path = Path(".nociscreen/nociscreen.db")
     key_ring: SecretStr | None = None
     key_ring_file: Path = Path(".nociscreen/key-ring")
+    first_client_file: Path = Path(".nociscreen/first-client.json")
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
-    token_algorithm: Literal["ES256", "ES384"] = "ES256"
+    token_algorithm: Literal["ES256", "ES384"] = "ES256"  # noqa: S105 - an algorithm
     token_seconds: Annotated[int, Field(ge=30, le=900)] = 300
     signing_key_days: Annotated[int, Field(ge=1)] = 30
     issuer: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen"

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.deps import GUARDED, TAKING, Acting, Calling, IdempotencyKey, Kept, guarded, refusals
-from api.once import answer_once
+from api.deps import GUARDED, TAKING, Acting, Calling, Creating, guarded, refusals
 from api.problems import FieldError, Problem
 from api.security.scopes import SCOPES
 from api.store import clients, organisations, practitioners
@@ -47,12 +46,8 @@ SecretId = Annotated[
         examples=["6f6f6f6f-0000-4000-8000-000000000004"],
     ),
 ]
-KeyId = Annotated[
-    str, Path(alias="key", pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])
-]
-Kid = Annotated[
-    str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["2026-11"])
-]
+KeyId = Annotated[str, Path(alias="key", pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])]
+Kid = Annotated[str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["2026-11"])]
 Scope = Annotated[str, Field(json_schema_extra={"enum": list(SCOPES)}, max_length=40)]
 Scopes = Annotated[Many[Scope], Field(min_length=1, max_length=len(SCOPES))]
 Years = Annotated[int, Field(ge=1, le=100)]
@@ -138,9 +133,9 @@ class ListOfPractitioners(Frozen):
     responses=refusals(*GUARDED),
     summary="Read one's organisation",
 )
-def read_organisation(kept: Kept, actor: Acting) -> Organisation:
+def read_organisation(acts: Acting) -> Organisation:
     """Its name, whether it is a test one, and for how long it keeps."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         own = organisations.own(work)
         work.audit("read", "organisation", own.id)
     return own
@@ -152,9 +147,9 @@ def read_organisation(kept: Kept, actor: Acting) -> Organisation:
     responses=refusals(*TAKING),
     summary="Change one's organisation",
 )
-def change_organisation(change: OrganisationChange, kept: Kept, actor: Acting) -> Organisation:
+def change_organisation(change: OrganisationChange, acts: Acting) -> Organisation:
     """What is named is changed; `retention_years` null keeps for ever."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         own = organisations.change(work, _changes(change, nullable="retention_years"))
         work.audit("administer", "organisation", own.id)
     return own
@@ -166,9 +161,9 @@ def change_organisation(change: OrganisationChange, kept: Kept, actor: Acting) -
     responses=refusals(*GUARDED),
     summary="List clients",
 )
-def list_clients(kept: Kept, actor: Acting) -> ListOfClients:
+def list_clients(acts: Acting) -> ListOfClients:
     """Every client with what it may do, and which of its secrets and keys are live."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         listed = ListOfClients(clients=tuple(clients.every(work)))
         work.audit("list", "client")
     return listed
@@ -183,9 +178,11 @@ def list_clients(kept: Kept, actor: Acting) -> ListOfClients:
     summary="Make a client",
 )
 def add_client(
-    wanted: NewClient, kept: Kept, actor: Acting, request: Request, key: IdempotencyKey = None
+    wanted: NewClient,
+    creating: Creating,
 ) -> Response:
     """It proves itself by what is added to it: a secret, a public key, an API key."""
+
     def made(work: Transaction) -> Answer:
         client = _scoped(
             lambda: clients.add(work, wanted.name, wanted.scopes, wanted.requests_per_minute)
@@ -193,7 +190,7 @@ def add_client(
         work.audit("administer", "client", client.id)
         return _made(client, f"/v1/clients/{client.id}")
 
-    return answer_once(kept, actor, request, key, made)
+    return creating.once(made)
 
 
 @router.get(
@@ -202,9 +199,9 @@ def add_client(
     responses=refusals(*GUARDED, 404),
     summary="Read a client",
 )
-def read_client(client: ClientId, kept: Kept, actor: Acting) -> Client:
+def read_client(client: ClientId, acts: Acting) -> Client:
     """What it may do, and which of its secrets and keys are live."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         found = clients.found(work, client)
         work.audit("read", "client", client)
     return found
@@ -216,9 +213,9 @@ def read_client(client: ClientId, kept: Kept, actor: Acting) -> Client:
     responses=refusals(*TAKING, 404),
     summary="Change a client",
 )
-def change_client(client: ClientId, change: ClientChange, kept: Kept, actor: Acting) -> Client:
+def change_client(client: ClientId, change: ClientChange, acts: Acting) -> Client:
     """What is named is changed, for its living tokens too. `active` false shuts it out."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         changes = _changes(change, nullable="requests_per_minute")
         changed = _scoped(lambda: clients.change(work, client, changes))
         work.audit("administer", "client", client)
@@ -234,15 +231,17 @@ def change_client(client: ClientId, change: ClientChange, kept: Kept, actor: Act
     summary="Make a secret",
 )
 def add_secret(
-    client: ClientId, kept: Kept, actor: Acting, request: Request, key: IdempotencyKey = None
+    client: ClientId,
+    creating: Creating,
 ) -> Response:
     """A second one may live beside the first, so that a client can change over."""
+
     def made(work: Transaction) -> Answer:
         credential, text = clients.add_secret(work, client)
         work.audit("administer", "secret", credential.id)
         return _made(NewCredential(**credential.model_dump(), text=text))
 
-    return answer_once(kept, actor, request, key, made)
+    return creating.once(made)
 
 
 @router.delete(
@@ -252,9 +251,9 @@ def add_secret(
     responses=refusals(*GUARDED, 404),
     summary="Take a secret back",
 )
-def drop_secret(client: ClientId, secret: SecretId, kept: Kept, actor: Acting) -> None:
+def drop_secret(client: ClientId, secret: SecretId, acts: Acting) -> None:
     """Nobody signs in with it any more."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         clients.drop_secret(work, client, secret)
         work.audit("administer", "secret", secret)
 
@@ -270,12 +269,10 @@ def drop_secret(client: ClientId, secret: SecretId, kept: Kept, actor: Acting) -
 def add_key(
     client: ClientId,
     wanted: NewKey,
-    kept: Kept,
-    actor: Acting,
-    request: Request,
-    key: IdempotencyKey = None,
+    creating: Creating,
 ) -> Response:
     """For `private_key_jwt`; the algorithm is the key's own: RS384, ES256 or ES384."""
+
     def made(work: Transaction) -> Answer:
         try:
             registered = clients.add_key(work, client, wanted.jwk)
@@ -284,7 +281,7 @@ def add_key(
         work.audit("administer", "public_key", client)
         return _made(registered)
 
-    return answer_once(kept, actor, request, key, made)
+    return creating.once(made)
 
 
 @router.delete(
@@ -294,9 +291,9 @@ def add_key(
     responses=refusals(*GUARDED, 404),
     summary="Take a public key back",
 )
-def drop_key(client: ClientId, kid: Kid, kept: Kept, actor: Acting) -> None:
+def drop_key(client: ClientId, kid: Kid, acts: Acting) -> None:
     """Nobody signs in with it any more."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         clients.drop_key(work, client, kid)
         work.audit("administer", "public_key", client)
 
@@ -312,13 +309,11 @@ def drop_key(client: ClientId, kid: Kid, kept: Kept, actor: Acting) -> None:
 def add_api_key(
     client: ClientId,
     wanted: NewApiKey,
-    kept: Kept,
-    actor: Acting,
+    creating: Creating,
     caller: Calling,
-    request: Request,
-    key: IdempotencyKey = None,
 ) -> Response:
     """For small users: no sign-in, sent as `X-API-Key`. It may do no more than its client."""
+
     def made(work: Transaction) -> Answer:
         until = work.now + timedelta(days=wanted.expires_in_days)
         credential, text = _scoped(
@@ -327,7 +322,7 @@ def add_api_key(
         work.audit("administer", "api_key", credential.id)
         return _made(NewCredential(**credential.model_dump(), text=text))
 
-    return answer_once(kept, actor, request, key, made)
+    return creating.once(made)
 
 
 @router.delete(
@@ -337,9 +332,9 @@ def add_api_key(
     responses=refusals(*GUARDED, 404),
     summary="Revoke an API key",
 )
-def revoke_api_key(client: ClientId, key: KeyId, kept: Kept, actor: Acting) -> None:
+def revoke_api_key(client: ClientId, key: KeyId, acts: Acting) -> None:
     """It opens nothing any more, from the next call on."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         clients.revoke_api_key(work, client, key)
         work.audit("administer", "api_key", key)
 
@@ -350,9 +345,9 @@ def revoke_api_key(client: ClientId, key: KeyId, kept: Kept, actor: Acting) -> N
     responses=refusals(*GUARDED),
     summary="List practitioners",
 )
-def list_practitioners(kept: Kept, actor: Acting) -> ListOfPractitioners:
+def list_practitioners(acts: Acting) -> ListOfPractitioners:
     """Every person of the organisation who may sign in or attest."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         listed = ListOfPractitioners(practitioners=tuple(practitioners.every(work)))
         work.audit("list", "practitioner")
     return listed
@@ -368,12 +363,10 @@ def list_practitioners(kept: Kept, actor: Acting) -> ListOfPractitioners:
 )
 def add_practitioner(
     wanted: NewPractitioner,
-    kept: Kept,
-    actor: Acting,
-    request: Request,
-    key: IdempotencyKey = None,
+    creating: Creating,
 ) -> Response:
     """By the reference that the organisation uses for them."""
+
     def made(work: Transaction) -> Answer:
         entered = _scoped(
             lambda: practitioners.add(work, wanted.reference, wanted.name, wanted.scopes)
@@ -381,7 +374,7 @@ def add_practitioner(
         work.audit("administer", "practitioner", entered.id)
         return _made(entered, f"/v1/practitioners/{entered.id}")
 
-    return answer_once(kept, actor, request, key, made)
+    return creating.once(made)
 
 
 @router.get(
@@ -390,9 +383,9 @@ def add_practitioner(
     responses=refusals(*GUARDED, 404),
     summary="Read a practitioner",
 )
-def read_practitioner(practitioner: PractitionerId, kept: Kept, actor: Acting) -> Practitioner:
+def read_practitioner(practitioner: PractitionerId, acts: Acting) -> Practitioner:
     """Reference, name and what they may do."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         found = practitioners.found(work, practitioner)
         work.audit("read", "practitioner", practitioner)
     return found
@@ -405,10 +398,10 @@ def read_practitioner(practitioner: PractitionerId, kept: Kept, actor: Acting) -
     summary="Change a practitioner",
 )
 def change_practitioner(
-    practitioner: PractitionerId, change: PractitionerChange, kept: Kept, actor: Acting
+    practitioner: PractitionerId, change: PractitionerChange, acts: Acting
 ) -> Practitioner:
     """What is named is changed. `active` false ends what they may do."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         changed = _scoped(lambda: practitioners.change(work, practitioner, _changes(change)))
         work.audit("administer", "practitioner", practitioner)
     return changed

@@ -38,7 +38,7 @@ FORM_BYTES = 16 * 1024
 FORM_FIELDS = 20
 ATTEMPTS_PER_MINUTE = 60
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-TOKEN_PATH = "/v1/oauth/token"
+TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
 _OAUTH = {
     "bad_client": "invalid_client",
     "malformed_request": "invalid_request",
@@ -274,9 +274,7 @@ def _actor(request: Request, caller: Caller | None) -> Actor:
     known_actor = stranger(request)
     if caller is None:
         return known_actor
-    return known_actor._replace(
-        organisation=caller.organisation, id=caller.client, means="token"
-    )
+    return known_actor._replace(organisation=caller.organisation, id=caller.client, means="token")
 
 
 def _bad_client(request: Request) -> Problem:

@@ -5,10 +5,9 @@ The reference stands in the body, never in an address.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
-from api.deps import GUARDED, TAKING, Acting, IdempotencyKey, Kept, guarded, refusals
-from api.once import answer_once
+from api.deps import GUARDED, TAKING, Acting, Creating, guarded, refusals
 from api.store import patients
 from api.store.idempotency import Answer
 from api.store.patients import Person
@@ -52,12 +51,12 @@ class HoldWanted(PatientNamed):
     responses=refusals(*TAKING, 404, 409),
     summary="Erase a person",
 )
-def erase_patient(patient: PatientNamed, kept: Kept, actor: Acting) -> Erased:
+def erase_patient(patient: PatientNamed, acts: Acting) -> Erased:
     """Everything kept on a person is erased, reports too. The audit stays, without content."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         erased = patients.erase(work, patient.person)
         work.audit("erase", "patient", count=erased.screenings)
-    kept.database.forget_erased()
+    acts.store.database.forget_erased()
     return erased
 
 
@@ -67,9 +66,9 @@ def erase_patient(patient: PatientNamed, kept: Kept, actor: Acting) -> Erased:
     responses=refusals(*TAKING, 404, 409),
     summary="Export all that is kept on a person",
 )
-def export_patient(patient: PatientNamed, kept: Kept, actor: Acting) -> KeptOnPatient:
+def export_patient(patient: PatientNamed, acts: Acting) -> KeptOnPatient:
     """Every screening whole, every report as it was issued, every hold."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         exported = patients.export(work, patient.person)
         work.audit("export", "patient", count=len(exported.screenings))
     return exported
@@ -84,15 +83,17 @@ def export_patient(patient: PatientNamed, kept: Kept, actor: Acting) -> KeptOnPa
     summary="Place a legal hold",
 )
 def place_hold(
-    wanted: HoldWanted, kept: Kept, actor: Acting, request: Request, key: IdempotencyKey = None
+    wanted: HoldWanted,
+    creating: Creating,
 ) -> Response:
     """From now on nothing of the person is erased, neither by wish nor by age."""
+
     def made(work: Transaction) -> Answer:
         hold = patients.hold(work, wanted.person, wanted.reason)
         work.audit("hold", "legal_hold", hold.id)
         return Answer(201, hold.model_dump_json().encode())
 
-    return answer_once(kept, actor, request, key, made)
+    return creating.once(made)
 
 
 @router.delete(
@@ -102,8 +103,8 @@ def place_hold(
     responses=refusals(*GUARDED, 404),
     summary="Release a legal hold",
 )
-def release_hold(hold: HoldId, kept: Kept, actor: Acting) -> None:
+def release_hold(hold: HoldId, acts: Acting) -> None:
     """The hold ends; nothing is erased by this."""
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         patients.release(work, hold)
         work.audit("release", "legal_hold", hold)

@@ -1,4 +1,4 @@
-"""Kept screenings: an intake in, its assessment kept and audited; read, listed, corrected, reported.
+"""Kept screenings: an intake in, its assessment kept; read, listed, corrected, reported.
 
 Nothing is ever changed: a correction is a screening that replaces another, an error is a state.
 """
@@ -6,32 +6,30 @@ Nothing is ever changed: a correction is a screening that replaces another, an e
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Response
 from pydantic import AwareDatetime, ConfigDict, Field
 from sqlalchemy.exc import IntegrityError
 
+from api.acts import Acts
 from api.bodies import Intake, KeptIntake, any_intake
 from api.deps import (
     GUARDED,
     TAKING,
     Acting,
     Calling,
-    IdempotencyKey,
-    Kept,
+    Creating,
     Reports,
     Rulebooks,
     guarded,
     refusals,
 )
-from api.once import answer_once
 from api.papers import viewed_kept
 from api.problems import FieldError, Problem
 from api.store import reports as issued
 from api.store import screening_list, screenings
 from api.store.idempotency import Answer
 from api.store.screening_list import Page
-from api.store.store import Store
-from api.store.transaction import Actor, Transaction
+from api.store.transaction import Transaction
 from reports.note import note
 from reports.pdf import render
 from schemas.assessment import Assessment
@@ -123,15 +121,14 @@ class Seen(Frozen):
 
 def router(catalogue: Catalogue) -> APIRouter:
     """The routes, typed by the rulebooks in use."""
-    routes = APIRouter(prefix=HERE, tags=["screenings"])
-    routes.include_router(_reading(), prefix="")
-    routes.include_router(_writing(catalogue), prefix="")
-    routes.include_router(_reporting(), prefix="")
+    routes = APIRouter(tags=["screenings"])
+    for part in (_reading(), _writing(catalogue), _reporting()):
+        routes.include_router(part)
     return routes
 
 
 def _writing(catalogue: Catalogue) -> APIRouter:
-    routes = APIRouter(route_class=guarded("screenings:write"))
+    routes = APIRouter(prefix=HERE, route_class=guarded("screenings:write"))
     kept_type: Any = Annotated[any_intake(catalogue.scored(), KeptIntake), Body()]
     intake_type: Any = Annotated[any_intake(catalogue.scored()), Body()]
 
@@ -149,10 +146,7 @@ def _writing(catalogue: Catalogue) -> APIRouter:
     def keep(
         intake: kept_type,
         rulebooks: Rulebooks,
-        kept: Kept,
-        actor: Acting,
-        request: Request,
-        key: IdempotencyKey = None,
+        creating: Creating,
         store: Store_ = "true",
     ) -> Response:
         """Kept whole: the answers as sent, the assessment, rulebook and hash, who, when, how."""
@@ -163,9 +157,10 @@ def _writing(catalogue: Catalogue) -> APIRouter:
         def made(work: Transaction) -> Answer:
             screening = screenings.add(work, scored)
             work.audit("create", "screening", screening.id)
+            creating.acts.store.metrics.kept(scored.assessment.status)
             return _created(screening)
 
-        return answer_once(kept, actor, request, key, made)
+        return creating.once(made)
 
     @routes.post(
         "/{screening}/amendments",
@@ -179,12 +174,10 @@ def _writing(catalogue: Catalogue) -> APIRouter:
         screening: Id,
         intake: intake_type,
         rulebooks: Rulebooks,
-        kept: Kept,
-        actor: Acting,
-        request: Request,
-        key: IdempotencyKey = None,
+        creating: Creating,
     ) -> Response:
         """A new screening that replaces this one, which stays as it is and says so."""
+
         def made(work: Transaction) -> Answer:
             original = screenings.found(work, screening)
             patient = _amended_patient(intake, original)
@@ -192,7 +185,7 @@ def _writing(catalogue: Catalogue) -> APIRouter:
             work.audit("amend", "screening", amended.id)
             return _created(amended)
 
-        return answer_once(kept, actor, request, key, made)
+        return creating.once(made)
 
     @routes.post(
         "/{screening}/entered-in-error",
@@ -205,19 +198,17 @@ def _writing(catalogue: Catalogue) -> APIRouter:
     def enter_in_error(
         screening: Id,
         reason: Reason,
-        kept: Kept,
-        actor: Acting,
-        request: Request,
-        key: IdempotencyKey = None,
+        creating: Creating,
     ) -> Response:
         """From now on its reports are stamped; it stays, and is never deleted by this."""
+
         def made(work: Transaction) -> Answer:
             found = screenings.found(work, screening)
             error = screenings.enter_in_error(work, found, reason.reason)
             work.audit("enter_in_error", "screening", screening)
             return Answer(201, error.model_dump_json().encode(), None, screening)
 
-        return answer_once(kept, actor, request, key, made)
+        return creating.once(made)
 
     @routes.post(
         "/{screening}/acknowledgements",
@@ -230,25 +221,23 @@ def _writing(catalogue: Catalogue) -> APIRouter:
     def acknowledge(
         screening: Id,
         seen: Seen,
-        kept: Kept,
-        actor: Acting,
-        request: Request,
-        key: IdempotencyKey = None,
+        creating: Creating,
     ) -> Response:
         """Who saw them, when, and what was done. The assessment stays as it is."""
+
         def made(work: Transaction) -> Answer:
             found = screenings.found(work, screening)
             given = screenings.acknowledge(work, found, seen.practitioner, seen.done)
             work.audit("acknowledge", "screening", screening)
             return Answer(201, given.model_dump_json().encode(), None, screening)
 
-        return answer_once(kept, actor, request, key, made)
+        return creating.once(made)
 
     return routes
 
 
 def _reading() -> APIRouter:
-    routes = APIRouter(route_class=guarded("screenings:read"))
+    routes = APIRouter(prefix=HERE, route_class=guarded("screenings:read"))
 
     @routes.get(
         "",
@@ -257,11 +246,9 @@ def _reading() -> APIRouter:
         responses=refusals(*GUARDED),
         summary="List screenings",
     )
-    def list_screenings(
-        listing: Annotated[Listing, Query()], kept: Kept, actor: Acting
-    ) -> Response:
+    def list_screenings(listing: Annotated[Listing, Query()], acts: Acting) -> Response:
         """Newest first. An address is often logged: to look for a patient, prefer the search."""
-        return _listed(kept, actor, listing)
+        return _listed(acts, listing)
 
     @routes.post(
         "/search",
@@ -270,9 +257,9 @@ def _reading() -> APIRouter:
         responses=refusals(*TAKING),
         summary="Search screenings",
     )
-    def search(listing: Listing, kept: Kept, actor: Acting) -> Response:
+    def search(listing: Listing, acts: Acting) -> Response:
         """The same list, asked for in a body, so that no address carries a patient's number."""
-        return _listed(kept, actor, listing)
+        return _listed(acts, listing)
 
     @routes.get(
         "/{screening}",
@@ -283,12 +270,11 @@ def _reading() -> APIRouter:
     )
     def read(
         screening: Id,
-        kept: Kept,
-        actor: Acting,
+        acts: Acting,
         known: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
     ) -> Response:
         """All that was kept, and what became of it."""
-        with kept.transaction(actor) as work:
+        with acts.transaction() as work:
             found = screenings.found(work, screening)
             body = _whole(found).model_dump_json(by_alias=True).encode()
             tag = f'"{work.fingerprint(body)[:32]}"'
@@ -301,7 +287,7 @@ def _reading() -> APIRouter:
 
 
 def _reporting() -> APIRouter:
-    routes = APIRouter(route_class=guarded("reports:read"))
+    routes = APIRouter(prefix=HERE, route_class=guarded("reports:read"))
     pdf = {PDF: {"schema": {"type": "string", "format": "binary"}}}
 
     @routes.get(
@@ -328,16 +314,15 @@ def _reporting() -> APIRouter:
         screening: Id,
         rulebooks: Rulebooks,
         reports: Reports,
-        kept: Kept,
-        actor: Acting,
+        acts: Acting,
         caller: Calling,
     ) -> Response:
         """The clinician's report, kept by its hash as it was issued."""
-        with kept.transaction(actor) as work:
+        with acts.transaction() as work:
             found = screenings.found(work, screening)
             work.audit("read", "screening", screening)
         content = reports.render(lambda: render(viewed_kept(rulebooks, found, caller)))
-        _issue(kept, actor, screening, PDF, content)
+        _issue(acts, screening, PDF, content)
         file = {"Content-Disposition": 'attachment; filename="nociscreen-report.pdf"'}
         return Response(content, media_type=PDF, headers=file)
 
@@ -354,11 +339,9 @@ def _reporting() -> APIRouter:
         },
         summary="The note of a screening",
     )
-    def read_note(
-        screening: Id, rulebooks: Rulebooks, kept: Kept, actor: Acting, caller: Calling
-    ) -> Response:
+    def read_note(screening: Id, rulebooks: Rulebooks, acts: Acting, caller: Calling) -> Response:
         """A few lines of plain text, ready to paste into a chart."""
-        with kept.transaction(actor) as work:
+        with acts.transaction() as work:
             found = screenings.found(work, screening)
             content = note(viewed_kept(rulebooks, found, caller)).encode()
             issued.issue(work, screening, "text/plain", content)
@@ -368,10 +351,10 @@ def _reporting() -> APIRouter:
     return routes
 
 
-def _issue(kept: Store, actor: Actor, screening: str, media_type: str, content: bytes) -> None:
+def _issue(acts: Acts, screening: str, media_type: str, content: bytes) -> None:
     """Keep what is about to be sent; Problem `not_found` where it was erased meanwhile."""
     try:
-        with kept.transaction(actor) as work:
+        with acts.transaction() as work:
             issued.issue(work, screening, media_type, content)
             work.audit("report", "screening", screening)
     except IntegrityError:
@@ -441,14 +424,14 @@ def _links(screening: Screening) -> dict[str, str]:
     return links | {name: f"{HERE}/{each}" for name, each in others.items() if each}
 
 
-def _listed(kept: Store, actor: Actor, listing: Listing) -> Response:
+def _listed(acts: Acts, listing: Listing) -> Response:
     filters = ScreeningFilters(
         **{name: getattr(listing, name) for name in ScreeningFilters.model_fields}
     )
     if listing.cursor is not None and listing.model_fields_set != {"cursor"}:
         alone = FieldError(pointer="/cursor", code="cursor", detail="must stand alone")
         raise Problem("wrong_shape", errors=[alone])
-    with kept.transaction(actor) as work:
+    with acts.transaction() as work:
         page = (
             screening_list.first_page(work, filters, listing.limit)
             if listing.cursor is None

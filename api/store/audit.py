@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from api.store.tables import AuditHeadRow, AuditRow
-from schemas.audit import Act, AuditEntry, Checkpoint, ChainFault
+from schemas.audit import Act, AuditEntry, ChainFault, Checkpoint
 
 _START = b"\x00" * 32
 _STEP = 1000

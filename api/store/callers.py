@@ -72,7 +72,11 @@ def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
                 ApiKeyRow.client_id, ApiKeyRow.sha256, ApiKeyRow.scopes, ApiKeyRow.expires_at
             ).where(ApiKeyRow.id == key_id, col(ApiKeyRow.revoked_at).is_(None))
         ).one_or_none()
-        if row is None or not compare_digest(row.sha256, sha256) or row.expires_at <= datetime.now(UTC):
+        if (
+            row is None
+            or not compare_digest(row.sha256, sha256)
+            or row.expires_at <= datetime.now(UTC)
+        ):
             return None
         caller = _caller(session, row.client_id, "api_key")
     return caller and caller._replace(scopes=caller.scopes & set(row.scopes.split()))
@@ -88,7 +92,7 @@ def by_secret(store: Store, client: str, secret: str) -> Caller | None:
             )
         ).all()
         live = [row for row in rows if row.expires_at is None or row.expires_at > now]
-        if not any([matches(secret, row.sha256) for row in live]):
+        if True not in [matches(secret, row.sha256) for row in live]:
             return None
         return _caller(session, client, "token")
 

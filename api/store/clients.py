@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from api.problems import Problem
 from api.security.credentials import hashed, new_api_key, new_secret
-from api.security.scopes import known
 from api.security.registration import client_key
+from api.security.scopes import known
 from api.store.tables import (
     ApiKeyRow,
     ClientKeyRow,
@@ -172,9 +172,7 @@ def add_api_key(
             revoked_at=None,
         )
     )
-    shown = LiveCredential(
-        id=key.id, created_at=work.now, expires_at=expires_at, scopes=given
-    )
+    shown = LiveCredential(id=key.id, created_at=work.now, expires_at=expires_at, scopes=given)
     return shown, key.text
 
 
@@ -227,5 +225,3 @@ def _drop(work: Transaction, table: Any, client_id: str, which: Any) -> None:
 
 def _told(row: Any) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ("id", "created_at", "expires_at")}
-
-

@@ -4,7 +4,7 @@ Both give transactions of one kind: `writing` is serialised as the database need
 one state. Whatever goes wrong in storage is one Problem, `unavailable`, and a line in the log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Database:
 
     def __init__(self, engine: Engine, turns: Turns | None = None) -> None:
         self.engine = engine
+        self.on_fault: Callable[[str], None] = lambda _: None
         self._turns = turns
 
     @property
@@ -59,7 +60,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write; committed at the end, undone by any exception."""
-        with faults_told():
+        with self.faults_told():
             if self._turns is None:
                 with self.engine.begin() as connection:
                     yield connection
@@ -70,15 +71,29 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads."""
-        with faults_told(), self.engine.begin() as connection:
+        with self.faults_told(), self.engine.begin() as connection:
             yield connection
 
     def forget_erased(self) -> None:
         """Empty SQLite's log of pages as they were; PostgreSQL's own cleaning does it there."""
         if self.embedded:
-            with faults_told(), self.engine.connect() as connection:
+            with self.faults_told(), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def faults_told(self) -> Iterator[None]:
+        """Turn trouble of the database into the Problem `unavailable`; ours stays ours."""
+        try:
+            yield
+        except (IntegrityError, ProgrammingError):
+            raise
+        except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
+            cause = (error.orig if isinstance(error, DBAPIError) else error) or error
+            kind = _kind(cause)
+            self.on_fault(kind)
+            _log.warning("storage", fault=kind, error=type(cause).__name__)
+            raise Problem("unavailable", headers={"Retry-After": RETRY_SECONDS}) from error
 
     def _immediate(self) -> Engine:
         return self.engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -142,7 +157,8 @@ def _take_role(connection: Any, _: Any) -> None:
     """Step down to the role of the application, where it exists and this one may."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')",
+            "SELECT 1 FROM pg_roles "
+            "WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')",
             (APP_ROLE,),
         )
         if cursor.fetchone():
@@ -162,14 +178,11 @@ def check_walls(database: Database) -> None:
         raise DatabaseError("DATABASE_URL names a role that may bypass row-level security")
 
 
-@contextmanager
-def faults_told() -> Iterator[None]:
-    """Turn trouble of the database into the Problem `unavailable`; ours stays ours."""
-    try:
-        yield
-    except (IntegrityError, ProgrammingError):
-        raise
-    except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        _log.warning("storage", fault=type(cause).__name__)
-        raise Problem("unavailable", headers={"Retry-After": RETRY_SECONDS}) from error
+def _kind(cause: BaseException) -> str:
+    """What is wrong with the storage, by one of a few words."""
+    name, text = type(cause).__name__, str(cause)
+    if name == "DiskFull" or "is full" in text or "disk I/O" in text:
+        return "full"
+    if "locked" in text or name in ("TimeoutError", "LockNotAvailable", "QueryCanceled"):
+        return "locked"
+    return "away"

@@ -70,9 +70,7 @@ def once(work: Transaction, request: Named, make: Callable[[], Answer]) -> Answe
 
 
 def _given(work: Transaction, request: Named) -> Answer | None:
-    row = work.session.execute(
-        select(AnsweredRow).where(*_is(work, request))
-    ).scalar_one_or_none()
+    row = work.session.execute(select(AnsweredRow).where(*_is(work, request))).scalar_one_or_none()
     if row is None:
         return None
     if row.request_hash != request.request_hash:

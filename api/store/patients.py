@@ -65,7 +65,9 @@ def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
         counts[str(table.__tablename__)] = _count(work, table, *among)
     work.session.execute(
         delete(ScreeningRow)
-        .where(col(ScreeningRow.organisation_id) == work.organisation, col(ScreeningRow.id).in_(ids))
+        .where(
+            col(ScreeningRow.organisation_id) == work.organisation, col(ScreeningRow.id).in_(ids)
+        )
         .execution_options(synchronize_session=False)
     )
     return Erased(
@@ -103,9 +105,7 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
 
 def hold(work: Transaction, person: Person, reason: str) -> LegalHold:
     """From now on nothing of this person may be erased."""
-    made = LegalHold(
-        id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason
-    )
+    made = LegalHold(id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason)
     content = {"reference": person.reference, "system": person.system, "reason": reason}
     work.session.execute(
         insert(LegalHoldRow).values(
@@ -213,5 +213,3 @@ def _count(work: Transaction, table: Any, *which: Any) -> int:
     return int(
         work.session.execute(select(func.count()).select_from(table).where(*which)).scalar_one()
     )
-
-

@@ -48,9 +48,7 @@ def next_page(work: Transaction, cursor: str) -> Page:
     return _page(work, query, at.filters, at.limit)
 
 
-def _page(
-    work: Transaction, query: Select[Any], filters: ScreeningFilters, limit: int
-) -> Page:
+def _page(work: Transaction, query: Select[Any], filters: ScreeningFilters, limit: int) -> Page:
     newest_first = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
     rows = work.session.execute(query.order_by(*newest_first).limit(limit + 1)).all()
     shown = rows[:limit]
@@ -126,7 +124,12 @@ def _line(work: Transaction, found: Any) -> ScreeningLine:
 
 
 def _sealed(work: Transaction, at: _Position) -> str:
-    told = [at.filters.model_dump_json(exclude_none=True), at.limit, at.created_at.isoformat(), at.id]
+    told = [
+        at.filters.model_dump_json(exclude_none=True),
+        at.limit,
+        at.created_at.isoformat(),
+        at.id,
+    ]
     sealed = work.keys.current.seal(_place(work), json.dumps(told).encode())
     return f"{work.key_id}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
 

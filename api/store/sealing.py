@@ -45,15 +45,14 @@ class DataKey:
     def seal(self, place: Place, plain: bytes) -> bytes:
         """The field, sealed."""
         nonce = os.urandom(NONCE_BYTES)
-        return _FORMAT + nonce + self._cipher.encrypt(nonce, plain, self._bound_to(place))
+        return _FORMAT + nonce + self._cipher.encrypt(nonce, plain, _FORMAT + self._bound_to(place))
 
     def open(self, place: Place, sealed: bytes) -> bytes:
         """The field. Raises SealError."""
-        nonce, rest = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        start = len(_FORMAT)
+        nonce, rest = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
         try:
-            if sealed[:1] != _FORMAT:
-                raise ValueError("format")
-            return self._cipher.decrypt(nonce, rest, self._bound_to(place))
+            return self._cipher.decrypt(nonce, rest, sealed[:start] + self._bound_to(place))
         except (InvalidTag, ValueError):
             raise SealError(f"{place.table}.{place.column} does not open") from None
 

@@ -1,7 +1,7 @@
 """The keys that sign access tokens: kept sealed, shared by every process, changed in good time.
 
-A new key is published before it signs, so that whoever keeps the published keys for a while knows it
-by then; an old one is trusted until the last token it signed has expired.
+A new key is published before it signs, so that whoever keeps the published keys for a while knows
+it by then; an old one is trusted until the last token it signed has expired.
 """
 
 import time
@@ -82,7 +82,7 @@ class SigningKeys:
 def add_key(
     session: Session, ring: KeyRing, algorithm: SigningAlgorithm, *, at_once: bool = False
 ) -> SigningKey:
-    """A new key. It signs once it has been published for a while; `at_once` distrusts the others."""
+    """A new key, which signs once it was published for a while; `at_once` distrusts the others."""
     now = datetime.now(UTC)
     signs_from = now if at_once or _none_yet(session) else now + PUBLISHED_BEFORE
     session.execute(

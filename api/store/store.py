@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from api.metrics import Metrics
 from api.problems import Problem
 from api.store.database import Database
 from api.store.key_ring import KeyRing
@@ -20,6 +21,8 @@ class Store:
 
     def __init__(self, database: Database, ring: KeyRing) -> None:
         self.database = database
+        self.metrics = Metrics()
+        database.on_fault = self.metrics.storage_fault
         self.ring = ring
         self.keys = OrganisationKeys(ring)
         self.signing = SigningKeys(ring, self.glance)
@@ -39,6 +42,7 @@ class Store:
             session.flush()
             if not work.audited:
                 raise RuntimeError("a transaction left no row of audit")
+        self.metrics.audited(work.audited)
 
     def within(self, session: Session, actor: Actor) -> Transaction:
         """Work in one organisation inside a session that is open already."""

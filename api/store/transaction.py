@@ -37,7 +37,7 @@ class Transaction:
         self.actor = actor
         self.keys = data_keys
         self.now = now
-        self.audited = False
+        self.audited = 0
         self._audit_key = audit_key
 
     @property
@@ -84,4 +84,4 @@ class Transaction:
             count=count,
         )
         audit.append(self.session, self._audit_key, act, self.now)
-        self.audited = True
+        self.audited += 1

@@ -1,0 +1,1 @@
+"""The commands of those who run the service. Each opens the store, acts audited, and ends."""

@@ -21,6 +21,7 @@ from api.deps import (
     Reports,
     Rulebooks,
     guarded,
+    printed,
     refusals,
 )
 from api.papers import viewed_kept
@@ -321,7 +322,7 @@ def _reporting() -> APIRouter:
         with acts.transaction() as work:
             found = screenings.found(work, screening)
             work.audit("read", "screening", screening)
-        content = reports.render(lambda: render(viewed_kept(rulebooks, found, caller)))
+        content = reports.render(lambda: render(viewed_kept(rulebooks, printed(caller), found)))
         _issue(acts, screening, PDF, content)
         file = {"Content-Disposition": 'attachment; filename="nociscreen-report.pdf"'}
         return Response(content, media_type=PDF, headers=file)
@@ -343,7 +344,7 @@ def _reporting() -> APIRouter:
         """A few lines of plain text, ready to paste into a chart."""
         with acts.transaction() as work:
             found = screenings.found(work, screening)
-            content = note(viewed_kept(rulebooks, found, caller)).encode()
+            content = note(viewed_kept(rulebooks, printed(caller), found)).encode()
             issued.issue(work, screening, "text/plain", content)
             work.audit("report", "screening", screening)
         return Response(content, media_type=TEXT)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from api.key_file import Keys
     from api.problems import Problem
-    from api.security import Keys
     from api.settings import Settings
     from schemas.assessment import Assessment
 
@@ -201,7 +201,7 @@ def _settings() -> "Settings":
 
 def _keys(settings: "Settings") -> "Keys":
     """The keys that sign tokens; exit 2 where the file holds none."""
-    from api.security import read_keys
+    from api.key_file import read_keys
 
     try:
         return read_keys(settings.key_file, settings.issuer, settings.audience)

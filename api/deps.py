@@ -13,9 +13,10 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from api import strict_json
+from api.key_file import Keys
 from api.problems import MEDIA_TYPE, Problem, ProblemBody
 from api.rendering import Renderer
-from api.security import Keys, Principal
+from api.security.access import Principal
 from api.settings import Settings
 from scoring.catalogue import Catalogue
 

@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 
 from api.describe import describe
 from api.edge import Edge
+from api.key_file import read_keys
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.rendering import Renderer
 from api.routes import health, problem_types, rulebooks, score
-from api.security import read_keys
 from api.settings import Settings
 from scoring.catalogue import Catalogue, catalogue
 

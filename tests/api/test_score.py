@@ -32,7 +32,7 @@ class TestWhoMayCall:
         assert response.json()["type"] == "/problems/no_token"
 
     def test_a_token_without_the_scope_is_403(self, service, anonymous):
-        token = service.state.keys.sign("hospital", [])
+        token = service.state.keys.sign("hospital", ["admin"])
         response = post(anonymous, b"not json", Authorization=f"Bearer {token}")
         assert response.status_code == 403
         assert 'scope="score"' in response.headers["www-authenticate"]

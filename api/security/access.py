@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from api.problems import Problem
 from api.security.claims import NAME, SKEW_SECONDS
+from api.security.keys import EC_CURVES
 from api.security.scopes import known
 from api.security.signatures import (
     Expected,
@@ -48,6 +49,7 @@ class AccessTokens:
         self, issuer: str, audience: str, find: Callable[[str], VerifyingKey | None]
     ) -> None:
         self._expected = Expected(
+            algorithms=tuple(EC_CURVES),
             types=(TYPE,),
             issuer=issuer,
             audience=audience,

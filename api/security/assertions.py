@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from api.security.claims import NAME, SKEW_SECONDS
 from api.security.compact import Opened, opened
+from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.signatures import Expected, RefusedTokenError, VerifyingKey, verified
 
 LIFE_SECONDS = 300
@@ -48,6 +49,7 @@ def verify_assertion(
     if client is None or not isinstance(audience, str) or audience not in frozenset(audiences):
         raise InvalidAssertionError
     expected = Expected(
+        algorithms=(*EC_CURVES, *RSA_ALGORITHMS),
         types=("JWT", None),
         issuer=client,
         audience=audience,

@@ -14,6 +14,7 @@ _TIMES = ("iat", "nbf", "exp")
 class Expected(NamedTuple):
     """What a token of one kind must say. A type of None is a header without `typ`."""
 
+    algorithms: tuple[str, ...]
     types: tuple[str | None, ...]
     issuer: str
     audience: str

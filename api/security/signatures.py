@@ -87,7 +87,7 @@ def _proved(token: str, key: VerifyingKey, expected: Expected) -> dict[str, Any]
         raise ValueError("header")
     if ("typ" in header and header["typ"] is None) or header["kid"] != key.kid:
         raise ValueError("header")
-    if header["alg"] != key.algorithm:
+    if header["alg"] != key.algorithm or key.algorithm not in expected.algorithms:
         raise ValueError("algorithm")
     required = {f"require_{name}": name in expected.required for name in _REQUIRABLE}
     jwt.decode(

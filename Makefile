@@ -29,6 +29,7 @@ test: setup-dev ## the whole suite
 	python -m pytest -n 2
 
 serve: setup ## keeps running, prints where; the first time it makes an organisation and a client
+	nociscreen admin first
 	nociscreen serve
 
 check: setup-dev ## what must hold before anything else

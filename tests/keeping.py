@@ -1,4 +1,4 @@
-"""Builders of what is kept: settings for either database, clinics with clients, requests to keep."""
+"""Builders of what is kept: settings for either database, clinics, requests to keep."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real PostgreSQL: a cluster in a folder of its own, on a free loopback port, by an ordinary user."""
+"""A real PostgreSQL: a cluster in a folder of its own, on a free loopback port."""
 
 import os
 import pwd

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from api.store.tables import AuditHeadRow, AuditRow
 from schemas.audit import Act, AuditEntry, ChainFault, Checkpoint
@@ -55,8 +56,8 @@ def begin(session: Session, key: AuditKey) -> None:
 def append(session: Session, key: AuditKey, act: Act, at: datetime) -> AuditEntry:
     """One more row. Holds the end of the chain until the transaction ends: call it last."""
     head = session.execute(
-        select(AuditHeadRow.seq, AuditHeadRow.mac)
-        .where(AuditHeadRow.organisation_id == key.organisation)
+        select(col(AuditHeadRow.seq), col(AuditHeadRow.mac))
+        .where(col(AuditHeadRow.organisation_id) == key.organisation)
         .with_for_update()
     ).one()
     entry = AuditEntry(seq=head.seq + 1, at=at, **act.model_dump())
@@ -68,9 +69,8 @@ def append(session: Session, key: AuditKey, act: Act, at: datetime) -> AuditEntr
     )
     session.execute(
         update(AuditHeadRow)
-        .where(AuditHeadRow.organisation_id == key.organisation)
+        .where(col(AuditHeadRow.organisation_id) == key.organisation)
         .values(seq=entry.seq, mac=mac, key_id=key.id, seal=key.seal(entry.seq, mac, "head"))
-        .execution_options(synchronize_session=False)
     )
     return entry
 
@@ -106,8 +106,9 @@ def verify(
         if row.seq != seq + 1:
             faults.append(ChainFault(seq=seq + 1, what="missing", until=row.seq - 1))
         if not hmac.compare_digest(key.mac(before, _entry(row)), row.mac):
-            what = "changed" if row.seq == seq + 1 else "unverifiable"
-            faults.append(ChainFault(seq=row.seq, what=what))
+            faults.append(
+                ChainFault(seq=row.seq, what="changed" if row.seq == seq + 1 else "unverifiable")
+            )
         seq, before = row.seq, row.mac
         faults.extend(_missed(key, waiting.pop(seq, None), before))
     faults.extend(_ending(key, _head(session, key.organisation), seq, before))
@@ -144,19 +145,19 @@ def _ending(key: AuditKey, head: Any, seq: int, mac: bytes) -> Iterator[ChainFau
 
 
 def _head(session: Session, organisation: str) -> Any:
-    columns = AuditHeadRow.seq, AuditHeadRow.mac, AuditHeadRow.seal
+    columns = col(AuditHeadRow.seq), col(AuditHeadRow.mac), col(AuditHeadRow.seal)
     return session.execute(
-        select(*columns).where(AuditHeadRow.organisation_id == organisation)
+        select(*columns).where(col(AuditHeadRow.organisation_id) == organisation)
     ).one()
 
 
 def _rows(session: Session, organisation: str, after: int) -> Iterator[Any]:
-    table: Any = AuditRow.__table__
+    columns = [getattr(AuditRow, name) for name in AuditRow.model_fields]
     while True:
         rows = session.execute(
-            select(table)
-            .where(table.c.organisation_id == organisation, table.c.seq > after)
-            .order_by(table.c.seq)
+            select(*columns)
+            .where(col(AuditRow.organisation_id) == organisation, col(AuditRow.seq) > after)
+            .order_by(col(AuditRow.seq))
             .limit(_STEP)
         ).all()
         yield from rows

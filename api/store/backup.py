@@ -6,7 +6,7 @@ A backup is a file of its own with its wrapped key beside it; without the key ri
 from pathlib import Path
 from typing import Any
 
-import sqlcipher3
+import sqlcipher3  # type: ignore[import-untyped]
 
 from api.store.database import DatabaseError, connected
 from api.store.file_key import beside, file_key, keep

@@ -46,11 +46,7 @@ def erase(work: Transaction, person: Person) -> Erased:
     if not ids:
         raise Problem("not_found")
     erased = erase_screenings(work, ids)
-    work.session.execute(
-        delete(LegalHoldRow)
-        .where(*_of(work, LegalHoldRow, person))
-        .execution_options(synchronize_session=False)
-    )
+    work.session.execute(delete(LegalHoldRow).where(*_of(work, LegalHoldRow, person)))
     return erased
 
 
@@ -64,11 +60,9 @@ def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
         )
         counts[str(table.__tablename__)] = _count(work, table, *among)
     work.session.execute(
-        delete(ScreeningRow)
-        .where(
+        delete(ScreeningRow).where(
             col(ScreeningRow.organisation_id) == work.organisation, col(ScreeningRow.id).in_(ids)
         )
-        .execution_options(synchronize_session=False)
     )
     return Erased(
         screenings=len(ids), reports=counts["report"], acknowledgements=counts["acknowledgement"]
@@ -93,10 +87,10 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
             for row in work.session.execute(
                 select(ReportRow)
                 .where(
-                    ReportRow.organisation_id == work.organisation,
+                    col(ReportRow.organisation_id) == work.organisation,
                     col(ReportRow.screening_id).in_(ids),
                 )
-                .order_by(col(ReportRow.issued_at), ReportRow.id)
+                .order_by(col(ReportRow.issued_at), col(ReportRow.id))
             ).scalars()
         ),
         holds=tuple(holding(work, person)),
@@ -132,7 +126,6 @@ def release(work: Transaction, hold_id: str) -> None:
             col(LegalHoldRow.released_at).is_(None),
         )
         .values(released_at=work.now)
-        .execution_options(synchronize_session=False)
     )
     if not done.rowcount:
         raise Problem("not_found")
@@ -175,7 +168,7 @@ def hold_indexes(work: Transaction, content: Any) -> dict[str, bytes]:
 
 def _holds(work: Transaction, person: Person | None) -> list[LegalHoldRow]:
     query = select(LegalHoldRow).where(
-        LegalHoldRow.organisation_id == work.organisation,
+        col(LegalHoldRow.organisation_id) == work.organisation,
         col(LegalHoldRow.released_at).is_(None),
     )
     if person is not None:
@@ -188,7 +181,7 @@ def _screening_ids(work: Transaction, person: Person) -> list[str]:
         work.session.execute(
             select(ScreeningRow)
             .where(*_of(work, ScreeningRow, person))
-            .order_by(col(ScreeningRow.created_at), ScreeningRow.id)
+            .order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
         )
         .scalars()
         .all()

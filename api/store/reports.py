@@ -4,6 +4,7 @@ import hashlib
 from uuid import uuid4
 
 from sqlalchemy import insert, select
+from sqlmodel import col
 
 from api.store.tables import ReportRow
 from api.store.transaction import Transaction
@@ -33,10 +34,10 @@ def issue(work: Transaction, screening_id: str, media_type: str, content: bytes)
 
 def _held(work: Transaction, screening_id: str, sha256: str) -> bool:
     row = work.session.execute(
-        select(ReportRow.id).where(
-            ReportRow.organisation_id == work.organisation,
-            ReportRow.screening_id == screening_id,
-            ReportRow.sha256 == sha256,
+        select(col(ReportRow.id)).where(
+            col(ReportRow.organisation_id) == work.organisation,
+            col(ReportRow.screening_id) == screening_id,
+            col(ReportRow.sha256) == sha256,
         )
     ).first()
     return row is not None

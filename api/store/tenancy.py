@@ -23,7 +23,12 @@ class OrganisationSession(Session):
     """A session of one organisation, or of all where `organisation` is None."""
 
     def __init__(self, connection: Connection, organisation: str | None) -> None:
-        super().__init__(bind=connection, autoflush=False, expire_on_commit=False)
+        super().__init__(
+            bind=connection,
+            autoflush=False,
+            expire_on_commit=False,
+            execution_options={"synchronize_session": False},
+        )
         self.organisation = organisation
         if connection.dialect.name == "postgresql":
             hold(connection, organisation)

@@ -43,9 +43,9 @@ def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
     actor = Actor(organisation, SERVICE.id, SERVICE.means)
     with store.glance() as session:
         due = session.execute(
-            select(ScreeningRow.id)
+            select(col(ScreeningRow.id))
             .where(
-                ScreeningRow.organisation_id == organisation,
+                col(ScreeningRow.organisation_id) == organisation,
                 col(ScreeningRow.created_at) < _years_ago(years),
             )
             .limit(1)
@@ -63,11 +63,11 @@ def _due(work: Transaction, years: int) -> list[str]:
     """What is old enough, on no hold, and not the past of a screening that stays."""
     rows = work.session.execute(
         select(
-            ScreeningRow.id,
-            ScreeningRow.replaces,
-            ScreeningRow.created_at,
-            ScreeningRow.patient_index,
-        ).where(ScreeningRow.organisation_id == work.organisation)
+            col(ScreeningRow.id),
+            col(ScreeningRow.replaces),
+            col(ScreeningRow.created_at),
+            col(ScreeningRow.patient_index),
+        ).where(col(ScreeningRow.organisation_id) == work.organisation)
     ).all()
     held = patients.held_indexes(work)
     before = {row.id: row.replaces for row in rows}

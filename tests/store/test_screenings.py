@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from keeping import clinic, request
 
 from api.problems import Problem
 from api.store import screenings
 from api.store.screenings import Kept
-from keeping import clinic, request
 from schemas.patient import KnownPatient
 from schemas.screening import Context
 from scoring.catalogue import catalogue

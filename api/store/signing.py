@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import NamedTuple, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -85,11 +85,11 @@ def add_key(
     """A new key, which signs once it was published for a while; `at_once` distrusts the others."""
     now = datetime.now(UTC)
     signs_from = now if at_once or _none_yet(session) else now + PUBLISHED_BEFORE
-    session.execute(
-        update(SigningKeyRow)
-        .where(col(SigningKeyRow.trusted_until).is_(None))
-        .values(trusted_until=now if at_once else signs_from + TRUSTED_AFTER)
+    until = now if at_once else signs_from + TRUSTED_AFTER
+    trusted = or_(
+        col(SigningKeyRow.trusted_until).is_(None), col(SigningKeyRow.trusted_until) > until
     )
+    session.execute(update(SigningKeyRow).where(trusted).values(trusted_until=until))
     key = new_signing_key(algorithm)
     ring_key_id, sealed = ring.wrap(key.private_pem, _about(key.kid))
     session.execute(

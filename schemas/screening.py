@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas.assessment import Assessment
 from schemas.base import Frozen, Many
@@ -90,5 +90,5 @@ class ScreeningFilters(Frozen):
     status: Annotated[str, Field(max_length=40)] | None = None
     tier: Annotated[str, Field(max_length=20)] | None = None
     band: Annotated[str, Field(max_length=60)] | None = None
-    created_from: datetime | None = None
-    created_before: datetime | None = None
+    created_from: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None

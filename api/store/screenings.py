@@ -142,18 +142,23 @@ def amend(work: Transaction, original: Screening, kept: Kept) -> Screening:
 
 def enter_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
     """Say that a screening must not be relied on. Raises Problem `conflict` the second time."""
+    already = Problem("conflict", "The screening is marked as entered in error already.")
     if screening.entered_in_error is not None:
-        raise Problem("conflict", "The screening is marked as entered in error already.")
-    work.session.execute(
-        insert(EnteredInErrorRow).values(
-            organisation_id=work.organisation,
-            screening_id=screening.id,
-            at=work.now,
-            actor=work.actor.id,
-            key_id=work.key_id,
-            reason=work.seal("entered_in_error", "reason", screening.id, reason.encode()),
-        )
-    )
+        raise already
+    try:
+        with work.session.begin_nested():
+            work.session.execute(
+                insert(EnteredInErrorRow).values(
+                    organisation_id=work.organisation,
+                    screening_id=screening.id,
+                    at=work.now,
+                    actor=work.actor.id,
+                    key_id=work.key_id,
+                    reason=work.seal("entered_in_error", "reason", screening.id, reason.encode()),
+                )
+            )
+    except IntegrityError:  # another was faster
+        raise already from None
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
 

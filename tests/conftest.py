@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from keeping import kept_in
+from postgres import Postgres
 
 from api.settings import Settings
 from api.store import migrate
 from api.store.database import postgres as postgres_database
 from api.store.opening import open_store
 from api.store.store import Store
-from keeping import kept_in
-from postgres import Postgres
 from scoring.catalogue import catalogue
 from scoring.loaded import LoadedRulebook
 

@@ -1,16 +1,28 @@
-"""Builders of what is kept: settings for either database, clinics with clients, requests to keep."""
+"""Builders of what is kept: settings for either database, clinics, requests to keep."""
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
 
 from api.security.scopes import SCOPES
 from api.settings import Settings
-from api.store import clients, organisations
+from api.store import clients, idempotency, organisations, patients, reports, screenings
 from api.store.key_ring import make_file
 from api.store.organisations import OPERATOR
+from api.store.patients import Person
+from api.store.screenings import Kept
 from api.store.store import Store
-from api.store.transaction import Actor
+from api.store.transaction import Actor, Transaction
+from schemas.patient import KnownPatient
+from schemas.screening import Context, Screening
+from scoring.catalogue import catalogue
+from scoring.engine import assess
 
 EXAMPLES = Path(__file__).parents[1] / "api" / "examples"
 
@@ -63,3 +75,85 @@ def request(reference: str = "MRN-0042", example: str = "widespread_pain", **pat
     body = json.loads((EXAMPLES / f"{example}.json").read_text())
     body["patient"] = {"reference": reference, **patient}
     return body
+
+
+@lru_cache
+def assessed(example: str) -> tuple[dict[str, Any], Any]:
+    """The answers of an example, and their assessment."""
+    answers = json.loads((EXAMPLES / f"{example}.json").read_text())["answers"]
+    return answers, assess(catalogue().active("nociplastic"), answers, attested=True)
+
+
+def intake(
+    reference: str = "MRN-0042", example: str = "widespread_pain", note: str = "n", **patient
+):
+    """What is kept of an example."""
+    answers, assessment = assessed(example)
+    about = KnownPatient(reference=reference, **patient)
+    return Kept(about, Context(note=note), answers, assessment)
+
+
+def add(store: Store, clinic: Clinic, reference: str = "MRN-0042", **more: str) -> Screening:
+    """A screening, kept."""
+    with store.transaction(clinic.actor) as work:
+        made = screenings.add(work, intake(reference, **more))
+        work.audit("create", "screening", made.id)
+    return made
+
+
+def do(store: Store, clinic: Clinic, act, *given, **named):
+    """One act of the store in a transaction of its own, audited."""
+    with store.transaction(clinic.actor) as work:
+        done = act(work, *given, **named)
+        work.audit("administer")
+    return done
+
+
+def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word: str = "w"):
+    """Everything that can be kept on a patient: screenings, what hangs on them, answers, a hold."""
+    words = {"note": f"note-{word}", "name": f"name-{word}"}
+    made = add(store, clinic, reference, example="red_flag", **words)
+
+    def hang(work: Transaction) -> Screening:
+        screenings.acknowledge(work, made, f"dr-{word}", f"done-{word}")
+        reports.issue(work, made.id, "application/pdf", f"%PDF report-{word}".encode())
+        amended = screenings.amend(work, made, intake(reference, **words))
+        screenings.enter_in_error(work, made, f"reason-{word}")
+        named = idempotency.named(work, "POST /v1/screenings", f"key-{made.id}", b"body")
+        answer = idempotency.Answer(201, f"answer-{word}".encode(), None, amended.id)
+        idempotency.once(work, named, lambda: answer)
+        held = patients.hold(work, Person(reference, None), f"hold-{word}")
+        patients.release(work, held.id)
+        return amended
+
+    return made, do(store, clinic, hang)
+
+
+@contextmanager
+def tampering(store: Store) -> Iterator[Connection]:
+    """The database in the hands of someone who owns it: no trigger, no role, no filter."""
+    with store.database.writing() as connection:
+        if store.database.embedded:
+            for name in (
+                connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+                .scalars()
+                .all()
+            ):
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        else:
+            connection.exec_driver_sql("SET LOCAL ROLE NONE")
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        yield connection
+
+
+def at_once(threads: int, act) -> list[Any]:
+    """What each of so many threads answers, or raises, when all begin together."""
+
+    def told(number: int) -> Any:
+        try:
+            return act(number)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(told, range(threads)))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL: a cluster in a folder of its own, on a free loopback port, by an ordinary user."""
+"""A real PostgreSQL: a cluster in a folder of its own, on a free loopback port."""
 
 import os
 import pwd
@@ -21,9 +21,6 @@ class Postgres:
         self._durable = durable
         self._names = count()
         if self._owner:
-            for each in (folder, *folder.parents):
-                if each.stat().st_uid == os.getuid() and each.stat().st_mode & 0o077 == 0:
-                    each.chmod(0o711)
             shutil.chown(folder, self._owner)
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                   "--locale=C", *([] if durable else ["--no-sync"]))  # fmt: skip
@@ -56,6 +53,10 @@ class Postgres:
         return f"postgresql://{role}@127.0.0.1:{self._port}/{database}"
 
     def _run(self, program: str, *words: object) -> str:
+        if self._owner:  # another run of pytest shuts the folder that all runs share
+            for each in self._data.parents:
+                if each.stat().st_uid == os.getuid() and each.stat().st_mode & 0o077 == 0:
+                    each.chmod(0o711)
         owner = {"user": self._owner, "group": pwd.getpwnam(self._owner).pw_gid,
                  "extra_groups": []} if self._owner else {}  # fmt: skip
         done = subprocess.run(

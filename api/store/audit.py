@@ -7,13 +7,16 @@ whoever can write to the database cannot make a row that holds.
 
 import hmac
 import json
+from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from api.store.tables import AuditHeadRow, AuditRow
 from schemas.audit import Act, AuditEntry, ChainFault, Checkpoint
@@ -55,8 +58,8 @@ def begin(session: Session, key: AuditKey) -> None:
 def append(session: Session, key: AuditKey, act: Act, at: datetime) -> AuditEntry:
     """One more row. Holds the end of the chain until the transaction ends: call it last."""
     head = session.execute(
-        select(AuditHeadRow.seq, AuditHeadRow.mac)
-        .where(AuditHeadRow.organisation_id == key.organisation)
+        select(col(AuditHeadRow.seq), col(AuditHeadRow.mac))
+        .where(col(AuditHeadRow.organisation_id) == key.organisation)
         .with_for_update()
     ).one()
     entry = AuditEntry(seq=head.seq + 1, at=at, **act.model_dump())
@@ -68,9 +71,8 @@ def append(session: Session, key: AuditKey, act: Act, at: datetime) -> AuditEntr
     )
     session.execute(
         update(AuditHeadRow)
-        .where(AuditHeadRow.organisation_id == key.organisation)
+        .where(col(AuditHeadRow.organisation_id) == key.organisation)
         .values(seq=entry.seq, mac=mac, key_id=key.id, seal=key.seal(entry.seq, mac, "head"))
-        .execution_options(synchronize_session=False)
     )
     return entry
 
@@ -86,54 +88,84 @@ def entries(
 def checkpoint(session: Session, key: AuditKey, at: datetime) -> Checkpoint:
     """Where the chain ends now, to be kept elsewhere: it shows later that nothing was cut off."""
     head = _head(session, key.organisation)
-    return Checkpoint(
-        organisation=key.organisation,
-        seq=head.seq,
-        mac=head.mac.hex(),
-        at=at,
-        seal=key.seal(head.seq, head.mac, "checkpoint").hex(),
+    if head is None:
+        raise LookupError("the chain has lost its end: verify it")
+    ended = Checkpoint(
+        organisation=key.organisation, seq=head.seq, mac=head.mac.hex(), at=at, seal=""
     )
+    return ended.model_copy(update={"seal": _sealed(key, ended)})
 
 
 def verify(
     session: Session, key: AuditKey, checkpoints: tuple[Checkpoint, ...] = ()
 ) -> tuple[ChainFault, ...]:
     """Everything that shows the chain was tampered with, and where; nothing where it holds."""
-    faults: list[ChainFault] = []
-    waiting = {each.seq: each for each in checkpoints}
-    seq, before = 0, _START
-    for row in _rows(session, key.organisation, 0):
-        if row.seq != seq + 1:
-            faults.append(ChainFault(seq=seq + 1, what="missing", until=row.seq - 1))
-        if not hmac.compare_digest(key.mac(before, _entry(row)), row.mac):
-            what = "changed" if row.seq == seq + 1 else "unverifiable"
-            faults.append(ChainFault(seq=row.seq, what=what))
-        seq, before = row.seq, row.mac
-        faults.extend(_missed(key, waiting.pop(seq, None), before))
-    faults.extend(_ending(key, _head(session, key.organisation), seq, before))
-    for beyond in sorted(waiting):
-        faults.extend(
-            _missed(key, waiting[beyond], before)
-            if beyond == 0
-            else [ChainFault(seq=beyond, what="cut_off")]
-        )
-    return tuple(faults)
+    walk = _Walk(key, checkpoints)
+    for row in _rows(session, key.organisation, None):
+        walk.pass_by(row)
+    head = _head(session, key.organisation)
+    if head is not None:  # what was appended meanwhile
+        for row in _rows(session, key.organisation, walk.seq, until=head.seq):
+            walk.pass_by(row)
+    walk.end(head)
+    return tuple(walk.faults)
 
 
-def _missed(key: AuditKey, held: Checkpoint | None, mac: bytes) -> Iterator[ChainFault]:
-    """Whether a checkpoint is ours and says what stands here."""
-    if held is None:
+class _Walk:
+    """Along a chain from its first row to its end, with what was found amiss."""
+
+    def __init__(self, key: AuditKey, checkpoints: tuple[Checkpoint, ...]) -> None:
+        self.seq = 0
+        self.faults: list[ChainFault] = []
+        self._key = key
+        self._mac = _START
+        self._waiting: defaultdict[int, set[str]] = defaultdict(set)
+        for each in checkpoints:
+            if _is_ours(key, each):
+                self._waiting[each.seq].add(each.mac)
+            else:
+                self.faults.append(ChainFault(seq=each.seq, what="not_our_checkpoint"))
+
+    def pass_by(self, row: Any) -> None:
+        """The next row, in the order of their numbers."""
+        self.faults.extend(_broken(self._key, row, self.seq, self._mac))
+        if row.seq > self.seq:
+            self.seq, self._mac = row.seq, row.mac
+        if self._waiting.pop(row.seq, {row.mac.hex()}) != {row.mac.hex()}:
+            self.faults.append(ChainFault(seq=row.seq, what="not_as_at_checkpoint"))
+
+    def end(self, head: Any) -> None:
+        """There are no more rows."""
+        self.faults.extend(_ending(self._key, head, self.seq, self._mac))
+        beyond = sorted(each for each in self._waiting if each)
+        self.faults.extend(ChainFault(seq=each, what="cut_off") for each in beyond)
+
+
+def _broken(key: AuditKey, row: Any, seq: int, before: bytes) -> Iterator[ChainFault]:
+    """What is wrong with a row that stands after the row `seq`."""
+    if row.seq <= seq:
+        yield ChainFault(seq=row.seq, what="inserted")
         return
-    said = bytes.fromhex(held.mac)
-    ours = hmac.compare_digest(key.seal(held.seq, said, "checkpoint").hex(), held.seal)
-    if held.organisation != key.organisation or not ours:
-        yield ChainFault(seq=held.seq, what="not_our_checkpoint")
-    elif held.seq and said != mac:
-        yield ChainFault(seq=held.seq, what="not_as_at_checkpoint")
+    if row.seq > seq + 1:
+        yield ChainFault(seq=seq + 1, what="missing", until=row.seq - 1)
+    if not _holds(key, row, before):
+        yield ChainFault(seq=row.seq, what="changed" if row.seq == seq + 1 else "unverifiable")
+
+
+def _holds(key: AuditKey, row: Any, before: bytes) -> bool:
+    try:
+        entry = _entry(row)
+    except ValidationError:  # a word that no act of ours has
+        return False
+    return row.key_id == key.id and hmac.compare_digest(key.mac(before, entry), row.mac)
 
 
 def _ending(key: AuditKey, head: Any, seq: int, mac: bytes) -> Iterator[ChainFault]:
-    if not hmac.compare_digest(key.seal(head.seq, head.mac, "head"), head.seal):
+    if head is None:
+        yield ChainFault(seq=seq, what="head_changed")
+    elif head.key_id != key.id or not hmac.compare_digest(
+        key.seal(head.seq, head.mac, "head"), head.seal
+    ):
         yield ChainFault(seq=head.seq, what="head_changed")
     elif head.seq > seq:
         yield ChainFault(seq=seq + 1, what="missing", until=head.seq)
@@ -143,22 +175,40 @@ def _ending(key: AuditKey, head: Any, seq: int, mac: bytes) -> Iterator[ChainFau
         yield ChainFault(seq=seq, what="changed")
 
 
+def _is_ours(key: AuditKey, held: Checkpoint) -> bool:
+    """Whether a checkpoint is of this chain, and as it was given out."""
+    try:
+        sealed = _sealed(key, held)
+    except ValueError:
+        return False
+    return held.organisation == key.organisation and hmac.compare_digest(
+        sealed.encode(), held.seal.encode()
+    )
+
+
+def _sealed(key: AuditKey, ended: Checkpoint) -> str:
+    at = ended.at.astimezone(UTC).isoformat()
+    return key.seal(ended.seq, bytes.fromhex(ended.mac), f"checkpoint {at}").hex()
+
+
 def _head(session: Session, organisation: str) -> Any:
-    columns = AuditHeadRow.seq, AuditHeadRow.mac, AuditHeadRow.seal
+    """The end of the chain; None where it is gone."""
+    columns = [col(getattr(AuditHeadRow, name)) for name in ("seq", "key_id", "mac", "seal")]
     return session.execute(
-        select(*columns).where(AuditHeadRow.organisation_id == organisation)
-    ).one()
+        select(*columns).where(col(AuditHeadRow.organisation_id) == organisation)
+    ).one_or_none()
 
 
-def _rows(session: Session, organisation: str, after: int) -> Iterator[Any]:
-    table: Any = AuditRow.__table__
+def _rows(
+    session: Session, organisation: str, after: int | None, *, until: int | None = None
+) -> Iterator[Any]:
+    columns = [getattr(AuditRow, name) for name in AuditRow.model_fields]
+    query = select(*columns).where(col(AuditRow.organisation_id) == organisation)
+    if until is not None:
+        query = query.where(col(AuditRow.seq) <= until)
     while True:
-        rows = session.execute(
-            select(table)
-            .where(table.c.organisation_id == organisation, table.c.seq > after)
-            .order_by(table.c.seq)
-            .limit(_STEP)
-        ).all()
+        further = query if after is None else query.where(col(AuditRow.seq) > after)
+        rows = session.execute(further.order_by(col(AuditRow.seq)).limit(_STEP)).all()
         yield from rows
         if len(rows) < _STEP:
             return

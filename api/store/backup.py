@@ -6,7 +6,7 @@ A backup is a file of its own with its wrapped key beside it; without the key ri
 from pathlib import Path
 from typing import Any
 
-import sqlcipher3
+import sqlcipher3  # type: ignore[import-untyped]
 
 from api.store.database import DatabaseError, connected
 from api.store.file_key import beside, file_key, keep
@@ -38,8 +38,9 @@ def restore(from_: Path, ring: KeyRing, database: Path) -> None:
 
     Raises DatabaseError where one is there, or the backup does not hold together.
     """
-    if database.exists():
-        raise DatabaseError(f"{database} is there already: move it away first")
+    for path in (database, beside(database), *_logs(database)):
+        if path.exists():
+            raise DatabaseError(f"{path} is there already: move it away first")
     if not from_.is_file():
         raise DatabaseError(f"{from_} is not there")
     key = file_key(from_, ring)
@@ -58,6 +59,11 @@ def restore(from_: Path, ring: KeyRing, database: Path) -> None:
         target.close()
     keep(database, ring, key)
     fresh.replace(database)
+
+
+def _logs(database: Path) -> list[Path]:
+    """What SQLite lays beside a file, and would read into another of its name."""
+    return [database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm", "-journal")]
 
 
 def _check(connection: Any) -> None:

@@ -44,11 +44,11 @@ class Caller(NamedTuple):
 
 _CALLER = (
     select(
-        ClientRow.organisation_id,
-        ClientRow.scopes,
-        ClientRow.requests_per_minute,
-        OrganisationRow.name,
-        OrganisationRow.test,
+        col(ClientRow.organisation_id),
+        col(ClientRow.scopes),
+        col(ClientRow.requests_per_minute),
+        col(OrganisationRow.name),
+        col(OrganisationRow.test),
     )
     .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
     .where(col(ClientRow.active), col(OrganisationRow.active))
@@ -69,8 +69,11 @@ def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
     with store.glance() as session:
         row = session.execute(
             select(
-                ApiKeyRow.client_id, ApiKeyRow.sha256, ApiKeyRow.scopes, ApiKeyRow.expires_at
-            ).where(ApiKeyRow.id == key_id, col(ApiKeyRow.revoked_at).is_(None))
+                col(ApiKeyRow.client_id),
+                col(ApiKeyRow.sha256),
+                col(ApiKeyRow.scopes),
+                col(ApiKeyRow.expires_at),
+            ).where(col(ApiKeyRow.id) == key_id, col(ApiKeyRow.revoked_at).is_(None))
         ).one_or_none()
         if (
             row is None
@@ -87,8 +90,8 @@ def by_secret(store: Store, client: str, secret: str) -> Caller | None:
     with store.glance() as session:
         now = datetime.now(UTC)
         rows = session.execute(
-            select(ClientSecretRow.sha256, ClientSecretRow.expires_at).where(
-                ClientSecretRow.client_id == client
+            select(col(ClientSecretRow.sha256), col(ClientSecretRow.expires_at)).where(
+                col(ClientSecretRow.client_id) == client
             )
         ).all()
         live = [row for row in rows if row.expires_at is None or row.expires_at > now]
@@ -107,8 +110,8 @@ def client_key_of(store: Store, client: str, kid: str) -> VerifyingKey | None:
     """The public key that a client registered under that name."""
     with store.glance() as session:
         jwk = session.execute(
-            select(ClientKeyRow.jwk).where(
-                ClientKeyRow.client_id == client, ClientKeyRow.kid == kid
+            select(col(ClientKeyRow.jwk)).where(
+                col(ClientKeyRow.client_id) == client, col(ClientKeyRow.kid) == kid
             )
         ).scalar_one_or_none()
     return client_key(json.loads(jwk))[0] if jwk else None
@@ -132,7 +135,7 @@ def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) ->
 
 
 def _caller(session: Session, client: str, means: Means) -> Caller | None:
-    row = session.execute(_CALLER.where(ClientRow.id == client)).one_or_none()
+    row = session.execute(_CALLER.where(col(ClientRow.id) == client)).one_or_none()
     if row is None:
         return None
     return Caller(

@@ -47,9 +47,9 @@ def add(
 def every(work: Transaction) -> list[Client]:
     """All clients of the organisation, in the order in which they were made."""
     ids = work.session.execute(
-        select(ClientRow.id)
-        .where(ClientRow.organisation_id == work.organisation)
-        .order_by(col(ClientRow.created_at), ClientRow.id)
+        select(col(ClientRow.id))
+        .where(col(ClientRow.organisation_id) == work.organisation)
+        .order_by(col(ClientRow.created_at), col(ClientRow.id))
     ).scalars()
     return [found(work, each) for each in ids.all()]
 
@@ -58,7 +58,7 @@ def found(work: Transaction, client_id: str) -> Client:
     """The client. Raises Problem `not_found`."""
     row = work.session.execute(
         select(ClientRow).where(
-            ClientRow.organisation_id == work.organisation, ClientRow.id == client_id
+            col(ClientRow.organisation_id) == work.organisation, col(ClientRow.id) == client_id
         )
     ).scalar_one_or_none()
     if row is None:
@@ -98,7 +98,6 @@ def change(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Cli
                 col(ClientRow.organisation_id) == work.organisation, col(ClientRow.id) == client_id
             )
             .values(**values)
-            .execution_options(synchronize_session=False)
         )
         work.session.expire_all()
     return found(work, client_id)
@@ -112,18 +111,21 @@ def add_secret(
     if len(_secrets(work, client_id)) >= LIVE_AT_ONCE:
         raise Problem("conflict", "Two secrets are live already: take one back first.")
     secret = new_secret()
-    row = {"id": str(uuid4()), "created_at": work.now, "expires_at": expires_at}
+    made = LiveCredential(id=str(uuid4()), created_at=work.now, expires_at=expires_at)
     work.session.execute(
         insert(ClientSecretRow).values(
-            organisation_id=work.organisation, client_id=client_id, sha256=hashed(secret), **row
+            organisation_id=work.organisation,
+            client_id=client_id,
+            sha256=hashed(secret),
+            **made.model_dump(exclude={"scopes"}),
         )
     )
-    return LiveCredential(**row), secret
+    return made, secret
 
 
 def drop_secret(work: Transaction, client_id: str, secret_id: str) -> None:
     """Take a secret back. Raises Problem `not_found`."""
-    _drop(work, ClientSecretRow, client_id, ClientSecretRow.id == secret_id)
+    _drop(work, ClientSecretRow, client_id, col(ClientSecretRow.id) == secret_id)
 
 
 def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
@@ -146,7 +148,7 @@ def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> Publis
 
 def drop_key(work: Transaction, client_id: str, kid: str) -> None:
     """Take a public key back. Raises Problem `not_found`."""
-    _drop(work, ClientKeyRow, client_id, ClientKeyRow.kid == kid)
+    _drop(work, ClientKeyRow, client_id, col(ClientKeyRow.kid) == kid)
 
 
 def add_api_key(
@@ -184,7 +186,6 @@ def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
         update(ApiKeyRow)
         .where(col(ApiKeyRow.organisation_id) == work.organisation, col(ApiKeyRow.id) == key_id)
         .values(revoked_at=work.now)
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -214,10 +215,10 @@ def _of(work: Transaction, table: Any, client_id: str) -> list[Any]:
 
 
 def _drop(work: Transaction, table: Any, client_id: str, which: Any) -> None:
-    done = work.session.execute(
-        delete(table)
-        .where(table.organisation_id == work.organisation, table.client_id == client_id, which)
-        .execution_options(synchronize_session=False)
+    done: Any = work.session.execute(
+        delete(table).where(
+            table.organisation_id == work.organisation, table.client_id == client_id, which
+        )
     )
     if not done.rowcount:
         raise Problem("not_found")

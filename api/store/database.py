@@ -9,11 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlcipher3
+import sqlcipher3  # type: ignore[import-untyped]
 import structlog
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    CompileError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    MultipleResultsFound,
+    NoResultFound,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import QueuePool
 
 from api.problems import Problem
@@ -37,6 +47,16 @@ _POSTGRES_OPTIONS = (
     f"-c lock_timeout={LOCK_SECONDS}s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c timezone=UTC"
 )
+_OURS = (
+    ArgumentError,
+    CompileError,
+    DataError,
+    IntegrityError,
+    MultipleResultsFound,
+    NoResultFound,
+    ProgrammingError,
+)
+"""What a mistake of ours raises: the database itself is well."""
 _log = structlog.get_logger("nociscreen")
 
 
@@ -86,7 +106,7 @@ class Database:
         """Turn trouble of the database into the Problem `unavailable`; ours stays ours."""
         try:
             yield
-        except (IntegrityError, ProgrammingError):
+        except _OURS:
             raise
         except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
             cause = (error.orig if isinstance(error, DBAPIError) else error) or error

@@ -4,9 +4,17 @@ So the ring can change its keys without the file being written anew.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from api.store.key_ring import KEY_BYTES, KeyRing, KeyRingError
+from api.store.key_ring import (
+    KEY_BYTES,
+    KeyRing,
+    KeyRingError,
+    text_of,
+    write_once,
+    write_over,
+)
 
 _ABOUT = "database file"
 
@@ -23,31 +31,28 @@ def file_key(database: Path, ring: KeyRing) -> bytes:
     """
     path = beside(database)
     if path.exists():
-        key_id, _, wrapped = path.read_text(encoding="ascii").strip().partition(":")
-        return ring.unwrap(key_id, _bytes(wrapped), _ABOUT)
+        return _kept(path, ring)
     if database.exists():
         raise KeyRingError(f"{database.name} cannot be opened: {path.name} is missing beside it")
-    key = os.urandom(KEY_BYTES)
-    keep(database, ring, key)
-    return key
+    with suppress(FileExistsError):  # another process was faster: its key is the one
+        write_once(path, _wrapped(ring, os.urandom(KEY_BYTES)))
+    return _kept(path, ring)
 
 
 def keep(database: Path, ring: KeyRing, key: bytes) -> None:
     """Lay the key beside the file, wrapped by the current key of the ring, whole or not at all."""
-    path = beside(database)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_over(beside(database), _wrapped(ring, key))
+
+
+def _wrapped(ring: KeyRing, key: bytes) -> str:
     key_id, wrapped = ring.wrap(key, _ABOUT)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    made = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(made, "w", encoding="ascii") as out:
-        out.write(f"{key_id}:{wrapped.hex()}\n")
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(path)
+    return f"{key_id}:{wrapped.hex()}\n"
 
 
-def _bytes(text: str) -> bytes:
+def _kept(path: Path, ring: KeyRing) -> bytes:
+    key_id, _, text = text_of(path).strip().partition(":")
     try:
-        return bytes.fromhex(text)
+        wrapped = bytes.fromhex(text)
     except ValueError:
         raise KeyRingError("the key beside the database file is not readable") from None
+    return ring.unwrap(key_id, wrapped, _ABOUT)

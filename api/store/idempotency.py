@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import col
 
@@ -108,24 +108,23 @@ def _keep(work: Transaction, request: Named, answer: Answer) -> None:
             screening_id=answer.screening_id,
             content=work.seal("answered", "content", _row(work, request), content),
         )
-        .execution_options(synchronize_session=False)
     )
 
 
 def _drop_expired(work: Transaction, request: Named) -> None:
     work.session.execute(
-        delete(AnsweredRow)
-        .where(*_is(work, request), col(AnsweredRow.created_at) < work.now - KEPT)
-        .execution_options(synchronize_session=False)
+        delete(AnsweredRow).where(
+            *_is(work, request), col(AnsweredRow.created_at) < work.now - KEPT
+        )
     )
 
 
-def _is(work: Transaction, request: Named) -> tuple[bool, ...]:
+def _is(work: Transaction, request: Named) -> tuple[ColumnElement[bool], ...]:
     return (
-        AnsweredRow.organisation_id == work.organisation,
-        AnsweredRow.actor == work.actor.id,
-        AnsweredRow.route == request.route,
-        AnsweredRow.key_hash == request.key_hash,
+        col(AnsweredRow.organisation_id) == work.organisation,
+        col(AnsweredRow.actor) == work.actor.id,
+        col(AnsweredRow.route) == request.route,
+        col(AnsweredRow.key_hash) == request.key_hash,
     )
 
 

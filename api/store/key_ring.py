@@ -41,6 +41,7 @@ class KeyRing:
 
     def wrap(self, secret: bytes, about: str) -> tuple[str, bytes]:
         """The id of the current key, and the secret wrapped by it, bound to what it is about."""
+        self.reread()  # a key that was put first meanwhile wraps from now on
         nonce = os.urandom(NONCE_BYTES)
         key_id, key = next(iter(self._keys.items()))
         return key_id, nonce + AESGCM(key).encrypt(nonce, secret, about.encode())
@@ -80,23 +81,46 @@ def new_entry() -> str:
 
 def make_file(path: Path) -> None:
     """A new ring with one key, readable by its owner only. Raises FileExistsError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_once(path, new_entry() + "\n")
+    write_once(path, new_entry() + "\n")
 
 
 def put_first(path: Path) -> str:
     """Put a new key first in the file, whole or not at all; its id."""
     entry = new_entry()
-    text = path.read_text(encoding="ascii")
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    _write_once(fresh, f"{entry}\n{text}")
-    fresh.replace(path)
+    text = text_of(path)
+    parse(text)
+    write_over(path, f"{entry}\n{text}")
     return entry.partition(":")[0]
 
 
-def _write_once(path: Path, text: str) -> None:
-    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def text_of(path: Path) -> str:
+    """What a file of keys says. Raises KeyRingError where it cannot be read."""
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise KeyRingError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def write_once(path: Path, text: str) -> None:
+    """A new file of the owner's alone, whole or not at all. Raises FileExistsError."""
+    fresh = _written_beside(path, text)
+    try:
+        os.link(fresh, path)
+    finally:
+        fresh.unlink()
+
+
+def write_over(path: Path, text: str) -> None:
+    """The file with this text, its owner's alone; the one before it stays until it is whole."""
+    _written_beside(path, text).replace(path)
+
+
+def _written_beside(path: Path, text: str) -> Path:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    made = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(made, "w", encoding="ascii") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
+    return fresh

@@ -1,5 +1,7 @@
 """Migrations: bring a database to the tables of this release, each step tested both ways."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -14,19 +16,17 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to a revision. Processes that start at once take turns."""
-    with database.writing() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("RESET ROLE")
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7304181)")
+    """Bring the database to a revision. Processes that start at once take turns.
+
+    Raises DatabaseError where a newer release has been at it.
+    """
+    with _owning(database) as connection:
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Take the database back to an earlier revision."""
-    with database.writing() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("RESET ROLE")
+    with _owning(database) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -54,6 +54,22 @@ def check(database: Database) -> None:
             raise DatabaseError(
                 "the tables are not those of this release: run `nociscreen migrate`"
             )
+
+
+@contextmanager
+def _owning(database: Database) -> Iterator[Connection]:
+    """One at a time, as the role that owns the tables, with all the time that it takes."""
+    with database.writing() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL ROLE NONE")
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7304181)")
+        held = MigrationContext.configure(connection).get_current_revision()
+        if held not in {None, *(each for each, _ in revisions())}:
+            raise DatabaseError("a newer release has changed the tables: run that one")
+        yield connection
+    database.engine.dispose()  # connections opened before the tables have not their role
 
 
 def _config(connection: Connection | None) -> Config:

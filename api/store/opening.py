@@ -1,13 +1,14 @@
 """Opening the store as the settings say: the key ring first, then the database, then its tables."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from api.settings import Settings
 from api.store import database as databases
 from api.store import migrate, organisations
 from api.store.database import Database, DatabaseError
 from api.store.file_key import file_key
-from api.store.key_ring import KeyRing, KeyRingError, make_file
+from api.store.key_ring import KeyRing, KeyRingError, make_file, text_of
 from api.store.store import Store
 
 
@@ -19,14 +20,17 @@ def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None)
     """
     ring = open_ring(settings, tell)
     database = open_database(settings, ring)
-    with database.reading() as connection:
-        current = migrate.is_current(connection)
-    if not current:
-        migrate.upgrade(database)
-        database.engine.dispose()  # connections opened before the tables have not their role
-    databases.check_walls(database)
-    store = Store(database, ring)
-    organisations.make_system(store, settings.token_algorithm)
+    try:
+        with database.reading() as connection:
+            current = migrate.is_current(connection)
+        if not current:
+            migrate.upgrade(database)
+        databases.check_walls(database)
+        store = Store(database, ring)
+        organisations.make_system(store, settings.token_algorithm)
+    except BaseException:
+        database.engine.dispose()
+        raise
     return store
 
 
@@ -44,9 +48,10 @@ def open_ring(settings: Settings, tell: Callable[[str], None] = lambda _: None) 
             )
         if settings.database_file.exists():
             raise KeyRingError(f"{path} is missing, and with it the keys of the database")
-        make_file(path)
-        tell(f"made a key ring in {path.resolve()}: keep a copy of it apart from the database")
-    return KeyRing(lambda: path.read_text(encoding="ascii"))
+        with suppress(FileExistsError):  # another process was faster
+            make_file(path)
+            tell(f"made a key ring in {path.resolve()}: keep a copy of it apart from the database")
+    return KeyRing(lambda: text_of(path))
 
 
 def open_database(settings: Settings, ring: KeyRing) -> Database:

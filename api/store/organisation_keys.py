@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from api.store.audit import AuditKey
 from api.store.key_ring import KEY_BYTES, KeyRing
@@ -36,8 +37,8 @@ class OrganisationKeys:
         Raises KeyRingError where the ring lacks a key that wraps them.
         """
         rows = session.execute(
-            select(OrganisationKeyRow.id, OrganisationKeyRow.current).where(
-                OrganisationKeyRow.organisation_id == organisation
+            select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
+                col(OrganisationKeyRow.organisation_id) == organisation
             )
         ).all()
         stand = frozenset((row.id, row.current) for row in rows)
@@ -56,10 +57,10 @@ class OrganisationKeys:
         session.execute(
             update(OrganisationKeyRow)
             .where(
-                OrganisationKeyRow.organisation_id == organisation, OrganisationKeyRow.kind == kind
+                col(OrganisationKeyRow.organisation_id) == organisation,
+                col(OrganisationKeyRow.kind) == kind,
             )
             .values(current=False)
-            .execution_options(synchronize_session=False)
         )
         row = OrganisationKeyRow(
             organisation_id=organisation,
@@ -77,7 +78,9 @@ class OrganisationKeys:
     def wrap_anew(self, session: Session) -> int:
         """Wrap every key by the current key of the ring; how many were not yet."""
         rows = session.execute(
-            select(OrganisationKeyRow).where(OrganisationKeyRow.ring_key_id != self.ring.current)
+            select(OrganisationKeyRow).where(
+                col(OrganisationKeyRow.ring_key_id) != self.ring.current
+            )
         ).scalars()
         count = 0
         for row in rows:
@@ -91,14 +94,16 @@ class OrganisationKeys:
         """Destroy a key with which nothing is sealed any more."""
         session.execute(
             delete(OrganisationKeyRow).where(
-                OrganisationKeyRow.organisation_id == organisation,
-                OrganisationKeyRow.id == key_id,
+                col(OrganisationKeyRow.organisation_id) == organisation,
+                col(OrganisationKeyRow.id) == key_id,
             )
         )
 
     def _unwrapped(self, session: Session, organisation: str) -> HeldKeys:
         rows = session.execute(
-            select(OrganisationKeyRow).where(OrganisationKeyRow.organisation_id == organisation)
+            select(OrganisationKeyRow).where(
+                col(OrganisationKeyRow.organisation_id) == organisation
+            )
         ).scalars()
         current: dict[str, tuple[str, bytes]] = {}
         others = []

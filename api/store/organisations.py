@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from api.problems import Problem
 from api.security.keys import SigningAlgorithm
@@ -52,8 +53,8 @@ def every(session: Session) -> list[Organisation]:
     """All organisations but the service's own, in the order in which they were made."""
     rows = session.execute(
         select(OrganisationRow)
-        .where(OrganisationRow.id != SYSTEM)
-        .order_by(OrganisationRow.created_at, OrganisationRow.id)
+        .where(col(OrganisationRow.id) != SYSTEM)
+        .order_by(col(OrganisationRow.created_at), col(OrganisationRow.id))
     ).scalars()
     return [Organisation(**row.model_dump()) for row in rows]
 
@@ -71,9 +72,8 @@ def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
     if changes:
         work.session.execute(
             update(OrganisationRow)
-            .where(OrganisationRow.id == work.organisation)
+            .where(col(OrganisationRow.id) == work.organisation)
             .values(**changes)
-            .execution_options(synchronize_session=False)
         )
     work.session.expire_all()
     return own(work)
@@ -81,7 +81,7 @@ def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
 
 def _found(session: Session, organisation: str) -> Organisation | None:
     row = session.execute(
-        select(OrganisationRow).where(OrganisationRow.id == organisation)
+        select(OrganisationRow).where(col(OrganisationRow.id) == organisation)
     ).scalar_one_or_none()
     return Organisation(**row.model_dump()) if row else None
 

@@ -5,6 +5,9 @@ same reference, the system must be named: nobody is erased for another.
 """
 
 import json
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -12,11 +15,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store import screenings
+from api.store import screenings, tenancy
 from api.store.tables import (
     AcknowledgementRow,
-    AnsweredRow,
-    EnteredInErrorRow,
     LegalHoldRow,
     ReportRow,
     ScreeningRow,
@@ -24,7 +25,7 @@ from api.store.tables import (
 from api.store.transaction import Transaction
 from schemas.rights import Erased, KeptOnPatient, KeptReport, LegalHold
 
-HANGING = (AcknowledgementRow, EnteredInErrorRow, ReportRow, AnsweredRow)
+_STEP = 500
 
 
 class Person(NamedTuple):
@@ -40,39 +41,48 @@ def erase(work: Transaction, person: Person) -> Erased:
     Raises Problem `not_found` where nothing is kept, `held` under a legal hold, `conflict` where
     several systems use the reference.
     """
+    tenancy.in_turn(work.session, work.organisation)
     ids = _screening_ids(work, person)
     if holding(work, person):
         raise Problem("held")
     if not ids:
         raise Problem("not_found")
     erased = erase_screenings(work, ids)
-    work.session.execute(
-        delete(LegalHoldRow)
-        .where(*_of(work, LegalHoldRow, person))
-        .execution_options(synchronize_session=False)
-    )
+    work.session.execute(delete(LegalHoldRow).where(*_holds_on(work, person)))
     return erased
 
 
 def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
-    """Erase screenings with all that hangs on them; how much it was."""
-    counts = {}
-    for table in HANGING:
-        among = (
-            col(table.organisation_id) == work.organisation,
-            col(table.screening_id).in_(ids),
+    """Erase screenings with all that hangs on them; how much it was.
+
+    What replaces another comes before it, as `latest_first` orders them.
+    """
+    counts: Counter[str] = Counter()
+    for start in range(0, len(ids), _STEP):
+        some = ids[start : start + _STEP]
+        for table in (ReportRow, AcknowledgementRow):
+            counts[str(table.__tablename__)] += _count(work, table, some)
+        work.session.execute(
+            delete(ScreeningRow).where(
+                col(ScreeningRow.organisation_id) == work.organisation,
+                col(ScreeningRow.id).in_(some),
+            )
         )
-        counts[str(table.__tablename__)] = _count(work, table, *among)
-    work.session.execute(
-        delete(ScreeningRow)
-        .where(
-            col(ScreeningRow.organisation_id) == work.organisation, col(ScreeningRow.id).in_(ids)
-        )
-        .execution_options(synchronize_session=False)
-    )
     return Erased(
         screenings=len(ids), reports=counts["report"], acknowledgements=counts["acknowledgement"]
     )
+
+
+def latest_first(replaced: Mapping[str, str | None]) -> list[str]:
+    """The ids of screenings, each with what it replaces, in an order in which they can go."""
+
+    def earlier(screening_id: str) -> int:
+        count, each = 0, replaced.get(screening_id)
+        while each is not None:
+            count, each = count + 1, replaced.get(each)
+        return count
+
+    return sorted(replaced, key=earlier, reverse=True)
 
 
 def export(work: Transaction, person: Person) -> KeptOnPatient:
@@ -88,15 +98,15 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
                 sha256=row.sha256,
                 media_type=row.media_type,
                 issued_at=row.issued_at,
-                content=work.open(row.key_id, "report", "content", row.id, row.content),
+                content=b64encode(work.open(row.key_id, "report", "content", row.id, row.content)),
             )
             for row in work.session.execute(
                 select(ReportRow)
                 .where(
-                    ReportRow.organisation_id == work.organisation,
+                    col(ReportRow.organisation_id) == work.organisation,
                     col(ReportRow.screening_id).in_(ids),
                 )
-                .order_by(col(ReportRow.issued_at), ReportRow.id)
+                .order_by(col(ReportRow.issued_at), col(ReportRow.id))
             ).scalars()
         ),
         holds=tuple(holding(work, person)),
@@ -105,6 +115,7 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
 
 def hold(work: Transaction, person: Person, reason: str) -> LegalHold:
     """From now on nothing of this person may be erased."""
+    tenancy.in_turn(work.session, work.organisation)
     made = LegalHold(id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason)
     content = {"reference": person.reference, "system": person.system, "reason": reason}
     work.session.execute(
@@ -132,7 +143,6 @@ def release(work: Transaction, hold_id: str) -> None:
             col(LegalHoldRow.released_at).is_(None),
         )
         .values(released_at=work.now)
-        .execution_options(synchronize_session=False)
     )
     if not done.rowcount:
         raise Problem("not_found")
@@ -175,12 +185,25 @@ def hold_indexes(work: Transaction, content: Any) -> dict[str, bytes]:
 
 def _holds(work: Transaction, person: Person | None) -> list[LegalHoldRow]:
     query = select(LegalHoldRow).where(
-        LegalHoldRow.organisation_id == work.organisation,
+        col(LegalHoldRow.organisation_id) == work.organisation,
         col(LegalHoldRow.released_at).is_(None),
     )
     if person is not None:
-        query = query.where(*_of(work, LegalHoldRow, person))
+        query = query.where(*_holds_on(work, person))
     return list(work.session.execute(query.order_by(col(LegalHoldRow.placed_at))).scalars())
+
+
+def _holds_on(work: Transaction, person: Person) -> list[Any]:
+    """A hold that names no system is on whoever has the reference."""
+    which = _of(work, LegalHoldRow, person._replace(system=None))
+    if person.system is not None:
+        systems = [
+            each
+            for system in (person.system, None)
+            for each in work.keys.keyed("system_index", system)
+        ]
+        which.append(col(LegalHoldRow.system_index).in_(systems))
+    return which
 
 
 def _screening_ids(work: Transaction, person: Person) -> list[str]:
@@ -188,7 +211,7 @@ def _screening_ids(work: Transaction, person: Person) -> list[str]:
         work.session.execute(
             select(ScreeningRow)
             .where(*_of(work, ScreeningRow, person))
-            .order_by(col(ScreeningRow.created_at), ScreeningRow.id)
+            .order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
         )
         .scalars()
         .all()
@@ -196,7 +219,7 @@ def _screening_ids(work: Transaction, person: Person) -> list[str]:
     systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
     if len(systems) > 1:
         raise Problem("conflict", "Several systems number a patient so: name the system.")
-    return [row.id for row in rows]
+    return latest_first({row.id: row.replaces for row in rows})
 
 
 def _of(work: Transaction, table: Any, person: Person) -> list[Any]:
@@ -209,7 +232,8 @@ def _of(work: Transaction, table: Any, person: Person) -> list[Any]:
     return which
 
 
-def _count(work: Transaction, table: Any, *which: Any) -> int:
+def _count(work: Transaction, table: Any, ids: list[str]) -> int:
+    which = table.organisation_id == work.organisation, col(table.screening_id).in_(ids)
     return int(
         work.session.execute(select(func.count()).select_from(table).where(*which)).scalar_one()
     )

@@ -40,8 +40,8 @@ def every(work: Transaction) -> list[Practitioner]:
     """All practitioners of the organisation, in the order in which they were entered."""
     rows = work.session.execute(
         select(PractitionerRow)
-        .where(PractitionerRow.organisation_id == work.organisation)
-        .order_by(col(PractitionerRow.created_at), PractitionerRow.id)
+        .where(col(PractitionerRow.organisation_id) == work.organisation)
+        .order_by(col(PractitionerRow.created_at), col(PractitionerRow.id))
     ).scalars()
     return [_told(row) for row in rows]
 
@@ -50,8 +50,8 @@ def found(work: Transaction, practitioner_id: str) -> Practitioner:
     """The practitioner. Raises Problem `not_found`."""
     row = work.session.execute(
         select(PractitionerRow).where(
-            PractitionerRow.organisation_id == work.organisation,
-            PractitionerRow.id == practitioner_id,
+            col(PractitionerRow.organisation_id) == work.organisation,
+            col(PractitionerRow.id) == practitioner_id,
         )
     ).scalar_one_or_none()
     if row is None:
@@ -76,7 +76,6 @@ def change(work: Transaction, practitioner_id: str, changes: Mapping[str, Any]) 
                 col(PractitionerRow.id) == practitioner_id,
             )
             .values(**values)
-            .execution_options(synchronize_session=False)
         )
         work.session.expire_all()
     return found(work, practitioner_id)

@@ -38,6 +38,8 @@ class Refusals:
 
     def record(self, actor: Actor, code: str, target: str = "") -> None:
         """Record one. Where the database does not serve, the log alone tells of it."""
+        if len(self._untold) >= KINDS_AT_ONCE:
+            self.flush()
         count = 1
         if actor.organisation == SYSTEM or code == "too_many":
             count = self._due(_Kind(actor._replace(request_id=""), code))
@@ -58,8 +60,6 @@ class Refusals:
         with self._guard:
             since, count = self._untold.get(kind, (float("-inf"), 0))
             if now - since >= WINDOW_SECONDS:
-                if len(self._untold) >= KINDS_AT_ONCE:
-                    self._untold.clear()
                 self._untold[kind] = now, 0
                 return count + 1
             self._untold[kind] = since, count + 1

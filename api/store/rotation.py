@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
-from api.store import patients, screenings
+from api.store import patients, screenings, tenancy
 from api.store.organisation_keys import DATA
 from api.store.store import Store
 from api.store.tables import (
@@ -35,8 +35,10 @@ _SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
 
 def rotate(store: Store, actor: Actor) -> int:
     """Seal all of the actor's organisation by a new key; how many rows it were."""
-    with store.transaction(actor) as work:
-        store.keys.add(work.session, actor.organisation, DATA, work.now)
+    with store.across() as session:
+        tenancy.alone(session, actor.organisation)  # whoever seals by the old key has ended
+        work = store.within(session, actor)
+        store.keys.add(session, actor.organisation, DATA, work.now)
         work.audit("rotate", "data_key")
     return finish(store, actor)
 
@@ -46,36 +48,33 @@ def finish(store: Store, actor: Actor) -> int:
     total = 0
     while count := _step(store, actor):
         total += count
-    with store.transaction(actor) as work:
-        for key_id in work.keys.older():
-            store.keys.drop(work.session, actor.organisation, key_id)
-        work.audit("rotate", "row", count=max(total, 1))
     return total
 
 
 def _step(store: Store, actor: Actor) -> int:
+    """Seal some rows anew; where none is left, destroy the keys that sealed them."""
     with store.transaction(actor) as work:
         for table, columns in _SEALED:
-            rows = (
-                work.session.execute(
-                    select(table)
-                    .where(
-                        table.organisation_id == work.organisation,
-                        col(table.key_id) != work.key_id,
-                    )
-                    .limit(STEP)
-                    .with_for_update(skip_locked=True)
+            rows = work.session.execute(
+                select(table)
+                .where(
+                    table.organisation_id == work.organisation,
+                    col(table.key_id) != work.key_id,
                 )
-                .scalars()
-                .all()
-            )
-            for row in rows:
+                .limit(STEP)
+                .with_for_update()
+            ).scalars()
+            found = rows.all()
+            for row in found:
                 _seal_anew(work, row, columns)
-            if rows:
+            if found:
                 work.session.flush()
-                work.audit("rotate", str(table.__tablename__), count=len(rows))
-                return len(rows)
-        work.audit("rotate", "key")
+                work.audit("rotate", str(table.__tablename__), count=len(found))
+                return len(found)
+        older = work.keys.older()
+        for key_id in older:
+            store.keys.drop(work.session, actor.organisation, key_id)
+        work.audit("rotate", "data_key", outcome="destroyed" if older else "nothing_left")
         return 0
 
 

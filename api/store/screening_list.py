@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, exists, or_, select, tuple_
+from sqlalchemy import exists, or_, select, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -48,7 +48,7 @@ def next_page(work: Transaction, cursor: str) -> Page:
     return _page(work, query, at.filters, at.limit)
 
 
-def _page(work: Transaction, query: Select[Any], filters: ScreeningFilters, limit: int) -> Page:
+def _page(work: Transaction, query: Any, filters: ScreeningFilters, limit: int) -> Page:
     newest_first = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
     rows = work.session.execute(query.order_by(*newest_first).limit(limit + 1)).all()
     shown = rows[:limit]
@@ -60,28 +60,29 @@ def _page(work: Transaction, query: Select[Any], filters: ScreeningFilters, limi
     )
 
 
-def _matching(work: Transaction, filters: ScreeningFilters) -> Select[Any]:
-    replacing = aliased(ScreeningRow)
-    query = select(
+def _matching(work: Transaction, filters: ScreeningFilters) -> Any:
+    replacing: Any = aliased(ScreeningRow)
+    query: Any = select(
         ScreeningRow,
         exists()
         .where(
-            replacing.organisation_id == work.organisation, replacing.replaces == ScreeningRow.id
+            replacing.organisation_id == work.organisation,
+            replacing.replaces == col(ScreeningRow.id),
         )
         .label("replaced"),
         exists()
         .where(
-            EnteredInErrorRow.organisation_id == work.organisation,
-            EnteredInErrorRow.screening_id == ScreeningRow.id,
+            col(EnteredInErrorRow.organisation_id) == work.organisation,
+            col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
         )
         .label("in_error"),
         exists()
         .where(
-            AcknowledgementRow.organisation_id == work.organisation,
-            AcknowledgementRow.screening_id == ScreeningRow.id,
+            col(AcknowledgementRow.organisation_id) == work.organisation,
+            col(AcknowledgementRow.screening_id) == col(ScreeningRow.id),
         )
         .label("acknowledged"),
-    ).where(ScreeningRow.organisation_id == work.organisation)
+    ).where(col(ScreeningRow.organisation_id) == work.organisation)
     for name, word in (
         ("patient_index", filters.patient),
         ("system_index", filters.patient_system),
@@ -94,14 +95,14 @@ def _matching(work: Transaction, filters: ScreeningFilters) -> Select[Any]:
     if filters.rulebook is not None:
         query = query.where(
             or_(
-                ScreeningRow.rulebook == filters.rulebook,
+                col(ScreeningRow.rulebook) == filters.rulebook,
                 col(ScreeningRow.rulebook).startswith(f"{filters.rulebook}@", autoescape=True),
             )
         )
     if filters.created_from is not None:
-        query = query.where(ScreeningRow.created_at >= filters.created_from)
+        query = query.where(col(ScreeningRow.created_at) >= filters.created_from)
     if filters.created_before is not None:
-        query = query.where(ScreeningRow.created_at < filters.created_before)
+        query = query.where(col(ScreeningRow.created_at) < filters.created_before)
     return query
 
 

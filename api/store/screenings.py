@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from sqlalchemy import insert, select
@@ -96,7 +96,8 @@ def found(work: Transaction, screening_id: str) -> Screening:
     """The screening with all that became of it. Raises Problem `not_found`."""
     row = work.session.execute(
         select(ScreeningRow).where(
-            ScreeningRow.organisation_id == work.organisation, ScreeningRow.id == screening_id
+            col(ScreeningRow.organisation_id) == work.organisation,
+            col(ScreeningRow.id) == screening_id,
         )
     ).scalar_one_or_none()
     if row is None:
@@ -113,7 +114,11 @@ def found(work: Transaction, screening_id: str) -> Screening:
         replaced_by=replaced_by,
         entered_in_error=error,
         acknowledgements=_acknowledgements(work, screening_id),
-        origin=Origin(actor=row.actor, means=row.means, software_version=row.software_version),
+        origin=Origin(
+            actor=row.actor,
+            means=cast("Means", row.means),
+            software_version=row.software_version,
+        ),
         context=Context.model_validate_json(opened(work, row, "context")),
         answers=json.loads(opened(work, row, "answers")),
     )
@@ -137,18 +142,23 @@ def amend(work: Transaction, original: Screening, kept: Kept) -> Screening:
 
 def enter_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
     """Say that a screening must not be relied on. Raises Problem `conflict` the second time."""
+    already = Problem("conflict", "The screening is marked as entered in error already.")
     if screening.entered_in_error is not None:
-        raise Problem("conflict", "The screening is marked as entered in error already.")
-    work.session.execute(
-        insert(EnteredInErrorRow).values(
-            organisation_id=work.organisation,
-            screening_id=screening.id,
-            at=work.now,
-            actor=work.actor.id,
-            key_id=work.key_id,
-            reason=work.seal("entered_in_error", "reason", screening.id, reason.encode()),
-        )
-    )
+        raise already
+    try:
+        with work.session.begin_nested():
+            work.session.execute(
+                insert(EnteredInErrorRow).values(
+                    organisation_id=work.organisation,
+                    screening_id=screening.id,
+                    at=work.now,
+                    actor=work.actor.id,
+                    key_id=work.key_id,
+                    reason=work.seal("entered_in_error", "reason", screening.id, reason.encode()),
+                )
+            )
+    except IntegrityError:  # another was faster
+        raise already from None
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
 
@@ -217,9 +227,9 @@ def opened(work: Transaction, row: Any, column: str) -> bytes:
 
 def _replaced_by(work: Transaction, screening_id: str) -> str | None:
     return work.session.execute(
-        select(ScreeningRow.id).where(
-            ScreeningRow.organisation_id == work.organisation,
-            ScreeningRow.replaces == screening_id,
+        select(col(ScreeningRow.id)).where(
+            col(ScreeningRow.organisation_id) == work.organisation,
+            col(ScreeningRow.replaces) == screening_id,
         )
     ).scalar_one_or_none()
 
@@ -227,8 +237,8 @@ def _replaced_by(work: Transaction, screening_id: str) -> str | None:
 def _error(work: Transaction, screening_id: str) -> EnteredInError | None:
     row = work.session.execute(
         select(EnteredInErrorRow).where(
-            EnteredInErrorRow.organisation_id == work.organisation,
-            EnteredInErrorRow.screening_id == screening_id,
+            col(EnteredInErrorRow.organisation_id) == work.organisation,
+            col(EnteredInErrorRow.screening_id) == screening_id,
         )
     ).scalar_one_or_none()
     if row is None:
@@ -241,10 +251,10 @@ def _acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledge
     rows = work.session.execute(
         select(AcknowledgementRow)
         .where(
-            AcknowledgementRow.organisation_id == work.organisation,
-            AcknowledgementRow.screening_id == screening_id,
+            col(AcknowledgementRow.organisation_id) == work.organisation,
+            col(AcknowledgementRow.screening_id) == screening_id,
         )
-        .order_by(col(AcknowledgementRow.at), AcknowledgementRow.id)
+        .order_by(col(AcknowledgementRow.at), col(AcknowledgementRow.id))
     ).scalars()
     return tuple(
         Acknowledgement(

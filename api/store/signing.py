@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -85,12 +85,11 @@ def add_key(
     """A new key, which signs once it was published for a while; `at_once` distrusts the others."""
     now = datetime.now(UTC)
     signs_from = now if at_once or _none_yet(session) else now + PUBLISHED_BEFORE
-    session.execute(
-        update(SigningKeyRow)
-        .where(col(SigningKeyRow.trusted_until).is_(None))
-        .values(trusted_until=now if at_once else signs_from + TRUSTED_AFTER)
-        .execution_options(synchronize_session=False)
+    until = now if at_once else signs_from + TRUSTED_AFTER
+    trusted = or_(
+        col(SigningKeyRow.trusted_until).is_(None), col(SigningKeyRow.trusted_until) > until
     )
+    session.execute(update(SigningKeyRow).where(trusted).values(trusted_until=until))
     key = new_signing_key(algorithm)
     ring_key_id, sealed = ring.wrap(key.private_pem, _about(key.kid))
     session.execute(
@@ -109,7 +108,7 @@ def add_key(
 
 def due(session: Session, days: int) -> bool:
     """Whether the newest key is older than this, or there is none."""
-    newest = session.execute(select(func.max(SigningKeyRow.signs_from))).scalar_one()
+    newest = session.execute(select(func.max(col(SigningKeyRow.signs_from)))).scalar_one()
     return newest is None or newest < datetime.now(UTC) - timedelta(days=days)
 
 
@@ -123,7 +122,7 @@ def drop_distrusted(session: Session) -> None:
 def wrap_anew(session: Session, ring: KeyRing) -> int:
     """Wrap every key by the current key of the ring; how many were not yet."""
     rows = session.execute(
-        select(SigningKeyRow).where(SigningKeyRow.ring_key_id != ring.current)
+        select(SigningKeyRow).where(col(SigningKeyRow.ring_key_id) != ring.current)
     ).scalars()
     count = 0
     for row in rows:
@@ -135,7 +134,7 @@ def wrap_anew(session: Session, ring: KeyRing) -> int:
 
 
 def _none_yet(session: Session) -> bool:
-    return session.execute(select(SigningKeyRow.kid).limit(1)).first() is None
+    return session.execute(select(col(SigningKeyRow.kid)).limit(1)).first() is None
 
 
 def _read(session: Session, ring: KeyRing, known: dict[str, _Known]) -> dict[str, _Known]:
@@ -145,7 +144,9 @@ def _read(session: Session, ring: KeyRing, known: dict[str, _Known]) -> dict[str
             key, verifying = known[row.kid][:2]
         else:
             pem = ring.unwrap(row.ring_key_id, row.sealed, _about(row.kid))
-            key = SigningKey(kid=row.kid, algorithm=row.algorithm, private_pem=pem)
+            key = SigningKey(
+                kid=row.kid, algorithm=cast("SigningAlgorithm", row.algorithm), private_pem=pem
+            )
             verifying = key.verifying()
         found[row.kid] = _Known(key, verifying, row.signs_from, row.trusted_until)
     return found

@@ -17,22 +17,34 @@ from api.store.tables import OWNED
 
 ORGANISATION = "nociscreen.organisation"
 EVERY = "nociscreen.every_organisation"
+_TURN = "hashtextextended(:organisation, 7304182)"
 
 
 class OrganisationSession(Session):
     """A session of one organisation, or of all where `organisation` is None."""
 
     def __init__(self, connection: Connection, organisation: str | None) -> None:
-        super().__init__(bind=connection, autoflush=False, expire_on_commit=False)
+        super().__init__(
+            bind=connection,
+            autoflush=False,
+            expire_on_commit=False,
+            execution_options={"synchronize_session": False},
+        )
         self.organisation = organisation
         if connection.dialect.name == "postgresql":
             hold(connection, organisation)
 
 
 def hold(connection: Connection, organisation: str | None) -> None:
-    """Tell PostgreSQL's policies whose rows this transaction may touch."""
+    """Tell PostgreSQL's policies whose rows this transaction may touch.
+
+    In one organisation it also holds off `alone`, which waits for it, until it ends.
+    """
+    shared = "" if organisation is None else f", pg_advisory_xact_lock_shared({_TURN})"
     connection.execute(
-        text("SELECT set_config(:one, :organisation, true), set_config(:all, :every, true)"),
+        text(
+            f"SELECT set_config(:one, :organisation, true), set_config(:all, :every, true){shared}"
+        ),
         {
             "one": ORGANISATION,
             "organisation": organisation or "",
@@ -42,10 +54,33 @@ def hold(connection: Connection, organisation: str | None) -> None:
     )
 
 
+def alone(session: Session, organisation: str) -> None:
+    """Be the only transaction in the organisation, from now to its end; waits for the others."""
+    _lock(session, _TURN, organisation)
+
+
+def in_turn(session: Session, organisation: str) -> None:
+    """Be the only one that erases, or keeps from being erased, until the transaction ends."""
+    _lock(session, "hashtextextended(:organisation, 7304183)", organisation)
+
+
+def _lock(session: Session, name: str, organisation: str) -> None:
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        connection.execute(
+            text(f"SELECT pg_advisory_xact_lock({name})"),
+            {"organisation": organisation},
+        )
+
+
 @event.listens_for(OrganisationSession, "do_orm_execute")
 def _hold_to_organisation(state: ORMExecuteState) -> None:
     session: Any = state.session
-    if session.organisation is not None and not state.is_column_load:
+    if session.organisation is None:
+        return
+    if not state.is_orm_statement:
+        raise RuntimeError("in one organisation only tables of the store are asked, by their class")
+    if not state.is_column_load:
         state.statement = state.statement.options(*_criteria(session.organisation))
 
 

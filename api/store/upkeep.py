@@ -1,14 +1,14 @@
 """Upkeep: what must happen without being asked: erasing what is due, dropping what has expired."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, select
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.keys import SigningAlgorithm
-from api.store import organisations, patients, signing
+from api.store import organisations, patients, signing, tenancy
 from api.store.idempotency import KEPT
 from api.store.organisations import SERVICE
 from api.store.store import Store
@@ -16,7 +16,12 @@ from api.store.tables import AnsweredRow, ScreeningRow, UsedAssertionRow
 from api.store.transaction import Actor, Transaction
 from schemas.rights import Erased
 
+_LONGEST_DAYS = 365.25 * 1000
 _log = structlog.get_logger("nociscreen")
+
+
+class _NothingDue(Exception):  # noqa: N818 - it is no error
+    """All that is old enough is held, or the past of what stays; undoes the transaction."""
 
 
 def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) -> None:
@@ -34,8 +39,8 @@ def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) ->
     for each in kept_for_years:
         try:
             erase_due(store, each.id, each.retention_years or 0)
-        except Problem as problem:
-            _log.warning("upkeep", organisation=each.id, problem=problem.code)
+        except Exception as error:  # noqa: BLE001 - one organisation's trouble stays its own
+            _log.warning("upkeep", organisation=each.id, error=type(error).__name__)
 
 
 def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
@@ -43,31 +48,35 @@ def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
     actor = Actor(organisation, SERVICE.id, SERVICE.means)
     with store.glance() as session:
         due = session.execute(
-            select(ScreeningRow.id)
+            select(col(ScreeningRow.id))
             .where(
-                ScreeningRow.organisation_id == organisation,
+                col(ScreeningRow.organisation_id) == organisation,
                 col(ScreeningRow.created_at) < _years_ago(years),
             )
             .limit(1)
         ).first()
     if due is None:
         return None
-    with store.transaction(actor) as work:
+    with suppress(_NothingDue), store.transaction(actor) as work:
+        tenancy.in_turn(work.session, organisation)
         ids = _due(work, years)
+        if not ids:
+            raise _NothingDue
         erased = patients.erase_screenings(work, ids)
-        work.audit("purge", "screening", count=max(len(ids), 1))
-    return erased
+        work.audit("purge", "screening", count=len(ids))
+        return erased
+    return None
 
 
 def _due(work: Transaction, years: int) -> list[str]:
     """What is old enough, on no hold, and not the past of a screening that stays."""
     rows = work.session.execute(
         select(
-            ScreeningRow.id,
-            ScreeningRow.replaces,
-            ScreeningRow.created_at,
-            ScreeningRow.patient_index,
-        ).where(ScreeningRow.organisation_id == work.organisation)
+            col(ScreeningRow.id),
+            col(ScreeningRow.replaces),
+            col(ScreeningRow.created_at),
+            col(ScreeningRow.patient_index),
+        ).where(col(ScreeningRow.organisation_id) == work.organisation)
     ).all()
     held = patients.held_indexes(work)
     before = {row.id: row.replaces for row in rows}
@@ -79,8 +88,9 @@ def _due(work: Transaction, years: int) -> list[str]:
         while earlier is not None:
             stays.add(earlier)
             earlier = before[earlier]
-    return [row.id for row in rows if row.id not in stays]
+    return patients.latest_first({row.id: row.replaces for row in rows if row.id not in stays})
 
 
 def _years_ago(years: int) -> datetime:
-    return datetime.now(UTC) - timedelta(days=365.25 * years)
+    days = min(365.25 * years, _LONGEST_DAYS)
+    return datetime.now(UTC) - timedelta(days=days)

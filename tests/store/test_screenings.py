@@ -3,13 +3,16 @@
 import json
 
 import pytest
+from keeping import add, at_once, clinic, do, intake, request
+from sqlalchemy import select, text
+from sqlalchemy.exc import DatabaseError as DatabaseRefusal
 
 from api.problems import Problem
-from api.store import screenings
+from api.store import reports, screening_list, screenings
 from api.store.screenings import Kept
-from keeping import clinic, request
+from api.store.tables import ReportRow
 from schemas.patient import KnownPatient
-from schemas.screening import Context
+from schemas.screening import Context, ScreeningFilters
 from scoring.catalogue import catalogue
 from scoring.engine import assess
 
@@ -39,3 +42,61 @@ def test_another_organisation_finds_nothing(store, sent):
         work.audit("create", "screening", kept.id)
     with pytest.raises(Problem, match="not_found"), store.transaction(clinic(store).actor) as work:
         screenings.found(work, kept.id)
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["id", "created_at", "actor", "means", "rulebook", "rulebook_sha256", "software_version"],
+)
+def test_the_database_refuses_to_change_what_a_screening_says_of_itself(store, column):
+    made = clinic(store)
+    kept = add(store, made)
+    value = "2020-01-01 00:00:00.000000" if column == "created_at" else "x"
+    with pytest.raises((DatabaseRefusal, Problem)), store.transaction(made.actor) as work:
+        work.audit("amend")
+        work.session.connection().execute(text(f"UPDATE screening SET {column} = '{value}'"))
+    assert do(store, made, screenings.found, kept.id) == kept
+
+
+def test_a_screening_is_entered_in_error_once_however_many_say_so(store):
+    made = clinic(store)
+    kept = add(store, made)
+    done = at_once(6, lambda _: do(store, made, screenings.enter_in_error, kept, "wrong patient"))
+    assert sum(not isinstance(each, Problem) for each in done) == 1
+    assert {each.code for each in done if isinstance(each, Problem)} == {"conflict"}
+    assert do(store, made, screenings.found, kept.id).state == "entered_in_error"
+
+
+def test_a_screening_is_amended_once_however_many_do(store):
+    made = clinic(store)
+    kept = add(store, made)
+    done = at_once(6, lambda _: do(store, made, screenings.amend, kept, intake()))
+    assert sum(not isinstance(each, Problem) for each in done) == 1
+    assert do(store, made, screenings.found, kept.id).state == "amended"
+
+
+def test_a_report_is_kept_once_however_many_issue_it(store):
+    made = clinic(store)
+    kept = add(store, made)
+    done = at_once(6, lambda _: do(store, made, reports.issue, kept.id, "text/plain", b"report"))
+    assert len(set(done)) == 1
+    with store.glance() as session:
+        assert len(session.execute(select(ReportRow.id)).all()) == 1
+    with pytest.raises(Problem, match="not_found"):
+        do(store, made, reports.issue, "none", "text/plain", b"report")
+
+
+def test_a_list_is_filtered_and_paged_to_its_end(store):
+    made = clinic(store)
+    kept = [add(store, made, f"MRN-{each % 2}") for each in range(5)]
+    page = do(store, made, screening_list.first_page, ScreeningFilters(patient="MRN-0"), 2)
+    rest = do(store, made, screening_list.next_page, page.next)
+    assert rest.next is None
+    assert [each.id for each in (*page.lines, *rest.lines)] == [kept[n].id for n in (4, 2, 0)]
+    with pytest.raises(Problem, match="wrong_shape"):
+        do(store, clinic(store), screening_list.next_page, page.next)
+
+
+def test_a_moment_without_its_zone_is_no_filter():
+    with pytest.raises(ValueError, match="timezone"):
+        ScreeningFilters.model_validate_json('{"created_from": "2026-01-01T00:00:00"}')

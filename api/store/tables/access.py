@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from api.store.tables.owned import ID, WORD, Owned, instant, of_client, sealed
@@ -44,7 +44,7 @@ class ClientKeyRow(Owned, table=True):
 
     client_id: str = Field(primary_key=True, max_length=ID)
     kid: str = Field(primary_key=True, max_length=200)
-    jwk: str
+    jwk: str = Field(sa_type=Text)
     created_at: datetime = instant()
 
 

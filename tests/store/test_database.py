@@ -1,0 +1,82 @@
+"""The database: no update is lost, and its trouble is told apart from mistakes of ours."""
+
+from datetime import UTC, datetime
+
+import pytest
+from keeping import at_once, clinic, do, kept_in
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError, NoResultFound
+
+from api.problems import Problem
+from api.store import clients
+from api.store.database import DatabaseError, connected
+from api.store.file_key import file_key
+from api.store.opening import open_database, open_ring
+from api.store.tables import ClientRow, OrganisationRow
+
+
+def test_no_update_is_lost(store):
+    made = clinic(store)
+    do(store, made, clients.change, made.client, {"requests_per_minute": 0})
+
+    def act(_):
+        for _ in range(60):
+            with store.transaction(made.actor) as work:
+                query = select(ClientRow.requests_per_minute).where(ClientRow.id == made.client)
+                count = work.session.execute(query.with_for_update()).scalar_one()
+                clients.change(work, made.client, {"requests_per_minute": count + 1})
+                work.audit("administer")
+
+    assert at_once(8, act) == [None] * 8
+    assert do(store, made, clients.found, made.client).requests_per_minute == 480
+
+
+def test_the_file_is_set_up_to_survive(tmp_path):
+    chosen = kept_in(tmp_path)
+    path = chosen.database_file
+    opened = open_database(chosen, open_ring(chosen))
+    connection = connected(path, file_key(path, open_ring(chosen)))
+    asked = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "trusted_schema")
+    found = [connection.execute(f"PRAGMA {each}").fetchone()[0] for each in asked]
+    assert found == ["wal", 2, 1, 1, 0]
+    assert path.stat().st_mode & 0o777 == 0o600
+    connection.close()
+    opened.engine.dispose()
+
+
+@pytest.mark.parametrize("mistake", ["unique", "none"])
+def test_a_mistake_of_ours_is_not_told_as_trouble_of_the_database(store, mistake):
+    made = clinic(store)
+    faults = []
+    store.database.on_fault = faults.append
+    same = insert(OrganisationRow).values(
+        id=made.organisation, name="", test=False, active=True, retention_years=None
+    )
+
+    def act(session):
+        match mistake:
+            case "unique":
+                session.execute(same.values(created_at=store_now()))
+            case "none":
+                session.execute(select(ClientRow).where(ClientRow.id == "none")).scalar_one()
+
+    with pytest.raises((IntegrityError, NoResultFound)), store.across() as session:
+        act(session)
+    assert faults == []
+
+
+def store_now():
+    return datetime.now(UTC)
+
+
+def test_a_locked_row_is_trouble_with_a_time_to_come_back(store):
+    with pytest.raises(Problem, match="unavailable") as told, store.across():
+        raise TimeoutError
+    assert told.value.headers["Retry-After"]
+
+
+def test_only_postgresql_is_taken_as_an_address(tmp_path):
+    for url in ("mysql://x@127.0.0.1/x", "sqlite:///x", "postgresqlx://"):
+        chosen = kept_in(tmp_path, url)
+        with pytest.raises(DatabaseError, match="PostgreSQL"):
+            open_database(chosen, open_ring(chosen))

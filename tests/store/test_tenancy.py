@@ -1,0 +1,232 @@
+"""Tenancy: a filter is forgotten on purpose, and nothing of another organisation comes back."""
+
+import pytest
+from keeping import add, all_there_is, at_once, clinic, do, intake, kept_in
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlmodel import col
+
+from api.problems import Problem
+from api.security.assertions import Assertion
+from api.security.keys import new_signing_key
+from api.store import migrate, patients, screenings
+from api.store.callers import use_assertion
+from api.store.clients import add_api_key, add_key
+from api.store.database import DatabaseError, check_walls, postgres
+from api.store.opening import open_store
+from api.store.practitioners import add as add_practitioner
+from api.store.tables import OWNED, AuditRow, ClientSecretRow, ScreeningRow
+
+PASSABLE = [each for each in OWNED if each.__tablename__ != "audit"]
+
+
+@pytest.fixture
+def two(store):
+    """Two organisations with a row in every table."""
+    made = clinic(store, "One"), clinic(store, "Two")
+    for each in made:
+        all_there_is(store, each)
+
+        def more(work, client=each.client):
+            add_practitioner(work, "dr", "Dr", ["score"])
+            jwk = new_signing_key("ES384").public_jwk()
+            add_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
+            add_api_key(work, client, ["score"], work.now.replace(year=2099), test=False)
+            use_assertion(work, Assertion(client, "jti", 4_000_000_000), 0)
+            patients.hold(work, patients.Person("other", None), "why")
+
+        do(store, each, more)
+    return made
+
+
+def of_everyone(store, table):
+    with store.glance() as session:
+        counts = session.execute(
+            select(table.organisation_id, func.count()).group_by(table.organisation_id)
+        ).all()
+    return dict(map(tuple, counts))
+
+
+def test_a_forgotten_filter_finds_own_rows_alone(store, two):
+    for table in OWNED:
+        one, other = two
+        assert {one.organisation, other.organisation} <= of_everyone(store, table).keys()
+        with store.transaction(one.actor) as work:
+            rows = work.session.execute(select(table)).scalars().all()
+            columns = work.session.execute(select(table.organisation_id)).scalars().all()
+            count = work.session.execute(select(func.count()).select_from(table)).scalar_one()
+            named = work.session.execute(
+                select(table).where(table.organisation_id == other.organisation)
+            ).all()
+            work.audit("read")
+        assert {each.organisation_id for each in rows} == {one.organisation} == set(columns)
+        assert count == len(rows)
+        assert named == []
+
+
+def test_a_forgotten_filter_changes_and_deletes_own_rows_alone(store, two):
+    for table in PASSABLE:
+        one, other = two
+        before = of_everyone(store, table)[other.organisation]
+        foreign = col(table.organisation_id) == other.organisation
+        with store.transaction(one.actor) as work:
+            changed = work.session.execute(
+                update(table).where(foreign).values(organisation_id=one.organisation)
+            )
+            deleted = work.session.execute(delete(table).where(foreign))
+            work.audit("read")
+        assert (changed.rowcount, deleted.rowcount) == (0, 0)
+        assert of_everyone(store, table)[other.organisation] == before
+
+
+def test_a_statement_past_the_tables_is_refused_in_one_organisation(store, two):
+    for statement in (text("SELECT * FROM screening"), select(ScreeningRow.__table__)):
+        with pytest.raises(RuntimeError, match="class"), store.transaction(two[0].actor) as work:
+            work.session.execute(statement)
+
+
+def raw(store, statement, organisation=None, **values):
+    """A statement that no session holds, in a transaction of this organisation or of none."""
+    with store.database.writing() as connection:
+        if organisation:
+            connection.execute(
+                text("SELECT set_config('nociscreen.organisation', :o, true)"), {"o": organisation}
+            )
+        done = connection.execute(text(statement), values)
+        return done.all() if done.returns_rows else done.rowcount
+
+
+@pytest.fixture
+def walled(store, two):
+    if store.database.embedded:
+        pytest.skip("row-level security is PostgreSQL's")
+    return store
+
+
+def test_row_level_security_shows_nothing_where_no_organisation_is_set(walled, two):
+    for table in [*OWNED, None]:
+        name, column = (table.__tablename__, "organisation_id") if table else ("organisation", "id")
+        assert raw(walled, f"SELECT * FROM {name}") == []
+        seen = raw(walled, f"SELECT DISTINCT {column} FROM {name}", two[0].organisation)
+        assert seen == [(two[0].organisation,)]
+
+
+def test_row_level_security_refuses_to_write_rows_of_another(walled, two):
+    for table in PASSABLE:
+        one, other = (each.organisation for each in two)
+        name = table.__tablename__
+        where = f"WHERE organisation_id = '{other}'"
+        assert raw(walled, f"UPDATE {name} SET organisation_id = organisation_id {where}", one) == 0
+        assert raw(walled, f"DELETE FROM {name} {where}", one) == 0
+        columns = ", ".join(f'"{each}"' for each in table.model_fields if each != "organisation_id")
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            raw(
+                walled,
+                f"INSERT INTO {name} (organisation_id, {columns})"
+                f" SELECT '{other}', {columns} FROM {name}",
+                one,
+            )
+
+
+def test_row_level_security_refuses_to_append_to_the_audit_of_another(walled, two):
+    columns = ", ".join(f'"{each}"' for each in AuditRow.model_fields if each != "organisation_id")
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        raw(
+            walled,
+            f"INSERT INTO audit (organisation_id, {columns})"
+            f" SELECT '{two[1].organisation}', {columns} FROM audit",
+            two[0].organisation,
+        )
+
+
+def test_the_application_may_not_touch_the_tables_themselves(walled):
+    for statement in (
+        "ALTER TABLE screening DISABLE ROW LEVEL SECURITY",
+        "DROP TABLE audit",
+        "UPDATE alembic_version SET version_num = 'x'",
+        "CREATE TABLE mine (id int)",
+    ):
+        with pytest.raises(ProgrammingError):
+            raw(walled, statement)
+
+
+def test_a_superuser_steps_down(walled):
+    assert raw(walled, "SELECT session_user, current_user") == [("postgres", "nociscreen_app")]
+
+
+def test_a_role_that_bypasses_the_walls_and_cannot_step_down_is_refused(postgres, migrated):
+    name = postgres.database(template=migrated)
+    postgres.say(f"CREATE ROLE by_{name} LOGIN BYPASSRLS")
+    postgres.say(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO by_{name}", name)
+    database = postgres_at(postgres, name, f"by_{name}")
+    with pytest.raises(DatabaseError, match="bypass"):
+        check_walls(database)
+    database.engine.dispose()
+
+
+def postgres_at(cluster, name, role):
+    return postgres(cluster.url(name, role))
+
+
+def test_an_ordinary_owner_is_held_by_the_walls_too(postgres, tmp_path):
+    name = postgres.database()
+    role = f"owner_{name}"
+    postgres.say(f"CREATE ROLE {role} LOGIN")
+    postgres.say(f"ALTER DATABASE {name} OWNER TO {role}")
+    store = open_store(kept_in(tmp_path, postgres.url(name, role)))
+    one, other = clinic(store), clinic(store)
+    kept = add(store, one)
+    assert raw(store, "SELECT current_user") == [(role,)]
+    assert raw(store, "SELECT * FROM screening") == []
+    assert raw(store, "SELECT * FROM screening", other.organisation) == []
+    assert raw(store, "SELECT id FROM screening", one.organisation) == [(kept.id,)]
+    with pytest.raises(ProgrammingError, match="never changes"):
+        raw(store, "DELETE FROM audit", one.organisation)
+    store.close()
+    migrate.downgrade(store.database, "base")
+    store.close()
+
+
+def test_no_reference_can_point_into_another_organisation(store, two):
+    one, other = two
+    foreign = add(store, other)
+
+    def hang(work):
+        screenings.acknowledge(
+            work, foreign.model_copy(update={"assessment": intake(example="red_flag").assessment}),
+            "dr", "done",
+        )  # fmt: skip
+
+    with pytest.raises(IntegrityError):
+        do(store, one, hang)
+    with pytest.raises(Problem, match="conflict"):
+        do(store, one, screenings.add, intake(), replaces=foreign.id)
+    with pytest.raises(IntegrityError):
+        do(store, one, give_a_secret_to, other.client)
+
+
+def give_a_secret_to(work, client):
+    work.session.execute(
+        insert(ClientSecretRow).values(
+            organisation_id=work.organisation, id="s", client_id=client, sha256="",
+            created_at=work.now, expires_at=None,
+        )
+    )  # fmt: skip
+
+
+def test_a_connection_carries_no_organisation_into_the_next_transaction(store, two):
+    def act(number):
+        mine = two[number % 2]
+        wrong = 0
+        for _ in range(40):
+            with store.transaction(mine.actor) as work:
+                seen = work.session.execute(
+                    select(ScreeningRow.organisation_id).distinct()
+                ).scalars()
+                wrong += set(seen) != {mine.organisation}
+                work.audit("read")
+            if not store.database.embedded:
+                wrong += raw(store, "SELECT count(*) FROM screening") != [(0,)]
+        return wrong
+
+    assert at_once(8, act) == [0] * 8

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from api.bodies import any_intake
-from api.deps import GUARDED, Chosen, Reports, Rulebooks, guarded, refusals
+from api.deps import TAKING, Chosen, Reports, Rulebooks, guarded, refusals
 from api.papers import viewed
 from reports.note import note
 from reports.pdf import render
@@ -26,7 +26,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         "",
         operation_id="score",
         response_model=Assessment,
-        responses=refusals(*GUARDED),
+        responses=refusals(*TAKING),
         summary="Score an intake",
     )
     def score(intake: intake_type, rulebooks: Rulebooks) -> Response:
@@ -45,7 +45,7 @@ def router(catalogue: Catalogue) -> APIRouter:
                 "description": "The clinician's report",
                 "content": {PDF: {"schema": {"type": "string", "format": "binary"}}},
             },
-            **refusals(*GUARDED, 429),
+            **refusals(*TAKING),
         },
         summary="Score an intake into a report",
     )
@@ -68,7 +68,7 @@ def router(catalogue: Catalogue) -> APIRouter:
                 "description": "The note",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
-            **refusals(*GUARDED),
+            **refusals(*TAKING),
         },
         summary="Score an intake into a note",
     )

@@ -18,6 +18,7 @@ $(VENV)/.run: requirements.lock pyproject.toml scripts/system-libraries
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	scripts/system-libraries tests
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
@@ -27,7 +28,8 @@ demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo
 test: setup-dev ## the whole suite
 	python -m pytest -n 2
 
-serve: setup ## keeps running, prints where
+serve: setup ## keeps running, prints where; the first time it makes an organisation and a client
+	nociscreen admin first
 	nociscreen serve
 
 check: setup-dev ## what must hold before anything else
@@ -68,4 +70,4 @@ lock: ## the locks, with hashes and without any address
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) demo mutants .nociscreen
+	rm -rf $(VENV) demo mutants

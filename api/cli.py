@@ -96,11 +96,13 @@ def report(
     rulebook: Name = "nociplastic",
 ) -> None:
     """Score one intake and write the clinician's report."""
-    from api.papers import viewed
+    from api.papers import Printed, viewed
     from reports.pdf import render
     from scoring.catalogue import catalogue
 
-    pdf = render(viewed(catalogue(), settings(), _read(intake, rulebook)))
+    chosen = settings()
+    printed = Printed(chosen.organisation, chosen.test_organisation)
+    pdf = render(viewed(catalogue(), printed, _read(intake, rulebook)))
     try:
         out.write_bytes(pdf)
     except OSError as error:

@@ -39,11 +39,12 @@ def _files() -> dict[str, str]:
 
 def _app() -> FastAPI:
     with tempfile.TemporaryDirectory() as folder:
-        kept = {
-            "database_file": Path(folder) / "nociscreen.db",
-            "key_ring_file": Path(folder) / "key-ring",
-        }
-        app = create_app(Settings(**kept))
+        settings = Settings(
+            database_file=Path(folder) / "nociscreen.db",
+            key_ring_file=Path(folder) / "key-ring",
+            database_url=None,
+        )
+        app = create_app(settings)
         app.state.store.close()
         return app
 

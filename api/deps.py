@@ -21,6 +21,7 @@ from api import strict_json
 from api.acts import Acts, Creates
 from api.limits import RateLimiter
 from api.logs import REQUEST_ID
+from api.papers import Printed
 from api.problems import MEDIA_TYPE, FieldError, Problem, ProblemBody
 from api.rendering import Renderer
 from api.security.access import AccessTokens
@@ -190,7 +191,7 @@ def _actor(request: Request, caller: Caller | None) -> Actor:
 def stranger(request: Request) -> Actor:
     """Whoever has not proved to be anyone, on this request."""
     route = getattr(request.scope.get("route"), "path", "")
-    return STRANGER._replace(route=f"{request.method} {route}", request_id=REQUEST_ID.get())
+    return STRANGER._replace(route=f"{request.method} {route}", request_id=REQUEST_ID.get() or "")
 
 
 def peer_of(request: Request) -> str:
@@ -257,6 +258,11 @@ async def _known_caller(request: Request) -> Caller:
 
 async def _acts(request: Request) -> Acts:
     return Acts(request.app.state.store, _actor(request, request.state.caller))
+
+
+def printed(caller: Caller) -> Printed:
+    """In whose name what the caller asks for is printed."""
+    return Printed(caller.organisation_name, caller.test)
 
 
 Rulebooks = Annotated[Catalogue, Depends(_catalogue)]

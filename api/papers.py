@@ -1,10 +1,8 @@
 """Papers: an intake and its assessment, brought together for the report."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from api.settings import Settings
-from api.store.callers import Caller
 from reports.heading import Heading
 from reports.lines import View
 from reports.view import view
@@ -13,15 +11,22 @@ from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
 
-def viewed(rulebooks: Catalogue, settings: Settings, intake: Any) -> View:
+class Printed(NamedTuple):
+    """In whose name a paper is printed, and whether it says that it is a test."""
+
+    organisation: str | None
+    test: bool
+
+
+def viewed(rulebooks: Catalogue, printed: Printed, intake: Any) -> View:
     """All that a report of this intake shows, whatever its format."""
     loaded = rulebooks.active(intake.rulebook)
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
-    return view(loaded.rulebook, assessment, _heading(settings, intake))
+    return view(loaded.rulebook, assessment, _heading(printed, intake))
 
 
-def viewed_kept(rulebooks: Catalogue, screening: Screening, caller: Caller) -> View:
+def viewed_kept(rulebooks: Catalogue, printed: Printed, screening: Screening) -> View:
     """All that a report of a kept screening shows. Nothing is scored again."""
     instrument, _, version = screening.assessment.rulebook.partition("@")
     loaded = rulebooks.any_status(instrument, version)
@@ -36,13 +41,13 @@ def viewed_kept(rulebooks: Catalogue, screening: Screening, caller: Caller) -> V
         clinician_reference=context.clinician and context.clinician.reference,
         note=context.note,
         produced_on=datetime.now(UTC).date(),
-        organisation=caller.organisation_name,
-        test=caller.test,
+        organisation=printed.organisation,
+        test=printed.test,
     )
     return view(loaded.rulebook, screening.assessment, heading)
 
 
-def _heading(settings: Settings, intake: Any) -> Heading:
+def _heading(printed: Printed, intake: Any) -> Heading:
     patient = intake.patient
     return Heading(
         patient_reference=patient and patient.reference,
@@ -54,6 +59,6 @@ def _heading(settings: Settings, intake: Any) -> Heading:
         clinician_reference=intake.clinician and intake.clinician.reference,
         note=intake.note,
         produced_on=datetime.now(UTC).date(),
-        organisation=settings.organisation,
-        test=settings.test_organisation,
+        organisation=printed.organisation,
+        test=printed.test,
     )

@@ -46,6 +46,7 @@ def config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Co
         ws="none",
         lifespan="off",
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         access_log=False,
         log_config=None,
         log_level="warning",

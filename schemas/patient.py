@@ -26,7 +26,11 @@ def _iso_date(value: Any) -> Any:
 Day = Annotated[
     date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
-READABLE = r"^[^\u0000\ufdd0-\ufdef\ufffe\uffff]*$"
+# what the strict reader of JSON lets through, so far as a pattern can say it
+READABLE = (
+    r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+    r"\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]*$"
+)
 Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE)]
 Note = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
 AnsweredBy = Literal["patient", "proxy", "staff", "clinician"]

@@ -3,12 +3,32 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from schemas.assessment import Assessment
 from schemas.base import Frozen, Many
 from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
 
+
+def _moment(value: Any) -> Any:
+    """An instant as ISO 8601 writes it, with its zone."""
+    expected = "must be an instant such as 2026-11-20T10:00:00Z, with its zone"
+    if isinstance(value, datetime):
+        return value
+    try:
+        given = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        given = None
+    if given is None or given.tzinfo is None:
+        raise ValueError(expected)
+    return given
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 State = Literal["final", "amended", "entered_in_error"]
 Means = Literal["api", "form", "fhir", "hl7v2", "batch", "import"]
 
@@ -90,5 +110,5 @@ class ScreeningFilters(Frozen):
     status: Annotated[str, Field(max_length=40)] | None = None
     tier: Annotated[str, Field(max_length=20)] | None = None
     band: Annotated[str, Field(max_length=60)] | None = None
-    created_from: datetime | None = None
-    created_before: datetime | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None

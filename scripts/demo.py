@@ -1,4 +1,4 @@
-"""The main job from end to end: a service, a token, an intake over HTTP, a table, a report."""
+"""The main job from end to end: a service, a token, an intake kept over HTTP, a table, a report."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from schemas.assessment import Assessment
 ROOT = Path(__file__).parent.parent
 INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
 OUT = ROOT / "demo"
+PATIENT = {"reference": "DEMO-0001", "name": "Ada Example", "birth_date": "1982-05-01"}
 PROGRAM = [str(Path(sys.executable).with_name("nociscreen"))]
 
 
@@ -22,11 +24,14 @@ def main() -> None:
     """Run it, and leave demo/assessment.json and demo/report.pdf behind."""
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
+        client = Path(folder) / "client.json"
         environment = os.environ | {
-            "NOCISCREEN_KEY_FILE": f"{folder}/token-key.pem",
-            "NOCISCREEN_TEST_ORGANISATION": "true",
+            "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
+            "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
+            "NOCISCREEN_FIRST_CLIENT_FILE": str(client),
         }
-        token = subprocess.check_output([*PROGRAM, "token"], env=environment, text=True).strip()
+        environment.pop("DATABASE_URL", None)
+        subprocess.run([*PROGRAM, "admin", "first", "--test"], env=environment, check=True)
         service = subprocess.Popen(
             [*PROGRAM, "serve", "--port", "0"],
             env=environment,
@@ -37,14 +42,19 @@ def main() -> None:
         try:
             address = _address(service)
             print(f"The service listens on {address}. The intake is {INTAKE.relative_to(ROOT)}.\n")
-            body = _sent(f"{address}/v1/score", token)
-            report = _sent(f"{address}/v1/score/report", token)
+            token = _signed_in(f"{address}/v1/oauth/token", json.loads(client.read_text()))
+            intake = json.loads(INTAKE.read_bytes()) | {"patient": PATIENT}
+            kept = _sent(f"{address}/v1/screenings", token, json.dumps(intake).encode())
+            screening = json.loads(kept)
+            report = _sent(address + screening["links"]["report"], token)
         finally:
             service.terminate()
             service.wait(timeout=10)
-    (OUT / "assessment.json").write_text(json.dumps(json.loads(body), indent=2) + "\n")
+        subprocess.run([*PROGRAM, "audit", "verify"], env=environment, check=True)
+    assessment = json.dumps(screening["assessment"], indent=2)
+    (OUT / "assessment.json").write_text(assessment + "\n")
     (OUT / "report.pdf").write_bytes(report)
-    print_assessment(Assessment.model_validate_json(body))
+    print_assessment(Assessment.model_validate_json(assessment))
     print(f"\nWritten: demo/assessment.json and demo/report.pdf ({len(report)} bytes).")
 
 
@@ -56,9 +66,21 @@ def _address(service: "subprocess.Popen[str]") -> str:
     raise SystemExit("the service did not start")
 
 
-def _sent(url: str, token: str) -> bytes:
+def _signed_in(url: str, client: dict[str, str]) -> str:
+    """An access token, by the client's secret."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client["client_id"],
+        "client_secret": client["client_secret"],
+    }
+    with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=60) as answer:  # noqa: S310 - loopback
+        return str(json.loads(answer.read())["access_token"])
+
+
+def _sent(url: str, token: str, body: bytes | None = None) -> bytes:
+    """What the service answers to this body, or to a question without one."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(url, data=INTAKE.read_bytes(), headers=headers)  # noqa: S310 - loopback
+    request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - loopback
         return bytes(response.read())
 

@@ -6,7 +6,8 @@ By a secret (RFC 6749, in the header or the form) or by a signed assertion (`pri
 
 import base64
 import binascii
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import APIRouter, Request, Response
@@ -15,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import peer_of, read_body, refusals, stranger
-from api.limits import RateLimiter
 from api.problems import Problem
 from api.security.access import AccessTokens, jwks
 from api.security.assertions import (
@@ -36,7 +36,8 @@ from api.store.transaction import Actor
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 16 * 1024
 FORM_FIELDS = 20
-ATTEMPTS_PER_MINUTE = 60
+FAILURES_PER_MINUTE = 60
+FAILURES_OF_A_PEER = 600
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
 _OAUTH = {
@@ -139,9 +140,9 @@ def _signed_in(request: Request, form: dict[str, str]) -> Response:
     state = request.app.state
     store: Store = state.store
     settings: Settings = state.settings
-    limiter: RateLimiter = state.limiter
-    limiter.check(f"sign-in {peer_of(request)}", ATTEMPTS_PER_MINUTE)
+    named = _named(request, form)
     try:
+        _bound_failures(request, named, state.limiter.check)
         proved = _proved(request, form)
         granted = _granted(form, proved.caller)
         with store.transaction(_actor(request, proved.caller)) as work:
@@ -149,9 +150,9 @@ def _signed_in(request: Request, form: dict[str, str]) -> Response:
                 callers.use_assertion(work, proved.assertion, SKEW_SECONDS)
             work.audit("sign_in", "client", proved.caller.client)
     except Problem as refused:
+        _record(request, named, refused.code)
         if refused.code == "bad_client":
-            limiter.take(f"sign-in {peer_of(request)}", ATTEMPTS_PER_MINUTE)
-        _record(request, form, refused.code)
+            _bound_failures(request, named, state.limiter.take)
         raise
     tokens: AccessTokens = state.tokens
     token = tokens.sign(
@@ -165,6 +166,13 @@ def _signed_in(request: Request, form: dict[str, str]) -> Response:
         access_token=token, expires_in=settings.token_seconds, scope=" ".join(granted)
     )
     return JSONResponse(body.model_dump(), headers={"Cache-Control": "no-store"})
+
+
+def _bound_failures(request: Request, named: str | None, bound: Callable[[str, int], None]) -> None:
+    """So many failures for one client from one address, and so many from one address."""
+    peer = peer_of(request)
+    bound(f"sign-in {peer}", FAILURES_OF_A_PEER)
+    bound(f"sign-in {peer} {named}", FAILURES_PER_MINUTE)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -259,13 +267,21 @@ def _granted(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
     return tuple(granted)
 
 
-def _record(request: Request, form: dict[str, str], code: str) -> None:
+def _named(request: Request, form: dict[str, str]) -> str | None:
+    """The client that the request names, unproved: for limits and the audit alone."""
+    if "client_assertion" in form:
+        return claimed_client(form["client_assertion"])
+    try:
+        basic = _basic(request)
+    except Problem:
+        return None
+    return (basic[0] if basic else form.get("client_id", ""))[:100] or None
+
+
+def _record(request: Request, named: str | None, code: str) -> None:
     """Leave a row in the chain of the client that was named, where there is one."""
     store: Store = request.app.state.store
     held: Refusals = request.app.state.refusals
-    named: Any = form.get("client_id")
-    if "client_assertion" in form:
-        named = claimed_client(form["client_assertion"])
     caller = callers.known(store, named) if named else None
     held.record(_actor(request, caller), code)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from api.bodies import any_intake
-from api.deps import TAKING, Chosen, Reports, Rulebooks, guarded, refusals
+from api.deps import TAKING, Calling, Reports, Rulebooks, guarded, printed, refusals
 from api.papers import viewed
 from reports.note import note
 from reports.pdf import render
@@ -53,10 +53,10 @@ def router(catalogue: Catalogue) -> APIRouter:
         intake: intake_type,
         rulebooks: Rulebooks,
         reports: Reports,
-        settings: Chosen,
+        caller: Calling,
     ) -> Response:
         """The clinician's report of one intake as PDF, bearing the patient where one was given."""
-        content = reports.render(lambda: render(viewed(rulebooks, settings, intake)))
+        content = reports.render(lambda: render(viewed(rulebooks, printed(caller), intake)))
         return Response(content, media_type=PDF, headers=_named("nociscreen-report.pdf"))
 
     @routes.post(
@@ -72,9 +72,9 @@ def router(catalogue: Catalogue) -> APIRouter:
         },
         summary="Score an intake into a note",
     )
-    def score_note(intake: intake_type, rulebooks: Rulebooks, settings: Chosen) -> Response:
+    def score_note(intake: intake_type, rulebooks: Rulebooks, caller: Calling) -> Response:
         """A few lines of plain text, ready to paste into a chart."""
-        return Response(note(viewed(rulebooks, settings, intake)), media_type=TEXT)
+        return Response(note(viewed(rulebooks, printed(caller), intake)), media_type=TEXT)
 
     return routes
 

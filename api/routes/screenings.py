@@ -3,11 +3,12 @@
 Nothing is ever changed: a correction is a screening that replaces another, an error is a state.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Response
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from sqlalchemy.exc import IntegrityError
 
 from api.acts import Acts
@@ -21,6 +22,7 @@ from api.deps import (
     Reports,
     Rulebooks,
     guarded,
+    printed,
     refusals,
 )
 from api.papers import viewed_kept
@@ -65,6 +67,14 @@ Store_ = Annotated[
 ]
 
 
+def _counted(text: Any) -> Any:
+    """A whole number written in plain digits."""
+    return int(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else text
+
+
+_DIGITS = re.compile(r"[0-9]{1,3}")
+
+
 class KeptScreening(Frozen):
     """A screening as it was kept; `not_kept`, with nulls, where nothing was to be kept."""
 
@@ -98,12 +108,14 @@ class ListOfScreenings(Frozen):
 class Listing(ScreeningFilters):
     """What to list: the filters and how many at once, or the cursor that a page gave."""
 
-    model_config = ConfigDict(strict=False)
-
-    created_from: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+
+
+class ListingInAddress(Listing):
+    """The same in an address, where a number comes as text."""
+
+    limit: Annotated[int, BeforeValidator(_counted), Field(ge=1, le=100)] = 50
 
 
 class Reason(Frozen):
@@ -246,7 +258,7 @@ def _reading() -> APIRouter:
         responses=refusals(*GUARDED),
         summary="List screenings",
     )
-    def list_screenings(listing: Annotated[Listing, Query()], acts: Acting) -> Response:
+    def list_screenings(listing: Annotated[ListingInAddress, Query()], acts: Acting) -> Response:
         """Newest first. An address is often logged: to look for a patient, prefer the search."""
         return _listed(acts, listing)
 
@@ -321,7 +333,7 @@ def _reporting() -> APIRouter:
         with acts.transaction() as work:
             found = screenings.found(work, screening)
             work.audit("read", "screening", screening)
-        content = reports.render(lambda: render(viewed_kept(rulebooks, found, caller)))
+        content = reports.render(lambda: render(viewed_kept(rulebooks, printed(caller), found)))
         _issue(acts, screening, PDF, content)
         file = {"Content-Disposition": 'attachment; filename="nociscreen-report.pdf"'}
         return Response(content, media_type=PDF, headers=file)
@@ -343,7 +355,7 @@ def _reporting() -> APIRouter:
         """A few lines of plain text, ready to paste into a chart."""
         with acts.transaction() as work:
             found = screenings.found(work, screening)
-            content = note(viewed_kept(rulebooks, found, caller)).encode()
+            content = note(viewed_kept(rulebooks, printed(caller), found)).encode()
             issued.issue(work, screening, "text/plain", content)
             work.audit("report", "screening", screening)
         return Response(content, media_type=TEXT)

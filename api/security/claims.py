@@ -1,0 +1,56 @@
+"""Claims: what a token must say to be believed once its signature is."""
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+SKEW_SECONDS = 30
+NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_JTI = re.compile(r"[!-~]{1,200}")
+_TIMES = ("iat", "nbf", "exp")
+
+
+class Expected(NamedTuple):
+    """What a token of one kind must say. A type of None is a header without `typ`."""
+
+    algorithms: tuple[str, ...]
+    types: tuple[str | None, ...]
+    issuer: str
+    audience: str
+    required: frozenset[str]
+    others: bool
+    life_seconds: int
+    ahead_seconds: int
+
+
+def check(claims: Mapping[str, Any], expected: Expected) -> None:
+    """Raise ValueError where the claims are not as expected, at this moment."""
+    if not expected.required <= claims.keys():
+        raise ValueError("claims are missing")
+    if not (expected.others or claims.keys() == expected.required):
+        raise ValueError("there are other claims")
+    if claims["iss"] != expected.issuer or claims["aud"] != expected.audience:
+        raise ValueError("issuer or audience")
+    if not _is(NAME, claims["sub"]) or not _is(_JTI, claims["jti"]):
+        raise ValueError("sub or jti")
+    _check_times(claims, expected)
+
+
+def _is(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _check_times(claims: Mapping[str, Any], expected: Expected) -> None:
+    """`exp` is kept to the second, so that a `jti` need not be remembered beyond it."""
+    now = time.time()
+    if any(type(claims[name]) is not int for name in _TIMES if name in claims):
+        raise ValueError("times are whole numbers")
+    expires_at = claims["exp"]
+    issued_at = claims.get("iat", expires_at - expected.life_seconds)
+    if not now < expires_at <= now + expected.ahead_seconds:
+        raise ValueError("expired, or too far ahead")
+    if not 0 < expires_at - issued_at <= expected.life_seconds:
+        raise ValueError("it lives too long")
+    if max(issued_at, claims.get("nbf", 0)) > now + SKEW_SECONDS:
+        raise ValueError("it is not valid yet")

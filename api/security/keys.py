@@ -1,0 +1,125 @@
+"""Keys: what signs tokens and what proves them, each fixed to one algorithm, and their JWK forms.
+
+A key that does not fit its algorithm cannot be made: the curve is checked, not believed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from api.security.base64url import encoded
+from api.security.compact import KID
+
+SigningAlgorithm = Literal["ES256", "ES384"]
+EC_CURVES: Mapping[str, tuple[str, type[ec.EllipticCurve]]] = {
+    "ES256": ("P-256", ec.SECP256R1),
+    "ES384": ("P-384", ec.SECP384R1),
+}
+RSA_ALGORITHMS = ("RS384", "RS256", "RS512")
+RSA_BITS = range(2048, 8192 + 1)
+RSA_EXPONENTS = range(65537, 2**32, 2)
+_THUMBPRINT_MEMBERS = ("crv", "e", "kty", "n", "x", "y")
+
+
+@dataclass(frozen=True)
+class VerifyingKey:
+    """A public key, as SubjectPublicKeyInfo in PEM, that proves one algorithm's signatures."""
+
+    kid: str
+    algorithm: str
+    public_pem: bytes
+
+    def __post_init__(self) -> None:
+        if not KID.fullmatch(self.kid):
+            raise ValueError("kid: expected 1 to 128 plain characters")
+        _check(serialization.load_pem_public_key(self.public_pem), self.algorithm)
+
+    def public_jwk(self) -> dict[str, str]:
+        """The key as a JWK (RFC 7517): kty and its numbers, kid, alg, use."""
+        public = serialization.load_pem_public_key(self.public_pem)
+        return _numbers(public) | {"kid": self.kid, "alg": self.algorithm, "use": "sig"}
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A private key of ours, as PEM. It is never shown."""
+
+    kid: str
+    algorithm: SigningAlgorithm
+    private_pem: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in EC_CURVES:
+            raise ValueError("algorithm: expected ES256 or ES384")
+        self.verifying()
+
+    def public_jwk(self) -> dict[str, str]:
+        """The public half as a JWK."""
+        return self.verifying().public_jwk()
+
+    def verifying(self) -> VerifyingKey:
+        """The public half, under the same `kid`."""
+        private = serialization.load_pem_private_key(self.private_pem, password=None)
+        return VerifyingKey(self.kid, self.algorithm, public_pem(private.public_key()))
+
+
+def new_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
+    """A new key, its `kid` its thumbprint. ValueError for another algorithm."""
+    if algorithm not in EC_CURVES:
+        raise ValueError("algorithm: expected ES256 or ES384")
+    private = ec.generate_private_key(EC_CURVES[algorithm][1]())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return SigningKey(thumbprint(private.public_key()), algorithm, pem)
+
+
+def thumbprint(public: PublicKeyTypes) -> str:
+    """The key's name by its numbers (RFC 7638): SHA-256 in base64url, 43 characters."""
+    numbers = _numbers(public)
+    members = {name: numbers[name] for name in _THUMBPRINT_MEMBERS if name in numbers}
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return encoded(hashlib.sha256(text.encode("ascii")).digest())
+
+
+def public_pem(public: PublicKeyTypes) -> bytes:
+    """The key in the one form that is kept here."""
+    return public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _check(public: PublicKeyTypes, algorithm: str) -> None:
+    if isinstance(public, ec.EllipticCurvePublicKey) and algorithm in EC_CURVES:
+        fits = isinstance(public.curve, EC_CURVES[algorithm][1])
+    elif isinstance(public, rsa.RSAPublicKey) and algorithm in RSA_ALGORITHMS:
+        fits = public.key_size in RSA_BITS and public.public_numbers().e in RSA_EXPONENTS
+    else:
+        fits = False
+    if not fits:
+        raise ValueError("expected a key on P-256 or P-384, or RSA, that fits its algorithm")
+
+
+def _numbers(public: PublicKeyTypes) -> dict[str, str]:
+    if isinstance(public, rsa.RSAPublicKey):
+        rsa_numbers = public.public_numbers()
+        return {"kty": "RSA", "n": _integer(rsa_numbers.n), "e": _integer(rsa_numbers.e)}
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise ValueError("expected a key on a curve, or RSA")
+    octets = (public.key_size + 7) // 8
+    point = public.public_numbers()
+    curve = next(name for name, kind in EC_CURVES.values() if isinstance(public.curve, kind))
+    x, y = (encoded(each.to_bytes(octets, "big")) for each in (point.x, point.y))
+    return {"kty": "EC", "crv": curve, "x": x, "y": y}
+
+
+def _integer(number: int) -> str:
+    return encoded(number.to_bytes((number.bit_length() + 7) // 8, "big"))

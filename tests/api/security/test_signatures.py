@@ -1,0 +1,237 @@
+"""Every forged token is refused by both doors, in one and the same way."""
+
+import ast
+import json
+import string
+import subprocess
+import sys
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from conftest import access_opens, make_target
+from forging import ATTACKS, NOW, Forger, as_part, b64, private_key, public_pem, stranger
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.security.access import AccessTokens
+from api.security.claims import Expected
+from api.security.signatures import (
+    RefusedTokenError,
+    VerifyingKey,
+    new_signing_key,
+    signed,
+    verified,
+)
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_true_token_opens(target):
+    assert target.opens(target.forger.token())
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_forged_token_is_refused(target, name):
+    assert not target.opens(ATTACKS[name](target.forger))
+    assert target.opens(target.forger.token())
+
+
+def test_a_changed_character_anywhere_is_refused(target):
+    token = target.forger.token()
+    for place, character in enumerate(token):
+        other = "A" if character != "A" else "B"
+        assert not target.opens(token[:place] + other + token[place + 1 :])
+
+
+def test_a_token_cut_anywhere_is_refused(target):
+    token = target.forger.token()
+    assert not any(target.opens(token[:place]) for place in range(0, len(token), 3))
+
+
+class TestOtherKeys:
+    @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "RS256", "RS384", "RS512"])
+    def test_a_strangers_key_under_the_trusted_kid_is_refused(self, target, algorithm):
+        forged = target.forger.signed_as(algorithm, stranger(algorithm))
+        assert not target.opens(forged)
+
+    @pytest.mark.parametrize(("curve", "says"), [("ES256", "ES384"), ("ES384", "ES256")])
+    @pytest.mark.parametrize("kind", ["access", "assertion"])
+    def test_a_key_of_one_curve_is_never_the_other_algorithm(self, kind, curve, says):
+        target = make_target(kind, curve)
+        assert not target.opens(target.forger.signed_as(says, target.forger.private))
+        assert not target.opens(target.forger.token({"alg": says}))
+        with pytest.raises(ValueError, match="fits its algorithm"):
+            VerifyingKey("Key-1", says, target.key.public_pem)
+
+    def test_an_rsa_key_in_place_of_ours_opens_nothing(self):
+        target = make_target("access", "RS384")
+        assert not target.opens(target.forger.token())
+
+    def test_a_token_of_a_key_on_a_curve_is_not_proved_by_an_rsa_key_of_its_name(self, assertion):
+        rsa_key = VerifyingKey("Key-1", "RS384", public_pem(stranger("RS384")))
+        expected = Expected(
+            ("ES384", "RS384"), ("JWT",), "hospital", "", frozenset(), others=True,
+            life_seconds=300, ahead_seconds=300,
+        )  # fmt: skip
+        for token in (
+            assertion.forger.token(),
+            assertion.forger.signed_as("ES384", stranger("ES384")),
+        ):
+            with pytest.raises(RefusedTokenError):
+                verified(token, find=lambda _: rsa_key, expected=expected)
+
+
+class _Listener(BaseHTTPRequestHandler):
+    heard: list[str]
+
+    def do_GET(self):
+        self.heard.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"keys": []}')
+
+    do_POST = do_HEAD = do_GET  # noqa: N815 - the names that the library calls
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def listener():
+    """The address of a server on loopback, and what it was asked."""
+    handler = type("Handler", (_Listener,), {"heard": []})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", handler.heard
+        server.shutdown()
+        thread.join()
+
+
+def test_the_listener_hears_whoever_asks(listener):
+    address, heard = listener
+    with urllib.request.urlopen(address + "/keys") as answer:  # noqa: S310 - our own address
+        assert answer.status == 200
+    assert heard == ["/keys"]
+
+
+@pytest.mark.parametrize("signer", ["trusted", "stranger"])
+@pytest.mark.parametrize("member", ["jku", "x5u", "jwk", "x5c", "url", "kid", "iss", "aud", "jwks"])
+def test_no_address_in_a_token_is_ever_asked(target, listener, member, signer):
+    address, heard = listener
+    private = target.forger.private
+    if signer == "stranger":
+        private = stranger(target.forger.algorithm)
+    jwk = VerifyingKey("Key-1", target.forger.algorithm, public_pem(private)).public_jwk()
+    value = {"jwk": jwk | {"x5u": address}, "x5c": [address]}.get(member, address + "/keys")
+    forger = Forger(private, target.forger.algorithm, target.forger.header, target.forger.claims)
+    if member in ("iss", "aud"):
+        token = forger.token(claims={member: value})
+    else:
+        token = forger.token(header={member: value})
+    assert not target.opens(token)
+    assert heard == []
+
+
+@pytest.mark.parametrize("kid", ["a b", "' OR '1'='1", "a\x00", "", "k" * 129, None, 5, ["a"], {}])
+def test_no_key_is_looked_up_by_an_odd_name(access, kid):
+    def find(_):
+        raise AssertionError
+
+    tokens = AccessTokens("nociscreen", "nociscreen-api", find)
+    assert not access_opens(tokens, access.forger.token({"kid": kid}))
+    with pytest.raises(AssertionError):
+        tokens.verify(access.forger.token())
+
+
+class TestArbitraryText:
+    @given(text=st.text(st.characters(codec=None), max_size=400))
+    def test_no_text_raises_anything_else(self, target, text):
+        assert not target.opens(text)
+
+    @given(parts=st.lists(st.binary(max_size=120), min_size=1, max_size=5))
+    def test_no_parts_raise_anything_else(self, target, parts):
+        assert not target.opens(".".join(map(b64, parts)))
+
+    @given(
+        member=st.sampled_from(["alg", "kid", "typ", "iss", "sub", "aud", "exp", "iat", "jti"]),
+        value=st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(string.printable),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+            max_leaves=8,
+        ),
+    )
+    def test_no_signed_value_raises_anything_else(self, target, member, value):
+        head, body = target.forger.parts()
+        (head if member in head else body)[member] = value
+        token = target.forger.signed(as_part(head), as_part(body))
+        assert target.opens(token) in {True, False}
+
+    @given(place=st.integers(0, 2000), text=st.text(max_size=4))
+    def test_no_change_of_a_true_token_raises_anything_else(self, target, place, text):
+        token = target.forger.token()
+        place %= len(token)
+        changed = token[:place] + text + token[place + len(text) :]
+        assert target.opens(changed) is (changed == token)
+
+
+class TestSigning:
+    @pytest.mark.parametrize("algorithm", ["ES256", "ES384"])
+    def test_what_is_signed_is_verified(self, algorithm):
+        key = new_signing_key(algorithm)
+        claims = {"iss": "a", "aud": "b", "sub": "c", "jti": "d", "exp": NOW + 60}
+        expected = Expected(
+            (algorithm,), ("at+jwt",), "a", "b", frozenset(claims), others=False,
+            life_seconds=60, ahead_seconds=60,
+        )  # fmt: skip
+        token = signed(claims, key, "at+jwt")
+        assert verified(token, find={key.kid: key.verifying()}.get, expected=expected) == claims
+        with pytest.raises(RefusedTokenError, match=r"^the token is refused$"):
+            verified(token, find=lambda _: None, expected=expected)
+
+    def test_a_key_that_cannot_be_looked_up_is_no_fault_of_the_token(self, access):
+        def away(_):
+            raise ConnectionError
+
+        expected = Expected(
+            ("ES256",), ("at+jwt",), "a", "b", frozenset(), others=True,
+            life_seconds=60, ahead_seconds=60,
+        )  # fmt: skip
+        with pytest.raises(ConnectionError):
+            verified(access.forger.token(), find=away, expected=expected)
+
+
+def _imported(file: Path) -> set[str]:
+    """The names that a file imports, or could by text."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {each.name for each in node.names}
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module)
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            names.add(str(node.args[0].value))
+    return {name.partition(".")[0] for name in names}
+
+
+def test_one_module_of_the_whole_project_imports_python_jose():
+    folders = ("api", "bench", "reports", "schemas", "scoring", "scripts", "tests")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 80
+    found = [str(file.relative_to(ROOT)) for file in files if "jose" in _imported(file)]
+    assert found == ["api/security/signatures.py"]
+
+
+def test_encrypted_tokens_are_not_even_loaded():
+    code = "import api.security.signatures, sys, json; print(json.dumps(sorted(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
+    loaded = json.loads(out.stdout)
+    assert "jose.jwt" in loaded
+    assert "jose.jwe" not in loaded
+
+
+def test_keys_of_the_forger_are_not_those_of_anyone_else():
+    assert public_pem(private_key("ES256")) != public_pem(private_key("ES256"))

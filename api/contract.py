@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.describe import describe, examples, scored
+from api.describe import describe
+from api.exchanges import examples, scored
 from api.main import create_app
 from api.settings import Settings
 

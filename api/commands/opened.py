@@ -39,16 +39,19 @@ def opened(chosen: "Settings | None" = None) -> Iterator["Store"]:
     from api.store.key_ring import KeyRingError
     from api.store.opening import open_store
 
+    chosen = chosen or settings()
     try:
-        store = open_store(chosen or settings(), note)
+        store = open_store(chosen, note)
         try:
             yield store
         finally:
             store.close()
-    except (KeyRingError, DatabaseError) as error:
+    except KeyRingError as error:
+        fail(f"NOCISCREEN_KEY_RING{'_FILE' if chosen.key_ring is None else ''}: {error}")
+    except DatabaseError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"the store cannot be opened: {error.strerror}")
+        fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
     except Problem as problem:
         fail(told(problem))
 

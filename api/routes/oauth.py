@@ -7,7 +7,7 @@ By a secret (RFC 6749, in the header or the form) or by a signed assertion (`pri
 import base64
 import binascii
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import APIRouter, Request, Response
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import peer_of, read_body, refusals, stranger
-from api.problems import Problem
+from api.problems import Problem, ProblemBody
 from api.security.access import AccessTokens, jwks
 from api.security.assertions import (
     Assertion,
@@ -90,6 +90,13 @@ class AccessToken(BaseModel):
     scope: str
 
 
+class SignInRefused(ProblemBody):
+    """A problem with the members that OAuth clients read (RFC 6749, section 5.2)."""
+
+    error: Literal["invalid_client", "invalid_request", "unsupported_grant_type", "invalid_scope"]
+    error_description: str
+
+
 class PublishedKeys(BaseModel):
     """The keys that access tokens are signed with, as a JWK set."""
 
@@ -107,7 +114,11 @@ class _Proved(NamedTuple):
     TOKEN_PATH,
     operation_id="sign_in",
     response_model=AccessToken,
-    responses=refusals(400, 401, 408, 413, 415, 429, 503),
+    responses={
+        400: {"description": "Not as OAuth asks", "model": SignInRefused},
+        401: {"description": "The client did not prove itself", "model": SignInRefused},
+        **refusals(408, 413, 415, 429, 503),
+    },
     openapi_extra={"requestBody": _BODY},
     summary="Get an access token",
 )

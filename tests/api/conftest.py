@@ -1,37 +1,94 @@
-"""A service with a key of its own, a client to call it, and a token that opens it."""
+"""Services with clinics to call them: one on SQLite, and for what is kept, one on each database."""
 
-import json
-from pathlib import Path
+from collections.abc import Iterator
 
+import keeping
 import pytest
+from calling import bearing, calling
+from keeping import Clinic, kept_in
 from starlette.testclient import TestClient
 
 from api.main import Service, create_app
 from api.settings import Settings
 
 
+def serving(settings: Settings) -> Iterator[Service]:
+    service = create_app(settings)
+    yield service
+    service.state.refusals.flush()
+    service.state.store.close()
+
+
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
-    return create_app(Settings(key_file=tmp_path_factory.mktemp("key") / "key.pem"))
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    yield from serving(kept_in(tmp_path_factory.mktemp("service")))
 
 
 @pytest.fixture(scope="session")
 def anonymous(service: Service) -> TestClient:
-    return TestClient(service, raise_server_exceptions=False)
+    return bearing(service)
 
 
 @pytest.fixture(scope="session")
-def token(service: Service) -> str:
-    return service.state.keys.sign("hospital", ["score"], 900)
+def clinic(service: Service) -> Clinic:
+    return keeping.clinic(service.state.store)
+
+
+@pytest.fixture(scope="session")
+def token(service: Service, clinic: Clinic) -> str:
+    return keeping.token(service.state.store, service.state.tokens, clinic)
 
 
 @pytest.fixture(scope="session")
 def client(service: Service, token: str) -> TestClient:
-    headers = {"Authorization": f"Bearer {token}"}
-    return TestClient(service, headers=headers, raise_server_exceptions=False)
+    return bearing(service, token)
 
 
 @pytest.fixture
 def intake() -> dict:
-    file = Path(__file__).parents[2] / "api" / "examples" / "widespread_pain.json"
-    return json.loads(file.read_text())
+    body = keeping.request()
+    del body["patient"]
+    return body | {"patient": {"reference": "MRN-0042"}}
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def kept_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings of a store that all tests of one database share, each with a clinic of its own."""
+    folder = tmp_path_factory.mktemp("kept")
+    if request.param == "sqlite":
+        return kept_in(folder)
+    cluster = request.getfixturevalue("postgres")
+    name = cluster.database(template=request.getfixturevalue("migrated"))
+    return kept_in(folder, cluster.url(name))
+
+
+@pytest.fixture(scope="session")
+def kept_service(kept_settings: Settings) -> Iterator[Service]:
+    yield from serving(kept_settings)
+
+
+@pytest.fixture
+def kept_clinic(kept_service: Service) -> Clinic:
+    return keeping.clinic(kept_service.state.store)
+
+
+@pytest.fixture
+def kept_client(kept_service: Service, kept_clinic: Clinic) -> TestClient:
+    return calling(kept_service, kept_clinic)
+
+
+@pytest.fixture
+def kept_anonymous(kept_service: Service) -> TestClient:
+    return bearing(kept_service)
+
+
+@pytest.fixture
+def other_clinic(kept_service: Service) -> Clinic:
+    return keeping.clinic(kept_service.state.store, "Other clinic")
+
+
+@pytest.fixture
+def other_client(kept_service: Service, other_clinic: Clinic) -> TestClient:
+    return calling(kept_service, other_clinic)

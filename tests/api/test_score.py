@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from calling import calling
 
+from api.security.scopes import SCOPES
 from scoring.catalogue import catalogue
 from scoring.engine import assess
 
@@ -31,9 +33,9 @@ class TestWhoMayCall:
         assert response.headers["www-authenticate"] == "Bearer"
         assert response.json()["type"] == "/problems/no_token"
 
-    def test_a_token_without_the_scope_is_403(self, service, anonymous):
-        token = service.state.keys.sign("hospital", [])
-        response = post(anonymous, b"not json", Authorization=f"Bearer {token}")
+    def test_a_token_without_the_scope_is_403(self, service, clinic):
+        others = [each for each in SCOPES if each != "score"]
+        response = post(calling(service, clinic, others), b"not json")
         assert response.status_code == 403
         assert 'scope="score"' in response.headers["www-authenticate"]
 

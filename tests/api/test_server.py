@@ -2,43 +2,25 @@
 
 import contextlib
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
-
-PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
+from keeping import kept_in
+from running import run, serving
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
-    settings = {
-        "NOCISCREEN_HEADER_SECONDS": "1",
-        "NOCISCREEN_BODY_SECONDS": "1",
-        "NOCISCREEN_KEY_FILE": str(folder / "key.pem"),
-    }
-    token = subprocess.check_output([PROGRAM, "token"], env=os.environ | settings, text=True)
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            [PROGRAM, "serve", "--port", "0"],
-            env=os.environ | settings,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        line = process.stdout.readline()
-        host, port = re.search(r"http://([\d.]+):(\d+)", line).groups()
+    settings = kept_in(folder)
+    token = run(settings, "token").stdout
+    short = {"NOCISCREEN_HEADER_SECONDS": "1", "NOCISCREEN_BODY_SECONDS": "1"}
+    with serving(settings, folder / "log", **short) as served:
+        host, port = re.search(r"http://([\d.]+):(\d+)", served.address).groups()
         yield host, int(port), token.strip(), folder / "log"
-        process.terminate()
 
 
 def talk(address, raw: bytes) -> bytes:

@@ -1,0 +1,37 @@
+"""Callers of a service in this process, each with a credential of its own; and what is audited."""
+
+from keeping import Clinic, token
+from starlette.testclient import TestClient
+
+from api.main import Service
+from api.security.scopes import SCOPES
+from api.store import audit
+from schemas.audit import AuditEntry
+
+
+def bearing(service: Service, credential: str | None = None) -> TestClient:
+    """A caller with this token or API key, or with none."""
+    if credential is None:
+        headers = {}
+    elif credential.startswith("nsk_"):
+        headers = {"X-API-Key": credential}
+    else:
+        headers = {"Authorization": f"Bearer {credential}"}
+    return TestClient(service, headers=headers, raise_server_exceptions=False)
+
+
+def calling(service: Service, clinic: Clinic, scopes=SCOPES) -> TestClient:
+    """The clinic's client with a token that carries these scopes."""
+    return bearing(service, token(service.state.store, service.state.tokens, clinic, scopes))
+
+
+def audited(service: Service, clinic: Clinic) -> list[AuditEntry]:
+    """Every row of the clinic's audit, oldest first."""
+    with service.state.store.glance() as session:
+        return list(audit.entries(session, clinic.organisation))
+
+
+def last_act(service: Service, clinic: Clinic) -> tuple[str, str, str, str]:
+    """Action, outcome, kind and target of the clinic's last row of audit."""
+    row = audited(service, clinic)[-1]
+    return row.action, row.outcome, row.kind, row.target

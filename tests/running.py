@@ -1,0 +1,73 @@
+"""Our own program in processes of its own: run to its end, or serving until it is stopped."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from api.settings import Settings
+
+PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
+
+
+class Served(NamedTuple):
+    """A service that listens here."""
+
+    address: str
+    process: subprocess.Popen
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    """The variables that name this store."""
+    folder = settings.database_file.parent
+    named = {
+        "NOCISCREEN_DATABASE_FILE": str(settings.database_file),
+        "NOCISCREEN_KEY_RING_FILE": str(settings.key_ring_file),
+        "NOCISCREEN_FIRST_CLIENT_FILE": str(folder / "first-client.json"),
+    }
+    if settings.database_url is not None:
+        named["DATABASE_URL"] = settings.database_url.get_secret_value()
+    return os.environ | named | more
+
+
+def run(
+    settings: Settings, *words: object, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """What the program prints and how it ends."""
+    return subprocess.run(
+        [PROGRAM, *map(str, words)],
+        input=given,
+        capture_output=True,
+        text=True,
+        env=environment(settings),
+        cwd=settings.database_file.parent,
+        check=False,
+        timeout=60,
+    )
+
+
+@contextmanager
+def serving(settings: Settings, log: Path | None = None, **more: str) -> Iterator[Served]:
+    """A real server on a free port."""
+    with (
+        (log or Path(os.devnull)).open("a") as errors,
+        subprocess.Popen(
+            [PROGRAM, "serve", "--port", "0"],
+            env=environment(settings, **more),
+            cwd=settings.database_file.parent,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        try:
+            assert found, "the service did not start"
+            yield Served(found[0], process)
+        finally:
+            process.terminate()

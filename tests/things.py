@@ -1,0 +1,62 @@
+"""One real thing of a clinic for each parameter that stands in an address."""
+
+import re
+
+from keeping import request
+from starlette.testclient import TestClient
+
+from api.security.keys import new_signing_key
+
+SYSTEM = "urn:oid:1.2.3"
+UNKNOWN = {
+    "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "hold": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "client": "c-6f6f6f6f-0000-4000-8000-00000000dead",
+    "secret": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "practitioner": "p-6f6f6f6f-0000-4000-8000-00000000dead",
+    "key": "00000000deaddead",
+    "kid": "of-nobody",
+}
+"""Ids of the right form that nothing has."""
+
+
+def things_of(client: TestClient) -> dict[str, str]:
+    """New things that this caller made, by the parameter that names each."""
+    owner = made(client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]})["id"]
+    here = f"/v1/clients/{owner}"
+    jwk = public_jwk() | {"kid": f"key-{owner[-8:]}"}
+    body = request("MRN-0042", "red_flag", system=SYSTEM)
+    hold = {"reference": "held", "reason": "a court"}
+    person = {"reference": f"of {owner}", "name": "Dr Grace Example"}
+    return {
+        "screening": made(client, "/v1/screenings", body)["id"],
+        "hold": made(client, "/v1/patients/holds", hold)["id"],
+        "client": owner,
+        "secret": made(client, f"{here}/secrets")["id"],
+        "kid": made(client, f"{here}/keys", {"jwk": jwk})["kid"],
+        "key": made(client, f"{here}/api-keys", {"scopes": ["score"]})["id"],
+        "practitioner": made(client, "/v1/practitioners", person)["id"],
+    }
+
+
+def made(client: TestClient, path: str, body: dict | None = None, **headers: str) -> dict:
+    """What a POST made."""
+    response = client.post(path, json=body, headers=headers)
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def public_jwk(algorithm: str = "ES256") -> dict[str, str]:
+    """A new public key, as a client registers it."""
+    whole = new_signing_key(algorithm).public_jwk()
+    return {name: whole[name] for name in ("kty", "crv", "x", "y")}
+
+
+def addressed(path: str, things: dict[str, str]) -> str:
+    """The path with a thing for each of its parameters; KeyError where there is no such thing."""
+    return re.sub(r"\{(\w+)\}", lambda found: things[found[1]], path)
+
+
+def parameters_of(path: str) -> list[str]:
+    """The parameters that stand in a path."""
+    return re.findall(r"\{(\w+)\}", path)

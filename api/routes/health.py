@@ -2,11 +2,13 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from api.deps import Rulebooks, refusals
-from api.problems import Problem
+from api.problems import FieldError, Problem
+from api.store.readiness import wrong_with
+from api.store.store import Store
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -26,8 +28,13 @@ def live() -> Health:
 
 
 @router.get("/ready", operation_id="ready", responses=refusals(503), summary="Can it work?")
-def ready(rulebooks: Rulebooks) -> Health:
-    """Answers once the rulebooks are read and at least one is in use."""
+def ready(rulebooks: Rulebooks, request: Request) -> Health:
+    """Answers while it can score and keep; else `errors` say what is wrong, in fixed words."""
+    store: Store = request.app.state.store
+    wrong = dict(wrong_with(store))
     if not rulebooks.scored():
-        raise Problem("unavailable", headers={"Retry-After": "5"})
+        wrong["no_rulebook"] = "no rulebook is in use"
+    if wrong:
+        errors = [FieldError(pointer="", code=code, detail=told) for code, told in wrong.items()]
+        raise Problem("unavailable", errors=errors, headers={"Retry-After": "5"})
     return Health()

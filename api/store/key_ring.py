@@ -98,7 +98,7 @@ def text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
-        raise KeyRingError(f"{path.name} cannot be read: {error.strerror}") from None
+        raise KeyRingError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def write_once(path: Path, text: str) -> None:

@@ -3,16 +3,16 @@
 import re
 
 import pytest
+from keeping import kept_in
 from starlette.testclient import TestClient
 
 from api.main import create_app
 from api.metrics import Metrics
-from api.settings import Settings
 
 
 @pytest.fixture
 def app(tmp_path):
-    return create_app(Settings(key_file=tmp_path / "key.pem"))
+    return create_app(kept_in(tmp_path))
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_what_is_kept_and_audited_and_what_fails_is_counted():
 
 
 def test_two_services_count_apart(anyone, tmp_path):
-    other = TestClient(create_app(Settings(key_file=tmp_path / "other.pem")))
+    other = TestClient(create_app(kept_in(tmp_path / "other")))
     anyone.get("/nowhere")
     assert not [name for name in counted(other) if "not_found" in name]
 

@@ -1,0 +1,23 @@
+"""Readiness: what keeps the store from working now, in fixed words that tell no secret."""
+
+from collections.abc import Iterator
+
+from api.problems import Problem
+from api.store import migrate
+from api.store.key_ring import KeyRingError
+from api.store.organisations import SYSTEM
+from api.store.store import Store
+
+
+def wrong_with(store: Store) -> Iterator[tuple[str, str]]:
+    """A code and a sentence for each thing that is wrong; nothing where the store works."""
+    try:
+        with store.glance() as session:
+            if not migrate.is_current(session.connection()):
+                yield "tables", "the tables are not those of this release"
+            elif store.keys.of(session, SYSTEM) is None:
+                yield "tables", "the service's own chain is missing"
+    except Problem:
+        yield "database", "the database does not answer"
+    except KeyRingError:
+        yield "key_ring", "the key ring lacks a key, or cannot be read"

@@ -1,0 +1,81 @@
+"""Kill -9 while sixteen clients write: what was answered is there, whole, audited, once."""
+
+import http.client
+import os
+import random
+import time
+from urllib.parse import urlsplit
+
+import keeping
+from running import run, serving
+from writers import Writers, ask, post
+
+from api.security.access import AccessTokens
+from api.store import audit
+from api.store.opening import open_store
+
+KILLS = int(os.environ.get("NOCISCREEN_KILLS", "5"))
+
+
+def settled(settings, clinic) -> tuple[list, list]:
+    """The ids of kept screenings, and those that the audit says were kept."""
+    store = open_store(settings)
+    with store.glance() as session:
+        rows = list(audit.entries(session, clinic.organisation))
+        held = store.keys.of(session, clinic.organisation)
+        assert audit.verify(session, held.audit) == ()
+    created = [row.target for row in rows if row.action == "create"]
+    with store.glance() as session:
+        connection = session.connection()
+        kept = list(connection.exec_driver_sql("SELECT id FROM screening").scalars())
+        if store.database.embedded:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    store.close()
+    return kept, created
+
+
+def test_nothing_answered_is_lost_and_nothing_is_half_written(kept):
+    store = open_store(kept)
+    clinic = keeping.clinic(store)
+    tokens = AccessTokens(kept.issuer, kept.audience, store.signing.find)
+    token = keeping.token(store, tokens, clinic)
+    store.close()
+    chance = random.Random(4711)  # noqa: S311 - moments, not secrets
+    answered, broken = [], []
+    for _ in range(KILLS):
+        with serving(kept) as served, Writers(served.address, token) as writers:
+            while not writers.kept:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0.05, 0.6))
+            served.process.kill()
+            served.process.wait()
+        assert {each.status for each in writers.written} == {201}
+        answered += writers.kept
+        broken += [each for each in writers.broken if each[0]]
+    kept_ids, created_ids = settled(kept, clinic)
+    assert sorted(kept_ids) == sorted(created_ids)
+    assert {each.body["id"] for each in answered} <= set(kept_ids)
+    with serving(kept) as served:
+        for each in answered[:: max(1, len(answered) // 100)]:
+            status, found = ask(served.address, token, f"/v1/screenings/{each.body['id']}")
+            assert status == 200
+            assert {name: found[name] for name in each.body} == each.body
+        retried_give_one_screening(served.address, token, answered, broken)
+    assert run(kept, "audit", "verify").returncode == 0
+    kept_ids, created_ids = settled(kept, clinic)
+    assert sorted(kept_ids) == sorted(created_ids)
+
+
+def retried_give_one_screening(address, token, answered, broken) -> None:
+    """Who was answered gets the same answer; who was cut off gets one, and the same again."""
+    where = urlsplit(address)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+    for each in [each for each in answered if each.key][-20:]:
+        again = post(connection, token, each.reference, each.key)
+        assert (again.status, again.body) == (201, each.body)
+    for key, reference in broken[-20:]:
+        first, second = (post(connection, token, reference, key) for _ in range(2))
+        assert first.status == second.status == 201
+        assert first.body == second.body
+    connection.close()

@@ -1,0 +1,168 @@
+"""Storage that fails under a served load: refused clearly, nothing lost, well again by itself."""
+
+import http.client
+import os
+import subprocess
+import time
+from urllib.parse import urlsplit
+
+import keeping
+import pytest
+import sqlcipher3
+from postgres import Postgres
+from running import run, serving
+from writers import Writers, ask, post
+
+from api.security.access import AccessTokens
+from api.store import file_key
+from api.store.key_ring import KeyRing
+from api.store.opening import open_store
+
+
+def prepared(settings) -> str:
+    """A token of a clinic in this store."""
+    store = open_store(settings)
+    clinic = keeping.clinic(store)
+    tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+    token = keeping.token(store, tokens, clinic)
+    store.close()
+    return token
+
+
+def keep_one(address: str, token: str, key: str | None = None):
+    where = urlsplit(address)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=40)
+    try:
+        return post(connection, token, "MRN-1", key)
+    finally:
+        connection.close()
+
+
+def refused_for_now(written) -> bool:
+    return (
+        written.status == 503
+        and int(written.retry_after) > 0
+        and written.body["type"] == "/problems/unavailable"
+    )
+
+
+def all_there(address: str, token: str, writers: Writers) -> None:
+    """Every screening that was answered is read back as it was."""
+    for each in writers.kept[-50:]:
+        status, found = ask(address, token, f"/v1/screenings/{each.body['id']}")
+        assert (status, found["patient"]) == (200, each.body["patient"])
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of 3 MB."""
+    if os.getuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", folder],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("this machine may not mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_refuses_and_loses_nothing_and_is_well_when_there_is_space(small_disk):
+    settings = keeping.kept_in(small_disk)
+    token = prepared(settings)
+    with serving(settings) as served:
+        with Writers(served.address, token, count=4) as writers:
+            until = time.monotonic() + 60
+            while not any(each.status == 503 for each in writers.written):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        assert writers.kept
+        assert {each.status for each in writers.written} == {201, 503}
+        assert all(refused_for_now(each) for each in writers.written if each.status == 503)
+        assert not writers.broken
+        assert ask(served.address, token, "/health/live")[0] == 200
+        subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
+        assert keep_one(served.address, token).status == 201
+        all_there(served.address, token, writers)
+    assert run(settings, "audit", "verify").returncode == 0
+
+
+def test_a_locked_file_refuses_and_is_well_when_it_is_free(tmp_path):
+    settings = keeping.kept_in(tmp_path)
+    token = prepared(settings)
+    ring = KeyRing(settings.key_ring_file.read_text)
+    key = file_key.file_key(settings.database_file, ring)
+    with serving(settings) as served:
+        other = sqlcipher3.connect(str(settings.database_file), isolation_level=None)
+        other.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        other.execute("BEGIN IMMEDIATE")
+        stuck = keep_one(served.address, token, "a-key")
+        assert refused_for_now(stuck)
+        status, ready = ask(served.address, token, "/health/ready")
+        assert (status, ready["status"]) in {(200, "ok"), (503, 503)}
+        other.execute("ROLLBACK")
+        other.close()
+        first, second = (keep_one(served.address, token, "a-key") for _ in range(2))
+        assert (first.status, second.body) == (201, first.body)
+
+
+def test_a_chain_that_another_holds_refuses_and_is_well_when_it_is_free(
+    postgres, migrated, tmp_path
+):
+    name = postgres.database(template=migrated)
+    settings = keeping.kept_in(tmp_path, postgres.url(name))
+    token = prepared(settings)
+    with serving(settings) as served:
+        held = subprocess.Popen(
+            ["psql", postgres.url(name), "-XAtc",
+             "BEGIN; LOCK TABLE audit_head; SELECT pg_sleep(13)"],
+        )  # fmt: skip
+        while not postgres.say("SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
+                               "WHERE relname = 'audit_head' AND mode = 'AccessExclusiveLock'",
+                               name):  # fmt: skip
+            time.sleep(0.05)
+        assert keep_one(served.address, token, "a-key").status in {409, 503}
+        held.wait()
+        first, second = (keep_one(served.address, token, "a-key") for _ in range(2))
+        assert (first.status, second.body) == (201, first.body)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_restarted_postgres_loses_nothing_and_needs_no_help(tmp_path_factory, tmp_path, mode):
+    cluster = Postgres(tmp_path_factory.mktemp("own"), durable=True)
+    try:
+        settings = keeping.kept_in(tmp_path, cluster.url(cluster.database()))
+        token = prepared(settings)
+        with serving(settings) as served:
+            with Writers(served.address, token) as writers:
+                while len(writers.kept) < 20:
+                    time.sleep(0.01)
+                cluster.stop(mode)
+                while not any(each.status == 503 for each in writers.written):
+                    time.sleep(0.01)
+                assert ask(served.address, token, "/health/live")[0] == 200
+                status, ready = ask(served.address, token, "/health/ready")
+                assert (status, ready["type"]) == (503, "/problems/unavailable")
+                cluster.start()
+                before = len(writers.kept)
+                while len(writers.kept) < before + 20:
+                    time.sleep(0.01)
+            assert {each.status for each in writers.written} == {201, 503}
+            assert all(refused_for_now(each) for each in writers.written if each.status == 503)
+            all_there(served.address, token, writers)
+        assert run(settings, "audit", "verify").returncode == 0
+    finally:
+        cluster.stop("immediate")
+
+
+def test_a_database_that_is_away_at_the_start_is_told_in_one_problem(tmp_path):
+    settings = keeping.kept_in(tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none")
+    done = run(settings, "serve", "--port", "0")
+    assert done.returncode == 2
+    assert "Unavailable" in done.stderr
+    assert "hush" not in done.stderr
+    assert "Traceback" not in done.stderr

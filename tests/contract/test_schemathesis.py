@@ -14,7 +14,8 @@ HERE = Path(__file__).parent
 ST = Path(sys.executable).with_name("st")
 EXAMPLES = os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "5")
 SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "40")
-DOCUMENT = json.loads((HERE.parents[1] / "openapi" / "openapi.json").read_text())
+CONTRACT = HERE.parents[1] / "openapi"
+DOCUMENT = json.loads((CONTRACT / "openapi.json").read_text())
 OPERATIONS = sum(map(len, DOCUMENT["paths"].values()))
 
 
@@ -32,7 +33,8 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
     address, token = service
     done = subprocess.run(
         [
-            *(ST, "run", f"{address}/openapi.json"),
+            *(ST, "--config-file", CONTRACT / "schemathesis.toml"),
+            *("run", f"{address}/openapi.json"),
             *("--checks", "all", "--mode", "all", "--phases", phases),
             *("-n", EXAMPLES, "--seed", "1", "--max-time", SECONDS, "--no-color"),
             *("-H", f"Authorization: Bearer {token}"),

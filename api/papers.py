@@ -38,7 +38,7 @@ def viewed_kept(rulebooks: Catalogue, printed: Printed, screening: Screening) ->
         encounter=patient.encounter,
         answered_on=context.answered_on,
         answered_by=context.answered_by,
-        clinician_reference=context.clinician and context.clinician.reference,
+        clinician_reference=context.clinician.reference if context.clinician else None,
         note=context.note,
         produced_on=datetime.now(UTC).date(),
         organisation=printed.organisation,

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, cast
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
@@ -158,13 +159,30 @@ async def answer_problem(_: Request, problem: Exception) -> JSONResponse:
     return cast("Problem", problem).response()
 
 
-async def answer_http_error(_: Request, error: Exception) -> JSONResponse:
+async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
     """The response to what the framework refuses: an unknown path, a wrong method."""
     refused = cast("HTTPException", error)
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
         refused.status_code, "malformed_request"
     )
-    return Problem(code, headers=refused.headers).response()
+    headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else refused.headers
+    return Problem(code, headers=headers).response()
+
+
+def _allowed(request: Request) -> str:
+    """Every method that the path takes: the framework tells those of its first route alone."""
+    path = request.url.path
+    routes = iter_route_contexts(request.app.routes)
+    return ", ".join(
+        sorted(
+            {
+                method
+                for each in routes
+                if each.path_regex.match(path)
+                for method in each.methods or ()
+            }
+        )
+    )
 
 
 async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:

@@ -237,6 +237,19 @@ class TestEveryResponse:
         assert refusal(response) == (405, [])
         assert response.headers["allow"] == "POST"
 
+    @pytest.mark.parametrize(
+        ("path", "methods"),
+        [
+            ("/v1/screenings", "GET, POST"),
+            ("/v1/clients/c-1", "GET, PATCH"),
+            ("/v1/patients/holds", "POST"),
+            ("/openapi.json", "GET, HEAD"),
+        ],
+    )
+    def test_allow_names_every_method_of_the_path(self, anonymous, path, methods):
+        response = anonymous.options(path)
+        assert (response.status_code, response.headers["allow"]) == (405, methods)
+
     def test_what_is_not_there_is_404(self, anonymous):
         assert refusal(anonymous.get("/nowhere")) == (404, [])
 

@@ -1,35 +1,31 @@
 """Generated requests to a real server, over all operations, with every check on."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from keeping import kept_in
+from running import run, serving
 
-PROGRAMS = Path(sys.executable).parent
-EXAMPLES = os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "10")
-SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "45")
+HERE = Path(__file__).parent
+ST = Path(sys.executable).with_name("st")
+EXAMPLES = os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "5")
+SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "40")
+CONTRACT = HERE.parents[1] / "openapi"
+DOCUMENT = json.loads((CONTRACT / "openapi.json").read_text())
+OPERATIONS = sum(map(len, DOCUMENT["paths"].values()))
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """The address of a real server and a token that outlasts the test."""
-    key = {"NOCISCREEN_KEY_FILE": str(tmp_path_factory.mktemp("key") / "key.pem")}
-    environment = os.environ | key
-    nociscreen = PROGRAMS / "nociscreen"
-    token = subprocess.check_output(
-        [nociscreen, "token", "--minutes", "15"], env=environment, text=True
-    )
-    with subprocess.Popen(
-        [nociscreen, "serve", "--port", "0"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        yield process.stdout.readline().split()[-1], token.strip()
-        process.terminate()
+    settings = kept_in(tmp_path_factory.mktemp("fuzzed"))
+    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    with serving(settings, NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE="1000000") as served:
+        yield served.address, token
 
 
 @pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
@@ -37,7 +33,8 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
     address, token = service
     done = subprocess.run(
         [
-            *(PROGRAMS / "st", "run", f"{address}/openapi.json"),
+            *(ST, "--config-file", CONTRACT / "schemathesis.toml"),
+            *("run", f"{address}/openapi.json"),
             *("--checks", "all", "--mode", "all", "--phases", phases),
             *("-n", EXAMPLES, "--seed", "1", "--max-time", SECONDS, "--no-color"),
             *("-H", f"Authorization: Bearer {token}"),
@@ -45,8 +42,9 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)},
         check=False,
         timeout=900,
     )
     assert done.returncode == 0, done.stdout
-    assert "Tested: 10" in done.stdout
+    assert f"Tested: {OPERATIONS}" in done.stdout

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check deep mutation fuzz bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check deep mutation fuzz kills bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -42,7 +42,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
 
-deep: mutation fuzz ## the long runs
+deep: mutation fuzz kills ## the long runs
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants
@@ -52,6 +52,9 @@ mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds th
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py
 	NOCISCREEN_FUZZ_EXAMPLES=300 NOCISCREEN_FUZZ_SECONDS=600 python -m pytest tests/contract/test_schemathesis.py
+
+kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database
+	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run

@@ -4,25 +4,29 @@ import asyncio
 import time
 
 
-def rate(port: int, request: bytes, *, connections: int, seconds: float) -> float:
-    """Answers a second. Raises RuntimeError for one that is not 200."""
-    return asyncio.run(_rate(port, request, connections, seconds))
+def rate(
+    port: int, request: bytes, *, connections: int, seconds: float, status: int = 200
+) -> float:
+    """Answers a second. Raises RuntimeError for one of another status."""
+    return asyncio.run(_rate(port, request, connections, seconds, status))
 
 
-async def _rate(port: int, request: bytes, connections: int, seconds: float) -> float:
+async def _rate(port: int, request: bytes, connections: int, seconds: float, status: int) -> float:
     started = time.perf_counter()
     until = started + seconds
-    counts = await asyncio.gather(*(_client(port, request, until) for _ in range(connections)))
+    counts = await asyncio.gather(
+        *(_client(port, request, until, status) for _ in range(connections))
+    )
     return sum(counts) / (time.perf_counter() - started)
 
 
-async def _client(port: int, request: bytes, until: float) -> int:
+async def _client(port: int, request: bytes, until: float, status: int) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     count = 0
     while time.perf_counter() < until:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith(b"HTTP/1.1 %d" % status):
             raise RuntimeError(head.decode())
         length = next(
             line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")

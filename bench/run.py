@@ -21,6 +21,7 @@ import zen
 from rich.console import Console
 from rich.table import Table
 
+from bench.durable import on_postgres, on_sqlite
 from bench.expressions import expressions, graph
 from bench.load import rate
 from schemas.base import plain_number
@@ -48,7 +49,7 @@ class Figure(NamedTuple):
 def main() -> None:
     """Measure and print."""
     table = Table("what", "ours /s", "other /s", "ratio", "goal")
-    for figure in (*over_http(), *in_process()):
+    for figure in (*over_http(), *kept(), *in_process()):
         table.add_row(
             figure.what,
             f"{figure.ours:,.0f}",
@@ -63,7 +64,13 @@ def over_http() -> list[Figure]:
     """`POST /v1/score` beside a bare FastAPI route."""
     body = json.dumps(json.loads(INTAKE.read_bytes())).encode()
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"NOCISCREEN_KEY_FILE": f"{folder}/key.pem"}
+        environment = os.environ | {
+            "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
+            "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
+            "NOCISCREEN_FIRST_CLIENT_FILE": f"{folder}/client.json",
+            "NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE": "1000000",
+        }
+        environment.pop("DATABASE_URL", None)
         program = str(Path(sys.executable).with_name("nociscreen"))
         token = subprocess.check_output([program, "token"], env=environment, text=True).strip()
         request = _request(body, token)
@@ -94,6 +101,16 @@ def over_http() -> list[Figure]:
         finally:
             for server in servers:
                 server.terminate()
+
+
+def kept() -> list[Figure]:
+    """`POST /v1/screenings` beside raw commits, on both databases, sixteen clients each."""
+    figures = []
+    for name, sides in (("SQLite", on_sqlite), ("PostgreSQL", on_postgres)):
+        with sides(2 * SECONDS) as (ours, raw):
+            what = f"POST /v1/screenings : raw one-row commits, {name}"
+            figures.append(_figure(what, ours, raw, goal=0.25))
+    return figures
 
 
 def in_process() -> list[Figure]:

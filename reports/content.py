@@ -12,13 +12,11 @@ Codes = Mapping[int, int] | None
 """The byte of each glyph of one font; None where two bytes a glyph are needed."""
 
 
-class Shown(NamedTuple):
-    """What is set at one moment: font, colours and transparency."""
+class Face(NamedTuple):
+    """How the text of one font is written: the byte and the width of each of its glyphs."""
 
-    font: bytes = b""
-    fill: bytes = b""
-    stroke: bytes = b""
-    state: bytes = b""
+    codes: Codes
+    widths: Mapping[int, float]
 
 
 def glyphs_shown(content: bytes) -> dict[bytes, set[int]]:
@@ -34,80 +32,115 @@ def glyphs_shown(content: bytes) -> dict[bytes, set[int]]:
     return shown
 
 
-def compact(content: bytes, codes: Mapping[bytes, Codes]) -> bytes:
+def compact(content: bytes, faces: Mapping[bytes, Face]) -> bytes:
     """The same drawing."""
-    page = _Page(codes)
+    page = _Page(faces)
     for line in content.split(b"\n"):
         page.take(line)
     return b"\n".join(page.lines)
 
 
 class _Page:
-    """Takes line after line; remembers what is set and where the last line of text began."""
+    """Takes line after line; remembers what is set and where the last text began and ended."""
 
-    def __init__(self, codes: Mapping[bytes, Codes]) -> None:
+    def __init__(self, faces: Mapping[bytes, Face]) -> None:
         self.lines: list[bytes] = []
-        self._codes = codes
-        self._shown = Shown()
-        self._kept: list[Shown] = []
+        self._faces = faces
+        self._set = dict(_AT_FIRST)
+        self._kept: list[dict[bytes, bytes]] = []
         self._origin: tuple[float, float] | None = None
+        self._run: list[int] | None = None
 
     def take(self, line: bytes) -> None:
         """Write the line, shorter, or leave it out where it changes nothing."""
         operator = line.rsplit(b" ", 1)[-1]
+        if operator in _SETTINGS:
+            key = _SETTINGS[operator] + (line[:2] if operator == b"gs" else b"")
+            if self._set.get(key) == line:
+                return
+            self._set[key] = line
+            if operator == b"Tf":
+                self._run = None
         match operator:
             case b"q":
-                self._kept.append(self._shown)
+                self._kept.append(dict(self._set))
             case b"Q":
-                self._shown = self._kept.pop() if self._kept else Shown()
+                self._set = self._kept.pop()
             case b"BT":
-                self._origin = None
-            case b"Tf":
-                self._set(line, font=line)
-                return
-            case b"rg" | b"g" | b"k" | b"scn":
-                self._set(line, fill=line)
-                return
-            case b"RG" | b"G" | b"K" | b"SCN":
-                self._set(line, stroke=line)
-                return
-            case b"gs":
-                self._set(line, state=line)
-                return
+                self._origin, self._run = None, None
             case b"Tm":
-                line = self._moved(line)
+                if not self._moved(line):
+                    return
             case b"TJ":
-                line = self._text(line)
-                self.lines.append(line)
+                self._text(line)
                 return
         self.lines.append(_LONG_NUMBER.sub(_short, line))
 
-    def _set(self, line: bytes, **part: bytes) -> None:
-        after = self._shown._replace(**part)
-        if after != self._shown:
-            self._shown = after
-            self.lines.append(_LONG_NUMBER.sub(_short, line))
-
-    def _moved(self, line: bytes) -> bytes:
-        """The place of a line of text, as its distance from the one before."""
+    def _moved(self, line: bytes) -> bool:
+        """Write a place as its distance from the one before. True where it is no such place."""
         upright = _UPRIGHT.fullmatch(line)
         if upright is None:
-            self._origin = None
-            return line
+            self._origin, self._run = None, None
+            return True
         place = round(float(upright[1]), 1), round(float(upright[2]), 1)
-        before, self._origin = self._origin, place
+        if self._goes_on(place):
+            return False
+        before, self._origin, self._run = self._origin, place, None
         if before is None:
-            return b"1 0 0 -1 %s %s Tm" % (_number(place[0]), _number(place[1]))
-        return b"%s %s Td" % (_number(place[0] - before[0]), _number(before[1] - place[1]))
+            self.lines.append(b"1 0 0 -1 %s %s Tm" % (_number(place[0]), _number(place[1])))
+        else:
+            along, down = place[0] - before[0], before[1] - place[1]
+            self.lines.append(b"%s %s Td" % (_number(along), _number(down)))
+        return False
 
-    def _text(self, line: bytes) -> bytes:
-        codes = self._codes.get(self._shown.font.split(b" ")[0])
+    def _goes_on(self, place: tuple[float, float]) -> bool:
+        """Whether the next letter stands where the last ended, or a space after it."""
+        if self._run is None or self._origin is None or place[1] != self._origin[1]:
+            return False
+        font, size = self._font()
+        widths = self._faces[font].widths
+        ended = self._origin[0] + size * sum(widths.get(each, 0.0) for each in self._run)
+        gap = place[0] - ended
+        if abs(gap) < _NEAR:
+            return True
+        if abs(gap - size * widths.get(_SPACE, -1.0)) < _NEAR:
+            self._run.append(_SPACE)
+            return True
+        return False
+
+    def _text(self, line: bytes) -> None:
+        face = self._faces.get(self._font()[0])
+        codes = face.codes if face else None
         joined = _UNKERNED.sub(b"", line)
         if only := _ONE_RUN.fullmatch(joined):
-            return _literal(only[1], codes) + b" Tj"
-        return _HEX.sub(lambda run: _literal(run[1], codes), joined)
+            if self._run:
+                self.lines.pop()
+                self._run += _glyphs(only[1])
+            else:
+                self._run = _glyphs(only[1])
+            self.lines.append(_literal(self._run, codes) + b" Tj")
+            return
+        self._run = None
+        self.lines.append(_HEX.sub(lambda run: _literal(_glyphs(run[1]), codes), joined))
+
+    def _font(self) -> tuple[bytes, float]:
+        name, size, _ = self._set.get(b"font", b"/ 0 Tf").split(b" ")
+        return name, float(size)
 
 
+_SETTINGS = {
+    **{each: b"fill" for each in (b"rg", b"g", b"k", b"scn")},
+    **{each: b"stroke" for each in (b"RG", b"G", b"K", b"SCN")},
+    **{each: each for each in (b"gs", b"Tr", b"d", b"J", b"j", b"M", b"w")},
+    b"Tf": b"font",
+}
+_AT_FIRST = {
+    **{b"gs/a": b"/a1.0 gs", b"gs/A": b"/A1.0 gs", b"Tr": b"0 Tr"},
+    **{b"d": b"[] 0 d", b"J": b"0 J", b"j": b"0 j"},
+}
+_SPACE = 32
+_NEAR = 0.35
+"""How far from its place a letter may be drawn, in pixels: a tenth of a millimetre."""
 _UPRIGHT = re.compile(rb"1 0 0 -1 (-?[\d.]+) (-?[\d.]+) Tm")
 _HEX = re.compile(rb"<((?:[0-9a-f]{4})+)>")
 _UNKERNED = re.compile(rb"(?<=[0-9a-f]{4})>0<(?=[0-9a-f]{4})")
@@ -129,12 +162,12 @@ def _glyphs(run: bytes) -> list[int]:
     return [high << 8 | low for high, low in zip(raw[::2], raw[1::2], strict=True)]
 
 
-def _literal(run: bytes, codes: Codes) -> bytes:
+def _literal(run: list[int], codes: Codes) -> bytes:
     """A run of glyphs as a literal string."""
     raw = (
-        bytes.fromhex(run.decode("ascii"))
+        b"".join(each.to_bytes(2, "big") for each in run)
         if codes is None
-        else bytes(codes[glyph] for glyph in _glyphs(run))
+        else bytes(codes[each] for each in run)
     )
     return b"(" + _ESCAPED.sub(_escape, raw) + b")"
 

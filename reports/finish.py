@@ -7,7 +7,7 @@ from typing import Any
 import pydyf
 
 from reports.content import compact, glyphs_shown
-from reports.glyphs import encode, one_byte_codes, strip_tables
+from reports.glyphs import encode, faces, strip_tables
 from reports.structure import complete, drop, pages_of_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -23,8 +23,9 @@ def finish(_: Any, pdf: Any) -> None:
             each.stream = [_SRGB]
     if "AF" in pdf.catalog:
         pdf.catalog["AF"] = pydyf.Array(dict.fromkeys(pdf.catalog["AF"]))
-    drop(pdf, complete(pdf))
-    _join_lines(pdf)
+    completed = complete(pdf)
+    drop(pdf, completed.unused)
+    _join_lines(pdf, completed.artifacts)
     _shorten(pdf)
 
 
@@ -36,13 +37,13 @@ def _identify(pdf: Any) -> None:
     metadata.compress = False
 
 
-def _join_lines(pdf: Any) -> None:
+def _join_lines(pdf: Any, artifacts: list[set[int]]) -> None:
     """Mark the lines of one block as one content, where nothing is drawn between them."""
     contents = [each for each in pdf.objects if isinstance(each, dict) and "Contents" in each]
-    for page, owners in zip(contents, pages_of_text(pdf), strict=True):
+    for page, owners, loose in zip(contents, pages_of_text(pdf), artifacts, strict=True):
         stream = pdf.objects[int(page["Contents"].split()[0])]
         joined: set[int] = set()
-        marks = _Marks(owners, joined)
+        marks = _Marks(owners, joined, loose)
         stream.stream = [_MARK.sub(marks, b"\n".join(_as_bytes(part) for part in stream.stream))]
         for reference in {owners[each] for each in joined}:
             kids = pdf.objects[int(reference.split()[0])]["K"]
@@ -51,13 +52,19 @@ def _join_lines(pdf: Any) -> None:
 
 
 class _Marks:
-    """Drops the mark of a line that goes on in the block of the line before; remembers which."""
+    """Drops the mark of a line that goes on in the block of the line before; remembers which.
 
-    def __init__(self, owners: list[bytes], joined: set[int]) -> None:
-        self._owners, self._joined, self._last = owners, joined, -1
+    What nothing owns is marked as an artifact.
+    """
+
+    def __init__(self, owners: list[bytes], joined: set[int], loose: set[int]) -> None:
+        self._owners, self._joined, self._loose, self._last = owners, joined, loose, -1
 
     def __call__(self, mark: re.Match[bytes]) -> bytes:
         last, self._last = self._last, int(mark["id"])
+        if self._last in self._loose:
+            start, text = mark["before"] or b"", mark["text"] or b""
+            return start + b"/Artifact BMC\n" + (mark["colour"] or b"") + text
         if (
             last < 0
             or not mark["before"]
@@ -83,10 +90,10 @@ def _shorten(pdf: Any) -> None:
         each.stream = [b"\n".join(_as_bytes(part) for part in each.stream)]
         for font, shown in glyphs_shown(each.stream[0]).items():
             glyphs.setdefault(font, set()).update(shown)
-    codes = {font: one_byte_codes(shown) for font, shown in glyphs.items()}
+    written = faces(pdf, glyphs)
     for each in drawings:
-        each.stream = [compact(each.stream[0], codes)]
-    encode(pdf, codes)
+        each.stream = [compact(each.stream[0], written)]
+    encode(pdf, written)
     strip_tables(pdf)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pydyf
 from fontTools.ttLib import TTFont
 
-from reports.content import Codes
+from reports.content import Codes, Face
 
 USED_TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp", "cvt ", "fpgm", "prep"}
 ONE_BYTE = 256
@@ -27,10 +27,21 @@ def one_byte_codes(glyphs: Collection[int]) -> Codes:
     return {each: each if each < ONE_BYTE else next(free) for each in sorted(glyphs)}
 
 
-def encode(pdf: Any, fonts: Mapping[bytes, Codes]) -> None:
+def faces(pdf: Any, shown: Mapping[bytes, Collection[int]]) -> dict[bytes, Face]:
+    """How the text of each font is written, by the name that content calls it."""
+    given = {}
+    for font in _composite_fonts(pdf):
+        name = _resource_name(font)
+        (descendant,) = font["DescendantFonts"]
+        widths = _widths(pdf.objects[int(descendant.split()[0])]["W"])
+        given[name] = Face(one_byte_codes({*shown.get(name, ()), _SPACE}), widths)
+    return given
+
+
+def encode(pdf: Any, fonts: Mapping[bytes, Face]) -> None:
     """Let each font read its text by these bytes, and say which characters they stand for."""
     for font in _composite_fonts(pdf):
-        codes = fonts.get(_resource_name(font))
+        codes = fonts[_resource_name(font)].codes
         if codes is None:
             continue
         encoding = pydyf.Stream([_cmap(codes)], _CMAP_KEYS, compress=True)
@@ -65,6 +76,16 @@ def _resource_name(font: Any) -> bytes:
     return name.split(b"+")[0]
 
 
+def _widths(written: Any) -> dict[int, float]:
+    """Widths in parts of the letter size, from runs of a first glyph and the widths from it on."""
+    return {
+        first + place: width / 1000
+        for first, run in zip(written[::2], written[1::2], strict=True)
+        for place, width in enumerate(run)
+    }
+
+
+_SPACE = 32
 _CMAP_KEYS = {
     "Type": "/CMap",
     "CMapName": "/OneByte",

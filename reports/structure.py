@@ -1,11 +1,12 @@
 """Structure: the tree that tells a screen reader what each text is, completed and made smaller.
 
 A block owns its text itself, not through a span for each line; a group that says nothing is left
-out; a header cell says whether it heads its row or its column, which needs no list in every cell.
+out; a header cell says whether it heads its row or its column, which needs no list in every cell;
+what stands in the margin of every page is no part of the tree.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydyf
 
@@ -13,22 +14,34 @@ Elements = dict[bytes, Any]
 _SILENT = {"/Span", "/NonStruct", "/Div"}
 
 
-def complete(pdf: Any) -> set[bytes]:
-    """Complete the tree of the PDF; returns the elements that are in use no more."""
+class Completed(NamedTuple):
+    """Elements that are in use no more, and the contents on each page that nothing owns."""
+
+    unused: set[bytes]
+    artifacts: list[set[int]]
+
+
+def complete(pdf: Any) -> Completed:
+    """Complete the tree of the PDF."""
     elements = {
         each.reference: each
         for each in pdf.objects
         if isinstance(each, pydyf.Dictionary) and each.get("Type") == "/StructElem"
     }
+    loose = _loose(pdf, elements)
+    for reference in loose:
+        del elements[reference]
     _scope_headers(elements)
     merged = _merge(elements)
+    artifacts = []
     for page in pages_of_text(pdf):
-        page[:] = [_kept(each, merged) for each in page]
+        artifacts.append({place for place, owner in enumerate(page) if owner in loose})
+        page[:] = [b"null" if each in loose else _kept(each, merged) for each in page]
     for each in elements.values():
         del each["Type"]
         if not any(isinstance(kid, int) for kid in each["K"]):
             each.pop("Pg", None)
-    return set(merged)
+    return Completed({*merged, *loose}, artifacts)
 
 
 def pages_of_text(pdf: Any) -> list[list[bytes]]:
@@ -47,6 +60,17 @@ def drop(pdf: Any, unused: set[bytes]) -> None:
     for place, each in enumerate(kept):
         each.number = place
     pdf.objects[:] = kept
+
+
+def _loose(pdf: Any, elements: Elements) -> set[bytes]:
+    """The elements that hang on no branch of the tree: those of page margins."""
+    root = pdf.objects[int(pdf.catalog["StructTreeRoot"].split()[0])]
+    waiting, reached = list(root["K"]), set()
+    while waiting:
+        reference = waiting.pop()
+        reached.add(reference)
+        waiting += [kid for kid in elements[reference]["K"] if kid in elements]
+    return set(elements) - reached
 
 
 def _scope_headers(elements: Elements) -> None:
@@ -76,7 +100,7 @@ def _merge(elements: Elements) -> dict[bytes, bytes]:
         place = parent["K"].index(reference)
         parent["K"][place : place + 1] = each["K"]
         for kid in each["K"]:
-            if not isinstance(kid, int) and kid in elements:
+            if kid in elements:
                 elements[kid]["P"] = each["P"]
         merged[reference] = each["P"]
     return merged

@@ -1,7 +1,7 @@
 """Views of the example intakes, made as the service makes them."""
 
 import json
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reports.heading import Heading
@@ -26,5 +26,5 @@ def assessed(name: str, **changed) -> tuple[str, Assessment]:
 
 def viewed(name: str, answers: dict | None = None, **heading) -> View:
     rulebook, assessment = assessed(name, **(answers or {}))
-    day = {"produced_on": date(2026, 11, 24)}
-    return view(catalogue().active(rulebook).rulebook, assessment, Heading(**(day | heading)))
+    now = {"produced_at": datetime(2026, 11, 24, 10, tzinfo=UTC)}
+    return view(catalogue().active(rulebook).rulebook, assessment, Heading(**(now | heading)))

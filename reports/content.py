@@ -35,9 +35,47 @@ def glyphs_shown(content: bytes) -> dict[bytes, set[int]]:
 def compact(content: bytes, faces: Mapping[bytes, Face]) -> bytes:
     """The same drawing."""
     page = _Page(faces)
-    for line in content.split(b"\n"):
+    for line in _one_text(content.split(b"\n")):
         page.take(line)
     return b"\n".join(page.lines)
+
+
+def _one_text(lines: list[bytes]) -> list[bytes]:
+    """Texts that follow one another as one text: the marks of contents stand inside it."""
+    written: list[bytes] = []
+    place = 0
+    while place < len(lines):
+        content = _marked_text(lines, place)
+        if content is None:
+            written.append(lines[place])
+            place += 1
+            continue
+        opening, text, place = content
+        if written and written[-1] == b"ET":
+            written.pop()
+        else:
+            written.append(b"BT")
+        written += [*opening, *text, b"EMC", b"ET"]
+    return written
+
+
+def _marked_text(lines: list[bytes], place: int) -> tuple[list[bytes], list[bytes], int] | None:
+    """The mark, colours and font of one content that is a single text; the text; what follows."""
+    if lines[place].endswith(b" BMC"):
+        start = place + 1
+    elif lines[place + 2 : place + 3] == [b"BDC"]:
+        start = place + 3
+    else:
+        return None
+    end = lines.index(b"EMC", start)
+    begun = start
+    while begun < end and lines[begun].rsplit(b" ", 1)[-1] in _SETTINGS:
+        begun += 1
+    text = lines[begun + 1 : end - 1]
+    if lines[begun] != b"BT" or lines[end - 1] != b"ET" or b"ET" in text:
+        return None
+    mark = [b"".join(lines[place:start])] if start == place + 3 else lines[place:start]
+    return [*mark, *lines[start:begun]], text, end + 1
 
 
 class _Page:

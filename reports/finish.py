@@ -7,6 +7,7 @@ from typing import Any
 import pydyf
 
 from reports.content import compact, glyphs_shown
+from reports.file import write
 from reports.glyphs import encode, faces, strip_tables
 from reports.structure import complete, drop, pages_of_text
 
@@ -27,6 +28,7 @@ def finish(_: Any, pdf: Any) -> None:
     drop(pdf, completed.unused)
     _join_lines(pdf, completed.artifacts)
     _shorten(pdf)
+    pdf.write = lambda output, *_: write(pdf, output)
 
 
 def _identify(pdf: Any) -> None:

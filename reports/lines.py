@@ -37,6 +37,7 @@ class DomainLine(Frozen):
     id: str
     label: str
     points: str
+    ends: str
     text: str
     note: str
 

@@ -56,10 +56,19 @@ def domains(
             )
         else:
             text = ""
-        line = DomainLine(
-            id=each.id, label=each.label, points=counted, text=text, note=notes[each.id]
+        ends = wording.say(
+            "ends", least=wording.number(each.floor), most=wording.number(each.ceiling)
         )
-        lines.append(line)
+        lines.append(
+            DomainLine(
+                id=each.id,
+                label=each.label,
+                points=counted,
+                ends=ends,
+                text=text,
+                note=notes[each.id],
+            )
+        )
     return tuple(lines)
 
 

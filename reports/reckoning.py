@@ -48,21 +48,20 @@ def _criteria(view: View, words: Wording) -> tuple[Section, ...]:
         return ()
     rows: list[TableRow] = []
     for domain in view.domains:
-        told = " ".join(filter(None, (domain.text, domain.note)))
-        rows.append(TableRow(cells=(domain.label, told, domain.points, ""), part=True))
+        told = " ".join(filter(None, (domain.text, domain.note, domain.ends)))
+        rows.append(TableRow(cells=(domain.label, domain.points, told), part=True))
         rows += [
             TableRow(
                 cells=(
                     f"{each.id} {each.label}",
-                    each.because,
                     each.points or words.say("no_points"),
-                    f"{each.grade}{_cited(each.sources)}",
+                    f"{each.because} {each.grade}{_cited(each.sources)}",
                 )
             )
             for each in view.criteria
             if each.domain == domain.id
         ]
-    columns = ("criterion", "why", "points", "grade")
+    columns = ("criterion", "points", "why")
     table = Table(
         role="criteria",
         caption=words.say("criteria_caption"),
@@ -115,9 +114,15 @@ def _patterns(view: View, words: Wording) -> tuple[Section, ...]:
     table = Table(
         role="patterns",
         caption=words.say("patterns_caption"),
-        columns=tuple(words.say(f"column_{each}") for each in ("pattern", "state", "known", "id")),
+        columns=tuple(words.say(f"column_{each}") for each in ("pattern", "state", "known")),
         rows=tuple(
-            TableRow(cells=(f"{each.number} {each.label}", each.state, each.evidence, each.criteria))
+            TableRow(
+                cells=(
+                    f"{each.number} {each.label}",
+                    each.state,
+                    f"{each.evidence} ({each.criteria})",
+                )
+            )
             for each in view.patterns
         ),
     )

@@ -1,6 +1,5 @@
 """Scripts: which characters the fonts of this package can show; the others are named by number."""
 
-import re
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -8,26 +7,26 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 
 FONTS = Path(__file__).parent / "fonts"
-_PLAIN = re.compile(r"[\x00-\x7f\xa0-\xff]*")
-_UNSEEN = re.compile("[\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}\ufe00-\ufe0f]")
+_UNSEEN = {*map(ord, "\t\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"), *range(0xFE00, 0xFE10)}
+_LATIN = 0x100
 
 
 def shown(text: str) -> str:
     """The text with [U+13000] in place of each character that no font here can show."""
-    if _PLAIN.fullmatch(text):
+    if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text)
-    return "".join(each if _has_glyph(each) else f"[U+{ord(each):04X}]" for each in text)
+    odd = {code for code in map(ord, set(text)) if code >= _LATIN} - _UNSEEN
+    unknown = {code: f"[U+{code:04X}]" for code in odd if not _has_glyph(code)}
+    return text.translate(unknown) if unknown else text
 
 
-def _has_glyph(character: str) -> bool:
-    if ord(character) in _letters() or character in "\t\n" or _UNSEEN.fullmatch(character):
-        return True
-    return any(ord(character) in _characters(file) for file in sorted(FONTS.glob("*.ttf")))
+def _has_glyph(code: int) -> bool:
+    return code in _characters(_OWN) or any(code in _characters(file) for file in _OTHERS)
 
 
-def _letters() -> frozenset[int]:
-    return _characters(FONTS / "NociscreenSans-Regular.ttf")
+_OWN = FONTS / "NociscreenSans-Regular.ttf"
+_OTHERS = sorted(set(FONTS.glob("*.ttf")) - {_OWN})
 
 
 @cache

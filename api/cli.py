@@ -83,17 +83,33 @@ def score(
 @main.command()
 def report(
     intake: IntakeFile,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the PDF.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")],
     rulebook: Name = "nociplastic",
+    document: Annotated[
+        str, typer.Option(help="`clinician`, or `patient` for the patient's sheet.")
+    ] = "clinician",
+    locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
 ) -> None:
-    """Score one intake and write the clinician's report."""
-    from api.papers import viewed
-    from reports.pdf import render
+    """Score one intake and write its report: .pdf, .html, .rtf, .txt or .xml, as the file ends."""
+    from api.negotiation import by_suffix
+    from api.papers import paper_of_intake
+    from api.problems import Problem
+    from api.rendering import Here
+    from reports.wording import languages
     from scoring.catalogue import catalogue
 
-    pdf = render(viewed(catalogue(), _settings(), _read(intake, rulebook)))
+    if document not in ("clinician", "patient"):
+        _fail("--document is clinician or patient")
+    if locale not in languages():
+        _fail(f"--locale is one of {', '.join(languages())}")
     try:
-        out.write_bytes(pdf)
+        chosen = {"form": by_suffix(out.suffix), "kind": document, "language": locale}
+    except Problem:
+        _fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
+    read = _read(intake, rulebook)
+    made = paper_of_intake(catalogue(), _settings(), Here(), read, **chosen)
+    try:
+        out.write_bytes(made.content)
     except OSError as error:
         _fail(f"the report cannot be written: {error.strerror}")
 

@@ -1,28 +1,56 @@
-"""Papers: an intake and its assessment, brought together for the report."""
+"""Papers: a screening and its heading, brought together as a document."""
 
 from datetime import UTC, datetime
 from typing import Any
 
+from api.problems import Problem
+from api.rendering import Layout
 from api.settings import Settings
-from reports.heading import Heading
-from reports.lines import View
+from reports.formats import Format, Kind, Written, written
+from reports.heading import Heading, Letterhead
 from reports.view import view
+from reports.wording import wording
+from schemas.assessment import Assessment
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
+from scoring.loaded import LoadedRulebook
 
 
-def viewed(rulebooks: Catalogue, settings: Settings, intake: Any) -> View:
-    """All that a report of this intake shows, whatever its format."""
+def paper(  # noqa: PLR0913 - the parts of a document, each from another hand
+    loaded: LoadedRulebook,
+    assessment: Assessment,
+    heading: Heading,
+    renderer: Layout,
+    *,
+    form: Format = "pdf",
+    kind: Kind = "clinician",
+    language: str = "en",
+) -> Written:
+    """The document of one assessment, in this format. Raises Problem where it can't be made."""
+    if form == "note" and kind == "patient":
+        raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
+    shown = view(loaded.rulebook, assessment, heading, wording(language))
+    return written(shown, heading, kind, form, renderer.render)
+
+
+def paper_of_intake(
+    rulebooks: Catalogue, settings: Settings, renderer: Layout, intake: Any, **chosen: Any
+) -> Written:
+    """The document of an intake that is scored and not kept."""
     loaded = rulebooks.active(intake.rulebook)
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
-    return view(loaded.rulebook, assessment, _heading(settings, intake))
+    return paper(loaded, assessment, heading_of(settings, intake), renderer, **chosen)
 
 
-def _heading(settings: Settings, intake: Any) -> Heading:
+def heading_of(settings: Settings, intake: Any) -> Heading:
+    """What stands above a report of this intake, produced now."""
     patient = intake.patient
     return Heading(
+        produced_at=datetime.now(UTC),
+        letterhead=Letterhead(name=settings.organisation),
         patient_reference=patient and patient.reference,
+        patient_system=patient and patient.system,
         patient_name=patient and patient.name,
         birth_date=patient and patient.birth_date,
         encounter=patient and patient.encounter,
@@ -30,7 +58,5 @@ def _heading(settings: Settings, intake: Any) -> Heading:
         answered_by=intake.answered_by,
         clinician_reference=intake.clinician and intake.clinician.reference,
         note=intake.note,
-        produced_on=datetime.now(UTC).date(),
-        organisation=settings.organisation,
         test=settings.test_organisation,
     )

@@ -43,6 +43,9 @@ KINDS: dict[str, Kind] = {
     ),
     "not_found": Kind(404, "Not found", "There is nothing here, or nothing that you may see."),
     "method_not_allowed": Kind(405, "Method not allowed", "The `Allow` header names the methods."),
+    "not_acceptable": Kind(
+        406, "Not acceptable", "`Accept` names no format that this resource comes in."
+    ),
     "too_slow": Kind(408, "Body too slow", "The body did not arrive in time. Send it again."),
     "too_large": Kind(413, "Body too large", "The body is larger than this route takes."),
     "unsupported_media_type": Kind(
@@ -58,6 +61,12 @@ KINDS: dict[str, Kind] = {
     ),
     "too_many": Kind(
         429, "Too many requests", "All hands are busy. `Retry-After` says when to come back."
+    ),
+    "report_stopped": Kind(
+        503,
+        "Report stopped",
+        "Laying the report out took more time or memory than the service gives to one report. "
+        "`Retry-After` says when to try again; shorter texts make it lighter.",
     ),
     "internal": Kind(
         500, "Internal error", "Something of ours failed. The request id helps us to find it."

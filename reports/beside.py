@@ -49,6 +49,7 @@ def patterns(assessment: Assessment, wording: Wording) -> tuple[PatternLine, ...
             number=each.number,
             label=each.label,
             state=wording.say(f"state_{each.state}"),
+            state_id=each.state,
             seen=each.state == "seen",
             criteria=wording.say("list_mark").join(each.criteria),
             evidence=each.evidence,
@@ -65,9 +66,7 @@ def patterns_seen(assessment: Assessment, wording: Wording) -> str | None:
     return wording.say("patterns_seen", seen=str(given.seen), all=str(len(given.list)))
 
 
-def findings(
-    assessment: Assessment, sources: Sources, wording: Wording
-) -> tuple[FindingLine, ...]:
+def findings(assessment: Assessment, sources: Sources, wording: Wording) -> tuple[FindingLine, ...]:
     """Each reported finding with how common it is without pain."""
     lines = []
     for each in assessment.findings or ():

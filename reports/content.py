@@ -167,14 +167,18 @@ class _Page:
 
 
 _SETTINGS = {
-    **{each: b"fill" for each in (b"rg", b"g", b"k", b"scn")},
-    **{each: b"stroke" for each in (b"RG", b"G", b"K", b"SCN")},
+    **dict.fromkeys((b"rg", b"g", b"k", b"scn"), b"fill"),
+    **dict.fromkeys((b"RG", b"G", b"K", b"SCN"), b"stroke"),
     **{each: each for each in (b"gs", b"Tr", b"d", b"J", b"j", b"M", b"w")},
     b"Tf": b"font",
 }
 _AT_FIRST = {
-    **{b"gs/a": b"/a1.0 gs", b"gs/A": b"/A1.0 gs", b"Tr": b"0 Tr"},
-    **{b"d": b"[] 0 d", b"J": b"0 J", b"j": b"0 j"},
+    b"gs/a": b"/a1.0 gs",
+    b"gs/A": b"/A1.0 gs",
+    b"Tr": b"0 Tr",
+    b"d": b"[] 0 d",
+    b"J": b"0 J",
+    b"j": b"0 j",
 }
 _SPACE = 32
 _NEAR = 0.35

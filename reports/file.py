@@ -1,4 +1,4 @@
-"""The file: the objects of a finished PDF as bytes, with a table of places that takes few of them."""
+"""The file: the objects of a finished PDF as bytes, with a small table of places."""
 
 import zlib
 from hashlib import sha256
@@ -43,7 +43,7 @@ def _object_stream(number: int, packed: list[Any]) -> bytes:
     return _stream(number, keys, raw)
 
 
-def _table(number: int, lines: list[tuple[int, ...]], root: bytes, identifier: bytes) -> bytes:
+def _table(number: int, lines: list[tuple[int, int, int]], root: bytes, identifier: bytes) -> bytes:
     """Each line as its difference from the one before, which compresses to almost nothing."""
     before = bytes(sum(_COLUMNS))
     written = bytearray()

@@ -1,4 +1,4 @@
-"""Glyphs: the fonts of a PDF, each glyph one byte where it can be, and only the tables a reader uses.
+"""Glyphs: the fonts of a PDF, a byte a glyph where that can be, and only what a reader uses.
 
 The fonts of this package number their glyphs by the Latin-1 codes of their characters, so most
 reports need no table of their own for that.
@@ -7,10 +7,11 @@ reports need no table of their own for that.
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pydyf
-from fontTools.ttLib import TTFont
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
 from reports.content import Codes, Face
 
@@ -109,7 +110,7 @@ def _cmap(codes: Mapping[int, int]) -> bytes:
     edges = [-1, *(code for code, _ in moved), ONE_BYTE]
     ranges = [
         b"<%02x> <%02x> %d" % (before + 1, after - 1, before + 1)
-        for before, after in zip(edges, edges[1:], strict=False)
+        for before, after in pairwise(edges)
         if after - before > 1
     ]
     parts += _listed(b"cidrange", ranges)

@@ -1,7 +1,6 @@
 """The heading of a report: whom it is about, who answered when, and what became of it since."""
 
 from datetime import date, datetime, tzinfo
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 

@@ -12,6 +12,7 @@ class FlagLine(Frozen):
 
     label: str
     tier: str
+    soon: str
     suspect: str
     action: str
     sources: str
@@ -86,6 +87,7 @@ class PatternLine(Frozen):
     number: int
     label: str
     state: str
+    state_id: str
     seen: bool
     criteria: str
     evidence: str
@@ -112,6 +114,7 @@ class View(Frozen):
     not_asked: Many[str]
     scope_reasons: Many[str]
     scope_not_asked: Many[str]
+    band_id: str | None
     band: str | None
     meaning: str | None
     held: str | None

@@ -1,11 +1,11 @@
-"""Logo: a picture of an organisation, PNG or SVG, taken only where it is small and draws nothing odd.
+"""Logo: a picture of an organisation, PNG or SVG, where it is small and holds plain shapes.
 
 An SVG is rebuilt from the shapes that it is known to hold; whatever else it held is refused.
 """
 
 import struct
 from typing import Annotated
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from pydantic import AfterValidator, Field
 
@@ -51,8 +51,8 @@ def _checked_svg(logo: bytes) -> bytes:
     if b"<!" in logo or b"<?xml-" in logo:
         raise ValueError("the logo may hold shapes only: no document type, comment or style sheet")
     try:
-        root = ElementTree.fromstring(logo.decode("utf-8"))  # noqa: S314 # nosec B314 - without a document type there are no entities
-    except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
+        root = ET.fromstring(logo.decode("utf-8"))  # noqa: S314 # nosec B314 - without a document type there are no entities
+    except (ET.ParseError, UnicodeDecodeError, ValueError):
         raise ValueError("the logo is neither a PNG nor an SVG that can be read") from None
     if root.tag != f"{_SVG}svg" or not root.get("viewBox"):
         raise ValueError("the logo must be an svg element with a viewBox")
@@ -63,5 +63,6 @@ def _checked_svg(logo: bytes) -> bytes:
         odd = set(each.attrib) - _ATTRIBUTES
         if odd or any("(" in text and "url" in text.lower() for text in each.attrib.values()):
             raise ValueError("the logo may have the attributes of plain shapes only")
-    ElementTree.register_namespace("", _SVG[1:-1])
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)
+    ET.register_namespace("", _SVG[1:-1])
+    rebuilt: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=False)
+    return rebuilt

@@ -78,10 +78,11 @@ def _margins(document: Document) -> str:
     before, between, after = (*document.page_of, "", "")[:3]
     page = f"{_string(before)} counter(page) {_string(between)} counter(pages) {_string(after)}"
     small = "font-size: 7.6pt; line-height: 1.2; color: #444"
+    bold = f"{small}; font-weight: 600"
     return f"""
 @page {{
   @top-left {{ content: {_string(document.who)}; {small}; width: 74% }}
-  @top-right {{ content: {_string(document.mark)}; {small}; font-weight: 600; color: #000; width: 26% }}
+  @top-right {{ content: {_string(document.mark)}; {bold}; width: 26% }}
   @bottom-left {{ content: {_string(document.what)}; {small}; width: 78% }}
   @bottom-right {{ content: {page}; {small}; width: 22% }}
 }}"""

@@ -10,6 +10,7 @@ from schemas.base import Frozen, Many
 from schemas.rulebook import Band, Rulebook, Total
 
 BEYOND = Decimal(4)
+MARGIN = Decimal(1)
 
 
 class Stretch(Frozen):
@@ -82,8 +83,8 @@ def scale(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Scale
         return None
     total = assessment.totals[main.id]
     edges = [edge for edge in (_edge(band) for band in rulebook.band) if edge is not None]
-    low = min(total.range.least, edges[0] - BEYOND)
-    high = max(total.range.most, edges[-1] + BEYOND)
+    low = min(total.range.least - MARGIN, edges[0] - BEYOND)
+    high = max(total.range.most + MARGIN, edges[-1] + BEYOND)
     starts = [low, *edges, high]
     stretches = [
         Stretch(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from reports.lines import DomainLine, Open, Reason, Row
 from reports.sources import Sources
 from reports.wording import Wording
+from reports.words import typeset
 from schemas.assessment import Assessment, WeighedCriterion
 from schemas.rulebook import Rulebook
 
@@ -112,7 +113,7 @@ def _reason(criterion: WeighedCriterion, sources: Sources, wording: Wording) -> 
         domain=criterion.domain,
         label=criterion.label,
         points="" if criterion.points is None else wording.signed(criterion.points),
-        because=criterion.because,
+        because=typeset(criterion.because),
         grade=criterion.grade,
         sources=sources.marks(criterion.citations),
         discounted=discounted,

@@ -69,8 +69,8 @@ def _criteria(view: View, words: Wording) -> tuple[Section, ...]:
         rows=tuple(rows),
     )
     picture = (drawn("waterfall", view.waterfall, words),) if view.waterfall else ()
-    told = paragraph(f"{view.points_are} {words.say('grades_are')}", "small")
-    blocks = (*picture, table, told)
+    key = paragraph(f"{view.points_are} {words.say('grades_are')}", "small")
+    blocks = (*picture, table, key)
     return (Section(role="reckoning", heading=words.say("reckoning"), blocks=blocks),)
 
 
@@ -87,7 +87,9 @@ def _trend(view: View, words: Wording) -> tuple[Section, ...]:
     table = Table(
         role="plain",
         caption=words.say("trend_caption"),
-        columns=tuple(words.say(f"column_{each}") for each in ("day", "points", "band", "rulebook")),
+        columns=tuple(
+            words.say(f"column_{each}") for each in ("day", "points", "band", "rulebook")
+        ),
         rows=tuple(
             TableRow(cells=(each.on, each.points, each.band, each.rulebook))
             for each in view.trend.points
@@ -170,7 +172,9 @@ def _derived(view: View, words: Wording) -> tuple[Section, ...]:
 
 
 def _rulebook(view: View, words: Wording) -> Section:
-    by = words.say("rests_on_rulebook", rulebook=view.rulebook, hash=view.sha256, day=view.produced_on)
+    by = words.say(
+        "rests_on_rulebook", rulebook=view.rulebook, hash=view.sha256, day=view.produced_on
+    )
     blocks = (paragraph(view.intended_use, "small"), paragraph(by, "small"))
     return Section(heading=words.say("rulebook"), blocks=blocks)
 

@@ -33,7 +33,9 @@ class Sources:
     def listed(self) -> tuple[Source, ...]:
         """Every citation used."""
         return tuple(
-            Source(mark=_mark(place, each), text=each.text, doi=each.doi, unverified=each.unverified)
+            Source(
+                mark=_mark(place, each), text=each.text, doi=each.doi, unverified=each.unverified
+            )
             for place, each in enumerate(self._cited, 1)
         )
 

@@ -97,9 +97,11 @@ def _result(view: View, words: Wording) -> Section:
     if view.held:
         blocks.append(paragraph("", strong=view.held))
     if view.scale:
-        blocks += [drawn("scale", view.scale, words)]
-        blocks.append(paragraph(f"{view.scale.words} {words.say('scale_key')}", "small"))
-    blocks += [paragraph(f"{each.text} {each.sources}", "small", strong=each.name) for each in view.totals]
+        blocks.append(drawn("scale", view.scale, words))
+        blocks.append(paragraph(words.say("scale_key"), "small"))
+    blocks += [
+        paragraph(f"{each.text} {each.sources}", "small", strong=each.name) for each in view.totals
+    ]
     if view.scope_not_asked:
         asked = words.say("list_mark").join(view.scope_not_asked)
         blocks.append(paragraph(words.say("scope_not_asked", questions=asked), "small"))
@@ -111,7 +113,7 @@ def _mechanisms(view: View, words: Wording) -> tuple[Section, ...]:
         return ()
     picture = f": {lowered(view.picture)}" if view.picture else ""
     meaning = f"{view.picture_meaning} " if view.picture_meaning else ""
-    text = f"{meaning}{view.ledgers.words} {words.say('never_one')}"
+    text = meaning + words.say("never_one")
     blocks = (drawn("ledgers", view.ledgers, words), paragraph(text, "small"))
     return (Section(heading=words.say("mechanisms") + picture, blocks=blocks),)
 
@@ -134,7 +136,9 @@ def _strongest(reasons: tuple[Reason, ...], most: int, words: Wording) -> tuple[
     if not reasons:
         return (paragraph(words.say("no_answer_does"), "reason"),)
     told: list[Block] = [
-        paragraph(f"{each.because}{cited(each.sources)}", "reason", strong=f"{each.id} {each.label}.", aside=each.points)
+        paragraph(
+            f"{each.because}{cited(each.sources)}", "reason", strong=each.id, aside=each.points
+        )
         for each in reasons[:most]
     ]
     if len(reasons) > most:

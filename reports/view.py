@@ -15,7 +15,7 @@ from reports.logo import media_type
 from reports.pictures import banded, ledgers, scale, trend, waterfall
 from reports.sources import Sources
 from reports.wording import Wording, wording
-from reports.words import clean, one_line
+from reports.words import clean, lowered, one_line
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 
@@ -50,6 +50,7 @@ def view(
         not_asked=_labels(rulebook, assessment.safety.unanswered),
         scope_reasons=tuple(each.label for each in assessment.scope.reasons),
         scope_not_asked=_labels(rulebook, assessment.scope.unanswered),
+        band_id=band,
         band=next((each.label for each in rulebook.band if each.id == band), None),
         meaning=assessment.totals[main.id].meaning if assessment.totals and main else None,
         held=_held(rulebook, assessment, words),
@@ -167,6 +168,7 @@ def _flags(rulebook: Rulebook, assessment: Assessment, sources: Sources) -> tupl
         FlagLine(
             label=each.label,
             tier=f"{each.tier} \N{MIDDLE DOT} {tiers[each.tier]}",
+            soon=lowered(tiers[each.tier]),
             suspect=each.suspect,
             action=each.action,
             sources=sources.marks(each.citations),

@@ -32,6 +32,15 @@ def lowered(label: str) -> str:
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
+def typeset(sentence: str) -> str:
+    """The sentence with true minus and multiplication signs."""
+    return _TIMES.sub("\N{MULTIPLICATION SIGN}", _MINUS.sub("\N{MINUS SIGN}", sentence))
+
+
+_MINUS = re.compile(r"(?<![\w.,-])-(?=\d)")
+_TIMES = re.compile(r"\bx(?=\d)")
+
+
 def _printed(character: str) -> bool:
     return unicodedata.category(character) not in _UNPRINTED or character in _JOINERS
 

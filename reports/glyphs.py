@@ -43,13 +43,14 @@ def encode(pdf: Any, fonts: Mapping[bytes, Face]) -> None:
     """Let each font read its text by these bytes, and say which characters they stand for."""
     for font in _composite_fonts(pdf):
         codes = fonts[_resource_name(font)].codes
+        meanings = pdf.objects[int(font["ToUnicode"].split()[0])]
+        meanings.stream = [b"\n".join(meanings.stream).replace(b" <>", b" <200b>")]
         if codes is None:
             continue
         encoding = pydyf.Stream([_cmap(codes)], _CMAP_KEYS, compress=True)
         pdf.add_object(encoding)
         font["Encoding"] = encoding.reference
-        meanings = pdf.objects[int(font["ToUnicode"].split()[0])]
-        meanings.stream = [_meanings(b"\n".join(meanings.stream), codes)]
+        meanings.stream = [_meanings(meanings.stream[0], codes)]
 
 
 def strip_tables(pdf: Any) -> None:

@@ -60,8 +60,8 @@ def heading(view: View, words: Wording) -> tuple[Block, ...]:
     notices = tuple(paragraph("", "notice", strong=each) for each in view.notices)
     facts: list[Run] = []
     for row in (*view.identifiers, *view.facts):
-        facts.append(Run(text=f"{row.name}\N{NO-BREAK SPACE}"))
-        facts.append(Run(text=f"{row.text}   ", strong=True))
+        between = " \N{MIDDLE DOT} " if facts else ""
+        facts += [Run(text=f"{between}{row.name} "), Run(text=row.text, strong=True)]
     note = (paragraph(view.note, "note", strong=words.say("note")),) if view.note else ()
     return (*notices, Paragraph(role="facts", runs=tuple(facts)), *note)
 

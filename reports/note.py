@@ -2,7 +2,6 @@
 
 from reports.lines import View
 from reports.wording import Wording
-from reports.words import lowered
 
 STRONGEST = 3
 
@@ -12,7 +11,7 @@ def note(view: View, words: Wording) -> str:
     lines = [_who(view, words), *_safety(view, words), *_result(view, words)]
     if view.ledgers:
         bars = words.say("list_mark").join(
-            f"{lowered(bar.label)} {bar.points}" for bar in view.ledgers.rows
+            f"{words.lowered(bar.label)} {bar.points}" for bar in view.ledgers.rows
         )
         picture = f"{view.picture}; " if view.picture else ""
         lines.append(words.say("note_mechanisms", picture=picture, bars=bars))
@@ -34,7 +33,7 @@ def note(view: View, words: Wording) -> str:
 def _who(view: View, words: Wording) -> str:
     """Notices first: a note of an error must not be read as a note."""
     notices = "".join(f"{each} " for each in view.notices)
-    who = words.say("list_mark").join(f"{lowered(r.name)} {r.text}" for r in view.identifiers)
+    who = words.say("list_mark").join(f"{words.lowered(r.name)} {r.text}" for r in view.identifiers)
     return f"{notices}{view.title}" + (f" - {who}" if who else "")
 
 

@@ -5,7 +5,7 @@ from reports.drawing import drawn
 from reports.lines import Reason, View
 from reports.reckoning import reckoning
 from reports.wording import Wording
-from reports.words import lowered, shortened
+from reports.words import shortened
 
 STRONGEST_FOR = 5
 STRONGEST_AGAINST = 3
@@ -82,7 +82,7 @@ def safety(view: View, words: Wording) -> Section:
     if view.not_asked:
         asked = words.say("list_mark").join(view.not_asked)
         blocks.append(paragraph(f"{asked}.", strong=words.say("not_asked")))
-    tier = f": {lowered(view.tier)}" if view.tier else ""
+    tier = f": {words.lowered(view.tier)}" if view.tier else ""
     return Section(role="safety", heading=title + tier, blocks=tuple(blocks))
 
 
@@ -111,7 +111,7 @@ def _result(view: View, words: Wording) -> Section:
 def _mechanisms(view: View, words: Wording) -> tuple[Section, ...]:
     if view.ledgers is None:
         return ()
-    picture = f": {lowered(view.picture)}" if view.picture else ""
+    picture = f": {words.lowered(view.picture)}" if view.picture else ""
     meaning = f"{view.picture_meaning} " if view.picture_meaning else ""
     text = meaning + words.say("never_one")
     blocks = (drawn("ledgers", view.ledgers, words), paragraph(text, "small"))

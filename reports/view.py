@@ -15,7 +15,7 @@ from reports.logo import media_type
 from reports.pictures import banded, ledgers, scale, trend, waterfall
 from reports.sources import Sources
 from reports.wording import Wording, wording
-from reports.words import clean, lowered, one_line
+from reports.words import clean, one_line
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 
@@ -45,7 +45,7 @@ def view(
         status=assessment.status,
         headline=_headline(rulebook, assessment, band),
         tier=next((t.label for t in rulebook.tier if t.id == assessment.safety.tier), None),
-        flags=_flags(rulebook, assessment, sources),
+        flags=_flags(rulebook, assessment, sources, words),
         no_flag=_no_flag(rulebook, assessment),
         not_asked=_labels(rulebook, assessment.safety.unanswered),
         scope_reasons=tuple(each.label for each in assessment.scope.reasons),
@@ -162,13 +162,15 @@ def _headline(rulebook: Rulebook, assessment: Assessment, band: str | None) -> s
     return given.meaning if given else ""
 
 
-def _flags(rulebook: Rulebook, assessment: Assessment, sources: Sources) -> tuple[FlagLine, ...]:
+def _flags(
+    rulebook: Rulebook, assessment: Assessment, sources: Sources, words: Wording
+) -> tuple[FlagLine, ...]:
     tiers = {tier.id: tier.label for tier in rulebook.tier}
     return tuple(
         FlagLine(
             label=each.label,
             tier=f"{each.tier} \N{MIDDLE DOT} {tiers[each.tier]}",
-            soon=lowered(tiers[each.tier]),
+            soon=words.lowered(tiers[each.tier]),
             suspect=each.suspect,
             action=each.action,
             sources=sources.marks(each.citations),

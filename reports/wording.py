@@ -22,6 +22,7 @@ class Wording(Frozen):
     name: Text
     not_validated: Text | None = None
     decimal: Literal[".", ","]
+    lowers: bool
     percent: Text
     day: Text
     months: Many[Text] = Field(min_length=12, max_length=12)
@@ -30,6 +31,12 @@ class Wording(Frozen):
     def say(self, phrase: str, **places: str) -> str:
         """The phrase with its places filled. Raises KeyError for one that is not there."""
         return self.words[phrase].format(**places)
+
+    def lowered(self, label: str) -> str:
+        """The label inside a sentence: where the language has it so, without its capital."""
+        if not self.lowers or label[1:2].isupper():
+            return label
+        return label[:1].lower() + label[1:]
 
     def number(self, points: Decimal | int) -> str:
         """Exact points without trailing zeros, with a true minus."""

@@ -27,11 +27,6 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def lowered(label: str) -> str:
-    """The label as it reads inside a sentence: a capital goes, an abbreviation stays."""
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
-
-
 def typeset(sentence: str) -> str:
     """The sentence with true minus and multiplication signs."""
     return _TIMES.sub("\N{MULTIPLICATION SIGN}", _MINUS.sub("\N{MINUS SIGN}", sentence))

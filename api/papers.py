@@ -8,12 +8,14 @@ from api.rendering import Layout
 from api.settings import Settings
 from reports.formats import Format, Kind, Written, written
 from reports.heading import Heading, Letterhead
-from reports.view import view
+from reports.retelling import Books
+from reports.view import view_in
 from reports.wording import wording
 from schemas.assessment import Assessment
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 from scoring.loaded import LoadedRulebook
+from scoring.translations import in_language
 
 
 def paper(  # noqa: PLR0913 - the parts of a document, each from another hand
@@ -29,7 +31,10 @@ def paper(  # noqa: PLR0913 - the parts of a document, each from another hand
     """The document of one assessment, in this format. Raises Problem where it can't be made."""
     if form == "note" and kind == "patient":
         raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
-    shown = view(loaded.rulebook, assessment, heading, wording(language))
+    words, told = wording(language), in_language(loaded, language)
+    if told is None:
+        raise Problem("not_acceptable", "The rulebook was not translated into this language.")
+    shown = view_in(Books(loaded.rulebook, told, words), assessment, heading)
     return written(shown, heading, kind, form, renderer.render)
 
 

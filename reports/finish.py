@@ -9,7 +9,7 @@ import pydyf
 from reports.content import compact, glyphs_shown
 from reports.file import write
 from reports.glyphs import encode, faces, strip_tables
-from reports.structure import complete, drop, pages_of_text
+from reports.structure import complete, drop, pages_of_text, tidy
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PDFUA = (_TEMPLATES / "pdfua.xml").read_bytes().replace(b"\n", b"")
@@ -28,6 +28,7 @@ def finish(_: Any, pdf: Any) -> None:
     drop(pdf, completed.unused)
     _join_lines(pdf, completed.artifacts)
     _shorten(pdf)
+    tidy(pdf)
     pdf.write = lambda output, *_: write(pdf, output)
 
 
@@ -36,7 +37,7 @@ def _identify(pdf: Any) -> None:
     metadata = pdf.objects[int(pdf.catalog["Metadata"].split()[0])]
     xml = b"".join(metadata.stream) if isinstance(metadata.stream, list) else metadata.stream
     metadata.stream = [xml.replace(b"</rdf:RDF>", _PDFUA + b"</rdf:RDF>")]
-    metadata.compress = False
+    metadata.compress = True
 
 
 def _join_lines(pdf: Any, artifacts: list[set[int]]) -> None:

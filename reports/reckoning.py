@@ -104,32 +104,31 @@ def _options(view: View, words: Wording) -> tuple[Section, ...]:
     if not view.next_steps:
         return ()
     told = tuple(
-        paragraph(f"{row.text}{_cited(row.sources)}", "run", strong=row.name)
+        paragraph(f"{row.text}{_cited(row.sources)}", "run", strong=_short(row.name))
         for row in view.next_steps
     )
     return (Section(heading=words.say("options_certain"), blocks=told),)
 
 
+def _short(label: str) -> str:
+    """An option by what it is; the whole label stands on page one."""
+    return label.split(": ", maxsplit=1)[0].rstrip(".") + "."
+
+
 def _patterns(view: View, words: Wording) -> tuple[Section, ...]:
     if not view.patterns:
         return ()
-    table = Table(
-        role="patterns",
-        caption=words.say("patterns_caption"),
-        columns=tuple(words.say(f"column_{each}") for each in ("pattern", "state", "known")),
-        rows=tuple(
-            TableRow(
-                cells=(
-                    f"{each.number} {each.label}",
-                    each.state,
-                    f"{each.evidence} ({each.criteria})",
-                )
-            )
-            for each in view.patterns
-        ),
+    listed = tuple(
+        paragraph(
+            f"{each.evidence} ({each.criteria})",
+            "run",
+            strong=f"{each.number} {each.label}: {each.state}.",
+        )
+        for each in view.patterns
     )
     title = words.say("patterns", seen=view.patterns_seen or "")
-    return (Section(heading=title, blocks=(table,)),)
+    blocks = (paragraph(words.say("patterns_caption"), "small"), *listed)
+    return (Section(heading=title, blocks=blocks),)
 
 
 def _findings(view: View, words: Wording) -> tuple[Section, ...]:

@@ -44,6 +44,22 @@ def complete(pdf: Any) -> Completed:
     return Completed({*merged, *loose}, artifacts)
 
 
+def tidy(pdf: Any) -> None:
+    """Write each element with what it shares with its neighbours first, and one kid as one."""
+    for each in pdf.objects:
+        if isinstance(each, pydyf.Dictionary) and {"S", "P", "K"} <= set(each):
+            kids = each["K"]
+            each["K"] = kids[0] if len(kids) == 1 else kids
+            shared = {key: each[key] for key in _ORDER if key in each}
+            rest = {key: value for key, value in each.items() if key not in shared}
+            last = rest.pop("K")
+            each.clear()
+            each.update(shared | rest | ({} if last == [] else {"K": last}))
+
+
+_ORDER = ("S", "P", "Pg", "A")
+
+
 def pages_of_text(pdf: Any) -> list[list[bytes]]:
     """For each page, the element that owns each marked content."""
     root = pdf.objects[int(pdf.catalog["StructTreeRoot"].split()[0])]

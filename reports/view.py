@@ -13,11 +13,20 @@ from reports.heading import Heading, Letterhead, OtherScreening
 from reports.lines import FlagLine, Row, View
 from reports.logo import media_type
 from reports.pictures import banded, ledgers, scale, trend, waterfall
+from reports.retelling import Books, retold
 from reports.sources import Sources
 from reports.wording import Wording, wording
 from reports.words import clean, one_line
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
+
+
+def view_in(books: Books, assessment: Assessment, heading: Heading) -> View:
+    """The report in the language of the books; what is embedded stays as it was stored."""
+    if books.told is books.made:
+        return view(books.made, assessment, heading, books.words)
+    told = view(books.told, retold(books, assessment), heading, books.words)
+    return told.model_copy(update={"assessment_json": assessment.model_dump_json(by_alias=True)})
 
 
 def view(

@@ -44,7 +44,7 @@ def test_every_pdf_is_pdf_a_3a_and_pdf_ua_1(tmp_path):
         for kind in ("clinician", "patient"):
             for language in languages():
                 file = tmp_path / f"{name}-{kind}-{language}.pdf"
-                file.write_bytes(render(made(name, kind)))
+                file.write_bytes(render(made(name, kind, language=language)))
                 files.append(str(file))
     done = subprocess.run(
         ["java", "-cp", path, "VeraCheck", "3a,ua1", *files],

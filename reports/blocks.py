@@ -74,6 +74,7 @@ class Letters(Frozen):
 class Document(Frozen):
     """A whole document: what stands on every page, and the blocks."""
 
+    role: Literal["report", "sheet"] = "report"
     language: str
     title: str
     lead: str

@@ -52,6 +52,21 @@ def _join_lines(pdf: Any, artifacts: list[set[int]]) -> None:
             kids = pdf.objects[int(reference.split()[0])]["K"]
             kids[:] = [each for each in kids if each not in joined or not isinstance(each, int)]
         owners[:] = [b"null" if each in joined else owner for each, owner in enumerate(owners)]
+        _renumber(pdf, stream, owners)
+
+
+def _renumber(pdf: Any, stream: Any, owners: list[bytes]) -> None:
+    """Number the contents that something owns from 0 on."""
+    kept = [each for each, owner in enumerate(owners) if owner != b"null"]
+    anew = {each: place for place, each in enumerate(kept)}
+    for reference in {owners[each] for each in kept}:
+        kids = pdf.objects[int(reference.split()[0])]["K"]
+        kids[:] = [anew[each] if isinstance(each, int) else each for each in kids]
+    owners[:] = [owners[each] for each in kept]
+    stream.stream = [_MCID.sub(lambda mark: b"/MCID %d" % anew[int(mark[1])], stream.stream[0])]
+
+
+_MCID = re.compile(rb"/MCID (\d+)")
 
 
 class _Marks:

@@ -22,6 +22,7 @@ def sheet(view: View, words: Wording) -> Document:
     about_pain = (_evidence(view, words), _cycle(words)) if view.patterns else ()
     resources = (_resources(words),) if view.patterns else ()
     return Document(
+        role="sheet",
         language=view.language,
         title=words.say("sheet_title"),
         lead=words.say("sheet_lead"),

@@ -5,6 +5,7 @@ by their distance, and a letter is one byte where its font has no more than 255.
 """
 
 import re
+import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -21,15 +22,16 @@ class Face(NamedTuple):
 
 def glyphs_shown(content: bytes) -> dict[bytes, set[int]]:
     """The glyphs that each font shows."""
-    shown: dict[bytes, set[int]] = {}
+    runs: dict[bytes, set[bytes]] = {}
     font = b""
     for line in content.split(b"\n"):
         if line.endswith(b" Tf"):
             font = line.split(b" ")[0]
         elif line.endswith(b" TJ"):
-            for run in _HEX.findall(line):
-                shown.setdefault(font, set()).update(_glyphs(run))
-    return shown
+            runs.setdefault(font, set()).update(_HEX.findall(line))
+    return {
+        font: {each for run in each_of for each in _glyphs(run)} for font, each_of in runs.items()
+    }
 
 
 def compact(content: bytes, faces: Mapping[bytes, Face]) -> bytes:
@@ -200,8 +202,7 @@ def _number(value: float, places: int = 1) -> bytes:
 
 
 def _glyphs(run: bytes) -> list[int]:
-    raw = bytes.fromhex(run.decode("ascii"))
-    return [high << 8 | low for high, low in zip(raw[::2], raw[1::2], strict=True)]
+    return list(struct.unpack(f">{len(run) // 4}H", bytes.fromhex(run.decode("ascii"))))
 
 
 def _literal(run: list[int], codes: Codes) -> bytes:

@@ -5,6 +5,7 @@ four bytes. It may not reach the network, write a file or start a program, and i
 much memory: what breaks these bounds ends the worker and nothing else.
 """
 
+import gc
 import os
 import resource
 import struct
@@ -32,6 +33,7 @@ def main() -> None:
     send(target, b"")
     while (asked := receive(source)) is not None:
         send(target, render(Document.model_validate_json(asked)))
+        gc.collect()
 
 
 def send(target: BinaryIO, content: bytes) -> None:

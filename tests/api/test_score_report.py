@@ -10,7 +10,7 @@ from api.problems import Problem
 PATHS = ["/v1/score/report", "/v1/score/report.pdf", "/v1/score/report.txt"]
 STARTS = {
     "pdf": b"%PDF-",
-    "html": b"<!doctype html>",
+    "html": b"<!DOCTYPE html>",
     "rtf": b"{\\rtf1",
     "txt": b"Nociplastic pain screen",
     "xml": b"<?xml",

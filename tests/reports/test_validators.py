@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from examples import NAMES, heading, made, viewed
+from examples import NAMES, WORST_ANSWERS, WORST_HEADING, heading, made, viewed
+from test_hostile import SCRIPTS, everywhere
 
 from reports import formats
 from reports.pdf import render
@@ -40,12 +41,20 @@ def test_every_pdf_is_pdf_a_3a_and_pdf_ua_1(tmp_path):
         ["javac", "-cp", path, "-d", str(tmp_path), str(HERE / "VeraCheck.java")], check=True
     )
     files = []
-    for name in NAMES:
-        for kind in ("clinician", "patient"):
-            for language in languages():
+    for language in languages():
+        for name in NAMES:
+            for kind in ("clinician", "patient"):
                 file = tmp_path / f"{name}-{kind}-{language}.pdf"
                 file.write_bytes(render(made(name, kind, language=language)))
                 files.append(str(file))
+        for_all = {"answers": WORST_ANSWERS, **WORST_HEADING}
+        file = tmp_path / f"worst-{language}.pdf"
+        file.write_bytes(render(made("widespread_pain", language=language, **for_all)))
+        files.append(str(file))
+    for script, text in SCRIPTS.items():
+        file = tmp_path / f"{script.replace(' ', '-')}.pdf"
+        file.write_bytes(render(made("phq4", **everywhere(text))))
+        files.append(str(file))
     done = subprocess.run(
         ["java", "-cp", path, "VeraCheck", "3a,ua1", *files],
         check=False,

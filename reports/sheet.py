@@ -37,7 +37,7 @@ def sheet(view: View, words: Wording) -> Document:
             *heading(view.model_copy(update={"note": None}), words),
             _flags(view, words),
             _told(words, "sheet_real", "sheet_real_1", "sheet_real_2"),
-            _noticed(view, words),
+            *_noticed(view, words),
             _meaning(view, words),
             *about_pain,
             _talk(words),
@@ -61,14 +61,16 @@ def _flags(view: View, words: Wording) -> Section:
     return Section(role="safety", heading=words.say("sheet_first"), blocks=blocks)
 
 
-def _noticed(view: View, words: Wording) -> Section:
+def _noticed(view: View, words: Wording) -> tuple[Section, ...]:
+    if not view.patterns:
+        return ()
     seen = [each.label for each in view.patterns if each.seen]
     title = words.say("sheet_noticed")
     if not seen:
-        return Section(heading=title, blocks=(paragraph(words.say("sheet_noticed_none")),))
+        return (Section(heading=title, blocks=(paragraph(words.say("sheet_noticed_none")),)),)
     told = tuple(paragraph(each, "step", aside="\N{BULLET}") for each in seen)
     some = paragraph(words.say("sheet_noticed_some", seen=str(len(seen))))
-    return Section(heading=title, blocks=(some, *told))
+    return (Section(heading=title, blocks=(some, *told)),)
 
 
 def _meaning(view: View, words: Wording) -> Section:

@@ -97,3 +97,9 @@ def test_every_resource_has_a_word_on_its_evidence():
 def test_the_clinicians_note_is_not_on_it():
     texts = told(made("widespread_pain", "patient", note="Zaphod-4711").blocks)
     assert not any("Zaphod" in text for text in texts)
+
+
+def test_what_was_withheld_is_not_called_unnoticed():
+    texts = told(made("red_flag", "patient").blocks)
+    assert "What was noticed" not in texts
+    assert "One of your answers needs to be looked at first." in " ".join(texts)

@@ -49,4 +49,4 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
         timeout=900,
     )
     assert done.returncode == 0, done.stdout
-    assert "Tested: 9" in done.stdout
+    assert "Tested: 10" in done.stdout

@@ -9,6 +9,7 @@ import select
 import subprocess  # nosec B404 - starts our own worker
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import LifoQueue
@@ -43,6 +44,7 @@ class Renderer:
         self._workers = threading.BoundedSemaphore(workers)
         self._seconds = seconds
         self._memory = memory
+        self._end = weakref.finalize(self, _end, self._idle)
 
     def render(self, document: Document) -> bytes:
         """The PDF of the document.
@@ -55,11 +57,8 @@ class Renderer:
             return self._made(asked)
 
     def close(self) -> None:
-        """End every process."""
-        while not self._idle.empty():
-            process = self._idle.get()
-            if process is not None:
-                process.kill()
+        """End every process. It happens by itself when nobody holds the renderer any more."""
+        self._end()
 
     def _made(self, asked: bytes) -> bytes:
         process = self._idle.get()
@@ -100,6 +99,13 @@ class Here:
         from reports.pdf import render
 
         return render(document)
+
+
+def _end(idle: "LifoQueue[_Process | None]") -> None:
+    while not idle.empty():
+        process = idle.get()
+        if process is not None:
+            process.kill()
 
 
 class _StoppedError(Exception):

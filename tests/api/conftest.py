@@ -1,6 +1,7 @@
 """A service with a key of its own, a client to call it, and a token that opens it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from api.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
-    return create_app(Settings(key_file=tmp_path_factory.mktemp("key") / "key.pem"))
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    app = create_app(Settings(key_file=tmp_path_factory.mktemp("key") / "key.pem"))
+    yield app
+    app.state.renderer.close()
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ def main() -> None:
     from reports.pdf import render
 
     _bound(memory)
+    gc.freeze()
     send(target, b"")
     while (asked := receive(source)) is not None:
         send(target, render(Document.model_validate_json(asked)))

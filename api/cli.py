@@ -92,19 +92,34 @@ def score(
 @main.command()
 def report(
     intake: IntakeFile,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the PDF.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")],
     rulebook: Name = "nociplastic",
+    document: Annotated[
+        str, typer.Option(help="`clinician`, or `patient` for the patient's sheet.")
+    ] = "clinician",
+    locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
 ) -> None:
-    """Score one intake and write the clinician's report."""
-    from api.papers import Printed, viewed
-    from reports.pdf import render
+    """Score one intake and write its report: .pdf, .html, .rtf, .txt or .xml, as the file ends."""
+    from api.negotiation import by_suffix
+    from api.papers import Printed, paper_of_intake
+    from api.problems import Problem
+    from api.rendering import Here
+    from reports.wording import languages
     from scoring.catalogue import catalogue
 
-    chosen = settings()
-    printed = Printed(chosen.organisation, chosen.test_organisation)
-    pdf = render(viewed(catalogue(), printed, _read(intake, rulebook)))
+    if document not in ("clinician", "patient"):
+        fail("--document is clinician or patient")
+    if locale not in languages():
+        fail(f"--locale is one of {', '.join(languages())}")
     try:
-        out.write_bytes(pdf)
+        chosen = {"form": by_suffix(out.suffix), "kind": document, "language": locale}
+    except Problem:
+        fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
+    read, own = _read(intake, rulebook), settings()
+    printed = Printed(own.organisation, own.test_organisation)
+    made = paper_of_intake(catalogue(), printed, Here(), read, **chosen)
+    try:
+        out.write_bytes(made.content)
     except OSError as error:
         fail(f"the report cannot be written: {error.strerror}")
 

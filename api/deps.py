@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Header, Request, Response, params
+from fastapi import Depends, Header, Path, Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -265,6 +265,15 @@ def printed(caller: Caller) -> Printed:
     return Printed(caller.organisation_name, caller.test)
 
 
+ScreeningId = Annotated[
+    str,
+    Path(
+        alias="screening",
+        pattern=r"^[0-9a-f-]{36}$",
+        description="The id that keeping it gave.",
+        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
+    ),
+]
 Rulebooks = Annotated[Catalogue, Depends(_catalogue)]
 Reports = Annotated[Renderer, Depends(_renderer)]
 Chosen = Annotated[Settings, Depends(_settings)]

@@ -22,6 +22,7 @@ from api.routes import (
     problem_types,
     rulebooks,
     score,
+    screening_reports,
     screenings,
 )
 from api.security.access import AccessTokens
@@ -80,6 +81,7 @@ def create_app(
 
     app.include_router(score.router(rules))
     app.include_router(screenings.router(rules))
+    app.include_router(screening_reports.router)
     app.include_router(patients.router)
     app.include_router(audit.router)
     app.include_router(administration.router)

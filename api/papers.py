@@ -1,14 +1,44 @@
-"""Papers: an intake and its assessment, brought together for the report."""
+"""Papers: a screening and its heading, brought together as a document."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from reports.heading import Heading
-from reports.lines import View
-from reports.view import view
-from schemas.screening import Screening
+from fastapi import Response
+
+from api.problems import Problem
+from api.rendering import Layout
+from reports.formats import Format, Kind, Written, written
+from reports.heading import Heading, Letterhead, OtherScreening
+from reports.retelling import Books
+from reports.view import view_in
+from reports.wording import wording
+from schemas.assessment import Assessment
+from schemas.patient import Patient
+from schemas.screening import Context, Screening
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
+from scoring.loaded import LoadedRulebook
+from scoring.translations import in_language
+
+
+def paper(  # noqa: PLR0913 - the parts of a document, each from another hand
+    loaded: LoadedRulebook,
+    assessment: Assessment,
+    heading: Heading,
+    renderer: Layout,
+    *,
+    form: Format = "pdf",
+    kind: Kind = "clinician",
+    language: str = "en",
+) -> Written:
+    """The document of one assessment, in this format. Raises Problem where it can't be made."""
+    if form == "note" and kind == "patient":
+        raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
+    words, told = wording(language), in_language(loaded, language)
+    if told is None:
+        raise Problem("not_acceptable", "The rulebook was not translated into this language.")
+    shown = view_in(Books(loaded.rulebook, told, words), assessment, heading)
+    return written(shown, heading, kind, form, renderer.render)
 
 
 class Printed(NamedTuple):
@@ -18,47 +48,65 @@ class Printed(NamedTuple):
     test: bool
 
 
-def viewed(rulebooks: Catalogue, printed: Printed, intake: Any) -> View:
-    """All that a report of this intake shows, whatever its format."""
+def paper_of_intake(
+    rulebooks: Catalogue, printed: Printed, renderer: Layout, intake: Any, **chosen: Any
+) -> Written:
+    """The document of an intake that is scored and not kept."""
     loaded = rulebooks.active(intake.rulebook)
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
-    return view(loaded.rulebook, assessment, _heading(printed, intake))
+    heading = Heading(**_facts(printed, intake.patient or Patient(), intake.context))
+    return paper(loaded, assessment, heading, renderer, **chosen)
 
 
-def viewed_kept(rulebooks: Catalogue, printed: Printed, screening: Screening) -> View:
-    """All that a report of a kept screening shows. Nothing is scored again."""
+def paper_of_screening(
+    rulebooks: Catalogue, printed: Printed, renderer: Layout, told: "Told", **chosen: Any
+) -> Written:
+    """The document of a kept screening, stamped with what became of it. Nothing is scored again."""
+    screening = told.screening
     instrument, _, version = screening.assessment.rulebook.partition("@")
     loaded = rulebooks.any_status(instrument, version)
-    patient, context = screening.patient, screening.context
+    error = screening.entered_in_error
     heading = Heading(
-        patient_reference=patient.reference,
-        patient_name=patient.name,
-        birth_date=patient.birth_date,
-        encounter=patient.encounter,
-        answered_on=context.answered_on,
-        answered_by=context.answered_by,
-        clinician_reference=context.clinician.reference if context.clinician else None,
-        note=context.note,
-        produced_on=datetime.now(UTC).date(),
-        organisation=printed.organisation,
-        test=printed.test,
+        **_facts(printed, screening.patient, screening.context),
+        screening_id=screening.id,
+        replaces=told.replaces,
+        replaced_by=told.replaced_by,
+        entered_in_error=error.reason if error else None,
     )
-    return view(loaded.rulebook, screening.assessment, heading)
+    return paper(loaded, screening.assessment, heading, renderer, **chosen)
 
 
-def _heading(printed: Printed, intake: Any) -> Heading:
-    patient = intake.patient
-    return Heading(
-        patient_reference=patient and patient.reference,
-        patient_name=patient and patient.name,
-        birth_date=patient and patient.birth_date,
-        encounter=patient and patient.encounter,
-        answered_on=intake.answered_on,
-        answered_by=intake.answered_by,
-        clinician_reference=intake.clinician and intake.clinician.reference,
-        note=intake.note,
-        produced_on=datetime.now(UTC).date(),
-        organisation=printed.organisation,
-        test=printed.test,
-    )
+class Told(NamedTuple):
+    """A screening, and the screenings before and after it."""
+
+    screening: Screening
+    replaces: OtherScreening | None
+    replaced_by: OtherScreening | None
+
+
+def sent(made: Written) -> Response:
+    """The document as a file whose name tells nothing."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="nociscreen-report{made.suffix}"',
+        "Vary": "Accept",
+    }
+    return Response(made.content, media_type=made.media_type, headers=headers)
+
+
+def _facts(printed: Printed, patient: Patient, context: Context) -> dict[str, Any]:
+    """What stands above a report, produced now."""
+    return {
+        "produced_at": datetime.now(UTC),
+        "letterhead": Letterhead(name=printed.organisation),
+        "test": printed.test,
+        "patient_reference": patient.reference,
+        "patient_system": patient.system,
+        "patient_name": patient.name,
+        "birth_date": patient.birth_date,
+        "encounter": patient.encounter,
+        "answered_on": context.answered_on,
+        "answered_by": context.answered_by,
+        "clinician_reference": context.clinician.reference if context.clinician else None,
+        "note": context.note,
+    }

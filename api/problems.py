@@ -60,6 +60,9 @@ KINDS: dict[str, Kind] = {
     "other_request": Kind(
         422, "Another request", "The `Idempotency-Key` was used for a request with another body."
     ),
+    "not_acceptable": Kind(
+        406, "Not acceptable", "`Accept` names no format that this resource comes in."
+    ),
     "too_slow": Kind(408, "Body too slow", "The body did not arrive in time. Send it again."),
     "too_large": Kind(413, "Body too large", "The body is larger than this route takes."),
     "unsupported_media_type": Kind(
@@ -75,6 +78,12 @@ KINDS: dict[str, Kind] = {
     ),
     "too_many": Kind(
         429, "Too many requests", "All hands are busy. `Retry-After` says when to come back."
+    ),
+    "report_stopped": Kind(
+        503,
+        "Report stopped",
+        "Laying the report out took more time or memory than the service gives to one report. "
+        "`Retry-After` says when to try again; shorter texts make it lighter.",
     ),
     "internal": Kind(
         500, "Internal error", "Something of ours failed. The request id helps us to find it."

@@ -24,6 +24,7 @@ from rich.table import Table
 from bench.durable import on_postgres, on_sqlite
 from bench.expressions import expressions, graph
 from bench.load import rate
+from bench.reports import reports
 from schemas.base import plain_number
 from scoring.catalogue import catalogue
 from scoring.engine import assess, weigh
@@ -49,7 +50,7 @@ class Figure(NamedTuple):
 def main() -> None:
     """Measure and print."""
     table = Table("what", "ours /s", "other /s", "ratio", "goal")
-    for figure in (*over_http(), *kept(), *in_process()):
+    for figure in (*over_http(), *kept(), *in_process(), *reports(_figure)):
         table.add_row(
             figure.what,
             f"{figure.ours:,.0f}",

@@ -1,6 +1,8 @@
-"""Lines: the shape of a report in words, before any format."""
+"""Lines: the shape of a report in words, before any arrangement."""
 
-from reports.pictures import Bars, Scale
+from reports.blocks import Letters
+from reports.body import BodyMap
+from reports.pictures import Bars, Scale, Trend
 from reports.sources import Source
 from schemas.base import Frozen, Many
 
@@ -10,6 +12,7 @@ class FlagLine(Frozen):
 
     label: str
     tier: str
+    soon: str
     suspect: str
     action: str
     sources: str
@@ -19,13 +22,25 @@ class Reason(Frozen):
     """One criterion as it is told."""
 
     id: str
+    domain: str
     label: str
     points: str
     because: str
     grade: str
     sources: str
-    full_points: str
+    discounted: str
     answered: bool
+
+
+class DomainLine(Frozen):
+    """A domain with what of it counts, and why where that differs from its sum."""
+
+    id: str
+    label: str
+    points: str
+    ends: str
+    text: str
+    note: str
 
 
 class Open(Frozen):
@@ -72,6 +87,8 @@ class PatternLine(Frozen):
     number: int
     label: str
     state: str
+    state_id: str
+    seen: bool
     criteria: str
     evidence: str
 
@@ -79,9 +96,13 @@ class PatternLine(Frozen):
 class View(Frozen):
     """All that a report shows. What was withheld is None or empty."""
 
+    language: str
     title: str
     intended_use: str
+    letters: Letters
     test: bool
+    notices: Many[str]
+    in_error: str | None
     identifiers: Many[Row]
     facts: Many[Row]
     note: str | None
@@ -93,14 +114,18 @@ class View(Frozen):
     not_asked: Many[str]
     scope_reasons: Many[str]
     scope_not_asked: Many[str]
+    band_id: str | None
     band: str | None
     meaning: str | None
     held: str | None
     totals: Many[Row]
     scale: Scale | None
+    waterfall: Bars | None
     picture: str | None
     picture_meaning: str | None
     ledgers: Bars | None
+    body: BodyMap | None
+    trend: Trend | None
     supporting: Many[Reason]
     opposing: Many[Reason]
     open: Many[Open]
@@ -111,7 +136,7 @@ class View(Frozen):
     patterns: Many[PatternLine]
     findings: Many[FindingLine]
     next_steps: Many[Row]
-    domains: Many[Row]
+    domains: Many[DomainLine]
     criteria: Many[Reason]
     limitations: Many[str]
     points_are: str
@@ -121,4 +146,4 @@ class View(Frozen):
     sha256: str
     produced_on: str
     produced_iso: str
-    assessment_json: bytes
+    assessment_json: str

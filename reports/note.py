@@ -1,59 +1,63 @@
 """The note: an assessment in at most twelve lines of plain text, ready to paste into a chart."""
 
 from reports.lines import View
+from reports.wording import Wording
 
 STRONGEST = 3
 
 
-def note(view: View) -> str:
+def note(view: View, words: Wording) -> str:
     """The lines, safety first, ending with what it rests on. Never a diagnosis."""
-    lines = [_who(view), *_safety(view)]
-    if view.status == "scored" and view.band:
-        lines.append(f"Result: {view.band}. {view.headline}")
-    else:
-        lines.append(f"Result: {view.headline}")
-    if view.held:
-        lines[-1] += f" {view.held}"
-    if view.scope_not_asked:
-        lines.append(
-            f"Not asked, though it decides whether this fits: {', '.join(view.scope_not_asked)}."
-        )
-    if view.totals:
-        lines.append("; ".join(f"{row.name} {row.text}" for row in view.totals) + ".")
+    lines = [_who(view, words), *_safety(view, words), *_result(view, words)]
     if view.ledgers:
-        bars = ", ".join(f"{bar.label.lower()} {bar.points}" for bar in view.ledgers.rows)
+        bars = words.say("list_mark").join(
+            f"{words.lowered(bar.label)} {bar.points}" for bar in view.ledgers.rows
+        )
         picture = f"{view.picture}; " if view.picture else ""
-        lines.append(f"Mechanisms side by side: {picture}{bars}.")
-    for name, reasons in (("For", view.supporting), ("Against", view.opposing)):
+        lines.append(words.say("note_mechanisms", picture=picture, bars=bars))
+    for phrase, reasons in (("note_for", view.supporting), ("note_against", view.opposing)):
         if reasons:
             told = "; ".join(f"{each.label} {each.points}" for each in reasons[:STRONGEST])
-            lines.append(f"{name}: {told}.")
+            lines.append(words.say(phrase, reasons=told))
     if view.open:
-        lines.append(
-            "Would tell most: " + ", ".join(each.label for each in view.open[:STRONGEST]) + "."
-        )
+        questions = words.say("list_mark").join(each.label for each in view.open[:STRONGEST])
+        lines.append(words.say("note_open", questions=questions))
     if view.gradings and view.status != "out_of_scope":
-        lines.append("; ".join(f"{each.name}: {each.grade}" for each in view.gradings[:1]) + ".")
+        lines.append(f"{view.gradings[0].name}: {view.gradings[0].grade}.")
     lines.append(
-        f"Decision support by {view.rulebook} ({view.sha256[:12]}), {view.produced_on}. "
-        "Unvalidated prototype; not a diagnosis."
+        words.say("note_end", rulebook=view.rulebook, hash=view.sha256[:12], day=view.produced_on)
     )
     return "\n".join(lines) + "\n"
 
 
-def _who(view: View) -> str:
-    who = ", ".join(f"{row.name.lower()} {row.text}" for row in view.identifiers)
-    test = "TEST, not a patient. " if view.test else ""
-    return f"{test}{view.title}" + (f" - {who}" if who else "")
+def _who(view: View, words: Wording) -> str:
+    """Notices first: a note of an error must not be read as a note."""
+    notices = "".join(f"{each} " for each in view.notices)
+    who = words.say("list_mark").join(f"{words.lowered(r.name)} {r.text}" for r in view.identifiers)
+    return f"{notices}{view.title}" + (f" - {who}" if who else "")
 
 
-def _safety(view: View) -> list[str]:
+def _safety(view: View, words: Wording) -> list[str]:
     lines = []
     if view.flags:
         flags = "; ".join(f"{each.label} ({each.tier}): {each.action}" for each in view.flags)
-        lines.append(f"RED FLAGS: {flags}")
+        lines.append(words.say("note_flags", flags=flags))
     elif view.no_flag:
-        lines.append(f"Red flags: {view.no_flag}")
+        lines.append(words.say("note_no_flag", said=view.no_flag))
     if view.not_asked:
-        lines.append(f"Red flags not asked: {', '.join(view.not_asked)}.")
+        asked = words.say("list_mark").join(view.not_asked)
+        lines.append(words.say("note_not_asked", questions=asked))
+    return lines
+
+
+def _result(view: View, words: Wording) -> list[str]:
+    result = words.say("note_result", result=view.headline)
+    if view.status == "scored" and view.band:
+        result = words.say("note_result", result=f"{view.band}. {view.headline}")
+    lines = [" ".join(filter(None, (result, view.held)))]
+    if view.scope_not_asked:
+        asked = words.say("list_mark").join(view.scope_not_asked)
+        lines.append(words.say("scope_not_asked", questions=asked))
+    if view.totals:
+        lines.append("; ".join(f"{row.name} {row.text}" for row in view.totals) + ".")
     return lines

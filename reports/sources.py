@@ -12,7 +12,7 @@ UNVERIFIED = "\N{DAGGER}"
 class Source(Frozen):
     """One line of the list of references."""
 
-    number: str
+    mark: str
     text: str
     doi: str | None
     unverified: bool
@@ -33,7 +33,9 @@ class Sources:
     def listed(self) -> tuple[Source, ...]:
         """Every citation used."""
         return tuple(
-            Source(number=str(place), text=each.text, doi=each.doi, unverified=each.unverified)
+            Source(
+                mark=_mark(place, each), text=each.text, doi=each.doi, unverified=each.unverified
+            )
             for place, each in enumerate(self._cited, 1)
         )
 

@@ -7,9 +7,8 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import BeforeValidator, Field
-from sqlalchemy.exc import IntegrityError
 
 from api.acts import Acts
 from api.bodies import Intake, KeptIntake, any_intake
@@ -17,23 +16,17 @@ from api.deps import (
     GUARDED,
     TAKING,
     Acting,
-    Calling,
     Creating,
-    Reports,
     Rulebooks,
+    ScreeningId,
     guarded,
-    printed,
     refusals,
 )
-from api.papers import viewed_kept
 from api.problems import FieldError, Problem
-from api.store import reports as issued
 from api.store import screening_list, screenings
 from api.store.idempotency import Answer
 from api.store.screening_list import Page
 from api.store.transaction import Transaction
-from reports.note import note
-from reports.pdf import render
 from schemas.assessment import Assessment
 from schemas.base import Frozen, Many
 from schemas.patient import KnownPatient, Note, Reference
@@ -51,17 +44,6 @@ from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
 HERE = "/v1/screenings"
-PDF = "application/pdf"
-TEXT = "text/plain; charset=utf-8"
-Id = Annotated[
-    str,
-    Path(
-        alias="screening",
-        pattern=r"^[0-9a-f-]{36}$",
-        description="The id that keeping it gave.",
-        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
-    ),
-]
 Store_ = Annotated[
     Literal["true", "false"], Query(alias="store", description="`false` keeps nothing.")
 ]
@@ -134,7 +116,7 @@ class Seen(Frozen):
 def router(catalogue: Catalogue) -> APIRouter:
     """The routes, typed by the rulebooks in use."""
     routes = APIRouter(tags=["screenings"])
-    for part in (_reading(), _writing(catalogue), _reporting()):
+    for part in (_reading(), _writing(catalogue)):
         routes.include_router(part)
     return routes
 
@@ -183,7 +165,7 @@ def _writing(catalogue: Catalogue) -> APIRouter:
         summary="Correct a screening by a new one",
     )
     def amend(
-        screening: Id,
+        screening: ScreeningId,
         intake: intake_type,
         rulebooks: Rulebooks,
         creating: Creating,
@@ -208,7 +190,7 @@ def _writing(catalogue: Catalogue) -> APIRouter:
         summary="Mark a screening as entered in error",
     )
     def enter_in_error(
-        screening: Id,
+        screening: ScreeningId,
         reason: Reason,
         creating: Creating,
     ) -> Response:
@@ -231,7 +213,7 @@ def _writing(catalogue: Catalogue) -> APIRouter:
         summary="Acknowledge the red flags of a screening",
     )
     def acknowledge(
-        screening: Id,
+        screening: ScreeningId,
         seen: Seen,
         creating: Creating,
     ) -> Response:
@@ -281,7 +263,7 @@ def _reading() -> APIRouter:
         summary="Read a screening",
     )
     def read(
-        screening: Id,
+        screening: ScreeningId,
         acts: Acting,
         known: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
     ) -> Response:
@@ -296,81 +278,6 @@ def _reading() -> APIRouter:
         return Response(body, headers={"ETag": tag}, media_type="application/json")
 
     return routes
-
-
-def _reporting() -> APIRouter:
-    routes = APIRouter(prefix=HERE, route_class=guarded("reports:read"))
-    pdf = {PDF: {"schema": {"type": "string", "format": "binary"}}}
-
-    @routes.get(
-        "/{screening}/report",
-        operation_id="read_report",
-        response_class=Response,
-        responses={
-            200: {"description": "The clinician's report", "content": pdf},
-            **refusals(*GUARDED, 404),
-        },
-        summary="The report of a screening",
-    )
-    @routes.get(
-        "/{screening}/report.pdf",
-        operation_id="read_report_pdf",
-        response_class=Response,
-        responses={
-            200: {"description": "The clinician's report", "content": pdf},
-            **refusals(*GUARDED, 404),
-        },
-        summary="The report of a screening as PDF",
-    )
-    def report(
-        screening: Id,
-        rulebooks: Rulebooks,
-        reports: Reports,
-        acts: Acting,
-        caller: Calling,
-    ) -> Response:
-        """The clinician's report, kept by its hash as it was issued."""
-        with acts.transaction() as work:
-            found = screenings.found(work, screening)
-            work.audit("read", "screening", screening)
-        content = reports.render(lambda: render(viewed_kept(rulebooks, printed(caller), found)))
-        _issue(acts, screening, PDF, content)
-        file = {"Content-Disposition": 'attachment; filename="nociscreen-report.pdf"'}
-        return Response(content, media_type=PDF, headers=file)
-
-    @routes.get(
-        "/{screening}/note",
-        operation_id="read_note",
-        response_class=Response,
-        responses={
-            200: {
-                "description": "The note",
-                "content": {"text/plain": {"schema": {"type": "string"}}},
-            },
-            **refusals(*GUARDED, 404),
-        },
-        summary="The note of a screening",
-    )
-    def read_note(screening: Id, rulebooks: Rulebooks, acts: Acting, caller: Calling) -> Response:
-        """A few lines of plain text, ready to paste into a chart."""
-        with acts.transaction() as work:
-            found = screenings.found(work, screening)
-            content = note(viewed_kept(rulebooks, printed(caller), found)).encode()
-            issued.issue(work, screening, "text/plain", content)
-            work.audit("report", "screening", screening)
-        return Response(content, media_type=TEXT)
-
-    return routes
-
-
-def _issue(acts: Acts, screening: str, media_type: str, content: bytes) -> None:
-    """Keep what is about to be sent; Problem `not_found` where it was erased meanwhile."""
-    try:
-        with acts.transaction() as work:
-            issued.issue(work, screening, media_type, content)
-            work.audit("report", "screening", screening)
-    except IntegrityError:
-        raise Problem("not_found") from None
 
 
 def _scored(rulebooks: Catalogue, intake: Any, patient: KnownPatient) -> screenings.Kept:

@@ -16,6 +16,7 @@ def serving(settings: Settings) -> Iterator[Service]:
     service = create_app(settings)
     yield service
     service.state.refusals.flush()
+    service.state.renderer.close()
     service.state.store.close()
 
 

@@ -2,7 +2,12 @@
 
 from examples import viewed
 
-from reports.note import note
+from reports import note as notes
+from reports.wording import wording
+
+
+def note(view) -> str:
+    return notes.note(view, wording())
 
 
 def test_it_has_at_most_twelve_lines(example):
@@ -55,7 +60,7 @@ def test_a_band_that_is_held_says_why():
 
 def test_what_decides_whether_it_fits_is_named_where_it_was_not_asked():
     text = note(viewed("widespread_pain", {"pregnant": None}))
-    assert "Not asked, though it decides whether this fits: Pregnan" in text
+    assert "Not asked, though it decides whether the instrument fits: Pregnan" in text
 
 
 def test_out_of_scope_gives_no_grading():

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from examples import assessed, viewed
 
-from reports.words import clean, day, number, one_line, percent, signed
+from reports.wording import wording
+from reports.words import clean, one_line, typeset
 from scoring.catalogue import catalogue
 
 DISTRESS_ONLY = {
@@ -20,7 +21,7 @@ DISTRESS_ONLY = {
 
 def test_every_unverified_source_is_marked_wherever_it_is_cited():
     shown = viewed("widespread_pain", {"imaging_findings": ["coccyx_spicule", "disc_bulge"]})
-    unverified = {each.number for each in shown.sources if each.unverified}
+    unverified = {each.mark.rstrip("\N{DAGGER}") for each in shown.sources if each.unverified}
     assert unverified
     cited = [each.sources for each in (*shown.criteria, *shown.flags, *shown.findings)]
     cited += [each.sources for each in (*shown.gradings, *shown.next_steps)]
@@ -47,14 +48,15 @@ def test_reasons_come_strongest_first():
 def test_a_domain_that_does_not_count_speaks_neither_for_nor_against():
     shown = viewed("too_little_known", DISTRESS_ONLY)
     assert not {"F2", "F3"} & {each.id for each in shown.supporting}
-    (psychosocial,) = [row for row in shown.domains if row.name == "Psychosocial"]
-    assert psychosocial.text.startswith("2, counted as 0: Distress and adversity alone")
+    (psychosocial,) = [row for row in shown.domains if row.label == "Psychosocial"]
+    assert psychosocial.text.startswith("Sum 2, counted as 0: Distress and adversity alone")
 
 
 def test_a_clamped_domain_says_its_bounds():
     shown = viewed("widespread_pain")
-    (distribution,) = [row for row in shown.domains if row.name == "Distribution"]
-    assert distribution.text == "7, counted as 6: it stays between \N{MINUS SIGN}5 and 6."
+    (distribution,) = [row for row in shown.domains if row.label == "Distribution"]
+    assert distribution.text == "Sum 7, counted as 6."
+    assert distribution.ends == "Counts between \N{MINUS SIGN}5 and 6."
 
 
 def test_the_point_lies_within_its_range_on_the_line(example):
@@ -62,7 +64,7 @@ def test_the_point_lies_within_its_range_on_the_line(example):
     if drawn is None:
         assert example == "red_flag"
         return
-    assert 0 <= drawn.least <= drawn.point <= drawn.least + drawn.width <= 100
+    assert 0 <= drawn.least <= drawn.point <= drawn.most <= 100
     ends = [each.left + each.width for each in drawn.stretches]
     assert drawn.stretches[0].left == 0
     assert ends[-1] == pytest.approx(100)
@@ -84,13 +86,17 @@ def test_out_of_scope_says_why_and_gives_nothing():
 
 
 def test_numbers_are_written_exactly():
-    assert number(Decimal("-15.25")) == "\N{MINUS SIGN}15.25"
-    assert number(Decimal("18.00")) == "18"
-    assert signed(Decimal("1.50")) == "+1.5"
-    assert signed(Decimal(0)) == "0"
-    assert percent(Decimal("0.37")) == "37 %"
-    assert day(date(2026, 11, 5)) == "5 November 2026"
-    assert day(None) is None
+    words = wording()
+    assert words.number(Decimal("-15.25")) == "\N{MINUS SIGN}15.25"
+    assert words.number(Decimal("18.00")) == "18"
+    assert words.signed(Decimal("1.50")) == "+1.5"
+    assert words.signed(Decimal(0)) == "0"
+    assert words.share(Decimal("0.37")) == "37 %"
+    assert words.written(date(2026, 11, 5)) == "5 November 2026"
+    assert words.written(None) is None
+    assert typeset("x0.7 = -3 points, T2-weighted, 10.1016/j-5") == (
+        "\N{MULTIPLICATION SIGN}0.7 = \N{MINUS SIGN}3 points, T2-weighted, 10.1016/j-5"
+    )
 
 
 def test_control_characters_are_taken_out():

@@ -1,0 +1,132 @@
+"""Two rows of `make bench`: the clinician's report beside Typst, and two workers beside one.
+
+Typst sets the same words, tables and pictures in the same fonts from the same blocks. It runs warm,
+as ours does, but it remembers what it has set before: so in every turn every text ends in another
+number, as every patient's report differs.
+"""
+
+import itertools
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+
+import typst
+
+from api.rendering import Renderer
+from reports.blocks import Block, Document, Paragraph, Picture, Section, Table
+from reports.drawing import started
+from reports.pdf import render
+from reports.scripts import FONTS
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 3.0
+BESIDE_TYPST = 1 / 8
+ENDING = "\ue000"
+TWO_BESIDE_ONE = 1.7
+
+
+def reports(figure: Callable) -> list:
+    """The rows, made by the way of measuring that `bench.run` has."""
+    document = _document()
+    with tempfile.TemporaryDirectory() as folder:
+        source = _source(document, Path(folder))
+        file = Path(folder) / "report.typ"
+        turns = itertools.count()
+
+        def compiled() -> bytes:
+            file.write_text(source.replace(ENDING, str(next(turns))), encoding="utf-8")
+            return typst.compile(file, root=folder, font_paths=[str(FONTS)], format="pdf")
+
+        beside = figure(
+            "clinician's report : Typst on the same content",
+            _rate(lambda: render(document)),
+            _rate(compiled),
+            BESIDE_TYPST,
+        )
+    one, two = Renderer(1, 8, 60.0), Renderer(2, 8, 60.0)
+    try:
+        workers = figure(
+            "reports on 2 workers : on 1",
+            _rate_of_many(two, document),
+            _rate_of_many(one, document),
+            TWO_BESIDE_ONE,
+        )
+    finally:
+        one.close()
+        two.close()
+    return [beside, workers]
+
+
+def _document() -> Document:
+    sys.path.insert(0, str(ROOT / "tests" / "reports"))
+    from examples import made
+
+    return made("widespread_pain", patient_name="Ada Example", patient_reference="MRN-0042")
+
+
+def _rate(make: Callable[[], object]) -> Callable[[], float]:
+    def measured() -> float:
+        start, count = perf_counter(), 0
+        while perf_counter() - start < SECONDS / 2:
+            make()
+            count += 1
+        return count / (perf_counter() - start)
+
+    return measured
+
+
+def _rate_of_many(renderer: Renderer, document: Document) -> Callable[[], float]:
+    """Four callers at once, each waiting for its report."""
+
+    def measured() -> float:
+        start, jobs = perf_counter(), 12
+        with ThreadPoolExecutor(4) as callers:
+            list(callers.map(lambda _: renderer.render(document), range(jobs)))
+        return jobs / (perf_counter() - start)
+
+    return measured
+
+
+def _source(document: Document, folder: Path) -> str:
+    head = (
+        '#set page(paper: "a4", margin: (x: 16mm, y: 15mm), numbering: "1 / 1")\n'
+        '#set text(font: "Nociscreen Sans", size: 8.6pt)\n'
+        "#set table(stroke: none, inset: (x: 2pt, y: 1pt))\n"
+        f"#set document(title: {_string(document.title)})\n= {_call(document.title)}\n"
+    )
+    return head + "\n\n".join(_told(each, folder) for each in document.blocks)
+
+
+def _told(block: Block, folder: Path) -> str:
+    match block:
+        case Paragraph():
+            aside = f"{_call(block.aside)} " if block.aside else ""
+            runs = (
+                f"#strong{_call(r.text)[5:]}" if r.strong else _call(r.text) for r in block.runs
+            )
+            return aside + "".join(runs)
+        case Picture():
+            name = f"{block.role}.svg"
+            (folder / name).write_text(started(block.svg), encoding="utf-8")
+            return f'#image("{name}", width: 100%, alt: {_string(block.words)})'
+        case Table():
+            columns = ", ".join(["auto"] * (len(block.columns) - 1) + ["1fr"])
+            head = ", ".join(f"[{_call(each)}]" for each in block.columns)
+            cells = ", ".join(f"[{_call(cell)}]" for row in block.rows for cell in row.cells)
+            return f"#table(columns: ({columns}), table.header({head}), {cells})"
+        case Section():
+            told = "\n\n".join(_told(each, folder) for each in block.blocks)
+            return f"== {_call(block.heading)}\n{told}" if block.heading else told
+
+
+def _call(text: str, *, strong: bool = False) -> str:
+    weight = "weight: 600, " if strong else ""
+    return f"#text({weight}{_string(text + ENDING)})"
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,132 @@
+"""The patient's sheet: plain words, no points; what was noticed, may mean, is to be asked."""
+
+from itertools import count, takewhile
+
+from reports.blocks import Block, Document, Section, Table, TableRow, paragraph
+from reports.drawing import drawn
+from reports.lines import View
+from reports.story import heading, mark, who
+from reports.wording import Wording
+from schemas.base import Frozen, Many
+
+
+class Cycle(Frozen):
+    """The steps that lead round in a circle."""
+
+    steps: Many[str]
+    words: str
+
+
+def sheet(view: View, words: Wording) -> Document:
+    """The document of the view, for the person it is about."""
+    about_pain = (_evidence(view, words), _cycle(words)) if view.patterns else ()
+    resources = (_resources(words),) if view.patterns else ()
+    return Document(
+        role="sheet",
+        language=view.language,
+        title=words.say("sheet_title"),
+        lead=words.say("sheet_lead"),
+        description=words.say("not_a_diagnosis"),
+        letters=view.letters,
+        who=who(view),
+        what=words.say("sheet_foot", rulebook=view.rulebook, hash=view.sha256[:12]),
+        mark=mark(view, words),
+        page_of=tuple(words.say("page_of").split("#")),
+        made_at=f"{view.produced_iso}T00:00:00Z",
+        blocks=(
+            *heading(view.model_copy(update={"note": None}), words),
+            _flags(view, words),
+            _told(words, "sheet_real", "sheet_real_1", "sheet_real_2"),
+            *_noticed(view, words),
+            _meaning(view, words),
+            *about_pain,
+            _talk(words),
+            *resources,
+        ),
+    )
+
+
+def _told(words: Wording, title: str, *phrases: str) -> Section:
+    return Section(heading=words.say(title), blocks=tuple(paragraph(words.say(p)) for p in phrases))
+
+
+def _flags(view: View, words: Wording) -> Section:
+    if not view.flags:
+        said = "sheet_no_flag" if view.no_flag and not view.not_asked else "sheet_flags_do"
+        return Section(role="safety", blocks=(paragraph(words.say(said)),))
+    marked = tuple(
+        paragraph(words.say("sheet_flag", label=each.label, tier=each.soon)) for each in view.flags
+    )
+    blocks = (*marked, paragraph("", strong=words.say("sheet_flags_do")))
+    return Section(role="safety", heading=words.say("sheet_first"), blocks=blocks)
+
+
+def _noticed(view: View, words: Wording) -> tuple[Section, ...]:
+    if not view.patterns:
+        return ()
+    seen = [each.label for each in view.patterns if each.seen]
+    title = words.say("sheet_noticed")
+    if not seen:
+        return (Section(heading=title, blocks=(paragraph(words.say("sheet_noticed_none")),)),)
+    told = tuple(paragraph(each, "step", aside="\N{BULLET}") for each in seen)
+    some = paragraph(words.say("sheet_noticed_some", seen=str(len(seen))))
+    return (Section(heading=title, blocks=(some, *told)),)
+
+
+def _meaning(view: View, words: Wording) -> Section:
+    instrument = view.rulebook.split("@")[0]
+    phrase = f"sheet_{instrument}_{view.band_id}"
+    if view.band_id is None or phrase not in words.words:
+        phrase = f"sheet_status_{view.status}"
+    more = ("sheet_means_more",) if view.patterns else ()
+    return _told(words, "sheet_means", phrase, *more)
+
+
+def _evidence(view: View, words: Wording) -> Section:
+    table = Table(
+        role="evidence",
+        caption=words.say("sheet_evidence_is"),
+        columns=tuple(words.say(f"sheet_column_{each}") for each in ("pattern", "state", "own")),
+        rows=tuple(
+            TableRow(
+                cells=(
+                    f"{each.number} {each.label}",
+                    words.say(f"sheet_state_{each.state_id}"),
+                    "",
+                )
+            )
+            for each in view.patterns
+        ),
+    )
+    return Section(heading=words.say("sheet_evidence"), blocks=(table,))
+
+
+def _cycle(words: Wording) -> Section:
+    steps = tuple(words.say(f"sheet_cycle_{place}") for place in range(1, 5))
+    picture = drawn("cycle", Cycle(steps=steps, words=words.say("sheet_cycle_words")), words)
+    blocks = (picture, paragraph(words.say("sheet_cycle_told")))
+    return Section(heading=words.say("sheet_cycle"), blocks=blocks)
+
+
+def _talk(words: Wording) -> Section:
+    asked: list[Block] = [
+        paragraph(words.say(each), "step", aside="\N{BULLET}")
+        for each in _numbered("sheet_talk_", words)
+    ]
+    asked += [paragraph("", strong=words.say(each)) for each in ("sheet_keep", "sheet_help")]
+    return Section(heading=words.say("sheet_talk"), blocks=tuple(asked))
+
+
+def _resources(words: Wording) -> Section:
+    told = tuple(
+        paragraph(words.say(f"{each}_known"), "run", strong=words.say(each))
+        for each in _numbered("sheet_resource_", words)
+    )
+    blocks = (paragraph(words.say("sheet_resources_are")), *told)
+    return Section(heading=words.say("sheet_resources"), blocks=blocks)
+
+
+def _numbered(start: str, words: Wording) -> list[str]:
+    """The phrases start1, start2 and so on, as many as there are."""
+    names = (f"{start}{number}" for number in count(1))
+    return list(takewhile(words.words.__contains__, names))

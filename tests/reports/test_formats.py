@@ -1,0 +1,141 @@
+"""Every format tells the same: each text of the document, and every number of its pictures."""
+
+import re
+from datetime import date
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+from examples import NAMES, heading, made, pdf_text, squeezed, told, viewed
+
+from reports import formats
+from reports.blocks import Picture, Section
+from reports.pdf import render
+
+GIVEN = {
+    "patient_name": "Ada <b>Example</b> & Söhne",
+    "patient_reference": "MRN-0042",
+    "birth_date": date(1982, 5, 1),
+    "encounter": "V-77",
+    "answered_on": date(2026, 11, 20),
+    "answered_by": "patient",
+    "note": "Line one.\nLine {two} \\par <i>three</i>.",
+    "replaces": {"id": "scr-1", "on": date(2026, 10, 1)},
+    "earlier": [
+        {"on": date(2026, 1, 5), "points": 7, "band": "many", "rulebook": "nociplastic@1.0.0"}
+    ],
+}
+CASES = [(name, kind) for name in NAMES for kind in ("clinician", "patient")]
+
+
+class Texts(HTMLParser):
+    """The text of a page without its style and what names its pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept, self._inside = [], []
+
+    def handle_starttag(self, tag, _):
+        if tag in ("style", "head", "svg"):
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag):
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data):
+        if "style" not in self._inside and "head" not in self._inside:
+            self.kept.append(data)
+
+
+def html_text(page: bytes) -> str:
+    parser = Texts()
+    parser.feed(page.decode())
+    return "".join(parser.kept)
+
+
+def rtf_text(raw: bytes) -> str:
+    """The words of an RTF: its commands taken out, its characters read."""
+    text = raw.decode("ascii")
+    text = re.sub(r"\{\\(fonttbl|info)(\{[^{}]*\}|[^{}])*\}", "", text)
+    units = re.sub(r"\\u(-?\d+)\?", lambda m: chr(int(m[1]) % 65536), text)
+    units = re.sub(r"\\'([0-9a-f]{2})", lambda m: f"\0{m[1]}\0", units)
+    units = re.sub(r"\\[a-z]+-?\d* ?|[{}]", "", units)
+    units = re.sub("\0([0-9a-f]{2})\0", lambda m: chr(int(m[1], 16)), units)
+    return units.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+READERS = {
+    "pdf": pdf_text,
+    "html": html_text,
+    "rtf": rtf_text,
+    "txt": bytes.decode,
+}
+
+
+def pictures(blocks) -> list[Picture]:
+    found = []
+    for each in blocks:
+        found += [each] if isinstance(each, Picture) else []
+        found += pictures(each.blocks) if isinstance(each, Section) else []
+    return found
+
+
+@pytest.mark.parametrize("form", READERS)
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_every_text_of_the_document_is_in_every_format(name, kind, form):
+    document = made(name, kind, **GIVEN)
+    written = formats.written(viewed(name, **GIVEN), heading(**GIVEN), kind, form, render)
+    words = squeezed(READERS[form](written.content)).lower()
+    drawn = {each.words for each in pictures(document.blocks)}
+    for text in (document.title, document.lead, document.who, *told(document.blocks)):
+        if text not in drawn or form in ("rtf", "txt"):
+            assert squeezed(text).lower() in words
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_every_number_and_name_in_the_words_of_a_picture_can_be_seen_in_it(name, kind):
+    document = made(name, kind, **GIVEN)
+    for form in ("pdf", "html"):
+        written = formats.written(viewed(name, **GIVEN), heading(**GIVEN), kind, form, render)
+        words = squeezed(READERS[form](written.content)).lower()
+        for picture in pictures(document.blocks):
+            for number in re.findall(r"[\d.,]*\d", picture.words):
+                assert number in words
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_a_clinical_document_is_well_formed_and_holds_the_pdf(name, kind):
+    written = formats.written(viewed(name, **GIVEN), heading(**GIVEN), kind, "xml", lambda _: b"%")
+    root = ET.fromstring(written.content)  # noqa: S314 - our own
+    namespace = {"cda": "urn:hl7-org:v3"}
+    assert root.find(".//cda:nonXMLBody/cda:text", namespace).text == "JQ=="
+    assert root.find(".//cda:patient/cda:name/cda:family", namespace).text == GIVEN["patient_name"]
+    assert root.find(".//cda:parentDocument/cda:id", namespace).get("extension") == "scr-1"
+
+
+@pytest.mark.parametrize("form", ["pdf", "html", "rtf", "txt", "note", "xml"])
+def test_equal_views_give_equal_bytes_in_every_format(form):
+    view, above = viewed("phq4", **GIVEN), heading(**GIVEN)
+    first, second = (formats.written(view, above, "clinician", form, render) for _ in range(2))
+    assert first == second
+    assert first.suffix == formats.SUFFIXES[form]
+    assert first.media_type == formats.MEDIA_TYPES[form]
+
+
+def test_an_amended_report_names_the_one_it_replaces_and_the_other_way():
+    other = {"id": "scr-2", "on": date(2026, 11, 22)}
+    texts = told(made("phq4", replaces=other).blocks)
+    assert "Amended: this report replaces screening scr-2 of 22 November 2026." in texts
+    texts = told(made("phq4", replaced_by=other).blocks)
+    assert "No longer current: replaced by screening scr-2 of 22 November 2026." in texts
+
+
+def test_a_report_entered_in_error_is_stamped_on_every_page():
+    document = made("widespread_pain", entered_in_error="wrong patient")
+    assert document.mark == "ENTERED IN ERROR"
+    assert any("Reason given: wrong patient" in each for each in told(document.blocks))
+    note = formats.written(
+        viewed("phq4", entered_in_error="wrong"), heading(), "clinician", "note", render
+    )
+    assert note.content.decode().startswith("ENTERED IN ERROR")

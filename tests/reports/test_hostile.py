@@ -1,0 +1,130 @@
+"""Hostile and odd input in every text field: shown as text, never obeyed, never a broken page."""
+
+import io
+
+import pikepdf
+import pytest
+from examples import heading, pdf_text, squeezed, viewed
+from test_formats import READERS
+
+from reports import formats
+from reports.pdf import render
+from reports.scripts import shown
+
+SCRIPTS = {
+    "greek": "Ελένη Παπαδοπούλου",
+    "cyrillic": "Анна Петрівна Щербак",
+    "arabic": "فاطمة الزهراء محمد",
+    "hebrew": "שרה בת־אל לוי",
+    "chinese": "王小明 臺灣",
+    "japanese": "山田 花子 ヤマダ",
+    "korean": "김민수",
+    "devanagari": "प्रिया शर्मा",
+    "bengali": "রবীন্দ্রনাথ",
+    "tamil": "தமிழ்ச்செல்வி",
+    "thai": "สมชาย ใจดี",
+    "vietnamese": "Nguyễn Thị Hồng Ánh",
+    "combining": "e\u0301 a\u0308 o\u0302\u0323 Z\u0351\u036b\u0343",
+    "emoji": "Ada \U0001f600 \U0001f3c3\u200d\u2640\ufe0f",
+    "mixed": "Ada فاطمة 王 \U0001f600 Ω",
+    "surrogate pair": "\U00020000\U0001d538",
+    "no font has it": "\U00013000\u1680",
+}
+HOSTILE = {
+    "script": "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(1)>",
+    "attachment": "</p><link rel=attachment href=file:///etc/passwd>",
+    "style": "<style>*{display:none}</style> @import url(http://127.0.0.1:9/x); } * { color: red",
+    "css string": '"; } @page { @top-left { content: "x" } } \\22 \\a \\',
+    "template": "{{ 7 * 7 }} {% include 'x' %} {# gone #}",
+    "format": "{name} {0} %s %(x)s",
+    "svg": "<svg><title>x</title><script>1</script></svg>",
+    "entity": "&lt;b&gt; &#0; &xxe; ]]> <![CDATA[x]]>",
+    "rtf": "\\par} {\\object\\objdata 0} \\'41 {\\field{\\*\\fldinst INCLUDEPICTURE x}}",
+    "long word": "x" * 3000,
+    "long arabic word": "م" * 2000,
+    "many marks": "a" + "\u0301" * 500,
+    "many lines": "a\n" * 400,
+    "controls": "\x01\x02\x1b[31m\x7f bell\u0085\u2028\u2029",
+    "direction": "\u202eabc\u202c \u2066x\u2069 \u200f",
+    "tags": "\U000e0041\ufeff\u00ad\u200b",
+}
+PLAIN = [name for name, text in HOSTILE.items() if text.isascii() and text.isprintable()]
+
+
+def everywhere(text: str) -> dict:
+    """The text in each field that takes free text."""
+    short = text[:200]
+    other = {"id": short[:100] or "x", "on": "2026-10-01"}
+    return {
+        "patient_name": short,
+        "patient_reference": short,
+        "patient_system": short,
+        "encounter": short,
+        "clinician_reference": short,
+        "screening_id": short,
+        "note": text,
+        "entered_in_error": short,
+        "replaces": {**other, "on": heading().produced_on},
+        "letterhead": {"name": short, "address": [short[:120]]},
+    }
+
+
+@pytest.mark.parametrize("name", [*SCRIPTS, *HOSTILE])
+def test_every_format_is_made_and_whole(name):
+    given = everywhere({**SCRIPTS, **HOSTILE}[name])
+    view, above = viewed("phq4", **given), heading(**given)
+    for form in ("pdf", "html", "rtf", "txt", "note", "xml"):
+        written = formats.written(view, above, "clinician", form, render)
+        assert written.content
+        if form == "note":
+            assert len(written.content.decode().splitlines()) <= 12
+    with pikepdf.open(
+        io.BytesIO(formats.written(view, above, "clinician", "pdf", render)[0])
+    ) as pdf:
+        assert list(pdf.attachments) == ["assessment.json"]
+        assert len(pdf.pages) <= 30
+        for each in pdf.objects:
+            if isinstance(each, pikepdf.Dictionary):
+                assert not {"/JS", "/JavaScript", "/Launch", "/SubmitForm", "/GoToR"} & set(each)
+
+
+@pytest.mark.parametrize("form", READERS)
+@pytest.mark.parametrize("name", PLAIN)
+def test_it_is_shown_as_text(name, form):
+    given = everywhere(HOSTILE[name])
+    written = formats.written(viewed("phq4", **given), heading(**given), "clinician", form, render)
+    assert squeezed(HOSTILE[name]) in squeezed(READERS[form](written.content))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_name_in_any_script_reads_the_same_in_text_formats(name):
+    given = {"patient_name": SCRIPTS[name]}
+    for form in ("html", "rtf", "txt"):
+        made = formats.written(viewed("phq4", **given), heading(), "clinician", form, render)
+        assert squeezed(SCRIPTS[name]) in squeezed(READERS[form](made.content))
+
+
+@pytest.mark.parametrize(
+    "name", ["greek", "cyrillic", "chinese", "japanese", "korean", "vietnamese"]
+)
+def test_a_name_in_scripts_without_joining_reads_the_same_in_the_pdf(name):
+    document = formats.document(viewed("phq4", patient_name=SCRIPTS[name]), "clinician")
+    assert squeezed(SCRIPTS[name]) in squeezed(pdf_text(render(document)))
+
+
+def test_what_no_font_here_shows_is_named_by_its_number():
+    assert shown("a\U00013000") == "a[U+13000]"
+    assert shown("Ada فاطمة 王 \U0001f600") == "Ada فاطمة 王 \U0001f600"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_font_used_is_in_the_file(name):
+    document = formats.document(viewed("phq4", patient_name=SCRIPTS[name]), "clinician")
+    with pikepdf.open(io.BytesIO(render(document))) as pdf:
+        descriptors = [
+            each
+            for each in pdf.objects
+            if isinstance(each, pikepdf.Dictionary) and each.get("/Type") == "/FontDescriptor"
+        ]
+        assert descriptors
+        assert all("/FontFile2" in each for each in descriptors)

@@ -1,0 +1,105 @@
+"""The patient's sheet: words that can be read, nothing that harms, never a promise."""
+
+import re
+
+import pytest
+from examples import made, told
+
+from reports.blocks import Paragraph, Section
+from reports.wording import languages
+
+GRADE = 8
+CASES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
+FORBIDDEN = re.compile(
+    r"\b(points?|scores?|decibans?|cured?|guarantee\w*|predominance)\b", re.IGNORECASE
+)
+
+
+def sentences(blocks) -> list[str]:
+    """The prose of the document: paragraphs, without lists of names and notices of the heading."""
+    found = []
+    for each in blocks:
+        if isinstance(each, Section):
+            found += sentences(each.blocks)
+        elif isinstance(each, Paragraph) and each.role not in ("facts", "notice", "step"):
+            text = "".join(run.text for run in each.runs)
+            found += [part for part in re.split(r"(?<=[.!?:;])\s+", text) if part]
+    return found
+
+
+def syllables(word: str) -> int:
+    """An estimate by groups of vowels, as readability programs make it."""
+    word = re.sub(r"[^a-z]", "", word.lower())
+    groups = len(re.findall(r"[aeiouy]+", word))
+    silent = word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1
+    silent = silent or (re.search(r"[^td]ed$", word) is not None and groups > 1)
+    return max(groups - silent, 1)
+
+
+def reading_grade(texts: list[str]) -> float:
+    """Flesch and Kincaid's grade."""
+    words = [word for text in texts for word in re.findall(r"[A-Za-z][A-Za-z'-]*", text)]
+    told = sum(syllables(each) for each in words)
+    return 0.39 * len(words) / len(texts) + 11.8 * told / len(words) - 15.59
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_its_reading_grade_is_at_most_eight(name):
+    assert reading_grade(sentences(made(name, "patient").blocks)) <= GRADE
+
+
+def test_the_measure_tells_easy_from_hard():
+    assert reading_grade(["The cat sat on the mat.", "It was warm."]) < 2
+    hard = "Predominance constitutes a probabilistic consideration of contributory mechanisms."
+    assert reading_grade([hard]) > 16
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_tells_no_points_and_promises_no_cure(name):
+    for text in told(made(name, "patient").blocks):
+        for verb in ("point more", "point clearly", "No one can promise a cure"):
+            text = text.replace(verb, "")  # noqa: PLW2901 - what is left is looked at
+        assert not FORBIDDEN.search(text)
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("name", CASES)
+def test_it_never_says_to_stop_a_treatment_and_says_not_to(name, language):
+    from reports.wording import wording
+
+    texts = told(made(name, "patient", language=language).blocks)
+    assert wording(language).words["sheet_keep"] in texts
+    assert wording(language).words["sheet_help"] in texts
+    assert wording(language).words["sheet_real_1"] in texts
+
+
+def test_all_thirteen_patterns_are_on_it_with_room_for_own_examples():
+    document = made("widespread_pain", "patient")
+    (table,) = [
+        block
+        for section in document.blocks
+        if isinstance(section, Section)
+        for block in section.blocks
+        if block.kind == "table"
+    ]
+    assert [row.cells[0].split()[0] for row in table.rows] == [str(n) for n in range(1, 14)]
+    assert all(row.cells[-1] == "" for row in table.rows)
+
+
+def test_every_resource_has_a_word_on_its_evidence():
+    texts = " ".join(told(made("widespread_pain", "patient").blocks))
+    for resource in ("The Way Out", "Explain Pain", "Unlearn Your Pain", "Curable", "SIRPA"):
+        assert resource in texts
+    for word in ("not tested", "no trial", "little independent research", "one trial of 151"):
+        assert word in texts
+
+
+def test_the_clinicians_note_is_not_on_it():
+    texts = told(made("widespread_pain", "patient", note="Zaphod-4711").blocks)
+    assert not any("Zaphod" in text for text in texts)
+
+
+def test_what_was_withheld_is_not_called_unnoticed():
+    texts = told(made("red_flag", "patient").blocks)
+    assert "What was noticed" not in texts
+    assert "One of your answers needs to be looked at first." in " ".join(texts)

@@ -194,6 +194,12 @@ def stranger(request: Request) -> Actor:
     return STRANGER._replace(route=f"{request.method} {route}", request_id=REQUEST_ID.get() or "")
 
 
+def is_known(tag: str, known: str | None) -> bool:
+    """Whether `If-None-Match` names this ETag, compared weakly, or any (RFC 9110, 13.1.2)."""
+    named = [each.strip().removeprefix("W/") for each in (known or "").split(",")]
+    return tag in named or named == ["*"]
+
+
 def peer_of(request: Request) -> str:
     """The address that the request came from."""
     return request.client.host if request.client else "unknown"

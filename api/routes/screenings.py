@@ -22,6 +22,7 @@ from api.deps import (
     Reports,
     Rulebooks,
     guarded,
+    is_known,
     printed,
     refusals,
 )
@@ -291,7 +292,7 @@ def _reading() -> APIRouter:
             body = _whole(found).model_dump_json(by_alias=True).encode()
             tag = f'"{work.fingerprint(body)[:32]}"'
             work.audit("read", "screening", screening)
-        if known is not None and tag in (each.strip() for each in known.split(",")):
+        if is_known(tag, known):
             return Response(status_code=304, headers={"ETag": tag})
         return Response(body, headers={"ETag": tag}, media_type="application/json")
 

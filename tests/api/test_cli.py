@@ -116,7 +116,7 @@ def test_help_names_every_command():
 @pytest.mark.parametrize(
     ("setting", "value", "named"),
     [
-        ("KEY_RING_FILE", "/", "opened: /: Is a directory"),
+        ("KEY_RING_FILE", "/", "NOCISCREEN_KEY_RING_FILE: "),
         ("KEY_RING_FILE", __file__, "NOCISCREEN_KEY_RING_FILE: "),
         ("KEY_RING", "x", "NOCISCREEN_KEY_RING: "),
         ("BODY_BYTES", "many", "NOCISCREEN_BODY_BYTES: "),

@@ -290,6 +290,11 @@ _IdempotencyKey = Annotated[
 
 
 async def _creates(request: Request, acts: Acting, key: _IdempotencyKey = None) -> Creates:
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        twice = FieldError(
+            pointer="/Idempotency-Key", code="doubled_name", detail="must not be given twice"
+        )
+        raise Problem("wrong_shape", errors=[twice])
     return Creates(acts, request, key)
 
 

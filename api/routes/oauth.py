@@ -55,6 +55,7 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "required": ["grant_type"],
+                "additionalProperties": {"type": "string"},
                 "properties": {
                     "grant_type": {"type": "string", "enum": ["client_credentials"]},
                     "scope": _STRING,

@@ -22,6 +22,7 @@ from api.deps import (
     Reports,
     Rulebooks,
     guarded,
+    is_known,
     printed,
     refusals,
 )
@@ -36,7 +37,7 @@ from reports.note import note
 from reports.pdf import render
 from schemas.assessment import Assessment
 from schemas.base import Frozen, Many
-from schemas.patient import KnownPatient, Note, Reference
+from schemas.patient import READABLE, KnownPatient, Note, Reference
 from schemas.screening import (
     Acknowledgement,
     Context,
@@ -62,6 +63,7 @@ Id = Annotated[
         examples=["6f6f6f6f-0000-4000-8000-000000000001"],
     ),
 ]
+Word = Annotated[str, Field(max_length=60, pattern=READABLE)]
 Store_ = Annotated[
     Literal["true", "false"], Query(alias="store", description="`false` keeps nothing.")
 ]
@@ -108,6 +110,10 @@ class ListOfScreenings(Frozen):
 class Listing(ScreeningFilters):
     """What to list: the filters and how many at once, or the cursor that a page gave."""
 
+    rulebook: Word | None = None
+    status: Word | None = None
+    tier: Word | None = None
+    band: Word | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
 
@@ -291,7 +297,7 @@ def _reading() -> APIRouter:
             body = _whole(found).model_dump_json(by_alias=True).encode()
             tag = f'"{work.fingerprint(body)[:32]}"'
             work.audit("read", "screening", screening)
-        if known is not None and tag in (each.strip() for each in known.split(",")):
+        if is_known(tag, known):
             return Response(status_code=304, headers={"ETag": tag})
         return Response(body, headers={"ETag": tag}, media_type="application/json")
 

@@ -194,6 +194,12 @@ def stranger(request: Request) -> Actor:
     return STRANGER._replace(route=f"{request.method} {route}", request_id=REQUEST_ID.get() or "")
 
 
+def is_known(tag: str, known: str | None) -> bool:
+    """Whether `If-None-Match` names this ETag, compared weakly, or any (RFC 9110, 13.1.2)."""
+    named = [each.strip().removeprefix("W/") for each in (known or "").split(",")]
+    return tag in named or named == ["*"]
+
+
 def peer_of(request: Request) -> str:
     """The address that the request came from."""
     return request.client.host if request.client else "unknown"
@@ -293,6 +299,11 @@ _IdempotencyKey = Annotated[
 
 
 async def _creates(request: Request, acts: Acting, key: _IdempotencyKey = None) -> Creates:
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        twice = FieldError(
+            pointer="/Idempotency-Key", code="doubled_name", detail="must not be given twice"
+        )
+        raise Problem("wrong_shape", errors=[twice])
     return Creates(acts, request, key)
 
 

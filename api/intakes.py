@@ -18,6 +18,5 @@ def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
     try:
         return TypeAdapter(any_intake(catalogue.scored())).validate_python(value)
     except ValidationError as error:
-        raise wrong_shape(
-            {**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()
-        ) from error
+        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
+        raise wrong_shape(faults, value) from error

@@ -179,41 +179,37 @@ async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _allowed(request: Request) -> str:
-    """Every method that the path takes: the framework tells those of its first route alone."""
-    path = request.url.path
-    routes = iter_route_contexts(request.app.routes)
-    return ", ".join(
-        sorted(
-            {
-                method
-                for each in routes
-                if each.path_regex.match(path)
-                for method in each.methods or ()
-            }
-        )
-    )
+    """Every method of the path: the framework tells those of its first route alone."""
+    path = getattr(request.scope.get("route"), "path", request.url.path)
+    routes = [each for each in iter_route_contexts(request.app.routes) if each.path == path]
+    return ", ".join(sorted({method for each in routes for method in each.methods or ()}))
 
 
 async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:
     """The response to a body or a parameter of the wrong shape: every fault, no value."""
-    return wrong_shape(cast("RequestValidationError", error).errors()).response()
+    refused = cast("RequestValidationError", error)
+    return wrong_shape(refused.errors(), refused.body).response()
 
 
-def wrong_shape(faults: Iterable[Mapping[str, Any]]) -> Problem:
+def wrong_shape(faults: Iterable[Mapping[str, Any]], body: Any = None) -> Problem:
     """What pydantic found, as one problem: each place and a sentence, never the value sent."""
-    return Problem("wrong_shape", errors=[_field_error(fault) for fault in faults])
+    tag = body.get("rulebook") if isinstance(body, Mapping) else None
+    return Problem("wrong_shape", errors=[_field_error(fault, tag) for fault in faults])
 
 
-def _field_error(fault: Mapping[str, Any]) -> FieldError:
+def _field_error(fault: Mapping[str, Any], tag: Any) -> FieldError:
     code = str(fault["type"])
-    return FieldError(pointer=_pointer(code, fault["loc"]), code=code, detail=_detail(code, fault))
+    pointer = _pointer(code, fault["loc"], tag)
+    return FieldError(pointer=pointer, code=code, detail=_detail(code, fault))
 
 
-def _pointer(code: str, location: tuple[int | str, ...]) -> str:
-    """A JSON Pointer (RFC 6901). In a body, the first step names the rulebook and is no place."""
+def _pointer(code: str, location: tuple[int | str, ...], tag: Any) -> str:
+    """A JSON Pointer (RFC 6901). In an intake, the first step names the rulebook: no place."""
     part, *steps = location
-    if part == "body":
-        steps = ["rulebook"] if code in _NO_RULEBOOK else steps[1:]
+    if part == "body" and code in _NO_RULEBOOK:
+        steps = ["rulebook"]
+    elif part == "body" and len(steps) > 1 and steps[0] == tag:
+        steps = steps[1:]
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 

@@ -51,12 +51,14 @@ def run(
 
 
 @contextmanager
-def serving(settings: Settings, log: Path | None = None, **more: str) -> Iterator[Served]:
+def serving(
+    settings: Settings, log: Path | None = None, program: tuple[str, ...] = (PROGRAM,), **more: str
+) -> Iterator[Served]:
     """A real server on a free port."""
     with (
         (log or Path(os.devnull)).open("a") as errors,
         subprocess.Popen(
-            [PROGRAM, "serve", "--port", "0"],
+            [*program, "serve", "--port", "0"],
             env=environment(settings, **more),
             cwd=settings.database_file.parent,
             stdout=subprocess.PIPE,

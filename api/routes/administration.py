@@ -3,16 +3,15 @@
 Secrets and keys are shown once, when they are made. A change holds from the next call on.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.deps import GUARDED, TAKING, Acting, Calling, Creating, guarded, refusals
 from api.problems import FieldError, Problem
-from api.security.scopes import SCOPES
+from api.security.scopes import SCOPES, known
 from api.store import clients, organisations, practitioners
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
@@ -26,7 +25,6 @@ from schemas.organisation import (
     Title,
 )
 
-Made = TypeVar("Made")
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
 A_CLIENT = "c-6f6f6f6f-0000-4000-8000-000000000001"
 ClientId = Annotated[str, Path(alias="client", pattern=r"^c-[0-9a-f-]{36}$", examples=[A_CLIENT])]
@@ -48,7 +46,16 @@ SecretId = Annotated[
 ]
 KeyId = Annotated[str, Path(alias="key", pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])]
 Kid = Annotated[str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["2026-11"])]
-Scope = Annotated[str, Field(json_schema_extra={"enum": list(SCOPES)}, max_length=40)]
+
+
+def _known_scope(scope: str) -> str:
+    known([scope])
+    return scope
+
+
+Scope = Annotated[
+    str, Field(json_schema_extra={"enum": list(SCOPES)}), AfterValidator(_known_scope)
+]
 Scopes = Annotated[Many[Scope], Field(min_length=1, max_length=len(SCOPES))]
 Years = Annotated[int, Field(ge=1, le=100)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -184,9 +191,7 @@ def add_client(
     """It proves itself by what is added to it: a secret, a public key, an API key."""
 
     def made(work: Transaction) -> Answer:
-        client = _scoped(
-            lambda: clients.add(work, wanted.name, wanted.scopes, wanted.requests_per_minute)
-        )
+        client = clients.add(work, wanted.name, wanted.scopes, wanted.requests_per_minute)
         work.audit("administer", "client", client.id)
         return _made(client, f"/v1/clients/{client.id}")
 
@@ -217,7 +222,7 @@ def change_client(client: ClientId, change: ClientChange, acts: Acting) -> Clien
     """What is named is changed, for its living tokens too. `active` false shuts it out."""
     with acts.transaction() as work:
         changes = _changes(change, nullable="requests_per_minute")
-        changed = _scoped(lambda: clients.change(work, client, changes))
+        changed = clients.change(work, client, changes)
         work.audit("administer", "client", client)
     return changed
 
@@ -277,7 +282,8 @@ def add_key(
         try:
             registered = clients.add_key(work, client, wanted.jwk)
         except ValueError as error:
-            raise _wrong("/jwk", "jwk", str(error)) from None
+            fault = FieldError(pointer="/jwk", code="jwk", detail=str(error))
+            raise Problem("wrong_shape", errors=[fault]) from None
         work.audit("administer", "public_key", client)
         return _made(registered)
 
@@ -316,9 +322,12 @@ def add_api_key(
 
     def made(work: Transaction) -> Answer:
         until = work.now + timedelta(days=wanted.expires_in_days)
-        credential, text = _scoped(
-            lambda: clients.add_api_key(work, client, wanted.scopes, until, test=caller.test)
-        )
+        try:
+            credential, text = clients.add_api_key(
+                work, client, wanted.scopes, until, test=caller.test
+            )
+        except ValueError:
+            raise Problem("conflict", "A key may do no more than its client.") from None
         work.audit("administer", "api_key", credential.id)
         return _made(NewCredential(**credential.model_dump(), text=text))
 
@@ -368,9 +377,7 @@ def add_practitioner(
     """By the reference that the organisation uses for them."""
 
     def made(work: Transaction) -> Answer:
-        entered = _scoped(
-            lambda: practitioners.add(work, wanted.reference, wanted.name, wanted.scopes)
-        )
+        entered = practitioners.add(work, wanted.reference, wanted.name, wanted.scopes)
         work.audit("administer", "practitioner", entered.id)
         return _made(entered, f"/v1/practitioners/{entered.id}")
 
@@ -402,7 +409,7 @@ def change_practitioner(
 ) -> Practitioner:
     """What is named is changed. `active` false ends what they may do."""
     with acts.transaction() as work:
-        changed = _scoped(lambda: practitioners.change(work, practitioner, _changes(change)))
+        changed = practitioners.change(work, practitioner, _changes(change))
         work.audit("administer", "practitioner", practitioner)
     return changed
 
@@ -415,14 +422,3 @@ def _changes(change: Frozen, nullable: str = "") -> dict[str, Any]:
 
 def _made(made: Frozen, location: str | None = None) -> Answer:
     return Answer(201, made.model_dump_json().encode(), location)
-
-
-def _scoped(make: Callable[[], Made]) -> Made:
-    try:
-        return make()
-    except ValueError as error:
-        raise _wrong("/scopes", "scopes", str(error)) from None
-
-
-def _wrong(pointer: str, code: str, detail: str) -> Problem:
-    return Problem("wrong_shape", errors=[FieldError(pointer=pointer, code=code, detail=detail)])

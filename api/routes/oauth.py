@@ -39,7 +39,7 @@ FORM_FIELDS = 20
 FAILURES_PER_MINUTE = 60
 FAILURES_OF_A_PEER = 600
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
+TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
 _OAUTH = {
     "bad_client": "invalid_client",
     "malformed_request": "invalid_request",
@@ -55,6 +55,7 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "required": ["grant_type"],
+                "additionalProperties": {"type": "string"},
                 "properties": {
                     "grant_type": {"type": "string", "enum": ["client_credentials"]},
                     "scope": _STRING,
@@ -69,7 +70,7 @@ _BODY = {
                     "value": {
                         "grant_type": "client_credentials",
                         "client_id": "c-6f6f6f6f-0000-4000-8000-000000000001",
-                        "client_secret": "nss_example",
+                        "client_secret": "nss_example",  # nosec B105 - an example
                         "scope": "score screenings:write",
                     }
                 }

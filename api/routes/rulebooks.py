@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from api.deps import Rulebooks, refusals
+from api.deps import Rulebooks, is_known, refusals
 from api.problems import Problem
 from schemas.rulebook import Rulebook
 from scoring.answers import answer_model
@@ -121,7 +121,7 @@ def _kept(loaded: LoadedRulebook, known: str | None, response: Response) -> Resp
     """The response with its ETag, or 304 where the caller has it already."""
     tag = f'"{loaded.sha256}"'
     headers = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
-    if known is not None and tag in (each.strip().removeprefix("W/") for each in known.split(",")):
+    if is_known(tag, known):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return response

@@ -20,6 +20,7 @@ from api.deps import (
     Rulebooks,
     ScreeningId,
     guarded,
+    is_known,
     refusals,
 )
 from api.problems import FieldError, Problem
@@ -29,7 +30,7 @@ from api.store.screening_list import Page
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
 from schemas.base import Frozen, Many
-from schemas.patient import KnownPatient, Note, Reference
+from schemas.patient import READABLE, KnownPatient, Note, Reference
 from schemas.screening import (
     Acknowledgement,
     Context,
@@ -44,6 +45,7 @@ from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
 HERE = "/v1/screenings"
+Word = Annotated[str, Field(max_length=60, pattern=READABLE)]
 Store_ = Annotated[
     Literal["true", "false"], Query(alias="store", description="`false` keeps nothing.")
 ]
@@ -90,6 +92,10 @@ class ListOfScreenings(Frozen):
 class Listing(ScreeningFilters):
     """What to list: the filters and how many at once, or the cursor that a page gave."""
 
+    rulebook: Word | None = None
+    status: Word | None = None
+    tier: Word | None = None
+    band: Word | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
 
@@ -273,7 +279,7 @@ def _reading() -> APIRouter:
             body = _whole(found).model_dump_json(by_alias=True).encode()
             tag = f'"{work.fingerprint(body)[:32]}"'
             work.audit("read", "screening", screening)
-        if known is not None and tag in (each.strip() for each in known.split(",")):
+        if is_known(tag, known):
             return Response(status_code=304, headers={"ETag": tag})
         return Response(body, headers={"ETag": tag}, media_type="application/json")
 

@@ -16,21 +16,23 @@ EXAMPLES = os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "5")
 SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "40")
 CONTRACT = HERE.parents[1] / "openapi"
 DOCUMENT = json.loads((CONTRACT / "openapi.json").read_text())
+KNOWN_TO_HOOKS = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
 OPERATIONS = sum(map(len, DOCUMENT["paths"].values()))
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """The address of a real server and a token that outlasts the test."""
+    """The address of a real server and a token that outlasts the test, and whose it is."""
     settings = kept_in(tmp_path_factory.mktemp("fuzzed"))
     token = run(settings, "token", "--minutes", "15").stdout.strip()
     with serving(settings, NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE="1000000") as served:
-        yield served.address, token
+        file = settings.database_file.with_name("first-client.json")
+        yield served.address, token, json.loads(file.read_text())["client_id"]
 
 
 @pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
 def test_every_answer_keeps_the_contract(service, tmp_path, phases):
-    address, token = service
+    address, token, own = service
     done = subprocess.run(
         [
             *(ST, "--config-file", CONTRACT / "schemathesis.toml"),
@@ -42,7 +44,7 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)},
+        env=os.environ | KNOWN_TO_HOOKS | {"NOCISCREEN_FUZZ_CLIENT": own},
         check=False,
         timeout=900,
     )

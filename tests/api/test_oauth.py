@@ -281,7 +281,7 @@ def test_too_many_failures_of_a_client_are_429_and_harm_no_other(
     kept_service, kept_anonymous, kept_clinic, other_clinic, monkeypatch
 ):
     stopped_clock = RateLimiter(lambda: 0.0)
-    monkeypatch.setattr(kept_service.state, "limiter", stopped_clock)
+    monkeypatch.setitem(kept_service.state._state, "limiter", stopped_clock)
     wrong = secret(kept_clinic, client_secret="x")
     answers = [kept_anonymous.post(PATH, data=wrong) for _ in range(FAILURES_PER_MINUTE + 1)]
     assert {each.status_code for each in answers[:-1]} == {401}

@@ -1,5 +1,9 @@
-"""Health: whether the process lives, and whether it can do its work."""
+"""Health: whether the process lives, and whether it can do its work.
 
+Both are told without the threads that requests work in: those may all be waiting.
+"""
+
+import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -10,6 +14,7 @@ from api.problems import FieldError, Problem
 from api.store.readiness import wrong_with
 from api.store.store import Store
 
+ASKED_SECONDS = 2.0
 router = APIRouter(prefix="/health", tags=["health"])
 
 
@@ -22,16 +27,20 @@ class Health(BaseModel):
 
 
 @router.get("/live", operation_id="live", summary="Is the process alive?")
-def live() -> Health:
+async def live() -> Health:
     """Answers while the process can answer at all."""
     return Health()
 
 
 @router.get("/ready", operation_id="ready", responses=refusals(503), summary="Can it work?")
-def ready(rulebooks: Rulebooks, request: Request) -> Health:
+async def ready(rulebooks: Rulebooks, request: Request) -> Health:
     """Answers while it can score and keep; else `errors` say what is wrong, in fixed words."""
     store: Store = request.app.state.store
-    wrong = dict(wrong_with(store))
+    try:
+        async with asyncio.timeout(ASKED_SECONDS):
+            wrong = await asyncio.to_thread(lambda: dict(wrong_with(store)))
+    except TimeoutError:
+        wrong = {"database": "the database does not answer"}
     if not rulebooks.scored():
         wrong["no_rulebook"] = "no rulebook is in use"
     if wrong:

@@ -103,7 +103,7 @@ class Listing(ScreeningFilters):
 class ListingInAddress(Listing):
     """The same in an address, where a number comes as text."""
 
-    limit: Annotated[int, BeforeValidator(_counted), Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_counted)] = 50
 
 
 class Reason(Frozen):

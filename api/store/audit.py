@@ -14,15 +14,28 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.store.tables import AuditHeadRow, AuditRow
+from api.store.tenancy import OrganisationSession
 from schemas.audit import Act, AuditEntry, ChainFault, Checkpoint
 
 _START = b"\x00" * 32
 _STEP = 1000
+_OF = col(AuditHeadRow.organisation_id) == bindparam("of")
+_END = select(col(AuditHeadRow.seq), col(AuditHeadRow.mac)).where(_OF).with_for_update()
+_MOVE = (
+    update(AuditHeadRow)
+    .where(_OF)
+    .values(
+        seq=bindparam("to"),
+        key_id=bindparam("by"),
+        mac=bindparam("link"),
+        seal=bindparam("sealed"),
+    )
+)
 
 
 class AuditKey(NamedTuple):
@@ -55,24 +68,16 @@ def begin(session: Session, key: AuditKey) -> None:
     )
 
 
-def append(session: Session, key: AuditKey, act: Act, at: datetime) -> AuditEntry:
+def append(session: OrganisationSession, key: AuditKey, act: Act, at: datetime) -> AuditEntry:
     """One more row. Holds the end of the chain until the transaction ends: call it last."""
-    head = session.execute(
-        select(col(AuditHeadRow.seq), col(AuditHeadRow.mac))
-        .where(col(AuditHeadRow.organisation_id) == key.organisation)
-        .with_for_update()
-    ).one()
-    entry = AuditEntry(seq=head.seq + 1, at=at, **act.model_dump())
+    head = session.execute(_END, {"of": key.organisation}).one()
+    entry = AuditEntry(seq=head.seq + 1, at=at, **dict(act))
     mac = key.mac(head.mac, entry)
+    row = {"organisation_id": key.organisation, "key_id": key.id, "mac": mac, **dict(entry)}
+    session.put(AuditRow, row)
+    seal = key.seal(entry.seq, mac, "head")
     session.execute(
-        insert(AuditRow).values(
-            organisation_id=key.organisation, key_id=key.id, mac=mac, **entry.model_dump()
-        )
-    )
-    session.execute(
-        update(AuditHeadRow)
-        .where(col(AuditHeadRow.organisation_id) == key.organisation)
-        .values(seq=entry.seq, mac=mac, key_id=key.id, seal=key.seal(entry.seq, mac, "head"))
+        _MOVE, {"of": key.organisation, "to": entry.seq, "by": key.id, "link": mac, "sealed": seal}
     )
     return entry
 

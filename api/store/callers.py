@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -51,7 +51,11 @@ _CALLER = (
         col(OrganisationRow.test),
     )
     .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
-    .where(col(ClientRow.active), col(OrganisationRow.active))
+    .where(
+        col(ClientRow.id) == bindparam("client"),
+        col(ClientRow.active),
+        col(OrganisationRow.active),
+    )
 )
 
 
@@ -135,7 +139,7 @@ def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) ->
 
 
 def _caller(session: Session, client: str, means: Means) -> Caller | None:
-    row = session.execute(_CALLER.where(col(ClientRow.id) == client)).one_or_none()
+    row = session.execute(_CALLER, {"client": client}).one_or_none()
     if row is None:
         return None
     return Caller(

@@ -4,6 +4,7 @@ Both give transactions of one kind: `writing` is serialised as the database need
 one state. Whatever goes wrong in storage is one Problem, `unavailable`, and a line in the log.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ BUSY_SECONDS = 5
 LOCK_SECONDS = 10
 CONNECTIONS = 24
 RETRY_SECONDS = "5"
+REMEMBERED_SECONDS = 10.0
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -71,6 +73,13 @@ class Database:
         self.engine = engine
         self.on_fault: Callable[[str], None] = lambda _: None
         self._turns = turns
+        self._failed: tuple[float, str] | None = None
+
+    @property
+    def ails(self) -> str | None:
+        """How storage failed a moment ago, where nothing was written since: `full`, `locked` ..."""
+        at, kind = self._failed or (float("-inf"), None)
+        return kind if time.monotonic() - at < REMEMBERED_SECONDS else None
 
     @property
     def embedded(self) -> bool:
@@ -84,9 +93,10 @@ class Database:
             if self._turns is None:
                 with self.engine.begin() as connection:
                     yield connection
-                return
-            with self._turns.taken(LOCK_SECONDS), self._immediate().begin() as connection:
-                yield connection
+            else:
+                with self._turns.taken(LOCK_SECONDS), self._immediate().begin() as connection:
+                    yield connection
+            self._failed = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -111,6 +121,7 @@ class Database:
         except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
             cause = (error.orig if isinstance(error, DBAPIError) else error) or error
             kind = _kind(cause)
+            self._failed = time.monotonic(), kind
             self.on_fault(kind)
             _log.warning("storage", fault=kind, error=type(cause).__name__)
             raise Problem("unavailable", headers={"Retry-After": RETRY_SECONDS}) from error

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -15,6 +15,9 @@ from api.store.sealing import DataKey, DataKeys
 from api.store.tables import OrganisationKeyRow
 
 DATA, AUDIT = "data", "audit"
+_STAND = select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
+    col(OrganisationKeyRow.organisation_id) == bindparam("of")
+)
 
 
 class HeldKeys(NamedTuple):
@@ -36,11 +39,7 @@ class OrganisationKeys:
 
         Raises KeyRingError where the ring lacks a key that wraps them.
         """
-        rows = session.execute(
-            select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
-                col(OrganisationKeyRow.organisation_id) == organisation
-            )
-        ).all()
+        rows = session.execute(_STAND, {"of": organisation}).all()
         stand = frozenset((row.id, row.current) for row in rows)
         known = self._held.get(organisation)
         if known is None or known[0] != stand:

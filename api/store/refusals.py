@@ -38,6 +38,9 @@ class Refusals:
 
     def record(self, actor: Actor, code: str, target: str = "") -> None:
         """Record one. Where the database does not serve, the log alone tells of it."""
+        if code == "unavailable":
+            _log.warning("refusal_not_recorded", code=code, count=1)
+            return
         if len(self._untold) >= KINDS_AT_ONCE:
             self.flush()
         count = 1

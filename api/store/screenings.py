@@ -55,25 +55,20 @@ def add(work: Transaction, kept: Kept, *, replaces: str | None = None) -> Screen
         "answers": json.dumps(kept.answers, ensure_ascii=False).encode(),
         "assessment": zlib.compress(assessment.model_dump_json(by_alias=True).encode(), 1),
     }
+    row = {
+        "organisation_id": work.organisation,
+        "id": screening_id,
+        "created_at": work.now,
+        **origin.model_dump(),
+        "rulebook": assessment.rulebook,
+        "rulebook_sha256": assessment.rulebook_sha256,
+        "replaces": replaces,
+        "key_id": work.key_id,
+        **indexes(work, kept.patient, assessment),
+        **{name: work.seal(TABLE, name, screening_id, plain) for name, plain in sealed.items()},
+    }
     try:
-        with work.session.begin_nested():
-            work.session.execute(
-                insert(ScreeningRow).values(
-                    organisation_id=work.organisation,
-                    id=screening_id,
-                    created_at=work.now,
-                    **origin.model_dump(),
-                    rulebook=assessment.rulebook,
-                    rulebook_sha256=assessment.rulebook_sha256,
-                    replaces=replaces,
-                    key_id=work.key_id,
-                    **indexes(work, kept.patient, assessment),
-                    **{
-                        name: work.seal(TABLE, name, screening_id, plain)
-                        for name, plain in sealed.items()
-                    },
-                )
-            )
+        work.session.put(ScreeningRow, row)
     except IntegrityError:
         raise Problem("conflict", "Another screening replaces this one already.") from None
     return Screening(

@@ -44,7 +44,7 @@ class Store:
                 raise RuntimeError("a transaction left no row of audit")
         self.metrics.audited(work.audited)
 
-    def within(self, session: Session, actor: Actor) -> Transaction:
+    def within(self, session: OrganisationSession, actor: Actor) -> Transaction:
         """Work in one organisation inside a session that is open already."""
         held = self.keys.of(session, actor.organisation)
         if held is None:
@@ -52,7 +52,7 @@ class Store:
         return Transaction(session, actor, held.data, held.audit, datetime.now(UTC))
 
     @contextmanager
-    def across(self) -> Iterator[Session]:
+    def across(self) -> Iterator[OrganisationSession]:
         """A transaction over all organisations: for sign-in, the command line and upkeep alone."""
         with (
             self.database.writing() as connection,

@@ -4,16 +4,17 @@ Each query of a session is held to its organisation, whether it says so or not; 
 row-level security holds it once more, also against what is not a query of ours.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import event, text
+from sqlalchemy import Insert, Table, event, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlmodel import col
 
-from api.store.tables import OWNED
+from api.store.tables import OWNED, Owned
 
 ORGANISATION = "nociscreen.organisation"
 EVERY = "nociscreen.every_organisation"
@@ -33,6 +34,18 @@ class OrganisationSession(Session):
         self.organisation = organisation
         if connection.dialect.name == "postgresql":
             hold(connection, organisation)
+
+    def put(self, table: type[Owned], row: Mapping[str, Any]) -> None:
+        """Put in one row of plain values. Raises RuntimeError where it is another's."""
+        if self.organisation not in (None, row["organisation_id"]):
+            raise RuntimeError("in one organisation no row of another is put in")
+        self.connection().execute(_putting(table), row)
+
+
+@lru_cache
+def _putting(table: type[Owned]) -> Insert:
+    """The statement, made once: to build it anew costs more than to run it."""
+    return insert(cast("Table", table.__table__))  # type: ignore[attr-defined]
 
 
 def hold(connection: Connection, organisation: str | None) -> None:

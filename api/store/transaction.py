@@ -4,11 +4,10 @@ import hmac
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy.orm import Session
-
 from api.store import audit
 from api.store.audit import AuditKey
 from api.store.sealing import DataKeys, Place
+from api.store.tenancy import OrganisationSession
 from schemas.audit import Act, Action, Means
 
 
@@ -27,7 +26,7 @@ class Transaction:
 
     def __init__(
         self,
-        session: Session,
+        session: OrganisationSession,
         actor: Actor,
         data_keys: DataKeys,
         audit_key: AuditKey,

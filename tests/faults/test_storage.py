@@ -85,6 +85,8 @@ def test_a_full_disk_refuses_and_loses_nothing_and_is_well_when_there_is_space(s
         assert all(refused_for_now(each) for each in writers.written if each.status == 503)
         assert not writers.broken
         assert ask(served.address, token, "/health/live")[0] == 200
+        status, ready = ask(served.address, token, "/health/ready")
+        assert (status, ready["errors"][0]["detail"]) == (503, "the database is full")
         subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
         assert keep_one(served.address, token).status == 201
         all_there(served.address, token, writers)

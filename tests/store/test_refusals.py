@@ -79,3 +79,9 @@ def test_a_refusal_without_a_database_is_left_to_the_log(store):
     held = Refusals(store, Clock())
     held.record(STRANGER._replace(organisation="none"), "missing_scope")
     assert refused(store) == []
+
+
+def test_where_the_database_does_not_serve_nobody_waits_to_write_that_down(store):
+    actor = clinic(store).actor
+    Refusals(store).record(actor, "unavailable")
+    assert refused(store, actor.organisation) == []

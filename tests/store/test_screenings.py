@@ -98,5 +98,5 @@ def test_a_list_is_filtered_and_paged_to_its_end(store):
 
 
 def test_a_moment_without_its_zone_is_no_filter():
-    with pytest.raises(ValueError, match="timezone"):
+    with pytest.raises(ValueError, match="with its zone"):
         ScreeningFilters.model_validate_json('{"created_from": "2026-01-01T00:00:00"}')

@@ -103,6 +103,12 @@ def walled(store, two):
     return store
 
 
+def test_a_row_of_another_organisation_is_not_put_in(store, two):
+    one, other = two
+    with pytest.raises(RuntimeError, match="another"), store.transaction(one.actor) as work:
+        work.session.put(AuditRow, {"organisation_id": other.organisation, "seq": 10_000})
+
+
 def test_row_level_security_shows_nothing_where_no_organisation_is_set(walled, two):
     for table in [*OWNED, None]:
         name, column = (table.__tablename__, "organisation_id") if table else ("organisation", "id")

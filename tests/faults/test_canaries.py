@@ -1,0 +1,175 @@
+"""Canaries: whatever is sent, nothing of it stands in what is printed, counted or told as an error.
+
+The one exception: an error says by its plain name which member of the sender's was one too many.
+"""
+
+import base64
+import contextlib
+import http.client
+import itertools
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode, urlsplit
+
+import keeping
+import pytest
+from postgres import Postgres
+from running import serving
+from test_storage import prepared
+
+from api.store.database import connected
+from api.store.file_key import file_key
+from api.store.opening import open_ring
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Birds:
+    """Sends canaries, and remembers each and every error that was told."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self.released, self.names = [token], []
+        self.told: list[str] = []
+        self.statuses: set[int] = set()
+        self._where, self._token, self._count = urlsplit(address), token, itertools.count()
+
+    def new(self) -> str:
+        """A word that stands nowhere else."""
+        self.released.append(f"Kanarie{next(self._count):04d}x")
+        return self.released[-1]
+
+    def name(self) -> str:
+        """A canary as the name of a member."""
+        self.names.append(self.new())
+        return self.names[-1]
+
+    def send(self, method: str, path: str, body=None, kind="application/json", **headers: str):
+        """Send it, a canary in a header too; the JSON that came back."""
+        words = body if isinstance(body, str) else json.dumps(body) if body is not None else None
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given = {"Authorization": f"Bearer {self._token}", "X-Trace": self.new()} | given
+        if words is not None:
+            given["Content-Type"] = kind
+        connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=60)
+        connection.request(method, path, words, given)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        connection.close()
+        self.statuses.add(answer.status)
+        if answer.status >= 400:
+            self.told.append(text + str(answer.getheaders()))
+            return {}
+        return json.loads(text) if text.startswith("{") else {}
+
+    def fly(self) -> None:
+        """Canaries in every field that takes words, in what is taken and in what is refused."""
+        new, send = self.new, self.send
+        intake = keeping.request(new(), "red_flag", name=new(), system=new(), encounter=new())
+        intake |= {"note": new(), "clinician": {"reference": new()}}
+        kept = send("POST", "/v1/screenings", intake, Idempotency_Key=new())
+        here = f"/v1/screenings/{kept.get('id', '6f6f6f6f-0000-4000-8000-00000000dead')}"
+        send("GET", here, If_None_Match=new())
+        send("POST", f"{here}/amendments", intake | {"note": new(), self.name(): new()})
+        send("POST", f"{here}/amendments", intake | {"note": new()}, Idempotency_Key=new())
+        send("POST", f"{here}/acknowledgements", {"practitioner": new(), "done": new()})
+        send("POST", f"{here}/entered-in-error", {"reason": new()})
+        send("POST", f"{here}/entered-in-error", {"reason": new()})
+        send("GET", f"/v1/screenings?patient={new()}&rulebook={new()}&status={new()}")
+        send("GET", f"/v1/screenings?cursor={new()}")
+        send("GET", f"/v1/screenings?{new()}={new()}")
+        send("GET", f"/v1/screenings/{new()}")
+        send("POST", "/v1/screenings/search", {"patient": new(), self.name(): 1})
+        send("POST", "/v1/patients/holds", {"reference": new(), "reason": new()})
+        send("POST", "/v1/patients/export", {"reference": new(), "system": new()})
+        send("DELETE", "/v1/patients", {"reference": new()})
+        send("DELETE", f"/v1/patients/holds/{new()}")
+        send("PATCH", "/v1/organisation", {"name": new()})
+        client = send("POST", "/v1/clients", {"name": new(), "scopes": ["score"]}).get("id", new())
+        for credential in ("secrets", "api-keys"):
+            made = send("POST", f"/v1/clients/{client}/{credential}", {"scopes": ["score"]})
+            self.released += [made[name] for name in ("secret", "api_key") if name in made]
+        send("POST", f"/v1/clients/{client}/keys", {"jwk": {"kty": new(), "kid": new()}})
+        send("POST", "/v1/practitioners", {"reference": new(), "name": new()})
+        send("POST", "/v1/screenings", f'{{"{new()}": {new()}')
+        send("POST", "/v1/screenings", intake | {"answers": {self.name(): new(), "age": new()}})
+        send("POST", "/v1/score", intake | {"rulebook": new()}, Idempotency_Key=new() + "é")
+        self._sign_in()
+        send(new(), f"/{new()}")
+        send("GET", here, Authorization=f"Bearer {new()}")
+        send("GET", here, Authorization=f"Bearer {new()}.{new()}.{new()}")
+        send("GET", here, Authorization=new(), X_API_Key=f"nsk_{new()}_{new()}")
+
+    def _sign_in(self) -> None:
+        new, where = self.new, "/v1/oauth/token"
+        basic = base64.b64encode(f"{new()}:{new()}".encode()).decode()
+        self.released.append(basic)
+        for form in (
+            {"client_id": new(), "client_secret": new()},
+            {"client_assertion": new(), "client_assertion_type": new()},
+            {"scope": new(), new(): new()},
+        ):
+            given = urlencode({"grant_type": "client_credentials"} | form)
+            self.send("POST", where, given, FORM, Authorization=f"Basic {basic}")
+            self.send("POST", where, urlencode(form | {"grant_type": new()}), FORM)
+
+    def seen_in(self, text: str) -> list[str]:
+        """The canaries that a text repeats, in whatever spelling."""
+        return [each for each in self.released if each in text or quote(each, safe="") in text]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path, tmp_path_factory):
+    """Settings of a store of its own, and how it is taken away."""
+    if request.param == "sqlite":
+        settings = keeping.kept_in(tmp_path)
+        yield settings, locked(settings)
+        return
+    cluster = Postgres(tmp_path_factory.mktemp("own"))
+    yield keeping.kept_in(tmp_path, cluster.url(cluster.database())), away(cluster)
+    cluster.stop("immediate")
+
+
+@contextlib.contextmanager
+def locked(settings) -> Iterator[None]:
+    path = settings.database_file
+    other = connected(path, file_key(path, open_ring(settings)))
+    other.execute("BEGIN EXCLUSIVE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
+
+
+@contextlib.contextmanager
+def away(cluster: Postgres) -> Iterator[None]:
+    cluster.stop("immediate")
+    yield
+    cluster.start()
+
+
+def test_nothing_that_is_sent_is_printed_counted_or_told_in_a_refusal(place, tmp_path):
+    settings, without_it = place
+    token = prepared(settings)
+    log = tmp_path / "log"
+    with serving(settings, log) as served:
+        birds = Birds(served.address, token)
+        birds.fly()
+        assert {200, 201, 400, 401, 404, 409, 422} <= birds.statuses
+        with without_it:
+            body = keeping.request(birds.new(), name=birds.new()) | {"note": birds.new()}
+            birds.send("POST", "/v1/screenings", body, Idempotency_Key=birds.new())
+            birds.send("GET", f"/v1/screenings?patient={birds.new()}")
+            birds.send("GET", f"/health/ready?{birds.new()}")
+        assert 503 in birds.statuses
+        assert 500 not in birds.statuses
+        with urllib.request.urlopen(f"{served.address}/metrics") as answer:  # noqa: S310 - our own
+            counted = answer.read().decode()
+        served.process.terminate()
+        printed = served.process.stdout.read() + log.read_text()
+    assert re.search(r'"status": 503', printed)
+    assert birds.seen_in(printed + counted) == []
+    for text in birds.told:
+        assert set(birds.seen_in(text)) <= set(birds.names)
+    for text in (printed, counted, *birds.told):
+        assert settings.key_ring_file.read_text().strip().partition(":")[2] not in text

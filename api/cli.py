@@ -101,6 +101,7 @@ def report(
 ) -> None:
     """Score one intake and write its report: .pdf, .html, .rtf, .txt or .xml, as the file ends."""
     from api.negotiation import by_suffix
+    from api.choosing import Chosen
     from api.papers import Printed, paper_of_intake
     from api.problems import Problem
     from api.rendering import Here
@@ -112,12 +113,12 @@ def report(
     if locale not in languages():
         fail(f"--locale is one of {', '.join(languages())}")
     try:
-        chosen = {"form": by_suffix(out.suffix), "kind": document, "language": locale}
+        chosen = Chosen(by_suffix(out.suffix), document, locale)
     except Problem:
         fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
     read, own = _read(intake, rulebook), settings()
     printed = Printed(own.organisation, own.test_organisation)
-    made = paper_of_intake(catalogue(), printed, Here(), read, **chosen)
+    made = paper_of_intake(catalogue(), printed, Here(), read, chosen)
     try:
         out.write_bytes(made.content)
     except OSError as error:

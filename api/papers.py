@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from fastapi import Response
 
+from api.choosing import Chosen
 from api.problems import Problem
 from api.rendering import Layout
-from reports.formats import Format, Kind, Written, written
+from reports.formats import Written, written
 from reports.heading import Heading, Letterhead, OtherScreening
 from reports.retelling import Books
 from reports.view import view_in
@@ -26,12 +27,10 @@ def paper(  # noqa: PLR0913 - the parts of a document, each from another hand
     assessment: Assessment,
     heading: Heading,
     renderer: Layout,
-    *,
-    form: Format = "pdf",
-    kind: Kind = "clinician",
-    language: str = "en",
+    chosen: Chosen = Chosen(),
 ) -> Written:
     """The document of one assessment, in this format. Raises Problem where it can't be made."""
+    form, kind, language = chosen
     if form == "note" and kind == "patient":
         raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
     words, told = wording(language), in_language(loaded, language)
@@ -49,18 +48,18 @@ class Printed(NamedTuple):
 
 
 def paper_of_intake(
-    rulebooks: Catalogue, printed: Printed, renderer: Layout, intake: Any, **chosen: Any
+    rulebooks: Catalogue, printed: Printed, renderer: Layout, intake: Any, chosen: Chosen
 ) -> Written:
     """The document of an intake that is scored and not kept."""
     loaded = rulebooks.active(intake.rulebook)
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
     heading = Heading(**_facts(printed, intake.patient or Patient(), intake.context))
-    return paper(loaded, assessment, heading, renderer, **chosen)
+    return paper(loaded, assessment, heading, renderer, chosen)
 
 
 def paper_of_screening(
-    rulebooks: Catalogue, printed: Printed, renderer: Layout, told: "Told", **chosen: Any
+    rulebooks: Catalogue, printed: Printed, renderer: Layout, told: "Told", chosen: Chosen
 ) -> Written:
     """The document of a kept screening, stamped with what became of it. Nothing is scored again."""
     screening = told.screening
@@ -74,7 +73,7 @@ def paper_of_screening(
         replaced_by=told.replaced_by,
         entered_in_error=error.reason if error else None,
     )
-    return paper(loaded, screening.assessment, heading, renderer, **chosen)
+    return paper(loaded, screening.assessment, heading, renderer, chosen)
 
 
 class Told(NamedTuple):

@@ -395,7 +395,6 @@ class TestEnteringInError:
         again = kept_client.post(f"{here}/entered-in-error", json={"reason": "again"})
         assert "already" in conflict(again)
 
-    @pytest.mark.xfail(strict=True, reason="the report knows no state yet: a fault of reports/")
     def test_its_papers_say_so(self, kept_client):
         here = keep(kept_client)["links"]["self"]
         made(kept_client, f"{here}/entered-in-error", {"reason": "another patient"})

@@ -24,6 +24,7 @@ OPERATIONS = [
     for method, operation in methods.items()
 ]
 TAKES = {"400", "408", "413", "415"}
+DOCUMENTS = {"score_report", "score_report_as", "read_report", "read_report_as"}  # pages long
 NO_EXAMPLE = {
     ("list_screenings", "cursor"),  # only what a list gave holds, and that is sealed anew each time
     ("read_audit", "application/fhir+ndjson"),  # tested against FHIR where it is made
@@ -99,7 +100,7 @@ def test_every_operation_has_examples_that_validate(operation):
     answers = [each for status, each in described["responses"].items() if status.startswith("2")]
     for part in [*answers, described.get("requestBody", {})]:
         for kind, content in part.get("content", {}).items():
-            if kind != "application/pdf" and (name(operation), kind) not in NO_EXAMPLE:
+            if name(operation) not in DOCUMENTS and (name(operation), kind) not in NO_EXAMPLE:
                 assert content["examples"]
                 for example in content["examples"].values():
                     validator(content["schema"]).validate(example["value"])
@@ -118,7 +119,7 @@ def test_every_operation_says_what_it_refuses(operation):
         token, api_key = described["security"]
         assert (token["token"][0] in SCOPES, api_key) == (True, {"api_key": []})
         assert {"401", "403", "422"} <= responses
-        if "{" in path:
+        if "{" in path.replace("{suffix}", ""):
             assert "404" in responses
     else:
         assert method == "get" or path == "/v1/oauth/token"

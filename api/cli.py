@@ -100,8 +100,8 @@ def report(
     locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
 ) -> None:
     """Score one intake and write its report: .pdf, .html, .rtf, .txt or .xml, as the file ends."""
-    from api.negotiation import by_suffix
     from api.choosing import Chosen
+    from api.negotiation import by_suffix
     from api.papers import Printed, paper_of_intake
     from api.problems import Problem
     from api.rendering import Here

@@ -22,12 +22,12 @@ from scoring.loaded import LoadedRulebook
 from scoring.translations import in_language
 
 
-def paper(  # noqa: PLR0913 - the parts of a document, each from another hand
+def paper(
     loaded: LoadedRulebook,
     assessment: Assessment,
     heading: Heading,
     renderer: Layout,
-    chosen: Chosen = Chosen(),
+    chosen: Chosen,
 ) -> Written:
     """The document of one assessment, in this format. Raises Problem where it can't be made."""
     form, kind, language = chosen

@@ -19,6 +19,9 @@ UNKNOWN = {
 }
 """Ids of the right form that nothing has."""
 
+NOBODYS = {"suffix": "pdf"}
+"""What stands in a path and is no thing of anybody."""
+
 
 def things_of(client: TestClient) -> dict[str, str]:
     """New things that this caller made, by the parameter that names each."""
@@ -54,9 +57,9 @@ def public_jwk(algorithm: str = "ES256") -> dict[str, str]:
 
 def addressed(path: str, things: dict[str, str]) -> str:
     """The path with a thing for each of its parameters; KeyError where there is no such thing."""
-    return re.sub(r"\{(\w+)\}", lambda found: things[found[1]], path)
+    return re.sub(r"\{(\w+)\}", lambda found: (NOBODYS | things)[found[1]], path)
 
 
 def parameters_of(path: str) -> list[str]:
     """The parameters that stand in a path."""
-    return re.findall(r"\{(\w+)\}", path)
+    return [each for each in re.findall(r"\{(\w+)\}", path) if each not in NOBODYS]

@@ -3,16 +3,18 @@
 import json
 
 import pytest
+from calling import calling
 
 from api.negotiation import by_accept, by_suffix
 from api.problems import Problem
+from api.security.scopes import SCOPES
 
 PATHS = ["/v1/score/report", "/v1/score/report.pdf", "/v1/score/report.txt"]
 STARTS = {
     "pdf": b"%PDF-",
     "html": b"<!DOCTYPE html>",
     "rtf": b"{\\rtf1",
-    "txt": b"Nociplastic pain screen",
+    "txt": b"Clinic\nNociplastic pain screen",
     "xml": b"<?xml",
 }
 
@@ -27,9 +29,10 @@ class TestWhoMayCall:
         assert anonymous.post(path, content=b"not json").status_code == 401
 
     @pytest.mark.parametrize("path", PATHS)
-    def test_a_token_without_the_scope_is_403(self, service, anonymous, path):
-        headers = {"Authorization": f"Bearer {service.state.keys.sign('hospital', [])}"}
-        assert anonymous.post(path, content=b"not json", headers=headers).status_code == 403
+    def test_a_token_without_the_scope_is_403(self, service, clinic, path):
+        others = [each for each in SCOPES if each != "score"]
+        refused = calling(service, clinic, others).post(path, content=b"not json")
+        assert refused.status_code == 403
 
 
 class TestRefusedInput:

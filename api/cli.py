@@ -6,7 +6,7 @@ Heavy parts are imported where they are used, so that `--help` answers at once.
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -95,7 +95,7 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")],
     rulebook: Name = "nociplastic",
     document: Annotated[
-        str, typer.Option(help="`clinician`, or `patient` for the patient's sheet.")
+        Literal["clinician", "patient"], typer.Option(help="`patient` for the patient's sheet.")
     ] = "clinician",
     locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
 ) -> None:
@@ -108,8 +108,6 @@ def report(
     from reports.wording import languages
     from scoring.catalogue import catalogue
 
-    if document not in ("clinician", "patient"):
-        fail("--document is clinician or patient")
     if locale not in languages():
         fail(f"--locale is one of {', '.join(languages())}")
     try:

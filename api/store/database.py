@@ -87,14 +87,17 @@ class Database:
         return self._turns is not None
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that may write; committed at the end, undone by any exception."""
+    def writing(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[Connection]:
+        """A transaction that may write; committed at the end, undone by any exception.
+
+        On SQLite it waits so long for the other writers of this process.
+        """
         with self.faults_told():
             if self._turns is None:
                 with self.engine.begin() as connection:
                     yield connection
             else:
-                with self._turns.taken(LOCK_SECONDS), self._immediate().begin() as connection:
+                with self._turns.taken(wait_seconds), self._immediate().begin() as connection:
                     yield connection
             self._failed = None
 

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from api.problems import Problem
     from api.settings import Settings
+    from api.store.key_ring import KeyRingError
     from api.store.store import Store
     from api.store.transaction import Actor
 
@@ -47,13 +48,18 @@ def opened(chosen: "Settings | None" = None) -> Iterator["Store"]:
         finally:
             store.close()
     except KeyRingError as error:
-        fail(f"NOCISCREEN_KEY_RING{'_FILE' if chosen.key_ring is None else ''}: {error}")
+        fail(_ring(chosen, error))
     except DatabaseError as error:
         fail(str(error))
     except OSError as error:
         fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
     except Problem as problem:
-        fail(told(problem))
+        missing = problem.__cause__
+        fail(_ring(chosen, missing) if isinstance(missing, KeyRingError) else told(problem))
+
+
+def _ring(chosen: "Settings", error: "KeyRingError") -> str:
+    return f"NOCISCREEN_KEY_RING{'_FILE' if chosen.key_ring is None else ''}: {error}"
 
 
 def operator(organisation: str) -> "Actor":

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from sqlalchemy.orm import Session
+
 from api.problems import Problem
 from api.store import migrate
 from api.store.key_ring import KeyRingError
@@ -22,9 +24,15 @@ def wrong_with(store: Store) -> Iterator[tuple[str, str]]:
                 yield "tables", "the tables are not those of this release"
             elif store.database.ails in _AILING:
                 yield "database", _AILING[store.database.ails]
-            elif store.keys.of(session, SYSTEM) is None:
-                yield "tables", "the service's own chain is missing"
+            else:
+                yield from _wrong_with_keys(store, session)
     except Problem:
         yield "database", _AILING.get(store.database.ails or "", "the database does not answer")
+
+
+def _wrong_with_keys(store: Store, session: Session) -> Iterator[tuple[str, str]]:
+    try:
+        if store.keys.of(session, SYSTEM) is None:
+            yield "tables", "the service's own chain is missing"
     except KeyRingError:
         yield "key_ring", "the key ring lacks a key, or cannot be read"

@@ -70,7 +70,9 @@ def add(work: Transaction, kept: Kept, *, replaces: str | None = None) -> Screen
     try:
         work.session.put(ScreeningRow, row)
     except IntegrityError:
-        raise Problem("conflict", "Another screening replaces this one already.") from None
+        raise Problem(
+            "conflict", "Another screening replaces this one already, or it was erased."
+        ) from None
     return Screening(
         id=screening_id,
         created_at=work.now,
@@ -136,7 +138,10 @@ def amend(work: Transaction, original: Screening, kept: Kept) -> Screening:
 
 
 def enter_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
-    """Say that a screening must not be relied on. Raises Problem `conflict` the second time."""
+    """Say that a screening must not be relied on.
+
+    Raises Problem `conflict` the second time, `not_found` where it was erased meanwhile.
+    """
     already = Problem("conflict", "The screening is marked as entered in error already.")
     if screening.entered_in_error is not None:
         raise already
@@ -153,6 +158,8 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
                 )
             )
     except IntegrityError:  # another was faster
+        if _error(work, screening.id) is None:
+            raise Problem("not_found") from None
         raise already from None
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
@@ -160,24 +167,29 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
 def acknowledge(
     work: Transaction, screening: Screening, practitioner: str, done: str
 ) -> Acknowledgement:
-    """Say who saw the red flags and what was done. Raises Problem `conflict` without any flag."""
+    """Say who saw the red flags and what was done.
+
+    Raises Problem `conflict` without any flag, `not_found` where it was erased meanwhile.
+    """
     if not screening.assessment.safety.flags:
         raise Problem("conflict", "The screening raised no red flag.")
     made = Acknowledgement(
         id=str(uuid4()), at=work.now, by=work.actor.id, practitioner=practitioner, done=done
     )
     content = made.model_dump_json(include={"practitioner", "done"}).encode()
-    work.session.execute(
-        insert(AcknowledgementRow).values(
-            organisation_id=work.organisation,
-            id=made.id,
-            screening_id=screening.id,
-            at=made.at,
-            actor=made.by,
-            key_id=work.key_id,
-            content=work.seal("acknowledgement", "content", made.id, content),
-        )
-    )
+    row = {
+        "organisation_id": work.organisation,
+        "id": made.id,
+        "screening_id": screening.id,
+        "at": made.at,
+        "actor": made.by,
+        "key_id": work.key_id,
+        "content": work.seal("acknowledgement", "content", made.id, content),
+    }
+    try:
+        work.session.put(AcknowledgementRow, row)
+    except IntegrityError:
+        raise Problem("not_found") from None
     return made
 
 

@@ -203,7 +203,7 @@ def test_no_reference_can_point_into_another_organisation(store, two):
             "dr", "done",
         )  # fmt: skip
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Problem, match="not_found"):
         do(store, one, hang)
     with pytest.raises(Problem, match="conflict"):
         do(store, one, screenings.add, intake(), replaces=foreign.id)

@@ -157,7 +157,6 @@ def _writing(catalogue: Catalogue) -> APIRouter:
         def made(work: Transaction) -> Answer:
             screening = screenings.add(work, scored)
             work.audit("create", "screening", screening.id)
-            creating.acts.store.metrics.kept(scored.assessment.status)
             return _created(screening)
 
         return creating.once(made)

@@ -73,6 +73,7 @@ def add(work: Transaction, kept: Kept, *, replaces: str | None = None) -> Screen
         raise Problem(
             "conflict", "Another screening replaces this one already, or it was erased."
         ) from None
+    work.kept.append(assessment.status)
     return Screening(
         id=screening_id,
         created_at=work.now,

@@ -47,6 +47,8 @@ class Store:
             if not work.audited:
                 raise RuntimeError("a transaction left no row of audit")
         self.metrics.audited(work.audited)
+        for status in work.kept:
+            self.metrics.kept(status)
 
     def within(self, session: OrganisationSession, actor: Actor) -> Transaction:
         """Work in one organisation inside a session that is open already."""

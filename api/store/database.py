@@ -61,6 +61,13 @@ _OURS = (
     ProgrammingError,
 )
 """What a mistake of ours raises: the database itself is well."""
+AILING = {
+    "full": "the database is full",
+    "locked": "the database is locked",
+    "away": "the database does not answer",
+}
+"""What is wrong, in words that tell no secret."""
+
 _NO_KEY = "A key that this needs is missing: whoever runs the service must act."
 _log = structlog.get_logger("nociscreen")
 

@@ -6,7 +6,7 @@ time, JSON. Only then does the framework see the body. What it refuses leaves a 
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from fastapi import Depends, Header, Path, Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
 from api import strict_json
@@ -65,47 +66,75 @@ TAKING = (400, 401, 403, 408, 413, 415, 422, 429, 503)
 
 def guarded(scope: str) -> type[APIRoute]:
     """A class of routes whose callers need this scope and, if anything, send JSON."""
+    return type("GuardedRoute", (GuardedRoute,), {"scope": scope})
 
-    class GuardedRoute(APIRoute):
-        """A route behind a token; see `guarded`."""
 
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            secured = {"security": [{"token": [scope]}, {"api_key": []}]}
-            kwargs["openapi_extra"] = secured | (kwargs.get("openapi_extra") or {})
-            super().__init__(*args, **kwargs)
+class GuardedRoute(APIRoute):
+    """A route behind a token; see `guarded`."""
 
-        @cached_property
-        def _query(self) -> frozenset[str]:
-            """The names of the parameters that the address may carry."""
-            elsewhere = params.Path, params.Header, params.Cookie
-            return frozenset(
-                each.alias
-                for each in get_flat_params(self.dependant)
-                if not isinstance(each.field_info, elsewhere)
-            )
+    scope: str
 
-        def get_route_handler(self) -> Handler:
-            handle = super().get_route_handler()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
+        kwargs["openapi_extra"] = secured | (kwargs.get("openapi_extra") or {})
+        super().__init__(*args, **kwargs)
 
-            async def guard(request: Request) -> Response:
-                try:
-                    caller = await run_in_threadpool(_caller, request)
-                    request.state.caller = caller
-                    _admit(request, caller, scope)
-                    _check_query(request, self._query)
-                    if self.body_field:
-                        await _take_json(request)
-                    return await handle(request)
-                except Problem as refused:
-                    await run_in_threadpool(_record, request, refused.code)
-                    raise
-                except RequestValidationError:
-                    await run_in_threadpool(_record, request, "wrong_shape")
-                    raise
+    @cached_property
+    def _query(self) -> frozenset[str]:
+        """The names of the parameters that the address may carry."""
+        elsewhere = params.Path, params.Header, params.Cookie
+        return frozenset(
+            each.alias
+            for each in get_flat_params(self.dependant)
+            if not isinstance(each.field_info, elsewhere)
+        )
 
-            return guard
+    @cached_property
+    def _members(self) -> frozenset[str]:
+        """The names of all members that the body may hold, at whatever depth."""
+        kind: Any = self.body_field and self.body_field.field_info.annotation
+        return frozenset(_properties(TypeAdapter(kind).json_schema()))
 
-    return GuardedRoute
+    async def _take_json(self, request: Request) -> None:
+        """Take the body. What is wrong in it is told by names that are ours."""
+        try:
+            await _take_json(request)
+        except Problem as refused:
+            raise refused.within(self._members) if refused.errors else refused from None
+
+    def get_route_handler(self) -> Handler:
+        """The framework's handler behind the checks."""
+        handle = super().get_route_handler()
+
+        async def guard(request: Request) -> Response:
+            try:
+                caller = await run_in_threadpool(_caller, request)
+                request.state.caller = caller
+                _admit(request, caller, self.scope)
+                _check_query(request, self._query)
+                if self.body_field:
+                    await self._take_json(request)
+                return await handle(request)
+            except Problem as refused:
+                await run_in_threadpool(_record, request, refused.code)
+                raise
+            except RequestValidationError:
+                await run_in_threadpool(_record, request, "wrong_shape")
+                raise
+
+        return guard
+
+
+def _properties(schema: Any) -> Iterator[str]:
+    """Every name of a member in a JSON schema."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _properties(each)
+    elif isinstance(schema, dict):
+        named = schema.get("properties")
+        yield from named if isinstance(named, dict) else ()
+        for each in schema.values():
+            yield from _properties(each)
 
 
 def _caller(request: Request) -> Caller:

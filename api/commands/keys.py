@@ -38,7 +38,10 @@ def rotate_ring() -> None:
         with store.across() as session:
             count = store.keys.wrap_anew(session) + signing.wrap_anew(session, store.ring)
             store.within(session, OPERATOR).audit("rotate", "ring_key", count=max(count, 1))
-    note(f"{count} keys wrapped anew; the older keys of the ring are no longer needed")
+    note(
+        f"{count} keys wrapped anew; the database needs the older keys of the ring no longer, but "
+        "backups made before this do: keep those keys for as long as the backups"
+    )
 
 
 @commands.command("rotate-data")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from api.problems import Problem
+from api.store import sequels
 from api.store.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
@@ -100,8 +101,8 @@ def found(work: Transaction, screening_id: str) -> Screening:
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
-    replaced_by = _replaced_by(work, screening_id)
-    error = _error(work, screening_id)
+    replaced_by = sequels.replaced_by(work, screening_id)
+    error = sequels.error(work, screening_id)
     return Screening(
         id=row.id,
         created_at=row.created_at,
@@ -111,7 +112,7 @@ def found(work: Transaction, screening_id: str) -> Screening:
         assessment=assessment_of(work, row),
         replaced_by=replaced_by,
         entered_in_error=error,
-        acknowledgements=_acknowledgements(work, screening_id),
+        acknowledgements=sequels.acknowledgements(work, screening_id),
         origin=Origin(
             actor=row.actor,
             means=cast("Means", row.means),
@@ -159,7 +160,7 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
                 )
             )
     except IntegrityError:  # another was faster
-        if _error(work, screening.id) is None:
+        if sequels.error(work, screening.id) is None:
             raise Problem("not_found") from None
         raise already from None
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
@@ -231,45 +232,3 @@ def assessment_of(work: Transaction, row: Any) -> Assessment:
 def opened(work: Transaction, row: Any, column: str) -> bytes:
     """A sealed column of a row of screenings."""
     return work.open(row.key_id, TABLE, column, row.id, getattr(row, column))
-
-
-def _replaced_by(work: Transaction, screening_id: str) -> str | None:
-    return work.session.execute(
-        select(col(ScreeningRow.id)).where(
-            col(ScreeningRow.organisation_id) == work.organisation,
-            col(ScreeningRow.replaces) == screening_id,
-        )
-    ).scalar_one_or_none()
-
-
-def _error(work: Transaction, screening_id: str) -> EnteredInError | None:
-    row = work.session.execute(
-        select(EnteredInErrorRow).where(
-            col(EnteredInErrorRow.organisation_id) == work.organisation,
-            col(EnteredInErrorRow.screening_id) == screening_id,
-        )
-    ).scalar_one_or_none()
-    if row is None:
-        return None
-    reason = work.open(row.key_id, "entered_in_error", "reason", screening_id, row.reason)
-    return EnteredInError(at=row.at, by=row.actor, reason=reason.decode())
-
-
-def _acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
-    rows = work.session.execute(
-        select(AcknowledgementRow)
-        .where(
-            col(AcknowledgementRow.organisation_id) == work.organisation,
-            col(AcknowledgementRow.screening_id) == screening_id,
-        )
-        .order_by(col(AcknowledgementRow.at), col(AcknowledgementRow.id))
-    ).scalars()
-    return tuple(
-        Acknowledgement(
-            id=row.id,
-            at=row.at,
-            by=row.actor,
-            **json.loads(work.open(row.key_id, "acknowledgement", "content", row.id, row.content)),
-        )
-        for row in rows
-    )

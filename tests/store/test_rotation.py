@@ -8,11 +8,12 @@ from keeping import add, all_there_is, at_once, clinic, do, intake
 from sqlalchemy import select
 
 from api.problems import Problem
-from api.store import file_key, idempotency, patients, rotation, screening_list, screenings, signing
+from api.store import file_key, idempotency, patients, rotation, screening_list, screenings
 from api.store.key_ring import KeyRingError, put_first
 from api.store.opening import open_store
 from api.store.patients import Person
 from api.store.tables import OrganisationKeyRow, ScreeningRow
+from api.store.wrapping import wrap_anew
 from schemas.screening import ScreeningFilters
 
 
@@ -195,7 +196,7 @@ def rotate_ring(store, settings):
         path = settings.database_file
         file_key.keep(path, store.ring, file_key.file_key(path, store.ring))
     with store.across() as session:
-        return store.keys.wrap_anew(session) + signing.wrap_anew(session, store.ring)
+        return wrap_anew(session, store.ring)
 
 
 def test_the_old_key_of_the_ring_is_not_needed_any_more(kept):

@@ -6,7 +6,9 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.administering import ClientId, Scopes, answered, changes
-from api.deps import GUARDED, TAKING, Acting, Creating, guarded, refusals
+from api.deps import Acting, Creating
+from api.guard import guarded
+from api.refused import GUARDED, TAKING, refusals
 from api.store import clients
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction

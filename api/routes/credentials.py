@@ -7,8 +7,10 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from api.administering import ClientId, Scopes, answered
-from api.deps import GUARDED, TAKING, Acting, Calling, Creating, guarded, refusals
+from api.deps import Acting, Calling, Creating
+from api.guard import guarded
 from api.problems import FieldError, Problem
+from api.refused import GUARDED, TAKING, refusals
 from api.store import clients
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction

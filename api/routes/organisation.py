@@ -6,7 +6,9 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from api.administering import changes
-from api.deps import GUARDED, TAKING, Acting, guarded, refusals
+from api.deps import Acting
+from api.guard import guarded
+from api.refused import GUARDED, TAKING, refusals
 from api.store import organisations
 from schemas.base import Frozen
 from schemas.organisation import (

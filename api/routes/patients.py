@@ -8,7 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.deps import GUARDED, TAKING, Acting, Creating, guarded, refusals
+from api.deps import Acting, Creating
+from api.guard import guarded
+from api.refused import GUARDED, TAKING, refusals
 from api.store import patients
 from api.store.idempotency import Answer
 from api.store.patients import Person

@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from api.administering import Scope, answered, changes
-from api.deps import GUARDED, TAKING, Acting, Creating, guarded, refusals
+from api.deps import Acting, Creating
+from api.guard import guarded
+from api.refused import GUARDED, TAKING, refusals
 from api.store import practitioners
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction

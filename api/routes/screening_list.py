@@ -7,9 +7,11 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BeforeValidator, Field
 
 from api.acts import Acts
-from api.deps import GUARDED, TAKING, Acting, ScreeningId, guarded, is_known, refusals
+from api.deps import Acting, ScreeningId, is_known
+from api.guard import guarded
 from api.kept import HERE, WholeScreening, whole
 from api.problems import FieldError, Problem
+from api.refused import GUARDED, TAKING, refusals
 from api.store import screening_list, screenings
 from api.store.screening_list import Page
 from schemas.base import Frozen, Many

@@ -5,8 +5,10 @@ Nothing is ever changed: what becomes of a screening is a row of its own.
 
 from fastapi import APIRouter, Response
 
-from api.deps import TAKING, Creating, ScreeningId, guarded, refusals
+from api.deps import Creating, ScreeningId
+from api.guard import guarded
 from api.kept import HERE
+from api.refused import TAKING, refusals
 from api.store import screenings
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction

@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query, Response
 
 from api.bodies import Intake, KeptIntake, any_intake
-from api.deps import TAKING, Creating, Rulebooks, ScreeningId, guarded, refusals
+from api.deps import Creating, Rulebooks, ScreeningId
+from api.guard import guarded
 from api.kept import HERE, KeptScreening, created, unkept
+from api.refused import TAKING, refusals
 from api.store import screenings
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction

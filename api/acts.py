@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
@@ -32,9 +32,12 @@ class Creates(NamedTuple):
     key: str | None
 
     def once(self, make: Callable[[Transaction], Answer]) -> Response:
-        """What `make` answers, done in one transaction; under a key, done once for all."""
-        with self.acts.transaction() as work:
-            answer = make(work) if self.key is None else self._once(work, self.key, make)
+        """What `make` answers, done in one transaction; under a key, done once for all.
+
+        Raises Problem as `idempotency.once` does, and whatever `make` raises.
+        """
+        with self._in_turn(), self.acts.transaction() as work:
+            answer = self._once(work, make) if self._key else make(work)
         headers = {"Location": answer.location} if answer.location else {}
         if answer.replayed:
             headers["Idempotency-Replayed"] = "true"
@@ -42,10 +45,25 @@ class Creates(NamedTuple):
             answer.body, status_code=answer.status, headers=headers, media_type="application/json"
         )
 
-    def _once(self, work: Transaction, key: str, make: Callable[[Transaction], Answer]) -> Answer:
-        bare = key[1:-1] if key.startswith('"') else key
-        route = f"{self.request.method} {self.request.url.path}"[:200]
-        named = idempotency.named(work, route, bare, self._told())
+    @property
+    def _key(self) -> str | None:
+        """The key, whether it came quoted or bare."""
+        return self.key[1:-1] if self.key and self.key.startswith('"') else self.key
+
+    @property
+    def _route(self) -> str:
+        return f"{self.request.method} {self.request.url.path}"[:200]
+
+    def _in_turn(self) -> AbstractContextManager[None]:
+        """Alone under the key; without one there is nobody to wait for."""
+        if not self._key:
+            return nullcontext()
+        actor = self.acts.actor
+        name = actor.organisation, actor.id, self._route, self._key
+        return idempotency.in_turn(self.acts.store.under_way, name)
+
+    def _once(self, work: Transaction, make: Callable[[Transaction], Answer]) -> Answer:
+        named = idempotency.named(work, self._route, self._key or "", self._told())
         return idempotency.once(work, named, lambda: make(work))
 
     def _told(self) -> bytes:

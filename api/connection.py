@@ -1,15 +1,22 @@
 """One connection: uvicorn's HTTP protocol with deadlines, sizes and problems added.
 
 Headers that come too slowly, a response that is not read, and more connections than are allowed
-are cut off. What is not HTTP or too large is answered with a problem, after which nothing is read.
+are cut off. What is not HTTP or too large is answered with a problem, after which what still comes
+is thrown away, for a moment and up to a bound: a client that is cut off in the middle of sending
+would not see why.
 """
 
 import asyncio
 import contextlib
 import uuid
-from typing import Any
+from asyncio import Transport
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from api.edge import completed
 from api.metrics import Metrics
@@ -17,6 +24,7 @@ from api.problems import Problem
 from api.settings import Settings
 
 LINGER_SECONDS = 2.0
+LINGER_BYTES = 8 * 1024 * 1024
 FRAMING = 8  # bytes of framing for one of a body: single bytes in chunks need six
 
 
@@ -45,6 +53,7 @@ class Connection(HttpToolsProtocol):
     _in_body = False
     _header_bytes = 0
     _tail = b""  # the end of headers may come in two pieces
+    _thrown_away = 0
     _framing = 0  # bytes received since the headers that were no body
 
     def connection_made(self, transport: Any) -> None:
@@ -65,6 +74,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count before parsing: httptools has no limits of its own."""
         if self._is_refused or self.transport.is_closing():
+            self._throw_away(data)
             return
         if self._in_body:
             self._framing += len(data)
@@ -94,6 +104,8 @@ class Connection(HttpToolsProtocol):
         self._stop_waiting()
         self._in_body, self._framing = True, 0
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = cast("Transport", _Gentle(self, self.cycle))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, which pays for its framing."""
@@ -109,6 +121,9 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or see that the rest is read before the end."""
+        if self._is_refused:
+            self.server_state.total_requests += 1
+            return
         super().on_response_complete()
         if not self.transport.is_closing():
             if not self.pipeline:
@@ -166,10 +181,28 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self.transport.write(_raw(Problem(code)))
+        self._linger()
+
+    def end(self, cycle: RequestResponseCycle) -> None:
+        """Close after a response; where its request is still being sent, take the rest first."""
+        if not (cycle.response_complete and cycle.more_body) or self.transport.is_closing():
+            self.transport.close()
+            return
+        self._stop_watching()
+        self._is_refused = True
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more will be sent, and give the client a moment to see it."""
         self.flow.resume_reading()
         with contextlib.suppress(NotImplementedError, OSError, RuntimeError):
             self.transport.write_eof()
         self._reading_due = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def _throw_away(self, data: bytes) -> None:
+        self._thrown_away += len(data)
+        if self._thrown_away > LINGER_BYTES:
+            self.transport.abort()
 
     def _close(self) -> None:
         """Close; what the client does not read in time is dropped."""
@@ -198,6 +231,21 @@ class Connection(HttpToolsProtocol):
         if self._reading_due is not None:
             self._reading_due.cancel()
             self._reading_due = None
+
+
+class _Gentle:
+    """The transport as one exchange has it: where it closes, the connection decides how."""
+
+    def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+        self._connection = connection
+        self._cycle = cycle
+
+    def close(self) -> None:
+        """End the exchange."""
+        self._connection.end(self._cycle)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection.transport, name)
 
 
 def _raw(problem: Problem) -> bytes:

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.deps import refusals
 from api.exchanges import exemplify
 from api.problems import ProblemBody
+from api.refused import refusals
 
 Document = dict[str, Any]
 TOKEN = {

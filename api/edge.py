@@ -25,6 +25,7 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 CLIENT_GONE = 499
+EMPTY = (204, 304)
 HEADER_COUNT = 100
 ALWAYS = "/health/live"
 _METHODS = frozenset(
@@ -115,7 +116,10 @@ class Answer:
         """Send one message of a response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = completed(message["headers"], self.request_id)
+            headers = message["headers"]
+            if self.status in EMPTY:
+                headers = [each for each in headers if each[0].lower() != b"content-type"]
+            message["headers"] = completed(headers, self.request_id)
         elif self.status >= 400 and not self.problem:
             self.problem = _problem(message.get("body", b""))
         await self._send(message)

@@ -1,12 +1,12 @@
 """The first organisation and client, made where there is none: so that a newcomer can begin."""
 
 import json
-import os
 from pathlib import Path
 
 from api.security.scopes import SCOPES
-from api.store import clients, organisations
-from api.store.organisations import OPERATOR
+from api.store import clients, organisations, tenancy
+from api.store.key_ring import write_over
+from api.store.organisations import OPERATOR, SYSTEM
 from api.store.store import Store
 
 NAME = "First organisation"
@@ -15,25 +15,27 @@ NAME = "First organisation"
 def first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, str] | None:
     """The client with its secret, also written to the file, for its owner only; None if not first.
 
-    Raises OSError where the file cannot be made.
+    Organisation, client and file are there together or not at all. Raises OSError where the file
+    cannot be made.
     """
     with store.glance() as session:
         if organisations.every(session):
             return None
-    organisation = organisations.add(store, NAME, test=test)
-    with store.transaction(OPERATOR._replace(organisation=organisation.id)) as work:
+    with store.across() as session:
+        tenancy.alone(session, SYSTEM)
+        if organisations.every(session):  # another was faster
+            return None
+        organisation = organisations.begin(store, session, NAME, test=test)
+        work = store.within(session, OPERATOR._replace(organisation=organisation.id))
         client = clients.add(work, "first client", SCOPES)
         _, secret = clients.add_secret(work, client.id)
         work.audit("administer", "client", client.id)
-    made = {
-        "organisation": organisation.id,
-        "client_id": client.id,
-        "client_secret": secret,
-    }
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(opened, "w", encoding="ascii") as out:
-        json.dump(made, out, indent=2)
+        made = {
+            "organisation": organisation.id,
+            "client_id": client.id,
+            "client_secret": secret,
+        }
+        write_over(file, json.dumps(made, indent=2))
     return made
 
 

@@ -13,15 +13,20 @@ from api.limits import RateLimiter
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.rendering import Renderer
 from api.routes import (
-    administration,
     audit,
+    clients,
+    credentials,
     health,
     metrics,
     oauth,
+    organisation,
     patients,
+    practitioners,
     problem_types,
     rulebooks,
     score,
+    screening_list,
+    screening_marks,
     screening_reports,
     screenings,
 )
@@ -80,11 +85,16 @@ def create_app(
     )
 
     app.include_router(score.router(rules))
+    app.include_router(screening_list.router)
     app.include_router(screenings.router(rules))
+    app.include_router(screening_marks.router)
     app.include_router(screening_reports.router)
     app.include_router(patients.router)
     app.include_router(audit.router)
-    app.include_router(administration.router)
+    app.include_router(organisation.router)
+    app.include_router(clients.router)
+    app.include_router(credentials.router)
+    app.include_router(practitioners.router)
     app.include_router(oauth.router)
     app.include_router(rulebooks.router)
     app.include_router(health.router)

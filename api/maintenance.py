@@ -26,6 +26,8 @@ def kept_up(store: Store, settings: Settings) -> Iterator[None]:
                 keep_up(store, settings.token_algorithm, settings.signing_key_days)
             except Problem as problem:
                 _log.warning("upkeep", problem=problem.code)
+            except Exception:  # noqa: BLE001 - what fails once is tried again in an hour
+                _log.exception("upkeep")
             if ended.wait(EVERY_SECONDS):
                 return
 

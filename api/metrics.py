@@ -66,7 +66,7 @@ class Metrics:
         self._kept.labels(status).inc()
 
     def storage_fault(self, kind: str) -> None:
-        """Storage failed in this way, one of a closed set: `full`, `locked`, `away`."""
+        """Storage failed in this way, one of a closed set: `full`, `locked`, `away`, `keys`."""
         self._faults.labels(kind).inc()
 
     def audited(self, rows: int = 1) -> None:

@@ -8,7 +8,7 @@ No problem repeats what was sent.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import takewhile
 from typing import Annotated, Any, NamedTuple, cast
 
@@ -100,6 +100,11 @@ def _nearest_named(pointer: str) -> str:
     return "/".join(takewhile(_PLAIN_NAME.fullmatch, steps))
 
 
+def _known_part(pointer: str, names: Container[str]) -> str:
+    steps = pointer.split("/")[1:]
+    return "".join(f"/{step}" for step in takewhile(lambda s: s.isdigit() or s in names, steps))
+
+
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@~-]{0,80}")
 
 
@@ -153,6 +158,14 @@ class Problem(Exception):  # noqa: N818 - a problem is the standard's word for w
             errors=self.errors or None,
         )
 
+    def within(self, names: Container[str]) -> "Problem":
+        """The same; its pointers end before the first step that is none of these names."""
+        errors = [
+            each.model_copy(update={"pointer": _known_part(each.pointer, names)})
+            for each in self.errors
+        ]
+        return Problem(self.code, self.detail, errors=errors, headers=self.headers)
+
     def response(self) -> JSONResponse:
         """The problem as a response."""
         return JSONResponse(
@@ -204,11 +217,16 @@ def _field_error(fault: Mapping[str, Any], tag: Any) -> FieldError:
 
 
 def _pointer(code: str, location: tuple[int | str, ...], tag: Any) -> str:
-    """A JSON Pointer (RFC 6901). In an intake, the first step names the rulebook: no place."""
+    """A JSON Pointer (RFC 6901); for an unknown member, to what holds it.
+
+    In an intake, the first step names the rulebook: no place.
+    """
     part, *steps = location
+    if code == "extra_forbidden":  # its name is the sender's own, and could be anybody's
+        steps = steps[:-1]
     if part == "body" and code in _NO_RULEBOOK:
         steps = ["rulebook"]
-    elif part == "body" and len(steps) > 1 and steps[0] == tag:
+    elif part == "body" and len(location) > 2 and location[1] == tag:
         steps = steps[1:]
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
@@ -230,7 +248,7 @@ _EXPECTED = {
     "union_tag_not_found": "is required: it names the rulebook",
     "model_attributes_type": "must be an object",
     "model_type": "must be an object",
-    "extra_forbidden": "there is nothing of this name",
+    "extra_forbidden": "unknown member",
     "missing": "is required",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",

@@ -37,10 +37,16 @@ class Postgres:
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", self._data, "-w", "-m", mode, "stop")
 
-    def database(self, template: str | None = None) -> str:
-        """The name of a new database."""
+    def database(self, template: str | None = None, on: Path | None = None) -> str:
+        """The name of a new database, its tables in this folder of another disk, if any."""
         name = f"n{next(self._names)}"
         of = f" TEMPLATE {template}" if template else ""
+        if on is not None:
+            if self._owner:
+                shutil.chown(on, self._owner)
+            self._open_the_way_to(on)
+            self.say(f"CREATE TABLESPACE on_{name} LOCATION '{on}'")
+            of += f" TABLESPACE on_{name}"
         self.say(f"CREATE DATABASE {name}{of}")
         return name
 
@@ -53,10 +59,7 @@ class Postgres:
         return f"postgresql://{role}@127.0.0.1:{self._port}/{database}"
 
     def _run(self, program: str, *words: object) -> str:
-        if self._owner:  # another run of pytest shuts the folder that all runs share
-            for each in self._data.parents:
-                if each.stat().st_uid == os.getuid() and each.stat().st_mode & 0o077 == 0:
-                    each.chmod(0o711)
+        self._open_the_way_to(self._data)
         owner = {"user": self._owner, "group": pwd.getpwnam(self._owner).pw_gid,
                  "extra_groups": []} if self._owner else {}  # fmt: skip
         done = subprocess.run(
@@ -70,6 +73,13 @@ class Postgres:
             **owner,
         )
         return (done.stdout or "").strip()
+
+    def _open_the_way_to(self, folder: Path) -> None:
+        """Let PostgreSQL's own user through: each run of pytest shuts the folder all runs share."""
+        if self._owner:
+            for each in folder.parents:
+                if each.stat().st_uid == os.getuid() and each.stat().st_mode & 0o077 == 0:
+                    each.chmod(0o711)
 
 
 def _programs() -> Path:

@@ -24,9 +24,10 @@ def rotate_ring() -> None:
     Where the ring comes from the environment, put a new entry first there yourself, on every
     machine, then run this: it wraps everything by what stands first.
     """
-    from api.store import file_key, signing
+    from api.store import file_key
     from api.store.key_ring import put_first
     from api.store.organisations import OPERATOR
+    from api.store.wrapping import wrap_anew
 
     chosen = settings()
     if chosen.key_ring is None and chosen.key_ring_file.is_file():
@@ -36,9 +37,12 @@ def rotate_ring() -> None:
             path = chosen.database_file
             file_key.keep(path, store.ring, file_key.file_key(path, store.ring))
         with store.across() as session:
-            count = store.keys.wrap_anew(session) + signing.wrap_anew(session, store.ring)
+            count = wrap_anew(session, store.ring)
             store.within(session, OPERATOR).audit("rotate", "ring_key", count=max(count, 1))
-    note(f"{count} keys wrapped anew; the older keys of the ring are no longer needed")
+    note(
+        f"{count} keys wrapped anew; the database needs the older keys of the ring no longer, but "
+        "backups made before this do: keep those keys for as long as the backups"
+    )
 
 
 @commands.command("rotate-data")

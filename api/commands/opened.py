@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from api.problems import Problem
     from api.settings import Settings
+    from api.store.key_ring import KeyRingError
     from api.store.store import Store
     from api.store.transaction import Actor
 
@@ -34,6 +35,7 @@ def settings() -> "Settings":
 @contextmanager
 def opened(chosen: "Settings | None" = None) -> Iterator["Store"]:
     """The store that the settings name; exit 2 where it cannot be opened or refuses."""
+    from api.logs import silenced
     from api.problems import Problem
     from api.store.database import DatabaseError
     from api.store.key_ring import KeyRingError
@@ -41,19 +43,29 @@ def opened(chosen: "Settings | None" = None) -> Iterator["Store"]:
 
     chosen = chosen or settings()
     try:
-        store = open_store(chosen, note)
+        with silenced():
+            store = open_store(chosen, note)
         try:
             yield store
         finally:
             store.close()
     except KeyRingError as error:
-        fail(f"NOCISCREEN_KEY_RING{'_FILE' if chosen.key_ring is None else ''}: {error}")
+        fail(_ring(chosen, error))
     except DatabaseError as error:
         fail(str(error))
     except OSError as error:
         fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
     except Problem as problem:
-        fail(told(problem))
+        missing = problem.__cause__
+        fail(_ring(chosen, missing) if isinstance(missing, KeyRingError) else _line(problem))
+
+
+def _ring(chosen: "Settings", error: "KeyRingError") -> str:
+    return f"NOCISCREEN_KEY_RING{'_FILE' if chosen.key_ring is None else ''}: {error}"
+
+
+def _line(problem: "Problem") -> str:
+    return f"{problem.kind.title}: {problem.detail}"
 
 
 def operator(organisation: str) -> "Actor":

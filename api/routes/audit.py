@@ -5,8 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.deps import GUARDED, Acting, guarded, refusals
+from api.deps import Acting
 from api.fhir.audit_event import audit_event
+from api.guard import guarded
+from api.refused import GUARDED, refusals
 from api.store import audit
 from schemas.audit import AuditEntry
 

@@ -9,8 +9,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
-from api.deps import Rulebooks, refusals
+from api.deps import Rulebooks
 from api.problems import FieldError, Problem
+from api.refused import refusals
 from api.store.readiness import wrong_with
 from api.store.store import Store
 

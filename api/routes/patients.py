@@ -6,8 +6,11 @@ The reference stands in the body, never in an address.
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
+from pydantic import Field
 
-from api.deps import GUARDED, TAKING, Acting, Creating, guarded, refusals
+from api.deps import Acting, Creating
+from api.guard import guarded
+from api.refused import GUARDED, TAKING, refusals
 from api.store import patients
 from api.store.idempotency import Answer
 from api.store.patients import Person
@@ -31,16 +34,21 @@ class PatientNamed(Frozen):
     """A person by the reference, and the system where several use it."""
 
     reference: Reference
-    system: Reference | None = None
+    system: Reference | None = Field(
+        default=None,
+        description="Which system numbers so. Left out: whoever has the reference, and 409 where "
+        "several systems use it. `null`: the patient who was kept without a system, and no other.",
+    )
 
     @property
     def person(self) -> Person:
         """Whom it is about."""
-        return Person(self.reference, self.system)
+        without = self.system is None and "system" in self.model_fields_set
+        return Person(self.reference, self.system, without)
 
 
 class HoldWanted(PatientNamed):
-    """On whom a hold is placed, and why."""
+    """On whom a hold is placed, and why. Without a system it is on whoever has the reference."""
 
     reason: Note
 

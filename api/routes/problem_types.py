@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict
 
-from api.deps import refusals
 from api.problems import KINDS, Problem
+from api.refused import refusals
 
 router = APIRouter(prefix="/problems", tags=["problems"])
 

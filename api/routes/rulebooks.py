@@ -7,8 +7,9 @@ from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from api.deps import Rulebooks, is_known, refusals
+from api.deps import Rulebooks, is_known
 from api.problems import Problem
+from api.refused import refusals
 from schemas.rulebook import Rulebook
 from scoring.answers import answer_model
 from scoring.catalogue import Catalogue, Entry, UnknownRulebookError

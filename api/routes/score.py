@@ -6,8 +6,10 @@ from fastapi import APIRouter, Body, Response
 
 from api.bodies import any_intake
 from api.choosing import DOCUMENTS, NOTE, AsNote, ByAccept, BySuffix
-from api.deps import TAKING, Calling, Reports, Rulebooks, guarded, printed, refusals
+from api.deps import Calling, Reports, Rulebooks, printed
+from api.guard import guarded
 from api.papers import paper_of_intake, sent
+from api.refused import TAKING, refusals
 from schemas.assessment import Assessment
 from scoring.catalogue import Catalogue
 from scoring.engine import assess

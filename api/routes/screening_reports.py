@@ -4,18 +4,10 @@ from fastapi import APIRouter, Response
 
 from api.acts import Acts
 from api.choosing import DOCUMENTS, NOTE, AsNote, ByAccept, BySuffix
-from api.deps import (
-    GUARDED,
-    Acting,
-    Calling,
-    Reports,
-    Rulebooks,
-    ScreeningId,
-    guarded,
-    printed,
-    refusals,
-)
+from api.deps import Acting, Calling, Reports, Rulebooks, ScreeningId, printed
+from api.guard import guarded
 from api.papers import Told, paper_of_screening, sent
+from api.refused import GUARDED, refusals
 from api.store import reports as issued
 from api.store import screenings
 from reports.formats import Written

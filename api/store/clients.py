@@ -107,7 +107,7 @@ def add_secret(
     work: Transaction, client_id: str, expires_at: datetime | None = None
 ) -> tuple[LiveCredential, str]:
     """A new secret beside the one before it, shown this once. Raises Problem `conflict` at two."""
-    found(work, client_id)
+    _locked(work, client_id)
     if len(_secrets(work, client_id)) >= LIVE_AT_ONCE:
         raise Problem("conflict", "Two secrets are live already: take one back first.")
     secret = new_secret()
@@ -130,7 +130,7 @@ def drop_secret(work: Transaction, client_id: str, secret_id: str) -> None:
 
 def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
     """Register a public key for `private_key_jwt`. Raises ValueError where it is not one."""
-    found(work, client_id)
+    _locked(work, client_id)
     key, canonical = client_key(jwk)
     if any(each.kid == key.kid for each in _of(work, ClientKeyRow, client_id)):
         raise Problem("conflict", "The client has a key of that name already.")
@@ -155,6 +155,7 @@ def add_api_key(
     work: Transaction, client_id: str, scopes: Iterable[str], expires_at: datetime, *, test: bool
 ) -> tuple[LiveCredential, str]:
     """A new API key, shown this once. Raises Problem `conflict` at two, ValueError for a scope."""
+    _locked(work, client_id)
     client = found(work, client_id)
     given = known(scopes)
     if not set(given) <= set(client.scopes):
@@ -187,6 +188,20 @@ def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
         .where(col(ApiKeyRow.organisation_id) == work.organisation, col(ApiKeyRow.id) == key_id)
         .values(revoked_at=work.now)
     )
+
+
+def _locked(work: Transaction, client_id: str) -> None:
+    """Be the only one that adds to the client, to the end of the transaction, so that counts hold.
+
+    Raises Problem `not_found`.
+    """
+    row = work.session.execute(
+        select(col(ClientRow.id))
+        .where(col(ClientRow.organisation_id) == work.organisation, col(ClientRow.id) == client_id)
+        .with_for_update()
+    ).first()
+    if row is None:
+        raise Problem("not_found")
 
 
 def _secrets(work: Transaction, client_id: str) -> list[ClientSecretRow]:

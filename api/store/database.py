@@ -1,7 +1,8 @@
 """The database: an encrypted SQLite file of our own, or PostgreSQL by its address.
 
 Both give transactions of one kind: `writing` is serialised as the database needs it, `reading` sees
-one state. Whatever goes wrong in storage is one Problem, `unavailable`, and a line in the log.
+one state. Whatever goes wrong in storage, or with the keys that it needs, is one Problem,
+`unavailable`, and a line in the log.
 """
 
 import time
@@ -28,6 +29,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import QueuePool
 
 from api.problems import Problem
+from api.store.key_ring import KeyRingError
 from api.store.turns import Turns
 
 APP_ROLE = "nociscreen_app"
@@ -59,6 +61,14 @@ _OURS = (
     ProgrammingError,
 )
 """What a mistake of ours raises: the database itself is well."""
+AILING = {
+    "full": "the database is full",
+    "locked": "the database is locked",
+    "away": "the database does not answer",
+}
+"""What is wrong, in words that tell no secret."""
+
+_NO_KEY = "A key that this needs is missing: whoever runs the service must act."
 _log = structlog.get_logger("nociscreen")
 
 
@@ -87,14 +97,17 @@ class Database:
         return self._turns is not None
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that may write; committed at the end, undone by any exception."""
+    def writing(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[Connection]:
+        """A transaction that may write; committed at the end, undone by any exception.
+
+        On SQLite it waits so long for the other writers of this process.
+        """
         with self.faults_told():
             if self._turns is None:
                 with self.engine.begin() as connection:
                     yield connection
             else:
-                with self._turns.taken(LOCK_SECONDS), self._immediate().begin() as connection:
+                with self._turns.taken(wait_seconds), self._immediate().begin() as connection:
                     yield connection
             self._failed = None
 
@@ -124,7 +137,11 @@ class Database:
             self._failed = time.monotonic(), kind
             self.on_fault(kind)
             _log.warning("storage", fault=kind, error=type(cause).__name__)
-            raise Problem("unavailable", headers={"Retry-After": RETRY_SECONDS}) from error
+            raise _unavailable() from error
+        except KeyRingError as error:
+            self.on_fault("keys")
+            _log.error("storage", fault="keys", error=type(error).__name__)
+            raise _unavailable(_NO_KEY) from error
 
     def _immediate(self) -> Engine:
         return self.engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -207,6 +224,10 @@ def check_walls(database: Database) -> None:
         ).scalar_one()
     if bypasses:
         raise DatabaseError("DATABASE_URL names a role that may bypass row-level security")
+
+
+def _unavailable(detail: str | None = None) -> Problem:
+    return Problem("unavailable", detail, headers={"Retry-After": RETRY_SECONDS})
 
 
 def _kind(cause: BaseException) -> str:

@@ -1,11 +1,14 @@
 """Idempotency: a request that names itself is done once; who asks again gets the same answer.
 
 The answer is kept in the transaction of the effect itself, so it is there exactly if the effect is.
+Who asks again while the first is under way waits for it outside of any transaction: where the
+database has one writer at a time, a second transaction could not even begin.
 """
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -16,8 +19,10 @@ from sqlmodel import col
 from api.problems import Problem
 from api.store.tables import AnsweredRow
 from api.store.transaction import Transaction
+from api.store.turns import NamedTurns
 
 KEPT = timedelta(hours=24)
+WAIT_SECONDS = 10.0
 
 
 class Answer(NamedTuple):
@@ -38,6 +43,20 @@ class Named(NamedTuple):
     request_hash: str
 
 
+@contextmanager
+def in_turn(turns: NamedTurns, name: Hashable) -> Iterator[None]:
+    """Be the only one in this process under that name.
+
+    Raises Problem `conflict` where the first is still under way after 10 seconds.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(turns.taken(name, WAIT_SECONDS))
+        except TimeoutError:
+            raise _still_running() from None
+        yield
+
+
 def named(work: Transaction, route: str, key: str, request: bytes) -> Named:
     """The request to this route under this key."""
     return Named(route, work.fingerprint(key.encode()), work.fingerprint(request))
@@ -47,7 +66,7 @@ def once(work: Transaction, request: Named, make: Callable[[], Answer]) -> Answe
     """The answer that was given to this request, or the one that is made now.
 
     Raises Problem `other_request` where the key was used with another body, `conflict` where the
-    first is still under way after 10 seconds.
+    first, in another process, is still under way after 10 seconds.
     """
     _drop_expired(work, request)
     if (given := _given(work, request)) is not None:

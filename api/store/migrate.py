@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ProgrammingError
 
 from api.store.database import Database, DatabaseError
 
@@ -31,8 +32,15 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the database has the tables of this release."""
-    held = MigrationContext.configure(connection).get_current_revision()
+    """Whether the database has the tables of this release.
+
+    An older release may not have let the application ask.
+    """
+    try:
+        with connection.begin_nested():
+            held = MigrationContext.configure(connection).get_current_revision()
+    except ProgrammingError:
+        return False
     return held == newest()
 
 

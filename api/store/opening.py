@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from contextlib import suppress
 
+from api.problems import Problem
 from api.settings import Settings
 from api.store import database as databases
 from api.store import migrate, organisations
-from api.store.database import Database, DatabaseError
+from api.store.database import AILING, Database, DatabaseError
 from api.store.file_key import file_key
 from api.store.key_ring import KeyRing, KeyRingError, make_file, text_of
 from api.store.store import Store
@@ -15,8 +16,8 @@ from api.store.store import Store
 def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> Store:
     """The store, its tables those of this release; made where it is embedded and missing.
 
-    `tell` is told what was made and where. Raises KeyRingError or DatabaseError, each saying what
-    to do; Problem `unavailable` where the database does not answer.
+    `tell` is told what was made and where. Raises KeyRingError or DatabaseError, each saying in
+    one line what is wrong.
     """
     ring = open_ring(settings, tell)
     database = open_database(settings, ring)
@@ -28,6 +29,12 @@ def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None)
         databases.check_walls(database)
         store = Store(database, ring)
         organisations.make_system(store, settings.token_algorithm)
+    except Problem as problem:
+        database.engine.dispose()
+        if isinstance(problem.__cause__, KeyRingError):
+            raise problem.__cause__ from None
+        named = "NOCISCREEN_DATABASE_FILE" if database.embedded else "DATABASE_URL"
+        raise DatabaseError(f"{named}: {AILING[database.ails or 'away']}") from problem
     except BaseException:
         database.engine.dispose()
         raise

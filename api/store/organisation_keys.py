@@ -70,24 +70,9 @@ class OrganisationKeys:
             wrapped=b"",
             created_at=at,
         )
-        row.ring_key_id, row.wrapped = self.ring.wrap(os.urandom(KEY_BYTES), _about(row))
+        row.ring_key_id, row.wrapped = self.ring.wrap(os.urandom(KEY_BYTES), about(row))
         session.execute(insert(OrganisationKeyRow).values(**row.model_dump()))
         return row
-
-    def wrap_anew(self, session: Session) -> int:
-        """Wrap every key by the current key of the ring; how many were not yet."""
-        rows = session.execute(
-            select(OrganisationKeyRow).where(
-                col(OrganisationKeyRow.ring_key_id) != self.ring.current
-            )
-        ).scalars()
-        count = 0
-        for row in rows:
-            secret = self.ring.unwrap(row.ring_key_id, row.wrapped, _about(row))
-            row.ring_key_id, row.wrapped = self.ring.wrap(secret, _about(row))
-            count += 1
-        session.flush()
-        return count
 
     def drop(self, session: Session, organisation: str, key_id: str) -> None:
         """Destroy a key with which nothing is sealed any more."""
@@ -107,7 +92,7 @@ class OrganisationKeys:
         current: dict[str, tuple[str, bytes]] = {}
         others = []
         for row in rows:
-            secret = self.ring.unwrap(row.ring_key_id, row.wrapped, _about(row))
+            secret = self.ring.unwrap(row.ring_key_id, row.wrapped, about(row))
             if row.current:
                 current[row.kind] = row.id, secret
             else:
@@ -120,5 +105,6 @@ class OrganisationKeys:
         )
 
 
-def _about(row: OrganisationKeyRow) -> str:
+def about(row: OrganisationKeyRow) -> str:
+    """What the wrapping of a key is bound to."""
     return f"{row.organisation_id}|{row.kind}|{row.id}"

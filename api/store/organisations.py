@@ -17,6 +17,7 @@ from api.store import audit, signing
 from api.store.organisation_keys import AUDIT, DATA
 from api.store.store import Store
 from api.store.tables import OrganisationRow
+from api.store.tenancy import OrganisationSession
 from api.store.transaction import Actor, Transaction
 from schemas.organisation import Organisation
 
@@ -40,11 +41,23 @@ def make_system(store: Store, algorithm: SigningAlgorithm) -> None:
 
 def add(store: Store, name: str, *, test: bool, retention_years: int | None = None) -> Organisation:
     """A new organisation with keys and a chain of its own."""
-    made = _new(f"o-{uuid4()}", name, test=test, retention_years=retention_years)
     with store.across() as session:
-        _insert(store, session, made)
-        store.within(session, OPERATOR).audit("administer", "organisation", made.id)
-        own = Actor(made.id, OPERATOR.id, OPERATOR.means)
+        return begin(store, session, name, test=test, retention_years=retention_years)
+
+
+def begin(
+    store: Store,
+    session: OrganisationSession,
+    name: str,
+    *,
+    test: bool,
+    retention_years: int | None = None,
+) -> Organisation:
+    """The same within a transaction that does more."""
+    made = _new(f"o-{uuid4()}", name, test=test, retention_years=retention_years)
+    _insert(store, session, made)
+    for organisation in (SYSTEM, made.id):
+        own = OPERATOR._replace(organisation=organisation)
         store.within(session, own).audit("administer", "organisation", made.id)
     return made
 

@@ -1,7 +1,8 @@
 """The rights of a patient: everything kept on one person found, given out, erased, or held.
 
 A person is known by the reference and the system that numbers so. Where several systems use the
-same reference, the system must be named: nobody is erased for another.
+same reference, the system must be named, or that it is the one without: nobody is erased for
+another.
 """
 
 import json
@@ -26,13 +27,22 @@ from api.store.transaction import Transaction
 from schemas.rights import Erased, KeptOnPatient, KeptReport, LegalHold
 
 _STEP = 500
+_SEVERAL = (
+    "Several systems number a patient so: name the system; null means the patient without one."
+)
 
 
 class Person(NamedTuple):
-    """Whom it is about."""
+    """Whom it is about; without a system it is whoever has the reference, or who has none."""
 
     reference: str
     system: str | None
+    without_system: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is said which system numbers so, or that none does."""
+        return self.system is not None or self.without_system
 
 
 def erase(work: Transaction, person: Person) -> Erased:
@@ -195,11 +205,11 @@ def _holds(work: Transaction, person: Person | None) -> list[LegalHoldRow]:
 
 def _holds_on(work: Transaction, person: Person) -> list[Any]:
     """A hold that names no system is on whoever has the reference."""
-    which = _of(work, LegalHoldRow, person._replace(system=None))
-    if person.system is not None:
+    which = _of(work, LegalHoldRow, Person(person.reference, None))
+    if person.exact:
         systems = [
             each
-            for system in (person.system, None)
+            for system in {person.system, None}
             for each in work.keys.keyed("system_index", system)
         ]
         which.append(col(LegalHoldRow.system_index).in_(systems))
@@ -218,7 +228,7 @@ def _screening_ids(work: Transaction, person: Person) -> list[str]:
     )
     systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
     if len(systems) > 1:
-        raise Problem("conflict", "Several systems number a patient so: name the system.")
+        raise Problem("conflict", _SEVERAL)
     return latest_first({row.id: row.replaces for row in rows})
 
 
@@ -227,7 +237,7 @@ def _of(work: Transaction, table: Any, person: Person) -> list[Any]:
         table.organisation_id == work.organisation,
         col(table.patient_index).in_(work.keys.keyed("patient_index", person.reference)),
     ]
-    if person.system is not None:
+    if person.exact:
         which.append(col(table.system_index).in_(work.keys.keyed("system_index", person.system)))
     return which
 

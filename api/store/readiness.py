@@ -1,17 +1,15 @@
 """Readiness: what keeps the store from working now, in fixed words that tell no secret."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
 
 from api.problems import Problem
 from api.store import migrate
+from api.store.database import AILING
 from api.store.key_ring import KeyRingError
 from api.store.organisations import SYSTEM
 from api.store.store import Store
-
-_AILING: Mapping[str | None, str] = {
-    "full": "the database is full",
-    "locked": "the database is locked",
-}
 
 
 def wrong_with(store: Store) -> Iterator[tuple[str, str]]:
@@ -20,11 +18,17 @@ def wrong_with(store: Store) -> Iterator[tuple[str, str]]:
         with store.glance() as session:
             if not migrate.is_current(session.connection()):
                 yield "tables", "the tables are not those of this release"
-            elif store.database.ails in _AILING:
-                yield "database", _AILING[store.database.ails]
-            elif store.keys.of(session, SYSTEM) is None:
-                yield "tables", "the service's own chain is missing"
+            elif (ailing := store.database.ails) in ("full", "locked"):
+                yield "database", AILING[ailing]
+            else:
+                yield from _wrong_with_keys(store, session)
     except Problem:
-        yield "database", _AILING.get(store.database.ails or "", "the database does not answer")
+        yield "database", AILING[store.database.ails or "away"]
+
+
+def _wrong_with_keys(store: Store, session: Session) -> Iterator[tuple[str, str]]:
+    try:
+        if store.keys.of(session, SYSTEM) is None:
+            yield "tables", "the service's own chain is missing"
     except KeyRingError:
         yield "key_ring", "the key ring lacks a key, or cannot be read"

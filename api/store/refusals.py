@@ -1,11 +1,13 @@
 """Refusals: whoever is not let through leaves a row, and a flood of strangers leaves few.
 
 A caller that is known is recorded each time. Strangers, and callers that come too often, are told
-one row a second for each kind of refusal; `count` says how many it stands for.
+one row a second for each kind of refusal; `count` says how many it stands for. Nobody waits long
+for a row about a refusal: where the database has another writer, it is written after that.
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from api.store.transaction import Actor
 
 WINDOW_SECONDS = 1.0
 KINDS_AT_ONCE = 1000
+WAIT_SECONDS = 1.0
 STRANGER = Actor(SYSTEM, "unknown", "anonymous")
 _log = structlog.get_logger("nociscreen")
 
@@ -25,6 +28,13 @@ _log = structlog.get_logger("nociscreen")
 class _Kind(NamedTuple):
     actor: Actor
     code: str
+
+
+class _Late(NamedTuple):
+    actor: Actor
+    code: str
+    target: str
+    times: int
 
 
 class Refusals:
@@ -35,9 +45,10 @@ class Refusals:
         self._now = now
         self._guard = threading.Lock()
         self._untold: dict[_Kind, tuple[float, int]] = {}
+        self._late: deque[_Late] = deque()
 
     def record(self, actor: Actor, code: str, target: str = "") -> None:
-        """Record one. Where the database does not serve, the log alone tells of it."""
+        """Record one. Where it was refused as the database does not serve, the log alone tells."""
         if code == "unavailable":
             _log.warning("refusal_not_recorded", code=code, count=1)
             return
@@ -56,6 +67,7 @@ class Refusals:
         for kind, (_, count) in untold.items():
             if count:
                 self._write(kind.actor, kind.code, "", count)
+        self._catch_up()
 
     def _due(self, kind: _Kind) -> int:
         """How many the next row stands for; 0 where it is too soon for one."""
@@ -69,8 +81,30 @@ class Refusals:
             return 0
 
     def _write(self, actor: Actor, code: str, target: str, count: int) -> None:
+        late = _Late(actor, code, target, count)
+        if self._written(late):
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Write what had to wait, for as long as the database takes it."""
+        for _ in range(len(self._late)):
+            try:
+                late = self._late.popleft()
+            except IndexError:  # another thread wrote it
+                return
+            if not self._written(late):
+                return
+
+    def _written(self, late: _Late) -> bool:
+        """Write one row; where the database is busy, it waits for a better time."""
+        actor, code, target, times = late
         try:
-            with self._store.transaction(actor) as work:
-                work.audit("refuse", target=target, outcome=code, count=count)
-        except Problem:
-            _log.warning("refusal_not_recorded", code=code, count=count)
+            with self._store.transaction(actor, WAIT_SECONDS) as work:
+                work.audit("refuse", target=target, outcome=code, count=times)
+        except Problem as problem:
+            if problem.code == "unavailable" and len(self._late) < KINDS_AT_ONCE:
+                self._late.append(late)
+            else:
+                _log.warning("refusal_not_recorded", code=code, count=times)
+            return False
+        return True

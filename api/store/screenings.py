@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from api.problems import Problem
+from api.store import sequels
 from api.store.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
@@ -70,7 +71,10 @@ def add(work: Transaction, kept: Kept, *, replaces: str | None = None) -> Screen
     try:
         work.session.put(ScreeningRow, row)
     except IntegrityError:
-        raise Problem("conflict", "Another screening replaces this one already.") from None
+        raise Problem(
+            "conflict", "Another screening replaces this one already, or it was erased."
+        ) from None
+    work.kept.append(assessment.status)
     return Screening(
         id=screening_id,
         created_at=work.now,
@@ -97,8 +101,8 @@ def found(work: Transaction, screening_id: str) -> Screening:
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
-    replaced_by = _replaced_by(work, screening_id)
-    error = _error(work, screening_id)
+    replaced_by = sequels.replaced_by(work, screening_id)
+    error = sequels.error(work, screening_id)
     return Screening(
         id=row.id,
         created_at=row.created_at,
@@ -108,7 +112,7 @@ def found(work: Transaction, screening_id: str) -> Screening:
         assessment=assessment_of(work, row),
         replaced_by=replaced_by,
         entered_in_error=error,
-        acknowledgements=_acknowledgements(work, screening_id),
+        acknowledgements=sequels.acknowledgements(work, screening_id),
         origin=Origin(
             actor=row.actor,
             means=cast("Means", row.means),
@@ -136,7 +140,10 @@ def amend(work: Transaction, original: Screening, kept: Kept) -> Screening:
 
 
 def enter_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
-    """Say that a screening must not be relied on. Raises Problem `conflict` the second time."""
+    """Say that a screening must not be relied on.
+
+    Raises Problem `conflict` the second time, `not_found` where it was erased meanwhile.
+    """
     already = Problem("conflict", "The screening is marked as entered in error already.")
     if screening.entered_in_error is not None:
         raise already
@@ -153,6 +160,8 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
                 )
             )
     except IntegrityError:  # another was faster
+        if sequels.error(work, screening.id) is None:
+            raise Problem("not_found") from None
         raise already from None
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
@@ -160,24 +169,29 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
 def acknowledge(
     work: Transaction, screening: Screening, practitioner: str, done: str
 ) -> Acknowledgement:
-    """Say who saw the red flags and what was done. Raises Problem `conflict` without any flag."""
+    """Say who saw the red flags and what was done.
+
+    Raises Problem `conflict` without any flag, `not_found` where it was erased meanwhile.
+    """
     if not screening.assessment.safety.flags:
         raise Problem("conflict", "The screening raised no red flag.")
     made = Acknowledgement(
         id=str(uuid4()), at=work.now, by=work.actor.id, practitioner=practitioner, done=done
     )
     content = made.model_dump_json(include={"practitioner", "done"}).encode()
-    work.session.execute(
-        insert(AcknowledgementRow).values(
-            organisation_id=work.organisation,
-            id=made.id,
-            screening_id=screening.id,
-            at=made.at,
-            actor=made.by,
-            key_id=work.key_id,
-            content=work.seal("acknowledgement", "content", made.id, content),
-        )
-    )
+    row = {
+        "organisation_id": work.organisation,
+        "id": made.id,
+        "screening_id": screening.id,
+        "at": made.at,
+        "actor": made.by,
+        "key_id": work.key_id,
+        "content": work.seal("acknowledgement", "content", made.id, content),
+    }
+    try:
+        work.session.put(AcknowledgementRow, row)
+    except IntegrityError:
+        raise Problem("not_found") from None
     return made
 
 
@@ -218,45 +232,3 @@ def assessment_of(work: Transaction, row: Any) -> Assessment:
 def opened(work: Transaction, row: Any, column: str) -> bytes:
     """A sealed column of a row of screenings."""
     return work.open(row.key_id, TABLE, column, row.id, getattr(row, column))
-
-
-def _replaced_by(work: Transaction, screening_id: str) -> str | None:
-    return work.session.execute(
-        select(col(ScreeningRow.id)).where(
-            col(ScreeningRow.organisation_id) == work.organisation,
-            col(ScreeningRow.replaces) == screening_id,
-        )
-    ).scalar_one_or_none()
-
-
-def _error(work: Transaction, screening_id: str) -> EnteredInError | None:
-    row = work.session.execute(
-        select(EnteredInErrorRow).where(
-            col(EnteredInErrorRow.organisation_id) == work.organisation,
-            col(EnteredInErrorRow.screening_id) == screening_id,
-        )
-    ).scalar_one_or_none()
-    if row is None:
-        return None
-    reason = work.open(row.key_id, "entered_in_error", "reason", screening_id, row.reason)
-    return EnteredInError(at=row.at, by=row.actor, reason=reason.decode())
-
-
-def _acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
-    rows = work.session.execute(
-        select(AcknowledgementRow)
-        .where(
-            col(AcknowledgementRow.organisation_id) == work.organisation,
-            col(AcknowledgementRow.screening_id) == screening_id,
-        )
-        .order_by(col(AcknowledgementRow.at), col(AcknowledgementRow.id))
-    ).scalars()
-    return tuple(
-        Acknowledgement(
-            id=row.id,
-            at=row.at,
-            by=row.actor,
-            **json.loads(work.open(row.key_id, "acknowledgement", "content", row.id, row.content)),
-        )
-        for row in rows
-    )

@@ -91,7 +91,7 @@ def add_key(
     )
     session.execute(update(SigningKeyRow).where(trusted).values(trusted_until=until))
     key = new_signing_key(algorithm)
-    ring_key_id, sealed = ring.wrap(key.private_pem, _about(key.kid))
+    ring_key_id, sealed = ring.wrap(key.private_pem, about(key.kid))
     session.execute(
         insert(SigningKeyRow).values(
             kid=key.kid,
@@ -119,20 +119,6 @@ def drop_distrusted(session: Session) -> None:
     )
 
 
-def wrap_anew(session: Session, ring: KeyRing) -> int:
-    """Wrap every key by the current key of the ring; how many were not yet."""
-    rows = session.execute(
-        select(SigningKeyRow).where(col(SigningKeyRow.ring_key_id) != ring.current)
-    ).scalars()
-    count = 0
-    for row in rows:
-        secret = ring.unwrap(row.ring_key_id, row.sealed, _about(row.kid))
-        row.ring_key_id, row.sealed = ring.wrap(secret, _about(row.kid))
-        count += 1
-    session.flush()
-    return count
-
-
 def _none_yet(session: Session) -> bool:
     return session.execute(select(col(SigningKeyRow.kid)).limit(1)).first() is None
 
@@ -143,7 +129,7 @@ def _read(session: Session, ring: KeyRing, known: dict[str, _Known]) -> dict[str
         if row.kid in known:
             key, verifying = known[row.kid][:2]
         else:
-            pem = ring.unwrap(row.ring_key_id, row.sealed, _about(row.kid))
+            pem = ring.unwrap(row.ring_key_id, row.sealed, about(row.kid))
             key = SigningKey(
                 kid=row.kid, algorithm=cast("SigningAlgorithm", row.algorithm), private_pem=pem
             )
@@ -156,5 +142,6 @@ def _trusted(known: _Known, now: datetime) -> bool:
     return known.trusted_until is None or now < known.trusted_until
 
 
-def _about(kid: str) -> str:
+def about(kid: str) -> str:
+    """What the wrapping of a key is bound to."""
     return f"signing|{kid}"

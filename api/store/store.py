@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from api.metrics import Metrics
 from api.problems import Problem
-from api.store.database import Database
+from api.store.database import LOCK_SECONDS, Database
 from api.store.key_ring import KeyRing
 from api.store.organisation_keys import OrganisationKeys
 from api.store.signing import SigningKeys
 from api.store.tenancy import OrganisationSession
 from api.store.transaction import Actor, Transaction
+from api.store.turns import NamedTurns
 
 
 class Store:
@@ -26,16 +27,19 @@ class Store:
         self.ring = ring
         self.keys = OrganisationKeys(ring)
         self.signing = SigningKeys(ring, self.glance)
+        self.under_way = NamedTurns()
 
     @contextmanager
-    def transaction(self, actor: Actor) -> Iterator[Transaction]:
+    def transaction(
+        self, actor: Actor, wait_seconds: float = LOCK_SECONDS
+    ) -> Iterator[Transaction]:
         """One unit of work in the actor's organisation: audited, or nothing of it stays.
 
-        Raises Problem `unavailable` where the database does not serve, and whatever the block
-        raises.
+        Raises Problem `unavailable` where the database does not serve, or a writer of this process
+        holds the file for longer than that; and whatever the block raises.
         """
         with (
-            self.database.writing() as connection,
+            self.database.writing(wait_seconds) as connection,
             OrganisationSession(connection, actor.organisation) as session,
         ):
             yield (work := self.within(session, actor))
@@ -43,6 +47,8 @@ class Store:
             if not work.audited:
                 raise RuntimeError("a transaction left no row of audit")
         self.metrics.audited(work.audited)
+        for status in work.kept:
+            self.metrics.kept(status)
 
     def within(self, session: OrganisationSession, actor: Actor) -> Transaction:
         """Work in one organisation inside a session that is open already."""

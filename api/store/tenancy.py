@@ -1,14 +1,16 @@
 """Sessions that see one organisation: the second wall behind every filter.
 
-Each query of a session is held to its organisation, whether it says so or not; on PostgreSQL
-row-level security holds it once more, also against what is not a query of ours.
+Each query of a session is held to its organisation, whether it says so or not, and no statement on
+its connection puts in a row of another, however it is made; on PostgreSQL row-level security holds
+both once more, also against what is not a statement of ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any, cast
 
-from sqlalchemy import Insert, Table, event, insert, text
+from sqlalchemy import BindParameter, Engine, Insert, Table, Update, event, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
@@ -18,6 +20,7 @@ from api.store.tables import OWNED, Owned
 
 ORGANISATION = "nociscreen.organisation"
 EVERY = "nociscreen.every_organisation"
+_HELD = "nociscreen_organisation"
 _TURN = "hashtextextended(:organisation, 7304182)"
 
 
@@ -32,13 +35,12 @@ class OrganisationSession(Session):
             execution_options={"synchronize_session": False},
         )
         self.organisation = organisation
+        connection.execution_options(**{_HELD: organisation})
         if connection.dialect.name == "postgresql":
             hold(connection, organisation)
 
     def put(self, table: type[Owned], row: Mapping[str, Any]) -> None:
         """Put in one row of plain values. Raises RuntimeError where it is another's."""
-        if self.organisation not in (None, row["organisation_id"]):
-            raise RuntimeError("in one organisation no row of another is put in")
         self.connection().execute(_putting(table), row)
 
 
@@ -84,6 +86,37 @@ def _lock(session: Session, name: str, organisation: str) -> None:
             text(f"SELECT pg_advisory_xact_lock({name})"),
             {"organisation": organisation},
         )
+
+
+@event.listens_for(Engine, "before_execute")
+def _refuse_foreign_rows(
+    connection: Connection, statement: Any, many: Any, one: Any, _: Any
+) -> None:
+    """Whatever puts a row in, or moves it, must say plainly that it is the organisation's own."""
+    held = connection.get_execution_options().get(_HELD)
+    if held is None or not isinstance(statement, Insert | Update) or _is_shared(statement):
+        return
+    named = list(_named_organisations(statement, [*(many or ()), one or {}]))
+    if any(each != held for each in named) or (isinstance(statement, Insert) and not named):
+        raise RuntimeError("in one organisation no row of another is put in")
+
+
+def _is_shared(statement: Insert | Update) -> bool:
+    return "organisation_id" not in cast("Table", statement.table).columns
+
+
+def _named_organisations(statement: Any, parameters: list[Any]) -> Iterator[Any]:
+    """Every organisation that rows are given; one that is worked out is not known: None."""
+    if isinstance(statement, Insert) and statement.select is not None:
+        yield None
+    built = statement._values or {}, *chain(*statement._multi_values)  # noqa: SLF001 - as it is
+    for row in (*built, *parameters):
+        if not isinstance(row, Mapping):
+            yield None
+            continue
+        for column, value in row.items():
+            if getattr(column, "key", column) == "organisation_id":
+                yield value.value if isinstance(value, BindParameter) else value
 
 
 @event.listens_for(OrganisationSession, "do_orm_execute")

@@ -22,7 +22,10 @@ class Actor(NamedTuple):
 
 
 class Transaction:
-    """Open until its block ends; it must leave at least one row of audit behind."""
+    """Open until its block ends; it must leave at least one row of audit behind.
+
+    `kept` holds the status of each screening that was kept, to be counted once it is committed.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Transaction:
         self.keys = data_keys
         self.now = now
         self.audited = 0
+        self.kept: list[str] = []
         self._audit_key = audit_key
 
     @property

@@ -1,10 +1,10 @@
-"""Turns: one writer at a time in this process, first come, first served.
+"""Turns: one at a time in this process, first come, first served; for all, or for each of a name.
 
 SQLite's own waiting lets some writers starve; this does not.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
 
@@ -51,3 +51,26 @@ class Turns:
                 self._waiting.popleft().set()
             else:
                 self._taken = False
+
+
+class NamedTurns:
+    """A turn of its own for each name, known for as long as someone holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._asked: dict[Hashable, tuple[Turns, int]] = {}
+
+    @contextmanager
+    def taken(self, name: Hashable, seconds: float) -> Iterator[None]:
+        """Hold the turn of this name. Raises TimeoutError where it does not come in time."""
+        with self._guard:
+            turns, count = self._asked.get(name) or (Turns(), 0)
+            self._asked[name] = turns, count + 1
+        try:
+            with turns.taken(seconds):
+                yield
+        finally:
+            with self._guard:
+                turns, count = self._asked.pop(name)
+                if count > 1:
+                    self._asked[name] = turns, count - 1

@@ -33,8 +33,8 @@ class TestTheOrganisation:
             ({"test": "yes"}, "/test"),
             ({"retention_years": 0}, "/retention_years"),
             ({"retention_years": 101}, "/retention_years"),
-            ({"active": False}, "/active"),
-            ({"id": "system"}, "/id"),
+            ({"active": False}, ""),
+            ({"id": "system"}, ""),
         ],
     )
     def test_is_changed_in_what_may_change_alone(self, kept_client, change, pointer):
@@ -68,8 +68,8 @@ class TestClients:
             ({"name": "a", "scopes": ["root"]}, "/scopes/0"),
             ({"name": "a", "scopes": "score"}, "/scopes"),
             ({"name": "a", "scopes": ["score"], "requests_per_minute": 0}, "/requests_per_minute"),
-            ({"name": "a", "scopes": ["score"], "id": "c-1"}, "/id"),
-            ({"name": "a", "scopes": ["score"], "organisation": "o-1"}, "/organisation"),
+            ({"name": "a", "scopes": ["score"], "id": "c-1"}, ""),
+            ({"name": "a", "scopes": ["score"], "organisation": "o-1"}, ""),
         ],
     )
     def test_are_refused_with_the_place_of_the_fault(self, kept_client, wanted, pointer):
@@ -111,7 +111,9 @@ class TestSecretsAndKeys:
         first, second = (made(kept_client, f"{tablet}/secrets") for _ in range(2))
         assert first["text"] != second["text"]
         assert "Two secrets" in refused(kept_client.post(f"{tablet}/secrets"), 409)
-        assert kept_client.delete(f"{tablet}/secrets/{first['id']}").status_code == 204
+        gone = kept_client.delete(f"{tablet}/secrets/{first['id']}")
+        assert (gone.status_code, gone.content) == (204, b"")
+        assert "content-type" not in gone.headers
         assert kept_client.delete(f"{tablet}/secrets/{first['id']}").status_code == 404
         (left,) = kept_client.get(tablet).json()["secrets"]
         assert left["id"] == second["id"]
@@ -171,5 +173,5 @@ class TestPractitioners:
         here = f"{PEOPLE}/{told['id']}"
         changed = kept_client.patch(here, json={"scopes": list(SCOPES[:2]), "active": False})
         assert changed.json() == told | {"scopes": list(SCOPES[:2]), "active": False}
-        assert refused(kept_client.patch(here, json={"reference": "2"})) == "/reference"
+        assert refused(kept_client.patch(here, json={"reference": "2"})) == ""
         assert refused(kept_client.patch(here, json={"scopes": ["root"]})) == "/scopes/0"

@@ -164,6 +164,7 @@ def test_keys_are_changed_while_the_service_runs(embedded):
     for words in (("rotate-ring",), ("rotate-data", "--organisation", own), ("rotate-signing",)):
         done = run(embedded, "keys", *words)
         assert done.returncode == 0, done.stderr
+        assert ("backups" in done.stderr) == (words == ("rotate-ring",))
         assert caller.get(here).json() == before
     app.state.store.signing.forget()
     assert len(caller.get("/.well-known/jwks.json").json()["keys"]) == 2

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
@@ -88,6 +89,14 @@ def talk(address: Address, *pieces: bytes) -> bytes:
         return rest(connection)
 
 
+def trickle(connection: socket.socket) -> None:
+    """Send a byte from time to time, for longer than any server of ours listens."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        connection.sendall(b" ")
+        time.sleep(0.05)
+
+
 def problem(answer: bytes) -> tuple[int, str]:
     """Status and code of a problem that is the last answer on its connection."""
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -115,6 +124,43 @@ def post(address: Address, *headers: bytes) -> bytes:
         *headers,
     ]
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+class TestEarlyRefusals:
+    """What is refused before it is sent whole: the client can send on, and reads why."""
+
+    MEGABYTE = b" " * 1024 * 1024
+
+    def test_a_body_that_is_too_large_is_told_so_and_not_cut_off(self, address):
+        for head in (b"Content-Length: 5242880", b"Transfer-Encoding: chunked"):
+            with connected(address) as client:
+                client.sendall(post(address, head))
+                for _ in range(5):
+                    chunk = b"%x\r\n%s\r\n" % (len(self.MEGABYTE), self.MEGABYTE)
+                    client.sendall(self.MEGABYTE if b"Length" in head else chunk)
+                assert problem(rest(client)) == (413, "too_large")
+
+    def test_a_body_that_is_too_slow_is_told_so_and_not_cut_off(self, address):
+        with connected(address) as client:
+            client.sendall(post(address, b"Content-Length: 100000"))
+            answer = client.recv(65536)
+            for _ in range(9):
+                client.sendall(b" " * 10_000)
+            assert problem(answer + rest(client)) == (408, "too_slow")
+
+    def test_who_sends_on_without_end_is_cut_off(self, address):
+        with connected(address) as client:
+            client.sendall(post(address, b"Content-Length: 999999999"))
+            with pytest.raises(ConnectionError):
+                client.sendall(self.MEGABYTE * 100)
+        assert is_alive(address)
+
+    def test_who_neither_sends_nor_closes_is_cut_off(self, address):
+        with connected(address) as client:
+            client.sendall(post(address, b"Content-Length: 5242880"))
+            assert problem(rest(client)) == (413, "too_large")
+            with pytest.raises(ConnectionError):
+                trickle(client)
 
 
 class TestSlowClients:

@@ -47,6 +47,17 @@ class TestRefusedInput:
             assert (response.status_code, response.json()["type"]) == (409, "/problems/conflict")
         assert erase(kept_client, PERSON | {"system": "urn:a"}).json()["screenings"] == 1
 
+    def test_the_one_without_a_system_is_named_by_null(self, kept_client):
+        theirs, without = keep(kept_client, system="urn:a"), keep(kept_client)
+        assert erase(kept_client).status_code == 409
+        one = PERSON | {"system": None}
+        exported = kept_client.post(f"{HERE}/export", json=one).json()
+        assert [each["id"] for each in exported["screenings"]] == [without.rpartition("/")[2]]
+        assert erase(kept_client, one).json()["screenings"] == 1
+        assert erase(kept_client, one).status_code == 404
+        assert kept_client.get(without).status_code == 404
+        assert kept_client.get(theirs).status_code == 200
+
 
 class TestErasing:
     def test_all_of_a_person_goes_and_all_of_others_stays(

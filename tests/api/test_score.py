@@ -121,14 +121,14 @@ class TestRefusedInput:
             [
                 ("/answered_on", "value_error"),
                 ("/answers/age_years", "int_type"),
-                ("/answers/a~1b~0c", "extra_forbidden"),
+                ("/answers", "extra_forbidden"),
                 ("/answers/fatigue", "bool_type"),
                 ("/answers/pain_duration_months", "value_error"),
                 ("/answers/pain_extent", "literal_error"),
                 ("/answers/pain_sites", "value_error"),
                 ("/answers/phq4_down", "int_type"),
                 ("/answers/pregnant", "bool_type"),
-                ("/x", "extra_forbidden"),
+                ("", "extra_forbidden"),
             ]
         )
 
@@ -147,6 +147,26 @@ class TestRefusedInput:
     )
     def test_a_body_without_its_parts_is_told_which(self, client, body, expected):
         assert refusal(post(client, json.dumps(body))) == (422, expected)
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ('{"Jane_Example": 1, "rulebook": "phq4", "answers": {}}', ("", "extra_forbidden")),
+            (
+                '{"rulebook": "phq4", "answers": {"Jane_Example": 1}}',
+                ("/answers", "extra_forbidden"),
+            ),
+            ('{"Jane_Example": {"a": 1, "a": 2}}', ("", "doubled_name")),
+            ('{"answers": {"Jane_Example": "\\u0000"}}', ("/answers", "control_character")),
+            ('{"answers": {"pain_sites": [[{"a": 1, "a": 2}]]}}',
+             ("/answers/pain_sites/0/0", "doubled_name")),
+        ],
+    )  # fmt: skip
+    def test_an_unknown_name_is_told_by_what_holds_it(self, client, body, told):
+        response = post(client, body)
+        _, errors = refusal(response)
+        assert told in errors
+        assert "Jane" not in response.text
 
     def test_no_refusal_repeats_what_was_sent(self, client, intake):
         intake["patient"]["birth_date"] = MARK

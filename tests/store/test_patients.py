@@ -116,6 +116,21 @@ def test_a_hold_without_a_system_is_on_everyone_of_that_reference(store, on, era
         assert do(store, made, patients.erase, Person("MRN-0042", erased)).screenings == 1
 
 
+@pytest.mark.parametrize(("on", "blocks"), [(None, True), ("urn:one", False)])
+def test_the_one_without_a_system_is_held_by_holds_that_name_none(store, on, blocks):
+    made = clinic(store)
+    add(store, made, system="urn:one")
+    add(store, made)
+    do(store, made, patients.hold, Person("MRN-0042", on), "lawsuit")
+    without = Person("MRN-0042", None, without_system=True)
+    if blocks:
+        with pytest.raises(Problem, match="held"):
+            do(store, made, patients.erase, without)
+    else:
+        assert do(store, made, patients.erase, without).screenings == 1
+        assert do(store, made, patients.export, Person("MRN-0042", None)).holds
+
+
 def test_a_hold_and_an_erasure_at_once_never_both_have_their_way(store):
     made = clinic(store)
     for each in range(20):

@@ -8,7 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError as DatabaseRefusal
 
 from api.problems import Problem
-from api.store import reports, screening_list, screenings
+from api.store import patients, reports, screening_list, screenings
+from api.store.patients import Person
 from api.store.screenings import Kept
 from api.store.tables import ReportRow
 from schemas.patient import KnownPatient
@@ -100,3 +101,24 @@ def test_a_list_is_filtered_and_paged_to_its_end(store):
 def test_a_moment_without_its_zone_is_no_filter():
     with pytest.raises(ValueError, match="with its zone"):
         ScreeningFilters.model_validate_json('{"created_from": "2026-01-01T00:00:00"}')
+
+
+@pytest.mark.parametrize("hanging", ["acknowledge", "enter_in_error", "report", "amend"])
+def test_nothing_is_hung_on_what_was_erased_meanwhile(store, hanging):
+    made = clinic(store)
+    gone = add(store, made, example="red_flag")
+    do(store, made, patients.erase, Person("MRN-0042", None))
+
+    def hang(work):
+        match hanging:
+            case "acknowledge":
+                screenings.acknowledge(work, gone, "dr", "done")
+            case "enter_in_error":
+                screenings.enter_in_error(work, gone, "why")
+            case "report":
+                reports.issue(work, gone.id, "application/pdf", b"%PDF")
+            case "amend":
+                screenings.amend(work, gone, intake())
+
+    with pytest.raises(Problem, match="conflict" if hanging == "amend" else "not_found"):
+        do(store, made, hang)

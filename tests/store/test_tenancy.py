@@ -1,8 +1,10 @@
 """Tenancy: a filter is forgotten on purpose, and nothing of another organisation comes back."""
 
+from datetime import UTC, datetime
+
 import pytest
 from keeping import add, all_there_is, at_once, clinic, do, intake, kept_in
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import String, cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlmodel import col
 
@@ -15,7 +17,7 @@ from api.store.clients import add_api_key, add_key
 from api.store.database import DatabaseError, check_walls, postgres
 from api.store.opening import open_store
 from api.store.practitioners import add as add_practitioner
-from api.store.tables import OWNED, AuditRow, ClientSecretRow, ScreeningRow
+from api.store.tables import OWNED, AuditRow, ClientSecretRow, PractitionerRow, ScreeningRow
 
 PASSABLE = [each for each in OWNED if each.__tablename__ != "audit"]
 
@@ -103,10 +105,116 @@ def walled(store, two):
     return store
 
 
-def test_a_row_of_another_organisation_is_not_put_in(store, two):
+def person(organisation, **more):
+    """A row of a practitioner."""
+    return {
+        "organisation_id": organisation, "id": "p", "reference": "p", "name": "n", "scopes": "",
+        "active": True, "created_at": datetime.now(UTC),
+    } | more  # fmt: skip
+
+
+def from_select(table, organisation):
+    row = person(organisation, id="q", reference="q")
+    taken = [table.created_at if name == "created_at" else literal(row[name]) for name in row]
+    return insert(table).from_select(list(row), select(*taken))
+
+
+FOREIGN = {
+    "put": lambda work, other: work.session.put(PractitionerRow, person(other)),
+    "values": lambda work, other: work.session.execute(
+        insert(PractitionerRow).values(**person(other))
+    ),
+    "parameters": lambda work, other: work.session.execute(
+        insert(PractitionerRow), [person(work.organisation), person(other, id="q", reference="q")]
+    ),
+    "many values": lambda work, other: work.session.execute(
+        insert(PractitionerRow).values(
+            [person(work.organisation), person(other, id="q", reference="q")]
+        )
+    ),
+    "an expression": lambda work, other: work.session.execute(
+        insert(PractitionerRow).values(**person(literal("") + other))
+    ),
+    "a select of it": lambda work, _: work.session.execute(
+        insert(PractitionerRow).values(
+            **person(select(PractitionerRow.organisation_id).limit(1).scalar_subquery())
+        )
+    ),
+    "insert from select": lambda work, other: work.session.execute(
+        from_select(PractitionerRow, other)
+    ),
+    "no organisation": lambda work, _: work.session.execute(insert(PractitionerRow).values()),
+    "an object": lambda work, other: (
+        work.session.add(PractitionerRow(**person(other))),
+        work.session.flush(),
+    ),
+    "in bulk": lambda work, other: work.session.bulk_insert_mappings(
+        PractitionerRow, [person(other)]
+    ),
+    "the connection": lambda work, other: work.session.connection().execute(
+        insert(PractitionerRow.__table__).values(**person(other))
+    ),
+    "the connection's parameters": lambda work, other: work.session.connection().execute(
+        insert(PractitionerRow.__table__), person(other)
+    ),
+    "a moved row": lambda work, other: work.session.execute(
+        update(PractitionerRow).values(organisation_id=other)
+    ),
+    "a moved object": lambda work, other: (
+        setattr(work.session.execute(select(PractitionerRow)).scalars().one(),
+                "organisation_id", other),
+        work.session.flush(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", FOREIGN)
+def test_a_row_of_another_organisation_is_not_put_in(store, two, way):
     one, other = two
+    before = of_everyone(store, PractitionerRow)
     with pytest.raises(RuntimeError, match="another"), store.transaction(one.actor) as work:
-        work.session.put(AuditRow, {"organisation_id": other.organisation, "seq": 10_000})
+        FOREIGN[way](work, other.organisation)
+        work.audit("read")
+    assert of_everyone(store, PractitionerRow) == before
+
+
+def test_a_row_of_ones_own_is_put_in_by_every_way(store, two):
+    one = two[0].organisation
+    rows = [person(one, id=f"own-{each}", reference=f"own-{each}") for each in range(6)]
+
+    def put(work):
+        work.session.put(PractitionerRow, rows[0])
+        work.session.execute(insert(PractitionerRow).values(**rows[1]))
+        work.session.execute(insert(PractitionerRow), rows[2:4])
+        work.session.add(PractitionerRow(**rows[4]))
+        work.session.flush()
+        work.session.connection().execute(insert(PractitionerRow.__table__), rows[5])
+
+    before = of_everyone(store, PractitionerRow)[one]
+    do(store, two[0], put)
+    assert of_everyone(store, PractitionerRow)[one] == before + len(rows)
+
+
+@pytest.mark.parametrize("verb", ["insert", "update"])
+def test_nothing_of_another_organisation_is_read_by_what_is_put_in(store, two, verb):
+    one, other = two
+    theirs = (
+        select(func.count())
+        .select_from(ScreeningRow)
+        .where(ScreeningRow.organisation_id == other.organisation)
+        .scalar_subquery()
+    )
+    name = cast(theirs, String)
+    with store.transaction(one.actor) as work:
+        if verb == "insert":
+            values = person(one.organisation, name=name)
+            work.session.execute(insert(PractitionerRow).values(**values))
+        else:
+            work.session.execute(update(PractitionerRow).values(name=name))
+        names = work.session.execute(select(PractitionerRow.name)).scalars().all()
+        work.audit("read")
+    assert "0" in names
+    assert "2" not in names
 
 
 def test_row_level_security_shows_nothing_where_no_organisation_is_set(walled, two):
@@ -203,7 +311,7 @@ def test_no_reference_can_point_into_another_organisation(store, two):
             "dr", "done",
         )  # fmt: skip
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Problem, match="not_found"):
         do(store, one, hang)
     with pytest.raises(Problem, match="conflict"):
         do(store, one, screenings.add, intake(), replaces=foreign.id)

@@ -4,7 +4,7 @@ from threading import Event, Thread
 
 import pytest
 
-from api.store.turns import Turns
+from api.store.turns import NamedTurns, Turns
 
 
 def waiting(turns):
@@ -54,3 +54,12 @@ def test_an_exception_hands_the_turn_on():
         raise LookupError
     with turns.taken(0):
         pass
+
+
+def test_each_name_has_a_turn_of_its_own_and_is_forgotten_when_it_is_free():
+    turns = NamedTurns()
+    with turns.taken("one", 0):
+        with turns.taken("other", 0), pytest.raises(TimeoutError), turns.taken("one", 0.01):
+            pytest.fail("two at once")
+        assert list(turns._asked) == ["one"]
+    assert not turns._asked

@@ -1,0 +1,41 @@
+"""Administering: what the routes of administration share, and how they answer."""
+
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import AfterValidator, Field
+
+from api.security.scopes import SCOPES, known
+from api.store.idempotency import Answer
+from schemas.base import Frozen, Many
+
+ClientId = Annotated[
+    str,
+    Path(
+        alias="client",
+        pattern=r"^c-[0-9a-f-]{36}$",
+        examples=["c-6f6f6f6f-0000-4000-8000-000000000001"],
+    ),
+]
+
+
+def _known_scope(scope: str) -> str:
+    known([scope])
+    return scope
+
+
+Scope = Annotated[
+    str, Field(json_schema_extra={"enum": list(SCOPES)}), AfterValidator(_known_scope)
+]
+Scopes = Annotated[Many[Scope], Field(min_length=1, max_length=len(SCOPES))]
+
+
+def changes(change: Frozen, nullable: str = "") -> dict[str, Any]:
+    """What was named; null only where null means something."""
+    named = change.model_dump(exclude_unset=True)
+    return {name: value for name, value in named.items() if value is not None or name == nullable}
+
+
+def answered(made: Frozen, location: str | None = None) -> Answer:
+    """The answer to what was made."""
+    return Answer(201, made.model_dump_json().encode(), location)

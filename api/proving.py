@@ -1,0 +1,147 @@
+"""Proving: a sign-in's form in, the client that proved itself out; by secret or signed assertion.
+
+Whoever does not prove itself is told so in one way, whatever was wrong.
+"""
+
+import base64
+import binascii
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote_plus
+
+from fastapi import Request
+
+from api.problems import Problem
+from api.security.assertions import (
+    Assertion,
+    InvalidAssertionError,
+    claimed_client,
+    verify_assertion,
+)
+from api.security.scopes import known
+from api.settings import Settings
+from api.store import callers
+from api.store.callers import Caller
+from api.store.store import Store
+from api.taking import read_body
+
+FORM = "application/x-www-form-urlencoded"
+FORM_BYTES = 16 * 1024
+FORM_FIELDS = 20
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
+
+
+class Proved(NamedTuple):
+    """A client that proved itself, and the assertion that must not be used again."""
+
+    caller: Caller
+    assertion: Assertion | None
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The form, each field once. Raises Problem."""
+    kinds = request.headers.getlist("content-type")
+    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != FORM:
+        raise Problem("unsupported_media_type", f"Send `{FORM}`.")
+    body = await read_body(request, FORM_BYTES)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=FORM_FIELDS,
+        )
+    except ValueError:
+        raise Problem("malformed_request", "The form cannot be read.") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise Problem("malformed_request", "A field must not be given twice.")
+    if "grant_type" not in form:
+        raise Problem("malformed_request", "`grant_type` is required.")
+    if form["grant_type"] != "client_credentials":
+        raise Problem("unknown_grant")
+    return form
+
+
+def proved_by(request: Request, form: dict[str, str]) -> Proved:
+    """The client that proves itself, in one way and no other. Raises Problem `bad_client`."""
+    store: Store = request.app.state.store
+    basic = _basic(request)
+    ways = [basic is not None, "client_secret" in form, "client_assertion" in form]
+    if ways.count(True) != 1:
+        raise _bad_client(request)
+    if "client_assertion" in form:
+        return _by_assertion(request, form)
+    client, secret = basic or (form.get("client_id", ""), form["client_secret"])
+    if basic and form.get("client_id", client) != client:
+        raise _bad_client(request)
+    caller = callers.by_secret(store, client, secret)
+    if caller is None:
+        raise _bad_client(request)
+    return Proved(caller, None)
+
+
+def _by_assertion(request: Request, form: dict[str, str]) -> Proved:
+    store: Store = request.app.state.store
+    settings: Settings = request.app.state.settings
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        raise _bad_client(request)
+    try:
+        assertion = verify_assertion(
+            form["client_assertion"],
+            audiences=(settings.public_url + TOKEN_PATH, settings.issuer),
+            find=lambda client, kid: callers.client_key_of(store, client, kid),
+        )
+    except InvalidAssertionError:
+        raise _bad_client(request) from None
+    caller = callers.known(store, assertion.client)
+    if caller is None or form.get("client_id", assertion.client) != assertion.client:
+        raise _bad_client(request)
+    return Proved(caller, assertion)
+
+
+def _basic(request: Request) -> tuple[str, str] | None:
+    """Client and secret from the header. Raises Problem `bad_client` where it cannot be read."""
+    given = request.headers.getlist("authorization")
+    if not given:
+        return None
+    kind, _, text = given[0].partition(" ")
+    if len(given) > 1 or kind.lower() != "basic":
+        raise _bad_client(request)
+    try:
+        pair = base64.b64decode(text.strip(" "), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        raise _bad_client(request) from None
+    client, _, secret = pair.partition(":")
+    return unquote_plus(client), unquote_plus(secret)
+
+
+def granted_by(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
+    """What is asked for and allowed; everything allowed where nothing is asked for."""
+    asked = form.get("scope", "").split() or caller.scopes
+    try:
+        granted = [each for each in known(asked) if each in caller.scopes]
+    except ValueError:
+        raise Problem("unknown_scope") from None
+    if not granted:
+        raise Problem("unknown_scope")
+    return tuple(granted)
+
+
+def client_named(request: Request, form: dict[str, str]) -> str | None:
+    """The client that the request names, unproved: for limits and the audit alone."""
+    if "client_assertion" in form:
+        return claimed_client(form["client_assertion"])
+    try:
+        basic = _basic(request)
+    except Problem:
+        return None
+    return (basic[0] if basic else form.get("client_id", ""))[:100] or None
+
+
+def _bad_client(request: Request) -> Problem:
+    """401 with the way that was tried, as RFC 6749 asks."""
+    basic = "authorization" in request.headers
+    return Problem("bad_client", headers={"WWW-Authenticate": "Basic"} if basic else {})

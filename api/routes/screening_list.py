@@ -1,0 +1,129 @@
+"""Kept screenings found again: one by its id, or a page of many; nothing is scored again."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BeforeValidator, Field
+
+from api.acts import Acts
+from api.deps import Acting, ScreeningId, is_known
+from api.guard import guarded
+from api.kept import HERE, WholeScreening, whole
+from api.problems import FieldError, Problem
+from api.refused import GUARDED, TAKING, refusals
+from api.store import screening_list, screenings
+from api.store.screening_list import Page
+from schemas.base import Frozen, Many
+from schemas.patient import READABLE
+from schemas.screening import ScreeningFilters, ScreeningLine
+
+router = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screenings:read"))
+Word = Annotated[str, Field(max_length=60, pattern=READABLE)]
+
+
+def _counted(text: Any) -> Any:
+    """A whole number written in plain digits."""
+    return int(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else text
+
+
+_DIGITS = re.compile(r"[0-9]{1,3}")
+
+
+class ListOfScreenings(Frozen):
+    """A page of screenings, newest first; `next` is the address of the page after it."""
+
+    screenings: Many[ScreeningLine]
+    next: str | None
+
+
+class Listing(ScreeningFilters):
+    """What to list: the filters and how many at once, or the cursor that a page gave."""
+
+    rulebook: Word | None = None
+    status: Word | None = None
+    tier: Word | None = None
+    band: Word | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+
+
+class ListingInAddress(Listing):
+    """The same in an address, where a number comes as text."""
+
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_counted)] = 50
+
+
+@router.get(
+    "",
+    operation_id="list_screenings",
+    response_model=ListOfScreenings,
+    responses=refusals(*GUARDED),
+    summary="List screenings",
+)
+def list_screenings(listing: Annotated[ListingInAddress, Query()], acts: Acting) -> Response:
+    """Newest first. An address is often logged: to look for a patient, prefer the search."""
+    return _listed(acts, listing)
+
+
+@router.post(
+    "/search",
+    operation_id="search_screenings",
+    response_model=ListOfScreenings,
+    responses=refusals(*TAKING),
+    summary="Search screenings",
+)
+def search(listing: Listing, acts: Acting) -> Response:
+    """The same list, asked for in a body, so that no address carries a patient's number."""
+    return _listed(acts, listing)
+
+
+@router.get(
+    "/{screening}",
+    operation_id="read_screening",
+    response_model=WholeScreening,
+    responses={304: {"description": "Not changed"}, **refusals(*GUARDED, 404)},
+    summary="Read a screening",
+)
+def read(
+    screening: ScreeningId,
+    acts: Acting,
+    known: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
+) -> Response:
+    """All that was kept, and what became of it."""
+    with acts.transaction() as work:
+        found = screenings.found(work, screening)
+        body = whole(found).model_dump_json(by_alias=True).encode()
+        tag = f'"{work.fingerprint(body)[:32]}"'
+        work.audit("read", "screening", screening)
+    if is_known(tag, known):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, headers={"ETag": tag}, media_type="application/json")
+
+
+def _listed(acts: Acts, listing: Listing) -> Response:
+    filters = ScreeningFilters(
+        **{name: getattr(listing, name) for name in ScreeningFilters.model_fields}
+    )
+    if listing.cursor is not None and listing.model_fields_set != {"cursor"}:
+        alone = FieldError(pointer="/cursor", code="cursor", detail="must stand alone")
+        raise Problem("wrong_shape", errors=[alone])
+    with acts.transaction() as work:
+        page = (
+            screening_list.first_page(work, filters, listing.limit)
+            if listing.cursor is None
+            else screening_list.next_page(work, listing.cursor)
+        )
+        work.audit("list", "screening", count=max(len(page.lines), 1))
+    return _page(page)
+
+
+def _page(page: Page) -> Response:
+    following = f"{HERE}?cursor={page.next}" if page.next else None
+    response = Response(
+        ListOfScreenings(screenings=page.lines, next=following).model_dump_json(by_alias=True),
+        media_type="application/json",
+    )
+    if following:
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response

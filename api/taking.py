@@ -1,0 +1,63 @@
+"""Taking a body: its media type, size, time and JSON checked, before the framework sees it."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import Request
+
+from api import strict_json
+from api.problems import Problem
+from api.settings import Settings
+
+_JSON = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+
+
+async def take_json(request: Request) -> None:
+    """Read the body, and lay its bytes and its value where the framework looks for them."""
+    settings: Settings = request.app.state.settings
+    kinds = request.headers.getlist("content-type")
+    if (
+        len(kinds) != 1
+        or not _JSON.fullmatch(kinds[0])
+        or request.headers.get("content-encoding", "identity") != "identity"
+    ):
+        raise Problem("unsupported_media_type")
+    body = await read_body(request, settings.body_bytes)
+    request._body = body  # noqa: SLF001 - where Starlette keeps a body that was read
+    request._json = strict_json.parse(body)  # noqa: SLF001 - where Starlette keeps its value
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The body. Raises Problem `too_slow` or `too_large`."""
+    settings: Settings = request.app.state.settings
+    try:
+        async with asyncio.timeout(settings.body_seconds):
+            return await _bytes(request, most)
+    except TimeoutError:
+        raise Problem("too_slow", headers={"Connection": "close"}) from None
+
+
+async def _bytes(request: Request, most: int) -> bytes:
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and int(said[:18]) > most:
+        raise Problem("too_large", headers={"Connection": "close"})
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Problem("too_large", headers={"Connection": "close"})
+    return bytes(body)
+
+
+def properties(schema: Any) -> Iterator[str]:
+    """Every name of a member in a JSON schema."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from properties(each)
+    elif isinstance(schema, dict):
+        named = schema.get("properties")
+        yield from named if isinstance(named, dict) else ()
+        for each in schema.values():
+            yield from properties(each)

@@ -1,0 +1,53 @@
+"""Counting what is kept: what was committed, once, and nothing that came to nothing."""
+
+import re
+
+import pytest
+from calling import bearing, calling
+from keeping import clinic, kept_in, request
+from things import made
+
+from api.main import create_app
+
+HERE = "/v1/screenings"
+FAILING = """
+CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = 'disk_full'; END $$;
+CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON screening
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION full();
+"""
+
+
+def counted(service) -> float:
+    text = bearing(service).get("/metrics").text
+    found = re.findall(r"^nociscreen_screenings_kept_total\{.*\} (\S+)$", text, re.MULTILINE)
+    return sum(map(float, found))
+
+
+def test_a_screening_is_counted_once_and_so_is_its_amendment(kept_service, kept_client):
+    before = counted(kept_service)
+    for _ in range(2):
+        first = made(kept_client, HERE, request(), **{"Idempotency-Key": "a"})
+    assert counted(kept_service) == before + 1
+    made(kept_client, f"{HERE}/{first['id']}/amendments", request())
+    assert counted(kept_service) == before + 2
+    assert kept_client.post(f"{HERE}?store=false", json=request()).status_code == 200
+    assert counted(kept_service) == before + 2
+
+
+@pytest.fixture
+def failing(postgres, migrated, tmp_path):
+    """A service whose database takes screenings and then fails to commit them."""
+    name = postgres.database(template=migrated)
+    postgres.say(FAILING, name)
+    service = create_app(kept_in(tmp_path, postgres.url(name)))
+    yield service
+    service.state.renderer.close()
+    service.state.store.close()
+
+
+def test_what_fails_when_it_is_committed_is_not_counted(failing):
+    caller = calling(failing, clinic(failing.state.store))
+    response = caller.post(HERE, json=request())
+    assert response.status_code == 503
+    assert counted(failing) == 0

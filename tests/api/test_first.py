@@ -1,0 +1,56 @@
+"""The first organisation and client: both and the file that tells of them, or none of it."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from keeping import at_once
+from running import environment
+
+from api.first import first_client, the_first
+from api.store import callers, organisations
+
+DYING = """
+import os, signal
+from api.store import clients
+clients.add = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from api.cli import main
+main()
+"""
+
+
+def there(store):
+    with store.glance() as session:
+        return organisations.every(session)
+
+
+def test_who_is_killed_in_between_leaves_nothing_and_the_next_start_makes_both(kept, store):
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, "admin", "first"],
+        env=environment(kept),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert there(store) == []
+    file = kept.database_file.with_name("first.json")
+    made = first_client(store, file)
+    assert callers.known(store, made["client_id"]).organisation == made["organisation"]
+    assert json.loads(file.read_text()) == made
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert the_first(file) == made["client_id"]
+    assert first_client(store, file) is None
+
+
+def test_where_the_file_cannot_be_made_nothing_is(store, tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(OSError, match="taken"):
+        first_client(store, tmp_path / "taken" / "first.json")
+    assert there(store) == []
+
+
+def test_there_is_one_first_however_many_begin_at_once(store, tmp_path):
+    made = at_once(4, lambda number: first_client(store, tmp_path / f"{number}.json"))
+    assert len([each for each in made if each]) == len(there(store)) == 1

@@ -15,28 +15,28 @@ class Chosen(NamedTuple):
 
     form: Format = "pdf"
     kind: Kind = "clinician"
-    language: str = "en"
+    language: str | None = None
 
 
 Language: Any = Literal[languages()]
 Document = Annotated[Kind, Query(examples=["clinician"])]
-Locale = Annotated[Language, Query(examples=["en"])]
+Locale = Annotated[Language | None, Query(examples=["en"])]
 Suffix = Annotated[Literal["pdf", "html", "rtf", "txt", "xml"], Path(examples=["pdf"])]
 
 
 async def _by_accept(
-    request: Request, document: Document = "clinician", locale: Locale = "en"
+    request: Request, document: Document = "clinician", locale: Locale = None
 ) -> Chosen:
     return Chosen(by_accept(request.headers.get("accept")), document, locale)
 
 
 async def _by_suffix(
-    suffix: Suffix, document: Document = "clinician", locale: Locale = "en"
+    suffix: Suffix, document: Document = "clinician", locale: Locale = None
 ) -> Chosen:
     return Chosen(by_suffix(f".{suffix}"), document, locale)
 
 
-async def _as_note(locale: Locale = "en") -> Chosen:
+async def _as_note(locale: Locale = None) -> Chosen:
     return Chosen("note", "clinician", locale)
 
 

@@ -105,6 +105,7 @@ def report(
     from api.papers import Printed, paper_of_intake
     from api.problems import Problem
     from api.rendering import Here
+    from reports.heading import Letterhead
     from reports.wording import languages
     from scoring.catalogue import catalogue
 
@@ -115,7 +116,7 @@ def report(
     except Problem:
         fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
     read, own = _read(intake, rulebook), settings()
-    printed = Printed(own.organisation, own.test_organisation)
+    printed = Printed(Letterhead(name=own.organisation), own.test_organisation)
     made = paper_of_intake(catalogue(), printed, Here(), read, chosen)
     try:
         out.write_bytes(made.content)

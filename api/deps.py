@@ -10,6 +10,7 @@ from api.papers import Printed
 from api.problems import FieldError, Problem
 from api.rendering import Renderer
 from api.settings import Settings
+from api.store import letterheads
 from api.store.callers import Caller
 from scoring.catalogue import Catalogue
 
@@ -49,9 +50,9 @@ def peer_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def printed(caller: Caller) -> Printed:
-    """In whose name what the caller asks for is printed."""
-    return Printed(caller.organisation_name, caller.test)
+def _printed(acts: "Acting", caller: "Calling") -> Printed:
+    with acts.store.glance() as session:
+        return Printed(letterheads.of(session, caller.organisation), caller.test)
 
 
 ScreeningId = Annotated[
@@ -68,6 +69,7 @@ Reports = Annotated[Renderer, Depends(_renderer)]
 Chosen = Annotated[Settings, Depends(_settings)]
 Calling = Annotated[Caller, Depends(_known_caller)]
 Acting = Annotated[Acts, Depends(_acts)]
+Printing = Annotated[Printed, Depends(_printed)]
 _IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -29,21 +29,31 @@ def paper(
     renderer: Layout,
     chosen: Chosen,
 ) -> Written:
-    """The document of one assessment, in this format. Raises Problem where it can't be made."""
+    """The document of one assessment, in the language asked for or in the letterhead's.
+
+    Raises Problem where it can't be made.
+    """
     form, kind, language = chosen
     if form == "note" and kind == "patient":
         raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
-    words, told = wording(language), in_language(loaded, language)
-    if told is None:
-        raise Problem("not_acceptable", "The rulebook was not translated into this language.")
-    shown = view_in(Books(loaded.rulebook, told, words), assessment, heading)
+    shown = view_in(_books(loaded, language, heading.letterhead.language), assessment, heading)
     return written(shown, heading, kind, form, renderer.render)
 
 
-class Printed(NamedTuple):
-    """In whose name a paper is printed, and whether it says that it is a test."""
+def _books(loaded: LoadedRulebook, asked: str | None, usual: str) -> Books:
+    """The rulebook in the language asked for; where none was, the usual one or else English."""
+    told = in_language(loaded, asked or usual)
+    if told is None and asked is not None:
+        raise Problem("not_acceptable", "The rulebook was not translated into this language.")
+    if told is None:
+        return Books(loaded.rulebook, loaded.rulebook, wording())
+    return Books(loaded.rulebook, told, wording(asked or usual))
 
-    organisation: str | None
+
+class Printed(NamedTuple):
+    """Under which letterhead a paper is printed, and whether it says that it is a test."""
+
+    letterhead: Letterhead
     test: bool
 
 
@@ -69,8 +79,9 @@ def paper_of_screening(
     heading = Heading(
         **_facts(printed, screening.patient, screening.context),
         screening_id=screening.id,
-        replaces=told.replaces,
-        replaced_by=told.replaced_by,
+        kept_at=screening.created_at,
+        replaces=_other(told.replaces, printed.letterhead),
+        replaced_by=_other(told.replaced_by, printed.letterhead),
         entered_in_error=error.reason if error else None,
     )
     return paper(loaded, screening.assessment, heading, renderer, chosen)
@@ -80,8 +91,14 @@ class Told(NamedTuple):
     """A screening, and the screenings before and after it."""
 
     screening: Screening
-    replaces: OtherScreening | None
-    replaced_by: OtherScreening | None
+    replaces: Screening | None
+    replaced_by: Screening | None
+
+
+def _other(screening: Screening | None, letterhead: Letterhead) -> OtherScreening | None:
+    if screening is None:
+        return None
+    return OtherScreening(id=screening.id, on=letterhead.there(screening.created_at).date())
 
 
 def sent(made: Written) -> Response:
@@ -97,7 +114,7 @@ def _facts(printed: Printed, patient: Patient, context: Context) -> dict[str, An
     """What stands above a report, produced now."""
     return {
         "produced_at": datetime.now(UTC),
-        "letterhead": Letterhead(name=printed.organisation),
+        "letterhead": printed.letterhead,
         "test": printed.test,
         "patient_reference": patient.reference,
         "patient_system": patient.system,

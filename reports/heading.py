@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 
 from reports.logo import Logo
+from reports.wording import languages
 from schemas.base import Exact, Frozen, Many
+from schemas.patient import READABLE
 
 
 def _known_zone(name: str) -> str:
@@ -18,8 +20,27 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _one_line(text: str) -> str:
+    if text.splitlines() != [text] or not text.strip():
+        raise ValueError("must be one line with something on it")
+    return text
+
+
+def _known_language(name: str) -> str:
+    if name not in languages():
+        raise ValueError(f"must be one of {', '.join(languages())}")
+    return name
+
+
 Zone = Annotated[str, Field(max_length=60), AfterValidator(_known_zone)]
-Line = Annotated[str, Field(min_length=1, max_length=120)]
+Line = Annotated[
+    str, Field(min_length=1, max_length=120, pattern=READABLE), AfterValidator(_one_line)
+]
+Language = Annotated[
+    str,
+    Field(json_schema_extra={"enum": list(languages())}),
+    AfterValidator(_known_language),
+]
 
 
 class Letterhead(Frozen):
@@ -29,7 +50,12 @@ class Letterhead(Frozen):
     address: Annotated[Many[Line], Field(max_length=5)] = ()
     logo: Logo | None = None
     time_zone: Zone = "UTC"
-    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
+    language: Language = "en"
+
+    def there(self, moment: datetime) -> datetime:
+        """The same moment by the clock of the organisation."""
+        zone: tzinfo = ZoneInfo(self.time_zone)
+        return moment.astimezone(zone)
 
 
 class OtherScreening(Frozen):
@@ -54,6 +80,7 @@ class Heading(Frozen):
     produced_at: datetime
     letterhead: Letterhead = Letterhead()
     screening_id: str | None = None
+    kept_at: datetime | None = None
     patient_reference: str | None = None
     patient_system: str | None = None
     patient_name: str | None = None
@@ -72,10 +99,11 @@ class Heading(Frozen):
     @property
     def produced_on(self) -> date:
         """The day of production where the organisation is."""
-        zone: tzinfo = ZoneInfo(self.letterhead.time_zone)
-        return self.produced_at.astimezone(zone).date()
+        return self.letterhead.there(self.produced_at).date()
 
     def model_post_init(self, _: Any) -> None:
         """Refuse an instant without its zone."""
-        if self.produced_at.tzinfo is None:
-            raise ValueError("produced_at must say its time zone")
+        for name in ("produced_at", "kept_at"):
+            moment: datetime | None = getattr(self, name)
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError(f"{name} must say its time zone")

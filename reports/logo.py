@@ -3,15 +3,18 @@
 An SVG is rebuilt from the shapes that it is known to hold; whatever else it held is refused.
 """
 
+import io
 import struct
+import warnings
 from typing import Annotated
 from xml.etree import ElementTree as ET  # nosec B405 - what it reads has no document type
 
 from pydantic import AfterValidator, Field
 
-LOGO_BYTES = 8_000
+LOGO_BYTES = 7_500
 LOGO_PIXELS = 1_000
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_END = bytes.fromhex("0000000049454e44ae426082")
 _SVG = "{http://www.w3.org/2000/svg}"
 _SHAPES = {"g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "title"}
 _ATTRIBUTES = {
@@ -42,8 +45,19 @@ def _checked_png(logo: bytes) -> bytes:
     width, height = struct.unpack(">II", logo[16:24])
     if not (0 < width <= LOGO_PIXELS and 0 < height <= LOGO_PIXELS):
         raise ValueError(f"the logo must be at most {LOGO_PIXELS} pixels wide and high")
-    if b"IEND" not in logo[-12:]:
-        raise ValueError("the logo is no whole PNG")
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(logo), formats=["PNG"]) as image:
+            warnings.simplefilter("error")
+            moves = getattr(image, "n_frames", 1) > 1
+            image.verify()
+        with Image.open(io.BytesIO(logo), formats=["PNG"]) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, struct.error, Warning):
+        raise ValueError("the logo is no whole PNG") from None
+    if moves or not logo.endswith(_PNG_END):
+        raise ValueError("the logo must be one picture and nothing else")
     return logo
 
 

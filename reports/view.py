@@ -137,13 +137,14 @@ def _identifiers(heading: Heading, words: Wording) -> tuple[Row, ...]:
 
 
 def _facts(heading: Heading, words: Wording) -> tuple[Row, ...]:
-    by = heading.answered_by
+    by, kept = heading.answered_by, heading.kept_at
     return _rows(
         words,
         ("answered_on", words.written(heading.answered_on)),
         ("answered_by", words.say(f"by_{by}") if by else None),
         ("clinician", one_line(heading.clinician_reference)),
         ("screening", one_line(heading.screening_id)),
+        ("kept_at", words.at(kept and heading.letterhead.there(kept))),
         ("produced_on", words.written(heading.produced_on)),
     )
 

@@ -1,7 +1,7 @@
 """Wording: the words of reports in one language, as data; how it writes numbers and days."""
 
 import tomllib
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ class Wording(Frozen):
     lowers: bool
     percent: Text
     day: Text
+    moment: Text
     months: Many[Text] = Field(min_length=12, max_length=12)
     words: dict[Name, Text]
 
@@ -57,6 +58,13 @@ class Wording(Frozen):
             return None
         month = self.months[given.month - 1]
         return self.day.format(day=given.day, month=month, year=given.year)
+
+    def at(self, given: datetime | None) -> str | None:
+        """A day and the time of it, by the clock and with the name of its zone."""
+        if given is None:
+            return None
+        day, zone = self.written(given), str(given.tzinfo)
+        return self.moment.format(day=day, hour=given.hour, minute=given.minute, zone=zone)
 
 
 @cache

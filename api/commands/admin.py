@@ -90,6 +90,38 @@ def change_organisation(
         say(changed)
 
 
+@organisation_commands.command("letterhead")
+def change_letterhead(  # noqa: PLR0913 - Typer passes each option as a parameter
+    organisation: str,
+    line: Annotated[
+        list[str] | None, typer.Option("--line", help="A line of the address; up to five.")
+    ] = None,
+    logo: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A PNG or plain SVG.")
+    ] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Vienna.")] = None,
+    locale: Annotated[str | None, typer.Option(help="The usual language: en, de or es.")] = None,
+    *,
+    no_logo: Annotated[bool, typer.Option("--no-logo", help="Take the logo away.")] = False,
+) -> None:
+    """Change what stands above an organisation's reports; what is left out stays."""
+    from pydantic import ValidationError
+
+    from api.store import letterheads
+
+    given = {"address": line or None, "time_zone": time_zone, "language": locale}
+    changes: dict[str, Any] = {each: value for each, value in given.items() if value is not None}
+    if logo or no_logo:
+        changes["logo"] = logo.read_bytes() if logo else None
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        try:
+            printed = letterheads.change(work, changes)
+        except ValidationError as error:
+            fail("; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors()))
+        work.audit("administer", "organisation", organisation)
+        say(printed.model_dump(mode="json", exclude={"logo"}) | {"logo": printed.logo is not None})
+
+
 @client_commands.command("add")
 def add_client(
     name: str,

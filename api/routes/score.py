@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Response
 
 from api.bodies import any_intake
 from api.choosing import DOCUMENTS, NOTE, AsNote, ByAccept, BySuffix
-from api.deps import Calling, Reports, Rulebooks, printed
+from api.deps import Printing, Reports, Rulebooks
 from api.guard import guarded
 from api.papers import paper_of_intake, sent
 from api.refused import TAKING, refusals
@@ -48,7 +48,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         *,
         rulebooks: Rulebooks,
         reports: Reports,
-        caller: Calling,
+        printed: Printing,
         chosen: ByAccept,
     ) -> Response:
         """The report of one intake, bearing the patient where one was given.
@@ -56,7 +56,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         `Accept` chooses PDF, HTML, RTF, plain text or CDA; PDF where it takes all. `document` is
         the clinician's report or the patient's sheet.
         """
-        return sent(paper_of_intake(rulebooks, printed(caller), reports, intake, chosen))
+        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen))
 
     @routes.post(
         "/report.{suffix}",  # noqa: FAST003 - BySuffix reads it
@@ -70,11 +70,11 @@ def router(catalogue: Catalogue) -> APIRouter:
         *,
         rulebooks: Rulebooks,
         reports: Reports,
-        caller: Calling,
+        printed: Printing,
         chosen: BySuffix,
     ) -> Response:
         """The same, in the format that the address ends with, whatever `Accept` says."""
-        return sent(paper_of_intake(rulebooks, printed(caller), reports, intake, chosen))
+        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen))
 
     @routes.post(
         "/note",
@@ -88,11 +88,11 @@ def router(catalogue: Catalogue) -> APIRouter:
         *,
         rulebooks: Rulebooks,
         reports: Reports,
-        caller: Calling,
+        printed: Printing,
         chosen: AsNote,
     ) -> Response:
         """A few lines of plain text, ready to paste into a chart."""
-        made = paper_of_intake(rulebooks, printed(caller), reports, intake, chosen)
+        made = paper_of_intake(rulebooks, printed, reports, intake, chosen)
         return Response(made.content, media_type=made.media_type)
 
     return routes

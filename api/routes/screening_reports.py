@@ -4,15 +4,13 @@ from fastapi import APIRouter, Response
 
 from api.acts import Acts
 from api.choosing import DOCUMENTS, NOTE, AsNote, ByAccept, BySuffix
-from api.deps import Acting, Calling, Reports, Rulebooks, ScreeningId, printed
+from api.deps import Acting, Printing, Reports, Rulebooks, ScreeningId
 from api.guard import guarded
 from api.papers import Told, paper_of_screening, sent
 from api.refused import GUARDED, refusals
 from api.store import reports as issued
 from api.store import screenings
 from reports.formats import Written
-from reports.heading import OtherScreening
-from schemas.screening import Screening
 
 _MADE = {**DOCUMENTS, **refusals(*GUARDED, 404)}
 router = APIRouter(
@@ -33,12 +31,12 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     rulebooks: Rulebooks,
     reports: Reports,
     acts: Acting,
-    caller: Calling,
+    printed: Printing,
     chosen: ByAccept,
 ) -> Response:
     """`Accept` chooses PDF, HTML, RTF, plain text or CDA. It says what became of the screening."""
     told = _told(acts, screening)
-    made = paper_of_screening(rulebooks, printed(caller), reports, told, chosen)
+    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
     return _issued(acts, screening, made)
 
 
@@ -55,12 +53,12 @@ def read_report_as(  # noqa: PLR0913 - as above
     rulebooks: Rulebooks,
     reports: Reports,
     acts: Acting,
-    caller: Calling,
+    printed: Printing,
     chosen: BySuffix,
 ) -> Response:
     """The same, in the format that the address ends with, whatever `Accept` says."""
     told = _told(acts, screening)
-    made = paper_of_screening(rulebooks, printed(caller), reports, told, chosen)
+    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
     return _issued(acts, screening, made)
 
 
@@ -77,12 +75,12 @@ def read_note(  # noqa: PLR0913 - as above
     rulebooks: Rulebooks,
     reports: Reports,
     acts: Acting,
-    caller: Calling,
+    printed: Printing,
     chosen: AsNote,
 ) -> Response:
     """A few lines of plain text, ready to paste into a chart."""
     told = _told(acts, screening)
-    made = paper_of_screening(rulebooks, printed(caller), reports, told, chosen)
+    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
     _issued(acts, screening, made)
     return Response(made.content, media_type=made.media_type)
 
@@ -96,13 +94,7 @@ def _told(acts: Acts, screening: str) -> Told:
             for each in (found.replaces, found.replaced_by)
         )
         work.audit("read", "screening", screening)
-    return Told(found, _other(before), _other(after))
-
-
-def _other(screening: Screening | None) -> OtherScreening | None:
-    if screening is None:
-        return None
-    return OtherScreening(id=screening.id, on=screening.created_at.date())
+    return Told(found, before, after)
 
 
 def _issued(acts: Acts, screening: str, made: Written) -> Response:

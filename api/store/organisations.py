@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from api.problems import Problem
 from api.security.keys import SigningAlgorithm
-from api.store import audit, signing
+from api.store import audit, letterheads, signing
 from api.store.organisation_keys import AUDIT, DATA
 from api.store.store import Store
 from api.store.tables import OrganisationRow
@@ -112,6 +112,7 @@ def _new(organisation: str, name: str, *, test: bool, retention_years: int | Non
 
 def _insert(store: Store, session: Session, made: Organisation) -> None:
     session.execute(insert(OrganisationRow).values(**made.model_dump()))
+    letterheads.make(session, made.id)
     store.keys.add(session, made.id, DATA, made.created_at)
     store.keys.add(session, made.id, AUDIT, made.created_at)
     held = store.keys.of(session, made.id)

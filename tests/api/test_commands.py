@@ -115,6 +115,31 @@ def test_an_organisation_is_made_run_and_closed_by_command(settings, tmp_path):
     app.state.store.close()
 
 
+def test_a_letterhead_is_set_by_command_and_refused_by_name(settings, tmp_path):
+    own = said(settings, "admin", "organisation", "add", "Lettered")["id"]
+    logo = tmp_path / "logo.svg"
+    logo.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0"/></svg>'
+    )
+    letters = ("admin", "organisation", "letterhead", own)
+    printed = said(
+        settings, *letters, "--line", "12 Long Street", "--line", "Vienna", "--logo", logo,
+        "--time-zone", "Europe/Vienna", "--locale", "de",
+    )  # fmt: skip
+    assert printed == {
+        "name": "Lettered",
+        "address": ["12 Long Street", "Vienna"],
+        "time_zone": "Europe/Vienna",
+        "language": "de",
+        "logo": True,
+    }
+    assert said(settings, *letters, "--no-logo") == printed | {"logo": False}
+    assert "time_zone" in failed(settings, *letters, "--time-zone", "Mars/Olympus")
+    logo.write_text("<svg/>")
+    assert "logo" in failed(settings, *letters, "--logo", logo)
+    assert said(settings, *letters) == printed | {"logo": False}
+
+
 def test_a_command_for_what_is_not_there_ends_with_2(settings):
     of = ("--organisation", NOBODY)
     for words in (

@@ -1,9 +1,11 @@
 """The letterhead: what an organisation may set, checked before it is kept."""
 
+import io
 from datetime import UTC, datetime
 
 import pytest
-from examples import LOGO, made
+from examples import LOGO, made, told
+from PIL import Image
 from pydantic import ValidationError
 
 from reports.heading import Heading, Letterhead
@@ -12,10 +14,15 @@ from reports.logo import LOGO_BYTES
 from reports.pdf import render
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{}</svg>'
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c6360000000"
-    "020001e221bc330000000049454e44ae426082"
-)
+
+
+def png(**saved) -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (1, 1), "navy").save(written, "PNG", **saved)
+    return written.getvalue()
+
+
+PNG = png()
 
 
 @pytest.mark.parametrize("logo", [LOGO, PNG], ids=["svg", "png"])
@@ -32,7 +39,7 @@ def test_a_plain_logo_is_taken_and_shown(logo):
         b"GIF89a",
         b"\x89PNG\r\n\x1a\n",
         PNG[:40],
-        PNG.replace(b"\x00\x00\x00\x01\x00\x00\x00\x01", b"\x00\x01\x00\x00\x00\x00\x00\x01", 1),
+        PNG.replace(PNG[16:24], b"\x00\x01\x00\x00\x00\x00\x00\x01", 1),
         b"<svg>",
         b'<!DOCTYPE svg [<!ENTITY x "y">]>' + SVG.format("").encode(),
         SVG.format("<script>alert(1)</script>").encode(),
@@ -44,6 +51,10 @@ def test_a_plain_logo_is_taken_and_shown(logo):
         SVG.format("<foreignObject/>").encode(),
         SVG.format(f'<path d="{"M0 0" * LOGO_BYTES}"/>').encode(),
         b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        PNG.replace(b"IDAT\x78", b"IDAT\x00"),
+        PNG.replace(b"IDAT", b"IDAX"),
+        png(save_all=True, append_images=[Image.new("RGB", (1, 1), "red")]),
+        PNG + b"<script>alert(1)</script>",
     ],
 )
 def test_anything_else_is_refused(logo):
@@ -56,6 +67,18 @@ def test_the_day_of_production_is_the_day_where_the_organisation_is():
     assert Heading(produced_at=late).produced_on.day == 24
     vienna = Letterhead(time_zone="Europe/Vienna")
     assert Heading(produced_at=late, letterhead=vienna).produced_on.day == 25
+
+
+def test_a_moment_is_written_by_the_clock_of_the_organisation_in_its_language():
+    kept = datetime(2026, 6, 30, 22, 5, tzinfo=UTC)
+    vienna = {"time_zone": "Europe/Vienna"}
+    for language, written in (
+        ("en", "1 July 2026, 00:05 (Europe/Vienna)"),
+        ("de", "1. Juli 2026, 00:05 Uhr (Europe/Vienna)"),
+        ("es", "1 de julio de 2026, 00:05 (Europe/Vienna)"),
+    ):
+        texts = told(made("phq4", language=language, kept_at=kept, letterhead=vienna).blocks)
+        assert written in texts
 
 
 def test_a_time_without_its_zone_and_an_unknown_zone_are_refused():

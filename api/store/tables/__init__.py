@@ -14,6 +14,7 @@ from api.store.tables.access import (
     UsedAssertionRow,
 )
 from api.store.tables.audit import AuditHeadRow, AuditRow, OrganisationKeyRow
+from api.store.tables.letterhead import LetterheadRow
 from api.store.tables.owned import OrganisationRow, Owned
 from api.store.tables.screening import (
     AcknowledgementRow,
@@ -35,6 +36,7 @@ OWNED: tuple[type[Owned], ...] = (
     ClientSecretRow,
     EnteredInErrorRow,
     LegalHoldRow,
+    LetterheadRow,
     OrganisationKeyRow,
     PractitionerRow,
     ReportRow,
@@ -55,6 +57,7 @@ __all__ = [
     "ClientSecretRow",
     "EnteredInErrorRow",
     "LegalHoldRow",
+    "LetterheadRow",
     "OrganisationKeyRow",
     "OrganisationRow",
     "Owned",

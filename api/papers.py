@@ -1,6 +1,6 @@
 """Papers: a screening and its heading, brought together as a document."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from fastapi import Response
@@ -8,13 +8,16 @@ from fastapi import Response
 from api.choosing import Chosen
 from api.problems import Problem
 from api.rendering import Layout
+from api.store.earlier import Earlier
 from reports.formats import Written, written
-from reports.heading import Heading, Letterhead, OtherScreening
+from reports.heading import EarlierScreening, Heading, Letterhead, OtherScreening
+from reports.pictures import banded
 from reports.retelling import Books
 from reports.view import view_in
 from reports.wording import wording
 from schemas.assessment import Assessment
 from schemas.patient import Patient
+from schemas.rulebook import Total
 from schemas.screening import Context, Screening
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
@@ -83,16 +86,36 @@ def paper_of_screening(
         replaces=_other(told.replaces, printed.letterhead),
         replaced_by=_other(told.replaced_by, printed.letterhead),
         entered_in_error=error.reason if error else None,
+        earlier=_trend(told, banded(loaded.rulebook), printed.letterhead),
     )
     return paper(loaded, screening.assessment, heading, renderer, chosen)
 
 
 class Told(NamedTuple):
-    """A screening, and the screenings before and after it."""
+    """A screening, what it corrects and is corrected by, and the earlier ones of its patient."""
 
     screening: Screening
     replaces: Screening | None
     replaced_by: Screening | None
+    earlier: tuple[Earlier, ...] = ()
+
+
+def _trend(told: Told, main: Total | None, letterhead: Letterhead) -> tuple[EarlierScreening, ...]:
+    """The banded totals of earlier screenings, but for those withheld or answered later."""
+    now = _day(told.screening.context.answered_on, told.screening.created_at, letterhead)
+    return tuple(
+        EarlierScreening(on=on, points=total.points, band=total.band, rulebook=given.rulebook)
+        for answered_on, created_at, given in (
+            (each.answered_on, each.created_at, each.assessment) for each in told.earlier
+        )
+        if (on := _day(answered_on, created_at, letterhead)) <= now
+        and main is not None
+        and (total := (given.totals or {}).get(main.id)) is not None
+    )
+
+
+def _day(answered_on: date | None, created_at: datetime, letterhead: Letterhead) -> date:
+    return answered_on or letterhead.there(created_at).date()
 
 
 def _other(screening: Screening | None, letterhead: Letterhead) -> OtherScreening | None:

@@ -101,6 +101,12 @@ class Heading(Frozen):
         """The day of production where the organisation is."""
         return self.letterhead.there(self.produced_at).date()
 
+    @property
+    def assessed_on(self) -> date:
+        """The day that the answers speak for, as well as it is known."""
+        kept = self.kept_at and self.letterhead.there(self.kept_at).date()
+        return self.answered_on or kept or self.produced_on
+
     def model_post_init(self, _: Any) -> None:
         """Refuse an instant without its zone."""
         for name in ("produced_at", "kept_at"):

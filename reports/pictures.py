@@ -169,7 +169,7 @@ def trend(
         return None
     total = assessment.totals[main.id]
     now = EarlierScreening(
-        on=heading.answered_on or heading.produced_on,
+        on=heading.assessed_on,
         points=total.points,
         band=total.band,
         rulebook=assessment.rulebook,

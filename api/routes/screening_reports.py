@@ -8,8 +8,8 @@ from api.deps import Acting, Printing, Reports, Rulebooks, ScreeningId
 from api.guard import guarded
 from api.papers import Told, paper_of_screening, sent
 from api.refused import GUARDED, refusals
+from api.store import earlier, screenings
 from api.store import reports as issued
-from api.store import screenings
 from reports.formats import Written
 
 _MADE = {**DOCUMENTS, **refusals(*GUARDED, 404)}
@@ -86,15 +86,16 @@ def read_note(  # noqa: PLR0913 - as above
 
 
 def _told(acts: Acts, screening: str) -> Told:
-    """The screening with the ones before and after it."""
+    """The screening, what it corrects and is corrected by, and the patient's earlier ones."""
     with acts.transaction() as work:
         found = screenings.found(work, screening)
         before, after = (
             screenings.found(work, each) if each else None
             for each in (found.replaces, found.replaced_by)
         )
-        work.audit("read", "screening", screening)
-    return Told(found, before, after)
+        trend = earlier.before(work, found)
+        work.audit("read", "screening", screening, count=1 + len(trend))
+    return Told(found, before, after, trend)
 
 
 def _issued(acts: Acts, screening: str, made: Written) -> Response:

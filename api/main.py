@@ -29,6 +29,7 @@ from api.routes import (
     screening_marks,
     screening_reports,
     screenings,
+    verification,
 )
 from api.security.access import AccessTokens
 from api.settings import Settings
@@ -89,6 +90,7 @@ def create_app(
     app.include_router(screenings.router(rules))
     app.include_router(screening_marks.router)
     app.include_router(screening_reports.router)
+    app.include_router(verification.router)
     app.include_router(patients.router)
     app.include_router(audit.router)
     app.include_router(organisation.router)

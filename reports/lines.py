@@ -106,6 +106,7 @@ class View(Frozen):
     identifiers: Many[Row]
     facts: Many[Row]
     note: str | None
+    screening: str | None
     status: str
     headline: str
     tier: str | None

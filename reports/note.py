@@ -26,6 +26,7 @@ def note(view: View, words: Wording) -> str:
         lines.append(f"{view.gradings[0].name}: {view.gradings[0].grade}.")
     lines.append(
         words.say("note_end", rulebook=view.rulebook, hash=view.sha256[:12], day=view.produced_on)
+        + (f" {words.say('screening')} {view.screening}." if view.screening else "")
     )
     return "\n".join(lines) + "\n"
 

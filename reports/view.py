@@ -51,6 +51,7 @@ def view(
         identifiers=_identifiers(heading, words),
         facts=_facts(heading, words),
         note=clean(heading.note),
+        screening=one_line(heading.screening_id),
         status=assessment.status,
         headline=_headline(rulebook, assessment, band),
         tier=next((t.label for t in rulebook.tier if t.id == assessment.safety.tier), None),

@@ -16,11 +16,10 @@ UNKNOWN = {
     "practitioner": "p-6f6f6f6f-0000-4000-8000-00000000dead",
     "key": "00000000deaddead",
     "kid": "of-nobody",
-    "suffix": "pdf",
 }
 """Ids of the right form that nothing has."""
 
-NOBODYS = {"suffix": "pdf"}
+NOBODYS = {"suffix": "pdf", "sha256": "0" * 64}
 """What stands in a path and is no thing of anybody."""
 
 
@@ -40,7 +39,6 @@ def things_of(client: TestClient) -> dict[str, str]:
         "kid": made(client, f"{here}/keys", {"jwk": jwk})["kid"],
         "key": made(client, f"{here}/api-keys", {"scopes": ["score"]})["id"],
         "practitioner": made(client, "/v1/practitioners", person)["id"],
-        "suffix": "pdf",
     }
 
 

@@ -3,11 +3,12 @@
 import hashlib
 from uuid import uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from api.problems import Problem
+from api.store.store import Store
 from api.store.tables import ReportRow
 from api.store.transaction import Transaction
 
@@ -40,6 +41,15 @@ def issue(work: Transaction, screening_id: str, media_type: str, content: bytes)
         if not _held(work, screening_id, sha256):
             raise Problem("not_found") from None
     return sha256
+
+
+def was_issued(store: Store, sha256: str) -> bool:
+    """Whether any organisation issued a report of these bytes. Not one column of it is read."""
+    with store.glance() as session:
+        return bool(session.execute(_ISSUED, {"sha256": sha256}).scalar_one())
+
+
+_ISSUED = select(exists().where(col(ReportRow.sha256) == bindparam("sha256")))
 
 
 def _held(work: Transaction, screening_id: str, sha256: str) -> bool:

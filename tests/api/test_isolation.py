@@ -48,7 +48,8 @@ BODIES: dict[str, Any] = {
     "/v1/practitioners/{practitioner}": {"active": False},
 }
 OF_NOBODY = {"/v1/rulebooks/{instrument}/{version}", "/problems/{code}",
-             "/v1/rulebooks/{instrument}/{version}/schema"}  # fmt: skip
+             "/v1/rulebooks/{instrument}/{version}/schema",
+             "/v1/reports/verify/{sha256}"}  # fmt: skip
 WITHOUT_ID = {
     ("post", "/v1/score"): "keeps nothing",
     ("post", "/v1/score/report"): "keeps nothing",

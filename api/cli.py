@@ -67,7 +67,6 @@ def serve(
                 config(app, chosen, host, port),
                 lambda listening: typer.echo(f"nociscreen listens on http://{host}:{listening}"),
             ).run()
-        app.state.refusals.flush()
 
 
 @main.command()

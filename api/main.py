@@ -1,5 +1,8 @@
 """The application: settings in, a FastAPI application out. Reads as a table of contents."""
 
+from asyncio import to_thread
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -56,6 +59,14 @@ class Service(FastAPI):
         return self.openapi_schema
 
 
+@asynccontextmanager
+async def _in_use(app: FastAPI) -> AsyncIterator[None]:
+    """While it is served. Then its processes are ended, and what was counted is told."""
+    yield
+    app.state.renderer.close()
+    await to_thread(app.state.refusals.flush)
+
+
 def create_app(
     settings: Settings | None = None,
     rules: Catalogue | None = None,
@@ -73,6 +84,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_in_use,
     )
     app.state.settings = settings
     app.state.catalogue = rules

@@ -44,7 +44,7 @@ def config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Co
         port=port,
         http=connection(settings, app.state.metrics),
         ws="none",
-        lifespan="off",
+        lifespan="on",
         server_header=False,
         forwarded_allow_ips=settings.trusted_proxies,
         access_log=False,

@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from api.deps import peer_of, refusals, stranger
+from api.deps import peer_of
+from api.guard import stranger
 from api.limits import RateLimiter
 from api.problems import Problem
+from api.refused import refusals
 from api.store import reports
 from api.store.refusals import Refusals
 from api.store.store import Store

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET  # nosec B405 - what it reads has no doc
 
 from pydantic import AfterValidator, Field
 
-LOGO_BYTES = 7_500
+LOGO_BYTES = 4_000
 LOGO_PIXELS = 1_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_END = bytes.fromhex("0000000049454e44ae426082")

@@ -28,6 +28,8 @@ from reports.scripts import shown
 
 LOGO_ADDRESS = "logo:"
 ATTACHMENT = "assessment.json"
+CHART_BYTES = 49_000
+"""In Base64 it fits a field of 65,536 characters, the most that common HL7 v2 engines take."""
 
 
 class LogoOnly(URLFetcher):  # type: ignore[misc] # WeasyPrint has no types
@@ -46,7 +48,15 @@ class LogoOnly(URLFetcher):  # type: ignore[misc] # WeasyPrint has no types
 
 
 def render(document: Document) -> bytes:
-    """The PDF of the document."""
+    """The PDF of the document; without its logo where only so a chart would take it."""
+    made = _laid_out(document)
+    if len(made) <= CHART_BYTES or not document.letters.logo:
+        return made
+    plain = document.letters.model_copy(update={"logo": "", "logo_type": ""})
+    return _laid_out(document.model_copy(update={"letters": plain}))
+
+
+def _laid_out(document: Document) -> bytes:
     made_at = datetime.fromisoformat(document.made_at)
     fetcher = LogoOnly(document.letters)
     html = shown(layout(document, LOGO_ADDRESS if document.letters.logo else ""))

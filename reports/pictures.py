@@ -10,6 +10,8 @@ from schemas.base import Frozen, Many
 from schemas.rulebook import Band, Rulebook, Total
 
 BEYOND = Decimal(4)
+LABEL_GAP = 7.0
+"""How far apart the numbers of a trend stand at least, of a hundred."""
 MARGIN = Decimal(1)
 
 
@@ -176,7 +178,6 @@ def trend(
     )
     shown = [*sorted(heading.earlier, key=lambda each: each.on), now]
     days = [each.on.toordinal() for each in shown]
-    first, last = min(days), max(*days, min(days) + 1)
     low = min(Decimal(0), *(each.points for each in shown))
     high = max(Decimal(1), *(each.points for each in shown))
     labels = {band.id: band.label for band in rulebook.band}
@@ -186,12 +187,12 @@ def trend(
             points=wording.number(each.points),
             band=labels.get(each.band or "", wording.say("no_band")),
             rulebook=each.rulebook,
-            left=round((day - first) / (last - first) * 100, 2),
+            left=left,
             height=_place(each.points, low, high),
             now=each is now,
             same_rulebook=each.rulebook == assessment.rulebook,
         )
-        for each, day in zip(shown, days, strict=True)
+        for each, left in zip(shown, _apart(days), strict=True)
     )
     told = wording.say("list_mark").join(f"{each.on} {each.points}" for each in points)
     return Trend(
@@ -199,6 +200,21 @@ def trend(
         points=points,
         words=wording.say("trend_words", total=main.label, points=told),
     )
+
+
+def _apart(days: list[int]) -> list[float]:
+    """The places of days on their line, moved so far that each can bear its number."""
+    first, last = min(days), max(*days, min(days) + 1)
+    gap = min(LABEL_GAP, 100 / len(days))
+    places: list[float] = []
+    for day in days:
+        place = (day - first) / (last - first) * 100
+        places.append(max(place, places[-1] + gap) if places else place)
+    end = 100.0
+    for number in reversed(range(len(places))):
+        places[number] = round(min(places[number], end), 2)
+        end = places[number] - gap
+    return places
 
 
 def banded(rulebook: Rulebook) -> Total | None:

@@ -84,20 +84,21 @@ def _where(view: View, words: Wording) -> tuple[Section, ...]:
 def _trend(view: View, words: Wording) -> tuple[Section, ...]:
     if view.trend is None:
         return ()
+    points = view.trend.points
+    mixed = not all(each.same_rulebook for each in points)
+    columns = ("day", "points", "band", *(("rulebook",) if mixed else ()))
     table = Table(
         role="plain",
         caption=words.say("trend_caption"),
-        columns=tuple(
-            words.say(f"column_{each}") for each in ("day", "points", "band", "rulebook")
-        ),
+        columns=tuple(words.say(f"column_{each}") for each in columns),
         rows=tuple(
-            TableRow(cells=(each.on, each.points, each.band, each.rulebook))
-            for each in view.trend.points
+            TableRow(cells=(each.on, each.points, each.band, each.rulebook)[: len(columns)])
+            for each in points
         ),
     )
-    told = paragraph(words.say("trend_key"), "small")
-    blocks = (drawn("trend", view.trend, words), table, told)
-    return (Section(heading=words.say("trend"), blocks=blocks),)
+    told = (paragraph(words.say("trend_key"), "small"),) if mixed else ()
+    blocks = (drawn("trend", view.trend, words), table, *told)
+    return (Section(role="trend", heading=words.say("trend"), blocks=blocks),)
 
 
 def _options(view: View, words: Wording) -> tuple[Section, ...]:

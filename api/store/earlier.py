@@ -13,7 +13,7 @@ from api.store.transaction import Transaction
 from schemas.assessment import Assessment
 from schemas.screening import Context, Screening
 
-MOST = 12
+MOST = 6
 
 
 class Earlier(NamedTuple):
@@ -25,7 +25,7 @@ class Earlier(NamedTuple):
 
 
 def before(work: Transaction, screening: Screening) -> tuple[Earlier, ...]:
-    """The newest twelve before this one, oldest first, by the same instrument.
+    """The newest six before this one, oldest first, by the same instrument.
 
     Only what still stands: nothing that was entered in error or corrected by another screening.
     """

@@ -20,13 +20,13 @@ def test_a_served_report_is_made_in_a_process_that_ends_with_the_service(tmp_pat
     settings = kept_in(tmp_path)
     token = run(settings, "token").stdout.strip()
     with serving(settings) as served:
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - our own
             f"{served.address}/v1/score/report.pdf",
             data=INTAKE.read_bytes(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         for _ in range(2):
-            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - our own
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
                 assert response.read().startswith(b"%PDF-")
         (worker,) = children(served.process.pid)
         os.kill(worker, signal.SIGSTOP)  # it cannot notice that its input ended

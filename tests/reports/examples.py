@@ -108,16 +108,17 @@ WORST_HEADING = {
     "clinician_reference": "GP-12 Dr. Anna Kowalska-Schmidt",
     "screening_id": "0192f0c8-6f3c-7b7e-9a51-4a8f4f3a2b10",
     "note": "Referred by the pain clinic after two years of physiotherapy. " * 6,
+    "kept_at": NOW,
     "letterhead": {
+        "time_zone": "America/Argentina/Buenos_Aires",
         "name": "Centre for Pain Medicine and Rehabilitation",
         "address": ["12 Long Street", "Building C, third floor", "A-1090 Wien", "+43 1 000 000"],
         "logo": LOGO,
     },
     "replaces": {"id": "0192f0c8-0000-7b7e-9a51-4a8f4f3a2b10", "on": date(2026, 10, 1)},
     "earlier": [
-        {"on": date(2026, 1, 5), "points": 7, "band": "many", "rulebook": "nociplastic@1.0.0"},
-        {"on": date(2026, 4, 5), "points": 9.5, "band": "many", "rulebook": "nociplastic@1.0.0"},
-        {"on": date(2026, 7, 5), "points": 12, "band": "strong", "rulebook": "nociplastic@1.0.0"},
+        {"on": date(2026, m, 5), "points": m - 2.5, "band": "few", "rulebook": "nociplastic@1.0.0"}
+        for m in range(1, 7)
     ],
 }
 """As much as one screening of a real clinic is likely to hold."""

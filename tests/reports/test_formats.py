@@ -1,6 +1,7 @@
 """Every format tells the same: each text of the document, and every number of its pictures."""
 
 import re
+from collections import Counter
 from datetime import date
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -11,6 +12,7 @@ from examples import NAMES, heading, made, pdf_text, squeezed, told, viewed
 from reports import formats
 from reports.blocks import Picture, Section
 from reports.pdf import render
+from reports.wording import languages
 
 GIVEN = {
     "patient_name": "Ada <b>Example</b> & Söhne",
@@ -81,11 +83,13 @@ def pictures(blocks) -> list[Picture]:
     return found
 
 
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("form", READERS)
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_every_text_of_the_document_is_in_every_format(name, kind, form):
-    document = made(name, kind, **GIVEN)
-    written = formats.written(viewed(name, **GIVEN), heading(**GIVEN), kind, form, render)
+def test_every_text_of_the_document_is_in_every_format(name, kind, form, language):
+    document = made(name, kind, language=language, **GIVEN)
+    view = viewed(name, language=language, **GIVEN)
+    written = formats.written(view, heading(**GIVEN), kind, form, render)
     words = squeezed(READERS[form](written.content)).lower()
     drawn = {each.words for each in pictures(document.blocks)}
     for text in (document.title, document.lead, document.who, *told(document.blocks)):
@@ -93,11 +97,13 @@ def test_every_text_of_the_document_is_in_every_format(name, kind, form):
             assert squeezed(text).lower() in words
 
 
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_every_number_and_name_in_the_words_of_a_picture_can_be_seen_in_it(name, kind):
-    document = made(name, kind, **GIVEN)
+def test_every_number_and_name_in_the_words_of_a_picture_can_be_seen_in_it(name, kind, language):
+    document = made(name, kind, language=language, **GIVEN)
+    view = viewed(name, language=language, **GIVEN)
     for form in ("pdf", "html"):
-        written = formats.written(viewed(name, **GIVEN), heading(**GIVEN), kind, form, render)
+        written = formats.written(view, heading(**GIVEN), kind, form, render)
         words = squeezed(READERS[form](written.content)).lower()
         for picture in pictures(document.blocks):
             for number in re.findall(r"[\d.,]*\d", picture.words):
@@ -121,6 +127,20 @@ def test_equal_views_give_equal_bytes_in_every_format(form):
     assert first == second
     assert first.suffix == formats.SUFFIXES[form]
     assert first.media_type == formats.MEDIA_TYPES[form]
+
+
+@pytest.mark.parametrize("language", [each for each in languages() if each != "en"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_translated_report_has_the_numbers_of_the_english_one(name, language):
+    """Points, ranges, sources and figures, but for dates and what a language counts in words."""
+
+    def numbers(told: str) -> Counter[str]:
+        text = formats.written(viewed(name, language=told), heading(), "clinician", "txt", render)
+        plain = re.sub(r"(?<=\d),(?=\d)", ".", text.content.decode())
+        plain = re.sub(r"[\s\u00a0]+", " ", plain)
+        return Counter(re.findall(r"[+\N{MINUS SIGN}]\d+(?:\.\d+)?", plain))
+
+    assert numbers(language) == numbers("en")
 
 
 def test_an_amended_report_names_the_one_it_replaces_and_the_other_way():

@@ -3,10 +3,12 @@
 import re
 
 import pytest
-from examples import made, told
+from examples import made, told, viewed
 
 from reports.blocks import Paragraph, Section
 from reports.wording import languages
+from scoring.catalogue import catalogue
+from scoring.translations import in_language
 
 GRADE = 8
 CASES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
@@ -60,6 +62,31 @@ def test_it_tells_no_points_and_promises_no_cure(name):
         for verb in ("point more", "point clearly", "No one can promise a cure"):
             text = text.replace(verb, "")  # noqa: PLW2901 - what is left is looked at
         assert not FORBIDDEN.search(text)
+
+
+WEIGHING = {
+    "en": r"\b(points? (?!more|clearly)|scores?|decibans?|weights?|predominance)\b",
+    "de": r"\b(punkte?n?|score|deziban\w*|gewichtung|vorherrschen)\b",
+    "es": r"\b(puntos?|puntuaci\w+|decibanes?|ponderaci\w+|predominio)\b",
+}
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("name", CASES)
+def test_it_has_no_points_no_weights_and_no_band_in_any_language(name, language):
+    view = viewed(name, language=language)
+    rulebook = in_language(catalogue().active(view.rulebook), language)
+    bands = [each.label.lower() for each in rulebook.band if " " in each.label]  # not a plain word
+    for text in told(made(name, "patient", language=language).blocks):
+        assert not re.search(WEIGHING[language], text, re.IGNORECASE)
+        assert not re.search(r"[+\N{MINUS SIGN}]\d", text)
+        assert not [band for band in bands if band in text.lower()]
+
+
+def test_the_words_looked_for_are_those_of_the_clinicians_report():
+    for language, words in WEIGHING.items():
+        texts = told(made("widespread_pain", language=language).blocks)
+        assert any(re.search(words, text, re.IGNORECASE) for text in texts)
 
 
 @pytest.mark.parametrize("language", languages())

@@ -17,9 +17,10 @@ $(VENV)/.run: requirements.lock pyproject.toml scripts/system-libraries
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/reports/validators/package-lock.json
 	scripts/system-libraries tests
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	-command -v npm >/dev/null && npm ci --prefix tests/reports/validators --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
 demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo/report.pdf

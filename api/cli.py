@@ -14,6 +14,7 @@ from api.commands import admin, audit, keys, storage
 from api.commands.opened import fail, note, opened, operator, settings, told
 
 if TYPE_CHECKING:
+    from reports.formats import Kind
     from schemas.assessment import Assessment
 
 main = typer.Typer(
@@ -111,7 +112,8 @@ def report(
     if locale not in languages():
         fail(f"--locale is one of {', '.join(languages())}")
     try:
-        chosen = Chosen(by_suffix(out.suffix), document, locale)
+        kind: Kind = "patient" if document == "patient" else "clinician"
+        chosen = Chosen(by_suffix(out.suffix), kind, locale)
     except Problem:
         fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
     read, own = _read(intake, rulebook), settings()

@@ -1,0 +1,1 @@
+"""Batches: files of intakes in, files of results out; the work itself is done by columns."""

@@ -1,22 +1,212 @@
-"""Answers as they stand in files: texts or typed columns in; typed answers and problems out."""
+"""Answers as they stand in files: texts or typed columns in; typed answers and faults out.
 
+A text is read as CSV writes it (`|` between options, `none` for none of these, an empty cell for
+not answered); anything typed is taken as JSON would be, and nothing is guessed.
+"""
+
+from itertools import product
 from typing import NamedTuple
 
 import polars as pl
 
+from schemas.batch import JOINED_BY, NONE_OF_THESE, PASSED_THROUGH, PROBLEMS
+from schemas.rulebook import Question
+from scoring.columns.answers import options_of
+from scoring.columns.conditions import MASK
+from scoring.columns.expected import CODES, expected
 from scoring.loaded import LoadedRulebook
+
+FAULTS = pl.Schema(
+    {"row": pl.UInt32, "column": pl.String, "code": pl.String, "expected": pl.String}
+)
+"""Each fault by row, from 0; `column` is null where the whole row is meant."""
+
+_BAD = "bad."
+_ROW = "row.place"
+_NONE_BIT = 1 << 63
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
 class Read(NamedTuple):
-    """Typed answers with a list column `problems`, and each fault by row (from 0) and column."""
+    """Typed answers with a list column `problems`, and every fault in order of rows."""
 
     intakes: pl.DataFrame
     faults: pl.DataFrame
 
 
-def intakes_of(frame: pl.DataFrame, loaded: LoadedRulebook) -> Read:
+def intakes_of(
+    frame: pl.DataFrame, loaded: LoadedRulebook, faults: pl.DataFrame | None = None
+) -> Read:
     """Every row with its answers checked as the answer model checks them; no row is dropped.
 
-    `faults` has the columns row, column, code, expected.
+    `faults` are what was found wrong before. Columns that are no question are left out.
     """
-    raise NotImplementedError
+    asked = [each for each in loaded.questions.values() if each.id in frame.columns]
+    kinds = frame.schema
+    read = (
+        frame.lazy()
+        .select(
+            pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW),
+            *[pl.col(name).cast(pl.String) for name in PASSED_THROUGH if name in kinds],
+            *[each for question in asked for each in _read(question, kinds[question.id])],
+        )
+        .collect(engine="streaming")
+    )
+    doubted = [each for each in asked if _doubted(read, each, kinds[each.id])]
+    if doubted:
+        read = read.with_columns(_read_again(frame, doubted))
+    found = [_faults(read, each, kinds[each.id]) for each in asked]
+    told = pl.concat([FAULTS.to_frame() if faults is None else faults, *[each for each in found if each is not None]])
+    told = told.sort("row", maintain_order=True)
+    return Read(_with_problems(read.select(pl.exclude(f"^{_BAD}.*$")), told), told)
+
+
+def _read(question: Question, kind: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+    """The typed answer, and whether something stood there that is none."""
+    given = pl.col(question.id)
+    if kind == pl.Null:
+        return given, pl.lit(value=False).alias(_BAD + question.id)
+    answer = _of_text(question, given) if kind == pl.String else _of_typed(question, given, kind)
+    stood = given.is_not_null() & (given != "") if kind == pl.String else given.is_not_null()
+    return answer.alias(question.id), (stood & answer.is_null()).alias(_BAD + question.id)
+
+
+def _of_text(question: Question, cell: pl.Expr) -> pl.Expr:
+    match question.kind:
+        case "boolean":
+            true, false = _in_any_case(_TRUE), _in_any_case(_FALSE)
+            spelled = cell.cast(pl.Enum([*true, *false]), strict=False)
+            return spelled.to_physical() < len(true)
+        case "integer":
+            return _within(question, cell.cast(pl.Int64, strict=False)).cast(pl.Int32)
+        case "decimal":
+            hundredths = _within(question, _hundredths(cell), scale=100)
+            return hundredths.cast(pl.Float64) / (hundredths * 0 + 100)
+        case "choice":
+            return cell.cast(options_of(question), strict=False)
+        case "multi":
+            return _marked(question, pl.when(cell != "").then(cell.str.split(JOINED_BY)))
+
+
+def _of_typed(question: Question, given: pl.Expr, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911
+    match question.kind:
+        case "boolean" if kind == pl.Boolean:
+            return given
+        case "integer" if kind.is_integer():
+            return _within(question, given).cast(pl.Int32)
+        case "integer" if kind.is_float() or kind.is_decimal():
+            number = given.cast(pl.Float64)
+            whole = pl.when(number == number.round(0)).then(number)
+            return _within(question, whole).cast(pl.Int32)
+        case "decimal" if kind.is_integer():
+            return _within(question, given).cast(pl.Float64)
+        case "decimal" if kind.is_float() or kind.is_decimal():
+            number = given.cast(pl.Float64)
+            return _within(question, pl.when(number == number.round(2)).then(number))
+        case "choice" if kind in (pl.Enum, pl.Categorical):
+            return given.cast(pl.String).cast(options_of(question), strict=False)
+        case "multi" if isinstance(kind, pl.List) and kind.inner in _WORDS:
+            return _marked(question, given.cast(pl.List(pl.String)), one_word=False)
+        case "multi" if isinstance(kind, pl.Array) and kind.inner in _WORDS:
+            listed = given.arr.to_list().cast(pl.List(pl.String))
+            return _marked(question, listed, one_word=False)
+    return pl.when(given.is_null()).then(None)
+
+
+_WORDS = (pl.String, pl.Enum, pl.Categorical, pl.Null)
+
+
+def _in_any_case(words: tuple[str, ...]) -> list[str]:
+    return [
+        "".join(letters)
+        for word in words
+        for letters in product(*({letter, letter.upper()} for letter in word))
+    ]
+
+
+def _within(question: Question, number: pl.Expr, scale: int = 1) -> pl.Expr:
+    """The number where it lies within the question's limits."""
+    least, most = question.minimum or 0, question.maximum or 0
+    if scale == 1 and question.kind == "decimal":
+        return pl.when(number.is_between(float(least), float(most))).then(number)
+    return pl.when(number.is_between(int(least * scale), int(most * scale))).then(number)
+
+
+def _hundredths(cell: pl.Expr) -> pl.Expr:
+    """A number with a point or a comma before its two decimals at most; 12.500 could be either.
+
+    Three digits after the mark are not read: they may have been thousands.
+    """
+    parts = cell.str.extract_groups(r"^([+-]?)(\d{1,9})(?:[.,](\d{1,2}))?$")
+    fraction = parts.struct[2].fill_null("").str.pad_end(2, "0").cast(pl.Int64, strict=False)
+    size = parts.struct[1].cast(pl.Int64, strict=False) * 100 + fraction
+    return pl.when(parts.struct[0] == "-").then(-size).otherwise(size)
+
+
+def _marked(question: Question, listed: pl.Expr, *, one_word: bool = True) -> pl.Expr:
+    """The mask of a list of options; null where one is unknown or named twice.
+
+    Powers of two add up to a number with as many bits as there are of them only if all differ.
+    """
+    options = [each.id for each in question.options]
+    words = [*options, NONE_OF_THESE] if one_word and NONE_OF_THESE not in options else options
+    bits = [1 << place for place in range(len(options))] + [_NONE_BIT] * (len(words) > len(options))
+    element = pl.element().cast(pl.Enum(words), strict=False).to_physical()
+    mask = listed.list.eval(
+        element.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
+    ).list.sum()
+    count = listed.list.len()
+    alone = (mask < _NONE_BIT) | (count == 1)
+    known = (mask.bitwise_count_ones() == count) & alone
+    return pl.when(known).then(mask & (_NONE_BIT - 1))
+
+
+def _doubted(read: pl.DataFrame, question: Question, kind: pl.DataType) -> bool:
+    return kind == pl.String and bool(read[_BAD + question.id].any())
+
+
+def _read_again(frame: pl.DataFrame, questions: list[Question]) -> list[pl.Series]:
+    """Texts that were not read at first, without what people leave around and within them."""
+    return [
+        column
+        for question in questions
+        for column in frame.lazy()
+        .select(_tidied(question))
+        .select(*_read(question, pl.String()))
+        .collect()
+    ]
+
+
+def _tidied(question: Question) -> pl.Expr:
+    cell = pl.col(question.id).str.strip_chars()
+    match question.kind:
+        case "integer":
+            return cell.str.replace(r"^([+-]?\d+)[.,]0*$", "$1").str.strip_prefix("+")
+        case "multi":
+            return cell.str.replace_all(r"\s*\|\s*", JOINED_BY).str.replace("(?i)^none$", NONE_OF_THESE)
+    return cell
+
+
+def _faults(read: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.DataFrame | None:
+    rows = read[_BAD + question.id].arg_true()
+    if rows.is_empty():
+        return None
+    return pl.DataFrame(
+        {
+            "row": rows,
+            "column": question.id,
+            "code": CODES[question.kind],
+            "expected": expected(question, as_text=kind == pl.String),
+        },
+        schema=FAULTS,
+    )
+
+
+def _with_problems(intakes: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    if faults.is_empty():
+        return intakes.with_columns(pl.lit(None, pl.List(pl.String)).alias(PROBLEMS))
+    said = pl.concat_str([pl.col("column"), "expected"], separator=": ", ignore_nulls=True)
+    by_row = faults.group_by("row").agg(said.alias(PROBLEMS))
+    return intakes.join(
+        by_row, left_on=_ROW, right_on="row", how="left", maintain_order="left"
+    )

@@ -1,4 +1,4 @@
-"""The command line: `nociscreen serve | score | report | rulebook | admin | audit | keys ...`.
+"""The command line: `nociscreen serve | score | batch | report | rulebook | admin | audit | keys ...`.
 
 Heavy parts are imported where they are used, so that `--help` answers at once.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from api.commands import admin, audit, keys, storage
+from api.commands import admin, audit, batch, keys, storage
 from api.commands.opened import fail, note, opened, operator, settings, told
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ main.add_typer(rulebook_commands, name="rulebook")
 main.add_typer(admin.commands, name="admin")
 main.add_typer(audit.commands, name="audit")
 main.add_typer(keys.commands, name="keys")
+main.command()(batch.batch)
 for command in (storage.migrate, storage.backup, storage.restore, storage.upkeep):
     main.command()(command)
 

@@ -35,14 +35,20 @@ class RowProblem(Frozen):
 
     row: int = Field(ge=1)
     line: int | None = None
+    file: str | None = Field(default=None, description="Where a batch has several files.")
     column: str | None = Field(default=None, description="None where the whole row is meant.")
     code: str
     expected: str
 
     @property
-    def text(self) -> str:
-        """As the column `problems` says it."""
-        return f"{self.column}: {self.expected}" if self.column else self.expected
+    def told(self) -> str:
+        """In one line: where, and what was expected."""
+        place = [self.file, f"line {self.line}" if self.line else f"row {self.row}", self.column]
+        return ": ".join([*filter(None, place), self.expected])
+
+
+MOST_PROBLEMS = 1000
+"""How many problems a summary keeps; the column `problems` has them all."""
 
 
 class BatchSummary(Frozen):

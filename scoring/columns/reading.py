@@ -4,6 +4,7 @@ A text is read as CSV writes it (`|` between options, `none` for none of these, 
 not answered); anything typed is taken as JSON would be, and nothing is guessed.
 """
 
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
@@ -17,9 +18,18 @@ from scoring.columns.expected import CODES, expected
 from scoring.loaded import LoadedRulebook
 
 FAULTS = pl.Schema(
-    {"row": pl.UInt32, "column": pl.String, "code": pl.String, "expected": pl.String}
+    {
+        "row": pl.UInt32,
+        "line": pl.UInt64,
+        "column": pl.String,
+        "code": pl.String,
+        "expected": pl.String,
+    }
 )
-"""Each fault by row, from 0; `column` is null where the whole row is meant."""
+"""Each fault by row, from 0; `column` is null where the whole row is meant, `line` if unknown."""
+
+Lines = Callable[[list[int]], list[int]]
+"""Rows of a frame, from 0, to the lines on which they begin."""
 
 _BAD = "bad."
 _ROW = "row.place"
@@ -35,11 +45,15 @@ class Read(NamedTuple):
 
 
 def intakes_of(
-    frame: pl.DataFrame, loaded: LoadedRulebook, faults: pl.DataFrame | None = None
+    frame: pl.DataFrame,
+    loaded: LoadedRulebook,
+    faults: pl.DataFrame | None = None,
+    lines: Lines | None = None,
 ) -> Read:
     """Every row with its answers checked as the answer model checks them; no row is dropped.
 
-    `faults` are what was found wrong before. Columns that are no question are left out.
+    `faults` are what was found wrong before; `lines` tells where rows begin in their file. Columns
+    that are no question are left out.
     """
     asked = [each for each in loaded.questions.values() if each.id in frame.columns]
     kinds = frame.schema
@@ -57,7 +71,7 @@ def intakes_of(
         read = read.with_columns(_read_again(frame, doubted))
     found = [_faults(read, each, kinds[each.id]) for each in asked]
     told = pl.concat([FAULTS.to_frame() if faults is None else faults, *[each for each in found if each is not None]])
-    told = told.sort("row", maintain_order=True)
+    told = _with_lines(told.sort("row", maintain_order=True), lines)
     return Read(_with_problems(read.select(pl.exclude(f"^{_BAD}.*$")), told), told)
 
 
@@ -194,6 +208,7 @@ def _faults(read: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.Dat
     return pl.DataFrame(
         {
             "row": rows,
+            "line": None,
             "column": question.id,
             "code": CODES[question.kind],
             "expected": expected(question, as_text=kind == pl.String),
@@ -202,10 +217,17 @@ def _faults(read: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.Dat
     )
 
 
+def _with_lines(faults: pl.DataFrame, lines: Lines | None) -> pl.DataFrame:
+    if lines is None or faults.is_empty():
+        return faults
+    return faults.with_columns(pl.Series("line", lines(faults["row"].to_list()), pl.UInt64))
+
+
 def _with_problems(intakes: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     if faults.is_empty():
         return intakes.with_columns(pl.lit(None, pl.List(pl.String)).alias(PROBLEMS))
-    said = pl.concat_str([pl.col("column"), "expected"], separator=": ", ignore_nulls=True)
+    line = "line " + pl.col("line").cast(pl.String)
+    said = pl.concat_str([line, "column", "expected"], separator=": ", ignore_nulls=True)
     by_row = faults.group_by("row").agg(said.alias(PROBLEMS))
     return intakes.join(
         by_row, left_on=_ROW, right_on="row", how="left", maintain_order="left"

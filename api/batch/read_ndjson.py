@@ -1,0 +1,153 @@
+"""NDJSON in: one intake a line, as a request body or as a flat object of answers.
+
+Each line is read as strictly as a request is; what is wrong with one is told of its row alone.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+import polars as pl
+from pydantic import ValidationError
+
+from api import strict_json
+from api.batch.blocks import Block, blocks
+from api.batch.columns_named import ColumnNames
+from api.batch.read import Rows, faults_of
+from api.bodies import intake_model
+from api.problems import Problem, wrong_shape
+from schemas.batch import PASSED_THROUGH, PATIENT_REFERENCE, ROW_ID
+from scoring.answers import answer_model
+from scoring.columns.expected import CODES, expected
+from scoring.loaded import LoadedRulebook
+
+Fault = tuple[str | None, str, str]
+BLOCK_BYTES = 4 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class JsonLines:
+    """Lines of JSON as intakes of one rulebook."""
+
+    def __init__(self, loaded: LoadedRulebook, names: ColumnNames) -> None:
+        header = loaded.rulebook.rulebook
+        self._loaded = loaded
+        self._names = names
+        self._body = intake_model(loaded, [header.instrument, header.name])
+        self._answers = answer_model(loaded.rulebook)
+        self.schema = pl.Schema(
+            {name: pl.String() for name in PASSED_THROUGH}
+            | {each.id: _KINDS[each.kind] for each in loaded.rulebook.question}
+        )
+
+    def read(self, line: bytes) -> tuple[dict[str, Any], list[Fault]]:
+        """The row of one line, and its faults; a faulty row keeps what it is known by."""
+        try:
+            value = strict_json.parse(line)
+        except Problem as problem:
+            return {}, [_fault(each.pointer, each.code, each.detail) for each in problem.errors]
+        if not isinstance(value, dict):
+            return {}, [(None, "not_an_object", "must be an object")]
+        known_by = {name: value.get(name) for name in PASSED_THROUGH}
+        known_by = {name: each for name, each in known_by.items() if isinstance(each, str)}
+        rest = {name: each for name, each in value.items() if name not in PASSED_THROUGH}
+        wrong: list[Fault] = [
+            (name, "not_a_text", "must be a text")
+            for name in PASSED_THROUGH
+            if value.get(name) is not None and name not in known_by
+        ]
+        try:
+            answers = self._answers_in(rest, known_by)
+        except ValidationError as error:
+            return known_by, wrong + self._faults(error, rest)
+        return known_by | answers, wrong
+
+    def _answers_in(self, value: dict[str, Any], known_by: dict[str, str]) -> dict[str, Any]:
+        if "answers" not in value:
+            renamed = {self._names.mapping.get(name, name): each for name, each in value.items()}
+            if self._names.ignore_unknown:
+                renamed = {name: each for name, each in renamed.items() if name in self._names.known}
+            return self._answers.model_validate(renamed).model_dump()
+        body: Any = self._body.model_validate(
+            {"rulebook": self._loaded.name, **value}, from_attributes=False
+        )
+        if body.patient is not None and body.patient.reference is not None:
+            known_by.setdefault(PATIENT_REFERENCE, body.patient.reference)
+        answers: dict[str, Any] = body.answers.model_dump()
+        return answers
+
+    def _faults(self, error: ValidationError, value: dict[str, Any]) -> list[Fault]:
+        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        told = [
+            _fault(each.pointer, each.code, each.detail)
+            for each in wrong_shape(found, value).errors
+        ]
+        asked = self._loaded.questions
+        return [
+            (name, CODES[asked[name].kind], expected(asked[name], as_text=False))
+            if name in asked
+            else (name, code, detail)
+            for name, code, detail in dict.fromkeys(told)
+        ]
+
+
+class JsonPiece(NamedTuple):
+    """A piece of an NDJSON file."""
+
+    block: Block
+    read: Callable[[bytes], tuple[dict[str, Any], list[Fault]]]
+    schema: pl.Schema
+
+    @property
+    def bytes(self) -> int:
+        """How much of the input it is."""
+        return len(self.block.raw)
+
+    def rows(self) -> Rows:
+        """The answers, typed; empty lines are no rows."""
+        read, faults, begins = [], [], []
+        for place, line in enumerate(self.block.raw.split(b"\n"), self.block.line):
+            text = line.strip(b"\r\t ")
+            if text:
+                row, wrong = self.read(text)
+                faults += [(len(read), *each) for each in wrong]
+                begins.append(place)
+                read.append({} if wrong else row)
+                read[-1] |= {name: row.get(name) for name in PASSED_THROUGH}
+        frame = pl.DataFrame(
+            {name: [row.get(name) for row in read] for name in self.schema}, schema=self.schema
+        )
+        return Rows(frame, faults_of(faults), lambda rows: [begins[row] for row in rows])
+
+
+def json_pieces(
+    stream: BinaryIO,
+    loaded: LoadedRulebook,
+    names: ColumnNames,
+    *,
+    block_bytes: int | None = None,
+    record_bytes: int | None = None,
+) -> Iterator[JsonPiece]:
+    """The pieces of an NDJSON file. Raises UnusableInputError for a line that is too long."""
+    lines = JsonLines(loaded, names)
+    cut = blocks(
+        stream, quoted=False, block_bytes=block_bytes or BLOCK_BYTES, record_bytes=record_bytes
+    )
+    for number, block in enumerate(cut):
+        raw = block.raw.removeprefix(_BOM) if number == 0 else block.raw
+        yield JsonPiece(block._replace(raw=raw), lines.read, lines.schema)
+
+
+_KINDS = {
+    "boolean": pl.Boolean(),
+    "integer": pl.Int32(),
+    "decimal": pl.Float64(),
+    "choice": pl.String(),
+    "multi": pl.List(pl.String()),
+}
+
+
+def _fault(pointer: str, code: str, detail: str) -> Fault:
+    """A fault by the question it is of, or by the nearest name on the way to it."""
+    steps = pointer.strip("/").split("/")
+    name = steps[1] if steps[0] == "answers" and len(steps) > 1 else steps[0]
+    return (name or None, code, detail)

@@ -152,6 +152,7 @@ def _parsed(text: bytes, table: Table, places: Sequence[int]) -> pl.DataFrame:
         columns=[*places],
         separator=table.separator,
         truncate_ragged_lines=True,
+        missing_columns="insert",
         raise_if_empty=False,
     )
 

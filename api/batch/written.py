@@ -49,7 +49,7 @@ def _cell(name: str, kind: pl.DataType) -> pl.Expr:
     if isinstance(kind, pl.List):
         return _harmless(value.cast(pl.List(pl.String)).list.join(JOINED_BY)).alias(name)
     if kind == pl.String:
-        return _harmless(value)
+        return _harmless(value).alias(name)
     if kind.is_float():
         return value.cast(pl.String).str.strip_suffix(".0")
     return value

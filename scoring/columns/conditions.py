@@ -30,8 +30,8 @@ from schemas.rulebook import Derived, Question
 from scoring.conditions import options_named
 
 MASK = pl.UInt64
-OPTIONS = 64
-"""The most options that a mask can hold."""
+OPTIONS = 63
+"""The most options that a mask can hold; the last bit says `none` while a cell is read."""
 
 
 def answer(subject: str) -> str:

@@ -34,6 +34,7 @@ Lines = Callable[[list[int]], list[int]]
 _BAD = "bad."
 _ROW = "row.place"
 _NONE_BIT = 1 << 63
+_OPTION_BITS = _NONE_BIT - 1
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -99,7 +100,7 @@ def _of_text(question: Question, cell: pl.Expr) -> pl.Expr:
         case "choice":
             return cell.cast(options_of(question), strict=False)
         case "multi":
-            return _marked(question, pl.when(cell != "").then(cell.str.split(JOINED_BY)))
+            return _marked_text(question, cell)
 
 
 def _of_typed(question: Question, given: pl.Expr, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911
@@ -120,10 +121,10 @@ def _of_typed(question: Question, given: pl.Expr, kind: pl.DataType) -> pl.Expr:
         case "choice" if kind in (pl.Enum, pl.Categorical):
             return given.cast(pl.String).cast(options_of(question), strict=False)
         case "multi" if isinstance(kind, pl.List) and kind.inner in _WORDS:
-            return _marked(question, given.cast(pl.List(pl.String)), one_word=False)
+            return _marked(question, given.cast(pl.List(pl.String)))
         case "multi" if isinstance(kind, pl.Array) and kind.inner in _WORDS:
             listed = given.arr.to_list().cast(pl.List(pl.String))
-            return _marked(question, listed, one_word=False)
+            return _marked(question, listed)
     return pl.when(given.is_null()).then(None)
 
 
@@ -157,22 +158,35 @@ def _hundredths(cell: pl.Expr) -> pl.Expr:
     return pl.when(parts.struct[0] == "-").then(-size).otherwise(size)
 
 
-def _marked(question: Question, listed: pl.Expr, *, one_word: bool = True) -> pl.Expr:
+def _marked_text(question: Question, cell: pl.Expr) -> pl.Expr:
+    """The mask of a cell. Most hold one word; only the others are split."""
+    words, bits = _words(question, with_none=True)
+    one = cell.cast(pl.Enum(words), strict=False).to_physical()
+    one = one.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
+    several = pl.when(one.is_null() & (cell != "")).then(cell).str.split(JOINED_BY)
+    return pl.coalesce(one & _OPTION_BITS, _marked(question, several))
+
+
+def _marked(question: Question, listed: pl.Expr) -> pl.Expr:
     """The mask of a list of options; null where one is unknown or named twice.
 
     Powers of two add up to a number with as many bits as there are of them only if all differ.
     """
-    options = [each.id for each in question.options]
-    words = [*options, NONE_OF_THESE] if one_word and NONE_OF_THESE not in options else options
-    bits = [1 << place for place in range(len(options))] + [_NONE_BIT] * (len(words) > len(options))
+    words, bits = _words(question, with_none=False)
     element = pl.element().cast(pl.Enum(words), strict=False).to_physical()
     mask = listed.list.eval(
         element.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
     ).list.sum()
-    count = listed.list.len()
-    alone = (mask < _NONE_BIT) | (count == 1)
-    known = (mask.bitwise_count_ones() == count) & alone
-    return pl.when(known).then(mask & (_NONE_BIT - 1))
+    return pl.when(mask.bitwise_count_ones() == listed.list.len()).then(mask)
+
+
+def _words(question: Question, *, with_none: bool) -> tuple[list[str], list[int]]:
+    """The words that a part of a cell may be, each with its bit."""
+    words = [each.id for each in question.options]
+    bits = [1 << place for place in range(len(words))]
+    if with_none and NONE_OF_THESE not in words:
+        return [*words, NONE_OF_THESE], [*bits, _NONE_BIT]
+    return words, bits
 
 
 def _doubted(read: pl.DataFrame, question: Question, kind: pl.DataType) -> bool:

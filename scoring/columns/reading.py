@@ -31,7 +31,7 @@ FAULTS = pl.Schema(
 Lines = Callable[[list[int]], list[int]]
 """Rows of a frame, from 0, to the lines on which they begin."""
 
-_BAD = "bad."
+_BAD, _CELL, _NUMBER, _ONE, _LIST, _MASK = "bad.", "cell.", "number.", "one.", "list.", "mask."
 _ROW = "row.place"
 _NONE_BIT = 1 << 63
 _OPTION_BITS = _NONE_BIT - 1
@@ -58,77 +58,138 @@ def intakes_of(
     """
     asked = [each for each in loaded.questions.values() if each.id in frame.columns]
     kinds = frame.schema
-    read = (
-        frame.lazy()
-        .select(
-            pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW),
-            *[pl.col(name).cast(pl.String) for name in PASSED_THROUGH if name in kinds],
-            *[each for question in asked for each in _read(question, kinds[question.id])],
-        )
-        .collect(engine="streaming")
-    )
+    read = _read(frame, asked)
     doubted = [each for each in asked if _doubted(read, each, kinds[each.id])]
     if doubted:
-        read = read.with_columns(_read_again(frame, doubted))
+        again = _read(frame.select([_tidied(each) for each in doubted]), doubted)
+        read = read.with_columns(again.drop(_ROW))
     found = [_faults(read, each, kinds[each.id]) for each in asked]
-    told = pl.concat([FAULTS.to_frame() if faults is None else faults, *[each for each in found if each is not None]])
+    told = pl.concat(
+        [
+            FAULTS.to_frame() if faults is None else faults,
+            *[each for each in found if each is not None],
+        ]
+    )
     told = _with_lines(told.sort("row", maintain_order=True), lines)
     return Read(_with_problems(read.select(pl.exclude(f"^{_BAD}.*$")), told), told)
 
 
-def _read(question: Question, kind: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
-    """The typed answer, and whether something stood there that is none."""
-    given = pl.col(question.id)
+def _read(frame: pl.DataFrame, asked: list[Question]) -> pl.DataFrame:
+    """Each typed answer, and whether something stood there that is none.
+
+    In stages, so that what is read twice is worked out once.
+    """
+    kinds = frame.schema
+    cells = [pl.col(each.id).alias(_CELL + each.id) for each in asked]
+    stages = [
+        [expr for each in asked for expr in stage(each, kinds[each.id])]
+        for stage in (_first, _second)
+    ]
+    answers = [_answer(each, kinds[each.id]).alias(each.id) for each in asked]
+    passed = [pl.col(name).cast(pl.String) for name in PASSED_THROUGH if name in kinds]
+    bad = [_bad(each, kinds[each.id]).alias(_BAD + each.id) for each in asked]
+    kept = [each.id for each in asked]
+    row = pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW)
+    read = frame.lazy().select(row, *passed, *cells)
+    for stage in stages:
+        read = read.with_columns(stage)
+    read = read.with_columns(answers)
+    return read.select(_ROW, *[each.meta.output_name() for each in passed], *kept, *bad).collect(
+        engine="streaming"
+    )
+
+
+def _first(question: Question, kind: pl.DataType) -> list[pl.Expr]:
+    """The number in a cell; or the bit of its one word, and what must be split."""
+    cell = _cell(question)
+    match question.kind:
+        case "integer" if kind == pl.String:
+            return [cell.cast(pl.Int64, strict=False).alias(_NUMBER + question.id)]
+        case "decimal" if kind == pl.String:
+            return [_hundredths(cell).alias(_NUMBER + question.id)]
+        case "integer" | "decimal" if kind.is_float() or kind.is_decimal():
+            return [cell.cast(pl.Float64).alias(_NUMBER + question.id)]
+        case "multi" if kind == pl.String:
+            words, bits = _words(question, with_none=True)
+            one = cell.cast(pl.Enum(words), strict=False).to_physical()
+            one = one.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
+            parts = pl.when(cell.str.contains(JOINED_BY, literal=True)).then(cell)
+            return [
+                one.alias(_ONE + question.id),
+                parts.str.split(JOINED_BY).alias(_LIST + question.id),
+            ]
+        case "multi" if _lists_words(kind):
+            listed = cell.arr.to_list() if isinstance(kind, pl.Array) else cell
+            return [listed.cast(pl.List(pl.String)).alias(_LIST + question.id)]
+    return []
+
+
+def _second(question: Question, kind: pl.DataType) -> list[pl.Expr]:
+    """The bits of a list's options, added up."""
+    if question.kind != "multi" or not (kind == pl.String or _lists_words(kind)):
+        return []
+    words, bits = _words(question, with_none=False)
+    element = pl.element().cast(pl.Enum(words), strict=False).to_physical()
+    bit = element.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
+    return [pl.col(_LIST + question.id).list.eval(bit).list.sum().alias(_MASK + question.id)]
+
+
+def _answer(question: Question, kind: pl.DataType) -> pl.Expr:
     if kind == pl.Null:
-        return given, pl.lit(value=False).alias(_BAD + question.id)
-    answer = _of_text(question, given) if kind == pl.String else _of_typed(question, given, kind)
-    stood = given.is_not_null() & (given != "") if kind == pl.String else given.is_not_null()
-    return answer.alias(question.id), (stood & answer.is_null()).alias(_BAD + question.id)
+        return _cell(question)
+    return _of_text(question) if kind == pl.String else _of_typed(question, kind)
 
 
-def _of_text(question: Question, cell: pl.Expr) -> pl.Expr:
+def _bad(question: Question, kind: pl.DataType) -> pl.Expr:
+    cell = _cell(question)
+    stood = (cell.is_not_null() & (cell != "")) if kind == pl.String else cell.is_not_null()
+    return stood & pl.col(question.id).is_null()
+
+
+def _of_text(question: Question) -> pl.Expr:
+    cell, number = _cell(question), pl.col(_NUMBER + question.id)
     match question.kind:
         case "boolean":
             true, false = _in_any_case(_TRUE), _in_any_case(_FALSE)
             spelled = cell.cast(pl.Enum([*true, *false]), strict=False)
             return spelled.to_physical() < len(true)
         case "integer":
-            return _within(question, cell.cast(pl.Int64, strict=False)).cast(pl.Int32)
+            return _within(question, number).cast(pl.Int32)
         case "decimal":
-            hundredths = _within(question, _hundredths(cell), scale=100)
-            return hundredths.cast(pl.Float64) / (hundredths * 0 + 100)
+            return _within(question, number, scale=100).cast(pl.Float64) / 100
         case "choice":
             return cell.cast(options_of(question), strict=False)
         case "multi":
-            return _marked_text(question, cell)
+            return pl.coalesce(pl.col(_ONE + question.id) & _OPTION_BITS, _marked(question))
 
 
-def _of_typed(question: Question, given: pl.Expr, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911
+def _of_typed(question: Question, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911 - one a kind
+    given, number = _cell(question), pl.col(_NUMBER + question.id)
     match question.kind:
         case "boolean" if kind == pl.Boolean:
             return given
         case "integer" if kind.is_integer():
             return _within(question, given).cast(pl.Int32)
         case "integer" if kind.is_float() or kind.is_decimal():
-            number = given.cast(pl.Float64)
-            whole = pl.when(number == number.round(0)).then(number)
-            return _within(question, whole).cast(pl.Int32)
+            return _within(question, pl.when(number == number.round(0)).then(number)).cast(pl.Int32)
         case "decimal" if kind.is_integer():
             return _within(question, given).cast(pl.Float64)
         case "decimal" if kind.is_float() or kind.is_decimal():
-            number = given.cast(pl.Float64)
             return _within(question, pl.when(number == number.round(2)).then(number))
         case "choice" if kind in (pl.Enum, pl.Categorical):
             return given.cast(pl.String).cast(options_of(question), strict=False)
-        case "multi" if isinstance(kind, pl.List) and kind.inner in _WORDS:
-            return _marked(question, given.cast(pl.List(pl.String)))
-        case "multi" if isinstance(kind, pl.Array) and kind.inner in _WORDS:
-            listed = given.arr.to_list().cast(pl.List(pl.String))
-            return _marked(question, listed)
+        case "multi" if _lists_words(kind):
+            return _marked(question)
     return pl.when(given.is_null()).then(None)
 
 
-_WORDS = (pl.String, pl.Enum, pl.Categorical, pl.Null)
+def _cell(question: Question) -> pl.Expr:
+    return pl.col(_CELL + question.id)
+
+
+def _lists_words(kind: pl.DataType) -> bool:
+    words = (pl.String, pl.Enum, pl.Categorical, pl.Null)
+    return isinstance(kind, pl.List | pl.Array) and kind.inner in words
 
 
 def _in_any_case(words: tuple[str, ...]) -> list[str]:
@@ -158,25 +219,12 @@ def _hundredths(cell: pl.Expr) -> pl.Expr:
     return pl.when(parts.struct[0] == "-").then(-size).otherwise(size)
 
 
-def _marked_text(question: Question, cell: pl.Expr) -> pl.Expr:
-    """The mask of a cell. Most hold one word; only the others are split."""
-    words, bits = _words(question, with_none=True)
-    one = cell.cast(pl.Enum(words), strict=False).to_physical()
-    one = one.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
-    several = pl.when(one.is_null() & (cell != "")).then(cell).str.split(JOINED_BY)
-    return pl.coalesce(one & _OPTION_BITS, _marked(question, several))
-
-
-def _marked(question: Question, listed: pl.Expr) -> pl.Expr:
-    """The mask of a list of options; null where one is unknown or named twice.
+def _marked(question: Question) -> pl.Expr:
+    """The mask of a list; null where an option is unknown or named twice.
 
     Powers of two add up to a number with as many bits as there are of them only if all differ.
     """
-    words, bits = _words(question, with_none=False)
-    element = pl.element().cast(pl.Enum(words), strict=False).to_physical()
-    mask = listed.list.eval(
-        element.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
-    ).list.sum()
+    mask, listed = pl.col(_MASK + question.id), pl.col(_LIST + question.id)
     return pl.when(mask.bitwise_count_ones() == listed.list.len()).then(mask)
 
 
@@ -191,18 +239,6 @@ def _words(question: Question, *, with_none: bool) -> tuple[list[str], list[int]
 
 def _doubted(read: pl.DataFrame, question: Question, kind: pl.DataType) -> bool:
     return kind == pl.String and bool(read[_BAD + question.id].any())
-
-
-def _read_again(frame: pl.DataFrame, questions: list[Question]) -> list[pl.Series]:
-    """Texts that were not read at first, without what people leave around and within them."""
-    return [
-        column
-        for question in questions
-        for column in frame.lazy()
-        .select(_tidied(question))
-        .select(*_read(question, pl.String()))
-        .collect()
-    ]
 
 
 def _tidied(question: Question) -> pl.Expr:

@@ -49,7 +49,7 @@ class Explainer:
         """What is said of a criterion as a function of its weight and the facts."""
         findings = [self.filled(level.finding) for level in criterion.level]
         reasons = [self._reason(discount) for discount in criterion.discount]
-        asked = [(question, _mid_sentence(self._questions[question].label)) for question in reads]
+        asked = [(question, mid_sentence(self._questions[question].label)) for question in reads]
 
         def explain(weight: Weight, facts: Facts) -> Explanation:
             if weight.level is None:
@@ -143,6 +143,6 @@ def _points(wording: Wording, points: int) -> str:
     return template.format(number=points_text(points))
 
 
-def _mid_sentence(label: str) -> str:
+def mid_sentence(label: str) -> str:
     """The label as it reads inside a sentence: a capital goes, an abbreviation stays."""
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]

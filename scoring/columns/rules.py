@@ -48,6 +48,8 @@ class ColumnRules:
         self._scale = Scale(loaded, self._meaning)
         self._sentences = Sentences(loaded, self._meaning)
         weighing = Weighing(self._book, self._meaning)
+        most_key = 2 * weighing.most_points * len(self._book.question)
+        self._keys, self._far = (pl.Int32, 2**24) if most_key < 2**24 else (pl.Int64, 2**56)
         self._stages = [
             *([counted(each, loaded.questions, self._meaning).alias(answer(each.id))]
               for each in self._book.derived),
@@ -74,11 +76,8 @@ class ColumnRules:
         for stage in self._stages:
             if stage:
                 frame = frame.with_columns(stage)
-        if explain:
-            for stage in self._sentences.stages():
-                frame = frame.with_columns(stage)
         names = self.outline.explained if explain else self.outline.names
-        results = self._results | (self._sentences.written(self._where_weighed) if explain else {})
+        results = self._results | (self._explained() if explain else {})
         return frame.select([results[name].alias(name) for name in names])
 
     def _read(self, intakes: pl.LazyFrame) -> pl.LazyFrame:
@@ -154,6 +153,13 @@ class ColumnRules:
             for name, column in points.items()
         }
 
+    def _explained(self) -> dict[str, pl.Expr]:
+        said = map(self._sentences.because, range(len(self._book.criterion)))
+        return {
+            name: self._where_weighed(each)
+            for name, each in zip(self.outline.because, said, strict=True)
+        }
+
     @staticmethod
     def _where_weighed(result: pl.Expr) -> pl.Expr:
         return pl.when(pl.col(_CODE) >= _INSUFFICIENT).then(result)
@@ -173,7 +179,7 @@ class ColumnRules:
             self._book.flag, key=lambda flag: (not flag.about_person, urgency[flag.tier])
         )
         raised = [
-            pl.when(self._meaning.of(flag.when)).then(pl.lit(place, pl.UInt16))
+            pl.when(self._meaning.of(flag.when)).then(pl.lit(place, pl.UInt8))
             for place, flag in enumerate(flags)
         ]
         return pl.when(_GOOD).then(_named_list(raised, [flag.id for flag in flags]))
@@ -192,14 +198,14 @@ class ColumnRules:
         """A number that sorts as the list does; its remainder is the place of the question."""
         count = len(self.loaded.questions)
         if name in self._book.rulebook.must_answer:
-            return pl.when(asked(name).is_null()).then(pl.lit(place - count * _FAR, pl.Int64))
+            return pl.when(asked(name).is_null()).then(pl.lit(place - count * (self._far // count), self._keys))
         swings = [
-            (pl.col(Weighing.points(n, "most")) - pl.col(Weighing.points(n, "least"))).cast(pl.Int64)
+            (pl.col(Weighing.points(n, "most")) - pl.col(Weighing.points(n, "least"))).cast(self._keys)
             for n, names in enumerate(self.loaded.touched_by)
             if name in names
         ]
         if not swings:
-            return pl.lit(None, pl.Int64)
+            return pl.lit(None, self._keys)
         swing = reduce(lambda one, other: one + other, swings)
         return pl.when(asked(name).is_null() & (swing > 0)).then(place - swing * count)
 
@@ -224,7 +230,7 @@ def compiled(loaded: LoadedRulebook) -> ColumnRules:
     return ColumnRules(loaded)
 
 
-_FAR = 2**40
+_MOST_NAMES = 255
 
 
 def _any(truths: Sequence[pl.Expr]) -> pl.Expr:
@@ -234,12 +240,14 @@ def _any(truths: Sequence[pl.Expr]) -> pl.Expr:
 
 def _named_list(places: Sequence[pl.Expr], names: Sequence[str], *, sort: bool = False) -> pl.Expr:
     """The numbers that are not null, in order, as the names in those places."""
+    if len(names) > _MOST_NAMES:
+        raise ValueError(f"over {_MOST_NAMES} names cannot be listed")
     kind = pl.Enum(names)
     if not places:
         return pl.lit([], pl.List(kind))
     row = pl.concat_arr(places)
     listed = (row.arr.sort() if sort else row).arr.to_list().list.drop_nulls()
-    place = (pl.element() % len(names)).cast(pl.UInt16 if len(names) > 255 else pl.UInt8)
+    place = (pl.element() % len(names)).cast(pl.UInt8)
     return listed.list.eval(place.cat.to(kind))
 
 

@@ -33,7 +33,8 @@ class Weighing:
     def __init__(self, rulebook: Rulebook, meaning: Meaning) -> None:
         self._rulebook = rulebook
         self._meaning = meaning
-        self._kind = _kind(rulebook)
+        self.most_points = _most_points(rulebook)
+        self._kind = pl.Int16 if self.most_points < 2**15 else pl.Int64
         self.domains = {domain.id: place for place, domain in enumerate(rulebook.domain)}
 
     @staticmethod
@@ -166,16 +167,15 @@ class Weighing:
         return named
 
 
-def _kind(rulebook: Rulebook) -> type[pl.DataType]:
-    """The smallest whole number that holds every sum of hundredths on every side."""
+def _most_points(rulebook: Rulebook) -> int:
+    """More hundredths than any sum on any side can come to."""
     most = sum(
         max(abs(hundredths(level.points)) for level in criterion.level)
         for criterion in rulebook.criterion
     )
-    most += sum(
+    return most + sum(
         max(abs(hundredths(each.floor)), abs(hundredths(each.ceiling))) for each in rulebook.domain
     )
-    return pl.Int16 if most < 2**15 else pl.Int64
 
 
 def _reads_one(criterion: Criterion) -> bool:

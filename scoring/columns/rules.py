@@ -1,6 +1,6 @@
 """A rulebook's rules over columns: typed answers in, one row of results a row out, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache, reduce
 from operator import and_, or_
 
@@ -34,7 +34,6 @@ STATUSES = ("withheld_red_flag", "out_of_scope", "insufficient_information", "sc
 _WITHHELD, _OUT_OF_SCOPE, _INSUFFICIENT, _SCORED = range(4)
 _CODE = "status.code"
 _GOOD = "row.is_good"
-_HUNDRED = "row.hundred"
 
 
 class ColumnRules:
@@ -55,7 +54,7 @@ class ColumnRules:
               for each in self._book.derived),
             *weighing.stages(),
             self._scale.ledgers(),
-            [self._status().alias(_CODE), (pl.col(_GOOD).cast(pl.Float64) * 0 + 100).alias(_HUNDRED)],
+            [self._status().alias(_CODE)],
         ]
         self._results = self._written()
 
@@ -134,24 +133,21 @@ class ColumnRules:
         return results
 
     def _points(self) -> dict[str, pl.Expr]:
-        now, least, most = (
-            Weighing.sums(self._book, side) for side in ("now", "least", "most")
-        )
-        points = {
+        now, least, most = (Weighing.sums(self._book, side) for side in ("now", "least", "most"))
+        domains = [f"{DOMAIN}{each.id}" for each in self._book.domain]
+        sums = {
             **dict(zip((each.id for each in self._book.total), now.totals, strict=True)),
             **{each.id: ledger_column(each.id) for each in self._book.ledger},
-            **{f"{DOMAIN}{each.id}": name for each, name in zip(self._book.domain, now.counted, strict=True)},
-            **{each.id: Weighing.points(place) for place, each in enumerate(self._book.criterion)},
+            **dict(zip(domains, now.counted, strict=True)),
         }
         if self.loaded.banded is not None:
-            points |= {
-                LEAST: least.totals[self.loaded.banded],
-                MOST: most.totals[self.loaded.banded],
-            }
-        return {
-            name: self._where_weighed(_exact(pl.col(column)))
-            for name, column in points.items()
-        }
+            place = self.loaded.banded
+            sums |= {LEAST: least.totals[place], MOST: most.totals[place]}
+        points = {name: _exact(pl.col(column)) for name, column in sums.items()}
+        for place, criterion in enumerate(self._book.criterion):
+            column = pl.col(Weighing.points(place))
+            points[criterion.id] = _exact(column, possible=Weighing.possible(criterion))
+        return {name: self._where_weighed(each) for name, each in points.items()}
 
     def _explained(self) -> dict[str, pl.Expr]:
         said = map(self._sentences.because, range(len(self._book.criterion)))
@@ -251,10 +247,12 @@ def _named_list(places: Sequence[pl.Expr], names: Sequence[str], *, sort: bool =
     return listed.list.eval(place.cat.to(kind))
 
 
-def _exact(points: pl.Expr) -> pl.Expr:
+def _exact(points: pl.Expr, possible: Collection[int] = ()) -> pl.Expr:
     """Hundredths as the float nearest to the points.
 
-    Divided by a column: by a literal, Polars multiplies with its inverse, and 11.7 turns into
-    11.700000000000001.
+    Polars multiplies by the inverse, and 11.7 turns into 11.700000000000001; so what comes out is
+    rounded, unless every `possible` number comes out right without.
     """
-    return points.cast(pl.Float64) / pl.col(_HUNDRED)
+    divided = points.cast(pl.Float64) / 100
+    comes_out_right = possible and all(each * 0.01 == each / 100 for each in possible)
+    return divided if comes_out_right else divided.round(2)

@@ -43,6 +43,13 @@ class Weighing:
         return f"weight.{place}.{side}"
 
     @staticmethod
+    def possible(criterion: Criterion) -> set[int]:
+        """Every number of hundredths that the criterion can give."""
+        full = {hundredths(level.points) for level in criterion.level}
+        factors = [hundredths(each.factor) for each in criterion.discount]
+        return full | {points * factor // 100 for points in full if points > 0 for factor in factors}
+
+    @staticmethod
     def sums(rulebook: Rulebook, side: str = "now") -> Side:
         """The columns with the sums on one side."""
         return Side(

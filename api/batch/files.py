@@ -7,8 +7,8 @@ import glob
 import gzip
 import io
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
@@ -62,12 +62,14 @@ def found(pattern: str) -> tuple[str, ...]:
     return files
 
 
-def opened(name: str, packing: Packing | None) -> AbstractContextManager[BinaryIO]:
+@contextmanager
+def opened(name: str, packing: Packing | None) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked as they are read. OSError where it cannot be opened."""
     if name == STANDARD:
-        plain: BinaryIO = sys.stdin.buffer
-        return nullcontext(unpacked(plain, packing))
-    return unpacked(Path(name).open("rb"), packing)
+        yield unpacked(sys.stdin.buffer, packing)
+        return
+    with Path(name).open("rb") as plain:
+        yield unpacked(plain, packing)
 
 
 def unpacked(plain: BinaryIO, packing: Packing | None) -> BinaryIO:
@@ -79,7 +81,7 @@ def unpacked(plain: BinaryIO, packing: Packing | None) -> BinaryIO:
             import zstandard
 
             reader = zstandard.ZstdDecompressor().stream_reader(
-                plain, read_across_frames=True, closefd=True
+                plain, read_across_frames=True, closefd=False
             )
             return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader)))
         case None:

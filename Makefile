@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check deep mutation fuzz kills bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check deep mutation fuzz kills spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -43,7 +43,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
 
-deep: mutation fuzz kills ## the long runs
+deep: mutation fuzz kills spark ## the long runs
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants
@@ -56,6 +56,10 @@ fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 
 kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database
 	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill.py
+
+spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
+	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
+	NOCISCREEN_SPARK=1 python -m pytest tests/scoring/test_columns_arrow.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run

@@ -55,5 +55,5 @@ def read_mapping(file: Path) -> dict[str, str]:
         raise UnusableInputError(f"the mapping cannot be read: {type(error).__name__}") from None
     names = table.get("columns", table) if isinstance(table, dict) else None
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise UnusableInputError("the mapping is one table: \"their name\" = \"our name\"")
+        raise UnusableInputError('the mapping is one table: "their name" = "our name"')
     return names

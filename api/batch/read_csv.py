@@ -55,7 +55,9 @@ class CsvPiece(NamedTuple):
         if not _even(frame, text, self.table):
             return _one_by_one(text, self.block.line, self.table)
         lines = partial(_lines, text, self.block.line, frame.height)
-        named = {place: pl.col(_place(place)).alias(name) for place, name in self.table.kept.items()}
+        named = {
+            place: pl.col(_place(place)).alias(name) for place, name in self.table.kept.items()
+        }
         return Rows(frame.select(named.values()), faults_of(()), lines)
 
 
@@ -72,7 +74,10 @@ def csv_pieces(
     table, body, line = _table(head, names, encoding, line)
     rest = _Chained(body, stream)
     for block in blocks(
-        rest, line=line, block_bytes=block_bytes, record_bytes=record_bytes  # type: ignore[arg-type]
+        rest,
+        line=line,
+        block_bytes=block_bytes,
+        record_bytes=record_bytes,  # type: ignore[arg-type]
     ):
         yield CsvPiece(block, table)
 
@@ -102,13 +107,13 @@ def _head(stream: BinaryIO) -> tuple[bytes, int]:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnusableInputError("the file is UTF-16; save it as UTF-8")
     if len(head) >= HEADER_BYTES and b"\n" not in head:
-        raise UnusableInputError(f"line 1: the header must not be longer than {HEADER_BYTES:,} bytes")
+        raise UnusableInputError(
+            f"line 1: the header must not be longer than {HEADER_BYTES:,} bytes"
+        )
     return head.removeprefix(codecs.BOM_UTF8), 1
 
 
-def _table(
-    head: bytes, names: ColumnNames, encoding: str, line: int
-) -> tuple[Table, bytes, int]:
+def _table(head: bytes, names: ColumnNames, encoding: str, line: int) -> tuple[Table, bytes, int]:
     separator = None
     first, newline, rest = head.partition(b"\n")
     if first.lower().startswith(b"sep=") and len(first.strip()) == 5:
@@ -123,7 +128,10 @@ def _table(
     if not text.strip():
         raise UnusableInputError(f"line {line}: there is no header")
     separator = separator or max(_SEPARATORS, key=_outside_quotes(text).__getitem__)
-    header = [name.strip() for name in next(csv.reader([*text.splitlines(keepends=True)], delimiter=separator))]
+    header = [
+        name.strip()
+        for name in next(csv.reader([*text.splitlines(keepends=True)], delimiter=separator))
+    ]
     while header and not header[-1]:
         header.pop()
     table = Table(encoding, separator, len(header), names.kept(header))
@@ -196,9 +204,7 @@ def _one_by_one(text: bytes, line: int, table: Table) -> Rows:
         if wrong:
             faults.append((len(cells), None, _CELLS, f"must have {table.width} cells"))
         cells.append([None if wrong or not row else row[place] or None for place in table.kept])
-    frame = pl.DataFrame(
-        cells, schema=dict.fromkeys(table.kept.values(), pl.String), orient="row"
-    )
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(table.kept.values(), pl.String), orient="row")
     return Rows(frame, faults_of(faults), lambda rows: [begins[row] for row in rows])
 
 

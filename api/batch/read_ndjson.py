@@ -15,7 +15,7 @@ from api.batch.columns_named import ColumnNames
 from api.batch.read import Rows, faults_of
 from api.bodies import intake_model
 from api.problems import Problem, wrong_shape
-from schemas.batch import PASSED_THROUGH, PATIENT_REFERENCE, ROW_ID
+from schemas.batch import PASSED_THROUGH, PATIENT_REFERENCE
 from scoring.answers import answer_model
 from scoring.columns.expected import CODES, expected
 from scoring.loaded import LoadedRulebook
@@ -65,7 +65,9 @@ class JsonLines:
         if "answers" not in value:
             renamed = {self._names.mapping.get(name, name): each for name, each in value.items()}
             if self._names.ignore_unknown:
-                renamed = {name: each for name, each in renamed.items() if name in self._names.known}
+                renamed = {
+                    name: each for name, each in renamed.items() if name in self._names.known
+                }
             return self._answers.model_validate(renamed).model_dump()
         body: Any = self._body.model_validate(
             {"rulebook": self._loaded.name, **value}, from_attributes=False

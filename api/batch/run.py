@@ -264,9 +264,7 @@ class _Watch:
 
     def __init__(self, sources: list[Source], on_step: Callable[[Step], None]) -> None:
         plain = all(each.name != STANDARD and each.told.packing is None for each in sources)
-        self._of_bytes = (
-            sum(Path(each.name).stat().st_size for each in sources) if plain else None
-        )
+        self._of_bytes = sum(Path(each.name).stat().st_size for each in sources) if plain else None
         self._rows = self._bytes = 0
         self._on_step = on_step
 

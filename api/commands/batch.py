@@ -148,7 +148,9 @@ def _tell(summary: "BatchSummary") -> None:
     for problem in summary.problems[:SHOWN_PROBLEMS]:
         note(problem.told)
     if summary.rows_with_problems:
-        note(f"{summary.rows_with_problems:,} rows had problems: the column `problems` has them all")
+        note(
+            f"{summary.rows_with_problems:,} rows had problems: the column `problems` has them all"
+        )
     note(f"{summary.rows:,} rows by {summary.rulebook}")
     for what in ("status", "band", "tier"):
         counted = getattr(summary, f"by_{what}")

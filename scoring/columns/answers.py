@@ -28,8 +28,12 @@ def mask_of(marked: pl.Expr, question: Question) -> pl.Expr:
     count = len(question.options)
     if count > OPTIONS:
         raise ValueError(f"question {question.id}: over {OPTIONS} options cannot be a mask")
-    bits = pl.element().to_physical().replace_strict(
-        list(range(count)), [1 << place for place in range(count)], return_dtype=MASK
+    bits = (
+        pl.element()
+        .to_physical()
+        .replace_strict(
+            list(range(count)), [1 << place for place in range(count)], return_dtype=MASK
+        )
     )
     return marked.cast(pl.List(options_of(question))).list.eval(bits).list.sum()
 

@@ -101,7 +101,9 @@ class Meaning:
         return {each.id: place for place, each in enumerate(self._questions[question].options)}
 
     def _edge(self, subject: str, edge: Decimal, rounded: Callable[[Decimal], int]) -> pl.Expr:
-        return pl.lit(int(edge * 100) if subject in self._in_hundredths else rounded(edge), pl.Int32)
+        return pl.lit(
+            int(edge * 100) if subject in self._in_hundredths else rounded(edge), pl.Int32
+        )
 
 
 def _joined(join: Callable[[pl.Expr, pl.Expr], pl.Expr], parts: list[pl.Expr]) -> pl.Expr:

@@ -247,7 +247,9 @@ def _tidied(question: Question) -> pl.Expr:
         case "integer":
             return cell.str.replace(r"^([+-]?\d+)[.,]0*$", "$1").str.strip_prefix("+")
         case "multi":
-            return cell.str.replace_all(r"\s*\|\s*", JOINED_BY).str.replace("(?i)^none$", NONE_OF_THESE)
+            return cell.str.replace_all(r"\s*\|\s*", JOINED_BY).str.replace(
+                "(?i)^none$", NONE_OF_THESE
+            )
     return cell
 
 
@@ -279,6 +281,4 @@ def _with_problems(intakes: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     line = "line " + pl.col("line").cast(pl.String)
     said = pl.concat_str([line, "column", "expected"], separator=": ", ignore_nulls=True)
     by_row = faults.group_by("row").agg(said.alias(PROBLEMS))
-    return intakes.join(
-        by_row, left_on=_ROW, right_on="row", how="left", maintain_order="left"
-    )
+    return intakes.join(by_row, left_on=_ROW, right_on="row", how="left", maintain_order="left")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from functools import cache, reduce
-from operator import and_, or_
+from operator import or_
 
 import polars as pl
 
@@ -50,8 +50,10 @@ class ColumnRules:
         most_key = 2 * weighing.most_points * len(self._book.question)
         self._keys, self._far = (pl.Int32, 2**24) if most_key < 2**24 else (pl.Int64, 2**56)
         self._stages = [
-            *([counted(each, loaded.questions, self._meaning).alias(answer(each.id))]
-              for each in self._book.derived),
+            *(
+                [counted(each, loaded.questions, self._meaning).alias(answer(each.id))]
+                for each in self._book.derived
+            ),
             *weighing.stages(),
             self._scale.ledgers(),
             [self._status().alias(_CODE)],
@@ -194,9 +196,13 @@ class ColumnRules:
         """A number that sorts as the list does; its remainder is the place of the question."""
         count = len(self.loaded.questions)
         if name in self._book.rulebook.must_answer:
-            return pl.when(asked(name).is_null()).then(pl.lit(place - count * (self._far // count), self._keys))
+            return pl.when(asked(name).is_null()).then(
+                pl.lit(place - count * (self._far // count), self._keys)
+            )
         swings = [
-            (pl.col(Weighing.points(n, "most")) - pl.col(Weighing.points(n, "least"))).cast(self._keys)
+            (pl.col(Weighing.points(n, "most")) - pl.col(Weighing.points(n, "least"))).cast(
+                self._keys
+            )
             for n, names in enumerate(self.loaded.touched_by)
             if name in names
         ]

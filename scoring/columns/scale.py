@@ -63,9 +63,7 @@ class Scale:
         return given
 
     def _band_at(self, total: str) -> pl.Expr:
-        starts = [
-            (pl.col(total) >= start).cast(pl.Int8) for start in self._loaded.band_starts
-        ]
+        starts = [(pl.col(total) >= start).cast(pl.Int8) for start in self._loaded.band_starts]
         return reduce(add, starts) if starts else pl.lit(0, pl.Int8)
 
     def _needs_met(self, needs: BandNeeds) -> pl.Expr:

@@ -64,9 +64,7 @@ class Sentences:
             )
             for name in self._loaded.read_by[place]
         ]
-        least, most = (
-            _signed(pl.col(Weighing.points(place, side))) for side in ("least", "most")
-        )
+        least, most = (_signed(pl.col(Weighing.points(place, side))) for side in ("least", "most"))
         questions = self._listed(open_labels)
         places = {"questions": questions, "least": least, "most": most}
         return _put(self._wording.unanswered, places)
@@ -112,9 +110,7 @@ class Sentences:
             return pl.lit(discount.because)
         wanted = set(_looked_for(discount.when, self._loaded))
         found = [
-            pl.when((asked(question.id) & pl.lit(1 << place, MASK)) != 0).then(
-                pl.lit(option.label)
-            )
+            pl.when((asked(question.id) & pl.lit(1 << place, MASK)) != 0).then(pl.lit(option.label))
             for question in self._loaded.rulebook.question
             for place, option in enumerate(question.options)
             if (question.id, option.id) in wanted
@@ -151,9 +147,7 @@ def _looked_for(condition: Condition, loaded: LoadedRulebook) -> Iterator[tuple[
 def _put(template: str, places: Mapping[str, pl.Expr]) -> pl.Expr:
     """The template with an expression in each of its places."""
     pieces = PLACE.split(template)
-    exprs = [
-        places[piece] if number % 2 else pl.lit(piece) for number, piece in enumerate(pieces)
-    ]
+    exprs = [places[piece] if number % 2 else pl.lit(piece) for number, piece in enumerate(pieces)]
     return pl.concat_str(exprs)
 
 

@@ -47,7 +47,9 @@ class Weighing:
         """Every number of hundredths that the criterion can give."""
         full = {hundredths(level.points) for level in criterion.level}
         factors = [hundredths(each.factor) for each in criterion.discount]
-        return full | {points * factor // 100 for points in full if points > 0 for factor in factors}
+        return full | {
+            points * factor // 100 for points in full if points > 0 for factor in factors
+        }
 
     @staticmethod
     def sums(rulebook: Rulebook, side: str = "now") -> Side:
@@ -170,7 +172,9 @@ class Weighing:
         for side in _SIDES:
             counted, totals = self.sums(self._rulebook, side)
             for total, name in zip(self._rulebook.total, totals, strict=True):
-                named.append(_added([counted[self.domains[each]] for each in total.domains]).alias(name))
+                named.append(
+                    _added([counted[self.domains[each]] for each in total.domains]).alias(name)
+                )
         return named
 
 
@@ -201,9 +205,7 @@ def _says_always(condition: object) -> bool:
     return hasattr(condition, "not_") and _says_always(condition.not_)
 
 
-def _first_true(
-    levels: Sequence[pl.Expr], given: Sequence[pl.Expr], otherwise: pl.Expr
-) -> pl.Expr:
+def _first_true(levels: Sequence[pl.Expr], given: Sequence[pl.Expr], otherwise: pl.Expr) -> pl.Expr:
     for level, each in zip(reversed(levels), reversed(given), strict=True):
         otherwise = pl.when(level).then(each).otherwise(otherwise)
     return otherwise

@@ -20,7 +20,9 @@ from scoring.columns import compiled
 
 LOADED = catalogue().active("nociplastic")
 RULES = compiled(LOADED)
-GOOD = "row_id,patient_reference,age_years,fatigue,pain_sites\na,P1,44,yes,neck|face\nb,P2,45,,none\n"
+GOOD = (
+    "row_id,patient_reference,age_years,fatigue,pain_sites\na,P1,44,yes,neck|face\nb,P2,45,,none\n"
+)
 TYPED = pl.DataFrame(
     {
         "row_id": ["a", "b"],
@@ -158,7 +160,7 @@ def test_files_as_they_come_are_read(tmp_path, text, encoding, rows):
         (b"age_years,age_years\n1,2\n", "columns that occur twice: 'age_years'"),
         (b"row_id,age_years\nM\xfcller,44\n", "line 2: is not UTF-8"),
         (b"row_id,age_years\na\0,44\n", "line 2: must not hold a NUL character"),
-        (b"row_id,age_years\na,44\nb,\"45\n", "a quotation mark is never closed"),
+        (b'row_id,age_years\na,44\nb,"45\n', "a quotation mark is never closed"),
         ("row_id,age_years\n".encode("utf-16"), "UTF-16"),
         (b"row_id,age_years\ra,44\r", "not with CR alone"),
     ],
@@ -253,7 +255,9 @@ def test_an_interrupted_run_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
         run(batch(source, out, **small))
     assert not out.exists()
     before = sum(done)
-    monkeypatch.setattr(runs, "scored", lambda *a, **k: (done.append(a[0].height), real(*a, **k))[1])
+    monkeypatch.setattr(
+        runs, "scored", lambda *a, **k: (done.append(a[0].height), real(*a, **k))[1]
+    )
     assert run(batch(source, out, resume=True, **small)) == expected
     assert sum(done) == 201
     assert before < 201

@@ -119,7 +119,9 @@ def test_the_columns_are_those_of_the_contract_in_their_order():
 
 def test_points_are_float64_and_lists_are_lists():
     schema = compiled(NOCIPLASTIC).assessed(pl.LazyFrame({"fatigue": [True]})).collect_schema()
-    assert {schema[name] for name in ("predominance", "least", "A1", "domain_onset")} == {pl.Float64}
+    assert {schema[name] for name in ("predominance", "least", "A1", "domain_onset")} == {
+        pl.Float64
+    }
     assert all(isinstance(schema[name], pl.List) for name in ("flags", "missing", "problems"))
 
 

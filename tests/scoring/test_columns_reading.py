@@ -112,9 +112,7 @@ def test_a_typed_answer_is_read_or_refused(question, value, kind, answer):
 @given(st.lists(partial_answers(LOADED), min_size=1, max_size=3))
 def test_what_the_model_accepts_is_read_alike_as_text_and_typed(intakes):
     from_typed = intakes_of(frame_of(LOADED, intakes), LOADED)
-    cells = {
-        name: [_cell(intake.get(name)) for intake in intakes] for name in LOADED.questions
-    }
+    cells = {name: [_cell(intake.get(name)) for intake in intakes] for name in LOADED.questions}
     from_text = intakes_of(
         pl.DataFrame(cells, schema=dict.fromkeys(LOADED.questions, pl.String)), LOADED
     )
@@ -156,4 +154,6 @@ def test_a_fault_tells_row_column_and_what_was_expected_and_never_the_answer():
 def _cell(answer: object) -> str | None:
     if isinstance(answer, tuple):
         return "|".join(answer) or "none"
-    return None if answer is None else str(answer).lower() if isinstance(answer, bool) else str(answer)
+    return (
+        None if answer is None else str(answer).lower() if isinstance(answer, bool) else str(answer)
+    )

@@ -1,4 +1,4 @@
-"""The command line: `nociscreen serve | score | batch | report | rulebook | admin | audit | keys ...`.
+"""The command line: `nociscreen serve | score | batch | report | rulebook | admin ...`.
 
 Heavy parts are imported where they are used, so that `--help` answers at once.
 """

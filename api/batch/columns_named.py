@@ -1,4 +1,4 @@
-"""Names of columns: as a file has them in, as the rulebook has them out; the rest refused by name."""
+"""Names of columns: as a file has them in, as the rulebook has them out; others are refused."""
 
 import json
 import tomllib

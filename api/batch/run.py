@@ -89,7 +89,7 @@ def run(batch: Batch, on_step: Callable[[Step], None] = lambda _: None) -> Batch
     except UnusableInputError:
         parts.drop()
         raise
-    _put_together(batch, to, parts, Path(batch.out))
+    _put_together(to, parts, Path(batch.out))
     parts.drop()
     return _summary(batch.rules, notes)
 
@@ -171,7 +171,7 @@ def _of_parquet(batch: Batch, source: Source) -> Iterator[Piece]:
         yield from parquet_pieces(str(file), batch.names, size=file.stat().st_size)
 
 
-def _done(
+def _done(  # noqa: PLR0913 - a piece, where it is from, and what came before
     batch: Batch, to: Named, source: Source, piece: Piece, before: list[Note], *, first: bool
 ) -> tuple[bytes, Note]:
     read = piece.rows()
@@ -219,7 +219,7 @@ def _counts(results: pl.DataFrame, column: str) -> dict[str, int]:
     return dict(counted.iter_rows())
 
 
-def _put_together(batch: Batch, to: Named, parts: Parts, out: Path) -> None:
+def _put_together(to: Named, parts: Parts, out: Path) -> None:
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
         if to.format == "parquet":

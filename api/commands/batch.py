@@ -20,7 +20,7 @@ SHOWN_PROBLEMS = 20
 INTERRUPTED = 130
 
 
-def batch(  # noqa: PLR0913 - each is a flag
+def batch(  # noqa: PLR0913, PLR0917 - each is a flag
     source: Annotated[
         str | None,
         typer.Argument(metavar="IN", help="A file, a pattern in quotes, or - for standard input."),

@@ -38,7 +38,7 @@ def mask_of(marked: pl.Expr, question: Question) -> pl.Expr:
     return marked.cast(pl.List(options_of(question))).list.eval(bits).list.sum()
 
 
-def _compact(question: Question, kind: pl.DataType) -> pl.Expr:
+def _compact(question: Question, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911 - one a kind
     given = pl.col(question.id)
     match question.kind:
         case "boolean":

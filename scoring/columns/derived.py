@@ -9,7 +9,7 @@ from scoring.columns.conditions import MASK, Meaning, asked
 
 
 def counted(derived: Derived, questions: Mapping[str, Question], meaning: Meaning) -> pl.Expr:
-    """The derived value as an expression; null while a part it needs is. A mean is in hundredths."""
+    """The derived value as an expression, null while a part is; a mean is in hundredths."""
     if derived.when is not None:
         return meaning.of(derived.when)
     if derived.question is None:

@@ -19,7 +19,6 @@ CODES = {
 
 def expected(question: Question, *, as_text: bool) -> str:
     """What must stand there: in a cell of text, or as a typed value."""
-    options = ", ".join(option.id for option in question.options)
     match question.kind:
         case "boolean":
             return "must be true, false, yes, no, 1 or 0" if as_text else "must be true or false"

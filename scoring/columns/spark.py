@@ -1,4 +1,4 @@
-"""Spark: a DataFrame of intakes in, one of results out, by `mapInArrow`; needs the extra `spark`."""
+"""Spark: a DataFrame of intakes in, one of results out, by `mapInArrow`; the extra `spark`."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def scored(
     intakes: "DataFrame", rulebook: str = "nociplastic", *, explain: bool = False
 ) -> "DataFrame":
-    """The results, one row a row. The rulebook is read by each worker, which must have this package.
+    """The results, one row a row. Each worker reads the rulebook: it must have this package.
 
     Raises UnknownRulebookError.
     """

@@ -41,7 +41,7 @@ def test_nothing_answered_is_lost_and_nothing_is_half_written(kept):
     tokens = AccessTokens(kept.issuer, kept.audience, store.signing.find)
     token = keeping.token(store, tokens, clinic)
     store.close()
-    chance = random.Random(4711)  # noqa: S311 - moments, not secrets
+    chance = random.Random(4711)
     answered, broken = [], []
     for _ in range(KILLS):
         with serving(kept) as served, Writers(served.address, token) as writers:

@@ -23,7 +23,7 @@ def test_an_example_fits(name, language):
 
 def noise() -> bytes:
     """As large a logo as may be set: a PNG that cannot be made any smaller."""
-    drawn = random.Random(4711)  # noqa: S311 - a picture
+    drawn = random.Random(4711)
     picture = Image.frombytes("L", (62, 62), drawn.randbytes(62 * 62))
     written = io.BytesIO()
     picture.save(written, "PNG")

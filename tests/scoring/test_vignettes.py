@@ -144,7 +144,7 @@ def _is_text(each: Any) -> bool:
 
 
 def _shuffled(vignette: Vignette) -> Assessment:
-    dice = random.Random(vignette.name)  # noqa: S311 - an order, not a secret
+    dice = random.Random(vignette.name)
     names = dice.sample(sorted(vignette.answers), len(vignette.answers))
     answers = json.loads(vignette.intake)
     mixed = {

@@ -21,6 +21,7 @@ import zen
 from rich.console import Console
 from rich.table import Table
 
+from bench.batch import batches
 from bench.durable import on_postgres, on_sqlite
 from bench.expressions import expressions, graph
 from bench.load import rate
@@ -50,7 +51,7 @@ class Figure(NamedTuple):
 def main() -> None:
     """Measure and print."""
     table = Table("what", "ours /s", "other /s", "ratio", "goal")
-    for figure in (*over_http(), *kept(), *in_process(), *reports(_figure)):
+    for figure in (*over_http(), *kept(), *in_process(), *batches(_figure), *reports(_figure)):
         table.add_row(
             figure.what,
             f"{figure.ours:,.0f}",

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class ColumnNames:
             )
         kept = {place: name for place, name in enumerate(names) if name in self.known}
         if len(set(kept.values())) < len(kept):
-            twice = sorted({name for name in kept.values() if list(kept.values()).count(name) > 1})
+            counted = Counter(kept.values())
+            twice = sorted(name for name, count in counted.items() if count > 1)
             raise UnusableInputError(f"columns that occur twice: {names_told(twice)}")
         if not kept:
             raise UnusableInputError("no column is a question of the rulebook")

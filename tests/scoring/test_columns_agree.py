@@ -30,7 +30,7 @@ def explained(loaded: LoadedRulebook, intakes: list) -> list[dict]:
 @given(data=st.data())
 def test_columns_say_what_the_engine_says_of_any_answers(loaded, data):
     some = st.lists(partial_answers(loaded), min_size=1, max_size=4)
-    intakes = data.draw(some) + [data.draw(complete(loaded, {}))]
+    intakes = [*data.draw(some), data.draw(complete(loaded, {}))]
     assert explained(loaded, intakes) == [assessed_row(loaded, each) for each in intakes]
 
 
@@ -76,7 +76,7 @@ def test_a_hundred_thousand_random_intakes_agree():
 
 
 def differing(seed: int) -> tuple[list, dict[str, int]]:
-    """What columns and engine say differently in one share of the intakes; how many have a status."""
+    """What columns and engine say differently in one share; how many have each status."""
     random = Random(seed)
     intakes = [random_intake(NOCIPLASTIC, random) for _ in range(INTAKES // SHARES)]
     frame = frame_of(NOCIPLASTIC, intakes).lazy()

@@ -1,0 +1,156 @@
+"""Batches: rows a second in memory beside zen-engine, CSV to Parquet beside a plain Polars copy,
+and peak memory and rate from ten thousand to ten million rows, as a chart in bench/results/.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from time import perf_counter
+
+import polars as pl
+import zen
+
+from bench.expressions import expressions
+from schemas.base import plain_number
+from scoring.catalogue import catalogue
+from scoring.columns import compiled
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
+ROWS = int(os.environ.get("NOCISCREEN_BENCH_ROWS", "1000000"))
+MOST = int(os.environ.get("NOCISCREEN_BENCH_MOST", "10000000"))
+GIGABYTE = 1024 * 1024
+"""In kilobytes, as the system tells peak memory."""
+
+
+def batches(figure: Callable[..., object]) -> Iterator[object]:
+    """The rows of the table; the chart is written beside them."""
+    sys.path.insert(0, str(ROOT / "tests" / "scoring"))
+    from columns_oracle import TYPES, frame_of, random_intake
+
+    loaded = catalogue().active("nociplastic")
+    random = Random(1)
+    some = [random_intake(loaded, random) for _ in range(20_000)]
+    frame = pl.concat([frame_of(loaded, some)] * max(1, ROWS // 20_000)).rechunk()
+    yield figure("batch in memory : zen-engine, points alone", *_in_memory(loaded, frame, some), 0)
+    cells = frame_of(loaded, some).with_columns(
+        pl.when(pl.col(name).list.len() == 0)
+        .then(pl.lit("none"))
+        .otherwise(pl.col(name).list.join("|"))
+        .alias(name)
+        for name, question in loaded.questions.items()
+        if TYPES[question.kind] == pl.List(pl.String)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        source = _many(cells, ROWS, here / "in.csv")
+        ours = lambda: ROWS / _seconds(_ours(source, here / "out.parquet"))  # noqa: E731
+        copy = lambda: ROWS / _seconds(_copy(source, here / "copy.parquet"))  # noqa: E731
+        yield figure("CSV to Parquet : a plain Polars copy", ours, copy, 1 / 3)
+        source.unlink()
+        _chart(cells, here)
+
+
+def _in_memory(
+    loaded, frame: pl.DataFrame, some: list[dict]
+) -> tuple[Callable[[], float], Callable[[], float]]:
+    rules = compiled(loaded)
+    names = [name for name in rules.columns if name not in ("flags", "missing")]
+    compiled_texts = [zen.compile_expression(text) for text in expressions(loaded).values()]
+    facts = [
+        {name: _plain(value) for name, value in loaded.facts(each).items()} for each in some[:500]
+    ]
+
+    def ours() -> float:
+        started = perf_counter()
+        rules.assessed(frame.lazy()).select(names).collect(engine="streaming")
+        return frame.height / (perf_counter() - started)
+
+    def other() -> float:
+        started = perf_counter()
+        for known in facts:
+            for text in compiled_texts:
+                text.evaluate(known)
+        return len(facts) / (perf_counter() - started)
+
+    return ours, other
+
+
+def _chart(cells: pl.DataFrame, here: Path) -> None:
+    rows, told = 10_000, []
+    while rows <= MOST:
+        source = _many(cells, rows, here / "in.csv")
+        before = perf_counter()
+        peak = _peak(_ours(source, here / "out.parquet"))
+        told.append((rows, round(rows / (perf_counter() - before)), round(peak / GIGABYTE, 3)))
+        source.unlink()
+        rows *= 10
+    RESULTS.mkdir(exist_ok=True)
+    table = pl.DataFrame(told, schema=["rows", "rows_a_second", "peak_gigabytes"], orient="row")
+    table.write_csv(RESULTS / "batch.csv")
+    (RESULTS / "batch.svg").write_text(_svg(told), encoding="utf-8")
+
+
+def _svg(told: list[tuple[int, int, float]]) -> str:
+    """Two panels of bars, each beside the number that it shows."""
+    lines = []
+    for panel, (title, place) in enumerate((("rows a second", 1), ("peak memory, GB", 2))):
+        left, most = 20 + 380 * panel, max(each[place] for each in told)
+        lines.append(f'<text x="{left}" y="24" font-weight="bold">{title}</text>')
+        for number, each in enumerate(told):
+            top, width = 40 + 30 * number, 180 * each[place] / most
+            lines.append(f'<text x="{left}" y="{top + 15}">{each[0]:,}</text>')
+            lines.append(
+                f'<rect x="{left + 90}" y="{top}" width="{width:.0f}" height="20" fill="#3b6ea5"/>'
+            )
+            lines.append(f'<text x="{left + 96 + width:.0f}" y="{top + 15}">{each[place]:,}</text>')
+    size = f'width="780" height="{60 + 30 * len(told)}"'
+    style = 'font-family="sans-serif" font-size="13"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(lines)}</svg>\n'
+
+
+def _many(cells: pl.DataFrame, rows: int, file: Path) -> Path:
+    text = cells.write_csv().encode()
+    header, _, body = text.partition(b"\n")
+    part = cells.head(rows % cells.height).write_csv(include_header=False).encode()
+    with file.open("wb") as stream:
+        stream.write(header + b"\n")
+        for _ in range(rows // cells.height):
+            stream.write(body)
+        stream.write(part)
+    return file
+
+
+def _ours(source: Path, out: Path) -> list[str]:
+    program = str(Path(sys.executable).with_name("nociscreen"))
+    return [program, "batch", str(source), "-o", str(out)]
+
+
+def _copy(source: Path, out: Path) -> list[str]:
+    text = f"import polars; polars.scan_csv({str(source)!r}).sink_parquet({str(out)!r})"
+    return [sys.executable, "-c", text]
+
+
+def _seconds(command: list[str]) -> float:
+    started = perf_counter()
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    return perf_counter() - started
+
+
+def _peak(command: list[str]) -> int:
+    """The most memory that the command held, in kilobytes."""
+    watched = (
+        "import resource,subprocess,sys; subprocess.run(sys.argv[1:],check=True,stderr=-3);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    return int(subprocess.check_output([sys.executable, "-c", watched, *command], text=True))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return list(value)
+    return value if value is None or isinstance(value, bool | int | str) else plain_number(value)

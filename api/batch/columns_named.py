@@ -31,7 +31,7 @@ class ColumnNames:
             )
 
     def kept(self, header: Sequence[str]) -> dict[int, str]:
-        """The places of the columns that are read, each with our name. Raises UnusableInputError."""
+        """The places of the columns that are read, each with our name. Or UnusableInputError."""
         names = [self.mapping.get(name, name) for name in header]
         unknown = [name for name in header if self.mapping.get(name, name) not in self.known]
         if unknown and not self.ignore_unknown:

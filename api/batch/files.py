@@ -56,9 +56,8 @@ def found(pattern: str) -> tuple[str, ...]:
     """The files that a name or a pattern means, sorted; `-` is standard input."""
     if pattern == STANDARD or Path(pattern).is_file():
         return (pattern,)
-    files = tuple(
-        sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
-    )
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
+    files = tuple(sorted(name for name in names if Path(name).is_file()))
     if not files:
         raise UnusableInputError("there is no file of that name")
     return files

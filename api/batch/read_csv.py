@@ -69,7 +69,7 @@ def csv_pieces(
     block_bytes: int | None = None,
     record_bytes: int | None = None,
 ) -> Iterator[CsvPiece]:
-    """The pieces of a CSV file. Raises UnusableInputError for its header, or for a line too long."""
+    """The pieces of a CSV file. Raises UnusableInputError for its header or a line too long."""
     head, line = _head(stream)
     table, body, line = _table(head, names, encoding, line)
     rest = _Chained(body, stream)

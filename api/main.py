@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.describe import describe
 from api.edge import Edge
+from api.forms.forgery import Forgery
 from api.limits import RateLimiter
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.rendering import Renderer
@@ -32,6 +33,7 @@ from api.routes import (
     screening_marks,
     screening_reports,
     screenings,
+    static,
     verification,
 )
 from api.security.access import AccessTokens
@@ -92,6 +94,7 @@ def create_app(
     app.state.tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
     app.state.refusals = Refusals(store)
     app.state.limiter = RateLimiter()
+    app.state.forgery = Forgery(store.ring)
     app.state.metrics = store.metrics
     app.state.renderer = Renderer(
         settings.render_workers, settings.render_queue, settings.render_seconds
@@ -114,6 +117,7 @@ def create_app(
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(problem_types.router)
+    app.include_router(static.router)
 
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)

@@ -48,6 +48,9 @@ KINDS: dict[str, Kind] = {
     "missing_scope": Kind(
         403, "Scope missing", "The token does not carry the scope that this route needs."
     ),
+    "not_from_here": Kind(
+        403, "Not from here", "A form of a page must be sent from that page. Open it again."
+    ),
     "not_found": Kind(404, "Not found", "There is nothing here, or nothing that you may see."),
     "method_not_allowed": Kind(405, "Method not allowed", "The `Allow` header names the methods."),
     "bad_client": Kind(401, "Client refused", "The client did not prove itself."),

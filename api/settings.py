@@ -40,5 +40,6 @@ class Settings(BaseSettings):
     render_workers: Annotated[int, Field(ge=1)] = 2
     render_queue: Annotated[int, Field(ge=0)] = 8
     render_seconds: Annotated[float, Field(gt=0)] = 20.0
+    frame_ancestors: Annotated[str, Field(max_length=2000, pattern=r"^[^;,\r\n']*$")] = ""
     organisation: Annotated[str, Field(max_length=200)] | None = None
     test_organisation: bool = False

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -38,6 +40,13 @@ class KeyRing:
     def reread(self) -> None:
         """Take the keys as they stand in the source now."""
         self._keys = parse(self._source())
+
+    def derived(self, purpose: bytes) -> tuple[bytes, ...]:
+        """A key of 32 bytes for each of the ring, for this purpose alone; the first is current."""
+        info = b"nociscreen ring " + purpose
+        return tuple(
+            HKDFExpand(SHA256(), KEY_BYTES, info).derive(key) for key in self._keys.values()
+        )
 
     def wrap(self, secret: bytes, about: str) -> tuple[str, bytes]:
         """The id of the current key, and the secret wrapped by it, bound to what it is about."""

@@ -1,0 +1,84 @@
+"""Routes of pages: a form is read with care, and what is refused is told as a page.
+
+Nothing that was sent stands in what is refused.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from api.deps import read_body
+from api.forms.pages import Look, page
+from api.problems import Problem
+
+FORM = "application/x-www-form-urlencoded"
+FORM_BYTES = 64 * 1024
+FORM_FIELDS = 500
+Fields = dict[str, list[str]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class PageRoute(APIRoute):
+    """A route that answers with pages, and stands in no description of the API."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["include_in_schema"] = False
+        kwargs["response_model"] = None
+        super().__init__(*args, **kwargs)
+
+    def get_route_handler(self) -> Handler:
+        """The handler, with what it refuses told as a page."""
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Problem as problem:
+                return refusal(request, problem)
+            except RequestValidationError:
+                return refusal(request, Problem("not_found"))
+
+        return answered
+
+
+def refusal(request: Request, problem: Problem) -> Response:
+    """The page of a problem."""
+    status = problem.kind.status
+    known = problem.code if problem.code in _SAID else "unexpected"
+    look = Look(status=status, headers=problem.headers)
+    return page(request, "problem.html.j2", look, heading=f"{known}_heading", told=f"{known}_told")
+
+
+_SAID = ("not_found", "not_from_here", "too_many", "unavailable")
+
+
+async def fields_of(request: Request) -> Fields:
+    """The fields of a form, each with all that was sent under its name. Raises Problem."""
+    kinds = request.headers.getlist("content-type")
+    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != FORM:
+        raise Problem("unsupported_media_type", f"Send `{FORM}`.")
+    body = await read_body(request, FORM_BYTES)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="strict",
+            max_num_fields=FORM_FIELDS,
+        )
+    except ValueError:
+        raise Problem("malformed_request", "The form cannot be read.") from None
+    fields: Fields = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def only(fields: Fields, name: str) -> str:
+    """What was sent under a name, once; empty where it was not, or twice."""
+    given = fields.get(name, [])
+    return given[0] if len(given) == 1 else ""

@@ -1,0 +1,25 @@
+"""The headers of pages: nothing from elsewhere, nothing inline, nothing kept, no frame."""
+
+from api.settings import Settings
+
+
+def page_headers(settings: Settings) -> dict[str, str]:
+    """The headers of every page; who may frame it is a setting, and nobody unless it is named."""
+    ancestors = settings.frame_ancestors or "'none'"
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
+        "img-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {ancestors}",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex, nofollow",
+    }
+    if not settings.frame_ancestors:
+        headers["X-Frame-Options"] = "DENY"
+    if settings.public_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers

@@ -25,8 +25,10 @@ Action = Literal[
     "administer",
     "rotate",
     "backup",
+    "answer",
+    "revoke",
 ]
-Means = Literal["token", "api_key", "command_line", "anonymous", "service"]
+Means = Literal["token", "api_key", "command_line", "anonymous", "service", "link"]
 
 
 class Act(Frozen):

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from pydantic import Base64Bytes
+from pydantic import Base64Bytes, Field
 
 from schemas.base import Frozen, Many
+from schemas.links import KeptLink
 from schemas.patient import Note
 from schemas.screening import Screening
 
@@ -15,6 +16,7 @@ class Erased(Frozen):
     screenings: int
     reports: int
     acknowledgements: int
+    links: int = Field(default=0, description="With what was answered under them.")
 
 
 class LegalHold(Frozen):
@@ -42,3 +44,4 @@ class KeptOnPatient(Frozen):
     screenings: Many[Screening]
     reports: Many[KeptReport]
     holds: Many[LegalHold]
+    links: Many[KeptLink] = ()

@@ -12,13 +12,25 @@ from sqlalchemy.engine import Connection
 
 from api.security.scopes import SCOPES
 from api.settings import Settings
-from api.store import clients, idempotency, organisations, patients, reports, screenings
+from api.store import (
+    clients,
+    drafts,
+    form_settings,
+    idempotency,
+    links,
+    organisations,
+    patients,
+    reports,
+    screenings,
+)
 from api.store.key_ring import make_file
 from api.store.organisations import OPERATOR
 from api.store.patients import Person
 from api.store.screenings import Kept
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
+from schemas.form_settings import FormSettings
+from schemas.links import Draft
 from schemas.patient import KnownPatient
 from schemas.screening import Context, Screening
 from scoring.catalogue import catalogue
@@ -124,6 +136,12 @@ def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word
         idempotency.once(work, named, lambda: answer)
         held = patients.hold(work, Person(reference, None), f"hold-{word}")
         patients.release(work, held.id)
+        wanted = links.Wanted(
+            KnownPatient(reference=reference, name=f"name-{word}"), "phq4@1.0.0", 90
+        )
+        link, _ = links.make(work, wanted)
+        drafts.keep(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
+        form_settings.change(work, FormSettings(privacy={"en": f"privacy-{word}"}))
         return amended
 
     return made, do(store, clinic, hang)

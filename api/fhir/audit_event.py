@@ -13,6 +13,8 @@ _CODES = {
     "amend": ("C", "create"),
     "enter_in_error": ("U", "update"),
     "acknowledge": ("U", "update"),
+    "answer": ("U", "update"),
+    "revoke": ("U", "update"),
     "read": ("R", "read"),
     "list": ("R", "search-type"),
     "report": ("R", "read"),

@@ -29,6 +29,11 @@ def new_secret() -> str:
     return "nss_" + secrets.token_urlsafe(32)
 
 
+def new_link_secret() -> str:
+    """What the address of a link ends in: 256 random bits, nothing else."""
+    return secrets.token_urlsafe(32)
+
+
 def hashed(secret: str) -> str:
     """What is kept of a secret or an API key: SHA-256 in hex."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

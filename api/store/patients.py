@@ -16,10 +16,11 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store import screenings, tenancy
+from api.store import links, screenings, tenancy
 from api.store.tables import (
     AcknowledgementRow,
     LegalHoldRow,
+    LinkRow,
     ReportRow,
     ScreeningRow,
 )
@@ -52,12 +53,14 @@ def erase(work: Transaction, person: Person) -> Erased:
     several systems use the reference.
     """
     tenancy.in_turn(work.session, work.organisation)
-    ids = _screening_ids(work, person)
+    linked = links.of_person(work, *_of(work, LinkRow, person))
+    ids = _screening_ids(work, person, linked)
     if holding(work, person):
         raise Problem("held")
-    if not ids:
+    if not ids and not linked:
         raise Problem("not_found")
-    erased = erase_screenings(work, ids)
+    links.erase(work, [link.id for link, _ in linked])
+    erased = erase_screenings(work, ids).model_copy(update={"links": len(linked)})
     work.session.execute(delete(LegalHoldRow).where(*_holds_on(work, person)))
     return erased
 
@@ -97,10 +100,12 @@ def latest_first(replaced: Mapping[str, str | None]) -> list[str]:
 
 def export(work: Transaction, person: Person) -> KeptOnPatient:
     """All that is kept on a person. Raises Problem `not_found`, `conflict` as `erase` does."""
-    ids = _screening_ids(work, person)
-    if not ids:
+    linked = links.of_person(work, *_of(work, LinkRow, person))
+    ids = _screening_ids(work, person, linked)
+    if not ids and not linked:
         raise Problem("not_found")
     return KeptOnPatient(
+        links=tuple(links.kept(work, *each) for each in linked),
         screenings=tuple(screenings.found(work, each) for each in ids),
         reports=tuple(
             KeptReport(
@@ -216,7 +221,7 @@ def _holds_on(work: Transaction, person: Person) -> list[Any]:
     return which
 
 
-def _screening_ids(work: Transaction, person: Person) -> list[str]:
+def _screening_ids(work: Transaction, person: Person, linked: list[tuple[Any, Any]]) -> list[str]:
     rows = (
         work.session.execute(
             select(ScreeningRow)
@@ -227,6 +232,7 @@ def _screening_ids(work: Transaction, person: Person) -> list[str]:
         .all()
     )
     systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
+    systems |= {links.patient_of(work, link).system for link, _ in linked}
     if len(systems) > 1:
         raise Problem("conflict", _SEVERAL)
     return latest_first({row.id: row.replaces for row in rows})

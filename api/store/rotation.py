@@ -9,14 +9,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
-from api.store import patients, screenings, tenancy
+from api.store import drafts, links, patients, screenings, tenancy
 from api.store.organisation_keys import DATA
 from api.store.store import Store
 from api.store.tables import (
     AcknowledgementRow,
     AnsweredRow,
+    DraftRow,
     EnteredInErrorRow,
+    FormSettingsRow,
     LegalHoldRow,
+    LinkRow,
     ReportRow,
     ScreeningRow,
 )
@@ -30,6 +33,9 @@ _SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (ReportRow, ("content",)),
     (AnsweredRow, ("content",)),
     (LegalHoldRow, ("content",)),
+    (LinkRow, ("patient",)),
+    (DraftRow, ("content",)),
+    (FormSettingsRow, ("content",)),
 )
 
 
@@ -85,17 +91,27 @@ def _seal_anew(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
         for column in columns
         if (sealed := getattr(row, column)) is not None
     }
-    indexes: dict[str, bytes] = {}
-    if isinstance(row, ScreeningRow):
-        patient, assessment = screenings.patient_of(work, row), screenings.assessment_of(work, row)
-        indexes = screenings.indexes(work, patient, assessment)
-    if isinstance(row, LegalHoldRow):
-        indexes = patients.hold_indexes(work, patients.hold_content(work, row))
+    indexes = _indexes(work, row)
     for column, content in plain.items():
         setattr(row, column, work.seal(table, column, name, content))
     for column, index in indexes.items():
         setattr(row, column, index)
     row.key_id = work.key_id
+
+
+def _indexes(work: Transaction, row: Any) -> dict[str, bytes]:
+    """What the row is searched by, by the key that seals now."""
+    match row:
+        case ScreeningRow():
+            assessment = screenings.assessment_of(work, row)
+            return screenings.indexes(work, screenings.patient_of(work, row), assessment)
+        case LegalHoldRow():
+            return patients.hold_indexes(work, patients.hold_content(work, row))
+        case LinkRow():
+            return links.indexes(work, links.patient_of(work, row))
+        case DraftRow():
+            return {"tier_index": drafts.tier_index(work, drafts.draft_of(work, row))}
+    return {}
 
 
 def _name(row: Any) -> str:
@@ -104,4 +120,8 @@ def _name(row: Any) -> str:
         return row.screening_id
     if isinstance(row, AnsweredRow):
         return f"{row.actor}|{row.route}|{row.key_hash}"
+    if isinstance(row, DraftRow):
+        return row.link_id
+    if isinstance(row, FormSettingsRow):
+        return row.organisation_id
     return str(row.id)

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
-from api.store import organisations, patients, signing, tenancy
+from api.store import links, organisations, patients, signing, tenancy
 from api.store.idempotency import KEPT
 from api.store.organisations import SERVICE
 from api.store.store import Store
@@ -35,10 +35,12 @@ def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) ->
             signing.add_key(session, store.ring, algorithm)
             store.within(session, SERVICE).audit("rotate", "signing_key")
     with store.glance() as session:
-        kept_for_years = [each for each in organisations.every(session) if each.retention_years]
-    for each in kept_for_years:
+        every = organisations.every(session)
+    for each in every:
         try:
-            erase_due(store, each.id, each.retention_years or 0)
+            erase_stale_links(store, each.id)
+            if each.retention_years:
+                erase_due(store, each.id, each.retention_years)
         except Exception as error:  # noqa: BLE001 - one organisation's trouble stays its own
             _log.warning("upkeep", organisation=each.id, error=type(error).__name__)
 
@@ -66,6 +68,23 @@ def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
         work.audit("purge", "screening", count=len(ids))
         return erased
     return None
+
+
+def erase_stale_links(store: Store, organisation: str) -> int:
+    """Erase links that expired long ago with what was answered and never sent; how many."""
+    actor = Actor(organisation, SERVICE.id, SERVICE.means)
+    with store.glance() as session:
+        if not links.any_stale(session, organisation):
+            return 0
+    with suppress(_NothingDue), store.transaction(actor) as work:
+        tenancy.in_turn(work.session, organisation)
+        ids = links.stale(work, patients.held_indexes(work))
+        if not ids:
+            raise _NothingDue
+        links.erase(work, ids)
+        work.audit("purge", "link", count=len(ids))
+        return len(ids)
+    return 0
 
 
 def _due(work: Transaction, years: int) -> list[str]:

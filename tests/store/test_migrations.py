@@ -21,6 +21,8 @@ ROW = {
     "id": "i",
     "client_id": "i",
     "screening_id": "i",
+    "link_id": "i",
+    "language": "en",
     "kid": "k",
     "replaces": None,
 }

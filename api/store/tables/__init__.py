@@ -14,6 +14,7 @@ from api.store.tables.access import (
     UsedAssertionRow,
 )
 from api.store.tables.audit import AuditHeadRow, AuditRow, OrganisationKeyRow
+from api.store.tables.forms import DraftRow, FormSettingsRow, LinkRow
 from api.store.tables.letterhead import LetterheadRow
 from api.store.tables.owned import OrganisationRow, Owned
 from api.store.tables.screening import (
@@ -34,9 +35,12 @@ OWNED: tuple[type[Owned], ...] = (
     ClientKeyRow,
     ClientRow,
     ClientSecretRow,
+    DraftRow,
     EnteredInErrorRow,
+    FormSettingsRow,
     LegalHoldRow,
     LetterheadRow,
+    LinkRow,
     OrganisationKeyRow,
     PractitionerRow,
     ReportRow,
@@ -55,9 +59,12 @@ __all__ = [
     "ClientKeyRow",
     "ClientRow",
     "ClientSecretRow",
+    "DraftRow",
     "EnteredInErrorRow",
+    "FormSettingsRow",
     "LegalHoldRow",
     "LetterheadRow",
+    "LinkRow",
     "OrganisationKeyRow",
     "OrganisationRow",
     "Owned",

@@ -44,7 +44,7 @@ class BodyMap(Frozen):
 
 def body_map(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> BodyMap | None:
     """The marked sites; None where the instrument asks for none, or none is given."""
-    figure = _figure()
+    figure = figure()
     question = next((each for each in rulebook.question if each.id == figure.question), None)
     marked = _marked(assessment, figure.question)
     if question is None or not marked:
@@ -77,6 +77,7 @@ def _shapes(regions: Many[Region], marked: set[str]) -> tuple[Shape, ...]:
 
 
 @cache
-def _figure() -> Figure:
+def figure() -> Figure:
+    """The drawn body and where each site lies on it."""
     file = Path(__file__).parent / "templates" / "body.toml"
     return Figure.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))

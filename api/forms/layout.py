@@ -1,0 +1,36 @@
+"""Layouts: how the form of an instrument is laid out for patients, as data beside its rulebook."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+
+from schemas.base import Frozen, Many, Name, Text
+from schemas.links import Language
+
+LAYOUTS = Path(__file__).parent / "layouts"
+ByLanguage = dict[Language, Text]
+
+
+class Layout(Frozen):
+    """`layouts/<instrument>.toml`; without a file nothing is laid out otherwise."""
+
+    first: Many[Name] = ()
+    for_clinician: Many[Name] = ()
+    adversity: Many[Name] = ()
+    may_be_left: Many[Name] = ()
+    body_map: Name | None = None
+    advice: dict[Name, Name] = Field(default_factory=dict)
+    advice_by_tier: dict[Name, Name] = Field(default_factory=dict)
+    intro: dict[Name, ByLanguage] = Field(default_factory=dict)
+    heading: dict[Name, ByLanguage] = Field(default_factory=dict)
+
+
+@cache
+def layout_of(instrument: str) -> Layout:
+    """The layout of an instrument."""
+    file = LAYOUTS / f"{instrument}.toml"
+    if not file.exists():
+        return Layout()
+    return Layout.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))

@@ -20,7 +20,10 @@ from api.routes import (
     audit,
     clients,
     credentials,
+    form_settings,
+    forms_intake,
     health,
+    links,
     metrics,
     oauth,
     organisation,
@@ -112,11 +115,15 @@ def create_app(
     app.include_router(clients.router)
     app.include_router(credentials.router)
     app.include_router(practitioners.router)
+    app.include_router(administration.router)
+    app.include_router(form_settings.router)
+    app.include_router(links.router)
     app.include_router(oauth.router)
     app.include_router(rulebooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(problem_types.router)
+    app.include_router(forms_intake.router(rules))
     app.include_router(static.router)
 
     app.add_exception_handler(Problem, answer_problem)

@@ -44,15 +44,15 @@ class BodyMap(Frozen):
 
 def body_map(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> BodyMap | None:
     """The marked sites; None where the instrument asks for none, or none is given."""
-    figure = figure()
-    question = next((each for each in rulebook.question if each.id == figure.question), None)
-    marked = _marked(assessment, figure.question)
+    drawn = figure()
+    question = next((each for each in rulebook.question if each.id == drawn.question), None)
+    marked = _marked(assessment, drawn.question)
     if question is None or not marked:
         return None
     names = tuple(option.label for option in question.options if option.id in marked)
     return BodyMap(
-        front=_shapes(figure.front, marked),
-        back=_shapes(figure.back, marked),
+        front=_shapes(drawn.front, marked),
+        back=_shapes(drawn.back, marked),
         names=names,
         words=wording.say("body_words", sites=wording.say("list_mark").join(names)),
     )

@@ -16,6 +16,7 @@ UNKNOWN = {
     "practitioner": "p-6f6f6f6f-0000-4000-8000-00000000dead",
     "key": "00000000deaddead",
     "kid": "of-nobody",
+    "link": "6f6f6f6f-0000-4000-8000-00000000dead",
 }
 """Ids of the right form that nothing has."""
 
@@ -38,6 +39,9 @@ def things_of(client: TestClient) -> dict[str, str]:
         "secret": made(client, f"{here}/secrets")["id"],
         "kid": made(client, f"{here}/keys", {"jwk": jwk})["kid"],
         "key": made(client, f"{here}/api-keys", {"scopes": ["score"]})["id"],
+        "link": made(client, "/v1/links", {"patient": {"reference": "MRN-0042", "system": SYSTEM}})[
+            "id"
+        ],
         "practitioner": made(client, "/v1/practitioners", person)["id"],
     }
 

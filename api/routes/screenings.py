@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Response
 
+from api import intakes
 from api.bodies import Intake, KeptIntake, any_intake
 from api.deps import Creating, Rulebooks, ScreeningId
 from api.guard import guarded
@@ -15,7 +16,6 @@ from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
-from scoring.engine import assess
 
 Store_ = Annotated[
     Literal["true", "false"], Query(alias="store", description="`false` keeps nothing.")
@@ -46,7 +46,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         store: Store_ = "true",
     ) -> Response:
         """Kept whole: the answers as sent, the assessment, rulebook and hash, who, when, how."""
-        scored = _scored(rulebooks, intake, intake.patient)
+        scored = intakes.kept(rulebooks, intake, intake.patient)
         if store == "false":
             return Response(
                 unkept(scored).model_dump_json(by_alias=True), media_type="application/json"
@@ -78,20 +78,13 @@ def router(catalogue: Catalogue) -> APIRouter:
         def made(work: Transaction) -> Answer:
             original = screenings.found(work, screening)
             patient = _amended_patient(intake, original)
-            amended = screenings.amend(work, original, _scored(rulebooks, intake, patient))
+            amended = screenings.amend(work, original, intakes.kept(rulebooks, intake, patient))
             work.audit("amend", "screening", amended.id)
             return created(amended)
 
         return creating.once(made)
 
     return routes
-
-
-def _scored(rulebooks: Catalogue, intake: Any, patient: KnownPatient) -> screenings.Kept:
-    answers = intake.answers.model_dump(exclude_none=True)
-    assessment = assess(rulebooks.active(intake.rulebook), answers, attested=intake.attested)
-    as_sent = intake.answers.model_dump(mode="json", exclude_unset=True)
-    return screenings.Kept(patient, intake.context, as_sent, assessment)
 
 
 def _amended_patient(intake: Intake, original: Screening) -> KnownPatient:

@@ -104,6 +104,15 @@ def open_now(store: Store, secret: str) -> Open | None:
     )
 
 
+def is_submitted(store: Store, secret: str) -> bool:
+    """Whether what was answered under the link of this secret was sent."""
+    with store.glance() as session:
+        row = session.execute(
+            select(col(LinkRow.submitted_at)).where(col(LinkRow.sha256) == hashed(secret))
+        ).one_or_none()
+    return row is not None and row.submitted_at is not None
+
+
 def hold(work: Transaction, link_id: str, holder: str) -> None:
     """From now on only who knows `holder` may go on. Raises Problem `not_found` if another does."""
     done: Any = work.session.execute(

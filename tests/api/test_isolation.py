@@ -35,6 +35,7 @@ METHODS = [
     ("delete", "/v1/clients/{client}/secrets/{secret}"),
     ("delete", "/v1/clients/{client}/keys/{kid}"),
     ("delete", "/v1/clients/{client}/api-keys/{key}"),
+    ("delete", "/v1/links/{link}"),
     ("get", "/v1/practitioners/{practitioner}"),
     ("patch", "/v1/practitioners/{practitioner}"),
 ]
@@ -61,6 +62,10 @@ WITHOUT_ID = {
     ("get", "/v1/practitioners"): "lists",
     ("get", "/v1/audit"): "lists",
     ("get", "/v1/organisation"): "lists",
+    ("get", "/v1/organisation/forms"): "lists",
+    ("get", "/v1/links"): "lists",
+    ("post", "/v1/links"): "names",
+    ("put", "/v1/organisation/forms"): "names",
     ("post", "/v1/screenings"): "names",
     ("delete", "/v1/patients"): "names",
     ("post", "/v1/patients/export"): "names",

@@ -20,8 +20,6 @@ ORDER = ("crisis_now", "now", "crisis_today", "unsafe", "today", "medicine", "so
 """Every advice there are words for, in the order in which they are read."""
 _CALLED = {"crisis_now", "now", "crisis_today", "today"}
 _OF_CRISIS = {"crisis_now", "crisis_today"}
-_UNSPOKEN = {"unsafe"}
-"""What nobody who looks over a shoulder should read back."""
 
 
 class Advice(NamedTuple):
@@ -63,8 +61,7 @@ def advice(
     for flag in loaded.rulebook.flag:
         phrase = _phrase(loaded, flag.id)
         if flag.id in wanted and phrase:
-            words = [] if phrase in _UNSPOKEN else _marks(loaded, form, flag, facts)
-            marked.setdefault(phrase, []).extend(words)
+            marked.setdefault(phrase, []).extend(_marks(loaded, form, flag, facts))
     return [
         Advice(
             phrase,
@@ -97,7 +94,7 @@ def _general(loaded: LoadedRulebook, layout: Layout, flag: Flag) -> str | None:
 
 
 def _marks(loaded: LoadedRulebook, form: Form, flag: Flag, facts: Mapping[str, Any]) -> list[str]:
-    asked = {each.id: each for each in form.asked}
+    asked = {each.id: each for each in form.asked if not each.unspoken}
     return [
         word
         for question, option in found(flag.when, facts, loaded.questions)

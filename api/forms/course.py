@@ -55,12 +55,20 @@ class Course(NamedTuple):
         return asked.id not in self.draft.answers and asked.id not in self.draft.left
 
 
+class Told(NamedTuple):
+    """One question with its answer in words, None if open; `held` where it is not to be shown."""
+
+    text: str
+    words: list[str] | None
+    held: bool
+
+
 class Part(NamedTuple):
-    """One step as it is looked through: each question with its answer in words, None if open."""
+    """One step as it is looked through."""
 
     number: int
     heading: str
-    answers: list[tuple[str, list[str] | None]]
+    answers: list[Told]
 
 
 def course_of(rulebook: LoadedRulebook, draft: Draft, language: str, *, adversity: bool) -> Course:
@@ -73,7 +81,9 @@ def kept(course: Course, step: Step, reading: Reading) -> Draft:
     """The draft with this step's answers in the place of those before; faults change nothing."""
     draft = course.draft
     faulty = {each.id for each in step.asked if each.name in reading.faults}
-    own = {each.id for each in step.asked} - faulty
+    said = reading.answers.keys() | reading.left.keys()
+    held = {each.id for each in step.asked if each.unspoken and each.id not in said}
+    own = {each.id for each in step.asked} - faulty - held
     answers = _without(draft.answers, own) | reading.answers
     left = _without(draft.left, own) | reading.left
     changed = draft.model_copy(update={"answers": answers, "left": left})
@@ -101,9 +111,13 @@ def parts(course: Course) -> list[Part]:
     ]
 
 
-def _told(course: Course, asked: Asked) -> tuple[str, list[str] | None]:
+def _told(course: Course, asked: Asked) -> Told:
     answer = course.draft.answers.get(asked.id)
-    return asked.text, None if answer is None else in_words(asked, answer)
+    return Told(
+        asked.text,
+        None if answer is None else in_words(asked, answer),
+        held=asked.unspoken and answer is not None,
+    )
 
 
 def _alarmed(course: Course, draft: Draft) -> Draft:

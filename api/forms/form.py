@@ -42,6 +42,7 @@ class Asked(NamedTuple):
     whole: bool
     needed: bool
     body_map: bool
+    unspoken: bool
     attribution: str | None
 
 
@@ -156,7 +157,7 @@ class _Maker:
             id=question.id,
             name=f"q{place}",
             control=_control(question, labels),
-            text=question.text,
+            text=self._text(question),
             help=_before_labels(question.help) if labels else None if ends else question.help,
             choices=tuple(_choices(self._book, question, labels)),
             ends=ends,
@@ -164,9 +165,17 @@ class _Maker:
             most=None if question.maximum is None else int(question.maximum),
             whole=question.kind == "integer",
             needed=needed,
+            unspoken=self._wish.who == "patient" and question.id in self._layout.unspoken,
             body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
         )
+
+    def _text(self, question: Question) -> str:
+        """What is asked; where others of its topic ask in the same words, with its label."""
+        same = [each for each in self._book.question if each.text == question.text]
+        if any(each.topic == question.topic for each in same if each is not question):
+            return f"{question.label}. {question.text}"
+        return question.text
 
 
 def scale_labels(question: Question) -> list[str] | None:

@@ -53,7 +53,7 @@ def kept_marks(step: Step, answers: Mapping[str, Any], left: Mapping[str, Left])
     marked: dict[str, frozenset[str]] = {}
     written: dict[str, str] = {}
     for asked in step.asked:
-        answer = answers.get(asked.id)
+        answer = None if asked.unspoken else answers.get(asked.id)
         if asked.id in left:
             marked[asked.name] = frozenset({left[asked.id]})
         elif answer is not None and asked.control == "number":

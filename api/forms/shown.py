@@ -13,7 +13,6 @@ from api.forms.reading import Marks
 from api.forms.scene import Scene
 from api.forms.way import Way, forget
 
-MINUTES_FOR_A_STEP = 1
 _FAULTY = 422
 
 
@@ -25,7 +24,6 @@ def first(scene: Scene, *, fault: bool = False) -> Response:
         "first",
         _FAULTY if fault else 200,
         steps=steps,
-        minutes=max(2, steps * MINUTES_FOR_A_STEP),
         begun=scene.begun is not None,
         fault=fault,
     )
@@ -44,6 +42,9 @@ def asking(scene: Scene, number: int, marks: Marks, faults: dict[str, str]) -> R
         form_language=course.form.language,
         marks=marks,
         faults=faults,
+        held={
+            each.name for each in step.asked if each.unspoken and each.id in course.draft.answers
+        },
         adversity=course.draft.adversity,
         pictures={each.name: picture(each) for each in step.asked if each.body_map},
         told=bool(course.flags),
@@ -68,7 +69,7 @@ def reviewing(scene: Scene, *, missing: bool = False) -> Response:
         _FAULTY if missing else 200,
         parts=told,
         form_language=course.form.language,
-        open_count=sum(words is None for part in told for _, words in part.answers),
+        open_count=sum(each.words is None for part in told for each in part.answers),
         missing=missing or bool(course.missing),
         told=bool(course.flags),
     )

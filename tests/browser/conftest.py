@@ -1,0 +1,86 @@
+"""A real service on loopback, and a real Chromium that looks at its pages."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import keeping
+import pytest
+from keeping import Clinic, do, kept_in
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from running import serving
+from walking import NUMBERS
+
+from api.settings import Settings
+from api.store import form_settings
+from api.store.opening import open_store
+from api.store.store import Store
+from schemas.form_settings import FormSettings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True,
+         "device_scale_factor": 2}  # fmt: skip
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+SIZES = {"phone": PHONE, "desktop": DESKTOP}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without Chromium these tests are skipped, and say how to get it."""
+    if CHROMIUM:
+        return
+    here = Path(__file__).parent
+    missing = pytest.mark.skip(reason="no Chromium: `apt-get install chromium` (make setup-dev)")
+    for each in items:
+        if here in each.path.parents:
+            each.add_marker(missing)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return kept_in(tmp_path_factory.mktemp("browser"))
+
+
+@pytest.fixture(scope="session")
+def store(where: Settings) -> Iterator[Store]:
+    opened = open_store(where)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def address(where: Settings, store: Store) -> Iterator[str]:
+    """Where the service listens; the store is there before it."""
+    with serving(where) as served:
+        yield served.address
+
+
+@pytest.fixture
+def clinic(store: Store) -> Clinic:
+    """A clinic with numbers to call."""
+    made = keeping.clinic(store, "Harbour Pain Clinic")
+    do(store, made, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+    return made
+
+
+@pytest.fixture(params=SIZES)
+def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of each size in turn."""
+    opened = browser.new_context(**SIZES[request.param], locale="en-GB")
+    opened.set_default_timeout(15_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()

@@ -1,0 +1,62 @@
+"""Patients at a form: links to walk in by, and the ways of answering a page."""
+
+import re
+from typing import Any
+
+from keeping import Clinic
+
+from api.store import links
+from api.store.store import Store
+from schemas.form_settings import EmergencyNumber
+from schemas.patient import KnownPatient
+from scoring.catalogue import catalogue
+
+NUMBERS = (
+    EmergencyNumber(label="Emergency", number="112"),
+    EmergencyNumber(label="Samaritans, day and night", number="116 123", crisis=True),
+)
+
+
+def link_of(
+    store: Store, clinic: Clinic, rulebook: str = "nociplastic", reference: str = "MRN-0042", **more
+) -> tuple[str, str]:
+    """The id of a new link, and its secret."""
+    name = catalogue().active(rulebook).name
+    wanted = links.Wanted(KnownPatient(reference=reference), name, 90, **more)
+    with store.transaction(clinic.actor) as work:
+        made, secret = links.make(work, wanted)
+        work.audit("create", "link", made.id)
+    return made.id, secret
+
+
+def begin(page: Any, address: str) -> None:
+    """Agree, and begin."""
+    page.goto(address)
+    page.check("#agree")
+    page.click(".button")
+
+
+def answer_page(page: Any, **given: str) -> None:
+    """Answer the page calmly: numbers, the first way of each choice, none of each group.
+
+    `given` names what is marked or written instead, by the name of the question.
+    """
+    for number in page.locator("input[type=text]").all():
+        name = number.get_attribute("name")
+        number.fill(given.get(name, "44" if name == "q0" else "60"))
+    for field in page.locator("fieldset.field").all():
+        marks = field.locator(".options input").all()
+        if not marks or field.locator("input[type=text]").count():
+            continue
+        name = marks[0].get_attribute("name")
+        if name in given:
+            field.locator(f"input[value={given[name]}]").check()
+        elif marks[0].get_attribute("type") == "radio":
+            marks[0].check()
+        else:
+            field.locator("input[value=none]").check()
+
+
+def at(page: Any) -> str:
+    """The last part of the address."""
+    return re.sub(r".*/", "", page.url)

@@ -37,7 +37,7 @@ def begin(page: Any, address: str) -> None:
 
 
 def answer_page(page: Any, **given: str) -> None:
-    """Answer the page calmly: numbers, the first way of each choice, none of each group.
+    """Answer the page calmly: numbers, no, the first of each choice, none of each group.
 
     `given` names what is marked or written instead, by the name of the question.
     """
@@ -51,6 +51,10 @@ def answer_page(page: Any, **given: str) -> None:
         name = marks[0].get_attribute("name")
         if name in given:
             field.locator(f"input[value={given[name]}]").check()
+        elif field.locator("#adversity").count():
+            continue
+        elif field.locator("input[value=no]").count():
+            field.locator("input[value=no]").check()
         elif marks[0].get_attribute("type") == "radio":
             marks[0].check()
         else:
@@ -60,3 +64,16 @@ def answer_page(page: Any, **given: str) -> None:
 def at(page: Any) -> str:
     """The last part of the address."""
     return re.sub(r".*/", "", page.url)
+
+
+def walk(page: Any, until: str = "review", **given: str) -> None:
+    """From page to page, each answered calmly; adversity is not asked, advice is read."""
+    while at(page) != until:
+        if at(page) == "advice":
+            page.check("#read")
+            page.click("button[type=submit]")
+            continue
+        if page.locator("#adversity-no").count():
+            page.check("#adversity-no")
+        answer_page(page, **given)
+        page.click("button[value=next]")

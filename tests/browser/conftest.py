@@ -58,8 +58,8 @@ def store(where: Settings) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def address(where: Settings, store: Store) -> Iterator[str]:
-    """Where the service listens; the store is there before it."""
+def address(where: Settings) -> Iterator[str]:
+    """Where the service listens."""
     with serving(where) as served:
         yield served.address
 

@@ -1,6 +1,7 @@
 """How every test here runs: properties draw the same examples each time, and hurry nobody."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,14 @@ settings.register_profile(
 )
 settings.register_profile("mutation", settings.get_profile("normal"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was not looked at, and how to look."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser"))):
+        terminalreporter.write_line(
+            "No Chromium: the tests in tests/browser were skipped. Get it: apt-get install chromium"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,286 @@
+"""The pages of an intake without a browser: what is refused, what is kept, what is told to whom."""
+
+import re
+
+import pytest
+from calling import audited, bearing
+from keeping import at_once, do
+from starlette.testclient import TestClient
+from walking import NUMBERS, link_of
+
+from api.forms.way import WRONG_PER_MINUTE
+from api.limits import RateLimiter
+from api.main import create_app
+from api.store import drafts, form_settings, links, screenings
+from schemas.form_settings import FormSettings
+
+PHQ4 = {f"q{n}": "n1" for n in range(4)}
+
+
+@pytest.fixture
+def store(kept_service):
+    kept_service.state.limiter = RateLimiter()
+    return kept_service.state.store
+
+
+@pytest.fixture
+def link(store, kept_clinic):
+    """The id of a link to the PHQ-4, and its address."""
+    made, secret = link_of(store, kept_clinic, "phq4")
+    return made, f"/intake/{secret}"
+
+
+def token(page) -> str:
+    return re.search(r'name="token" value="([0-9a-f]{64})"', page.text)[1]
+
+
+def post(client, path, at=None, **fields):
+    """Send the form that stands there."""
+    proof = token(client.get(at or path))
+    return client.post(path, data={"token": proof} | fields, follow_redirects=False)
+
+
+def begun(client, link):
+    assert post(client, link[1], agree="yes").status_code == 303
+
+
+def filled(client, link):
+    begun(client, link)
+    assert post(client, f"{link[1]}/1", to="next", **PHQ4).headers["location"].endswith("/review")
+
+
+class TestALink:
+    def test_that_is_wrong_used_revoked_or_expired_is_told_alike(
+        self, store, kept_anonymous, kept_clinic
+    ):
+        made = {name: link_of(store, kept_clinic, "phq4") for name in ("used", "revoked")}
+        do(store, kept_clinic, links.use_up, made["used"][0])
+        do(store, kept_clinic, links.revoke, made["revoked"][0])
+        made["expired"] = link_of(store, kept_clinic, "phq4", days=-1)
+        made["wrong"] = ("", "A" * 43)
+        made["short"] = ("", "A")
+        held = link_of(store, kept_clinic, "phq4", kind="once")
+        do(store, kept_clinic, links.hold, held[0], "another browser")
+        made["held"] = held
+        told = set()
+        for _, secret in made.values():
+            for path in ("", "/1", "/review", "/advice"):
+                page = kept_anonymous.get(f"/intake/{secret}{path}")
+                headers = {k: v for k, v in page.headers.items() if k != "x-request-id"}
+                told.add((page.status_code, page.text, str(headers)))
+        assert len(told) == 1
+        assert next(iter(told))[0] == 404
+
+    def test_is_not_guessed_at_for_long(self, kept_anonymous, link):
+        for _ in range(WRONG_PER_MINUTE):
+            assert kept_anonymous.get("/intake/nothing").status_code == 404
+        page = kept_anonymous.get("/intake/nothing")
+        assert (page.status_code, page.headers["content-type"][:9]) == (429, "text/html")
+        assert int(page.headers["retry-after"]) >= 1
+        assert kept_anonymous.get(link[1]).status_code == 429
+
+    def test_leaves_its_trace_in_the_audit_without_content(
+        self, kept_service, kept_clinic, kept_anonymous, link
+    ):
+        filled(kept_anonymous, link)
+        assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 200
+        rows = [each for each in audited(kept_service, kept_clinic) if each.means == "link"]
+        assert {each.actor for each in rows} == {link[0]}
+        assert {(each.action, each.kind) for each in rows} == {
+            ("read", "link"), ("read", "draft"), ("create", "draft"), ("answer", "draft"),
+            ("create", "screening"), ("answer", "link"),
+        }  # fmt: skip
+        assert all(each.route.split(" ")[1].startswith("/intake/{link}") for each in rows)
+
+    def test_of_a_closed_organisation_opens_nothing(self, store, kept_anonymous, kept_clinic, link):
+        from api.store import organisations
+
+        do(store, kept_clinic, organisations.change, {"active": False})
+        assert kept_anonymous.get(link[1]).status_code == 404
+
+
+class TestSending:
+    def test_keeps_one_screening_and_uses_the_link_up(
+        self, store, kept_anonymous, kept_clinic, link
+    ):
+        filled(kept_anonymous, link)
+        assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 200
+        told = do(store, kept_clinic, links.found, link[0])
+        assert (told.state, told.started_at) == ("submitted", None)
+        made = do(store, kept_clinic, screenings.found, told.screening)
+        assert made.answers == dict.fromkeys(
+            ("phq4_nervous", "phq4_worrying", "phq4_interest", "phq4_down"), 1
+        )
+        assert do(store, kept_clinic, drafts.found, link[0]) is None
+        assert kept_anonymous.get(link[1]).status_code == 404
+
+    def test_by_eight_at_once_keeps_one(self, kept_service, kept_anonymous, kept_client, link):
+        filled(kept_anonymous, link)
+        proof = token(kept_anonymous.get(f"{link[1]}/review"))
+        done = at_once(8, lambda _: bearing(kept_service).post(
+            f"{link[1]}/review", data={"token": proof, "to": "send"}).status_code)  # fmt: skip
+        assert 200 in done
+        assert set(done) <= {200, 404}
+        assert len(kept_client.get("/v1/screenings").json()["screenings"]) == 1
+
+    def test_that_fails_keeps_the_link_and_the_draft(
+        self, store, kept_anonymous, kept_clinic, link, monkeypatch
+    ):
+        filled(kept_anonymous, link)
+
+        def failing(*_):
+            raise RuntimeError("the disk is gone")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(links, "became", failing)
+            assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 500
+        assert do(store, kept_clinic, links.found, link[0]).state == "started"
+        assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 200
+
+    def test_without_what_is_needed_is_held_up(self, kept_anonymous, kept_client, link):
+        begun(kept_anonymous, link)
+        page = post(kept_anonymous, f"{link[1]}/review", to="send")
+        assert page.status_code == 422
+        assert "Some answers are still needed" in page.text
+        assert kept_client.get("/v1/screenings").json()["screenings"] == []
+
+    def test_needs_consent_before(self, kept_anonymous, link):
+        page = kept_anonymous.post(link[1], data={"token": token(kept_anonymous.get(link[1]))})
+        assert (page.status_code, "Please tick that you agree" in page.text) == (422, True)
+        for path in ("/1", "/review", "/advice"):
+            answer = kept_anonymous.get(link[1] + path, follow_redirects=False)
+            assert (answer.status_code, answer.headers["location"]) == (303, link[1])
+
+
+class TestAForm:
+    @pytest.mark.parametrize("proof", ["", "0" * 64, "of another link"])
+    def test_without_its_token_changes_nothing(
+        self, store, kept_anonymous, kept_clinic, link, proof
+    ):
+        if proof == "of another link":
+            other = link_of(store, kept_clinic, "phq4")[1]
+            proof = token(kept_anonymous.get(f"/intake/{other}"))
+        page = kept_anonymous.post(link[1], data={"token": proof, "agree": "yes"})
+        assert page.status_code == 403
+        assert do(store, kept_clinic, drafts.found, link[0]) is None
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://evil.example"},
+        ],
+    )
+    def test_from_another_site_changes_nothing(
+        self, store, kept_anonymous, kept_clinic, link, headers
+    ):
+        proof = token(kept_anonymous.get(link[1]))
+        page = kept_anonymous.post(link[1], data={"token": proof, "agree": "yes"}, headers=headers)
+        assert page.status_code == 403
+        assert do(store, kept_clinic, drafts.found, link[0]) is None
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (b"token=%FF", "application/x-www-form-urlencoded"),
+            (b"a=1&" * 600, "application/x-www-form-urlencoded"),
+            (b"x" * 70_000, "application/x-www-form-urlencoded"),
+            (b"{}", "application/json"),
+        ],
+    )
+    def test_that_cannot_be_read_is_told_as_a_page(self, kept_anonymous, link, body, kind):
+        page = kept_anonymous.post(link[1], content=body, headers={"Content-Type": kind})
+        assert page.status_code in (400, 413, 415)
+        assert page.headers["content-type"].startswith("text/html")
+
+    @pytest.mark.parametrize("wrong", ["n9", "o1", "<script>alert(1)</script>", "none"])
+    def test_with_what_was_not_offered_is_put_right(self, kept_anonymous, link, wrong):
+        begun(kept_anonymous, link)
+        page = post(kept_anonymous, f"{link[1]}/1", to="next", **PHQ4 | {"q0": wrong})
+        assert page.status_code in (303, 422)
+        assert "<script>alert" not in page.text
+
+    def test_says_none_of_these_and_something_only_to_be_asked_again(
+        self, store, kept_anonymous, kept_clinic
+    ):
+        made, secret = link_of(store, kept_clinic)
+        begun(kept_anonymous, (made, f"/intake/{secret}"))
+        page = post(kept_anonymous, f"/intake/{secret}/2", to="next", q52=["o0", "none"])
+        assert page.status_code == 422
+        assert "not both" in page.text
+        assert "rf_spine_and_nerves" not in do(store, kept_clinic, drafts.found, made).answers
+
+
+class TestSkipping:
+    def test_leaves_a_question_open_and_is_never_a_no(self, store, kept_anonymous, kept_clinic):
+        made, secret = link_of(store, kept_clinic)
+        begun(kept_anonymous, (made, f"/intake/{secret}"))
+        post(kept_anonymous, f"/intake/{secret}/3", to="next", q5="unknown", q8="skipped", q9="no")
+        draft = do(store, kept_clinic, drafts.found, made)
+        assert draft.answers == {"pain_moves_or_spreads": False}
+        assert draft.left == {"pain_sites": "unknown", "pain_symmetric": "skipped"}
+
+
+def test_adversity_is_not_asked_where_the_organisation_does_not_want_it(
+    store, kept_anonymous, kept_clinic
+):
+    do(store, kept_clinic, form_settings.change, FormSettings(adversity_questions=False))
+    made, secret = link_of(store, kept_clinic)
+    begun(kept_anonymous, (made, f"/intake/{secret}"))
+    assert "Step 12 of 12" in kept_anonymous.get(f"/intake/{secret}/12").text
+    page = kept_anonymous.get(f"/intake/{secret}/13", follow_redirects=False)
+    assert page.status_code == 303
+
+
+def test_the_organisations_own_words_stand_first_and_are_only_words(
+    store, kept_anonymous, kept_clinic, link
+):
+    words = FormSettings(
+        consent={"en": "We agree <b>so</b>."}, privacy={"en": "Ours."}, emergency_numbers=NUMBERS
+    )
+    do(store, kept_clinic, form_settings.change, words)
+    page = kept_anonymous.get(link[1]).text
+    assert "We agree &lt;b&gt;so&lt;/b&gt;." in page
+    assert "116 123" in page
+    assert "Ours." in page
+
+
+class TestEveryPage:
+    def test_carries_careful_headers(self, kept_anonymous, link):
+        begun(kept_anonymous, link)
+        for path in (link[1], f"{link[1]}/1", f"{link[1]}/review", "/kiosk", "/intake/nothing"):
+            page = kept_anonymous.get(path)
+            policy = page.headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert "unsafe" not in policy
+            assert page.headers["cache-control"] == "no-store"
+            assert page.headers["referrer-policy"] == "no-referrer"
+            assert not re.search(r"<style|style=|<script(?! src)|\son\w+=", page.text)
+            assert "MRN-0042" not in page.text
+
+    def test_may_be_framed_by_whom_the_settings_name(self, tmp_path):
+        from keeping import kept_in
+
+        service = create_app(kept_in(tmp_path, frame_ancestors="https://ehr.example.org"))
+        page = TestClient(service).get("/kiosk")
+        assert "frame-ancestors https://ehr.example.org" in page.headers["content-security-policy"]
+        assert "x-frame-options" not in page.headers
+        service.state.store.close()
+
+    def test_sets_cookies_that_no_script_reads(self, store, kept_anonymous, kept_clinic):
+        _, secret = link_of(store, kept_clinic, "phq4", kind="once")
+        response = post(kept_anonymous, f"/intake/{secret}", agree="yes")
+        cookie = response.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+
+
+def test_the_static_files_are_kept_by_their_hash_and_no_other_file_is_given(kept_anonymous):
+    found = re.search(r'href="(/static/pages.css\?v=\w+)"', kept_anonymous.get("/kiosk").text)
+    answer = kept_anonymous.get(found[1])
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    for name in ("..%2fpages.py", "pages.py", "%2e%2e"):
+        assert kept_anonymous.get(f"/static/{name}").status_code == 404

@@ -96,6 +96,7 @@ class Birds:
         send("POST", "/v1/screenings", intake | {"answers": {self.name(): new(), "age": new()}})
         send("POST", "/v1/score", intake | {"rulebook": new()}, Idempotency_Key=new() + "é")
         self._sign_in()
+        self._answer_under_a_link()
         send(new(), f"/{new()}")
         send("GET", here, Authorization=f"Bearer {new()}")
         send("GET", here, Authorization=f"Bearer {new()}.{new()}.{new()}")
@@ -113,6 +114,24 @@ class Birds:
             given = urlencode({"grant_type": "client_credentials"} | form)
             self.send("POST", where, given, FORM, Authorization=f"Basic {basic}")
             self.send("POST", where, urlencode(form | {"grant_type": new()}), FORM)
+
+    def _answer_under_a_link(self) -> None:
+        new, send = self.new, self.send
+        words = {"consent": {"en": new()}, "privacy": {"en": new()}}
+        send("PUT", "/v1/organisation/forms", words)
+        link = send("POST", "/v1/links", {"patient": {"reference": new(), "name": new()}})
+        secret = link.get("url", new()).rpartition("/")[2]
+        self.released.append(secret)
+        send("POST", "/v1/links", {"patient": {"reference": new()}, "rulebook": new()})
+        for path in (
+            f"/intake/{secret}",
+            f"/kiosk/{secret}",
+            f"/intake/{new()}",
+            f"/kiosk/{new()}",
+        ):
+            send("GET", f"{path}?language={new()}", Cookie=f"nociscreen_kiosk={new()}")
+            send("POST", f"{path}/1", urlencode({"token": new(), "q0": new()}), FORM)
+        send("POST", f"/intake/{secret}", f"token={new()}", FORM, Origin=f"https://{new()}")
 
     def seen_in(self, text: str) -> list[str]:
         """The canaries that a text repeats, in whatever spelling."""

@@ -115,7 +115,6 @@ def create_app(
     app.include_router(clients.router)
     app.include_router(credentials.router)
     app.include_router(practitioners.router)
-    app.include_router(administration.router)
     app.include_router(form_settings.router)
     app.include_router(links.router)
     app.include_router(oauth.router)

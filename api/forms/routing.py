@@ -11,9 +11,9 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from api.deps import read_body
 from api.forms.pages import Look, page
 from api.problems import Problem
+from api.taking import read_body
 
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 64 * 1024

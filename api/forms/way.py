@@ -9,8 +9,9 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Path, Request
 from starlette.responses import Response
 
-from api.deps import peer_of, stranger
+from api.deps import peer_of
 from api.forms.forgery import Forgery
+from api.guard import stranger
 from api.limits import RateLimiter
 from api.problems import Problem
 from api.security.credentials import hashed, matches

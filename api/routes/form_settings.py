@@ -2,7 +2,9 @@
 
 from fastapi import APIRouter
 
-from api.deps import GUARDED, TAKING, Acting, guarded, refusals
+from api.deps import Acting
+from api.guard import guarded
+from api.refused import GUARDED, TAKING, refusals
 from api.store import form_settings
 from schemas.form_settings import FormSettings
 

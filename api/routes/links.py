@@ -9,10 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AfterValidator, Field
 
-from api.deps import GUARDED, TAKING, Acting, Chosen, Rulebooks, guarded, refusals
+from api.deps import Acting, Chosen, Rulebooks
 from api.forms.addresses import shown_once
 from api.forms.wording import languages
+from api.guard import guarded
 from api.problems import FieldError, Problem
+from api.refused import GUARDED, TAKING, refusals
 from api.store import form_settings, links
 from schemas.base import Frozen, Many
 from schemas.form_settings import AskAgainDays

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.exchanges import exemplify
+from api.fhir_exchange import outcomes
 from api.problems import ProblemBody
 from api.refused import refusals
 
@@ -50,17 +51,18 @@ def describe(app: FastAPI) -> Document:
     components["schemas"][ProblemBody.__name__] = problem
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
-    for methods in document["paths"].values():
+    for path, methods in document["paths"].items():
         for operation in methods.values():
-            _complete(operation)
+            _complete(operation, fhir=path.startswith("/fhir"))
             exemplify(app, operation)
     return document
 
 
-def _complete(operation: Document) -> None:
+def _complete(operation: Document, *, fhir: bool) -> None:
     """Say what every route can answer, and problems where the framework said its own."""
     responses = operation["responses"]
     missing = [429, 500]
     if "application/json" in responses.get("422", {}).get("content", {}):
         missing.append(422)
-    responses.update({str(status): each for status, each in refusals(*missing).items()})
+    refused = outcomes(*missing) if fhir else refusals(*missing)
+    responses.update({str(status): each for status, each in refused.items()})

@@ -5,6 +5,7 @@ here without reading their bodies. The log holds the method, the route's own pat
 time and the id: nothing sent.
 """
 
+import json
 import re
 import time
 import uuid
@@ -13,9 +14,11 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.fhir.base import FHIR_JSON
+from api.fhir.outcome import outcome_of_problem
 from api.logs import REQUEST_ID
 from api.metrics import Metrics
-from api.problems import KINDS, Problem
+from api.problems import KINDS, MEDIA_TYPE, Problem
 from api.settings import Settings
 
 HEADERS = [
@@ -32,7 +35,9 @@ _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
 _HOST = re.compile(rb"[A-Za-z0-9._~:\[\]-]{1,255}")
-_PROBLEM = re.compile(rb'"type":"/problems/([a-z_]+)"')
+FHIR = "/fhir"
+_PROBLEM = re.compile(rb'"type":"/problems/([a-z_]+)"|"diagnostics":"problem ([a-z_]+):')
+_TOLD_AS_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 _log = structlog.get_logger("nociscreen")
 
 
@@ -51,7 +56,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = Answer(send)
+        answer = Answer(send, fhir=f"{scope['path']}/".startswith(f"{FHIR}/"))
         request_id = REQUEST_ID.set(answer.request_id)
         started = time.perf_counter()
         self._under_way += 1
@@ -106,8 +111,10 @@ class Edge:
 class Answer:
     """What is sent: its id and headers are added, its status and problem remembered."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *, fhir: bool = False) -> None:
         self._send = send
+        self._fhir = fhir
+        self._held: Message | None = None
         self.request_id = uuid.uuid4().hex
         self.status = 0
         self.problem = ""
@@ -120,8 +127,15 @@ class Answer:
             if self.status in EMPTY:
                 headers = [each for each in headers if each[0].lower() != b"content-type"]
             message["headers"] = completed(headers, self.request_id)
+            if self._fhir and _TOLD_AS_PROBLEM in message["headers"]:
+                self._held = message
+                return
         elif self.status >= 400 and not self.problem:
             self.problem = _problem(message.get("body", b""))
+        if self._held is not None:
+            start, self._held = self._held, None
+            start, message = _as_outcome(start, message)
+            await self._send(start)
         await self._send(message)
 
 
@@ -132,6 +146,14 @@ def completed(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple
     return [*headers, *added, (b"x-request-id", request_id.encode("ascii"))]
 
 
+def _as_outcome(start: Message, body: Message) -> tuple[Message, Message]:
+    """A problem, which is sent in one piece, as the OperationOutcome that FHIR clients read."""
+    told = json.dumps(outcome_of_problem(json.loads(body["body"])), separators=(",", ":")).encode()
+    own = {b"content-type": FHIR_JSON.encode(), b"content-length": str(len(told)).encode()}
+    headers = [(name, own.get(name, value)) for name, value in start["headers"]]
+    return {**start, "headers": headers}, {**body, "body": told}
+
+
 def _size(scope: Scope) -> int:
     head: int = len(scope.get("raw_path") or b"") + len(scope["query_string"])
     return head + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
@@ -139,8 +161,8 @@ def _size(scope: Scope) -> int:
 
 def _problem(body: bytes) -> str:
     """The code of the problem that is sent, wherever it was raised."""
-    found = _PROBLEM.search(body, 0, 200)
-    code = found[1].decode("ascii") if found else ""
+    found = _PROBLEM.search(body, 0, 2000)
+    code = (found[1] or found[2]).decode("ascii") if found else ""
     return code if code in KINDS else ""
 
 

@@ -4,6 +4,7 @@ It checks in this order: who calls, how often, scope, parameters, media type, si
 then does the framework see the body. What it refuses leaves a row in the audit.
 """
 
+import re
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any
@@ -27,20 +28,21 @@ from api.store.callers import Caller
 from api.store.refusals import STRANGER, Refusals
 from api.store.store import Store
 from api.store.transaction import Actor
-from api.taking import properties, take_json
+from api.taking import JSON, properties, take_json
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def guarded(scope: str) -> type[APIRoute]:
-    """A class of routes whose callers need this scope and, if anything, send JSON."""
-    return type("GuardedRoute", (GuardedRoute,), {"scope": scope})
+def guarded(scope: str, takes: re.Pattern[str] = JSON) -> type[APIRoute]:
+    """A class of routes whose callers need this scope and, if anything, send JSON of this type."""
+    return type("GuardedRoute", (GuardedRoute,), {"scope": scope, "takes": takes})
 
 
 class GuardedRoute(APIRoute):
     """A route behind a token; see `guarded`."""
 
     scope: str
+    takes: re.Pattern[str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
@@ -66,7 +68,7 @@ class GuardedRoute(APIRoute):
     async def _take_json(self, request: Request) -> None:
         """Take the body. What is wrong in it is told by names that are ours."""
         try:
-            await take_json(request)
+            await take_json(request, self.takes)
         except Problem as refused:
             raise refused.within(self._members) if refused.errors else refused from None
 

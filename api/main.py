@@ -22,6 +22,12 @@ from api.routes import (
     credentials,
     form_settings,
     forms_intake,
+    fhir_audit,
+    fhir_definitions,
+    fhir_documents,
+    fhir_operations,
+    fhir_responses,
+    fhir_results,
     health,
     links,
     metrics,
@@ -119,6 +125,15 @@ def create_app(
     app.include_router(links.router)
     app.include_router(oauth.router)
     app.include_router(rulebooks.router)
+    app.include_router(fhir_definitions.router)
+    app.include_router(fhir_operations.SENT)
+    app.include_router(fhir_operations.KEPT)
+    app.include_router(fhir_operations.PRINTED)
+    app.include_router(fhir_responses.WRITING)
+    app.include_router(fhir_responses.READING)
+    app.include_router(fhir_results.router)
+    app.include_router(fhir_documents.router)
+    app.include_router(fhir_audit.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(problem_types.router)

@@ -60,6 +60,14 @@ KINDS: dict[str, Kind] = {
     "held": Kind(
         409, "Under legal hold", "A legal hold keeps this from being erased. Release it first."
     ),
+    "stale": Kind(
+        412,
+        "Another version",
+        "What is kept is another version than the one that `If-Match` names.",
+    ),
+    "no_version": Kind(
+        400, "Version missing", 'Name the version that is to be corrected: `If-Match: W/"1"`.'
+    ),
     "other_request": Kind(
         422, "Another request", "The `Idempotency-Key` was used for a request with another body."
     ),

@@ -23,6 +23,10 @@ class Settings(BaseSettings):
     key_ring_file: Path = Path(".nociscreen/key-ring")
     first_client_file: Path = Path(".nociscreen/first-client.json")
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
+    report_loinc_code: Annotated[str, Field(pattern=r"^\d{1,7}-\d$")] = "75492-9"
+    report_loinc_display: Annotated[str, Field(min_length=1, max_length=200)] = (
+        "Risk assessment and screening note"
+    )
     token_algorithm: Literal["ES256", "ES384"] = "ES256"  # noqa: S105 - an algorithm
     token_seconds: Annotated[int, Field(ge=30, le=900)] = 300
     signing_key_days: Annotated[int, Field(ge=1)] = 30

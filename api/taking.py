@@ -11,16 +11,16 @@ from api import strict_json
 from api.problems import Problem
 from api.settings import Settings
 
-_JSON = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+JSON = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 
 
-async def take_json(request: Request) -> None:
+async def take_json(request: Request, takes: re.Pattern[str]) -> None:
     """Read the body, and lay its bytes and its value where the framework looks for them."""
     settings: Settings = request.app.state.settings
     kinds = request.headers.getlist("content-type")
     if (
         len(kinds) != 1
-        or not _JSON.fullmatch(kinds[0])
+        or not takes.fullmatch(kinds[0])
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
         raise Problem("unsupported_media_type")

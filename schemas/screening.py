@@ -33,6 +33,23 @@ State = Literal["final", "amended", "entered_in_error"]
 Means = Literal["api", "form", "fhir", "hl7v2", "batch", "import"]
 
 
+class FhirContext(Frozen):
+    """What a FHIR response said of itself, to be said again when it is read."""
+
+    for_patient: bool = Field(description="Whether the patients' questionnaire was answered.")
+    authored: Annotated[str, Field(max_length=40)] | None = None
+    identifier_system: Reference | None = None
+    identifier_value: Reference | None = None
+    subject: Reference | None = Field(default=None, description="The literal reference.")
+    subject_identified: bool = False
+    encounter: Reference | None = None
+    author: Reference | None = None
+    source: Reference | None = None
+    differences: Many[str] = Field(
+        default=(), description="Where what the client computed was not what was computed here."
+    )
+
+
 class Context(Frozen):
     """What was sent beside the answers."""
 
@@ -40,6 +57,7 @@ class Context(Frozen):
     answered_by: AnsweredBy | None = None
     clinician: Clinician | None = None
     note: Note | None = None
+    fhir: FhirContext | None = None
 
 
 class Acknowledgement(Frozen):

@@ -45,9 +45,14 @@ class Kept(NamedTuple):
     means: Means = "api"
 
 
-def add(work: Transaction, kept: Kept, *, replaces: str | None = None) -> Screening:
-    """Keep a screening. Raises Problem `conflict` where another replaces the same one already."""
-    screening_id = str(uuid4())
+def add(
+    work: Transaction, kept: Kept, *, replaces: str | None = None, named: str | None = None
+) -> Screening:
+    """Keep a screening, under this id if one is given.
+
+    Raises Problem `conflict` where another replaces the same one already, or has the id.
+    """
+    screening_id = named or str(uuid4())
     assessment = kept.assessment
     origin = Origin(actor=work.actor.id, means=kept.means, software_version=SOFTWARE_VERSION)
     sealed = {
@@ -72,7 +77,7 @@ def add(work: Transaction, kept: Kept, *, replaces: str | None = None) -> Screen
         work.session.put(ScreeningRow, row)
     except IntegrityError:
         raise Problem(
-            "conflict", "Another screening replaces this one already, or it was erased."
+            "conflict", "Another screening replaces this one already or has its identifier, or it was erased."
         ) from None
     work.kept.append(assessment.status)
     return Screening(

@@ -1,0 +1,51 @@
+"""The audit of an organisation as AuditEvents, a page at a time."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.deps import GUARDED, Acting
+from api.fhir.audit_event import audit_event
+from api.fhir_exchange import AtBase, InJson, fhir_guarded, outcomes, paged, resources
+from api.store import audit
+
+router = APIRouter(
+    prefix="/fhir",
+    tags=["FHIR"],
+    route_class=fhir_guarded("audit:read"),
+    dependencies=[InJson],
+)
+_Count = Annotated[
+    str, Query(alias="_count", pattern=r"^([1-9][0-9]{0,2}|1000)$", examples=["100"])
+]
+_After = Annotated[
+    str,
+    Query(
+        alias="_page",
+        pattern=r"^[0-9]{1,15}$",
+        description="From the link `next` of a page.",
+        examples=["0"],
+    ),
+]
+
+
+@router.get(
+    "/AuditEvent",
+    operation_id="search_audit_events",
+    response_class=Response,
+    responses=resources("Bundle") | outcomes(*GUARDED, 406),
+    summary="Read the audit as AuditEvents",
+)
+def search_audit_events(
+    acts: Acting, base: AtBase, *, count: _Count = "100", after: _After = "0"
+) -> Response:
+    """Oldest first. Who did what and when, never with what; no event names a patient."""
+    most = int(count)
+    with acts.transaction() as work:
+        rows = list(audit.entries(work.session, work.organisation, after=int(after), most=most + 1))
+        work.audit("export", "audit", count=max(min(len(rows), most), 1))
+    shown = rows[:most]
+    told = [json.loads(audit_event(row, work.organisation)) for row in shown]
+    more = str(shown[-1].seq) if len(rows) > most else None
+    return paged(told, base, "AuditEvent", {"_count": count, "_page": after}, more)

@@ -1,0 +1,125 @@
+"""What there is to be asked, open to all: capabilities, questionnaires, our own operation."""
+
+from importlib.metadata import version as installed
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.fhir.base import ID
+from api.fhir.capability import SCORE, capability_statement, score_definition
+from api.fhir.forms import newest
+from api.fhir.questionnaire import questionnaire
+from api.fhir_exchange import (
+    NOT_CHANGED,
+    AtBase,
+    Forms,
+    InJson,
+    Known,
+    outcomes,
+    paged,
+    resources,
+    sent,
+)
+from api.problems import Problem
+
+router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[InJson])
+RELEASED = "2026-11-24"
+Name = Annotated[str, Path(pattern=f"^{ID}$", examples=["nociplastic"])]
+Number = Annotated[str, Path(pattern=f"^{ID}$", examples=["1.0.0"])]
+Definition = Annotated[str, Path(pattern=f"^{ID}$", examples=[SCORE])]
+Status = Annotated[Literal["active", "retired"] | None, Query(examples=["active"])]
+Url = Annotated[
+    str | None,
+    Query(
+        max_length=400,
+        description="The canonical address, without its version.",
+        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
+    ),
+]
+NumberAsked = Annotated[str | None, Query(max_length=14, examples=["1.0.0"])]
+
+
+@router.get(
+    "/metadata",
+    operation_id="read_capabilities",
+    response_class=Response,
+    responses=resources("CapabilityStatement") | outcomes(406, 422),
+    summary="What the FHIR server can do",
+)
+def read_capabilities(base: AtBase) -> Response:
+    """The CapabilityStatement: FHIR R4, JSON."""
+    return sent(capability_statement(base, installed("nociscreen"), RELEASED))
+
+
+@router.get(
+    "/OperationDefinition/{definition}",
+    operation_id="read_operation_definition",
+    response_class=Response,
+    responses=resources("OperationDefinition") | outcomes(404, 406, 422),
+    summary="What our own operation takes and gives",
+)
+def read_operation_definition(definition: Definition, base: AtBase) -> Response:
+    """`$score` is the only operation that no standard defines."""
+    if definition != SCORE:
+        raise Problem("not_found")
+    return sent(score_definition(base, installed("nociscreen")))
+
+
+@router.get(
+    "/Questionnaire",
+    operation_id="search_questionnaires",
+    response_class=Response,
+    responses=resources("Bundle") | outcomes(406, 422),
+    summary="Search the questionnaires",
+)
+def search_questionnaires(
+    all_forms: Forms,
+    base: AtBase,
+    *,
+    url: Url = None,
+    version: NumberAsked = None,
+    status: Status = None,
+) -> Response:
+    """One for each version of each rulebook, for clinicians and for patients."""
+    asked = {"url": url, "version": version, "status": status}
+    given = {name: each for name, each in asked.items() if each is not None}
+    found = [
+        questionnaire(form)
+        for form in all_forms
+        if url in (None, form.url)
+        and version in (None, form.entry.version)
+        and status in (None, form.entry.status)
+    ]
+    return paged(found, base, "Questionnaire", given)
+
+
+@router.get(
+    "/Questionnaire/{form}",
+    operation_id="read_questionnaire",
+    response_class=Response,
+    responses=resources("Questionnaire") | NOT_CHANGED | outcomes(404, 406, 422),
+    summary="The newest version of a questionnaire",
+)
+def read_questionnaire(form: Name, all_forms: Forms, known: Known = None) -> Response:
+    """What is asked; for clinicians, with what each answer weighs."""
+    found = newest([each for each in all_forms if each.id == form])
+    if found is None:
+        raise Problem("not_found")
+    return sent(questionnaire(found), known=known)
+
+
+@router.get(
+    "/Questionnaire/{form}/_history/{version}",
+    operation_id="read_questionnaire_version",
+    response_class=Response,
+    responses=resources("Questionnaire") | NOT_CHANGED | outcomes(404, 406, 422),
+    summary="One version of a questionnaire",
+)
+def read_questionnaire_version(
+    form: Name, version: Number, all_forms: Forms, known: Known = None
+) -> Response:
+    """A version never changes."""
+    found = newest([each for each in all_forms if (each.id, each.entry.version) == (form, version)])
+    if found is None:
+        raise Problem("not_found")
+    return sent(questionnaire(found), known=known)

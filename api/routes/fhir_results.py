@@ -1,0 +1,84 @@
+"""What was computed of a kept response: Observation, RiskAssessment, Provenance."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+
+from api.deps import GUARDED, Acting, Rulebooks, ScreeningId
+from api.fhir.base import Resource, Version
+from api.fhir.observation import observation
+from api.fhir.provenance import provenance
+from api.fhir.risk_assessment import risk_assessment
+from api.fhir_exchange import (
+    NOT_CHANGED,
+    AtBase,
+    InJson,
+    Known,
+    Searching,
+    fhir_guarded,
+    newest_of_each,
+    outcomes,
+    resources,
+    searched,
+    sent,
+    version_of,
+)
+from api.store.lineage import lineage
+from schemas.screening import Screening
+
+router = APIRouter(
+    prefix="/fhir",
+    tags=["FHIR"],
+    route_class=fhir_guarded("screenings:read"),
+    dependencies=[InJson],
+)
+_TOLD: dict[str, tuple[str, Callable[[Version], Resource]]] = {
+    "Observation": ("observation", observation),
+    "RiskAssessment": ("risk_assessment", risk_assessment),
+    "Provenance": ("provenance", provenance),
+}
+
+
+def _serve(resource_type: str, word: str, tell: Callable[[Version], Resource]) -> None:
+    """Put a type of resource in: to be read by the id of its response, and searched."""
+
+    @router.get(
+        f"/{resource_type}",
+        operation_id=f"search_{word}s",
+        response_class=Response,
+        responses=resources("Bundle") | outcomes(*GUARDED, 406),
+        summary=f"Search {resource_type}s",
+    )
+    def search_results(
+        search: Searching, acts: Acting, rulebooks: Rulebooks, base: AtBase
+    ) -> Response:
+        """Newest first, each in its newest version."""
+
+        def told(found: list[Screening]) -> Resource:
+            return tell(version_of(found, rulebooks, base))
+
+        return searched(acts, search, base, resource_type, find=newest_of_each, tell=told)
+
+    @router.get(
+        f"/{resource_type}/{{screening}}",
+        operation_id=f"read_{word}",
+        response_class=Response,
+        responses=resources(resource_type) | NOT_CHANGED | outcomes(*GUARDED, 404, 406),
+        summary=f"Read a {resource_type}",
+    )
+    def read_result(
+        screening: ScreeningId,
+        acts: Acting,
+        rulebooks: Rulebooks,
+        base: AtBase,
+        known: Known = None,
+    ) -> Response:
+        """It has the id of its response. Nothing is scored again."""
+        with acts.transaction() as work:
+            found = lineage(work, screening)
+            work.audit("read", "screening", screening)
+        return sent(tell(version_of(found, rulebooks, base)), known=known)
+
+
+for _type, (_word, _tell) in _TOLD.items():
+    _serve(_type, _word, _tell)

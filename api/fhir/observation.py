@@ -36,7 +36,6 @@ def observation(version: Version) -> Resource:
         "subject": subject(version),
         "effectiveDateTime": version.answered,
         "issued": version.kept,
-        "performer": [software(version)],
         "method": {"text": f"{assessment.rulebook}, SHA-256 {assessment.rulebook_sha256}"},
         "device": software(version),
         **_value(version, main.id),

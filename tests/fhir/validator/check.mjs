@@ -37,10 +37,14 @@ for (const { resource } of bundles.flatMap((each) => each.entry)) {
 }
 const compiled = new Map();
 
-function holds(rule, node, resource) {
-  const text = FIX[rule.key] ?? rule.expression;
-  if (!compiled.has(text)) compiled.set(text, fhirpath.compile(text, r4));
-  const found = compiled.get(text)(node, { resource, rootResource: resource });
+function holds(rule, base, node, resource) {
+  if (rule.key === 'ele-1') return Object.keys(node).length > 0;
+  const expression = FIX[rule.key] ?? rule.expression;
+  const key = `${base} ${expression}`;
+  if (!compiled.has(key)) {
+    compiled.set(key, fhirpath.compile({ base, expression }, r4, { traceFn: () => {} }));
+  }
+  const found = compiled.get(key)(node, { resource, rootResource: resource });
   return found.length === 0 || found.every((each) => each === true);
 }
 
@@ -76,7 +80,7 @@ function walk(node, type, here, top, place, found) {
   if (!elements) { found.push(`${place}: no type ${type}`); return; }
   const own = elements.get(here);
   for (const rule of own.constraint ?? []) {
-    if (rule.severity === 'error' && rule.expression && !holds(rule, node, top)) {
+    if (rule.severity === 'error' && rule.expression && !holds(rule, here, node, top)) {
       found.push(`${place}: ${rule.key}: ${rule.human}`);
     }
   }
@@ -112,7 +116,7 @@ function step(element, code, value, type, top, place, found) {
     walk(value, value.resourceType, value.resourceType, value, place, found);
   } else {
     for (const rule of element.constraint ?? []) {
-      if (rule.severity === 'error' && rule.expression && !holds(rule, value, top)) {
+      if (rule.severity === 'error' && rule.expression && !holds(rule, code, value, top)) {
         found.push(`${place}: ${rule.key}: ${rule.human}`);
       }
     }
@@ -137,11 +141,15 @@ function medplum(resource) {
   }
 }
 
-const ajv = new Ajv({ strict: false, allErrors: true, logger: false });
-const schema = ajv.compile(read('fhir.schema.json'));
+const ajv = new Ajv({ strict: false, logger: false });
+ajv.addMetaSchema(require('ajv/dist/refs/json-schema-draft-06.json'));
+const { id, discriminator, oneOf, ...schema } = read('fhir.schema.json');
+schema.definitions.Resource ??= { $ref: '#/definitions/ResourceList' }; // named there, and missing
+schema.definitions.integer64 ??= { type: 'string' }; // as above: of R5
+ajv.addSchema(schema, 'r4');
 function byschema(resource) {
-  return schema(resource) ? [] : schema.errors.filter((e) => e.keyword !== 'oneOf')
-    .map((e) => `${e.instancePath} ${e.message}`).slice(0, 20);
+  const valid = ajv.getSchema(`r4#/definitions/${resource.resourceType}`);
+  return valid(resource) ? [] : valid.errors.map((e) => `${e.instancePath} ${e.message}`);
 }
 
 const npm = new Fhir();

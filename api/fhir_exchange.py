@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 from fastapi import Body, Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from api.deps import Acting, Chosen, Rulebooks, guarded, is_known, refusals
+from api.deps import Acting, Chosen, Rulebooks, is_known
 from api.fhir.base import FHIR_JSON, ID, Base, Resource, Version
 from api.fhir.bundle import searchset
 from api.fhir.document import Kind
 from api.fhir.forms import Form, forms
+from api.guard import guarded
 from api.problems import FieldError, Problem
+from api.refused import refusals
 from api.store import screening_list, screenings
 from api.store.lineage import first_of, lineage
 from api.store.transaction import Transaction

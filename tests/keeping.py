@@ -36,6 +36,7 @@ from schemas.screening import Context, Screening
 from scoring.catalogue import catalogue
 from scoring.engine import assess
 
+FHIR = "http://127.0.0.1:8000/fhir"
 EXAMPLES = Path(__file__).parents[1] / "api" / "examples"
 
 
@@ -87,6 +88,22 @@ def request(reference: str = "MRN-0042", example: str = "widespread_pain", **pat
     body = json.loads((EXAMPLES / f"{example}.json").read_text())
     body["patient"] = {"reference": reference, **patient}
     return body
+
+
+def fhir_response(subject: str = "MRN-0042", **more: Any) -> dict[str, Any]:
+    """A QuestionnaireResponse to PHQ-4, as an EHR sends it."""
+    answers = {"phq4_nervous": 2, "phq4_worrying": 1, "phq4_interest": 0, "phq4_down": 1}
+    items = [
+        {"linkId": name, "answer": [{"valueInteger": value}]} for name, value in answers.items()
+    ]
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": f"{FHIR}/Questionnaire/phq4|1.0.0",
+        "status": "completed",
+        "subject": {"identifier": {"system": "urn:oid:1.2.3", "value": subject}},
+        "authored": "2026-11-20T10:00:00Z",
+        "item": [{"linkId": "topic.mood", "item": items}],
+    } | more
 
 
 @lru_cache

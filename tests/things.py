@@ -17,6 +17,7 @@ UNKNOWN = {
     "key": "00000000deaddead",
     "kid": "of-nobody",
     "link": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "number": "1",
 }
 """Ids of the right form that nothing has."""
 
@@ -43,6 +44,7 @@ def things_of(client: TestClient) -> dict[str, str]:
             "id"
         ],
         "practitioner": made(client, "/v1/practitioners", person)["id"],
+        "number": "1",
     }
 
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import GUARDED, Acting
+from api.deps import Acting
 from api.fhir.audit_event import audit_event
 from api.fhir_exchange import AtBase, InJson, fhir_guarded, outcomes, paged, resources
+from api.refused import GUARDED
 from api.store import audit
 
 router = APIRouter(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from api.acts import Acts
-from api.deps import GUARDED, Acting, Calling, Reports, Rulebooks, ScreeningId, printed
+from api.deps import Acting, Calling, Reports, Rulebooks, ScreeningId, printed
 from api.fhir.base import FHIR_JSON, Resource
 from api.fhir.bundle import document
 from api.fhir.document import PDF, binary, composition, document_reference
@@ -32,6 +32,7 @@ from api.fhir_exchange import (
 )
 from api.fhir_papers import report_of
 from api.problems import Problem
+from api.refused import GUARDED
 from api.store import screenings
 from api.store.lineage import first_of, lineage
 from schemas.screening import Screening

@@ -6,16 +6,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from api.deps import (
-    GUARDED,
-    TAKING,
-    Acting,
-    Calling,
-    Reports,
-    Rulebooks,
-    ScreeningId,
-    printed,
-)
+from api.deps import Acting, Calling, Reports, Rulebooks, ScreeningId, printed
 from api.fhir.base import Base, Resource, Version
 from api.fhir.bundle import transaction
 from api.fhir.claims import differences
@@ -39,6 +30,7 @@ from api.fhir_exchange import (
     version_of,
 )
 from api.fhir_papers import report_of
+from api.refused import GUARDED, TAKING
 from api.store.lineage import lineage
 from api.store.screenings import SOFTWARE_VERSION
 from schemas.assessment import Assessment

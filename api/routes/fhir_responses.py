@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Path, Query, Response
 
 from api.acts import Acts
-from api.deps import GUARDED, TAKING, Acting, Creating, Rulebooks, ScreeningId
+from api.deps import Acting, Creating, Rulebooks, ScreeningId
 from api.fhir.base import Resource, Version
 from api.fhir.claims import differences
 from api.fhir.outcome import Issue, Outcome, all_is_well, operation_outcome
@@ -38,6 +38,7 @@ from api.fhir_exchange import (
     version_of,
 )
 from api.problems import Problem
+from api.refused import GUARDED, TAKING
 from api.store import screenings
 from api.store.idempotency import Answer
 from api.store.lineage import lineage
@@ -346,7 +347,7 @@ def _check_match(known: str | None, current: Version) -> None:
 
 def _check_same(resource: Resource, given: Received, first: Screening) -> None:
     """A correction has the id of what it corrects, and its identifier if that had one."""
-    if resource.get("id") != first.id:
+    if resource.get("id", first.id) != first.id:
         text = "must be the id in the address"
         raise Outcome("wrong_shape", [Issue("invariant", text, f"{HERE}.id")])
     fhir, before = given.context.fhir, first.context.fhir

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Response
 
-from api.deps import GUARDED, Acting, Rulebooks, ScreeningId
+from api.deps import Acting, Rulebooks, ScreeningId
 from api.fhir.base import Resource, Version
 from api.fhir.observation import observation
 from api.fhir.provenance import provenance
@@ -23,6 +23,7 @@ from api.fhir_exchange import (
     sent,
     version_of,
 )
+from api.refused import GUARDED
 from api.store.lineage import lineage
 from schemas.screening import Screening
 

@@ -77,7 +77,8 @@ def add(
         work.session.put(ScreeningRow, row)
     except IntegrityError:
         raise Problem(
-            "conflict", "Another screening replaces this one already or has its identifier, or it was erased."
+            "conflict",
+            "Another screening replaces this one already or has its identifier, or it was erased.",
         ) from None
     work.kept.append(assessment.status)
     return Screening(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import keeping
 import pytest
 from calling import audited, calling
-from keeping import request
+from keeping import fhir_response, request
 from sqlalchemy import event
 from things import SYSTEM, UNKNOWN, addressed, made, parameters_of, public_jwk, things_of
 
@@ -36,10 +36,23 @@ METHODS = [
     ("delete", "/v1/clients/{client}/keys/{kid}"),
     ("delete", "/v1/clients/{client}/api-keys/{key}"),
     ("delete", "/v1/links/{link}"),
+    ("get", "/fhir/QuestionnaireResponse/{screening}"),
+    ("put", "/fhir/QuestionnaireResponse/{screening}"),
+    ("post", "/fhir/QuestionnaireResponse/{screening}/$score"),
+    ("post", "/fhir/QuestionnaireResponse/{screening}/$extract"),
+    ("get", "/fhir/QuestionnaireResponse/{screening}/_history/{number}"),
+    ("get", "/fhir/Observation/{screening}"),
+    ("get", "/fhir/RiskAssessment/{screening}"),
+    ("get", "/fhir/Provenance/{screening}"),
+    ("get", "/fhir/DocumentReference/{screening}"),
+    ("get", "/fhir/Binary/{screening}"),
+    ("get", "/fhir/Composition/{screening}"),
+    ("get", "/fhir/Composition/{screening}/$document"),
     ("get", "/v1/practitioners/{practitioner}"),
     ("patch", "/v1/practitioners/{practitioner}"),
 ]
 BODIES: dict[str, Any] = {
+    "/fhir/QuestionnaireResponse/{screening}": fhir_response(),
     "/v1/screenings/{screening}/amendments": request("MRN-0042", system=SYSTEM),
     "/v1/screenings/{screening}/entered-in-error": {"reason": "another patient"},
     "/v1/screenings/{screening}/acknowledgements": {"practitioner": "Dr G", "done": "sent on"},
@@ -50,7 +63,11 @@ BODIES: dict[str, Any] = {
 }
 OF_NOBODY = {"/v1/rulebooks/{instrument}/{version}", "/problems/{code}",
              "/v1/rulebooks/{instrument}/{version}/schema",
-             "/v1/reports/verify/{sha256}"}  # fmt: skip
+             "/v1/reports/verify/{sha256}", "/fhir/OperationDefinition/{definition}",
+             "/fhir/Questionnaire/{form}",
+             "/fhir/Questionnaire/{form}/_history/{version}"}  # fmt: skip
+TAKING_BODIES = ("post", "patch", "put")
+HEADERS = {"put": {"If-Match": 'W/"1"'}}
 WITHOUT_ID = {
     ("post", "/v1/score"): "keeps nothing",
     ("post", "/v1/score/report"): "keeps nothing",
@@ -76,6 +93,17 @@ WITHOUT_ID = {
     ("post", "/v1/oauth/token"): "proves",
     ("get", "/.well-known/jwks.json"): "open",
     ("get", "/v1/rulebooks"): "open",
+    ("post", "/fhir/QuestionnaireResponse/$score"): "keeps nothing",
+    ("post", "/fhir/QuestionnaireResponse/$extract"): "keeps nothing",
+    ("post", "/fhir/QuestionnaireResponse"): "names",
+    ("get", "/fhir/QuestionnaireResponse"): "lists",
+    ("get", "/fhir/Observation"): "lists",
+    ("get", "/fhir/RiskAssessment"): "lists",
+    ("get", "/fhir/Provenance"): "lists",
+    ("get", "/fhir/DocumentReference"): "lists",
+    ("get", "/fhir/AuditEvent"): "lists",
+    ("get", "/fhir/metadata"): "open",
+    ("get", "/fhir/Questionnaire"): "open",
     ("get", "/health/live"): "open",
     ("get", "/health/ready"): "open",
     ("get", "/metrics"): "open",
@@ -157,11 +185,12 @@ def test_every_operation_has_a_recipe(service):
 def test_what_another_organisation_has_is_answered_as_what_nobody_has(
     ask, theirs, kept_service, other_clinic, method, path
 ):
-    body = BODIES.get(path) if method in ("post", "patch") else None
+    body = BODIES.get(path) if method in TAKING_BODIES else None
+    headers = HEADERS.get(method, {})
     before = state(kept_service, other_clinic)
-    ask(method, addressed(path, UNKNOWN), body)
-    nobodys = ask(method, addressed(path, UNKNOWN), body)
-    anothers = ask(method, addressed(path, theirs), body)
+    ask(method, addressed(path, UNKNOWN), body, **headers)
+    nobodys = ask(method, addressed(path, UNKNOWN), body, **headers)
+    anothers = ask(method, addressed(path, theirs), body, **headers)
     assert (nobodys.status, nobodys.audited) == (404, 1)
     assert anothers == nobodys
     assert state(kept_service, other_clinic) == before
@@ -169,7 +198,7 @@ def test_what_another_organisation_has_is_answered_as_what_nobody_has(
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [each for each in METHODS if len(parameters_of(each[1])) == 2],
+    [each for each in METHODS if len(parameters_of(each[1])) == 2 and "{number}" not in each[1]],
     ids=" ".join,
 )
 def test_a_thing_of_another_organisation_is_no_part_of_ones_own(
@@ -184,8 +213,10 @@ def test_a_thing_of_another_organisation_is_no_part_of_ones_own(
 
 @pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
 def test_its_owner_finds_it(other_client, theirs, method, path):
-    body = BODIES.get(path) if method in ("post", "patch") else None
-    response = other_client.request(method, addressed(path, theirs), json=body)
+    body = BODIES.get(path) if method in TAKING_BODIES else None
+    response = other_client.request(
+        method, addressed(path, theirs), json=body, headers=HEADERS.get(method)
+    )
     assert response.status_code in (200, 201, 204), response.text
 
 

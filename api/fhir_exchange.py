@@ -25,7 +25,7 @@ from schemas.screening import Screening, ScreeningFilters
 from scoring.catalogue import Catalogue
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"
-_TAKES = re.compile(rf"application/(fhir\+json|json|json\+fhir){_CHARSET}", re.IGNORECASE)
+_TAKES = re.compile(rf"application/(fhir\+json|json){_CHARSET}", re.IGNORECASE)
 _NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
 TOKEN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
 """`system|value` or a value alone, in readable characters."""

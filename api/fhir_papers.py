@@ -1,6 +1,7 @@
 """The report of a screening as FHIR routes send it: the clinician's, in English, as PDF."""
 
 from api.acts import Acts
+from api.choosing import Chosen
 from api.papers import Printed, Told, paper_of_screening
 from api.rendering import Layout
 from api.store import reports as issued
@@ -9,6 +10,8 @@ from api.store.transaction import Transaction
 from reports.heading import OtherScreening
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
+
+_CHOSEN = Chosen("pdf", "clinician", "en")
 
 
 def report_of(
@@ -20,7 +23,7 @@ def report_of(
             screening, _other(work, screening.replaces), _other(work, screening.replaced_by)
         )
         work.audit("read", "screening", screening.id)
-    made = paper_of_screening(rulebooks, printed, reports, told)
+    made = paper_of_screening(rulebooks, printed, reports, told, _CHOSEN)
     with acts.transaction() as work:
         issued.issue(work, screening.id, made.media_type, made.content)
         work.audit("report", "screening", screening.id)

@@ -90,7 +90,7 @@ def request(reference: str = "MRN-0042", example: str = "widespread_pain", **pat
     return body
 
 
-def fhir_response(subject: str = "MRN-0042", **more: Any) -> dict[str, Any]:
+def fhir_response(number: str = "MRN-0042", **more: Any) -> dict[str, Any]:
     """A QuestionnaireResponse to PHQ-4, as an EHR sends it."""
     answers = {"phq4_nervous": 2, "phq4_worrying": 1, "phq4_interest": 0, "phq4_down": 1}
     items = [
@@ -100,7 +100,7 @@ def fhir_response(subject: str = "MRN-0042", **more: Any) -> dict[str, Any]:
         "resourceType": "QuestionnaireResponse",
         "questionnaire": f"{FHIR}/Questionnaire/phq4|1.0.0",
         "status": "completed",
-        "subject": {"identifier": {"system": "urn:oid:1.2.3", "value": subject}},
+        "subject": {"identifier": {"system": "urn:oid:1.2.3", "value": number}},
         "authored": "2026-11-20T10:00:00Z",
         "item": [{"linkId": "topic.mood", "item": items}],
     } | more

@@ -17,9 +17,10 @@ UNKNOWN = {
     "key": "00000000deaddead",
     "kid": "of-nobody",
     "link": "6f6f6f6f-0000-4000-8000-00000000dead",
-    "number": "1",
 }
 """Ids of the right form that nothing has."""
+FIRST = {"number": "1"}
+"""The version that everything has."""
 
 NOBODYS = {"suffix": "pdf", "sha256": "0" * 64}
 """What stands in a path and is no thing of anybody."""
@@ -44,7 +45,6 @@ def things_of(client: TestClient) -> dict[str, str]:
             "id"
         ],
         "practitioner": made(client, "/v1/practitioners", person)["id"],
-        "number": "1",
     }
 
 

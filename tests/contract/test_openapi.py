@@ -24,7 +24,8 @@ OPERATIONS = [
     for method, operation in methods.items()
 ]
 TAKES = {"400", "408", "413", "415"}
-DOCUMENTS = {"score_report", "score_report_as", "read_report", "read_report_as"}  # pages long
+DOCUMENTS = {"score_report", "score_report_as", "read_report", "read_report_as",
+             "read_binary"}  # pages long  # fmt: skip
 OF_RULEBOOKS = ("/fhir/metadata", "/fhir/OperationDefinition", "/fhir/Questionnaire/")
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
          "definition": "QuestionnaireResponse-score"}  # fmt: skip

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check deep mutation fuzz kills spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check deep mutation fuzz kills forms spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -21,6 +21,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/reports/validators/packag
 	scripts/system-libraries tests
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	-command -v npm >/dev/null && npm ci --prefix tests/reports/validators --ignore-scripts --no-audit --no-fund --silent
+	scripts/fhir-checks
 	touch $@
 
 demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo/report.pdf
@@ -43,7 +44,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
 
-deep: mutation fuzz kills spark ## the long runs
+deep: mutation fuzz kills forms spark ## the long runs
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants
@@ -60,6 +61,8 @@ kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each dat
 spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
 	NOCISCREEN_SPARK=1 python -m pytest tests/scoring/test_columns_arrow.py
+forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here
+	NOCISCREEN_FORMS=1000 python -m pytest tests/api/fhir/test_fhir_forms.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run

@@ -19,10 +19,8 @@ UNKNOWN = {
     "link": "6f6f6f6f-0000-4000-8000-00000000dead",
 }
 """Ids of the right form that nothing has."""
-FIRST = {"number": "1"}
-"""The version that everything has."""
 
-NOBODYS = {"suffix": "pdf", "sha256": "0" * 64}
+NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1"}
 """What stands in a path and is no thing of anybody."""
 
 

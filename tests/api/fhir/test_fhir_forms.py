@@ -101,7 +101,9 @@ def expected(client, form: dict, values: dict[str, list[dict]]) -> dict[str, flo
     scored = client.post("/v1/score", json=intake).json()
     book = client.get(f"/v1/rulebooks/{instrument}/{form['version']}").json()
     totals = scored["totals"] or {each["id"]: None for each in book["totals"]}
-    criteria = scored["criteria"] or [{"id": each["id"], "points": None} for each in book["criteria"]]
+    criteria = scored["criteria"] or [
+        {"id": each["id"], "points": None} for each in book["criteria"]
+    ]
     told_ = {name: each and each["points"] for name, each in totals.items()}
     told_ |= {each["id"]: each["points"] for each in criteria}
     banded = next((each["id"] for each in book["totals"] if each["banded"]), None)

@@ -127,14 +127,15 @@ class _Reader:
             self.refuse("structure", text, f"{path}.item")
         if "answer" not in item:
             return
+        answers = self._listed(item["answer"], f"{path}.answer")
         found = [
             value
-            for place, answer in enumerate(self._listed(item["answer"], f"{path}.answer"))
+            for place, answer in enumerate(answers)
             for value in self._value(question, answer, f"{path}.answer[{place}]")
         ]
         if question.kind == "multi":
             self._several(question, found, f"{path}.answer")
-        elif len(item["answer"]) > 1:
+        elif len(answers) > 1:
             self.refuse("structure", f"'{question.id}' takes one answer", f"{path}.answer")
         elif found:
             self.told.answers[question.id] = found[0]
@@ -200,7 +201,7 @@ class _Reader:
         for holder in (answer, coding if isinstance(coding, dict) else {}):
             for extension in _extensions(holder):
                 value = extension.get("valueDecimal")
-                if extension.get("url") in _WEIGHTS and _is_decimal(value):
+                if str(extension.get("url")) in _WEIGHTS and _is_decimal(value):
                     claim = Claim(None, question.id, Decimal(value), path)
                     self.told.claims.append(claim)
 

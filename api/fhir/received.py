@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, time
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -246,6 +246,8 @@ def _context(
 def _day(authored: Any) -> date | None:
     found = _DATE_TIME.fullmatch(authored) if isinstance(authored, str) else None
     try:
+        if found and found[2]:
+            time.fromisoformat(found[2][1:9])
         return date.fromisoformat(found[1]) if found else None
     except ValueError:
         return None

@@ -9,14 +9,13 @@ from copy import deepcopy
 
 import pytest
 from answering import drawn, findings, response
-from keeping import FHIR, fhir_response, request
+from keeping import EXAMPLES, FHIR, fhir_response, request
 from r4 import faults, needs_node, told
 
 from api.fhir.forms import forms
 from scoring.catalogue import catalogue
 
 HERE = "/fhir/QuestionnaireResponse"
-EXAMPLES = ("widespread_pain", "red_flag", "one_joint", "out_of_scope")
 DIAGNOSES = ("icd", "snomed", "sct", "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.96",
              "condition", "mondo", "orpha", "omim", "icpc", "read-code")  # fmt: skip
 RESULTS = ("Observation", "RiskAssessment", "Provenance", "DocumentReference", "Composition")
@@ -24,9 +23,7 @@ RESULTS = ("Observation", "RiskAssessment", "Provenance", "DocumentReference", "
 
 def examples() -> list[str]:
     """The names of the example intakes that score, are withheld, and are out of scope."""
-    from keeping import EXAMPLES as folder  # noqa: N811 - a folder of files
-
-    return sorted(file.stem for file in folder.glob("*.json"))
+    return sorted(file.stem for file in EXAMPLES.glob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +142,12 @@ class TestNoDiagnosis:
             assert not any(word in system.lower() for word in DIAGNOSES), system
 
     def test_systems_are_those_that_were_thought_of(self, sent):
-        systems = {each["system"] for whole in sent for each in within(whole)
-                   if {"code", "system"} <= set(each) and isinstance(each["system"], str)}  # fmt: skip
+        systems = {
+            each["system"]
+            for whole in sent
+            for each in within(whole)
+            if {"code", "system"} <= set(each) and isinstance(each["system"], str)
+        }
         own = {each for each in systems if each.startswith(f"{FHIR}/CodeSystem/")}
         assert systems - own <= {
             "http://loinc.org",
@@ -324,7 +325,7 @@ class TestCapabilities:
         assert (told_["url"], told_["code"]) == (own, "score")
         assert caller.get("/fhir/OperationDefinition/another").status_code == 404
 
-    def test_conditional_create_and_no_update_that_creates(self, caller, claims):
+    def test_conditional_create_and_no_update_that_creates(self, claims):
         (responses,) = (each for each in claims["rest"][0]["resource"]
                         if each["type"] == "QuestionnaireResponse")  # fmt: skip
         assert (responses["conditionalCreate"], responses["updateCreate"]) == (True, False)

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import pytest
 from answering import NONE, SYSTEM, drawn, findings, plain, points, response
@@ -303,7 +304,8 @@ REFUSED = [
      ("not-found", "QuestionnaireResponse.questionnaire")),
     (BODY | {"questionnaire": f"{FHIR}/Questionnaire/phq4|9.9.9"},
      ("not-found", "QuestionnaireResponse.questionnaire")),
-    ({k: v for k, v in BODY.items() if k != "subject"}, ("required", "QuestionnaireResponse.subject")),
+    ({k: v for k, v in BODY.items() if k != "subject"},
+     ("required", "QuestionnaireResponse.subject")),
     (BODY | {"subject": {"display": "Zed"}}, ("required", "QuestionnaireResponse.subject")),
     (BODY | {"subject": {"reference": "#contained"}},
      ("value", "QuestionnaireResponse.subject.reference")),
@@ -311,6 +313,7 @@ REFUSED = [
     (BODY | {"subject": {"identifier": {"system": "x"}}},
      ("value", "QuestionnaireResponse.subject.identifier")),
     (BODY | {"authored": "yesterday"}, ("value", "QuestionnaireResponse.authored")),
+    (BODY | {"authored": "2026-02-03T25:00:00Z"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"authored": "2026-02-30"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"identifier": {"value": " "}}, ("value", "QuestionnaireResponse.identifier")),
     (BODY | {"implicitRules": "http://x.example"}, ("structure", "QuestionnaireResponse")),
@@ -319,7 +322,8 @@ REFUSED = [
     (BODY | {"item": {}}, ("structure", "QuestionnaireResponse.item")),
     (BODY | {"item": ["x"]}, ("structure", "QuestionnaireResponse.item[0]")),
     (BODY | {"item": [SAME]}, ("invariant", "QuestionnaireResponse.item[0].linkId")),
-    (BODY | {"item": [{"linkId": "made up"}]}, ("not-found", "QuestionnaireResponse.item[0].linkId")),
+    (BODY | {"item": [{"linkId": "made up"}]},
+     ("not-found", "QuestionnaireResponse.item[0].linkId")),
     (BODY | {"item": BODY["item"] * 2}, ("duplicate", "QuestionnaireResponse.item[1]")),
     (BODY | {"item": [BODY["item"][0] | {"answer": [{"valueInteger": 1}]}]},
      ("structure", "QuestionnaireResponse.item[0].answer")),
@@ -393,11 +397,52 @@ class TestWhatIsRefused:
             assert canary not in refused.text
 
 
-class TestWhatTheClientComputed:
-    TOTAL = {"linkId": "total.sum", "answer": [{"valueDecimal": 11}]}
+ODD = [None, 0, "", " ", "x", [], {}, [[]], [{}], {"url": ["x"]}, True, 1.5, "9" * 201, [1, 1]]
 
+
+def places(value, path=()):
+    """The path to everything inside."""
+    if isinstance(value, dict | list):
+        for step, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (*path, step)
+            yield from places(each, (*path, step))
+
+
+def replaced(body: dict, path: tuple, odd) -> dict:
+    whole = deepcopy(body)
+    here = whole
+    for step in path[:-1]:
+        here = here[step]
+    here[path[-1]] = odd
+    return whole
+
+
+def test_whatever_stands_in_any_place_no_fault_of_ours_comes_of_it(client, questionnaires):
+    form = questionnaires["nociplastic"]
+    weight = {"url": "http://hl7.org/fhir/StructureDefinition/ordinalValue", "valueDecimal": 1}
+    coding = {"system": f"{SYSTEM}/nociplastic/pain_sites", "code": "neck", "extension": [weight]}
+    values = {
+        "age_years": [{"valueInteger": 44}],
+        "pain_duration_months": [{"valueDecimal": 1.5}],
+        "pain_sites": [{"valueCoding": coding}],
+        "pain_symmetric": [{"valueBoolean": True}],
+    }
+    body = response(form, values, author={"reference": "Practitioner/1"}, authored="2026-11-20",
+                    encounter={"identifier": {"value": "V"}}, **OWN)  # fmt: skip
+    body["item"].append({"linkId": "total.predominance", "answer": [{"valueDecimal": 1}]})
+    assert client.post(f"{HERE}/$score", json=body).status_code == 200
+    for path in places(body):
+        for odd in ODD:
+            answer = client.post(f"{HERE}/$score", json=replaced(body, path, odd))
+            assert answer.status_code in (200, 422), (path, odd, answer.text)
+            if answer.status_code == 422:
+                assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+class TestWhatTheClientComputed:
     def test_is_ignored_compared_and_told(self, kept_client):
-        body = fhir_response() | {"item": [*fhir_response()["item"], self.TOTAL]}
+        other = {"linkId": "total.sum", "answer": [{"valueDecimal": 11}]}
+        body = fhir_response() | {"item": [*fhir_response()["item"], other]}
         made = create(kept_client, body, Prefer="return=OperationOutcome")
         (issue,) = made.json()["issue"]
         assert issue["severity"] == "warning"

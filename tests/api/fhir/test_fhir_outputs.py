@@ -11,8 +11,11 @@ import pytest
 from answering import drawn, findings, response
 from keeping import EXAMPLES, FHIR, fhir_response, request
 from r4 import faults, needs_node, told
+from things import UNKNOWN
 
 from api.fhir.forms import forms
+from api.fhir.outcome import outcome_of_problem
+from api.problems import KINDS, Problem
 from scoring.catalogue import catalogue
 
 HERE = "/fhir/QuestionnaireResponse"
@@ -303,12 +306,19 @@ class TestCapabilities:
         values = {"url": f"{FHIR}/Questionnaire/phq4", "version": "1.0.0", "status": "active",
                   "_id": made, "identifier": "a|b", "patient": "p1",
                   "questionnaire": f"{FHIR}/Questionnaire/phq4|1.0.0"}  # fmt: skip
+        nowhere = {"url": "http://else.where/q", "version": "9.9.9", "status": "retired",
+                   "_id": UNKNOWN["screening"], "identifier": "no|no", "patient": "nobody",
+                   "questionnaire": "http://else.where/q|1"}  # fmt: skip
         for each in claims["rest"][0]["resource"]:
             for parameter in each.get("searchParam", ()):
                 here = f"/fhir/{each['type']}"
-                found = caller.get(here, params={parameter["name"]: values[parameter["name"]]})
-                assert found.status_code == 200, (here, parameter, found.text)
-                assert caller.get(here, params={parameter["name"]: ""}).status_code in (200, 422)
+                name = parameter["name"]
+                found = caller.get(here, params={name: values[name]})
+                assert found.status_code == 200, (here, name, found.text)
+                none = caller.get(here, params={name: nowhere[name]}).json()
+                assert (none["type"], "entry" in none) == ("searchset", False), (here, name)
+                if name in ("_id", "url", "version", "status"):
+                    assert found.json()["entry"], (here, name)
 
     def test_operations(self, caller, claims, made):
         for each in claims["rest"][0]["resource"]:
@@ -387,6 +397,19 @@ class TestQuestionnaires:
 
 
 class TestErrors:
+    def test_every_type_of_problem_has_its_kind_of_issue(self):
+        outcomes = {code: outcome_of_problem(Problem(code).body().model_dump()) for code in KINDS}
+        codes = {code: findings(each)[0][0] for code, each in outcomes.items()}
+        assert "processing" not in codes.values()
+        assert (codes["unavailable"], codes["stale"]) == ("transient", "conflict")
+        for code, each in outcomes.items():
+            assert code in each["issue"][0]["diagnostics"]
+
+    @needs_node
+    def test_every_type_of_problem_is_told_in_valid_r4(self):
+        told_ = [outcome_of_problem(Problem(code).body().model_dump()) for code in KINDS]
+        assert [each for each in faults(told_) if each] == []
+
     def test_are_operation_outcomes_whatever_refuses(self, caller, service):
         from calling import bearing
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from api.acts import Acts
-from api.deps import Acting, Calling, Reports, Rulebooks, ScreeningId, printed
+from api.deps import Acting, Printing, Reports, Rulebooks, ScreeningId
 from api.fhir.base import FHIR_JSON, Resource
 from api.fhir.bundle import document
 from api.fhir.document import PDF, binary, composition, document_reference
@@ -112,13 +112,13 @@ def read_binary(  # noqa: PLR0913 - as above
     rulebooks: Rulebooks,
     base: AtBase,
     reports: Reports,
-    caller: Calling,
+    printed: Printing,
     accept: Accept = None,
 ) -> Response:
     """The PDF, or for whoever accepts `application/fhir+json` alone the resource around it."""
     as_resource = _as_resource(accept)
     found = _found(acts, screening)
-    pdf = report_of(acts, rulebooks, printed(caller), reports, found)
+    pdf = report_of(acts, rulebooks, printed, reports, found)
     if as_resource:
         return sent(binary(told(found, rulebooks, base), pdf), Vary="Accept")
     named = 'attachment; filename="nociscreen-report.pdf"'

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from api.deps import Acting, Calling, Reports, Rulebooks, ScreeningId, printed
+from api.deps import Acting, Printing, Reports, Rulebooks, ScreeningId
 from api.fhir.base import Base, Resource, Version
 from api.fhir.bundle import transaction
 from api.fhir.claims import differences
@@ -123,7 +123,7 @@ def extract_of(  # noqa: PLR0913 - FastAPI passes what a route needs as paramete
     rulebooks: Rulebooks,
     base: AtBase,
     reports: Reports,
-    caller: Calling,
+    printed: Printing,
     filed: Filed,
 ) -> Response:
     """To be sent to an EHR as often as you like: whatever is there already is not made again."""
@@ -131,7 +131,7 @@ def extract_of(  # noqa: PLR0913 - FastAPI passes what a route needs as paramete
         found = lineage(work, screening)
         work.audit("read", "screening", screening)
     version = version_of(found, rulebooks, base)
-    pdf = report_of(acts, rulebooks, printed(caller), reports, version.screening)
+    pdf = report_of(acts, rulebooks, printed, reports, version.screening)
     document = document_reference(version, filed, pdf)
     return sent(_parameters(transaction(version, [*_results(version, rulebooks), document]), []))
 

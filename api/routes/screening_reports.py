@@ -2,15 +2,12 @@
 
 from fastapi import APIRouter, Response
 
-from api.acts import Acts
+from api import issuing
 from api.choosing import DOCUMENTS, NOTE, AsNote, ByAccept, BySuffix
 from api.deps import Acting, Printing, Reports, Rulebooks, ScreeningId
 from api.guard import guarded
-from api.papers import Told, paper_of_screening, sent
+from api.papers import paper_of_screening, sent
 from api.refused import GUARDED, refusals
-from api.store import earlier, screenings
-from api.store import reports as issued
-from reports.formats import Written
 
 _MADE = {**DOCUMENTS, **refusals(*GUARDED, 404)}
 router = APIRouter(
@@ -35,9 +32,9 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     chosen: ByAccept,
 ) -> Response:
     """`Accept` chooses PDF, HTML, RTF, plain text or CDA. It says what became of the screening."""
-    told = _told(acts, screening)
+    told = issuing.told(acts, screening)
     made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return _issued(acts, screening, made)
+    return sent(issuing.issue(acts, screening, made))
 
 
 @router.get(
@@ -57,9 +54,9 @@ def read_report_as(  # noqa: PLR0913 - as above
     chosen: BySuffix,
 ) -> Response:
     """The same, in the format that the address ends with, whatever `Accept` says."""
-    told = _told(acts, screening)
+    told = issuing.told(acts, screening)
     made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return _issued(acts, screening, made)
+    return sent(issuing.issue(acts, screening, made))
 
 
 @router.get(
@@ -79,28 +76,7 @@ def read_note(  # noqa: PLR0913 - as above
     chosen: AsNote,
 ) -> Response:
     """A few lines of plain text, ready to paste into a chart."""
-    told = _told(acts, screening)
+    told = issuing.told(acts, screening)
     made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    _issued(acts, screening, made)
+    issuing.issue(acts, screening, made)
     return Response(made.content, media_type=made.media_type)
-
-
-def _told(acts: Acts, screening: str) -> Told:
-    """The screening, what it corrects and is corrected by, and the patient's earlier ones."""
-    with acts.transaction() as work:
-        found = screenings.found(work, screening)
-        before, after = (
-            screenings.found(work, each) if each else None
-            for each in (found.replaces, found.replaced_by)
-        )
-        trend = earlier.before(work, found)
-        work.audit("read", "screening", screening, count=1 + len(trend))
-    return Told(found, before, after, trend)
-
-
-def _issued(acts: Acts, screening: str, made: Written) -> Response:
-    """Keep the document as it is sent; Problem `not_found` where it was erased meanwhile."""
-    with acts.transaction() as work:
-        issued.issue(work, screening, made.media_type, made.content)
-        work.audit("report", "screening", screening)
-    return sent(made)

@@ -10,7 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import polars as pl
 
@@ -72,13 +72,8 @@ def csv_pieces(
     """The pieces of a CSV file. Raises UnusableInputError for its header or a line too long."""
     head, line = _head(stream)
     table, body, line = _table(head, names, encoding, line)
-    rest = _Chained(body, stream)
-    for block in blocks(
-        rest,
-        line=line,
-        block_bytes=block_bytes,
-        record_bytes=record_bytes,  # type: ignore[arg-type]
-    ):
+    rest = cast("BinaryIO", _Chained(body, stream))
+    for block in blocks(rest, line=line, block_bytes=block_bytes, record_bytes=record_bytes):
         yield CsvPiece(block, table)
 
 

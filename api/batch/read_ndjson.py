@@ -47,8 +47,8 @@ class JsonLines:
             return {}, [_fault(each.pointer, each.code, each.detail) for each in problem.errors]
         if not isinstance(value, dict):
             return {}, [(None, "not_an_object", "must be an object")]
-        known_by = {name: value.get(name) for name in PASSED_THROUGH}
-        known_by = {name: each for name, each in known_by.items() if isinstance(each, str)}
+        passed = {name: value.get(name) for name in PASSED_THROUGH}
+        known_by = {name: each for name, each in passed.items() if isinstance(each, str)}
         rest = {name: each for name, each in value.items() if name not in PASSED_THROUGH}
         wrong: list[Fault] = [
             (name, "not_a_text", "must be a text")
@@ -106,7 +106,8 @@ class JsonPiece(NamedTuple):
 
     def rows(self) -> Rows:
         """The answers, typed; empty lines are no rows."""
-        read, faults, begins = [], [], []
+        read: list[dict[str, Any]] = []
+        faults, begins = [], []
         for place, line in enumerate(self.block.raw.split(b"\n"), self.block.line):
             text = line.strip(b"\r\t ")
             if text:

@@ -17,13 +17,13 @@ class ParquetPiece(NamedTuple):
 
     frame: pl.LazyFrame
     start: int
-    count: int
+    height: int
     bytes: int
 
     def rows(self) -> Rows:
         """The columns as they are typed in the file. Raises UnusableInputError."""
         try:
-            frame = self.frame.slice(self.start, self.count).collect(engine="streaming")
+            frame = self.frame.slice(self.start, self.height).collect(engine="streaming")
         except pl.exceptions.PolarsError:
             raise UnusableInputError("the Parquet file is damaged") from None
         return Rows(frame, faults_of(()), None)

@@ -48,7 +48,8 @@ class ColumnRules:
         self._sentences = Sentences(loaded, self._meaning)
         weighing = Weighing(self._book, self._meaning)
         most_key = 2 * weighing.most_points * len(self._book.question)
-        self._keys, self._far = (pl.Int32, 2**24) if most_key < 2**24 else (pl.Int64, 2**56)
+        self._keys: type[pl.DataType] = pl.Int32 if most_key < 2**24 else pl.Int64
+        self._far = 2**24 if most_key < 2**24 else 2**56
         self._stages = [
             *(
                 [counted(each, loaded.questions, self._meaning).alias(answer(each.id))]

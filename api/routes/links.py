@@ -4,7 +4,7 @@ The address is shown once, when the link is made; it is kept as a hash alone. So
 `Idempotency-Key`: an answer that could be given twice would have to be kept.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AfterValidator, Field
@@ -20,7 +20,7 @@ from schemas.base import Frozen, Many
 from schemas.form_settings import AskAgainDays
 from schemas.links import Language, Link, LinkKind, NewLink
 from schemas.patient import READABLE, KnownPatient
-from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.catalogue import Catalogue, UnknownRulebookError, catalogue
 
 HERE = "/v1/links"
 router = APIRouter(prefix=HERE, tags=["links"], route_class=guarded("screenings:write"))
@@ -44,16 +44,30 @@ def _spoken(language: str) -> str:
     return language
 
 
+Spoken = Annotated[
+    Language, Field(json_schema_extra={"enum": list(languages())}), AfterValidator(_spoken)
+]
+
+
+def _named(schema: dict[str, Any]) -> None:
+    """Say in the description which rulebooks there are."""
+    every = catalogue().scored()
+    instruments = dict.fromkeys(each.rulebook.rulebook.instrument for each in every)
+    schema["enum"] = [*instruments, *(each.name for each in every)]
+
+
 class LinkWanted(Frozen):
     """For whom a link is, and how it may be used."""
 
     patient: KnownPatient
     rulebook: Annotated[str, Field(max_length=60, pattern=READABLE)] = Field(
-        default="nociplastic", description="An instrument, or one version of it."
+        default="nociplastic",
+        description="An instrument, or one version of it.",
+        json_schema_extra=_named,
     )
     kind: LinkKind = "until_submitted"
     expires_in_days: Days = 14
-    language: Annotated[Language, AfterValidator(_spoken)] | None = Field(
+    language: Spoken | None = Field(
         default=None, description="Shown first; left out, the browser's language is."
     )
     ask_again_days: AskAgainDays | None = Field(

@@ -51,8 +51,8 @@ class TestRefusedInput:
             ({"time_zone": "Mars/Olympus"}, "/letterhead/time_zone"),
             ({"time_zone": "../../etc/passwd"}, "/letterhead/time_zone"),
             ({"locale": "xx"}, "/letterhead/locale"),
-            ({"name": "x"}, "/letterhead/name"),
-            ({"footer": "this content is our own"}, "/letterhead/footer"),
+            ({"name": "x"}, "/letterhead"),
+            ({"footer": "this content is our own"}, "/letterhead"),
         ],
     )
     def test_names_the_place_and_changes_nothing(self, kept_client, letterhead, pointer):

@@ -7,7 +7,7 @@ from random import Random
 import polars as pl
 import pytest
 from columns_oracle import assessed_row, frame_of, random_intake, weighed_row
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from intakes import complete, partial_answers, unflagged_answers
 from small import SMALL
@@ -49,6 +49,7 @@ def test_the_quick_oracle_says_what_the_assessment_says(intakes):
         assert weighed_row(NOCIPLASTIC, answers) == said
 
 
+@settings(max_examples=25)
 @given(st.data())
 def test_the_order_in_which_options_were_marked_changes_nothing(data):
     answers = data.draw(unflagged_answers(NOCIPLASTIC))
@@ -59,6 +60,7 @@ def test_the_order_in_which_options_were_marked_changes_nothing(data):
     assert explained(NOCIPLASTIC, [mixed]) == explained(NOCIPLASTIC, [answers])
 
 
+@settings(max_examples=25)
 @given(st.lists(unflagged_answers(NOCIPLASTIC), min_size=2, max_size=5))
 def test_a_row_is_the_same_in_any_company(intakes):
     together = explained(NOCIPLASTIC, intakes)

@@ -1,6 +1,7 @@
 """Record batches of Arrow are scored as files are; Spark where it is asked for (`make spark`)."""
 
 import os
+import sys
 from random import Random
 
 import pyarrow as pa
@@ -41,11 +42,12 @@ def test_a_fault_is_told_in_its_row():
 
 
 @pytest.mark.skipif("NOCISCREEN_SPARK" not in os.environ, reason="make spark runs it")
-def test_spark_gives_the_same_rows(tmp_path):
+def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
     from pyspark.sql import SparkSession
 
     from scoring.columns.spark import scored
 
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     some = intakes(500)
     frame_of(LOADED, some).write_parquet(tmp_path / "in.parquet")
     settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}

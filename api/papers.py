@@ -71,6 +71,22 @@ def paper_of_intake(
     return paper(loaded, assessment, heading, renderer, chosen)
 
 
+def paper_of_answers(  # noqa: PLR0913 - the parts of a document, each from another hand
+    rulebooks: Catalogue,
+    printed: Printed,
+    renderer: Layout,
+    rulebook: str,
+    answers: dict[str, Any],
+    patient: Patient,
+    **chosen: Any,
+) -> Written:
+    """The document of checked answers to one version of a rulebook."""
+    instrument, _, version = rulebook.partition("@")
+    loaded = rulebooks.any_status(instrument, version)
+    heading = Heading(**_facts(printed, patient, Context()))
+    return paper(loaded, assess(loaded, answers), heading, renderer, **chosen)
+
+
 def paper_of_screening(
     rulebooks: Catalogue, printed: Printed, renderer: Layout, told: "Told", chosen: Chosen
 ) -> Written:

@@ -45,5 +45,16 @@ class Settings(BaseSettings):
     render_queue: Annotated[int, Field(ge=0)] = 8
     render_seconds: Annotated[float, Field(gt=0)] = 20.0
     frame_ancestors: Annotated[str, Field(max_length=2000, pattern=r"^[^;,\r\n']*$")] = ""
+    batch_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024
+    batch_rows: Annotated[int, Field(ge=1)] = 1_000_000
+    batch_reports: Annotated[int, Field(ge=1, le=50_000)] = 5_000
+    batch_days: Annotated[int, Field(ge=1, le=3650)] = 7
+    batch_chunk_rows: Annotated[int, Field(ge=1, le=100_000)] = 5_000
+    batch_tries: Annotated[int, Field(ge=1, le=100)] = 5
+    upload_seconds: Annotated[float, Field(gt=0)] = 900.0
+    job_threads: Annotated[int, Field(ge=0, le=64)] = 2
+    jobs_file: Path = Path(".nociscreen/jobs.db")
+    worker_name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    worker_lost_seconds: Annotated[float, Field(ge=1)] = 30.0
     organisation: Annotated[str, Field(max_length=200)] | None = None
     test_organisation: bool = False

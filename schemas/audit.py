@@ -9,6 +9,8 @@ from schemas.base import Frozen
 
 Action = Literal[
     "create",
+    "score",
+    "cancel",
     "read",
     "list",
     "amend",

@@ -35,6 +35,7 @@ from api.store.turns import Turns
 APP_ROLE = "nociscreen_app"
 BUSY_SECONDS = 5
 LOCK_SECONDS = 10
+TURN_SECONDS = 600
 CONNECTIONS = 24
 RETRY_SECONDS = "5"
 REMEMBERED_SECONDS = 10.0
@@ -110,6 +111,20 @@ class Database:
                 with self._turns.taken(wait_seconds), self._immediate().begin() as connection:
                     yield connection
             self._failed = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the turn to write, for a transaction on `immediate` that another begins."""
+        if self._turns is None:
+            yield
+        else:
+            with self._turns.taken(TURN_SECONDS):
+                yield
+
+    @property
+    def immediate(self) -> Engine:
+        """The engine whose transactions may write from their beginning; take `turn` first."""
+        return self.engine if self._turns is None else self._immediate()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

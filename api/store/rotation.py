@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
-from api.store import drafts, links, patients, screenings, tenancy
+from api.store import batch_chunks, drafts, links, patients, screenings, tenancy
 from api.store.organisation_keys import DATA
 from api.store.store import Store
 from api.store.tables import (
     AcknowledgementRow,
     AnsweredRow,
+    BatchChunkRow,
     DraftRow,
     EnteredInErrorRow,
     FormSettingsRow,
@@ -36,6 +37,7 @@ _SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (LinkRow, ("patient",)),
     (DraftRow, ("content",)),
     (FormSettingsRow, ("content",)),
+    (BatchChunkRow, ("given", "note", "made")),
 )
 
 
@@ -91,7 +93,7 @@ def _seal_anew(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
         for column in columns
         if (sealed := getattr(row, column)) is not None
     }
-    indexes = _indexes(work, row)
+    indexes = _indexes(work, row, plain)
     for column, content in plain.items():
         setattr(row, column, work.seal(table, column, name, content))
     for column, index in indexes.items():
@@ -99,7 +101,7 @@ def _seal_anew(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
     row.key_id = work.key_id
 
 
-def _indexes(work: Transaction, row: Any) -> dict[str, bytes]:
+def _indexes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, bytes]:
     """What the row is searched by, by the key that seals now."""
     match row:
         case ScreeningRow():
@@ -111,6 +113,8 @@ def _indexes(work: Transaction, row: Any) -> dict[str, bytes]:
             return links.indexes(work, links.patient_of(work, row))
         case DraftRow():
             return {"tier_index": drafts.tier_index(work, drafts.draft_of(work, row))}
+        case BatchChunkRow():
+            return {"patients": batch_chunks.patients_index(work, plain["given"])}
     return {}
 
 
@@ -124,4 +128,6 @@ def _name(row: Any) -> str:
         return row.link_id
     if isinstance(row, FormSettingsRow):
         return row.organisation_id
+    if isinstance(row, BatchChunkRow):
+        return batch_chunks.place(row.batch_id, row.number)
     return str(row.id)

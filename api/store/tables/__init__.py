@@ -14,6 +14,7 @@ from api.store.tables.access import (
     UsedAssertionRow,
 )
 from api.store.tables.audit import AuditHeadRow, AuditRow, OrganisationKeyRow
+from api.store.tables.batch import BatchChunkRow, BatchRow, WorkerRow
 from api.store.tables.forms import DraftRow, FormSettingsRow, LinkRow
 from api.store.tables.letterhead import LetterheadRow
 from api.store.tables.owned import OrganisationRow, Owned
@@ -32,6 +33,8 @@ OWNED: tuple[type[Owned], ...] = (
     ApiKeyRow,
     AuditHeadRow,
     AuditRow,
+    BatchChunkRow,
+    BatchRow,
     ClientKeyRow,
     ClientRow,
     ClientSecretRow,
@@ -56,6 +59,8 @@ __all__ = [
     "ApiKeyRow",
     "AuditHeadRow",
     "AuditRow",
+    "BatchChunkRow",
+    "BatchRow",
     "ClientKeyRow",
     "ClientRow",
     "ClientSecretRow",
@@ -73,4 +78,5 @@ __all__ = [
     "ScreeningRow",
     "SigningKeyRow",
     "UsedAssertionRow",
+    "WorkerRow",
 ]

@@ -1,0 +1,90 @@
+"""One chunk, from taken to done: tried, tried again, set aside in the end; never lost, never twice.
+
+The try is counted before the work, the work is done outside of any transaction, and the results
+are laid down in one. Trouble of the database is waited out: it is no fault of the rows.
+"""
+
+import threading
+
+import structlog
+
+from api.jobs.printing import print_reports
+from api.jobs.scoring import score
+from api.problems import Problem
+from api.rendering import Renderer
+from api.settings import Settings
+from api.store import batch_chunks
+from api.store.batch_chunks import Outcome, Taken
+from api.store.batches import SCORE
+from api.store.store import Store
+from api.store.tenancy import OrganisationSession
+from scoring.catalogue import Catalogue
+
+_LONGEST_WAIT = 10.0
+_log = structlog.get_logger("nociscreen")
+
+
+class Bench:
+    """What work on chunks needs; ends when it is told to."""
+
+    def __init__(
+        self, store: Store, settings: Settings, rulebooks: Catalogue, renderer: Renderer
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.rulebooks = rulebooks
+        self.renderer = renderer
+        self.ended = threading.Event()
+
+    def outcome(self, taken: Taken) -> Outcome:
+        """What comes of a chunk. Raises where it may be tried again."""
+        tries = self.settings.batch_tries
+        if taken.batch.kind == SCORE:
+            return score(self.rulebooks, taken, tries)
+        return print_reports(self.rulebooks, self.renderer, taken, tries)
+
+
+class EndedError(BaseException):
+    """The process is to end: what is under way is left as it is, and goes on elsewhere or later.
+
+    No Exception: whoever records failures of work must not take it for one.
+    """
+
+
+def prepare(bench: Bench, organisation: str, batch: str, number: int) -> Outcome | None:
+    """What came of the chunk, to be committed; None where there is nothing to do any more."""
+    wait = 0.05
+    while True:
+        if bench.ended.is_set():
+            raise EndedError
+        try:
+            taken = batch_chunks.take(bench.store, organisation, batch, number)
+            return None if taken is None else bench.outcome(taken)
+        except Problem as problem:
+            _log.warning("batch", batch=batch, chunk=number, problem=problem.code)
+            if problem.code == "not_found":  # its organisation is gone
+                return None
+        except Exception as error:  # noqa: BLE001 - of any kind: it is tried again, so often
+            _log.warning("batch", batch=batch, chunk=number, error=type(error).__name__)
+        bench.ended.wait(wait)
+        wait = min(wait * 2, _LONGEST_WAIT)
+
+
+def lay_down(
+    store: Store, session: OrganisationSession, batch: str, number: int, outcome: Outcome | None
+) -> str:
+    """In the transaction of the caller: `done`, or `over` where it was done or there is no need."""
+    done = outcome is not None and batch_chunks.finish(store, session, batch, number, outcome)
+    return "done" if done else "over"
+
+
+def by_hand(bench: Bench, organisation: str, batch: str, chunks: range) -> None:
+    """Do these chunks here and now, each in a transaction of its own."""
+    for number in chunks:
+        outcome = prepare(bench, organisation, batch, number)
+        with (
+            bench.store.database.writing() as connection,
+            OrganisationSession(connection, organisation) as session,
+        ):
+            lay_down(bench.store, session, batch, number, outcome)
+            session.flush()

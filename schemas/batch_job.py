@@ -1,0 +1,66 @@
+"""The shape of a batch over HTTP: how far it has come, and where its results are."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Frozen
+
+BatchState = Literal["waiting", "running", "done", "cancelled"]
+
+
+class Progress(Frozen):
+    """How far a batch has come. Counts are of rows."""
+
+    state: BatchState
+    rows: int
+    rows_done: int
+    rows_set_aside: int = Field(
+        description="Rows that could not be worked on, however often it was tried; told as "
+        "problems."
+    )
+    finished_at: datetime | None = None
+
+
+class ScoringBatch(Progress):
+    """A batch of intakes that are scored."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime
+    rulebook: str
+    rulebook_sha256: str
+    explain: bool
+    rows_with_problems: int
+    by_status: dict[str, int]
+    by_band: dict[str, int]
+    by_tier: dict[str, int]
+    links: dict[str, str]
+
+
+class ReportsBatch(Progress):
+    """The reports of a batch, one for each row that was chosen."""
+
+    id: str
+    batch: str
+    created_at: datetime
+    expires_at: datetime
+    links: dict[str, str]
+
+
+class BatchLine(Frozen):
+    """A batch in a list."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime
+    state: BatchState
+    rulebook: str
+    rows: int
+
+
+class BatchList(Frozen):
+    """Batches, newest first."""
+
+    batches: tuple[BatchLine, ...]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from api.commands import admin, audit, batch, keys, links, storage
+from api.commands import admin, audit, batch, keys, links, storage, worker
 from api.commands.opened import fail, note, opened, operator, settings, told
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ main.command()(batch.batch)
 main.add_typer(links.commands, name="link")
 for command in (storage.migrate, storage.backup, storage.restore, storage.upkeep):
     main.command()(command)
+main.command()(worker.worker)
 
 IntakeFile = Annotated[
     str, typer.Argument(help="A request body or a flat object of answers; - reads standard input.")
@@ -53,6 +54,8 @@ def serve(
     import gc
 
     from api.first import first_client
+    from api.jobs.chunk import Bench
+    from api.jobs.work import at_work
     from api.logs import configure
     from api.main import create_app
     from api.maintenance import kept_up
@@ -64,8 +67,9 @@ def serve(
         if store.database.embedded and first_client(store, chosen.first_client_file):
             note(f"made a first organisation; its client is in {chosen.first_client_file}")
         app = create_app(chosen, store=store)
+        bench = Bench(store, chosen, app.state.catalogue, app.state.renderer)
         gc.freeze()
-        with kept_up(store, chosen):
+        with kept_up(store, chosen), at_work(bench):
             Server(
                 config(app, chosen, host, port),
                 lambda listening: typer.echo(f"nociscreen listens on http://{host}:{listening}"),

@@ -64,6 +64,15 @@ ScreeningId = Annotated[
         examples=["6f6f6f6f-0000-4000-8000-000000000001"],
     ),
 ]
+BatchId = Annotated[
+    str,
+    Path(
+        alias="batch",
+        pattern=r"^[0-9a-f-]{36}$",
+        description="The id that sending it gave.",
+        examples=["6f6f6f6f-0000-4000-8000-000000000007"],
+    ),
+]
 Rulebooks = Annotated[Catalogue, Depends(_catalogue)]
 Reports = Annotated[Renderer, Depends(_renderer)]
 Chosen = Annotated[Settings, Depends(_settings)]

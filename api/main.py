@@ -18,6 +18,9 @@ from api.problems import Problem, answer_http_error, answer_problem, answer_wron
 from api.rendering import Renderer
 from api.routes import (
     audit,
+    batch_reports,
+    batch_results,
+    batches,
     clients,
     credentials,
     fhir_audit,
@@ -111,6 +114,9 @@ def create_app(
 
     app.include_router(score.router(rules))
     app.include_router(screening_list.router)
+    app.include_router(batches.router(rules))
+    app.include_router(batch_results.router)
+    app.include_router(batch_reports.router)
     app.include_router(screenings.router(rules))
     app.include_router(screening_marks.router)
     app.include_router(screening_reports.router)

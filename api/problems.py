@@ -76,6 +76,12 @@ KINDS: dict[str, Kind] = {
     ),
     "too_slow": Kind(408, "Body too slow", "The body did not arrive in time. Send it again."),
     "too_large": Kind(413, "Body too large", "The body is larger than this route takes."),
+    "unusable_file": Kind(
+        422, "Unusable file", "No row can be read from the file. `detail` says what was expected."
+    ),
+    "range_not_satisfiable": Kind(
+        416, "Range not satisfiable", "The file ends before the range. `Content-Range` says where."
+    ),
     "unsupported_media_type": Kind(
         415, "Unsupported media type", "Send `application/json` in UTF-8, without content encoding."
     ),

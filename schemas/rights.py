@@ -17,6 +17,7 @@ class Erased(Frozen):
     reports: int
     acknowledgements: int
     links: int = Field(default=0, description="With what was answered under them.")
+    batches: int = Field(default=0, description="Batches that named the person, each erased whole.")
 
 
 class LegalHold(Frozen):

@@ -19,7 +19,7 @@ from dbos import (
     EnqueueOptions,
     SQLAlchemyDatasource,
 )
-from dbos.error import DBOSException
+from dbos import error as dbos_errors
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import QueuePool
@@ -129,7 +129,7 @@ def _chunk(bench: Bench, source: Any, place: Place) -> None:
         try:
             with bench.store.database.turn():
                 source.run_tx_step({"name": "chunk", "isolation_level": isolation}, commit)
-        except DBOSException:  # another has taken it over
+        except dbos_errors.DBOSException:  # another has taken it over
             raise
         except Exception as error:  # noqa: BLE001 - trouble of storage: waited out, then done again
             _log.warning("batch", batch=place.batch, error=type(error).__name__)

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store import links, screenings, tenancy
+from api.store import batches, links, screenings, tenancy
 from api.store.tables import (
     AcknowledgementRow,
     LegalHoldRow,
@@ -49,6 +49,8 @@ class Person(NamedTuple):
 def erase(work: Transaction, person: Person) -> Erased:
     """Erase all that is kept on a person, but for the audit, which holds nothing of it.
 
+    A batch that names the reference goes whole, with its reports: its sender has the file.
+
     Raises Problem `not_found` where nothing is kept, `held` under a legal hold, `conflict` where
     several systems use the reference.
     """
@@ -57,10 +59,14 @@ def erase(work: Transaction, person: Person) -> Erased:
     ids = _screening_ids(work, person, linked)
     if holding(work, person):
         raise Problem("held")
-    if not ids and not linked:
+    sent = batches.naming(work, person.reference)
+    if not ids and not linked and not sent:
         raise Problem("not_found")
     links.erase(work, [link.id for link, _ in linked])
-    erased = erase_screenings(work, ids).model_copy(update={"links": len(linked)})
+    batches.drop(work, sent)
+    erased = erase_screenings(work, ids).model_copy(
+        update={"links": len(linked), "batches": len(sent)}
+    )
     work.session.execute(delete(LegalHoldRow).where(*_holds_on(work, person)))
     return erased
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
-from api.store import links, organisations, patients, signing, tenancy
+from api.store import batches, links, organisations, patients, signing, tenancy
 from api.store.idempotency import KEPT
 from api.store.organisations import SERVICE
 from api.store.store import Store
@@ -34,6 +34,7 @@ def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) ->
         if signing.due(session, signing_key_days):
             signing.add_key(session, store.ring, algorithm)
             store.within(session, SERVICE).audit("rotate", "signing_key")
+    drop_expired(store)
     with store.glance() as session:
         every = organisations.every(session)
     for each in every:
@@ -43,6 +44,18 @@ def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) ->
                 erase_due(store, each.id, each.retention_years)
         except Exception as error:  # noqa: BLE001 - one organisation's trouble stays its own
             _log.warning("upkeep", organisation=each.id, error=type(error).__name__)
+
+
+def drop_expired(store: Store) -> None:
+    """Erase the batches whose time is over."""
+    with store.glance() as session:
+        due = batches.expired(session, datetime.now(UTC))
+    for organisation, ids in due.items():
+        with store.transaction(Actor(organisation, SERVICE.id, SERVICE.means)) as work:
+            batches.drop(work, ids)
+            work.audit("purge", "batch", count=len(ids))
+    if due:
+        store.database.forget_erased()
 
 
 def erase_due(store: Store, organisation: str, years: int) -> Erased | None:

@@ -1,0 +1,232 @@
+"""Reports of a batch: one for each row that is chosen, made by the workers, fetched as one ZIP."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
+
+from api.acts import Acts
+from api.batch.incoming import Chunk, all_faulty, packed, unpacked
+from api.batch_files import File, sent
+from api.deps import (
+    GUARDED,
+    TAKING,
+    Acting,
+    BatchId,
+    Calling,
+    Chosen,
+    Creating,
+    guarded,
+    refusals,
+)
+from api.jobs.printing import ROWS, reports_in
+from api.problems import Problem
+from api.settings import Settings
+from api.store import batch_chunks, batches
+from api.store.batch_chunks import Given
+from api.store.batches import REPORTS, SCORE, Kept, Wanted
+from api.store.callers import Caller
+from api.store.idempotency import Answer
+from api.store.sealing import digest
+from api.store.transaction import Transaction
+from reports.wording import languages
+from schemas.base import Frozen
+from schemas.batch import BAND, STATUS, TIER
+from schemas.batch_job import ReportsBatch
+
+Language: Any = Literal[languages()]
+ReportsId = Annotated[
+    str,
+    Path(
+        alias="reports",
+        pattern=r"^[0-9a-f-]{36}$",
+        examples=["6f6f6f6f-0000-4000-8000-000000000008"],
+    ),
+]
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
+Words = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=80)], ...], Field(max_length=20)
+]
+
+
+class ReportsWanted(Frozen):
+    """Which rows are printed, and how. What is left out chooses nothing out."""
+
+    status: Words | None = Field(default=None, description="Rows with one of these.")
+    band: Words | None = None
+    tier: Words | None = None
+    format: Literal["pdf", "html", "rtf", "txt", "xml"] = "pdf"
+    document: Literal["clinician", "patient"] = "clinician"
+    locale: Language = "en"
+
+
+@router.post(
+    "/{batch}/reports",
+    operation_id="print_batch",
+    status_code=202,
+    response_model=ReportsBatch,
+    responses=refusals(*TAKING, 404, 409),
+    summary="Make a report of each row",
+)
+def print_batch(
+    batch: BatchId,
+    wanted: ReportsWanted,
+    creating: Creating,
+    settings: Chosen,
+    caller: Calling,
+) -> Response:
+    """A report of each row that has a status, or of those chosen; 409 until the batch is done."""
+    return creating.once(lambda work: _make(work, batch, wanted, settings, caller))
+
+
+@router.get(
+    "/{batch}/reports/{reports}",
+    operation_id="read_batch_reports",
+    responses=refusals(*GUARDED, 404),
+    summary="How far the reports have come",
+)
+def read_batch_reports(batch: BatchId, reports: ReportsId, acts: Acting) -> ReportsBatch:
+    """Counts of rows: printed, and set aside where no report could be made."""
+    with acts.transaction() as work:
+        told = _told(work, batches.found(work, reports, REPORTS, batch))
+        work.audit("read", "batch", reports)
+    return told
+
+
+@router.get(
+    "/{batch}/reports/{reports}/zip",
+    operation_id="read_batch_zip",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The ZIP",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        206: {
+            "description": "The range of it that was asked for",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **refusals(*GUARDED, 404, 409, 416),
+    },
+    summary="The reports as one ZIP",
+)
+def read_batch_zip(batch: BatchId, reports: ReportsId, request: Request, acts: Acting) -> Response:
+    """Each report is named by the number of its row. `Range` takes up an interrupted download."""
+    with acts.transaction() as work:
+        kept = batches.found(work, reports, REPORTS, batch)
+        if batches.progress(work, kept).state != "done":
+            raise Problem("conflict", "The reports are not done.", headers={"Retry-After": "5"})
+        work.audit("report", "batch", reports, count=kept.rows)
+    tag = digest(reports.encode())[:32]
+    name = "nociscreen-reports.zip"
+    return sent(request, File("application/zip", name, tag, lambda: _zip(acts, kept)))
+
+
+def _make(
+    work: Transaction, batch: str, wanted: ReportsWanted, settings: Settings, caller: Caller
+) -> Answer:
+    scored = batches.found(work, batch, SCORE)
+    if batches.progress(work, scored).state != "done":
+        raise Problem("conflict", "The batch is not done.", headers={"Retry-After": "2"})
+    options = wanted.model_dump(include={"format", "document", "locale"}) | {
+        "organisation": caller.organisation_name,
+        "test": caller.test,
+    }
+    kind = Wanted(REPORTS, scored.rulebook, scored.rulebook_sha256, options, batch)
+    chosen = _within(_chosen(work, scored, wanted), settings.batch_reports)
+    made = batches.add(work, kind, chosen, scored.expires_at)
+    told = _told(work, made)
+    work.audit("create", "batch", made.id, count=made.rows)
+    return Answer(202, told.model_dump_json().encode(), told.links["self"])
+
+
+def _within(chunks: Iterator[tuple[int, Given]], most: int) -> Iterator[tuple[int, Given]]:
+    total = 0
+    for count, given in chunks:
+        total += count
+        if total > most:
+            raise Problem("too_large", f"At most {most:,} reports at once: choose fewer rows.")
+        yield count, given
+
+
+def _chosen(work: Transaction, scored: Kept, wanted: ReportsWanted) -> Iterator[tuple[int, Given]]:
+    """The rows that are printed, some at a time, each with its number in the batch."""
+    before = 0
+    for number in range(scored.chunks):
+        given = batch_chunks.given(work, scored.id, number)
+        content = batch_chunks.made(work, scored.id, number)
+        if given is None or content is None:
+            raise Problem("not_found")
+        results, frame = pl.read_ipc(io.BytesIO(content)), unpacked(given).frame
+        rows = results.with_row_index("row").filter(_matches(results, wanted))["row"].to_list()
+        for start in range(0, len(rows), ROWS):
+            some = rows[start : start + ROWS]
+            chunk = packed(Chunk(frame[some], all_faulty(0, "", ""), None))
+            named = json.dumps([before + row + 1 for row in some]).encode()
+            yield len(some), chunk._replace(parts=(*chunk.parts, named))
+        before += results.height
+
+
+def _matches(results: pl.DataFrame, wanted: ReportsWanted) -> pl.Expr:
+    chosen = pl.col(STATUS).is_not_null()
+    for column, words in ((STATUS, wanted.status), (BAND, wanted.band), (TIER, wanted.tier)):
+        if words is not None and column in results.columns:
+            chosen &= pl.col(column).cast(pl.String).is_in(list(words)).fill_null(value=False)
+        elif words is not None:
+            chosen &= pl.lit(value=False)
+    return chosen
+
+
+def _zip(acts: Acts, batch: Kept) -> Iterator[bytes]:
+    """The ZIP in pieces: reports are stored as they are, for PDF is packed already."""
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+        for number in range(batch.chunks):
+            with acts.store.glance() as session:
+                work = acts.store.within(session, acts.actor)
+                content = batch_chunks.made(work, batch.id, number)
+            if content is None:
+                raise RuntimeError("the batch was erased while it was sent")
+            for report in reports_in(content):
+                archive.writestr(zipfile.ZipInfo(report.name), report.content)
+            yield sink.taken()
+    yield sink.taken()
+
+
+class _Sink:
+    """Where a ZIP is written to that is sent at once: nothing can be changed afterwards."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def write(self, piece: bytes) -> int:
+        """Take a piece."""
+        self._held += piece
+        return len(piece)
+
+    def flush(self) -> None:
+        """There is nothing to do."""
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        piece, self._held = bytes(self._held), bytearray()
+        return piece
+
+
+def _told(work: Transaction, batch: Kept) -> ReportsBatch:
+    failed = sum(len(note["failed"]) for row, note in batch_chunks.notes(work, batch.id))
+    here = f"/v1/batches/{batch.parent}/reports/{batch.id}"
+    progress = dict(batches.progress(work, batch)) | {"rows_set_aside": failed}
+    return ReportsBatch(
+        **progress,
+        id=batch.id,
+        batch=batch.parent or "",
+        created_at=batch.created_at,
+        expires_at=batch.expires_at,
+        links={"self": here, "zip": f"{here}/zip"},
+    )

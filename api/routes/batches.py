@@ -1,0 +1,285 @@
+"""Batches: a file of intakes taken in, how far it has come, cancelled; and up to 1,000 at once."""
+
+import io
+from typing import Annotated, Any, Literal, cast
+
+from fastapi import APIRouter, Body, Query, Request, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from api.acts import Acts, Creates
+from api.batch.files import UnusableInputError
+from api.batch.incoming import TooManyRowsError, chunks
+from api.batch_files import format_sent, receive
+from api.bodies import any_intake
+from api.deps import (
+    GUARDED,
+    TAKING,
+    Acting,
+    BatchId,
+    Chosen,
+    Creating,
+    Rulebooks,
+    guarded,
+    refusals,
+)
+from api.problems import Problem
+from api.settings import Settings
+from api.store import batch_chunks, batches
+from api.store.batches import SCORE, Kept, Wanted
+from api.store.idempotency import Answer
+from api.store.transaction import Transaction
+from api.uploads import SealedFile
+from schemas.assessment import Assessment
+from schemas.base import Frozen
+from schemas.batch_job import BatchLine, BatchList, ScoringBatch
+from scoring.catalogue import Catalogue
+from scoring.engine import assess
+from scoring.loaded import LoadedRulebook
+
+AT_ONCE = 1000
+_FILES = {
+    "text/csv": {"schema": {"type": "string"}},
+    "application/x-ndjson": {"schema": {"type": "string"}},
+    "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+}
+
+
+class Many(Frozen):
+    """The assessments of many intakes, one for each, in their order."""
+
+    assessments: tuple[Assessment, ...]
+
+
+def router(catalogue: Catalogue) -> APIRouter:
+    """The routes, typed by the rulebooks in use."""
+    routes = APIRouter(tags=["batches"])
+    sending = APIRouter(prefix="/v1/batches", route_class=guarded("batches"))
+    scoring = APIRouter(prefix="/v1/score", route_class=guarded("score"))
+    named: Any = Literal[tuple(_names(catalogue))]
+    intake_type: Any = any_intake(catalogue.scored())
+    many_type: Any = Annotated[
+        list[intake_type],  # type: ignore[valid-type]
+        Field(min_length=1, max_length=AT_ONCE),
+    ]
+
+    @sending.post(
+        "",
+        operation_id="send_batch",
+        status_code=202,
+        response_model=ScoringBatch,
+        responses=refusals(*TAKING, 409),
+        summary="Send a batch of intakes to be scored",
+        openapi_extra={"requestBody": {"required": True, "content": _FILES}},
+    )
+    async def send_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
+        request: Request,
+        *,
+        creating: Creating,
+        rulebooks: Rulebooks,
+        settings: Chosen,
+        rulebook: Annotated[named, Query(description="What the rows answer.")] = "nociplastic",
+        explain: Annotated[bool, Query(description="One sentence a criterion, too.")] = False,
+        ignore_unknown: Annotated[
+            bool, Query(description="Leave columns out that the rulebook does not ask.")
+        ] = False,
+    ) -> Response:
+        """A file of rows in; 202 and where to ask how far it is. `Content-Type` tells its format.
+
+        The file is sealed as it comes. Each row has one row of results, in order.
+        """
+        form = format_sent(request)
+        file = await receive(request, settings)
+        with file:
+            request._json = [form, file.sha256]  # type: ignore[attr-defined]  # noqa: SLF001
+            loaded = rulebooks.active(rulebook)
+            upload = _Upload(file, form, loaded, settings, explain, ignore_unknown)
+            return await run_in_threadpool(upload.kept, creating)
+
+    @sending.get(
+        "",
+        operation_id="list_batches",
+        responses=refusals(*GUARDED),
+        summary="The batches there are",
+    )
+    def list_batches(acts: Acting, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> BatchList:
+        """Newest first. A batch is gone when it expires."""
+        with acts.transaction() as work:
+            lines = tuple(_line(work, each) for each in batches.newest(work, limit))
+            work.audit("list", "batch", count=len(lines))
+        return BatchList(batches=lines)
+
+    @sending.get(
+        "/{batch}",
+        operation_id="read_batch",
+        responses=refusals(*GUARDED, 404),
+        summary="How far a batch has come",
+    )
+    def read_batch(batch: BatchId, acts: Acting) -> ScoringBatch:
+        """Counts of rows: done, by status, by band, by tier, with problems, set aside."""
+        with acts.transaction() as work:
+            told = _told(work, batches.found(work, batch, SCORE))
+            work.audit("read", "batch", batch)
+        return told
+
+    @sending.post(
+        "/{batch}/cancel",
+        operation_id="cancel_batch",
+        responses=refusals(*GUARDED, 404),
+        summary="Begin nothing more of a batch",
+    )
+    def cancel_batch(batch: BatchId, acts: Acting) -> ScoringBatch:
+        """Nothing more of it or its reports is begun. A second time it changes nothing."""
+        with acts.transaction() as work:
+            batches.found(work, batch, SCORE)
+            batches.cancel(work, batch)
+            told = _told(work, batches.found(work, batch, SCORE))
+            work.audit("cancel", "batch", batch)
+        return told
+
+    @sending.delete(
+        "/{batch}",
+        operation_id="drop_batch",
+        status_code=204,
+        responses=refusals(*GUARDED, 404),
+        summary="Erase a batch",
+    )
+    def drop_batch(batch: BatchId, acts: Acting) -> Response:
+        """All that was sent and made of it is erased, reports too."""
+        _drop(acts, batch)
+        return Response(status_code=204)
+
+    @scoring.post(
+        "/batch",
+        operation_id="score_many",
+        response_model=Many,
+        responses=refusals(*TAKING),
+        summary="Score up to 1,000 intakes at once",
+    )
+    def score_many(intakes: Annotated[many_type, Body()], rulebooks: Rulebooks) -> Response:
+        """One assessment for each, in order. Nothing is kept; one faulty intake refuses all."""
+        made = (
+            assess(
+                rulebooks.active(each.rulebook),
+                each.answers.model_dump(exclude_none=True),
+                attested=each.attested,
+            ).model_dump_json(by_alias=True)
+            for each in intakes
+        )
+        return Response(f'{{"assessments":[{",".join(made)}]}}', media_type="application/json")
+
+    routes.include_router(sending)
+    routes.include_router(scoring)
+    return routes
+
+
+class _Upload:
+    """A file that was received, about to be kept."""
+
+    def __init__(  # noqa: PLR0913 - what was sent, and what was chosen
+        self,
+        file: SealedFile,
+        form: Any,
+        loaded: LoadedRulebook,
+        settings: Settings,
+        explain: bool,  # noqa: FBT001 - as the route has it
+        ignore_unknown: bool,  # noqa: FBT001
+    ) -> None:
+        self._file, self._form, self._loaded = file, form, loaded
+        self._settings = settings
+        self._explain, self._ignore_unknown = explain, ignore_unknown
+
+    def kept(self, creating: Creates) -> Response:
+        """The answer. Raises Problem `unusable_file`, `too_large` for too many rows."""
+        try:
+            return creating.once(self._make)
+        except UnusableInputError as error:
+            raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
+        except TooManyRowsError:
+            most = self._settings.batch_rows
+            raise Problem("too_large", f"A batch has at most {most:,} rows.") from None
+
+    def _make(self, work: Transaction) -> Answer:
+        self._file.seek(0)
+        cut = chunks(
+            cast("io.BufferedReader", io.BufferedReader(_Unclosed(self._file))),
+            self._file.size,
+            self._form,
+            self._loaded,
+            ignore_unknown=self._ignore_unknown,
+            rows=self._settings.batch_chunk_rows,
+            most=self._settings.batch_rows,
+        )
+        wanted = Wanted(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
+        expires_at = batches.in_days(work.now, self._settings.batch_days)
+        made = batches.add(work, wanted, cut, expires_at)
+        told = _told(work, made)
+        work.audit("create", "batch", made.id, count=made.rows)
+        return Answer(202, told.model_dump_json().encode(), told.links["self"])
+
+
+class _Unclosed(io.RawIOBase):
+    """The file, which a reader of it does not close."""
+
+    def __init__(self, file: SealedFile) -> None:
+        super().__init__()
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(buffer)
+
+
+def _names(catalogue: Catalogue) -> list[str]:
+    """What a batch may answer: an instrument, or one version of it."""
+    headers = [each.rulebook.rulebook for each in catalogue.scored()]
+    return sorted({each.instrument for each in headers} | {each.name for each in headers})
+
+
+def _told(work: Transaction, batch: Kept) -> ScoringBatch:
+    counts: dict[str, dict[str, int]] = {"by_status": {}, "by_band": {}, "by_tier": {}}
+    faulty = 0
+    for _, note in batch_chunks.notes(work, batch.id):
+        faulty += note["with_problems"]
+        for name, total in counts.items():
+            for word, count in note[name].items():
+                total[word] = total.get(word, 0) + count
+    here = f"/v1/batches/{batch.id}"
+    return ScoringBatch(
+        **dict(batches.progress(work, batch)),
+        id=batch.id,
+        created_at=batch.created_at,
+        expires_at=batch.expires_at,
+        rulebook=batch.rulebook,
+        rulebook_sha256=batch.rulebook_sha256,
+        explain=batch.options["explain"],
+        rows_with_problems=faulty,
+        **counts,
+        links={
+            "self": here,
+            "results": f"{here}/results",
+            "problems": f"{here}/problems",
+            "reports": f"{here}/reports",
+        },
+    )
+
+
+def _line(work: Transaction, batch: Kept) -> BatchLine:
+    return BatchLine(
+        id=batch.id,
+        created_at=batch.created_at,
+        expires_at=batch.expires_at,
+        state=batches.progress(work, batch).state,
+        rulebook=batch.rulebook,
+        rows=batch.rows,
+    )
+
+
+def _drop(acts: Acts, batch: str) -> None:
+    with acts.transaction() as work:
+        kept = batches.found(work, batch, SCORE)
+        batches.drop(work, [batch])
+        work.audit("erase", "batch", batch, count=kept.rows)
+    acts.store.database.forget_erased()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from api.commands import admin, audit, batch, keys, links, storage, worker
+from api.commands import admin, audit, batch, keys, links, storage
 from api.commands.opened import fail, note, opened, operator, settings, told
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ main.command()(batch.batch)
 main.add_typer(links.commands, name="link")
 for command in (storage.migrate, storage.backup, storage.restore, storage.upkeep):
     main.command()(command)
-main.command()(worker.worker)
 
 IntakeFile = Annotated[
     str, typer.Argument(help="A request body or a flat object of answers; - reads standard input.")

@@ -31,6 +31,7 @@ def exemplify(app: FastAPI, operation: Document) -> None:
             parameter["schema"].setdefault("examples", [value])
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["examples"] = _laid(_requests(exchange))
+    _drop_unfitting(operation)
     responses = operation["responses"]
     otherwise = exchange.get("otherwise", {})
     for status in (each for each in responses if each.startswith("2")):
@@ -43,6 +44,16 @@ def exemplify(app: FastAPI, operation: Document) -> None:
             fitting = {name: each for name, each in answers.items() if _fits(kind, each)}
             if fitting:
                 content["examples"] = _laid(fitting)
+
+
+def _drop_unfitting(operation: Document) -> None:
+    """A file in one format is no example of another."""
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        if any(isinstance(each["value"], str) for each in content["examples"].values()):
+            fitting = {n: v for n, v in content["examples"].items() if _fits(kind, v["value"])}
+            content["examples"] = fitting
+            if not fitting:
+                del content["examples"]
 
 
 def scored(request: Document) -> Document:
@@ -128,7 +139,8 @@ def _endpoint(app: FastAPI, operation_id: str) -> Callable[..., Any]:
 def _fits(media_type: str, answer: Any) -> bool:
     """Whether an answer of this kind can be shown so: text as text, JSON as JSON, no bytes."""
     if isinstance(answer, str):
-        return media_type in ("text/plain", "application/x-ndjson")
+        lines = answer.startswith(("{", "["))
+        return media_type in (("application/x-ndjson",) if lines else ("text/plain", "text/csv"))
     return media_type.endswith("json") and not media_type.endswith("ndjson")
 
 

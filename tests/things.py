@@ -2,6 +2,7 @@
 
 import re
 
+from batching import done, rows, work
 from keeping import request
 from starlette.testclient import TestClient
 
@@ -10,6 +11,9 @@ from api.security.keys import new_signing_key
 SYSTEM = "urn:oid:1.2.3"
 UNKNOWN = {
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "reports": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "suffix": "csv",
     "hold": "6f6f6f6f-0000-4000-8000-00000000dead",
     "client": "c-6f6f6f6f-0000-4000-8000-00000000dead",
     "secret": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -32,8 +36,14 @@ def things_of(client: TestClient) -> dict[str, str]:
     body = request("MRN-0042", "red_flag", system=SYSTEM)
     hold = {"reference": "held", "reason": "a court"}
     person = {"reference": f"of {owner}", "name": "Dr Grace Example"}
+    batch = done(client, rows(2, patient_reference="MRN-0042"))
+    printed = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
+    work(client.app)
     return {
         "screening": made(client, "/v1/screenings", body)["id"],
+        "batch": batch["id"],
+        "reports": printed,
+        "suffix": "csv",
         "hold": made(client, "/v1/patients/holds", hold)["id"],
         "client": owner,
         "secret": made(client, f"{here}/secrets")["id"],

@@ -13,19 +13,11 @@ from pydantic import Field
 from api.acts import Acts
 from api.batch.incoming import Chunk, all_faulty, packed, unpacked
 from api.batch_files import File, sent
-from api.deps import (
-    GUARDED,
-    TAKING,
-    Acting,
-    BatchId,
-    Calling,
-    Chosen,
-    Creating,
-    guarded,
-    refusals,
-)
+from api.deps import Acting, BatchId, Calling, Chosen, Creating
+from api.guard import guarded
 from api.jobs.printing import ROWS, reports_in
 from api.problems import Problem
+from api.refused import GUARDED, TAKING, refusals
 from api.settings import Settings
 from api.store import batch_chunks, batches
 from api.store.batch_chunks import Given

@@ -12,8 +12,10 @@ from api.acts import Acts
 from api.batch.files import Format
 from api.batch.outgoing import MEDIA_TYPES, stream
 from api.batch_files import format_of, format_wanted, results_file, sent
-from api.deps import GUARDED, Acting, BatchId, Rulebooks, guarded, refusals
+from api.deps import Acting, BatchId, Rulebooks
+from api.guard import guarded
 from api.problems import Problem
+from api.refused import GUARDED, refusals
 from api.store import batch_chunks, batches
 from api.store.batches import SCORE, Kept
 from api.store.sealing import digest

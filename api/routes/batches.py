@@ -12,18 +12,10 @@ from api.batch.files import UnusableInputError
 from api.batch.incoming import TooManyRowsError, chunks
 from api.batch_files import format_sent, receive
 from api.bodies import any_intake
-from api.deps import (
-    GUARDED,
-    TAKING,
-    Acting,
-    BatchId,
-    Chosen,
-    Creating,
-    Rulebooks,
-    guarded,
-    refusals,
-)
+from api.deps import Acting, BatchId, Chosen, Creating, Rulebooks
+from api.guard import guarded
 from api.problems import Problem
+from api.refused import GUARDED, TAKING, refusals
 from api.settings import Settings
 from api.store import batch_chunks, batches
 from api.store.batches import SCORE, Kept, Wanted

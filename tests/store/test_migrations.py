@@ -23,6 +23,8 @@ ROW = {
     "screening_id": "i",
     "link_id": "i",
     "language": "en",
+    "batch_id": "i",
+    "parent": None,
     "kid": "k",
     "replaces": None,
 }

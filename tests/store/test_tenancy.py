@@ -11,7 +11,7 @@ from sqlmodel import col
 from api.problems import Problem
 from api.security.assertions import Assertion
 from api.security.keys import new_signing_key
-from api.store import migrate, patients, screenings
+from api.store import batch_chunks, batches, migrate, patients, screenings
 from api.store.callers import use_assertion
 from api.store.clients import add_api_key, add_key
 from api.store.database import DatabaseError, check_walls, postgres
@@ -36,6 +36,9 @@ def two(store):
             add_api_key(work, client, ["score"], work.now.replace(year=2099), test=False)
             use_assertion(work, Assertion(client, "jti", 4_000_000_000), 0)
             patients.hold(work, patients.Person("other", None), "why")
+            wanted = batches.Wanted("score", "book@1.0.0", "0" * 64, {"explain": False})
+            given = batch_chunks.Given(("MRN-0042",), (b"rows",))
+            batches.add(work, wanted, [(1, given)], batches.in_days(work.now, 1))
 
         do(store, each, more)
     return made

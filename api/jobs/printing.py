@@ -13,6 +13,7 @@ from api.rendering import Layout
 from api.store.batch_chunks import DONE, SET_ASIDE, Outcome, Taken
 from schemas.batch import PATIENT_REFERENCE
 from schemas.patient import Patient
+from scoring.answers import answer_model
 from scoring.catalogue import Catalogue
 from scoring.columns.reading import intakes_of
 from scoring.loaded import LoadedRulebook
@@ -93,12 +94,14 @@ def _intakes(taken: Taken, loaded: LoadedRulebook) -> Iterator[dict[str, Any]]:
     """The answers of each row, as the engine for one intake takes them."""
     chunk = unpacked(taken.given)
     read = intakes_of(chunk.frame, loaded, chunk.faults).intakes
+    model = answer_model(loaded.rulebook)
     for row in read.iter_rows(named=True):
-        answers = {
+        given = {
             name: _answer(loaded, name, row[name])
             for name in loaded.questions
             if row.get(name) is not None
         }
+        answers = model.model_validate(given).model_dump(exclude_none=True)
         yield answers | {PATIENT_REFERENCE: row.get(PATIENT_REFERENCE)}
 
 

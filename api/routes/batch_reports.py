@@ -27,7 +27,7 @@ from api.store.idempotency import Answer
 from api.store.sealing import digest
 from api.store.transaction import Transaction
 from reports.wording import languages
-from schemas.base import Frozen
+from schemas.base import Frozen, Many
 from schemas.batch import BAND, STATUS, TIER
 from schemas.batch_job import ReportsBatch
 
@@ -41,17 +41,15 @@ ReportsId = Annotated[
     ),
 ]
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
-Words = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=80)], ...], Field(max_length=20)
-]
+Words = Annotated[Many[Annotated[str, Field(min_length=1, max_length=80)]], Field(max_length=20)]
 
 
 class ReportsWanted(Frozen):
     """Which rows are printed, and how. What is left out chooses nothing out."""
 
-    status: Words | None = Field(default=None, description="Rows with one of these.")
-    band: Words | None = None
-    tier: Words | None = None
+    status: Words = Field(default=(), description="Rows with one of these; all where empty.")
+    band: Words = ()
+    tier: Words = ()
     format: Literal["pdf", "html", "rtf", "txt", "xml"] = "pdf"
     document: Literal["clinician", "patient"] = "clinician"
     locale: Language = "en"
@@ -167,9 +165,9 @@ def _chosen(work: Transaction, scored: Kept, wanted: ReportsWanted) -> Iterator[
 def _matches(results: pl.DataFrame, wanted: ReportsWanted) -> pl.Expr:
     chosen = pl.col(STATUS).is_not_null()
     for column, words in ((STATUS, wanted.status), (BAND, wanted.band), (TIER, wanted.tier)):
-        if words is not None and column in results.columns:
+        if words and column in results.columns:
             chosen &= pl.col(column).cast(pl.String).is_in(list(words)).fill_null(value=False)
-        elif words is not None:
+        elif words:
             chosen &= pl.lit(value=False)
     return chosen
 

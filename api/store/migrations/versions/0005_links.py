@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 ROLE = "nociscreen_app"
 OWNED = ("link", "draft", "form_settings")

@@ -1,0 +1,296 @@
+"""Kill -9 of the service, of a worker, of the database: each chunk's results are there exactly once.
+
+Three kills at random moments for each; `make kills` does twenty.
+"""
+
+import http.client
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+import keeping
+import polars as pl
+import pytest
+from batching import rows
+from postgres import Postgres
+from running import PROGRAM, environment, serving
+
+from api.security.access import AccessTokens
+from api.store import audit, migrate
+from api.store.database import postgres as postgres_database
+from api.store.opening import open_store
+
+KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
+ROWS = 600
+SETTINGS = {"NOCISCREEN_BATCH_CHUNK_ROWS": "5", "NOCISCREEN_WORKER_LOST_SECONDS": "3",
+            "NOCISCREEN_BATCH_TRIES": "50"}  # fmt: skip
+PATIENCE = 120.0
+
+
+class Sender:
+    """A client that asks again for as long as the service is away."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.address = ""
+
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str):
+        """Status and bytes of an answer that is no refusal for a moment."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            where = urlsplit(self.address)
+            connection = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+            try:
+                given = {"Authorization": f"Bearer {self.token}"} | headers
+                connection.request(method, path, body, given)
+                response = connection.getresponse()
+                content = response.read()
+                if response.status not in (429, 503):
+                    return response.status, content
+            except (OSError, http.client.HTTPException):
+                pass
+            finally:
+                connection.close()
+            time.sleep(0.1)
+        raise AssertionError("the service did not come back")
+
+    def told(self, batch: str) -> dict:
+        status, content = self.ask("GET", f"/v1/batches/{batch}")
+        assert status == 200, content
+        return json.loads(content)
+
+    def send(self, text: str, key: str) -> str:
+        headers = {"Content-Type": "text/csv", "Idempotency-Key": key}
+        status, content = self.ask("POST", "/v1/batches", text, **headers)
+        assert status == 202, content
+        return json.loads(content)["id"]
+
+    def until(self, batch: str, reached) -> dict:
+        """What is told of the batch once this holds."""
+        end = time.monotonic() + PATIENCE
+        while not reached(told := self.told(batch)):
+            assert time.monotonic() < end, told
+            time.sleep(0.05)
+        return told
+
+
+def a_clinic(settings) -> tuple[keeping.Clinic, str]:
+    store = open_store(settings)
+    clinic = keeping.clinic(store)
+    tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+    token = keeping.token(store, tokens, clinic)
+    store.close()
+    return clinic, token
+
+
+def each_is_there_once(settings, clinic, sender: Sender, batch: str) -> None:
+    """Every row's result, in order; every chunk audited once; the chain whole."""
+    told = sender.told(batch)
+    assert (told["rows_done"], told["rows_set_aside"]) == (ROWS, 0)
+    _, content = sender.ask("GET", f"/v1/batches/{batch}/results.parquet")
+    table = pl.read_parquet(io.BytesIO(content))
+    assert table["row_id"].to_list() == [f"r{n}" for n in range(ROWS)]
+    assert set(table["status"]) == {"scored"}
+    store = open_store(settings)
+    with store.glance() as session:
+        scored = [each for each in audit.entries(session, clinic.organisation)
+                  if each.action == "score" and each.target == batch]  # fmt: skip
+        held = store.keys.of(session, clinic.organisation)
+        assert audit.verify(session, held.audit) == ()
+        if store.database.embedded:
+            connection = session.connection()
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    store.close()
+    assert [each.count for each in scored] == [5] * (ROWS // 5)
+
+
+def nothing_of_a_patient_in(texts: list[str]) -> None:
+    for each in texts:
+        assert "P-CANARY" not in each
+
+
+@contextmanager
+def working(settings, name: str = "", **more: str):
+    """A worker in a process of its own, once it works."""
+    with subprocess.Popen(
+        [PROGRAM, "worker"],
+        env=environment(settings, **SETTINGS, NOCISCREEN_WORKER_NAME=name, **more),
+        cwd=settings.database_file.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert re.match("nociscreen works as", process.stdout.readline())
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def further(sender: Sender, batch: str, by: int, chance: random.Random) -> bool:
+    """Wait until some more rows are done, and a random moment; False where all are."""
+    before = sender.told(batch)["rows_done"]
+    told = sender.until(
+        batch, lambda now: now["state"] == "done" or now["rows_done"] >= before + by
+    )
+    time.sleep(chance.uniform(0, 0.2))
+    return told["state"] != "done"
+
+
+def killed_so_often(make_batch, kill_one) -> None:
+    """Kill until it was often enough: where a batch is done before, with another one."""
+    kills = 0
+    while kills < KILLS:
+        batch, finish = make_batch()
+        while kills < KILLS and kill_one(batch):
+            kills += 1
+        finish(batch)
+
+
+def test_the_service_is_killed_and_goes_on(kept):
+    clinic, token = a_clinic(kept)
+    sender, chance = Sender(token), random.Random(4712)
+    with ExitStack() as services:
+
+        def start():
+            served = services.enter_context(serving(kept, **SETTINGS))
+            sender.address = served.address
+            return served
+
+        held = [start()]
+
+        def make():
+            batch = sender.send(rows(ROWS, patient_reference="P-CANARY"), str(chance.random()))
+            return batch, finish
+
+        def kill(batch):
+            if not further(sender, batch, 20, chance):
+                return False
+            held[0].process.kill()
+            held[0].process.wait()
+            held[0] = start()
+            return True
+
+        def finish(batch):
+            sender.until(batch, lambda now: now["state"] == "done")
+            each_is_there_once(kept, clinic, sender, batch)
+
+        killed_so_often(make, kill)
+
+
+@pytest.fixture
+def shared(tmp_path, postgres, migrated):
+    """Settings of a store on PostgreSQL."""
+    return keeping.kept_in(tmp_path, postgres.url(postgres.database(template=migrated)))
+
+
+def test_a_worker_that_never_comes_back_is_replaced_by_the_others(shared):
+    clinic, token = a_clinic(shared)
+    sender, chance = Sender(token), random.Random(4713)
+    with serving(shared, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as served, ExitStack() as workers:
+        sender.address = served.address
+        held = [workers.enter_context(working(shared)) for _ in range(2)]
+
+        def make():
+            return sender.send(rows(ROWS), str(chance.random())), finish
+
+        def kill(batch):
+            if not further(sender, batch, 20, chance):
+                return False
+            held[0].kill()
+            held[0].wait()
+            held.append(workers.enter_context(working(shared)))
+            del held[0]
+            return True
+
+        def finish(batch):
+            sender.until(batch, lambda now: now["state"] == "done")
+            each_is_there_once(shared, clinic, sender, batch)
+
+        killed_so_often(make, kill)
+
+
+def test_the_database_is_killed_and_work_goes_on(tmp_path):
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    cluster = Postgres(folder, durable=True)
+    try:
+        settings = keeping.kept_in(tmp_path, cluster.url(cluster.database()))
+        database = postgres_database(settings.database_url.get_secret_value())
+        migrate.upgrade(database)
+        database.engine.dispose()
+        clinic, token = a_clinic(settings)
+        sender, chance = Sender(token), random.Random(4714)
+        with serving(settings, **SETTINGS) as served, working(settings):
+            sender.address = served.address
+
+            def make():
+                return sender.send(rows(ROWS), str(chance.random())), finish
+
+            def kill(batch):
+                if not further(sender, batch, 20, chance):
+                    return False
+                cluster.stop("immediate")
+                cluster.start()
+                return True
+
+            def finish(batch):
+                sender.until(batch, lambda now: now["state"] == "done")
+                each_is_there_once(settings, clinic, sender, batch)
+
+            killed_so_often(make, kill)
+    finally:
+        cluster.stop("immediate")
+
+
+def test_a_small_batch_does_not_wait_for_another_organisations_huge_one(kept):
+    (one, one_token), (other, other_token) = a_clinic(kept), a_clinic(kept)
+    huge, small = Sender(one_token), Sender(other_token)
+    with serving(kept, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as served:
+        huge.address = small.address = served.address
+        first = huge.send(rows(ROWS * 2), "huge")
+        second = small.send(rows(20), "small")
+    with serving(kept, **SETTINGS) as served:
+        huge.address = small.address = served.address
+        small.until(second, lambda now: now["state"] == "done")
+        huge.until(first, lambda now: now["state"] == "done")
+    last_small, after = _last_done(kept, second), _done_after(kept, first, second)
+    assert last_small is not None
+    assert after > ROWS * 2 // 5 // 2, "the huge batch was half done before the small one was"
+    assert one.organisation != other.organisation
+
+
+def _last_done(settings, batch: str):
+    store = open_store(settings)
+    with store.glance() as session:
+        at = (
+            session.connection()
+            .exec_driver_sql(
+                f"SELECT max(done_at) FROM batch_chunk WHERE batch_id = '{batch}'"  # noqa: S608
+            )
+            .scalar()
+        )
+    store.close()
+    return at
+
+
+def _done_after(settings, batch: str, other: str) -> int:
+    """How many chunks of the batch were finished after the last of the other."""
+    store = open_store(settings)
+    with store.glance() as session:
+        count = (
+            session.connection()
+            .exec_driver_sql(
+                f"SELECT count(*) FROM batch_chunk WHERE batch_id = '{batch}' AND done_at > "  # noqa: S608
+                f"(SELECT max(done_at) FROM batch_chunk WHERE batch_id = '{other}')"
+            )
+            .scalar()
+        )
+    store.close()
+    return count

@@ -27,7 +27,7 @@ from api.store.database import postgres as postgres_database
 from api.store.opening import open_store
 
 KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
-ROWS = 600
+ROWS = 300
 SETTINGS = {"NOCISCREEN_BATCH_CHUNK_ROWS": "5", "NOCISCREEN_WORKER_LOST_SECONDS": "3",
             "NOCISCREEN_BATCH_TRIES": "50"}  # fmt: skip
 PATIENCE = 120.0

@@ -1,4 +1,4 @@
-"""Batch files over HTTP: an upload sealed as it comes, results streamed and taken up again by range.
+"""Batch files over HTTP: uploads sealed as they come, results streamed and taken up by range.
 
 What is asked for by `Range` is cut from the same bytes that the whole would be.
 """
@@ -53,14 +53,8 @@ async def receive(request: Request, settings: Settings) -> SealedFile:
     """The body, sealed. Raises Problem `too_slow` or `too_large`."""
     file = SealedFile()
     try:
-        said = request.headers.get("content-length", "")
-        if said.isdigit() and int(said[:18]) > settings.batch_bytes:
-            raise Problem("too_large", headers={"Connection": "close"})
         async with asyncio.timeout(settings.upload_seconds):
-            async for piece in request.stream():
-                if file.size + len(piece) > settings.batch_bytes:
-                    raise Problem("too_large", headers={"Connection": "close"})
-                file.append(piece)
+            await _fill(file, request, settings.batch_bytes)
     except TimeoutError:
         file.close()
         raise Problem("too_slow", headers={"Connection": "close"}) from None
@@ -68,6 +62,16 @@ async def receive(request: Request, settings: Settings) -> SealedFile:
         file.close()
         raise
     return file
+
+
+async def _fill(file: SealedFile, request: Request, most: int) -> None:
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and int(said[:18]) > most:
+        raise Problem("too_large", headers={"Connection": "close"})
+    async for piece in request.stream():
+        if file.size + len(piece) > most:
+            raise Problem("too_large", headers={"Connection": "close"})
+        file.append(piece)
 
 
 def format_wanted(accept: str | None) -> Format:

@@ -1,4 +1,4 @@
-"""The command line: `nociscreen serve | score | batch | report | rulebook | admin ...`.
+"""The command line: `nociscreen serve | worker | score | batch | report | admin | audit ...`.
 
 Heavy parts are imported where they are used, so that `--help` answers at once.
 """

@@ -71,7 +71,7 @@ def paper_of_intake(
     return paper(loaded, assessment, heading, renderer, chosen)
 
 
-def paper_of_answers(  # noqa: PLR0913 - the parts of a document, each from another hand
+def paper_of_answers(  # noqa: PLR0913, PLR0917 - the parts of a document, each from another hand
     rulebooks: Catalogue,
     printed: Printed,
     renderer: Layout,

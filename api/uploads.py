@@ -17,7 +17,7 @@ _OVERHEAD = 16
 
 
 class SealedFile(io.RawIOBase):
-    """Bytes written once from the beginning, then read from anywhere; on the disk they are noise."""
+    """Bytes written from the beginning, then read from anywhere; on the disk they are noise."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,6 @@ from api.batch.read_parquet import parquet_pieces
 from api.store.batch_chunks import Given
 from schemas.batch import PATIENT_REFERENCE
 from scoring.columns import ColumnRules, compiled
-from scoring.columns.reading import FAULTS
 from scoring.loaded import LoadedRulebook
 
 BLOCK_BYTES = 2 * 1024 * 1024
@@ -119,4 +118,4 @@ def _bytes_of(frame: pl.DataFrame) -> bytes:
 
 def all_faulty(rows: int, code: str, expected: str) -> pl.DataFrame:
     """The same fault for each of so many rows."""
-    return faults_of((row, None, code, expected) for row in range(rows)).cast(dict(FAULTS))
+    return faults_of((row, None, code, expected) for row in range(rows))

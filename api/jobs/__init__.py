@@ -1,1 +1,1 @@
-"""Durable work: batches scored and printed in chunks, each exactly once, by any number of workers."""
+"""Durable work: batches scored and printed in chunks, each once, by any number of workers."""

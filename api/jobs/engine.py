@@ -62,7 +62,7 @@ class Engine:
     """DBOS at work in this process; there is one of it at a time."""
 
     def __init__(self, bench: Bench, name: str, threads: int) -> None:
-        global _bench, _source
+        global _bench, _source  # DBOS has one registry in a process, so has this
         logging.getLogger("dbos").setLevel(logging.CRITICAL)  # its lines are not ours to vouch for
         self._bench = bench
         self._system = _system(bench)

@@ -177,8 +177,7 @@ def _zip(acts: Acts, batch: Kept) -> Iterator[bytes]:
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for number in range(batch.chunks):
-            with acts.store.glance() as session:
-                work = acts.store.within(session, acts.actor)
+            with acts.store.reading_on(acts.actor) as work:
                 content = batch_chunks.made(work, batch.id, number)
             if content is None:
                 raise RuntimeError("the batch was erased while it was sent")

@@ -1,4 +1,4 @@
-"""Results of a batch in any format, streamed, resumable by range; and what was wrong with its rows."""
+"""Results of a batch in any format, streamed, by range; and what was wrong with its rows."""
 
 import json
 from collections.abc import Iterator
@@ -108,8 +108,7 @@ def _results(
 def _made(acts: Acts, batch: Kept) -> Iterator[bytes]:
     """What came of each chunk, one at a time; it ends early where the batch is erased."""
     for number in range(batch.chunks):
-        with acts.store.glance() as session:
-            work = acts.store.within(session, acts.actor)
+        with acts.store.reading_on(acts.actor) as work:
             content = batch_chunks.made(work, batch.id, number)
         if content is None:
             raise RuntimeError("the batch was erased while it was sent")
@@ -131,8 +130,7 @@ def _nothing(rulebooks: Catalogue, batch: Kept) -> Any:
 def _problems(acts: Acts, batch: str) -> Iterator[bytes]:
     first = 0
     while True:
-        with acts.store.glance() as session:
-            work = acts.store.within(session, acts.actor)
+        with acts.store.reading_on(acts.actor) as work:
             found = next(batch_chunks.notes(work, batch, first=first), None)
         if found is None:
             return

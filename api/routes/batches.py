@@ -51,7 +51,7 @@ def router(catalogue: Catalogue) -> APIRouter:
     named: Any = Literal[tuple(_names(catalogue))]
     intake_type: Any = any_intake(catalogue.scored())
     many_type: Any = Annotated[
-        list[intake_type],  # type: ignore[valid-type]
+        list[intake_type],
         Field(min_length=1, max_length=AT_ONCE),
     ]
 
@@ -83,9 +83,11 @@ def router(catalogue: Catalogue) -> APIRouter:
         form = format_sent(request)
         file = await receive(request, settings)
         with file:
-            request._json = [form, file.sha256]  # type: ignore[attr-defined]  # noqa: SLF001
+            request._json = [form, file.sha256]  # noqa: SLF001 - where Starlette keeps its value
             loaded = rulebooks.active(rulebook)
-            upload = _Upload(file, form, loaded, settings, explain, ignore_unknown)
+            upload = _Upload(
+                file, form, loaded, settings, explain=explain, ignore_unknown=ignore_unknown
+            )
             return await run_in_threadpool(upload.kept, creating)
 
     @sending.get(
@@ -174,8 +176,9 @@ class _Upload:
         form: Any,
         loaded: LoadedRulebook,
         settings: Settings,
-        explain: bool,  # noqa: FBT001 - as the route has it
-        ignore_unknown: bool,  # noqa: FBT001
+        *,
+        explain: bool,
+        ignore_unknown: bool,
     ) -> None:
         self._file, self._form, self._loaded = file, form, loaded
         self._settings = settings
@@ -238,9 +241,11 @@ def _told(work: Transaction, batch: Kept) -> ScoringBatch:
         for name, total in counts.items():
             for word, count in note[name].items():
                 total[word] = total.get(word, 0) + count
+    told: dict[str, Any] = dict(counts)
     here = f"/v1/batches/{batch.id}"
     return ScoringBatch(
         **dict(batches.progress(work, batch)),
+        **told,
         id=batch.id,
         created_at=batch.created_at,
         expires_at=batch.expires_at,
@@ -248,7 +253,6 @@ def _told(work: Transaction, batch: Kept) -> ScoringBatch:
         rulebook_sha256=batch.rulebook_sha256,
         explain=batch.options["explain"],
         rows_with_problems=faulty,
-        **counts,
         links={
             "self": here,
             "results": f"{here}/results",

@@ -12,6 +12,7 @@ from api.store.store import Store
 from api.store.tables import BatchChunkRow, BatchRow
 from api.store.tenancy import OrganisationSession
 from api.store.transaction import Actor, Transaction
+from schemas.audit import Action
 
 WAITING, DONE, SET_ASIDE = "waiting", "done", "set_aside"
 _TABLE = "batch_chunk"
@@ -116,7 +117,7 @@ def finish(
             made=work.seal(_TABLE, "made", name, outcome.made),
         )
     )
-    action = "score" if owner.kind == "score" else "report"
+    action: Action = "score" if owner.kind == "score" else "report"
     work.audit(action, "batch", batch, outcome=outcome.state.replace(DONE, "ok"), count=chunk.rows)
     return True
 
@@ -153,23 +154,30 @@ def given(work: Transaction, batch: str, number: int) -> Given | None:
     return None if row is None else opened_given(_opened(work, row, "given"))
 
 
-def sealed_row(
-    work: Transaction, batch: str, number: int, rows_before: int, rows: int, plain: Given
-) -> dict[str, Any]:
+class Where(NamedTuple):
+    """The place of a chunk in its batch, and the rows that are its own."""
+
+    batch: str
+    number: int
+    rows_before: int
+    rows: int
+
+
+def sealed_row(work: Transaction, where: Where, plain: Given) -> dict[str, Any]:
     """The values of a new chunk."""
     content = plain.pack()
     return {
         "organisation_id": work.organisation,
-        "batch_id": batch,
-        "number": number,
-        "rows_before": rows_before,
-        "rows": rows,
+        "batch_id": where.batch,
+        "number": where.number,
+        "rows_before": where.rows_before,
+        "rows": where.rows,
         "tries": 0,
         "state": WAITING,
         "done_at": None,
         "key_id": work.key_id,
         "patients": patients_index(work, content),
-        "given": work.seal(_TABLE, "given", place(batch, number), content),
+        "given": work.seal(_TABLE, "given", place(where.batch, where.number), content),
         "note": None,
         "made": None,
     }

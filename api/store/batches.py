@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from api.problems import Problem
 from api.store import batch_chunks
-from api.store.batch_chunks import SET_ASIDE, WAITING, Given
+from api.store.batch_chunks import SET_ASIDE, WAITING, Given, Where
 from api.store.tables import BatchChunkRow, BatchRow
 from api.store.transaction import Transaction
 from schemas.batch_job import BatchState, Progress
@@ -80,9 +80,8 @@ def add(
     work.session.put(BatchRow, row)
     rows = number = 0
     for count, given in chunks:
-        work.session.put(
-            BatchChunkRow, batch_chunks.sealed_row(work, batch_id, number, rows, count, given)
-        )
+        where = Where(batch_id, number, rows, count)
+        work.session.put(BatchChunkRow, batch_chunks.sealed_row(work, where, given))
         rows, number = rows + count, number + 1
     work.session.execute(
         update(BatchRow).where(*_is(work, batch_id)).values(rows=rows, chunks=number)

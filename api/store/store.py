@@ -50,6 +50,15 @@ class Store:
         for status in work.kept:
             self.metrics.kept(status)
 
+    @contextmanager
+    def reading_on(self, actor: Actor) -> Iterator[Transaction]:
+        """More of what an act, audited when it began, reads piece by piece while it is sent."""
+        with (
+            self.database.reading() as connection,
+            OrganisationSession(connection, actor.organisation) as session,
+        ):
+            yield self.within(session, actor)
+
     def within(self, session: OrganisationSession, actor: Actor) -> Transaction:
         """Work in one organisation inside a session that is open already."""
         held = self.keys.of(session, actor.organisation)

@@ -43,8 +43,8 @@ class TestSend:
         first = send(kept_client, rows(2), **{"Idempotency-Key": "k"})
         again = send(kept_client, rows(2), **{"Idempotency-Key": "k"})
         assert again == first
-        other = kept_client.post("/v1/batches", content=rows(3),
-                                 headers={"Content-Type": "text/csv", "Idempotency-Key": "k"})  # fmt: skip
+        headers = {"Content-Type": "text/csv", "Idempotency-Key": "k"}
+        other = kept_client.post("/v1/batches", content=rows(3), headers=headers)
         assert problem(other) == (422, "other_request")
 
     @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ class TestSealed:
         assert self.MARK in client.get(batch["links"]["results"]).text
         with app.state.store.glance() as session:
             for table in ("batch", "batch_chunk", "answered"):
-                cells = session.connection().exec_driver_sql(f"SELECT * FROM {table}").all()
+                cells = session.connection().exec_driver_sql(f"SELECT * FROM {table}").all()  # noqa: S608
                 assert self.MARK not in str(cells)
         for file in tmp_path.rglob("*"):
             assert not file.is_file() or self.MARK.encode() not in file.read_bytes()

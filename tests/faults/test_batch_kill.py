@@ -1,4 +1,4 @@
-"""Kill -9 of the service, of a worker, of the database: each chunk's results are there exactly once.
+"""Kill -9 of the service, a worker, the database: each chunk's results are there exactly once.
 
 Three kills at random moments for each; `make kills` does twenty.
 """
@@ -27,7 +27,7 @@ from api.store.database import postgres as postgres_database
 from api.store.opening import open_store
 
 KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
-ROWS = 300
+ROWS = 200
 SETTINGS = {"NOCISCREEN_BATCH_CHUNK_ROWS": "5", "NOCISCREEN_WORKER_LOST_SECONDS": "3",
             "NOCISCREEN_BATCH_TRIES": "50"}  # fmt: skip
 PATIENCE = 120.0

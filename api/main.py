@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -112,42 +112,50 @@ def create_app(
         settings.render_workers, settings.render_queue, settings.render_seconds
     )
 
-    app.include_router(score.router(rules))
-    app.include_router(screening_list.router)
-    app.include_router(batches.router(rules))
-    app.include_router(batch_results.router)
-    app.include_router(batch_reports.router)
-    app.include_router(screenings.router(rules))
-    app.include_router(screening_marks.router)
-    app.include_router(screening_reports.router)
-    app.include_router(verification.router)
-    app.include_router(patients.router)
-    app.include_router(audit.router)
-    app.include_router(organisation.router)
-    app.include_router(clients.router)
-    app.include_router(credentials.router)
-    app.include_router(practitioners.router)
-    app.include_router(form_settings.router)
-    app.include_router(links.router)
-    app.include_router(oauth.router)
-    app.include_router(rulebooks.router)
-    app.include_router(fhir_definitions.router)
-    app.include_router(fhir_operations.SENT)
-    app.include_router(fhir_operations.KEPT)
-    app.include_router(fhir_operations.PRINTED)
-    app.include_router(fhir_responses.WRITING)
-    app.include_router(fhir_responses.READING)
-    app.include_router(fhir_results.router)
-    app.include_router(fhir_documents.router)
-    app.include_router(fhir_audit.router)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    app.include_router(problem_types.router)
-    app.include_router(forms_intake.router(rules))
-    app.include_router(static.router)
+    for router in _contents(rules):
+        app.include_router(router)
 
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)
     app.add_exception_handler(HTTPException, answer_http_error)
     app.add_middleware(Edge, settings=settings, metrics=app.state.metrics)
     return app
+
+
+def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
+    """Everything that is served, in the order of its description."""
+    return (
+        score.router(rules),
+        screening_list.router,
+        batches.router(rules),
+        batch_results.router,
+        batch_reports.router,
+        screenings.router(rules),
+        screening_marks.router,
+        screening_reports.router,
+        verification.router,
+        patients.router,
+        audit.router,
+        organisation.router,
+        clients.router,
+        credentials.router,
+        practitioners.router,
+        form_settings.router,
+        links.router,
+        oauth.router,
+        rulebooks.router,
+        fhir_definitions.router,
+        fhir_operations.SENT,
+        fhir_operations.KEPT,
+        fhir_operations.PRINTED,
+        fhir_responses.WRITING,
+        fhir_responses.READING,
+        fhir_results.router,
+        fhir_documents.router,
+        fhir_audit.router,
+        health.router,
+        metrics.router,
+        problem_types.router,
+        forms_intake.router(rules),
+        static.router,
+    )

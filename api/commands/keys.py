@@ -36,6 +36,9 @@ def rotate_ring() -> None:
         if store.database.embedded:
             path = chosen.database_file
             file_key.keep(path, store.ring, file_key.file_key(path, store.ring))
+            jobs = chosen.jobs_file
+            if file_key.beside(jobs).exists():
+                file_key.keep(jobs, store.ring, file_key.file_key(jobs, store.ring))
         with store.across() as session:
             count = wrap_anew(session, store.ring)
             store.within(session, OPERATOR).audit("rotate", "ring_key", count=max(count, 1))

@@ -56,14 +56,14 @@ class Work:
         now = datetime.now(UTC)
         if self._engine is None and not self._is_wanted():
             return
-        if self._engine is None:
+        if begins := self._engine is None:
             from api.jobs.engine import Engine
 
             self._engine = Engine(self._bench, self.name, self._bench.settings.job_threads)
         if now - self._heard_at > timedelta(seconds=HEARD_SECONDS):
             self._be_heard(now)
         with self._bench.store.glance() as session:
-            waiting = batches.waiting(session)
+            waiting = batches.waiting(session, again=begins)
         for each in waiting:
             self._engine.enqueue(each)
             with self._bench.store.across() as session:

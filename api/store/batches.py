@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -185,14 +185,17 @@ def expired(session: Session, now: datetime) -> dict[str, list[str]]:
     return due
 
 
-def waiting(session: Session) -> list[Waiting]:
-    """Batches that no worker was told of yet, over all organisations, oldest first."""
-    rows = session.execute(
-        select(col(BatchRow.organisation_id), col(BatchRow.id), col(BatchRow.chunks))
-        .where(col(BatchRow.enqueued_at).is_(None))
-        .order_by(col(BatchRow.created_at))
-        .limit(100)
-    )
+def waiting(session: Session, *, again: bool = False) -> list[Waiting]:
+    """Batches that no worker was told of yet, over all organisations, oldest first.
+
+    `again`: every batch that is not done, for an engine that may have lost what it was told.
+    """
+    query = select(col(BatchRow.organisation_id), col(BatchRow.id), col(BatchRow.chunks))
+    if again:
+        query = query.where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
+    else:
+        query = query.where(col(BatchRow.enqueued_at).is_(None)).limit(100)
+    rows = session.execute(query.order_by(col(BatchRow.created_at)))
     return [Waiting(row.organisation_id, row.id, row.chunks) for row in rows]
 
 
@@ -200,12 +203,7 @@ def unfinished(session: Session) -> bool:
     """Whether anything is still to be done."""
     row = session.execute(
         select(col(BatchRow.id))
-        .join(
-            BatchChunkRow,
-            (col(BatchChunkRow.organisation_id) == col(BatchRow.organisation_id))
-            & (col(BatchChunkRow.batch_id) == col(BatchRow.id)),
-        )
-        .where(col(BatchChunkRow.state) == WAITING, col(BatchRow.cancelled_at).is_(None))
+        .where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
         .limit(1)
     ).first()
     return row is not None
@@ -223,6 +221,14 @@ def enqueued(session: Session, batch: Waiting, now: datetime) -> None:
 def in_days(now: datetime, days: int) -> datetime:
     """When a batch that is put in now expires."""
     return now + timedelta(days=days)
+
+
+def _has_waiting_chunk() -> Any:
+    return exists().where(
+        col(BatchChunkRow.organisation_id) == col(BatchRow.organisation_id),
+        col(BatchChunkRow.batch_id) == col(BatchRow.id),
+        col(BatchChunkRow.state) == WAITING,
+    )
 
 
 def _hashes(index: bytes) -> set[bytes]:

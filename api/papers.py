@@ -71,20 +71,19 @@ def paper_of_intake(
     return paper(loaded, assessment, heading, renderer, chosen)
 
 
-def paper_of_answers(  # noqa: PLR0913, PLR0917 - the parts of a document, each from another hand
-    rulebooks: Catalogue,
-    printed: Printed,
-    renderer: Layout,
-    rulebook: str,
-    answers: dict[str, Any],
-    patient: Patient,
-    **chosen: Any,
+class Answered(NamedTuple):
+    """Checked answers, and whose they are."""
+
+    answers: dict[str, Any]
+    patient: Patient
+
+
+def paper_of_answers(
+    loaded: LoadedRulebook, printed: Printed, renderer: Layout, answered: Answered, chosen: Chosen
 ) -> Written:
     """The document of checked answers to one version of a rulebook."""
-    instrument, _, version = rulebook.partition("@")
-    loaded = rulebooks.any_status(instrument, version)
-    heading = Heading(**_facts(printed, patient, Context()))
-    return paper(loaded, assess(loaded, answers), heading, renderer, **chosen)
+    heading = Heading(**_facts(printed, answered.patient, Context()))
+    return paper(loaded, assess(loaded, answered.answers), heading, renderer, chosen)
 
 
 def paper_of_screening(

@@ -13,7 +13,6 @@ UNKNOWN = {
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
     "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
     "reports": "6f6f6f6f-0000-4000-8000-00000000dead",
-    "suffix": "csv",
     "hold": "6f6f6f6f-0000-4000-8000-00000000dead",
     "client": "c-6f6f6f6f-0000-4000-8000-00000000dead",
     "secret": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -43,7 +42,6 @@ def things_of(client: TestClient) -> dict[str, str]:
         "screening": made(client, "/v1/screenings", body)["id"],
         "batch": batch["id"],
         "reports": printed,
-        "suffix": "csv",
         "hold": made(client, "/v1/patients/holds", hold)["id"],
         "client": owner,
         "secret": made(client, f"{here}/secrets")["id"],
@@ -71,7 +69,11 @@ def public_jwk(algorithm: str = "ES256") -> dict[str, str]:
 
 def addressed(path: str, things: dict[str, str]) -> str:
     """The path with a thing for each of its parameters; KeyError where there is no such thing."""
-    return re.sub(r"\{(\w+)\}", lambda found: (NOBODYS | things)[found[1]], path)
+    return re.sub(r"\{(\w+)\}", lambda found: (_nobodys(path) | things)[found[1]], path)
+
+
+def _nobodys(path: str) -> dict[str, str]:
+    return NOBODYS | ({"suffix": "csv"} if "/batches/" in path else {})
 
 
 def parameters_of(path: str) -> list[str]:

@@ -10,10 +10,11 @@ import structlog
 
 from api.jobs.printing import print_reports
 from api.jobs.scoring import score
+from api.papers import Printed
 from api.problems import Problem
 from api.rendering import Renderer
 from api.settings import Settings
-from api.store import batch_chunks
+from api.store import batch_chunks, letterheads
 from api.store.batch_chunks import Outcome, Taken
 from api.store.batches import SCORE
 from api.store.store import Store
@@ -41,7 +42,11 @@ class Bench:
         tries = self.settings.batch_tries
         if taken.batch.kind == SCORE:
             return score(self.rulebooks, taken, tries)
-        return print_reports(self.rulebooks, self.renderer, taken, tries)
+        options = taken.batch.options
+        with self.store.glance() as session:
+            letterhead = letterheads.of(session, options["organisation"])
+        printed = Printed(letterhead, options["test"])
+        return print_reports(self.rulebooks, self.renderer, printed, taken, tries)
 
 
 class EndedError(BaseException):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from api.batch.incoming import unpacked
+from api.choosing import Chosen
 from api.jobs.scoring import rulebook_of
-from api.papers import Printed, paper_of_answers
+from api.papers import Answered, Printed, paper_of_answers
 from api.problems import Problem
 from api.rendering import Layout
 from api.store.batch_chunks import DONE, SET_ASIDE, Outcome, Taken
@@ -30,17 +31,22 @@ class Report(NamedTuple):
     content: bytes
 
 
-def print_reports(rulebooks: Catalogue, layout: Layout, taken: Taken, tries: int) -> Outcome:
+def print_reports(
+    rulebooks: Catalogue, layout: Layout, printed: Printed, taken: Taken, tries: int
+) -> Outcome:
     """The reports of a chunk. Raises where it fails and may be tried again."""
     rows: list[int] = json.loads(taken.given.parts[2])
     if taken.tries > tries:
         return _outcome([], rows, SET_ASIDE)
-    loaded = rulebook_of(rulebooks, taken.batch.rulebook)
+    loaded, options = rulebook_of(rulebooks, taken.batch.rulebook), taken.batch.options
+    chosen = Chosen(options["format"], options["document"], options["locale"])
     made: list[Report] = []
     failed: list[int] = []
     for row, answered in zip(rows, _intakes(taken, loaded), strict=True):
         try:
-            made.append(_report(rulebooks, layout, taken, row, answered))
+            patient = Patient(reference=answered.pop(PATIENT_REFERENCE, None) or None)
+            written = paper_of_answers(loaded, printed, layout, Answered(answered, patient), chosen)
+            made.append(Report(f"report-{row:09d}{written.suffix}", written.content))
         except Exception as error:
             passing = isinstance(error, Problem) and error.code in _PASSING
             if passing or taken.tries < tries:
@@ -71,23 +77,6 @@ def _part(content: bytes, place: int) -> tuple[bytes, int]:
     (length,) = _LENGTH.unpack_from(content, place)
     start = place + _LENGTH.size
     return content[start : start + length], start + length
-
-
-def _report(
-    rulebooks: Catalogue, layout: Layout, taken: Taken, row: int, intake: dict[str, Any]
-) -> Report:
-    options = taken.batch.options
-    patient = Patient(reference=intake.pop(PATIENT_REFERENCE, None) or None)
-    printed = Printed(options["organisation"], options["test"])
-    chosen = {
-        "form": options["format"],
-        "kind": options["document"],
-        "language": options["locale"],
-    }
-    written = paper_of_answers(
-        rulebooks, printed, layout, taken.batch.rulebook, intake, patient, **chosen
-    )
-    return Report(f"report-{row:09d}{written.suffix}", written.content)
 
 
 def _intakes(taken: Taken, loaded: LoadedRulebook) -> Iterator[dict[str, Any]]:

@@ -124,7 +124,7 @@ def _make(
     if batches.progress(work, scored).state != "done":
         raise Problem("conflict", "The batch is not done.", headers={"Retry-After": "2"})
     options = wanted.model_dump(include={"format", "document", "locale"}) | {
-        "organisation": caller.organisation_name,
+        "organisation": caller.organisation,
         "test": caller.test,
     }
     kind = Wanted(REPORTS, scored.rulebook, scored.rulebook_sha256, options, batch)

@@ -57,7 +57,7 @@ class TestMakingALink:
             ({"language": "xx"}, "/language"),
             ({"ask_again_days": 0}, "/ask_again_days"),
             ({"patient": {}}, "/patient/reference"),
-            ({"clinic": "another"}, "/clinic"),
+            ({"clinic": "another"}, ""),
         ],
     )
     def test_refuses_by_place(self, kept_client, wrong, pointer):
@@ -127,7 +127,13 @@ class TestThePatientsRights:
         (exported,) = kept_client.post("/v1/patients/export", json=PERSON).json()["links"]
         assert (exported["id"], exported["draft"]["answers"]) == (link, {"age_years": 44})
         erased = kept_client.request("delete", "/v1/patients", json=PERSON)
-        assert erased.json() == {"screenings": 0, "reports": 0, "acknowledgements": 0, "links": 1}
+        assert erased.json() == {
+            "screenings": 0,
+            "reports": 0,
+            "acknowledgements": 0,
+            "links": 1,
+            "batches": 0,
+        }
         assert kept_client.get(HERE).json()["links"] == []
 
     def test_are_held_by_a_legal_hold(self, kept_client):

@@ -28,6 +28,7 @@ _CODES = {
     412: "conflict",
     413: "too-long",
     415: "not-supported",
+    416: "invalid",
     422: "invalid",
     429: "throttled",
     431: "too-long",

@@ -57,27 +57,6 @@ def failed(settings, *words) -> str:
     return done.stderr
 
 
-def test_a_link_is_made_listed_and_revoked_and_forms_say_what_they_are_told(settings, tmp_path):
-    own = said(settings, "admin", "organisation", "add", "Links")["id"]
-    of = "--organisation", own
-    code = tmp_path / "code.svg"
-    link = said(settings, "link", "new", "MRN-0042", *of, "--once", "--days", 3, "--qr", code)
-    assert (link["kind"], link["patient"]["reference"]) == ("once", "MRN-0042")
-    assert "/intake/" in link["url"]
-    assert code.read_text().startswith("<svg")
-    assert [each["id"] for each in said(settings, "link", "list", *of)["links"]] == [link["id"]]
-    assert run(settings, "link", "revoke", link["id"], *of).returncode == 0
-    assert said(settings, "link", "list", *of)["links"][0]["state"] == "revoked"
-    words = tmp_path / "forms.json"
-    words.write_text('{"ask_again_days": 30, "privacy": {"de": "Verschlüsselt."}}')
-    assert said(settings, "link", "forms", words, *of)["ask_again_days"] == 30
-    assert said(settings, "link", "forms", *of)["privacy"] == {"de": "Verschlüsselt."}
-    words.write_text('{"ask_again": 30}')
-    assert "ask_again" in failed(settings, "link", "forms", words, *of)
-    assert "nociplastic@1.0.0" in failed(settings, "link", "new", "x", *of, "--rulebook", "tarot")
-    assert "nothing" in failed(settings, "link", "revoke", link["id"], "--organisation", NOBODY)
-
-
 def calling(settings, credential):
     """A caller of the service on the same store."""
     app = create_app(settings)
@@ -134,6 +113,27 @@ def test_an_organisation_is_made_run_and_closed_by_command(settings, tmp_path):
     assert caller.get("/v1/organisation").status_code == 401
     assert "shut out" in failed(settings, "token", "--client", name)
     app.state.store.close()
+
+
+def test_a_link_is_made_listed_and_revoked_and_forms_say_what_they_are_told(settings, tmp_path):
+    own = said(settings, "admin", "organisation", "add", "Links")["id"]
+    of = "--organisation", own
+    code = tmp_path / "code.svg"
+    link = said(settings, "link", "new", "MRN-0042", *of, "--once", "--days", 3, "--qr", code)
+    assert (link["kind"], link["patient"]["reference"]) == ("once", "MRN-0042")
+    assert "/intake/" in link["url"]
+    assert code.read_text().startswith("<svg")
+    assert [each["id"] for each in said(settings, "link", "list", *of)["links"]] == [link["id"]]
+    assert run(settings, "link", "revoke", link["id"], *of).returncode == 0
+    assert said(settings, "link", "list", *of)["links"][0]["state"] == "revoked"
+    words = tmp_path / "forms.json"
+    words.write_text('{"ask_again_days": 30, "privacy": {"de": "Verschlüsselt."}}')
+    assert said(settings, "link", "forms", words, *of)["ask_again_days"] == 30
+    assert said(settings, "link", "forms", *of)["privacy"] == {"de": "Verschlüsselt."}
+    words.write_text('{"ask_again": 30}')
+    assert "ask_again" in failed(settings, "link", "forms", words, *of)
+    assert "nociplastic@1.0.0" in failed(settings, "link", "new", "x", *of, "--rulebook", "tarot")
+    assert "nothing" in failed(settings, "link", "revoke", link["id"], "--organisation", NOBODY)
 
 
 def test_a_letterhead_is_set_by_command_and_refused_by_name(settings, tmp_path):

@@ -462,7 +462,7 @@ class TestWhatTheClientComputed:
 
     def test_weights_too(self, client, questionnaires):
         weight = {"url": "http://hl7.org/fhir/StructureDefinition/ordinalValue",
-                  "valueDecimal": 77}  # fmt: skip
+                  "valueDecimal": 771.25}  # fmt: skip
         coding = {"system": f"{SYSTEM}/nociplastic/pain_extent", "code": "spot",
                   "extension": [weight]}  # fmt: skip
         form = questionnaires["nociplastic"]
@@ -470,7 +470,7 @@ class TestWhatTheClientComputed:
         told = client.post(f"{HERE}/$score", json=sent).json()["parameter"]
         assert [each["name"] for each in told] == ["return", "issues"]
         (issue,) = told[1]["resource"]["issue"]
-        assert (issue["severity"], "77" in json.dumps(told[0])) == ("warning", False)
+        assert (issue["severity"], "771.25" in json.dumps(told[0])) == ("warning", False)
 
 
 class TestOperations:

@@ -81,9 +81,8 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
             cluster.stop("fast")
 
 
-@contextmanager
-def _served(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]:
-    """A service that keeps in this folder or database, and how fast it does."""
+def kept_in(folder: str) -> dict[str, str]:
+    """The environment of a service that keeps all it has in this folder and limits no client."""
     environment = os.environ | {
         "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
         "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
@@ -91,7 +90,13 @@ def _served(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]
         "NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE": "1000000",
     }
     environment.pop("DATABASE_URL", None)
-    environment |= more
+    return environment
+
+
+@contextmanager
+def _served(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]:
+    """A service that keeps in this folder or database, and how fast it does."""
+    environment = kept_in(folder) | more
     subprocess.run([PROGRAM, "admin", "first"], env=environment, check=True, capture_output=True)
     words = [PROGRAM, "token", "--minutes", "15"]
     token = subprocess.check_output(words, env=environment, text=True).strip()

@@ -6,7 +6,6 @@ is the median over the turns. Nothing here decides whether a test passes.
 
 import gc
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.batch import batches
-from bench.durable import on_postgres, on_sqlite
+from bench.durable import kept_in, on_postgres, on_sqlite
 from bench.expressions import expressions, graph
 from bench.load import rate
 from bench.reports import reports
@@ -66,13 +65,7 @@ def over_http() -> list[Figure]:
     """`POST /v1/score` beside a bare FastAPI route."""
     body = json.dumps(json.loads(INTAKE.read_bytes())).encode()
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
-            "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
-            "NOCISCREEN_FIRST_CLIENT_FILE": f"{folder}/client.json",
-            "NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE": "1000000",
-        }
-        environment.pop("DATABASE_URL", None)
+        environment = kept_in(folder)
         program = str(Path(sys.executable).with_name("nociscreen"))
         token = subprocess.check_output([program, "token"], env=environment, text=True).strip()
         request = _request(body, token)

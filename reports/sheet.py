@@ -5,7 +5,7 @@ from itertools import count, takewhile
 from reports.blocks import Block, Document, Section, Table, TableRow, paragraph
 from reports.drawing import drawn
 from reports.lines import View
-from reports.story import heading, mark, who
+from reports.story import framed, heading
 from reports.wording import Wording
 from schemas.base import Frozen, Many
 
@@ -22,17 +22,11 @@ def sheet(view: View, words: Wording) -> Document:
     about_pain = (_evidence(view, words), _cycle(words)) if view.patterns else ()
     resources = (_resources(words),) if view.patterns else ()
     return Document(
+        **framed(view, words),
         role="sheet",
-        language=view.language,
         title=words.say("sheet_title"),
         lead=words.say("sheet_lead"),
-        description=words.say("not_a_diagnosis"),
-        letters=view.letters,
-        who=who(view),
         what=words.say("sheet_foot", rulebook=view.rulebook, hash=view.sha256[:12]),
-        mark=mark(view, words),
-        page_of=tuple(words.say("page_of").split("#")),
-        made_at=f"{view.produced_iso}T00:00:00Z",
         blocks=(
             *heading(view.model_copy(update={"note": None}), words),
             _flags(view, words),

@@ -1,5 +1,7 @@
 """The clinician's report: page one is the whole story, the pages after it are what it rests on."""
 
+from typing import Any
+
 from reports.blocks import Block, Document, Paragraph, Run, Section, paragraph
 from reports.drawing import drawn
 from reports.lines import Reason, View
@@ -26,20 +28,27 @@ def story(view: View, words: Wording) -> Document:
         *_next(view, words),
     )
     return Document(
-        language=view.language,
+        **framed(view, words),
         title=view.title,
         lead=words.say("lead"),
-        description=words.say("not_a_diagnosis"),
-        letters=view.letters,
-        who=who(view),
         what=words.say("foot", rulebook=view.rulebook, hash=view.sha256[:12]),
-        mark=mark(view, words),
-        page_of=tuple(words.say("page_of").split("#")),
-        made_at=f"{view.produced_iso}T00:00:00Z",
         blocks=(*page_one, *reckoning(view, words)),
         attached=view.assessment_json,
         attached_as=words.say("attached_as"),
     )
+
+
+def framed(view: View, words: Wording) -> dict[str, Any]:
+    """What frames the pages of either document."""
+    return {
+        "language": view.language,
+        "description": words.say("not_a_diagnosis"),
+        "letters": view.letters,
+        "who": who(view),
+        "mark": mark(view, words),
+        "page_of": tuple(words.say("page_of").split("#")),
+        "made_at": f"{view.produced_iso}T00:00:00Z",
+    }
 
 
 def who(view: View) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from sqlalchemy.engine import Connection
 
 from api.security.scopes import SCOPES
@@ -60,6 +61,15 @@ def kept_in(folder: Path, url: str | None = None, **more: object) -> Settings:
     return Settings(
         database_file=folder / "nociscreen.db", key_ring_file=ring, database_url=url, **more
     )
+
+
+def kept_on(request: pytest.FixtureRequest, folder: Path) -> Settings:
+    """The same on the database that a fixture is for: `sqlite`, or `postgres` with its tables."""
+    if request.param == "sqlite":
+        return kept_in(folder)
+    cluster = request.getfixturevalue("postgres")
+    name = cluster.database(template=request.getfixturevalue("migrated"))
+    return kept_in(folder, cluster.url(name))
 
 
 def clinic(store: Store, name: str = "Clinic", scopes=SCOPES, *, test: bool = False) -> Clinic:

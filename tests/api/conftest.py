@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import keeping
 import pytest
 from calling import bearing, calling
-from keeping import Clinic, kept_in
+from keeping import Clinic, kept_in, kept_on
 from starlette.testclient import TestClient
 
 from api.main import Service, create_app
@@ -57,12 +57,7 @@ def kept_settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     """Settings of a store that all tests of one database share, each with a clinic of its own."""
-    folder = tmp_path_factory.mktemp("kept")
-    if request.param == "sqlite":
-        return kept_in(folder)
-    cluster = request.getfixturevalue("postgres")
-    name = cluster.database(template=request.getfixturevalue("migrated"))
-    return kept_in(folder, cluster.url(name))
+    return kept_on(request, tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from http.client import HTTPException
 
 import pytest
 from calling import audited, calling
-from keeping import at_once, clinic, do, kept_in, request
+from keeping import at_once, clinic, do, kept_on, request
 from running import run, serving
 from things import made
 
@@ -108,12 +108,7 @@ class TestANamedRequest:
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def server(request, tmp_path_factory):
     """Settings of a store that a real server is to serve."""
-    folder = tmp_path_factory.mktemp("server")
-    if request.param == "sqlite":
-        return kept_in(folder)
-    cluster = request.getfixturevalue("postgres")
-    name = cluster.database(template=request.getfixturevalue("migrated"))
-    return kept_in(folder, cluster.url(name))
+    return kept_on(request, tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture(scope="module")

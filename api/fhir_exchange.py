@@ -175,7 +175,7 @@ _Patient = Annotated[
     str | None,
     Query(
         max_length=200,
-        pattern=rf"^(https?://[^\s?#]+/)?(Patient/)?{ID}$",
+        pattern=rf'^(https?://[!"$->@-~]+/)?(Patient/)?{ID}$',
         description="An id, or a literal reference to a Patient. An address is often logged: to "
         "look for a patient by number, prefer `POST /v1/screenings/search`.",
         examples=["Patient/p1"],

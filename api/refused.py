@@ -26,8 +26,9 @@ _TITLES = {
     416: "The file ends before the range",
     422: "Readable, but of the wrong shape",
     429: "Too many at once; see Retry-After",
+    431: "The headers, or the address, are too large",
     500: "Something of ours failed",
     503: "Not ready; see Retry-After",
 }
-GUARDED = (401, 403, 422, 429, 503)
-TAKING = (400, 401, 403, 408, 413, 415, 422, 429, 503)
+GUARDED = (401, 403, 422, 429, 431, 503)
+TAKING = (400, 401, 403, 408, 413, 415, 422, 429, 431, 503)

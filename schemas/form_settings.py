@@ -11,6 +11,9 @@ from schemas.patient import READABLE
 Words = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
 Spoken = Annotated[str, Field(min_length=1, max_length=120, pattern=READABLE)]
 Dialled = Annotated[str, Field(pattern=r"^[0-9+*#][0-9 ()*#/.-]{1,30}$")]
+ByLanguage = Annotated[
+    dict[Language, Words], Field(json_schema_extra={"additionalProperties": False})
+]
 AskAgainDays = Annotated[int, Field(ge=1, le=3660)]
 
 
@@ -25,10 +28,10 @@ class EmergencyNumber(Frozen):
 class FormSettings(Frozen):
     """What patients read first, whom they can call, and what they are asked."""
 
-    consent: dict[Language, Words] = Field(
+    consent: ByLanguage = Field(
         default_factory=dict, description="To what the patient agrees, by language."
     )
-    privacy: dict[Language, Words] = Field(
+    privacy: ByLanguage = Field(
         default_factory=dict, description="What becomes of the answers, by language."
     )
     emergency_numbers: Many[EmergencyNumber] = Field(default=(), max_length=8)

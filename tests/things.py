@@ -27,21 +27,19 @@ NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1"}
 """What stands in a path and is no thing of anybody."""
 
 
-def things_of(client: TestClient) -> dict[str, str]:
-    """New things that this caller made, by the parameter that names each."""
+def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
+    """New things that this caller made, by the parameter that names each.
+
+    A batch, which takes long, is made only for a path that is about batches.
+    """
     owner = made(client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]})["id"]
     here = f"/v1/clients/{owner}"
     jwk = public_jwk() | {"kid": f"key-{owner[-8:]}"}
     body = request("MRN-0042", "red_flag", system=SYSTEM)
     hold = {"reference": "held", "reason": "a court"}
     person = {"reference": f"of {owner}", "name": "Dr Grace Example"}
-    batch = done(client, rows(2, patient_reference="MRN-0042"))
-    printed = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
-    work(client.app)
-    return {
+    return (_batch(client) if "/batches" in path else {}) | {
         "screening": made(client, "/v1/screenings", body)["id"],
-        "batch": batch["id"],
-        "reports": printed,
         "hold": made(client, "/v1/patients/holds", hold)["id"],
         "client": owner,
         "secret": made(client, f"{here}/secrets")["id"],
@@ -52,6 +50,13 @@ def things_of(client: TestClient) -> dict[str, str]:
         ],
         "practitioner": made(client, "/v1/practitioners", person)["id"],
     }
+
+
+def _batch(client: TestClient) -> dict[str, str]:
+    batch = done(client, rows(2, patient_reference="MRN-0042"))
+    printed = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
+    work(client.app)
+    return {"batch": batch["id"], "reports": printed}
 
 
 def made(client: TestClient, path: str, body: dict | None = None, **headers: str) -> dict:

@@ -30,6 +30,7 @@ from reports.wording import languages
 from schemas.base import Frozen, Many
 from schemas.batch import BAND, STATUS, TIER
 from schemas.batch_job import ReportsBatch
+from schemas.patient import READABLE
 
 Language: Any = Literal[languages()]
 ReportsId = Annotated[
@@ -41,7 +42,8 @@ ReportsId = Annotated[
     ),
 ]
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
-Words = Annotated[Many[Annotated[str, Field(min_length=1, max_length=80)]], Field(max_length=20)]
+_Word = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE)]
+Words = Annotated[Many[_Word], Field(max_length=20)]
 
 
 class ReportsWanted(Frozen):

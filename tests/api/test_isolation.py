@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import keeping
 import pytest
 from calling import audited, calling
-from keeping import fhir_response, request
+from keeping import fhir_response
 from sqlalchemy import event
 from things import SYSTEM, UNKNOWN, addressed, made, parameters_of, public_jwk, things_of
 
@@ -62,7 +62,7 @@ METHODS = [
 ]
 BODIES: dict[str, Any] = {
     "/fhir/QuestionnaireResponse/{screening}": fhir_response(),
-    "/v1/screenings/{screening}/amendments": request("MRN-0042", system=SYSTEM),
+    "/v1/screenings/{screening}/amendments": keeping.request("MRN-0042", system=SYSTEM),
     "/v1/screenings/{screening}/entered-in-error": {"reason": "another patient"},
     "/v1/screenings/{screening}/acknowledgements": {"practitioner": "Dr G", "done": "sent on"},
     "/v1/batches/{batch}/reports": {"format": "txt"},
@@ -152,9 +152,10 @@ def statements(service: Service) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def theirs(other_client) -> dict[str, str]:
-    """A thing of each kind of another organisation."""
-    return things_of(other_client)
+def theirs(other_client, request: pytest.FixtureRequest) -> dict[str, str]:
+    """A thing of each kind of another organisation; a batch only where the path is about one."""
+    parameters = getattr(request.node, "callspec", None)
+    return things_of(other_client, parameters.params["path"] if parameters else "")
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ def test_what_another_organisation_has_is_answered_as_what_nobody_has(
 def test_a_thing_of_another_organisation_is_no_part_of_ones_own(
     ask, theirs, kept_client, method, path
 ):
-    ours, named = things_of(kept_client), parameters_of(path)[-1]
+    ours, named = things_of(kept_client, path), parameters_of(path)[-1]
     nobodys = ask(method, addressed(path, ours | {named: UNKNOWN[named]}))
     anothers = ask(method, addressed(path, ours | {named: theirs[named]}))
     assert nobodys.status == 404
@@ -277,7 +278,7 @@ class TestABodyThatNamesWhatAnotherHas:
         assert other_client.request("delete", "/v1/patients", json=person).status_code == 200
 
     def test_may_use_their_words_for_its_own(self, kept_client, other_client, theirs):
-        made(kept_client, "/v1/screenings", request("MRN-0042", "red_flag", system=SYSTEM))
+        made(kept_client, "/v1/screenings", keeping.request("MRN-0042", "red_flag", system=SYSTEM))
         entered = {"reference": f"of {theirs['client']}", "name": "Dr Grace Example"}
         made(kept_client, "/v1/practitioners", entered)
         kid = {"jwk": public_jwk() | {"kid": theirs["kid"]}}
@@ -290,7 +291,7 @@ class TestABodyThatNamesWhatAnotherHas:
 def test_one_organisation_erasing_a_person_leaves_the_same_number_of_another(
     kept_client, other_client, theirs
 ):
-    made(kept_client, "/v1/screenings", request("MRN-0042", system=SYSTEM))
+    made(kept_client, "/v1/screenings", keeping.request("MRN-0042", system=SYSTEM))
     person = {"reference": "MRN-0042", "system": SYSTEM}
     assert kept_client.request("delete", "/v1/patients", json=person).json()["screenings"] == 1
     assert other_client.get(f"/v1/screenings/{theirs['screening']}").status_code == 200

@@ -161,7 +161,7 @@ def test_both_ways_to_prove_oneself_are_described():
 )
 def test_every_example_is_answered_in_the_shape_of_its_example(service, owner, client, operation):
     method, path, described = operation
-    things = things_of(client) | NAMES
+    things = things_of(client, path) | NAMES
     body, headers = _body(described), _headers(described)
     given = {"content": body} if isinstance(body, str) else {"json": body}
     if isinstance(body, str):

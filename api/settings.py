@@ -56,5 +56,11 @@ class Settings(BaseSettings):
     jobs_file: Path = Path(".nociscreen/jobs.db")
     worker_name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     worker_lost_seconds: Annotated[float, Field(ge=1)] = 30.0
+    session_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    session_hours: Annotated[int, Field(ge=1, le=168)] = 12
+    oidc_issuer: Annotated[str, Field(max_length=500, pattern=r"^(https?://[^?#\s]+)?$")] = ""
+    oidc_client_id: Annotated[str, Field(max_length=500)] = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
     organisation: Annotated[str, Field(max_length=200)] | None = None
     test_organisation: bool = False

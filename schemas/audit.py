@@ -29,14 +29,18 @@ Action = Literal[
     "backup",
     "answer",
     "revoke",
+    "sign_out",
+    "import",
 ]
-Means = Literal["token", "api_key", "command_line", "anonymous", "service", "link"]
+Means = Literal["token", "api_key", "command_line", "anonymous", "service", "link", "session"]
 
 
 class Act(Frozen):
     """One act. `target` is an id of ours; `count` says how many like it are told as one."""
 
-    actor: str = Field(description="The id of the client, or `command_line`, `service`, `unknown`.")
+    actor: str = Field(
+        description="The id of the client or practitioner, or `command_line`, `service`, `unknown`."
+    )
     means: Means
     action: Action
     outcome: str = Field(default="ok", description="`ok`, or the code of the problem.")

@@ -52,7 +52,7 @@ def audit_event(entry: AuditEntry, organisation: str) -> str:
 def _type(entry: AuditEntry) -> dict[str, str]:
     if entry.action == "refuse":
         return _REFUSED
-    if entry.action == "sign_in":
+    if entry.action in ("sign_in", "sign_out"):
         return _SIGN_IN
     if entry.action in _CODES:
         return {"system": _TYPE, "code": "rest", "display": "RESTful Operation"}
@@ -60,4 +60,14 @@ def _type(entry: AuditEntry) -> dict[str, str]:
 
 
 def _outcome(entry: AuditEntry) -> str:
-    return _SERIOUS if entry.outcome in ("bad_token", "bad_client", "missing_scope") else _MINOR
+    return (
+        _SERIOUS
+        if entry.outcome
+        in (
+            "bad_token",
+            "bad_client",
+            "bad_sign_in",
+            "missing_scope",
+        )
+        else _MINOR
+    )

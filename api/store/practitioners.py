@@ -43,7 +43,7 @@ def every(work: Transaction) -> list[Practitioner]:
         .where(col(PractitionerRow.organisation_id) == work.organisation)
         .order_by(col(PractitionerRow.created_at), col(PractitionerRow.id))
     ).scalars()
-    return [_told(row) for row in rows]
+    return [told(row) for row in rows]
 
 
 def found(work: Transaction, practitioner_id: str) -> Practitioner:
@@ -56,7 +56,7 @@ def found(work: Transaction, practitioner_id: str) -> Practitioner:
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
-    return _told(row)
+    return told(row)
 
 
 def change(work: Transaction, practitioner_id: str, changes: Mapping[str, Any]) -> Practitioner:
@@ -81,6 +81,7 @@ def change(work: Transaction, practitioner_id: str, changes: Mapping[str, Any]) 
     return found(work, practitioner_id)
 
 
-def _told(row: PractitionerRow) -> Practitioner:
+def told(row: PractitionerRow) -> Practitioner:
+    """The practitioner of a row."""
     values = row.model_dump(exclude={"organisation_id"})
     return Practitioner(**values | {"scopes": tuple(row.scopes.split())})

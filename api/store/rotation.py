@@ -19,10 +19,12 @@ from api.store.tables import (
     DraftRow,
     EnteredInErrorRow,
     FormSettingsRow,
+    InvitationRow,
     LegalHoldRow,
     LinkRow,
     ReportRow,
     ScreeningRow,
+    SignInRow,
 )
 from api.store.transaction import Actor, Transaction
 
@@ -38,6 +40,8 @@ _SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (DraftRow, ("content",)),
     (FormSettingsRow, ("content",)),
     (BatchChunkRow, ("given", "note", "made")),
+    (InvitationRow, ("totp",)),
+    (SignInRow, ("totp",)),
 )
 
 
@@ -126,6 +130,8 @@ def _name(row: Any) -> str:
         return f"{row.actor}|{row.route}|{row.key_hash}"
     if isinstance(row, DraftRow):
         return row.link_id
+    if isinstance(row, SignInRow):
+        return row.practitioner_id
     if isinstance(row, FormSettingsRow):
         return row.organisation_id
     if isinstance(row, BatchChunkRow):

@@ -8,7 +8,17 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
-from api.store import batches, links, organisations, patients, signing, tenancy
+from api.store import (
+    batches,
+    failures,
+    invitations,
+    links,
+    organisations,
+    patients,
+    sessions,
+    signing,
+    tenancy,
+)
 from api.store.idempotency import KEPT
 from api.store.organisations import SERVICE
 from api.store.store import Store
@@ -30,6 +40,9 @@ def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) ->
         now = datetime.now(UTC)
         session.execute(delete(AnsweredRow).where(col(AnsweredRow.created_at) < now - KEPT))
         session.execute(delete(UsedAssertionRow).where(col(UsedAssertionRow.expires_at) < now))
+        sessions.drop_ended(session)
+        invitations.drop_expired(session)
+        failures.drop_forgotten(session)
         signing.drop_distrusted(session)
         if signing.due(session, signing_key_days):
             signing.add_key(session, store.ring, algorithm)

@@ -22,6 +22,7 @@ ROW = {
     "client_id": "i",
     "screening_id": "i",
     "link_id": "i",
+    "practitioner_id": "i",
     "language": "en",
     "batch_id": "i",
     "parent": None,

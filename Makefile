@@ -30,7 +30,7 @@ demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo
 test: setup-dev ## the whole suite
 	python -m pytest -n 2
 
-serve: setup ## keeps running, prints where; the first time it makes an organisation and a client
+serve: setup ## keeps running, prints where; the first time, where to choose what to sign in with
 	nociscreen admin first
 	nociscreen serve
 

@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 
 from api.security.scopes import SCOPES
-from api.store import clients, organisations, tenancy
+from api.settings import Settings
+from api.store import clients, invitations, organisations, practitioners, sign_in, tenancy
 from api.store.key_ring import write_over
 from api.store.organisations import OPERATOR, SYSTEM
 from api.store.store import Store
+from api.store.transaction import Transaction
+from schemas.organisation import Practitioner
 
 NAME = "First organisation"
+PRACTITIONER = "First practitioner"
 
 
 def first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, str] | None:
@@ -36,6 +40,29 @@ def first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, s
             "client_secret": secret,
         }
         write_over(file, json.dumps(made, indent=2))
+    return made
+
+
+def first_invitation(store: Store, settings: Settings) -> str | None:
+    """The address at which the first practitioner chooses what to sign in with, good for once.
+
+    None where somebody signs in already, or it is not told for which organisation it would be.
+    """
+    with store.glance() as session:
+        every = organisations.every(session)
+        if len(every) != 1 or sign_in.anybody(session):
+            return None
+    with store.transaction(OPERATOR._replace(organisation=every[0].id)) as work:
+        known = [each for each in practitioners.every(work) if each.active and each.scopes]
+        named = known[0] if known else _practitioner(work)
+        made, secret = invitations.make(work, named.id)
+        work.audit("administer", "invitation", made.id)
+    return f"{settings.public_url}/invitation/{secret}"
+
+
+def _practitioner(work: Transaction) -> Practitioner:
+    made = practitioners.add(work, "first", PRACTITIONER, practitioners.AT_DESK)
+    work.audit("administer", "practitioner", made.id)
     return made
 
 

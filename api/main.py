@@ -23,6 +23,9 @@ from api.routes import (
     batches,
     clients,
     credentials,
+    desk_answers,
+    desk_links,
+    desk_screenings,
     fhir_audit,
     fhir_definitions,
     fhir_documents,
@@ -45,6 +48,7 @@ from api.routes import (
     screening_marks,
     screening_reports,
     screenings,
+    sign_in,
     static,
     verification,
 )
@@ -157,5 +161,9 @@ def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
         metrics.router,
         problem_types.router,
         forms_intake.router(rules),
+        sign_in.router,
+        desk_screenings.router,
+        desk_answers.router,
+        desk_links.router,
         static.router,
     )

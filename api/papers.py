@@ -11,6 +11,7 @@ from api.rendering import Layout
 from api.store.earlier import Earlier
 from reports.formats import Written, written
 from reports.heading import EarlierScreening, Heading, Letterhead, OtherScreening
+from reports.lines import View
 from reports.pictures import banded
 from reports.retelling import Books
 from reports.view import view_in
@@ -90,11 +91,31 @@ def paper_of_screening(
     rulebooks: Catalogue, printed: Printed, renderer: Layout, told: "Told", chosen: Chosen
 ) -> Written:
     """The document of a kept screening, stamped with what became of it. Nothing is scored again."""
+    loaded = _rulebook_of(rulebooks, told)
+    heading = _heading(printed, told, loaded)
+    return paper(loaded, told.screening.assessment, heading, renderer, chosen)
+
+
+def view_of_screening(
+    rulebooks: Catalogue, printed: Printed, told: "Told", language: str
+) -> tuple[View, str]:
+    """The same in words, before any arrangement; and the language, English where it must be."""
+    loaded = _rulebook_of(rulebooks, told)
+    spoken = language if in_language(loaded, language) else "en"
+    books = _books(loaded, spoken, spoken)
+    heading = _heading(printed, told, loaded)
+    return view_in(books, told.screening.assessment, heading), spoken
+
+
+def _rulebook_of(rulebooks: Catalogue, told: "Told") -> LoadedRulebook:
+    instrument, _, version = told.screening.assessment.rulebook.partition("@")
+    return rulebooks.any_status(instrument, version)
+
+
+def _heading(printed: Printed, told: "Told", loaded: LoadedRulebook) -> Heading:
     screening = told.screening
-    instrument, _, version = screening.assessment.rulebook.partition("@")
-    loaded = rulebooks.any_status(instrument, version)
     error = screening.entered_in_error
-    heading = Heading(
+    return Heading(
         **_facts(printed, screening.patient, screening.context),
         screening_id=screening.id,
         kept_at=screening.created_at,
@@ -103,7 +124,6 @@ def paper_of_screening(
         entered_in_error=error.reason if error else None,
         earlier=_trend(told, banded(loaded.rulebook), printed.letterhead),
     )
-    return paper(loaded, screening.assessment, heading, renderer, chosen)
 
 
 class Told(NamedTuple):

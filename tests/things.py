@@ -37,7 +37,7 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     jwk = public_jwk() | {"kid": f"key-{owner[-8:]}"}
     body = request("MRN-0042", "red_flag", system=SYSTEM)
     hold = {"reference": "held", "reason": "a court"}
-    person = {"reference": f"of {owner}", "name": "Dr Grace Example"}
+    person = {"reference": f"of {owner}", "name": "Dr Grace Example", "scopes": ["score"]}
     return (_batch(client) if "/batches" in path else {}) | {
         "screening": made(client, "/v1/screenings", body)["id"],
         "hold": made(client, "/v1/patients/holds", hold)["id"],

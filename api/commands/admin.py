@@ -27,11 +27,14 @@ def first(
     *, test: Annotated[bool, typer.Option("--test", help="Mark it as a test.")] = False
 ) -> None:
     """Make a first organisation and a client that may do everything, where there is none yet."""
-    from api.first import first_client
+    from api.first import first_client, first_invitation
 
     chosen = settings()
     with opened(chosen) as store:
         made = first_client(store, chosen.first_client_file, test=test)
+        address = first_invitation(store, chosen)
+    if address:
+        note(f"to sign in for the first time, open {address}")
     if made is None:
         note("there is an organisation already")
         return
@@ -272,6 +275,28 @@ def add_practitioner(
             fail(str(error))
         work.audit("administer", "practitioner", entered.id)
         say(entered)
+
+
+@practitioner_commands.command("invite")
+def invite_practitioner(
+    practitioner: Annotated[str, typer.Argument(help="The id.")],
+    organisation: Owner,
+    days: Annotated[int, typer.Option(min=1, max=30, help="How long it is good.")] = 7,
+) -> None:
+    """Print the address at which a practitioner chooses what to sign in with; it works once.
+
+    Who may do nothing yet may from now on read and keep screenings and make reports.
+    """
+    from api.store import invitations, practitioners
+
+    chosen = settings()
+    with opened(chosen) as store, store.transaction(operator(organisation)) as work:
+        if not practitioners.found(work, practitioner).scopes:
+            practitioners.change(work, practitioner, {"scopes": practitioners.AT_DESK})
+        made, secret = invitations.make(work, practitioner, days)
+        work.audit("administer", "invitation", made.id)
+        told = made.model_dump(mode="json")
+        say(told | {"url": f"{chosen.public_url}/invitation/{secret}"})
 
 
 @practitioner_commands.command("list")

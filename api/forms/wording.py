@@ -26,9 +26,12 @@ class PageWording(Frozen):
 
 @cache
 def wording(language: str) -> PageWording:
-    """The wording of a language that there is."""
-    text = (LOCALES / f"{language}.toml").read_text(encoding="utf-8")
-    return PageWording.model_validate(tomllib.loads(text))
+    """The wording of a language that there is: what patients read, and what practitioners read."""
+    held, more = (
+        tomllib.loads(file.read_text(encoding="utf-8"))
+        for file in (LOCALES / f"{language}.toml", LOCALES / "desk" / f"{language}.toml")
+    )
+    return PageWording.model_validate(held | {"words": held["words"] | more["words"]})
 
 
 @cache

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from api.administering import Scope, answered, changes
-from api.deps import Acting, Creating
+from api.deps import Acting, Chosen, Creating
 from api.guard import guarded
 from api.refused import GUARDED, TAKING, refusals
-from api.store import practitioners
+from api.store import invitations, practitioners
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
 from schemas.base import Frozen, Many
@@ -16,6 +16,7 @@ from schemas.organisation import (
     Practitioner,
     Title,
 )
+from schemas.sign_in import NewInvitation
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
 PractitionerId = Annotated[
@@ -84,6 +85,23 @@ def add_practitioner(
         return answered(entered, f"/v1/practitioners/{entered.id}")
 
     return creating.once(made)
+
+
+@router.post(
+    "/practitioners/{practitioner}/invitations",
+    operation_id="invite_practitioner",
+    status_code=201,
+    responses=refusals(*GUARDED, 404, 409),
+    summary="Invite a practitioner to sign in",
+)
+def invite_practitioner(
+    practitioner: PractitionerId, acts: Acting, settings: Chosen
+) -> NewInvitation:
+    """At its address they choose what to sign in with, once, in the place of what was before."""
+    with acts.transaction() as work:
+        made, secret = invitations.make(work, practitioner)
+        work.audit("administer", "invitation", made.id)
+    return NewInvitation(**dict(made), url=f"{settings.public_url}/invitation/{secret}")
 
 
 @router.get(

@@ -6,6 +6,7 @@ database has one writer at a time, a second transaction could not even begin.
 """
 
 import json
+import secrets
 import zlib
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -55,6 +56,11 @@ def in_turn(turns: NamedTurns, name: Hashable) -> Iterator[None]:
         except TimeoutError:
             raise _still_running() from None
         yield
+
+
+def new_name() -> str:
+    """A name for a request that a page will send."""
+    return secrets.token_urlsafe(16)
 
 
 def named(work: Transaction, route: str, key: str, request: bytes) -> Named:

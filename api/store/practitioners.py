@@ -14,6 +14,9 @@ from api.store.tables import PractitionerRow
 from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
 
+AT_DESK = ("screenings:read", "screenings:write", "reports:read")
+"""What who works with patients on the pages may do, where nothing else is chosen."""
+
 
 def add(work: Transaction, reference: str, name: str, scopes: Iterable[str]) -> Practitioner:
     """A new practitioner. Raises Problem `conflict` for a reference in use, ValueError a scope."""

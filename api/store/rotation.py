@@ -4,6 +4,7 @@ The new key seals from the first moment; what the old one sealed is sealed anew 
 transactions, and once nothing is left the old key is destroyed.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -43,6 +44,14 @@ _SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (InvitationRow, ("totp",)),
     (SignInRow, ("totp",)),
 )
+_NAMES: dict[type[Any], Callable[[Any], str]] = {
+    EnteredInErrorRow: lambda row: row.screening_id,
+    AnsweredRow: lambda row: f"{row.actor}|{row.route}|{row.key_hash}",
+    DraftRow: lambda row: row.link_id,
+    SignInRow: lambda row: row.practitioner_id,
+    FormSettingsRow: lambda row: row.organisation_id,
+    BatchChunkRow: lambda row: batch_chunks.place(row.batch_id, row.number),
+}
 
 
 def rotate(store: Store, actor: Actor) -> int:
@@ -124,16 +133,5 @@ def _indexes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, 
 
 def _name(row: Any) -> str:
     """What a row's seal is bound to."""
-    if isinstance(row, EnteredInErrorRow):
-        return row.screening_id
-    if isinstance(row, AnsweredRow):
-        return f"{row.actor}|{row.route}|{row.key_hash}"
-    if isinstance(row, DraftRow):
-        return row.link_id
-    if isinstance(row, SignInRow):
-        return row.practitioner_id
-    if isinstance(row, FormSettingsRow):
-        return row.organisation_id
-    if isinstance(row, BatchChunkRow):
-        return batch_chunks.place(row.batch_id, row.number)
-    return str(row.id)
+    name = _NAMES.get(type(row))
+    return name(row) if name else str(row.id)

@@ -71,6 +71,16 @@ def end(work: Transaction, session_id: str) -> None:
     )
 
 
+def end_held(work: Transaction, secret: str) -> None:
+    """The session that a browser holds by this ends, where it is of this organisation."""
+    work.session.execute(
+        delete(SessionRow).where(
+            col(SessionRow.organisation_id) == work.organisation,
+            col(SessionRow.sha256) == hashed(secret),
+        )
+    )
+
+
 def end_all(work: Transaction, practitioner: str) -> int:
     """The practitioner is signed in nowhere any more; how many sessions it were."""
     done: Any = work.session.execute(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.problems import Problem
@@ -131,6 +132,13 @@ def link(work: Transaction, practitioner: str, issuer: str, subject: str) -> Non
             )
     except IntegrityError:
         raise Problem("conflict", "That identity belongs to somebody already.") from None
+
+
+def anybody(session: Session) -> bool:
+    """Whether anybody has chosen what to sign in with."""
+    chosen = select(col(SignInRow.practitioner_id)).limit(1)
+    linked = select(col(IdentityRow.practitioner_id)).limit(1)
+    return any(session.execute(each).first() is not None for each in (chosen, linked))
 
 
 def forget(work: Transaction, practitioner: str) -> None:

@@ -57,6 +57,7 @@ METHODS = [
     ("get", "/fhir/Binary/{screening}"),
     ("get", "/fhir/Composition/{screening}"),
     ("get", "/fhir/Composition/{screening}/$document"),
+    ("post", "/v1/practitioners/{practitioner}/invitations"),
     ("get", "/v1/practitioners/{practitioner}"),
     ("patch", "/v1/practitioners/{practitioner}"),
 ]

@@ -1,0 +1,74 @@
+"""Accepting an invitation: what was chosen in, what is wrong with it out, or a session."""
+
+from typing import NamedTuple
+
+from fastapi import Request
+
+from api.desk.proving import begin
+from api.guard import stranger
+from api.problems import Problem
+from api.security.passwords import WeakPasswordError, check_strength, hashed_password
+from api.security.second_factor import step_of
+from api.store import invitations, sessions, sign_in
+from api.store.invitations import Invited
+from api.store.sign_in import Chosen
+from api.store.store import Store
+
+SHORTEST_NAME, LONGEST_NAME = 3, 100
+
+
+class Wanted(NamedTuple):
+    """What the invited wrote."""
+
+    name: str
+    password: str
+    again: str
+    code: str
+
+
+def faults_of(wanted: Wanted, invited: Invited) -> dict[str, str]:
+    """What is to be put right: the name of a phrase for the name of a field."""
+    faults = {}
+    name = wanted.name.strip()
+    if not SHORTEST_NAME <= len(name) <= LONGEST_NAME or not name.isprintable():
+        faults["name"] = "fault_name"
+    about = (name, invited.practitioner.name, invited.practitioner.reference)
+    words = [word for text in (*about, invited.organisation_name) for word in text.split()]
+    try:
+        check_strength(wanted.password, (*about, *words))
+    except WeakPasswordError as weak:
+        faults["password"] = str(weak)
+    if wanted.password != wanted.again:
+        faults["again"] = "fault_again"
+    return faults
+
+
+def accept(
+    request: Request, invited: Invited, wanted: Wanted, faults: dict[str, str]
+) -> tuple[tuple[str, ...], str] | None:
+    """The recovery codes and what the browser holds the session by; None, with faults, if not."""
+    store: Store = request.app.state.store
+    password_hash = hashed_password(wanted.password)
+    practitioner = invited.practitioner.id
+    actor = stranger(request)._replace(
+        organisation=invited.organisation, id=practitioner, means="session"
+    )
+    try:
+        with store.transaction(actor) as work:
+            totp = invitations.totp_of(work, invited.id)
+            step = step_of(totp, wanted.code)
+            if step is None:
+                faults["code"] = "fault_code"
+                work.audit("refuse", "invitation", invited.id, outcome="bad_sign_in")
+                return None
+            invitations.use_up(work, invited.id)
+            sessions.end_all(work, practitioner)
+            chosen = Chosen(wanted.name, password_hash, totp, step)
+            codes = sign_in.choose(work, practitioner, chosen)
+            work.audit("administer", "sign_in", practitioner)
+            return codes, begin(request, work, practitioner)
+    except Problem as problem:
+        if problem.code != "conflict":
+            raise
+        faults["name"] = "fault_name_taken"
+        return None

@@ -1,0 +1,133 @@
+"""The list: screenings as lines in words, the tier first."""
+
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from reports.wording import wording
+from schemas.rulebook import Rulebook
+from schemas.screening import ScreeningFilters, ScreeningLine
+from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.translations import in_language
+
+AT_ONCE = 25
+NO_TIER = "none"
+
+
+class Line(NamedTuple):
+    """One screening as the list shows it."""
+
+    id: str
+    tier: str
+    tier_words: str
+    flags: int
+    acknowledged: bool
+    patient: str
+    name: str | None
+    result: str | None
+    status: str
+    kept_on: str
+    state: str
+
+
+class Choice(NamedTuple):
+    """One thing that the list can be narrowed to."""
+
+    value: str
+    words: str
+
+
+class Names:
+    """What rulebooks call tiers and bands, in one language."""
+
+    def __init__(self, rulebooks: Catalogue, language: str) -> None:
+        self._rulebooks = rulebooks
+        self._language = language
+        self._words = wording(language)
+
+    def tier(self, rulebook: str, tier: str) -> str:
+        """The tier by its id and its name."""
+        book = self.book(rulebook)
+        labels = {each.id: each.label for each in book.tier} if book else {}
+        return f"{tier} \N{MIDDLE DOT} {labels[tier]}" if tier in labels else tier
+
+    def band(self, rulebook: str, band: str | None) -> str | None:
+        """The name of a band."""
+        book = self.book(rulebook)
+        return next((each.label for each in book.band if each.id == band), band) if book else band
+
+    def title(self, rulebook: str) -> str:
+        """What the instrument is called."""
+        book = self.book(rulebook)
+        return book.rulebook.title if book else rulebook
+
+    def day(self, at: datetime | date) -> str:
+        """The day, written out."""
+        on = at.astimezone(UTC).date() if isinstance(at, datetime) else at
+        return self._words.written(on) or ""
+
+    def moment(self, at: datetime) -> str:
+        """The day and the time, in UTC."""
+        return f"{self.day(at)}, {at.astimezone(UTC):%H:%M} UTC"
+
+    def book(self, rulebook: str) -> Rulebook | None:
+        """The rulebook in the language, where it has it; None for one that is not there."""
+        instrument, _, version = rulebook.partition("@")
+        try:
+            loaded = self._rulebooks.any_status(instrument, version)
+        except UnknownRulebookError:
+            return None
+        return in_language(loaded, self._language) or loaded.rulebook
+
+
+def shown(line: ScreeningLine, names: Names) -> Line:
+    """A screening in words."""
+    return Line(
+        id=line.id,
+        tier=line.tier,
+        tier_words=names.tier(line.rulebook, line.tier),
+        flags=line.flags,
+        acknowledged=line.acknowledged,
+        patient=line.patient.reference,
+        name=line.patient.name,
+        result=names.band(line.rulebook, line.band),
+        status=line.status,
+        kept_on=names.moment(line.created_at),
+        state=line.state,
+    )
+
+
+def tiers(rulebooks: Catalogue, names: Names) -> list[Choice]:
+    """Every tier of the rulebooks in use."""
+    found = {
+        each.id: names.tier(loaded.name, each.id)
+        for loaded in rulebooks.scored()
+        for each in loaded.rulebook.tier
+    }
+    return [Choice(tier, words) for tier, words in sorted(found.items())]
+
+
+def instruments(rulebooks: Catalogue, names: Names) -> list[Choice]:
+    """Every instrument in use, by its newest title."""
+    found = {
+        loaded.rulebook.rulebook.instrument: names.title(loaded.name)
+        for loaded in rulebooks.scored()
+    }
+    return [Choice(name, words) for name, words in found.items()]
+
+
+def filters_of(given: dict[str, str]) -> ScreeningFilters:
+    """What a form or an address asks for; what cannot be meant does not narrow."""
+    return ScreeningFilters(
+        patient=given.get("patient", "").strip()[:200] or None,
+        rulebook=given.get("rulebook", "")[:60] or None,
+        tier=given.get("tier", "")[:20] or None,
+        created_from=_since(given.get("since", "")),
+    )
+
+
+def _since(text: str) -> datetime | None:
+    try:
+        on = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return datetime(on.year, on.month, on.day, tzinfo=UTC)

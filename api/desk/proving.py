@@ -1,0 +1,133 @@
+"""Proving: a name, a password and a code in; whoever that is, or nobody, out.
+
+A try is counted before it is looked at, in the way it is made; see `api.store.failures`. What was
+wrong is not told, and a name that nobody has is answered in the same time.
+"""
+
+import hmac
+import ipaddress
+import secrets
+from typing import NamedTuple
+
+from fastapi import Request
+from starlette.responses import Response
+
+from api.deps import peer_of
+from api.desk import cookies
+from api.desk.entrance import YEAR_SECONDS, lasting
+from api.guard import stranger
+from api.limits import RateLimiter
+from api.problems import Problem
+from api.security.passwords import is_password
+from api.store import failures, sessions, sign_in
+from api.store.failures import Trying
+from api.store.refusals import Refusals
+from api.store.store import Store
+from api.store.transaction import Actor, Transaction
+
+FREE = 5
+FREE_FROM_ANYWHERE = 50
+PER_MINUTE = 30
+REFUSED = "bad_sign_in"
+_PURPOSE = b"signing in"
+
+
+class Given(NamedTuple):
+    """What was written into the form."""
+
+    name: str
+    password: str
+    code: str
+
+
+def prove(request: Request, given: Given) -> tuple[Actor, str] | None:
+    """Who it is, and what their browser holds the new session by; None where it is wrong.
+
+    Raises Problem `too_many` where one must wait.
+    """
+    store: Store = request.app.state.store
+    limiter: RateLimiter = request.app.state.limiter
+    limiter.take(f"sign-in {peer_of(request)}", PER_MINUTE)
+    ways = _ways(request, given.name)
+    try:
+        failures.take(store, ways)
+    except Problem as problem:
+        _record(request, stranger(request), problem.code)
+        raise
+    proof = sign_in.named(store, given.name)
+    right = is_password(given.password, proof.password_hash if proof else None)
+    if proof is None:
+        _record(request, stranger(request), REFUSED)
+        return None
+    own = stranger(request)._replace(organisation=proof.organisation)
+    if not right:
+        _record(request, own, REFUSED, proof.practitioner)
+        return None
+    own = own._replace(id=proof.practitioner, means="session")
+    begun = _begun(request, own, given.code)
+    if begun is None:
+        return None
+    failures.give_back(store, ways)
+    return own, begun
+
+
+def begin(request: Request, work: Transaction, practitioner: str) -> str:
+    """A new session in this browser, in the place of the one before it."""
+    sessions.end_held(work, cookies.given(request, cookies.SESSION))
+    secret = sessions.begin(work, practitioner, lasting(request.app.state.settings))
+    work.audit("sign_in", "practitioner", practitioner)
+    return secret
+
+
+def let_in(request: Request, response: Response, secret: str, name: str | None = None) -> None:
+    """Have the browser hold the session, and know the device again by which it was begun."""
+    cookies.give(request, response, cookies.SESSION, secret)
+    if name is not None:
+        nonce = secrets.token_hex(16)
+        device = f"{nonce}.{_device(request, name, nonce)}"
+        cookies.give(request, response, cookies.DEVICE, device, YEAR_SECONDS)
+
+
+def _begun(request: Request, actor: Actor, code: str) -> str | None:
+    """The session of a practitioner whose password was right, once the code is too."""
+    store: Store = request.app.state.store
+    with store.transaction(actor) as work:
+        if sign_in.is_second_factor(work, actor.id, code):
+            return begin(request, work, actor.id)
+        work.audit("refuse", "practitioner", actor.id, outcome=REFUSED)
+    return None
+
+
+def _ways(request: Request, name: str) -> list[Trying]:
+    """The ways in which this is a try: on a device known for the name, else from its address."""
+    named = sign_in.name_hash(name)
+    nonce, _, proof = cookies.given(request, cookies.DEVICE).partition(".")
+    if nonce and hmac.compare_digest(_device(request, name, nonce).encode(), proof.encode()):
+        return [Trying(_hash(request, f"device|{named}|{nonce}"), FREE)]
+    return [
+        Trying(_hash(request, f"address|{named}|{_network(peer_of(request))}"), FREE),
+        Trying(_hash(request, f"name|{named}"), FREE_FROM_ANYWHERE, shared=True),
+    ]
+
+
+def _network(peer: str) -> str:
+    """The address; of one in IPv6 the part that one household has."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer
+    return peer if address.version == 4 else str(ipaddress.ip_network(f"{peer}/64", strict=False))
+
+
+def _device(request: Request, name: str, nonce: str) -> str:
+    return _hash(request, f"known|{sign_in.name_hash(name)}|{nonce}")
+
+
+def _hash(request: Request, text: str) -> str:
+    store: Store = request.app.state.store
+    return hmac.digest(store.ring.derived(_PURPOSE)[0], text.encode(), "sha256").hex()
+
+
+def _record(request: Request, actor: Actor, code: str, target: str = "") -> None:
+    refusals: Refusals = request.app.state.refusals
+    refusals.record(actor, code, target)

@@ -116,6 +116,7 @@ class ScreeningLine(Frozen):
     tier: str
     band: str | None
     flags: int
+    all_asked: bool = Field(description="Whether every question for red flags was answered.")
     acknowledged: bool
 
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.bodies import KeptIntake, any_intake
 from api.desk.entrance import Desk
 from api.forms.body import picture
-from api.forms.form import Form, Wish, form_of
+from api.forms.form import SKIPPED, UNKNOWN, Form, Step, Wish, form_of
 from api.forms.reading import Marks, kept_marks, read, sent_marks
 from api.forms.routing import Fields, only
 from api.problems import Problem
@@ -35,12 +35,15 @@ class Sheet(NamedTuple):
     rulebook: LoadedRulebook
     form: Form
 
-    def shown(self, marks: list[Marks], faults: dict[str, str], title: str) -> dict[str, Any]:
-        """What the page shows of it."""
+    def shown(self, marks: list[Marks], faults: dict[str, str], *, open_: bool) -> dict[str, Any]:
+        """What the page shows of it; `open_` with every topic unfolded."""
         asked = self.form.asked
         return {
-            "title": title,
-            "steps": list(zip(self.form.steps, marks, strict=True)),
+            "title": self.rulebook.rulebook.rulebook.title,
+            "steps": [
+                (step, mark, _count(mark), open_ or step.for_clinician or _has(step, faults))
+                for step, mark in zip(self.form.steps, marks, strict=True)
+            ],
             "form_language": self.form.language,
             "faults": faults,
             "asked": asked,
@@ -100,6 +103,16 @@ def answered(
 def written(fields: Fields, name: str) -> str:
     """What was written into a field of several lines."""
     return only(fields, name).replace("\r\n", "\n").strip()
+
+
+def _count(marks: Marks) -> int:
+    """How many questions are answered, those left open on purpose not among them."""
+    marked = [each for each in marks.marked.values() if each and not each & {UNKNOWN, SKIPPED}]
+    return len(marked) + len([each for each in marks.written.values() if each])
+
+
+def _has(step: Step, faults: dict[str, str]) -> bool:
+    return any(each.name in faults for each in step.asked)
 
 
 def _answers(

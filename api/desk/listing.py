@@ -25,7 +25,9 @@ class Line(NamedTuple):
     name: str | None
     result: str | None
     status: str
-    kept_on: str
+    day: str
+    time: str
+    all_asked: bool
     state: str
 
 
@@ -91,7 +93,9 @@ def shown(line: ScreeningLine, names: Names) -> Line:
         name=line.patient.name,
         result=names.band(line.rulebook, line.band),
         status=line.status,
-        kept_on=names.moment(line.created_at),
+        day=names.day(line.created_at),
+        time=f"{line.created_at.astimezone(UTC):%H:%M} UTC",
+        all_asked=line.all_asked,
         state=line.state,
     )
 

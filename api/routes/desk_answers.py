@@ -124,7 +124,7 @@ def _shown(  # noqa: PLR0913, PLR0917 - all that the page shows
     return desk.show(
         "answers",
         422 if faults else 200,
-        **page.shown(marks, faults, page.rulebook.rulebook.rulebook.title),
+        **page.shown(marks, faults, open_=original is None),
         original=original,
         patient=original.patient if original else None,
         values={"note": "", "once": ""} | dict.fromkeys(PATIENT, "") | values,

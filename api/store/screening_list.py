@@ -120,6 +120,7 @@ def _line(work: Transaction, found: Any) -> ScreeningLine:
         tier=assessment.safety.tier,
         band=band_of(assessment),
         flags=len(assessment.safety.flags),
+        all_asked=assessment.safety.all_asked,
         acknowledged=found.acknowledged,
     )
 

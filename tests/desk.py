@@ -2,10 +2,13 @@
 
 import re
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pyotp
 from keeping import Clinic, do
+from starlette.testclient import TestClient
 
+from api.main import Service
 from api.security.passwords import hashed_password
 from api.security.second_factor import new_totp
 from api.store import practitioners, sign_in
@@ -30,14 +33,27 @@ class Person(NamedTuple):
         return pyotp.TOTP(self.totp).now()
 
 
-def person(
-    store: Store, clinic: Clinic, name: str = "grace@example.org", scopes=practitioners.AT_DESK
-) -> Person:
+def person(store: Store, clinic: Clinic, scopes=practitioners.AT_DESK) -> Person:
     """A practitioner of the clinic who chose what to sign in with."""
+    name = f"{uuid4()}@example.org"
     made = do(store, clinic, practitioners.add, f"ref of {name}", "Dr Grace Example", scopes)
     totp = new_totp()
     codes = do(store, clinic, sign_in.choose, made.id, Chosen(name, HASH, totp, 0))
     return Person(made.id, name, totp, codes)
+
+
+def visiting(service: Service, peer: str = "192.0.2.1") -> TestClient:
+    """A browser that nobody is signed in by."""
+    return TestClient(service, raise_server_exceptions=False, client=(peer, 50000),
+                      follow_redirects=False)  # fmt: skip
+
+
+def at_desk(service: Service, who: Person) -> TestClient:
+    """A browser by which this practitioner is signed in."""
+    client = visiting(service)
+    answer = sign_in_by(client, who)
+    assert answer.status_code == 303, answer.text
+    return client
 
 
 def token_in(text: str) -> str:
@@ -47,6 +63,10 @@ def token_in(text: str) -> str:
 
 def sign_in_by(client: Any, who: Person, **given: str) -> Any:
     """The answer to signing in, over HTTP."""
-    token = token_in(client.get("/sign-in").text)
-    fields = {"name": who.name, "password": PASSWORD, "code": who.code, "token": token} | given
-    return client.post("/sign-in", data=fields, follow_redirects=False)
+    fields = {"name": who.name, "password": PASSWORD, "code": who.code} | given
+    return send(client, "/sign-in", "/sign-in", **fields)
+
+
+def send(client: Any, at: str, path: str, **fields: str) -> Any:
+    """The answer to the form on the page `at`, sent to `path`."""
+    return client.post(path, data={"token": token_in(client.get(at).text)} | fields)

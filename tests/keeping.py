@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,8 +120,10 @@ def fhir_response(number: str = "MRN-0042", **more: Any) -> dict[str, Any]:
 @lru_cache
 def assessed(example: str) -> tuple[dict[str, Any], Any]:
     """The answers of an example, and their assessment."""
-    answers = json.loads((EXAMPLES / f"{example}.json").read_text())["answers"]
-    return answers, assess(catalogue().active("nociplastic"), answers, attested=True)
+    text = (EXAMPLES / f"{example}.json").read_text()
+    exact = json.loads(text, parse_float=Decimal)["answers"]
+    assessment = assess(catalogue().active("nociplastic"), exact, attested=True)
+    return json.loads(text)["answers"], assessment
 
 
 def intake(

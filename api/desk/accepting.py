@@ -32,8 +32,9 @@ def faults_of(wanted: Wanted, invited: Invited) -> dict[str, str]:
     name = wanted.name.strip()
     if not SHORTEST_NAME <= len(name) <= LONGEST_NAME or not name.isprintable():
         faults["name"] = "fault_name"
-    about = (name, invited.practitioner.name, invited.practitioner.reference)
-    words = [word for text in (*about, invited.organisation_name) for word in text.split()]
+    who = invited.practitioner
+    about = (name, who.name, who.reference, invited.organisation_name)
+    words = [word for text in about for word in text.split()]
     try:
         check_strength(wanted.password, (*about, *words))
     except WeakPasswordError as weak:

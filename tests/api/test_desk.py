@@ -1,0 +1,417 @@
+"""The desk without a browser: who sees what, what each form does, and what no page ever tells."""
+
+import csv
+import io
+import re
+
+import keeping
+import pytest
+from calling import audited
+from desk import at_desk, person, send, token_in, visiting
+from keeping import do
+from walking import link_of
+
+from api.desk.export import harmless
+from api.limits import RateLimiter
+from api.store import links, screenings
+
+NOBODYS = "6f6f6f6f-0000-4000-8000-00000000dead"
+PAGES = [
+    "/desk",
+    "/desk/new",
+    "/desk/new?rulebook=nociplastic",
+    "/desk/links",
+    "/desk/links/new",
+    "/desk/account",
+]
+OF_A_SCREENING = ["", "/evidence", "/answers", "/note", "/report.pdf", "/report.txt"]
+FORMS = [
+    "/desk/screenings/{screening}/acknowledgements",
+    "/desk/screenings/{screening}/entered-in-error",
+    "/desk/screenings/{screening}/answers",
+    "/desk/links/{link}/revoke",
+]
+ANSWERED = {"q0": "44", "q1": "60"}
+
+
+@pytest.fixture
+def store(kept_service):
+    kept_service.state.limiter = RateLimiter()
+    return kept_service.state.store
+
+
+@pytest.fixture
+def grace(store, kept_clinic):
+    return person(store, kept_clinic)
+
+
+@pytest.fixture
+def desk(kept_service, grace):
+    return at_desk(kept_service, grace)
+
+
+@pytest.fixture
+def flagged(store, kept_clinic):
+    """A screening with a red flag."""
+    return keeping.add(store, kept_clinic, "MRN-0042", example="red_flag", name="Jo Canary").id
+
+
+def page_of(screening: str, rest: str = "") -> str:
+    return f"/desk/screenings/{screening}{rest}"
+
+
+def told(screening) -> dict:
+    """The answers, whatever the order in which several were marked."""
+    return {
+        name: set(answer) if isinstance(answer, list) else answer
+        for name, answer in screening.answers.items()
+    }
+
+
+def addressed(form: str, screening: str, link: str) -> str:
+    return form.format(screening=screening, link=link)
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize("path", PAGES)
+    def test_is_shown_to_who_is_signed_in_alone(self, kept_service, desk, path):
+        assert visiting(kept_service).get(path).headers["location"] == "/sign-in"
+        assert desk.get(path).status_code == 200
+
+    @pytest.mark.parametrize("rest", OF_A_SCREENING)
+    def test_of_a_screening_is_shown_to_its_organisation_alone(
+        self, kept_service, store, desk, other_clinic, flagged, rest
+    ):
+        assert desk.get(page_of(flagged, rest)).status_code == 200
+        other = at_desk(kept_service, person(store, other_clinic))
+        anothers = other.get(page_of(flagged, rest))
+        nobodys = other.get(page_of(NOBODYS, rest))
+        assert (anothers.status_code, nobodys.status_code) == (404, 404)
+        assert anothers.text.replace(flagged, NOBODYS) == nobodys.text
+        assert visiting(kept_service).get(page_of(flagged, rest)).status_code == 303
+
+    @pytest.mark.parametrize("form", FORMS)
+    def test_a_form_for_what_another_has_does_as_for_what_nobody_has(
+        self, kept_service, store, kept_clinic, other_clinic, flagged, form
+    ):
+        link, _ = link_of(store, kept_clinic)
+        other = at_desk(kept_service, person(store, other_clinic))
+        fields = {"done": "x", "reason": "x"} | ANSWERED
+        anothers = send(other, "/desk/account", addressed(form, flagged, link), **fields)
+        nobodys = send(other, "/desk/account", addressed(form, NOBODYS, NOBODYS), **fields)
+        assert (anothers.status_code, nobodys.status_code) == (404, 404)
+        found = do(store, kept_clinic, screenings.found, flagged)
+        assert (found.state, found.acknowledgements) == ("final", ())
+        assert do(store, kept_clinic, links.found, link).state == "new"
+
+    def test_lists_and_finds_and_exports_nothing_of_another(
+        self, kept_service, store, other_clinic, flagged
+    ):
+        other = at_desk(kept_service, person(store, other_clinic))
+        found = send(other, "/desk", "/desk/find", patient="MRN-0042").text
+        exported = send(other, "/desk/account", "/desk/export", patient="MRN-0042").text
+        for text in (other.get("/desk").text, other.get("/desk/links").text, found, exported):
+            assert flagged not in text
+            assert "Jo Canary" not in text
+
+    @pytest.mark.parametrize("path", [*PAGES, *OF_A_SCREENING])
+    def test_is_kept_nowhere_framed_nowhere_and_tells_no_patient_in_its_title(
+        self, desk, flagged, path
+    ):
+        answer = desk.get(path if path.startswith("/desk") else page_of(flagged, path))
+        assert answer.headers["cache-control"] == "no-store"
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        if answer.headers["content-type"].startswith("text/html"):
+            title = re.search(r"<title>(.*?)</title>", answer.text)[1]
+            assert not re.search("MRN|Canary", title)
+            assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", answer.text)
+            addresses = " ".join(re.findall(r'(?:href|action)="([^"]*)"', answer.text))
+            assert not re.search("MRN|Canary", addresses)
+
+    @pytest.mark.parametrize(
+        ("scopes", "refused"),
+        [
+            (["reports:read"], ["/desk", "/desk/links", "/desk/new", "", "/evidence", "/answers"]),
+            (["screenings:read"], ["/desk/links", "/desk/new", "/answers", "/note", "/report.pdf"]),
+            (["screenings:read", "reports:read"], ["/desk/links/new", "/desk/new", "/answers"]),
+        ],
+    )
+    def test_is_refused_without_its_scope(
+        self, kept_service, kept_clinic, store, flagged, scopes, refused
+    ):
+        client = at_desk(kept_service, person(store, kept_clinic, scopes))
+        for path in refused:
+            answer = client.get(path if path.startswith("/desk") else page_of(flagged, path))
+            assert answer.status_code == 403, path
+        row = audited(kept_service, kept_clinic)[-1]
+        assert (row.action, row.outcome, row.means) == ("refuse", "missing_scope", "session")
+
+    def test_leaves_a_row_of_audit_in_the_name_of_who_looked(
+        self, kept_service, kept_clinic, desk, grace, flagged
+    ):
+        desk.get(page_of(flagged))
+        rows = [each for each in audited(kept_service, kept_clinic) if each.actor == grace.id]
+        assert ("read", "screening", flagged) in [(e.action, e.kind, e.target) for e in rows]
+
+
+class TestTheList:
+    def test_tells_the_tier_first_and_whether_it_was_seen_to(self, desk, flagged):
+        row = re.search(r"<tr.*?</tr>", desk.get("/desk").text.partition("<tbody>")[2], re.DOTALL)[
+            0
+        ]
+        first = row.partition("</td>")[0]
+        assert "T0 · Emergency now" in first
+        assert "not acknowledged yet" in first
+        send(desk, page_of(flagged), page_of(flagged, "/acknowledgements"), done="sent on")
+        assert "1 red flag, acknowledged" in desk.get("/desk").text
+
+    def test_shows_what_was_begun_under_a_link_and_needs_a_look(self, store, kept_clinic, desk):
+        from api.store import drafts
+        from schemas.links import Draft
+
+        link, _ = link_of(store, kept_clinic, reference="MRN-0777")
+        do(store, kept_clinic, drafts.keep, link, Draft(tier="T1"))
+        text = desk.get("/desk").text
+        assert text.index("MRN-0777") < text.index("<h1>")
+        assert "MRN-0777" not in desk.get("/desk?tier=T0").text
+
+    def test_says_where_not_everything_was_asked(self, store, kept_clinic, desk):
+        keeping.add(store, kept_clinic, "MRN-0001", example="too_little_known")
+        assert "not everything was asked" in desk.get("/desk").text
+
+    def test_is_narrowed_by_tier_and_instrument_and_turned_by_pages(
+        self, store, kept_clinic, desk, flagged
+    ):
+        for n in range(26):
+            keeping.add(store, kept_clinic, f"MRN-1{n:03}", example="too_little_known")
+        text = desk.get("/desk").text
+        assert text.count("<tr>") == 26
+        following = re.search(r'href="(/desk\?cursor=[^"]+)"', text)[1]
+        assert "MRN-0042" in desk.get(following).text
+        assert flagged in desk.get("/desk?tier=T0").text
+        assert flagged not in desk.get("/desk?tier=T2").text
+        assert flagged not in desk.get("/desk?rulebook=phq4").text
+
+    def test_finds_a_patient_by_a_form_and_never_by_an_address(self, desk, flagged):
+        assert flagged in send(desk, "/desk", "/desk/find", patient=" MRN-0042 ").text
+        assert flagged not in send(desk, "/desk", "/desk/find", patient="MRN-004").text
+        assert desk.get("/desk/find?patient=MRN-0042").status_code in (404, 405)
+
+    @pytest.mark.parametrize("query", ["cursor=x", "tier=%00", "since=9999-99-99", "x=1"])
+    def test_bears_any_address(self, desk, query):
+        assert desk.get(f"/desk?{query}").status_code < 500
+
+
+class TestAScreening:
+    def test_shows_red_flags_before_everything_it_concludes(self, desk, flagged):
+        text = desk.get(page_of(flagged)).text
+        assert text.index("Numbness between the legs") < text.index("What the answers point to")
+
+    def test_unfolds_every_reason_to_rationale_and_source(self, store, kept_clinic, desk):
+        made = keeping.add(store, kept_clinic, "MRN-0002", example="widespread_pain")
+        text = desk.get(page_of(made.id)).text
+        weighed = list(made.assessment.criteria or ())
+        reasons = re.findall(r'<summary><span class="points">.*?</details>', text, re.DOTALL)
+        assert len(reasons) == len(weighed)
+        for each in reasons:
+            assert "Why it counts" in each
+            assert len(re.search(r"Why it counts</h4>\s*<p>(.*?)</p>", each, re.DOTALL)[1]) > 20
+            assert "Sources" in each
+
+    def test_is_acknowledged_with_who_when_and_what_was_done(
+        self, store, kept_clinic, desk, grace, flagged
+    ):
+        before = do(store, kept_clinic, screenings.found, flagged)
+        at = page_of(flagged, "/acknowledgements")
+        answer = send(desk, page_of(flagged), at, done="Sent to\r\nthe emergency department")
+        assert answer.headers["location"] == page_of(flagged)
+        after = do(store, kept_clinic, screenings.found, flagged)
+        assert after.assessment == before.assessment
+        [given] = after.acknowledgements
+        assert (given.by, given.practitioner) == (grace.id, f"ref of {grace.name}")
+        assert given.done == "Sent to\nthe emergency department"
+        text = desk.get(page_of(flagged)).text
+        assert "Dr Grace Example" in text
+        assert "emergency department" in text
+
+    @pytest.mark.parametrize("done", ["", "   ", "x" * 10_001, "a\u0000b"])
+    def test_is_not_acknowledged_by_what_is_no_text(self, store, kept_clinic, desk, flagged, done):
+        at = page_of(flagged, "/acknowledgements")
+        answer = send(desk, page_of(flagged), at, done=done)
+        assert answer.status_code == 422
+        assert 'id="done-wrong"' in answer.text
+        assert do(store, kept_clinic, screenings.found, flagged).acknowledgements == ()
+
+    def test_entered_in_error_says_so_everywhere(self, desk, flagged):
+        send(desk, page_of(flagged), page_of(flagged, "/entered-in-error"), reason="another person")
+        text = desk.get(page_of(flagged)).text
+        assert "another person" in text
+        assert page_of(flagged, "/answers") not in text
+        assert "entered in error" in desk.get("/desk").text
+        assert "another person" in desk.get(page_of(flagged, "/report.txt")).text
+
+    @pytest.mark.parametrize(
+        ("suffix", "starts"),
+        [("pdf", b"%PDF"), ("html", b"<!DOCTYPE html"), ("rtf", b"{\\rtf"), ("xml", b"<?xml")],
+    )
+    def test_is_downloaded_in_each_format_and_kept_as_issued(
+        self, kept_service, kept_clinic, desk, flagged, suffix, starts
+    ):
+        answer = desk.get(page_of(flagged, f"/report.{suffix}"))
+        assert answer.content[:40].lower().startswith(starts.lower())
+        assert answer.headers["content-disposition"].endswith(f'"nociscreen-report.{suffix}"')
+        assert audited(kept_service, kept_clinic)[-1].action == "report"
+
+    def test_has_no_format_that_there_is_not(self, desk, flagged):
+        assert desk.get(page_of(flagged, "/report.exe")).status_code == 404
+
+    def test_gives_the_note_to_copy_and_as_a_file(self, desk, flagged):
+        page = desk.get(page_of(flagged, "/note"))
+        file = desk.get(page_of(flagged, "/note?file=true"))
+        assert file.headers["content-type"].startswith("text/plain")
+        assert "RED FLAGS" in file.text
+        assert "RED FLAGS" in page.text
+
+    def test_speaks_the_language_that_was_chosen_and_goes_on_to(self, desk, flagged):
+        assert 'lang="de"' in desk.get("/desk?language=de").text
+        text = desk.get(page_of(flagged)).text
+        assert "Warnzeichen" in text
+        assert "Taubheit" in text
+
+
+class TestTheEvidenceSheet:
+    def test_stands_beside_the_earlier_ones_of_the_same_person_alone(
+        self, store, kept_clinic, desk
+    ):
+        one = keeping.add(store, kept_clinic, "MRN-0003", system="urn:a")
+        keeping.add(store, kept_clinic, "MRN-0003", system="urn:b")
+        two = keeping.add(store, kept_clinic, "MRN-0003", system="urn:a")
+        text = desk.get(page_of(two.id, "/evidence")).text
+        assert text.count('<td class="state') == 13 * 2
+        assert desk.get(page_of(one.id, "/evidence")).text.count('<td class="state') == 13
+
+    def test_is_empty_where_the_result_is_withheld(self, desk, flagged):
+        assert "no evidence sheet" in desk.get(page_of(flagged, "/evidence")).text
+
+
+class TestAnswersAtTheDesk:
+    def test_make_a_new_screening_once_however_often_they_are_sent(
+        self, store, kept_clinic, desk, grace
+    ):
+        page = desk.get("/desk/new?rulebook=phq4")
+        once = re.search(r'name="once" value="([^"]+)"', page.text)[1]
+        fields = {f"q{n}": "n1" for n in range(4)} | {
+            "reference": "MRN-0800", "note": "by hand", "once": once, "token": token_in(page.text),
+        }  # fmt: skip
+        first, second = (desk.post("/desk/new?rulebook=phq4", data=fields) for _ in range(2))
+        assert first.status_code == 303
+        assert first.headers["location"] == second.headers["location"]
+        made = do(store, kept_clinic, screenings.found, first.headers["location"][-36:])
+        assert (made.origin.means, made.origin.actor) == ("form", grace.id)
+        assert made.context.clinician.reference == f"ref of {grace.name}"
+        assert made.context.note == "by hand"
+        assert set(made.answers.values()) == {1}
+
+    @pytest.mark.parametrize(
+        ("given", "faulty"),
+        [({"reference": ""}, "reference"), ({"note": "x" * 10_001}, "note"),
+         ({"q0": "n9"}, "q0"), ({"name": "x" * 201}, "name")],
+        ids=str,
+    )  # fmt: skip
+    def test_are_kept_on_the_page_where_something_is_to_be_put_right(self, desk, given, faulty):
+        at = "/desk/new?rulebook=phq4"
+        answer = send(desk, at, at, **{"reference": "MRN-1", "q1": "n2"} | given)
+        assert answer.status_code == 422
+        assert f'id="{faulty}-wrong"' in answer.text
+        assert re.search(r'id="q1-2" value="n2" checked', answer.text)
+
+    def test_correct_a_screening_by_a_new_one_that_is_linked(
+        self, store, kept_clinic, desk, grace, flagged
+    ):
+        original = do(store, kept_clinic, screenings.found, flagged)
+        at = page_of(flagged, "/answers")
+        page = desk.get(at).text
+        kept = {name: [] for name in re.findall(r'name="(q\d+)"', page)}
+        for name, value in re.findall(
+            r'<input type="(?:radio|checkbox)" name="(q\d+)" id="[^"]+" value="([^"]+)" checked',
+            page,
+        ):
+            kept[name].append(value)
+        for name, value in re.findall(r'name="(q\d+)" id="q\d+" value="([0-9.]+)"', page):
+            kept[name].append(value)
+        fields = {name: values for name, values in kept.items() if values}
+        same = desk.post(at, data=fields | {"token": token_in(page), "note": "looked at again"})
+        assert same.status_code == 303, same.text
+        amended = do(store, kept_clinic, screenings.found, same.headers["location"][-36:])
+        assert told(amended) == told(original)
+        assert amended.replaces == flagged
+        assert amended.patient == original.patient
+        assert amended.context.note == "looked at again"
+        assert amended.context.clinician.reference == f"ref of {grace.name}"
+        assert do(store, kept_clinic, screenings.found, flagged).state == "amended"
+        assert desk.post(at, data=fields | {"token": token_in(page)}).status_code == 409
+
+    def test_of_no_instrument_are_not_there(self, desk):
+        assert desk.get("/desk/new?rulebook=nothing").status_code == 404
+
+
+class TestLinks:
+    def test_are_made_with_a_code_and_shown_once(self, desk):
+        fields = {"reference": "MRN-0900", "rulebook": "phq4", "kind": "once", "days": "3"}
+        made = send(desk, "/desk/links/new", "/desk/links/new", **fields)
+        address = re.search(r'id="url" readonly value="([^"]+)"', made.text)[1]
+        assert "<svg" in made.text
+        listed = desk.get("/desk/links").text
+        assert "MRN-0900" in listed
+        assert address.rpartition("/")[2] not in listed
+        path = address.removeprefix("http://127.0.0.1:8000")
+        assert desk.get(path).status_code == 200
+
+    def test_are_revoked(self, store, kept_clinic, desk):
+        link, secret = link_of(store, kept_clinic)
+        send(desk, "/desk/links", f"/desk/links/{link}/revoke")
+        assert do(store, kept_clinic, links.found, link).state == "revoked"
+        assert desk.get(f"/intake/{secret}").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("given", "faulty"),
+        [({"reference": " "}, "reference"), ({"days": "0"}, "days"), ({"days": "x"}, "days"),
+         ({"name": "a\u0001"}, "name")],
+        ids=str,
+    )  # fmt: skip
+    def test_are_not_made_of_what_cannot_be(self, desk, given, faulty):
+        fields = {"reference": "MRN-0901", "rulebook": "phq4", "days": "3"} | given
+        answer = send(desk, "/desk/links/new", "/desk/links/new", **fields)
+        assert answer.status_code == 422
+        assert f'id="{faulty}-wrong"' in answer.text
+
+
+class TestTheExport:
+    def test_holds_what_the_filters_let_through_over_all_pages(self, store, kept_clinic, desk):
+        for n in range(3):
+            keeping.add(store, kept_clinic, f"MRN-2{n:03}", example="red_flag")
+        keeping.add(store, kept_clinic, "MRN-0002", example="too_little_known")
+        answer = send(desk, "/desk", "/desk/export", tier="T0")
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert {row["tier"] for row in rows} == {"T0"}
+        assert len(rows) == 3
+
+    @pytest.mark.usefixtures("flagged")
+    def test_is_audited_by_how_many_it_gave_out(self, kept_service, kept_clinic, desk):
+        send(desk, "/desk", "/desk/export")
+        row = audited(kept_service, kept_clinic)[-1]
+        assert (row.action, row.kind, row.count) == ("export", "screening", 1)
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " ="])
+    def test_holds_no_cell_that_a_spreadsheet_reckons_with(self, start):
+        assert harmless(f"{start}1+1") == f"'{start}1+1"
+        assert harmless("MRN-0042") == "MRN-0042"
+
+    def test_of_a_patient_whose_number_is_a_formula_is_harmless(self, store, kept_clinic, desk):
+        keeping.add(store, kept_clinic, '=HYPERLINK("http://evil.example")', example="red_flag")
+        answer = send(desk, "/desk", "/desk/export")
+        rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)

@@ -1,0 +1,120 @@
+"""`nociscreen import`: answers from CSV files of other tools, by a mapping file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.commands.opened import fail, note, opened, operator
+
+if TYPE_CHECKING:
+    from api.importing.rows import Fate, Trouble
+
+TOLD = 200
+SOME_ARE_WRONG = 1
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="The CSV file.")],
+    map_: Annotated[Path, typer.Option("--map", help="The mapping file (TOML).")],
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", help="Whose the screenings will be.")
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Keep nothing; tell what would become of it.")
+    ] = False,
+) -> None:
+    """Keep each row of a file as a screening; a row that was kept already is passed over.
+
+    Exits with 1 where a row could not be read; the others are kept all the same.
+    """
+    from api.importing.mapping import MappingError, read
+    from api.importing.rows import Reading
+    from scoring.catalogue import catalogue
+
+    if organisation is None and not dry_run:
+        fail("--organisation is needed, or --dry-run")
+    try:
+        mapping, loaded = read(map_, catalogue())
+    except (MappingError, OSError) as error:
+        fail(f"{map_}: {error}")
+    reading = Reading(file, mapping, loaded, catalogue())
+    try:
+        counts, troubles = _looked_at(reading) if dry_run else _kept(reading, organisation or "")
+    except MappingError as error:
+        fail(str(error))
+    _tell(reading.fates(), troubles, counts, dry_run=dry_run)
+    raise typer.Exit(SOME_ARE_WRONG if troubles else 0)
+
+
+def import_sample(
+    tool: Annotated[str, typer.Argument(help="google_forms, jotform, redcap or simplepractice.")],
+) -> None:
+    """Print a mapping file to start from."""
+    from api.importing.mapping import samples
+
+    found = samples().get(tool)
+    if found is None:
+        fail(f"expected one of {', '.join(samples())}")
+    typer.echo(found.read_text(encoding="utf-8"), nl=False)
+
+
+def _looked_at(reading: Any) -> "tuple[dict[str, int], list[Trouble]]":
+    """All rows read, none kept."""
+    troubles: list[Trouble] = []
+    counts = {"good": 0, "doubled": 0, "wrong": 0}
+    seen: set[str] = set()
+    for row in reading.rows():
+        troubles += row.troubles
+        counts["wrong" if row.intake is None else "doubled" if row.name in seen else "good"] += 1
+        seen.add(row.name)
+    return counts, troubles
+
+
+def _kept(reading: Any, organisation: str) -> "tuple[dict[str, int], list[Trouble]]":
+    """Every row that can be read, each kept in a transaction of its own."""
+    from api import intakes
+    from api.store import imported
+    from scoring.catalogue import catalogue
+
+    troubles: list[Trouble] = []
+    counts = {"kept": 0, "there already": 0, "wrong": 0}
+    with opened() as store:
+        for row in reading.rows():
+            troubles += row.troubles
+            if row.intake is None:
+                counts["wrong"] += 1
+                continue
+            with store.transaction(operator(organisation)) as work:
+                if imported.is_there(work, row.name):
+                    counts["there already"] += 1
+                    work.audit("import", "row", outcome="there_already")
+                    continue
+                scored = intakes.kept(catalogue(), row.intake, row.intake.patient, "import")
+                made = imported.keep(work, row.name, scored)
+                work.audit("create", "screening", made.id)
+            counts["kept"] += 1
+    return counts, troubles
+
+
+def _tell(
+    fates: "list[Fate]", troubles: "list[Trouble]", counts: dict[str, int], *, dry_run: bool
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=120)
+    table = Table("column", "what becomes of it", "filled", "wrong", box=None, pad_edge=False)
+    for each in fates:
+        cells = (each.column, each.taken_for, str(each.filled), str(each.troubled))
+        table.add_row(*map(Text, cells))
+    console.print(table)
+    for trouble in troubles[:TOLD]:
+        typer.echo(f"line {trouble.line}, column {trouble.column!r}: expected {trouble.expected}")
+    if len(troubles) > TOLD:
+        typer.echo(f"and {len(troubles) - TOLD} more")
+    typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+    if dry_run:
+        note("nothing was kept: this was a dry run")

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.describe import describe
+from api.desk.provider import Provider
 from api.edge import Edge
 from api.forms.forgery import Forgery
 from api.limits import RateLimiter
@@ -42,6 +43,7 @@ from api.routes import (
     patients,
     practitioners,
     problem_types,
+    provider,
     rulebooks,
     score,
     screening_list,
@@ -111,6 +113,7 @@ def create_app(
     app.state.refusals = Refusals(store)
     app.state.limiter = RateLimiter()
     app.state.forgery = Forgery(store.ring)
+    app.state.provider = Provider(settings, store.ring) if settings.oidc_issuer else None
     app.state.metrics = store.metrics
     app.state.renderer = Renderer(
         settings.render_workers, settings.render_queue, settings.render_seconds
@@ -162,6 +165,7 @@ def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
         problem_types.router,
         forms_intake.router(rules),
         sign_in.router,
+        provider.router,
         desk_screenings.router,
         desk_answers.router,
         desk_links.router,

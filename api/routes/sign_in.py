@@ -34,7 +34,9 @@ _behind = APIRouter(route_class=desk_route())
 @_open.get("/sign-in")
 def door(request: Request) -> Response:
     """Name, password, code."""
-    return _door(request, signed_out="signed-out" in request.query_params)
+    failed = "provider" in request.query_params and _provider(request)
+    signed_out = "signed-out" in request.query_params
+    return _door(request, "provider" if failed else "", signed_out=signed_out)
 
 
 @_open.post("/sign-in")

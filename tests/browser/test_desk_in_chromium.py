@@ -165,8 +165,7 @@ def pages(page, address, store, clinic, who, flagged, scored) -> Iterator[str]:
                  f"/desk/screenings/{flagged}/answers", f"/desk/screenings/{scored}/evidence",
                  f"/desk/screenings/{scored}/note", "/desk/screenings/" + "0" * 36):  # fmt: skip
         page.goto(address + path)
-        for fold in page.locator("details:not([open]) > summary").all()[:6]:
-            fold.click()
+        page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
         yield path
     page.goto(f"{address}/desk/links/new")
     page.fill("#reference", "MRN-0099")

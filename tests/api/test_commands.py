@@ -4,10 +4,13 @@ Processes of their own stand in `test_idempotency_route.py` and `test_cli.py`: e
 """
 
 import json
+import re
 import subprocess
 
+import pyotp
 import pytest
 from calling import bearing
+from desk import PASSWORD, token_in, visiting
 from keeping import kept_in, request, tampering
 from running import environment
 from things import made, public_jwk
@@ -272,3 +275,34 @@ def test_no_command_writes_a_secret_but_the_one_that_makes_it(embedded):
     for words in (("admin", "organisation", "list"), ("admin", "client", "list",
                   "--organisation", secret["organisation"])):  # fmt: skip
         assert secret["client_secret"] not in run(embedded, *words).stdout
+
+
+def test_the_first_practitioner_is_told_where_to_begin_until_somebody_signs_in(embedded):
+    told = run(embedded, "admin", "first").stderr
+    first = re.search(r"http://127\.0\.0\.1:8000(/invitation/\S+)", told)[1]
+    second = re.search(r"8000(/invitation/\S+)", run(embedded, "admin", "first").stderr)[1]
+    app = create_app(embedded)
+    browser = visiting(app)
+    assert browser.get(first).status_code == 404
+    page = browser.get(second).text
+    totp = re.search(r'class="secret">([A-Z2-7]+)<', page)[1]
+    fields = {"name": "first@example.org", "password": PASSWORD, "again": PASSWORD,
+              "code": pyotp.TOTP(totp).now(), "token": token_in(page)}  # fmt: skip
+    assert browser.post(second, data=fields).status_code == 200
+    assert browser.get("/desk").status_code == 200
+    assert browser.get("/desk/links/new").status_code == 200
+    app.state.store.close()
+    assert "invitation" not in run(embedded, "admin", "first").stderr
+
+
+def test_a_practitioner_is_invited_by_command_and_may_then_work_at_the_desk(settings):
+    made = said(settings, "admin", "organisation", "add", "Clinic of invitations")["id"]
+    owner = ("--organisation", made)
+    who = said(settings, "admin", "practitioner", "add", "Dr New", "--reference", "n", *owner)
+    told = said(settings, "admin", "practitioner", "invite", who["id"], *owner)
+    assert told["url"].startswith("http://127.0.0.1:8000/invitation/")
+    listed = said(settings, "admin", "practitioner", "list", *owner)
+    assert listed[0]["scopes"] == ["screenings:read", "screenings:write", "reports:read"]
+    assert told["url"].rpartition("/")[2] not in str(listed)
+    missing = who["id"].replace(who["id"][-4:], "dead")
+    assert "not_found" in failed(settings, "admin", "practitioner", "invite", missing, *owner)

@@ -12,7 +12,10 @@ _TIMES = ("iat", "nbf", "exp")
 
 
 class Expected(NamedTuple):
-    """What a token of one kind must say. A type of None is a header without `typ`."""
+    """What a token of one kind must say. A type of None is a header without `typ`.
+
+    `beside_access_token`: it comes with one that is not looked at, and may carry its hash.
+    """
 
     algorithms: tuple[str, ...]
     types: tuple[str | None, ...]
@@ -23,6 +26,7 @@ class Expected(NamedTuple):
     life_seconds: int
     ahead_seconds: int
     subject: re.Pattern[str] = NAME
+    beside_access_token: bool = False
 
 
 def check(claims: Mapping[str, Any], expected: Expected) -> None:

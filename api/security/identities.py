@@ -35,6 +35,7 @@ def subject_of(token: str, *, keys: Mapping[str, Any], issuer: str, client: str,
         life_seconds=LIFE_SECONDS,
         ahead_seconds=LIFE_SECONDS,
         subject=_SUBJECT,
+        beside_access_token=True,
     )
     claims = proved(token, _key(keys, claimed_kid(token)), expected)
     given = claims["nonce"]

@@ -96,7 +96,8 @@ def _proved(token: str, key: VerifyingKey, expected: Expected) -> dict[str, Any]
         algorithms=[key.algorithm],
         audience=expected.audience,
         issuer=expected.issuer,
-        options={"leeway": SKEW_SECONDS, "verify_at_hash": False} | required,
+        options={"leeway": SKEW_SECONDS, "verify_at_hash": not expected.beside_access_token}
+        | required,
     )
     check(claims, expected)
     return claims

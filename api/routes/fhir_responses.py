@@ -152,7 +152,6 @@ def create(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
             raise Outcome("conflict", [taken])
         screening = screenings.add(work, kept, named=named)
         work.audit("create", "screening", screening.id)
-        creating.acts.store.metrics.kept(screening.assessment.status)
         return _answer(201, version_of([screening], rulebooks, base), rulebooks)
 
     try:

@@ -224,7 +224,6 @@ def _submit(scene: Scene, checked: TypeAdapter[Any]) -> None:
         links.became(work, seen.link.id, made.id)
         work.audit("create", "screening", made.id)
         work.audit("answer", "link", seen.link.id)
-    seen.way.store.metrics.kept(made.assessment.status)
 
 
 def _body(rulebook: str, patient: KnownPatient, draft: Draft) -> dict[str, Any]:

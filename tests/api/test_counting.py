@@ -4,7 +4,8 @@ import re
 
 import pytest
 from calling import bearing, calling
-from keeping import clinic, kept_in, request
+from desk import at_desk, person, send
+from keeping import clinic, fhir_response, kept_in, request
 from things import made
 
 from api.main import create_app
@@ -33,6 +34,21 @@ def test_a_screening_is_counted_once_and_so_is_its_amendment(kept_service, kept_
     assert counted(kept_service) == before + 2
     assert kept_client.post(f"{HERE}?store=false", json=request()).status_code == 200
     assert counted(kept_service) == before + 2
+
+
+def test_a_screening_is_counted_once_by_whichever_way_it_came(
+    kept_service, kept_client, kept_clinic
+):
+    before = counted(kept_service)
+    made(kept_client, "/fhir/QuestionnaireResponse", fhir_response())
+    assert counted(kept_service) == before + 1
+    desk = at_desk(kept_service, person(kept_service.state.store, kept_clinic))
+    asked = "/desk/new?rulebook=phq4"
+    answered = {f"q{n}": "n1" for n in range(4)}
+    kept = send(desk, asked, asked, reference="MRN-0042", **answered).headers["location"]
+    assert counted(kept_service) == before + 2
+    assert send(desk, f"{kept}/answers", f"{kept}/answers", **answered).status_code == 303
+    assert counted(kept_service) == before + 3
 
 
 @pytest.fixture

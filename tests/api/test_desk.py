@@ -13,7 +13,7 @@ from walking import link_of
 
 from api.desk.export import harmless
 from api.limits import RateLimiter
-from api.store import links, screenings
+from api.store import letterheads, links, screenings
 
 NOBODYS = "6f6f6f6f-0000-4000-8000-00000000dead"
 PAGES = [
@@ -264,6 +264,13 @@ class TestAScreening:
         assert answer.content[:40].lower().startswith(starts.lower())
         assert answer.headers["content-disposition"].endswith(f'"nociscreen-report.{suffix}"')
         assert audited(kept_service, kept_clinic)[-1].action == "report"
+
+    def test_is_printed_under_the_letterhead_of_its_organisation(self, kept_service, store):
+        own = keeping.clinic(store, "Clinic on the Hill", test=True)
+        do(store, own, letterheads.change, {"address": ("1 Hill Road",)})
+        screening = keeping.add(store, own, "MRN-0042").id
+        text = at_desk(kept_service, person(store, own)).get(page_of(screening, "/report.txt")).text
+        assert text.startswith("Clinic on the Hill\n1 Hill Road\n")
 
     def test_has_no_format_that_there_is_not(self, desk, flagged):
         assert desk.get(page_of(flagged, "/report.exe")).status_code == 404

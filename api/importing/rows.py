@@ -166,9 +166,9 @@ class Reading:
 
     def _column(self, pointer: str) -> str:
         """The column behind a place in the body."""
-        of = {f"/answers/{each.id}": each.named[0] for each in self._mapping.question}
-        named = (column for start, column in of.items() if pointer.startswith(start))
-        return next(named, self._mapping.patient)
+        of = {each.id: each.named[0] for each in self._mapping.question}
+        _, _, within = pointer.partition("/answers/")
+        return of.get(within.partition("/")[0], self._mapping.patient)
 
     def _name(self, row: dict[str, str]) -> str:
         """What the row is known by when the file is read again: its own name, or all of it."""

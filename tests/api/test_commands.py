@@ -305,7 +305,7 @@ def test_a_practitioner_is_invited_by_command_and_may_then_work_at_the_desk(sett
     assert listed[0]["scopes"] == ["screenings:read", "screenings:write", "reports:read"]
     assert told["url"].rpartition("/")[2] not in str(listed)
     missing = who["id"].replace(who["id"][-4:], "dead")
-    assert "not_found" in failed(settings, "admin", "practitioner", "invite", missing, *owner)
+    assert "Not found" in failed(settings, "admin", "practitioner", "invite", missing, *owner)
 
 
 def test_a_link_is_made_listed_and_revoked_and_forms_say_what_they_are_told(settings, tmp_path):

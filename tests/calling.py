@@ -1,5 +1,7 @@
 """Callers of a service in this process, each with a credential of its own; and what is audited."""
 
+import re
+
 from keeping import Clinic, token
 from starlette.testclient import TestClient
 
@@ -35,3 +37,10 @@ def last_act(service: Service, clinic: Clinic) -> tuple[str, str, str, str]:
     """Action, outcome, kind and target of the clinic's last row of audit."""
     row = audited(service, clinic)[-1]
     return row.action, row.outcome, row.kind, row.target
+
+
+def counted(service) -> float:
+    """How many screenings the service says it kept."""
+    text = bearing(service).get("/metrics").text
+    found = re.findall(r"^nociscreen_screenings_kept_total\{.*\} (\S+)$", text, re.MULTILINE)
+    return sum(map(float, found))

@@ -1,9 +1,7 @@
 """Counting what is kept: what was committed, once, and nothing that came to nothing."""
 
-import re
-
 import pytest
-from calling import bearing, calling
+from calling import calling, counted
 from desk import at_desk, person, send
 from keeping import clinic, fhir_response, kept_in, request
 from things import made
@@ -17,12 +15,6 @@ $$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = 'disk_full'; END $$;
 CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON screening
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION full();
 """
-
-
-def counted(service) -> float:
-    text = bearing(service).get("/metrics").text
-    found = re.findall(r"^nociscreen_screenings_kept_total\{.*\} (\S+)$", text, re.MULTILINE)
-    return sum(map(float, found))
 
 
 def test_a_screening_is_counted_once_and_so_is_its_amendment(kept_service, kept_client):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from calling import audited, bearing
+from calling import audited, bearing, counted
 from keeping import at_once, do
 from starlette.testclient import TestClient
 from walking import NUMBERS, link_of
@@ -101,10 +101,12 @@ class TestALink:
 
 class TestSending:
     def test_keeps_one_screening_and_uses_the_link_up(
-        self, store, kept_anonymous, kept_clinic, link
+        self, store, kept_service, kept_anonymous, kept_clinic, link
     ):
         filled(kept_anonymous, link)
+        before = counted(kept_service)
         assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 200
+        assert counted(kept_service) == before + 1
         told = do(store, kept_clinic, links.found, link[0])
         assert (told.state, told.started_at) == ("submitted", None)
         made = do(store, kept_clinic, screenings.found, told.screening)

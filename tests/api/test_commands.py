@@ -306,24 +306,3 @@ def test_a_practitioner_is_invited_by_command_and_may_then_work_at_the_desk(sett
     assert told["url"].rpartition("/")[2] not in str(listed)
     missing = who["id"].replace(who["id"][-4:], "dead")
     assert "Not found" in failed(settings, "admin", "practitioner", "invite", missing, *owner)
-
-
-def test_a_link_is_made_listed_and_revoked_and_forms_say_what_they_are_told(settings, tmp_path):
-    own = said(settings, "admin", "organisation", "add", "Links")["id"]
-    of = "--organisation", own
-    code = tmp_path / "code.svg"
-    link = said(settings, "link", "new", "MRN-0042", *of, "--once", "--days", 3, "--qr", code)
-    assert (link["kind"], link["patient"]["reference"]) == ("once", "MRN-0042")
-    assert "/intake/" in link["url"]
-    assert code.read_text().startswith("<svg")
-    assert [each["id"] for each in said(settings, "link", "list", *of)["links"]] == [link["id"]]
-    assert run(settings, "link", "revoke", link["id"], *of).returncode == 0
-    assert said(settings, "link", "list", *of)["links"][0]["state"] == "revoked"
-    words = tmp_path / "forms.json"
-    words.write_text('{"ask_again_days": 30, "privacy": {"de": "Verschlüsselt."}}')
-    assert said(settings, "link", "forms", words, *of)["ask_again_days"] == 30
-    assert said(settings, "link", "forms", *of)["privacy"] == {"de": "Verschlüsselt."}
-    words.write_text('{"ask_again": 30}')
-    assert "ask_again" in failed(settings, "link", "forms", words, *of)
-    assert "nociplastic@1.0.0" in failed(settings, "link", "new", "x", *of, "--rulebook", "tarot")
-    assert "nothing" in failed(settings, "link", "revoke", link["id"], "--organisation", NOBODY)

@@ -47,7 +47,7 @@ class V2Options(Frozen):
     receiving_application: Plain = ""
     receiving_facility: Plain = ""
     namespace: Code = "NSCR"
-    authorities: dict[str, Plain] = {}
+    authorities: dict[str, Plain] = Field(default_factory=dict)
     patient_number_type: Plain = "MR"
     clinician_authority: Plain = ""
     patient_class: Code = "U"

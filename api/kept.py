@@ -12,6 +12,7 @@ from schemas.screening import (
     Acknowledgement,
     Context,
     EnteredInError,
+    Moved,
     Origin,
     Screening,
     State,
@@ -38,6 +39,7 @@ class WholeScreening(KeptScreening):
     replaced_by: str | None
     entered_in_error: EnteredInError | None
     acknowledgements: Many[Acknowledgement]
+    moves: Many[Moved]
     origin: Origin
     context: Context
     answers: dict[str, Any]

@@ -31,6 +31,8 @@ Action = Literal[
     "revoke",
     "sign_out",
     "import",
+    "deliver",
+    "merge",
 ]
 Means = Literal["token", "api_key", "command_line", "anonymous", "service", "link", "session"]
 

@@ -16,6 +16,7 @@ class Erased(Frozen):
     screenings: int
     reports: int
     acknowledgements: int
+    deliveries: int
     links: int = Field(default=0, description="With what was answered under them.")
     batches: int = Field(default=0, description="Batches that named the person, each erased whole.")
 
@@ -39,10 +40,34 @@ class KeptReport(Frozen):
     content: Base64Bytes
 
 
+class KeptDelivery(Frozen):
+    """What was sent or is to be sent of a screening, to whom, in base64."""
+
+    screening: str
+    destination: str
+    event: str
+    state: str
+    created_at: datetime
+    content: Base64Bytes | None
+
+
+class Merged(Frozen):
+    """How much went over from one number of a patient to another."""
+
+    screenings: int
+    links: int = Field(description="With what was answered under them.")
+    holds: int
+    batches: int = Field(
+        description="Batches that name the retired number. They stay as they were sent, and are "
+        "erased with either number."
+    )
+
+
 class KeptOnPatient(Frozen):
     """Everything that is kept on one person."""
 
     screenings: Many[Screening]
     reports: Many[KeptReport]
+    deliveries: Many[KeptDelivery]
     holds: Many[LegalHold]
     links: Many[KeptLink] = ()

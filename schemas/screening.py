@@ -78,6 +78,18 @@ class EnteredInError(Frozen):
     reason: Note
 
 
+class Moved(Frozen):
+    """That a screening went over to another number of its patient, as a merge said."""
+
+    at: datetime
+    by: str
+    means: str
+    from_reference: Reference
+    from_system: Reference | None
+    to_reference: Reference
+    to_system: Reference | None
+
+
 class Origin(Frozen):
     """Which client kept a screening, by what means, with which software."""
 
@@ -98,6 +110,7 @@ class Screening(Frozen):
     replaced_by: str | None
     entered_in_error: EnteredInError | None
     acknowledgements: Many[Acknowledgement]
+    moves: Many[Moved] = ()
     origin: Origin
     context: Context
     answers: dict[str, Any]

@@ -12,19 +12,26 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy.engine import Connection
 
+from api.outgoing.places import Place
 from api.security.scopes import SCOPES
 from api.settings import Settings
 from api.store import (
     clients,
+    destinations,
+    dispatch,
     drafts,
     form_settings,
     idempotency,
     links,
+    merging,
     organisations,
+    outbox,
     patients,
+    places,
     reports,
     screenings,
 )
+from api.store.destinations import Sealed
 from api.store.key_ring import make_file
 from api.store.organisations import OPERATOR
 from api.store.patients import Person
@@ -39,6 +46,7 @@ from scoring.catalogue import catalogue
 from scoring.engine import assess
 
 FHIR = "http://127.0.0.1:8000/fhir"
+LEASE = dispatch.Lease("a process", 60)
 EXAMPLES = Path(__file__).parents[1] / "api" / "examples"
 
 
@@ -154,9 +162,21 @@ def do(store: Store, clinic: Clinic, act, *given, **named):
 def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word: str = "w"):
     """Everything that can be kept on a patient: screenings, what hangs on them, answers, a hold."""
     words = {"note": f"note-{word}", "name": f"name-{word}"}
-    made = add(store, clinic, reference, example="red_flag", **words)
+    made = add(store, clinic, f"old-{word}", example="red_flag", **words)
+    do(store, clinic, merging.merge, Person(f"old-{word}", None), Person(reference, None))
+    made = do(store, clinic, screenings.found, made.id)
 
     def hang(work: Transaction) -> Screening:
+        places.allow(work, Place("ehr.example", 443), private=False)
+        sealed = Sealed(address=f"mllps://ehr.example:443/#{word}")
+        where = destinations.add(work, "EHR", "generic-v2", sealed, follows=False)
+        wanted = outbox.Wanted(where, made.id, "result", outbox.WHOLE)
+        sent = outbox.enqueue(work, wanted).id
+        taken = dispatch.take(work, where, LEASE)
+        dispatch.made(work, taken, f"MSH payload-{word}".encode())
+        number = dispatch.begin(work, taken, LEASE)
+        dispatch.end(work, taken, number, dispatch.Ended("error", "AE", f"reply-{word}".encode()))
+        assert outbox.found(work, sent).state == "parked"
         screenings.acknowledge(work, made, f"dr-{word}", f"done-{word}")
         reports.issue(work, made.id, "application/pdf", f"%PDF report-{word}".encode())
         amended = screenings.amend(work, made, intake(reference, **words))
@@ -166,10 +186,8 @@ def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word
         idempotency.once(work, named, lambda: answer)
         held = patients.hold(work, Person(reference, None), f"hold-{word}")
         patients.release(work, held.id)
-        wanted = links.Wanted(
-            KnownPatient(reference=reference, name=f"name-{word}"), "phq4@1.0.0", 90
-        )
-        link, _ = links.make(work, wanted)
+        about = KnownPatient(reference=reference, name=f"name-{word}")
+        link, _ = links.make(work, links.Wanted(about, "phq4@1.0.0", 90))
         drafts.keep(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
         form_settings.change(work, FormSettings(privacy={"en": f"privacy-{word}"}))
         return amended

@@ -19,6 +19,7 @@ _CODES = {
     "list": ("R", "search-type"),
     "report": ("R", "read"),
     "export": ("R", "search-type"),
+    "merge": ("U", "update"),
     "erase": ("D", "delete"),
     "purge": ("D", "delete"),
 }

@@ -243,6 +243,16 @@ def patient_of(work: Transaction, row: Any) -> KnownPatient:
     return KnownPatient.model_validate_json(content)
 
 
+def move(work: Transaction, row: Any, patient: KnownPatient) -> None:
+    """From now on the link is this patient's; what was answered under it hangs on the link."""
+    content = patient.model_dump_json(exclude_none=True).encode()
+    row.patient = work.seal(TABLE, "patient", row.id, content)
+    for name, index in indexes(work, patient).items():
+        setattr(row, name, index)
+    row.key_id = work.key_id
+    work.session.flush()
+
+
 def indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
     """What a link is searched by, each a keyed hash."""
     return {

@@ -16,9 +16,10 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store import batches, links, screenings, tenancy
+from api.store import batches, delivery_list, links, screenings, sequels, tenancy
 from api.store.tables import (
     AcknowledgementRow,
+    DeliveryRow,
     LegalHoldRow,
     LinkRow,
     ReportRow,
@@ -49,17 +50,18 @@ class Person(NamedTuple):
 def erase(work: Transaction, person: Person) -> Erased:
     """Erase all that is kept on a person, but for the audit, which holds nothing of it.
 
-    A batch that names the reference goes whole, with its reports: its sender has the file.
+    A batch that names the reference, or one that was merged into it, goes whole, with its reports:
+    its sender has the file.
 
     Raises Problem `not_found` where nothing is kept, `held` under a legal hold, `conflict` where
     several systems use the reference.
     """
     tenancy.in_turn(work.session, work.organisation)
-    linked = links.of_person(work, *_of(work, LinkRow, person))
-    ids = _screening_ids(work, person, linked)
+    linked = linked_to(work, person)
+    ids = screening_ids(work, person, linked)
     if holding(work, person):
         raise Problem("held")
-    sent = batches.naming(work, person.reference)
+    sent = _batches(work, person, ids)
     if not ids and not linked and not sent:
         raise Problem("not_found")
     links.erase(work, [link.id for link, _ in linked])
@@ -79,7 +81,7 @@ def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
     counts: Counter[str] = Counter()
     for start in range(0, len(ids), _STEP):
         some = ids[start : start + _STEP]
-        for table in (ReportRow, AcknowledgementRow):
+        for table in (ReportRow, AcknowledgementRow, DeliveryRow):
             counts[str(table.__tablename__)] += _count(work, table, some)
         work.session.execute(
             delete(ScreeningRow).where(
@@ -88,7 +90,10 @@ def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
             )
         )
     return Erased(
-        screenings=len(ids), reports=counts["report"], acknowledgements=counts["acknowledgement"]
+        screenings=len(ids),
+        reports=counts["report"],
+        acknowledgements=counts["acknowledgement"],
+        deliveries=counts["delivery"],
     )
 
 
@@ -106,8 +111,8 @@ def latest_first(replaced: Mapping[str, str | None]) -> list[str]:
 
 def export(work: Transaction, person: Person) -> KeptOnPatient:
     """All that is kept on a person. Raises Problem `not_found`, `conflict` as `erase` does."""
-    linked = links.of_person(work, *_of(work, LinkRow, person))
-    ids = _screening_ids(work, person, linked)
+    linked = linked_to(work, person)
+    ids = screening_ids(work, person, linked)
     if not ids and not linked:
         raise Problem("not_found")
     return KeptOnPatient(
@@ -130,6 +135,7 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
                 .order_by(col(ReportRow.issued_at), col(ReportRow.id))
             ).scalars()
         ),
+        deliveries=tuple(delivery_list.kept(work, ids)),
         holds=tuple(holding(work, person)),
     )
 
@@ -204,6 +210,32 @@ def hold_indexes(work: Transaction, content: Any) -> dict[str, bytes]:
     }
 
 
+def linked_to(work: Transaction, person: Person) -> list[tuple[Any, Any]]:
+    """The rows of all links of a person, each with its draft or None."""
+    return links.of_person(work, *_of(work, LinkRow, person))
+
+
+def screening_ids(work: Transaction, person: Person, linked: list[tuple[Any, Any]]) -> list[str]:
+    """The ids of all screenings of a person with these links, the latest correction first.
+
+    Raises Problem `conflict` where several systems use the reference.
+    """
+    rows = (
+        work.session.execute(
+            select(ScreeningRow)
+            .where(*_of(work, ScreeningRow, person))
+            .order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
+        )
+        .scalars()
+        .all()
+    )
+    systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
+    systems |= {links.patient_of(work, link).system for link, _ in linked}
+    if len(systems) > 1:
+        raise Problem("conflict", _SEVERAL)
+    return latest_first({row.id: row.replaces for row in rows})
+
+
 def _holds(work: Transaction, person: Person | None) -> list[LegalHoldRow]:
     query = select(LegalHoldRow).where(
         col(LegalHoldRow.organisation_id) == work.organisation,
@@ -227,23 +259,6 @@ def _holds_on(work: Transaction, person: Person) -> list[Any]:
     return which
 
 
-def _screening_ids(work: Transaction, person: Person, linked: list[tuple[Any, Any]]) -> list[str]:
-    rows = (
-        work.session.execute(
-            select(ScreeningRow)
-            .where(*_of(work, ScreeningRow, person))
-            .order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
-        )
-        .scalars()
-        .all()
-    )
-    systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
-    systems |= {links.patient_of(work, link).system for link, _ in linked}
-    if len(systems) > 1:
-        raise Problem("conflict", _SEVERAL)
-    return latest_first({row.id: row.replaces for row in rows})
-
-
 def _of(work: Transaction, table: Any, person: Person) -> list[Any]:
     which = [
         table.organisation_id == work.organisation,
@@ -252,6 +267,15 @@ def _of(work: Transaction, table: Any, person: Person) -> list[Any]:
     if person.exact:
         which.append(col(table.system_index).in_(work.keys.keyed("system_index", person.system)))
     return which
+
+
+def _batches(work: Transaction, person: Person, ids: list[str]) -> list[str]:
+    """The ids of batches that name the person, also by a number that these screenings came from."""
+    numbers = {move.from_reference for each in ids for move in sequels.moves(work, each)}
+    named = {
+        each for number in {person.reference} | numbers for each in batches.naming(work, number)
+    }
+    return sorted(named)
 
 
 def _count(work: Transaction, table: Any, ids: list[str]) -> int:

@@ -16,13 +16,17 @@ from api.store.store import Store
 from api.store.tables import (
     AcknowledgementRow,
     AnsweredRow,
+    AttemptRow,
     BatchChunkRow,
+    DeliveryRow,
+    DestinationRow,
     DraftRow,
     EnteredInErrorRow,
     FormSettingsRow,
     InvitationRow,
     LegalHoldRow,
     LinkRow,
+    PatientMoveRow,
     ReportRow,
     ScreeningRow,
     SignInRow,
@@ -43,6 +47,10 @@ _SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (BatchChunkRow, ("given", "note", "made")),
     (InvitationRow, ("totp",)),
     (SignInRow, ("totp",)),
+    (DestinationRow, ("content",)),
+    (DeliveryRow, ("payload",)),
+    (AttemptRow, ("reply",)),
+    (PatientMoveRow, ("content",)),
 )
 _NAMES: dict[type[Any], Callable[[Any], str]] = {
     EnteredInErrorRow: lambda row: row.screening_id,

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store import sequels
+from api.store import outbox, sequels
 from api.store.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
@@ -119,6 +119,7 @@ def found(work: Transaction, screening_id: str) -> Screening:
         replaced_by=replaced_by,
         entered_in_error=error,
         acknowledgements=sequels.acknowledgements(work, screening_id),
+        moves=sequels.moves(work, screening_id),
         origin=Origin(
             actor=row.actor,
             means=cast("Means", row.means),
@@ -142,7 +143,9 @@ def amend(work: Transaction, original: Screening, kept: Kept) -> Screening:
     same = (original.patient.reference, original.patient.system)
     if (kept.patient.reference, kept.patient.system) != same:
         raise Problem("conflict", "An amendment stays with its patient.")
-    return add(work, kept, replaces=original.id)
+    amended = add(work, kept, replaces=original.id)
+    outbox.replaced(work, original.id, amended.id)
+    return amended
 
 
 def enter_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
@@ -169,6 +172,7 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
         if sequels.error(work, screening.id) is None:
             raise Problem("not_found") from None
         raise already from None
+    outbox.withdrawn(work, screening.id, screening.replaced_by)
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
 

@@ -1,13 +1,13 @@
-"""Sequels: what became of a screening, each a row of its own: replaced, in error, acknowledged."""
+"""Sequels: what became of a screening, each a row: replaced, in error, acknowledged, moved."""
 
 import json
 
 from sqlalchemy import select
 from sqlmodel import col
 
-from api.store.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
+from api.store.tables import AcknowledgementRow, EnteredInErrorRow, PatientMoveRow, ScreeningRow
 from api.store.transaction import Transaction
-from schemas.screening import Acknowledgement, EnteredInError
+from schemas.screening import Acknowledgement, EnteredInError, Moved
 
 
 def replaced_by(work: Transaction, screening_id: str) -> str | None:
@@ -50,6 +50,27 @@ def acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgem
             at=row.at,
             by=row.actor,
             **json.loads(work.open(row.key_id, "acknowledgement", "content", row.id, row.content)),
+        )
+        for row in rows
+    )
+
+
+def moves(work: Transaction, screening_id: str) -> tuple[Moved, ...]:
+    """From which number of its patient to which it went, oldest first."""
+    rows = work.session.execute(
+        select(PatientMoveRow)
+        .where(
+            col(PatientMoveRow.organisation_id) == work.organisation,
+            col(PatientMoveRow.screening_id) == screening_id,
+        )
+        .order_by(col(PatientMoveRow.at), col(PatientMoveRow.id))
+    ).scalars()
+    return tuple(
+        Moved(
+            at=row.at,
+            by=row.actor,
+            means=row.means,
+            **json.loads(work.open(row.key_id, "patient_move", "content", row.id, row.content)),
         )
         for row in rows
     )

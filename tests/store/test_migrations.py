@@ -26,6 +26,8 @@ ROW = {
     "language": "en",
     "batch_id": "i",
     "parent": None,
+    "destination_id": "i",
+    "delivery_id": "i",
     "kid": "k",
     "replaces": None,
 }

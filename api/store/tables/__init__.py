@@ -15,6 +15,13 @@ from api.store.tables.access import (
 )
 from api.store.tables.audit import AuditHeadRow, AuditRow, OrganisationKeyRow
 from api.store.tables.batch import BatchChunkRow, BatchRow, WorkerRow
+from api.store.tables.delivery import (
+    AllowedPlaceRow,
+    AttemptRow,
+    DeliveryRow,
+    DestinationRow,
+    PatientMoveRow,
+)
 from api.store.tables.forms import DraftRow, FormSettingsRow, LinkRow
 from api.store.tables.letterhead import LetterheadRow
 from api.store.tables.owned import OrganisationRow, Owned
@@ -38,8 +45,10 @@ from api.store.tables.sign_in import (
 
 OWNED: tuple[type[Owned], ...] = (
     AcknowledgementRow,
+    AllowedPlaceRow,
     AnsweredRow,
     ApiKeyRow,
+    AttemptRow,
     AuditHeadRow,
     AuditRow,
     BatchChunkRow,
@@ -48,6 +57,8 @@ OWNED: tuple[type[Owned], ...] = (
     ClientRow,
     ClientSecretRow,
     DraftRow,
+    DeliveryRow,
+    DestinationRow,
     EnteredInErrorRow,
     FailureRow,
     FormSettingsRow,
@@ -58,6 +69,7 @@ OWNED: tuple[type[Owned], ...] = (
     LetterheadRow,
     LinkRow,
     OrganisationKeyRow,
+    PatientMoveRow,
     PractitionerRow,
     RecoveryCodeRow,
     ReportRow,
@@ -71,8 +83,10 @@ OWNED: tuple[type[Owned], ...] = (
 __all__ = [
     "OWNED",
     "AcknowledgementRow",
+    "AllowedPlaceRow",
     "AnsweredRow",
     "ApiKeyRow",
+    "AttemptRow",
     "AuditHeadRow",
     "AuditRow",
     "BatchChunkRow",
@@ -80,6 +94,8 @@ __all__ = [
     "ClientKeyRow",
     "ClientRow",
     "ClientSecretRow",
+    "DeliveryRow",
+    "DestinationRow",
     "DraftRow",
     "EnteredInErrorRow",
     "FailureRow",
@@ -93,6 +109,7 @@ __all__ = [
     "OrganisationKeyRow",
     "OrganisationRow",
     "Owned",
+    "PatientMoveRow",
     "PractitionerRow",
     "RecoveryCodeRow",
     "ReportRow",

@@ -53,7 +53,11 @@ def serve(
 ) -> None:
     """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
     import gc
+    from contextlib import nullcontext
 
+    from api.deliveries.composing import House
+    from api.deliveries.sender import Sender, sending
+    from api.fhir.base import Base
     from api.first import first_client
     from api.jobs.chunk import Bench
     from api.jobs.work import at_work
@@ -70,7 +74,13 @@ def serve(
         app = create_app(chosen, store=store)
         bench = Bench(store, chosen, app.state.catalogue, app.state.renderer)
         gc.freeze()
-        with kept_up(store, chosen), at_work(bench):
+        house = House(app.state.catalogue, app.state.renderer, Base(chosen.public_url))
+        delivering = (
+            sending(Sender(store, chosen, house), chosen.delivery_workers)
+            if chosen.deliver
+            else nullcontext()
+        )
+        with kept_up(store, chosen), at_work(bench), delivering:
             Server(
                 config(app, chosen, host, port),
                 lambda listening: typer.echo(f"nociscreen listens on http://{host}:{listening}"),

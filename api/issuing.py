@@ -4,6 +4,7 @@ from api.acts import Acts
 from api.papers import Told
 from api.store import earlier, screenings
 from api.store import reports as issued
+from api.store.transaction import Transaction
 from reports.formats import Written
 
 
@@ -13,14 +14,19 @@ def told(acts: Acts, screening: str) -> Told:
     Raises Problem `not_found`.
     """
     with acts.transaction() as work:
-        found = screenings.found(work, screening)
-        before, after = (
-            screenings.found(work, each) if each else None
-            for each in (found.replaces, found.replaced_by)
-        )
-        trend = earlier.before(work, found)
-        work.audit("read", "screening", screening, count=1 + len(trend))
-    return Told(found, before, after, trend)
+        found = told_in(work, screening)
+        work.audit("read", "screening", screening, count=1 + len(found.earlier))
+    return found
+
+
+def told_in(work: Transaction, screening: str) -> Told:
+    """The same in a transaction that audits it itself. Raises Problem `not_found`."""
+    found = screenings.found(work, screening)
+    before, after = (
+        screenings.found(work, each) if each else None
+        for each in (found.replaces, found.replaced_by)
+    )
+    return Told(found, before, after, earlier.before(work, found))
 
 
 def issue(acts: Acts, screening: str, made: Written) -> Written:

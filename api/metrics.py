@@ -44,6 +44,12 @@ class Metrics:
         self._faults = Counter(
             "nociscreen_storage_faults", "Faults of storage.", ("kind",), registry=own
         )
+        self._tries = Counter(
+            "nociscreen_delivery_tries", "Tries to deliver.", ("outcome",), registry=own
+        )
+        self._parked = Counter(
+            "nociscreen_deliveries_parked", "Deliveries given up until a person looks.", registry=own
+        )
         self._audit_rows = Counter(
             "nociscreen_audit_rows", "Rows written to the audit.", registry=own
         )
@@ -68,6 +74,12 @@ class Metrics:
     def storage_fault(self, kind: str) -> None:
         """Storage failed in this way, one of a closed set: `full`, `locked`, `away`, `keys`."""
         self._faults.labels(kind).inc()
+
+    def tried(self, outcome: str, *, parked: bool) -> None:
+        """A delivery was tried, and ended in this way, one of a closed set."""
+        self._tries.labels(outcome).inc()
+        if parked:
+            self._parked.inc()
 
     def audited(self, rows: int = 1) -> None:
         """Rows were written to the audit."""

@@ -68,6 +68,11 @@ KINDS: dict[str, Kind] = {
     "no_version": Kind(
         400, "Version missing", 'Name the version that is to be corrected: `If-Match: W/"1"`.'
     ),
+    "unfit": Kind(
+        422,
+        "Unfit for its destination",
+        "The destination would not take it. `errors` say why, by the place in what would be sent.",
+    ),
     "other_request": Kind(
         422, "Another request", "The `Idempotency-Key` was used for a request with another body."
     ),

@@ -64,3 +64,9 @@ class Settings(BaseSettings):
     oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
     organisation: Annotated[str, Field(max_length=200)] | None = None
     test_organisation: bool = False
+    deliver: bool = True
+    delivery_workers: Annotated[int, Field(ge=1, le=64)] = 4
+    delivery_seconds: Annotated[float, Field(gt=0)] = 30.0
+    delivery_lease_seconds: Annotated[float, Field(gt=0)] = 120.0
+    delivery_tries: Annotated[int, Field(ge=1)] = 30
+    delivery_error_tries: Annotated[int, Field(ge=1)] = 8

@@ -32,7 +32,7 @@ class DocumentOptions(Frozen):
     how: Literal["inline", "url", "none"] = "inline"
     hows: Many[Literal["inline", "url", "none"]] = ("inline", "url", "none")
     most_bytes: Annotated[int, Field(ge=1)] | None = None
-    media_type: Plain | None = None
+    media_types: dict[Form, Plain] = Field(default_factory=dict)
     code: Code = "75492-9"
     display: Plain = "Risk assessment and screening note"
 

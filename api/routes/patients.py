@@ -10,14 +10,15 @@ from pydantic import Field
 
 from api.deps import Acting, Creating
 from api.guard import guarded
+from api.problems import Problem
 from api.refused import GUARDED, TAKING, refusals
-from api.store import patients
+from api.store import merging, patients
 from api.store.idempotency import Answer
 from api.store.patients import Person
 from api.store.transaction import Transaction
 from schemas.base import Frozen
 from schemas.patient import Note, Reference
-from schemas.rights import Erased, KeptOnPatient, LegalHold
+from schemas.rights import Erased, KeptOnPatient, LegalHold, Merged
 
 router = APIRouter(prefix="/v1/patients", tags=["patients"], route_class=guarded("admin"))
 HoldId = Annotated[
@@ -45,6 +46,13 @@ class PatientNamed(Frozen):
         """Whom it is about."""
         without = self.system is None and "system" in self.model_fields_set
         return Person(self.reference, self.system, without)
+
+
+class MergeWanted(Frozen):
+    """Which number is no more, and which one stays."""
+
+    retired: PatientNamed
+    survivor: PatientNamed
 
 
 class HoldWanted(PatientNamed):
@@ -80,6 +88,26 @@ def export_patient(patient: PatientNamed, acts: Acting) -> KeptOnPatient:
         exported = patients.export(work, patient.person)
         work.audit("export", "patient", count=len(exported.screenings))
     return exported
+
+
+@router.post(
+    "/merge",
+    operation_id="merge_patients",
+    responses=refusals(*TAKING, 404, 409),
+    summary="Merge two numbers of a person",
+)
+def merge_patients(wanted: MergeWanted, acts: Acting) -> Merged:
+    """All that is kept under the retired number goes over to the one that stays, holds too.
+
+    Each screening remembers the number that it came under. Links go on under the number that
+    stays. Batches stay as they were sent; they are counted, and erased with either number.
+    """
+    with acts.transaction() as work:
+        merged = merging.merge(work, wanted.retired.person, wanted.survivor.person)
+        if not any(dict(merged).values()):
+            raise Problem("not_found")
+        work.audit("merge", "patient", count=merged.screenings)
+    return merged
 
 
 @router.post(

@@ -7,6 +7,8 @@ SCOPES = (
     "screenings:read",
     "screenings:write",
     "reports:read",
+    "deliveries:read",
+    "deliveries:write",
     "batches",
     "rulebooks:write",
     "audit:read",

@@ -92,9 +92,9 @@ def take(work: Transaction, destination: str, lease: Lease) -> Taken | None:
     ).scalar_one_or_none()
     if row is None or not row.active or not _free(row, lease, work.now):
         return None
-    due = _due(work, destination)
-    if due is None:
-        row.lease_holder = row.lease_until = None
+    due, later = _due(work, destination)
+    if due is None:  # nobody looks again before then, unless something new comes
+        row.lease_holder, row.lease_until = None, later
         work.session.flush()
         return None
     row.lease_holder = lease.holder
@@ -187,8 +187,8 @@ def _free(row: DestinationRow, lease: Lease, now: datetime) -> bool:
     return ours or row.lease_until is None or row.lease_until <= now
 
 
-def _due(work: Transaction, destination: str) -> DeliveryRow | None:
-    """The first that is due of all that are first in their line."""
+def _due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, datetime | None]:
+    """The first that is due of all that are first in their line; else when the next one is."""
     rows = work.session.execute(
         select(DeliveryRow)
         .where(
@@ -200,6 +200,7 @@ def _due(work: Transaction, destination: str) -> DeliveryRow | None:
         .limit(_AHEAD)
     ).scalars()
     seen: set[str] = set()
+    later: datetime | None = None
     for row in rows:
         if row.line in seen:
             continue
@@ -207,8 +208,9 @@ def _due(work: Transaction, destination: str) -> DeliveryRow | None:
         if row.state == "under_way":
             _left_behind(work, row)
         if row.due_at <= work.now:
-            return row
-    return None
+            return row, None
+        later = min(later or row.due_at, row.due_at)
+    return None, later
 
 
 def _left_behind(work: Transaction, row: DeliveryRow) -> None:

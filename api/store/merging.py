@@ -29,7 +29,7 @@ class _Move(NamedTuple):
 
 
 def merge(work: Transaction, retired: Person, survivor: Person, means: str = "api") -> Merged:
-    """Move all that is kept under one number to another, holds too. Doing it twice is doing it once.
+    """Move all that is kept under one number to another, holds too. Twice is once.
 
     Raises Problem `conflict` where both are one, or several systems use the retired number.
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -21,6 +21,9 @@ from schemas.patient import KnownPatient
 WHOLE = "-"
 """The line of a destination that takes everything in one order."""
 OPEN = ("waiting", "under_way")
+_LOOKED_AT = case((col(DestinationRow.lease_holder).is_(None), None),
+                  else_=col(DestinationRow.lease_until))  # fmt: skip
+"""Where nobody sends now, the destination is looked at anew."""
 _NEVER_TAKEN = ("refused", "unfit")
 
 
@@ -96,6 +99,14 @@ def resend(work: Transaction, delivery_id: str) -> Delivery:
     if not _active(work, row.destination_id):
         raise Problem("conflict", "The destination is not active.")
     _set(work, row, state="waiting", reason="", tries=0, errors=0, due_at=work.now, ended_at=None)
+    work.session.execute(
+        update(DestinationRow)
+        .where(
+            col(DestinationRow.organisation_id) == work.organisation,
+            col(DestinationRow.id) == row.destination_id,
+        )
+        .values(lease_until=_LOOKED_AT)
+    )
     return found(work, delivery_id)
 
 
@@ -163,7 +174,7 @@ def _next(work: Transaction, destination_id: str) -> int:
             col(DestinationRow.organisation_id) == work.organisation,
             col(DestinationRow.id) == destination_id,
         )
-        .values(last_seq=col(DestinationRow.last_seq) + 1)
+        .values(last_seq=col(DestinationRow.last_seq) + 1, lease_until=_LOOKED_AT)
         .returning(col(DestinationRow.last_seq), col(DestinationRow.active))
     )
     row = work.session.execute(query).one_or_none()

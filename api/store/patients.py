@@ -272,10 +272,8 @@ def _of(work: Transaction, table: Any, person: Person) -> list[Any]:
 def _batches(work: Transaction, person: Person, ids: list[str]) -> list[str]:
     """The ids of batches that name the person, also by a number that these screenings came from."""
     numbers = {move.from_reference for each in ids for move in sequels.moves(work, each)}
-    named = {
-        each for number in {person.reference} | numbers for each in batches.naming(work, number)
-    }
-    return sorted(named)
+    numbers.add(person.reference)
+    return sorted({each for number in numbers for each in batches.naming(work, number)})
 
 
 def _count(work: Transaction, table: Any, ids: list[str]) -> int:

@@ -10,17 +10,20 @@ from api.store.patients import Person
 from api.store.tables import (
     AcknowledgementRow,
     AnsweredRow,
+    AttemptRow,
+    DeliveryRow,
     DraftRow,
     EnteredInErrorRow,
     LegalHoldRow,
     LinkRow,
+    PatientMoveRow,
     ReportRow,
     ScreeningRow,
 )
 
 KEPT = (
-    AcknowledgementRow, AnsweredRow, DraftRow, EnteredInErrorRow, LegalHoldRow, LinkRow, ReportRow,
-    ScreeningRow,
+    AcknowledgementRow, AnsweredRow, AttemptRow, DeliveryRow, DraftRow, EnteredInErrorRow,
+    LegalHoldRow, LinkRow, PatientMoveRow, ReportRow, ScreeningRow,
 )  # fmt: skip
 PERSON = Person("MRN-0042", None)
 
@@ -43,7 +46,7 @@ def test_a_person_is_erased_everywhere_and_no_one_else(store):
     one, beside = rows(store, other), rows(store, made)
     assert all(one)
     assert do(store, made, patients.erase, PERSON) == patients.Erased(
-        screenings=2, reports=1, acknowledgements=1, links=1
+        screenings=2, reports=1, acknowledgements=1, deliveries=1, links=1
     )
     assert rows(store, made) == [both - each for both, each in zip(beside, one, strict=True)]
     assert rows(store, other) == one

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from api.commands import admin, audit, batch, importing, keys, links, storage
+from api.commands import admin, audit, batch, importing, keys, links, mllp, storage
 from api.commands.opened import fail, note, opened, operator, settings, told
 
 if TYPE_CHECKING:
@@ -32,7 +32,14 @@ main.command()(batch.batch)
 main.add_typer(links.commands, name="link")
 main.command("import")(importing.import_)
 main.command("import-sample")(importing.import_sample)
-for command in (storage.migrate, storage.backup, storage.restore, storage.upkeep):
+for command in (
+    mllp.mllp,
+    mllp.deliver,
+    storage.migrate,
+    storage.backup,
+    storage.restore,
+    storage.upkeep,
+):
     main.command()(command)
 
 IntakeFile = Annotated[

@@ -48,7 +48,9 @@ class Metrics:
             "nociscreen_delivery_tries", "Tries to deliver.", ("outcome",), registry=own
         )
         self._parked = Counter(
-            "nociscreen_deliveries_parked", "Deliveries given up until a person looks.", registry=own
+            "nociscreen_deliveries_parked",
+            "Deliveries given up until a person looks.",
+            registry=own,
         )
         self._audit_rows = Counter(
             "nociscreen_audit_rows", "Rows written to the audit.", registry=own

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.commands import destinations
 from api.commands.opened import fail, note, opened, operator, say, settings
 
 commands = typer.Typer(no_args_is_help=True, help="Organisations, clients, keys, practitioners.")
@@ -16,6 +17,8 @@ practitioner_commands = typer.Typer(no_args_is_help=True, help="People of an org
 commands.add_typer(organisation_commands, name="organisation")
 commands.add_typer(client_commands, name="client")
 commands.add_typer(practitioner_commands, name="practitioner")
+commands.add_typer(destinations.commands, name="destination")
+commands.add_typer(destinations.place_commands, name="place")
 
 Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
 ClientId = Annotated[str, typer.Argument(help="The id of the client.")]

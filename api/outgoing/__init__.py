@@ -1,6 +1,6 @@
 """Outgoing connections: the one way out, to places that were allowed and nowhere else.
 
-    OutgoingError    nothing was answered, or nothing that is taken; `why` is one of a closed set
+OutgoingError    nothing was answered, or nothing that is taken; `why` is one of a closed set
 """
 
 from typing import Literal

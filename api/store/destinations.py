@@ -88,9 +88,7 @@ def change(
     work.session.execute(
         update(DestinationRow)
         .where(*_is(work, destination_id))
-        .values(
-            **changes, key_id=work.key_id, content=_sealed(work, destination_id, content)
-        )
+        .values(**changes, key_id=work.key_id, content=_sealed(work, destination_id, content))
     )
     work.session.expire_all()
 

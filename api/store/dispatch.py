@@ -73,9 +73,7 @@ def waiting(session: Session, now: datetime) -> list[Waiting]:
             col(DeliveryRow.due_at) <= now,
             col(DestinationRow.active),
             col(OrganisationRow.active),
-            or_(
-                col(DestinationRow.lease_until).is_(None), col(DestinationRow.lease_until) <= now
-            ),
+            or_(col(DestinationRow.lease_until).is_(None), col(DestinationRow.lease_until) <= now),
         )
         .distinct()
     )

@@ -9,7 +9,7 @@ from test_messages import checked
 
 from api.hl7v2.acknowledgement import Fault, acknowledgement, acknowledging
 from api.hl7v2.framing import FrameError, Frames, framed
-from api.hl7v2.merging import Merge, Numbered, NotAMergeError, merges
+from api.hl7v2.merging import Merge, NotAMergeError, Numbered, merges
 from api.hl7v2.reading import UnreadableError, read
 
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -57,9 +57,9 @@ def test_a_name_that_points_into_the_house_is_not_reached():
 def test_a_name_is_resolved_once_and_what_it_gave_is_used():
     with listening(answering(OK)) as place:
         named, answers = Place("ehr.example", place.port), [["127.0.0.1"]]
-        assert asked(
-            named, allowed=in_the_house(named), resolve=lambda _: answers.pop()
-        ).status == 200
+        assert (
+            asked(named, allowed=in_the_house(named), resolve=lambda _: answers.pop()).status == 200
+        )
         assert answers == []
 
 

@@ -1,0 +1,121 @@
+"""The listener: ADT^A40 comes in over MLLP, patients are merged, and it is acknowledged.
+
+It is answered `AA` only when the merge is committed; sent again, it moves nothing twice.
+"""
+
+import socket
+import socketserver
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import NamedTuple, cast
+
+import structlog
+
+from api.hl7v2.acknowledgement import Fault, acknowledging
+from api.hl7v2.framing import FrameError, Frames, framed
+from api.hl7v2.merging import Merge, NotAMergeError, Numbered, merges
+from api.hl7v2.reading import Message, UnreadableError, read
+from api.problems import Problem
+from api.store import merging
+from api.store.patients import Person
+from api.store.store import Store
+from api.store.transaction import Actor
+
+MOST_BYTES = 64 * 1024
+IDLE_SECONDS = 60.0
+_log = structlog.get_logger("nociscreen")
+
+
+class Taking(NamedTuple):
+    """In whose name messages are taken, and which systems its authorities' names stand for."""
+
+    store: Store
+    actor: Actor
+    authorities: Mapping[str, str]
+
+
+def answer(taking: Taking, content: bytes) -> bytes:
+    """What one message is answered, after it was done."""
+    now = datetime.now(UTC)
+    told: Message | None = None
+    try:
+        told = read(content)
+        for each in merges(told, taking.authorities):
+            _merge(taking, each)
+    except UnreadableError as error:
+        return acknowledging(told, now, "AR", Fault("100", "Segment sequence error", str(error)))
+    except NotAMergeError as error:
+        return acknowledging(told, now, "AR", error.fault)
+    except Problem as problem:
+        if problem.code == "unavailable":
+            fault = Fault("207", "Application internal error", "try again later")
+            return acknowledging(told, now, "AE", fault)
+        fault = Fault("204", "Unknown key identifier", problem.detail)
+        return acknowledging(told, now, "AR", fault)
+    except Exception as error:  # noqa: BLE001 - the sender must be told something, and learns nothing
+        _log.error("mllp", error=type(error).__name__)
+        fault = Fault("207", "Application internal error", "something of ours failed")
+        return acknowledging(told, now, "AE", fault)
+    return acknowledging(told, now, "AA")
+
+
+def _merge(taking: Taking, each: Merge) -> None:
+    with taking.store.transaction(taking.actor) as work:
+        merged = merging.merge(work, _person(each.retired), _person(each.survivor), "hl7v2")
+        work.audit("merge", "patient", count=merged.screenings)
+
+
+def _person(numbered: Numbered) -> Person:
+    for each in filter(None, numbered):
+        if len(each) > 200:
+            raise NotAMergeError(
+                Fault("102", "Data type error", "a number of 200 characters at most")
+            )
+    return Person(numbered.reference, numbered.system)
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    """Takes connections, plain or by TLS, each in a thread of its own; so many at once."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 16
+
+    def __init__(
+        self, address: tuple[str, int], taking: Taking, context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(address, _Connection)
+        self.taking = taking
+        self.context = context
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self.server_address[1])
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    """One connection: messages one after the other, each answered before the next is read."""
+
+    def handle(self) -> None:
+        server = cast("Listener", self.server)
+        plain: socket.socket = self.request
+        plain.settimeout(IDLE_SECONDS)
+        with suppress(OSError):
+            if server.context is None:
+                _serve(server.taking, plain)
+                return
+            with server.context.wrap_socket(plain, server_side=True) as secured:
+                _serve(server.taking, secured)
+
+
+def _serve(taking: Taking, line: socket.socket) -> None:
+    frames = Frames(MOST_BYTES)
+    while some := line.recv(1 << 16):
+        try:
+            for content in frames.feed(some):
+                line.sendall(framed(answer(taking, content)))
+        except FrameError:
+            return

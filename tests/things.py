@@ -1,12 +1,16 @@
 """One real thing of a clinic for each parameter that stands in an address."""
 
 import re
+from typing import Any
 
 from batching import done, rows, work
 from keeping import request
 from starlette.testclient import TestClient
 
+from api.outgoing.places import Place
 from api.security.keys import new_signing_key
+from api.store import places
+from api.store.organisations import OPERATOR
 
 SYSTEM = "urn:oid:1.2.3"
 UNKNOWN = {
@@ -20,6 +24,8 @@ UNKNOWN = {
     "key": "00000000deaddead",
     "kid": "of-nobody",
     "link": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "destination": "d-6f6f6f6f-0000-4000-8000-00000000dead",
+    "delivery": "6f6f6f6f-0000-4000-8000-00000000dead",
 }
 """Ids of the right form that nothing has."""
 
@@ -38,8 +44,9 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     body = request("MRN-0042", "red_flag", system=SYSTEM)
     hold = {"reference": "held", "reason": "a court"}
     person = {"reference": f"of {owner}", "name": "Dr Grace Example", "scopes": ["score"]}
+    screening = made(client, "/v1/screenings", body)["id"]
     return (_batch(client) if "/batches" in path else {}) | {
-        "screening": made(client, "/v1/screenings", body)["id"],
+        "screening": screening,
         "hold": made(client, "/v1/patients/holds", hold)["id"],
         "client": owner,
         "secret": made(client, f"{here}/secrets")["id"],
@@ -49,6 +56,8 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
             "id"
         ],
         "practitioner": made(client, "/v1/practitioners", person)["id"],
+        "destination": destination(client)["id"],
+        "delivery": given_up(client, screening),
     }
 
 
@@ -57,6 +66,34 @@ def _batch(client: TestClient) -> dict[str, str]:
     printed = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
     work(client.app)
     return {"batch": batch["id"], "reports": printed}
+
+
+def destination(client: TestClient) -> dict:
+    """A destination at a place that is allowed."""
+    store = client.app.state.store
+    own = client.get("/v1/organisation").json()["id"]
+    with store.transaction(OPERATOR._replace(organisation=own)) as work:
+        places.allow(work, Place("ehr.example", 443), private=False)
+        places.allow(work, Place("ehr.example", 2575), private=False)
+        work.audit("administer", "place")
+    wanted = {"name": "EHR", "profile": "generic-v2", "address": "mllps://ehr.example:2575"}
+    by_url = {"document": {"how": "url"}}
+    return made(client, "/v1/destinations", wanted | {"options": by_url})
+
+
+def given_up(client: TestClient, screening: str) -> str:
+    """A delivery that was cancelled."""
+    to = {"destination": destination(client)["id"]}
+    made_id = made(client, f"/v1/screenings/{screening}/deliveries", to)["id"]
+    assert client.post(f"/v1/deliveries/{made_id}/cancel").status_code == 200
+    return made_id
+
+
+def filled(body: Any, things: dict[str, str]) -> Any:
+    """The body with the caller's own destination, where it names one."""
+    if isinstance(body, dict) and "destination" in body:
+        return body | {"destination": things["destination"]}
+    return body
 
 
 def made(client: TestClient, path: str, body: dict | None = None, **headers: str) -> dict:

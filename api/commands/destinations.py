@@ -54,7 +54,7 @@ def list_places(organisation: Owner) -> None:
 
 
 @commands.command("add")
-def add_destination(  # noqa: PLR0913 - a command has as many options as it needs
+def add_destination(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     name: str,
     organisation: Owner,
     profile: Annotated[str, typer.Option(help="The kind of receiver.")],

@@ -1,4 +1,4 @@
-"""`nociscreen mllp`: listens for merges of patients; `nociscreen deliver`: sends what is due once."""
+"""`nociscreen mllp` listens for merges of patients; `nociscreen deliver` sends what is due."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import ssl
 
 
-def mllp(  # noqa: PLR0913 - a command has as many options as it needs
+def mllp(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     organisation: Annotated[str, typer.Option(help="Whose patients are merged.")],
     authority: Annotated[
         list[str] | None,

@@ -9,7 +9,7 @@ from api.hl7v2.framing import FrameError, Frames, framed
 from api.hl7v2.reading import UnreadableError
 from api.outgoing import OutgoingError
 from api.outgoing.connecting import Line, Way, connected
-from api.outgoing.places import allowance, target
+from api.outgoing.places import Target, allowance, target
 
 _MOST_BYTES = 256 * 1024
 SCHEMES = ("mllps", "mllp")
@@ -18,14 +18,19 @@ SCHEMES = ("mllps", "mllp")
 def over_mllp(content: bytes, control_id: str, address: str, way: Way) -> Sent:
     """How it ended. Plain MLLP goes to what is allowed as private alone."""
     try:
-        where = target(address, SCHEMES)
-        if where.scheme == "mllp" and not allowance(where.place, way.allowed).private:
-            raise OutgoingError("not_allowed")
+        where = _target(address, way)
         with connected(where.place, way, tls=where.scheme == "mllps") as line:
             line.send(framed(content))
             return _answered(line, control_id)
     except OutgoingError as error:
         return failed(error)
+
+
+def _target(address: str, way: Way) -> Target:
+    where = target(address, SCHEMES)
+    if where.scheme == "mllp" and not allowance(where.place, way.allowed).private:
+        raise OutgoingError("not_allowed")
+    return where
 
 
 def _answered(line: Line, control_id: str) -> Sent:

@@ -20,7 +20,7 @@ from api.deliveries.fhir_push import Server, SignIn, Tokens, over_fhir
 from api.deliveries.mllp import over_mllp
 from api.deliveries.sent import Sent
 from api.deliveries.subject import Subject, subject
-from api.deliveries.webhook import over_webhook
+from api.deliveries.webhook import Hook, over_webhook
 from api.outgoing.connecting import Trust, Way
 from api.problems import Problem
 from api.settings import Settings
@@ -136,8 +136,8 @@ class Sender:
             case "mllp":
                 return over_mllp(content, name, sealed.address, job.way)
             case "webhook":
-                now, keys = datetime.now(UTC), sealed.webhook_secrets
-                return over_webhook(content, name, now, sealed.address, keys, job.way)
+                hook = Hook(sealed.address, sealed.webhook_secrets)
+                return over_webhook(content, name, hook, job.way)
             case "fhir":
                 key = sealed.signing_key()
                 sign_in = SignIn(sealed.smart, key) if sealed.smart and key else None
@@ -183,7 +183,7 @@ class Sender:
 
 
 def delay(tries: int) -> float:
-    """Seconds until the next try: five after the first, twice as long after each, at most an hour."""
+    """Seconds until the next try: five after the first, then twice as long, at most an hour."""
     return float(min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(tries - 1, 20)))
 
 

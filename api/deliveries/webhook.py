@@ -1,10 +1,11 @@
-"""Webhooks: JSON signed as the Standard Webhooks specification says, HMAC-SHA256 over id and time."""
+"""Webhooks: JSON signed as the Standard Webhooks specification says: HMAC-SHA256, id and time."""
 
 import base64
 import hmac
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from api.deliveries.sent import Sent, by_status, failed
 from api.outgoing import OutgoingError
@@ -28,18 +29,24 @@ def signatures(content: bytes, name: str, at: datetime, keys: Iterable[str]) -> 
     return " ".join(f"v1,{base64.b64encode(each).decode()}" for each in made)
 
 
-def over_webhook(
-    content: bytes, name: str, at: datetime, address: str, keys: Iterable[str], way: Way
-) -> Sent:
+class Hook(NamedTuple):
+    """An address, and the secrets that are valid now."""
+
+    address: str
+    secrets: tuple[str, ...]
+
+
+def over_webhook(content: bytes, name: str, hook: Hook, way: Way) -> Sent:
     """How it ended. The id is the same each time, the time and its signature are not."""
+    at = datetime.now(UTC)
     headers = {
         "Content-Type": "application/json",
         "webhook-id": name,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": signatures(content, name, at, keys),
+        "webhook-signature": signatures(content, name, at, hook.secrets),
     }
     try:
-        answer = answered(Asked("POST", address, headers, content), way)
+        answer = answered(Asked("POST", hook.address, headers, content), way)
     except OutgoingError as error:
         return failed(error)
     return by_status(answer.status, answer.content, dict(answer.headers))

@@ -189,7 +189,9 @@ def change_destination(
     with acts.transaction() as work:
         before = destinations.found(work, destination)
         named = change.model_dump(exclude_none=True)
-        inside = {name: named.pop(name) for name in ("address", "options") if name in named}
+        inside: dict[str, Any] = {
+            name: named.pop(name) for name in ("address", "options") if name in named
+        }
         content = destinations.opened(work, destination).model_copy(update=inside)
         if inside:
             check(before.profile, content, places.allowed(work))

@@ -111,11 +111,12 @@ def resend(work: Transaction, delivery_id: str) -> Delivery:
 
 
 def cancel(work: Transaction, delivery_id: str) -> Delivery:
-    """Give it up. Raises Problem `not_found`, and `conflict` where it is under way or done."""
+    """Give it up. Raises Problem `not_found`, and `conflict` where it is under way or arrived."""
     row = _row(work, delivery_id)
-    if row.state not in ("waiting", "parked"):
-        raise Problem("conflict", "It is under way, or at its end already.")
-    _set(work, row, state="cancelled", reason="cancelled", ended_at=work.now)
+    if row.state in ("under_way", "delivered"):
+        raise Problem("conflict", "It is under way, or has arrived already.")
+    if row.state != "cancelled":
+        _set(work, row, state="cancelled", reason="cancelled", ended_at=work.now)
     return found(work, delivery_id)
 
 

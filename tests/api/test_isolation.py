@@ -14,7 +14,7 @@ import pytest
 from calling import audited, calling
 from keeping import fhir_response
 from sqlalchemy import event
-from things import SYSTEM, UNKNOWN, addressed, made, parameters_of, public_jwk, things_of
+from things import SYSTEM, UNKNOWN, addressed, filled, made, parameters_of, public_jwk, things_of
 
 from api.main import Service
 
@@ -60,6 +60,15 @@ METHODS = [
     ("post", "/v1/practitioners/{practitioner}/invitations"),
     ("get", "/v1/practitioners/{practitioner}"),
     ("patch", "/v1/practitioners/{practitioner}"),
+    ("post", "/v1/screenings/{screening}/deliveries"),
+    ("post", "/v1/screenings/{screening}/deliveries/preview"),
+    ("get", "/v1/deliveries/{delivery}"),
+    ("post", "/v1/deliveries/{delivery}/resend"),
+    ("post", "/v1/deliveries/{delivery}/cancel"),
+    ("get", "/v1/destinations/{destination}"),
+    ("patch", "/v1/destinations/{destination}"),
+    ("delete", "/v1/destinations/{destination}"),
+    ("post", "/v1/destinations/{destination}/webhook-secrets"),
 ]
 BODIES: dict[str, Any] = {
     "/fhir/QuestionnaireResponse/{screening}": fhir_response(),
@@ -71,6 +80,9 @@ BODIES: dict[str, Any] = {
     "/v1/clients/{client}/keys": {"jwk": public_jwk()},
     "/v1/clients/{client}/api-keys": {"scopes": ["score"]},
     "/v1/practitioners/{practitioner}": {"active": False},
+    "/v1/screenings/{screening}/deliveries": {"destination": UNKNOWN["destination"]},
+    "/v1/screenings/{screening}/deliveries/preview": {"destination": UNKNOWN["destination"]},
+    "/v1/destinations/{destination}": {"active": False},
 }
 OF_NOBODY = {"/v1/rulebooks/{instrument}/{version}", "/problems/{code}",
              "/v1/rulebooks/{instrument}/{version}/schema",
@@ -102,6 +114,12 @@ WITHOUT_ID = {
     ("post", "/v1/patients/export"): "names",
     ("post", "/v1/patients/holds"): "names",
     ("patch", "/v1/organisation"): "names",
+    ("post", "/v1/patients/merge"): "names",
+    ("get", "/v1/places"): "lists",
+    ("get", "/v1/delivery-profiles"): "lists",
+    ("get", "/v1/destinations"): "lists",
+    ("post", "/v1/destinations"): "names",
+    ("get", "/v1/deliveries"): "lists",
     ("post", "/v1/clients"): "names",
     ("post", "/v1/practitioners"): "names",
     ("post", "/v1/oauth/token"): "proves",
@@ -232,7 +250,7 @@ def test_a_thing_of_another_organisation_is_no_part_of_ones_own(
 
 @pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
 def test_its_owner_finds_it(other_client, theirs, method, path):
-    body = BODIES.get(path) if method in TAKING_BODIES else None
+    body = filled(BODIES.get(path), theirs) if method in TAKING_BODIES else None
     response = other_client.request(
         method, addressed(path, theirs), json=body, headers=HEADERS.get(method)
     )

@@ -8,7 +8,7 @@ import pytest
 from calling import bearing, calling
 from jsonschema import Draft202012Validator
 from keeping import clinic, kept_in
-from things import addressed, things_of
+from things import addressed, filled, things_of
 
 from api.contract import differing
 from api.exchanges import exchanges
@@ -163,7 +163,7 @@ def test_every_example_is_answered_in_the_shape_of_its_example(service, owner, c
     method, path, described = operation
     things = things_of(client, path) | NAMES
     body, headers = _body(described), _headers(described)
-    given = {"content": body} if isinstance(body, str) else {"json": body}
+    given = {"content": body} if isinstance(body, str) else {"json": filled(body, things)}
     if isinstance(body, str):
         headers["Content-Type"] = "text/csv"
     response = client.request(

@@ -211,7 +211,7 @@ class TestWhatComesLater:
 
 
 def test_an_erased_patient_is_sent_nowhere_and_leaves_no_payload(
-    send, sender, store, clinic, of, found
+    send, sender, store, clinic, found
 ):
     from sqlalchemy import func, select
 

@@ -58,6 +58,7 @@ fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database; of batches, twenty
 	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill.py
 	NOCISCREEN_BATCH_KILLS=20 python -m pytest tests/faults/test_batch_kill.py
+	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/deliveries/test_kill_sender.py
 
 spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'

@@ -30,7 +30,7 @@ const server = http.createServer(async (request, response) => {
     {
       method: request.method,
       url: path + url.search,
-      pathname: path,
+      pathname: '',
       params: {},
       query: Object.fromEntries(url.searchParams),
       headers: request.headers,

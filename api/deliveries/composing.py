@@ -52,11 +52,12 @@ class Wanted(NamedTuple):
 
 
 class Composed(NamedTuple):
-    """The bytes, what they are, and why they would be refused."""
+    """The bytes, what they are, why they would be refused, and the report that is inside."""
 
     content: bytes
     media_type: str
     misfits: tuple[Misfit, ...]
+    report: Written | None = None
 
 
 def composed(house: House, wanted: Wanted) -> Composed:
@@ -69,7 +70,8 @@ def composed(house: House, wanted: Wanted) -> Composed:
             made = _bundle(house, wanted, report)
         case "webhook":
             made = _json(house, wanted, report)
-    return made._replace(misfits=(*_report_misfits(wanted, report), *made.misfits))
+    misfits = (*_report_misfits(wanted, report), *made.misfits)
+    return made._replace(misfits=misfits, report=report)
 
 
 def report_url(house: House, wanted: Wanted) -> str:

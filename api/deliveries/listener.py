@@ -6,6 +6,7 @@ It is answered `AA` only when the merge is committed; sent again, it moves nothi
 import socket
 import socketserver
 import ssl
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from api.store.transaction import Actor
 
 MOST_BYTES = 64 * 1024
 IDLE_SECONDS = 60.0
+MOST_CONNECTIONS = 64
 _log = structlog.get_logger("nociscreen")
 
 
@@ -45,20 +47,28 @@ def answer(taking: Taking, content: bytes) -> bytes:
         for each in merges(told, taking.authorities):
             _merge(taking, each)
     except UnreadableError as error:
-        return acknowledging(told, now, "AR", Fault("100", "Segment sequence error", str(error)))
+        fault = Fault("100", "Segment sequence error", str(error))
+        return _refused(taking, told, "unreadable", fault)
     except NotAMergeError as error:
-        return acknowledging(told, now, "AR", error.fault)
+        return _refused(taking, told, "not_a_merge", error.fault)
     except Problem as problem:
-        if problem.code == "unavailable":
-            fault = Fault("207", "Application internal error", "try again later")
-            return acknowledging(told, now, "AE", fault)
-        fault = Fault("204", "Unknown key identifier", problem.detail)
-        return acknowledging(told, now, "AR", fault)
+        if problem.code != "unavailable":
+            fault = Fault("204", "Unknown key identifier", problem.detail)
+            return _refused(taking, told, problem.code, fault)
+        fault = Fault("207", "Application internal error", "try again later")
+        return acknowledging(told, now, "AE", fault)
     except Exception as error:  # noqa: BLE001 - the sender must be told something, and learns nothing
         _log.error("mllp", error=type(error).__name__)
         fault = Fault("207", "Application internal error", "something of ours failed")
         return acknowledging(told, now, "AE", fault)
     return acknowledging(told, now, "AA")
+
+
+def _refused(taking: Taking, told: Message | None, code: str, fault: Fault) -> bytes:
+    """The refusal, audited; a database that is away leaves it without its row."""
+    with suppress(Problem), taking.store.transaction(taking.actor) as work:
+        work.audit("refuse", "patient", outcome=code)
+    return acknowledging(told, datetime.now(UTC), "AR", fault)
 
 
 def _merge(taking: Taking, each: Merge) -> None:
@@ -89,6 +99,7 @@ class Listener(socketserver.ThreadingTCPServer):
         super().__init__(address, _Connection)
         self.taking = taking
         self.context = context
+        self.places = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     @property
     def port(self) -> int:
@@ -103,6 +114,14 @@ class _Connection(socketserver.BaseRequestHandler):
         server = cast("Listener", self.server)
         plain: socket.socket = self.request
         plain.settimeout(IDLE_SECONDS)
+        if not server.places.acquire(blocking=False):
+            return
+        try:
+            self._serve(server, plain)
+        finally:
+            server.places.release()
+
+    def _serve(self, server: Listener, plain: socket.socket) -> None:
         with suppress(OSError):
             if server.context is None:
                 _serve(server.taking, plain)

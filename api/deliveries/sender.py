@@ -15,7 +15,7 @@ from uuid import uuid4
 import structlog
 
 from api.deliveries import profiles
-from api.deliveries.composing import House, Wanted, composed
+from api.deliveries.composing import Composed, House, Wanted, composed
 from api.deliveries.fhir_push import Server, SignIn, Tokens, over_fhir
 from api.deliveries.mllp import over_mllp
 from api.deliveries.sent import Sent
@@ -24,12 +24,12 @@ from api.deliveries.webhook import Hook, over_webhook
 from api.outgoing.connecting import Trust, Way
 from api.problems import Problem
 from api.settings import Settings
-from api.store import destinations, dispatch, organisations, places
+from api.store import destinations, dispatch, organisations, places, reports
 from api.store.destinations import Sealed
 from api.store.dispatch import Ended, Lease, Taken, Waiting
 from api.store.outbox import control_id
 from api.store.store import Store
-from api.store.transaction import Actor
+from api.store.transaction import Actor, Transaction
 from schemas.profile import Profile
 
 EVERY_SECONDS = 1.0
@@ -98,15 +98,15 @@ class Sender:
         return _Job(taken, about, sealed, profile, way)
 
     def _send(self, waiting: Waiting, job: _Job) -> None:
-        content = job.taken.payload
+        content, made = job.taken.payload, None
         if content is None:
-            made = self._composed(job)
-            if isinstance(made, Sent):
-                self._end(waiting, job.taken, None, made)
+            cooked = self._composed(job)
+            if isinstance(cooked, Sent):
+                self._end(waiting, job.taken, None, cooked)
                 return
-            content = made
+            made, content = cooked, cooked.content
         with self._store.transaction(self._actor(waiting)) as work:
-            if job.taken.payload is None and not dispatch.made(work, job.taken, content):
+            if made is not None and not self._kept(work, job.taken, made):
                 work.audit("deliver", "delivery", job.taken.id, outcome="gone")
                 return
             number = dispatch.begin(work, job.taken, self._lease)
@@ -115,7 +115,15 @@ class Sender:
         if number is not None:
             self._end(waiting, job.taken, number, self._over(job, content))
 
-    def _composed(self, job: _Job) -> bytes | Sent:
+    def _kept(self, work: Transaction, taken: Taken, made: Composed) -> bool:
+        """Keep what will be sent, and its report as issued; False where it was erased."""
+        if not dispatch.made(work, taken, made.content):
+            return False
+        if made.report is not None:
+            reports.issue(work, taken.screening, made.report.media_type, made.report.content)
+        return True
+
+    def _composed(self, job: _Job) -> Composed | Sent:
         """What is to be sent; or why it cannot be."""
         if job.subject is None:
             raise RuntimeError("what was not composed has a subject")
@@ -128,7 +136,7 @@ class Sender:
         if made.misfits:
             codes = " ".join(dict.fromkeys(each.code for each in made.misfits))
             return Sent("never", "unfit", codes)
-        return made.content
+        return made
 
     def _over(self, job: _Job, content: bytes) -> Sent:
         name, sealed = control_id(job.taken.id), job.sealed

@@ -45,7 +45,10 @@ def target(address: str, schemes: Collection[str]) -> Target:
     """The address taken apart. Raises ValueError where it is written in any unusual way."""
     if not re.fullmatch(r"[\x21-\x7e]{1,2000}", address) or "\\" in address:
         raise ValueError("must be an address of plain characters")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise ValueError("must be an address that can be read in one way only") from None
     if parts.scheme not in schemes:
         raise ValueError("must begin with " + " or ".join(f"{each}://" for each in schemes))
     if "@" in parts.netloc or parts.fragment or "#" in address or not parts.hostname:

@@ -1,6 +1,6 @@
 """Deliveries: a screening put on its way to a destination, shown before, watched after."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -46,9 +46,9 @@ Of = Annotated[
 Before = Annotated[
     str | None,
     Query(
-        pattern=r"^[0-9T:.+Z-]{20,40}_[0-9a-f-]{36}$",
+        pattern=r"^[0-9T:.-]{19,32}Z_[0-9a-f-]{36}$",
         description="`next` of the page before.",
-        examples=["2026-11-20T10:00:00+00:00_6f6f6f6f-0000-4000-8000-000000000006"],
+        examples=["2026-11-20T10:00:00Z_6f6f6f6f-0000-4000-8000-000000000006"],
     ),
 ]
 _PAGE = 50
@@ -139,7 +139,7 @@ def list_deliveries(
         found = delivery_list.page(work, narrowed, _PAGE)
         work.audit("list", "delivery", count=len(found))
     full = len(found) == _PAGE
-    following = f"{found[-1].created_at.isoformat()}_{found[-1].id}" if full else None
+    following = f"{_written(found[-1].created_at)}_{found[-1].id}" if full else None
     return ListOfDeliveries(deliveries=tuple(found), next=following)
 
 
@@ -194,15 +194,19 @@ def _both(acts: Acting, screening: str, destination: str) -> tuple[Subject, Dest
     return about, found
 
 
+def _written(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def _before(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
     at, _, last = cursor.rpartition("_")
     try:
-        instant = datetime.fromisoformat(at)
-    except ValueError:
+        instant = datetime.fromisoformat(at).astimezone(UTC)
+    except (ValueError, OverflowError):
         instant = None
-    if instant is None or instant.tzinfo is None:
+    if instant is None or not at.endswith("Z"):
         wrong = FieldError(pointer="/before", code="cursor", detail="must be `next` of a page")
         raise Problem("wrong_shape", errors=[wrong])
     return instant, last

@@ -90,7 +90,12 @@ class Sender:
                 work.audit("deliver", "destination", waiting.destination, outcome="nothing_due")
                 return None
             sealed = destinations.opened(work, waiting.destination)
-            profile = profiles.own(taken.profile, sealed.options)
+            try:
+                profile = profiles.own(taken.profile, sealed.options)
+            except Problem:  # a release knows the profile, or one of these options, no more
+                dispatch.end(work, taken, None, Ended("unfit", "profile"))
+                work.audit("deliver", "delivery", taken.id, outcome="unfit")
+                return None
             about = subject(work, taken.screening) if taken.payload is None else None
             trust = Trust(sealed.authorities, sealed.certificate_and_key)
             way = Way(places.allowed(work), self._settings.delivery_seconds, trust=trust)

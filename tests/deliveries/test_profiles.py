@@ -68,3 +68,14 @@ def test_a_report_larger_than_the_receiver_takes_is_a_misfit(house, store, clini
         if not fits:
             with pytest.raises(Problem, match="unfit"):
                 fitting(composed)
+
+
+def test_a_profile_that_a_release_knows_no_more_parks_what_waits_for_it(send, sender, found, store):
+    from keeping import tampering
+
+    delivery, _, _ = send(Place("127.0.0.1", 1))
+    with tampering(store) as connection:
+        connection.exec_driver_sql("UPDATE destination SET profile = 'gone'")
+    assert sender.send_all() == 0
+    assert (found(delivery).state, found(delivery).reason) == ("parked", "unfit")
+    assert sender.send_all() == 0

@@ -58,7 +58,7 @@ def states(settings, clinic) -> Counter:
 
 
 def test_nothing_is_lost_and_at_most_what_was_on_its_way_comes_twice(kept):
-    chance = random.Random(4712)  # noqa: S311 - moments, not secrets
+    chance = random.Random(4712)
     with python_hl7() as (place, taken):
         store = open_store(kept)
         clinic = keeping.clinic(store)

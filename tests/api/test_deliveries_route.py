@@ -1,6 +1,7 @@
 """Deliveries and destinations over HTTP: made, shown before, refused for a reason, watched."""
 
 import pytest
+from batching import done, rows
 from calling import last_act
 from keeping import request
 from things import destination, made
@@ -136,8 +137,21 @@ class TestMergingByRoute:
             "survivor": {"reference": "MRN-0043", "system": system},
         }
         merged = kept_client.post("/v1/patients/merge", json=body)
-        assert merged.json() == {"screenings": 1, "holds": 0}
+        assert merged.json() == {"screenings": 1, "links": 0, "holds": 0, "batches": 0}
         told = kept_client.get(f"/v1/screenings/{screening}").json()
         assert told["patient"]["reference"] == "MRN-0043"
         assert told["moves"][0]["from_reference"] == "MRN-0042"
         assert kept_client.post("/v1/patients/merge", json=body).status_code == 404
+
+    def test_tells_of_batches_that_keep_the_retired_number(self, kept_client, screening):
+        batch = done(kept_client, rows(1, patient_reference="MRN-0042"))["links"]["self"]
+        number = {"system": "urn:oid:1.2.3"}
+        stays = number | {"reference": "MRN-0043"}
+        body = {"retired": number | {"reference": "MRN-0042"}, "survivor": stays}
+        merged = kept_client.post("/v1/patients/merge", json=body)
+        assert merged.json() == {"screenings": 1, "links": 0, "holds": 0, "batches": 1}
+        assert kept_client.get(batch).status_code == 200
+        erased = kept_client.request("delete", "/v1/patients", json=stays).json()
+        assert (erased["screenings"], erased["batches"]) == (1, 1)
+        for gone in (batch, f"/v1/screenings/{screening}"):
+            assert kept_client.get(gone).status_code == 404

@@ -131,6 +131,7 @@ class TestThePatientsRights:
             "screenings": 0,
             "reports": 0,
             "acknowledgements": 0,
+            "deliveries": 0,
             "links": 1,
             "batches": 0,
         }

@@ -15,8 +15,10 @@ from running import PROGRAM, environment
 from api.deliveries.listener import Listener, Taking, answer
 from api.hl7v2.acknowledgement import acknowledgement
 from api.problems import Problem
-from api.store import merging, outbox, patients, screenings
+from api.store import drafts, links, merging, outbox, patients, screenings
 from api.store.patients import Person
+from schemas.links import Draft
+from schemas.patient import KnownPatient
 
 SYSTEM = "urn:oid:1.2.3"
 HERE = {"HOSP1": SYSTEM}
@@ -109,6 +111,19 @@ class TestAMerge:
         assert (merged.screenings, merged.holds) == (1, 1)
         with pytest.raises(Problem, match="held"):
             do(store, clinic, patients.erase, Person("NEW-1", SYSTEM))
+
+    def test_takes_links_with_it_and_what_was_answered_under_them(self, store, clinic):
+        known = KnownPatient(reference="OLD-1", system=SYSTEM, name="Test Pat")
+        link, _ = do(store, clinic, links.make, links.Wanted(known, "phq4@1.0.0", 90))
+        do(store, clinic, drafts.keep, link.id, Draft(answers={"word": "a"}, tier="T0"))
+        merged = do(store, clinic, merging.merge, Person("OLD-1", SYSTEM), Person("NEW-1", SYSTEM))
+        assert (merged.screenings, merged.links) == (0, 1)
+        with pytest.raises(Problem, match="not_found"):
+            do(store, clinic, patients.export, Person("OLD-1", SYSTEM))
+        (moved,) = do(store, clinic, patients.export, Person("NEW-1", SYSTEM)).links
+        assert (moved.id, moved.draft.answers) == (link.id, {"word": "a"})
+        after = do(store, clinic, links.use_up, link.id)
+        assert after == known.model_copy(update={"reference": "NEW-1"})
 
     def test_of_a_number_that_several_systems_use_is_refused_without_the_system(
         self, store, clinic

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store.tables import AttemptRow, DeliveryRow, DestinationRow
+from api.store.tables import AttemptRow, DeliveryRow, DestinationRow, ScreeningRow
 from api.store.transaction import Transaction
 from schemas.delivery import Attempt, Delivery, DeliveryLine, Event, State
 from schemas.patient import KnownPatient
@@ -49,8 +49,8 @@ class Wanted(NamedTuple):
 def enqueue(work: Transaction, wanted: Wanted) -> DeliveryLine:
     """Put it at the end of its destination's queue.
 
-    Raises Problem `not_found` where there is no such destination, `conflict` where it is inactive
-    or the same was enqueued there before.
+    Raises Problem `not_found` where there is no such destination or the screening was erased
+    meanwhile, `conflict` where it is inactive or the same was enqueued there before.
     """
     seq = _next(work, wanted.destination)
     delivery_id = str(uuid4())
@@ -77,6 +77,8 @@ def enqueue(work: Transaction, wanted: Wanted) -> DeliveryLine:
         with work.session.begin_nested():
             work.session.execute(insert(DeliveryRow).values(**row))
     except IntegrityError:
+        if not _is_kept(work, wanted.screening):
+            raise Problem("not_found") from None
         again = "It was put on its way there already: send that delivery again instead."
         raise Problem("conflict", again) from None
     return line(_row(work, delivery_id))
@@ -184,6 +186,13 @@ def _next(work: Transaction, destination_id: str) -> int:
     if not row.active:
         raise Problem("conflict", "The destination is not active.")
     return int(row.last_seq)
+
+
+def _is_kept(work: Transaction, screening: str) -> bool:
+    query = select(col(ScreeningRow.id)).where(
+        col(ScreeningRow.organisation_id) == work.organisation, col(ScreeningRow.id) == screening
+    )
+    return work.session.execute(query).first() is not None
 
 
 def _followed(work: Transaction, screening: str) -> list[DeliveryRow]:

@@ -8,7 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError as DatabaseRefusal
 
 from api.problems import Problem
-from api.store import patients, reports, screening_list, screenings
+from api.store import destinations, outbox, patients, reports, screening_list, screenings
+from api.store.destinations import Sealed
 from api.store.patients import Person
 from api.store.screenings import Kept
 from api.store.tables import ReportRow
@@ -103,10 +104,12 @@ def test_a_moment_without_its_zone_is_no_filter():
         ScreeningFilters.model_validate_json('{"created_from": "2026-01-01T00:00:00"}')
 
 
-@pytest.mark.parametrize("hanging", ["acknowledge", "enter_in_error", "report", "amend"])
+@pytest.mark.parametrize("hanging", ["acknowledge", "enter_in_error", "report", "amend", "deliver"])
 def test_nothing_is_hung_on_what_was_erased_meanwhile(store, hanging):
     made = clinic(store)
     gone = add(store, made, example="red_flag")
+    to = Sealed(address="mllps://ehr.example:2575")
+    where = do(store, made, destinations.add, "EHR", "generic-v2", to, follows=True)
     do(store, made, patients.erase, Person("MRN-0042", None))
 
     def hang(work):
@@ -119,6 +122,8 @@ def test_nothing_is_hung_on_what_was_erased_meanwhile(store, hanging):
                 reports.issue(work, gone.id, "application/pdf", b"%PDF")
             case "amend":
                 screenings.amend(work, gone, intake())
+            case "deliver":
+                outbox.enqueue(work, outbox.Wanted(where, gone.id, "result", outbox.WHOLE))
 
     with pytest.raises(Problem, match="conflict" if hanging == "amend" else "not_found"):
         do(store, made, hang)

@@ -22,6 +22,7 @@ from api.logs import REQUEST_ID
 from api.problems import FieldError, Problem
 from api.security.access import AccessTokens
 from api.security.credentials import looks_like_api_key, read_api_key
+from api.security.smart import needed
 from api.settings import Settings
 from api.store import callers
 from api.store.callers import Caller
@@ -30,6 +31,7 @@ from api.store.store import Store
 from api.store.transaction import Actor
 from api.taking import JSON, properties, take_json
 
+_FHIR = "/fhir/"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -48,6 +50,13 @@ class GuardedRoute(APIRoute):
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
         kwargs["openapi_extra"] = secured | (kwargs.get("openapi_extra") or {})
         super().__init__(*args, **kwargs)
+
+    @cached_property
+    def _fhir(self) -> str | None:
+        """What a SMART scope must permit to open the route instead, where it is one of FHIR."""
+        if not self.path.startswith(_FHIR):
+            return None
+        return needed(next(iter(self.methods or ())), self.path.removeprefix(_FHIR))
 
     @cached_property
     def _query(self) -> frozenset[str]:
@@ -80,7 +89,7 @@ class GuardedRoute(APIRoute):
             try:
                 caller = await run_in_threadpool(_caller, request)
                 request.state.caller = caller
-                _admit(request, caller, self.scope)
+                _admit(request, caller, self.scope, self._fhir)
                 _check_query(request, self._query)
                 if self.body_field:
                     await self._take_json(request)
@@ -126,11 +135,11 @@ def _credential(request: Request) -> str:
     return token.strip(" ")
 
 
-def _admit(request: Request, caller: Caller, scope: str) -> None:
+def _admit(request: Request, caller: Caller, scope: str, fhir: str | None) -> None:
     settings: Settings = request.app.state.settings
     limiter: RateLimiter = request.app.state.limiter
     limiter.take(caller.client, caller.requests_per_minute or settings.client_requests_per_minute)
-    if scope not in caller.scopes:
+    if scope not in caller.scopes and fhir not in caller.fhir:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
         raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
 

@@ -53,6 +53,7 @@ from api.routes import (
     screening_reports,
     screenings,
     sign_in,
+    smart,
     static,
     verification,
 )
@@ -123,6 +124,37 @@ def create_app(
 
     for router in _contents(rules):
         app.include_router(router)
+    app.include_router(score.router(rules))
+    app.include_router(screening_list.router)
+    app.include_router(screenings.router(rules))
+    app.include_router(screening_marks.router)
+    app.include_router(screening_reports.router)
+    app.include_router(verification.router)
+    app.include_router(patients.router)
+    app.include_router(audit.router)
+    app.include_router(organisation.router)
+    app.include_router(clients.router)
+    app.include_router(credentials.router)
+    app.include_router(practitioners.router)
+    app.include_router(form_settings.router)
+    app.include_router(links.router)
+    app.include_router(oauth.router)
+    app.include_router(rulebooks.router)
+    app.include_router(smart.router)
+    app.include_router(fhir_definitions.router)
+    app.include_router(fhir_operations.SENT)
+    app.include_router(fhir_operations.KEPT)
+    app.include_router(fhir_operations.PRINTED)
+    app.include_router(fhir_responses.WRITING)
+    app.include_router(fhir_responses.READING)
+    app.include_router(fhir_results.router)
+    app.include_router(fhir_documents.router)
+    app.include_router(fhir_audit.router)
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.include_router(problem_types.router)
+    app.include_router(forms_intake.router(rules))
+    app.include_router(static.router)
 
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)

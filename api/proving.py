@@ -17,6 +17,7 @@ from api.security.assertions import (
     claimed_client,
     verify_assertion,
 )
+from api.security import smart
 from api.security.scopes import known
 from api.settings import Settings
 from api.store import callers
@@ -121,8 +122,10 @@ def _basic(request: Request) -> tuple[str, str] | None:
 def granted_by(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
     """What is asked for and allowed; everything allowed where nothing is asked for."""
     asked = form.get("scope", "").split() or caller.scopes
+    fhir = [each for each in asked if smart.is_smart(each)]
     try:
-        granted = [each for each in known(asked) if each in caller.scopes]
+        granted = [each for each in known(set(asked) - set(fhir)) if each in caller.scopes]
+        granted += smart.granted(fhir, caller.scopes)
     except ValueError:
         raise Problem("unknown_scope") from None
     if not granted:

@@ -73,7 +73,10 @@ def capability_statement(base: Base, version: str, date: str) -> Resource:
     """The CapabilityStatement of this release at this address."""
     security = {
         "description": "An access token or an API key; the same scopes as everywhere in the API.",
-        "service": [coded(_SECURITY, "OAuth", "OAuth")],
+        "service": [
+            coded(_SECURITY, "OAuth", "OAuth"),
+            coded(_SECURITY, "SMART-on-FHIR", "SMART-on-FHIR"),
+        ],
     }
     return {
         "resourceType": "CapabilityStatement",

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from api.problems import Problem
 from api.security.claims import NAME, SKEW_SECONDS
 from api.security.keys import EC_CURVES
+from api.security import smart
 from api.security.scopes import known
 from api.security.signatures import (
     Expected,
@@ -40,6 +41,7 @@ class Principal(NamedTuple):
     scopes: frozenset[str]
     expires_at: int
     means: Literal["token", "api_key"]
+    fhir: frozenset[str] = frozenset()
 
 
 class AccessTokens:
@@ -75,7 +77,9 @@ class AccessTokens:
             raise ValueError("life: expected 1 to 900 seconds")
         if not (NAME.fullmatch(client) and NAME.fullmatch(organisation)):
             raise ValueError("client, organisation: expected 1 to 100 plain characters")
-        granted = known(scopes)
+        asked = tuple(scopes)
+        fhir = tuple(each for each in asked if smart.grants(each))
+        granted = (*known(set(asked) - set(fhir)), *dict.fromkeys(fhir))
         if not granted:
             raise ValueError("scopes: expected at least one")
         now = int(time.time())
@@ -129,17 +133,21 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         raise RefusedTokenError
     if not isinstance(scope, str) or not NAME.fullmatch(claims["jti"]):
         raise RefusedTokenError
-    return Principal(client, organisation, _scopes(scope), claims["exp"], "token")
+    scopes, fhir = _scopes(scope)
+    return Principal(client, organisation, scopes, claims["exp"], "token", fhir)
 
 
-def _scopes(scope: str) -> frozenset[str]:
+def _scopes(scope: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Scopes of ours, and what SMART scopes permit; each scope once, ours first and in order."""
+    words = scope.split(" ")
+    fhir = list(dict.fromkeys(each for each in words if smart.grants(each)))
     try:
-        scopes = known(scope.split(" "))
+        scopes = known(set(words) - set(fhir))
     except ValueError:
         raise RefusedTokenError from None
-    if " ".join(scopes) != scope:
+    if [*scopes, *fhir] != words:
         raise RefusedTokenError
-    return frozenset(scopes)
+    return frozenset(scopes), frozenset[str]().union(*map(smart.grants, fhir))
 
 
 def _bad_token() -> Problem:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.problems import Problem
+from api.security import smart
 from api.security.access import Principal
 from api.security.assertions import Assertion
 from api.security.credentials import matches
@@ -31,7 +32,10 @@ from schemas.audit import Means
 
 
 class Caller(NamedTuple):
-    """A client that has proved itself, its organisation, and what it may do now."""
+    """A client that has proved itself, its organisation, and what it may do now.
+
+    `fhir` holds what it may do on FHIR routes beside what its scopes open.
+    """
 
     client: str
     organisation: str
@@ -40,6 +44,7 @@ class Caller(NamedTuple):
     scopes: frozenset[str]
     requests_per_minute: int | None
     means: Means
+    fhir: frozenset[str] = frozenset()
 
 
 _CALLER = (
@@ -65,7 +70,8 @@ def by_token(store: Store, principal: Principal) -> Caller | None:
         caller = _caller(session, principal.client, "token")
     if caller is None or caller.organisation != principal.organisation:
         return None
-    return caller._replace(scopes=caller.scopes & principal.scopes)
+    fhir = smart.within(principal.fhir, caller.scopes)
+    return caller._replace(scopes=caller.scopes & principal.scopes, fhir=fhir)
 
 
 def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:

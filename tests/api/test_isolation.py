@@ -135,6 +135,7 @@ WITHOUT_ID = {
     ("get", "/fhir/DocumentReference"): "lists",
     ("get", "/fhir/AuditEvent"): "lists",
     ("get", "/fhir/metadata"): "open",
+    ("get", "/fhir/.well-known/smart-configuration"): "open",
     ("get", "/fhir/Questionnaire"): "open",
     ("get", "/health/live"): "open",
     ("get", "/health/ready"): "open",

@@ -26,7 +26,7 @@ OPERATIONS = [
 TAKES = {"400", "408", "413", "415"}
 DOCUMENTS = {"score_report", "score_report_as", "read_report", "read_report_as",
              "read_binary"}  # pages long  # fmt: skip
-OF_RULEBOOKS = ("/fhir/metadata", "/fhir/OperationDefinition", "/fhir/Questionnaire/")
+OF_RULEBOOKS = ("/fhir/metadata", "/fhir/.well-known", "/fhir/OperationDefinition", "/fhir/Questionnaire/")
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
          "definition": "QuestionnaireResponse-score"}  # fmt: skip
 BINARY = {"application/pdf", "application/zip", "application/vnd.apache.parquet"}

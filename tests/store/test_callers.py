@@ -17,7 +17,8 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 def by_token(store, made, scopes=("score", "admin")):
-    given = {"client": made.client, "organisation": made.organisation, "scopes": frozenset(scopes)}
+    given = {"client": made.client, "organisation": made.organisation, "scopes": frozenset(scopes),
+             "fhir": frozenset()}  # fmt: skip
     empty = dict.fromkeys(Principal._fields) if hasattr(Principal, "_fields") else {}
     return callers.by_token(store, Principal(**{**empty, **given}))
 

@@ -31,6 +31,14 @@ API_KEY = {
     "description": "An API key, for small users who do not sign in. It expires, may do no more "
     "than its client, and needs the same scope as a token.",
 }
+EHR = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token of an EHR (CDS Hooks 2.0): signed with its own key, for the address "
+    "that is called, for five minutes at most, used once. The EHR is entered by whoever runs the "
+    "service.",
+}
 
 
 def describe(app: FastAPI) -> Document:
@@ -45,7 +53,7 @@ def describe(app: FastAPI) -> Document:
         servers=[{"url": "/"}],
     )
     components = document["components"]
-    components["securitySchemes"] = {"token": TOKEN, "api_key": API_KEY}
+    components["securitySchemes"] = {"token": TOKEN, "api_key": API_KEY, "ehr": EHR}
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"].update(problem.pop("$defs"))
     components["schemas"][ProblemBody.__name__] = problem

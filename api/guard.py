@@ -30,6 +30,7 @@ from api.store.refusals import STRANGER, Refusals
 from api.store.store import Store
 from api.store.transaction import Actor
 from api.taking import JSON, properties, take_json
+from api.trusting import Trust, bad_token, issuer_of
 
 _FHIR = "/fhir/"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -74,6 +75,10 @@ class GuardedRoute(APIRoute):
         kind: Any = self.body_field and self.body_field.field_info.annotation
         return frozenset(properties(TypeAdapter(kind).json_schema()))
 
+    def who(self, request: Request) -> Caller:
+        """Who calls, as the store knows it now. Raises Problem `no_token` or `bad_token`."""
+        return _caller(request)
+
     async def _take_json(self, request: Request) -> None:
         """Take the body. What is wrong in it is told by names that are ours."""
         try:
@@ -87,7 +92,7 @@ class GuardedRoute(APIRoute):
 
         async def guard(request: Request) -> Response:
             try:
-                caller = await run_in_threadpool(_caller, request)
+                caller = await run_in_threadpool(self.who, request)
                 request.state.caller = caller
                 _admit(request, caller, self.scope, self._fhir)
                 _check_query(request, self._query)
@@ -105,26 +110,35 @@ class GuardedRoute(APIRoute):
 
 
 def _caller(request: Request) -> Caller:
-    """Who calls, as the store knows it now. Raises Problem `no_token` or `bad_token`."""
     state = request.app.state
     store: Store = state.store
     caller = None
-    credential = _credential(request)
+    credential = bearer(request)
     if looks_like_api_key(credential):
         try:
             caller = callers.by_api_key(store, *read_api_key(credential))
         except ValueError:
             caller = None
     else:
-        tokens: AccessTokens = state.tokens
-        caller = callers.by_token(store, tokens.verify(credential))
+        caller = _by_token(request, credential)
     if caller is None:
-        raise Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        raise bad_token()
     return caller
 
 
-def _credential(request: Request) -> str:
-    """The one credential that the request carries."""
+def _by_token(request: Request, token: str) -> Caller | None:
+    """The caller behind a token of ours, or of an issuer that is trusted."""
+    state = request.app.state
+    settings: Settings = state.settings
+    tokens: AccessTokens = state.tokens
+    trust: Trust = state.trust
+    if issuer_of(token) not in (None, settings.issuer):
+        return trust.by_access_token(token)
+    return callers.by_token(state.store, tokens.verify(token))
+
+
+def bearer(request: Request) -> str:
+    """The one credential that the request carries. Raises Problem `no_token`."""
     bearers = request.headers.getlist("authorization")
     keys = request.headers.getlist("x-api-key")
     if len(keys) == 1 and not bearers and looks_like_api_key(keys[0]):

@@ -14,7 +14,9 @@ from api.describe import describe
 from api.desk.provider import Provider
 from api.edge import Edge
 from api.forms.forgery import Forgery
+from api.key_sets import KeySets
 from api.limits import RateLimiter
+from api.origins import Origins
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
 from api.rendering import Renderer
 from api.routes import (
@@ -22,6 +24,7 @@ from api.routes import (
     batch_reports,
     batch_results,
     batches,
+    cds_hooks,
     clients,
     credentials,
     desk_answers,
@@ -62,6 +65,7 @@ from api.settings import Settings
 from api.store.opening import open_store
 from api.store.refusals import Refusals
 from api.store.store import Store
+from api.trusting import Trust
 from scoring.catalogue import Catalogue, catalogue
 
 DESCRIPTION = (
@@ -90,7 +94,7 @@ async def _in_use(app: FastAPI) -> AsyncIterator[None]:
     await to_thread(app.state.refusals.flush)
 
 
-def create_app(
+def create_app(  # noqa: PLR0915 - it reads as a table of contents
     settings: Settings | None = None,
     rules: Catalogue | None = None,
     store: Store | None = None,
@@ -113,6 +117,8 @@ def create_app(
     app.state.catalogue = rules
     app.state.store = store
     app.state.tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+    app.state.key_sets = KeySets(store, settings.key_set_seconds)
+    app.state.trust = Trust(store, app.state.key_sets)
     app.state.refusals = Refusals(store)
     app.state.limiter = RateLimiter()
     app.state.forgery = Forgery(store.ring)
@@ -150,6 +156,7 @@ def create_app(
     app.include_router(fhir_results.router)
     app.include_router(fhir_documents.router)
     app.include_router(fhir_audit.router)
+    app.include_router(cds_hooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(problem_types.router)
@@ -159,6 +166,7 @@ def create_app(
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)
     app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_middleware(Origins, origins=settings.hooks_origins)
     app.add_middleware(Edge, settings=settings, metrics=app.state.metrics)
     return app
 

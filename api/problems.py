@@ -65,6 +65,9 @@ KINDS: dict[str, Kind] = {
         "Another version",
         "What is kept is another version than the one that `If-Match` names.",
     ),
+    "prefetch_missing": Kind(
+        412, "Prefetch missing", "The Patient is needed: prefetch it as the service says."
+    ),
     "no_version": Kind(
         400, "Version missing", 'Name the version that is to be corrected: `If-Match: W/"1"`.'
     ),

@@ -5,20 +5,23 @@ Whoever does not prove itself is told so in one way, whatever was wrong.
 
 import base64
 import binascii
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import Request
 
+from api.key_sets import KeySets, Source
 from api.problems import Problem
+from api.security import smart
 from api.security.assertions import (
     Assertion,
     InvalidAssertionError,
     claimed_client,
     verify_assertion,
 )
-from api.security import smart
 from api.security.scopes import known
+from api.security.signatures import VerifyingKey, claimed_algorithm
 from api.settings import Settings
 from api.store import callers
 from api.store.callers import Caller
@@ -87,13 +90,15 @@ def proved_by(request: Request, form: dict[str, str]) -> Proved:
 def _by_assertion(request: Request, form: dict[str, str]) -> Proved:
     store: Store = request.app.state.store
     settings: Settings = request.app.state.settings
+    sets: KeySets = request.app.state.key_sets
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise _bad_client(request)
     try:
         assertion = verify_assertion(
             form["client_assertion"],
             audiences=(settings.public_url + TOKEN_PATH, settings.issuer),
-            find=lambda client, kid: callers.client_key_of(store, client, kid),
+            find=partial(_key, store, sets, claimed_algorithm(form["client_assertion"])),
+            key_set=lambda client: (callers.key_set_of(store, client) or (None, None))[1],
         )
     except InvalidAssertionError:
         raise _bad_client(request) from None
@@ -101,6 +106,16 @@ def _by_assertion(request: Request, form: dict[str, str]) -> Proved:
     if caller is None or form.get("client_id", assertion.client) != assertion.client:
         raise _bad_client(request)
     return Proved(caller, assertion)
+
+
+def _key(store: Store, sets: KeySets, algorithm: Any, client: str, kid: str) -> VerifyingKey | None:
+    """The client's key of that name: the one that it registered, or one that it publishes.
+
+    Raises Problem `unavailable` where what it publishes cannot be fetched.
+    """
+    registered = callers.client_key_of(store, client, kid)
+    source = None if registered else callers.key_set_of(store, client)
+    return sets.key(Source(*source), kid, algorithm) if source else registered
 
 
 def _basic(request: Request) -> tuple[str, str] | None:

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     signing_key_days: Annotated[int, Field(ge=1)] = 30
     issuer: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen"
     audience: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen-api"
+    key_set_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
+    hooks_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
     trusted_proxies: Annotated[str, Field(max_length=2000)] = "127.0.0.1,::1"
     body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
     body_seconds: Annotated[float, Field(gt=0)] = 10.0

@@ -50,6 +50,7 @@ class Client(Frozen):
     created_at: datetime
     secrets: Many[LiveCredential]
     keys: Many[PublishedKey]
+    key_set_url: str | None = Field(default=None, description="Where it publishes its keys.")
     api_keys: Many[LiveCredential]
 
 

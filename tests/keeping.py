@@ -87,6 +87,7 @@ def clinic(store: Store, name: str = "Clinic", scopes=SCOPES, *, test: bool = Fa
     with store.transaction(OPERATOR._replace(organisation=made.id)) as work:
         client = clients.add(work, "client", scopes)
         _, secret = clients.add_secret(work, client.id)
+        places.allow(work, Place("ehr.example", 443), private=False)
         work.audit("administer", "client", client.id)
     return Clinic(made.id, client.id, secret)
 

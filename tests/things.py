@@ -12,6 +12,7 @@ from api.security.keys import new_signing_key
 from api.store import places
 from api.store.organisations import OPERATOR
 
+KEY_SET = {"url": "https://ehr.example/jwks.json"}
 SYSTEM = "urn:oid:1.2.3"
 UNKNOWN = {
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -45,6 +46,7 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     hold = {"reference": "held", "reason": "a court"}
     person = {"reference": f"of {owner}", "name": "Dr Grace Example", "scopes": ["score"]}
     screening = made(client, "/v1/screenings", body)["id"]
+    assert client.put(f"{here}/key-set", json=KEY_SET).status_code == 200
     return (_batch(client) if "/batches" in path else {}) | {
         "screening": screening,
         "hold": made(client, "/v1/patients/holds", hold)["id"],

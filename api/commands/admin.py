@@ -9,6 +9,7 @@ import typer
 
 from api.commands import destinations
 from api.commands.opened import fail, note, opened, operator, say, settings
+from api.commands.trust import issuer_commands
 
 commands = typer.Typer(no_args_is_help=True, help="Organisations, clients, keys, practitioners.")
 organisation_commands = typer.Typer(no_args_is_help=True, help="Who owns screenings.")
@@ -19,6 +20,7 @@ commands.add_typer(client_commands, name="client")
 commands.add_typer(practitioner_commands, name="practitioner")
 commands.add_typer(destinations.commands, name="destination")
 commands.add_typer(destinations.place_commands, name="place")
+commands.add_typer(issuer_commands, name="issuer")
 
 Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
 ClientId = Annotated[str, typer.Argument(help="The id of the client.")]

@@ -9,9 +9,11 @@ from pydantic import Field
 from api.administering import ClientId, Scopes, answered
 from api.deps import Acting, Calling, Creating
 from api.guard import guarded
+from api.outgoing import OutgoingError
+from api.outgoing.places import allowance, target
 from api.problems import FieldError, Problem
 from api.refused import GUARDED, TAKING, refusals
-from api.store import clients
+from api.store import clients, places
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
 from schemas.base import Frozen
@@ -38,6 +40,12 @@ class NewKey(Frozen):
     """A public key as a JWK (RFC 7517): RSA of 2048 bits or more, P-256 or P-384."""
 
     jwk: dict[str, Any]
+
+
+class KeySet(Frozen):
+    """Where a client publishes its public keys, as a JWK set."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 class NewApiKey(Frozen):
@@ -128,6 +136,56 @@ def drop_key(client: ClientId, kid: Kid, acts: Acting) -> None:
     with acts.transaction() as work:
         clients.drop_key(work, client, kid)
         work.audit("administer", "public_key", client)
+
+
+@router.put(
+    "/clients/{client}/key-set",
+    operation_id="set_key_set",
+    responses=refusals(*TAKING, 404, 409),
+    summary="Say where a client publishes its keys",
+)
+def set_key_set(client: ClientId, wanted: KeySet, acts: Acting) -> KeySet:
+    """For `private_key_jwt` by JWKS URL: a key is changed by publishing another beside it.
+
+    It is fetched when it is needed, from places alone that whoever runs the service has allowed.
+    """
+    with acts.transaction() as work:
+        clients.found(work, client)
+        _check_reachable(work, wanted.url)
+        clients.set_key_set(work, client, wanted.url)
+        work.audit("administer", "key_set", client)
+    return wanted
+
+
+@router.delete(
+    "/clients/{client}/key-set",
+    operation_id="drop_key_set",
+    status_code=204,
+    responses=refusals(*GUARDED, 404),
+    summary="Forget where a client publishes its keys",
+)
+def drop_key_set(client: ClientId, acts: Acting) -> None:
+    """Nobody signs in by what is published there any more."""
+    with acts.transaction() as work:
+        clients.drop_key_set(work, client)
+        work.audit("administer", "key_set", client)
+
+
+def _check_reachable(work: Transaction, url: str) -> None:
+    """Raise Problem where the address is none, or leads where connections may not go."""
+    try:
+        where = target(url, ("https", "http"))
+    except ValueError as error:
+        fault = FieldError(pointer="/url", code="address", detail=str(error))
+        raise Problem("wrong_shape", errors=[fault]) from None
+    try:
+        at = allowance(where.place, places.allowed(work))
+    except OutgoingError:
+        raise Problem(
+            "conflict", "Whoever runs the service has not allowed this host and port."
+        ) from None
+    if where.scheme == "http" and not at.private:
+        raise Problem("conflict", "Plain HTTP is for what was allowed as private.")
 
 
 @router.post(

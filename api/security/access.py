@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from api.problems import Problem
+from api.security import smart
 from api.security.claims import NAME, SKEW_SECONDS
 from api.security.keys import EC_CURVES
-from api.security import smart
 from api.security.scopes import known
 from api.security.signatures import (
     Expected,

@@ -38,8 +38,11 @@ def verify_assertion(
     *,
     audiences: Collection[str],
     find: Callable[[str, str], VerifyingKey | None],
+    key_set: Callable[[str], str | None] = lambda _: None,
 ) -> Assertion:
     """The client that the assertion proves, by the key that `find` gives for client and `kid`.
+
+    `key_set` gives the address where the client publishes its keys, if it registered one.
 
     Raises InvalidAssertionError, whatever is wrong with it. What `find` raises is passed on.
     """
@@ -57,6 +60,7 @@ def verify_assertion(
         others=True,
         life_seconds=_LONGEST_SECONDS,
         ahead_seconds=_LONGEST_SECONDS,
+        key_set=key_set(client),
     )
     try:
         claims = verified(text, find=partial(find, client), expected=expected)

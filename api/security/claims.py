@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 SKEW_SECONDS = 30
 NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
-_JTI = re.compile(r"[!-~]{1,200}")
+PLAIN = re.compile(r"[!-~]{1,200}")
 _TIMES = ("iat", "nbf", "exp")
 
 
@@ -15,6 +15,9 @@ class Expected(NamedTuple):
     """What a token of one kind must say. A type of None is a header without `typ`.
 
     `beside_access_token`: it comes with one that is not looked at, and may carry its hash.
+    `key_set` is the address that a `jku` in the header must name, if there is one: it is compared
+    and never followed. `ignored` names headers that may be there and mean nothing here. Where
+    `listed`, the audience may also come as a list of itself alone.
     """
 
     algorithms: tuple[str, ...]
@@ -25,6 +28,9 @@ class Expected(NamedTuple):
     others: bool
     life_seconds: int
     ahead_seconds: int
+    key_set: str | None = None
+    ignored: frozenset[str] = frozenset()
+    listed: bool = False
     subject: re.Pattern[str] = NAME
     beside_access_token: bool = False
 
@@ -35,11 +41,12 @@ def check(claims: Mapping[str, Any], expected: Expected) -> None:
         raise ValueError("claims are missing")
     if not (expected.others or claims.keys() == expected.required):
         raise ValueError("there are other claims")
-    if claims["iss"] != expected.issuer or claims["aud"] != expected.audience:
+    audiences = (expected.audience, [expected.audience]) if expected.listed else ()
+    if claims["iss"] != expected.issuer or claims["aud"] not in (expected.audience, *audiences):
         raise ValueError("issuer or audience")
-    named = "jti" not in expected.required or _is(_JTI, claims["jti"])
-    if not _is(expected.subject, claims["sub"]) or not named:
-        raise ValueError("sub or jti")
+    for name, pattern in (("sub", expected.subject), ("jti", PLAIN)):
+        if name in claims and not _is(pattern, claims[name]):
+            raise ValueError("sub or jti")
     _check_times(claims, expected)
 
 

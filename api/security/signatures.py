@@ -24,6 +24,7 @@ __all__ = [
     "RefusedTokenError",
     "SigningKey",
     "VerifyingKey",
+    "claimed_algorithm",
     "claimed_kid",
     "client_key",
     "new_signing_key",
@@ -32,7 +33,7 @@ __all__ = [
     "verified",
 ]
 
-_HEADER = {"alg", "kid", "typ"}
+_HEADER = {"alg", "jku", "kid", "typ"}
 _REQUIRABLE = ("aud", "iss", "sub", "jti", "iat", "nbf", "exp")
 
 
@@ -71,6 +72,14 @@ def claimed_kid(token: str) -> str:
     raise RefusedTokenError
 
 
+def claimed_algorithm(token: str) -> Any:
+    """The algorithm that the token says it is signed by: to choose a key, never to trust."""
+    try:
+        return opened(token).header.get("alg")
+    except ValueError:
+        return None
+
+
 def proved(token: str, key: VerifyingKey | None, expected: Expected) -> dict[str, Any]:
     """The claims, proved by this key. Raises RefusedTokenError, also where there is no key."""
     if key is None:
@@ -83,7 +92,9 @@ def proved(token: str, key: VerifyingKey | None, expected: Expected) -> dict[str
 
 def _proved(token: str, key: VerifyingKey, expected: Expected) -> dict[str, Any]:
     header, claims = opened(token)
-    if not header.keys() <= _HEADER or header.get("typ") not in expected.types:
+    if not header.keys() <= _HEADER | expected.ignored or header.get("typ") not in expected.types:
+        raise ValueError("header")
+    if "jku" in header and (expected.key_set is None or header["jku"] != expected.key_set):
         raise ValueError("header")
     if ("typ" in header and header["typ"] is None) or header["kid"] != key.kid:
         raise ValueError("header")

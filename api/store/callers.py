@@ -22,6 +22,7 @@ from api.store.store import Store
 from api.store.tables import (
     ApiKeyRow,
     ClientKeyRow,
+    ClientKeySetRow,
     ClientRow,
     ClientSecretRow,
     OrganisationRow,
@@ -125,6 +126,22 @@ def client_key_of(store: Store, client: str, kid: str) -> VerifyingKey | None:
             )
         ).scalar_one_or_none()
     return client_key(json.loads(jwk))[0] if jwk else None
+
+
+def key_set_of(store: Store, client: str) -> tuple[str, str] | None:
+    """Whose the client is, and where it publishes its keys; None where it is shut out."""
+    with store.glance() as session:
+        row = session.execute(
+            select(col(ClientKeySetRow.organisation_id), col(ClientKeySetRow.url))
+            .join(ClientRow, col(ClientRow.id) == col(ClientKeySetRow.client_id))
+            .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
+            .where(
+                col(ClientKeySetRow.client_id) == client,
+                col(ClientRow.active),
+                col(OrganisationRow.active),
+            )
+        ).one_or_none()
+        return (row.organisation_id, row.url) if row else None
 
 
 def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) -> None:

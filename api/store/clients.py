@@ -16,6 +16,7 @@ from api.security.scopes import known
 from api.store.tables import (
     ApiKeyRow,
     ClientKeyRow,
+    ClientKeySetRow,
     ClientRow,
     ClientSecretRow,
 )
@@ -75,6 +76,7 @@ def found(work: Transaction, client_id: str) -> Client:
             PublishedKey(kid=each.kid, jwk=json.loads(each.jwk), created_at=each.created_at)
             for each in _of(work, ClientKeyRow, client_id)
         ),
+        key_set_url=_key_set_url(work, client_id),
         api_keys=tuple(
             LiveCredential(**_told(each), scopes=tuple(each.scopes.split()))
             for each in _api_keys(work, client_id)
@@ -149,6 +151,26 @@ def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> Publis
 def drop_key(work: Transaction, client_id: str, kid: str) -> None:
     """Take a public key back. Raises Problem `not_found`."""
     _drop(work, ClientKeyRow, client_id, col(ClientKeyRow.kid) == kid)
+
+
+def set_key_set(work: Transaction, client_id: str, url: str) -> None:
+    """From now on the client's keys are also those published there, and at no other address.
+
+    Raises Problem `not_found`.
+    """
+    _locked(work, client_id)
+    _clear(work, ClientKeySetRow, client_id)
+    work.session.execute(
+        insert(ClientKeySetRow).values(
+            organisation_id=work.organisation, client_id=client_id, url=url, created_at=work.now
+        )
+    )
+
+
+def drop_key_set(work: Transaction, client_id: str) -> None:
+    """No key published anywhere proves the client any more. Raises Problem `not_found`."""
+    if not _clear(work, ClientKeySetRow, client_id):
+        raise Problem("not_found")
 
 
 def add_api_key(
@@ -237,6 +259,20 @@ def _drop(work: Transaction, table: Any, client_id: str, which: Any) -> None:
     )
     if not done.rowcount:
         raise Problem("not_found")
+
+
+def _clear(work: Transaction, table: Any, client_id: str) -> bool:
+    """Drop what there is of the client; whether there was any."""
+    done: Any = work.session.execute(
+        delete(table).where(
+            table.organisation_id == work.organisation, table.client_id == client_id
+        )
+    )
+    return bool(done.rowcount)
+
+
+def _key_set_url(work: Transaction, client_id: str) -> str | None:
+    return next((each.url for each in _of(work, ClientKeySetRow, client_id)), None)
 
 
 def _told(row: Any) -> dict[str, Any]:

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy.orm import Session
-
 from api.metrics import Metrics
 from api.problems import Problem
 from api.store.database import LOCK_SECONDS, Database
@@ -77,7 +75,7 @@ class Store:
             session.flush()
 
     @contextmanager
-    def glance(self) -> Iterator[Session]:
+    def glance(self) -> Iterator[OrganisationSession]:
         """A reading transaction over all organisations: whose call is this?"""
         with (
             self.database.reading() as connection,

@@ -22,7 +22,7 @@ from api.store import (
 from api.store.idempotency import KEPT
 from api.store.organisations import SERVICE
 from api.store.store import Store
-from api.store.tables import AnsweredRow, ScreeningRow, UsedAssertionRow
+from api.store.tables import AnsweredRow, ScreeningRow, UsedAssertionRow, UsedTokenRow
 from api.store.transaction import Actor, Transaction
 from schemas.rights import Erased
 
@@ -39,7 +39,8 @@ def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) ->
     with store.across() as session:
         now = datetime.now(UTC)
         session.execute(delete(AnsweredRow).where(col(AnsweredRow.created_at) < now - KEPT))
-        session.execute(delete(UsedAssertionRow).where(col(UsedAssertionRow.expires_at) < now))
+        for used in (UsedAssertionRow, UsedTokenRow):
+            session.execute(delete(used).where(col(used.expires_at) < now))
         sessions.drop_ended(session)
         invitations.drop_expired(session)
         failures.drop_forgotten(session)

@@ -14,7 +14,17 @@ import pytest
 from calling import audited, calling
 from keeping import fhir_response
 from sqlalchemy import event
-from things import SYSTEM, UNKNOWN, addressed, filled, made, parameters_of, public_jwk, things_of
+from things import (
+    KEY_SET,
+    SYSTEM,
+    UNKNOWN,
+    addressed,
+    filled,
+    made,
+    parameters_of,
+    public_jwk,
+    things_of,
+)
 
 from api.main import Service
 
@@ -41,6 +51,8 @@ METHODS = [
     ("post", "/v1/clients/{client}/secrets"),
     ("post", "/v1/clients/{client}/keys"),
     ("post", "/v1/clients/{client}/api-keys"),
+    ("put", "/v1/clients/{client}/key-set"),
+    ("delete", "/v1/clients/{client}/key-set"),
     ("delete", "/v1/clients/{client}/secrets/{secret}"),
     ("delete", "/v1/clients/{client}/keys/{kid}"),
     ("delete", "/v1/clients/{client}/api-keys/{key}"),
@@ -77,6 +89,7 @@ BODIES: dict[str, Any] = {
     "/v1/screenings/{screening}/acknowledgements": {"practitioner": "Dr G", "done": "sent on"},
     "/v1/batches/{batch}/reports": {"format": "txt"},
     "/v1/clients/{client}": {"active": False},
+    "/v1/clients/{client}/key-set": KEY_SET,
     "/v1/clients/{client}/keys": {"jwk": public_jwk()},
     "/v1/clients/{client}/api-keys": {"scopes": ["score"]},
     "/v1/practitioners/{practitioner}": {"active": False},
@@ -137,6 +150,9 @@ WITHOUT_ID = {
     ("get", "/fhir/metadata"): "open",
     ("get", "/fhir/.well-known/smart-configuration"): "open",
     ("get", "/fhir/Questionnaire"): "open",
+    ("get", "/cds-services"): "of EHRs",
+    ("post", "/cds-services/{service}"): "of EHRs",
+    ("post", "/cds-services/{service}/feedback"): "of EHRs",
     ("get", "/health/live"): "open",
     ("get", "/health/ready"): "open",
     ("get", "/metrics"): "open",

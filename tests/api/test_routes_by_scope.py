@@ -17,7 +17,7 @@ def guarded(service) -> list[tuple[str, str, str]]:
         (method, addressed(path, UNKNOWN), operation["security"][0]["token"][0])
         for path, methods in service.openapi()["paths"].items()
         for method, operation in methods.items()
-        if "security" in operation
+        if "token" in operation.get("security", [{}])[0]
     ]
 
 

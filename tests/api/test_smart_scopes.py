@@ -83,7 +83,9 @@ def fhir_routes(service) -> list[tuple[str, str]]:
 
 
 def test_every_permission_opens_a_route_and_every_route_asks_for_one(service):
-    asked_for = {needed(method, path.removeprefix("/fhir/")) for method, path in fhir_routes(service)}
+    asked_for = {
+        needed(method, path.removeprefix("/fhir/")) for method, path in fhir_routes(service)
+    }
     assert asked_for == {each for each, scope in PERMITTED.items() if scope}
 
 

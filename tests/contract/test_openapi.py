@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from calling import bearing, calling
+from hospital import Hospital
 from jsonschema import Draft202012Validator
 from keeping import clinic, kept_in
 from things import addressed, filled, things_of
@@ -26,9 +27,14 @@ OPERATIONS = [
 TAKES = {"400", "408", "413", "415"}
 DOCUMENTS = {"score_report", "score_report_as", "read_report", "read_report_as",
              "read_binary"}  # pages long  # fmt: skip
-OF_RULEBOOKS = ("/fhir/metadata", "/fhir/.well-known", "/fhir/OperationDefinition", "/fhir/Questionnaire/")
+OF_RULEBOOKS = (
+    "/fhir/metadata",
+    "/fhir/.well-known",
+    "/fhir/OperationDefinition",
+    "/fhir/Questionnaire/",
+)
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
-         "definition": "QuestionnaireResponse-score"}  # fmt: skip
+         "definition": "QuestionnaireResponse-score", "service": "nociplastic"}  # fmt: skip
 BINARY = {"application/pdf", "application/zip", "application/vnd.apache.parquet"}
 NO_EXAMPLE = {
     ("send_batch", "application/x-ndjson"),  # the same rows as in CSV
@@ -137,8 +143,11 @@ def test_every_operation_says_what_it_refuses(operation):
     if "requestBody" in described:
         assert responses >= TAKES
     if "security" in described:
-        token, api_key = described["security"]
-        assert (token["token"][0] in SCOPES, api_key) == (True, {"api_key": []})
+        if path.startswith("/cds-services"):
+            assert described["security"] == [{"ehr": []}]
+        else:
+            token, api_key = described["security"]
+            assert (token["token"][0] in SCOPES, api_key) == (True, {"api_key": []})
         assert {"401", "403", "422"} <= responses
         if "{" in path.replace("{suffix}", ""):
             assert "404" in responses
@@ -166,6 +175,8 @@ def test_every_example_is_answered_in_the_shape_of_its_example(service, owner, c
     given = {"content": body} if isinstance(body, str) else {"json": filled(body, things)}
     if isinstance(body, str):
         headers["Content-Type"] = "text/csv"
+    if described.get("security") == [{"ehr": []}]:
+        client = _ehr(service, owner, addressed(path, things))
     response = client.request(
         method, addressed(path, things), **given, headers=headers
     ) if name(operation) != "sign_in" else bearing(service).post(
@@ -194,6 +205,12 @@ def test_every_question_stands_in_the_document():
     answers = DOCUMENT["components"]["schemas"]["NociplasticAnswers_1_0_0"]["properties"]
     assert len(answers) == 69
     assert answers["pain_symmetric"]["description"].startswith("Is the pain in the same place")
+
+
+def _ehr(service, owner, path: str):
+    """An EHR that calls this address."""
+    ehr = Hospital(service.state.store, owner, "hooks", scopes=("screenings:read",))
+    return bearing(service, ehr.token(ehr.claims(aud=f"http://127.0.0.1:8000{path}")))
 
 
 def _body(described: dict) -> dict | None:

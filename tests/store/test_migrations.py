@@ -23,6 +23,7 @@ ROW = {
     "screening_id": "i",
     "link_id": "i",
     "practitioner_id": "i",
+    "issuer_id": "i",
     "language": "en",
     "batch_id": "i",
     "parent": None,

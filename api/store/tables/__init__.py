@@ -42,6 +42,7 @@ from api.store.tables.sign_in import (
     SessionRow,
     SignInRow,
 )
+from api.store.tables.trust import ClientKeySetRow, IssuerRow, UsedTokenRow
 
 OWNED: tuple[type[Owned], ...] = (
     AcknowledgementRow,
@@ -54,6 +55,7 @@ OWNED: tuple[type[Owned], ...] = (
     BatchChunkRow,
     BatchRow,
     ClientKeyRow,
+    ClientKeySetRow,
     ClientRow,
     ClientSecretRow,
     DraftRow,
@@ -65,6 +67,7 @@ OWNED: tuple[type[Owned], ...] = (
     IdentityRow,
     ImportedRow,
     InvitationRow,
+    IssuerRow,
     LegalHoldRow,
     LetterheadRow,
     LinkRow,
@@ -77,6 +80,7 @@ OWNED: tuple[type[Owned], ...] = (
     SessionRow,
     SignInRow,
     UsedAssertionRow,
+    UsedTokenRow,
 )
 """Every table whose rows belong to one organisation."""
 
@@ -92,6 +96,7 @@ __all__ = [
     "BatchChunkRow",
     "BatchRow",
     "ClientKeyRow",
+    "ClientKeySetRow",
     "ClientRow",
     "ClientSecretRow",
     "DeliveryRow",
@@ -103,6 +108,7 @@ __all__ = [
     "IdentityRow",
     "ImportedRow",
     "InvitationRow",
+    "IssuerRow",
     "LegalHoldRow",
     "LetterheadRow",
     "LinkRow",
@@ -118,5 +124,6 @@ __all__ = [
     "SignInRow",
     "SigningKeyRow",
     "UsedAssertionRow",
+    "UsedTokenRow",
     "WorkerRow",
 ]

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 ROLE = "nociscreen_app"
 TABLES = ("allowed_place", "destination", "delivery", "attempt", "patient_move")

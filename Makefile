@@ -22,6 +22,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/reports/validators/packag
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	-command -v npm >/dev/null && npm ci --prefix tests/reports/validators --ignore-scripts --no-audit --no-fund --silent
 	scripts/fhir-checks
+	scripts/smart-checks
 	touch $@
 
 demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo/report.pdf

@@ -52,13 +52,17 @@ def run(
 
 @contextmanager
 def serving(
-    settings: Settings, log: Path | None = None, program: tuple[str, ...] = (PROGRAM,), **more: str
+    settings: Settings,
+    log: Path | None = None,
+    program: tuple[str, ...] = (PROGRAM,),
+    port: int = 0,
+    **more: str,
 ) -> Iterator[Served]:
-    """A real server on a free port."""
+    """A real server on this port, or a free one."""
     with (
         (log or Path(os.devnull)).open("a") as errors,
         subprocess.Popen(
-            [*program, "serve", "--port", "0"],
+            [*program, "serve", "--port", str(port)],
             env=environment(settings, **more),
             cwd=settings.database_file.parent,
             stdout=subprocess.PIPE,

@@ -12,8 +12,10 @@ const server = createServer().listen(0, '127.0.0.1', async () => {
   const provider = new Provider(issuer, {
     clients: [{
       client_id: 'ehr', client_secret: 'made-up', grant_types: ['client_credentials'],
-      redirect_uris: [], response_types: [], id_token_signed_response_alg: 'ES384',
+      redirect_uris: [], response_types: [],
     }],
+    clientDefaults: { id_token_signed_response_alg: 'ES384' },
+    enabledJWA: { idTokenSigningAlgValues: ['ES384'] },
     jwks: { keys: [key] },
     scopes: scope.split(' '),
     features: {

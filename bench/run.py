@@ -23,6 +23,7 @@ from rich.table import Table
 from bench.batch import batches
 from bench.durable import kept_in, on_postgres, on_sqlite
 from bench.expressions import expressions, graph
+from bench.hooks import seconds_at_p95
 from bench.load import rate
 from bench.reports import reports
 from schemas.base import plain_number
@@ -50,7 +51,14 @@ class Figure(NamedTuple):
 def main() -> None:
     """Measure and print."""
     table = Table("what", "ours /s", "other /s", "ratio", "goal")
-    for figure in (*over_http(), *kept(), *in_process(), *batches(_figure), *reports(_figure)):
+    for figure in (
+        *over_http(),
+        *kept(),
+        *in_process(),
+        *batches(_figure),
+        *reports(_figure),
+        *hooked(),
+    ):
         table.add_row(
             figure.what,
             f"{figure.ours:,.0f}",
@@ -106,6 +114,12 @@ def kept() -> list[Figure]:
             what = f"POST /v1/screenings : raw one-row commits, {name}"
             figures.append(_figure(what, ours, raw, goal=0.25))
     return figures
+
+
+def hooked() -> list[Figure]:
+    """Cards of CDS Hooks for sixteen EHRs at once: no ratio, but the seconds that 95 % take."""
+    rate_, seconds = seconds_at_p95(_free_port())
+    return [Figure("CDS Hooks, 16 at once: seconds at p95, at most", rate_, 0, seconds, 0.5)]
 
 
 def in_process() -> list[Figure]:

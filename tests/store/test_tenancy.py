@@ -11,13 +11,14 @@ from sqlmodel import col
 from api.problems import Problem
 from api.security.assertions import Assertion
 from api.security.keys import new_signing_key
-from api.store import batch_chunks, batches, migrate, patients, screenings
+from api.store import batch_chunks, batches, issuers, migrate, patients, screenings
 from api.store.callers import use_assertion
-from api.store.clients import add_api_key, add_key
+from api.store.clients import add_api_key, add_key, set_key_set
 from api.store.database import DatabaseError, check_walls, postgres
 from api.store.opening import open_store
 from api.store.practitioners import add as add_practitioner
 from api.store.tables import OWNED, AuditRow, ClientSecretRow, PractitionerRow, ScreeningRow
+from schemas.issuer import IssuerTerms
 
 PASSABLE = [each for each in OWNED if each.__tablename__ != "audit"]
 
@@ -39,6 +40,10 @@ def two(store):
             wanted = batches.Wanted("score", "book@1.0.0", "0" * 64, {"explain": False})
             given = batch_chunks.Given(("MRN-0042",), (b"rows",))
             batches.add(work, wanted, [(1, given)], batches.in_days(work.now, 1))
+            set_key_set(work, client, "https://ehr.example/jwks.json")
+            terms = IssuerTerms(key_set_url="https://ehr.example/jwks.json")
+            issuer = issuers.add(work, "hooks", f"https://{client}.example", "", terms)
+            issuers.use_token(work, issuer.id, "jti", 4_000_000_000, 0)
 
         do(store, each, more)
     return made

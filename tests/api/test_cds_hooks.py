@@ -10,6 +10,7 @@ import time_machine
 from calling import audited, bearing, last_act
 from hospital import Hospital, Signer
 from keeping import add, do, kept_in, request
+from r4 import faults, needs_node
 from starlette.testclient import TestClient
 
 from api.main import create_app
@@ -85,6 +86,12 @@ class TestCards:
         (asked,) = task["input"]
         assert asked["valueCanonical"] == f"{BASE}/fhir/Questionnaire/nociplastic-patient|1.0.0"
         assert card["selectionBehavior"] == "at-most-one"
+
+    @needs_node
+    def test_suggest_an_order_that_validators_of_others_take(self, kept_service, ehr):
+        (card,) = cards(kept_service, ehr)
+        (action,) = card["suggestions"][0]["actions"]
+        assert faults([action["resource"]]) == [[]]
 
     def test_of_a_screening_tell_its_band_and_where_it_is(
         self, kept_service, store, kept_clinic, ehr

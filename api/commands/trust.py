@@ -89,3 +89,24 @@ def drop_issuer(issuer: IssuerId, organisation: Owner) -> None:
         work.audit("administer", "issuer", issuer)
 
 
+def _terms(file: Path) -> "IssuerTerms":
+    from pydantic import ValidationError
+
+    from schemas.issuer import IssuerTerms
+
+    try:
+        return IssuerTerms.model_validate(json.loads(file.read_bytes()))
+    except ValidationError as error:
+        faults = [f"/{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        fail("\n".join(faults))
+    except ValueError:
+        fail("expected JSON")
+
+
+def _first(error: ValueError) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    told: Any = error.errors()[0]
+    return f"{'/'.join(map(str, told['loc']))}: {told['msg']}"

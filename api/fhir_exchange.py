@@ -33,6 +33,7 @@ _ACCEPTED = {
     *("*/*", "application/*", "application/json", "text/json"),
     *(FHIR_JSON, "application/json+fhir"),
 }
+_BEFORE_ALL_ROUTES = 431  # told as everywhere: no address is known yet
 _FORMATS = ("json", "application/json", "application/fhir+json")
 _OUTCOME: dict[str, Any] = {
     "type": "object",
@@ -48,8 +49,11 @@ def fhir_guarded(scope: str) -> type[APIRoute]:
 
 def outcomes(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The responses of a FHIR route for what it refuses, for the API's description."""
-    content = {FHIR_JSON: {"schema": _OUTCOME}}
-    return {status: each | {"content": content} for status, each in refusals(*statuses).items()}
+    told = {FHIR_JSON: {"schema": _OUTCOME}}
+    return {
+        status: each if status == _BEFORE_ALL_ROUTES else each | {"content": told}
+        for status, each in refusals(*statuses).items()
+    }
 
 
 def resources(resource_type: str, status: int = 200) -> dict[int | str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from schemas.assessment import Assessment
 from schemas.base import Frozen, Many
-from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
+from schemas.patient import READABLE, AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
 
 
 def _moment(value: Any) -> Any:
@@ -133,14 +133,17 @@ class ScreeningLine(Frozen):
     acknowledged: bool
 
 
+Word = Annotated[str, Field(max_length=60, pattern=READABLE)]
+
+
 class ScreeningFilters(Frozen):
     """What a list of screenings is narrowed by; what is left out does not narrow."""
 
     patient: Reference | None = None
     patient_system: Reference | None = None
-    rulebook: Annotated[str, Field(max_length=60)] | None = None
-    status: Annotated[str, Field(max_length=40)] | None = None
-    tier: Annotated[str, Field(max_length=20)] | None = None
-    band: Annotated[str, Field(max_length=60)] | None = None
+    rulebook: Word | None = None
+    status: Word | None = None
+    tier: Word | None = None
+    band: Word | None = None
     created_from: Moment | None = None
     created_before: Moment | None = None

@@ -15,11 +15,9 @@ from api.refused import GUARDED, TAKING, refusals
 from api.store import screening_list, screenings
 from api.store.screening_list import Page
 from schemas.base import Frozen, Many
-from schemas.patient import READABLE
 from schemas.screening import ScreeningFilters, ScreeningLine
 
 router = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screenings:read"))
-Word = Annotated[str, Field(max_length=60, pattern=READABLE)]
 
 
 def _counted(text: Any) -> Any:
@@ -40,10 +38,6 @@ class ListOfScreenings(Frozen):
 class Listing(ScreeningFilters):
     """What to list: the filters and how many at once, or the cursor that a page gave."""
 
-    rulebook: Word | None = None
-    status: Word | None = None
-    tier: Word | None = None
-    band: Word | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
 

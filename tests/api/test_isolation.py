@@ -191,7 +191,7 @@ def statements(service: Service) -> Iterator[list[str]]:
 def theirs(other_client, request: pytest.FixtureRequest) -> dict[str, str]:
     """A thing of each kind of another organisation; a batch only where the path is about one."""
     parameters = getattr(request.node, "callspec", None)
-    return things_of(other_client, parameters.params["path"] if parameters else "")
+    return things_of(other_client, parameters.params.get("path", "") if parameters else "")
 
 
 @pytest.fixture

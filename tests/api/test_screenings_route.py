@@ -239,6 +239,8 @@ class TestListing:
             ("rulebook", "%"): [],
             ("status", "withheld_red_flag"): [flagged],
             ("tier", "T0"): [flagged],
+            ("tier", "t" * 60): [],
+            ("status", "s" * 60): [],
             ("band", band): [strong],
             ("created_from", other["created_at"]): [phq4, flagged, strong],
             ("created_before", other["created_at"]): [],

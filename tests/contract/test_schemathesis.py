@@ -22,17 +22,18 @@ OPERATIONS = sum(map(len, DOCUMENT["paths"].values()))
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """The address of a real server and a token that outlasts the test, and whose it is."""
+    """A real server's address, a token that outlasts the test and whose it is, and its log."""
     settings = kept_in(tmp_path_factory.mktemp("fuzzed"))
+    log = settings.database_file.with_name("log")
     token = run(settings, "token", "--minutes", "15").stdout.strip()
-    with serving(settings, NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE="1000000") as served:
+    with serving(settings, log, NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE="1000000") as served:
         file = settings.database_file.with_name("first-client.json")
-        yield served.address, token, json.loads(file.read_text())["client_id"]
+        yield served.address, token, json.loads(file.read_text())["client_id"], log
 
 
 @pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
 def test_every_answer_keeps_the_contract(service, tmp_path, phases):
-    address, token, own = service
+    address, token, own, log = service
     done = subprocess.run(
         [
             *(ST, "--config-file", CONTRACT / "schemathesis.toml"),
@@ -48,5 +49,7 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
         check=False,
         timeout=900,
     )
-    assert done.returncode == 0, done.stdout
+    failed = [line for line in log.read_text().splitlines() if '"level":"error"' in line]
+    assert done.returncode == 0, "\n".join([done.stdout, *failed])
+    assert not failed
     assert f"Tested: {OPERATIONS}" in done.stdout

@@ -130,38 +130,6 @@ def create_app(  # noqa: PLR0915 - it reads as a table of contents
 
     for router in _contents(rules):
         app.include_router(router)
-    app.include_router(score.router(rules))
-    app.include_router(screening_list.router)
-    app.include_router(screenings.router(rules))
-    app.include_router(screening_marks.router)
-    app.include_router(screening_reports.router)
-    app.include_router(verification.router)
-    app.include_router(patients.router)
-    app.include_router(audit.router)
-    app.include_router(organisation.router)
-    app.include_router(clients.router)
-    app.include_router(credentials.router)
-    app.include_router(practitioners.router)
-    app.include_router(form_settings.router)
-    app.include_router(links.router)
-    app.include_router(oauth.router)
-    app.include_router(rulebooks.router)
-    app.include_router(smart.router)
-    app.include_router(fhir_definitions.router)
-    app.include_router(fhir_operations.SENT)
-    app.include_router(fhir_operations.KEPT)
-    app.include_router(fhir_operations.PRINTED)
-    app.include_router(fhir_responses.WRITING)
-    app.include_router(fhir_responses.READING)
-    app.include_router(fhir_results.router)
-    app.include_router(fhir_documents.router)
-    app.include_router(fhir_audit.router)
-    app.include_router(cds_hooks.router)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    app.include_router(problem_types.router)
-    app.include_router(forms_intake.router(rules))
-    app.include_router(static.router)
 
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)
@@ -196,6 +164,7 @@ def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
         links.router,
         oauth.router,
         rulebooks.router,
+        smart.router,
         fhir_definitions.router,
         fhir_operations.SENT,
         fhir_operations.KEPT,
@@ -205,6 +174,7 @@ def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
         fhir_results.router,
         fhir_documents.router,
         fhir_audit.router,
+        cds_hooks.router,
         health.router,
         metrics.router,
         problem_types.router,

@@ -94,7 +94,7 @@ async def _in_use(app: FastAPI) -> AsyncIterator[None]:
     await to_thread(app.state.refusals.flush)
 
 
-def create_app(  # noqa: PLR0915 - it reads as a table of contents
+def create_app(
     settings: Settings | None = None,
     rules: Catalogue | None = None,
     store: Store | None = None,

@@ -111,7 +111,7 @@ class TestACell:
             ("pain_sites", "neck;neck", {"split": ";"}, ["neck"]),
             ("pain_sites", "Keine", {"none": ("keine",)}, []),
         ],
-        ids=str,
+        ids=lambda each: "not said" if each is NOT_SAID else str(each),
     )
     def test_is_taken_for_an_answer(self, question, cell, mapping, expected):
         assert self.given(question, cell, **mapping) == expected

@@ -3,6 +3,9 @@
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from api.problems import Problem
 from reports.wording import wording
 from schemas.rulebook import Rulebook
 from schemas.screening import ScreeningFilters, ScreeningLine
@@ -120,13 +123,16 @@ def instruments(rulebooks: Catalogue, names: Names) -> list[Choice]:
 
 
 def filters_of(given: dict[str, str]) -> ScreeningFilters:
-    """What a form or an address asks for; what cannot be meant does not narrow."""
-    return ScreeningFilters(
-        patient=given.get("patient", "").strip()[:200] or None,
-        rulebook=given.get("rulebook", "")[:60] or None,
-        tier=given.get("tier", "")[:20] or None,
-        created_from=_since(given.get("since", "")),
-    )
+    """What a form or an address asks for. Raises Problem where it cannot be read."""
+    try:
+        return ScreeningFilters(
+            patient=given.get("patient", "").strip()[:200] or None,
+            rulebook=given.get("rulebook", "")[:60] or None,
+            tier=given.get("tier", "")[:60] or None,
+            created_from=_since(given.get("since", "")),
+        )
+    except ValidationError:
+        raise Problem("wrong_shape", "Search by letters, digits and signs.") from None
 
 
 def _since(text: str) -> datetime | None:

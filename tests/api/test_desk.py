@@ -198,9 +198,12 @@ class TestTheList:
     def test_finds_a_patient_by_a_form_and_never_by_an_address(self, desk, flagged):
         assert flagged in send(desk, "/desk", "/desk/find", patient=" MRN-0042 ").text
         assert flagged not in send(desk, "/desk", "/desk/find", patient="MRN-004").text
+        assert send(desk, "/desk", "/desk/find", patient="MRN\0").status_code == 422
         assert desk.get("/desk/find?patient=MRN-0042").status_code in (404, 405)
 
-    @pytest.mark.parametrize("query", ["cursor=x", "tier=%00", "since=9999-99-99", "x=1"])
+    @pytest.mark.parametrize(
+        "query", ["cursor=x", "tier=%00", "tier=" + "t" * 61, "since=9999-99-99", "x=1"]
+    )
     def test_bears_any_address(self, desk, query):
         assert desk.get(f"/desk?{query}").status_code < 500
 

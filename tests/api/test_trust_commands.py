@@ -24,7 +24,7 @@ def terms(tmp_path):
 
 def test_places_are_allowed_listed_and_taken_back(settings, of):
     place = "admin", "place"
-    for words in (["EHR.example."], ["127.0.0.1", "--port", 8080, "--private"]):
+    for words in (["EHR.example."], ["127.0.0.1:8080", "--private"]):
         assert run(settings, *place, "allow", *words, *of).returncode == 0
     assert said(settings, *place, "list", *of) == [
         {"host": "127.0.0.1", "port": 8080, "private": True},
@@ -33,7 +33,7 @@ def test_places_are_allowed_listed_and_taken_back(settings, of):
     assert run(settings, *place, "disallow", "ehr.example", *of).returncode == 0
     assert len(said(settings, *place, "list", *of)) == 1
     assert failed(settings, *place, "disallow", "ehr.example", *of).startswith("Not found")
-    assert failed(settings, *place, "allow", "127.1", *of).startswith("HOST: ")
+    assert failed(settings, *place, "allow", "127.1", *of).startswith("HOST:PORT: ")
 
 
 def test_an_issuer_is_entered_changed_and_dropped(settings, of, terms):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from api.commands import admin, audit, batch, importing, keys, links, mllp, storage
+from api.commands import admin, audit, batch, importing, keys, links, mllp, storage, worker
 from api.commands.opened import fail, note, opened, operator, settings, told
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ main.add_typer(links.commands, name="link")
 main.command("import")(importing.import_)
 main.command("import-sample")(importing.import_sample)
 for command in (
+    worker.worker,
     mllp.mllp,
     mllp.deliver,
     storage.migrate,

@@ -23,5 +23,6 @@ def before_call(context, case, kwargs):  # noqa: ARG001 - the hook's own signatu
     if isinstance(name, str) and len(name) <= 257 and NAME.fullmatch(name):
         case.headers["Idempotency-Key"] = str(uuid4())
     for carrier in (case.query, case.body):
-        if isinstance(carrier, dict) and isinstance(carrier.get("cursor"), str):
-            del carrier["cursor"]
+        for cursor in ("cursor", "before"):
+            if isinstance(carrier, dict) and isinstance(carrier.get(cursor), str):
+                del carrier[cursor]

@@ -72,7 +72,7 @@ def everywhere(text: str) -> dict:
 
 
 def _line(text: str) -> list[str]:
-    """The text as a line of an address, where it may be one; `test_organisation_route` holds the rest."""
+    """The text as a line of an address, where it may be one; refusals are tested at the route."""
     try:
         return [TypeAdapter(Line).validate_python(text)]
     except ValidationError:

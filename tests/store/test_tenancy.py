@@ -1,6 +1,6 @@
 """Tenancy: a filter is forgotten on purpose, and nothing of another organisation comes back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from keeping import add, all_there_is, at_once, clinic, do, intake, kept_in
@@ -11,16 +11,47 @@ from sqlmodel import col
 from api.problems import Problem
 from api.security.assertions import Assertion
 from api.security.keys import new_signing_key
-from api.store import batch_chunks, batches, issuers, migrate, patients, screenings
+from api.store import (
+    batch_chunks,
+    batches,
+    imported,
+    invitations,
+    issuers,
+    migrate,
+    patients,
+    screenings,
+    sessions,
+    sign_in,
+)
 from api.store.callers import use_assertion
 from api.store.clients import add_api_key, add_key, set_key_set
 from api.store.database import DatabaseError, check_walls, postgres
 from api.store.opening import open_store
 from api.store.practitioners import add as add_practitioner
-from api.store.tables import OWNED, AuditRow, ClientSecretRow, PractitionerRow, ScreeningRow
+from api.store.tables import (
+    OWNED,
+    AuditRow,
+    ClientSecretRow,
+    FailureRow,
+    PractitionerRow,
+    ScreeningRow,
+)
 from schemas.issuer import IssuerTerms
 
 PASSABLE = [each for each in OWNED if each.__tablename__ != "audit"]
+
+
+def signs_in(work, practitioner):
+    """All that is kept of a practitioner who signs in, fails to and imports."""
+    invitations.make(work, practitioner)
+    lasting = sessions.Lasting(timedelta(minutes=30), timedelta(hours=12))
+    sessions.begin(work, practitioner, lasting)
+    sign_in.choose(work, practitioner, sign_in.Chosen(f"dr {practitioner}", "hash", "totp", 0))
+    sign_in.link(work, practitioner, "https://login.example", practitioner)
+    imported.keep(work, "a row", intake())
+    failed = {"way": practitioner[:64], "count": 1, "last_at": work.now, "until": None}
+    own = insert(FailureRow).values(organisation_id=work.organisation, **failed)
+    work.session.execute(own)
 
 
 @pytest.fixture
@@ -31,7 +62,7 @@ def two(store):
         all_there_is(store, each)
 
         def more(work, client=each.client):
-            add_practitioner(work, "dr", "Dr", ["score"])
+            signs_in(work, add_practitioner(work, "dr", "Dr", ["score"]).id)
             jwk = new_signing_key("ES384").public_jwk()
             add_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
             add_api_key(work, client, ["score"], work.now.replace(year=2099), test=False)

@@ -1,17 +1,18 @@
 """Intakes: a text as a checked intake; a checked intake as what is kept of it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api import strict_json
 from api.bodies import any_intake
 from api.problems import wrong_shape
 from api.store.screenings import Kept
 from schemas.patient import KnownPatient
-from schemas.screening import Means
+from schemas.screening import Context, Means
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
+from scoring.loaded import LoadedRulebook
 
 
 def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
@@ -28,7 +29,24 @@ def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
 
 def kept(rulebooks: Catalogue, intake: Any, patient: KnownPatient, means: Means = "api") -> Kept:
     """What is kept of a checked intake: its answers as sent, and its assessment."""
-    answers = intake.answers.model_dump(exclude_none=True)
-    assessment = assess(rulebooks.active(intake.rulebook), answers, attested=intake.attested)
-    as_sent = intake.answers.model_dump(mode="json", exclude_unset=True)
-    return Kept(patient, intake.context, as_sent, assessment, means)
+    return kept_of(
+        rulebooks.active(intake.rulebook),
+        intake.answers,
+        Sent(patient, intake.context, means, attested=intake.attested),
+    )
+
+
+class Sent(NamedTuple):
+    """What was sent beside answers, and by what means."""
+
+    patient: KnownPatient
+    context: Context
+    means: Means
+    attested: bool = False
+
+
+def kept_of(loaded: LoadedRulebook, answers: BaseModel, sent: Sent) -> Kept:
+    """The same of checked answers to one version of a rulebook."""
+    assessment = assess(loaded, answers.model_dump(exclude_none=True), attested=sent.attested)
+    as_sent = answers.model_dump(mode="json", exclude_unset=True)
+    return Kept(sent.patient, sent.context, as_sent, assessment, sent.means)

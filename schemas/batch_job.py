@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen
+from schemas.base import Frozen, Many
+from schemas.batch import RowProblem
 
 BatchState = Literal["waiting", "running", "done", "cancelled"]
 
@@ -17,8 +18,8 @@ class Progress(Frozen):
     rows: int
     rows_done: int
     rows_set_aside: int = Field(
-        description="Rows that could not be worked on, however often it was tried; told as "
-        "problems."
+        description="Rows that could not be worked on, however often it was tried, or not be sent; "
+        "told as problems."
     )
     finished_at: datetime | None = None
 
@@ -40,10 +41,22 @@ class ScoringBatch(Progress):
 
 
 class ReportsBatch(Progress):
-    """The reports of a batch, one for each row that was chosen."""
+    """The reports of a batch, one for each row that was chosen; in a ZIP, or on their way."""
 
     id: str
     batch: str
+    destination: str | None = Field(
+        default=None, description="Where they are sent; null where they are in a ZIP."
+    )
+    rows_enqueued: int = Field(
+        default=0, description="Rows that were kept as screenings and put on their way."
+    )
+    failed: dict[str, int] = Field(
+        default_factory=dict, description="How many rows were set aside, by the code of why."
+    )
+    problems: Many[RowProblem] = Field(
+        default=(), description="Which rows were set aside, and why; the first thousand."
+    )
     created_at: datetime
     expires_at: datetime
     links: dict[str, str]

@@ -1,7 +1,7 @@
 """The shape of what goes out: destinations, deliveries with their attempts, previews."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ from schemas.base import Frozen, Many
 from schemas.organisation import Title
 
 Event = Literal["result", "replacement", "withdrawal"]
+DestinationId = Annotated[str, Field(pattern=r"^d-[0-9a-f-]{36}$")]
 State = Literal["waiting", "under_way", "delivered", "parked", "cancelled"]
 
 

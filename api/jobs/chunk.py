@@ -5,9 +5,13 @@ are laid down in one. Trouble of the database is waited out: it is no fault of t
 """
 
 import threading
+from typing import NamedTuple
 
 import structlog
 
+from api.deliveries.composing import House
+from api.fhir.base import Base
+from api.jobs.delivering import deliver, receiver_of
 from api.jobs.printing import print_reports
 from api.jobs.scoring import score
 from api.papers import Printed
@@ -16,7 +20,7 @@ from api.rendering import Renderer
 from api.settings import Settings
 from api.store import batch_chunks, letterheads
 from api.store.batch_chunks import Outcome, Taken
-from api.store.batches import SCORE
+from api.store.batches import DELIVERIES, SCORE
 from api.store.store import Store
 from api.store.tenancy import OrganisationSession
 from scoring.catalogue import Catalogue
@@ -46,7 +50,22 @@ class Bench:
         with self.store.glance() as session:
             letterhead = letterheads.of(session, options["organisation"])
         printed = Printed(letterhead, options["test"])
+        if taken.batch.kind == DELIVERIES:
+            house = House(self.rulebooks, self.renderer, Base(self.settings.public_url))
+            return deliver(house, printed, receiver_of(self.store, options), taken, tries)
         return print_reports(self.rulebooks, self.renderer, printed, taken, tries)
+
+
+class Laid(NamedTuple):
+    """How a chunk was laid down, and the status of each screening that was kept with it."""
+
+    told: str
+    kept: tuple[str, ...] = ()
+
+    def count_in(self, store: Store) -> None:
+        """Count what was kept, once it is committed."""
+        for status in self.kept:
+            store.metrics.kept(status)
 
 
 class EndedError(BaseException):
@@ -77,10 +96,12 @@ def prepare(bench: Bench, organisation: str, batch: str, number: int) -> Outcome
 
 def lay_down(
     store: Store, session: OrganisationSession, batch: str, number: int, outcome: Outcome | None
-) -> str:
+) -> Laid:
     """In the transaction of the caller: `done`, or `over` where it was done or there is no need."""
-    done = outcome is not None and batch_chunks.finish(store, session, batch, number, outcome)
-    return "done" if done else "over"
+    if outcome is None:
+        return Laid("over")
+    work = batch_chunks.finish(store, session, batch, number, outcome)
+    return Laid("over") if work is None else Laid("done", tuple(work.kept))
 
 
 def by_hand(bench: Bench, organisation: str, batch: str, chunks: range) -> None:
@@ -91,5 +112,6 @@ def by_hand(bench: Bench, organisation: str, batch: str, chunks: range) -> None:
             bench.store.database.writing() as connection,
             OrganisationSession(connection, organisation) as session,
         ):
-            lay_down(bench.store, session, batch, number, outcome)
+            laid = lay_down(bench.store, session, batch, number, outcome)
             session.flush()
+        laid.count_in(bench.store)

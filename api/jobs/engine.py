@@ -24,7 +24,7 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import QueuePool
 
-from api.jobs.chunk import Bench, EndedError, lay_down, prepare
+from api.jobs.chunk import Bench, EndedError, Laid, lay_down, prepare
 from api.store import database as databases
 from api.store.batches import Waiting
 from api.store.database import APP_ROLE, Database
@@ -116,13 +116,15 @@ def _turn(organisation: str, batch: str, first: int, last: int) -> None:
 def _chunk(bench: Bench, source: Any, place: Place) -> None:
     outcome = prepare(bench, *place)
     isolation = "SERIALIZABLE" if bench.store.database.embedded else "READ COMMITTED"
+    laid = Laid("over")
 
     def commit() -> str:
+        nonlocal laid
         connection = source.sql_session().connection()
         with OrganisationSession(connection, place.organisation) as session:
-            told = lay_down(bench.store, session, place.batch, place.number, outcome)
+            laid = lay_down(bench.store, session, place.batch, place.number, outcome)
             session.flush()
-            return told
+            return laid.told
 
     wait = 0.1
     while True:
@@ -137,6 +139,7 @@ def _chunk(bench: Bench, source: Any, place: Place) -> None:
                 raise EndedError from None
             wait = min(wait * 2, 10.0)
         else:
+            laid.count_in(bench.store)
             return
 
 

@@ -1,35 +1,37 @@
-"""Reports of a batch: one for each row that is chosen, made by the workers, fetched as one ZIP."""
+"""Reports of a batch: one for each row that is chosen, made by the workers; one ZIP, or sent."""
 
 import io
 import json
-import zipfile
+from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import polars as pl
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from api.acts import Acts
 from api.batch.incoming import Chunk, all_faulty, packed, unpacked
 from api.batch_files import File, sent
+from api.batch_zip import zipped
+from api.deliveries import profiles
 from api.deps import Acting, BatchId, Calling, Chosen, Creating
 from api.guard import guarded
-from api.jobs.printing import ROWS, reports_in
+from api.jobs.printing import ROWS
 from api.problems import Problem
 from api.refused import GUARDED, TAKING, refusals
 from api.settings import Settings
-from api.store import batch_chunks, batches
+from api.store import batch_chunks, batches, destinations
 from api.store.batch_chunks import Given
-from api.store.batches import REPORTS, SCORE, Kept, Wanted
+from api.store.batches import DELIVERIES, REPORTS, SCORE, Kept, Wanted
 from api.store.callers import Caller
 from api.store.idempotency import Answer
 from api.store.sealing import digest
 from api.store.transaction import Transaction
 from reports.wording import languages
 from schemas.base import Frozen, Many
-from schemas.batch import BAND, STATUS, TIER
+from schemas.batch import BAND, MOST_PROBLEMS, STATUS, TIER, RowProblem
 from schemas.batch_job import ReportsBatch
+from schemas.delivery import DestinationId
 from schemas.patient import READABLE
 
 Language: Any = Literal[languages()]
@@ -55,6 +57,19 @@ class ReportsWanted(Frozen):
     format: Literal["pdf", "html", "rtf", "txt", "xml"] = "pdf"
     document: Literal["clinician", "patient"] = "clinician"
     locale: Language = "en"
+    destination: DestinationId | None = Field(
+        default=None,
+        description="Keep each row as a screening and send it there instead; the destination says "
+        "in which form.",
+    )
+
+    @model_validator(mode="after")
+    def _form_is_said_once(self) -> Self:
+        """A destination has a form of its own."""
+        for name in ("format", "document", "locale"):
+            if self.destination is not None and name in self.model_fields_set:
+                raise ValueError(f"{name} is the destination's to say: leave it out")
+        return self
 
 
 @router.post(
@@ -72,7 +87,14 @@ def print_batch(
     settings: Chosen,
     caller: Calling,
 ) -> Response:
-    """A report of each row that has a status, or of those chosen; 409 until the batch is done."""
+    """A report of each row that has a status, or of those chosen; 409 until the batch is done.
+
+    With a `destination`, each row that names a patient is kept as a screening and put on its way
+    there: that needs `screenings:write` and `deliveries:write` too. Which rows were not sent, and
+    why, is told by their numbers.
+    """
+    if wanted.destination is not None:
+        _admit(caller)
     return creating.once(lambda work: _make(work, batch, wanted, settings, caller))
 
 
@@ -83,9 +105,9 @@ def print_batch(
     summary="How far the reports have come",
 )
 def read_batch_reports(batch: BatchId, reports: ReportsId, acts: Acting) -> ReportsBatch:
-    """Counts of rows: printed, and set aside where no report could be made."""
+    """Counts of rows: printed or put on their way, and set aside where that could not be."""
     with acts.transaction() as work:
-        told = _told(work, batches.found(work, reports, REPORTS, batch))
+        told = _told(work, batches.reports_of(work, batch, reports))
         work.audit("read", "batch", reports)
     return told
 
@@ -110,13 +132,15 @@ def read_batch_reports(batch: BatchId, reports: ReportsId, acts: Acting) -> Repo
 def read_batch_zip(batch: BatchId, reports: ReportsId, request: Request, acts: Acting) -> Response:
     """Each report is named by the number of its row. `Range` takes up an interrupted download."""
     with acts.transaction() as work:
-        kept = batches.found(work, reports, REPORTS, batch)
+        kept = batches.reports_of(work, batch, reports)
+        if kept.kind == DELIVERIES:
+            raise Problem("conflict", "They were sent to a destination: there is no ZIP of them.")
         if batches.progress(work, kept).state != "done":
             raise Problem("conflict", "The reports are not done.", headers={"Retry-After": "5"})
         work.audit("report", "batch", reports, count=kept.rows)
     tag = digest(reports.encode())[:32]
     name = "nociscreen-reports.zip"
-    return sent(request, File("application/zip", name, tag, lambda: _zip(acts, kept)))
+    return sent(request, File("application/zip", name, tag, lambda: zipped(acts, kept)))
 
 
 def _make(
@@ -125,16 +149,36 @@ def _make(
     scored = batches.found(work, batch, SCORE)
     if batches.progress(work, scored).state != "done":
         raise Problem("conflict", "The batch is not done.", headers={"Retry-After": "2"})
-    options = wanted.model_dump(include={"format", "document", "locale"}) | {
-        "organisation": caller.organisation,
-        "test": caller.test,
-    }
-    kind = Wanted(REPORTS, scored.rulebook, scored.rulebook_sha256, options, batch)
+    options = {"organisation": caller.organisation, "test": caller.test}
+    if wanted.destination is None:
+        kind, said = REPORTS, wanted.model_dump(include={"format", "document", "locale"})
+    else:
+        _check(work, wanted.destination)
+        kind, said = DELIVERIES, {"destination": wanted.destination}
+    asked = Wanted(kind, scored.rulebook, scored.rulebook_sha256, options | said, batch)
     chosen = _within(_chosen(work, scored, wanted), settings.batch_reports)
-    made = batches.add(work, kind, chosen, scored.expires_at)
+    made = batches.add(work, asked, chosen, scored.expires_at)
     told = _told(work, made)
     work.audit("create", "batch", made.id, count=made.rows)
     return Answer(202, told.model_dump_json().encode(), told.links["self"])
+
+
+def _admit(caller: Caller) -> None:
+    """Raises Problem `missing_scope` where the caller may not keep and send."""
+    missing = [each for each in ("screenings:write", "deliveries:write")
+               if each not in caller.scopes]  # fmt: skip
+    if missing:
+        needed = "batches screenings:write deliveries:write"
+        challenge = f'Bearer error="insufficient_scope", scope="{needed}"'
+        raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
+
+
+def _check(work: Transaction, destination: str) -> None:
+    """Raises Problem `not_found`, `conflict` where it is inactive, `wrong_shape` by its options."""
+    found = destinations.found(work, destination)
+    profiles.own(found.profile, found.options)
+    if not found.active:
+        raise Problem("conflict", "The destination is not active.")
 
 
 def _within(chunks: Iterator[tuple[int, Given]], most: int) -> Iterator[tuple[int, Given]]:
@@ -174,50 +218,25 @@ def _matches(results: pl.DataFrame, wanted: ReportsWanted) -> pl.Expr:
     return chosen
 
 
-def _zip(acts: Acts, batch: Kept) -> Iterator[bytes]:
-    """The ZIP in pieces: reports are stored as they are, for PDF is packed already."""
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
-        for number in range(batch.chunks):
-            with acts.store.reading_on(acts.actor) as work:
-                content = batch_chunks.made(work, batch.id, number)
-            if content is None:
-                raise RuntimeError("the batch was erased while it was sent")
-            for report in reports_in(content):
-                archive.writestr(zipfile.ZipInfo(report.name), report.content)
-            yield sink.taken()
-    yield sink.taken()
-
-
-class _Sink:
-    """Where a ZIP is written to that is sent at once: nothing can be changed afterwards."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def write(self, piece: bytes) -> int:
-        """Take a piece."""
-        self._held += piece
-        return len(piece)
-
-    def flush(self) -> None:
-        """There is nothing to do."""
-
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        piece, self._held = bytes(self._held), bytearray()
-        return piece
-
-
 def _told(work: Transaction, batch: Kept) -> ReportsBatch:
-    failed = sum(len(note["failed"]) for row, note in batch_chunks.notes(work, batch.id))
+    told = [note for _, note in batch_chunks.notes(work, batch.id)]
+    problems = [RowProblem(**each) for note in told for each in note.get("problems", ())]
+    set_aside = {"rows_set_aside": sum(len(note["failed"]) for note in told)}
     here = f"/v1/batches/{batch.parent}/reports/{batch.id}"
-    progress = dict(batches.progress(work, batch)) | {"rows_set_aside": failed}
+    destination = batch.options.get("destination")
+    if destination is None:
+        made = {"zip": f"{here}/zip"}
+    else:
+        made = {"deliveries": f"/v1/deliveries?destination={destination}"}
     return ReportsBatch(
-        **progress,
+        **dict(batches.progress(work, batch)) | set_aside,
         id=batch.id,
         batch=batch.parent or "",
+        destination=destination,
+        rows_enqueued=sum(note.get("enqueued", 0) for note in told),
+        failed=Counter(each.code for each in problems),
+        problems=tuple(problems[:MOST_PROBLEMS]),
         created_at=batch.created_at,
         expires_at=batch.expires_at,
-        links={"self": here, "zip": f"{here}/zip"},
+        links={"self": here} | made,
     )

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import Field
 
 from api.deliveries import preparing, profiles
 from api.deliveries.composing import House
@@ -20,11 +19,10 @@ from api.store.idempotency import Answer
 from api.store.outbox import Wanted
 from api.store.transaction import Transaction
 from schemas.base import Frozen, Many
-from schemas.delivery import Delivery, DeliveryLine, Destination, Preview
+from schemas.delivery import Delivery, DeliveryLine, Destination, DestinationId, Preview
 
 writing = APIRouter(prefix="/v1", tags=["deliveries"], route_class=guarded("deliveries:write"))
 reading = APIRouter(prefix="/v1", tags=["deliveries"], route_class=guarded("deliveries:read"))
-DestinationName = Annotated[str, Field(pattern=r"^d-[0-9a-f-]{36}$")]
 DeliveryId = Annotated[
     str,
     Path(
@@ -57,7 +55,7 @@ _PAGE = 50
 class Sending(Frozen):
     """Where to."""
 
-    destination: DestinationName
+    destination: DestinationId
 
 
 class ListOfDeliveries(Frozen):

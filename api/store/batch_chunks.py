@@ -2,12 +2,13 @@
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from api.store import tenancy
 from api.store.store import Store
 from api.store.tables import BatchChunkRow, BatchRow
 from api.store.tenancy import OrganisationSession
@@ -15,6 +16,7 @@ from api.store.transaction import Actor, Transaction
 from schemas.audit import Action
 
 WAITING, DONE, SET_ASIDE = "waiting", "done", "set_aside"
+_ACTIONS: dict[str, Action] = {"score": "score", "reports": "report", "deliveries": "deliver"}
 _TABLE = "batch_chunk"
 _LENGTH = struct.Struct("!Q")
 
@@ -39,6 +41,8 @@ class Chosen(NamedTuple):
     rulebook: str
     rulebook_sha256: str
     options: dict[str, Any]
+    parent: str | None
+    actor: str
 
 
 class Taken(NamedTuple):
@@ -53,11 +57,15 @@ class Taken(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a chunk: results as a blob, and what is told of them."""
+    """What came of a chunk: results as a blob, and what is told of them.
+
+    `also` writes what else came of it, in the same transaction, and completes what is told.
+    """
 
     note: dict[str, Any]
     made: bytes
     state: str = DONE
+    also: Callable[[Transaction], dict[str, Any]] | None = None
 
 
 def take(store: Store, organisation: str, batch: str, number: int) -> Taken | None:
@@ -81,7 +89,13 @@ def take(store: Store, organisation: str, batch: str, number: int) -> Taken | No
         work = store.within(session, Actor(organisation, owner.actor, owner.means))
         return Taken(
             Chosen(
-                batch, owner.kind, owner.rulebook, owner.rulebook_sha256, json.loads(owner.options)
+                batch,
+                owner.kind,
+                owner.rulebook,
+                owner.rulebook_sha256,
+                json.loads(owner.options),
+                owner.parent,
+                owner.actor,
             ),
             number,
             chunk.rows_before,
@@ -93,17 +107,20 @@ def take(store: Store, organisation: str, batch: str, number: int) -> Taken | No
 
 def finish(
     store: Store, session: OrganisationSession, batch: str, number: int, outcome: Outcome
-) -> bool:
-    """Lay down what came of a chunk, audited; False where it is done, cancelled or gone."""
+) -> Transaction | None:
+    """Lay down what came of a chunk, audited; None where it is done, cancelled or gone."""
+    if outcome.also is not None:  # what it keeps of patients is not missed by who erases one now
+        tenancy.in_turn(session, session.organisation or "")
     row = _waiting(session, batch, number, hold=True)
     if row is None or session.organisation is None:
-        return False
+        return None
     owner, chunk = row
     work = store.within(
         session, Actor(session.organisation, owner.actor, owner.means, f"batch {owner.kind}")
     )
     name = place(batch, number)
     given = _opened(work, chunk, "given")
+    note = outcome.note | (outcome.also(work) if outcome.also else {})
     session.execute(
         update(BatchChunkRow)
         .where(*_is(work.organisation, batch, number))
@@ -113,13 +130,13 @@ def finish(
             key_id=work.key_id,
             patients=patients_index(work, given),
             given=work.seal(_TABLE, "given", name, given),
-            note=work.seal(_TABLE, "note", name, json.dumps(outcome.note).encode()),
+            note=work.seal(_TABLE, "note", name, json.dumps(note).encode()),
             made=work.seal(_TABLE, "made", name, outcome.made),
         )
     )
-    action: Action = "score" if owner.kind == "score" else "report"
-    work.audit(action, "batch", batch, outcome=outcome.state.replace(DONE, "ok"), count=chunk.rows)
-    return True
+    ended = outcome.state.replace(DONE, "ok")
+    work.audit(_ACTIONS[owner.kind], "batch", batch, outcome=ended, count=chunk.rows)
+    return work
 
 
 def notes(work: Transaction, batch: str, *, first: int = 0) -> Iterator[tuple[Any, dict[str, Any]]]:

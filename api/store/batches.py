@@ -17,7 +17,7 @@ from api.store.tables import BatchChunkRow, BatchRow
 from api.store.transaction import Transaction
 from schemas.batch_job import BatchState, Progress
 
-SCORE, REPORTS = "score", "reports"
+SCORE, REPORTS, DELIVERIES = "score", "reports", "deliveries"
 HASH_BYTES = 32
 
 
@@ -89,14 +89,14 @@ def add(
     return found(work, batch_id, wanted.kind)
 
 
-def found(work: Transaction, batch_id: str, kind: str, parent: str | None = None) -> Kept:
+def found(work: Transaction, batch_id: str, kind: str) -> Kept:
     """The batch. Raises Problem `not_found`."""
-    row = work.session.execute(
-        select(BatchRow).where(*_is(work, batch_id), col(BatchRow.kind) == kind)
-    ).scalar_one_or_none()
-    if row is None or (parent is not None and row.parent != parent):
-        raise Problem("not_found")
-    return _kept(row)
+    return _found(work, batch_id, col(BatchRow.kind) == kind)
+
+
+def reports_of(work: Transaction, parent: str, batch_id: str) -> Kept:
+    """The reports, printed or delivered, of a batch. Raises Problem `not_found`."""
+    return _found(work, batch_id, col(BatchRow.parent) == parent)
 
 
 def newest(work: Transaction, most: int) -> list[Kept]:
@@ -221,6 +221,15 @@ def enqueued(session: Session, batch: Waiting, now: datetime) -> None:
 def in_days(now: datetime, days: int) -> datetime:
     """When a batch that is put in now expires."""
     return now + timedelta(days=days)
+
+
+def _found(work: Transaction, batch_id: str, which: Any) -> Kept:
+    row = work.session.execute(
+        select(BatchRow).where(*_is(work, batch_id), which)
+    ).scalar_one_or_none()
+    if row is None:
+        raise Problem("not_found")
+    return _kept(row)
 
 
 def _has_waiting_chunk() -> Any:

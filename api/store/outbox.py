@@ -46,6 +46,23 @@ class Wanted(NamedTuple):
     line: str
 
 
+def takes(work: Transaction, destination_id: str) -> bool | None:
+    """Whether the destination is active, held so until the transaction ends; None without one."""
+    query = select(col(DestinationRow.active)).where(
+        col(DestinationRow.organisation_id) == work.organisation,
+        col(DestinationRow.id) == destination_id,
+    )
+    return work.session.execute(query.with_for_update()).scalar_one_or_none()
+
+
+def went(work: Transaction, destination_id: str, screening: str) -> bool:
+    """Whether this was put on its way there before, as a result."""
+    return any(
+        each.destination_id == destination_id and each.event == "result"
+        for each in _of(work, screening)
+    )
+
+
 def enqueue(work: Transaction, wanted: Wanted) -> DeliveryLine:
     """Put it at the end of its destination's queue.
 

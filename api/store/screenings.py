@@ -7,6 +7,7 @@ that its red flags were acknowledged.
 import json
 import zlib
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
@@ -54,7 +55,7 @@ def add(
     """
     screening_id = named or str(uuid4())
     assessment = kept.assessment
-    origin = Origin(actor=work.actor.id, means=kept.means, software_version=SOFTWARE_VERSION)
+    made = new(kept, screening_id, work.actor.id, work.now, replaces)
     sealed = {
         "patient": kept.patient.model_dump_json(exclude_none=True).encode(),
         "context": kept.context.model_dump_json(exclude_none=True).encode(),
@@ -65,7 +66,7 @@ def add(
         "organisation_id": work.organisation,
         "id": screening_id,
         "created_at": work.now,
-        **origin.model_dump(),
+        **made.origin.model_dump(),
         "rulebook": assessment.rulebook,
         "rulebook_sha256": assessment.rulebook_sha256,
         "replaces": replaces,
@@ -81,17 +82,24 @@ def add(
             "Another screening replaces this one already or has its identifier, or it was erased.",
         ) from None
     work.kept.append(assessment.status)
+    return made
+
+
+def new(
+    kept: Kept, screening_id: str, actor: str, now: datetime, replaces: str | None = None
+) -> Screening:
+    """The screening that keeping this makes; nothing is kept by it."""
     return Screening(
         id=screening_id,
-        created_at=work.now,
+        created_at=now,
         replaces=replaces,
         state="final",
         patient=kept.patient,
-        assessment=assessment,
+        assessment=kept.assessment,
         replaced_by=None,
         entered_in_error=None,
         acknowledgements=(),
-        origin=origin,
+        origin=Origin(actor=actor, means=kept.means, software_version=SOFTWARE_VERSION),
         context=kept.context,
         answers=dict(kept.answers),
     )

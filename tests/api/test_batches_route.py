@@ -294,7 +294,7 @@ class TestCancel:
         with store.transaction(kept_clinic.actor) as work_:
             told = chunk.lay_down(store, work_.session, batch["id"], 0, outcome)
             work_.audit("read")
-        assert told == "over"
+        assert told == ("over", ())
         assert kept_client.get(batch["links"]["self"]).json()["rows_done"] == 0
 
     def test_dropped_it_is_gone(self, kept_client):

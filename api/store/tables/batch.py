@@ -10,7 +10,7 @@ from api.store.tables.owned import ID, WORD, Owned, instant, sealed
 
 
 class BatchRow(Owned, table=True):
-    """One batch. `kind`: scores, or reports of the batch `parent`, and erased with it.
+    """One batch. `kind`: scores, or reports or deliveries of the batch `parent`, erased with it.
 
     `options` are the words that were chosen, as JSON: nothing of a patient.
     """

@@ -1,0 +1,52 @@
+"""Answered rows of a chunk: each with its number, its checked answers, and whose they are."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from api.batch.incoming import unpacked
+from api.store.batch_chunks import Taken
+from schemas.batch import PATIENT_REFERENCE
+from scoring.answers import answer_model
+from scoring.columns.reading import intakes_of
+from scoring.loaded import LoadedRulebook
+
+
+class AnsweredRow(NamedTuple):
+    """One row of a batch. `reference` is as it was sent, None where there is none."""
+
+    number: int
+    answers: BaseModel
+    reference: str | None
+
+
+def numbers_of(taken: Taken) -> list[int]:
+    """The numbers of the rows in their batch, from 1."""
+    rows: list[int] = json.loads(taken.given.parts[2])
+    return rows
+
+
+def answered_rows(taken: Taken, loaded: LoadedRulebook) -> Iterator[AnsweredRow]:
+    """The answers of each row, as the engine for one intake takes them."""
+    chunk = unpacked(taken.given)
+    read = intakes_of(chunk.frame, loaded, chunk.faults).intakes
+    model = answer_model(loaded.rulebook)
+    for number, row in zip(numbers_of(taken), read.iter_rows(named=True), strict=True):
+        given = {
+            name: _answer(loaded, name, row[name])
+            for name in loaded.questions
+            if row.get(name) is not None
+        }
+        reference = row.get(PATIENT_REFERENCE) or None
+        yield AnsweredRow(number, model.model_validate(given), reference)
+
+
+def _answer(loaded: LoadedRulebook, name: str, value: Any) -> Any:
+    question = loaded.questions[name]
+    if question.kind != "multi":
+        return value
+    if isinstance(value, int):
+        return [each.id for place, each in enumerate(question.options) if value >> place & 1]
+    return list(value)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.batch.incoming import unpacked
 from api.store.batch_chunks import Taken
-from schemas.batch import PATIENT_REFERENCE
+from schemas.batch import JOINED_BY, PATIENT_REFERENCE
 from scoring.answers import answer_model
 from scoring.columns.reading import intakes_of
 from scoring.loaded import LoadedRulebook
@@ -29,13 +29,19 @@ def numbers_of(taken: Taken) -> list[int]:
 
 
 def answered_rows(taken: Taken, loaded: LoadedRulebook) -> Iterator[AnsweredRow]:
-    """The answers of each row, as the engine for one intake takes them."""
+    """The answers of each row, as the engine for one intake takes them, options in their order."""
     chunk = unpacked(taken.given)
     read = intakes_of(chunk.frame, loaded, chunk.faults).intakes
     model = answer_model(loaded.rulebook)
-    for number, row in zip(numbers_of(taken), read.iter_rows(named=True), strict=True):
+    rows = zip(
+        numbers_of(taken),
+        read.iter_rows(named=True),
+        chunk.frame.iter_rows(named=True),
+        strict=True,
+    )
+    for number, row, sent in rows:
         given = {
-            name: _answer(loaded, name, row[name])
+            name: _answer(loaded, name, row[name], sent[name])
             for name in loaded.questions
             if row.get(name) is not None
         }
@@ -43,10 +49,12 @@ def answered_rows(taken: Taken, loaded: LoadedRulebook) -> Iterator[AnsweredRow]
         yield AnsweredRow(number, model.model_validate(given), reference)
 
 
-def _answer(loaded: LoadedRulebook, name: str, value: Any) -> Any:
+def _answer(loaded: LoadedRulebook, name: str, value: Any, sent: Any) -> Any:
     question = loaded.questions[name]
     if question.kind != "multi":
         return value
     if isinstance(value, int):
-        return [each.id for place, each in enumerate(question.options) if value >> place & 1]
-    return list(value)
+        value = [each.id for place, each in enumerate(question.options) if value >> place & 1]
+    words = sent.split(JOINED_BY) if isinstance(sent, str) else sent
+    places = {word.strip(): place for place, word in enumerate(words)}
+    return sorted(value, key=lambda each: places.get(each, 0))  # as sent: kept answers stay so

@@ -60,7 +60,8 @@ class ReportsWanted(Frozen):
     destination: DestinationId | None = Field(
         default=None,
         description="Keep each row as a screening and send it there instead; the destination says "
-        "in which form.",
+        "in which form, so `format`, `document` and `locale` are left out.",
+        examples=["d-6f6f6f6f-0000-4000-8000-000000000005"],
     )
 
     @model_validator(mode="after")

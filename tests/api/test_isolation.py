@@ -87,7 +87,7 @@ BODIES: dict[str, Any] = {
     "/v1/screenings/{screening}/amendments": keeping.request("MRN-0042", system=SYSTEM),
     "/v1/screenings/{screening}/entered-in-error": {"reason": "another patient"},
     "/v1/screenings/{screening}/acknowledgements": {"practitioner": "Dr G", "done": "sent on"},
-    "/v1/batches/{batch}/reports": {"format": "txt"},
+    "/v1/batches/{batch}/reports": {"destination": UNKNOWN["destination"]},
     "/v1/clients/{client}": {"active": False},
     "/v1/clients/{client}/key-set": KEY_SET,
     "/v1/clients/{client}/keys": {"jwk": public_jwk()},

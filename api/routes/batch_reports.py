@@ -4,11 +4,11 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from api.batch.incoming import Chunk, all_faulty, packed, unpacked
 from api.batch_files import File, sent
@@ -17,7 +17,7 @@ from api.deliveries import profiles
 from api.deps import Acting, BatchId, Calling, Chosen, Creating
 from api.guard import guarded
 from api.jobs.printing import ROWS
-from api.problems import Problem
+from api.problems import FieldError, Problem
 from api.refused import GUARDED, TAKING, refusals
 from api.settings import Settings
 from api.store import batch_chunks, batches, destinations
@@ -64,14 +64,6 @@ class ReportsWanted(Frozen):
         examples=["d-6f6f6f6f-0000-4000-8000-000000000005"],
     )
 
-    @model_validator(mode="after")
-    def _form_is_said_once(self) -> Self:
-        """A destination has a form of its own."""
-        for name in ("format", "document", "locale"):
-            if self.destination is not None and name in self.model_fields_set:
-                raise ValueError(f"{name} is the destination's to say: leave it out")
-        return self
-
 
 @router.post(
     "/{batch}/reports",
@@ -96,6 +88,7 @@ def print_batch(
     """
     if wanted.destination is not None:
         _admit(caller)
+        _check_form(wanted)
     return creating.once(lambda work: _make(work, batch, wanted, settings, caller))
 
 
@@ -172,6 +165,15 @@ def _admit(caller: Caller) -> None:
         needed = "batches screenings:write deliveries:write"
         challenge = f'Bearer error="insufficient_scope", scope="{needed}"'
         raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
+
+
+def _check_form(wanted: ReportsWanted) -> None:
+    """Raises Problem `wrong_shape` where the form is said: a destination has its own."""
+    said = [each for each in ("format", "document", "locale") if each in wanted.model_fields_set]
+    detail = "is the destination's to say: leave it out"
+    errors = [FieldError(pointer=f"/{each}", code="not_possible", detail=detail) for each in said]
+    if errors:
+        raise Problem("wrong_shape", errors=errors)
 
 
 def _check(work: Transaction, destination: str) -> None:

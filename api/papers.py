@@ -10,7 +10,14 @@ from api.problems import Problem
 from api.rendering import Layout
 from api.store.earlier import Earlier
 from reports.formats import Written, written
-from reports.heading import EarlierScreening, Heading, Letterhead, OtherScreening
+from reports.heading import (
+    EarlierScreening,
+    Heading,
+    Letterhead,
+    OtherScreening,
+    Reported,
+    Seen,
+)
 from reports.lines import View
 from reports.pictures import banded
 from reports.retelling import Books
@@ -119,6 +126,11 @@ def _heading(printed: Printed, told: "Told", loaded: LoadedRulebook) -> Heading:
         **_facts(printed, screening.patient, screening.context),
         screening_id=screening.id,
         kept_at=screening.created_at,
+        acknowledged=tuple(
+            Seen(by=each.practitioner, at=each.at, done=each.done)
+            for known in (told.replaces, screening)
+            for each in (known.acknowledgements if known else ())
+        ),
         replaces=_other(told.replaces, printed.letterhead),
         replaced_by=_other(told.replaced_by, printed.letterhead),
         entered_in_error=error.reason if error else None,
@@ -156,7 +168,14 @@ def _day(answered_on: date | None, created_at: datetime, letterhead: Letterhead)
 def _other(screening: Screening | None, letterhead: Letterhead) -> OtherScreening | None:
     if screening is None:
         return None
-    return OtherScreening(id=screening.id, on=letterhead.there(screening.created_at).date())
+    return OtherScreening(
+        id=screening.id,
+        on=letterhead.there(screening.created_at).date(),
+        flags=tuple(
+            Reported(id=each.id, tier=each.tier, label=each.label)
+            for each in screening.assessment.safety.flags
+        ),
+    )
 
 
 def sent(made: Written) -> Response:

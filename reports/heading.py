@@ -58,11 +58,28 @@ class Letterhead(Frozen):
         return moment.astimezone(zone)
 
 
+class Reported(Frozen):
+    """A red flag of another screening, as it was called there."""
+
+    id: str
+    tier: str
+    label: str
+
+
+class Seen(Frozen):
+    """That somebody acknowledged red flags: who, when, and what was done."""
+
+    by: str
+    at: datetime
+    done: str
+
+
 class OtherScreening(Frozen):
     """Another screening of the same person that this one replaces or is replaced by."""
 
     id: str
     on: date
+    flags: Many[Reported] = ()
 
 
 class EarlierScreening(Frozen):
@@ -91,6 +108,7 @@ class Heading(Frozen):
     clinician_reference: str | None = None
     note: str | None = None
     test: bool = False
+    acknowledged: Many[Seen] = ()
     replaces: OtherScreening | None = None
     replaced_by: OtherScreening | None = None
     entered_in_error: str | None = None

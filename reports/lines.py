@@ -8,11 +8,16 @@ from schemas.base import Frozen, Many
 
 
 class FlagLine(Frozen):
-    """A red flag with what to do."""
+    """A red flag with what to do.
+
+    `marked` where the patient marked it; `about_person` where who reads a sheet must not learn it.
+    """
 
     label: str
+    tier_id: str
+    marked: bool
+    about_person: bool
     tier: str
-    soon: str
     suspect: str
     action: str
     sources: str
@@ -113,6 +118,9 @@ class View(Frozen):
     flags: Many[FlagLine]
     no_flag: str | None
     not_asked: Many[str]
+    none_asked: bool
+    no_longer: str | None
+    acknowledged: Many[str]
     scope_reasons: Many[str]
     scope_not_asked: Many[str]
     band_id: str | None
@@ -127,6 +135,7 @@ class View(Frozen):
     ledgers: Bars | None
     body: BodyMap | None
     trend: Trend | None
+    against_first: bool
     supporting: Many[Reason]
     opposing: Many[Reason]
     open: Many[Open]

@@ -45,6 +45,9 @@ def _safety(view: View, words: Wording) -> list[str]:
         lines.append(words.say("note_flags", flags=flags))
     elif view.no_flag:
         lines.append(words.say("note_no_flag", said=view.no_flag))
+    since = " ".join(filter(None, (view.no_longer, *view.acknowledged)))
+    if since:
+        lines = [f"{lines[0]} {since}", *lines[1:]] if lines else [since]
     if view.not_asked:
         asked = words.say("list_mark").join(view.not_asked)
         lines.append(words.say("note_not_asked", questions=asked))

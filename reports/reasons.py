@@ -27,6 +27,12 @@ def strongest(assessment: Assessment, closed: Mapping[str, str], verdict: str) -
     return tuple(each.id for each in weighed)
 
 
+def against_first(assessment: Assessment, closed: Mapping[str, str]) -> bool:
+    """Whether what speaks against weighs more: it is told first then, and at as much length."""
+    counted = [each.points or 0 for each in assessment.criteria or () if each.domain not in closed]
+    return sum(counted) < 0
+
+
 def closed_domains(rulebook: Rulebook, assessment: Assessment) -> dict[str, str]:
     """Domains that do not count here although something was found in them, and why."""
     given = {each.id: each for each in assessment.domains or ()}

@@ -9,6 +9,9 @@ from reports.story import framed, heading
 from reports.wording import Wording
 from schemas.base import Frozen, Many
 
+NAMED = ("some", "many", "strong")
+"""Bands of answers that point to what the sheet then calls by its name."""
+
 
 class Cycle(Frozen):
     """The steps that lead round in a circle."""
@@ -45,14 +48,30 @@ def _told(words: Wording, title: str, *phrases: str) -> Section:
 
 
 def _flags(view: View, words: Wording) -> Section:
-    if not view.flags:
-        said = "sheet_no_flag" if view.no_flag and not view.not_asked else "sheet_flags_do"
-        return Section(role="safety", blocks=(paragraph(words.say(said)),))
-    marked = tuple(
-        paragraph(words.say("sheet_flag", label=each.label, tier=each.soon)) for each in view.flags
-    )
-    blocks = (*marked, paragraph("", strong=words.say("sheet_flags_do")))
-    return Section(role="safety", heading=words.say("sheet_first"), blocks=blocks)
+    """What to do first. Nothing about the person's safety: others may read the sheet too."""
+    shown = [each for each in view.flags if not each.about_person]
+    blocks: list[Block] = [
+        paragraph(words.say("sheet_marked" if each.marked else "sheet_noted", label=each.label))
+        for each in shown
+    ]
+    if shown:
+        tier = f"sheet_do_{shown[0].tier_id}"
+        todo = tier if tier in words.words else "sheet_do"
+        blocks.append(paragraph("", strong=words.say(todo)))
+    else:
+        blocks.append(paragraph(words.say(_unflagged(view))))
+    if view.not_asked and not view.none_asked:
+        blocks.append(paragraph(words.say("sheet_some_not_asked")))
+    if view.no_longer:
+        blocks.append(paragraph(words.say("sheet_no_longer")))
+    blocks.append(paragraph(words.say("sheet_help")))
+    return Section(role="safety", heading=words.say("sheet_first"), blocks=tuple(blocks))
+
+
+def _unflagged(view: View) -> str:
+    if view.none_asked:
+        return "sheet_none_asked"
+    return "sheet_talk_first" if view.flags or view.no_longer else "sheet_no_flag"
 
 
 def _noticed(view: View, words: Wording) -> tuple[Section, ...]:
@@ -61,7 +80,9 @@ def _noticed(view: View, words: Wording) -> tuple[Section, ...]:
     seen = [each.label for each in view.patterns if each.seen]
     title = words.say("sheet_noticed")
     if not seen:
-        return (Section(heading=title, blocks=(paragraph(words.say("sheet_noticed_none")),)),)
+        known = any(each.state_id != "not_asked" for each in view.patterns)
+        none = "sheet_noticed_none" if known else "sheet_noticed_unknown"
+        return (Section(heading=title, blocks=(paragraph(words.say(none)),)),)
     told = tuple(paragraph(each, "step", aside="\N{BULLET}") for each in seen)
     some = paragraph(words.say("sheet_noticed_some", seen=str(len(seen))))
     return (Section(heading=title, blocks=(some, *told)),)
@@ -72,7 +93,8 @@ def _meaning(view: View, words: Wording) -> Section:
     phrase = f"sheet_{instrument}_{view.band_id}"
     if view.band_id is None or phrase not in words.words:
         phrase = f"sheet_status_{view.status}"
-    more = ("sheet_means_more",) if view.patterns else ()
+    named = ("sheet_means_word",) if view.band_id in NAMED else ()
+    more = (*named, "sheet_means_more") if view.patterns else ()
     return _told(words, "sheet_means", phrase, *more)
 
 
@@ -107,7 +129,7 @@ def _talk(words: Wording) -> Section:
         paragraph(words.say(each), "step", aside="\N{BULLET}")
         for each in _numbered("sheet_talk_", words)
     ]
-    asked += [paragraph("", strong=words.say(each)) for each in ("sheet_keep", "sheet_help")]
+    asked += [paragraph("", strong=words.say(each)) for each in ("sheet_keep",)]
     return Section(heading=words.say("sheet_talk"), blocks=tuple(asked))
 
 

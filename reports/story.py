@@ -9,8 +9,9 @@ from reports.reckoning import reckoning
 from reports.wording import Wording
 from reports.words import shortened
 
-STRONGEST_FOR = 5
-STRONGEST_AGAINST = 3
+STRONGEST = 5
+STRONGEST_OF_OTHER = 3
+"""Of the side that weighs less; it stands second and takes less room."""
 ASKED_FIRST = 6
 IDENTIFIER = 60
 ATTACHMENT = "assessment.json"
@@ -91,6 +92,9 @@ def safety(view: View, words: Wording) -> Section:
     if view.not_asked:
         asked = words.say("list_mark").join(view.not_asked)
         blocks.append(paragraph(f"{asked}.", strong=words.say("not_asked")))
+    if view.no_longer:
+        blocks.append(paragraph("", strong=view.no_longer))
+    blocks += [paragraph(each) for each in view.acknowledged]
     tier = f": {words.lowered(view.tier)}" if view.tier else ""
     return Section(role="safety", heading=title + tier, blocks=tuple(blocks))
 
@@ -130,13 +134,12 @@ def _mechanisms(view: View, words: Wording) -> tuple[Section, ...]:
 def _reasons(view: View, words: Wording) -> tuple[Section, ...]:
     if not view.criteria:
         return ()
-    sides = (
-        ("speaks_for", view.supporting, STRONGEST_FOR),
-        ("speaks_against", view.opposing, STRONGEST_AGAINST),
-    )
+    sides = [("speaks_for", view.supporting), ("speaks_against", view.opposing)]
+    if view.against_first:
+        sides.reverse()
     sections = tuple(
         Section(heading=words.say(title), blocks=_strongest(reasons, most, words))
-        for title, reasons, most in sides
+        for (title, reasons), most in zip(sides, (STRONGEST, STRONGEST_OF_OTHER), strict=True)
     )
     return (Section(role="columns", blocks=sections),)
 

@@ -6,11 +6,11 @@ Every number here was computed by scoring; what is added are words, rounding and
 import base64
 from collections.abc import Iterable
 
-from reports import beside, reasons
+from reports import beside, flags, reasons
 from reports.blocks import Letters
 from reports.body import body_map
 from reports.heading import Heading, Letterhead, OtherScreening
-from reports.lines import FlagLine, Row, View
+from reports.lines import Row, View
 from reports.logo import media_type
 from reports.pictures import banded, ledgers, scale, trend, waterfall
 from reports.retelling import Books, retold
@@ -55,9 +55,12 @@ def view(
         status=assessment.status,
         headline=_headline(rulebook, assessment, band),
         tier=next((t.label for t in rulebook.tier if t.id == assessment.safety.tier), None),
-        flags=_flags(rulebook, assessment, sources, words),
-        no_flag=_no_flag(rulebook, assessment),
+        flags=flags.flags(rulebook, assessment, sources, heading),
+        no_flag=flags.no_flag(rulebook, assessment),
         not_asked=_labels(rulebook, assessment.safety.unanswered),
+        none_asked=not flags.asked(rulebook, assessment),
+        no_longer=flags.no_longer(rulebook, assessment, heading, words),
+        acknowledged=flags.acknowledged(heading, words),
         scope_reasons=tuple(each.label for each in assessment.scope.reasons),
         scope_not_asked=_labels(rulebook, assessment.scope.unanswered),
         band_id=band,
@@ -72,6 +75,7 @@ def view(
         ledgers=ledgers(rulebook, assessment, words),
         body=body_map(rulebook, assessment, words),
         trend=trend(rulebook, assessment, heading, words),
+        against_first=reasons.against_first(assessment, closed),
         supporting=tuple(told[each] for each in reasons.strongest(assessment, closed, "for")),
         opposing=tuple(told[each] for each in reasons.strongest(assessment, closed, "against")),
         open=reasons.unanswered(rulebook, assessment, words),
@@ -138,16 +142,24 @@ def _identifiers(heading: Heading, words: Wording) -> tuple[Row, ...]:
 
 
 def _facts(heading: Heading, words: Wording) -> tuple[Row, ...]:
-    by, kept = heading.answered_by, heading.kept_at
+    kept = heading.kept_at
     return _rows(
         words,
         ("answered_on", words.written(heading.answered_on)),
-        ("answered_by", words.say(f"by_{by}") if by else None),
+        ("answered_by", _by(heading, words)),
         ("clinician", one_line(heading.clinician_reference)),
         ("screening", one_line(heading.screening_id)),
         ("kept_at", words.at(kept and heading.letterhead.there(kept))),
         ("produced_on", words.written(heading.produced_on)),
     )
+
+
+def _by(heading: Heading, words: Wording) -> str | None:
+    """Who answered; a correction is not theirs alone."""
+    if heading.answered_by is None:
+        return None
+    by = words.say(f"by_{heading.answered_by}")
+    return words.say("by_corrected", by=by) if heading.replaces else by
 
 
 def _rows(words: Wording, *pairs: tuple[str, str | None]) -> tuple[Row, ...]:
@@ -171,31 +183,6 @@ def _headline(rulebook: Rulebook, assessment: Assessment, band: str | None) -> s
             return wordings.insufficient
     given = next((each for each in rulebook.band if each.id == band), None)
     return given.meaning if given else ""
-
-
-def _flags(
-    rulebook: Rulebook, assessment: Assessment, sources: Sources, words: Wording
-) -> tuple[FlagLine, ...]:
-    tiers = {tier.id: tier.label for tier in rulebook.tier}
-    return tuple(
-        FlagLine(
-            label=each.label,
-            tier=f"{each.tier} \N{MIDDLE DOT} {tiers[each.tier]}",
-            soon=words.lowered(tiers[each.tier]),
-            suspect=each.suspect,
-            action=each.action,
-            sources=sources.marks(each.citations),
-        )
-        for each in assessment.safety.flags
-    )
-
-
-def _no_flag(rulebook: Rulebook, assessment: Assessment) -> str | None:
-    """What is said where no flag was raised: none asked about is not none reported."""
-    if assessment.safety.flags:
-        return None
-    asked = set(rulebook.rulebook.safety_questions) - set(assessment.safety.unanswered)
-    return rulebook.wording.no_flag if asked else rulebook.wording.no_flag_asked
 
 
 def _held(rulebook: Rulebook, assessment: Assessment, words: Wording) -> str | None:

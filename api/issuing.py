@@ -2,7 +2,7 @@
 
 from api.acts import Acts
 from api.papers import Told
-from api.store import earlier, screenings
+from api.store import earlier, form_settings, screenings
 from api.store import reports as issued
 from api.store.transaction import Transaction
 from reports.formats import Written
@@ -26,7 +26,8 @@ def told_in(work: Transaction, screening: str) -> Told:
         screenings.found(work, each) if each else None
         for each in (found.replaces, found.replaced_by)
     )
-    return Told(found, before, after, earlier.before(work, found))
+    numbers = form_settings.own(work).emergency_numbers
+    return Told(found, before, after, earlier.before(work, found), numbers)
 
 
 def issue(acts: Acts, screening: str, made: Written) -> Written:

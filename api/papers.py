@@ -24,6 +24,7 @@ from reports.retelling import Books
 from reports.view import view_in
 from reports.wording import wording
 from schemas.assessment import Assessment
+from schemas.form_settings import EmergencyNumber
 from schemas.patient import Patient
 from schemas.rulebook import Total
 from schemas.screening import Context, Screening
@@ -135,6 +136,7 @@ def _heading(printed: Printed, told: "Told", loaded: LoadedRulebook) -> Heading:
         replaced_by=_other(told.replaced_by, printed.letterhead),
         entered_in_error=error.reason if error else None,
         earlier=_trend(told, banded(loaded.rulebook), printed.letterhead),
+        help_numbers=told.help_numbers,
     )
 
 
@@ -145,6 +147,7 @@ class Told(NamedTuple):
     replaces: Screening | None
     replaced_by: Screening | None
     earlier: tuple[Earlier, ...] = ()
+    help_numbers: tuple[EmergencyNumber, ...] = ()
 
 
 def _trend(told: Told, main: Total | None, letterhead: Letterhead) -> tuple[EarlierScreening, ...]:

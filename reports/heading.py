@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from reports.logo import Logo
 from reports.wording import languages
 from schemas.base import Exact, Frozen, Many
+from schemas.form_settings import EmergencyNumber
 from schemas.patient import READABLE
 
 
@@ -113,6 +114,7 @@ class Heading(Frozen):
     replaced_by: OtherScreening | None = None
     entered_in_error: str | None = None
     earlier: Many[EarlierScreening] = ()
+    help_numbers: Many[EmergencyNumber] = ()
 
     @property
     def produced_on(self) -> date:

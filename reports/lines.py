@@ -121,6 +121,7 @@ class View(Frozen):
     none_asked: bool
     no_longer: str | None
     acknowledged: Many[str]
+    help_numbers: Many[str]
     scope_reasons: Many[str]
     scope_not_asked: Many[str]
     band_id: str | None

@@ -65,6 +65,7 @@ def _flags(view: View, words: Wording) -> Section:
     if view.no_longer:
         blocks.append(paragraph(words.say("sheet_no_longer")))
     blocks.append(paragraph(words.say("sheet_help")))
+    blocks += [paragraph(each, "step", aside="\N{BULLET}") for each in view.help_numbers]
     return Section(role="safety", heading=words.say("sheet_first"), blocks=tuple(blocks))
 
 

@@ -61,6 +61,9 @@ def view(
         none_asked=not flags.asked(rulebook, assessment),
         no_longer=flags.no_longer(rulebook, assessment, heading, words),
         acknowledged=flags.acknowledged(heading, words),
+        help_numbers=tuple(
+            f"{one_line(each.label)}: {one_line(each.number)}" for each in heading.help_numbers
+        ),
         scope_reasons=tuple(each.label for each in assessment.scope.reasons),
         scope_not_asked=_labels(rulebook, assessment.scope.unanswered),
         band_id=band,

@@ -9,6 +9,7 @@ from reports.heading import OtherScreening, Reported, Seen
 from reports.note import note
 from reports.story import STRONGEST, STRONGEST_OF_OTHER
 from reports.wording import languages, wording
+from schemas.form_settings import EmergencyNumber
 
 BEFORE = OtherScreening(
     id="s-1",
@@ -130,3 +131,9 @@ def test_the_side_that_weighs_more_stands_first_and_at_more_length():
         wording().words["speaks_for"]
     )
     assert STRONGEST > STRONGEST_OF_OTHER
+
+
+def test_the_sheet_bears_the_organisations_own_numbers_for_help():
+    crisis = EmergencyNumber(label="Crisis line", number="116 123", crisis=True)
+    text = texts("phq4", "patient", help_numbers=(crisis,))
+    assert "Crisis line: 116 123" in text

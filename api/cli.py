@@ -63,7 +63,7 @@ def serve(
     import gc
     from contextlib import nullcontext
 
-    from api.deliveries.composing import House
+    from api.deliveries.wanted import House
     from api.deliveries.sender import Sender, sending
     from api.fhir.base import Base
     from api.first import first_client

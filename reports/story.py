@@ -177,4 +177,4 @@ def _next(view: View, words: Wording) -> tuple[Section, ...]:
         return ()
     steps = tuple(paragraph(row.name, "step", aside="\N{BULLET}") for row in view.next_steps)
     note = paragraph(words.say("options_are"), "small")
-    return (Section(role="options", heading=words.say("next"), blocks=(*steps, note)),)
+    return (Section(role="options", heading=words.say("next"), blocks=(note, *steps)),)

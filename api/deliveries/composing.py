@@ -6,49 +6,21 @@ Composed once for each delivery: whatever is sent again is sent again as it was.
 import json
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from api.choosing import Chosen
 from api.deliveries.resources import bundle_of
-from api.deliveries.subject import Subject
-from api.fhir.base import FHIR_JSON, Base
+from api.deliveries.wanted import House, Wanted
+from api.fhir.base import FHIR_JSON
 from api.hl7v2.fitting import fitted
 from api.hl7v2.messages import message
 from api.hl7v2.told import Report, Told
 from api.papers import paper_of_screening
-from api.rendering import Layout
 from reports.formats import Written
-from schemas.delivery import Event, Misfit
-from schemas.profile import Profile
-from scoring.catalogue import Catalogue
-from scoring.loaded import LoadedRulebook
+from schemas.delivery import Misfit
 
 JSON = "application/json"
 HL7 = "x-application/hl7-v2+er7"
-
-
-class House(NamedTuple):
-    """What composing needs of the service."""
-
-    rulebooks: Catalogue
-    renderer: Layout
-    base: Base
-
-    def rulebook(self, subject: Subject) -> LoadedRulebook:
-        """The rulebook that the subject was scored by."""
-        instrument, _, version = subject.screening.assessment.rulebook.partition("@")
-        return self.rulebooks.any_status(instrument, version)
-
-
-class Wanted(NamedTuple):
-    """What is to be told of a subject, how, under which number, and as of when."""
-
-    subject: Subject
-    event: Event
-    profile: Profile
-    control_id: str
-    at: datetime
 
 
 class Composed(NamedTuple):

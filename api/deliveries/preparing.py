@@ -7,10 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 from api.deliveries import profiles
-from api.deliveries.composing import Composed, House, Wanted, composed
+from api.deliveries.composing import Composed, composed
 from api.deliveries.fhir_push import parts
 from api.deliveries.mllp import SCHEMES
 from api.deliveries.subject import Subject
+from api.deliveries.wanted import House, Wanted
 from api.outgoing.places import Allowed, target
 from api.problems import FieldError, Problem
 from api.store import outbox

@@ -2,8 +2,9 @@
 
 import hashlib
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from api.deliveries.wanted import House, Wanted
 from api.fhir.base import Resource, Version
 from api.fhir.bundle import transaction
 from api.fhir.document import TITLE, Kind, document_reference
@@ -13,11 +14,8 @@ from api.fhir.response import questionnaire_response
 from api.fhir.risk_assessment import risk_assessment
 from reports.formats import MEDIA_TYPES
 
-if TYPE_CHECKING:
-    from api.deliveries.composing import House, Wanted
 
-
-def bundle_of(house: "House", wanted: "Wanted", report: bytes | None, url: str) -> Resource:
+def bundle_of(house: House, wanted: Wanted, report: bytes | None, url: str) -> Resource:
     """A transaction that makes each resource once; of a withdrawal, one that updates each."""
     subject, options = wanted.subject, wanted.profile.fhir
     loaded = house.rulebook(subject)
@@ -33,7 +31,7 @@ def bundle_of(house: "House", wanted: "Wanted", report: bytes | None, url: str) 
     return bundle
 
 
-def _resource(name: str, house: "House", wanted: "Wanted", version: Version) -> Resource:
+def _resource(name: str, house: House, wanted: Wanted, version: Version) -> Resource:
     match name:
         case "QuestionnaireResponse":
             fhir = version.screening.context.fhir
@@ -48,9 +46,7 @@ def _resource(name: str, house: "House", wanted: "Wanted", version: Version) -> 
     return document_reference(version, Kind(document.code, document.display))
 
 
-def _attachment(
-    wanted: "Wanted", version: Version, report: bytes | None, url: str
-) -> dict[str, Any]:
+def _attachment(wanted: Wanted, version: Version, report: bytes | None, url: str) -> dict[str, Any]:
     """The report itself, or where it is."""
     form, own = wanted.profile.document.form, wanted.profile.document.media_types
     told: dict[str, Any] = {

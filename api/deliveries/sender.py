@@ -15,11 +15,12 @@ from uuid import uuid4
 import structlog
 
 from api.deliveries import profiles
-from api.deliveries.composing import Composed, House, Wanted, composed
+from api.deliveries.composing import Composed, composed
 from api.deliveries.fhir_push import Server, SignIn, Tokens, over_fhir
 from api.deliveries.mllp import over_mllp
 from api.deliveries.sent import Sent
 from api.deliveries.subject import Subject, subject
+from api.deliveries.wanted import House, Wanted
 from api.deliveries.webhook import Hook, over_webhook
 from api.outgoing.connecting import Trust, Way
 from api.problems import Problem

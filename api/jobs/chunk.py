@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
-from api.deliveries.composing import House
+from api.deliveries.wanted import House
 from api.fhir.base import Base
 from api.jobs.delivering import deliver, receiver_of
 from api.jobs.printing import print_reports

@@ -12,8 +12,8 @@ from uuid import UUID, uuid5
 from pydantic import ValidationError
 
 from api.deliveries import preparing, profiles
-from api.deliveries.composing import House
 from api.deliveries.subject import Subject
+from api.deliveries.wanted import House
 from api.intakes import Sent, kept_of
 from api.jobs.answered import AnsweredRow, answered_rows, numbers_of
 from api.jobs.printing import is_passing

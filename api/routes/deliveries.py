@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.deliveries import preparing, profiles
-from api.deliveries.composing import House
 from api.deliveries.subject import Subject, subject
+from api.deliveries.wanted import House
 from api.deps import Acting, Creating, ScreeningId
 from api.fhir.base import Base
 from api.guard import guarded

@@ -4,8 +4,8 @@ import keeping
 import pytest
 from keeping import Clinic, do
 
-from api.deliveries.composing import House
 from api.deliveries.sender import Sender
+from api.deliveries.wanted import House
 from api.fhir.base import Base
 from api.rendering import Renderer
 from api.store import destinations, outbox, places, screenings

@@ -20,8 +20,8 @@ from keeping import do
 from receivers import python_hl7
 from running import serving
 
-from api.deliveries.composing import House
 from api.deliveries.sender import Sender
+from api.deliveries.wanted import House
 from api.fhir.base import Base
 from api.main import create_app
 from api.security.access import AccessTokens

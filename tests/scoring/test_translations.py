@@ -13,7 +13,10 @@ NOT_SAID = {
     "de": r"nociplast|nocizeptiv|neuer Stuhlgang|nasser Nachtschweiß|Widriges|Suchtest",
     "es": r"escrupulos|delirio|retardad|inconstante|señal(es)? de alarma|haga que lo|practicante",
 }
-FOR_MEN_ONLY = r"\b(cansado|deprimido|ansioso|(?<!sistema )nervioso|rígido|absorto|seguro en casa|de niño)\b(?!/a)"
+FOR_MEN_ONLY = (
+    r"\b(cansado|deprimido|ansioso|(?<!sistema )nervioso|rígido|absorto|seguro en casa|de niño)"
+    r"\b(?!/a)"
+)
 
 
 def said(language: str) -> list[str]:

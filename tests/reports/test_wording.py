@@ -38,12 +38,14 @@ def test_another_language_is_marked_as_not_validated_and_the_report_prints_it(la
 def test_every_phrase_is_said_somewhere():
     made_up = re.compile(
         r"(by|state|status|column|sheet_column|sheet_state|sheet_status|sheet_cycle|sheet_talk"
-        r"|sheet_resource|sheet_nociplastic|pattern_nociplastic)_\w+"
+        r"|sheet_resource|sheet_nociplastic)_\w+"
     )
     unused = [
         phrase
         for phrase in wording().words
-        if not made_up.fullmatch(phrase) and not re.search(f"[\"']{phrase}[\"']", CODE)
+        if not made_up.fullmatch(phrase)
+        and not phrase.startswith("pattern_nociplastic_")
+        and not re.search(f"[\"']{phrase}[\"']", CODE)
     ]
     assert unused == []
 

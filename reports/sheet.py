@@ -22,6 +22,7 @@ class Cycle(Frozen):
 
 def sheet(view: View, words: Wording) -> Document:
     """The document of the view, for the person it is about."""
+    view = _in_own_words(view, words)
     about_pain = (_evidence(view, words), _cycle(words)) if view.patterns else ()
     resources = (_resources(words),) if view.patterns else ()
     return Document(
@@ -41,6 +42,16 @@ def sheet(view: View, words: Wording) -> Document:
             *resources,
         ),
     )
+
+
+def _in_own_words(view: View, words: Wording) -> View:
+    """Patterns as one says them of one's own pain; where there are no such words, as before."""
+    start = f"pattern_{view.rulebook.split('@')[0]}"
+    patterns = tuple(
+        each.model_copy(update={"label": words.words.get(f"{start}_{each.number}", each.label)})
+        for each in view.patterns
+    )
+    return view.model_copy(update={"patterns": patterns})
 
 
 def _told(words: Wording, title: str, *phrases: str) -> Section:

@@ -113,6 +113,34 @@ def test_all_thirteen_patterns_are_on_it_with_room_for_own_examples():
     assert all(row.cells[-1] == "" for row in table.rows)
 
 
+@pytest.mark.parametrize("language", languages())
+def test_patterns_are_called_as_a_person_would_say_them_of_their_own_pain(language):
+    from reports.wording import wording
+
+    view = viewed("widespread_pain", language=language)
+    sheet = " / ".join(told(made("widespread_pain", "patient", language=language).blocks))
+    report = " / ".join(told(made("widespread_pain", language=language).blocks))
+    assert len(view.patterns) == 13
+    for each in view.patterns:
+        own = wording(language).words[f"pattern_nociplastic_{each.number}"]
+        assert f"{each.number} {own}" in sheet
+        assert f"{each.number} {each.label}" not in sheet or own == each.label
+        assert each.label in report
+
+
+@pytest.mark.parametrize(
+    ("language", "unkind"),
+    [
+        ("en", ("Inconsistent", "Personality", "No clear physical", "adversity")),
+        ("de", ("Wechselhaft", "Persönlichkeit", "Keine klare körperliche", "Belastungen in der")),
+        ("es", ("Inconstante", "personalidad", "Sin diagnóstico físico", "Adversidad")),
+    ],
+)
+def test_nobody_reads_of_themselves_what_sounds_like_not_being_believed(language, unkind):
+    for text in told(made("widespread_pain", "patient", language=language).blocks):
+        assert not [each for each in unkind if each.lower() in text.lower()]
+
+
 def test_every_resource_has_a_word_on_its_evidence():
     texts = " ".join(told(made("widespread_pain", "patient").blocks))
     for resource in ("The Way Out", "Explain Pain", "Unlearn Your Pain", "Curable", "SIRPA"):

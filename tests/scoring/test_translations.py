@@ -45,4 +45,4 @@ def test_spanish_parts_of_a_limb_are_not_read_as_the_whole_limb():
     labels = {each.id: each.label for each in sites}
     for side in ("left", "right"):
         assert labels[f"upper_arm_{side}"].startswith("parte superior del brazo")
-        assert labels[f"lower_leg_{side}"].startswith("pantorrilla o pie")
+        assert labels[f"lower_leg_{side}"].startswith("parte inferior de la pierna o pie")

@@ -113,6 +113,23 @@ def is_submitted(store: Store, secret: str) -> bool:
     return row is not None and row.submitted_at is not None
 
 
+def enter(work: Transaction, link: Open) -> None:
+    """Have the link to oneself until the transaction ends; waits for whoever has it.
+
+    Raises Problem `not_found` where it may not be answered any more as it was found.
+    """
+    here = work.session.execute(
+        select(col(LinkRow.id))
+        .where(
+            *_may_be_answered(work, link.id),
+            col(LinkRow.holder_sha256).is_not_distinct_from(link.holder),
+        )
+        .with_for_update()
+    ).one_or_none()
+    if here is None:
+        raise Problem("not_found")
+
+
 def hold(work: Transaction, link_id: str, holder: str) -> None:
     """From now on only who knows `holder` may go on. Raises Problem `not_found` if another does."""
     done: Any = work.session.execute(
@@ -127,14 +144,7 @@ def hold(work: Transaction, link_id: str, holder: str) -> None:
 def use_up(work: Transaction, link_id: str) -> KnownPatient:
     """Use the link up; for whom it was. Raises Problem `not_found` where it is no longer open."""
     done: Any = work.session.execute(
-        update(LinkRow)
-        .where(
-            *_is(work, link_id),
-            col(LinkRow.submitted_at).is_(None),
-            col(LinkRow.revoked_at).is_(None),
-            col(LinkRow.expires_at) > work.now,
-        )
-        .values(submitted_at=work.now)
+        update(LinkRow).where(*_may_be_answered(work, link_id)).values(submitted_at=work.now)
     )
     if not done.rowcount:
         raise Problem("not_found")
@@ -263,6 +273,15 @@ def indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
 
 def _is(work: Transaction, link_id: str) -> tuple[Any, ...]:
     return col(LinkRow.organisation_id) == work.organisation, col(LinkRow.id) == link_id
+
+
+def _may_be_answered(work: Transaction, link_id: str) -> tuple[Any, ...]:
+    return (
+        *_is(work, link_id),
+        col(LinkRow.submitted_at).is_(None),
+        col(LinkRow.revoked_at).is_(None),
+        col(LinkRow.expires_at) > work.now,
+    )
 
 
 def _rows(work: Transaction, *which: Any, limit: int | None) -> list[tuple[Any, Any]]:

@@ -134,6 +134,28 @@ class TestWhoDoesNot:
             work.audit("administer")
         assert not signed_in(client)
 
+    @pytest.mark.parametrize("whose", ["practitioner", "clinic"])
+    def test_finds_no_session_or_invitation_from_before_when_let_in_again(
+        self, kept_service, store, kept_clinic, grace, whose
+    ):
+        change = practitioners.change if whose == "practitioner" else organisations.change
+        of = [grace.id] if whose == "practitioner" else []
+        client = at_desk(kept_service, grace)
+        _, secret = do(store, kept_clinic, invitations.make, grace.id)
+        for active in (False, True):
+            do(store, kept_clinic, change, *of, {"active": active})
+        assert not signed_in(client)
+        assert visiting(kept_service).get(f"/invitation/{secret}").status_code == 404
+        assert sign_in_by(client, grace, code=grace.codes[0]).status_code == 303
+
+    def test_is_not_who_is_changed_in_another_way(self, kept_service, store, kept_clinic, grace):
+        client, other = at_desk(kept_service, grace), person(store, kept_clinic)
+        changes = {"active": True, "name": "Dr G. Example", "scopes": ["screenings:read"]}
+        do(store, kept_clinic, practitioners.change, grace.id, changes)
+        do(store, kept_clinic, practitioners.change, other.id, {"active": False})
+        do(store, kept_clinic, organisations.change, {"active": True, "name": "Another"})
+        assert signed_in(client)
+
 
 class TestACode:
     def test_is_good_once(self, kept_service, grace):

@@ -3,10 +3,11 @@
 import re
 from datetime import timedelta
 
+import keeping
 import pyotp
 import pytest
 import time_machine
-from calling import audited, calling
+from calling import audited, calling, statements
 from desk import PASSWORD, Person, at_desk, person, send, sign_in_by, token_in, visiting
 from keeping import at_once, do
 from sqlalchemy import select
@@ -118,6 +119,31 @@ class TestWhoDoesNot:
         sign_in_by(browser, grace, code="123456")
         row = last(kept_service, kept_clinic)
         assert (row.action, row.outcome, row.target) == ("refuse", "bad_sign_in", grace.id)
+
+    def test_cannot_tell_by_the_work_it_makes_what_was_wrong(self, kept_service, grace):
+        """Without a clock: the database is told the same statements in the same order."""
+        nobody = grace._replace(name=f"not-{grace.name}")
+        wrong = ((nobody, {}), (grace, {"password": "x"}), (grace, {"code": "000000"}))
+        told = []
+        for who, given in wrong * 2:
+            client = visiting(kept_service)
+            client.get("/sign-in")
+            with statements(kept_service) as each:
+                assert sign_in_by(client, who, **given).status_code == 422
+            told.append(each)
+        assert told[3] == told[4] == told[5]
+        assert any("INSERT INTO audit" in each for each in told[3])
+
+    def test_is_recorded_each_time_also_under_a_name_that_nobody_has(self, kept_service, grace):
+        system = keeping.Clinic(organisations.SYSTEM, "", "")
+        before = len(audited(kept_service, system))
+        nobody = grace._replace(name=f"not-{grace.name}")
+        for _ in range(3):
+            sign_in_by(visiting(kept_service), nobody)
+        rows = audited(kept_service, system)[before:]
+        assert [(each.outcome, each.target, each.count) for each in rows] == [
+            ("bad_sign_in", "", 1)
+        ] * 3
 
     def test_is_shut_out_at_once_when_the_practitioner_or_the_clinic_is(
         self, kept_service, store, kept_clinic, grace

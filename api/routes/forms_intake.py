@@ -25,10 +25,12 @@ from api.forms.way import (
     by_address,
     by_device,
     forget,
+    sent_from_here,
     set_cookie,
     visit,
+    visit_to_send,
 )
-from api.store import links
+from api.problems import Problem
 from scoring.catalogue import Catalogue
 
 Sent = Annotated[Fields, Depends(fields_of)]
@@ -129,7 +131,13 @@ def _send(routes: APIRouter, at: str, way_in: WayIn, checked: TypeAdapter[Any]) 
     @routes.post(at + "/review")
     def send(way: Annotated[Way, Depends(way_in)], fields: Sent) -> Response:
         """The answers are kept as a screening and the link is used up, both or neither."""
+        seen = visit_to_send(way)
         way.check(only(fields, "token"))
-        if links.is_submitted(way.store, way.secret):  # sent again: the answer got lost on its way
-            return shown.sent(way, chosen_language(way.request), {})
-        return turn(visit(way), partial(turns.sending, to=only(fields, "to"), checked=checked))
+        if seen is not None:
+            take = partial(turns.sending, to=only(fields, "to"), checked=checked)
+            try:
+                return turn(seen, take)
+            except Problem as problem:
+                if problem.code != "not_found" or not sent_from_here(way):
+                    raise
+        return shown.sent(way, chosen_language(way.request), {})  # sent twice: it arrived

@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
 
 
 class Open(NamedTuple):
-    """A link that may be answered now: whose, for what; `holder` where one browser has it."""
+    """A link by its secret: whose, for what; `holder` where one browser has it."""
 
     organisation: str
     id: str
@@ -85,32 +85,12 @@ def make(work: Transaction, wanted: Wanted) -> tuple[Link, str]:
 
 def open_now(store: Store, secret: str) -> Open | None:
     """The link of this secret, where it may be answered now; None for every other."""
-    with store.glance() as session:
-        row = session.execute(
-            select(LinkRow, col(OrganisationRow.active))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
-            .where(col(LinkRow.sha256) == hashed(secret))
-        ).one_or_none()
-    if row is None or not row.active or _state(row[0], None, datetime.now(UTC)) != "new":
-        return None
-    link = row[0]
-    return Open(
-        organisation=link.organisation_id,
-        id=link.id,
-        kind=cast("LinkKind", link.kind),
-        rulebook=link.rulebook,
-        language=link.language,
-        holder=link.holder_sha256,
-    )
+    return _by_secret(store, secret, "new")
 
 
-def is_submitted(store: Store, secret: str) -> bool:
-    """Whether what was answered under the link of this secret was sent."""
-    with store.glance() as session:
-        row = session.execute(
-            select(col(LinkRow.submitted_at)).where(col(LinkRow.sha256) == hashed(secret))
-        ).one_or_none()
-    return row is not None and row.submitted_at is not None
+def sent(store: Store, secret: str) -> Open | None:
+    """The link of this secret, where what was answered under it was sent; else None."""
+    return _by_secret(store, secret, "submitted")
 
 
 def enter(work: Transaction, link: Open) -> None:
@@ -269,6 +249,26 @@ def indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
         "patient_index": work.keys.current.keyed("patient_index", patient.reference),
         "system_index": work.keys.current.keyed("system_index", patient.system),
     }
+
+
+def _by_secret(store: Store, secret: str, state: LinkState) -> Open | None:
+    with store.glance() as session:
+        row = session.execute(
+            select(LinkRow, col(OrganisationRow.active))
+            .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
+            .where(col(LinkRow.sha256) == hashed(secret))
+        ).one_or_none()
+    if row is None or not row.active or _state(row[0], None, datetime.now(UTC)) != state:
+        return None
+    link = row[0]
+    return Open(
+        organisation=link.organisation_id,
+        id=link.id,
+        kind=cast("LinkKind", link.kind),
+        rulebook=link.rulebook,
+        language=link.language,
+        holder=link.holder_sha256,
+    )
 
 
 def _is(work: Transaction, link_id: str) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from api.desk import proving
 from api.limits import RateLimiter
 from api.main import create_app
+from api.routes.sign_in import CHOICES_PER_MINUTE
 from api.security.credentials import hashed
 from api.store import failures, invitations, organisations, practitioners
 from api.store.organisations import OPERATOR
@@ -402,10 +403,37 @@ class TestAnInvitation:
         assert not signed_in(browser)
         assert self.accept(browser, invited[1])[0].status_code == 200
 
-    def test_does_not_take_the_name_of_another(self, browser, invited, grace):
+    def test_does_not_take_the_name_of_another(
+        self, kept_service, kept_clinic, browser, invited, grace
+    ):
         answer, _ = self.accept(browser, invited[1], name=grace.name.upper())
         assert answer.status_code == 422
         assert 'id="name-wrong"' in answer.text
+        refused = [each for each in audited(kept_service, kept_clinic) if each.action == "refuse"]
+        assert [(each.outcome, each.actor) for each in refused] == [("conflict", invited[0])]
+
+    def test_is_not_chosen_for_again_and_again(
+        self, kept_service, kept_clinic, browser, invited, monkeypatch
+    ):
+        monkeypatch.setitem(kept_service.state._state, "limiter", RateLimiter(lambda: 0.0))
+        page = browser.get(invited[1])
+        form = {"token": token_in(page.text), "name": "", "password": "", "again": "", "code": ""}
+        done = [browser.post(invited[1], data=form).status_code
+                for _ in range(CHOICES_PER_MINUTE + 1)]  # fmt: skip
+        assert done == [422] * CHOICES_PER_MINUTE + [429]
+        row = last(kept_service, kept_clinic)
+        assert (row.action, row.outcome) == ("refuse", "too_many")
+
+    def test_that_is_asked_for_again_takes_the_place_of_the_first(
+        self, kept_service, kept_client, grace
+    ):
+        path, key = f"/v1/practitioners/{grace.id}/invitations", {"Idempotency-Key": "k"}
+        first, second = (
+            kept_client.post(path, headers=key).json()["url"].removeprefix("http://127.0.0.1:8000")
+            for _ in range(2)
+        )
+        assert visiting(kept_service).get(first).status_code == 404
+        assert visiting(kept_service).get(second).status_code == 200
 
     def test_anew_ends_what_was_before(self, store, kept_service, kept_clinic, grace):
         client = at_desk(kept_service, grace)

@@ -1,8 +1,11 @@
 """Callers of a service in this process, each with a credential of its own; and what is audited."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from keeping import Clinic, token
+from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from api.main import Service
@@ -44,3 +47,19 @@ def counted(service) -> float:
     text = bearing(service).get("/metrics").text
     found = re.findall(r"^nociscreen_screenings_kept_total\{.*\} (\S+)$", text, re.MULTILINE)
     return sum(map(float, found))
+
+
+@contextmanager
+def statements(service: Service) -> Iterator[list[str]]:
+    """Every statement that the database is told, in order."""
+    told: list[str] = []
+
+    def tell(_connection, _cursor, statement, *_):
+        told.append(statement)
+
+    engine = service.state.store.database.engine
+    event.listen(engine, "before_cursor_execute", tell)
+    try:
+        yield told
+    finally:
+        event.remove(engine, "before_cursor_execute", tell)

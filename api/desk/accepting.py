@@ -11,6 +11,7 @@ from api.security.passwords import WeakPasswordError, check_strength, hashed_pas
 from api.security.second_factor import step_of
 from api.store import invitations, sessions, sign_in
 from api.store.invitations import Invited
+from api.store.refusals import Refusals
 from api.store.sign_in import Chosen
 from api.store.store import Store
 
@@ -71,5 +72,7 @@ def accept(
     except Problem as problem:
         if problem.code != "conflict":
             raise
+        refusals: Refusals = request.app.state.refusals
+        refusals.record(actor, problem.code, invited.id)
         faults["name"] = "fault_name_taken"
         return None

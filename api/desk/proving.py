@@ -1,7 +1,8 @@
 """Proving: a name, a password and a code in; whoever that is, or nobody, out.
 
 A try is counted before it is looked at, in the way it is made; see `api.store.failures`. What was
-wrong is not told, and a name that nobody has is answered in the same time.
+wrong is not told, and cannot be told from what it costs: a name that nobody has, a password or a
+code that is wrong make the same work, down to the row of audit that each leaves.
 """
 
 import hmac
@@ -21,7 +22,9 @@ from api.problems import Problem
 from api.security.passwords import is_password
 from api.store import failures, sessions, sign_in
 from api.store.failures import Trying
+from api.store.organisations import SYSTEM
 from api.store.refusals import Refusals
+from api.store.sign_in import Proof
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 
@@ -29,6 +32,7 @@ FREE = 5
 FREE_FROM_ANYWHERE = 50
 PER_MINUTE = 30
 REFUSED = "bad_sign_in"
+NOBODY = Proof(SYSTEM, "", None)
 _PURPOSE = b"signing in"
 
 
@@ -52,23 +56,15 @@ def prove(request: Request, given: Given) -> tuple[Actor, str] | None:
     try:
         failures.take(store, ways)
     except Problem as problem:
-        _record(request, stranger(request), problem.code)
+        refusals: Refusals = request.app.state.refusals
+        refusals.record(stranger(request), problem.code)
         raise
-    proof = sign_in.named(store, given.name)
-    right = is_password(given.password, proof.password_hash if proof else None)
-    if proof is None:
-        _record(request, stranger(request), REFUSED)
-        return None
-    own = stranger(request)._replace(organisation=proof.organisation)
-    if not right:
-        _record(request, own, REFUSED, proof.practitioner)
-        return None
-    own = own._replace(id=proof.practitioner, means="session")
-    begun = _begun(request, own, given.code)
-    if begun is None:
-        return None
-    failures.give_back(store, ways)
-    return own, begun
+    proof = sign_in.named(store, given.name) or NOBODY
+    right = is_password(given.password, proof.password_hash)
+    begun = _begun(request, proof, given.code if right else "")
+    if begun is not None:
+        failures.give_back(store, ways)
+    return begun
 
 
 def begin(request: Request, work: Transaction, practitioner: str) -> str:
@@ -88,13 +84,19 @@ def let_in(request: Request, response: Response, secret: str, name: str | None =
         cookies.give(request, response, cookies.DEVICE, device, YEAR_SECONDS)
 
 
-def _begun(request: Request, actor: Actor, code: str) -> str | None:
-    """The session of a practitioner whose password was right, once the code is too."""
+def _begun(request: Request, proof: Proof, code: str) -> tuple[Actor, str] | None:
+    """The session of a practitioner once the code is right too; a wrong password comes without.
+
+    The same is asked of the database, and as much written, whoever it is and whatever was wrong.
+    """
     store: Store = request.app.state.store
-    with store.transaction(actor) as work:
-        if sign_in.is_second_factor(work, actor.id, code):
-            return begin(request, work, actor.id)
-        work.audit("refuse", "practitioner", actor.id, outcome=REFUSED)
+    own = stranger(request)._replace(organisation=proof.organisation)
+    if code:
+        own = own._replace(id=proof.practitioner, means="session")
+    with store.transaction(own) as work:
+        if sign_in.is_second_factor(work, proof.practitioner, code):
+            return own, begin(request, work, proof.practitioner)
+        work.audit("refuse", "practitioner", proof.practitioner, outcome=REFUSED)
     return None
 
 
@@ -126,8 +128,3 @@ def _device(request: Request, name: str, nonce: str) -> str:
 def _hash(request: Request, text: str) -> str:
     store: Store = request.app.state.store
     return hmac.digest(store.ring.derived(_PURPOSE)[0], text.encode(), "sha256").hex()
-
-
-def _record(request: Request, actor: Actor, code: str, target: str = "") -> None:
-    refusals: Refusals = request.app.state.refusals
-    refusals.record(actor, code, target)

@@ -31,11 +31,15 @@ class Forgery:
         """Raise Problem `not_from_here` unless the request comes from a form of ours."""
         if not _from_our_page(request):
             raise Problem("not_from_here")
-        keys = self._ring.derived(_PURPOSE)
-        if True not in [
-            hmac.compare_digest(_token(key, bound_to).encode(), given.encode()) for key in keys
-        ]:
+        if not self.is_ours(given, bound_to):
             raise Problem("not_from_here")
+
+    def is_ours(self, given: str, bound_to: str) -> bool:
+        """Whether we made this, bound to that."""
+        return True in [
+            hmac.compare_digest(_token(key, bound_to).encode(), given.encode())
+            for key in self._ring.derived(_PURPOSE)
+        ]
 
 
 def _token(key: bytes, bound_to: str) -> str:

@@ -1,8 +1,12 @@
 """The scene of a page: the link, whose form it is, in which language, and what was answered so far.
 
-Read in one transaction of the link's organisation, which leaves its row of audit.
+Read in one transaction of the link's organisation, which leaves its row of audit. What is answered
+is read, changed and kept in one: two pages that are sent at once are both kept, and nothing is kept
+under a link whose answers were sent.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -15,9 +19,14 @@ from api.forms.pages import Look, page, see
 from api.forms.way import KIOSK, KIOSK_SECONDS, Visit, Way, set_cookie
 from api.forms.wording import languages
 from api.problems import Problem
-from api.store import drafts, form_settings, organisations
+from api.store import drafts, form_settings, links, organisations
+from api.store.refusals import Refusals
+from api.store.transaction import Transaction
 from schemas.form_settings import FormSettings
 from schemas.links import Draft
+
+Then = Callable[[], Response]
+"""What is shown once the transaction is over."""
 
 
 class Scene(NamedTuple):
@@ -85,26 +94,53 @@ class Scene(NamedTuple):
 
 def scene_of(seen: Visit) -> Scene:
     """What a page shows from; the language that was chosen stays chosen."""
-    request = seen.way.request
-    with seen.way.store.transaction(seen.actor) as work:
-        draft = drafts.found(work, seen.link.id)
-        settings = form_settings.own(work)
-        organisation = organisations.own(work).name
-        language = _language(request, seen, draft)
-        if draft is not None and draft.language != language:
-            draft = draft.model_copy(update={"language": language})
-            drafts.keep(work, seen.link.id, draft)
-        work.audit("read", "link" if draft is None else "draft", seen.link.id)
-    return _with(Scene(seen, organisation, settings, language, None), draft)
+    with _at(seen) as (_, scene):
+        return scene
 
 
-def keep(scene: Scene, draft: Draft) -> Scene:
+def turn(seen: Visit, take: Callable[[Transaction, Scene], Then]) -> Response:
+    """What the link's turn comes to, shown once all that `take` kept is there for good.
+
+    Nobody else reads or answers under the link meanwhile. Raises Problem `not_found` where it was
+    closed since the visit began, and whatever `take` raises.
+    """
+    with _at(seen) as (work, scene):
+        then = take(work, scene)
+    return then()
+
+
+def keep(work: Transaction, scene: Scene, draft: Draft) -> Scene:
     """The scene with this draft, which is kept."""
-    seen = scene.visit
-    with seen.way.store.transaction(seen.actor) as work:
-        drafts.keep(work, seen.link.id, draft)
-        work.audit("answer", "draft", seen.link.id)
+    link = scene.visit.link.id
+    drafts.keep(work, link, draft)
+    work.audit("answer", "draft", link)
     return _with(scene, draft)
+
+
+@contextmanager
+def _at(seen: Visit) -> Iterator[tuple[Transaction, Scene]]:
+    """The scene, in the transaction that has the link to itself."""
+    try:
+        with seen.way.store.transaction(seen.actor) as work:
+            links.enter(work, seen.link)
+            draft = drafts.found(work, seen.link.id)
+            yield work, _read(work, seen, draft)
+            if not work.audited:
+                work.audit("read", "link" if draft is None else "draft", seen.link.id)
+    except Problem as problem:
+        refusals: Refusals = seen.way.request.app.state.refusals
+        refusals.record(seen.actor, problem.code)
+        raise
+
+
+def _read(work: Transaction, seen: Visit, draft: Draft | None) -> Scene:
+    settings = form_settings.own(work)
+    organisation = organisations.own(work).name
+    language = _language(seen.way.request, seen, draft)
+    if draft is not None and draft.language != language:
+        draft = draft.model_copy(update={"language": language})
+        drafts.keep(work, seen.link.id, draft)
+    return _with(Scene(seen, organisation, settings, language, None), draft)
 
 
 def _with(scene: Scene, draft: Draft | None) -> Scene:

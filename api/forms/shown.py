@@ -64,7 +64,7 @@ def reviewing(scene: Scene, *, missing: bool = False) -> Response:
     """Everything that was answered, to look through."""
     course = scene.course
     told = courses.parts(course)
-    return scene.show(
+    response = scene.show(
         "review",
         _FAULTY if missing else 200,
         parts=told,
@@ -73,6 +73,8 @@ def reviewing(scene: Scene, *, missing: bool = False) -> Response:
         missing=missing or bool(course.missing),
         told=bool(course.flags),
     )
+    scene.way.look_through(response)
+    return response
 
 
 def sent(way: Way, language: str, shown: dict[str, Any], what: str = "sent") -> Response:

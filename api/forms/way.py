@@ -29,6 +29,8 @@ WRONG_PER_MINUTE = 30
 KIOSK_SECONDS = 900
 KIOSK = "nociscreen_kiosk"
 HOLDER = "nociscreen_holder"
+LOOKED_THROUGH = "nociscreen_looked_through"
+LOOKED_THROUGH_SECONDS = 3600
 
 
 class Way(NamedTuple):
@@ -56,6 +58,23 @@ class Way(NamedTuple):
         forgery: Forgery = self.request.app.state.forgery
         return forgery.token(self.bound_to)
 
+    @property
+    def was_looked_through(self) -> bool:
+        """Whether this browser looked through the answers, not long ago, to send them."""
+        forgery: Forgery = self.request.app.state.forgery
+        return forgery.is_ours(self.request.cookies.get(LOOKED_THROUGH, ""), self._to_send)
+
+    @property
+    def _to_send(self) -> str:
+        return f"looked through {hashed(self.secret)}"
+
+    def look_through(self, response: Response) -> None:
+        """Have this browser be known again when it sends what it looks through."""
+        state = self.request.app.state
+        forgery: Forgery = state.forgery
+        held = LOOKED_THROUGH, forgery.token(self._to_send)
+        set_cookie(response, state.settings, held, LOOKED_THROUGH_SECONDS)
+
     def check(self, token: str) -> None:
         """Raise Problem `not_from_here` where the form is not one of this way."""
         forgery: Forgery = self.request.app.state.forgery
@@ -72,9 +91,7 @@ class Visit(NamedTuple):
     @property
     def actor(self) -> Actor:
         """Whoever answers under the link."""
-        return stranger(self.way.request)._replace(
-            organisation=self.link.organisation, id=self.link.id, means="link"
-        )
+        return _actor(self.way, self.link)
 
 
 def by_address(request: Request, link: Annotated[str, Path(max_length=100)]) -> Way:
@@ -89,19 +106,24 @@ def by_device(request: Request) -> Way:
 
 def visit(way: Way) -> Visit:
     """Who may answer now. Raises Problem `not_found` for everyone else, `too_many`."""
-    state = way.request.app.state
-    limiter: RateLimiter = state.limiter
-    peer = peer_of(way.request)
-    limiter.check(f"wrong link {peer}", WRONG_PER_MINUTE)
-    limiter.take(f"link {peer}", VISITS_PER_MINUTE)
-    link = links.open_now(way.store, way.secret)
-    rulebook = link and _rulebook(state.catalogue, link.rulebook)
-    if link is None or rulebook is None or not _holds(way.request, link):
-        limiter.take(f"wrong link {peer}", WRONG_PER_MINUTE)
-        refusals: Refusals = state.refusals
-        refusals.record(stranger(way.request), "not_found")
-        raise Problem("not_found")
-    return Visit(way, link, rulebook)
+    _count(way)
+    return _open(way)
+
+
+def visit_to_send(way: Way) -> Visit | None:
+    """Who may send now; None where this browser has sent already. Raises as `visit` does."""
+    _count(way)
+    return None if sent_from_here(way) else _open(way)
+
+
+def sent_from_here(way: Way) -> bool:
+    """Whether the browser that looked through the answers sent them, and comes again."""
+    link = links.sent(way.store, way.secret) if way.was_looked_through else None
+    if link is None:
+        return False
+    with way.store.transaction(_actor(way, link)) as work:
+        work.audit("read", "link", link.id, outcome="replayed")
+    return True
 
 
 def hold(response: Response, settings: Settings, link: Open) -> str:
@@ -127,8 +149,33 @@ def set_cookie(
 
 def forget(response: Response) -> None:
     """Take from the device whatever it may hold of anybody."""
-    response.delete_cookie(KIOSK, path="/", httponly=True, samesite="lax")
+    for each in (KIOSK, LOOKED_THROUGH):
+        response.delete_cookie(each, path="/", httponly=True, samesite="lax")
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
+def _count(way: Way) -> None:
+    limiter: RateLimiter = way.request.app.state.limiter
+    peer = peer_of(way.request)
+    limiter.check(f"wrong link {peer}", WRONG_PER_MINUTE)
+    limiter.take(f"link {peer}", VISITS_PER_MINUTE)
+
+
+def _open(way: Way) -> Visit:
+    state = way.request.app.state
+    link = links.open_now(way.store, way.secret)
+    rulebook = link and _rulebook(state.catalogue, link.rulebook)
+    if link is None or rulebook is None or not _holds(way.request, link):
+        limiter: RateLimiter = state.limiter
+        limiter.take(f"wrong link {peer_of(way.request)}", WRONG_PER_MINUTE)
+        refusals: Refusals = state.refusals
+        refusals.record(stranger(way.request), "not_found")
+        raise Problem("not_found")
+    return Visit(way, link, rulebook)
+
+
+def _actor(way: Way, link: Open) -> Actor:
+    return stranger(way.request)._replace(organisation=link.organisation, id=link.id, means="link")
 
 
 def _holds(request: Request, link: Open) -> bool:

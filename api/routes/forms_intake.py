@@ -5,24 +5,19 @@ nothing else until its advice was read.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import TypeAdapter
 
-from api import intakes
 from api.bodies import KeptIntake, any_intake
-from api.forms import course as courses
-from api.forms import shown
-from api.forms.advice import advice
-from api.forms.course import Course
-from api.forms.form import Step
+from api.forms import shown, turns
 from api.forms.languages import chosen_language
 from api.forms.pages import page, see
-from api.forms.reading import Reading, kept_marks, read, sent_marks
+from api.forms.reading import kept_marks
 from api.forms.routing import Fields, PageRoute, fields_of, only
-from api.forms.scene import Scene, keep, scene_of
+from api.forms.scene import scene_of, turn
 from api.forms.way import (
     KIOSK,
     KIOSK_SECONDS,
@@ -30,15 +25,12 @@ from api.forms.way import (
     by_address,
     by_device,
     forget,
-    hold,
+    sent_from_here,
     set_cookie,
     visit,
+    visit_to_send,
 )
-from api.forms.wording import languages
 from api.problems import Problem
-from api.store import drafts, links, screenings
-from schemas.links import Draft
-from schemas.patient import KnownPatient
 from scoring.catalogue import Catalogue
 
 Sent = Annotated[Fields, Depends(fields_of)]
@@ -91,21 +83,7 @@ def _begin(routes: APIRouter, at: str, way_in: WayIn) -> None:
         """Agreed to: from now on there is a draft; or on where it was stopped."""
         seen = visit(way)
         way.check(only(fields, "token"))
-        scene = scene_of(seen)
-        if scene.begun is not None:
-            return scene.elsewhere()
-        if only(fields, "agree") != "yes":
-            return shown.first(scene, fault=True)
-        response = see(way.request, f"{way.base}/1")
-        language = only(fields, "language")
-        begun = Draft(language=language if language in languages() else None)
-        with way.store.transaction(seen.actor) as work:
-            if seen.link.kind == "once":
-                holder = hold(response, way.request.app.state.settings, seen.link)
-                links.hold(work, seen.link.id, holder)
-            drafts.keep(work, seen.link.id, begun)
-            work.audit("create", "draft", seen.link.id)
-        return response
+        return turn(seen, partial(turns.agreed, fields=fields))
 
 
 def _ask(routes: APIRouter, at: str, way_in: WayIn) -> None:
@@ -124,13 +102,7 @@ def _ask(routes: APIRouter, at: str, way_in: WayIn) -> None:
         """What was answered is kept; then on, back, or away for now."""
         seen = visit(way)
         way.check(only(fields, "token"))
-        scene = scene_of(seen)
-        step = scene.step(number)
-        if step is None:
-            return scene.elsewhere()
-        reading = read(step, fields)
-        scene = keep(scene, _drafted(scene.course, step, reading, fields))
-        return _onward(scene, number, fields, reading)
+        return turn(seen, partial(turns.answered, number=number, fields=fields))
 
 
 def _advise(routes: APIRouter, at: str, way_in: WayIn) -> None:
@@ -144,15 +116,7 @@ def _advise(routes: APIRouter, at: str, way_in: WayIn) -> None:
         """Read, and on to where the patient was going."""
         seen = visit(way)
         way.check(only(fields, "token"))
-        scene = scene_of(seen)
-        if scene.begun is None:
-            return scene.elsewhere()
-        if only(fields, "read") != "yes":
-            return shown.advising(scene, fault=True)
-        course = scene.course
-        then = course.draft.place or course.place
-        read_now = {"seen": course.flags, "place": None}
-        return keep(scene, course.draft.model_copy(update=read_now)).go(then)
+        return turn(seen, partial(turns.advised, fields=fields))
 
 
 def _send(routes: APIRouter, at: str, way_in: WayIn, checked: TypeAdapter[Any]) -> None:
@@ -167,71 +131,13 @@ def _send(routes: APIRouter, at: str, way_in: WayIn, checked: TypeAdapter[Any]) 
     @routes.post(at + "/review")
     def send(way: Annotated[Way, Depends(way_in)], fields: Sent) -> Response:
         """The answers are kept as a screening and the link is used up, both or neither."""
+        seen = visit_to_send(way)
         way.check(only(fields, "token"))
-        if links.is_submitted(way.store, way.secret):  # sent again: the answer got lost on its way
-            return shown.sent(way, chosen_language(way.request), {})
-        scene = scene_of(visit(way))
-        course, to = scene.begun, only(fields, "to")
-        if course is None or course.unread:
-            return scene.elsewhere()
-        if to == "back":
-            return scene.go(len(course.form.steps))
-        if to == "later":
-            return shown.sent(way, scene.language, {}, "later")
-        if course.missing:
-            return shown.reviewing(scene, missing=True)
-        told = advice(course.rulebook, course.form, course.draft.answers, course.flags)
-        _submit(scene, checked)
-        return shown.sent(way, scene.language, {"advice": told, "settings": scene.settings})
-
-
-def _drafted(course: Course, step: Step, reading: Reading, fields: Fields) -> Draft:
-    if not step.consent:
-        return courses.kept(course, step, reading)
-    agreed = only(fields, "adversity")
-    if agreed not in ("yes", "no"):
-        return course.draft
-    return courses.consented(course, adversity=agreed == "yes")
-
-
-def _onward(scene: Scene, number: int, fields: Fields, reading: Reading) -> Response:
-    """On, back or away; faults hold up only who wants to go on, unread advice everyone."""
-    course, to = scene.course, only(fields, "to")
-    leaves = to in ("back", "later")
-    following = {"back": number - 1, "later": number}.get(to, number + 1)
-    if course.unread:
-        then = number if reading.faults and not leaves else following
-        return keep(scene, course.draft.model_copy(update={"place": max(then, 1)})).go("advice")
-    if reading.faults and not leaves:
-        marks = sent_marks(course.form.steps[number - 1], fields)
-        return shown.asking(scene, number, marks, reading.faults)
-    if to == "later":
-        return shown.sent(scene.way, scene.language, {}, "later")
-    return scene.go(following)
-
-
-def _submit(scene: Scene, checked: TypeAdapter[Any]) -> None:
-    """Keep the answers by the path of `POST /v1/screenings`, and use the link up."""
-    seen = scene.visit
-    with seen.way.store.transaction(seen.actor) as work:
-        patient = links.use_up(work, seen.link.id)
-        draft = drafts.found(work, seen.link.id)
-        if draft is None:
-            raise Problem("not_found")
-        intake = checked.validate_python(_body(seen.link.rulebook, patient, draft))
-        rulebooks: Catalogue = seen.way.request.app.state.catalogue
-        made = screenings.add(work, intakes.kept(rulebooks, intake, patient, "form"))
-        links.became(work, seen.link.id, made.id)
-        work.audit("create", "screening", made.id)
-        work.audit("answer", "link", seen.link.id)
-
-
-def _body(rulebook: str, patient: KnownPatient, draft: Draft) -> dict[str, Any]:
-    """The draft as a body of a request."""
-    return {
-        "rulebook": rulebook,
-        "patient": patient,
-        "answered_by": "patient",
-        "answered_on": datetime.now(UTC).date(),
-        "answers": draft.answers,
-    }
+        if seen is not None:
+            take = partial(turns.sending, to=only(fields, "to"), checked=checked)
+            try:
+                return turn(seen, take)
+            except Problem as problem:
+                if problem.code != "not_found" or not sent_from_here(way):
+                    raise
+        return shown.sent(way, chosen_language(way.request), {})  # sent twice: it arrived

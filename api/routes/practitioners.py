@@ -97,7 +97,11 @@ def add_practitioner(
 def invite_practitioner(
     practitioner: PractitionerId, acts: Acting, settings: Chosen
 ) -> NewInvitation:
-    """At its address they choose what to sign in with, once, in the place of what was before."""
+    """At its address they choose what to sign in with, once, in the place of what was before.
+
+    The address is shown once and kept nowhere, so no `Idempotency-Key` is taken: asked for again,
+    a new invitation takes the place of the one before it.
+    """
     with acts.transaction() as work:
         made, secret = invitations.make(work, practitioner)
         work.audit("administer", "invitation", made.id)
@@ -127,7 +131,7 @@ def read_practitioner(practitioner: PractitionerId, acts: Acting) -> Practitione
 def change_practitioner(
     practitioner: PractitionerId, change: PractitionerChange, acts: Acting
 ) -> Practitioner:
-    """What is named is changed. `active` false ends what they may do."""
+    """What is named is changed. `active` false ends what they may do, and every session."""
     with acts.transaction() as work:
         changed = practitioners.change(work, practitioner, changes(change))
         work.audit("administer", "practitioner", practitioner)

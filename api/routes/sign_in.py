@@ -25,6 +25,7 @@ from api.store.store import Store
 
 Sent = Annotated[Fields, Depends(fields_of)]
 WRONG_PER_MINUTE = 30
+CHOICES_PER_MINUTE = 10
 VISIT_SECONDS = 3600
 router = APIRouter()
 _open = APIRouter(route_class=PageRoute)
@@ -117,6 +118,7 @@ def accept_invitation(
     request: Request, secret: Secret, invited: AnInvited, fields: Sent
 ) -> Response:
     """Chosen, and signed in."""
+    _count_choice(request, invited)
     _check(request, fields, f"invitation {hashed(secret)}")
     names = ("name", "password", "again", "code")
     wanted = Wanted(*(only(fields, each)[:300] for each in names))
@@ -129,6 +131,17 @@ def accept_invitation(
     response = page(request, "desk/codes.html.j2", look, codes=codes)
     let_in(request, response, session, wanted.name)
     return response
+
+
+def _count_choice(request: Request, invited: Invited) -> None:
+    """Who chooses again and again would learn which names are taken."""
+    limiter: RateLimiter = request.app.state.limiter
+    try:
+        limiter.take(f"choosing {invited.id}", CHOICES_PER_MINUTE)
+    except Problem as problem:
+        own = stranger(request)._replace(organisation=invited.organisation)
+        request.app.state.refusals.record(own, problem.code, invited.id)
+        raise
 
 
 def _invitation(

@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
 
 
 class Open(NamedTuple):
-    """A link that may be answered now: whose, for what; `holder` where one browser has it."""
+    """A link by its secret: whose, for what; `holder` where one browser has it."""
 
     organisation: str
     id: str
@@ -85,32 +85,29 @@ def make(work: Transaction, wanted: Wanted) -> tuple[Link, str]:
 
 def open_now(store: Store, secret: str) -> Open | None:
     """The link of this secret, where it may be answered now; None for every other."""
-    with store.glance() as session:
-        row = session.execute(
-            select(LinkRow, col(OrganisationRow.active))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
-            .where(col(LinkRow.sha256) == hashed(secret))
-        ).one_or_none()
-    if row is None or not row.active or _state(row[0], None, datetime.now(UTC)) != "new":
-        return None
-    link = row[0]
-    return Open(
-        organisation=link.organisation_id,
-        id=link.id,
-        kind=cast("LinkKind", link.kind),
-        rulebook=link.rulebook,
-        language=link.language,
-        holder=link.holder_sha256,
-    )
+    return _by_secret(store, secret, "new")
 
 
-def is_submitted(store: Store, secret: str) -> bool:
-    """Whether what was answered under the link of this secret was sent."""
-    with store.glance() as session:
-        row = session.execute(
-            select(col(LinkRow.submitted_at)).where(col(LinkRow.sha256) == hashed(secret))
-        ).one_or_none()
-    return row is not None and row.submitted_at is not None
+def sent(store: Store, secret: str) -> Open | None:
+    """The link of this secret, where what was answered under it was sent; else None."""
+    return _by_secret(store, secret, "submitted")
+
+
+def enter(work: Transaction, link: Open) -> None:
+    """Have the link to oneself until the transaction ends; waits for whoever has it.
+
+    Raises Problem `not_found` where it may not be answered any more as it was found.
+    """
+    here = work.session.execute(
+        select(col(LinkRow.id))
+        .where(
+            *_may_be_answered(work, link.id),
+            col(LinkRow.holder_sha256).is_not_distinct_from(link.holder),
+        )
+        .with_for_update()
+    ).one_or_none()
+    if here is None:
+        raise Problem("not_found")
 
 
 def hold(work: Transaction, link_id: str, holder: str) -> None:
@@ -127,14 +124,7 @@ def hold(work: Transaction, link_id: str, holder: str) -> None:
 def use_up(work: Transaction, link_id: str) -> KnownPatient:
     """Use the link up; for whom it was. Raises Problem `not_found` where it is no longer open."""
     done: Any = work.session.execute(
-        update(LinkRow)
-        .where(
-            *_is(work, link_id),
-            col(LinkRow.submitted_at).is_(None),
-            col(LinkRow.revoked_at).is_(None),
-            col(LinkRow.expires_at) > work.now,
-        )
-        .values(submitted_at=work.now)
+        update(LinkRow).where(*_may_be_answered(work, link_id)).values(submitted_at=work.now)
     )
     if not done.rowcount:
         raise Problem("not_found")
@@ -261,8 +251,37 @@ def indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
     }
 
 
+def _by_secret(store: Store, secret: str, state: LinkState) -> Open | None:
+    with store.glance() as session:
+        row = session.execute(
+            select(LinkRow, col(OrganisationRow.active))
+            .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
+            .where(col(LinkRow.sha256) == hashed(secret))
+        ).one_or_none()
+    if row is None or not row.active or _state(row[0], None, datetime.now(UTC)) != state:
+        return None
+    link = row[0]
+    return Open(
+        organisation=link.organisation_id,
+        id=link.id,
+        kind=cast("LinkKind", link.kind),
+        rulebook=link.rulebook,
+        language=link.language,
+        holder=link.holder_sha256,
+    )
+
+
 def _is(work: Transaction, link_id: str) -> tuple[Any, ...]:
     return col(LinkRow.organisation_id) == work.organisation, col(LinkRow.id) == link_id
+
+
+def _may_be_answered(work: Transaction, link_id: str) -> tuple[Any, ...]:
+    return (
+        *_is(work, link_id),
+        col(LinkRow.submitted_at).is_(None),
+        col(LinkRow.revoked_at).is_(None),
+        col(LinkRow.expires_at) > work.now,
+    )
 
 
 def _rows(work: Transaction, *which: Any, limit: int | None) -> list[tuple[Any, Any]]:

@@ -15,6 +15,7 @@ from api.problems import Problem
 from api.security.keys import SigningAlgorithm
 from api.store import audit, letterheads, signing
 from api.store.organisation_keys import AUDIT, DATA
+from api.store.shutting_out import shut_out
 from api.store.store import Store
 from api.store.tables import OrganisationRow
 from api.store.tenancy import OrganisationSession
@@ -81,7 +82,11 @@ def own(work: Transaction) -> Organisation:
 
 
 def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
-    """The organisation with these of name, test, active, retention_years changed."""
+    """The organisation with these of name, test, active, retention_years changed.
+
+    Where it is closed, or opened again, nobody is signed in.
+    """
+    before = own(work)
     if changes:
         work.session.execute(
             update(OrganisationRow)
@@ -89,7 +94,10 @@ def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
             .values(**changes)
         )
     work.session.expire_all()
-    return own(work)
+    changed = own(work)
+    if changed.active != before.active:
+        shut_out(work)
+    return changed
 
 
 def _found(session: Session, organisation: str) -> Organisation | None:

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from api.problems import Problem
 from api.security.scopes import known
+from api.store.shutting_out import shut_out
 from api.store.tables import PractitionerRow
 from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
@@ -65,9 +66,10 @@ def found(work: Transaction, practitioner_id: str) -> Practitioner:
 def change(work: Transaction, practitioner_id: str, changes: Mapping[str, Any]) -> Practitioner:
     """The practitioner with these of name, scopes, active changed.
 
-    Raises Problem `not_found`, and ValueError for an unknown scope.
+    Who is shut out, or let in again, is signed in nowhere. Raises Problem `not_found`, and
+    ValueError for an unknown scope.
     """
-    found(work, practitioner_id)
+    before = found(work, practitioner_id)
     values = dict(changes)
     if "scopes" in values:
         values["scopes"] = " ".join(known(values["scopes"]))
@@ -81,7 +83,10 @@ def change(work: Transaction, practitioner_id: str, changes: Mapping[str, Any]) 
             .values(**values)
         )
         work.session.expire_all()
-    return found(work, practitioner_id)
+    changed = found(work, practitioner_id)
+    if changed.active != before.active:
+        shut_out(work, practitioner_id)
+    return changed
 
 
 def told(row: PractitionerRow) -> Practitioner:

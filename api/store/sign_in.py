@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from api.problems import Problem
 from api.security.credentials import hashed
-from api.security.second_factor import new_recovery_codes, plain_code, step_of
+from api.security.second_factor import new_recovery_codes, new_totp, plain_code, step_of
 from api.store.store import Store
 from api.store.tables import (
     IdentityRow,
@@ -22,14 +22,15 @@ from api.store.tables import (
 from api.store.transaction import Transaction
 
 TABLE = "sign_in"
+_NOBODYS = new_totp()
 
 
 class Proof(NamedTuple):
-    """Whose name it is, and the hash of the password that goes with it."""
+    """Whose name it is, and the hash of the password that goes with it; None for nobody's."""
 
     organisation: str
     practitioner: str
-    password_hash: str
+    password_hash: str | None
 
 
 class Chosen(NamedTuple):
@@ -70,14 +71,17 @@ def identified(store: Store, issuer: str, subject: str) -> tuple[str, str] | Non
 
 
 def is_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
-    """Whether the code is right, now and for the first time; used up if so."""
+    """Whether the code is right, now and for the first time; used up if so.
+
+    Of a practitioner whom nobody knows it is found by the same work to be wrong.
+    """
     row = work.session.execute(select(SignInRow).where(*_of(work, SignInRow, practitioner)))
     found = row.scalar_one_or_none()
-    if found is None:
-        return False
-    totp = work.open(found.key_id, TABLE, "totp", practitioner, found.totp).decode()
+    totp = _NOBODYS
+    if found is not None:
+        totp = work.open(found.key_id, TABLE, "totp", practitioner, found.totp).decode()
     step = step_of(totp, code)
-    if step is None:
+    if step is None or found is None:
         return _is_recovery_code(work, practitioner, code)
     done: Any = work.session.execute(
         update(SignInRow)

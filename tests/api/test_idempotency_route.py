@@ -37,6 +37,20 @@ class TestANamedRequest:
         assert (row.outcome, row.target) == ("replayed", first.json()["id"])
         assert count(kept_client) == 1
 
+    def test_shows_a_secret_again_to_the_same_client_alone(
+        self, kept_service, kept_client, kept_clinic
+    ):
+        owner = made(kept_client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]})["id"]
+        another = do(kept_service.state.store, kept_clinic, clients.add, "another", ["admin"])
+        stranger = calling(kept_service, kept_clinic._replace(client=another.id), ["admin"])
+        path = f"/v1/clients/{owner}/secrets"
+        first, again, theirs = (
+            each.post(path, headers={KEY: "a"}).json()["text"]
+            for each in (kept_client, kept_client, stranger)
+        )
+        assert first == again
+        assert theirs != first
+
     def test_quoted_and_bare_are_equal(self, kept_client):
         bare = made(kept_client, HERE, request(), **{KEY: "a b"})
         assert made(kept_client, HERE, request(), **{KEY: '"a b"'}) == bare

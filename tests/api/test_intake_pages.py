@@ -125,6 +125,72 @@ class TestSending:
         assert set(done) <= {200, 404}
         assert len(kept_client.get("/v1/screenings").json()["screenings"]) == 1
 
+    def test_again_by_the_same_browser_is_told_that_it_arrived(
+        self, kept_service, kept_clinic, kept_anonymous, kept_client, link
+    ):
+        filled(kept_anonymous, link)
+        proof = token(kept_anonymous.get(f"{link[1]}/review"))
+        form = {"token": proof, "to": "send"}
+        for _ in range(2):
+            page = kept_anonymous.post(f"{link[1]}/review", data=form)
+            assert (page.status_code, "have arrived" in page.text) == (200, True)
+        assert len(kept_client.get("/v1/screenings").json()["screenings"]) == 1
+        rows = [each for each in audited(kept_service, kept_clinic) if each.means == "link"]
+        assert (rows[-1].action, rows[-1].outcome, rows[-1].target) == ("read", "replayed", link[0])
+        form["token"] = "0" * 64
+        assert kept_anonymous.post(f"{link[1]}/review", data=form).status_code == 403
+
+    def test_by_one_browser_twice_at_once_is_told_twice_that_it_arrived(
+        self, store, kept_service, kept_clinic
+    ):
+        for _ in range(8):
+            made, secret = link_of(store, kept_clinic, "phq4")
+            browsers = [bearing(kept_service) for _ in range(2)]
+            filled(browsers[0], (made, f"/intake/{secret}"))
+            form = {"token": token(browsers[0].get(f"/intake/{secret}/review")), "to": "send"}
+            browsers[1].cookies.update(browsers[0].cookies)
+            done = at_once(2, lambda n, b=browsers, s=secret, f=form: b[n].post(
+                f"/intake/{s}/review", data=f).status_code)  # fmt: skip
+            assert done == [200, 200]
+
+    @pytest.mark.parametrize("cookie", ["none", "of another link", "made up"])
+    def test_again_by_another_browser_is_told_as_a_wrong_link(
+        self, store, kept_service, kept_clinic, kept_anonymous, link, cookie
+    ):
+        filled(kept_anonymous, link)
+        form = {"token": token(kept_anonymous.get(f"{link[1]}/review")), "to": "send"}
+        assert kept_anonymous.post(f"{link[1]}/review", data=form).status_code == 200
+        stranger = bearing(kept_service)
+        if cookie == "of another link":
+            other = link_of(store, kept_clinic, "phq4")
+            filled(stranger, (other[0], f"/intake/{other[1]}"))
+            stranger.get(f"/intake/{other[1]}/review")
+        elif cookie == "made up":
+            stranger.cookies["nociscreen_looked_through"] = form["token"]
+        told = set()
+        for address in (link[1], f"/intake/{'A' * 43}"):
+            page = stranger.post(f"{address}/review", data=form)
+            headers = {k: v for k, v in page.headers.items() if k != "x-request-id"}
+            told.add((page.status_code, page.text, str(headers)))
+        assert [each[0] for each in told] == [404]
+
+    def test_again_and_again_to_a_used_link_is_held_up(self, kept_service, kept_anonymous, link):
+        filled(kept_anonymous, link)
+        form = {"token": token(kept_anonymous.get(f"{link[1]}/review")), "to": "send"}
+        assert kept_anonymous.post(f"{link[1]}/review", data=form).status_code == 200
+        stranger = bearing(kept_service)
+        done = [stranger.post(f"{link[1]}/review", data=form).status_code
+                for _ in range(WRONG_PER_MINUTE + 1)]  # fmt: skip
+        assert done == [404] * WRONG_PER_MINUTE + [429]
+
+    def test_at_a_device_leaves_nothing_on_it(self, store, kept_service, kept_clinic):
+        made, secret = link_of(store, kept_clinic, "phq4")
+        device = bearing(kept_service)
+        device.get(f"/kiosk/{secret}")
+        filled(device, (made, "/kiosk/form"))
+        assert post(device, "/kiosk/form/review", to="send").status_code == 200
+        assert not device.cookies
+
     def test_that_fails_keeps_the_link_and_the_draft(
         self, store, kept_anonymous, kept_clinic, link, monkeypatch
     ):

@@ -5,15 +5,12 @@ both are found in the same time is shown without a clock: the database is told t
 in the same order.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import keeping
 import pytest
-from calling import audited, calling
+from calling import audited, calling, statements
 from keeping import fhir_response
-from sqlalchemy import event
 from things import (
     KEY_SET,
     SYSTEM,
@@ -169,22 +166,6 @@ class Seen(NamedTuple):
     headers: dict[str, str]
     statements: list[str]
     audited: int
-
-
-@contextmanager
-def statements(service: Service) -> Iterator[list[str]]:
-    """Every statement that the database is told, in order."""
-    told: list[str] = []
-
-    def tell(_connection, _cursor, statement, *_):
-        told.append(statement)
-
-    engine = service.state.store.database.engine
-    event.listen(engine, "before_cursor_execute", tell)
-    try:
-        yield told
-    finally:
-        event.remove(engine, "before_cursor_execute", tell)
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import re
 from datetime import timedelta
 
+import keeping
 import pyotp
 import pytest
 import time_machine
-from calling import audited, calling
+from calling import audited, calling, statements
 from desk import PASSWORD, Person, at_desk, person, send, sign_in_by, token_in, visiting
 from keeping import at_once, do
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from sqlalchemy import select
 from api.desk import proving
 from api.limits import RateLimiter
 from api.main import create_app
+from api.routes.sign_in import CHOICES_PER_MINUTE
 from api.security.credentials import hashed
 from api.store import failures, invitations, organisations, practitioners
 from api.store.organisations import OPERATOR
@@ -119,6 +121,31 @@ class TestWhoDoesNot:
         row = last(kept_service, kept_clinic)
         assert (row.action, row.outcome, row.target) == ("refuse", "bad_sign_in", grace.id)
 
+    def test_cannot_tell_by_the_work_it_makes_what_was_wrong(self, kept_service, grace):
+        """Without a clock: the database is told the same statements in the same order."""
+        nobody = grace._replace(name=f"not-{grace.name}")
+        wrong = ((nobody, {}), (grace, {"password": "x"}), (grace, {"code": "000000"}))
+        told = []
+        for who, given in wrong * 2:
+            client = visiting(kept_service)
+            client.get("/sign-in")
+            with statements(kept_service) as each:
+                assert sign_in_by(client, who, **given).status_code == 422
+            told.append(each)
+        assert told[3] == told[4] == told[5]
+        assert any("INSERT INTO audit" in each for each in told[3])
+
+    def test_is_recorded_each_time_also_under_a_name_that_nobody_has(self, kept_service, grace):
+        system = keeping.Clinic(organisations.SYSTEM, "", "")
+        before = len(audited(kept_service, system))
+        nobody = grace._replace(name=f"not-{grace.name}")
+        for _ in range(3):
+            sign_in_by(visiting(kept_service), nobody)
+        rows = audited(kept_service, system)[before:]
+        assert [(each.outcome, each.target, each.count) for each in rows] == [
+            ("bad_sign_in", "", 1)
+        ] * 3
+
     def test_is_shut_out_at_once_when_the_practitioner_or_the_clinic_is(
         self, kept_service, store, kept_clinic, grace
     ):
@@ -133,6 +160,28 @@ class TestWhoDoesNot:
             organisations.change(work, {"active": False})
             work.audit("administer")
         assert not signed_in(client)
+
+    @pytest.mark.parametrize("whose", ["practitioner", "clinic"])
+    def test_finds_no_session_or_invitation_from_before_when_let_in_again(
+        self, kept_service, store, kept_clinic, grace, whose
+    ):
+        change = practitioners.change if whose == "practitioner" else organisations.change
+        of = [grace.id] if whose == "practitioner" else []
+        client = at_desk(kept_service, grace)
+        _, secret = do(store, kept_clinic, invitations.make, grace.id)
+        for active in (False, True):
+            do(store, kept_clinic, change, *of, {"active": active})
+        assert not signed_in(client)
+        assert visiting(kept_service).get(f"/invitation/{secret}").status_code == 404
+        assert sign_in_by(client, grace, code=grace.codes[0]).status_code == 303
+
+    def test_is_not_who_is_changed_in_another_way(self, kept_service, store, kept_clinic, grace):
+        client, other = at_desk(kept_service, grace), person(store, kept_clinic)
+        changes = {"active": True, "name": "Dr G. Example", "scopes": ["screenings:read"]}
+        do(store, kept_clinic, practitioners.change, grace.id, changes)
+        do(store, kept_clinic, practitioners.change, other.id, {"active": False})
+        do(store, kept_clinic, organisations.change, {"active": True, "name": "Another"})
+        assert signed_in(client)
 
 
 class TestACode:
@@ -354,10 +403,37 @@ class TestAnInvitation:
         assert not signed_in(browser)
         assert self.accept(browser, invited[1])[0].status_code == 200
 
-    def test_does_not_take_the_name_of_another(self, browser, invited, grace):
+    def test_does_not_take_the_name_of_another(
+        self, kept_service, kept_clinic, browser, invited, grace
+    ):
         answer, _ = self.accept(browser, invited[1], name=grace.name.upper())
         assert answer.status_code == 422
         assert 'id="name-wrong"' in answer.text
+        refused = [each for each in audited(kept_service, kept_clinic) if each.action == "refuse"]
+        assert [(each.outcome, each.actor) for each in refused] == [("conflict", invited[0])]
+
+    def test_is_not_chosen_for_again_and_again(
+        self, kept_service, kept_clinic, browser, invited, monkeypatch
+    ):
+        monkeypatch.setitem(kept_service.state._state, "limiter", RateLimiter(lambda: 0.0))
+        page = browser.get(invited[1])
+        form = {"token": token_in(page.text), "name": "", "password": "", "again": "", "code": ""}
+        done = [browser.post(invited[1], data=form).status_code
+                for _ in range(CHOICES_PER_MINUTE + 1)]  # fmt: skip
+        assert done == [422] * CHOICES_PER_MINUTE + [429]
+        row = last(kept_service, kept_clinic)
+        assert (row.action, row.outcome) == ("refuse", "too_many")
+
+    def test_that_is_asked_for_again_takes_the_place_of_the_first(
+        self, kept_service, kept_client, grace
+    ):
+        path, key = f"/v1/practitioners/{grace.id}/invitations", {"Idempotency-Key": "k"}
+        first, second = (
+            kept_client.post(path, headers=key).json()["url"].removeprefix("http://127.0.0.1:8000")
+            for _ in range(2)
+        )
+        assert visiting(kept_service).get(first).status_code == 404
+        assert visiting(kept_service).get(second).status_code == 200
 
     def test_anew_ends_what_was_before(self, store, kept_service, kept_clinic, grace):
         client = at_desk(kept_service, grace)

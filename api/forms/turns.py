@@ -1,0 +1,139 @@
+"""Turns: a form that was sent in; what is kept of it, and what is shown then, out.
+
+Each is taken in the transaction that has the link to itself; see `api.forms.scene`.
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from api import intakes
+from api.forms import course as courses
+from api.forms import shown
+from api.forms.advice import advice
+from api.forms.course import Course
+from api.forms.form import Step
+from api.forms.pages import see
+from api.forms.reading import Reading, read, sent_marks
+from api.forms.routing import Fields, only
+from api.forms.scene import Scene, Then, keep
+from api.forms.way import hold
+from api.forms.wording import languages
+from api.store import drafts, links, screenings
+from api.store.transaction import Transaction
+from schemas.links import Draft
+from schemas.patient import KnownPatient
+from scoring.catalogue import Catalogue
+
+
+def agreed(work: Transaction, scene: Scene, fields: Fields) -> Then:
+    """A draft from now on, held by this browser where one alone may go on."""
+    if scene.begun is not None:
+        return scene.elsewhere
+    if only(fields, "agree") != "yes":
+        return partial(shown.first, scene, fault=True)
+    link, way, language = scene.visit.link, scene.way, only(fields, "language")
+    response = see(way.request, f"{way.base}/1")
+    if link.kind == "once":
+        links.hold(work, link.id, hold(response, way.request.app.state.settings, link))
+    drafts.keep(work, link.id, Draft(language=language if language in languages() else None))
+    work.audit("create", "draft", link.id)
+    return lambda: response
+
+
+def answered(work: Transaction, scene: Scene, number: int, fields: Fields) -> Then:
+    """The draft with what was answered, and where to go once the advice was read."""
+    step = scene.step(number)
+    if step is None:
+        return scene.elsewhere
+    reading = read(step, fields)
+    draft = _drafted(scene.course, step, reading, fields)
+    if scene.course._replace(draft=draft).unread:
+        stays = reading.faults and not _leaves(fields)
+        then = number if stays else _following(number, fields)
+        draft = draft.model_copy(update={"place": max(then, 1)})
+    return partial(_onward, keep(work, scene, draft), number, fields, reading)
+
+
+def advised(work: Transaction, scene: Scene, fields: Fields) -> Then:
+    """The draft in which these flags were read."""
+    if scene.begun is None:
+        return scene.elsewhere
+    if only(fields, "read") != "yes":
+        return partial(shown.advising, scene, fault=True)
+    course = scene.course
+    then = course.draft.place or course.place
+    read_now = {"seen": course.flags, "place": None}
+    return partial(keep(work, scene, course.draft.model_copy(update=read_now)).go, then)
+
+
+def sending(work: Transaction, scene: Scene, to: str, checked: TypeAdapter[Any]) -> Then:
+    """The screening, unless something stands before it that is still to be done."""
+    course = scene.begun
+    if course is None or course.unread:
+        return scene.elsewhere
+    if to == "back":
+        return partial(scene.go, len(course.form.steps))
+    if to == "later":
+        return partial(shown.sent, scene.way, scene.language, {}, "later")
+    if course.missing:
+        return partial(shown.reviewing, scene, missing=True)
+    told = advice(course.rulebook, course.form, course.draft.answers, course.flags)
+    _submit(work, scene, checked)
+    told_once_more = {"advice": told, "settings": scene.settings}
+    return partial(shown.sent, scene.way, scene.language, told_once_more)
+
+
+def _drafted(course: Course, step: Step, reading: Reading, fields: Fields) -> Draft:
+    if not step.consent:
+        return courses.kept(course, step, reading)
+    agreed = only(fields, "adversity")
+    if agreed not in ("yes", "no"):
+        return course.draft
+    return courses.consented(course, adversity=agreed == "yes")
+
+
+def _leaves(fields: Fields) -> bool:
+    return only(fields, "to") in ("back", "later")
+
+
+def _following(number: int, fields: Fields) -> int:
+    return {"back": number - 1, "later": number}.get(only(fields, "to"), number + 1)
+
+
+def _onward(scene: Scene, number: int, fields: Fields, reading: Reading) -> Response:
+    """On, back or away; faults hold up only who wants to go on, unread advice everyone."""
+    if scene.course.unread:
+        return scene.go("advice")
+    if reading.faults and not _leaves(fields):
+        marks = sent_marks(scene.course.form.steps[number - 1], fields)
+        return shown.asking(scene, number, marks, reading.faults)
+    if only(fields, "to") == "later":
+        return shown.sent(scene.way, scene.language, {}, "later")
+    return scene.go(_following(number, fields))
+
+
+def _submit(work: Transaction, scene: Scene, checked: TypeAdapter[Any]) -> None:
+    """Keep the answers by the path of `POST /v1/screenings`, and use the link up."""
+    seen = scene.visit
+    patient = links.use_up(work, seen.link.id)
+    intake = checked.validate_python(_body(seen.link.rulebook, patient, scene.course.draft))
+    rulebooks: Catalogue = seen.way.request.app.state.catalogue
+    made = screenings.add(work, intakes.kept(rulebooks, intake, patient, "form"))
+    links.became(work, seen.link.id, made.id)
+    work.audit("create", "screening", made.id)
+    work.audit("answer", "link", seen.link.id)
+
+
+def _body(rulebook: str, patient: KnownPatient, draft: Draft) -> dict[str, Any]:
+    """The draft as a body of a request."""
+    return {
+        "rulebook": rulebook,
+        "patient": patient,
+        "answered_by": "patient",
+        "answered_on": datetime.now(UTC).date(),
+        "answers": draft.answers,
+    }

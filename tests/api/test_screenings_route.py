@@ -198,6 +198,8 @@ class TestListing:
             ({"limit": "+5"}, "/limit"),
             ({"created_from": "2026-11-20"}, "/created_from"),
             ({"created_before": "yesterday"}, "/created_before"),
+            ({"created_before": "0001-01-01T00:00:00+14:00"}, "/created_before"),
+            ({"created_from": "9999-12-31T23:59:59-14:00"}, "/created_from"),
             ({"patient": ""}, "/patient"),
             ({"patient": "x" * 201}, "/patient"),
             ({"cursor": "made-up"}, "/cursor"),
@@ -259,6 +261,11 @@ class TestListing:
         there = datetime.fromisoformat(at) + timedelta(hours=0)
         elsewhere = there.astimezone(tz=datetime.strptime("+0530", "%z").tzinfo).isoformat()
         assert listed(kept_client, created_from=elsewhere) == [second["id"]]
+        assert listed(kept_client, created_from="0001-01-01T00:00:00Z") == [
+            second["id"],
+            first["id"],
+        ]
+        assert listed(kept_client, created_from="9999-12-31T23:59:59.999999Z") == []
 
     def test_a_line_tells_what_became_of_a_screening(self, kept_client):
         here = keep(kept_client, example="red_flag")["links"]["self"]

@@ -1,6 +1,6 @@
 """Kept screenings over HTTP. Who may call, and other organisations: test_scopes, test_isolation."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlsplit
 
 import keeping
@@ -15,6 +15,8 @@ from scoring.engine import assess
 
 HERE = "/v1/screenings"
 CANARY = "Canary-7f3a9e51"
+BORN = {"reference": "MRN-0042", "birth_date": "1982-05-01"}
+BORN_WRONGLY = ("/patient/birth_date", "day_range")
 
 
 def keep(client, reference="MRN-0042", example="widespread_pain", **patient) -> dict:
@@ -53,16 +55,28 @@ class TestKeeping:
             ({"patient": {"reference": "a", "x": 1}}, ("/patient", "extra_forbidden")),
             ({"note": ""}, ("/note", "string_too_short")),
             ({"answers": {"fatigue": "yes"}}, ("/answers/fatigue", "bool_type")),
+            ({"answered_on": "9999-12-31"}, ("/answered_on", "day_range")),
+            ({"answered_on": "1899-12-31"}, ("/answered_on", "day_range")),
+            ({"patient": BORN | {"birth_date": "9999-12-31"}}, BORN_WRONGLY),
+            ({"patient": BORN | {"birth_date": "1899-12-31"}}, BORN_WRONGLY),
+            ({"answered_on": "1982-04-30", "patient": BORN}, BORN_WRONGLY),
         ],
     )
     def test_what_cannot_be_kept_is_refused_with_its_place(
         self, kept_service, kept_clinic, kept_client, change, fault
     ):
         response = kept_client.post(HERE, json=request() | change)
-        status, [(pointer, _)] = refusal(response)
-        assert (status, pointer) == (422, fault[0])
+        assert refusal(response) == (422, [fault])
         assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "wrong_shape")
         assert listed(kept_client) == []
+
+    def test_a_day_may_be_as_late_as_it_is_anywhere_and_birth_on_it(self, kept_client):
+        latest = datetime.now(timezone(timedelta(hours=14))).date()
+        for born, answered in (("1900-01-01", "1900-01-01"), (latest, latest)):
+            patient = BORN | {"birth_date": str(born)}
+            made(kept_client, HERE, request() | {"answered_on": str(answered), "patient": patient})
+        late = request() | {"answered_on": str(latest + timedelta(days=2))}
+        assert kept_client.post(HERE, json=late).status_code == 422
 
     @pytest.mark.parametrize("query", ["?x=1", "?store=no", "?store=true&store=false", "?store="])
     def test_a_parameter_that_is_unknown_doubled_or_odd_is_refused(self, kept_client, query):

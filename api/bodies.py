@@ -4,14 +4,23 @@ One model for each rulebook, told apart by the member `rulebook` (`nociplastic`,
 `nociplastic@1.0.0`), so that every question stands in the API's description.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient
+from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient, day_fault
 from schemas.screening import Context
 from scoring.answers import answer_model
 from scoring.loaded import LoadedRulebook
@@ -23,10 +32,19 @@ class Intake(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     patient: Patient | None = None
-    answered_on: Day | None = Field(default=None, description="May lie years back.")
+    answered_on: Day | None = Field(default=None, description="May lie years back, not ahead.")
     answered_by: AnsweredBy | None = None
     clinician: Clinician | None = None
     note: Note | None = None
+
+    @model_validator(mode="after")
+    def _days_can_be(self) -> Self:
+        """A patient is born before being asked, and neither is still to come."""
+        born = self.patient.birth_date if self.patient else None
+        refuse_days({("answered_on",): self.answered_on, ("patient", "birth_date"): born})
+        if born and self.answered_on and born > self.answered_on:
+            raise _refused({("patient", "birth_date"): "must not be after answered_on"})
+        return self
 
     @property
     def attested(self) -> bool:
@@ -48,6 +66,22 @@ class KeptIntake(Intake):
     """An intake that will be kept: its patient must be known by a reference."""
 
     patient: KnownPatient
+
+
+def refuse_days(days: Mapping[tuple[str, ...], date | None]) -> None:
+    """Refuse days, by their places, on which nothing can have been. Raises ValidationError."""
+    faults = {place: day_fault(day) for place, day in days.items() if day is not None}
+    if wrong := {place: fault for place, fault in faults.items() if fault}:
+        raise _refused(wrong)
+
+
+def _refused(faults: Mapping[tuple[str, ...], str]) -> ValidationError:
+    """As pydantic tells what is wrong inside of a value; nothing that was sent is repeated."""
+    wrong = [
+        InitErrorDetails(type=PydanticCustomError("day_range", fault), loc=place, input=None)
+        for place, fault in faults.items()
+    ]
+    return ValidationError.from_exception_data("days", wrong)
 
 
 def intake_model(

@@ -72,10 +72,16 @@ def serve(
     from api.logs import configure
     from api.main import create_app
     from api.maintenance import kept_up
-    from api.server import Server, config
+    from api.server import Server, address_of, bound, config
 
     configure()
     chosen = settings()
+    try:
+        sockets = bound(host, port)
+    except OSError as error:
+        fail(f"cannot listen on {host}, port {port}: {error.strerror}; choose another by --port")
+    if "public_url" not in chosen.model_fields_set:
+        chosen = chosen.model_copy(update={"public_url": address_of(host, sockets[0])})
     with opened(chosen) as store:
         if store.database.embedded and first_client(store, chosen.first_client_file):
             note(f"made a first organisation; its client is in {chosen.first_client_file}")
@@ -92,7 +98,7 @@ def serve(
             Server(
                 config(app, chosen, host, port),
                 lambda listening: typer.echo(f"nociscreen listens on http://{host}:{listening}"),
-            ).run()
+            ).run(sockets)
 
 
 @main.command()

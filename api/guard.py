@@ -1,7 +1,8 @@
 """The guard: a route that lets nothing in unproved.
 
 It checks in this order: who calls, how often, scope, parameters, media type, size, time, JSON. Only
-then does the framework see the body. What it refuses leaves a row in the audit.
+then does the framework see the body. What it refuses leaves a row in the audit, and so does what
+fails in a known caller's name.
 """
 
 import re
@@ -10,12 +11,15 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+import structlog
 from fastapi import Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.limits import RateLimiter
 from api.logs import REQUEST_ID
@@ -33,6 +37,7 @@ from api.taking import JSON, properties, take_json
 from api.trusting import Trust, bad_token, issuer_of
 
 _FHIR = "/fhir/"
+_log = structlog.get_logger("nociscreen")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -104,6 +109,11 @@ class GuardedRoute(APIRoute):
                 raise
             except RequestValidationError:
                 await run_in_threadpool(_record, request, "wrong_shape")
+                raise
+            except (HTTPException, ClientDisconnect):
+                raise
+            except Exception:
+                await run_in_threadpool(_record_failed, request)
                 raise
 
         return guard
@@ -180,6 +190,16 @@ def _record(request: Request, code: str) -> None:
     caller: Caller | None = getattr(request.state, "caller", None)
     target = next((each for each in request.path_params.values() if _is_id(each)), "")
     held.record(actor_of(request, caller), code, target)
+
+
+def _record_failed(request: Request) -> None:
+    """Record what failed by a fault of ours; nothing here takes the place of that fault."""
+    if getattr(request.state, "caller", None) is None:
+        return
+    try:
+        _record(request, "internal")
+    except Exception as error:  # noqa: BLE001 - the fault itself is on its way to the log
+        _log.warning("refusal_not_recorded", code="internal", error=type(error).__name__)
 
 
 def _is_id(text: str) -> bool:

@@ -1,15 +1,15 @@
 """Strict JSON: bytes in, a value out that could only be read in one way; all else refused by name.
 
 Refused: what is not UTF-8, a byte order mark, NaN and infinities, numbers of over 40 characters or
-whole numbers of over 17 digits, a member named twice, nesting deeper than 24, more than 5000
-members, a text of over 10,000 characters, and in texts and names: control characters (tab, newline
-and carriage return are read), bidirectional overrides, lone surrogates and non-characters.
+with an exponent of over 200, whole numbers of over 17 digits, a member named twice, nesting deeper
+than 24, more than 5000 members, a text of over 10,000 characters, and in texts and names: control
+characters (tab, newline and carriage return are read), bidirectional overrides, lone surrogates and
+non-characters.
 Zero-width and combining characters are legitimate in names of people and are read. A refusal names
 the place and never the value.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
@@ -21,6 +21,7 @@ DEPTH = 24
 MEMBERS = 5000
 NUMBER_CHARACTERS = 40
 WHOLE_DIGITS = 17
+EXPONENT = 200  # so that a number is neither endless nor nothing, however it is reckoned with
 TEXT_CHARACTERS = 10_000
 _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _OVERRIDE = "\u202a-\u202e\u2066-\u2069"
@@ -76,13 +77,20 @@ def _constant(_: str) -> NoReturn:
 
 
 def _fraction(text: str) -> Decimal | int:
-    if len(text) > NUMBER_CHARACTERS or not math.isfinite(float(text)):
+    if len(text) > NUMBER_CHARACTERS or abs(_exponent(text)) > EXPONENT:
         _refuse(
-            "", "number_too_long", f"numbers have at most {NUMBER_CHARACTERS} characters, finite"
+            "",
+            "number_too_long",
+            f"numbers have at most {NUMBER_CHARACTERS} characters "
+            f"and an exponent from -{EXPONENT} to {EXPONENT}",
         )
     number = Decimal(text)
     whole = abs(number) < 10**WHOLE_DIGITS and number == int(number)
     return int(number) if whole else number
+
+
+def _exponent(text: str) -> int:
+    return int(text.lower().partition("e")[2] or 0)
 
 
 def _whole(text: str) -> int:

@@ -4,6 +4,7 @@ An SVG is rebuilt from the shapes that it is known to hold; whatever else it hel
 """
 
 import io
+import re
 import struct
 import warnings
 from typing import Annotated
@@ -13,9 +14,12 @@ from pydantic import AfterValidator, Field
 
 LOGO_BYTES = 4_000
 LOGO_PIXELS = 1_000
+LARGEST = 10_000.0
+WIDEST = 20.0
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_END = bytes.fromhex("0000000049454e44ae426082")
 _SVG = "{http://www.w3.org/2000/svg}"
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _SHAPES = {"g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "title"}
 _ATTRIBUTES = {
     *("d", "x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2"),
@@ -68,8 +72,11 @@ def _checked_svg(logo: bytes) -> bytes:
         root = ET.fromstring(logo.decode("utf-8"))  # noqa: S314 # nosec B314 - without a document type there are no entities
     except (ET.ParseError, UnicodeDecodeError, ValueError):
         raise ValueError("the logo is neither a PNG nor an SVG that can be read") from None
-    if root.tag != f"{_SVG}svg" or not root.get("viewBox"):
-        raise ValueError("the logo must be an svg element with a viewBox")
+    if root.tag != f"{_SVG}svg" or not _is_sane(root.get("viewBox", "")):
+        raise ValueError(
+            "the logo must be an svg element with a viewBox of four numbers, its sides from 1 to "
+            f"{LARGEST:.0f} and none over {WIDEST:.0f} times the other"
+        )
     for each in root.iter():
         name = each.tag.removeprefix(_SVG)
         if each is not root and name not in _SHAPES:
@@ -77,6 +84,18 @@ def _checked_svg(logo: bytes) -> bytes:
         odd = set(each.attrib) - _ATTRIBUTES
         if odd or any("(" in text and "url" in text.lower() for text in each.attrib.values()):
             raise ValueError("the logo may have the attributes of plain shapes only")
+    for side in ("width", "height"):  # the viewBox says how it is shaped; the page, how large it is
+        root.attrib.pop(side, None)
     ET.register_namespace("", _SVG[1:-1])
     rebuilt: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=False)
     return rebuilt
+
+
+def _is_sane(view_box: str) -> bool:
+    """Whether it has a size that can be laid out."""
+    numbers = view_box.replace(",", " ").split()
+    if len(numbers) != 4 or not all(map(_NUMBER.fullmatch, numbers)):
+        return False
+    left, top, width, height = map(float, numbers)
+    small, large = sorted((width, height))
+    return small >= 1 and max(large, abs(left), abs(top)) <= LARGEST and large <= WIDEST * small

@@ -1,6 +1,6 @@
 """Who was screened and who attests, as a request names them."""
 
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -26,6 +26,20 @@ def _iso_date(value: Any) -> Any:
 Day = Annotated[
     date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
+EARLIEST = date(1900, 1, 1)
+_FIRST_TO_WAKE = timezone(timedelta(hours=14))
+
+
+def day_fault(day: date) -> str | None:
+    """What is wrong with a day on which something is said to have been; None where nothing is.
+
+    It is today's question: what was kept under another clock is read as it was kept.
+    """
+    if EARLIEST <= day <= datetime.now(_FIRST_TO_WAKE).date():
+        return None
+    return f"must be from {EARLIEST} to today"
+
+
 # what the strict reader of JSON lets through, so far as a pattern can say it
 READABLE = (
     r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"

@@ -1,6 +1,6 @@
 """The shape of a screening: one kept intake with its assessment, and what became of it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -11,17 +11,18 @@ from schemas.patient import READABLE, AnsweredBy, Clinician, Day, KnownPatient, 
 
 
 def _moment(value: Any) -> Any:
-    """An instant as ISO 8601 writes it, with its zone."""
+    """An instant as ISO 8601 writes it, with its zone; in UTC, where the calendar has it there."""
     expected = "must be an instant such as 2026-11-20T10:00:00Z, with its zone"
-    if isinstance(value, datetime):
-        return value
     try:
-        given = datetime.fromisoformat(value) if isinstance(value, str) else None
+        given = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         given = None
-    if given is None or given.tzinfo is None:
+    if not isinstance(given, datetime) or given.tzinfo is None:
         raise ValueError(expected)
-    return given
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999 in UTC") from None
 
 
 Moment = Annotated[

@@ -21,17 +21,19 @@ class Served(NamedTuple):
     process: subprocess.Popen
 
 
-def environment(settings: Settings, **more: str) -> dict[str, str]:
-    """The variables that name this store."""
+def environment(settings: Settings, **more: str | None) -> dict[str, str]:
+    """The variables that name this store; one that is None is not set."""
     folder = settings.database_file.parent
     named = {
         "NOCISCREEN_DATABASE_FILE": str(settings.database_file),
         "NOCISCREEN_KEY_RING_FILE": str(settings.key_ring_file),
         "NOCISCREEN_FIRST_CLIENT_FILE": str(folder / "first-client.json"),
+        "NOCISCREEN_PUBLIC_URL": settings.public_url,
     }
     if settings.database_url is not None:
         named["DATABASE_URL"] = settings.database_url.get_secret_value()
-    return os.environ | named | more
+    every = os.environ | named | more
+    return {name: value for name, value in every.items() if value is not None}
 
 
 def run(
@@ -56,7 +58,7 @@ def serving(
     log: Path | None = None,
     program: tuple[str, ...] = (PROGRAM,),
     port: int = 0,
-    **more: str,
+    **more: str | None,
 ) -> Iterator[Served]:
     """A real server on this port, or a free one."""
     with (

@@ -1,6 +1,7 @@
 """`nociscreen admin destination | place`: where deliveries go, and where they may."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ place_commands = typer.Typer(
     no_args_is_help=True, help="Hosts and ports that connections may go to."
 )
 Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
+_PLAIN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 PlaceName = Annotated[str, typer.Argument(help="HOST:PORT, such as ehr.example:443.")]
 
 
@@ -133,6 +135,8 @@ def change_destination(
 def _place(text: str) -> Any:
     from api.outgoing.places import target
 
+    if not _PLAIN.fullmatch(text):
+        fail("HOST:PORT: must be a host and a port alone, no address; such as ehr.example:443")
     try:
         return target(f"https://{text}", ("https",)).place
     except ValueError as error:

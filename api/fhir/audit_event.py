@@ -69,6 +69,7 @@ def _outcome(entry: AuditEntry) -> str:
             "bad_client",
             "bad_sign_in",
             "missing_scope",
+            "internal",
         )
         else _MINOR
     )

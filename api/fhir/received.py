@@ -11,7 +11,7 @@ from api.fhir.answers import Answered, Claim, answered
 from api.fhir.base import ID, Resource
 from api.fhir.forms import Form
 from api.fhir.outcome import Issue, Outcome
-from schemas.patient import AnsweredBy, Clinician, KnownPatient
+from schemas.patient import AnsweredBy, Clinician, KnownPatient, day_fault
 from schemas.screening import Context, FhirContext
 from scoring.answers import answer_model
 
@@ -219,6 +219,8 @@ def _context(
     if authored is not None and day is None:
         text = "must be a day, or an instant with its zone"
         issues.append(Issue("value", text, f"{HERE}.authored"))
+    if day is not None and (fault := day_fault(day)):
+        issues.append(Issue("value", fault, f"{HERE}.authored"))
     identifier = resource.get("identifier")
     own = _identifier(identifier, f"{HERE}.identifier", issues) if identifier else None
     author, source = people.get("author"), people.get("source")

@@ -18,6 +18,7 @@ from api.bodies import KeptIntake, any_intake
 from api.importing.cells import NOT_SAID, CellError, answer
 from api.importing.mapping import Mapping, MappingError
 from api.problems import wrong_shape
+from schemas.patient import EARLIEST, day_fault
 from scoring.catalogue import Catalogue
 from scoring.loaded import LoadedRulebook
 
@@ -150,6 +151,9 @@ class Reading:
             given = datetime.strptime(row[told.column].strip(), told.format)  # noqa: DTZ007 - a day
         except ValueError:
             troubles.append(Trouble(line, told.column, f"a day written as {told.format}"))
+            return None
+        if day_fault(given.date()):
+            troubles.append(Trouble(line, told.column, f"a day from {EARLIEST} to today"))
             return None
         return given.date()
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AfterValidator, Field
 
+from api.bodies import refuse_days
 from api.deps import Acting, Chosen, Rulebooks
 from api.forms.addresses import shown_once
 from api.forms.wording import languages
@@ -56,10 +57,15 @@ def _named(schema: dict[str, Any]) -> None:
     schema["enum"] = [*instruments, *(each.name for each in every)]
 
 
+def _born(patient: KnownPatient) -> KnownPatient:
+    refuse_days({("birth_date",): patient.birth_date})
+    return patient
+
+
 class LinkWanted(Frozen):
     """For whom a link is, and how it may be used."""
 
-    patient: KnownPatient
+    patient: Annotated[KnownPatient, AfterValidator(_born)]
     rulebook: Annotated[str, Field(max_length=60, pattern=READABLE)] = Field(
         default="nociplastic",
         description="An instrument, or one version of it.",

@@ -1,10 +1,11 @@
 """Kept screenings found again: one by its id, or a page of many; nothing is scored again."""
 
 import re
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.acts import Acts
 from api.deps import Acting, ScreeningId, is_known
@@ -14,8 +15,12 @@ from api.problems import FieldError, Problem
 from api.refused import GUARDED, TAKING, refusals
 from api.store import screening_list, screenings
 from api.store.screening_list import Page
+from schemas.assessment import Status
 from schemas.base import Frozen, Many
-from schemas.screening import ScreeningFilters, ScreeningLine
+from schemas.screening import ScreeningFilters, ScreeningLine, Word
+from scoring.catalogue import catalogue
+from scoring.loaded import LoadedRulebook
+from scoring.safety import NO_TIER
 
 router = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screenings:read"))
 
@@ -35,9 +40,49 @@ class ListOfScreenings(Frozen):
     next: str | None
 
 
+def _one_of(words: Callable[[], tuple[str, ...]]) -> Any:
+    """A word that some rulebook knows, in use or not: another would find nothing, and look well."""
+
+    def known(word: str) -> str:
+        if word not in words():
+            raise ValueError(f"must be one of {', '.join(words())}")
+        return word
+
+    def described(schema: dict[str, Any]) -> None:
+        schema["enum"] = list(words())
+
+    return Annotated[Word, AfterValidator(known), Field(json_schema_extra=described)]
+
+
+def _every() -> list[LoadedRulebook]:
+    rulebooks = catalogue()
+    return [rulebooks.any_status(each.instrument, each.version) for each in rulebooks.entries]
+
+
+def _rulebooks() -> tuple[str, ...]:
+    instruments = (each.rulebook.rulebook.instrument for each in _every())
+    return tuple(dict.fromkeys([*instruments, *(each.name for each in _every())]))
+
+
+def _tiers() -> tuple[str, ...]:
+    return *sorted({each.id for book in _every() for each in book.rulebook.tier}), NO_TIER
+
+
+def _bands() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.id for book in _every() for each in book.rulebook.band))
+
+
+def _statuses() -> tuple[str, ...]:
+    return get_args(Status)
+
+
 class Listing(ScreeningFilters):
     """What to list: the filters and how many at once, or the cursor that a page gave."""
 
+    rulebook: _one_of(_rulebooks) | None = None  # type: ignore[valid-type]
+    status: _one_of(_statuses) | None = None  # type: ignore[valid-type]
+    tier: _one_of(_tiers) | None = None  # type: ignore[valid-type]
+    band: _one_of(_bands) | None = None  # type: ignore[valid-type]
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
 

@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
     NoResultFound,
     ProgrammingError,
     SQLAlchemyError,
+    StatementError,
 )
 from sqlalchemy.pool import QueuePool
 
@@ -147,6 +148,8 @@ class Database:
         except _OURS:
             raise
         except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
+            if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
+                raise  # a value could not be bound: the database never saw it
             cause = (error.orig if isinstance(error, DBAPIError) else error) or error
             kind = _kind(cause)
             self._failed = time.monotonic(), kind

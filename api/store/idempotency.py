@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -94,6 +94,24 @@ def once(work: Transaction, request: Named, make: Callable[[], Answer]) -> Answe
     return answer
 
 
+def forget(work: Transaction, route: str, tells: Callable[[bytes], bool]) -> None:
+    """Drop the answers of a route that tell of what is erased; the others stay.
+
+    For what is no screening: an answer that tells of one goes with its row.
+    """
+    rows = work.session.execute(
+        select(AnsweredRow).where(
+            col(AnsweredRow.organisation_id) == work.organisation,
+            col(AnsweredRow.route) == route,
+            col(AnsweredRow.content).is_not(None),
+        )
+    ).scalars()
+    for row in rows.all():
+        if tells(_opened(work, row)[1].encode()):
+            named = Named(row.route, row.key_hash, row.request_hash)
+            work.session.execute(delete(AnsweredRow).where(*_is(work, named, row.actor)))
+
+
 def _given(work: Transaction, request: Named) -> Answer | None:
     row = work.session.execute(select(AnsweredRow).where(*_is(work, request))).scalar_one_or_none()
     if row is None:
@@ -102,10 +120,17 @@ def _given(work: Transaction, request: Named) -> Answer | None:
         raise Problem("other_request")
     if row.content is None or row.status is None:
         return None
-    opened = work.open(row.key_id, "answered", "content", _row(work, request), row.content)
-    location, body = json.loads(zlib.decompress(opened))
+    location, body = _opened(work, row)
     work.audit("read", "answer", row.screening_id or "", outcome="replayed")
     return Answer(row.status, body.encode(), location, row.screening_id, replayed=True)
+
+
+def _opened(work: Transaction, row: Any) -> tuple[str | None, str]:
+    """Where an answer said that something is, and its body."""
+    name = f"{row.actor}|{row.route}|{row.key_hash}"
+    opened = work.open(row.key_id, "answered", "content", name, row.content)
+    location, body = json.loads(zlib.decompress(opened))
+    return location, body
 
 
 def _reserve(work: Transaction, request: Named) -> None:
@@ -144,10 +169,13 @@ def _drop_expired(work: Transaction, request: Named) -> None:
     )
 
 
-def _is(work: Transaction, request: Named) -> tuple[ColumnElement[bool], ...]:
+def _is(
+    work: Transaction, request: Named, actor: str | None = None
+) -> tuple[ColumnElement[bool], ...]:
+    """The row of a request of this actor, or of who acts now."""
     return (
         col(AnsweredRow.organisation_id) == work.organisation,
-        col(AnsweredRow.actor) == work.actor.id,
+        col(AnsweredRow.actor) == (actor or work.actor.id),
         col(AnsweredRow.route) == request.route,
         col(AnsweredRow.key_hash) == request.key_hash,
     )

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store import batches, delivery_list, links, screenings, sequels, tenancy
+from api.store import batches, delivery_list, idempotency, links, screenings, sequels, tenancy
 from api.store.tables import (
     AcknowledgementRow,
     DeliveryRow,
@@ -28,6 +28,7 @@ from api.store.tables import (
 from api.store.transaction import Transaction
 from schemas.rights import Erased, KeptOnPatient, KeptReport, LegalHold
 
+HOLDING = "POST /v1/patients/holds"
 _STEP = 500
 _SEVERAL = (
     "Several systems number a patient so: name the system; null means the patient without one."
@@ -62,14 +63,15 @@ def erase(work: Transaction, person: Person) -> Erased:
     if holding(work, person):
         raise Problem("held")
     sent = _batches(work, person, ids)
-    if not ids and not linked and not sent:
+    released = _released(work, person)
+    if not ids and not linked and not sent and not released:
         raise Problem("not_found")
     links.erase(work, [link.id for link, _ in linked])
     batches.drop(work, sent)
     erased = erase_screenings(work, ids).model_copy(
         update={"links": len(linked), "batches": len(sent)}
     )
-    work.session.execute(delete(LegalHoldRow).where(*_holds_on(work, person)))
+    _erase_holds(work, released)
     return erased
 
 
@@ -244,6 +246,24 @@ def _holds(work: Transaction, person: Person | None) -> list[LegalHoldRow]:
     if person is not None:
         query = query.where(*_holds_on(work, person))
     return list(work.session.execute(query.order_by(col(LegalHoldRow.placed_at))).scalars())
+
+
+def _released(work: Transaction, person: Person) -> list[str]:
+    """The ids of the legal holds on a person of whom no hold is left."""
+    query = select(col(LegalHoldRow.id)).where(*_holds_on(work, person))
+    return list(work.session.execute(query).scalars())
+
+
+def _erase_holds(work: Transaction, ids: list[str]) -> None:
+    """Erase legal holds, and the answers that told of them: they repeat the reason."""
+    if not ids:
+        return
+    work.session.execute(
+        delete(LegalHoldRow).where(
+            col(LegalHoldRow.organisation_id) == work.organisation, col(LegalHoldRow.id).in_(ids)
+        )
+    )
+    idempotency.forget(work, HOLDING, lambda body: json.loads(body).get("id") in ids)
 
 
 def _holds_on(work: Transaction, person: Person) -> list[Any]:

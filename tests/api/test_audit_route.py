@@ -7,6 +7,8 @@ from calling import audited
 from keeping import request
 from things import made, things_of
 
+from api.store import screenings
+
 HERE = "/v1/audit"
 FHIR = {"Accept": "application/fhir+ndjson"}
 
@@ -56,3 +58,21 @@ def test_no_row_tells_what_was_sent(kept_client):
     kept_client.get("/v1/screenings/Canary-7")
     for headers in ({}, FHIR):
         assert "Canary" not in kept_client.get(HERE, headers=headers).text
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_fault_of_ours_is_a_row_and_stays_the_fault(
+    kept_client, kept_service, kept_clinic, monkeypatch, recorded
+):
+    def failing(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(screenings, "found", failing)
+    if not recorded:
+        monkeypatch.setattr(kept_service.state.refusals, "record", failing)
+    here = "/v1/screenings/6f6f6f6f-0000-4000-8000-000000000001"
+    response = kept_client.get(here)
+    assert (response.status_code, response.json()["type"]) == (500, "/problems/internal")
+    rows = [(each.action, each.outcome, each.target) for each in audited(kept_service, kept_clinic)]
+    told = ("refuse", "internal", here.rpartition("/")[2])
+    assert (told in rows) is recorded

@@ -224,15 +224,16 @@ def test_lines_of_json_are_read_as_strictly_as_requests(tmp_path):
         '{"row_id": "e", "rulebook": "phq4", "answers": {}}',
         "not json",
         "[1]",
+        '{"row_id": "f", "age_years": 1e-99999999999999999999}',
         '{"row_id": "g", "age_years": 44.0}',
     ]
     source.write_text("\n".join(lines), encoding="utf-8")
     summary = run(batch(source, out))
-    assert [each.line for each in summary.problems] == [1, 2, 3, 4, 5, 6, 7]
+    assert [each.line for each in summary.problems] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert summary.problems[0].expected == "must be a whole number from 0 to 120"
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [row["status"] for row in rows] == [None] * 7 + ["insufficient_information"]
-    assert rows[7]["row_id"] == "g"
+    assert [row["status"] for row in rows] == [None] * 8 + ["insufficient_information"]
+    assert rows[8]["row_id"] == "g"
 
 
 def test_an_interrupted_run_goes_on_and_repeats_nothing(tmp_path, monkeypatch):

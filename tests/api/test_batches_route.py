@@ -131,6 +131,11 @@ class TestResults:
             assert table["status"][place] == told["status"]
             assert table["tier"][place] == told["safety"]["tier"]
 
+    def test_a_line_with_an_endless_number_is_one_problem(self, kept_client):
+        lines = [json.dumps(example()), '{"age_years": 1e-99999999999999999999}']
+        batch = done(kept_client, "\n".join(lines), **NDJSON)
+        assert (batch["rows"], batch["rows_with_problems"]) == (2, 1)
+
     @pytest.mark.parametrize("sent", ["ndjson", "parquet"])
     def test_are_the_same_whatever_format_was_sent(self, kept_client, sent):
         plain = results(kept_client, done(kept_client, csv(*[example()] * 4)))

@@ -53,6 +53,7 @@ def test_score_as_a_table_is_for_people():
     ("text", "code"),
     [
         ("{", "not_json"),
+        ('{"phq4_down": 1e-99999999999999999999}', "number_too_long"),
         ('{"phq4_down": 9}', "less_than_equal"),
         ('{"rulebook": "none", "answers": {}}', "union_tag_invalid"),
         ('{"unheard_of": 1}', "extra_forbidden"),

@@ -57,6 +57,7 @@ class TestMakingALink:
             ({"language": "xx"}, "/language"),
             ({"ask_again_days": 0}, "/ask_again_days"),
             ({"patient": {}}, "/patient/reference"),
+            ({"patient": PERSON | {"birth_date": "9999-12-31"}}, "/patient/birth_date"),
             ({"clinic": "another"}, ""),
         ],
     )

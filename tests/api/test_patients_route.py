@@ -100,6 +100,23 @@ class TestErasing:
         assert kept_client.delete(f"{HERE}/holds/{hold['id']}").status_code == 404
         assert erase(kept_client).status_code == 200
 
+    @pytest.mark.parametrize("screened", [True, False])
+    def test_the_reason_of_a_hold_goes_too_and_that_of_another_stays(self, kept_client, screened):
+        first, again, beside = (
+            (PERSON | {"reason": "a court"}, {"Idempotency-Key": "a"}),
+            (PERSON | {"reason": "another court"}, {"Idempotency-Key": "a"}),
+            ({"reference": "OTHER", "reason": "a court"}, {"Idempotency-Key": "b"}),
+        )
+        if screened:
+            keep(kept_client)
+        hold, other = (made(kept_client, f"{HERE}/holds", each[0], **each[1])
+                       for each in (first, beside))  # fmt: skip
+        assert kept_client.delete(f"{HERE}/holds/{hold['id']}").status_code == 204
+        assert erase(kept_client).status_code == 200
+        assert made(kept_client, f"{HERE}/holds", beside[0], **beside[1]) == other
+        new = made(kept_client, f"{HERE}/holds", again[0], **again[1])
+        assert (new["id"] != hold["id"], new["reason"]) == (True, "another court")
+
 
 class TestExporting:
     def test_it_holds_screenings_reports_and_holds_whole(self, kept_client):

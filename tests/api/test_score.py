@@ -55,6 +55,7 @@ class TestRefusedInput:
             (b'{"a": NaN}', "not_finite"),
             (b'{"a": -Infinity}', "not_finite"),
             (b'{"a": 1e999}', "number_too_long"),
+            (b'{"a": 1e-99999999999999999999}', "number_too_long"),
             (b'{"a": 123456789012345678}', "number_too_long"),
             (b'{"a": 0.' + b"1" * 40 + b"}", "number_too_long"),
             (b'{"a": 1, "a": 1}', "doubled_name"),

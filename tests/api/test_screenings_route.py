@@ -1,6 +1,6 @@
 """Kept screenings over HTTP. Who may call, and other organisations: test_scopes, test_isolation."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlsplit
 
 import keeping
@@ -15,6 +15,8 @@ from scoring.engine import assess
 
 HERE = "/v1/screenings"
 CANARY = "Canary-7f3a9e51"
+BORN = {"reference": "MRN-0042", "birth_date": "1982-05-01"}
+BORN_WRONGLY = ("/patient/birth_date", "day_range")
 
 
 def keep(client, reference="MRN-0042", example="widespread_pain", **patient) -> dict:
@@ -53,16 +55,28 @@ class TestKeeping:
             ({"patient": {"reference": "a", "x": 1}}, ("/patient", "extra_forbidden")),
             ({"note": ""}, ("/note", "string_too_short")),
             ({"answers": {"fatigue": "yes"}}, ("/answers/fatigue", "bool_type")),
+            ({"answered_on": "9999-12-31"}, ("/answered_on", "day_range")),
+            ({"answered_on": "1899-12-31"}, ("/answered_on", "day_range")),
+            ({"patient": BORN | {"birth_date": "9999-12-31"}}, BORN_WRONGLY),
+            ({"patient": BORN | {"birth_date": "1899-12-31"}}, BORN_WRONGLY),
+            ({"answered_on": "1982-04-30", "patient": BORN}, BORN_WRONGLY),
         ],
     )
     def test_what_cannot_be_kept_is_refused_with_its_place(
         self, kept_service, kept_clinic, kept_client, change, fault
     ):
         response = kept_client.post(HERE, json=request() | change)
-        status, [(pointer, _)] = refusal(response)
-        assert (status, pointer) == (422, fault[0])
+        assert refusal(response) == (422, [fault])
         assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "wrong_shape")
         assert listed(kept_client) == []
+
+    def test_a_day_may_be_as_late_as_it_is_anywhere_and_birth_on_it(self, kept_client):
+        latest = datetime.now(timezone(timedelta(hours=14))).date()
+        for born, answered in (("1900-01-01", "1900-01-01"), (latest, latest)):
+            patient = BORN | {"birth_date": str(born)}
+            made(kept_client, HERE, request() | {"answered_on": str(answered), "patient": patient})
+        late = request() | {"answered_on": str(latest + timedelta(days=2))}
+        assert kept_client.post(HERE, json=late).status_code == 422
 
     @pytest.mark.parametrize("query", ["?x=1", "?store=no", "?store=true&store=false", "?store="])
     def test_a_parameter_that_is_unknown_doubled_or_odd_is_refused(self, kept_client, query):
@@ -198,8 +212,17 @@ class TestListing:
             ({"limit": "+5"}, "/limit"),
             ({"created_from": "2026-11-20"}, "/created_from"),
             ({"created_before": "yesterday"}, "/created_before"),
+            ({"created_before": "0001-01-01T00:00:00+14:00"}, "/created_before"),
+            ({"created_from": "9999-12-31T23:59:59-14:00"}, "/created_from"),
             ({"patient": ""}, "/patient"),
             ({"patient": "x" * 201}, "/patient"),
+            ({"tier": "t0"}, "/tier"),
+            ({"tier": "T9"}, "/tier"),
+            ({"tier": "t" * 61}, "/tier"),
+            ({"status": "finall"}, "/status"),
+            ({"band": "no_such_band"}, "/band"),
+            ({"rulebook": "phq"}, "/rulebook"),
+            ({"rulebook": "%"}, "/rulebook"),
             ({"cursor": "made-up"}, "/cursor"),
             ({"cursor": "a.b"}, "/cursor"),
         ],
@@ -211,6 +234,13 @@ class TestListing:
         ):
             status, [(pointer, _)] = refusal(response)
             assert (status, pointer) == (422, fault)
+
+    def test_a_word_that_no_rulebook_knows_is_told_by_those_that_are_known(self, kept_client):
+        response = kept_client.get(HERE, params={"tier": CANARY})
+        assert [each["detail"] for each in response.json()["errors"]] == [
+            "must be one of T0, T1, T2, T3, none"
+        ]
+        assert CANARY not in response.text
 
     def test_an_unknown_parameter_is_refused_and_not_repeated(self, kept_client):
         response = kept_client.get(HERE, params={CANARY: "1"})
@@ -234,13 +264,13 @@ class TestListing:
             ("patient_system", "urn:oid:2"): [flagged],
             ("rulebook", "phq4"): [phq4],
             ("rulebook", "phq4@1.0.0"): [phq4],
-            ("rulebook", "phq"): [],
             ("rulebook", "nociplastic"): [flagged, strong],
-            ("rulebook", "%"): [],
+            ("rulebook", "nociplastic@1.0.0"): [flagged, strong],
             ("status", "withheld_red_flag"): [flagged],
             ("tier", "T0"): [flagged],
-            ("tier", "t" * 60): [],
-            ("status", "s" * 60): [],
+            ("tier", "none"): [phq4],
+            ("tier", "T3"): [],
+            ("status", "out_of_scope"): [],
             ("band", band): [strong],
             ("created_from", other["created_at"]): [phq4, flagged, strong],
             ("created_before", other["created_at"]): [],
@@ -259,6 +289,11 @@ class TestListing:
         there = datetime.fromisoformat(at) + timedelta(hours=0)
         elsewhere = there.astimezone(tz=datetime.strptime("+0530", "%z").tzinfo).isoformat()
         assert listed(kept_client, created_from=elsewhere) == [second["id"]]
+        assert listed(kept_client, created_from="0001-01-01T00:00:00Z") == [
+            second["id"],
+            first["id"],
+        ]
+        assert listed(kept_client, created_from="9999-12-31T23:59:59.999999Z") == []
 
     def test_a_line_tells_what_became_of_a_screening(self, kept_client):
         here = keep(kept_client, example="red_flag")["links"]["self"]

@@ -1,15 +1,20 @@
 """A real server over loopback: it answers, and lets nobody hold it."""
 
+import asyncio
 import contextlib
 import json
 import re
 import socket
 import time
 import urllib.request
+from ipaddress import IPv4Address
 
+import httpx2
 import pytest
 from keeping import kept_in
 from running import run, serving
+
+from api.server import address_of, bound
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +108,53 @@ def test_a_body_that_never_comes_is_408(address):
 )
 def test_what_is_not_plain_http_is_400(address, raw):
     assert talk(address, raw).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_port_in_use_is_told_in_a_sentence(address, tmp_path):
+    done = run(kept_in(tmp_path), "serve", "--port", str(address[1]))
+    assert (done.returncode, done.stdout) == (2, "")
+    expected = f"cannot listen on 127.0.0.1, port {address[1]}: Address already in use; "
+    assert done.stderr.startswith(expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_public_address_follows_the_port_where_none_is_set(tmp_path):
+    with serving(kept_in(tmp_path), NOCISCREEN_PUBLIC_URL=None) as served:
+        told = httpx2.get(f"{served.address}/fhir/.well-known/smart-configuration").json()
+    assert told["token_endpoint"] == f"{served.address}/v1/oauth/token"
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("127.0.0.1", "127.0.0.1"), (str(IPv4Address(0)), "127.0.0.1"), ("::1", "[::1]")],
+)
+def test_what_listens_has_an_address_that_can_be_called(host, name):
+    (listening,) = bound(host, 0)
+    with listening:
+        port = listening.getsockname()[1]
+        assert address_of(host, listening) == f"http://{name}:{port}"
+
+
+def test_an_answer_waits_for_no_other():
+    """On an asyncio server: what the socket says of itself decides whether Nagle's delay is off."""
+
+    async def delayed() -> list[int]:
+        told: list[int] = []
+        taken = asyncio.Event()
+
+        class Taken(asyncio.Protocol):
+            def connection_made(self, transport):
+                own = transport.get_extra_info("socket")
+                told.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                taken.set()
+
+        (listening,) = bound("127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(Taken, sock=listening)
+        async with server:
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            await taken.wait()
+            writer.close()
+            await writer.wait_closed()
+        return told
+
+    assert asyncio.run(delayed()) == [1]

@@ -1,6 +1,7 @@
 """Strict JSON: what no text may hold is refused by name; what names of people hold is read."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -88,3 +89,16 @@ def test_the_place_is_told_also_inside_lists():
 
 def test_spaces_around_are_no_control_characters():
     assert parse(b'\r\n\t{\n\t"a": 1\r\n}\n') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e-99999999999999999999", "0e99999999999999999999", "-1E+201", "1.5e-201", "0E-0000000300"],
+)
+def test_a_number_of_an_endless_exponent_is_refused(number):
+    assert refused(f'{{"age_years": {number}}}'.encode()) == ("", "number_too_long")
+
+
+@pytest.mark.parametrize("number", ["1e200", "1E-200", "0e0", "9" * 35 + "e200", "1e+0000000002"])
+def test_a_number_on_the_line_is_read(number):
+    assert parse(number.encode()) == Decimal(number)

@@ -3,6 +3,7 @@
 import json
 
 import keeping
+import pytest
 from keeping import do
 from receivers import python_hl7
 from running import run
@@ -43,3 +44,24 @@ def test_a_screening_goes_out_by_commands_alone(kept, store, clinic, tmp_path):
     told(kept, "admin", "destination", "change", where, *own, "--inactive")
     told(kept, "admin", "place", "disallow", name, *own)
     assert run(kept, "admin", "place", "allow", "127.1:80", *own).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["https://ehr.example.org", "ehr.example.org:443/../x?y", "ehr.example.org:", "u@h:1"]
+)
+def test_an_address_is_no_place(kept, clinic, name):
+    own = ("--organisation", clinic.organisation)
+    before = told(kept, "admin", "place", "list", *own)
+    refused = run(kept, "admin", "place", "allow", name, *own)
+    assert (refused.returncode, "a host and a port alone" in refused.stderr) == (2, True)
+    assert told(kept, "admin", "place", "list", *own) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("EHR.example.org", ("ehr.example.org", 443)), ("[2001:DB8::1]:2575", ("2001:db8::1", 2575))],
+)
+def test_a_host_is_a_place_with_or_without_a_port(kept, clinic, name, expected):
+    own = ("--organisation", clinic.organisation)
+    allowed = told(kept, "admin", "place", "allow", name, *own)
+    assert expected in [(each["host"], each["port"]) for each in allowed]

@@ -62,6 +62,33 @@ def test_anything_else_is_refused(logo):
         Letterhead(logo=logo)
 
 
+def boxed(view_box: str, more: str = "") -> bytes:
+    shapes = '<rect width="9" height="9"/>'
+    return SVG.format(shapes).replace('"0 0 9 9"', f'"{view_box}" {more}').encode()
+
+
+@pytest.mark.parametrize(
+    "view_box",
+    ["0 0 1e-300 1e300", "0 0 9", "0 0 9 9 9", "0 0 0 9", "0 0 -9 9", "0 0 9 nan", "0 0 inf inf",
+     "x", "", "0 0 .99 9", "0 0 10000.1 900", "0 0 20.1 1", "0 0 1 20.1", "-10001 0 9 9"],
+)  # fmt: skip
+def test_a_picture_that_cannot_be_laid_out_is_refused(view_box):
+    with pytest.raises(ValidationError, match="viewBox"):
+        Letterhead(logo=boxed(view_box))
+
+
+@pytest.mark.parametrize("view_box", ["0 0 1 20", "-5, +5. 10000 500", "0 0 1 1"])
+def test_a_picture_on_the_line_is_laid_out(view_box):
+    document = made("phq4", letterhead={"name": "Clinic", "logo": boxed(view_box)})
+    assert render(document).startswith(b"%PDF-")
+
+
+def test_a_size_that_a_picture_gives_itself_is_left_out():
+    logo = boxed("0 0 9 9", 'width="1e-300" height="1e300"')
+    assert b"1e" not in Letterhead(logo=logo).logo
+    assert render(made("phq4", letterhead={"logo": logo})).startswith(b"%PDF-")
+
+
 def test_the_day_of_production_is_the_day_where_the_organisation_is():
     late = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
     assert Heading(produced_at=late).produced_on.day == 24

@@ -1,11 +1,11 @@
 """The database: no update is lost, and its trouble is told apart from mistakes of ours."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from keeping import at_once, clinic, do, kept_in
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError, NoResultFound
+from sqlalchemy.exc import IntegrityError, NoResultFound, StatementError
 
 from api.problems import Problem
 from api.store import clients
@@ -13,6 +13,8 @@ from api.store.database import DatabaseError, connected
 from api.store.file_key import file_key
 from api.store.opening import open_database, open_ring
 from api.store.tables import ClientRow, OrganisationRow
+
+BEFORE_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
 
 
 def test_no_update_is_lost(store):
@@ -44,7 +46,7 @@ def test_the_file_is_set_up_to_survive(tmp_path):
     opened.engine.dispose()
 
 
-@pytest.mark.parametrize("mistake", ["unique", "none"])
+@pytest.mark.parametrize("mistake", ["unique", "none", "unbound"])
 def test_a_mistake_of_ours_is_not_told_as_trouble_of_the_database(store, mistake):
     made = clinic(store)
     faults = []
@@ -59,8 +61,10 @@ def test_a_mistake_of_ours_is_not_told_as_trouble_of_the_database(store, mistake
                 session.execute(same.values(created_at=store_now()))
             case "none":
                 session.execute(select(ClientRow).where(ClientRow.id == "none")).scalar_one()
+            case "unbound":
+                session.execute(select(ClientRow).where(ClientRow.created_at < BEFORE_TIME))
 
-    with pytest.raises((IntegrityError, NoResultFound)), store.across() as session:
+    with pytest.raises((IntegrityError, NoResultFound, StatementError)), store.across() as session:
         act(session)
     assert faults == []
 

@@ -312,6 +312,8 @@ REFUSED = [
     (BODY | {"subject": {"reference": "Group/1"}}, ("value", "QuestionnaireResponse.subject")),
     (BODY | {"subject": {"identifier": {"system": "x"}}},
      ("value", "QuestionnaireResponse.subject.identifier")),
+    (BODY | {"authored": "2999-01-01"}, ("value", "QuestionnaireResponse.authored")),
+    (BODY | {"authored": "1899-12-31"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"authored": "yesterday"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"authored": "2026-02-03T25:00:00Z"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"authored": "2026-02-30"}, ("value", "QuestionnaireResponse.authored")),

@@ -162,11 +162,15 @@ class TestARow:
 
     def test_of_a_day_written_otherwise_is_trouble(self, tmp_path):
         more = 'answered_on = { column = "day", format = "%d.%m.%Y" }\n'
-        file = a_file(tmp_path, "id,day,nervous\nP-1,20.11.2026,1\nP-2,2026-11-20,1\nP-3,,1\n")
+        file = a_file(
+            tmp_path,
+            "id,day,nervous\nP-1,20.11.2026,1\nP-2,2026-11-20,1\nP-3,,1\nP-4,31.12.9999,1\n",
+        )
         rows = list(reading(file, mapped(tmp_path, more + NERVOUS)).rows())
         assert rows[0].intake.answered_on.isoformat() == "2026-11-20"
         assert [each.column for each in rows[1].troubles] == ["day"]
         assert rows[2].intake.answered_on is None
+        assert [each.expected for each in rows[3].troubles] == ["a day from 1900-01-01 to today"]
 
 
 class TestAMapping:

@@ -244,6 +244,46 @@ class TestPoison:
         (told,) = map(json.loads, kept_client.get(batch["links"]["problems"]).text.splitlines())
         assert (told["row"], told["line"], told["code"]) == (5, 6, "set_aside")
 
+    @pytest.mark.parametrize("ends_its_process", [False, True])
+    def test_rows_known_by_what_cannot_be_written_are_set_aside(
+        self, kept_client, monkeypatch, ends_its_process
+    ):
+        true, true_score = scoring.unpacked, chunk.score
+
+        def listed(given):
+            chunk_ = true(given)
+            return chunk_._replace(frame=chunk_.frame.with_columns(row_id=pl.concat_list("row_id")))
+
+        def counted(rulebooks, taken, tries):
+            if taken.tries > tries:
+                pytest.fail("tried more often than it may be")  # no Exception: it is not retried
+            return true_score(rulebooks, taken, taken.tries - 1 if ends_its_process else tries)
+
+        monkeypatch.setattr(scoring, "unpacked", listed)
+        monkeypatch.setattr(chunk, "score", counted)
+        given = {"patient_reference": "MRN-7", **example()}
+        batch = done(kept_client, csv({"row_id": "a", **given}, {"row_id": "b", **given}))
+        assert (batch["state"], batch["rows_set_aside"]) == ("done", 2)
+        table = results(kept_client, batch)
+        assert table["row_id"].to_list() == table["status"].to_list() == [None, None]
+        assert table["patient_reference"].to_list() == ["MRN-7", "MRN-7"]
+        told = kept_client.get(batch["links"]["problems"]).text.splitlines()
+        assert [json.loads(each)["code"] for each in told] == ["set_aside"] * 2
+
+    @pytest.mark.parametrize("error", [MemoryError, pl.exceptions.PanicException])
+    def test_what_cannot_even_be_set_aside_by_row_is_set_aside_whole(
+        self, kept_client, monkeypatch, error
+    ):
+        def poisoned(*_):
+            raise error
+
+        monkeypatch.setattr(scoring, "unpacked", poisoned)
+        batch = done(kept_client, rows(4))
+        assert (batch["state"], batch["rows_set_aside"]) == ("done", 4)
+        table = results(kept_client, batch)
+        assert table["row_id"].to_list() == table["status"].to_list() == [None] * 4
+        assert table["problems"].null_count() == 0
+
     def test_a_chunk_that_ends_its_process_each_time_is_set_aside_whole(
         self, kept_service, kept_clinic, kept_client, monkeypatch
     ):

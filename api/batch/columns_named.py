@@ -21,6 +21,7 @@ class ColumnNames:
         *,
         ignore_unknown: bool = False,
     ) -> None:
+        self.questions = loaded.questions
         self.known = {*PASSED_THROUGH, *loaded.questions}
         self.mapping = dict(mapping or {})
         self.ignore_unknown = ignore_unknown

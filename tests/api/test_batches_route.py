@@ -533,9 +533,9 @@ class TestSealed:
 
 
 def incoming_view(file):
-    from api.routes.batches import _Unclosed
+    from api.batch.spool import Unclosed
 
-    return _Unclosed(file)
+    return Unclosed(file)
 
 
 def test_a_key_that_is_changed_leaves_batches_readable_and_findable(store):

@@ -19,7 +19,7 @@ from api.guard import guarded
 from api.problems import Problem
 from api.refused import GUARDED, TAKING, refusals
 from api.settings import Settings
-from api.store import batch_chunks, batches
+from api.store import batch_chunks, batches, patients
 from api.store.batches import SCORE, Kept, Wanted
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
@@ -137,11 +137,13 @@ def router(catalogue: Catalogue) -> APIRouter:
         "/{batch}",
         operation_id="drop_batch",
         status_code=204,
-        responses=refusals(*GUARDED, 404),
+        responses=refusals(*GUARDED, 404, 409),
         summary="Erase a batch",
     )
     def drop_batch(batch: BatchId, acts: Acting) -> Response:
-        """All that was sent and made of it is erased, reports too."""
+        """All that was sent and made of it is erased, reports too. Not where it names a patient on
+        whom a legal hold is.
+        """
         _drop(acts, batch)
         return Response(status_code=204)
 
@@ -267,6 +269,6 @@ def _line(work: Transaction, batch: Kept) -> BatchLine:
 def _drop(acts: Acts, batch: str) -> None:
     with acts.transaction() as work:
         kept = batches.found(work, batch, SCORE)
-        batches.drop(work, [batch])
+        patients.erase_batch(work, batch)
         work.audit("erase", "batch", batch, count=kept.rows)
     acts.store.database.forget_erased()

@@ -173,6 +173,19 @@ def naming(work: Transaction, reference: str) -> list[str]:
     return sorted({row.batch_id for row in rows if wanted & _hashes(row.patients)})
 
 
+def naming_any(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> bool:
+    """Whether one of these batches names a patient whose reference has one of these hashes."""
+    if not hashes:
+        return False
+    rows = work.session.execute(
+        select(col(BatchChunkRow.patients)).where(
+            col(BatchChunkRow.organisation_id) == work.organisation,
+            col(BatchChunkRow.batch_id).in_(list(ids)),
+        )
+    )
+    return any(hashes & _hashes(row.patients) for row in rows)
+
+
 def expired(session: Session, now: datetime) -> dict[str, list[str]]:
     """The ids of batches whose time is over, by organisation."""
     due: dict[str, list[str]] = {}

@@ -360,6 +360,45 @@ class TestErasure:
         assert problem(erased) == (409, "held")
         assert kept_client.get(named["links"]["self"]).status_code == 200
 
+    def held(self, client, reference="MRN-0042") -> str:
+        body = {"reference": reference, "reason": "court"}
+        return client.post("/v1/patients/holds", json=body).json()["id"]
+
+    def two(self, client) -> str:
+        """Where a batch is that names two patients."""
+        given = [{"patient_reference": each, **example()} for each in ("MRN-0042", "MRN-0043")]
+        return done(client, csv(*given))["links"]["self"]
+
+    def test_a_batch_that_names_a_held_patient_is_not_erased_by_its_id(
+        self, kept_service, kept_clinic, kept_client
+    ):
+        here, other = self.two(kept_client), done(kept_client, rows(1, patient_reference="X"))
+        hold = self.held(kept_client)
+        assert problem(kept_client.delete(here)) == (409, "held")
+        assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "held")
+        assert kept_client.get(here).status_code == 200
+        assert kept_client.delete(other["links"]["self"]).status_code == 204
+        kept_client.delete(f"/v1/patients/holds/{hold}")
+        assert kept_client.delete(here).status_code == 204
+
+    def test_a_batch_that_names_a_held_patient_is_not_erased_for_another(self, kept_client):
+        here, hold = self.two(kept_client), self.held(kept_client)
+        kept = kept_client.post("/v1/screenings", json=request("MRN-0043")).json()["links"]["self"]
+        erased = kept_client.request("DELETE", "/v1/patients", json={"reference": "MRN-0043"})
+        assert problem(erased) == (409, "held")
+        assert kept_client.get(here).status_code == kept_client.get(kept).status_code == 200
+        kept_client.delete(f"/v1/patients/holds/{hold}")
+        erased = kept_client.request("DELETE", "/v1/patients", json={"reference": "MRN-0043"})
+        assert erased.json()["batches"] == 1
+
+    def test_a_hold_reaches_batches_that_name_a_number_merged_into_it(self, kept_client):
+        here = self.two(kept_client)
+        kept_client.post("/v1/screenings", json=request("MRN-0042"))
+        merged = {"retired": {"reference": "MRN-0042"}, "survivor": {"reference": "MRN-9"}}
+        assert kept_client.post("/v1/patients/merge", json=merged).status_code == 200
+        self.held(kept_client, "MRN-9")
+        assert problem(kept_client.delete(here)) == (409, "held")
+
     def test_a_batch_that_names_nobody_kept_otherwise_is_found_too(self, kept_client):
         kept_client.post("/v1/screenings", json=request("MRN-0099"))
         done(kept_client, rows(1, patient_reference="MRN-0042"))

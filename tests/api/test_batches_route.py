@@ -63,14 +63,27 @@ class TestSend:
             202 if expected[1] is None else expected
         )
 
-    def test_names_columns_it_does_not_know_and_repeats_no_cell(self, kept_client):
+    def test_tells_the_places_of_columns_that_it_does_not_know(self, kept_client):
         text = "age_years,shoe_size\n44,SECRET-CELL\n"
         response = kept_client.post("/v1/batches", content=text,
                                     headers={"Content-Type": "text/csv"})  # fmt: skip
         assert problem(response) == (422, "unusable_file")
-        assert "shoe_size" in response.json()["detail"]
+        assert "1 of 2 columns are not known, counted from 1: 2;" in response.json()["detail"]
         assert "SECRET-CELL" not in response.text
         assert send(kept_client, text, "?ignore_unknown=true")["rows"] == 1
+
+    @pytest.mark.parametrize("kind", ["text/csv", "application/vnd.apache.parquet"])
+    def test_repeats_nothing_of_a_row_that_stands_where_a_header_should(self, kept_client, kind):
+        content: str | bytes = "MRN-0042,Jane Doe,44\nMRN-0043,John Doe,45\n"
+        if kind != "text/csv":
+            buffer = io.BytesIO()
+            pl.DataFrame({"MRN-0042": [1], "Jane Doe": [2], "44": [3]}).write_parquet(buffer)
+            content = buffer.getvalue()
+        response = kept_client.post("/v1/batches", content=content, headers={"Content-Type": kind})
+        assert problem(response) == (422, "unusable_file")
+        assert "3 of 3 columns are not known, counted from 1: 1, 2, 3;" in response.text
+        for each in ("MRN-0042", "Jane", "44", "--"):
+            assert each not in response.text
 
     def test_a_file_that_is_too_large_is_refused(self, kept_service, kept_client, monkeypatch):
         settings = kept_service.state.settings

@@ -121,7 +121,8 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
     """All that is kept on a person. Raises Problem `not_found`, `conflict` as `erase` does."""
     linked = linked_to(work, person)
     ids = screening_ids(work, person, linked)
-    if not ids and not linked:
+    sent = _batches(work, person, ids)
+    if not ids and not linked and not sent:
         raise Problem("not_found")
     return KeptOnPatient(
         links=tuple(links.kept(work, *each) for each in linked),
@@ -145,6 +146,7 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
         ),
         deliveries=tuple(delivery_list.kept(work, ids)),
         holds=tuple(holding(work, person)),
+        batches=tuple(batches.named_in(work, sent)),
     )
 
 

@@ -357,6 +357,23 @@ class TestCancel:
         assert kept_client.get(batch["links"]["results"]).status_code == 404
 
 
+class TestExport:
+    def test_a_patient_is_told_of_the_batches_that_erasure_would_erase(self, kept_client):
+        named = done(kept_client, rows(2, patient_reference="MRN-0042"))
+        done(kept_client, rows(2, patient_reference="MRN-00421"))
+        person = {"reference": "MRN-0042"}
+        told = kept_client.post("/v1/patients/export", json=person)
+        assert told.status_code == 200
+        (batch,) = told.json()["batches"]
+        assert batch == {"kind": "score"} | {
+            name: named[name] for name in ("id", "created_at", "expires_at")
+        }
+        assert (told.json()["screenings"], told.json()["reports"]) == ([], [])
+        erased = kept_client.request("DELETE", "/v1/patients", json=person)
+        assert erased.json()["batches"] == 1
+        assert kept_client.post("/v1/patients/export", json=person).status_code == 404
+
+
 class TestErasure:
     def test_a_patient_takes_the_batches_that_name_them_along(self, kept_client):
         named = done(kept_client, rows(2, patient_reference="MRN-0042"))

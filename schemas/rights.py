@@ -1,6 +1,7 @@
 """The shape of what a patient has a right to: all that is kept, its erasure, and holds on it."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Base64Bytes, Field
 
@@ -51,6 +52,15 @@ class KeptDelivery(Frozen):
     content: Base64Bytes | None
 
 
+class NamedInBatch(Frozen):
+    """A batch that names the patient; its rows are a copy of the file that its sender has."""
+
+    id: str
+    kind: Literal["score", "reports", "deliveries"]
+    created_at: datetime
+    expires_at: datetime
+
+
 class Merged(Frozen):
     """How much went over from one number of a patient to another."""
 
@@ -71,3 +81,6 @@ class KeptOnPatient(Frozen):
     deliveries: Many[KeptDelivery]
     holds: Many[LegalHold]
     links: Many[KeptLink] = ()
+    batches: Many[NamedInBatch] = Field(
+        default=(), description="Batches that name the person, and what was made of them."
+    )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from api.batch.files import UnusableInputError, names_told
+from api.batch.files import UnusableInputError, names_told, places_told
 from schemas.batch import PASSED_THROUGH
 from scoring.loaded import LoadedRulebook
 
@@ -21,6 +21,7 @@ class ColumnNames:
         *,
         ignore_unknown: bool = False,
     ) -> None:
+        self.questions = loaded.questions
         self.known = {*PASSED_THROUGH, *loaded.questions}
         self.mapping = dict(mapping or {})
         self.ignore_unknown = ignore_unknown
@@ -31,12 +32,17 @@ class ColumnNames:
             )
 
     def kept(self, header: Sequence[str]) -> dict[int, str]:
-        """The places of the columns that are read, each with our name. Or UnusableInputError."""
+        """The places of the columns that are read, each with our name. Or UnusableInputError.
+
+        What is not known is told by its place: where a header is missing, it is a patient's row.
+        """
         names = [self.mapping.get(name, name) for name in header]
-        unknown = [name for name in header if self.mapping.get(name, name) not in self.known]
+        unknown = [place for place, name in enumerate(names) if name not in self.known]
         if unknown and not self.ignore_unknown:
             raise UnusableInputError(
-                f"unknown columns (--ignore-unknown leaves them out): {names_told(unknown)}"
+                f"{len(unknown):,} of {len(names):,} columns are not known, counted from 1: "
+                f"{places_told(unknown)}; a header names questions of the rulebook",
+                option="--ignore-unknown leaves them out",
             )
         kept = {place: name for place, name in enumerate(names) if name in self.known}
         if len(set(kept.values())) < len(kept):

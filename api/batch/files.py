@@ -28,7 +28,14 @@ _PACKINGS: dict[str, Packing] = {".gz": "gzip", ".zst": "zstd"}
 
 
 class UnusableInputError(Exception):
-    """Input, or a name of one, from which no batch can be read. The message holds no answer."""
+    """Input, or a name of one, from which no batch can be read. The message holds no answer.
+
+    `option` is what helps on the command line, and there alone.
+    """
+
+    def __init__(self, message: str, *, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class Named(NamedTuple):
@@ -100,6 +107,13 @@ def packed(content: bytes, packing: Packing | None) -> bytes:
             return zstandard.ZstdCompressor(level=3).compress(content)
         case None:
             return content
+
+
+def places_told(places: Sequence[int], most: int = 20) -> str:
+    """Places of columns, counted from 0, for a message that counts from 1 and names none."""
+    shown = ", ".join(str(place + 1) for place in places[:most])
+    more = len(places) - most
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def names_told(names: Sequence[str], most: int = 20) -> str:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
 
@@ -35,29 +35,38 @@ class Chunk(NamedTuple):
     lines: list[int] | None
 
 
-def chunks(  # noqa: PLR0913 - what a file is, and its limits
-    file: BinaryIO,
-    size: int,
-    form: Format,
-    loaded: LoadedRulebook,
-    *,
-    ignore_unknown: bool,
-    rows: int,
-    most: int,
-) -> Iterator[tuple[int, Given]]:
-    """The rows of the file, `rows` at a time, with how many they are.
+class Sent(NamedTuple):
+    """A file as it was sent: so many bytes, in this format."""
 
-    Raises UnusableInputError, TooManyRowsError for more than `most`.
+    file: BinaryIO
+    size: int
+    form: Format
+
+
+class Limits(NamedTuple):
+    """Rows in a chunk, rows in a file, and the bytes to which a file may unpack."""
+
+    chunk_rows: int
+    rows: int
+    bytes: int
+
+
+def chunks(
+    sent: Sent, loaded: LoadedRulebook, limits: Limits, *, ignore_unknown: bool
+) -> Iterator[tuple[int, Given]]:
+    """The rows of the file, chunk by chunk, with how many they are.
+
+    Raises UnusableInputError, TooManyRowsError.
     """
     names = ColumnNames(loaded, ignore_unknown=ignore_unknown)
     total = 0
-    for piece in _pieces(file, size, form, loaded, names):
+    for piece in _pieces(sent, loaded, names, limits):
         read = piece.rows()
         total += read.frame.height
-        if total > most:
+        if total > limits.rows:
             raise TooManyRowsError
-        for start in range(0, read.frame.height, rows):
-            count = min(rows, read.frame.height - start)
+        for start in range(0, read.frame.height, limits.chunk_rows):
+            count = min(limits.chunk_rows, read.frame.height - start)
             yield count, packed(_cut(read, start, count))
 
 
@@ -88,17 +97,22 @@ def rules_of(loaded: LoadedRulebook) -> ColumnRules:
 
 
 def _pieces(
-    file: BinaryIO, size: int, form: Format, loaded: LoadedRulebook, names: ColumnNames
+    sent: Sent, loaded: LoadedRulebook, names: ColumnNames, limits: Limits
 ) -> Iterator[Piece]:
-    limits: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "record_bytes": RECORD_BYTES}
-    match form:
+    blocks: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "record_bytes": RECORD_BYTES}
+    match sent.form:
         case "csv":
-            yield from csv_pieces(file, names, **limits)
+            yield from csv_pieces(sent.file, names, **blocks)
         case "ndjson":
-            yield from json_pieces(file, loaded, names, **limits)
+            yield from json_pieces(sent.file, loaded, names, **blocks)
         case "parquet":
-            content = io.BytesIO(file.read())
-            yield from parquet_pieces(cast("str", content), names, size=size)
+            yield from parquet_pieces(
+                io.BytesIO(sent.file.read()),
+                names,
+                size=sent.size,
+                record_bytes=RECORD_BYTES,
+                unpacked_bytes=limits.bytes,
+            )
 
 
 def _cut(read: Rows, start: int, count: int) -> Chunk:

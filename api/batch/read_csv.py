@@ -185,7 +185,7 @@ def _one_by_one(text: bytes, line: int, table: Table) -> Rows:
     except UnicodeDecodeError as error:
         at = line + text.count(b"\n", 0, error.start)
         raise UnusableInputError(
-            f"line {at}: is not UTF-8; name its encoding by --encoding latin-1"
+            f"line {at}: is not UTF-8", option="--encoding latin-1 reads old files"
         ) from None
     reader = csv.reader(lines, delimiter=table.separator)
     before = 0

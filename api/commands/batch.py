@@ -89,7 +89,7 @@ def batch(  # noqa: PLR0913, PLR0917 - each is a flag
         )
         summary = _run(wanted)
     except UnusableInputError as error:
-        fail(str(error))
+        fail(f"{error} ({error.option})" if error.option else str(error))
     except OSError as error:
         fail(f"a file cannot be read or written: {error.strerror}")
     except KeyboardInterrupt:

@@ -1,7 +1,8 @@
 """Rows: a CSV file and its mapping in; what becomes of each column, and each row as an intake, out.
 
 A row with a problem is told by its line, its column and what was expected, and never holds up the
-others. Nothing that stands in a row is repeated.
+others. Nothing that stands in a row is repeated, nor a name of a column that the mapping
+does not know: where a header is missing, it is a patient's row.
 """
 
 import csv
@@ -101,11 +102,11 @@ class Reading:
         named, counts = self._mapping.named, Counter(self.columns)
         faults = [f"column `{each}` is not in the file" for each in named if each not in counts]
         faults += [
-            f"column `{each}` is in no line of the mapping: map it, or `ignore` it"
-            for each in self.columns
+            f"column {place} is in no line of the mapping: map it, or `ignore` it"
+            for place, each in enumerate(self.columns, 1)
             if each not in named
         ]
-        faults += [f"column `{each}` stands twice" for each, count in counts.items() if count > 1]
+        faults += [f"column `{each}` stands twice" for each in named if counts[each] > 1]
         if faults:
             raise MappingError("\n".join(faults))
 

@@ -8,6 +8,7 @@ import threading
 from typing import NamedTuple
 
 import structlog
+from polars.exceptions import PanicException
 
 from api.deliveries.wanted import House
 from api.fhir.base import Base
@@ -88,7 +89,7 @@ def prepare(bench: Bench, organisation: str, batch: str, number: int) -> Outcome
             _log.warning("batch", batch=batch, chunk=number, problem=problem.code)
             if problem.code == "not_found":  # its organisation is gone
                 return None
-        except Exception as error:  # noqa: BLE001 - of any kind: it is tried again, so often
+        except (Exception, PanicException) as error:  # noqa: BLE001 - it is tried again, so often
             _log.warning("batch", batch=batch, chunk=number, error=type(error).__name__)
         bench.ended.wait(wait)
         wait = min(wait * 2, _LONGEST_WAIT)

@@ -93,6 +93,13 @@ class Engine:
             last = min(first + CHUNKS_EACH_TURN, batch.chunks)
             DBOS.enqueue_workflow_with_options(options, batch.organisation, batch.id, first, last)
 
+    def at_work(self) -> set[str]:
+        """The names of the workers that have begun a turn and not ended it, dead ones too."""
+        begun = DBOS.list_workflows(
+            status="PENDING", app_version=VERSION, load_input=False, load_output=False
+        )
+        return {each.executor_id for each in begun if each.executor_id}
+
     def take_over(self, names: list[str]) -> None:
         """Let others do what these workers, who are gone, had begun."""
         DBOS._recover_pending_workflows(names)  # noqa: SLF001 - its paid service aside, the one way

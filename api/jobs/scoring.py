@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 import structlog
+from polars.exceptions import PanicException
 
 from api.batch.chunks import ScoredChunk, scored
 from api.batch.incoming import Chunk, all_faulty, rules_of, unpacked
@@ -28,16 +29,24 @@ def score(rulebooks: Catalogue, taken: Taken, tries: int) -> Outcome:
     """What comes of the chunk. Raises where it fails and may be tried again.
 
     At the last try, only the rows that fail by themselves are set aside; a chunk that ended its
-    process at every try is set aside whole, untouched.
+    process at every try is set aside whole, untouched. From then on nothing that stands in the
+    rows can make it raise: what cannot even be set aside by row goes without what it is known by.
     """
     rules = rulebook_of(rulebooks, taken.batch.rulebook)
     compiled, explain = rules_of(rules), bool(taken.batch.options.get("explain"))
-    if taken.tries > tries:
-        return _outcome(taken, _aside(_passed(taken), compiled, explain=explain), SET_ASIDE)
-    chunk = unpacked(taken.given)
     if taken.tries < tries:
-        return _outcome(taken, _scored(chunk, compiled, explain=explain), DONE)
-    parts = list(_halved(chunk, compiled, explain=explain))
+        return _outcome(taken, _scored(unpacked(taken.given), compiled, explain=explain), DONE)
+    try:
+        if taken.tries == tries:
+            return _row_by_row(taken, compiled, explain=explain)
+        return _outcome(taken, _aside(unpacked(taken.given), compiled, explain=explain), SET_ASIDE)
+    except (Exception, PanicException) as error:  # noqa: BLE001 - whatever it was, it was tried
+        _log.warning("set_aside", rows=taken.rows, error=type(error).__name__)
+        return _outcome(taken, _unknown(taken.rows, compiled, explain=explain), SET_ASIDE)
+
+
+def _row_by_row(taken: Taken, rules: ColumnRules, *, explain: bool) -> Outcome:
+    parts = list(_halved(unpacked(taken.given), rules, explain=explain))
     results = pl.concat([each.results for each, _ in parts])
     before, faults = 0, []
     for each, _ in parts:
@@ -63,7 +72,7 @@ def _halved(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> Any:
     """The chunk in parts, each with whether it was set aside: down to the rows that fail."""
     try:
         yield _scored(chunk, rules, explain=explain), False
-    except Exception as error:  # noqa: BLE001 - whatever it was, it was tried often enough
+    except (Exception, PanicException) as error:  # noqa: BLE001 - whatever it was, it was tried
         rows = chunk.frame.height
         if rows <= 1:
             _log.warning("set_aside", rows=rows, error=type(error).__name__)
@@ -84,32 +93,27 @@ def _part(chunk: Chunk, start: int, count: int) -> Chunk:
     )
 
 
-def _passed(taken: Taken) -> Chunk:
-    """The chunk with what its rows are known by, where that can still be read."""
-    try:
-        return unpacked(taken.given)
-    except Exception:  # noqa: BLE001 - set aside without it
-        blank = pl.DataFrame(
-            {PASSED_THROUGH[0]: [None] * taken.rows}, {PASSED_THROUGH[0]: pl.String}
-        )
-        return Chunk(blank, all_faulty(0, "", ""), None)
-
-
 def _aside(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
     """A row of results for each row, without a status; nothing that was answered is looked at."""
-    known_by = [name for name in PASSED_THROUGH if name in chunk.frame.columns]
-    blank = chunk.frame.select(
-        pl.lit(None, pl.String).alias(PASSED_THROUGH[0])
-        if not known_by
-        else pl.col(known_by[0]).cast(pl.String),
-        *(pl.col(name).cast(pl.String) for name in known_by[1:]),
-    )
-    if not known_by:
-        blank = pl.DataFrame(
-            {PASSED_THROUGH[0]: [None] * chunk.frame.height}, {PASSED_THROUGH[0]: pl.String}
-        )
+    known_by = pl.DataFrame([_text(chunk.frame, name) for name in PASSED_THROUGH])
     faults = all_faulty(chunk.frame.height, "set_aside", SET_ASIDE_TEXT)
-    return _scored(Chunk(blank, faults, chunk.lines), rules, explain=explain)
+    return _scored(Chunk(known_by, faults, chunk.lines), rules, explain=explain)
+
+
+def _text(frame: pl.DataFrame, name: str) -> pl.Series:
+    """What the rows are known by; nothing where there is none, or none that can be written."""
+    try:
+        return frame[name].cast(pl.String)
+    except (pl.exceptions.PolarsError, PanicException):
+        return pl.Series(name, [None] * frame.height, pl.String)
+
+
+def _unknown(rows: int, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
+    """A row of results for each row, that tells no more than that it was set aside."""
+    nothing = pl.Series([None] * rows, dtype=pl.String)
+    blank = pl.DataFrame(dict.fromkeys(PASSED_THROUGH, nothing))
+    faults = all_faulty(rows, "set_aside", SET_ASIDE_TEXT)
+    return _scored(Chunk(blank, faults, None), rules, explain=explain)
 
 
 def _outcome(taken: Taken, done: ScoredChunk, state: str) -> Outcome:

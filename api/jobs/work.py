@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from api.jobs.engine import Engine
 
 LOOK_SECONDS = 0.5
-HEARD_SECONDS = 5.0
+HEARD = timedelta(seconds=5)
 _log = structlog.get_logger("nociscreen")
 
 
@@ -32,6 +32,7 @@ class Work:
         self._at_once = at_once
         self._engine: Engine | None = None
         self._heard_at = datetime.min.replace(tzinfo=UTC)
+        self._lost = timedelta(seconds=bench.settings.worker_lost_seconds)
         self.name = _name(bench)
 
     def go_on(self) -> None:
@@ -56,12 +57,14 @@ class Work:
         now = datetime.now(UTC)
         if self._engine is None and not self._is_wanted():
             return
+        if due := now - self._heard_at > min(HEARD, self._lost / 3):
+            self._be_heard(now)
         if begins := self._engine is None:
             from api.jobs.engine import Engine
 
             self._engine = Engine(self._bench, self.name, self._bench.settings.job_threads)
-        if now - self._heard_at > timedelta(seconds=HEARD_SECONDS):
-            self._be_heard(now)
+        if due:
+            self._replace_the_dead(self._engine, now)
         with self._bench.store.glance() as session:
             waiting = batches.waiting(session, again=begins)
         for each in waiting:
@@ -76,15 +79,19 @@ class Work:
             return batches.unfinished(session)
 
     def _be_heard(self, now: datetime) -> None:
-        lost = timedelta(seconds=self._bench.settings.worker_lost_seconds)
+        """Before any turn is begun: whoever has begun one was heard of."""
         with self._bench.store.across() as session:
-            gone = workers.be_heard(session, self.name, now, now - lost)
+            workers.be_heard(session, self.name, now, now - self._lost)
         self._heard_at = now
-        if gone and self._engine is not None:
+
+    def _replace_the_dead(self, engine: "Engine", now: datetime) -> None:
+        """Whoever has begun a turn and is not heard of is gone, whether it was known or not."""
+        begun = engine.at_work()
+        with self._bench.store.glance() as session:
+            gone = begun - workers.living(session, now - self._lost) - {self.name}
+        if gone:
             _log.warning("workers_lost", count=len(gone))
-            self._engine.take_over(gone)
-            with self._bench.store.across() as session:
-                workers.forget(session, gone, now - lost)
+            engine.take_over(sorted(gone))
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Batches: a file of intakes taken in, how far it has come, cancelled; and up to 1,000 at once."""
 
 import io
-from typing import Annotated, Any, Literal, cast
+from functools import partial
+from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import Field
@@ -9,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.acts import Acts, Creates
 from api.batch.files import UnusableInputError
-from api.batch.incoming import TooManyRowsError, chunks
+from api.batch.incoming import Limits, Sent, TooManyRowsError, chunks
+from api.batch.spool import Spool, Unclosed
 from api.batch_files import format_sent, receive
 from api.bodies import any_intake
 from api.deps import Acting, BatchId, Chosen, Creating, Rulebooks
@@ -17,7 +19,7 @@ from api.guard import guarded
 from api.problems import Problem
 from api.refused import GUARDED, TAKING, refusals
 from api.settings import Settings
-from api.store import batch_chunks, batches
+from api.store import batch_chunks, batches, patients
 from api.store.batches import SCORE, Kept, Wanted
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
@@ -135,11 +137,13 @@ def router(catalogue: Catalogue) -> APIRouter:
         "/{batch}",
         operation_id="drop_batch",
         status_code=204,
-        responses=refusals(*GUARDED, 404),
+        responses=refusals(*GUARDED, 404, 409),
         summary="Erase a batch",
     )
     def drop_batch(batch: BatchId, acts: Acting) -> Response:
-        """All that was sent and made of it is erased, reports too."""
+        """All that was sent and made of it is erased, reports too. Not where it names a patient on
+        whom a legal hold is.
+        """
         _drop(acts, batch)
         return Response(status_code=204)
 
@@ -186,45 +190,34 @@ class _Upload:
 
     def kept(self, creating: Creates) -> Response:
         """The answer. Raises Problem `unusable_file`, `too_large` for too many rows."""
+        with Spool() as spool:
+            self._read(spool)
+            return creating.once(partial(self._make, spool))
+
+    def _read(self, spool: Spool) -> None:
+        """The whole file, before anything is written: nobody waits for it to be read."""
+        settings = self._settings
+        limits = Limits(settings.batch_chunk_rows, settings.batch_rows, settings.batch_bytes)
+        self._file.seek(0)
+        stream = cast("BinaryIO", io.BufferedReader(Unclosed(self._file)))
+        sent = Sent(stream, self._file.size, self._form)
         try:
-            return creating.once(self._make)
+            for rows, given in chunks(
+                sent, self._loaded, limits, ignore_unknown=self._ignore_unknown
+            ):
+                spool.put(rows, given)
         except UnusableInputError as error:
             raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
         except TooManyRowsError:
-            most = self._settings.batch_rows
-            raise Problem("too_large", f"A batch has at most {most:,} rows.") from None
+            raise Problem("too_large", f"A batch has at most {limits.rows:,} rows.") from None
 
-    def _make(self, work: Transaction) -> Answer:
-        self._file.seek(0)
-        cut = chunks(
-            cast("io.BufferedReader", io.BufferedReader(_Unclosed(self._file))),
-            self._file.size,
-            self._form,
-            self._loaded,
-            ignore_unknown=self._ignore_unknown,
-            rows=self._settings.batch_chunk_rows,
-            most=self._settings.batch_rows,
-        )
+    def _make(self, spool: Spool, work: Transaction) -> Answer:
         wanted = Wanted(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
         expires_at = batches.in_days(work.now, self._settings.batch_days)
-        made = batches.add(work, wanted, cut, expires_at)
+        made = batches.add(work, wanted, spool, expires_at)
         told = _told(work, made)
         work.audit("create", "batch", made.id, count=made.rows)
         return Answer(202, told.model_dump_json().encode(), told.links["self"])
-
-
-class _Unclosed(io.RawIOBase):
-    """The file, which a reader of it does not close."""
-
-    def __init__(self, file: SealedFile) -> None:
-        super().__init__()
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self._file.readinto(buffer)
 
 
 def _names(catalogue: Catalogue) -> list[str]:
@@ -276,6 +269,6 @@ def _line(work: Transaction, batch: Kept) -> BatchLine:
 def _drop(acts: Acts, batch: str) -> None:
     with acts.transaction() as work:
         kept = batches.found(work, batch, SCORE)
-        batches.drop(work, [batch])
+        patients.erase_batch(work, batch)
         work.audit("erase", "batch", batch, count=kept.rows)
     acts.store.database.forget_erased()

@@ -83,7 +83,7 @@ def erase_patient(patient: PatientNamed, acts: Acting) -> Erased:
     summary="Export all that is kept on a person",
 )
 def export_patient(patient: PatientNamed, acts: Acting) -> KeptOnPatient:
-    """Every screening whole, every report as it was issued, every hold."""
+    """Every screening whole, every report as it was issued, every hold, every batch by its id."""
     with acts.transaction() as work:
         exported = patients.export(work, patient.person)
         work.audit("export", "patient", count=len(exported.screenings))

@@ -1,7 +1,7 @@
 """Batches: put in whole, looked at, cancelled, dropped when they expire or a patient is erased."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -16,6 +16,7 @@ from api.store.batch_chunks import SET_ASIDE, WAITING, Given, Where
 from api.store.tables import BatchChunkRow, BatchRow
 from api.store.transaction import Transaction
 from schemas.batch_job import BatchState, Progress
+from schemas.rights import NamedInBatch
 
 SCORE, REPORTS, DELIVERIES = "score", "reports", "deliveries"
 HASH_BYTES = 32
@@ -171,6 +172,32 @@ def naming(work: Transaction, reference: str) -> list[str]:
         )
     )
     return sorted({row.batch_id for row in rows if wanted & _hashes(row.patients)})
+
+
+def named_in(work: Transaction, ids: Iterable[str]) -> Iterator[NamedInBatch]:
+    """What a patient is told of these batches, oldest first."""
+    rows = work.session.execute(
+        select(BatchRow)
+        .where(col(BatchRow.organisation_id) == work.organisation, col(BatchRow.id).in_(list(ids)))
+        .order_by(col(BatchRow.created_at), col(BatchRow.id))
+    ).scalars()
+    for row in rows:
+        yield NamedInBatch.model_validate(
+            {name: getattr(row, name) for name in NamedInBatch.model_fields}
+        )
+
+
+def naming_any(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> bool:
+    """Whether one of these batches names a patient whose reference has one of these hashes."""
+    if not hashes:
+        return False
+    rows = work.session.execute(
+        select(col(BatchChunkRow.patients)).where(
+            col(BatchChunkRow.organisation_id) == work.organisation,
+            col(BatchChunkRow.batch_id).in_(list(ids)),
+        )
+    )
+    return any(hashes & _hashes(row.patients) for row in rows)
 
 
 def expired(session: Session, now: datetime) -> dict[str, list[str]]:

@@ -54,8 +54,8 @@ def erase(work: Transaction, person: Person) -> Erased:
     A batch that names the reference, or one that was merged into it, goes whole, with its reports:
     its sender has the file.
 
-    Raises Problem `not_found` where nothing is kept, `held` under a legal hold, `conflict` where
-    several systems use the reference.
+    Raises Problem `not_found` where nothing is kept, `held` under a legal hold, also on another
+    patient whom such a batch names, `conflict` where several systems use the reference.
     """
     tenancy.in_turn(work.session, work.organisation)
     linked = linked_to(work, person)
@@ -66,6 +66,7 @@ def erase(work: Transaction, person: Person) -> Erased:
     released = _released(work, person)
     if not ids and not linked and not sent and not released:
         raise Problem("not_found")
+    _refuse_held(work, sent)
     links.erase(work, [link.id for link, _ in linked])
     batches.drop(work, sent)
     erased = erase_screenings(work, ids).model_copy(
@@ -73,6 +74,13 @@ def erase(work: Transaction, person: Person) -> Erased:
     )
     _erase_holds(work, released)
     return erased
+
+
+def erase_batch(work: Transaction, batch_id: str) -> None:
+    """Erase a batch with all that was sent and made. Raises Problem `held` as `erase` does."""
+    tenancy.in_turn(work.session, work.organisation)
+    _refuse_held(work, [batch_id])
+    batches.drop(work, [batch_id])
 
 
 def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
@@ -115,7 +123,8 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
     """All that is kept on a person. Raises Problem `not_found`, `conflict` as `erase` does."""
     linked = linked_to(work, person)
     ids = screening_ids(work, person, linked)
-    if not ids and not linked:
+    sent = _batches(work, person, ids)
+    if not ids and not linked and not sent:
         raise Problem("not_found")
     return KeptOnPatient(
         links=tuple(links.kept(work, *each) for each in linked),
@@ -139,6 +148,7 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
         ),
         deliveries=tuple(delivery_list.kept(work, ids)),
         holds=tuple(holding(work, person)),
+        batches=tuple(batches.named_in(work, sent)),
     )
 
 
@@ -294,6 +304,25 @@ def _batches(work: Transaction, person: Person, ids: list[str]) -> list[str]:
     numbers = {move.from_reference for each in ids for move in sequels.moves(work, each)}
     numbers.add(person.reference)
     return sorted({each for number in numbers for each in batches.naming(work, number)})
+
+
+def _refuse_held(work: Transaction, ids: list[str]) -> None:
+    """A held patient may be named by a number that was merged into the one that is held."""
+    contents = [hold_content(work, row) for row in _holds(work, None)]
+    numbers = {each["reference"] for each in contents}
+    for each in numbers.copy():
+        numbers |= _merged_into(work, Person(each, None))
+    hashes = {each for number in numbers for each in work.keys.keyed("patient_index", number)}
+    if batches.naming_any(work, ids, hashes):
+        raise Problem("held")
+
+
+def _merged_into(work: Transaction, person: Person) -> set[str]:
+    """The numbers that screenings of whoever has the reference came from."""
+    ids = work.session.execute(
+        select(col(ScreeningRow.id)).where(*_of(work, ScreeningRow, person))
+    ).scalars()
+    return {move.from_reference for each in ids.all() for move in sequels.moves(work, each)}
 
 
 def _count(work: Transaction, table: Any, ids: list[str]) -> int:

@@ -63,14 +63,27 @@ class TestSend:
             202 if expected[1] is None else expected
         )
 
-    def test_names_columns_it_does_not_know_and_repeats_no_cell(self, kept_client):
+    def test_tells_the_places_of_columns_that_it_does_not_know(self, kept_client):
         text = "age_years,shoe_size\n44,SECRET-CELL\n"
         response = kept_client.post("/v1/batches", content=text,
                                     headers={"Content-Type": "text/csv"})  # fmt: skip
         assert problem(response) == (422, "unusable_file")
-        assert "shoe_size" in response.json()["detail"]
+        assert "1 of 2 columns are not known, counted from 1: 2;" in response.json()["detail"]
         assert "SECRET-CELL" not in response.text
         assert send(kept_client, text, "?ignore_unknown=true")["rows"] == 1
+
+    @pytest.mark.parametrize("kind", ["text/csv", "application/vnd.apache.parquet"])
+    def test_repeats_nothing_of_a_row_that_stands_where_a_header_should(self, kept_client, kind):
+        content: str | bytes = "MRN-0042,Jane Doe,44\nMRN-0043,John Doe,45\n"
+        if kind != "text/csv":
+            buffer = io.BytesIO()
+            pl.DataFrame({"MRN-0042": [1], "Jane Doe": [2], "44": [3]}).write_parquet(buffer)
+            content = buffer.getvalue()
+        response = kept_client.post("/v1/batches", content=content, headers={"Content-Type": kind})
+        assert problem(response) == (422, "unusable_file")
+        assert "3 of 3 columns are not known, counted from 1: 1, 2, 3;" in response.text
+        for each in ("MRN-0042", "Jane", "44", "--"):
+            assert each not in response.text
 
     def test_a_file_that_is_too_large_is_refused(self, kept_service, kept_client, monkeypatch):
         settings = kept_service.state.settings
@@ -249,6 +262,46 @@ class TestPoison:
         (told,) = map(json.loads, kept_client.get(batch["links"]["problems"]).text.splitlines())
         assert (told["row"], told["line"], told["code"]) == (5, 6, "set_aside")
 
+    @pytest.mark.parametrize("ends_its_process", [False, True])
+    def test_rows_known_by_what_cannot_be_written_are_set_aside(
+        self, kept_client, monkeypatch, ends_its_process
+    ):
+        true, true_score = scoring.unpacked, chunk.score
+
+        def listed(given):
+            chunk_ = true(given)
+            return chunk_._replace(frame=chunk_.frame.with_columns(row_id=pl.concat_list("row_id")))
+
+        def counted(rulebooks, taken, tries):
+            if taken.tries > tries:
+                pytest.fail("tried more often than it may be")  # no Exception: it is not retried
+            return true_score(rulebooks, taken, taken.tries - 1 if ends_its_process else tries)
+
+        monkeypatch.setattr(scoring, "unpacked", listed)
+        monkeypatch.setattr(chunk, "score", counted)
+        given = {"patient_reference": "MRN-7", **example()}
+        batch = done(kept_client, csv({"row_id": "a", **given}, {"row_id": "b", **given}))
+        assert (batch["state"], batch["rows_set_aside"]) == ("done", 2)
+        table = results(kept_client, batch)
+        assert table["row_id"].to_list() == table["status"].to_list() == [None, None]
+        assert table["patient_reference"].to_list() == ["MRN-7", "MRN-7"]
+        told = kept_client.get(batch["links"]["problems"]).text.splitlines()
+        assert [json.loads(each)["code"] for each in told] == ["set_aside"] * 2
+
+    @pytest.mark.parametrize("error", [MemoryError, pl.exceptions.PanicException])
+    def test_what_cannot_even_be_set_aside_by_row_is_set_aside_whole(
+        self, kept_client, monkeypatch, error
+    ):
+        def poisoned(*_):
+            raise error
+
+        monkeypatch.setattr(scoring, "unpacked", poisoned)
+        batch = done(kept_client, rows(4))
+        assert (batch["state"], batch["rows_set_aside"]) == ("done", 4)
+        table = results(kept_client, batch)
+        assert table["row_id"].to_list() == table["status"].to_list() == [None] * 4
+        assert table["problems"].null_count() == 0
+
     def test_a_chunk_that_ends_its_process_each_time_is_set_aside_whole(
         self, kept_service, kept_clinic, kept_client, monkeypatch
     ):
@@ -309,6 +362,23 @@ class TestCancel:
         assert kept_client.get(batch["links"]["results"]).status_code == 404
 
 
+class TestExport:
+    def test_a_patient_is_told_of_the_batches_that_erasure_would_erase(self, kept_client):
+        named = done(kept_client, rows(2, patient_reference="MRN-0042"))
+        done(kept_client, rows(2, patient_reference="MRN-00421"))
+        person = {"reference": "MRN-0042"}
+        told = kept_client.post("/v1/patients/export", json=person)
+        assert told.status_code == 200
+        (batch,) = told.json()["batches"]
+        assert batch == {"kind": "score"} | {
+            name: named[name] for name in ("id", "created_at", "expires_at")
+        }
+        assert (told.json()["screenings"], told.json()["reports"]) == ([], [])
+        erased = kept_client.request("DELETE", "/v1/patients", json=person)
+        assert erased.json()["batches"] == 1
+        assert kept_client.post("/v1/patients/export", json=person).status_code == 404
+
+
 class TestErasure:
     def test_a_patient_takes_the_batches_that_name_them_along(self, kept_client):
         named = done(kept_client, rows(2, patient_reference="MRN-0042"))
@@ -324,6 +394,45 @@ class TestErasure:
         erased = kept_client.request("DELETE", "/v1/patients", json={"reference": "MRN-0042"})
         assert problem(erased) == (409, "held")
         assert kept_client.get(named["links"]["self"]).status_code == 200
+
+    def held(self, client, reference="MRN-0042") -> str:
+        body = {"reference": reference, "reason": "court"}
+        return client.post("/v1/patients/holds", json=body).json()["id"]
+
+    def two(self, client) -> str:
+        """Where a batch is that names two patients."""
+        given = [{"patient_reference": each, **example()} for each in ("MRN-0042", "MRN-0043")]
+        return done(client, csv(*given))["links"]["self"]
+
+    def test_a_batch_that_names_a_held_patient_is_not_erased_by_its_id(
+        self, kept_service, kept_clinic, kept_client
+    ):
+        here, other = self.two(kept_client), done(kept_client, rows(1, patient_reference="X"))
+        hold = self.held(kept_client)
+        assert problem(kept_client.delete(here)) == (409, "held")
+        assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "held")
+        assert kept_client.get(here).status_code == 200
+        assert kept_client.delete(other["links"]["self"]).status_code == 204
+        kept_client.delete(f"/v1/patients/holds/{hold}")
+        assert kept_client.delete(here).status_code == 204
+
+    def test_a_batch_that_names_a_held_patient_is_not_erased_for_another(self, kept_client):
+        here, hold = self.two(kept_client), self.held(kept_client)
+        kept = kept_client.post("/v1/screenings", json=request("MRN-0043")).json()["links"]["self"]
+        erased = kept_client.request("DELETE", "/v1/patients", json={"reference": "MRN-0043"})
+        assert problem(erased) == (409, "held")
+        assert kept_client.get(here).status_code == kept_client.get(kept).status_code == 200
+        kept_client.delete(f"/v1/patients/holds/{hold}")
+        erased = kept_client.request("DELETE", "/v1/patients", json={"reference": "MRN-0043"})
+        assert erased.json()["batches"] == 1
+
+    def test_a_hold_reaches_batches_that_name_a_number_merged_into_it(self, kept_client):
+        here = self.two(kept_client)
+        kept_client.post("/v1/screenings", json=request("MRN-0042"))
+        merged = {"retired": {"reference": "MRN-0042"}, "survivor": {"reference": "MRN-9"}}
+        assert kept_client.post("/v1/patients/merge", json=merged).status_code == 200
+        self.held(kept_client, "MRN-9")
+        assert problem(kept_client.delete(here)) == (409, "held")
 
     def test_a_batch_that_names_nobody_kept_otherwise_is_found_too(self, kept_client):
         kept_client.post("/v1/screenings", json=request("MRN-0099"))
@@ -498,9 +607,9 @@ class TestSealed:
 
 
 def incoming_view(file):
-    from api.routes.batches import _Unclosed
+    from api.batch.spool import Unclosed
 
-    return _Unclosed(file)
+    return Unclosed(file)
 
 
 def test_a_key_that_is_changed_leaves_batches_readable_and_findable(store):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import keeping
 import polars as pl
+import psycopg
 import pytest
 from batching import rows
 from postgres import Postgres
@@ -214,6 +215,35 @@ def test_a_worker_that_never_comes_back_is_replaced_by_the_others(shared):
             each_is_there_once(shared, clinic, sender, batch)
 
         killed_so_often(make, kill)
+
+
+def test_a_worker_that_nobody_remembers_is_replaced_too(shared):
+    """It was taken for lost while it lived, was forgotten, and died before it was heard again."""
+    _, token = a_clinic(shared)
+    sender, chance = Sender(token), random.Random(4715)
+    with serving(shared, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as served:
+        sender.address = served.address
+        begun = 0
+        while not begun:
+            with working(shared) as worker:
+                batch = sender.send(rows(ROWS), str(chance.random()))
+                further(sender, batch, 20, chance)
+                worker.kill()
+                worker.wait()
+            begun = _counted(
+                shared, "SELECT count(*) FROM nociscreen_jobs.workflow_status "
+                "WHERE status = 'PENDING' AND queue_name = 'batches'"
+            )  # fmt: skip
+        _counted(shared, "WITH gone AS (DELETE FROM worker RETURNING 1) SELECT count(*) FROM gone")
+        with working(shared):
+            sender.until(batch, lambda now: now["state"] == "done")
+
+
+def _counted(settings, question: str) -> int:
+    url = settings.database_url.get_secret_value().replace("+psycopg", "")
+    with psycopg.connect(url) as connection:
+        (count,) = connection.execute(question).fetchone()
+    return count
 
 
 def test_the_database_is_killed_and_work_goes_on(tmp_path):

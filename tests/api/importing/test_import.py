@@ -207,7 +207,7 @@ class TestAMapping:
     @pytest.mark.parametrize(
         ("text", "told"),
         [
-            ("id,nervous,extra\nP-1,1,2\n", "column `extra` is in no line of the mapping"),
+            ("id,nervous,extra\nP-1,1,2\n", "column 3 is in no line of the mapping"),
             ("id\nP-1\n", "column `nervous` is not in the file"),
             ("id,nervous,nervous\nP-1,1,1\n", "column `nervous` stands twice"),
             ("", "is not in the file"),
@@ -218,6 +218,14 @@ class TestAMapping:
     def test_that_does_not_go_with_the_file_says_which_column(self, tmp_path, text, told):
         with pytest.raises(MappingError, match=told):
             list(reading(a_file(tmp_path, text), mapped(tmp_path, NERVOUS)).rows())
+
+    def test_repeats_nothing_of_a_row_that_stands_where_a_header_should(self, tmp_path):
+        file = a_file(tmp_path, "MRN-0042,Jane Doe,Jane Doe\n")
+        with pytest.raises(MappingError) as told:
+            list(reading(file, mapped(tmp_path, NERVOUS)).rows())
+        assert [f"column {place} is in no" in str(told.value) for place in (1, 2, 3)] == [True] * 3
+        assert "MRN" not in str(told.value)
+        assert "Jane" not in str(told.value)
 
     def test_in_another_encoding_is_said(self, tmp_path):
         file = a_file(tmp_path, "id,nervous\nP-ä,1\n", "cp1252")

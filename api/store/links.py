@@ -172,9 +172,12 @@ def found(work: Transaction, link_id: str) -> Link:
 
 def urgent(work: Transaction) -> tuple[Link, ...]:
     """The links under which a red flag was answered and nothing was sent yet, newest first."""
-    calm = work.keys.keyed("tier_index", drafts.NO_TIER)
-    which = col(DraftRow.tier_index).not_in(calm), col(LinkRow.submitted_at).is_(None)
-    return tuple(_told(work, *each) for each in _rows(work, *which, limit=200))
+    return tuple(_told(work, *each) for each in _urgent(work))
+
+
+def begun_urgent(work: Transaction) -> tuple[KeptLink, ...]:
+    """The same with what was answered under each."""
+    return tuple(kept(work, *each) for each in _urgent(work))
 
 
 def page(work: Transaction, limit: int, after: str | None = None) -> Page:
@@ -259,6 +262,12 @@ def indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
         "patient_index": work.keys.current.keyed("patient_index", patient.reference),
         "system_index": work.keys.current.keyed("system_index", patient.system),
     }
+
+
+def _urgent(work: Transaction) -> list[tuple[Any, Any]]:
+    calm = work.keys.keyed("tier_index", drafts.NO_TIER)
+    which = col(DraftRow.tier_index).not_in(calm), col(LinkRow.submitted_at).is_(None)
+    return _rows(work, *which, limit=200)
 
 
 def _is(work: Transaction, link_id: str) -> tuple[Any, ...]:

@@ -14,6 +14,8 @@ from walking import link_of
 from api.desk.export import harmless
 from api.limits import RateLimiter
 from api.store import letterheads, links, screenings
+from scoring.catalogue import catalogue
+from scoring.engine import assess
 
 NOBODYS = "6f6f6f6f-0000-4000-8000-00000000dead"
 PAGES = [
@@ -58,6 +60,13 @@ def flagged(store, kept_clinic):
 
 def page_of(screening: str, rest: str = "") -> str:
     return f"/desk/screenings/{screening}{rest}"
+
+
+def answering(store, clinic, **answers) -> str:
+    """A screening of these answers."""
+    assessment = assess(catalogue().active("nociplastic"), answers)
+    kept = keeping.intake("MRN-0043")._replace(answers=answers, assessment=assessment)
+    return do(store, clinic, screenings.add, kept).id
 
 
 def told(screening) -> dict:
@@ -177,6 +186,42 @@ class TestTheList:
         text = desk.get("/desk").text
         assert text.index("MRN-0777") < text.index("<h1>")
         assert "MRN-0777" not in desk.get("/desk?tier=T0").text
+
+    def test_pins_what_nobody_acknowledged_with_the_tier_first_however_old(
+        self, store, kept_clinic, desk, flagged
+    ):
+        t1 = answering(store, kept_clinic, rf_general=["fever_or_rigors"])
+        for n in range(25):
+            keeping.add(store, kept_clinic, f"MRN-1{n:03}", example="too_little_known")
+        text = desk.get("/desk").text
+        pinned, _, rest = text.partition("<h1>")
+        assert page_of(flagged) not in rest
+        assert pinned.index(page_of(flagged)) < pinned.index(page_of(t1))
+        send(desk, page_of(flagged), page_of(flagged, "/acknowledgements"), done="sent on")
+        send(desk, page_of(t1), page_of(t1, "/entered-in-error"), reason="another person")
+        pinned = desk.get("/desk").text.partition("<h1>")[0]
+        assert page_of(flagged) not in pinned
+        assert page_of(t1) not in pinned
+
+    def test_names_the_red_flags_of_what_was_not_sent_and_what_to_do(
+        self, store, kept_clinic, desk
+    ):
+        from api.store import drafts
+        from schemas.links import Draft
+
+        marked = {
+            "rf_personal_safety": ["unsafe_at_home"],
+            "rf_spine_and_nerves": ["saddle_numbness"],
+        }
+        link, _ = link_of(store, kept_clinic, reference="MRN-0777")
+        do(store, kept_clinic, drafts.keep, link, Draft(answers=marked, tier="T0"))
+        other, _ = link_of(store, kept_clinic, reference="MRN-0778")
+        do(store, kept_clinic, drafts.keep, other, Draft(tier="T1"))
+        pinned = desk.get("/desk").text.partition("<h1>")[0]
+        assert pinned.index("MRN-0777") < pinned.index("MRN-0778")
+        assert "Numbness between the legs" in pinned
+        assert "Speak with the person alone today" in pinned
+        assert "Taubheit" in desk.get("/desk?language=de").text.partition("<h1>")[0]
 
     def test_says_where_not_everything_was_asked(self, store, kept_clinic, desk):
         keeping.add(store, kept_clinic, "MRN-0001", example="too_little_known")

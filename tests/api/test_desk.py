@@ -9,11 +9,12 @@ import pytest
 from calling import audited
 from desk import at_desk, person, send, token_in, visiting
 from keeping import do
-from walking import link_of
+from walking import NUMBERS, link_of
 
 from api.desk.export import harmless
 from api.limits import RateLimiter
-from api.store import letterheads, links, screenings
+from api.store import form_settings, letterheads, links, screenings
+from schemas.form_settings import EmergencyNumber, FormSettings
 from scoring.catalogue import catalogue
 from scoring.engine import assess
 
@@ -442,6 +443,66 @@ class TestLinks:
         answer = send(desk, "/desk/links/new", "/desk/links/new", **fields)
         assert answer.status_code == 422
         assert f'id="{faulty}-wrong"' in answer.text
+
+
+class TestTheForms:
+    @pytest.fixture
+    def head(self, kept_service, kept_clinic, store):
+        """A browser of a practitioner who administers."""
+        return at_desk(kept_service, person(store, kept_clinic, ["screenings:write", "admin"]))
+
+    def test_are_set_by_whoever_administers_alone(self, desk):
+        assert desk.get("/desk/forms").status_code == 403
+        assert "/desk/forms" not in desk.get("/desk").text
+
+    def test_are_set_whole_and_shown_again(self, store, kept_clinic, head):
+        before = FormSettings(consent={"fr": "Oui."}, emergency_numbers=NUMBERS)
+        do(store, kept_clinic, form_settings.change, before)
+        assert 'value="116 123"' in head.get("/desk/forms").text
+        fields = {
+            "label2": "Crisis line", "number2": "116 123", "crisis2": "yes", "label5": "Emergency",
+            "number5": "112", "consent_en": "We\r\nagree.", "privacy_de": "Unser.",
+            "ask_again_days": "30", "adversity": "no",
+        }  # fmt: skip
+        assert send(head, "/desk/forms", "/desk/forms", **fields).status_code == 303
+        assert do(store, kept_clinic, form_settings.own) == FormSettings(
+            consent={"fr": "Oui.", "en": "We\nagree."},
+            privacy={"de": "Unser."},
+            emergency_numbers=(
+                EmergencyNumber(label="Crisis line", number="116 123", crisis=True),
+                EmergencyNumber(label="Emergency", number="112"),
+            ),
+            adversity_questions=False,
+            ask_again_days=30,
+        )
+
+    @pytest.mark.parametrize(
+        ("given", "faulty"),
+        [({"label3": "Emergency"}, "number3"), ({"number3": "112"}, "label3"),
+         ({"label3": "Emergency", "number3": "call us"}, "number3"),
+         ({"ask_again_days": "0"}, "ask_again_days"), ({"ask_again_days": "²"}, "ask_again_days"),
+         ({"consent_es": "a\u0001"}, "consent_es"), ({"privacy_en": "x" * 10_001}, "privacy_en")],
+        ids=str,
+    )  # fmt: skip
+    def test_say_what_is_to_be_put_right_and_change_nothing(
+        self, store, kept_clinic, head, given, faulty
+    ):
+        fields = {"ask_again_days": "30", "label0": "Kept on the page"} | given
+        answer = send(head, "/desk/forms", "/desk/forms", **fields)
+        assert answer.status_code == 422
+        assert f'id="{faulty}-wrong"' in answer.text
+        assert "Kept on the page" in answer.text
+        assert do(store, kept_clinic, form_settings.own) == FormSettings()
+
+    def test_without_numbers_warn_whoever_makes_a_link(self, store, kept_clinic, desk, head):
+        text = head.get("/desk/links/new").text
+        assert "No number to call is set" in text
+        assert 'href="/desk/forms">Set the numbers' in text
+        assert "Ask whoever administers" in desk.get("/desk/links/new").text
+        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS[:1]))
+        assert "No number for a crisis is set" in head.get("/desk/links/new").text
+        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+        assert 'id="unset"' not in head.get("/desk/links/new").text
 
 
 class TestTheExport:

@@ -224,6 +224,25 @@ class TestSkipping:
         assert draft.left == {"pain_sites": "unknown", "pain_symmetric": "skipped"}
 
 
+class TestACrisis:
+    @pytest.mark.parametrize("marked", ["o0", "o1"])
+    def test_without_a_number_promises_none(self, store, kept_anonymous, kept_clinic, marked):
+        made, secret = link_of(store, kept_clinic)
+        begun(kept_anonymous, (made, f"/intake/{secret}"))
+        at = f"/intake/{secret}"
+        told = {}
+        for numbers in ((), NUMBERS):
+            do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=numbers))
+            post(kept_anonymous, f"{at}/2", f"{at}", to="next", q57=marked)
+            told[numbers] = kept_anonymous.get(f"{at}/advice").text
+        assert "these numbers" in told[NUMBERS]
+        assert 'href="tel:116123"' in told[NUMBERS]
+        assert "these numbers" not in told[()]
+        assert "tel:" not in told[()]
+        assert "emergency number of the country" in told[()]
+        assert "nearest emergency department" in told[()]
+
+
 def test_adversity_is_not_asked_where_the_organisation_does_not_want_it(
     store, kept_anonymous, kept_clinic
 ):

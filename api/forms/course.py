@@ -47,8 +47,9 @@ class Course(NamedTuple):
         return len(self.form.steps)
 
     def lacks(self, asked: Asked) -> bool:
-        """Whether an answer that is needed is not there."""
-        return asked.needed and asked.id not in self.draft.answers
+        """Whether an answer that is needed is not there, nor that it is not known."""
+        unsure = asked.unsure and asked.id in self.draft.left
+        return asked.needed and asked.id not in self.draft.answers and not unsure
 
     def untouched(self, asked: Asked) -> bool:
         """Whether nothing was said to a question."""

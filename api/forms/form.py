@@ -28,7 +28,7 @@ class Choice(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One question as it stands on a page."""
+    """One question as it stands on a page. `unsure`: needed, and not to know is an answer too."""
 
     id: str
     name: str
@@ -41,6 +41,7 @@ class Asked(NamedTuple):
     most: int | None
     whole: bool
     needed: bool
+    unsure: bool
     body_map: bool
     unspoken: bool
     attribution: str | None
@@ -165,6 +166,7 @@ class _Maker:
             most=None if question.maximum is None else int(question.maximum),
             whole=question.kind == "integer",
             needed=needed,
+            unsure=needed and question.id in self._layout.may_be_unsure,
             unspoken=self._wish.who == "patient" and question.id in self._layout.unspoken,
             body_map=question.id == self._layout.body_map,
             attribution=question.attribution,

@@ -20,6 +20,7 @@ class Layout(Frozen):
     for_clinician: Many[Name] = ()
     adversity: Many[Name] = ()
     may_be_left: Many[Name] = ()
+    may_be_unsure: Many[Name] = ()
     unspoken: Many[Name] = ()
     body_map: Name | None = None
     advice: dict[Name, Name] = Field(default_factory=dict)

@@ -214,6 +214,27 @@ class TestAForm:
         assert "rf_spine_and_nerves" not in do(store, kept_clinic, drafts.found, made).answers
 
 
+class TestNotBeingSure:
+    def test_of_red_flags_is_sent_and_told_to_the_clinician(
+        self, store, kept_anonymous, kept_clinic
+    ):
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/1", to="next", q0="44", q1="60")
+        fields = {f"q{n}": "none" for n in range(52, 58)} | {"q56": "unknown"}
+        assert post(kept_anonymous, f"{at}/2", to="next", **fields).headers["location"][-2:] == "/3"
+        number = next(
+            n for n in range(3, 13) if 'name="q50"' in kept_anonymous.get(f"{at}/{n}").text
+        )
+        post(kept_anonymous, f"{at}/{number}", to="next", q50="unknown")
+        assert post(kept_anonymous, f"{at}/review", to="send").status_code == 200
+        told = do(store, kept_clinic, links.found, made)
+        assessment = do(store, kept_clinic, screenings.found, told.screening).assessment
+        assert assessment.status == "insufficient_information"
+        assert assessment.safety.unanswered == ("rf_general",)
+
+
 class TestSkipping:
     def test_leaves_a_question_open_and_is_never_a_no(self, store, kept_anonymous, kept_clinic):
         made, secret = link_of(store, kept_clinic)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from api.forms.advice import alarm
+from api.forms.advice import alarm, unspoken
 from api.forms.form import Asked, Form, Step, Wish, form_of
 from api.forms.reading import Reading, in_words
 from schemas.links import Draft
@@ -26,6 +26,13 @@ class Course(NamedTuple):
     def unread(self) -> tuple[str, ...]:
         """Those whose advice was not read yet."""
         return tuple(each for each in self.flags if each not in self.draft.seen)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Those whose advice may be shown now: whoever opens the link later learns no more."""
+        held = unspoken(self.rulebook, self.draft.answers)
+        unread = self.unread
+        return tuple(each for each in self.flags if each in unread or each not in held)
 
     @property
     def missing(self) -> list[int]:

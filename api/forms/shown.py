@@ -47,16 +47,16 @@ def asking(scene: Scene, number: int, marks: Marks, faults: dict[str, str]) -> R
         },
         adversity=course.draft.adversity,
         pictures={each.name: picture(each) for each in step.asked if each.body_map},
-        told=bool(course.flags),
+        told=bool(course.told),
     )
 
 
 def advising(scene: Scene, *, fault: bool = False) -> Response:
     """What to do now, at the red flags in the answers so far."""
     course = scene.begun
-    if course is None or not course.flags:
+    if course is None or not course.told:
         return scene.elsewhere()
-    told = advice(course.rulebook, course.form, course.draft.answers, course.flags)
+    told = advice(course.rulebook, course.form, course.draft.answers, course.told)
     return scene.show("advice", _FAULTY if fault else 200, advice=told, fault=fault)
 
 
@@ -71,7 +71,7 @@ def reviewing(scene: Scene, *, missing: bool = False) -> Response:
         form_language=course.form.language,
         open_count=sum(each.words is None for part in told for each in part.answers),
         missing=missing or bool(course.missing),
-        told=bool(course.flags),
+        told=bool(course.told),
     )
 
 

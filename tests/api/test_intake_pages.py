@@ -245,6 +245,37 @@ class TestSkipping:
         assert draft.left == {"pain_sites": "unknown", "pain_symmetric": "skipped"}
 
 
+class TestReadingAdviceAgain:
+    def answered(self, store, client, clinic, **marked):
+        """The address of a form on which red flags were marked and their advice was read."""
+        made, secret = link_of(store, clinic)
+        at = f"/intake/{secret}"
+        begun(client, (made, at))
+        post(client, f"{at}/2", to="next", **marked)
+        assert post(client, f"{at}/advice", read="yes").status_code == 303
+        return at
+
+    @pytest.mark.parametrize("marked", ["o0", "o1", "o2", "o3"])
+    def test_tells_nothing_of_personal_safety(self, store, kept_anonymous, kept_clinic, marked):
+        at = self.answered(store, kept_anonymous, kept_clinic, q57=marked)
+        page = kept_anonymous.get(f"{at}/advice", follow_redirects=False)
+        assert page.status_code == 303
+        for path in ("/3", "/review"):
+            page = kept_anonymous.get(at + path).text
+            assert f"{at}/advice" not in page
+            assert f'href="{at}">In an emergency' in page
+
+    def test_tells_the_rest_alone(self, store, kept_anonymous, kept_clinic):
+        at = self.answered(store, kept_anonymous, kept_clinic, q53="o5", q57="o2")
+        assert f'href="{at}/advice"' in kept_anonymous.get(f"{at}/3").text
+        page = kept_anonymous.get(f"{at}/advice").text
+        assert "Speak with a doctor today" in page
+        assert "alone" not in page
+        later = post(kept_anonymous, f"{at}/2", to="next", q56="o0")
+        assert later.headers["location"].endswith("/advice")
+        assert "alone" not in kept_anonymous.get(f"{at}/advice").text
+
+
 class TestACrisis:
     @pytest.mark.parametrize("marked", ["o0", "o1"])
     def test_without_a_number_promises_none(self, store, kept_anonymous, kept_clinic, marked):

@@ -159,7 +159,11 @@ class _Maker:
             name=f"q{place}",
             control=_control(question, labels),
             text=self._text(question),
-            help=_before_labels(question.help) if labels else None if ends else question.help,
+            help=_before_labels(question.help)
+            if labels
+            else None
+            if ends
+            else self._help(question),
             choices=tuple(_choices(self._book, question, labels)),
             ends=ends,
             least=None if question.minimum is None else int(question.minimum),
@@ -171,6 +175,11 @@ class _Maker:
             body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
         )
+
+    def _help(self, question: Question) -> str | None:
+        """What is said beside it; of either kind of person, where the layout says it otherwise."""
+        own = self._layout.help.get(question.id, {})
+        return own.get(self._wish.language, question.help)
 
     def _text(self, question: Question) -> str:
         """What is asked; where others of its topic ask in the same words, with its label."""

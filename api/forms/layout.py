@@ -27,6 +27,7 @@ class Layout(Frozen):
     advice_by_tier: dict[Name, Name] = Field(default_factory=dict)
     intro: dict[Name, ByLanguage] = Field(default_factory=dict)
     heading: dict[Name, ByLanguage] = Field(default_factory=dict)
+    help: dict[Name, ByLanguage] = Field(default_factory=dict)
 
 
 @cache

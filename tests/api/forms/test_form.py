@@ -87,6 +87,19 @@ def test_a_number_is_read_within_its_bounds(text, fault):
     assert read(step, {"q0": [text]}).faults.get("q0") == fault
 
 
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("who", ["patient", "clinician"])
+def test_the_help_beside_a_question_promises_what_is_kept(who, language):
+    form = form_of(NOCIPLASTIC, Wish(who, language, adversity=True))
+    helps = {each.id: each.help for each in form.asked}
+    own = layout_of("nociplastic").help
+    for name in ("ace_count", "rf_personal_safety"):
+        assert helps[name] == own[name][language]
+    untrue = ("nothing in the result", "hängt nichts davon ab", "nada del resultado",
+              "someone will read it", "jemand wird es lesen", "alguien lo leerá")  # fmt: skip
+    assert not [each for each in helps.values() if each and any(word in each for word in untrue)]
+
+
 class TestAdvice:
     @pytest.mark.parametrize("flag", NOCIPLASTIC.rulebook.flag, ids=lambda flag: flag.id)
     def test_there_are_words_for_every_red_flag_that_must_be_acted_on(self, flag):
@@ -124,13 +137,16 @@ class TestLayouts:
         loaded, layout = catalogue().active(file.stem), layout_of(file.stem)
         book = loaded.rulebook
         questions = {*layout.for_clinician, *layout.adversity, *layout.may_be_left,
-                     *layout.may_be_unsure, *layout.unspoken, *([layout.body_map] if layout.body_map else [])}  # fmt: skip
+                     *layout.may_be_unsure, *layout.unspoken,
+                     *([layout.body_map] if layout.body_map else [])}  # fmt: skip
         assert questions <= loaded.questions.keys()
         assert {*layout.first, *layout.intro, *layout.heading} <= {each.id for each in book.topic}
         assert layout.advice.keys() <= {each.id for each in book.flag}
         assert layout.advice_by_tier.keys() <= {each.id for each in book.tier}
         assert {*layout.advice.values(), *layout.advice_by_tier.values()} <= set(ORDER)
-        for by_language in (*layout.intro.values(), *layout.heading.values()):
+        assert layout.help.keys() <= loaded.questions.keys()
+        worded = layout.intro, layout.heading, layout.help
+        for by_language in (each for held in worded for each in held.values()):
             assert by_language.keys() == set(languages())
 
 

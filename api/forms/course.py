@@ -45,22 +45,13 @@ class Course(NamedTuple):
 
     @property
     def place(self) -> int:
-        """The first step with a question that was neither answered nor left open; else the last."""
-        for number, step in enumerate(self.form.steps, 1):
-            if step.consent and self.draft.adversity is None:
-                return number
-            if any(self.untouched(each) for each in step.asked):
-                return number
-        return len(self.form.steps)
+        """Where the patient was going: a step, one past the last to look through; else the first."""
+        return self.draft.place or 1
 
     def lacks(self, asked: Asked) -> bool:
         """Whether an answer that is needed is not there, nor that it is not known."""
         unsure = asked.unsure and asked.id in self.draft.left
         return asked.needed and asked.id not in self.draft.answers and not unsure
-
-    def untouched(self, asked: Asked) -> bool:
-        """Whether nothing was said to a question."""
-        return asked.id not in self.draft.answers and asked.id not in self.draft.left
 
 
 class Told(NamedTuple):

@@ -75,6 +75,14 @@ def reviewing(scene: Scene, *, missing: bool = False) -> Response:
     )
 
 
+def put_by(scene: Scene) -> Response:
+    """That it is kept and not sent; with what may be read again of what to do now."""
+    course = scene.course
+    told = advice(course.rulebook, course.form, course.draft.answers, course.told)
+    shown = {"advice": told, "settings": scene.settings}
+    return sent(scene.way, scene.language, shown, "later")
+
+
 def sent(way: Way, language: str, shown: dict[str, Any], what: str = "sent") -> Response:
     """That it arrived, or that it is kept; with the advice once more. A device forgets it all."""
     response = page(
@@ -83,6 +91,7 @@ def sent(way: Way, language: str, shown: dict[str, Any], what: str = "sent") -> 
         Look(language),
         heading=f"{what}_heading",
         told=f"{what}_told",
+        is_sent=what == "sent",
         kiosk=way.kiosk,
         **({"advice": [], "settings": None} | shown),
     )

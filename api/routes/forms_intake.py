@@ -129,7 +129,9 @@ def _ask(routes: APIRouter, at: str, way_in: WayIn) -> None:
         if step is None:
             return scene.elsewhere()
         reading = read(step, fields)
-        scene = keep(scene, _drafted(scene.course, step, reading, fields))
+        following = _following(number, fields, reading)
+        draft = _drafted(scene.course, step, reading, fields)
+        scene = keep(scene, draft.model_copy(update={"place": max(following, 1)}))
         return _onward(scene, number, fields, reading)
 
 
@@ -150,9 +152,8 @@ def _advise(routes: APIRouter, at: str, way_in: WayIn) -> None:
         if only(fields, "read") != "yes":
             return shown.advising(scene, fault=True)
         course = scene.course
-        then = course.draft.place or course.place
-        read_now = {"seen": course.flags, "place": None}
-        return keep(scene, course.draft.model_copy(update=read_now)).go(then)
+        read_now = course.draft.model_copy(update={"seen": course.flags})
+        return keep(scene, read_now).go(course.place)
 
 
 def _send(routes: APIRouter, at: str, way_in: WayIn, checked: TypeAdapter[Any]) -> None:
@@ -177,7 +178,7 @@ def _send(routes: APIRouter, at: str, way_in: WayIn, checked: TypeAdapter[Any]) 
         if to == "back":
             return scene.go(len(course.form.steps))
         if to == "later":
-            return shown.sent(way, scene.language, {}, "later")
+            return shown.put_by(scene)
         if course.missing:
             return shown.reviewing(scene, missing=True)
         told = advice(course.rulebook, course.form, course.draft.answers, course.flags)
@@ -194,20 +195,28 @@ def _drafted(course: Course, step: Step, reading: Reading, fields: Fields) -> Dr
     return courses.consented(course, adversity=agreed == "yes")
 
 
+def _following(number: int, fields: Fields, reading: Reading) -> int:
+    """The step to go to; faults hold up only who wants to go on."""
+    match only(fields, "to"):
+        case "back":
+            return number - 1
+        case "later":
+            return number
+        case _:
+            return number if reading.faults else number + 1
+
+
 def _onward(scene: Scene, number: int, fields: Fields, reading: Reading) -> Response:
-    """On, back or away; faults hold up only who wants to go on, unread advice everyone."""
+    """On, back or away; unread advice holds up everyone."""
     course, to = scene.course, only(fields, "to")
-    leaves = to in ("back", "later")
-    following = {"back": number - 1, "later": number}.get(to, number + 1)
     if course.unread:
-        then = number if reading.faults and not leaves else following
-        return keep(scene, course.draft.model_copy(update={"place": max(then, 1)})).go("advice")
-    if reading.faults and not leaves:
+        return scene.go("advice")
+    if to == "later":
+        return shown.put_by(scene)
+    if reading.faults and to != "back":
         marks = sent_marks(course.form.steps[number - 1], fields)
         return shown.asking(scene, number, marks, reading.faults)
-    if to == "later":
-        return shown.sent(scene.way, scene.language, {}, "later")
-    return scene.go(following)
+    return scene.go(_following(number, fields, reading))
 
 
 def _submit(scene: Scene, checked: TypeAdapter[Any]) -> None:

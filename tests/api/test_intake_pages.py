@@ -276,6 +276,52 @@ class TestReadingAdviceAgain:
         assert "alone" not in kept_anonymous.get(f"{at}/advice").text
 
 
+class TestGoingOnLater:
+    @pytest.mark.parametrize(("to", "place"), [("next", "4"), ("later", "3"), ("back", "2")])
+    def test_is_where_it_was_stopped_whatever_was_left_blank(
+        self, store, kept_anonymous, kept_clinic, to, place
+    ):
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/3", to=to, q9="no")
+        assert post(kept_anonymous, at).headers["location"] == f"{at}/{place}"
+
+    def test_after_the_last_step_is_to_look_through(self, kept_anonymous, link):
+        filled(kept_anonymous, link)
+        assert post(kept_anonymous, link[1]).headers["location"] == f"{link[1]}/review"
+
+    def test_reminds_of_what_to_do_now_and_whom_to_call(self, store, kept_anonymous, kept_clinic):
+        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/2", to="next", q52="o0", q57="o2")
+        assert post(kept_anonymous, f"{at}/advice", read="yes").headers["location"][-2:] == "/2"
+        for page in ("3", "review"):
+            told = post(kept_anonymous, f"{at}/{page}", to="later").text
+            assert "Get help now" in told
+            assert "go on with these questions another time" in told
+            assert "116 123" in told
+            assert "speak with your clinician alone" not in told
+
+
+def test_what_was_sent_is_told_to_nobody_as_to_be_gone_on_with(store, kept_anonymous, kept_clinic):
+    made, secret = link_of(store, kept_clinic)
+    at = f"/intake/{secret}"
+    begun(kept_anonymous, (made, at))
+    post(kept_anonymous, f"{at}/1", to="next", q0="44", q1="60")
+    fields = {f"q{n}": "none" for n in range(52, 57)} | {"q52": "o0"}
+    post(kept_anonymous, f"{at}/2", to="next", **fields)
+    assert "another time" in kept_anonymous.get(f"{at}/advice").text
+    post(kept_anonymous, f"{at}/advice", read="yes")
+    number = next(n for n in range(3, 13) if 'name="q50"' in kept_anonymous.get(f"{at}/{n}").text)
+    post(kept_anonymous, f"{at}/{number}", to="next", q50="none")
+    page = post(kept_anonymous, f"{at}/review", to="send").text
+    assert "Get help now" in page
+    assert "another time" not in page
+
+
 class TestACrisis:
     @pytest.mark.parametrize("marked", ["o0", "o1"])
     def test_without_a_number_promises_none(self, store, kept_anonymous, kept_clinic, marked):

@@ -1,7 +1,7 @@
 """The list: screenings as lines in words, the tier first."""
 
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -14,6 +14,9 @@ from scoring.translations import in_language
 
 AT_ONCE = 25
 NO_TIER = "none"
+
+
+Extent = Literal["all", "some", "none"]
 
 
 class Line(NamedTuple):
@@ -30,7 +33,7 @@ class Line(NamedTuple):
     status: str
     day: str
     time: str
-    all_asked: bool
+    asked: Extent
     state: str
 
 
@@ -59,6 +62,14 @@ class Names:
         """The name of a band."""
         book = self.book(rulebook)
         return next((each.label for each in book.band if each.id == band), band) if book else band
+
+    def asked(self, rulebook: str, unanswered: int) -> Extent:
+        """How much of what an instrument asks for red flags was answered."""
+        book = self.book(rulebook)
+        questions = book.rulebook.safety_questions if book else ()
+        if unanswered >= len(questions):
+            return "none"
+        return "some" if unanswered else "all"
 
     def title(self, rulebook: str) -> str:
         """What the instrument is called."""
@@ -98,7 +109,7 @@ def shown(line: ScreeningLine, names: Names) -> Line:
         status=line.status,
         day=names.day(line.created_at),
         time=f"{line.created_at.astimezone(UTC):%H:%M} UTC",
-        all_asked=line.all_asked,
+        asked=names.asked(line.rulebook, line.not_asked),
         state=line.state,
     )
 

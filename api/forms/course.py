@@ -45,7 +45,7 @@ class Course(NamedTuple):
 
     @property
     def place(self) -> int:
-        """Where the patient was going: a step, one past the last to look through; else the first."""
+        """Where the patient was going: a step, past the last one to look through; or the first."""
         return self.draft.place or 1
 
     def lacks(self, asked: Asked) -> bool:

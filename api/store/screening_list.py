@@ -146,6 +146,7 @@ def _line(work: Transaction, found: Any) -> ScreeningLine:
         band=band_of(assessment),
         flags=len(assessment.safety.flags),
         all_asked=assessment.safety.all_asked,
+        not_asked=len(assessment.safety.unanswered),
         acknowledged=found.acknowledged,
     )
 

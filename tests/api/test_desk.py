@@ -224,9 +224,23 @@ class TestTheList:
         assert "Speak with the person alone today" in pinned
         assert "Taubheit" in desk.get("/desk?language=de").text.partition("<h1>")[0]
 
-    def test_says_where_not_everything_was_asked(self, store, kept_clinic, desk):
+    def test_says_no_red_flag_only_where_all_were_asked(self, store, kept_clinic, desk):
+        def first_line() -> str:
+            return desk.get("/desk").text.partition("<tbody>")[2].partition("</td>")[0]
+
         keeping.add(store, kept_clinic, "MRN-0001", example="too_little_known")
-        assert "not everything was asked" in desk.get("/desk").text
+        assert "Red flags not asked" in first_line()
+        answering(store, kept_clinic, rf_general=[])
+        assert "Not all red flags asked" in first_line()
+        asked = catalogue().active("nociplastic").rulebook.rulebook.safety_questions
+        answering(store, kept_clinic, **{name: [] for name in asked})
+        assert "No red flag reported" in first_line()
+        page = desk.get("/desk/new?rulebook=phq4").text
+        once = re.search(r'name="once" value="([^"]+)"', page)[1]
+        at = "/desk/new?rulebook=phq4"
+        made = send(desk, at, at, reference="MRN-1", q0="n1", once=once)
+        assert made.status_code == 303
+        assert "Red flags not asked" in first_line()
 
     def test_is_narrowed_by_tier_and_instrument_and_turned_by_pages(
         self, store, kept_clinic, desk, flagged
@@ -514,6 +528,14 @@ class TestTheExport:
         rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
         assert {row["tier"] for row in rows} == {"T0"}
         assert len(rows) == 3
+
+    @pytest.mark.usefixtures("flagged")
+    def test_tells_what_was_not_asked(self, store, kept_clinic, desk):
+        answering(store, kept_clinic, rf_general=[])
+        answer = send(desk, "/desk", "/desk/export")
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        told = [(row["tier"], row["all_asked"], row["not_asked"]) for row in rows]
+        assert told == [("none", "no", "5"), ("T0", "yes", "0")]
 
     @pytest.mark.usefixtures("flagged")
     def test_is_audited_by_how_many_it_gave_out(self, kept_service, kept_clinic, desk):

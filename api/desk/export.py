@@ -9,8 +9,9 @@ from api.store import screening_list, screenings
 from schemas.screening import Screening, ScreeningFilters
 
 COLUMNS = (
-    "kept_at", "patient_reference", "patient_system", "tier", "red_flags", "all_asked", "not_asked", "acknowledged",
-    "status", "band", "points", "least", "most", "picture", "state", "rulebook", "answered_on", "screening",
+    "kept_at", "patient_reference", "patient_system", "tier", "red_flags", "all_asked", "not_asked",
+    "acknowledged", "status", "band", "points", "least", "most", "picture", "state", "rulebook",
+    "answered_on", "screening",
 )  # fmt: skip
 AT_ONCE = 100
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")

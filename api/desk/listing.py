@@ -10,6 +10,7 @@ from reports.wording import wording
 from schemas.rulebook import Rulebook
 from schemas.screening import ScreeningFilters, ScreeningLine
 from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.loaded import LoadedRulebook
 from scoring.translations import in_language
 
 AT_ONCE = 25
@@ -85,14 +86,22 @@ class Names:
         """The day and the time, in UTC."""
         return f"{self.day(at)}, {at.astimezone(UTC):%H:%M} UTC"
 
+    def speaks(self, rulebook: str, language: str) -> bool:
+        """Whether the rulebook is there in a language."""
+        loaded = self._loaded(rulebook)
+        return loaded is not None and in_language(loaded, language) is not None
+
     def book(self, rulebook: str) -> Rulebook | None:
         """The rulebook in the language, where it has it; None for one that is not there."""
+        loaded = self._loaded(rulebook)
+        return loaded and (in_language(loaded, self._language) or loaded.rulebook)
+
+    def _loaded(self, rulebook: str) -> LoadedRulebook | None:
         instrument, _, version = rulebook.partition("@")
         try:
-            loaded = self._rulebooks.any_status(instrument, version)
+            return self._rulebooks.any_status(instrument, version)
         except UnknownRulebookError:
             return None
-        return in_language(loaded, self._language) or loaded.rulebook
 
 
 def shown(line: ScreeningLine, names: Names) -> Line:

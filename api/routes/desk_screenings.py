@@ -19,6 +19,7 @@ from api.desk.entrance import AtDesk, Desk, Form, desk_route
 from api.desk.export import exported
 from api.desk.listing import AT_ONCE, Names, filters_of, instruments, shown, tiers
 from api.forms.routing import only
+from api.forms.wording import languages
 from api.negotiation import by_suffix
 from api.papers import Told, paper_of_screening, sent, view_of_screening
 from api.store import practitioners, screening_list, screenings
@@ -134,15 +135,20 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     rulebooks: Rulebooks,
     reports: Reports,
     document: str = "clinician",
+    locale: str = "",
 ) -> Response:
-    """The document as a file, kept as it is sent, as `GET /v1/screenings/{id}/report` does."""
+    """The document as a file, kept as it is sent, as `GET /v1/screenings/{id}/report` does.
+
+    In the language `locale` where there is one, else in that of the desk.
+    """
     form = by_suffix(f".{suffix}")
     told = issuing.told(desk.acts, screening)
     printed = desk.printed()
-    spoken = view_of_screening(rulebooks, printed, told, desk.language)[1]
+    wished = locale if locale in languages() else desk.language
+    spoken = view_of_screening(rulebooks, printed, told, wished)[1]
     chosen = Chosen(form, "patient" if document == "patient" else "clinician", spoken)
     made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return sent(issuing.issue(desk.acts, screening, made))
+    return sent(issuing.issue(desk.acts, screening, made), chosen.kind)
 
 
 @_reports.get("/{screening}/note")
@@ -215,6 +221,7 @@ def _screening(
         told=told,
         view=view,
         spoken=spoken,
+        sheets=[each for each in languages() if here.speaks(assessment.rulebook, each)],
         day=_day(here, screening),
         tiers=[each.tier for each in assessment.safety.flags],
         acknowledged=[

@@ -328,6 +328,19 @@ class TestAScreening:
         assert answer.headers["content-disposition"].endswith(f'"nociscreen-report.{suffix}"')
         assert audited(kept_service, kept_clinic)[-1].action == "report"
 
+    def test_gives_the_patients_sheet_in_each_language_whatever_the_desk_speaks(
+        self, desk, flagged
+    ):
+        text = desk.get(page_of(flagged)).text
+        sheets = [f"/report.pdf?document=patient&amp;locale={each}" for each in ("en", "de", "es")]
+        assert all(f'href="{page_of(flagged, each)}"' in text for each in sheets)
+        sheet = page_of(flagged, "/report.html?document=patient&locale=")
+        for asked, spoken in (("en", "en"), ("de", "de"), ("es", "es"), ("", "en"), ("xx", "en")):
+            told = desk.get(sheet + asked)
+            assert f'lang="{spoken}"' in told.text[:200]
+            named = told.headers["content-disposition"]
+            assert named == 'attachment; filename="nociscreen-patient-sheet.html"'
+
     def test_is_printed_under_the_letterhead_of_its_organisation(self, kept_service, store):
         own = keeping.clinic(store, "Clinic on the Hill", test=True)
         do(store, own, letterheads.change, {"address": ("1 Hill Road",)})

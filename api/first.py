@@ -61,7 +61,7 @@ def first_invitation(store: Store, settings: Settings) -> str | None:
 
 
 def _practitioner(work: Transaction) -> Practitioner:
-    made = practitioners.add(work, "first", PRACTITIONER, practitioners.AT_DESK)
+    made = practitioners.add(work, "first", PRACTITIONER, (*practitioners.AT_DESK, "admin"))
     work.audit("administer", "practitioner", made.id)
     return made
 

@@ -29,6 +29,7 @@ from api.routes import (
     credentials,
     deliveries,
     desk_answers,
+    desk_forms,
     desk_links,
     desk_screenings,
     destinations,
@@ -184,5 +185,6 @@ def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
         desk_screenings.router,
         desk_answers.router,
         desk_links.router,
+        desk_forms.router,
         static.router,
     )

@@ -9,7 +9,7 @@ from api.choosing import Chosen
 from api.problems import Problem
 from api.rendering import Layout
 from api.store.earlier import Earlier
-from reports.formats import Written, written
+from reports.formats import Kind, Written, written
 from reports.heading import (
     EarlierScreening,
     Heading,
@@ -181,10 +181,11 @@ def _other(screening: Screening | None, letterhead: Letterhead) -> OtherScreenin
     )
 
 
-def sent(made: Written) -> Response:
-    """The document as a file whose name tells nothing."""
+def sent(made: Written, kind: Kind = "clinician") -> Response:
+    """The document as a file whose name tells for whom it is, and of nobody."""
+    name = "patient-sheet" if kind == "patient" else "report"
     headers = {
-        "Content-Disposition": f'attachment; filename="nociscreen-report{made.suffix}"',
+        "Content-Disposition": f'attachment; filename="nociscreen-{name}{made.suffix}"',
         "Vary": "Accept",
     }
     return Response(made.content, media_type=made.media_type, headers=headers)

@@ -55,7 +55,7 @@ class Draft(Frozen):
     seen: Many[Name] = Field(default=(), description="The red flags whose advice was read.")
     language: Language | None = None
     tier: str = "none"
-    place: int | None = Field(default=None, description="The step after the advice.")
+    place: int | None = Field(default=None, description="The step to go on with.")
 
 
 class KeptLink(Link):

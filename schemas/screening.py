@@ -131,6 +131,7 @@ class ScreeningLine(Frozen):
     band: str | None
     flags: int
     all_asked: bool = Field(description="Whether every question for red flags was answered.")
+    not_asked: int = Field(description="How many questions for red flags were not answered.")
     acknowledged: bool
 
 

@@ -1,7 +1,7 @@
 """`nociscreen import`: answers from CSV files of other tools, by a mapping file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 TOLD = 200
 SOME_ARE_WRONG = 1
+
+
+class Outcome(NamedTuple):
+    """What became of the rows, how many of those that are good carry red flags, and all faults."""
+
+    counts: dict[str, int]
+    flagged: int
+    troubles: "list[Trouble]"
 
 
 def import_(
@@ -41,11 +49,11 @@ def import_(
         fail(f"{map_}: {error}")
     reading = Reading(file, mapping, loaded, catalogue())
     try:
-        counts, troubles = _looked_at(reading) if dry_run else _kept(reading, organisation or "")
+        outcome = _looked_at(reading) if dry_run else _kept(reading, organisation or "")
     except MappingError as error:
         fail(str(error))
-    _tell(reading.fates(), troubles, counts, dry_run=dry_run)
-    raise typer.Exit(SOME_ARE_WRONG if troubles else 0)
+    _tell(reading.fates(), outcome, dry_run=dry_run)
+    raise typer.Exit(SOME_ARE_WRONG if outcome.troubles else 0)
 
 
 def import_sample(
@@ -60,26 +68,28 @@ def import_sample(
     typer.echo(found.read_text(encoding="utf-8"), nl=False)
 
 
-def _looked_at(reading: Any) -> "tuple[dict[str, int], list[Trouble]]":
+def _looked_at(reading: Any) -> "Outcome":
     """All rows read, none kept."""
     troubles: list[Trouble] = []
     counts = {"good": 0, "doubled": 0, "wrong": 0}
+    flagged = 0
     seen: set[str] = set()
     for row in reading.rows():
         troubles += row.troubles
-        counts["wrong" if row.intake is None else "doubled" if row.name in seen else "good"] += 1
+        fate = "wrong" if row.intake is None else "doubled" if row.name in seen else "good"
+        counts[fate] += 1
+        flagged += fate == "good" and _is_flagged(_scored(row.intake))
         seen.add(row.name)
-    return counts, troubles
+    return Outcome(counts, flagged, troubles)
 
 
-def _kept(reading: Any, organisation: str) -> "tuple[dict[str, int], list[Trouble]]":
+def _kept(reading: Any, organisation: str) -> "Outcome":
     """Every row that can be read, each kept in a transaction of its own."""
-    from api import intakes
     from api.store import imported
-    from scoring.catalogue import catalogue
 
     troubles: list[Trouble] = []
     counts = {"kept": 0, "there already": 0, "wrong": 0}
+    flagged = 0
     with opened() as store:
         for row in reading.rows():
             troubles += row.troubles
@@ -91,16 +101,27 @@ def _kept(reading: Any, organisation: str) -> "tuple[dict[str, int], list[Troubl
                     counts["there already"] += 1
                     work.audit("import", "row", outcome="there_already")
                     continue
-                scored = intakes.kept(catalogue(), row.intake, row.intake.patient, "import")
+                scored = _scored(row.intake)
                 made = imported.keep(work, row.name, scored)
                 work.audit("create", "screening", made.id)
             counts["kept"] += 1
-    return counts, troubles
+            flagged += _is_flagged(scored)
+    return Outcome(counts, flagged, troubles)
 
 
-def _tell(
-    fates: "list[Fate]", troubles: "list[Trouble]", counts: dict[str, int], *, dry_run: bool
-) -> None:
+def _scored(intake: Any) -> Any:
+    """What is kept of a row."""
+    from api import intakes
+    from scoring.catalogue import catalogue
+
+    return intakes.kept(catalogue(), intake, intake.patient, "import")
+
+
+def _is_flagged(scored: Any) -> bool:
+    return bool(scored.assessment.safety.flags)
+
+
+def _tell(fates: "list[Fate]", outcome: Outcome, *, dry_run: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -111,10 +132,13 @@ def _tell(
         cells = (each.column, each.taken_for, str(each.filled), str(each.troubled))
         table.add_row(*map(Text, cells))
     console.print(table)
+    counts, flagged, troubles = outcome
     for trouble in troubles[:TOLD]:
         typer.echo(f"line {trouble.line}, column {trouble.column!r}: expected {trouble.expected}")
     if len(troubles) > TOLD:
         typer.echo(f"and {len(troubles) - TOLD} more")
     typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+    if flagged:
+        typer.echo(f"{flagged} of these carry red flags: look at them first")
     if dry_run:
         note("nothing was kept: this was a dry run")

@@ -9,8 +9,9 @@ from api.store import screening_list, screenings
 from schemas.screening import Screening, ScreeningFilters
 
 COLUMNS = (
-    "kept_at", "patient_reference", "patient_system", "tier", "red_flags", "acknowledged", "status",
-    "band", "points", "least", "most", "picture", "state", "rulebook", "answered_on", "screening",
+    "kept_at", "patient_reference", "patient_system", "tier", "red_flags", "all_asked", "not_asked",
+    "acknowledged", "status", "band", "points", "least", "most", "picture", "state", "rulebook",
+    "answered_on", "screening",
 )  # fmt: skip
 AT_ONCE = 100
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -51,6 +52,8 @@ def _row(screening: Screening) -> tuple[str, ...]:
         screening.patient.system or "",
         assessment.safety.tier,
         "|".join(each.id for each in assessment.safety.flags),
+        "yes" if assessment.safety.all_asked else "no",
+        str(len(assessment.safety.unanswered)),
         "yes" if screening.acknowledgements else "no",
         assessment.status,
         main.band or "" if main else "",

@@ -1,7 +1,7 @@
 """The list: screenings as lines in words, the tier first."""
 
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -10,10 +10,14 @@ from reports.wording import wording
 from schemas.rulebook import Rulebook
 from schemas.screening import ScreeningFilters, ScreeningLine
 from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.loaded import LoadedRulebook
 from scoring.translations import in_language
 
 AT_ONCE = 25
 NO_TIER = "none"
+
+
+Extent = Literal["all", "some", "none"]
 
 
 class Line(NamedTuple):
@@ -30,7 +34,7 @@ class Line(NamedTuple):
     status: str
     day: str
     time: str
-    all_asked: bool
+    asked: Extent
     state: str
 
 
@@ -60,6 +64,14 @@ class Names:
         book = self.book(rulebook)
         return next((each.label for each in book.band if each.id == band), band) if book else band
 
+    def asked(self, rulebook: str, unanswered: int) -> Extent:
+        """How much of what an instrument asks for red flags was answered."""
+        book = self.book(rulebook)
+        questions = book.rulebook.safety_questions if book else ()
+        if unanswered >= len(questions):
+            return "none"
+        return "some" if unanswered else "all"
+
     def title(self, rulebook: str) -> str:
         """What the instrument is called."""
         book = self.book(rulebook)
@@ -74,14 +86,24 @@ class Names:
         """The day and the time, in UTC."""
         return f"{self.day(at)}, {at.astimezone(UTC):%H:%M} UTC"
 
+    def speaks(self, rulebook: str, language: str) -> bool:
+        """Whether the rulebook is there in a language."""
+        loaded = self._loaded(rulebook)
+        return loaded is not None and in_language(loaded, language) is not None
+
     def book(self, rulebook: str) -> Rulebook | None:
         """The rulebook in the language, where it has it; None for one that is not there."""
-        instrument, _, version = rulebook.partition("@")
-        try:
-            loaded = self._rulebooks.any_status(instrument, version)
-        except UnknownRulebookError:
+        loaded = self._loaded(rulebook)
+        if loaded is None:
             return None
         return in_language(loaded, self._language) or loaded.rulebook
+
+    def _loaded(self, rulebook: str) -> LoadedRulebook | None:
+        instrument, _, version = rulebook.partition("@")
+        try:
+            return self._rulebooks.any_status(instrument, version)
+        except UnknownRulebookError:
+            return None
 
 
 def shown(line: ScreeningLine, names: Names) -> Line:
@@ -98,7 +120,7 @@ def shown(line: ScreeningLine, names: Names) -> Line:
         status=line.status,
         day=names.day(line.created_at),
         time=f"{line.created_at.astimezone(UTC):%H:%M} UTC",
-        all_asked=line.all_asked,
+        asked=names.asked(line.rulebook, line.not_asked),
         state=line.state,
     )
 

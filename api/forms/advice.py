@@ -75,6 +75,17 @@ def advice(
     ]
 
 
+def unspoken(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
+    """The red flags raised by answers that are read back on no page: read once, told no more."""
+    facts = loaded.facts(answers)
+    held = set(layout_of(loaded.rulebook.rulebook.instrument).unspoken)
+    return {
+        flag.id
+        for flag in loaded.rulebook.flag
+        if any(question in held for question, _ in found(flag.when, facts, loaded.questions))
+    }
+
+
 def _phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
     flag = next(each for each in loaded.rulebook.flag if each.id == flag_id)
     layout = layout_of(loaded.rulebook.rulebook.instrument)

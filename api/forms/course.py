@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from api.forms.advice import alarm
+from api.forms.advice import alarm, unspoken
 from api.forms.form import Asked, Form, Step, Wish, form_of
 from api.forms.reading import Reading, in_words
 from schemas.links import Draft
@@ -28,6 +28,13 @@ class Course(NamedTuple):
         return tuple(each for each in self.flags if each not in self.draft.seen)
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """Those whose advice may be shown now: whoever opens the link later learns no more."""
+        held = unspoken(self.rulebook, self.draft.answers)
+        unread = self.unread
+        return tuple(each for each in self.flags if each in unread or each not in held)
+
+    @property
     def missing(self) -> list[int]:
         """The numbers of the steps that still need an answer."""
         return [
@@ -38,21 +45,13 @@ class Course(NamedTuple):
 
     @property
     def place(self) -> int:
-        """The first step with a question that was neither answered nor left open; else the last."""
-        for number, step in enumerate(self.form.steps, 1):
-            if step.consent and self.draft.adversity is None:
-                return number
-            if any(self.untouched(each) for each in step.asked):
-                return number
-        return len(self.form.steps)
+        """Where the patient was going: a step, past the last one to look through; or the first."""
+        return self.draft.place or 1
 
     def lacks(self, asked: Asked) -> bool:
-        """Whether an answer that is needed is not there."""
-        return asked.needed and asked.id not in self.draft.answers
-
-    def untouched(self, asked: Asked) -> bool:
-        """Whether nothing was said to a question."""
-        return asked.id not in self.draft.answers and asked.id not in self.draft.left
+        """Whether an answer that is needed is not there, nor that it is not known."""
+        unsure = asked.unsure and asked.id in self.draft.left
+        return asked.needed and asked.id not in self.draft.answers and not unsure
 
 
 class Told(NamedTuple):

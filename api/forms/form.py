@@ -28,7 +28,7 @@ class Choice(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One question as it stands on a page."""
+    """One question as it stands on a page. `unsure`: needed, and not to know is an answer too."""
 
     id: str
     name: str
@@ -41,6 +41,7 @@ class Asked(NamedTuple):
     most: int | None
     whole: bool
     needed: bool
+    unsure: bool
     body_map: bool
     unspoken: bool
     attribution: str | None
@@ -158,17 +159,27 @@ class _Maker:
             name=f"q{place}",
             control=_control(question, labels),
             text=self._text(question),
-            help=_before_labels(question.help) if labels else None if ends else question.help,
+            help=_before_labels(question.help)
+            if labels
+            else None
+            if ends
+            else self._help(question),
             choices=tuple(_choices(self._book, question, labels)),
             ends=ends,
             least=None if question.minimum is None else int(question.minimum),
             most=None if question.maximum is None else int(question.maximum),
             whole=question.kind == "integer",
             needed=needed,
+            unsure=needed and question.id in self._layout.may_be_unsure,
             unspoken=self._wish.who == "patient" and question.id in self._layout.unspoken,
             body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
         )
+
+    def _help(self, question: Question) -> str | None:
+        """What is said beside it; of either kind of person, where the layout says it otherwise."""
+        own = self._layout.help.get(question.id, {})
+        return own.get(self._wish.language, question.help)
 
     def _text(self, question: Question) -> str:
         """What is asked; where others of its topic ask in the same words, with its label."""

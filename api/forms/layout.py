@@ -20,12 +20,14 @@ class Layout(Frozen):
     for_clinician: Many[Name] = ()
     adversity: Many[Name] = ()
     may_be_left: Many[Name] = ()
+    may_be_unsure: Many[Name] = ()
     unspoken: Many[Name] = ()
     body_map: Name | None = None
     advice: dict[Name, Name] = Field(default_factory=dict)
     advice_by_tier: dict[Name, Name] = Field(default_factory=dict)
     intro: dict[Name, ByLanguage] = Field(default_factory=dict)
     heading: dict[Name, ByLanguage] = Field(default_factory=dict)
+    help: dict[Name, ByLanguage] = Field(default_factory=dict)
 
 
 @cache

@@ -79,7 +79,7 @@ def _read(asked: Asked, sent: list[str], reading: Reading) -> None:
     elif len(alone) > 1 or (alone and len(sent) > 1):
         reading.faults[asked.name] = "fault_alone"
     elif alone and alone[0] in _LEFT:
-        if asked.needed:
+        if asked.needed and not (asked.unsure and alone[0] == UNKNOWN):
             reading.faults[asked.name] = "fault_needed"
         else:
             reading.left[asked.id] = _LEFT[alone[0]]

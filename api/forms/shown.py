@@ -47,16 +47,16 @@ def asking(scene: Scene, number: int, marks: Marks, faults: dict[str, str]) -> R
         },
         adversity=course.draft.adversity,
         pictures={each.name: picture(each) for each in step.asked if each.body_map},
-        told=bool(course.flags),
+        told=bool(course.told),
     )
 
 
 def advising(scene: Scene, *, fault: bool = False) -> Response:
     """What to do now, at the red flags in the answers so far."""
     course = scene.begun
-    if course is None or not course.flags:
+    if course is None or not course.told:
         return scene.elsewhere()
-    told = advice(course.rulebook, course.form, course.draft.answers, course.flags)
+    told = advice(course.rulebook, course.form, course.draft.answers, course.told)
     return scene.show("advice", _FAULTY if fault else 200, advice=told, fault=fault)
 
 
@@ -71,10 +71,18 @@ def reviewing(scene: Scene, *, missing: bool = False) -> Response:
         form_language=course.form.language,
         open_count=sum(each.words is None for part in told for each in part.answers),
         missing=missing or bool(course.missing),
-        told=bool(course.flags),
+        told=bool(course.told),
     )
     scene.way.look_through(response)
     return response
+
+
+def put_by(scene: Scene) -> Response:
+    """That it is kept and not sent; with what may be read again of what to do now."""
+    course = scene.course
+    told = advice(course.rulebook, course.form, course.draft.answers, course.told)
+    shown = {"advice": told, "settings": scene.settings}
+    return sent(scene.way, scene.language, shown, "later")
 
 
 def sent(way: Way, language: str, shown: dict[str, Any], what: str = "sent") -> Response:
@@ -85,6 +93,7 @@ def sent(way: Way, language: str, shown: dict[str, Any], what: str = "sent") -> 
         Look(language),
         heading=f"{what}_heading",
         told=f"{what}_told",
+        is_sent=what == "sent",
         kiosk=way.kiosk,
         **({"advice": [], "settings": None} | shown),
     )

@@ -50,12 +50,10 @@ def answered(work: Transaction, scene: Scene, number: int, fields: Fields) -> Th
     if step is None:
         return scene.elsewhere
     reading = read(step, fields)
+    following = _following(number, fields, reading)
     draft = _drafted(scene.course, step, reading, fields)
-    if scene.course._replace(draft=draft).unread:
-        stays = reading.faults and not _leaves(fields)
-        then = number if stays else _following(number, fields)
-        draft = draft.model_copy(update={"place": max(then, 1)})
-    return partial(_onward, keep(work, scene, draft), number, fields, reading)
+    kept = keep(work, scene, draft.model_copy(update={"place": max(following, 1)}))
+    return partial(_onward, kept, number, fields, reading)
 
 
 def advised(work: Transaction, scene: Scene, fields: Fields) -> Then:
@@ -65,9 +63,8 @@ def advised(work: Transaction, scene: Scene, fields: Fields) -> Then:
     if only(fields, "read") != "yes":
         return partial(shown.advising, scene, fault=True)
     course = scene.course
-    then = course.draft.place or course.place
-    read_now = {"seen": course.flags, "place": None}
-    return partial(keep(work, scene, course.draft.model_copy(update=read_now)).go, then)
+    read_now = course.draft.model_copy(update={"seen": course.flags})
+    return partial(keep(work, scene, read_now).go, course.place)
 
 
 def sending(work: Transaction, scene: Scene, to: str, checked: TypeAdapter[Any]) -> Then:
@@ -78,7 +75,7 @@ def sending(work: Transaction, scene: Scene, to: str, checked: TypeAdapter[Any])
     if to == "back":
         return partial(scene.go, len(course.form.steps))
     if to == "later":
-        return partial(shown.sent, scene.way, scene.language, {}, "later")
+        return partial(shown.put_by, scene)
     if course.missing:
         return partial(shown.reviewing, scene, missing=True)
     told = advice(course.rulebook, course.form, course.draft.answers, course.flags)
@@ -96,24 +93,28 @@ def _drafted(course: Course, step: Step, reading: Reading, fields: Fields) -> Dr
     return courses.consented(course, adversity=agreed == "yes")
 
 
-def _leaves(fields: Fields) -> bool:
-    return only(fields, "to") in ("back", "later")
-
-
-def _following(number: int, fields: Fields) -> int:
-    return {"back": number - 1, "later": number}.get(only(fields, "to"), number + 1)
+def _following(number: int, fields: Fields, reading: Reading) -> int:
+    """The step to go to; faults hold up only who wants to go on."""
+    match only(fields, "to"):
+        case "back":
+            return number - 1
+        case "later":
+            return number
+        case _:
+            return number if reading.faults else number + 1
 
 
 def _onward(scene: Scene, number: int, fields: Fields, reading: Reading) -> Response:
-    """On, back or away; faults hold up only who wants to go on, unread advice everyone."""
+    """On, back or away; unread advice holds up everyone."""
+    to = only(fields, "to")
     if scene.course.unread:
         return scene.go("advice")
-    if reading.faults and not _leaves(fields):
+    if to == "later":
+        return shown.put_by(scene)
+    if reading.faults and to != "back":
         marks = sent_marks(scene.course.form.steps[number - 1], fields)
         return shown.asking(scene, number, marks, reading.faults)
-    if only(fields, "to") == "later":
-        return shown.sent(scene.way, scene.language, {}, "later")
-    return scene.go(_following(number, fields))
+    return scene.go(_following(number, fields, reading))
 
 
 def _submit(work: Transaction, scene: Scene, checked: TypeAdapter[Any]) -> None:

@@ -87,12 +87,17 @@ def _asked(
     desk: Desk, rulebooks: Catalogue, values: dict[str, str], faults: dict[str, str]
 ) -> Response:
     choices = instruments(rulebooks, Names(rulebooks, desk.language))
+    with desk.acts.transaction() as work:
+        numbers = form_settings.own(work).emergency_numbers
+        work.audit("read", "form_settings")
     return desk.show(
         "new_link",
         422 if faults else 200,
         choices=choices,
         values=dict.fromkeys(_FIELDS, "") | values,
         faults=faults,
+        numbers=numbers,
+        crisis_numbers=[each for each in numbers if each.crisis],
     )
 
 

@@ -12,15 +12,17 @@ from api import issuing
 from api.choosing import Chosen
 from api.deps import Reports, Rulebooks, ScreeningId
 from api.desk import evidence as sheets
+from api.desk import waiting
 from api.desk.answers import written
 from api.desk.assessment import groups, pictures, sources_of
 from api.desk.entrance import AtDesk, Desk, Form, desk_route
 from api.desk.export import exported
-from api.desk.listing import AT_ONCE, NO_TIER, Names, filters_of, instruments, shown, tiers
+from api.desk.listing import AT_ONCE, Names, filters_of, instruments, shown, tiers
 from api.forms.routing import only
+from api.forms.wording import languages
 from api.negotiation import by_suffix
 from api.papers import Told, paper_of_screening, sent, view_of_screening
-from api.store import links, practitioners, screening_list, screenings
+from api.store import practitioners, screening_list, screenings
 from schemas.patient import Note
 from scoring.catalogue import Catalogue
 
@@ -39,7 +41,7 @@ def list_screenings(
     request: Request,
     cursor: Annotated[str, Query(max_length=4000)] = "",
 ) -> Response:
-    """Newest first; before all, what was begun under a link and needs a look."""
+    """Newest first; before all, red flags that nobody saw to, and those that were not sent."""
     given = {name: request.query_params.get(name, "")[:60] for name in FILTERS}
     return _listed(desk, rulebooks, given, cursor)
 
@@ -133,15 +135,20 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     rulebooks: Rulebooks,
     reports: Reports,
     document: str = "clinician",
+    locale: str = "",
 ) -> Response:
-    """The document as a file, kept as it is sent, as `GET /v1/screenings/{id}/report` does."""
+    """The document as a file, kept as it is sent, as `GET /v1/screenings/{id}/report` does.
+
+    In the language `locale` where there is one, else in that of the desk.
+    """
     form = by_suffix(f".{suffix}")
     told = issuing.told(desk.acts, screening)
     printed = desk.printed()
-    spoken = view_of_screening(rulebooks, printed, told, desk.language)[1]
+    wished = locale if locale in languages() else desk.language
+    spoken = view_of_screening(rulebooks, printed, told, wished)[1]
     chosen = Chosen(form, "patient" if document == "patient" else "clinician", spoken)
     made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return sent(issuing.issue(desk.acts, screening, made))
+    return sent(issuing.issue(desk.acts, screening, made), chosen.kind)
 
 
 @_reports.get("/{screening}/note")
@@ -173,19 +180,17 @@ def _listed(desk: Desk, rulebooks: Catalogue, given: Mapping[str, str], cursor: 
             if cursor
             else screening_list.first_page(work, filters_of(dict(given)), AT_ONCE)
         )
-        first = not cursor and not any(given.values()) and desk.may("screenings:write")
-        urgent = links.urgent(work) if first else ()
+        whole = not cursor and not any(given.values())
+        first = whole and desk.may("screenings:write")
+        held = waiting.unseen(work, rulebooks, names) if whole else waiting.Waiting()
+        begun = waiting.begun(work, rulebooks, names) if first else ()
         work.audit("list", "screening", count=max(len(page.lines), 1))
     return desk.show(
         "list",
         lines=[shown(each, names) for each in page.lines],
         following=page.next,
         given=given,
-        urgent=[
-            (each, names.tier(each.rulebook, each.tier or NO_TIER), names.moment(each.started_at))
-            for each in urgent
-            if each.started_at is not None
-        ],
+        waiting=held._replace(begun=begun),
         tiers=tiers(rulebooks, names),
         instruments=instruments(rulebooks, names),
         first=first,
@@ -216,6 +221,7 @@ def _screening(
         told=told,
         view=view,
         spoken=spoken,
+        sheets=[each for each in languages() if here.speaks(assessment.rulebook, each)],
         day=_day(here, screening),
         tiers=[each.tier for each in assessment.safety.flags],
         acknowledged=[

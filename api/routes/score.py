@@ -56,7 +56,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         `Accept` chooses PDF, HTML, RTF, plain text or CDA; PDF where it takes all. `document` is
         the clinician's report or the patient's sheet.
         """
-        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen))
+        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen), chosen.kind)
 
     @routes.post(
         "/report.{suffix}",  # noqa: FAST003 - BySuffix reads it
@@ -74,7 +74,7 @@ def router(catalogue: Catalogue) -> APIRouter:
         chosen: BySuffix,
     ) -> Response:
         """The same, in the format that the address ends with, whatever `Accept` says."""
-        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen))
+        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen), chosen.kind)
 
     @routes.post(
         "/note",

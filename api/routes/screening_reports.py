@@ -34,7 +34,7 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     """`Accept` chooses PDF, HTML, RTF, plain text or CDA. It says what became of the screening."""
     told = issuing.told(acts, screening)
     made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return sent(issuing.issue(acts, screening, made))
+    return sent(issuing.issue(acts, screening, made), chosen.kind)
 
 
 @router.get(
@@ -56,7 +56,7 @@ def read_report_as(  # noqa: PLR0913 - as above
     """The same, in the format that the address ends with, whatever `Accept` says."""
     told = issuing.told(acts, screening)
     made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return sent(issuing.issue(acts, screening, made))
+    return sent(issuing.issue(acts, screening, made), chosen.kind)
 
 
 @router.get(

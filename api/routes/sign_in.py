@@ -85,7 +85,7 @@ def account(request: Request, desk: AtDesk) -> Response:
     with desk.acts.transaction() as work:
         count = sessions.count(work, practitioner.id)
         work.audit("read", "practitioner", practitioner.id)
-    named = ("screenings:read", "screenings:write", "reports:read")
+    named = ("screenings:read", "screenings:write", "reports:read", "admin")
     may = [f"desk_scope_{each.replace(':', '_')}" for each in named if desk.may(each)]
     settings = request.app.state.settings
     idle, hours = settings.session_idle_minutes, settings.session_hours

@@ -162,9 +162,12 @@ def found(work: Transaction, link_id: str) -> Link:
 
 def urgent(work: Transaction) -> tuple[Link, ...]:
     """The links under which a red flag was answered and nothing was sent yet, newest first."""
-    calm = work.keys.keyed("tier_index", drafts.NO_TIER)
-    which = col(DraftRow.tier_index).not_in(calm), col(LinkRow.submitted_at).is_(None)
-    return tuple(_told(work, *each) for each in _rows(work, *which, limit=200))
+    return tuple(_told(work, *each) for each in _urgent(work))
+
+
+def begun_urgent(work: Transaction) -> tuple[KeptLink, ...]:
+    """The same with what was answered under each."""
+    return tuple(kept(work, *each) for each in _urgent(work))
 
 
 def page(work: Transaction, limit: int, after: str | None = None) -> Page:
@@ -269,6 +272,12 @@ def _by_secret(store: Store, secret: str, state: LinkState) -> Open | None:
         language=link.language,
         holder=link.holder_sha256,
     )
+
+
+def _urgent(work: Transaction) -> list[tuple[Any, Any]]:
+    calm = work.keys.keyed("tier_index", drafts.NO_TIER)
+    which = col(DraftRow.tier_index).not_in(calm), col(LinkRow.submitted_at).is_(None)
+    return _rows(work, *which, limit=200)
 
 
 def _is(work: Transaction, link_id: str) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from api.store.transaction import Transaction
 from schemas.screening import ScreeningFilters, ScreeningLine
 
 _CURSOR = "cursor"
+_NEWEST_FIRST = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
 
 
 class Page(NamedTuple):
@@ -48,9 +50,26 @@ def next_page(work: Transaction, cursor: str) -> Page:
     return _page(work, query, at.filters, at.limit)
 
 
+def unseen(work: Transaction, tiers: Iterable[str], limit: int) -> tuple[ScreeningLine, ...]:
+    """Screenings in force whose red flags nobody acknowledged: by these tiers, each newest first.
+
+    At most `limit` of each tier.
+    """
+    kept = (
+        each
+        for tier in tiers
+        for each in work.session.execute(
+            _matching(work, ScreeningFilters(tier=tier))
+            .where(~_replaced(work), ~_in_error(work), ~_acknowledged(work))
+            .order_by(*_NEWEST_FIRST)
+            .limit(limit)
+        ).all()
+    )
+    return tuple(_line(work, each) for each in kept)
+
+
 def _page(work: Transaction, query: Any, filters: ScreeningFilters, limit: int) -> Page:
-    newest_first = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
-    rows = work.session.execute(query.order_by(*newest_first).limit(limit + 1)).all()
+    rows = work.session.execute(query.order_by(*_NEWEST_FIRST).limit(limit + 1)).all()
     shown = rows[:limit]
     more = len(rows) > limit
     last = shown[-1].ScreeningRow if more else None
@@ -61,27 +80,11 @@ def _page(work: Transaction, query: Any, filters: ScreeningFilters, limit: int) 
 
 
 def _matching(work: Transaction, filters: ScreeningFilters) -> Any:
-    replacing: Any = aliased(ScreeningRow)
     query: Any = select(
         ScreeningRow,
-        exists()
-        .where(
-            replacing.organisation_id == work.organisation,
-            replacing.replaces == col(ScreeningRow.id),
-        )
-        .label("replaced"),
-        exists()
-        .where(
-            col(EnteredInErrorRow.organisation_id) == work.organisation,
-            col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
-        )
-        .label("in_error"),
-        exists()
-        .where(
-            col(AcknowledgementRow.organisation_id) == work.organisation,
-            col(AcknowledgementRow.screening_id) == col(ScreeningRow.id),
-        )
-        .label("acknowledged"),
+        _replaced(work).label("replaced"),
+        _in_error(work).label("in_error"),
+        _acknowledged(work).label("acknowledged"),
     ).where(col(ScreeningRow.organisation_id) == work.organisation)
     for name, word in (
         ("patient_index", filters.patient),
@@ -106,6 +109,28 @@ def _matching(work: Transaction, filters: ScreeningFilters) -> Any:
     return query
 
 
+def _replaced(work: Transaction) -> Any:
+    replacing: Any = aliased(ScreeningRow)
+    return exists().where(
+        replacing.organisation_id == work.organisation,
+        replacing.replaces == col(ScreeningRow.id),
+    )
+
+
+def _in_error(work: Transaction) -> Any:
+    return exists().where(
+        col(EnteredInErrorRow.organisation_id) == work.organisation,
+        col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
+    )
+
+
+def _acknowledged(work: Transaction) -> Any:
+    return exists().where(
+        col(AcknowledgementRow.organisation_id) == work.organisation,
+        col(AcknowledgementRow.screening_id) == col(ScreeningRow.id),
+    )
+
+
 def _line(work: Transaction, found: Any) -> ScreeningLine:
     row = found.ScreeningRow
     assessment = assessment_of(work, row)
@@ -121,6 +146,7 @@ def _line(work: Transaction, found: Any) -> ScreeningLine:
         band=band_of(assessment),
         flags=len(assessment.safety.flags),
         all_asked=assessment.safety.all_asked,
+        not_asked=len(assessment.safety.unanswered),
         acknowledged=found.acknowledged,
     )
 

@@ -9,11 +9,14 @@ import pytest
 from calling import audited
 from desk import at_desk, person, send, token_in, visiting
 from keeping import do
-from walking import link_of
+from walking import NUMBERS, link_of
 
 from api.desk.export import harmless
 from api.limits import RateLimiter
-from api.store import letterheads, links, screenings
+from api.store import form_settings, letterheads, links, screenings
+from schemas.form_settings import EmergencyNumber, FormSettings
+from scoring.catalogue import catalogue
+from scoring.engine import assess
 
 NOBODYS = "6f6f6f6f-0000-4000-8000-00000000dead"
 PAGES = [
@@ -58,6 +61,13 @@ def flagged(store, kept_clinic):
 
 def page_of(screening: str, rest: str = "") -> str:
     return f"/desk/screenings/{screening}{rest}"
+
+
+def answering(store, clinic, **answers) -> str:
+    """A screening of these answers."""
+    assessment = assess(catalogue().active("nociplastic"), answers)
+    kept = keeping.intake("MRN-0043")._replace(answers=answers, assessment=assessment)
+    return do(store, clinic, screenings.add, kept).id
 
 
 def told(screening) -> dict:
@@ -178,9 +188,59 @@ class TestTheList:
         assert text.index("MRN-0777") < text.index("<h1>")
         assert "MRN-0777" not in desk.get("/desk?tier=T0").text
 
-    def test_says_where_not_everything_was_asked(self, store, kept_clinic, desk):
+    def test_pins_what_nobody_acknowledged_with_the_tier_first_however_old(
+        self, store, kept_clinic, desk, flagged
+    ):
+        t1 = answering(store, kept_clinic, rf_general=["fever_or_rigors"])
+        for n in range(25):
+            keeping.add(store, kept_clinic, f"MRN-1{n:03}", example="too_little_known")
+        text = desk.get("/desk").text
+        pinned, _, rest = text.partition("<h1>")
+        assert page_of(flagged) not in rest
+        assert pinned.index(page_of(flagged)) < pinned.index(page_of(t1))
+        send(desk, page_of(flagged), page_of(flagged, "/acknowledgements"), done="sent on")
+        send(desk, page_of(t1), page_of(t1, "/entered-in-error"), reason="another person")
+        pinned = desk.get("/desk").text.partition("<h1>")[0]
+        assert page_of(flagged) not in pinned
+        assert page_of(t1) not in pinned
+
+    def test_names_the_red_flags_of_what_was_not_sent_and_what_to_do(
+        self, store, kept_clinic, desk
+    ):
+        from api.store import drafts
+        from schemas.links import Draft
+
+        marked = {
+            "rf_personal_safety": ["unsafe_at_home"],
+            "rf_spine_and_nerves": ["saddle_numbness"],
+        }
+        link, _ = link_of(store, kept_clinic, reference="MRN-0777")
+        do(store, kept_clinic, drafts.keep, link, Draft(answers=marked, tier="T0"))
+        other, _ = link_of(store, kept_clinic, reference="MRN-0778")
+        do(store, kept_clinic, drafts.keep, other, Draft(tier="T1"))
+        pinned = desk.get("/desk").text.partition("<h1>")[0]
+        assert pinned.index("MRN-0777") < pinned.index("MRN-0778")
+        assert "Numbness between the legs" in pinned
+        assert "Speak with the person alone today" in pinned
+        assert "Taubheit" in desk.get("/desk?language=de").text.partition("<h1>")[0]
+
+    def test_says_no_red_flag_only_where_all_were_asked(self, store, kept_clinic, desk):
+        def first_line() -> str:
+            return desk.get("/desk").text.partition("<tbody>")[2].partition("</td>")[0]
+
         keeping.add(store, kept_clinic, "MRN-0001", example="too_little_known")
-        assert "not everything was asked" in desk.get("/desk").text
+        assert "Red flags not asked" in first_line()
+        answering(store, kept_clinic, rf_general=[])
+        assert "Not all red flags asked" in first_line()
+        asked = catalogue().active("nociplastic").rulebook.rulebook.safety_questions
+        answering(store, kept_clinic, **{name: [] for name in asked})
+        assert "No red flag reported" in first_line()
+        page = desk.get("/desk/new?rulebook=phq4").text
+        once = re.search(r'name="once" value="([^"]+)"', page)[1]
+        at = "/desk/new?rulebook=phq4"
+        made = send(desk, at, at, reference="MRN-1", q0="n1", once=once)
+        assert made.status_code == 303
+        assert "Red flags not asked" in first_line()
 
     def test_is_narrowed_by_tier_and_instrument_and_turned_by_pages(
         self, store, kept_clinic, desk, flagged
@@ -267,6 +327,19 @@ class TestAScreening:
         assert answer.content[:40].lower().startswith(starts.lower())
         assert answer.headers["content-disposition"].endswith(f'"nociscreen-report.{suffix}"')
         assert audited(kept_service, kept_clinic)[-1].action == "report"
+
+    def test_gives_the_patients_sheet_in_each_language_whatever_the_desk_speaks(
+        self, desk, flagged
+    ):
+        text = desk.get(page_of(flagged)).text
+        sheets = [f"/report.pdf?document=patient&amp;locale={each}" for each in ("en", "de", "es")]
+        assert all(f'href="{page_of(flagged, each)}"' in text for each in sheets)
+        sheet = page_of(flagged, "/report.html?document=patient&locale=")
+        for asked, spoken in (("en", "en"), ("de", "de"), ("es", "es"), ("", "en"), ("xx", "en")):
+            told = desk.get(sheet + asked)
+            assert f'lang="{spoken}"' in told.text[:200]
+            named = told.headers["content-disposition"]
+            assert named == 'attachment; filename="nociscreen-patient-sheet.html"'
 
     def test_is_printed_under_the_letterhead_of_its_organisation(self, kept_service, store):
         own = keeping.clinic(store, "Clinic on the Hill", test=True)
@@ -399,6 +472,66 @@ class TestLinks:
         assert f'id="{faulty}-wrong"' in answer.text
 
 
+class TestTheForms:
+    @pytest.fixture
+    def head(self, kept_service, kept_clinic, store):
+        """A browser of a practitioner who administers."""
+        return at_desk(kept_service, person(store, kept_clinic, ["screenings:write", "admin"]))
+
+    def test_are_set_by_whoever_administers_alone(self, desk):
+        assert desk.get("/desk/forms").status_code == 403
+        assert "/desk/forms" not in desk.get("/desk").text
+
+    def test_are_set_whole_and_shown_again(self, store, kept_clinic, head):
+        before = FormSettings(consent={"fr": "Oui."}, emergency_numbers=NUMBERS)
+        do(store, kept_clinic, form_settings.change, before)
+        assert 'value="116 123"' in head.get("/desk/forms").text
+        fields = {
+            "label2": "Crisis line", "number2": "116 123", "crisis2": "yes", "label5": "Emergency",
+            "number5": "112", "consent_en": "We\r\nagree.", "privacy_de": "Unser.",
+            "ask_again_days": "30", "adversity": "no",
+        }  # fmt: skip
+        assert send(head, "/desk/forms", "/desk/forms", **fields).status_code == 303
+        assert do(store, kept_clinic, form_settings.own) == FormSettings(
+            consent={"fr": "Oui.", "en": "We\nagree."},
+            privacy={"de": "Unser."},
+            emergency_numbers=(
+                EmergencyNumber(label="Crisis line", number="116 123", crisis=True),
+                EmergencyNumber(label="Emergency", number="112"),
+            ),
+            adversity_questions=False,
+            ask_again_days=30,
+        )
+
+    @pytest.mark.parametrize(
+        ("given", "faulty"),
+        [({"label3": "Emergency"}, "number3"), ({"number3": "112"}, "label3"),
+         ({"label3": "Emergency", "number3": "call us"}, "number3"),
+         ({"ask_again_days": "0"}, "ask_again_days"), ({"ask_again_days": "²"}, "ask_again_days"),
+         ({"consent_es": "a\u0001"}, "consent_es"), ({"privacy_en": "x" * 10_001}, "privacy_en")],
+        ids=str,
+    )  # fmt: skip
+    def test_say_what_is_to_be_put_right_and_change_nothing(
+        self, store, kept_clinic, head, given, faulty
+    ):
+        fields = {"ask_again_days": "30", "label0": "Kept on the page"} | given
+        answer = send(head, "/desk/forms", "/desk/forms", **fields)
+        assert answer.status_code == 422
+        assert f'id="{faulty}-wrong"' in answer.text
+        assert "Kept on the page" in answer.text
+        assert do(store, kept_clinic, form_settings.own) == FormSettings()
+
+    def test_without_numbers_warn_whoever_makes_a_link(self, store, kept_clinic, desk, head):
+        text = head.get("/desk/links/new").text
+        assert "No number to call is set" in text
+        assert 'href="/desk/forms">Set the numbers' in text
+        assert "Ask whoever administers" in desk.get("/desk/links/new").text
+        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS[:1]))
+        assert "No number for a crisis is set" in head.get("/desk/links/new").text
+        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+        assert 'id="unset"' not in head.get("/desk/links/new").text
+
+
 class TestTheExport:
     def test_holds_what_the_filters_let_through_over_all_pages(self, store, kept_clinic, desk):
         for n in range(3):
@@ -408,6 +541,14 @@ class TestTheExport:
         rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
         assert {row["tier"] for row in rows} == {"T0"}
         assert len(rows) == 3
+
+    @pytest.mark.usefixtures("flagged")
+    def test_tells_what_was_not_asked(self, store, kept_clinic, desk):
+        answering(store, kept_clinic, rf_general=[])
+        answer = send(desk, "/desk", "/desk/export")
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        told = [(row["tier"], row["all_asked"], row["not_asked"]) for row in rows]
+        assert told == [("none", "no", "5"), ("T0", "yes", "0")]
 
     @pytest.mark.usefixtures("flagged")
     def test_is_audited_by_how_many_it_gave_out(self, kept_service, kept_clinic, desk):

@@ -9,8 +9,9 @@ import pytest
 from keeping import at_once
 from running import environment
 
-from api.first import first_client, the_first
-from api.store import callers, organisations
+from api.first import first_client, first_invitation, the_first
+from api.store import callers, organisations, practitioners
+from api.store.organisations import OPERATOR
 
 DYING = """
 import os, signal
@@ -42,6 +43,15 @@ def test_who_is_killed_in_between_leaves_nothing_and_the_next_start_makes_both(k
     assert file.stat().st_mode & 0o777 == 0o600
     assert the_first(file) == made["client_id"]
     assert first_client(store, file) is None
+
+
+def test_the_first_practitioner_may_set_the_numbers_that_patients_call(kept, store):
+    made = first_client(store, kept.database_file.with_name("first.json"))
+    assert first_invitation(store, kept)
+    with store.transaction(OPERATOR._replace(organisation=made["organisation"])) as work:
+        (known,) = practitioners.every(work)
+        work.audit("list", "practitioner")
+    assert {*practitioners.AT_DESK, "admin"} == set(known.scopes)
 
 
 def test_where_the_file_cannot_be_made_nothing_is(store, tmp_path):

@@ -280,6 +280,27 @@ class TestAForm:
         assert "rf_spine_and_nerves" not in do(store, kept_clinic, drafts.found, made).answers
 
 
+class TestNotBeingSure:
+    def test_of_red_flags_is_sent_and_told_to_the_clinician(
+        self, store, kept_anonymous, kept_clinic
+    ):
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/1", to="next", q0="44", q1="60")
+        fields = {f"q{n}": "none" for n in range(52, 58)} | {"q56": "unknown"}
+        assert post(kept_anonymous, f"{at}/2", to="next", **fields).headers["location"][-2:] == "/3"
+        number = next(
+            n for n in range(3, 13) if 'name="q50"' in kept_anonymous.get(f"{at}/{n}").text
+        )
+        post(kept_anonymous, f"{at}/{number}", to="next", q50="unknown")
+        assert post(kept_anonymous, f"{at}/review", to="send").status_code == 200
+        told = do(store, kept_clinic, links.found, made)
+        assessment = do(store, kept_clinic, screenings.found, told.screening).assessment
+        assert assessment.status == "insufficient_information"
+        assert assessment.safety.unanswered == ("rf_general",)
+
+
 class TestSkipping:
     def test_leaves_a_question_open_and_is_never_a_no(self, store, kept_anonymous, kept_clinic):
         made, secret = link_of(store, kept_clinic)
@@ -288,6 +309,102 @@ class TestSkipping:
         draft = do(store, kept_clinic, drafts.found, made)
         assert draft.answers == {"pain_moves_or_spreads": False}
         assert draft.left == {"pain_sites": "unknown", "pain_symmetric": "skipped"}
+
+
+class TestReadingAdviceAgain:
+    def answered(self, store, client, clinic, **marked):
+        """The address of a form on which red flags were marked and their advice was read."""
+        made, secret = link_of(store, clinic)
+        at = f"/intake/{secret}"
+        begun(client, (made, at))
+        post(client, f"{at}/2", to="next", **marked)
+        assert post(client, f"{at}/advice", read="yes").status_code == 303
+        return at
+
+    @pytest.mark.parametrize("marked", ["o0", "o1", "o2", "o3"])
+    def test_tells_nothing_of_personal_safety(self, store, kept_anonymous, kept_clinic, marked):
+        at = self.answered(store, kept_anonymous, kept_clinic, q57=marked)
+        page = kept_anonymous.get(f"{at}/advice", follow_redirects=False)
+        assert page.status_code == 303
+        for path in ("/3", "/review"):
+            page = kept_anonymous.get(at + path).text
+            assert f"{at}/advice" not in page
+            assert f'href="{at}">In an emergency' in page
+
+    def test_tells_the_rest_alone(self, store, kept_anonymous, kept_clinic):
+        at = self.answered(store, kept_anonymous, kept_clinic, q53="o5", q57="o2")
+        assert f'href="{at}/advice"' in kept_anonymous.get(f"{at}/3").text
+        page = kept_anonymous.get(f"{at}/advice").text
+        assert "Speak with a doctor today" in page
+        assert "alone" not in page
+        later = post(kept_anonymous, f"{at}/2", to="next", q56="o0")
+        assert later.headers["location"].endswith("/advice")
+        assert "alone" not in kept_anonymous.get(f"{at}/advice").text
+
+
+class TestGoingOnLater:
+    @pytest.mark.parametrize(("to", "place"), [("next", "4"), ("later", "3"), ("back", "2")])
+    def test_is_where_it_was_stopped_whatever_was_left_blank(
+        self, store, kept_anonymous, kept_clinic, to, place
+    ):
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/3", to=to, q9="no")
+        assert post(kept_anonymous, at).headers["location"] == f"{at}/{place}"
+
+    def test_after_the_last_step_is_to_look_through(self, kept_anonymous, link):
+        filled(kept_anonymous, link)
+        assert post(kept_anonymous, link[1]).headers["location"] == f"{link[1]}/review"
+
+    def test_reminds_of_what_to_do_now_and_whom_to_call(self, store, kept_anonymous, kept_clinic):
+        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/2", to="next", q52="o0", q57="o2")
+        assert post(kept_anonymous, f"{at}/advice", read="yes").headers["location"][-2:] == "/2"
+        for page in ("3", "review"):
+            told = post(kept_anonymous, f"{at}/{page}", to="later").text
+            assert "Get help now" in told
+            assert "go on with these questions another time" in told
+            assert "116 123" in told
+            assert "speak with your clinician alone" not in told
+
+
+def test_what_was_sent_is_told_to_nobody_as_to_be_gone_on_with(store, kept_anonymous, kept_clinic):
+    made, secret = link_of(store, kept_clinic)
+    at = f"/intake/{secret}"
+    begun(kept_anonymous, (made, at))
+    post(kept_anonymous, f"{at}/1", to="next", q0="44", q1="60")
+    fields = {f"q{n}": "none" for n in range(52, 57)} | {"q52": "o0"}
+    post(kept_anonymous, f"{at}/2", to="next", **fields)
+    assert "another time" in kept_anonymous.get(f"{at}/advice").text
+    post(kept_anonymous, f"{at}/advice", read="yes")
+    number = next(n for n in range(3, 13) if 'name="q50"' in kept_anonymous.get(f"{at}/{n}").text)
+    post(kept_anonymous, f"{at}/{number}", to="next", q50="none")
+    page = post(kept_anonymous, f"{at}/review", to="send").text
+    assert "Get help now" in page
+    assert "another time" not in page
+
+
+class TestACrisis:
+    @pytest.mark.parametrize("marked", ["o0", "o1"])
+    def test_without_a_number_promises_none(self, store, kept_anonymous, kept_clinic, marked):
+        made, secret = link_of(store, kept_clinic)
+        begun(kept_anonymous, (made, f"/intake/{secret}"))
+        at = f"/intake/{secret}"
+        told = {}
+        for numbers in ((), NUMBERS):
+            do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=numbers))
+            post(kept_anonymous, f"{at}/2", f"{at}", to="next", q57=marked)
+            told[numbers] = kept_anonymous.get(f"{at}/advice").text
+        assert "these numbers" in told[NUMBERS]
+        assert 'href="tel:116123"' in told[NUMBERS]
+        assert "these numbers" not in told[()]
+        assert "tel:" not in told[()]
+        assert "emergency number of the country" in told[()]
+        assert "nearest emergency department" in told[()]
 
 
 def test_adversity_is_not_asked_where_the_organisation_does_not_want_it(

@@ -460,6 +460,13 @@ class TestAcknowledging:
 
 
 class TestPapers:
+    def test_the_patients_sheet_is_another_file_than_the_report(self, kept_client):
+        kept = keep(kept_client, "A")
+        for path in ("report", "report.pdf"):
+            at = f"{kept['links']['self']}/{path}?document=patient"
+            named = kept_client.get(at).headers["content-disposition"]
+            assert named == 'attachment; filename="nociscreen-patient-sheet.pdf"'
+
     def test_a_report_is_kept_as_it_was_issued(self, kept_client, kept_service, kept_clinic):
         kept = keep(kept_client, "A")
         for path in ("report", "report.pdf"):

@@ -4,7 +4,7 @@ import pytest
 
 from api.forms.advice import ORDER, advice, alarm
 from api.forms.course import course_of, kept
-from api.forms.form import NONE, Wish, form_of
+from api.forms.form import NONE, SKIPPED, UNKNOWN, Wish, form_of
 from api.forms.layout import LAYOUTS, layout_of
 from api.forms.reading import kept_marks, read
 from api.forms.wording import languages, wording
@@ -62,6 +62,20 @@ def test_none_of_several_is_an_answer_and_nothing_is_none():
     assert "q57" not in nothing.faults
 
 
+def test_not_being_sure_of_a_red_flag_is_said_and_leaves_it_unanswered():
+    form = form_of(NOCIPLASTIC, Wish("patient"))
+    unsure = {each.id for each in form.asked if each.unsure}
+    must = set(NOCIPLASTIC.rulebook.rulebook.must_answer)
+    assert unsure == must - {"age_years", "pain_duration_months", "rf_personal_safety"}
+    step = form.steps[1]
+    reading = read(step, {"q52": [UNKNOWN], "q53": [SKIPPED]})
+    assert reading.left == {"rf_spine_and_nerves": "unknown"}
+    assert (reading.answers, reading.faults["q53"]) == ({}, "fault_needed")
+    draft = kept(course_of(NOCIPLASTIC, Draft(), "en", adversity=True), step, reading)
+    lacks = course_of(NOCIPLASTIC, draft, "en", adversity=True).lacks
+    assert [each.name for each in step.asked if lacks(each)] == ["q53", "q54", "q55", "q56"]
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [("0", None), ("120", None), ("121", "fault_range"), ("-1", "fault_range"),
@@ -71,6 +85,19 @@ def test_none_of_several_is_an_answer_and_nothing_is_none():
 def test_a_number_is_read_within_its_bounds(text, fault):
     step = form_of(NOCIPLASTIC, Wish("patient")).steps[0]
     assert read(step, {"q0": [text]}).faults.get("q0") == fault
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("who", ["patient", "clinician"])
+def test_the_help_beside_a_question_promises_what_is_kept(who, language):
+    form = form_of(NOCIPLASTIC, Wish(who, language, adversity=True))
+    helps = {each.id: each.help for each in form.asked}
+    own = layout_of("nociplastic").help
+    for name in ("ace_count", "rf_personal_safety"):
+        assert helps[name] == own[name][language]
+    untrue = ("nothing in the result", "hängt nichts davon ab", "nada del resultado",
+              "someone will read it", "jemand wird es lesen", "alguien lo leerá")  # fmt: skip
+    assert not [each for each in helps.values() if each and any(word in each for word in untrue)]
 
 
 class TestAdvice:
@@ -110,13 +137,16 @@ class TestLayouts:
         loaded, layout = catalogue().active(file.stem), layout_of(file.stem)
         book = loaded.rulebook
         questions = {*layout.for_clinician, *layout.adversity, *layout.may_be_left,
-                     *layout.unspoken, *([layout.body_map] if layout.body_map else [])}  # fmt: skip
+                     *layout.may_be_unsure, *layout.unspoken,
+                     *([layout.body_map] if layout.body_map else [])}  # fmt: skip
         assert questions <= loaded.questions.keys()
         assert {*layout.first, *layout.intro, *layout.heading} <= {each.id for each in book.topic}
         assert layout.advice.keys() <= {each.id for each in book.flag}
         assert layout.advice_by_tier.keys() <= {each.id for each in book.tier}
         assert {*layout.advice.values(), *layout.advice_by_tier.values()} <= set(ORDER)
-        for by_language in (*layout.intro.values(), *layout.heading.values()):
+        assert layout.help.keys() <= loaded.questions.keys()
+        worded = layout.intro, layout.heading, layout.help
+        for by_language in (each for held in worded for each in held.values()):
             assert by_language.keys() == set(languages())
 
 

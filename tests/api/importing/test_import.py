@@ -255,8 +255,10 @@ class TestTheCommand:
         first = self.run(kept, *words, "--organisation", made.organisation)
         assert first.returncode == 0, first.stderr
         assert "3 kept, 0 there already, 0 wrong" in first.stdout
+        assert "1 of these carry red flags" in first.stdout
         second = self.run(kept, *words, "--organisation", made.organisation)
         assert "0 kept, 3 there already, 0 wrong" in second.stdout
+        assert "red flags" not in second.stdout
         lines = self.listed(opened, made)
         assert len(lines) == 3
         found = do(opened, made, screenings.found, lines[0].id)
@@ -271,6 +273,7 @@ class TestTheCommand:
         assert "left out" in told.stdout
         assert "answers pain_sites" in told.stdout
         assert "2 good" in told.stdout
+        assert "1 of these carry red flags" in told.stdout
         assert "nothing was kept" in told.stderr
         assert self.listed(opened, made) == ()
 

@@ -31,7 +31,7 @@ def main() -> None:
             "NOCISCREEN_FIRST_CLIENT_FILE": str(client),
         }
         environment.pop("DATABASE_URL", None)
-        subprocess.run([*PROGRAM, "admin", "first", "--test"], env=environment, check=True)
+        _done(environment, "admin", "first", "--test")
         service = subprocess.Popen(
             [*PROGRAM, "serve", "--port", "0"],
             env=environment,
@@ -50,12 +50,21 @@ def main() -> None:
         finally:
             service.terminate()
             service.wait(timeout=10)
-        subprocess.run([*PROGRAM, "audit", "verify"], env=environment, check=True)
+        _done(environment, "audit", "verify")
     assessment = json.dumps(screening["assessment"], indent=2)
     (OUT / "assessment.json").write_text(assessment + "\n")
     (OUT / "report.pdf").write_bytes(report)
     print_assessment(Assessment.model_validate_json(assessment))
     print(f"\nWritten: demo/assessment.json and demo/report.pdf ({len(report)} bytes).")
+
+
+def _done(environment: dict[str, str], *words: str) -> None:
+    """Run a command; what it says is told only where it fails."""
+    done = subprocess.run(
+        [*PROGRAM, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
 
 
 def _address(service: "subprocess.Popen[str]") -> str:

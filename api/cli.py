@@ -63,8 +63,8 @@ def serve(
     import gc
     from contextlib import nullcontext
 
-    from api.deliveries.wanted import House
     from api.deliveries.sender import Sender, sending
+    from api.deliveries.wanted import House
     from api.fhir.base import Base
     from api.first import first_client
     from api.jobs.chunk import Bench

@@ -53,8 +53,8 @@ def mllp(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
 
 def deliver() -> None:
     """Send whatever is due, once, and say how many tries it were."""
-    from api.deliveries.wanted import House
     from api.deliveries.sender import Sender
+    from api.deliveries.wanted import House
     from api.fhir.base import Base
     from api.logs import configure
     from api.rendering import Here

@@ -94,7 +94,9 @@ class Names:
     def book(self, rulebook: str) -> Rulebook | None:
         """The rulebook in the language, where it has it; None for one that is not there."""
         loaded = self._loaded(rulebook)
-        return loaded and (in_language(loaded, self._language) or loaded.rulebook)
+        if loaded is None:
+            return None
+        return in_language(loaded, self._language) or loaded.rulebook
 
     def _loaded(self, rulebook: str) -> LoadedRulebook | None:
         instrument, _, version = rulebook.partition("@")

@@ -129,9 +129,11 @@ def _ask(routes: APIRouter, at: str, way_in: WayIn) -> None:
         if step is None:
             return scene.elsewhere()
         reading = read(step, fields)
-        following = _following(number, fields, reading)
+        place = max(_following(number, fields, reading), 1)
+        if only(fields, "to") == "later" and _is_done(step, reading, fields):
+            place = number + 1
         draft = _drafted(scene.course, step, reading, fields)
-        scene = keep(scene, draft.model_copy(update={"place": max(following, 1)}))
+        scene = keep(scene, draft.model_copy(update={"place": place}))
         return _onward(scene, number, fields, reading)
 
 
@@ -193,6 +195,14 @@ def _drafted(course: Course, step: Step, reading: Reading, fields: Fields) -> Dr
     if agreed not in ("yes", "no"):
         return course.draft
     return courses.consented(course, adversity=agreed == "yes")
+
+
+def _is_done(step: Step, reading: Reading, fields: Fields) -> bool:
+    """Whether something was said to everything that the step asks."""
+    said = reading.answers.keys() | reading.left.keys()
+    if step.consent:
+        return only(fields, "adversity") in ("yes", "no")
+    return all(each.id in said for each in step.asked)
 
 
 def _following(number: int, fields: Fields, reading: Reading) -> int:

@@ -50,9 +50,11 @@ def answered(work: Transaction, scene: Scene, number: int, fields: Fields) -> Th
     if step is None:
         return scene.elsewhere
     reading = read(step, fields)
-    following = _following(number, fields, reading)
+    place = max(_following(number, fields, reading), 1)
+    if only(fields, "to") == "later" and _is_done(step, reading, fields):
+        place = number + 1
     draft = _drafted(scene.course, step, reading, fields)
-    kept = keep(work, scene, draft.model_copy(update={"place": max(following, 1)}))
+    kept = keep(work, scene, draft.model_copy(update={"place": place}))
     return partial(_onward, kept, number, fields, reading)
 
 
@@ -91,6 +93,14 @@ def _drafted(course: Course, step: Step, reading: Reading, fields: Fields) -> Dr
     if agreed not in ("yes", "no"):
         return course.draft
     return courses.consented(course, adversity=agreed == "yes")
+
+
+def _is_done(step: Step, reading: Reading, fields: Fields) -> bool:
+    """Whether something was said to everything that the step asks."""
+    said = reading.answers.keys() | reading.left.keys()
+    if step.consent:
+        return only(fields, "adversity") in ("yes", "no")
+    return all(each.id in said for each in step.asked)
 
 
 def _following(number: int, fields: Fields, reading: Reading) -> int:

@@ -25,6 +25,8 @@ _LOOKED_AT = case((col(DestinationRow.lease_holder).is_(None), None),
                   else_=col(DestinationRow.lease_until))  # fmt: skip
 """Where nobody sends now, the destination is looked at anew."""
 _NEVER_TAKEN = ("refused", "unfit")
+_NOTHING_LEFT = ("unreachable", "unresolvable", "not_allowed", "no_tls")
+"""How a try ends of which the receiver has not had a byte of the message."""
 
 
 def control_id(delivery_id: str) -> str:
@@ -130,11 +132,16 @@ def resend(work: Transaction, delivery_id: str) -> Delivery:
 
 
 def cancel(work: Transaction, delivery_id: str) -> Delivery:
-    """Give it up. Raises Problem `not_found`, and `conflict` where it is under way or arrived."""
+    """Give it up; what had arrived before it was to be sent again has arrived still.
+
+    Raises Problem `not_found`, and `conflict` where it is under way or arrived.
+    """
     row = _row(work, delivery_id)
     if row.state in ("under_way", "delivered"):
         raise Problem("conflict", "It is under way, or has arrived already.")
-    if row.state != "cancelled":
+    if any(each.outcome == "accepted" for each in _attempts(work, row)):
+        _set(work, row, state="delivered", reason="", ended_at=work.now)
+    elif row.state != "cancelled":
         _set(work, row, state="cancelled", reason="cancelled", ended_at=work.now)
     return found(work, delivery_id)
 
@@ -144,7 +151,7 @@ def replaced(work: Transaction, earlier: str, later: str) -> None:
     made = []
     for row in _followed(work, earlier):
         event: Event = "replacement"
-        if row.state == "waiting" and not row.tries:
+        if row.state == "waiting" and not _was_tried(work, row):
             _set(work, row, state="cancelled", reason="superseded", ended_at=work.now)
             event = cast("Event", row.event)
         elif row.state == "parked" and row.reason in _NEVER_TAKEN:
@@ -160,7 +167,7 @@ def withdrawn(work: Transaction, screening: str, replaced_by: str | None) -> Non
     for row in _followed(work, screening):
         if row.destination_id in corrected:
             continue
-        if row.event == "result" and row.state == "waiting" and not row.tries:
+        if row.event == "result" and row.state == "waiting" and not _was_tried(work, row):
             _set(work, row, state="cancelled", reason="withdrawn", ended_at=work.now)
         elif not (row.state == "parked" and row.reason in _NEVER_TAKEN):
             wanted = Wanted(row.destination_id, screening, "withdrawal", row.line)
@@ -217,7 +224,7 @@ def _followed(work: Transaction, screening: str) -> list[DeliveryRow]:
     rows = [
         each
         for each in _of(work, screening)
-        if each.state != "cancelled" and each.event != "withdrawal"
+        if each.event != "withdrawal" and (each.state != "cancelled" or _may_have_left(work, each))
     ]
     wanting = set(
         work.session.execute(
@@ -233,6 +240,16 @@ def _followed(work: Transaction, screening: str) -> list[DeliveryRow]:
         (each for each in rows if each.destination_id in wanting),
         key=lambda each: each.destination_id,  # in one order, so that none waits for another
     )
+
+
+def _was_tried(work: Transaction, row: DeliveryRow) -> bool:
+    """Whether it was ever tried; how often since it was last resent does not tell."""
+    return any(_attempts(work, row))
+
+
+def _may_have_left(work: Transaction, row: DeliveryRow) -> bool:
+    """Whether the receiver may have it, as far as the tries tell."""
+    return any(each.outcome not in _NOTHING_LEFT for each in _attempts(work, row))
 
 
 def _audit(work: Transaction, made: list[DeliveryLine]) -> None:

@@ -171,6 +171,13 @@ def pages(page, address, store, clinic, who, flagged, scored) -> Iterator[str]:
     page.fill("#reference", "MRN-0099")
     page.click("main button[type=submit]")
     yield "link made"
+    page.goto(f"{address}/desk/forms")
+    page.fill("#label0", "Emergency")
+    page.click("main button[type=submit]")
+    yield "forms, faulty"
+    page.fill("#number0", "112")
+    page.click("main button[type=submit]")
+    yield "forms, saved"
     page.goto(f"{address}/desk/new?rulebook=phq4")
     page.locator("main button[type=submit]:visible").last.click()
     yield "answers, faulty"
@@ -178,6 +185,8 @@ def pages(page, address, store, clinic, who, flagged, scored) -> Iterator[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_barrier(page, address, store, clinic, grace, flagged, scored, scheme):
+    everything = {"scopes": (*practitioners.AT_DESK, "admin")}
+    do(store, clinic, practitioners.change, grace.id, everything)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -10,7 +10,8 @@ from listening import certified, listening
 from receivers import hl7apy_server, python_hl7
 
 from api.hl7v2.framing import framed
-from api.store import screenings
+from api.store import delivery_list, outbox, screenings
+from api.store.delivery_list import Narrowed
 
 
 def acked(code: str, control_id: str | None = None):
@@ -198,6 +199,43 @@ class TestWhatComesLater:
             do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
             sender.send_all()
         assert (found(delivery).state, taken) == ("cancelled", [])
+
+    @pytest.mark.parametrize("acts", [("resend",), ("resend", "cancel")])
+    def test_an_error_takes_back_what_had_arrived_and_was_to_be_sent_again(
+        self, send, sender, store, clinic, of, acts
+    ):
+        with python_hl7() as (place, taken):
+            delivery, screening, _ = send(place, options={"v2": {"message": "MDM"}})
+            sender.send_all()
+            for each in acts:
+                do(store, clinic, getattr(outbox, each), delivery)
+            do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+            sender.send_all()
+        assert str(hl7.parse(taken[-1])["MSH"][0][9]) == "MDM^T11^MDM_T01"
+
+    def test_an_error_takes_back_what_was_given_up_while_nobody_knew(
+        self, send, sender, store, clinic, of, found
+    ):
+        with listening(closes) as place:
+            delivery, screening, _ = send(place)
+            sender.send_all()
+            do(store, clinic, outbox.cancel, delivery)
+            do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+        assert found(delivery).state == "cancelled"
+        with store.transaction(clinic.actor) as work:
+            events = [each.event for each in delivery_list.page(work, Narrowed(), 10)]
+            work.audit("list")
+        assert sorted(events) == ["result", "withdrawal"]
+
+    def test_what_arrived_cannot_be_made_undone_by_giving_up_a_repetition(
+        self, send, sender, store, clinic, found
+    ):
+        with python_hl7() as (place, _):
+            delivery, _, _ = send(place)
+            sender.send_all()
+        do(store, clinic, outbox.resend, delivery)
+        do(store, clinic, outbox.cancel, delivery)
+        assert found(delivery).state == "delivered"
 
     def test_a_correction_before_the_first_has_left_goes_alone_as_a_first(
         self, send, sender, store, clinic, of

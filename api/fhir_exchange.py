@@ -29,6 +29,8 @@ _TAKES = re.compile(rf"application/(fhir\+json|json){_CHARSET}", re.IGNORECASE)
 _NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
 TOKEN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
 """`system|value` or a value alone, in readable characters."""
+IN_A_SYSTEM = rf"^{_NO_BAR}*\|{_NO_BAR}+$"
+"""`system|value`, or `|value` of no system."""
 _ACCEPTED = {
     *("*/*", "application/*", "application/json", "text/json"),
     *(FHIR_JSON, "application/json+fhir"),

@@ -100,7 +100,7 @@ class GuardedRoute(APIRoute):
                 caller = await run_in_threadpool(self.who, request)
                 request.state.caller = caller
                 _admit(request, caller, self.scope, self._fhir)
-                _check_query(request, self._query)
+                check_query(request, self._query)
                 if self.body_field:
                     await self._take_json(request)
                 return await handle(request)
@@ -168,7 +168,7 @@ def _admit(request: Request, caller: Caller, scope: str, fhir: str | None) -> No
         raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
 
 
-def _check_query(request: Request, names: frozenset[str]) -> None:
+def check_query(request: Request, names: frozenset[str]) -> None:
     """Refuse a parameter that the route does not know, and one that is given twice."""
     given = [name for name, _ in request.query_params.multi_items()]
     errors = [

@@ -3,7 +3,7 @@
 from importlib.metadata import version as installed
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.fhir.base import ID
 from api.fhir.capability import SCORE, capability_statement, score_definition
@@ -20,6 +20,7 @@ from api.fhir_exchange import (
     resources,
     sent,
 )
+from api.guard import check_query
 from api.problems import Problem
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[InJson])
@@ -32,11 +33,16 @@ Url = Annotated[
     str | None,
     Query(
         max_length=400,
-        description="The canonical address, without its version.",
+        description="The canonical address, with its version or without.",
         examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
     ),
 ]
 NumberAsked = Annotated[str | None, Query(max_length=14, examples=["1.0.0"])]
+_SEARCHED_BY = frozenset({"url", "version", "status", "_format"})
+
+
+async def _by_these_alone(request: Request) -> None:
+    check_query(request, _SEARCHED_BY)
 
 
 @router.get(
@@ -71,6 +77,7 @@ def read_operation_definition(definition: Definition, base: AtBase) -> Response:
     response_class=Response,
     responses=resources("Bundle") | outcomes(406, 422),
     summary="Search the questionnaires",
+    dependencies=[Depends(_by_these_alone)],
 )
 def search_questionnaires(
     all_forms: Forms,
@@ -86,7 +93,7 @@ def search_questionnaires(
     found = [
         questionnaire(form)
         for form in all_forms
-        if url in (None, form.url)
+        if url in (None, form.url, form.canonical)
         and version in (None, form.entry.version)
         and status in (None, form.entry.status)
     ]

@@ -18,8 +18,8 @@ from api.fhir.outcome import Issue, Outcome, all_is_well, operation_outcome
 from api.fhir.received import HERE, Received, received
 from api.fhir.response import questionnaire_response
 from api.fhir_exchange import (
+    IN_A_SYSTEM,
     NOT_CHANGED,
-    TOKEN,
     AtBase,
     Forms,
     Found,
@@ -95,7 +95,8 @@ Identifier = Annotated[
     str | None,
     Query(
         max_length=401,
-        pattern=TOKEN,
+        pattern=IN_A_SYSTEM,
+        description="`system|value`, or `|value` where it has no system.",
         examples=["urn:oid:1.2.3.4|response-1"],
     ),
 ]
@@ -104,7 +105,7 @@ Questionnaire = Annotated[
     Query(
         max_length=400,
         pattern=READABLE,
-        description="`url|version` of a questionnaire.",
+        description="`url|version` of a questionnaire, or its `url` for every version.",
         examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic|1.0.0"],
     ),
 ]
@@ -217,12 +218,18 @@ def search_responses(  # noqa: PLR0913 - as above
     def tell(found: list[Screening]) -> Resource:
         return _told(version_of(found, rulebooks, base), rulebooks)
 
+    def _asked_by(found: list[Screening]) -> tuple[str, str]:
+        form = form_of(version_of(found, rulebooks, base), rulebooks)
+        return form.canonical, form.url
+
     def find(work: Transaction, asked: Search) -> Found:
         if questionnaire is not None:
-            names = [f.loaded.name for f in all_forms if f.canonical == questionnaire]
-            if not names:
+            meant = [f for f in all_forms if questionnaire in (f.canonical, f.url)]
+            if not meant:
                 return Found([], None)
-            asked = asked._replace(filters=asked.filters.model_copy(update={"rulebook": names[0]}))
+            names = {f.loaded.name for f in meant}
+            name = names.pop() if len(names) == 1 else meant[0].entry.instrument
+            asked = asked._replace(filters=asked.filters.model_copy(update={"rulebook": name}))
         if identifier is not None:
             system, _, value = identifier.rpartition("|")
             named = _id_of(work, system or None, value)
@@ -232,11 +239,7 @@ def search_responses(  # noqa: PLR0913 - as above
         found = newest_of_each(work, asked)
         if questionnaire is None:
             return found
-        told = [
-            each
-            for each in found.lineages
-            if form_of(version_of(each, rulebooks, base), rulebooks).canonical == questionnaire
-        ]
+        told = [each for each in found.lineages if questionnaire in _asked_by(each)]
         return Found(told, found.next)
 
     return searched(acts, search, base, HERE, find=find, tell=tell)

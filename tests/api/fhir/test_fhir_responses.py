@@ -239,11 +239,12 @@ class TestReadAndSearch:
             "patient:identifier=MRN-0042": ["other"],
             "identifier=urn:oid:1.2.3.4|response-1": ["p1"],
             "identifier=urn:oid:1.2.3.4|response-1&patient=p2": [],
-            "identifier=response-1": [],
+            "identifier=|response-1": [],
             f"_id={ids['p1']}": ["p1"],
             f"_id={ids['p1']}&patient=p2": [],
             f"questionnaire={FHIR}/Questionnaire/phq4|1.0.0": ["p1"],
             f"questionnaire={FHIR}/Questionnaire/nociplastic-patient|1.0.0": ["other"],
+            f"questionnaire={FHIR}/Questionnaire/nociplastic-patient": ["other"],
             f"questionnaire={FHIR}/Questionnaire/nociplastic|1.0.0": [],
             "questionnaire=http://else.where/q|1": [],
         }.items():
@@ -264,7 +265,8 @@ class TestReadAndSearch:
 
     @pytest.mark.parametrize(
         "query", ["pateint=p1", "_count=0", "_count=101", "_page=made-up", "_page=x&patient=p1",
-                  "patient=p1&patient=p2", "patient=p1&patient:identifier=x", "_count=two"]
+                  "patient=p1&patient=p2", "identifier=response-1",
+                  "patient=p1&patient:identifier=x", "_count=two"]
     )  # fmt: skip
     def test_what_cannot_be_searched_by_is_refused_and_not_passed_over(self, kept_client, query):
         refused = kept_client.get(f"{HERE}?{query}")

@@ -144,11 +144,11 @@ def create(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
 
     def made(work: Transaction) -> Answer:
         named = _named(work, given)
-        existing = _existing(work, named) if unless is not None else None
-        if existing is not None:
+        existing = _existing(work, named)  # once: another may be faster between two looks
+        if existing is not None and unless is not None:
             work.audit("read", "screening", existing[0].id)
             return _answer(200, version_of(existing, rulebooks, base), rulebooks)
-        if named is not None and _existing(work, named) is not None:
+        if existing is not None:
             taken = Issue("duplicate", "names a response that is kept", f"{HERE}.identifier")
             raise Outcome("conflict", [taken])
         screening = screenings.add(work, kept, named=named)

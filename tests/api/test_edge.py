@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from aside import run_aside
 from starlette.responses import PlainTextResponse
 
 from api.edge import Edge
@@ -44,7 +45,7 @@ async def ask(edge, asked) -> tuple[int, dict, bytes]:
 
 
 def answer(app, asked, **settings) -> tuple[int, dict, bytes]:
-    return asyncio.run(ask(Edge(app, Settings(**settings), Metrics()), asked))
+    return run_aside(ask(Edge(app, Settings(**settings), Metrics()), asked))
 
 
 fine = PlainTextResponse("fine")
@@ -72,7 +73,7 @@ def test_what_is_one_too_many_is_429_at_once_and_the_others_go_on():
         alive = await ask(edge, scope("/health/live"))
         return refused, alive, await asyncio.gather(*first), await ask(edge, scope())
 
-    refused, alive, first, after = asyncio.run(story())
+    refused, alive, first, after = run_aside(story())
     status, headers, body = refused
     assert (status, code(body), headers[b"retry-after"]) == (429, "too_many", b"1")
     assert headers[b"content-type"] == b"application/problem+json"
@@ -98,7 +99,7 @@ def test_whether_the_process_lives_is_told_also_when_all_hands_are_busy():
         await first
         return alive[0], ready[0]
 
-    assert asyncio.run(story()) == (200, 429)
+    assert run_aside(story()) == (200, 429)
 
 
 def test_a_request_that_fails_or_is_dropped_makes_room_for_the_next():
@@ -109,7 +110,7 @@ def test_a_request_that_fails_or_is_dropped_makes_room_for_the_next():
         edge = Edge(fails, Settings(concurrent_requests=1), Metrics())
         return [(await ask(edge, scope()))[0] for _ in range(3)]
 
-    assert asyncio.run(story()) == [500] * 3
+    assert run_aside(story()) == [500] * 3
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 
 import httpx2
 import pytest
+from aside import run_aside
 from keeping import kept_in
 from running import run, serving
 
@@ -157,4 +158,4 @@ def test_an_answer_waits_for_no_other():
             await writer.wait_closed()
         return told
 
-    assert asyncio.run(delayed()) == [1]
+    assert run_aside(delayed()) == [1]

@@ -1,6 +1,5 @@
 """The listener: merges come in over MLLP from a client not written here, and through the route."""
 
-import asyncio
 import re
 import subprocess
 import threading
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 
 import keeping
 import pytest
+from aside import run_aside
 from hl7.mllp import open_hl7_connection
 from keeping import add, do
 from running import PROGRAM, environment
@@ -42,7 +42,7 @@ def sent(port: int, text: str) -> tuple[str, str]:
         await writer.wait_closed()
         return str(said["MSA"][0][1]), str(said["MSA"][0][2])
 
-    return asyncio.run(exchange())
+    return run_aside(exchange())
 
 
 @pytest.fixture
@@ -55,9 +55,11 @@ def listening(taking):
     with Listener(("127.0.0.1", 0), taking, None) as listener:
         thread = threading.Thread(target=listener.serve_forever, daemon=True)
         thread.start()
-        yield listener.port
-        listener.shutdown()
-        thread.join(10)
+        try:
+            yield listener.port
+        finally:
+            listener.shutdown()
+            thread.join(10)
 
 
 def test_a_merge_moves_everything_and_sent_again_moves_nothing(taking, store, clinic):
@@ -171,10 +173,12 @@ def test_the_command_listens_until_it_is_stopped(kept, store, clinic):
         [PROGRAM, *words], env=environment(kept), stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
-        line = process.stdout.readline()
-        port = int(re.search(r":(\d+)\s*$", line)[1])
-        assert sent(port, A40) == ("AA", "77")
-        process.terminate()
+        try:
+            line = process.stdout.readline()
+            port = int(re.search(r":(\d+)\s*$", line)[1])
+            assert sent(port, A40) == ("AA", "77")
+        finally:
+            process.terminate()
     exported = do(store, clinic, patients.export, Person("NEW-1", SYSTEM))
     assert len(exported.screenings) == 1
 

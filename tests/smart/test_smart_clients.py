@@ -1,15 +1,14 @@
 """SMART by software that was not written here: two clients, and an issuer of a hospital's own."""
 
-import asyncio
 import json
 import shutil
 import socket
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
+from aside import run_aside
 from cumulus_fhir_support import FhirClient
 from hospital import Hospital, Signer, allow, publishing
 from keeping import add, clinic, do, kept_in
@@ -66,8 +65,7 @@ def searched(site: Site, **proof) -> int:
             answer = await client.request("GET", "QuestionnaireResponse")
             return len(answer.json()["entry"])
 
-    with ThreadPoolExecutor(1) as aside:  # a browser of other tests may hold this thread's loop
-        return aside.submit(lambda: asyncio.run(asked())).result()
+    return run_aside(asked())
 
 
 @pytest.mark.parametrize("algorithm", ["ES384", "RS384"])

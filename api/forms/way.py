@@ -113,7 +113,14 @@ def visit(way: Way) -> Visit:
 def visit_to_send(way: Way) -> Visit | None:
     """Who may send now; None where this browser has sent already. Raises as `visit` does."""
     _count(way)
-    return None if sent_from_here(way) else _open(way)
+    if sent_from_here(way):
+        return None
+    try:
+        return _open(way)
+    except Problem as problem:
+        if problem.code == "not_found" and sent_from_here(way):  # a moment ago
+            return None
+        raise
 
 
 def sent_from_here(way: Way) -> bool:

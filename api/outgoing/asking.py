@@ -70,6 +70,8 @@ def _exchanged(line: Line, where: Target, asked: Asked, most: int) -> Answer:
                 content = response.read(most + 1)
                 told = {name.lower(): value for name, value in response.getheaders()}
                 status, missing = response.status, response.length
+        except http.client.RemoteDisconnected:
+            raise OutgoingError("too_slow" if line.late else "cut_off") from None
         except (http.client.HTTPException, ValueError):
             raise OutgoingError("too_slow" if line.late else "unreadable") from None
     if line.late:

@@ -126,6 +126,8 @@ def _secure(line: Line, place: Place, trust: Trust) -> None:
         )
         line.socket = secured
         secured.do_handshake()
+    except TimeoutError:
+        raise OutgoingError("too_slow") from None
     except (OSError, ValueError):  # an SSLError is an OSError
         raise OutgoingError("too_slow" if line.late else "no_tls") from None
 

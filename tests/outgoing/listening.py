@@ -1,6 +1,7 @@
 """Servers on loopback for what goes out: sockets that say what a test wants, plain or by TLS."""
 
 import datetime as dt
+import re
 import socket
 import ssl
 import threading
@@ -48,12 +49,16 @@ def in_the_house(place: Place) -> tuple[Allowed, ...]:
 
 
 def answering(content: bytes) -> Callable[[socket.socket], None]:
-    """Reads a request, and says this."""
+    """Reads a whole request, and says this: who leaves bytes unread resets the line at its end."""
 
     def serve(line: socket.socket) -> None:
         read = b""
         while b"\r\n\r\n" not in read:
             read += line.recv(65536)
+        head, _, body = read.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+        while len(body) < int(length[1] if length else 0):
+            body += line.recv(65536)
         line.sendall(content)
 
     return serve

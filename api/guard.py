@@ -41,9 +41,12 @@ _log = structlog.get_logger("nociscreen")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def guarded(scope: str, takes: re.Pattern[str] = JSON) -> type[APIRoute]:
-    """A class of routes whose callers need this scope and, if anything, send JSON of this type."""
-    return type("GuardedRoute", (GuardedRoute,), {"scope": scope, "takes": takes})
+def guarded(scope: str, takes: re.Pattern[str] = JSON, times: int = 1) -> type[APIRoute]:
+    """A class of routes whose callers need this scope and, if anything, send JSON of this type.
+
+    `times` is how many bodies of the size of one may come in one.
+    """
+    return type("GuardedRoute", (GuardedRoute,), {"scope": scope, "takes": takes, "times": times})
 
 
 class GuardedRoute(APIRoute):
@@ -51,6 +54,7 @@ class GuardedRoute(APIRoute):
 
     scope: str
     takes: re.Pattern[str]
+    times: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
@@ -87,7 +91,7 @@ class GuardedRoute(APIRoute):
     async def _take_json(self, request: Request) -> None:
         """Take the body. What is wrong in it is told by names that are ours."""
         try:
-            await take_json(request, self.takes)
+            await take_json(request, self.takes, self.times)
         except Problem as refused:
             raise refused.within(self._members) if refused.errors else refused from None
 

@@ -2,9 +2,9 @@
 
 Refused: what is not UTF-8, a byte order mark, NaN and infinities, numbers of over 40 characters or
 with an exponent of over 200, whole numbers of over 17 digits, a member named twice, nesting deeper
-than 24, more than 5000 members, a text of over 10,000 characters, and in texts and names: control
-characters (tab, newline and carriage return are read), bidirectional overrides, lone surrogates and
-non-characters.
+than 24, more than 5000 members or what the route says, a text of over 10,000 characters, and in
+texts and names: control characters (tab, newline and carriage return are read), bidirectional
+overrides, lone surrogates and non-characters.
 Zero-width and combining characters are legitimate in names of people and are read. A refusal names
 the place and never the value.
 """
@@ -32,7 +32,7 @@ _FORBIDDEN = re.compile(f"[{_CONTROL}{_OVERRIDE}{_NONE}]")
 _ESCAPES = re.compile(r"\\[ubf]")  # those that can spell what is forbidden
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, members: int = MEMBERS) -> Any:
     """The JSON value in the body. A number is exact: whole (3, 3.0, 3e0) or a decimal.
 
     Raises Problem `malformed_json`.
@@ -46,7 +46,7 @@ def parse(body: bytes) -> Any:
         _refuse("", "not_json", f"is not JSON: line {error.lineno}, column {error.colno}")
     except RecursionError:
         _refuse("", "too_deep", f"must not nest deeper than {DEPTH}")
-    _check_shape(value)
+    _check_shape(value, members)
     if len(text) > TEXT_CHARACTERS or _may_hold_forbidden(text):
         _check_texts("", value)
     return value
@@ -104,7 +104,7 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _check_shape(value: Any) -> None:
+def _check_shape(value: Any, most: int) -> None:
     """Refuse what nests too deeply, holds too much, or names a member twice."""
     open_values: list[tuple[str, int, Any]] = [("", 1, value)]
     members = 0
@@ -117,8 +117,8 @@ def _check_shape(value: Any) -> None:
         if isinstance(each, _Doubled):
             _refuse(place, "doubled_name", "must not hold a name twice")
         members += len(each)
-        if members > MEMBERS:
-            _refuse("", "too_many_members", f"must not hold more than {MEMBERS} members")
+        if members > most:
+            _refuse("", "too_many_members", f"must not hold more than {most} members")
         open_values.extend(
             (f"{place}/{_step(name)}", depth + 1, part)
             for name, part in _parts(each)

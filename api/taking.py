@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 
 from api import strict_json
 from api.problems import Problem
@@ -14,8 +15,11 @@ from api.settings import Settings
 JSON = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 
 
-async def take_json(request: Request, takes: re.Pattern[str]) -> None:
-    """Read the body, and lay its bytes and its value where the framework looks for them."""
+async def take_json(request: Request, takes: re.Pattern[str], times: int = 1) -> None:
+    """Read the body, and lay its bytes and its value where the framework looks for them.
+
+    What may be as large as several is read off the loop that serves everybody.
+    """
     settings: Settings = request.app.state.settings
     kinds = request.headers.getlist("content-type")
     if (
@@ -24,9 +28,13 @@ async def take_json(request: Request, takes: re.Pattern[str]) -> None:
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
         raise Problem("unsupported_media_type")
-    body = await read_body(request, settings.body_bytes)
+    body = await read_body(request, settings.body_bytes * times)
     request._body = body  # noqa: SLF001 - where Starlette keeps a body that was read
-    request._json = strict_json.parse(body)  # noqa: SLF001 - where Starlette keeps its value
+    if times == 1:
+        value = strict_json.parse(body)
+    else:
+        value = await run_in_threadpool(strict_json.parse, body, strict_json.MEMBERS * times)
+    request._json = value  # noqa: SLF001 - where Starlette keeps its value
 
 
 async def read_body(request: Request, most: int) -> bytes:

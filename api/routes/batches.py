@@ -32,6 +32,8 @@ from scoring.engine import assess
 from scoring.loaded import LoadedRulebook
 
 AT_ONCE = 1000
+TIMES = 24
+"""How many bodies of one intake, at their largest, a body of `AT_ONCE` may be as large as."""
 _FILES = {
     "text/csv": {"schema": {"type": "string"}},
     "application/x-ndjson": {"schema": {"type": "string"}},
@@ -49,7 +51,7 @@ def router(catalogue: Catalogue) -> APIRouter:
     """The routes, typed by the rulebooks in use."""
     routes = APIRouter(tags=["batches"])
     sending = APIRouter(prefix="/v1/batches", route_class=guarded("batches"))
-    scoring = APIRouter(prefix="/v1/score", route_class=guarded("score"))
+    scoring = APIRouter(prefix="/v1/score", route_class=guarded("score", times=TIMES))
     named: Any = Literal[tuple(_names(catalogue))]
     intake_type: Any = any_intake(catalogue.scored())
     many_type: Any = Annotated[

@@ -567,6 +567,13 @@ class TestScoreMany:
         assert error["pointer"] == "/1/answers/age_years"
         assert "SECRET" not in refused.text
 
+    def test_takes_a_thousand_that_answer_everything(self, client):
+        one = {"rulebook": "nociplastic", "answers": example()}
+        answer = client.post("/v1/score/batch", json=[one] * 1000)
+        assert answer.status_code == 200
+        alone = client.post("/v1/score", json=one).json()
+        assert answer.json()["assessments"] == [alone] * 1000
+
     @pytest.mark.parametrize(("count", "status"), [(0, 422), (1, 200), (1000, 200), (1001, 422)])
     def test_takes_from_one_to_a_thousand(self, client, count, status):
         bodies = [{"rulebook": "nociplastic", "answers": {}}] * count

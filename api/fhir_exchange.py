@@ -21,7 +21,7 @@ from api.store import screening_list, screenings
 from api.store.lineage import first_of, lineage
 from api.store.transaction import Transaction
 from schemas.patient import READABLE
-from schemas.screening import Screening, ScreeningFilters
+from schemas.screening import PatientFilters, Screening
 from scoring.catalogue import Catalogue
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"
@@ -170,7 +170,7 @@ def form_of(version: Version, rulebooks: Catalogue) -> Form:
 class Search(NamedTuple):
     """What is searched for, and the parameters as they were given."""
 
-    filters: ScreeningFilters
+    filters: PatientFilters
     id: str | None
     most: int
     page: str | None
@@ -243,7 +243,7 @@ async def _search(  # noqa: PLR0913 - FastAPI passes what a route needs as param
     return Search(filters, of, int(count), page, given)
 
 
-def _filters(patient: str | None, number: str | None) -> ScreeningFilters:
+def _filters(patient: str | None, number: str | None) -> PatientFilters:
     if number is not None:
         if patient is not None:
             both = "must not be given beside patient"
@@ -251,13 +251,20 @@ def _filters(patient: str | None, number: str | None) -> ScreeningFilters:
                 "wrong_shape",
                 errors=[FieldError(pointer="/patient:identifier", code="both", detail=both)],
             )
-        system, _, value = number.rpartition("|")
-        return ScreeningFilters(patient=value, patient_system=system or None)
+        system, bar, value = number.rpartition("|")
+        return _of(value, system, without=bool(bar))
     if patient is None:
-        return ScreeningFilters()
+        return PatientFilters()
     system, _, name = patient.removesuffix("/").rpartition("/")
     system = system.removesuffix("Patient").removesuffix("/")
-    return ScreeningFilters(patient=name, patient_system=system or None)
+    return _of(name, system, without=True)
+
+
+def _of(reference: str, system: str, *, without: bool) -> PatientFilters:
+    """Of no system only who has none: an id of the house is no number of another authority."""
+    return PatientFilters(
+        patient=reference, patient_system=system or None, without_system=without and not system
+    )
 
 
 Searching = Annotated[Search, Depends(_search)]
@@ -313,6 +320,8 @@ def _one(work: Transaction, screening: str) -> list[Screening]:
 
 def _fits(screening: Screening, search: Search) -> bool:
     wanted = search.filters
+    if wanted.without_system and screening.patient.system is not None:
+        return False
     return all(
         asked in (None, held)
         for asked, held in (

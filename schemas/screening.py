@@ -149,3 +149,9 @@ class ScreeningFilters(Frozen):
     band: Word | None = None
     created_from: Moment | None = None
     created_before: Moment | None = None
+
+
+class PatientFilters(ScreeningFilters):
+    """The same, where a patient without a system may be meant and nobody else of that number."""
+
+    without_system: bool = False

@@ -16,7 +16,7 @@ from api.store.screenings import assessment_of, band_of, patient_of, state
 from api.store.sealing import Place, SealError
 from api.store.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
 from api.store.transaction import Transaction
-from schemas.screening import ScreeningFilters, ScreeningLine
+from schemas.screening import PatientFilters, ScreeningFilters, ScreeningLine
 
 _CURSOR = "cursor"
 _NEWEST_FIRST = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
@@ -95,6 +95,9 @@ def _matching(work: Transaction, filters: ScreeningFilters) -> Any:
     ):
         if word is not None:
             query = query.where(col(getattr(ScreeningRow, name)).in_(work.keys.keyed(name, word)))
+    if isinstance(filters, PatientFilters) and filters.without_system:
+        none = work.keys.keyed("system_index", None)
+        query = query.where(col(ScreeningRow.system_index).in_(none))
     if filters.rulebook is not None:
         query = query.where(
             or_(
@@ -172,7 +175,7 @@ def _opened(work: Transaction, cursor: str) -> _Position:
         raise Problem("wrong_shape", errors=[error]) from None
     filters, limit, created_at, screening_id = told
     return _Position(
-        ScreeningFilters.model_validate_json(filters),
+        PatientFilters.model_validate_json(filters),
         limit,
         datetime.fromisoformat(created_at),
         screening_id,

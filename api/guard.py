@@ -54,7 +54,7 @@ class GuardedRoute(APIRoute):
 
     scope: str
     takes: re.Pattern[str]
-    times: int
+    times: int = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}

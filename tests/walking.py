@@ -30,10 +30,11 @@ def link_of(
 
 
 def begin(page: Any, address: str) -> None:
-    """Agree, and begin."""
+    """Agree, and begin; the first page stands when this returns."""
     page.goto(address)
     page.check("#agree")
-    page.click(".button")
+    with page.expect_navigation():
+        page.click(".button")
 
 
 def answer_page(page: Any, **given: str) -> None:

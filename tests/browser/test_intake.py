@@ -165,6 +165,7 @@ class TestTheConnectionCut:
         page.route("**/review", lambda route: (route.fetch(), route.abort()), times=1)
         page.click("button[value=send]", no_wait_after=True)
         expect(page).to_have_url(ERROR)
+        page.wait_for_load_state()
         made = kept(store, clinic, link)
         page.reload()
         expect(page.locator("h1")).to_have_text("Thank you. Your answers have arrived")

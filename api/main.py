@@ -52,6 +52,7 @@ from api.routes import (
     provider,
     rulebooks,
     score,
+    score_many,
     screening_list,
     screening_marks,
     screening_reports,
@@ -144,6 +145,7 @@ def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
     """Everything that is served, in the order of its description."""
     return (
         score.router(rules),
+        score_many.router(rules),
         screening_list.router,
         batches.router(rules),
         batch_results.router,

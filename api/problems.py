@@ -231,15 +231,12 @@ async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:
 
 def wrong_shape(faults: Iterable[Mapping[str, Any]], body: Any = None) -> Problem:
     """What pydantic found, as one problem: each place and a sentence, never the value sent."""
-    errors = [_field_error(fault, _tag(body, fault["loc"])) for fault in faults]
+    errors = [_field_error(fault, _tag(body)) for fault in faults]
     return Problem("wrong_shape", errors=errors)
 
 
-def _tag(body: Any, location: tuple[int | str, ...]) -> Any:
-    """The rulebook that the intake names, or the intake at this place of a list."""
-    place = location[1] if len(location) > 1 else None
-    if isinstance(body, list) and isinstance(place, int) and place < len(body):
-        body = body[place]
+def _tag(body: Any) -> Any:
+    """The rulebook that the intake names."""
     return body.get("rulebook") if isinstance(body, Mapping) else None
 
 
@@ -255,15 +252,13 @@ def _pointer(code: str, location: tuple[int | str, ...], tag: Any) -> str:
     In an intake, the first step names the rulebook: no place.
     """
     part, *steps = location
-    before = steps[:1] if steps and isinstance(steps[0], int) else []
-    steps = steps[len(before) :]
     if code == "extra_forbidden":  # its name is the sender's own, and could be anybody's
         steps = steps[:-1]
     if part == "body" and code in _NO_RULEBOOK:
         steps = ["rulebook"]
-    elif part == "body" and steps[:1] == [tag] and len(location) > len(before) + 2:
+    elif part == "body" and steps[:1] == [tag] and len(location) > 2:
         steps = steps[1:]
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in before + steps)
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 _NO_RULEBOOK = ("union_tag_invalid", "union_tag_not_found")

@@ -1,11 +1,10 @@
-"""Batches: a file of intakes taken in, how far it has come, cancelled; and up to 1,000 at once."""
+"""Batches: a file of intakes taken in, how far it has come, cancelled, erased."""
 
 import io
 from functools import partial
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
-from fastapi import APIRouter, Body, Query, Request, Response
-from pydantic import Field
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acts import Acts, Creates
@@ -13,7 +12,6 @@ from api.batch.files import UnusableInputError
 from api.batch.incoming import Limits, Sent, TooManyRowsError, chunks
 from api.batch.spool import Spool, Unclosed
 from api.batch_files import format_sent, receive
-from api.bodies import any_intake
 from api.deps import Acting, BatchId, Chosen, Creating, Rulebooks
 from api.guard import guarded
 from api.problems import Problem
@@ -24,16 +22,10 @@ from api.store.batches import SCORE, Kept, Wanted
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
 from api.uploads import SealedFile
-from schemas.assessment import Assessment
-from schemas.base import Frozen
 from schemas.batch_job import BatchLine, BatchList, ScoringBatch
 from scoring.catalogue import Catalogue
-from scoring.engine import assess
 from scoring.loaded import LoadedRulebook
 
-AT_ONCE = 1000
-TIMES = 24
-"""How many bodies of one intake, at their largest, a body of `AT_ONCE` may be as large as."""
 _FILES = {
     "text/csv": {"schema": {"type": "string"}},
     "application/x-ndjson": {"schema": {"type": "string"}},
@@ -41,25 +33,12 @@ _FILES = {
 }
 
 
-class Many(Frozen):
-    """The assessments of many intakes, one for each, in their order."""
-
-    assessments: tuple[Assessment, ...]
-
-
 def router(catalogue: Catalogue) -> APIRouter:
     """The routes, typed by the rulebooks in use."""
-    routes = APIRouter(tags=["batches"])
-    sending = APIRouter(prefix="/v1/batches", route_class=guarded("batches"))
-    scoring = APIRouter(prefix="/v1/score", route_class=guarded("score", times=TIMES))
+    routes = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
     named: Any = Literal[tuple(_names(catalogue))]
-    intake_type: Any = any_intake(catalogue.scored())
-    many_type: Any = Annotated[
-        list[intake_type],
-        Field(min_length=1, max_length=AT_ONCE),
-    ]
 
-    @sending.post(
+    @routes.post(
         "",
         operation_id="send_batch",
         status_code=202,
@@ -94,7 +73,7 @@ def router(catalogue: Catalogue) -> APIRouter:
             )
             return await run_in_threadpool(upload.kept, creating)
 
-    @sending.get(
+    @routes.get(
         "",
         operation_id="list_batches",
         responses=refusals(*GUARDED),
@@ -107,7 +86,7 @@ def router(catalogue: Catalogue) -> APIRouter:
             work.audit("list", "batch", count=len(lines))
         return BatchList(batches=lines)
 
-    @sending.get(
+    @routes.get(
         "/{batch}",
         operation_id="read_batch",
         responses=refusals(*GUARDED, 404),
@@ -120,7 +99,7 @@ def router(catalogue: Catalogue) -> APIRouter:
             work.audit("read", "batch", batch)
         return told
 
-    @sending.post(
+    @routes.post(
         "/{batch}/cancel",
         operation_id="cancel_batch",
         responses=refusals(*GUARDED, 404),
@@ -135,7 +114,7 @@ def router(catalogue: Catalogue) -> APIRouter:
             work.audit("cancel", "batch", batch)
         return told
 
-    @sending.delete(
+    @routes.delete(
         "/{batch}",
         operation_id="drop_batch",
         status_code=204,
@@ -149,27 +128,6 @@ def router(catalogue: Catalogue) -> APIRouter:
         _drop(acts, batch)
         return Response(status_code=204)
 
-    @scoring.post(
-        "/batch",
-        operation_id="score_many",
-        response_model=Many,
-        responses=refusals(*TAKING),
-        summary="Score up to 1,000 intakes at once",
-    )
-    def score_many(intakes: Annotated[many_type, Body()], rulebooks: Rulebooks) -> Response:
-        """One assessment for each, in order. Nothing is kept; one faulty intake refuses all."""
-        made = (
-            assess(
-                rulebooks.active(each.rulebook),
-                each.answers.model_dump(exclude_none=True),
-                attested=each.attested,
-            ).model_dump_json(by_alias=True)
-            for each in intakes
-        )
-        return Response(f'{{"assessments":[{",".join(made)}]}}', media_type="application/json")
-
-    routes.include_router(sending)
-    routes.include_router(scoring)
     return routes
 
 

@@ -549,6 +549,11 @@ class TestReports:
         assert archive.namelist() == ["report-000000001.txt", "report-000000004.txt"]
 
 
+def scored(assessment):
+    """The result of an intake that could be scored."""
+    return {"assessment": assessment, "problem": None}
+
+
 class TestScoreMany:
     def test_one_assessment_for_each_in_order(self, client):
         bodies = [{"rulebook": "nociplastic", "answers": example(name)}
@@ -556,23 +561,35 @@ class TestScoreMany:
         made = client.post("/v1/score/batch", json=bodies)
         assert made.status_code == 200
         alone = [client.post("/v1/score", json=body).json() for body in bodies[:2]]
-        assert made.json()["assessments"] == alone * 3
+        assert made.json()["results"] == [scored(each) for each in alone] * 3
 
-    def test_a_faulty_one_is_named_by_its_place(self, client):
-        bodies = [{"rulebook": "nociplastic", "answers": {}}] * 2
-        bodies[1] = {"rulebook": "nociplastic", "answers": {"age_years": "SECRET"}}
-        refused = client.post("/v1/score/batch", json=bodies)
-        assert refused.status_code == 422
-        (error,) = refused.json()["errors"]
-        assert error["pointer"] == "/1/answers/age_years"
-        assert "SECRET" not in refused.text
+    @pytest.mark.parametrize(
+        "faulty",
+        [
+            {"rulebook": "nociplastic", "answers": {"age_years": "SECRET", "SECRET": 1}},
+            {"rulebook": "nociplastic", "answers": {}, "patient": {"birth_date": "2999-01-01"}},
+            {"rulebook": "SECRET", "answers": {}},
+            {"answers": {}},
+            "SECRET",
+            7,
+        ],
+    )
+    def test_a_faulty_one_stops_none_and_is_told_as_if_it_were_alone(self, client, faulty):
+        good = {"rulebook": "nociplastic", "answers": example("red_flag")}
+        made = client.post("/v1/score/batch", json=[good, faulty, good])
+        assert made.status_code == 200
+        assert "SECRET" not in made.text
+        before, told, after = made.json()["results"]
+        assert before == after == scored(client.post("/v1/score", json=good).json())
+        assert told == {"assessment": None, "problem": client.post("/v1/score", json=faulty).json()}
+        assert told["problem"]["type"] == "/problems/wrong_shape"
 
     def test_takes_a_thousand_that_answer_everything(self, client):
         one = {"rulebook": "nociplastic", "answers": example()}
         answer = client.post("/v1/score/batch", json=[one] * 1000)
         assert answer.status_code == 200
         alone = client.post("/v1/score", json=one).json()
-        assert answer.json()["assessments"] == [alone] * 1000
+        assert answer.json()["results"] == [scored(alone)] * 1000
 
     @pytest.mark.parametrize(("count", "status"), [(0, 422), (1, 200), (1000, 200), (1001, 422)])
     def test_takes_from_one_to_a_thousand(self, client, count, status):

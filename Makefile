@@ -29,7 +29,7 @@ demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo
 	python scripts/demo.py
 
 test: setup-dev ## the whole suite
-	python -m pytest -n 2 --dist worksteal
+	python -m pytest -n 3 --dist worksteal
 
 serve: setup ## keeps running, prints where; the first time, where to choose what to sign in with
 	nociscreen admin first

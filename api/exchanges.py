@@ -72,8 +72,13 @@ def examples() -> dict[str, Any]:
 
 @cache
 def exchanges() -> dict[str, Any]:
-    """The exchanges that lie in files, by operation, with what they refer to in its place."""
-    return {name: _filled(each) for name, each in _read(EXAMPLES / "operations").items()}
+    """The exchanges that lie in files, by operation, with what they refer to in its place.
+
+    `answered_as` names the operation that gives the same answer.
+    """
+    laid = {name: _filled(each) for name, each in _read(EXAMPLES / "operations").items()}
+    same = {name: each["answered_as"] for name, each in laid.items() if "answered_as" in each}
+    return laid | {name: laid[name] | laid[other] for name, other in same.items()}
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -88,6 +88,10 @@ class GuardedRoute(APIRoute):
         """Who calls, as the store knows it now. Raises Problem `no_token` or `bad_token`."""
         return _caller(request)
 
+    async def asked(self, request: Request) -> Request:
+        """The request as it is to be read, of a caller that may: here, as it came."""
+        return request
+
     async def _take_json(self, request: Request) -> None:
         """Take the body. What is wrong in it is told by names that are ours."""
         try:
@@ -104,6 +108,7 @@ class GuardedRoute(APIRoute):
                 caller = await run_in_threadpool(self.who, request)
                 request.state.caller = caller
                 _admit(request, caller, self.scope, self._fhir)
+                request = await self.asked(request)
                 check_query(request, self._query)
                 if self.body_field:
                     await self._take_json(request)

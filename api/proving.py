@@ -7,7 +7,7 @@ import base64
 import binascii
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from fastapi import Request
 
@@ -26,11 +26,8 @@ from api.settings import Settings
 from api.store import callers
 from api.store.callers import Caller
 from api.store.store import Store
-from api.taking import read_body
+from api.taking import take_form
 
-FORM = "application/x-www-form-urlencoded"
-FORM_BYTES = 16 * 1024
-FORM_FIELDS = 20
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
 
@@ -44,21 +41,7 @@ class Proved(NamedTuple):
 
 async def read_form(request: Request) -> dict[str, str]:
     """The form, each field once. Raises Problem."""
-    kinds = request.headers.getlist("content-type")
-    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != FORM:
-        raise Problem("unsupported_media_type", f"Send `{FORM}`.")
-    body = await read_body(request, FORM_BYTES)
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(body),
-            encoding="utf-8",
-            errors="strict",
-            max_num_fields=FORM_FIELDS,
-        )
-    except ValueError:
-        raise Problem("malformed_request", "The form cannot be read.") from None
+    pairs = await take_form(request)
     form = dict(pairs)
     if len(form) != len(pairs):
         raise Problem("malformed_request", "A field must not be given twice.")

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -13,6 +14,9 @@ from api.problems import Problem
 from api.settings import Settings
 
 JSON = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+FORM = "application/x-www-form-urlencoded"
+FORM_BYTES = 16 * 1024
+FORM_FIELDS = 20
 
 
 async def take_json(request: Request, takes: re.Pattern[str], times: int = 1) -> None:
@@ -35,6 +39,39 @@ async def take_json(request: Request, takes: re.Pattern[str], times: int = 1) ->
     else:
         value = await run_in_threadpool(strict_json.parse, body, strict_json.MEMBERS * times)
     request._json = value  # noqa: SLF001 - where Starlette keeps its value
+
+
+async def take_form(
+    request: Request, most: int = FORM_BYTES, fields: int = FORM_FIELDS
+) -> list[tuple[str, str]]:
+    """The fields of the form that is sent, in their order.
+
+    Raises Problem `unsupported_media_type`, `malformed_request`, `too_slow` or `too_large`.
+    """
+    kinds = request.headers.getlist("content-type")
+    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != FORM:
+        raise Problem("unsupported_media_type", f"Send `{FORM}`.")
+    body = await read_body(request, most)
+    try:
+        return parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="strict",
+            max_num_fields=fields,
+        )
+    except ValueError:
+        raise Problem("malformed_request", "The form cannot be read.") from None
+
+
+async def take_query(request: Request) -> Request:
+    """The request as if the form that it carries stood in its address, after what stands there.
+
+    Raises Problem as `take_form` does.
+    """
+    form = urlencode(await take_form(request)).encode()
+    query = b"&".join(filter(None, [request.scope["query_string"], form]))
+    return Request(dict(request.scope) | {"query_string": query}, request.receive)
 
 
 async def read_body(request: Request, most: int) -> bytes:

@@ -5,7 +5,6 @@ Nothing that was sent stands in what is refused.
 
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,9 +12,8 @@ from fastapi.routing import APIRoute
 
 from api.forms.pages import Look, page
 from api.problems import Problem
-from api.taking import read_body
+from api.taking import take_form
 
-FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 64 * 1024
 FORM_FIELDS = 500
 Fields = dict[str, list[str]]
@@ -58,22 +56,8 @@ _SAID = ("not_found", "not_from_here", "too_many", "unavailable")
 
 async def fields_of(request: Request) -> Fields:
     """The fields of a form, each with all that was sent under its name. Raises Problem."""
-    kinds = request.headers.getlist("content-type")
-    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != FORM:
-        raise Problem("unsupported_media_type", f"Send `{FORM}`.")
-    body = await read_body(request, FORM_BYTES)
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(body),
-            errors="strict",
-            max_num_fields=FORM_FIELDS,
-        )
-    except ValueError:
-        raise Problem("malformed_request", "The form cannot be read.") from None
     fields: Fields = {}
-    for name, value in pairs:
+    for name, value in await take_form(request, FORM_BYTES, FORM_FIELDS):
         fields.setdefault(name, []).append(value)
     return fields
 

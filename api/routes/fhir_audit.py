@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Response
 
 from api.deps import Acting
 from api.fhir.audit_event import audit_event
-from api.fhir_exchange import AtBase, InJson, fhir_guarded, outcomes, paged, resources
-from api.refused import GUARDED
+from api.fhir_exchange import AtBase, InJson, fhir_guarded
+from api.fhir_search_routes import search_routes
+from api.fhir_searching import paged
 from api.store import audit
 
 router = APIRouter(
@@ -31,11 +32,11 @@ _After = Annotated[
 ]
 
 
-@router.get(
+@search_routes(
+    router,
     "/AuditEvent",
-    operation_id="search_audit_events",
-    response_class=Response,
-    responses=resources("Bundle") | outcomes(*GUARDED, 406),
+    "audit_events",
+    scope="audit:read",
     summary="Read the audit as AuditEvents",
 )
 def search_audit_events(

@@ -9,17 +9,9 @@ from api.fhir.base import ID
 from api.fhir.capability import SCORE, capability_statement, score_definition
 from api.fhir.forms import newest
 from api.fhir.questionnaire import questionnaire
-from api.fhir_exchange import (
-    NOT_CHANGED,
-    AtBase,
-    Forms,
-    InJson,
-    Known,
-    outcomes,
-    paged,
-    resources,
-    sent,
-)
+from api.fhir_exchange import NOT_CHANGED, AtBase, Forms, InJson, Known, outcomes, resources, sent
+from api.fhir_search_routes import search_routes
+from api.fhir_searching import paged
 from api.guard import check_query
 from api.problems import Problem
 
@@ -71,11 +63,11 @@ def read_operation_definition(definition: Definition, base: AtBase) -> Response:
     return sent(score_definition(base, installed("nociscreen")))
 
 
-@router.get(
+@search_routes(
+    router,
     "/Questionnaire",
-    operation_id="search_questionnaires",
-    response_class=Response,
-    responses=resources("Bundle") | outcomes(406, 422),
+    "questionnaires",
+    scope=None,
     summary="Search the questionnaires",
     dependencies=[Depends(_by_these_alone)],
 )

@@ -19,18 +19,17 @@ from api.fhir_exchange import (
     Filed,
     InJson,
     Known,
-    Searching,
-    each_alone,
     fhir_guarded,
     form_of,
     outcomes,
     resources,
-    searched,
     sent,
     told,
     version_of,
 )
 from api.fhir_papers import report_of
+from api.fhir_search_routes import search_routes
+from api.fhir_searching import Searching, each_alone, searched
 from api.problems import Problem
 from api.refused import GUARDED
 from api.store import screenings
@@ -53,11 +52,11 @@ Accept = Annotated[
 ]
 
 
-@router.get(
+@search_routes(
+    router,
     "/DocumentReference",
-    operation_id="search_document_references",
-    response_class=Response,
-    responses=resources("Bundle") | outcomes(*GUARDED, 406),
+    "document_references",
+    scope="reports:read",
     summary="Search DocumentReferences",
     dependencies=[InJson],
 )

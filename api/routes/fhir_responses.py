@@ -18,25 +18,21 @@ from api.fhir.outcome import Issue, Outcome, all_is_well, operation_outcome
 from api.fhir.received import HERE, Received, received
 from api.fhir.response import questionnaire_response
 from api.fhir_exchange import (
-    IN_A_SYSTEM,
     NOT_CHANGED,
     AtBase,
     Forms,
-    Found,
     InJson,
     Known,
     ResourceIn,
-    Search,
-    Searching,
     fhir_guarded,
     form_of,
-    newest_of_each,
     outcomes,
     resources,
-    searched,
     sent,
     version_of,
 )
+from api.fhir_search_routes import search_routes
+from api.fhir_searching import IN_A_SYSTEM, Found, Search, Searching, newest_of_each, searched
 from api.problems import Problem
 from api.refused import GUARDED, TAKING
 from api.store import screenings
@@ -196,11 +192,11 @@ def update(  # noqa: PLR0913 - as above
     return _preferred(Response(answer.body, 200), prefer, warnings)
 
 
-@READING.get(
+@search_routes(
+    READING,
     "",
-    operation_id="search_responses",
-    response_class=Response,
-    responses=resources("Bundle") | outcomes(*GUARDED, 406),
+    "responses",
+    scope="screenings:read",
     summary="Search responses",
 )
 def search_responses(  # noqa: PLR0913 - as above

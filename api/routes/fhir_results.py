@@ -14,15 +14,14 @@ from api.fhir_exchange import (
     AtBase,
     InJson,
     Known,
-    Searching,
     fhir_guarded,
-    newest_of_each,
     outcomes,
     resources,
-    searched,
     sent,
     version_of,
 )
+from api.fhir_search_routes import search_routes
+from api.fhir_searching import Searching, newest_of_each, searched
 from api.refused import GUARDED
 from api.store.lineage import lineage
 from schemas.screening import Screening
@@ -43,11 +42,11 @@ _TOLD: dict[str, tuple[str, Callable[[Version], Resource]]] = {
 def _serve(resource_type: str, word: str, tell: Callable[[Version], Resource]) -> None:
     """Put a type of resource in: to be read by the id of its response, and searched."""
 
-    @router.get(
+    @search_routes(
+        router,
         f"/{resource_type}",
-        operation_id=f"search_{word}s",
-        response_class=Response,
-        responses=resources("Bundle") | outcomes(*GUARDED, 406),
+        f"{word}s",
+        scope="screenings:read",
         summary=f"Search {resource_type}s",
     )
     def search_results(

@@ -17,7 +17,6 @@ from api.guard import actor_of
 from api.problems import Problem, ProblemBody
 from api.proving import (
     ASSERTION_TYPE,
-    FORM,
     TOKEN_PATH,
     client_named,
     granted_by,
@@ -31,6 +30,7 @@ from api.settings import Settings
 from api.store import callers
 from api.store.refusals import Refusals
 from api.store.store import Store
+from api.taking import FORM
 
 FAILURES_PER_MINUTE = 60
 FAILURES_OF_A_PEER = 600

@@ -88,6 +88,8 @@ def needed(method: str, path: str) -> str:
             return "DocumentReference.r"
         case "POST", [_, "$score"]:
             letter = "r"
+        case "POST", ["_search"]:
+            letter = "s"
         case "POST", _:
             letter = "c"
         case "PUT", _:

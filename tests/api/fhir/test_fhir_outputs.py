@@ -317,6 +317,9 @@ class TestCapabilities:
                 assert found.status_code == 200, (here, name, found.text)
                 none = caller.get(here, params={name: nowhere[name]}).json()
                 assert (none["type"], "entry" in none) == ("searchset", False), (here, name)
+                for one, told_ in ((values, found.json()), (nowhere, none)):
+                    by_form = caller.post(f"{here}/_search", data={name: one[name]})
+                    assert by_form.json() == told_, (here, name)
                 if name in ("_id", "url", "version", "status"):
                     assert found.json()["entry"], (here, name)
 

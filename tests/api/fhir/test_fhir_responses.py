@@ -9,6 +9,8 @@ from answering import NONE, SYSTEM, drawn, findings, plain, points, response
 from calling import audited, calling, last_act
 from keeping import FHIR, fhir_response, request
 
+from api.taking import FORM
+
 HERE = "/fhir/QuestionnaireResponse"
 OWN = {"identifier": {"system": "urn:oid:1.2.3.4", "value": "response-1"}}
 ONCE = {"If-None-Exist": "identifier=urn:oid:1.2.3.4|response-1"}
@@ -18,6 +20,12 @@ def create(client, body, **headers):
     made = client.post(HERE, json=body, headers=headers)
     assert made.status_code == 201, made.text
     return made
+
+
+def by_form(client, where: str, form: str):
+    """What a search answers whose parameters stand in the address of `where` and in a form."""
+    path, _, query = where.partition("?")
+    return client.post(f"{path}/_search?{query}", content=form, headers={"Content-Type": FORM})
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +262,9 @@ class TestReadAndSearch:
         }.items():
             found = kept_client.get(f"{HERE}?{query}")
             assert found.status_code == 200, (query, found.text)
+            address, _, rest = query.rpartition("&")
+            for where, form in ((HERE, query), (f"{HERE}?{address}", rest)):
+                assert by_form(kept_client, where, form).json() == found.json(), (query, where)
             told = [each["resource"]["id"] for each in found.json().get("entry", ())]
             assert told == [ids[name] for name in expected], query
 
@@ -273,9 +284,24 @@ class TestReadAndSearch:
                   "patient=p1&patient:identifier=x", "_count=two"]
     )  # fmt: skip
     def test_what_cannot_be_searched_by_is_refused_and_not_passed_over(self, kept_client, query):
-        refused = kept_client.get(f"{HERE}?{query}")
-        assert refused.status_code == 422
-        assert refused.json()["resourceType"] == "OperationOutcome"
+        for refused in (kept_client.get(f"{HERE}?{query}"), by_form(kept_client, HERE, query)):
+            assert refused.status_code == 422
+            assert refused.json()["resourceType"] == "OperationOutcome"
+
+    def test_a_form_takes_the_place_of_no_body_of_another_kind(self, kept_client):
+        here = f"{HERE}/_search"
+        for sent, status in (
+            ({"json": {"patient": "p1"}}, 415),
+            ({"content": b"patient=p1", "headers": {"Content-Type": "text/plain"}}, 415),
+            ({"data": {"patient": "p" * 17_000}}, 413),
+            ({"content": b"patient=\xff", "headers": {"Content-Type": FORM}}, 400),
+            ({"content": b"patient=p1&&", "headers": {"Content-Type": FORM}}, 400),
+        ):
+            refused = kept_client.post(here, **sent)
+            assert (refused.status_code, refused.json()["resourceType"]) == (
+                status,
+                "OperationOutcome",
+            )
 
     def test_a_screening_of_the_api_is_a_response_that_could_be_sent(self, kept_client):
         kept = kept_client.post("/v1/screenings", json=request("MRN-7", "red_flag")).json()

@@ -56,6 +56,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # answered as GET is, without the body
+            send = _without_body(send)
         answer = Answer(send, fhir=f"{scope['path']}/".startswith(f"{FHIR}/"))
         request_id = REQUEST_ID.set(answer.request_id)
         started = time.perf_counter()
@@ -73,14 +75,17 @@ class Edge:
         except Problem as problem:
             await problem.response()(scope, receive, answer.send)
             return
+        asked = dict(scope) | {"method": "GET"} if scope["method"] == "HEAD" else scope
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(asked, receive, answer.send)
         except ClientDisconnect:
             answer.status = CLIENT_GONE
         except Exception:  # noqa: BLE001 - the last resort: whatever it was, nothing of it goes out
             _log.exception("failed")
             if not answer.status:
                 await Problem("internal").response()(scope, receive, answer.send)
+        finally:
+            scope["route"] = asked.get("route")
 
     def _admit(self, scope: Scope) -> None:
         """Raise the Problem of a request that is one too many or that no route should see."""
@@ -106,6 +111,14 @@ class Edge:
             seconds=round(seconds, 4),
             request_id=answer.request_id,
         )
+
+
+def _without_body(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        bodiless = {"body": b""} if message["type"] == "http.response.body" else {}
+        await send(dict(message) | bodiless)
+
+    return sent
 
 
 class Answer:

@@ -2,23 +2,30 @@
 
 import json
 import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Annotated, Any
 
-from fastapi import Body, Depends, Header, Query, Request, Response
+from fastapi import Body, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import AfterValidator
 
 from api.deps import Chosen, Rulebooks, is_known
-from api.fhir.base import FHIR_JSON, Base, Resource, Version
+from api.fhir.base import FHIR_JSON, ID, Base, Resource, Version
 from api.fhir.document import Kind
 from api.fhir.forms import Form, forms
 from api.guard import guarded
 from api.problems import Problem
 from api.refused import refusals
+from api.taking import Media
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"
-_TAKES = re.compile(rf"application/(fhir\+json|json){_CHARSET}", re.IGNORECASE)
+_TAKES = Media(
+    f"{FHIR_JSON}` or `application/json",
+    re.compile(rf"application/(fhir\+json|json){_CHARSET}", re.IGNORECASE),
+)
 _ACCEPTED = {
     *("*/*", "application/*", "application/json", "text/json"),
     *(FHIR_JSON, "application/json+fhir"),
@@ -30,6 +37,32 @@ _OUTCOME: dict[str, Any] = {
     "required": ["resourceType", "issue"],
     "properties": {"resourceType": {"const": "OperationOutcome"}},
 }
+
+
+def _or_nothing(form: str) -> AfterValidator:
+    """What stands in an address and is no such name names nothing: Problem `not_found`."""
+
+    def known(text: str) -> str:
+        if not re.fullmatch(form, text):
+            raise Problem("not_found")
+        return text
+
+    return AfterValidator(known)
+
+
+ScreeningId = Annotated[
+    str,
+    Path(
+        alias="screening",
+        description="The id that keeping it gave.",
+        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
+    ),
+    _or_nothing(r"[0-9a-f-]{36}"),
+]
+DefinedId = Annotated[str, _or_nothing(ID)]
+VersionNumber = Annotated[
+    str, Path(alias="number", examples=["1"]), _or_nothing(r"[1-9][0-9]{0,8}")
+]
 
 
 def fhir_guarded(scope: str) -> type[APIRoute]:
@@ -72,7 +105,6 @@ _Format = Annotated[
     Query(
         alias="_format",
         max_length=60,
-        json_schema_extra={"enum": list(_FORMATS)},
         description="JSON is what there is.",
         examples=["json"],
     ),
@@ -82,7 +114,8 @@ _Format = Annotated[
 async def _in_json(request: Request, asked: _Format = None) -> None:
     """Refuse whoever takes no JSON. `_format` outweighs `Accept`."""
     if asked is not None:
-        good = asked.replace(" ", "+").lower() in _FORMATS
+        kind, *given = asked.replace(" ", "+").lower().split(";")
+        good = kind in _FORMATS and all(map(_is_four, given))
     else:
         good = any(map(_is_json, request.headers.get("accept", "*/*").split(",")))
     if not good:
@@ -91,9 +124,13 @@ async def _in_json(request: Request, asked: _Format = None) -> None:
 
 def _is_json(media_range: str) -> bool:
     kind, *given = (part.strip().lower() for part in media_range.split(";"))
-    versions = [each for each in given if each.startswith("fhirversion=")]
-    four = all(each.partition("=")[2].strip('"') == "4.0" for each in versions)
+    four = all(_is_four(each) for each in given if each.startswith("fhirversion="))
     return four and kind in _ACCEPTED and "q=0" not in given
+
+
+def _is_four(given: str) -> bool:
+    name, _, value = given.partition("=")
+    return name.strip() == "fhirversion" and value.strip('" ') == "4.0"
 
 
 InJson = Depends(_in_json)
@@ -114,13 +151,22 @@ def sent(
     resource: Resource, *, status: int = 200, known: str | None = None, **headers: str
 ) -> Response:
     """The resource as a response, with its version; 304 where the caller has it already."""
-    meta = resource.get("meta", {})
-    if "versionId" in meta:
-        headers["ETag"] = f'W/"{meta["versionId"]}"'
-        if is_known(f'"{meta["versionId"]}"', known):
-            return Response(status_code=304, headers=headers)
+    headers |= version_headers(resource)
+    if "ETag" in headers and is_known(headers["ETag"].removeprefix("W/"), known):
+        return Response(status_code=304, headers=headers)
     body = json.dumps(resource, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Response(body, status_code=status, headers=headers, media_type=FHIR_JSON)
+
+
+def version_headers(resource: Resource) -> dict[str, str]:
+    """Which version of the resource this is, and since when it is so."""
+    meta, told_ = resource.get("meta", {}), {}
+    if "versionId" in meta:
+        told_["ETag"] = f'W/"{meta["versionId"]}"'
+    if "lastUpdated" in meta:
+        since = datetime.fromisoformat(meta["lastUpdated"]).astimezone(UTC)
+        told_["Last-Modified"] = format_datetime(since, usegmt=True)
+    return told_
 
 
 def version_of(

@@ -147,12 +147,19 @@ def newest_of_each(work: Transaction, search: Search) -> Found:
 
 
 def each_alone(work: Transaction, search: Search) -> Found:
-    """Every screening on this page, those that were corrected too."""
+    """Every screening on this page, those that were corrected too, each with its successor."""
     if search.id is not None:
         found = _one(work, search.id)
         return Found([found] if found and _fits(found[0], search) else [], None)
     page = _page(work, search)
-    return Found([[screenings.found(work, line.id)] for line in page.lines], page.next)
+    return Found([with_successor(work, line.id) for line in page.lines], page.next)
+
+
+def with_successor(work: Transaction, screening: str) -> list[Screening]:
+    """The screening, and after it the one that corrects it, if there is one."""
+    found = screenings.found(work, screening)
+    after = [screenings.found(work, found.replaced_by)] if found.replaced_by else []
+    return [found, *after]
 
 
 def _page(work: Transaction, search: Search) -> screening_list.Page:
@@ -170,7 +177,7 @@ def _by_id(work: Transaction, first: str) -> list[list[Screening]]:
 
 def _one(work: Transaction, screening: str) -> list[Screening]:
     try:
-        return [screenings.found(work, screening)]
+        return with_successor(work, screening)
     except Problem:
         return []
 
@@ -202,9 +209,9 @@ def searched(  # noqa: PLR0913 - each part of a search
     with acts.transaction() as work:
         found = find(work, search)
         work.audit("list", "screening", count=max(len(found.lineages), 1))
-    return paged(
-        [tell(each) for each in found.lineages], base, resource_type, search.given, found.next
-    )
+    following = {"_page": found.next} if found.next else None
+    told = [tell(each) for each in found.lineages]
+    return paged(told, base, resource_type, search.given, following)
 
 
 def paged(
@@ -212,10 +219,10 @@ def paged(
     base: Base,
     resource_type: str,
     given: dict[str, str],
-    following: str | None = None,
+    following: dict[str, str] | None = None,
 ) -> Response:
     """A searchset, with the links to itself and to the next page."""
     here = f"{base.url}/{resource_type}"
     itself = f"{here}?{urlencode(given)}" if given else here
-    later = f"{here}?{urlencode({'_page': following})}" if following else None
+    later = f"{here}?{urlencode(following)}" if following else None
     return sent(searchset(told_, base.url, itself, later))

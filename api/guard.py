@@ -5,7 +5,6 @@ then does the framework see the body. What it refuses leaves a row in the audit,
 fails in a known caller's name.
 """
 
-import re
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any
@@ -33,7 +32,7 @@ from api.store.callers import Caller
 from api.store.refusals import STRANGER, Refusals
 from api.store.store import Store
 from api.store.transaction import Actor
-from api.taking import JSON, properties, take_json
+from api.taking import JSON, Media, properties, take_json
 from api.trusting import Trust, bad_token, issuer_of
 
 _FHIR = "/fhir/"
@@ -41,7 +40,7 @@ _log = structlog.get_logger("nociscreen")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def guarded(scope: str, takes: re.Pattern[str] = JSON, times: int = 1) -> type[APIRoute]:
+def guarded(scope: str, takes: Media = JSON, times: int = 1) -> type[APIRoute]:
     """A class of routes whose callers need this scope and, if anything, send JSON of this type.
 
     `times` is how many bodies of the size of one may come in one.
@@ -53,7 +52,7 @@ class GuardedRoute(APIRoute):
     """A route behind a token; see `guarded`."""
 
     scope: str
-    takes: re.Pattern[str]
+    takes: Media
     times: int = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

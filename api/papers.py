@@ -1,5 +1,7 @@
 """Papers: a screening and its heading, brought together as a document."""
 
+import hashlib
+from base64 import b64encode
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
@@ -187,8 +189,14 @@ def sent(made: Written, kind: Kind = "clinician") -> Response:
     headers = {
         "Content-Disposition": f'attachment; filename="nociscreen-{name}{made.suffix}"',
         "Vary": "Accept",
+        "Repr-Digest": repr_digest(made.content),
     }
     return Response(made.content, media_type=made.media_type, headers=headers)
+
+
+def repr_digest(content: bytes) -> str:
+    """The SHA-256 of what is sent, as RFC 9530 writes it."""
+    return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
 def _facts(printed: Printed, patient: Patient, context: Context) -> dict[str, Any]:

@@ -220,7 +220,8 @@ def _allowed(request: Request) -> str:
     """Every method of the path: the framework tells those of its first route alone."""
     path = getattr(request.scope.get("route"), "path", request.url.path)
     routes = [each for each in iter_route_contexts(request.app.routes) if each.path == path]
-    return ", ".join(sorted({method for each in routes for method in each.methods or ()}))
+    methods = {method for each in routes for method in each.methods or ()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
@@ -13,13 +13,24 @@ from api import strict_json
 from api.problems import Problem
 from api.settings import Settings
 
-JSON = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+
+class Media(NamedTuple):
+    """What a body may be: as it is told, and as it is recognised."""
+
+    named: str
+    pattern: re.Pattern[str]
+
+
+JSON = Media(
+    "application/json",
+    re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE),
+)
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 16 * 1024
 FORM_FIELDS = 20
 
 
-async def take_json(request: Request, takes: re.Pattern[str], times: int = 1) -> None:
+async def take_json(request: Request, takes: Media, times: int = 1) -> None:
     """Read the body, and lay its bytes and its value where the framework looks for them.
 
     What may be as large as several is read off the loop that serves everybody.
@@ -28,10 +39,11 @@ async def take_json(request: Request, takes: re.Pattern[str], times: int = 1) ->
     kinds = request.headers.getlist("content-type")
     if (
         len(kinds) != 1
-        or not takes.fullmatch(kinds[0])
+        or not takes.pattern.fullmatch(kinds[0])
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
-        raise Problem("unsupported_media_type")
+        expected = f"Send `{takes.named}` in UTF-8, without content encoding."
+        raise Problem("unsupported_media_type", expected)
     body = await read_body(request, settings.body_bytes * times)
     request._body = body  # noqa: SLF001 - where Starlette keeps a body that was read
     if times == 1:

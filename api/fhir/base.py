@@ -54,7 +54,8 @@ class Version(NamedTuple):
     """One screening as a version of the resources that tell of it.
 
     `first` is the id of the screening that the others correct: the logical id of the resources.
-    `number` counts what was kept and what became of it.
+    `number` counts what was kept and what became of it; `successor` is the screening that corrects
+    it, where that was looked up.
     """
 
     screening: Screening
@@ -62,6 +63,7 @@ class Version(NamedTuple):
     number: int
     loaded: LoadedRulebook
     base: Base
+    successor: Screening | None = None
 
     @property
     def instrument(self) -> str:

@@ -35,6 +35,7 @@ def served(base: Base) -> list[Served]:
             "Questionnaire",
             ("read", "vread", "search-type"),
             (
+                _ID,
                 ("url", "uri", f"{_SEARCH}/Questionnaire-url"),
                 ("version", "token", f"{_SEARCH}/Questionnaire-version"),
                 ("status", "token", f"{_SEARCH}/Questionnaire-status"),

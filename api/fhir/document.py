@@ -9,7 +9,7 @@ from html import escape
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from api.fhir.base import URN, Resource, Version, coded, reference, software, subject
+from api.fhir.base import URN, Resource, Version, coded, instant, reference, software, subject
 from api.fhir.observation import NOT_A_DIAGNOSIS
 
 LOINC = "http://loinc.org"
@@ -38,7 +38,7 @@ def document_reference(version: Version, kind: Kind, pdf: bytes | None = None) -
     told: Resource = {
         "resourceType": "DocumentReference",
         "id": screening.id,
-        "meta": {"versionId": str(_number(version)), "lastUpdated": version.updated},
+        "meta": {"versionId": str(_number(version)), "lastUpdated": _updated(version)},
         "masterIdentifier": master_identifier(screening.id),
         "status": _status(version),
         "docStatus": _doc_status(version),
@@ -108,6 +108,15 @@ def _number(version: Version) -> int:
     """Its own version: it changes only in what became of the screening."""
     screening = version.screening
     return 1 + (screening.replaced_by is not None) + (screening.entered_in_error is not None)
+
+
+def _updated(version: Version) -> str:
+    """When what it says became so: kept, superseded or entered in error, whichever was last."""
+    error, successor = version.screening.entered_in_error, version.successor
+    since = [version.screening.created_at]
+    since += [error.at] if error else []
+    since += [successor.created_at] if successor else []
+    return instant(max(since))
 
 
 def _status(version: Version) -> str:

@@ -16,9 +16,9 @@ def provenance(version: Version) -> Resource:
     return named("Provenance", version) | {
         "target": [reference(each, version) for each in RESULTS],
         "occurredDateTime": version.kept,
-        "recorded": version.kept,
+        "recorded": version.updated,
         "policy": [rules],
-        "activity": coded(f"{TERMINOLOGY}/v3-DataOperation", "CREATE", "create"),
+        "activity": coded(f"{TERMINOLOGY}/v3-DataOperation", *_activity(version)),
         "agent": [
             {"type": coded(_AGENT, "assembler", "Assembler"), "who": software(version)},
             {"type": coded(_AGENT, "enterer", "Enterer"), "who": kept_by},
@@ -37,3 +37,9 @@ def provenance(version: Version) -> Resource:
             },
         ],
     }
+
+
+def _activity(version: Version) -> tuple[str, str]:
+    """What was done, as code and display: the first version is made, every other revises."""
+    first = not version.corrects and version.screening.entered_in_error is None
+    return ("CREATE", "create") if first else ("UPDATE", "revise")

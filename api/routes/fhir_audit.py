@@ -49,5 +49,6 @@ def search_audit_events(
         work.audit("export", "audit", count=max(min(len(rows), most), 1))
     shown = rows[:most]
     told = [json.loads(audit_event(row, work.organisation)) for row in shown]
-    more = str(shown[-1].seq) if len(rows) > most else None
-    return paged(told, base, "AuditEvent", {"_count": count, "_page": after}, more)
+    asked = {"_count": count, "_page": after}
+    following = asked | {"_page": str(shown[-1].seq)} if len(rows) > most else None
+    return paged(told, base, "AuditEvent", asked, following)

@@ -9,7 +9,17 @@ from api.fhir.base import ID
 from api.fhir.capability import SCORE, capability_statement, score_definition
 from api.fhir.forms import newest
 from api.fhir.questionnaire import questionnaire
-from api.fhir_exchange import NOT_CHANGED, AtBase, Forms, InJson, Known, outcomes, resources, sent
+from api.fhir_exchange import (
+    NOT_CHANGED,
+    AtBase,
+    DefinedId,
+    Forms,
+    InJson,
+    Known,
+    outcomes,
+    resources,
+    sent,
+)
 from api.fhir_search_routes import search_routes
 from api.fhir_searching import paged
 from api.guard import check_query
@@ -17,10 +27,32 @@ from api.problems import Problem
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[InJson])
 RELEASED = "2026-11-24"
-Name = Annotated[str, Path(pattern=f"^{ID}$", examples=["nociplastic"])]
-Number = Annotated[str, Path(pattern=f"^{ID}$", examples=["1.0.0"])]
-Definition = Annotated[str, Path(pattern=f"^{ID}$", examples=[SCORE])]
-Status = Annotated[Literal["active", "retired"] | None, Query(examples=["active"])]
+Name = Annotated[DefinedId, Path(examples=["nociplastic"])]
+Number = Annotated[DefinedId, Path(examples=["1.0.0"])]
+Definition = Annotated[DefinedId, Path(examples=[SCORE])]
+Status = Annotated[
+    Literal["draft", "active", "retired", "unknown"] | None,
+    Query(description="None here is a draft or unknown.", examples=["active"]),
+]
+NameAsked = Annotated[str | None, Query(alias="_id", pattern=f"^{ID}$", examples=["nociplastic"])]
+Count = Annotated[
+    str,
+    Query(
+        alias="_count",
+        pattern=r"^([1-9][0-9]?|100)$",
+        description="At most so many at once, up to 100.",
+        examples=["100"],
+    ),
+]
+After = Annotated[
+    str,
+    Query(
+        alias="_page",
+        pattern=r"^[0-9]{1,4}$",
+        description="From the link `next` of a page.",
+        examples=["0"],
+    ),
+]
 Url = Annotated[
     str | None,
     Query(
@@ -30,7 +62,7 @@ Url = Annotated[
     ),
 ]
 NumberAsked = Annotated[str | None, Query(max_length=14, examples=["1.0.0"])]
-_SEARCHED_BY = frozenset({"url", "version", "status", "_format"})
+_SEARCHED_BY = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
 
 
 async def _by_these_alone(request: Request) -> None:
@@ -71,25 +103,32 @@ def read_operation_definition(definition: Definition, base: AtBase) -> Response:
     summary="Search the questionnaires",
     dependencies=[Depends(_by_these_alone)],
 )
-def search_questionnaires(
+def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     all_forms: Forms,
     base: AtBase,
     *,
+    name: NameAsked = None,
     url: Url = None,
     version: NumberAsked = None,
     status: Status = None,
+    count: Count = "100",
+    after: After = "0",
 ) -> Response:
     """One for each version of each rulebook, for clinicians and for patients."""
-    asked = {"url": url, "version": version, "status": status}
-    given = {name: each for name, each in asked.items() if each is not None}
+    asked = {"_id": name, "url": url, "version": version, "status": status, "_count": count}
+    given = {key: each for key, each in asked.items() if each is not None}
     found = [
-        questionnaire(form)
+        form
         for form in all_forms
-        if url in (None, form.url, form.canonical)
+        if name in (None, form.id)
+        and url in (None, form.url, form.canonical)
         and version in (None, form.entry.version)
         and status in (None, form.entry.status)
     ]
-    return paged(found, base, "Questionnaire", given)
+    end = int(after) + int(count)
+    shown = [questionnaire(form) for form in found[int(after) : end]]
+    following = given | {"_page": str(end)} if found[end:] else None
+    return paged(shown, base, "Questionnaire", given | {"_page": after}, following)
 
 
 @router.get(

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from api.acts import Acts
-from api.deps import Acting, Printing, Reports, Rulebooks, ScreeningId
-from api.fhir.base import FHIR_JSON, Resource
+from api.deps import Acting, Printing, Reports, Rulebooks
+from api.fhir.base import FHIR_JSON, Resource, Version
 from api.fhir.bundle import document
 from api.fhir.document import PDF, binary, composition, document_reference
 from api.fhir.observation import observation
@@ -19,6 +19,7 @@ from api.fhir_exchange import (
     Filed,
     InJson,
     Known,
+    ScreeningId,
     fhir_guarded,
     form_of,
     outcomes,
@@ -28,8 +29,9 @@ from api.fhir_exchange import (
     version_of,
 )
 from api.fhir_papers import report_of
+from api.papers import repr_digest
 from api.fhir_search_routes import search_routes
-from api.fhir_searching import Searching, each_alone, searched
+from api.fhir_searching import with_successor, Searching, each_alone, searched
 from api.problems import Problem
 from api.refused import GUARDED
 from api.store import screenings
@@ -66,7 +68,7 @@ def search_document_references(
     """Newest first; those that were superseded too."""
 
     def tell(found: list[Screening]) -> Resource:
-        return document_reference(told(found[0], rulebooks, base), filed)
+        return document_reference(_with(told(found[0], rulebooks, base), found[1:]), filed)
 
     return searched(acts, search, base, "DocumentReference", find=each_alone, tell=tell)
 
@@ -90,10 +92,10 @@ def read_document_reference(  # noqa: PLR0913 - FastAPI passes what a route need
 ) -> Response:
     """It has the id of its screening; the report itself is the Binary that it points to."""
     with acts.transaction() as work:
-        found = screenings.found(work, screening)
+        found, *after = with_successor(work, screening)
         first = first_of(work, screening)
         work.audit("read", "screening", screening)
-    version = told(found, rulebooks, base)._replace(first=first)
+    version = _with(told(found, rulebooks, base), after)._replace(first=first)
     return sent(document_reference(version, filed), known=known)
 
 
@@ -121,7 +123,7 @@ def read_binary(  # noqa: PLR0913 - as above
     if as_resource:
         return sent(binary(told(found, rulebooks, base), pdf), Vary="Accept")
     named = 'attachment; filename="nociscreen-report.pdf"'
-    headers = {"Content-Disposition": named, "Vary": "Accept"}
+    headers = {"Content-Disposition": named, "Vary": "Accept", "Repr-Digest": repr_digest(pdf)}
     return Response(pdf, headers=headers, media_type=PDF)
 
 
@@ -168,6 +170,10 @@ def read_document(
         provenance(version),
     ]
     return sent(document(version, whole))
+
+
+def _with(version: Version, after: list[Screening]) -> Version:
+    return version._replace(successor=after[0] if after else None)
 
 
 def _found(acts: Acts, screening: str) -> Screening:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from api.deps import Acting, Printing, Reports, Rulebooks, ScreeningId
+from api.deps import Acting, Printing, Reports, Rulebooks
 from api.fhir.base import Base, Resource, Version
 from api.fhir.bundle import transaction
 from api.fhir.claims import differences
@@ -22,6 +22,7 @@ from api.fhir_exchange import (
     Forms,
     InJson,
     ResourceIn,
+    ScreeningId,
     fhir_guarded,
     form_of,
     outcomes,

@@ -2,16 +2,14 @@
 
 import json
 import re
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from api.acts import Acts
-from api.deps import Acting, Creating, Rulebooks, ScreeningId
+from api.deps import Acting, Creating, Rulebooks
 from api.fhir.base import Resource, Version
 from api.fhir.claims import differences
 from api.fhir.outcome import Issue, Outcome, all_is_well, operation_outcome
@@ -24,11 +22,14 @@ from api.fhir_exchange import (
     InJson,
     Known,
     ResourceIn,
+    ScreeningId,
+    VersionNumber,
     fhir_guarded,
     form_of,
     outcomes,
     resources,
     sent,
+    version_headers,
     version_of,
 )
 from api.fhir_search_routes import search_routes
@@ -71,7 +72,7 @@ IfNoneExist = Annotated[
     Header(
         alias="If-None-Exist",
         max_length=1000,
-        pattern=r"^identifier=([^|&\s]*\||[^|&\s]*%7[Cc])?[^|&\s]+$",
+        pattern=r"^\??identifier=([^|&\s]*\||[^|&\s]*%7[Cc])?[^|&\s]+$",
         description="`identifier=system|value`, as the response itself names it.",
         examples=["identifier=urn:oid:1.2.3.4|response-1"],
     ),
@@ -86,7 +87,6 @@ IfMatch = Annotated[
         examples=['W/"1"'],
     ),
 ]
-Number = Annotated[str, Path(alias="number", pattern=r"^[1-9][0-9]{0,8}$", examples=["1"])]
 Identifier = Annotated[
     str | None,
     Query(
@@ -189,7 +189,8 @@ def update(  # noqa: PLR0913 - as above
         amended = screenings.amend(work, found[-1], kept)
         work.audit("amend", "screening", amended.id)
         answer = _answer(200, version_of([*found, amended], rulebooks, base), rulebooks)
-    return _preferred(Response(answer.body, 200), prefer, warnings)
+    made = Response(answer.body, 200, {"Location": answer.location or ""})
+    return _preferred(made, prefer, warnings)
 
 
 @search_routes(
@@ -270,7 +271,7 @@ def read_response(
 def read_response_version(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
-    number: Number,
+    number: VersionNumber,
     acts: Acting,
     rulebooks: Rulebooks,
     base: AtBase,
@@ -328,7 +329,7 @@ def _check_condition(unless: str | None, given: Received) -> None:
     """`If-None-Exist` must name the response that is sent: nothing else could be kept once."""
     if unless is None:
         return
-    system, _, value = unquote(unless.removeprefix("identifier=")).rpartition("|")
+    system, _, value = unquote(unless.removeprefix("?").removeprefix("identifier=")).rpartition("|")
     fhir = given.context.fhir
     own = (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
     if own != (system or None, value):
@@ -368,10 +369,7 @@ def _preferred(made: Response, prefer: str | None, warnings: list[Issue]) -> Res
     told: dict[str, Any] = json.loads(bytes(made.body))
     wanted = _RETURN.search(prefer or "")
     headers = {name: made.headers[name] for name in _KEPT if name in made.headers}
-    headers["ETag"] = f'W/"{told["meta"]["versionId"]}"'
-    headers["Last-Modified"] = format_datetime(
-        datetime.fromisoformat(told["meta"]["lastUpdated"]).astimezone(UTC), usegmt=True
-    )
+    headers |= version_headers(told)
     match wanted[1] if wanted else None:
         case "minimal":
             return Response(status_code=made.status_code, headers=headers)

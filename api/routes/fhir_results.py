@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Response
 
-from api.deps import Acting, Rulebooks, ScreeningId
+from api.deps import Acting, Rulebooks
 from api.fhir.base import Resource, Version
 from api.fhir.observation import observation
 from api.fhir.provenance import provenance
@@ -14,6 +14,7 @@ from api.fhir_exchange import (
     AtBase,
     InJson,
     Known,
+    ScreeningId,
     fhir_guarded,
     outcomes,
     resources,

@@ -22,9 +22,6 @@ TIMES = 24
 """How many bodies of one intake, at their largest, a body of `AT_ONCE` may be as large as."""
 
 
-_OTHER = Annotated[Any, Field(description="Anything else: its result is a problem.")]
-
-
 class Result(Frozen):
     """What became of one intake: it was scored, or a problem says why it could not be."""
 
@@ -44,8 +41,9 @@ def router(catalogue: Catalogue) -> APIRouter:
         prefix="/v1/score", tags=["batches"], route_class=guarded("score", times=TIMES)
     )
     intake_type: Any = any_intake(catalogue.scored())
-    one_type: Any = Annotated[intake_type, SkipValidation] | _OTHER
-    intakes_type: Any = Annotated[list[one_type], Field(min_length=1, max_length=AT_ONCE)]
+    intakes_type: Any = Annotated[
+        list[Annotated[intake_type, SkipValidation]], Field(min_length=1, max_length=AT_ONCE)
+    ]
     intake = TypeAdapter[Intake](intake_type)
 
     @routes.post(

@@ -255,7 +255,8 @@ class TestAnEhr:
         ],
     )
     def test_says_who_for_what_and_for_how_long(self, kept_service, ehr, claims):
-        answer = called(kept_service, ehr, hook(), **claims)
+        with time_machine.travel(NOW, tick=False):
+            answer = called(kept_service, ehr, hook(), **claims)
         assert (answer.status_code, answer.json()["type"]) == (401, "/problems/bad_token")
 
     def test_uses_a_token_once_however_long_it_keeps_it(

@@ -48,8 +48,8 @@ def cards(chart: Chart, latest: Screening | None, scored_by: LoadedRulebook | No
 def _of_screening(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Iterator[Card]:
     flags = latest.assessment.safety.flags
     link = {
-        "label": "The whole report",
-        "url": f"{chart.url}/v1/screenings/{latest.id}/report.pdf",
+        "label": "Every reason, and the report",
+        "url": f"{chart.url}/desk/screenings/{latest.id}",
         "type": "absolute",
     }
     if flags:
@@ -125,7 +125,7 @@ def _due(chart: Chart, latest: Screening | None) -> Card:
         "for": {"reference": f"Patient/{chart.patient}"},
         "input": [{"type": {"text": "questionnaire"}, "valueCanonical": canonical}],
     }
-    key = f"due {chart.patient} {latest.id if latest else ''}"
+    key = f"due {about.instrument} {chart.patient} {latest.id if latest else ''}"
     return _card(chart, key, f"{about.title}: questionnaire due", "info", detail) | {
         "suggestions": [
             {

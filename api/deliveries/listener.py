@@ -17,7 +17,7 @@ import structlog
 from api.hl7v2.acknowledgement import Fault, acknowledging
 from api.hl7v2.framing import FrameError, Frames, framed
 from api.hl7v2.merging import Merge, NotAMergeError, Numbered, merges
-from api.hl7v2.reading import Message, UnreadableError, read
+from api.hl7v2.reading import Message, UnreadableError, heading, read
 from api.problems import Problem
 from api.store import merging
 from api.store.patients import Person
@@ -44,11 +44,12 @@ def answer(taking: Taking, content: bytes) -> bytes:
     told: Message | None = None
     try:
         told = read(content)
+        _check_id(told)
         for each in merges(told, taking.authorities):
             _merge(taking, each)
     except UnreadableError as error:
         fault = Fault("100", "Segment sequence error", str(error))
-        return _refused(taking, told, "unreadable", fault)
+        return _refused(taking, told or heading(content), "unreadable", fault)
     except NotAMergeError as error:
         return _refused(taking, told, "not_a_merge", error.fault)
     except Problem as problem:
@@ -62,6 +63,14 @@ def answer(taking: Taking, content: bytes) -> bytes:
         fault = Fault("207", "Application internal error", "something of ours failed")
         return acknowledging(told, now, "AE", fault)
     return acknowledging(told, now, "AA")
+
+
+def _check_id(told: Message) -> None:
+    """Refuse a message that its sender could not know again in the answer."""
+    if not told.word(told.first("MSH"), 10):
+        raise NotAMergeError(
+            Fault("101", "Required field missing", "MSH-10: expected a control id")
+        )
 
 
 def _refused(taking: Taking, told: Message | None, code: str, fault: Fault) -> bytes:

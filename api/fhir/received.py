@@ -39,6 +39,7 @@ _KNOWN = {
 _LITERAL = re.compile(
     rf"(?:(https?://\S{{1,150}})/)?([A-Z][A-Za-z]{{1,30}})/({ID})(/_history/{ID})?"
 )
+_PART_OF_A_DAY = re.compile(r"\d{4}(-\d{2})?")
 _DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}))?")
 _ANSWERED_BY: dict[str, AnsweredBy] = {
     "Patient": "patient",
@@ -215,9 +216,10 @@ def _context(
     resource: Resource, people: dict[str, Named | None], issues: list[Issue], *, for_patient: bool
 ) -> Context:
     authored = resource.get("authored")
-    day = _day(authored)
+    whole = not (isinstance(authored, str) and _PART_OF_A_DAY.fullmatch(authored))
+    day = _day(authored if whole else f"{authored}-01-01"[:10])
     if authored is not None and day is None:
-        text = "must be a day, or an instant with its zone"
+        text = "must be a year, a month, a day, or an instant with its zone"
         issues.append(Issue("value", text, f"{HERE}.authored"))
     if day is not None and (fault := day_fault(day)):
         issues.append(Issue("value", fault, f"{HERE}.authored"))
@@ -228,7 +230,7 @@ def _context(
     clinician = author if author and _ANSWERED_BY.get(author.kind or "") == "clinician" else None
     subject, encounter = people.get("subject"), people.get("encounter")
     return Context(
-        answered_on=day,
+        answered_on=day if whole else None,
         answered_by=_ANSWERED_BY.get(who.kind or "") if who else None,
         clinician=Clinician(reference=clinician.name) if clinician and clinician.name else None,
         fhir=FhirContext(

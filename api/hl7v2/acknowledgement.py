@@ -50,7 +50,10 @@ def acknowledging(
     header: tuple[str, ...] = told.first("MSH") if told else ("MSH",)
 
     def word(number: int, component: int = 1) -> str:
-        return escaped(told.word(header, number, component)) if told else ""
+        try:
+            return escaped(told.word(header, number, component)) if told else ""
+        except UnreadableError:
+            return ""
 
     control_id, event = word(10), word(9, 2)
     fields = {

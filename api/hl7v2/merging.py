@@ -4,6 +4,7 @@ NotAMergeError    the sender must act; the message says which part is missing
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from api.hl7v2.acknowledgement import Fault
@@ -39,6 +40,7 @@ class Merge(NamedTuple):
 def merges(message: Message, authorities: Mapping[str, str]) -> list[Merge]:
     """Who becomes whom. `authorities` gives the system for an assigning authority's name.
 
+    Numbers of authorities that are not known here are passed over, as long as others are left.
     Raises NotAMergeError.
     """
     header = message.first("MSH")
@@ -59,7 +61,9 @@ def _merges(message: Message, authorities: Mapping[str, str]) -> Iterator[Merge]
         if segment[0] == "MRG":
             retired = _numbered(message, segment, 1, authorities)
             if not retired or not survivors:
-                raise NotAMergeError(Fault(*_MISSING, "expected a number in PID-3 and in MRG-1"))
+                raise NotAMergeError(
+                    Fault(*_UNKNOWN, "expected a number of a known authority in PID-3 and in MRG-1")
+                )
             yield from (Merge(each, _survivor(each, survivors)) for each in retired)
 
 
@@ -76,18 +80,20 @@ def _survivor(retired: Numbered, survivors: list[Numbered]) -> Numbered:
 def _numbered(
     message: Message, segment: tuple[str, ...], number: int, authorities: Mapping[str, str]
 ) -> list[Numbered]:
-    return [
-        Numbered(
-            message.unescaped(each[0]),
-            _system(message, each[3] if len(each) > 3 else "", authorities),
-        )
-        for each in message.repetitions(segment, number)
-        if each[0]
-    ]
+    """The numbers in a field, but for those of authorities that are not known here."""
+    found = []
+    for each in message.repetitions(segment, number):
+        with suppress(LookupError):
+            system = _system(message, each[3] if len(each) > 3 else "", authorities)
+            found += [Numbered(message.unescaped(each[0]), system)] if each[0] else []
+    return found
 
 
 def _system(message: Message, authority: str, authorities: Mapping[str, str]) -> str | None:
-    """The system that an assigning authority numbers for; None where it names none."""
+    """The system that an assigning authority numbers for; None where it names none.
+
+    Raises LookupError for an authority that is not known here.
+    """
     parts = [message.unescaped(each) for each in authority.split(message.separators.part)]
     name, universal, kind = (*parts, "", "", "")[:3]
     if name in authorities:
@@ -97,5 +103,5 @@ def _system(message: Message, authority: str, authorities: Mapping[str, str]) ->
     if universal and kind in ("URI", "URL"):
         return universal
     if name or universal:
-        raise NotAMergeError(Fault(*_UNKNOWN, "the assigning authority is not known here"))
+        raise LookupError("the assigning authority is not known here")
     return None

@@ -81,10 +81,26 @@ class Message(NamedTuple):
 
 
 def read(message: bytes) -> Message:
-    """The message. Raises UnreadableError."""
+    """The message. One that names no characters is in UTF-8, or in 8859/1 where it is in none.
+
+    Raises UnreadableError.
+    """
     if len(message) > MOST_BYTES:
         raise UnreadableError(f"expected at most {MOST_BYTES} bytes")
-    lines = _decoded(message).replace("\r\n", "\r").replace("\n", "\r").rstrip("\r").split("\r")
+    return _parsed(_decoded(message))
+
+
+def heading(message: bytes) -> Message | None:
+    """The header of a message that cannot be read, by which its sender knows it; None without."""
+    line = re.split(rb"[\r\n]", message, maxsplit=1)[0]
+    try:
+        return _parsed(line.decode("ascii", "ignore"))
+    except UnreadableError:
+        return None
+
+
+def _parsed(text: str) -> Message:
+    lines = text.replace("\r\n", "\r").replace("\n", "\r").rstrip("\r").split("\r")
     header = lines[0]
     if not header.startswith("MSH") or len(header) < 9:
         raise UnreadableError("expected a message to begin with MSH and its separators")
@@ -106,4 +122,6 @@ def _decoded(message: bytes) -> str:
     try:
         return message.decode(CODECS[named])
     except UnicodeDecodeError:
+        if not named:
+            return message.decode("latin-1")
         raise UnreadableError("expected the characters that MSH-18 names") from None

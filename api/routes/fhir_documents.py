@@ -29,9 +29,9 @@ from api.fhir_exchange import (
     version_of,
 )
 from api.fhir_papers import report_of
-from api.papers import repr_digest
 from api.fhir_search_routes import search_routes
-from api.fhir_searching import with_successor, Searching, each_alone, searched
+from api.fhir_searching import Searching, each_alone, searched, with_successor
+from api.papers import repr_digest
 from api.problems import Problem
 from api.refused import GUARDED
 from api.store import screenings

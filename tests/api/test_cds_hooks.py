@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import time_machine
 from calling import audited, bearing, last_act
+from desk import visiting
 from hospital import Hospital, Signer
 from keeping import add, do, kept_in, request
 from r4 import faults, needs_node
@@ -87,6 +88,15 @@ class TestCards:
         assert asked["valueCanonical"] == f"{BASE}/fhir/Questionnaire/nociplastic-patient|1.0.0"
         assert card["selectionBehavior"] == "at-most-one"
 
+    def test_of_two_instruments_suggest_two_things_and_the_same_each_time(self, kept_service, ehr):
+        told = [
+            each["suggestions"][0]["uuid"]
+            for service in ("nociplastic", "phq4")
+            for _ in range(2)
+            for each in cards_of(called(kept_service, ehr, hook(), f"/cds-services/{service}"))
+        ]
+        assert told[0] == told[1] != told[2] == told[3]
+
     @needs_node
     def test_suggest_an_order_that_validators_of_others_take(self, kept_service, ehr):
         (card,) = cards(kept_service, ehr)
@@ -103,8 +113,10 @@ class TestCards:
         assert card["indicator"] == "info"
         assert "not a diagnosis" in card["detail"]
         (link,) = card["links"]
-        assert link["url"] == f"{BASE}/v1/screenings/{made.id}/report.pdf"
+        assert link["url"] == f"{BASE}/desk/screenings/{made.id}"
         assert last_act(kept_service, kept_clinic) == ("read", "ok", "screening", made.id)
+        page = visiting(kept_service).get(link["url"].removeprefix(BASE), follow_redirects=False)
+        assert page.headers["location"].startswith("/sign-in")
 
     def test_red_flags_come_first(self, kept_service, store, kept_clinic, ehr):
         made = add(store, kept_clinic, example="red_flag", system=SYSTEM)

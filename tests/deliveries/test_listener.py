@@ -89,12 +89,33 @@ def test_a_merge_moves_everything_and_sent_again_moves_nothing(taking, store, cl
         (A40.replace("OLD-1^^^HOSP1", "OLD-1^^^ELSEWHERE"), "AR"),
         (A40.replace("NEW-1", "OLD-1"), "AR"),
         (A40.replace("OLD-1", "O" * 201), "AR"),
+        (A40.replace("|77|", "||"), "AR"),
+        (A40.replace("|P|2.5.1", "|P|2.5.1||||||KLINGON"), "AR"),
+        (A40.replace("OLD-1", "OLD-1\\Q\\"), "AR"),
     ],
 )
 def test_what_cannot_be_done_for_certain_is_refused_and_repeats_nothing(taking, text, code):
     said = answer(taking, text.encode())
     assert acknowledgement(said).code == code
+    control_id = "77" if "|77|" in text else ""
+    assert acknowledgement(said).control_id == control_id
     assert not re.search(rb"OLD-1|NEW-1|OOO|Pat", said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        A40.replace("HOSP1^MR|", "HOSP1^MR~987^^^SSA&2.16.840.1.113883.4.1^SS|")
+        .replace("OLD-1^^^HOSP1^MR", "123^^^ELSEWHERE~OLD-1^^^HOSP1^MR")
+        .replace("NEW-1^^^HOSP1^MR", "456^^^ELSEWHERE~NEW-1^^^HOSP1^MR"),
+        A40.replace("Test^Pat", "M\xfcller^J\xf6rg"),
+    ],
+)
+@pytest.mark.parametrize("codec", ["utf-8", "latin-1"])
+def test_what_else_a_message_holds_is_in_nobodys_way(taking, store, clinic, text, codec):
+    kept = add(store, clinic, "OLD-1", system=SYSTEM)
+    assert acknowledgement(answer(taking, text.encode(codec)))[1:] == ("AA", "77")
+    assert do(store, clinic, screenings.found, kept.id).patient.reference == "NEW-1"
 
 
 def test_a_database_that_is_away_is_told_as_an_error_to_be_tried_again(taking, store, monkeypatch):

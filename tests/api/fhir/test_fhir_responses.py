@@ -232,6 +232,15 @@ class TestReadAndSearch:
         assert kept_client.get(here, headers={"If-None-Match": 'W/"1"'}).status_code == 304
         assert kept_client.get(here, headers={"If-None-Match": 'W/"2"'}).status_code == 200
 
+    @pytest.mark.parametrize("authored", ["2019", "2019-04"])
+    def test_a_day_that_is_known_in_part_stays_so(self, kept_client, authored):
+        made = create(kept_client, fhir_response() | {"authored": authored}).json()
+        assert made["authored"] == authored
+        observation = kept_client.get(f"/fhir/Observation/{made['id']}").json()
+        assert observation["effectiveDateTime"] == authored
+        kept = kept_client.get(f"/v1/screenings/{made['id']}").json()
+        assert kept["context"]["answered_on"] is None
+
     def test_finds_by_patient_identifier_form_and_id(self, kept_client, questionnaires):
         literal = create(
             kept_client, fhir_response(**OWN) | {"subject": {"reference": "Patient/p1"}}
@@ -349,6 +358,9 @@ REFUSED = [
     (BODY | {"authored": "yesterday"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"authored": "2026-02-03T25:00:00Z"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"authored": "2026-02-30"}, ("value", "QuestionnaireResponse.authored")),
+    (BODY | {"authored": "2026-13"}, ("value", "QuestionnaireResponse.authored")),
+    (BODY | {"authored": "2999"}, ("value", "QuestionnaireResponse.authored")),
+    (BODY | {"authored": "2999-01"}, ("value", "QuestionnaireResponse.authored")),
     (BODY | {"identifier": {"value": " "}}, ("value", "QuestionnaireResponse.identifier")),
     (BODY | {"implicitRules": "http://x.example"}, ("structure", "QuestionnaireResponse")),
     (BODY | {"made_up": 1}, ("structure", "QuestionnaireResponse")),

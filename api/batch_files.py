@@ -26,6 +26,8 @@ _TAKEN: dict[str, Format] = {
     "application/jsonl": "ndjson",
     "application/vnd.apache.parquet": "parquet",
 }
+SOON = "2"
+"""Seconds after which to ask again how far a batch is (`Retry-After`)."""
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.0{0,3})?)\s*$")
 

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.batch.incoming import Chunk, all_faulty, packed, unpacked
-from api.batch_files import File, sent
+from api.batch_files import SOON, File, sent
 from api.batch_zip import zipped
 from api.deliveries import profiles
-from api.deps import Acting, BatchId, Calling, Chosen, Creating
+from api.deps import Acting, BatchId, Calling, Chosen, Creating, Rulebooks
 from api.guard import guarded
 from api.jobs.printing import ROWS
 from api.problems import FieldError, Problem
@@ -28,11 +28,14 @@ from api.store.idempotency import Answer
 from api.store.sealing import digest
 from api.store.transaction import Transaction
 from reports.wording import languages
+from schemas.assessment import Status
 from schemas.base import Frozen, Many
 from schemas.batch import BAND, MOST_PROBLEMS, STATUS, TIER, RowProblem
 from schemas.batch_job import ReportsBatch
 from schemas.delivery import DestinationId
 from schemas.patient import READABLE
+from scoring.catalogue import Catalogue
+from scoring.safety import NO_TIER
 
 Language: Any = Literal[languages()]
 ReportsId = Annotated[
@@ -46,14 +49,15 @@ ReportsId = Annotated[
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
 _Word = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE)]
 Words = Annotated[Many[_Word], Field(max_length=20)]
+Statuses = Annotated[Many[Status], Field(max_length=20)]
 
 
 class ReportsWanted(Frozen):
     """Which rows are printed, and how. What is left out chooses nothing out."""
 
-    status: Words = Field(default=(), description="Rows with one of these; all where empty.")
-    band: Words = ()
-    tier: Words = ()
+    status: Statuses = Field(default=(), description="Rows with one of these; all where empty.")
+    band: Words = Field(default=(), description="Bands of the rulebook.")
+    tier: Words = Field(default=(), description="Tiers of the rulebook, or `none`.")
     format: Literal["pdf", "html", "rtf", "txt", "xml"] = "pdf"
     document: Literal["clinician", "patient"] = "clinician"
     locale: Language = "en"
@@ -73,12 +77,14 @@ class ReportsWanted(Frozen):
     responses=refusals(*TAKING, 404, 409),
     summary="Make a report of each row",
 )
-def print_batch(
+def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     batch: BatchId,
     wanted: ReportsWanted,
+    *,
     creating: Creating,
     settings: Chosen,
     caller: Calling,
+    rulebooks: Rulebooks,
 ) -> Response:
     """A report of each row that has a status, or of those chosen; 409 until the batch is done.
 
@@ -89,7 +95,15 @@ def print_batch(
     if wanted.destination is not None:
         _admit(caller)
         _check_form(wanted)
-    return creating.once(lambda work: _make(work, batch, wanted, settings, caller))
+
+    def made(work: Transaction) -> Answer:
+        scored = batches.found(work, batch, SCORE)
+        _check_words(wanted, scored, rulebooks)
+        return _make(work, scored, wanted, settings, caller)
+
+    response = creating.once(made)
+    response.headers["Retry-After"] = SOON
+    return response
 
 
 @router.get(
@@ -137,19 +151,40 @@ def read_batch_zip(batch: BatchId, reports: ReportsId, request: Request, acts: A
     return sent(request, File("application/zip", name, tag, lambda: zipped(acts, kept)))
 
 
+def _check_words(wanted: ReportsWanted, scored: Kept, rulebooks: Catalogue) -> None:
+    """Raises Problem `wrong_shape` where a word is none of the rulebook that scored the batch."""
+    instrument, _, number = scored.rulebook.partition("@")
+    rulebook = rulebooks.any_status(instrument, number).rulebook
+    known = {
+        "band": [each.id for each in rulebook.band],
+        "tier": [*(each.id for each in rulebook.tier), NO_TIER],
+    }
+    errors = [
+        FieldError(
+            pointer=f"/{name}/{place}",
+            code="unknown_word",
+            detail=f"must be one of {', '.join(known[name])}",
+        )
+        for name in known
+        for place, word in enumerate(getattr(wanted, name))
+        if word not in known[name]
+    ]
+    if errors:
+        raise Problem("wrong_shape", errors=errors)
+
+
 def _make(
-    work: Transaction, batch: str, wanted: ReportsWanted, settings: Settings, caller: Caller
+    work: Transaction, scored: Kept, wanted: ReportsWanted, settings: Settings, caller: Caller
 ) -> Answer:
-    scored = batches.found(work, batch, SCORE)
     if batches.progress(work, scored).state != "done":
-        raise Problem("conflict", "The batch is not done.", headers={"Retry-After": "2"})
+        raise Problem("conflict", "The batch is not done.", headers={"Retry-After": SOON})
     options = {"organisation": caller.organisation, "test": caller.test}
     if wanted.destination is None:
         kind, said = REPORTS, wanted.model_dump(include={"format", "document", "locale"})
     else:
         _check(work, wanted.destination)
         kind, said = DELIVERIES, {"destination": wanted.destination}
-    asked = Wanted(kind, scored.rulebook, scored.rulebook_sha256, options | said, batch)
+    asked = Wanted(kind, scored.rulebook, scored.rulebook_sha256, options | said, scored.id)
     chosen = _within(_chosen(work, scored, wanted), settings.batch_reports)
     made = batches.add(work, asked, chosen, scored.expires_at)
     told = _told(work, made)

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from api.acts import Acts
 from api.batch.files import Format
 from api.batch.outgoing import MEDIA_TYPES, stream
-from api.batch_files import format_of, format_wanted, results_file, sent
+from api.batch_files import SOON, format_of, format_wanted, results_file, sent
 from api.deps import Acting, BatchId, Rulebooks
 from api.guard import guarded
 from api.problems import Problem
@@ -96,7 +96,7 @@ def _results(
     with acts.transaction() as work:
         kept = batches.found(work, batch, SCORE)
         if batches.progress(work, kept).state != "done":
-            raise Problem("conflict", "The batch is not done.", headers={"Retry-After": "2"})
+            raise Problem("conflict", "The batch is not done.", headers={"Retry-After": SOON})
         work.audit("read", "batch_results", batch, count=kept.rows)
     tag = digest(batch.encode(), form.encode(), version("nociscreen").encode())[:32]
     file = results_file(

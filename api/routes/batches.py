@@ -11,7 +11,7 @@ from api.acts import Acts, Creates
 from api.batch.files import UnusableInputError
 from api.batch.incoming import Limits, Sent, TooManyRowsError, chunks
 from api.batch.spool import Spool, Unclosed
-from api.batch_files import format_sent, receive
+from api.batch_files import SOON, format_sent, receive
 from api.deps import Acting, BatchId, Chosen, Creating, Rulebooks
 from api.guard import guarded
 from api.problems import Problem
@@ -71,7 +71,9 @@ def router(catalogue: Catalogue) -> APIRouter:
             upload = _Upload(
                 file, form, loaded, settings, explain=explain, ignore_unknown=ignore_unknown
             )
-            return await run_in_threadpool(upload.kept, creating)
+            response = await run_in_threadpool(upload.kept, creating)
+        response.headers["Retry-After"] = SOON
+        return response
 
     @routes.get(
         "",

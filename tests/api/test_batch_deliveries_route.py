@@ -210,7 +210,7 @@ class TestRows:
     def test_a_filter_chooses(self, kept_client, batch, to):
         told = sent(kept_client, batch, to, status=["scored"])
         assert (told["rows"], told["rows_enqueued"]) == (2, 1)
-        nothing = sent(kept_client, batch, to, band=["no_such_band"])
+        nothing = sent(kept_client, batch, to, band=["little"])
         assert (nothing["state"], nothing["rows"], nothing["rows_enqueued"]) == ("done", 0, 0)
 
     def test_are_in_no_zip(self, kept_client, batch, to):

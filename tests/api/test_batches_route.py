@@ -475,6 +475,7 @@ class TestReports:
     def printed(self, client, batch, **wanted) -> dict[str, bytes]:
         made = client.post(batch["links"]["reports"], json=wanted)
         assert made.status_code == 202, made.text
+        assert int(made.headers["retry-after"]) > 0
         work(client.app)
         told = client.get(made.json()["links"]["self"]).json()
         assert (told["state"], told["rows_set_aside"]) == ("done", 0)
@@ -501,9 +502,26 @@ class TestReports:
         told = [line for line in text.decode().splitlines() if ":" not in line]
         assert told == [line for line in alone.splitlines() if ":" not in line]
 
+    @pytest.mark.parametrize(
+        ("wanted", "place", "expected"),
+        [
+            ({"status": ["score"]}, "/status/0", "withheld_red_flag"),
+            ({"band": ["strong", "nociplastic"]}, "/band/1", "strong"),
+            ({"tier": ["t0"]}, "/tier/0", "T0"),
+        ],
+    )
+    def test_a_word_that_no_row_can_have_is_refused(
+        self, kept_client, batch, wanted, place, expected
+    ):
+        refused = kept_client.post(batch["links"]["reports"], json=wanted)
+        assert refused.status_code == 422
+        (error,) = refused.json()["errors"]
+        assert error["pointer"] == place
+        assert expected in error["detail"]
+
     def test_a_filter_chooses_rows(self, kept_client, batch):
         assert len(self.printed(kept_client, batch, format="txt", status=["scored"])) == 2
-        assert self.printed(kept_client, batch, format="txt", band=["no_such_band"]) == {}
+        assert self.printed(kept_client, batch, format="txt", band=["little"]) == {}
 
     def test_a_pdf_is_a_pdf_and_a_download_is_taken_up_by_range(self, kept_client, batch):
         made = self.printed(kept_client, batch, status=["withheld_red_flag"])

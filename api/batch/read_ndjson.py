@@ -48,10 +48,10 @@ class JsonLines:
         if not isinstance(value, dict):
             return {}, [(None, "not_an_object", "must be an object")]
         passed = {name: value.get(name) for name in PASSED_THROUGH}
-        known_by = {name: each for name, each in passed.items() if isinstance(each, str)}
+        known_by = {name: str(each) for name, each in passed.items() if type(each) in (str, int)}
         rest = {name: each for name, each in value.items() if name not in PASSED_THROUGH}
         wrong: list[Fault] = [
-            (name, "not_a_text", "must be a text")
+            (name, "not_a_text", "must be a text or a whole number")
             for name in PASSED_THROUGH
             if value.get(name) is not None and name not in known_by
         ]

@@ -149,6 +149,25 @@ class TestResults:
         batch = done(kept_client, "\n".join(lines), **NDJSON)
         assert (batch["rows"], batch["rows_with_problems"]) == (2, 1)
 
+    def test_a_number_is_what_a_row_is_known_by_and_a_faulty_row_stays_known(self, kept_client):
+        given = [
+            {"row_id": 7, "patient_reference": 42, **example()},
+            {"row_id": "8", "age_years": "x"},
+            {"row_id": 1.5, **example()},
+            {"row_id": True, **example()},
+        ]
+        lines = "\n\n".join(json.dumps(each) for each in given)
+        batch = done(kept_client, lines, **NDJSON)
+        table = pl.read_csv(kept_client.get(batch["links"]["results"]).content, infer_schema=False)
+        assert table["row_id"].to_list() == ["7", "8", None, None]
+        assert table["patient_reference"].to_list() == ["42", None, None, None]
+        assert [each is None for each in table["status"]] == [False, True, True, True]
+        problems = kept_client.get(batch["links"]["problems"]).text.splitlines()
+        told = [json.loads(each) for each in problems]
+        assert [(each["row"], each["line"], each["column"]) for each in told] == [
+            (2, 3, "age_years"), (3, 5, "row_id"), (4, 7, "row_id")
+        ]  # fmt: skip
+
     @pytest.mark.parametrize("sent", ["ndjson", "parquet"])
     def test_are_the_same_whatever_format_was_sent(self, kept_client, sent):
         plain = results(kept_client, done(kept_client, csv(*[example()] * 4)))

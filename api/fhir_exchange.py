@@ -114,8 +114,8 @@ _Format = Annotated[
 async def _in_json(request: Request, asked: _Format = None) -> None:
     """Refuse whoever takes no JSON. `_format` outweighs `Accept`."""
     if asked is not None:
-        kind, *given = asked.replace(" ", "+").lower().split(";")
-        good = kind in _FORMATS and all(map(_is_four, given))
+        kind, *given = asked.lower().split(";")
+        good = kind.replace(" ", "+") in _FORMATS and all(map(_is_four, given))
     else:
         good = any(map(_is_json, request.headers.get("accept", "*/*").split(",")))
     if not good:

@@ -1,5 +1,6 @@
 """Accepting an invitation: what was chosen in, what is wrong with it out, or a session."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from fastapi import Request
@@ -35,12 +36,19 @@ def faults_of(wanted: Wanted, invited: Invited) -> dict[str, str]:
         faults["name"] = "fault_name"
     who = invited.practitioner
     about = (name, who.name, who.reference, invited.organisation_name)
-    words = [word for text in about for word in text.split()]
+    return faults | password_faults(wanted.password, wanted.again, about)
+
+
+def password_faults(password: str, again: str, about: Iterable[str]) -> dict[str, str]:
+    """The same of a new password, which must not be guessed from these words."""
+    faults = {}
+    known = list(about)
+    words = [word for text in known for word in text.split()]
     try:
-        check_strength(wanted.password, (*about, *words))
+        check_strength(password, (*known, *words))
     except WeakPasswordError as weak:
         faults["password"] = str(weak)
-    if wanted.password != wanted.again:
+    if password != again:
         faults["again"] = "fault_again"
     return faults
 

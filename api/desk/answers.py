@@ -1,6 +1,6 @@
 """Answers at a desk: the form of a clinician, and what it sends as a checked intake."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -87,7 +87,7 @@ def answered(
     body = {
         "rulebook": page.rulebook.name,
         "patient": patient,
-        "answered_on": (context and context.answered_on) or datetime.now(UTC).date(),
+        "answered_on": (context and context.answered_on) or datetime.now(desk.clock).date(),
         "answered_by": (context and context.answered_by) or "clinician",
         "clinician": {"reference": desk.signed_in.practitioner.reference},
         "note": note,

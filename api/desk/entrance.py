@@ -1,8 +1,9 @@
 """The entrance: who is signed in on this request, what they may do, and pages in their name."""
 
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -67,6 +68,11 @@ class Desk(NamedTuple):
         with self.store.glance() as session:
             letterhead = letterheads.of(session, self.signed_in.organisation)
         return Printed(letterhead, self.signed_in.test)
+
+    @property
+    def clock(self) -> tzinfo:
+        """The clock of the organisation."""
+        return ZoneInfo(self.printed().letterhead.time_zone)
 
     def may(self, scope: str) -> bool:
         """Whether the practitioner may do this."""

@@ -1,6 +1,7 @@
 """The list: screenings as lines in words, the tier first."""
 
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime, tzinfo
 from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
@@ -46,12 +47,13 @@ class Choice(NamedTuple):
 
 
 class Names:
-    """What rulebooks call tiers and bands, in one language."""
+    """What rulebooks call tiers and bands in one language; days and times by one clock."""
 
-    def __init__(self, rulebooks: Catalogue, language: str) -> None:
+    def __init__(self, rulebooks: Catalogue, language: str, clock: tzinfo) -> None:
         self._rulebooks = rulebooks
         self._language = language
         self._words = wording(language)
+        self._clock = clock
 
     def tier(self, rulebook: str, tier: str) -> str:
         """The tier by its id and its name."""
@@ -79,12 +81,16 @@ class Names:
 
     def day(self, at: datetime | date) -> str:
         """The day, written out."""
-        on = at.astimezone(UTC).date() if isinstance(at, datetime) else at
+        on = at.astimezone(self._clock).date() if isinstance(at, datetime) else at
         return self._words.written(on) or ""
 
+    def time(self, at: datetime) -> str:
+        """The time, and by which clock."""
+        return f"{at.astimezone(self._clock):%H:%M %Z}"
+
     def moment(self, at: datetime) -> str:
-        """The day and the time, in UTC."""
-        return f"{self.day(at)}, {at.astimezone(UTC):%H:%M} UTC"
+        """The day and the time."""
+        return f"{self.day(at)}, {self.time(at)}"
 
     def speaks(self, rulebook: str, language: str) -> bool:
         """Whether the rulebook is there in a language."""
@@ -119,20 +125,21 @@ def shown(line: ScreeningLine, names: Names) -> Line:
         result=names.band(line.rulebook, line.band),
         status=line.status,
         day=names.day(line.created_at),
-        time=f"{line.created_at.astimezone(UTC):%H:%M} UTC",
+        time=names.time(line.created_at),
         asked=names.asked(line.rulebook, line.not_asked),
         state=line.state,
     )
 
 
 def tiers(rulebooks: Catalogue, names: Names) -> list[Choice]:
-    """Every tier of the rulebooks in use."""
-    found = {
-        each.id: names.tier(loaded.name, each.id)
-        for loaded in rulebooks.scored()
-        for each in loaded.rulebook.tier
-    }
-    return [Choice(tier, words) for tier, words in sorted(found.items())]
+    """Every tier of the rulebooks in use, in words."""
+    found = tiers_of(rulebooks)
+    return [Choice(tier, names.tier(found[tier], tier)) for tier in sorted(found)]
+
+
+def tiers_of(rulebooks: Catalogue) -> dict[str, str]:
+    """Every tier of the rulebooks in use, and a rulebook that has it."""
+    return {each.id: loaded.name for loaded in rulebooks.scored() for each in loaded.rulebook.tier}
 
 
 def instruments(rulebooks: Catalogue, names: Names) -> list[Choice]:
@@ -144,22 +151,29 @@ def instruments(rulebooks: Catalogue, names: Names) -> list[Choice]:
     return [Choice(name, words) for name, words in found.items()]
 
 
-def filters_of(given: dict[str, str]) -> ScreeningFilters:
-    """What a form or an address asks for. Raises Problem where it cannot be read."""
+def filters_of(given: Mapping[str, str], rulebooks: Catalogue, clock: tzinfo) -> ScreeningFilters:
+    """What a form or an address asks for; a tier in large letters or small.
+
+    Raises Problem where it cannot be read, or no rulebook in use has the tier.
+    """
+    tier = given.get("tier", "").strip()
+    meant = {each.lower(): each for each in (*tiers_of(rulebooks), NO_TIER)}
+    if tier and tier.lower() not in meant:
+        raise Problem("not_found")
     try:
         return ScreeningFilters(
             patient=given.get("patient", "").strip()[:200] or None,
             rulebook=given.get("rulebook", "")[:60] or None,
-            tier=given.get("tier", "")[:60] or None,
-            created_from=_since(given.get("since", "")),
+            tier=meant.get(tier.lower()),
+            created_from=_since(given.get("since", ""), clock),
         )
     except ValidationError:
         raise Problem("wrong_shape", "Search by letters, digits and signs.") from None
 
 
-def _since(text: str) -> datetime | None:
+def _since(text: str, clock: tzinfo) -> datetime | None:
     try:
         on = date.fromisoformat(text)
     except ValueError:
         return None
-    return datetime(on.year, on.month, on.day, tzinfo=UTC)
+    return datetime(on.year, on.month, on.day, tzinfo=clock)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from api.deps import peer_of
 from api.desk import cookies
-from api.desk.entrance import YEAR_SECONDS, lasting
+from api.desk.entrance import YEAR_SECONDS, Desk, lasting
 from api.guard import stranger
 from api.limits import RateLimiter
 from api.problems import Problem
@@ -53,18 +53,28 @@ def prove(request: Request, given: Given) -> tuple[Actor, str] | None:
     limiter: RateLimiter = request.app.state.limiter
     limiter.take(f"sign-in {peer_of(request)}", PER_MINUTE)
     ways = _ways(request, given.name)
-    try:
-        failures.take(store, ways)
-    except Problem as problem:
-        refusals: Refusals = request.app.state.refusals
-        refusals.record(stranger(request), problem.code)
-        raise
+    _count(request, ways, stranger(request))
     proof = sign_in.named(store, given.name) or NOBODY
     right = is_password(given.password, proof.password_hash)
     begun = _begun(request, proof, given.code if right else "")
     if begun is not None:
         failures.give_back(store, ways)
     return begun
+
+
+def is_own(desk: Desk, password: str) -> bool:
+    """Whether it is the password of whoever sits at this desk; tries count as in signing in.
+
+    Raises Problem `too_many` where one must wait.
+    """
+    who = desk.signed_in.practitioner.id
+    ways = [Trying(_hash(desk.request, f"own|{who}"), FREE)]
+    _count(desk.request, ways, desk.actor)
+    kept = sign_in.password_hash(desk.store, desk.signed_in.organisation, who)
+    right = is_password(password, kept)
+    if right:
+        failures.give_back(desk.store, ways)
+    return right
 
 
 def begin(request: Request, work: Transaction, practitioner: str) -> str:
@@ -82,6 +92,16 @@ def let_in(request: Request, response: Response, secret: str, name: str | None =
         nonce = secrets.token_hex(16)
         device = f"{nonce}.{_device(request, name, nonce)}"
         cookies.give(request, response, cookies.DEVICE, device, YEAR_SECONDS)
+
+
+def _count(request: Request, ways: list[Trying], actor: Actor) -> None:
+    """Count a try before it is looked at. Raises Problem `too_many`, recorded."""
+    try:
+        failures.take(request.app.state.store, ways)
+    except Problem as problem:
+        refusals: Refusals = request.app.state.refusals
+        refusals.record(actor, problem.code)
+        raise
 
 
 def _begun(request: Request, proof: Proof, code: str) -> tuple[Actor, str] | None:

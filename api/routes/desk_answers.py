@@ -30,7 +30,7 @@ def ask(
 ) -> Response:
     """Which instrument; then all of its questions."""
     if not rulebook:
-        choices = instruments(rulebooks, Names(rulebooks, desk.language))
+        choices = instruments(rulebooks, Names(rulebooks, desk.language, desk.clock))
         return desk.show("new", choices=choices)
     page = _sheet(desk, rulebooks, rulebook)
     return _shown(desk, page, page.kept({}), {}, {"once": idempotency.new_name()})

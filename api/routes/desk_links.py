@@ -34,7 +34,7 @@ def list_links(
     after: Annotated[str | None, Query(pattern=r"^[0-9a-f-]{36}$")] = None,
 ) -> Response:
     """Newest first, each with its state."""
-    names = Names(rulebooks, desk.language)
+    names = Names(rulebooks, desk.language, desk.clock)
     with desk.acts.transaction() as work:
         page = links.page(work, AT_ONCE, after)
         work.audit("list", "link", count=max(len(page.links), 1))
@@ -70,7 +70,7 @@ def make(desk: AtDesk, rulebooks: Rulebooks, settings: Chosen, fields: Form) -> 
         wanted = Wanted(patient, rulebook, again, kind, language, int(values["days"]))
         made, secret = links.make(work, wanted)
         work.audit("create", "link", made.id)
-    until = Names(rulebooks, desk.language).moment(made.expires_at)
+    until = Names(rulebooks, desk.language, desk.clock).moment(made.expires_at)
     return desk.show("link_made", made=shown_once(made, secret, settings.public_url), until=until)
 
 
@@ -86,7 +86,7 @@ def revoke(desk: AtDesk, link: LinkId, fields: Form) -> Response:  # noqa: ARG00
 def _asked(
     desk: Desk, rulebooks: Catalogue, values: dict[str, str], faults: dict[str, str]
 ) -> Response:
-    choices = instruments(rulebooks, Names(rulebooks, desk.language))
+    choices = instruments(rulebooks, Names(rulebooks, desk.language, desk.clock))
     with desk.acts.transaction() as work:
         numbers = form_settings.own(work).emergency_numbers
         work.audit("read", "form_settings")

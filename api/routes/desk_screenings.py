@@ -54,9 +54,10 @@ def find_patient(desk: AtDesk, rulebooks: Rulebooks, fields: Form) -> Response:
 
 
 @_reads.post("/desk/export")
-def export(desk: AtDesk, fields: Form) -> Response:
+def export(desk: AtDesk, rulebooks: Rulebooks, fields: Form) -> Response:
     """What the filters let through, as CSV."""
-    filters = filters_of({name: only(fields, name) for name in (*FILTERS, "patient")})
+    given = {name: only(fields, name) for name in (*FILTERS, "patient")}
+    filters = filters_of(given, rulebooks, desk.clock)
     headers = {
         "Content-Disposition": 'attachment; filename="nociscreen-screenings.csv"',
         "Cache-Control": "no-store",
@@ -84,7 +85,7 @@ def read_evidence(desk: AtDesk, rulebooks: Rulebooks, screening: ScreeningId) ->
         view_of_screening(rulebooks, printed, Told(each, None, None), desk.language)[0]
         for each in every
     ]
-    names = Names(rulebooks, desk.language)
+    names = Names(rulebooks, desk.language, desk.clock)
     return desk.show(
         "evidence",
         screening=told.screening,
@@ -173,12 +174,13 @@ def read_note(
 
 
 def _listed(desk: Desk, rulebooks: Catalogue, given: Mapping[str, str], cursor: str) -> Response:
-    names = Names(rulebooks, desk.language)
+    names = Names(rulebooks, desk.language, desk.clock)
+    filters = filters_of(given, rulebooks, desk.clock)
     with desk.acts.transaction() as work:
         page = (
             screening_list.next_page(work, cursor)
             if cursor
-            else screening_list.first_page(work, filters_of(dict(given)), AT_ONCE)
+            else screening_list.first_page(work, filters, AT_ONCE)
         )
         whole = not cursor and not any(given.values())
         first = whole and desk.may("screenings:write")
@@ -210,10 +212,10 @@ def _screening(
         people = {each.reference: each.name for each in practitioners.every(work)}
         work.audit("list", "practitioner")
     view, spoken = view_of_screening(rulebooks, desk.printed(), told, desk.language)
-    names = Names(rulebooks, spoken)
+    names = Names(rulebooks, spoken, desk.clock)
     assessment = screening.assessment
     book = names.book(assessment.rulebook)
-    here = Names(rulebooks, desk.language)
+    here = Names(rulebooks, desk.language, desk.clock)
     return desk.show(
         "screening",
         422 if faults else 200,

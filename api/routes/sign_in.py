@@ -78,20 +78,6 @@ def sign_out(request: Request, desk: AtDesk, fields: Form) -> Response:
     return response
 
 
-@_behind.get("/desk/account")
-def account(request: Request, desk: AtDesk) -> Response:
-    """Who is signed in, what they may do, in how many browsers."""
-    practitioner = desk.signed_in.practitioner
-    with desk.acts.transaction() as work:
-        count = sessions.count(work, practitioner.id)
-        work.audit("read", "practitioner", practitioner.id)
-    named = ("screenings:read", "screenings:write", "reports:read", "admin")
-    may = [f"desk_scope_{each.replace(':', '_')}" for each in named if desk.may(each)]
-    settings = request.app.state.settings
-    idle, hours = settings.session_idle_minutes, settings.session_hours
-    return desk.show("account", count=count, may=may, idle=idle, hours=hours)
-
-
 async def _invited(request: Request, secret: Annotated[str, Path(max_length=100)]) -> Invited:
     limiter: RateLimiter = request.app.state.limiter
     limiter.check(f"wrong invitation {peer_of(request)}", WRONG_PER_MINUTE)

@@ -81,12 +81,13 @@ def end_held(work: Transaction, secret: str) -> None:
     )
 
 
-def end_all(work: Transaction, practitioner: str) -> int:
-    """The practitioner is signed in nowhere any more; how many sessions it were."""
+def end_all(work: Transaction, practitioner: str, but: str = "") -> int:
+    """The practitioner is signed in nowhere any more, or in this one session; how many ended."""
     done: Any = work.session.execute(
         delete(SessionRow).where(
             col(SessionRow.organisation_id) == work.organisation,
             col(SessionRow.practitioner_id) == practitioner,
+            col(SessionRow.id) != but,
         )
     )
     return int(done.rowcount)

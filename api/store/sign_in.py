@@ -145,6 +145,26 @@ def anybody(session: Session) -> bool:
     return any(session.execute(each).first() is not None for each in (chosen, linked))
 
 
+def password_hash(store: Store, organisation: str, practitioner: str) -> str | None:
+    """What is kept of the practitioner's password; None for who signs in otherwise."""
+    with store.glance() as session:
+        return session.execute(
+            select(col(SignInRow.password_hash)).where(
+                col(SignInRow.organisation_id) == organisation,
+                col(SignInRow.practitioner_id) == practitioner,
+            )
+        ).scalar_one_or_none()
+
+
+def change_password(work: Transaction, practitioner: str, hashed_anew: str) -> None:
+    """This password is good from now on, and no other; name and codes stay."""
+    work.session.execute(
+        update(SignInRow)
+        .where(*_of(work, SignInRow, practitioner))
+        .values(password_hash=hashed_anew, changed_at=work.now)
+    )
+
+
 def forget(work: Transaction, practitioner: str) -> None:
     """Nothing of what they signed in with is good any more."""
     for table in (SignInRow, RecoveryCodeRow, IdentityRow):

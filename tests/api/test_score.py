@@ -261,8 +261,8 @@ class TestEveryResponse:
     @pytest.mark.parametrize(
         ("path", "methods"),
         [
-            ("/v1/screenings", "GET, POST"),
-            ("/v1/clients/c-1", "GET, PATCH"),
+            ("/v1/screenings", "GET, HEAD, POST"),
+            ("/v1/clients/c-1", "GET, HEAD, PATCH"),
             ("/v1/patients/holds", "POST"),
             ("/openapi.json", "GET, HEAD"),
         ],

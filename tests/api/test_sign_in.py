@@ -17,7 +17,7 @@ from api.limits import RateLimiter
 from api.main import create_app
 from api.routes.sign_in import CHOICES_PER_MINUTE
 from api.security.credentials import hashed
-from api.store import failures, invitations, organisations, practitioners
+from api.store import failures, invitations, organisations, practitioners, sign_in
 from api.store.organisations import OPERATOR
 from api.store.tables import SessionRow, SignInRow
 from schemas.audit import AuditEntry
@@ -312,6 +312,71 @@ class TestASession:
     def test_that_was_made_up_is_none(self, browser):
         browser.cookies["nociscreen_session"] = "x" * 43
         assert browser.get("/desk").headers["location"] == "/sign-in"
+
+
+NEW = {"present": PASSWORD, "password": "ferry without any engine", "again": ""}
+
+
+def change(client, **fields):
+    """Choose another password on the page of the account."""
+    told = NEW | {"again": fields.get("password", NEW["password"])} | fields
+    return send(client, "/desk/account", "/desk/account/password", **told)
+
+
+class TestThePassword:
+    def test_is_changed_by_who_knows_it_and_ends_every_other_session(
+        self, kept_service, kept_clinic, grace
+    ):
+        client, elsewhere = at_desk(kept_service, grace), visiting(kept_service)
+        sign_in_by(elsewhere, grace, code=grace.codes[0])
+        answer = change(client)
+        assert answer.headers["location"] == "/desk/account?changed"
+        assert "was changed" in client.get(answer.headers["location"]).text
+        assert signed_in(client)
+        assert not signed_in(elsewhere)
+        rows = [each for each in audited(kept_service, kept_clinic) if each.target == grace.id]
+        assert ("administer", "ok", "sign_in") in {
+            (each.action, each.outcome, each.kind) for each in rows
+        }
+        again = visiting(kept_service)
+        assert sign_in_by(again, grace, code=grace.codes[1]).status_code == 422
+        fields = {"password": NEW["password"], "code": grace.codes[1]}
+        assert sign_in_by(again, grace, **fields).status_code == 303
+
+    @pytest.mark.parametrize(
+        ("fields", "fault"),
+        [
+            ({"present": "not the password"}, "present"),
+            ({"present": ""}, "present"),
+            ({"password": "short"}, "password"),
+            ({"password": "Dr Grace Example"}, "password"),
+            ({"again": "another one altogether"}, "again"),
+        ],
+    )
+    def test_stays_where_something_is_wrong(self, kept_service, grace, fields, fault):
+        client = at_desk(kept_service, grace)
+        answer = change(client, **fields)
+        assert answer.status_code == 422
+        assert f'id="{fault}-wrong"' in answer.text
+        assert "ferry" not in answer.text
+        assert sign_in_by(visiting(kept_service), grace, code=grace.codes[0]).status_code == 303
+
+    def test_is_not_guessed_at_an_open_desk(self, kept_service, grace):
+        client = at_desk(kept_service, grace)
+        done = [change(client, present=f"guess {n} of it").status_code for n in range(6)]
+        assert done == [422] * 5 + [429]
+        assert change(client).status_code == 429
+
+    def test_is_not_asked_of_who_signs_in_otherwise(self, kept_service, store, kept_clinic, grace):
+        client = at_desk(kept_service, grace)
+        do(store, kept_clinic, sign_in.forget, grace.id)
+        assert "/desk/account/password" not in client.get("/desk/account").text
+        assert change(client).status_code == 422
+
+    def test_is_changed_by_no_other_site(self, kept_service, grace):
+        client = at_desk(kept_service, grace)
+        answer = client.post("/desk/account/password", data=NEW | {"token": "0" * 64})
+        assert answer.status_code == 403
 
 
 class TestAForm:

@@ -74,7 +74,7 @@ class TestAnyone:
     def test_may_ask_so_often_and_the_refusal_is_recorded(
         self, kept_service, kept_anonymous, monkeypatch
     ):
-        monkeypatch.setattr(kept_service.state, "limiter", RateLimiter(lambda: 0.0))
+        monkeypatch.setitem(kept_service.state._state, "limiter", RateLimiter(lambda: 0.0))
         statuses = [kept_anonymous.get(f"{HERE}/{NEVER}").status_code for _ in range(61)]
         late = kept_anonymous.get(f"{HERE}/{NEVER}")
         assert statuses == [200] * PER_MINUTE + [429]

@@ -313,6 +313,7 @@ class TestCapabilities:
             for parameter in each.get("searchParam", ()):
                 here = f"/fhir/{each['type']}"
                 name = parameter["name"]
+                values["_id"] = "phq4" if each["type"] == "Questionnaire" else made
                 found = caller.get(here, params={name: values[name]})
                 assert found.status_code == 200, (here, name, found.text)
                 none = caller.get(here, params={name: nowhere[name]}).json()

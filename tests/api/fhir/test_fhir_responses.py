@@ -1,8 +1,12 @@
 """QuestionnaireResponses over HTTP, on both databases: kept once, corrected, searched, refused."""
 
+import hashlib
 import json
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 import pytest
 from answering import NONE, SYSTEM, drawn, findings, plain, points, response
@@ -122,11 +126,15 @@ class TestCreate:
                          "text/plain", "application/fhir+json; fhirVersion=5.0")
         }  # fmt: skip
         assert list(statuses.values()) == [201, 201, 201, 415, 415, 415, 415]
+        refused = kept_client.post(HERE, content=body, headers={"Content-Type": "text/plain"})
+        assert "application/fhir+json" in refused.json()["issue"][0]["details"]["text"]
 
 
 class TestConditionalCreate:
     def test_keeps_once_and_answers_by_the_first(self, kept_client):
         first = create(kept_client, fhir_response(**OWN), **ONCE)
+        asked = {"If-None-Exist": f"?{ONCE['If-None-Exist']}"}
+        assert kept_client.post(HERE, json=fhir_response(**OWN), headers=asked).status_code == 200
         again = kept_client.post(HERE, json=fhir_response(**OWN), headers=ONCE)
         assert again.status_code == 200
         assert again.headers["location"] == first.headers["location"]
@@ -169,6 +177,7 @@ class TestUpdate:
         here = f"{HERE}/{kept['id']}"
         made = kept_client.put(here, json=better, headers={"If-Match": 'W/"1"'})
         assert (made.status_code, made.headers["etag"]) == (200, 'W/"2"')
+        assert made.headers["location"].endswith(f"{here}/_history/2")
         read = kept_client.get(here)
         assert (read.headers["etag"], read.json()["status"]) == ('W/"2"', "amended")
         assert read.json()["item"] == better["item"]
@@ -177,6 +186,8 @@ class TestUpdate:
         assert kept_client.get(f"{here}/_history/3").status_code == 404
         observation = kept_client.get(f"/fhir/Observation/{kept['id']}").json()
         assert (observation["status"], observation["meta"]["versionId"]) == ("amended", "2")
+        provenance = kept_client.get(f"/fhir/Provenance/{kept['id']}").json()
+        assert provenance["activity"]["coding"][0]["code"] == "UPDATE"
         found = kept_client.get(HERE).json()["entry"]
         assert [each["resource"]["meta"]["versionId"] for each in found] == ["2"]
 
@@ -188,6 +199,10 @@ class TestUpdate:
         ]
         later, earlier = told
         assert (earlier["status"], later["status"]) == ("superseded", "current")
+        superseded = [each["meta"]["lastUpdated"] for each in told]
+        assert superseded[0] == superseded[1] > earlier["date"]
+        alone = kept_client.get(f"/fhir/DocumentReference/{earlier['id']}").json()
+        assert alone["meta"] == earlier["meta"]
         (replaced,) = later["relatesTo"]
         assert replaced["target"]["identifier"] == earlier["masterIdentifier"]
 
@@ -231,6 +246,37 @@ class TestReadAndSearch:
         here = f"{HERE}/{create(kept_client, fhir_response()).json()['id']}"
         assert kept_client.get(here, headers={"If-None-Match": 'W/"1"'}).status_code == 304
         assert kept_client.get(here, headers={"If-None-Match": 'W/"2"'}).status_code == 200
+
+    def test_each_tells_since_when_it_is_so_and_head_tells_the_same_without_it(self, kept_client):
+        first = create(kept_client, fhir_response()).json()
+        for kind in ("QuestionnaireResponse", "Observation", "DocumentReference", "Composition"):
+            here = f"/fhir/{kind}/{first['id']}"
+            read, head = kept_client.get(here), kept_client.head(here)
+            since = parsedate_to_datetime(read.headers["last-modified"])
+            told = datetime.fromisoformat(read.json()["meta"]["lastUpdated"])
+            assert since == told.replace(microsecond=0)
+            assert (head.status_code, head.content) == (200, b"")
+            for name in ("content-type", "content-length", "etag", "last-modified"):
+                assert head.headers[name] == read.headers[name]
+
+    def test_what_is_no_id_is_not_found(self, kept_client):
+        for where in ("x!y", "x" * 65, "1", "%20", "6F6F6F6F-0000-4000-8000-00000000DEAD"):
+            for kind in ("QuestionnaireResponse", "Observation", "Binary", "DocumentReference"):
+                missing = kept_client.get(f"/fhir/{kind}/{where}")
+                assert (missing.status_code, missing.json()["issue"][0]["code"]) == (
+                    404,
+                    "not-found",
+                )
+        made = create(kept_client, fhir_response()).json()["id"]
+        for number in ("0", "x", "9" * 10):
+            assert kept_client.get(f"{HERE}/{made}/_history/{number}").status_code == 404
+
+    def test_a_report_tells_its_digest(self, kept_client):
+        made = create(kept_client, fhir_response()).json()["id"]
+        for where in (f"/fhir/Binary/{made}", f"/v1/screenings/{made}/report.txt"):
+            report = kept_client.get(where)
+            digest = b64encode(hashlib.sha256(report.content).digest()).decode()
+            assert report.headers["repr-digest"] == f"sha-256=:{digest}:"
 
     @pytest.mark.parametrize("authored", ["2019", "2019-04"])
     def test_a_day_that_is_known_in_part_stays_so(self, kept_client, authored):

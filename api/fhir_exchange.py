@@ -31,6 +31,7 @@ _ACCEPTED = {
     *(FHIR_JSON, "application/json+fhir"),
 }
 _BEFORE_ALL_ROUTES = 431  # told as everywhere: no address is known yet
+_FOUR = r"; ?fhirVersion=4\.0"
 _FORMATS = ("json", "application/json", "application/fhir+json")
 _OUTCOME: dict[str, Any] = {
     "type": "object",
@@ -105,6 +106,7 @@ _Format = Annotated[
     Query(
         alias="_format",
         max_length=60,
+        json_schema_extra={"pattern": f"^({'|'.join(map(re.escape, _FORMATS))})({_FOUR})?$"},
         description="JSON is what there is.",
         examples=["json"],
     ),

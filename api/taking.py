@@ -79,8 +79,10 @@ async def take_form(
 async def take_query(request: Request) -> Request:
     """The request as if the form that it carries stood in its address, after what stands there.
 
-    Raises Problem as `take_form` does.
+    Who says nothing sends no form. Raises Problem as `take_form` does.
     """
+    if "content-type" not in request.headers and not await read_body(request, FORM_BYTES):
+        return request
     form = urlencode(await take_form(request)).encode()
     query = b"&".join(filter(None, [request.scope["query_string"], form]))
     return Request(dict(request.scope) | {"query_string": query}, request.receive)

@@ -320,6 +320,7 @@ class TestReadAndSearch:
             address, _, rest = query.rpartition("&")
             for where, form in ((HERE, query), (f"{HERE}?{address}", rest)):
                 assert by_form(kept_client, where, form).json() == found.json(), (query, where)
+            assert kept_client.post(f"{HERE}/_search?{query}").json() == found.json()
             told = [each["resource"]["id"] for each in found.json().get("entry", ())]
             assert told == [ids[name] for name in expected], query
 
@@ -347,6 +348,7 @@ class TestReadAndSearch:
         here = f"{HERE}/_search"
         for sent, status in (
             ({"json": {"patient": "p1"}}, 415),
+            ({"content": b"patient=p1"}, 415),
             ({"content": b"patient=p1", "headers": {"Content-Type": "text/plain"}}, 415),
             ({"data": {"patient": "p" * 17_000}}, 413),
             ({"content": b"patient=\xff", "headers": {"Content-Type": FORM}}, 400),

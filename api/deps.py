@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
 
+from api import issuing
 from api.acts import Acts, Creates
 from api.guard import actor_of
 from api.papers import Printed
 from api.problems import FieldError, Problem
 from api.rendering import Renderer
 from api.settings import Settings
-from api.store import letterheads
 from api.store.callers import Caller
 from scoring.catalogue import Catalogue
 
@@ -51,8 +51,8 @@ def peer_of(request: Request) -> str:
 
 
 def _printed(acts: "Acting", caller: "Calling") -> Printed:
-    with acts.store.glance() as session:
-        return Printed(letterheads.of(session, caller.organisation), caller.test)
+    with acts.store.reading_on(acts.actor) as work:
+        return issuing.printed_in(work, test=caller.test)
 
 
 ScreeningId = Annotated[

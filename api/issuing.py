@@ -1,8 +1,8 @@
 """Issuing: a kept screening read for its report, and the report kept as it is sent."""
 
 from api.acts import Acts
-from api.papers import Told
-from api.store import earlier, form_settings, screenings
+from api.papers import Printed, Told
+from api.store import earlier, form_settings, letterheads, screenings
 from api.store import reports as issued
 from api.store.transaction import Transaction
 from reports.formats import Written
@@ -26,8 +26,13 @@ def told_in(work: Transaction, screening: str) -> Told:
         screenings.found(work, each) if each else None
         for each in (found.replaces, found.replaced_by)
     )
-    numbers = form_settings.own(work).emergency_numbers
-    return Told(found, before, after, earlier.before(work, found), numbers)
+    return Told(found, before, after, earlier.before(work, found))
+
+
+def printed_in(work: Transaction, *, test: bool) -> Printed:
+    """What the organisation prints on its papers. Raises Problem `not_found`."""
+    letterhead = letterheads.of(work.session, work.organisation)
+    return Printed(letterhead, test, form_settings.own(work).emergency_numbers)
 
 
 def issue(acts: Acts, screening: str, made: Written) -> Written:

@@ -65,10 +65,11 @@ def _books(loaded: LoadedRulebook, asked: str | None, usual: str) -> Books:
 
 
 class Printed(NamedTuple):
-    """Under which letterhead a paper is printed, and whether it says that it is a test."""
+    """What an organisation prints on its papers: letterhead, that it is a test, whom to call."""
 
     letterhead: Letterhead
     test: bool
+    help_numbers: tuple[EmergencyNumber, ...] = ()
 
 
 def paper_of_intake(
@@ -138,7 +139,6 @@ def _heading(printed: Printed, told: "Told", loaded: LoadedRulebook) -> Heading:
         replaced_by=_other(told.replaced_by, printed.letterhead),
         entered_in_error=error.reason if error else None,
         earlier=_trend(told, banded(loaded.rulebook), printed.letterhead),
-        help_numbers=told.help_numbers,
     )
 
 
@@ -149,7 +149,6 @@ class Told(NamedTuple):
     replaces: Screening | None
     replaced_by: Screening | None
     earlier: tuple[Earlier, ...] = ()
-    help_numbers: tuple[EmergencyNumber, ...] = ()
 
 
 def _trend(told: Told, main: Total | None, letterhead: Letterhead) -> tuple[EarlierScreening, ...]:
@@ -205,6 +204,7 @@ def _facts(printed: Printed, patient: Patient, context: Context) -> dict[str, An
         "produced_at": datetime.now(UTC),
         "letterhead": printed.letterhead,
         "test": printed.test,
+        "help_numbers": printed.help_numbers,
         "patient_reference": patient.reference,
         "patient_system": patient.system,
         "patient_name": patient.name,

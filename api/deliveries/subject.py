@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from api import issuing
 from api.papers import Printed, Told
-from api.store import letterheads, organisations, screenings
+from api.store import organisations, screenings
 from api.store.lineage import first_of
 from api.store.transaction import Transaction
 from schemas.screening import Screening
@@ -27,12 +27,11 @@ class Subject(NamedTuple):
 def subject(work: Transaction, screening_id: str) -> Subject:
     """The subject. Raises Problem `not_found`."""
     told = issuing.told_in(work, screening_id)
-    letterhead = letterheads.of(work.session, work.organisation)
     return Subject(
         told,
         first_of(work, screening_id),
         _number(work, told.screening),
-        Printed(letterhead, organisations.own(work).test),
+        issuing.printed_in(work, test=organisations.own(work).test),
     )
 
 

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
+from api import issuing
 from api.acts import Acts
 from api.desk import cookies
 from api.forms.forgery import FIELD, Forgery
@@ -65,14 +66,15 @@ class Desk(NamedTuple):
 
     def printed(self) -> Printed:
         """Under which letterhead something is printed."""
-        with self.store.glance() as session:
-            letterhead = letterheads.of(session, self.signed_in.organisation)
-        return Printed(letterhead, self.signed_in.test)
+        with self.store.reading_on(self.actor) as work:
+            return issuing.printed_in(work, test=self.signed_in.test)
 
     @property
     def clock(self) -> tzinfo:
         """The clock of the organisation."""
-        return ZoneInfo(self.printed().letterhead.time_zone)
+        with self.store.glance() as session:
+            letterhead = letterheads.of(session, self.signed_in.organisation)
+        return ZoneInfo(letterhead.time_zone)
 
     def may(self, scope: str) -> bool:
         """Whether the practitioner may do this."""

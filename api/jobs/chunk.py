@@ -10,20 +10,22 @@ from typing import NamedTuple
 import structlog
 from polars.exceptions import PanicException
 
+from api import issuing
 from api.deliveries.wanted import House
 from api.fhir.base import Base
 from api.jobs.delivering import deliver, receiver_of
 from api.jobs.printing import print_reports
 from api.jobs.scoring import score
-from api.papers import Printed
 from api.problems import Problem
 from api.rendering import Renderer
 from api.settings import Settings
-from api.store import batch_chunks, letterheads
+from api.store import batch_chunks
 from api.store.batch_chunks import Outcome, Taken
 from api.store.batches import DELIVERIES, SCORE
+from api.store.organisations import SERVICE
 from api.store.store import Store
 from api.store.tenancy import OrganisationSession
+from api.store.transaction import Actor
 from scoring.catalogue import Catalogue
 
 _LONGEST_WAIT = 10.0
@@ -48,9 +50,9 @@ class Bench:
         if taken.batch.kind == SCORE:
             return score(self.rulebooks, taken, tries)
         options = taken.batch.options
-        with self.store.glance() as session:
-            letterhead = letterheads.of(session, options["organisation"])
-        printed = Printed(letterhead, options["test"])
+        own = Actor(options["organisation"], SERVICE.id, SERVICE.means)
+        with self.store.reading_on(own) as work:
+            printed = issuing.printed_in(work, test=options["test"])
         if taken.batch.kind == DELIVERIES:
             house = House(self.rulebooks, self.renderer, Base(self.settings.public_url))
             return deliver(house, printed, receiver_of(self.store, options), taken, tries)

@@ -123,3 +123,16 @@ class TestBehaviour:
 
 def _replacing(client, old: dict) -> str:
     return client.get(f"/v1/screenings/{old['id']}").json()["replaced_by"]
+
+
+def test_every_sheet_bears_its_numbers_for_help(kept_client):
+    numbers = [{"label": "Crisis line", "number": "116 123", "crisis": True}]
+    settings = kept_client.get("/v1/organisation/forms").json() | {"emergency_numbers": numbers}
+    assert kept_client.put("/v1/organisation/forms", json=settings).status_code == 200
+    body = request("MRN-0042", "red_flag")
+    kept = kept_client.post("/v1/screenings", json=body).json()
+    told = {
+        kept_client.post("/v1/score/report.txt?document=patient", json=body).text,
+        kept_client.get(f"/v1/screenings/{kept['id']}/report.txt?document=patient").text,
+    }
+    assert all("Crisis line: 116 123" in each for each in told)

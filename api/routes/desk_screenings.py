@@ -191,7 +191,7 @@ def _listed(desk: Desk, rulebooks: Catalogue, given: Mapping[str, str], cursor: 
         "list",
         lines=[shown(each, names) for each in page.lines],
         following=page.next,
-        given=given,
+        given=dict(given) | {"tier": filters.tier or ""},
         waiting=held._replace(begun=begun),
         tiers=tiers(rulebooks, names),
         instruments=instruments(rulebooks, names),

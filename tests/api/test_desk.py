@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import keeping
 import pytest
@@ -254,6 +256,23 @@ class TestTheList:
         assert flagged in desk.get("/desk?tier=T0").text
         assert flagged not in desk.get("/desk?tier=T2").text
         assert flagged not in desk.get("/desk?rulebook=phq4").text
+        narrowed = desk.get("/desk?tier=t0").text
+        assert flagged in narrowed
+        assert '<option value="T0" selected>' in narrowed
+        assert desk.get("/desk?tier=none").status_code == 200
+        assert desk.get("/desk?tier=T9").status_code == 404
+
+    def test_tells_days_and_times_by_the_clock_of_its_organisation(self, kept_service, store):
+        own = keeping.clinic(store, "Clinic on the Atoll")
+        do(store, own, letterheads.change, {"time_zone": "Pacific/Kiritimati"})
+        screening = keeping.add(store, own, "MRN-0042", example="red_flag")
+        there = screening.created_at.astimezone(ZoneInfo("Pacific/Kiritimati"))
+        desk = at_desk(kept_service, person(store, own))
+        assert f"{there:%H:%M} +14" in desk.get("/desk").text
+        tomorrow = (there + timedelta(days=1)).date()
+        for since, shown in ((there.date(), True), (tomorrow, False)):
+            text = desk.get(f"/desk?since={since}").text
+            assert (page_of(screening.id) in text) is shown
 
     def test_finds_a_patient_by_a_form_and_never_by_an_address(self, desk, flagged):
         assert flagged in send(desk, "/desk", "/desk/find", patient=" MRN-0042 ").text

@@ -57,7 +57,8 @@ def advising(scene: Scene, *, fault: bool = False) -> Response:
     if course is None or not course.told:
         return scene.elsewhere()
     told = advice(course.rulebook, course.form, course.draft.answers, course.told)
-    return scene.show("advice", _FAULTY if fault else 200, advice=told, fault=fault)
+    mark = scene.way.mark_of(course.told)
+    return scene.show("advice", _FAULTY if fault else 200, advice=told, mark=mark, fault=fault)
 
 
 def reviewing(scene: Scene, *, missing: bool = False) -> Response:

@@ -59,12 +59,14 @@ def answered(work: Transaction, scene: Scene, number: int, fields: Fields) -> Th
 
 
 def advised(work: Transaction, scene: Scene, fields: Fields) -> Then:
-    """The draft in which these flags were read."""
-    if scene.begun is None:
+    """The draft in which these flags were read; others that came meanwhile are shown first."""
+    course = scene.begun
+    if course is None:
         return scene.elsewhere
     if only(fields, "read") != "yes":
         return partial(shown.advising, scene, fault=True)
-    course = scene.course
+    if not scene.way.told_of(only(fields, "told"), course.told):
+        return scene.elsewhere
     read_now = course.draft.model_copy(update={"seen": course.flags})
     return partial(keep(work, scene, read_now).go, course.place)
 

@@ -4,6 +4,7 @@ A link that is wrong, used, revoked, expired or another browser's is told as not
 """
 
 import secrets
+from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
@@ -57,6 +58,19 @@ class Way(NamedTuple):
         """The token of its forms."""
         forgery: Forgery = self.request.app.state.forgery
         return forgery.token(self.bound_to)
+
+    def mark_of(self, flags: Iterable[str]) -> str:
+        """By which a page shows that it told of these red flags and no others; it names none."""
+        forgery: Forgery = self.request.app.state.forgery
+        return forgery.token(self._told_of(flags))
+
+    def told_of(self, mark: str, flags: Iterable[str]) -> bool:
+        """Whether the page that bore this mark told of these red flags and no others."""
+        forgery: Forgery = self.request.app.state.forgery
+        return forgery.is_ours(mark, self._told_of(flags))
+
+    def _told_of(self, flags: Iterable[str]) -> str:
+        return f"told of {hashed(self.secret)} {' '.join(sorted(flags))}"
 
     @property
     def was_looked_through(self) -> bool:

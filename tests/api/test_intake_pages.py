@@ -19,7 +19,7 @@ PHQ4 = {f"q{n}": "n1" for n in range(4)}
 
 @pytest.fixture
 def store(kept_service):
-    kept_service.state.limiter = RateLimiter()
+    kept_service.state.limiter = RateLimiter(lambda: 0.0)
     return kept_service.state.store
 
 
@@ -30,14 +30,17 @@ def link(store, kept_clinic):
     return made, f"/intake/{secret}"
 
 
+HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([0-9a-f]{64})">')
+
+
 def token(page) -> str:
     return re.search(r'name="token" value="([0-9a-f]{64})"', page.text)[1]
 
 
 def post(client, path, at=None, **fields):
     """Send the form that stands there."""
-    proof = token(client.get(at or path))
-    return client.post(path, data={"token": proof} | fields, follow_redirects=False)
+    hidden = dict(HIDDEN.findall(client.get(at or path).text))
+    return client.post(path, data=hidden | fields, follow_redirects=False)
 
 
 def begun(client, link):
@@ -340,6 +343,32 @@ class TestReadingAdviceAgain:
         later = post(kept_anonymous, f"{at}/2", to="next", q56="o0")
         assert later.headers["location"].endswith("/advice")
         assert "alone" not in kept_anonymous.get(f"{at}/advice").text
+
+    def test_in_one_window_leaves_unread_what_another_window_brought(
+        self, store, kept_anonymous, kept_clinic
+    ):
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/2", to="next", q53="o5")
+        first = dict(HIDDEN.findall(kept_anonymous.get(f"{at}/advice").text))
+        post(kept_anonymous, f"{at}/advice", read="yes")
+        post(kept_anonymous, f"{at}/2", to="next", q53="o5", q57="o2")
+        unread = kept_anonymous.post(f"{at}/advice", data=first | {"read": "yes"})
+        assert unread.url.path == f"{at}/advice"
+        assert "alone" in unread.text
+        assert "advice" not in post(kept_anonymous, f"{at}/advice", read="yes").headers["location"]
+
+    def test_in_a_form_that_does_not_say_what_it_told_is_not_read(
+        self, store, kept_anonymous, kept_clinic
+    ):
+        made, secret = link_of(store, kept_clinic)
+        at = f"/intake/{secret}"
+        begun(kept_anonymous, (made, at))
+        post(kept_anonymous, f"{at}/2", to="next", q53="o5")
+        for told in ("", "0" * 64):
+            answer = post(kept_anonymous, f"{at}/advice", read="yes", told=told)
+            assert answer.headers["location"] == f"{at}/advice"
 
 
 class TestGoingOnLater:

@@ -92,6 +92,7 @@ def test_no_page_is_wider_than_its_screen_nor_breaks_its_own_policy(page, addres
     assert ([each for each in told if not known.search(each)], wide) == ([], [])
 
 
+@pytest.mark.parametrize("context", ["phone"], indirect=True)
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("rulebook", ["nociplastic", "phq4"])
 def test_nothing_that_a_patient_is_sent_tells_how_it_is_weighed(

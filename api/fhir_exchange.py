@@ -14,6 +14,7 @@ from api.deps import Chosen, Rulebooks, is_known
 from api.fhir.base import FHIR_JSON, ID, Base, Resource, Version
 from api.fhir.document import Kind
 from api.fhir.forms import Form, forms
+from api.fhir.response import questionnaire_response
 from api.guard import guarded
 from api.problems import Problem
 from api.refused import refusals
@@ -201,6 +202,11 @@ def form_of(version: Version, rulebooks: Catalogue) -> Form:
     fhir = version.screening.context.fhir
     entry = rulebooks.entry(version.loaded)
     return Form(version.loaded, entry, bool(fhir and fhir.for_patient), version.base)
+
+
+def response_of(version: Version, rulebooks: Catalogue) -> Resource:
+    """The QuestionnaireResponse of this version."""
+    return questionnaire_response(version, form_of(version, rulebooks))
 
 
 async def _all_forms(rulebooks: Rulebooks, base: AtBase) -> list[Form]:

@@ -1,8 +1,10 @@
 """Searching in FHIR: what is asked for, what is found, and a page of it."""
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
@@ -226,3 +228,9 @@ def paged(
     itself = f"{here}?{urlencode(given)}" if given else here
     later = f"{here}?{urlencode(following)}" if following else None
     return sent(searchset(told_, base.url, itself, later))
+
+
+def id_named_by(work: Transaction, system: str | None, value: str) -> str:
+    """The id of the response that has this identifier, or would have it."""
+    told = json.dumps(["fhir identifier", system, value]).encode()
+    return str(UUID(work.fingerprint(told)[:32], version=5))

@@ -1,41 +1,34 @@
-"""QuestionnaireResponses: scored at once and kept, read, searched, corrected by an update."""
+"""QuestionnaireResponses come in: scored at once and kept, corrected by an update."""
 
 import json
 import re
 from typing import Annotated, Any
 from urllib.parse import unquote
-from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Response
 
-from api.acts import Acts
 from api.deps import Acting, Creating, Rulebooks
 from api.fhir.base import Resource, Version
 from api.fhir.claims import differences
 from api.fhir.outcome import Issue, Outcome, all_is_well, operation_outcome
 from api.fhir.received import HERE, Received, received
-from api.fhir.response import questionnaire_response
 from api.fhir_exchange import (
-    NOT_CHANGED,
     AtBase,
     Forms,
     InJson,
-    Known,
     ResourceIn,
     ScreeningId,
-    VersionNumber,
     fhir_guarded,
-    form_of,
     outcomes,
     resources,
+    response_of,
     sent,
     version_headers,
     version_of,
 )
-from api.fhir_search_routes import search_routes
-from api.fhir_searching import IN_A_SYSTEM, Found, Search, Searching, newest_of_each, searched
+from api.fhir_searching import id_named_by
 from api.problems import Problem
-from api.refused import GUARDED, TAKING
+from api.refused import TAKING
 from api.store import screenings
 from api.store.idempotency import Answer
 from api.store.lineage import lineage
@@ -46,16 +39,10 @@ from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
-WRITING = APIRouter(
+router = APIRouter(
     prefix=f"/fhir/{HERE}",
     tags=["FHIR"],
     route_class=fhir_guarded("screenings:write"),
-    dependencies=[InJson],
-)
-READING = APIRouter(
-    prefix=f"/fhir/{HERE}",
-    tags=["FHIR"],
-    route_class=fhir_guarded("screenings:read"),
     dependencies=[InJson],
 )
 Prefer = Annotated[
@@ -87,28 +74,10 @@ IfMatch = Annotated[
         examples=['W/"1"'],
     ),
 ]
-Identifier = Annotated[
-    str | None,
-    Query(
-        max_length=401,
-        pattern=IN_A_SYSTEM,
-        description="`system|value`, or `|value` where it has no system.",
-        examples=["urn:oid:1.2.3.4|response-1"],
-    ),
-]
-Questionnaire = Annotated[
-    str | None,
-    Query(
-        max_length=400,
-        pattern=READABLE,
-        description="`url|version` of a questionnaire, or its `url` for every version.",
-        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic|1.0.0"],
-    ),
-]
 _RETURN = re.compile(r"\breturn\s*=\s*\"?(minimal|representation|OperationOutcome)\b")
 
 
-@WRITING.post(
+@router.post(
     "",
     operation_id="create_response",
     status_code=201,
@@ -160,7 +129,7 @@ def create(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     return _preferred(response, prefer, warnings)
 
 
-@WRITING.put(
+@router.put(
     "/{screening}",
     operation_id="update_response",
     response_class=Response,
@@ -193,106 +162,6 @@ def update(  # noqa: PLR0913 - as above
     return _preferred(made, prefer, warnings)
 
 
-@search_routes(
-    READING,
-    "",
-    "responses",
-    scope="screenings:read",
-    summary="Search responses",
-)
-def search_responses(  # noqa: PLR0913 - as above
-    search: Searching,
-    *,
-    acts: Acting,
-    rulebooks: Rulebooks,
-    all_forms: Forms,
-    base: AtBase,
-    identifier: Identifier = None,
-    questionnaire: Questionnaire = None,
-) -> Response:
-    """Newest first, each in its newest version."""
-
-    def tell(found: list[Screening]) -> Resource:
-        return _told(version_of(found, rulebooks, base), rulebooks)
-
-    def _asked_by(found: list[Screening]) -> tuple[str, str]:
-        form = form_of(version_of(found, rulebooks, base), rulebooks)
-        return form.canonical, form.url
-
-    def find(work: Transaction, asked: Search) -> Found:
-        if questionnaire is not None:
-            meant = [f for f in all_forms if questionnaire in (f.canonical, f.url)]
-            if not meant:
-                return Found([], None)
-            names = {f.loaded.name for f in meant}
-            name = names.pop() if len(names) == 1 else meant[0].entry.instrument
-            asked = asked._replace(filters=asked.filters.model_copy(update={"rulebook": name}))
-        if identifier is not None:
-            system, _, value = identifier.rpartition("|")
-            named = _id_of(work, system or None, value)
-            if asked.id not in (None, named):
-                return Found([], None)
-            asked = asked._replace(id=named)
-        found = newest_of_each(work, asked)
-        if questionnaire is None:
-            return found
-        told = [each for each in found.lineages if questionnaire in _asked_by(each)]
-        return Found(told, found.next)
-
-    return searched(acts, search, base, HERE, find=find, tell=tell)
-
-
-@READING.get(
-    "/{screening}",
-    operation_id="read_response",
-    response_class=Response,
-    responses=resources(HERE) | NOT_CHANGED | outcomes(*GUARDED, 404, 406),
-    summary="Read a response",
-)
-def read_response(
-    screening: ScreeningId,
-    acts: Acting,
-    rulebooks: Rulebooks,
-    base: AtBase,
-    known: Known = None,
-) -> Response:
-    """In its newest version, named by the first."""
-    version = version_of(_read(acts, screening), rulebooks, base)
-    return sent(_told(version, rulebooks), known=known)
-
-
-@READING.get(
-    "/{screening}/_history/{number}",
-    operation_id="read_response_version",
-    response_class=Response,
-    responses=resources(HERE) | NOT_CHANGED | outcomes(*GUARDED, 404, 406),
-    summary="Read one version of a response",
-)
-def read_response_version(  # noqa: PLR0913 - as above
-    screening: ScreeningId,
-    *,
-    number: VersionNumber,
-    acts: Acting,
-    rulebooks: Rulebooks,
-    base: AtBase,
-    known: Known = None,
-) -> Response:
-    """A version stays as it was."""
-    version = version_of(_read(acts, screening), rulebooks, base, int(number))
-    return sent(_told(version, rulebooks), known=known)
-
-
-def _read(acts: Acts, screening: str) -> list[Screening]:
-    with acts.transaction() as work:
-        found = lineage(work, screening)
-        work.audit("read", "screening", screening)
-    return found
-
-
-def _told(version: Version, rulebooks: Catalogue) -> Resource:
-    return questionnaire_response(version, form_of(version, rulebooks))
-
-
 def _scored(given: Received) -> tuple[Kept, list[Issue]]:
     """What is kept of a response, and where the client had computed something else."""
     assessment = assess(given.form.loaded, given.answers, attested=given.attested)
@@ -310,12 +179,7 @@ def _named(work: Transaction, given: Received) -> str | None:
     fhir = given.context.fhir
     if fhir is None or fhir.identifier_value is None:
         return None
-    return _id_of(work, fhir.identifier_system, fhir.identifier_value)
-
-
-def _id_of(work: Transaction, system: str | None, value: str) -> str:
-    told = json.dumps(["fhir identifier", system, value]).encode()
-    return str(UUID(work.fingerprint(told)[:32], version=5))
+    return id_named_by(work, fhir.identifier_system, fhir.identifier_value)
 
 
 def _existing(work: Transaction, named: str | None) -> list[Screening] | None:
@@ -358,7 +222,7 @@ def _check_same(resource: Resource, given: Received, first: Screening) -> None:
 
 
 def _answer(status: int, version: Version, rulebooks: Catalogue) -> Answer:
-    told = _told(version, rulebooks)
+    told = response_of(version, rulebooks)
     location = f"{version.base.url}/{HERE}/{version.first}/_history/{version.number}"
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     return Answer(status, body, location, version.screening.id)

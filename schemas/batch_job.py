@@ -40,6 +40,12 @@ class ScoringBatch(Progress):
     links: dict[str, str]
 
 
+class BatchProblem(RowProblem):
+    """A fault of a row of a batch, with what the row is known by where that could be read."""
+
+    row_id: str | None = None
+
+
 class ReportsBatch(Progress):
     """The reports of a batch, one for each row that was chosen; in a ZIP, or on their way."""
 

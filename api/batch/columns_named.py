@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from api.batch.files import UnusableInputError, names_told, places_told
+from api.batch.files import UnusableInputError, names_told, unknown_told
 from schemas.batch import PASSED_THROUGH
 from scoring.loaded import LoadedRulebook
 
@@ -40,8 +40,8 @@ class ColumnNames:
         unknown = [place for place, name in enumerate(names) if name not in self.known]
         if unknown and not self.ignore_unknown:
             raise UnusableInputError(
-                f"{len(unknown):,} of {len(names):,} columns are not known, counted from 1: "
-                f"{places_told(unknown)}; a header names questions of the rulebook",
+                f"{unknown_told(unknown, len(names), 'columns')}; "
+                "a header names questions of the rulebook",
                 option="--ignore-unknown leaves them out",
             )
         kept = {place: name for place, name in enumerate(names) if name in self.known}

@@ -109,6 +109,11 @@ def packed(content: bytes, packing: Packing | None) -> bytes:
             return content
 
 
+def unknown_told(places: Sequence[int], of: int, what: str) -> str:
+    """Which of so many are not known, for a message: a name could be anybody's words."""
+    return f"{len(places):,} of {of:,} {what} are not known, counted from 1: {places_told(places)}"
+
+
 def places_told(places: Sequence[int], most: int = 20) -> str:
     """Places of columns, counted from 0, for a message that counts from 1 and names none."""
     shown = ", ".join(str(place + 1) for place in places[:most])

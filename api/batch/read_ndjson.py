@@ -7,21 +7,24 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from api import strict_json
 from api.batch.blocks import Block, blocks
 from api.batch.columns_named import ColumnNames
+from api.batch.files import unknown_told
 from api.batch.read import Rows, faults_of
 from api.bodies import intake_model
 from api.problems import Problem, wrong_shape
 from schemas.batch import PASSED_THROUGH, PATIENT_REFERENCE
+from schemas.patient import Reference
 from scoring.answers import answer_model
 from scoring.columns.expected import CODES, expected
 from scoring.loaded import LoadedRulebook
 
 Fault = tuple[str | None, str, str]
 BLOCK_BYTES = 4 * 1024 * 1024
+_UNKNOWN = "extra_forbidden"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -47,41 +50,51 @@ class JsonLines:
             return {}, [_fault(each.pointer, each.code, each.detail) for each in problem.errors]
         if not isinstance(value, dict):
             return {}, [(None, "not_an_object", "must be an object")]
-        passed = {name: value.get(name) for name in PASSED_THROUGH}
-        known_by = {name: str(each) for name, each in passed.items() if type(each) in (str, int)}
-        rest = {name: each for name, each in value.items() if name not in PASSED_THROUGH}
+        row = value if "answers" in value else self._renamed(value)
+        if len(row) < len(value):
+            return {}, [(None, "doubled", "must not hold a name twice, nor two that mean the same")]
+        known_by = {name: str(row[name]) for name in PASSED_THROUGH if _tells(row.get(name))}
         wrong: list[Fault] = [
             (name, "not_a_text", "must be a text or a whole number")
             for name in PASSED_THROUGH
-            if value.get(name) is not None and name not in known_by
+            if row.get(name) is not None and name not in known_by
         ]
+        reference = _reference_in(row)
+        if reference is not None:
+            known_by.setdefault(PATIENT_REFERENCE, reference)
         try:
-            answers = self._answers_in(rest, known_by)
+            return known_by | self._answers_in(row), wrong
         except ValidationError as error:
-            return known_by, wrong + self._faults(error, rest)
-        return known_by | answers, wrong
+            return known_by, wrong + self._faults(error, row)
 
-    def _answers_in(self, value: dict[str, Any], known_by: dict[str, str]) -> dict[str, Any]:
-        if "answers" not in value:
-            renamed = {self._names.mapping.get(name, name): each for name, each in value.items()}
-            if self._names.ignore_unknown:
-                renamed = {
-                    name: each for name, each in renamed.items() if name in self._names.known
-                }
-            return self._answers.model_validate(renamed).model_dump()
-        body: Any = self._body.model_validate(
-            {"rulebook": self._loaded.name, **value}, from_attributes=False
-        )
-        if body.patient is not None and body.patient.reference is not None:
-            known_by.setdefault(PATIENT_REFERENCE, body.patient.reference)
+    def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {self._names.mapping.get(name, name): each for name, each in value.items()}
+
+    def _answers_in(self, row: dict[str, Any]) -> dict[str, Any]:
+        rest = {name: each for name, each in row.items() if name not in PASSED_THROUGH}
+        if "answers" not in row:
+            return self._answers.model_validate(self._asked(rest)).model_dump()
+        if self._names.ignore_unknown:
+            rest = {name: each for name, each in rest.items() if name in self._body.model_fields}
+        named = {"rulebook": self._loaded.name, **rest, "answers": self._asked(rest["answers"])}
+        body: Any = self._body.model_validate(named, from_attributes=False)
         answers: dict[str, Any] = body.answers.model_dump()
         return answers
 
-    def _faults(self, error: ValidationError, value: dict[str, Any]) -> list[Fault]:
-        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+    def _asked(self, answers: Any) -> Any:
+        """The answers, less those to what is not asked where such are to be left out."""
+        if not self._names.ignore_unknown or not isinstance(answers, dict):
+            return answers
+        return {name: each for name, each in answers.items() if name in self._names.questions}
+
+    def _faults(self, error: ValidationError, row: dict[str, Any]) -> list[Fault]:
+        found: list[dict[str, Any]] = [
+            {**each, "loc": ("body", *each["loc"])} for each in error.errors()
+        ]
+        unknown = [each for each in found if each["type"] == _UNKNOWN]
+        others = [each for each in found if each["type"] != _UNKNOWN]
         told = [
-            _fault(each.pointer, each.code, each.detail)
-            for each in wrong_shape(found, value).errors
+            _fault(each.pointer, each.code, each.detail) for each in wrong_shape(others, row).errors
         ]
         asked = self._loaded.questions
         return [
@@ -89,7 +102,7 @@ class JsonLines:
             if name in asked
             else (name, code, detail)
             for name, code, detail in dict.fromkeys(told)
-        ]
+        ] + _unknown_in(row, [each["loc"][1:] for each in unknown])
 
 
 class JsonPiece(NamedTuple):
@@ -149,8 +162,44 @@ _KINDS = {
 }
 
 
+def _tells(value: Any) -> bool:
+    """Whether a row can be known by it."""
+    return type(value) in (str, int)
+
+
+_REFERENCE = TypeAdapter[str](Reference)
+
+
+def _reference_in(row: dict[str, Any]) -> str | None:
+    """The reference of a body's patient, where it is one, whatever else is wrong with the row."""
+    patient = row.get("patient") if "answers" in row else None
+    if not isinstance(patient, dict):
+        return None
+    try:
+        return _REFERENCE.validate_python(patient.get("reference"), strict=True)
+    except ValidationError:
+        return None
+
+
+def _unknown_in(row: dict[str, Any], unknown: list[tuple[str, ...]]) -> list[Fault]:
+    """One fault for each object with members that are not known: told by their places."""
+    held: dict[tuple[str, ...], set[str]] = {}
+    for *steps, name in unknown:
+        held.setdefault((*steps,), set()).add(name)
+    faults: list[Fault] = []
+    for holder, names in held.items():
+        held_by: Any = row
+        for step in holder:
+            held_by = held_by[step]
+        members = list(held_by)
+        places = [place for place, name in enumerate(members) if name in names]
+        told = unknown_told(places, len(members), "members")
+        faults.append((holder[0] if holder else None, _UNKNOWN, told))
+    return faults
+
+
 def _fault(pointer: str, code: str, detail: str) -> Fault:
     """A fault by the question it is of, or by the nearest name on the way to it."""
     steps = pointer.strip("/").split("/")
     name = steps[1] if steps[0] == "answers" and len(steps) > 1 else steps[0]
-    return (name or None, code, detail)
+    return (name or None, code, detail.replace("line 1, ", ""))  # the row tells its line

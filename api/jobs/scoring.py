@@ -10,7 +10,8 @@ from api.batch.chunks import ScoredChunk, scored
 from api.batch.incoming import Chunk, all_faulty, rules_of, unpacked
 from api.batch.written import as_part
 from api.store.batch_chunks import DONE, SET_ASIDE, Outcome, Taken
-from schemas.batch import BAND, PASSED_THROUGH, PROBLEMS, STATUS, TIER
+from schemas.batch import BAND, PASSED_THROUGH, PROBLEMS, ROW_ID, STATUS, TIER
+from schemas.batch_job import BatchProblem
 from scoring.catalogue import Catalogue
 from scoring.columns import ColumnRules
 from scoring.loaded import LoadedRulebook
@@ -123,12 +124,20 @@ def _outcome(taken: Taken, done: ScoredChunk, state: str) -> Outcome:
         "by_band": _counts(results, BAND),
         "by_tier": _counts(results, TIER),
         "with_problems": results[PROBLEMS].is_not_null().sum(),
-        "problems": [
-            each.model_dump(exclude_none=True)
-            for each in done.problems(rows_before=taken.rows_before)
-        ],
+        "problems": _told(taken, done),
     }
     return Outcome(note, as_part(results), state)
+
+
+def _told(taken: Taken, done: ScoredChunk) -> list[dict[str, Any]]:
+    """The faults as they are kept, with what their rows are known by."""
+    known_by, before = done.results[ROW_ID], taken.rows_before
+    return [
+        BatchProblem(**dict(each), row_id=known_by[each.row - before - 1]).model_dump(
+            exclude_none=True
+        )
+        for each in done.problems(rows_before=before)
+    ]
 
 
 def _counts(results: pl.DataFrame, column: str) -> dict[str, int]:

@@ -19,6 +19,7 @@ from api.refused import GUARDED, refusals
 from api.store import batch_chunks, batches
 from api.store.batches import SCORE, Kept
 from api.store.sealing import digest
+from schemas.batch_job import BatchProblem
 from scoring.catalogue import Catalogue
 
 Suffix = Annotated[Literal["csv", "ndjson", "parquet"], Path(examples=["csv"])]
@@ -83,7 +84,9 @@ def read_batch_results_as(
     summary="What was wrong with which row",
 )
 def read_batch_problems(batch: BatchId, acts: Acting) -> Response:
-    """One line of JSON a problem: row, line, column, what was expected; of what is done so far."""
+    """One line of JSON a problem, of what is done so far: row, line, `row_id`, column, what was
+    expected, and as `detail` where and what in one sentence; never what stood there.
+    """
     with acts.transaction() as work:
         batches.found(work, batch, SCORE)
         work.audit("read", "batch_problems", batch)
@@ -136,4 +139,9 @@ def _problems(acts: Acts, batch: str) -> Iterator[bytes]:
             return
         row, note = found
         first = row.number + 1
-        yield b"".join(json.dumps(each).encode() + b"\n" for each in note["problems"])
+        yield "".join(map(_in_one_line, note["problems"])).encode()
+
+
+def _in_one_line(kept: dict[str, Any]) -> str:
+    told = kept | {"detail": BatchProblem(**kept).told}
+    return json.dumps(told, ensure_ascii=False) + "\n"

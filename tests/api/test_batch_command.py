@@ -241,6 +241,23 @@ def test_lines_of_json_are_read_as_strictly_as_requests(tmp_path):
     assert rows[8]["row_id"] == "g"
 
 
+def test_a_mapping_names_members_of_json_too_and_none_twice(tmp_path):
+    source, out, names = tmp_path / "in.ndjson", tmp_path / "out.csv", tmp_path / "names.toml"
+    names.write_text('Id = "row_id"\nAge = "age_years"\n', encoding="utf-8")
+    source.write_text('{"Id": "a", "Age": 44}\n{"Age": 44, "age_years": 45}\n', encoding="utf-8")
+    told = nociscreen(source, "-o", out, "--mapping", names)
+    assert "line 2: must not hold a name twice, nor two that mean the same" in told.stderr
+    rows = read(out)
+    assert [row["row_id"] for row in rows] == ["a", None]
+    assert [row["status"] for row in rows] == ["insufficient_information", None]
+
+
+def test_a_line_that_is_no_json_tells_the_column_of_that_line(tmp_path):
+    source, out = tmp_path / "in.ndjson", tmp_path / "out.csv"
+    source.write_text('{"age_years": 44}\n{"age_years" 44}\n', encoding="utf-8")
+    assert "line 2: is not JSON: column 14" in nociscreen(source, "-o", out).stderr
+
+
 def test_an_interrupted_run_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
     source, whole, out = tmp_path / "in.csv", tmp_path / "whole.csv", tmp_path / "out.csv"
     body = "".join(f"r{n},{n % 90}\n" for n in range(200)) + "bad,x\n"

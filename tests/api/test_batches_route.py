@@ -132,8 +132,26 @@ class TestResults:
         batch = done(kept_client, csv(*given))
         response = kept_client.get(batch["links"]["problems"])
         (told,) = [json.loads(each) for each in response.text.splitlines()]
-        assert (told["row"], told["line"], told["column"]) == (8, 9, "age_years")
+        expected = "must be a whole number from 0 to 120"
+        assert told == {
+            "row": 8,
+            "line": 9,
+            "row_id": "r7",
+            "column": "age_years",
+            "code": "not_a_whole_number",
+            "expected": expected,
+            "detail": f"line 9: age_years: {expected}",
+        }
         assert "MCMXL" not in response.text
+
+    def test_problems_and_results_are_utf_8(self, kept_client):
+        batch = done(kept_client, csv({"row_id": "Müller-日本", **example(), "age_years": "x"}))
+        problems = kept_client.get(batch["links"]["problems"])
+        assert problems.headers["content-type"] == "application/x-ndjson"
+        assert json.loads(problems.content.decode("utf-8"))["row_id"] == "Müller-日本"
+        table = kept_client.get(batch["links"]["results"])
+        assert table.headers["content-type"] == "text/csv; charset=utf-8"
+        assert "Müller-日本" in table.content.decode("utf-8")
 
     def test_says_what_the_engine_for_one_intake_says(self, kept_client):
         batch = done(kept_client, csv({"row_id": "a", **example("red_flag")}, example()))
@@ -167,6 +185,38 @@ class TestResults:
         assert [(each["row"], each["line"], each["column"]) for each in told] == [
             (2, 3, "age_years"), (3, 5, "row_id"), (4, 7, "row_id")
         ]  # fmt: skip
+
+    def test_members_that_are_not_known_are_told_once_by_their_places(self, kept_client):
+        given = [
+            {"row_id": "a", "age_years": 44, "SECRET": 1, "x/SECRET": 2},
+            {"row_id": "b", "answers": {"age_years": 44, "SECRET": 1}},
+            {"row_id": "c", "patient": {"reference": "MRN-3", "SECRET": 1}, "answers": {}},
+            {"row_id": "d", "patient": {"reference": "MRN-4"}, "answers": {"age_years": "SECRET"}},
+        ]
+        lines = "\n".join(json.dumps(each) for each in given)
+        batch = done(kept_client, lines, **NDJSON)
+        problems = kept_client.get(batch["links"]["problems"]).text
+        table = results(kept_client, batch)
+        assert "SECRET" not in problems + str(table.rows())
+        assert [json.loads(each)["detail"] for each in problems.splitlines()] == [
+            "line 1: 2 of 4 members are not known, counted from 1: 3, 4",
+            "line 2: answers: 1 of 2 members are not known, counted from 1: 2",
+            "line 3: patient: 1 of 2 members are not known, counted from 1: 2",
+            "line 4: age_years: must be a whole number from 0 to 120",
+        ]
+        assert table["row_id"].to_list() == ["a", "b", "c", "d"]
+        assert table["patient_reference"].to_list() == [None, None, "MRN-3", "MRN-4"]
+
+    def test_members_that_are_not_known_are_left_out_on_demand(self, kept_client):
+        given = [
+            {"row_id": "a", "age_years": 44, "shoe_size": 1},
+            {"row_id": "b", "answers": {"age_years": 44, "shoe_size": 1}, "hat_size": 1},
+        ]
+        lines = "\n".join(json.dumps(each) for each in given)
+        sent = kept_client.post("/v1/batches?ignore_unknown=true", content=lines, headers=NDJSON)
+        work(kept_client.app)
+        batch = kept_client.get(sent.json()["links"]["self"]).json()
+        assert (batch["rows"], batch["rows_with_problems"]) == (2, 0)
 
     @pytest.mark.parametrize("sent", ["ndjson", "parquet"])
     def test_are_the_same_whatever_format_was_sent(self, kept_client, sent):

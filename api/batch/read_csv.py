@@ -1,12 +1,13 @@
 """CSV in: comma, semicolon or tab; byte-order marks, CRLF and newlines in quotes as they come.
 
-Every line is a row, an empty one too (nothing answered), but for those at the end. A row with more
-or fewer cells than the header has is a problem of that row.
+A blank line is no row, wherever it stands; a line of empty cells is one (nothing answered). A row
+with more or fewer cells than the header has is a problem of that row.
 """
 
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from api.batch.read import Rows, faults_of
 HEADER_BYTES = 4 * 1024 * 1024
 _SEPARATORS = (",", ";", "\t")
 _EXTRA = "\0extra"
+_BLANK = re.compile(rb"(?:\A|\n)\r?\n")
 _CELLS = "not_so_many_cells"
 
 
@@ -32,6 +34,21 @@ class Table(NamedTuple):
     separator: str
     width: int
     kept: dict[int, str]
+
+
+class Text(NamedTuple):
+    """Lines, none of them blank; `places` are where each stood in a block that begins at `line`.
+
+    A blank line between quotation marks is no line of its own, and stays.
+    """
+
+    raw: bytes
+    line: int
+    places: Sequence[int]
+
+    def on(self, number: int) -> int:
+        """On which line of the file the line of this number, from 0, stood."""
+        return self.line + self.places[number]
 
 
 class CsvPiece(NamedTuple):
@@ -47,14 +64,14 @@ class CsvPiece(NamedTuple):
 
     def rows(self) -> Rows:
         """The cells as texts; None where nothing was answered."""
-        text = _utf8(self.block, self.table.encoding).rstrip(b"\r\n") + b"\n"
+        text = _text(_utf8(self.block, self.table.encoding), self.block.line)
         try:
-            frame = _parsed(text, self.table, [*self.table.kept, self.table.width])
+            frame = _parsed(text.raw, self.table, [*self.table.kept, self.table.width])
         except pl.exceptions.PolarsError:
-            return _one_by_one(text, self.block.line, self.table)
-        if not _even(frame, text, self.table):
-            return _one_by_one(text, self.block.line, self.table)
-        lines = partial(_lines, text, self.block.line, frame.height)
+            return _one_by_one(text, self.table)
+        if not _even(frame, text.raw, self.table):
+            return _one_by_one(text, self.table)
+        lines = partial(_lines, text, self.table.separator, frame.height)
         named = {
             place: pl.col(_place(place)).alias(name) for place, name in self.table.kept.items()
         }
@@ -146,6 +163,15 @@ def _utf8(block: Block, encoding: str) -> bytes:
     return block.raw.decode(encoding, errors="replace").encode()
 
 
+def _text(raw: bytes, line: int) -> Text:
+    if b'"' in raw or not _BLANK.search(raw):
+        whole = raw.rstrip(b"\r\n") + b"\n"
+        return Text(whole, line, range(whole.count(b"\n")))
+    lines = raw.split(b"\n")
+    places = [place for place, each in enumerate(lines) if each not in (b"", b"\r")]
+    return Text(b"".join(lines[place] + b"\n" for place in places), line, places)
+
+
 def _parsed(text: bytes, table: Table, places: Sequence[int]) -> pl.DataFrame:
     """The columns in these places; the one behind the last holds what is too much."""
     return pl.read_csv(
@@ -167,6 +193,8 @@ def _even(frame: pl.DataFrame, text: bytes, table: Table) -> bool:
     separators = text.count(table.separator.encode())
     if b'"' in text:
         every = _parsed(text, table, [*range(table.width)])
+        if _BLANK.search(text) and every.select(pl.all_horizontal(pl.all().is_null()).any()).item():
+            return False
         within = pl.all().str.count_matches(table.separator, literal=True).sum()
         separators -= every.select(pl.sum_horizontal(within)).item()
     return bool(separators == frame.height * (table.width - 1))
@@ -176,40 +204,43 @@ def _place(place: int) -> str:
     return str(place)
 
 
-def _one_by_one(text: bytes, line: int, table: Table) -> Rows:
+def _one_by_one(text: Text, table: Table) -> Rows:
     """The same read row by row, for what is uneven: each row's cells are counted."""
     cells: list[list[str | None]] = []
     faults, begins = [], []
-    try:
-        lines = io.StringIO(text.decode(), newline="")
-    except UnicodeDecodeError as error:
-        at = line + text.count(b"\n", 0, error.start)
-        raise UnusableInputError(
-            f"line {at}: is not UTF-8", option="--encoding latin-1 reads old files"
-        ) from None
-    reader = csv.reader(lines, delimiter=table.separator)
-    before = 0
-    for row in reader:
-        begins.append(line + before)
-        before = reader.line_num
+    for number, row in _rows(text, table.separator):
         width = len(row)
         while width > table.width and not row[width - 1]:
             width -= 1
-        wrong = bool(row) and width != table.width
+        wrong = width != table.width
         if wrong:
             faults.append((len(cells), None, _CELLS, f"must have {table.width} cells"))
-        cells.append([None if wrong or not row else row[place] or None for place in table.kept])
+        begins.append(text.on(number))
+        cells.append([None if wrong else row[place] or None for place in table.kept])
     frame = pl.DataFrame(cells, schema=dict.fromkeys(table.kept.values(), pl.String), orient="row")
     return Rows(frame, faults_of(faults), lambda rows: [begins[row] for row in rows])
 
 
-def _lines(text: bytes, line: int, height: int, rows: list[int]) -> list[int]:
-    """The lines of these rows; where a cell holds a newline, they are counted."""
-    if text.count(b"\n") == height:
-        return [line + row for row in rows]
-    begins, before = [], 0
-    reader = csv.reader(io.StringIO(text.decode(), newline=""))
-    for _ in reader:
-        begins.append(line + before)
+def _rows(text: Text, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not blank, with the number of the line on which it begins, from 0."""
+    try:
+        lines = io.StringIO(text.raw.decode(), newline="")
+    except UnicodeDecodeError as error:
+        at = text.on(text.raw.count(b"\n", 0, error.start))
+        raise UnusableInputError(
+            f"line {at}: is not UTF-8", option="--encoding latin-1 reads old files"
+        ) from None
+    reader = csv.reader(lines, delimiter=separator)
+    before = 0
+    for row in reader:
+        if row:
+            yield before, row
         before = reader.line_num
+
+
+def _lines(text: Text, separator: str, height: int, rows: list[int]) -> list[int]:
+    """The lines of these rows; where a cell holds a newline, they are counted."""
+    if text.raw.count(b"\n") == height:
+        return [text.on(row) for row in rows]
+    begins = [text.on(number) for number, _ in _rows(text, separator)]
     return [begins[row] for row in rows]

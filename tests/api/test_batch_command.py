@@ -140,7 +140,13 @@ def test_a_bad_row_is_told_by_line_and_column_and_stops_no_other(tmp_path):
         (b"row_id\tage_years\na\t44\n", "utf-8", [("a", 44)]),
         (b'row_id,age_years\n"a\r\nb",44\n', "utf-8", [("a\r\nb", 44)]),
         (b"row_id,age_years\nM\xfcller,44\n", "latin-1", [("M\u00fcller", 44)]),
-        (b"row_id,age_years\na,44\n\nb,45\n\n\n", "utf-8", [("a", 44), (None, None), ("b", 45)]),
+        (b"row_id,age_years\na,44\n\nb,45\n\n\n", "utf-8", [("a", 44), ("b", 45)]),
+        (b"row_id,age_years\r\n\r\na,44\r\n\r\nb,45\r\n", "utf-8", [("a", 44), ("b", 45)]),
+        (b"row_id,age_years\na,44\n,\nb,45\n", "utf-8", [("a", 44), (None, None), ("b", 45)]),
+        (b'row_id,age_years\n"a\n\nb",44\n\nc,45\n', "utf-8", [("a\n\nb", 44), ("c", 45)]),
+        (b'row_id\n"a"\n\nb\n', "utf-8", [("a", None), ("b", None)]),
+        (b'row_id,age_years\n"a",44,\n\nb,45\n', "utf-8", [("a", 44), ("b", 45)]),
+        (b"row_id,age_years\n\n\n", "utf-8", []),
     ],
 )
 def test_files_as_they_come_are_read(tmp_path, text, encoding, rows):
@@ -150,6 +156,34 @@ def test_files_as_they_come_are_read(tmp_path, text, encoding, rows):
     assert [row["row_id"] for row in pl.read_csv(out, infer_schema=False).to_dicts()] == [
         name for name, _ in rows
     ]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("block_bytes", [None, 9, 10, 12, 13, 25, 40])
+def test_blank_lines_are_no_rows_wherever_a_file_is_cut(tmp_path, block_bytes, newline, quote):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    lines = ["row_id;age_years", "", f"{quote}a{quote};44", "", "", "b;x", "", "c;46;1", ""] * 2
+    del lines[9]
+    source.write_bytes((newline.join(lines) + newline * 2).encode())
+    summary = run(batch(source, out, block_bytes=block_bytes))
+    assert (summary.rows, summary.rows_with_problems) == (6, 4)
+    assert [each.line for each in summary.problems] == [6, 8, 14, 16]
+    names = pl.read_csv(out, infer_schema=False)["row_id"].to_list()
+    assert names == ["a", "b", None] * 2
+
+
+def test_a_line_that_is_not_utf_8_is_told_by_its_place_among_blank_ones(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_bytes(b"row_id,age_years\n\na,44\n\n\n\xff,45\n")
+    told = nociscreen(source, "-o", tmp_path / "out.csv")
+    assert (told.exit_code, "line 6: is not UTF-8" in told.stderr) == (2, True)
+
+
+def test_lines_are_told_behind_newlines_in_cells_whatever_separates_these(tmp_path):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('row_id;age_years\nx;44\ny;"4\n4"\nz;x\n', encoding="utf-8")
+    assert [each.line for each in run(batch(source, out)).problems] == [3, 5]
 
 
 @pytest.mark.parametrize(

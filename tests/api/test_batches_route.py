@@ -144,6 +144,14 @@ class TestResults:
         }
         assert "MCMXL" not in response.text
 
+    def test_blank_lines_are_no_rows_and_later_lines_keep_their_numbers(self, kept_client):
+        text = "row_id,age_years\n\na,44\n\n\nb,x\n\nc,45\n\n\n"
+        batch = done(kept_client, text)
+        assert (batch["rows"], batch["rows_with_problems"]) == (3, 1)
+        (told,) = map(json.loads, kept_client.get(batch["links"]["problems"]).text.splitlines())
+        assert (told["row"], told["line"], told["row_id"]) == (2, 6, "b")
+        assert results(kept_client, batch)["row_id"].to_list() == ["a", "b", "c"]
+
     def test_problems_and_results_are_utf_8(self, kept_client):
         batch = done(kept_client, csv({"row_id": "Müller-日本", **example(), "age_years": "x"}))
         problems = kept_client.get(batch["links"]["problems"])

@@ -16,7 +16,7 @@ GUIDE = Path(__file__).parents[3] / "docs" / "fhir.md"
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing: apt install curl")
 def test_every_command_of_the_guide_does_what_it_says(tmp_path):
     commands = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(commands) == 9
+    assert len(commands) == 10
     settings = kept_in(tmp_path)
     token = run(settings, "token", "--minutes", "15").stdout.strip()
     with serving(settings) as served:

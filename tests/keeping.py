@@ -21,12 +21,12 @@ from api.store import (
     dispatch,
     drafts,
     form_settings,
+    holds,
     idempotency,
     links,
     merging,
     organisations,
     outbox,
-    patients,
     places,
     reports,
     screenings,
@@ -34,7 +34,7 @@ from api.store import (
 from api.store.destinations import Sealed
 from api.store.key_ring import make_file
 from api.store.organisations import OPERATOR
-from api.store.patients import Person
+from api.store.people import Person
 from api.store.screenings import Kept
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
@@ -185,8 +185,8 @@ def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word
         named = idempotency.named(work, "POST /v1/screenings", f"key-{made.id}", b"body")
         answer = idempotency.Answer(201, f"answer-{word}".encode(), None, amended.id)
         idempotency.once(work, named, lambda: answer)
-        held = patients.hold(work, Person(reference, None), f"hold-{word}")
-        patients.release(work, held.id)
+        held = holds.place(work, Person(reference, None), f"hold-{word}")
+        holds.release(work, held.id)
         about = KnownPatient(reference=reference, name=f"name-{word}")
         link, _ = links.make(work, links.Wanted(about, "phq4@1.0.0", 90))
         drafts.keep(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))

@@ -20,7 +20,7 @@ from api.hl7v2.merging import Merge, NotAMergeError, Numbered, merges
 from api.hl7v2.reading import Message, UnreadableError, heading, read
 from api.problems import Problem
 from api.store import merging
-from api.store.patients import Person
+from api.store.people import Person
 from api.store.store import Store
 from api.store.transaction import Actor
 

@@ -12,9 +12,9 @@ from api.deps import Acting, Creating
 from api.guard import guarded
 from api.problems import Problem
 from api.refused import GUARDED, TAKING, refusals
-from api.store import merging, patients
+from api.store import holds, merging, patients
 from api.store.idempotency import Answer
-from api.store.patients import Person
+from api.store.people import Person
 from api.store.transaction import Transaction
 from schemas.base import Frozen
 from schemas.patient import Note, Reference
@@ -125,7 +125,7 @@ def place_hold(
     """From now on nothing of the person is erased, neither by wish nor by age."""
 
     def made(work: Transaction) -> Answer:
-        hold = patients.hold(work, wanted.person, wanted.reason)
+        hold = holds.place(work, wanted.person, wanted.reason)
         work.audit("hold", "legal_hold", hold.id)
         return Answer(201, hold.model_dump_json().encode())
 
@@ -142,5 +142,5 @@ def place_hold(
 def release_hold(hold: HoldId, acts: Acting) -> None:
     """The hold ends; nothing is erased by this."""
     with acts.transaction() as work:
-        patients.release(work, hold)
+        holds.release(work, hold)
         work.audit("release", "legal_hold", hold)

@@ -12,8 +12,8 @@ from sqlalchemy import insert, select, update
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store import batches, links, outbox, patients, screenings, tenancy
-from api.store.patients import Person
+from api.store import batches, holds, links, outbox, people, screenings, tenancy
+from api.store.people import Person
 from api.store.tables import DeliveryRow, PatientMoveRow, ScreeningRow
 from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
@@ -36,8 +36,8 @@ def merge(work: Transaction, retired: Person, survivor: Person, means: str = "ap
     if retired == survivor:
         raise Problem("conflict", "Both numbers are the same.")
     tenancy.in_turn(work.session, work.organisation)
-    linked = patients.linked_to(work, retired)
-    ids = patients.screening_ids(work, retired, linked)
+    linked = people.linked_to(work, retired)
+    ids = people.screening_ids(work, retired, linked)
     for each in ids:
         _move(work, each, survivor, means)
     for link, _ in linked:
@@ -127,8 +127,8 @@ def _remember(work: Transaction, screening_id: str, move: _Move, means: str) -> 
 
 def _hold(work: Transaction, retired: Person, survivor: Person) -> int:
     """What was held stays held under the number that stays; how many holds were laid on it."""
-    there: Any = {each.reason for each in patients.holding(work, survivor)}
-    missing = {each.reason for each in patients.holding(work, retired)} - there
+    there: Any = {each.reason for each in holds.holding(work, survivor)}
+    missing = {each.reason for each in holds.holding(work, retired)} - there
     for reason in sorted(missing):
-        patients.hold(work, survivor, reason)
+        holds.place(work, survivor, reason)
     return len(missing)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
-from api.store import batch_chunks, drafts, links, patients, screenings, tenancy
+from api.store import batch_chunks, drafts, holds, links, screenings, tenancy
 from api.store.organisation_keys import DATA
 from api.store.store import Store
 from api.store.tables import (
@@ -129,7 +129,7 @@ def _indexes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, 
             assessment = screenings.assessment_of(work, row)
             return screenings.indexes(work, screenings.patient_of(work, row), assessment)
         case LegalHoldRow():
-            return patients.hold_indexes(work, patients.hold_content(work, row))
+            return holds.indexes(work, holds.content_of(work, row))
         case LinkRow():
             return links.indexes(work, links.patient_of(work, row))
         case DraftRow():

@@ -11,10 +11,12 @@ from api.security.keys import SigningAlgorithm
 from api.store import (
     batches,
     failures,
+    holds,
     invitations,
     links,
     organisations,
     patients,
+    people,
     sessions,
     signing,
     tenancy,
@@ -105,7 +107,7 @@ def erase_stale_links(store: Store, organisation: str) -> int:
             return 0
     with suppress(_NothingDue), store.transaction(actor) as work:
         tenancy.in_turn(work.session, organisation)
-        ids = links.stale(work, patients.held_indexes(work))
+        ids = links.stale(work, holds.held_indexes(work))
         if not ids:
             raise _NothingDue
         links.erase(work, ids)
@@ -124,7 +126,7 @@ def _due(work: Transaction, years: int) -> list[str]:
             col(ScreeningRow.patient_index),
         ).where(col(ScreeningRow.organisation_id) == work.organisation)
     ).all()
-    held = patients.held_indexes(work)
+    held = holds.held_indexes(work)
     before = {row.id: row.replaces for row in rows}
     stays = {
         row.id for row in rows if row.created_at >= _years_ago(years) or row.patient_index in held
@@ -134,7 +136,7 @@ def _due(work: Transaction, years: int) -> list[str]:
         while earlier is not None:
             stays.add(earlier)
             earlier = before[earlier]
-    return patients.latest_first({row.id: row.replaces for row in rows if row.id not in stays})
+    return people.latest_first({row.id: row.replaces for row in rows if row.id not in stays})
 
 
 def _years_ago(years: int) -> datetime:

@@ -15,8 +15,8 @@ from running import PROGRAM, environment
 from api.deliveries.listener import Listener, Taking, answer
 from api.hl7v2.acknowledgement import acknowledgement
 from api.problems import Problem
-from api.store import drafts, links, merging, outbox, patients, screenings
-from api.store.patients import Person
+from api.store import drafts, holds, links, merging, outbox, patients, screenings
+from api.store.people import Person
 from schemas.links import Draft
 from schemas.patient import KnownPatient
 
@@ -129,7 +129,7 @@ def test_a_database_that_is_away_is_told_as_an_error_to_be_tried_again(taking, s
 class TestAMerge:
     def test_takes_the_holds_with_it_so_that_nothing_is_erased(self, store, clinic):
         add(store, clinic, "OLD-1", system=SYSTEM)
-        do(store, clinic, patients.hold, Person("OLD-1", None), "a court")
+        do(store, clinic, holds.place, Person("OLD-1", None), "a court")
         merged = do(store, clinic, merging.merge, Person("OLD-1", SYSTEM), Person("NEW-1", SYSTEM))
         assert (merged.screenings, merged.holds) == (1, 1)
         with pytest.raises(Problem, match="held"):

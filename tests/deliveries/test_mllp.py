@@ -255,7 +255,7 @@ def test_an_erased_patient_is_sent_nowhere_and_leaves_no_payload(
 
     from api.problems import Problem
     from api.store import patients
-    from api.store.patients import Person
+    from api.store.people import Person
     from api.store.tables import AttemptRow, DeliveryRow
 
     with listening(closes) as place:

@@ -8,7 +8,7 @@ from keeping import at_once, clinic, do, intake
 from api.problems import Problem
 from api.store import clients, idempotency, patients, screening_list, screenings
 from api.store.idempotency import KEPT, Answer
-from api.store.patients import Person
+from api.store.people import Person
 from schemas.screening import ScreeningFilters
 
 ROUTE = "POST /v1/screenings"

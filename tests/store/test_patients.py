@@ -5,8 +5,8 @@ from keeping import add, all_there_is, at_once, clinic, do, intake
 from sqlalchemy import func, select
 
 from api.problems import Problem
-from api.store import audit, patients, screenings
-from api.store.patients import Person
+from api.store import audit, holds, patients, screenings
+from api.store.people import Person
 from api.store.tables import (
     AcknowledgementRow,
     AnsweredRow,
@@ -89,16 +89,16 @@ def test_a_reference_of_several_systems_needs_the_system(store):
 def test_a_hold_keeps_from_being_erased_until_it_is_released(store):
     made = clinic(store)
     add(store, made)
-    hold = do(store, made, patients.hold, PERSON, "lawsuit")
+    hold = do(store, made, holds.place, PERSON, "lawsuit")
     with pytest.raises(Problem, match="held"):
         do(store, made, patients.erase, PERSON)
-    assert do(store, made, patients.holding) == [hold]
+    assert do(store, made, holds.holding) == [hold]
     assert do(store, made, patients.export, PERSON).holds == (hold,)
     with pytest.raises(Problem, match="not_found"):
-        do(store, clinic(store), patients.release, hold.id)
-    do(store, made, patients.release, hold.id)
+        do(store, clinic(store), holds.release, hold.id)
+    do(store, made, holds.release, hold.id)
     with pytest.raises(Problem, match="not_found"):
-        do(store, made, patients.release, hold.id)
+        do(store, made, holds.release, hold.id)
     assert do(store, made, patients.erase, PERSON).screenings == 1
 
 
@@ -114,7 +114,7 @@ def test_a_hold_keeps_from_being_erased_until_it_is_released(store):
 def test_a_hold_without_a_system_is_on_everyone_of_that_reference(store, on, erased, blocks):
     made = clinic(store)
     add(store, made, system="urn:one")
-    do(store, made, patients.hold, Person("MRN-0042", on), "lawsuit")
+    do(store, made, holds.place, Person("MRN-0042", on), "lawsuit")
     if blocks:
         with pytest.raises(Problem, match="held"):
             do(store, made, patients.erase, Person("MRN-0042", erased))
@@ -127,7 +127,7 @@ def test_the_one_without_a_system_is_held_by_holds_that_name_none(store, on, blo
     made = clinic(store)
     add(store, made, system="urn:one")
     add(store, made)
-    do(store, made, patients.hold, Person("MRN-0042", on), "lawsuit")
+    do(store, made, holds.place, Person("MRN-0042", on), "lawsuit")
     without = Person("MRN-0042", None, without_system=True)
     if blocks:
         with pytest.raises(Problem, match="held"):
@@ -145,7 +145,7 @@ def test_a_hold_and_an_erasure_at_once_never_both_have_their_way(store):
 
         def act(number, person=person):
             if number:
-                return do(store, made, patients.hold, person, "why") and False
+                return do(store, made, holds.place, person, "why") and False
             return bool(do(store, made, patients.erase, person))
 
         erased, _ = at_once(2, act)

@@ -8,10 +8,10 @@ from keeping import add, all_there_is, at_once, clinic, do, intake
 from sqlalchemy import select
 
 from api.problems import Problem
-from api.store import file_key, idempotency, patients, rotation, screening_list, screenings
+from api.store import file_key, holds, idempotency, patients, rotation, screening_list, screenings
 from api.store.key_ring import KeyRingError, put_first
 from api.store.opening import open_store
-from api.store.patients import Person
+from api.store.people import Person
 from api.store.tables import OrganisationKeyRow, ScreeningRow
 from api.store.wrapping import wrap_anew
 from schemas.screening import ScreeningFilters
@@ -51,7 +51,7 @@ def again(store, clinic, made):
 def test_everything_opens_by_the_new_key_and_the_old_one_is_gone(store):
     made = clinic(store)
     kept = all_there_is(store, made)
-    do(store, made, patients.hold, Person("MRN-0042", None), "why")
+    do(store, made, holds.place, Person("MRN-0042", None), "why")
     before, old = whole(store, made, kept), data_keys(store, made)
     exported = do(store, made, patients.export, Person("MRN-0042", None))
     assert rotation.rotate(store, made.actor) == 15

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError as DatabaseRefusal
 from api.problems import Problem
 from api.store import destinations, outbox, patients, reports, screening_list, screenings
 from api.store.destinations import Sealed
-from api.store.patients import Person
+from api.store.people import Person
 from api.store.screenings import Kept
 from api.store.tables import ReportRow
 from schemas.patient import KnownPatient

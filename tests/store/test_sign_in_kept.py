@@ -22,7 +22,7 @@ from api.store import (
     upkeep,
 )
 from api.store.failures import Trying
-from api.store.patients import Person
+from api.store.people import Person
 from api.store.sessions import Lasting
 from api.store.tables import FailureRow, ImportedRow, InvitationRow, SessionRow, SignInRow
 

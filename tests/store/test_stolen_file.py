@@ -7,11 +7,11 @@ from keeping import all_there_is, assessed, clinic, do
 from postgres import HOMES
 from sqlalchemy import text
 
-from api.store import patients, rotation
+from api.store import holds, patients, rotation
 from api.store.backup import backup
 from api.store.database import connected
 from api.store.file_key import file_key
-from api.store.patients import Person
+from api.store.people import Person
 from api.store.screenings import band_of
 
 CANARY = "CANARYbird"
@@ -23,7 +23,7 @@ def filled(store):
     """A store that holds the canary wherever something of a patient can be."""
     made = clinic(store)
     all_there_is(store, made, REFERENCE, CANARY)
-    do(store, made, patients.hold, Person(REFERENCE, f"urn:{CANARY}"), CANARY)
+    do(store, made, holds.place, Person(REFERENCE, f"urn:{CANARY}"), CANARY)
     return made
 
 
@@ -97,8 +97,8 @@ def test_status_tier_and_band_are_not_told_by_any_row(store, kept, filled):
 def test_rotation_and_erasure_leave_no_word_either(store, kept, filled):
     rotation.rotate(store, filled.actor)
     assert secrets_in(dumped(store, kept)) == []
-    for hold in do(store, filled, patients.holding):
-        do(store, filled, patients.release, hold.id)
+    for hold in do(store, filled, holds.holding):
+        do(store, filled, holds.release, hold.id)
     do(store, filled, patients.erase, Person(REFERENCE, None))
     held = dumped(store, kept)
     assert secrets_in(held) == []

@@ -14,11 +14,12 @@ from api.security.keys import new_signing_key
 from api.store import (
     batch_chunks,
     batches,
+    holds,
     imported,
     invitations,
     issuers,
     migrate,
-    patients,
+    people,
     screenings,
     sessions,
     sign_in,
@@ -67,7 +68,7 @@ def two(store):
             add_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
             add_api_key(work, client, ["score"], work.now.replace(year=2099), test=False)
             use_assertion(work, Assertion(client, "jti", 4_000_000_000), 0)
-            patients.hold(work, patients.Person("other", None), "why")
+            holds.place(work, people.Person("other", None), "why")
             wanted = batches.Wanted("score", "book@1.0.0", "0" * 64, {"explain": False})
             given = batch_chunks.Given(("MRN-0042",), (b"rows",))
             batches.add(work, wanted, [(1, given)], batches.in_days(work.now, 1))

@@ -8,8 +8,17 @@ from keeping import add, clinic, do, intake
 from sqlalchemy import func, select
 
 from api.security.assertions import Assertion
-from api.store import audit, callers, idempotency, organisations, patients, screenings, upkeep
-from api.store.patients import Person
+from api.store import (
+    audit,
+    callers,
+    holds,
+    idempotency,
+    organisations,
+    patients,
+    screenings,
+    upkeep,
+)
+from api.store.people import Person
 from api.store.tables import AnsweredRow, ScreeningRow, SigningKeyRow, UsedAssertionRow
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -79,14 +88,14 @@ def test_a_chain_goes_as_a_whole_however_it_is_cut(store, made, monkeypatch):
 
 def test_a_hold_keeps_what_is_due_and_leaves_no_false_row(store, made):
     held, free = old(store, made, "MRN-held"), old(store, made, "MRN-free")
-    hold = do(store, made, patients.hold, Person("MRN-held", None), "why")
+    hold = do(store, made, holds.place, Person("MRN-held", None), "why")
     keep_up(store)
     assert kept(store) == {held.id}
     assert free.id not in kept(store)
     before = actions(store, made)
     keep_up(store)
     assert actions(store, made) == before
-    do(store, made, patients.release, hold.id)
+    do(store, made, holds.release, hold.id)
     keep_up(store)
     assert kept(store) == set()
 

@@ -7,7 +7,6 @@ with more or fewer cells than the header has is a problem of that row.
 import codecs
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -23,7 +22,6 @@ from api.batch.read import Rows, faults_of
 HEADER_BYTES = 4 * 1024 * 1024
 _SEPARATORS = (",", ";", "\t")
 _EXTRA = "\0extra"
-_BLANK = re.compile(rb"(?:\A|\n)\r?\n")
 _CELLS = "not_so_many_cells"
 
 
@@ -164,12 +162,17 @@ def _utf8(block: Block, encoding: str) -> bytes:
 
 
 def _text(raw: bytes, line: int) -> Text:
-    if b'"' in raw or not _BLANK.search(raw):
+    if b'"' in raw or not _may_be_blank(raw):
         whole = raw.rstrip(b"\r\n") + b"\n"
         return Text(whole, line, range(whole.count(b"\n")))
     lines = raw.split(b"\n")
     places = [place for place, each in enumerate(lines) if each not in (b"", b"\r")]
     return Text(b"".join(lines[place] + b"\n" for place in places), line, places)
+
+
+def _may_be_blank(text: bytes) -> bool:
+    """Whether a line of it, or of a cell, is blank."""
+    return text.startswith((b"\n", b"\r\n")) or b"\n\n" in text or b"\n\r\n" in text
 
 
 def _parsed(text: bytes, table: Table, places: Sequence[int]) -> pl.DataFrame:
@@ -193,7 +196,7 @@ def _even(frame: pl.DataFrame, text: bytes, table: Table) -> bool:
     separators = text.count(table.separator.encode())
     if b'"' in text:
         every = _parsed(text, table, [*range(table.width)])
-        if _BLANK.search(text) and every.select(pl.all_horizontal(pl.all().is_null()).any()).item():
+        if _may_be_blank(text) and every.select(pl.all_horizontal(pl.all().is_null()).any()).item():
             return False
         within = pl.all().str.count_matches(table.separator, literal=True).sum()
         separators -= every.select(pl.sum_horizontal(within)).item()

@@ -35,12 +35,13 @@ def clinic(service: Service) -> Clinic:
     return keeping.clinic(service.state.store)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def token(service: Service, clinic: Clinic) -> str:
+    """A new one each time: tokens live for minutes, a run of all tests for longer."""
     return keeping.token(service.state.store, service.state.tokens, clinic)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def client(service: Service, token: str) -> TestClient:
     return bearing(service, token)
 

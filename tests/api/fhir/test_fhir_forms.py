@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 from answering import asked, drawn, findings, plain, points
+from calling import calling
 from r4 import faults, needs_forms, needs_node
 
 HERE = "/fhir/QuestionnaireResponse"
@@ -21,9 +22,9 @@ def page():
 
 
 @pytest.fixture(scope="module")
-def forms(client):
+def forms(anonymous):
     return {
-        name: client.get(f"/fhir/Questionnaire/{name}").json()
+        name: anonymous.get(f"/fhir/Questionnaire/{name}").json()
         for name in ("nociplastic", "nociplastic-patient", "phq4", "phq4-patient")
     }
 
@@ -74,7 +75,7 @@ def test_every_question_is_drawn(page, forms, name):
     assert [link for link in hidden if page.locator(f'[id="{link}/1/1"]').is_visible()] == []
 
 
-def test_random_answers_are_exported_and_scored_without_a_difference(page, forms, client):
+def test_random_answers_are_exported_and_scored_without_a_difference(page, forms, service, clinic):
     from lforms import filled, problems
 
     exports = []
@@ -86,6 +87,7 @@ def test_random_answers_are_exported_and_scored_without_a_difference(page, forms
         assert not problems(page)
         got, wanted = in_order(form, told(exported)), in_order(form, values)
         assert got == wanted, (seed, name)
+        client = calling(service, clinic)  # a thousand sets outlive a token
         scored = client.post(f"{HERE}/$score", json=exported)
         assert scored.status_code == 200, (seed, name, findings(scored.json()))
         here = points(scored.json()["parameter"][0]["resource"])

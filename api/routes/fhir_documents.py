@@ -121,7 +121,9 @@ def read_binary(  # noqa: PLR0913 - as above
     found = _found(acts, screening)
     pdf = report_of(acts, rulebooks, printed, reports, found)
     if as_resource:
-        return sent(binary(told(found, rulebooks, base), pdf), Vary="Accept")
+        whole = sent(binary(told(found, rulebooks, base), pdf), Vary="Accept")
+        whole.headers["Repr-Digest"] = repr_digest(bytes(whole.body))
+        return whole
     named = 'attachment; filename="nociscreen-report.pdf"'
     headers = {"Content-Disposition": named, "Vary": "Accept", "Repr-Digest": repr_digest(pdf)}
     return Response(pdf, headers=headers, media_type=PDF)

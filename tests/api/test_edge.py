@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keeping
 import pytest
 from aside import run_aside
+from calling import audited
 from starlette.responses import PlainTextResponse
 
 from api.edge import Edge
@@ -153,6 +155,28 @@ def test_methods_of_which_no_route_knows_are_refused(anonymous, method, path):
     assert response.status_code == 405
     assert response.json()["type"] == "/problems/method_not_allowed"
     assert method not in response.headers["allow"]
+
+
+def test_head_tells_what_get_tells_without_the_body(client, anonymous):
+    for caller, path, status in (
+        (client, "/v1/screenings", 200),
+        (client, "/v1/rulebooks", 200),
+        (client, "/v1/nothing", 404),
+        (client, "/v1/score", 405),
+        (anonymous, "/v1/screenings", 401),
+    ):
+        got, head = caller.get(path), caller.head(path)
+        assert (got.status_code, head.status_code, head.content) == (status, status, b"")
+        for name in ("content-type", "content-length"):
+            assert head.headers[name] == got.headers[name], (path, name)
+
+
+def test_a_read_by_head_is_in_the_audit(kept_service, kept_clinic, kept_client):
+    made = kept_client.post("/v1/screenings", json=keeping.request()).json()["id"]
+    before = len(audited(kept_service, kept_clinic))
+    assert kept_client.head(f"/v1/screenings/{made}").status_code == 200
+    (row,) = audited(kept_service, kept_clinic)[before:]
+    assert (row.action, row.target, row.outcome) == ("read", made, "ok")
 
 
 def test_a_path_with_a_slash_too_many_leads_nowhere(anonymous):

@@ -3,7 +3,7 @@ where none was given; every claim of the CapabilityStatement done."""
 
 import hashlib
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from copy import deepcopy
 
@@ -229,8 +229,10 @@ class TestReports:
             answer = caller.get(here, headers={"Accept": accept})
             assert answer.headers["content-type"] == "application/pdf"
             assert answer.content.startswith(b"%PDF")
-        whole = caller.get(here, headers={"Accept": "application/fhir+json"}).json()
-        assert b64decode(whole["data"]).startswith(b"%PDF")
+        whole = caller.get(here, headers={"Accept": "application/fhir+json"})
+        assert b64decode(whole.json()["data"]).startswith(b"%PDF")
+        digest = b64encode(hashlib.sha256(whole.content).digest()).decode()
+        assert whole.headers["repr-digest"] == f"sha-256=:{digest}:"
         assert caller.get(here, headers={"Accept": "text/html"}).status_code == 406
 
     def test_the_inline_form_says_size_and_hash_of_its_bytes(self, caller, made):

@@ -17,10 +17,10 @@ $(VENV)/.run: requirements.lock pyproject.toml scripts/system-libraries
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/reports/validators/package-lock.json
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/support/report_validators/package-lock.json
 	scripts/system-libraries tests
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	-command -v npm >/dev/null && npm ci --prefix tests/reports/validators --ignore-scripts --no-audit --no-fund --silent
+	-command -v npm >/dev/null && npm ci --prefix tests/support/report_validators --ignore-scripts --no-audit --no-fund --silent
 	scripts/fhir-checks
 	scripts/smart-checks
 	touch $@
@@ -59,13 +59,13 @@ fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database; of batches, twenty
 	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill.py
 	NOCISCREEN_BATCH_KILLS=20 python -m pytest tests/faults/test_batch_kill.py
-	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/deliveries/test_kill_sender.py
+	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill_sender.py
 
 spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
-	NOCISCREEN_SPARK=1 python -m pytest tests/scoring/test_columns_arrow.py
+	NOCISCREEN_SPARK=1 python -m pytest tests/scoring/columns/test_arrow.py
 forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here
-	NOCISCREEN_FORMS=1000 python -m pytest tests/api/fhir/test_fhir_forms.py
+	NOCISCREEN_FORMS=1000 python -m pytest tests/api/fhir/test_lhc_forms.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run

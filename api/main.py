@@ -10,66 +10,37 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.describe import describe
-from api.desk.provider import Provider
-from api.edge import Edge
-from api.forms.forgery import Forgery
-from api.key_sets import KeySets
-from api.limits import RateLimiter
-from api.origins import Origins
+from api.admin import routes as admin
+from api.audit import routes as audit
+from api.auth.external_tokens import Trust
+from api.auth.jwks_cache import KeySets
+from api.batches import routes as batches
+from api.cds_hooks import routes as cds_hooks
+from api.contract.specification import describe
+from api.deliveries import routes as deliveries
+from api.desk import routes as desk
+from api.desk.oidc_login import Provider
+from api.documents.render_pool import Renderer
+from api.fhir import routes as fhir
+from api.fhir.elements import FHIR_JSON
+from api.fhir.resources.operation_outcome import outcome_of_problem
+from api.forms import routes as forms
+from api.http.cors import Origins
+from api.http.middleware import Edge, ErrorFormat
+from api.http.rate_limit import RateLimiter
+from api.oauth import routes as oauth
+from api.patients import routes as patients
 from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
-from api.rendering import Renderer
-from api.routes import (
-    audit,
-    batch_reports,
-    batch_results,
-    batches,
-    cds_hooks,
-    clients,
-    credentials,
-    deliveries,
-    desk_account,
-    desk_answers,
-    desk_forms,
-    desk_links,
-    desk_screenings,
-    destinations,
-    fhir_audit,
-    fhir_definitions,
-    fhir_documents,
-    fhir_operations,
-    fhir_response_reading,
-    fhir_responses,
-    fhir_results,
-    form_settings,
-    forms_intake,
-    health,
-    links,
-    metrics,
-    oauth,
-    organisation,
-    patients,
-    practitioners,
-    problem_types,
-    provider,
-    rulebooks,
-    score,
-    score_many,
-    screening_list,
-    screening_marks,
-    screening_reports,
-    screenings,
-    sign_in,
-    smart,
-    static,
-    verification,
-)
-from api.security.access import AccessTokens
+from api.score import routes as score
+from api.screenings import routes as screenings
+from api.security.access_tokens import AccessTokens
 from api.settings import Settings
-from api.store.opening import open_store
-from api.store.refusals import Refusals
+from api.store.operations.denied_requests import Refusals
+from api.store.operations.startup import open_store
 from api.store.store import Store
-from api.trusting import Trust
+from api.system import routes as system
+from api.web import routes as web
+from api.web.csrf import Forgery
 from scoring.catalogue import Catalogue, catalogue
 
 DESCRIPTION = (
@@ -132,64 +103,37 @@ def create_app(
         settings.render_workers, settings.render_queue, settings.render_seconds
     )
 
-    for router in _contents(rules):
+    for router in _routers(rules):
         app.include_router(router)
 
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(RequestValidationError, answer_wrong_shape)
     app.add_exception_handler(HTTPException, answer_http_error)
     app.add_middleware(Origins, origins=settings.hooks_origins)
-    app.add_middleware(Edge, settings=settings, metrics=app.state.metrics)
+    app.add_middleware(
+        Edge,
+        settings=settings,
+        metrics=app.state.metrics,
+        error_formats=(ErrorFormat("/fhir", FHIR_JSON, outcome_of_problem),),
+    )
     return app
 
 
-def _contents(rules: Catalogue) -> tuple[APIRouter, ...]:
-    """Everything that is served, in the order of its description."""
+def _routers(rules: Catalogue) -> tuple[APIRouter, ...]:
+    """Return every router, in the order of the API description."""
     return (
-        score.router(rules),
-        score_many.router(rules),
-        screening_list.router,
-        batches.router(rules),
-        batch_results.router,
-        batch_reports.router,
-        screenings.router(rules),
-        screening_marks.router,
-        screening_reports.router,
-        verification.router,
-        patients.router,
-        deliveries.writing,
-        deliveries.reading,
-        destinations.router,
-        audit.router,
-        organisation.router,
-        clients.router,
-        credentials.router,
-        practitioners.router,
-        form_settings.router,
-        links.router,
-        oauth.router,
-        rulebooks.router,
-        smart.router,
-        fhir_definitions.router,
-        fhir_operations.SENT,
-        fhir_operations.KEPT,
-        fhir_operations.PRINTED,
-        fhir_response_reading.router,
-        fhir_responses.router,
-        fhir_results.router,
-        fhir_documents.router,
-        fhir_audit.router,
-        cds_hooks.router,
-        health.router,
-        metrics.router,
-        problem_types.router,
-        forms_intake.router(rules),
-        sign_in.router,
-        provider.router,
-        desk_screenings.router,
-        desk_answers.router,
-        desk_account.router,
-        desk_links.router,
-        desk_forms.router,
-        static.router,
+        *score.routers(rules),
+        *screenings.routers(rules),
+        *batches.routers(rules),
+        *patients.ROUTERS,
+        *deliveries.ROUTERS,
+        *audit.ROUTERS,
+        *admin.ROUTERS,
+        *forms.routers(rules),
+        *oauth.ROUTERS,
+        *fhir.ROUTERS,
+        *cds_hooks.ROUTERS,
+        *system.ROUTERS,
+        *desk.ROUTERS,
+        *web.ROUTERS,
     )

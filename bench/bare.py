@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import uvicorn
 from fastapi import Body, FastAPI, Response
 
-from api.bodies import any_intake
+from api.intakes.models import any_intake
 from scoring.catalogue import catalogue
 
 Intake: Any = Annotated[any_intake(catalogue().scored()), Body()]

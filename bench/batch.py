@@ -30,7 +30,7 @@ GIGABYTE = 1024 * 1024
 def batches(figure: Callable[..., object]) -> Iterator[object]:
     """The rows of the table; the chart is written beside them."""
     sys.path.insert(0, str(ROOT / "tests" / "scoring"))
-    from columns_oracle import TYPES, frame_of, random_intake
+    from support.scoring.engine_rows import TYPES, frame_of, random_intake
 
     loaded = catalogue().active("nociplastic")
     random = Random(1)

@@ -14,7 +14,7 @@ from time import perf_counter
 
 import psycopg
 
-from api.store.database import connected
+from api.store.database.engine import connected
 from bench.load import rate
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def on_sqlite(seconds: float) -> Iterator[tuple[Side, Side]]:
 def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
     """Both sides on one PostgreSQL 15, fsync on."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from postgres import Postgres
+    from support.postgres import Postgres
 
     from api.store.key_ring import make_file
 

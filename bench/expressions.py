@@ -20,8 +20,8 @@ from schemas.conditions import (
     OneOf,
 )
 from schemas.rulebook import Criterion
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import options_named
-from scoring.loaded import LoadedRulebook
 
 
 def expressions(loaded: LoadedRulebook) -> dict[str, str]:

@@ -16,11 +16,11 @@ from time import perf_counter
 
 import typst
 
-from api.rendering import Renderer
+from api.documents.render_pool import Renderer
 from reports.blocks import Block, Document, Paragraph, Picture, Section, Table
-from reports.drawing import started
-from reports.pdf import render
-from reports.scripts import FONTS
+from reports.font_coverage import FONTS
+from reports.pdf.render import render
+from reports.svg import started
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 3.0
@@ -63,7 +63,7 @@ def reports(figure: Callable) -> list:
 
 def _document() -> Document:
     sys.path.insert(0, str(ROOT / "tests" / "reports"))
-    from examples import made
+    from support.report_examples import made
 
     return made("widespread_pain", patient_name="Ada Example", patient_reference="MRN-0042")
 

@@ -28,8 +28,8 @@ from bench.load import rate
 from bench.reports import reports
 from schemas.base import plain_number
 from scoring.catalogue import catalogue
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess, weigh
-from scoring.loaded import LoadedRulebook
 
 ROOT = Path(__file__).parents[1]
 INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
@@ -181,7 +181,7 @@ def _figure(
 
 def _vignettes() -> list[dict]:
     sys.path.insert(0, str(ROOT / "tests" / "scoring"))
-    from cases import vignettes
+    from support.scoring.vignettes import vignettes
 
     return [each.answers for each in vignettes()]
 

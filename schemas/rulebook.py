@@ -2,7 +2,7 @@
 
 One TOML file is one `Rulebook`. Each block of the file is one class here, in the order a reader
 meets them. What a single block must hold is refused here; what the blocks must hold together is
-refused by `scoring.review`.
+refused by `scoring.validation.rulebook_validation`.
 """
 
 from typing import Annotated, Literal

@@ -18,9 +18,9 @@ from pydantic import Field, ValidationError
 
 from schemas.base import Frozen, Text
 from schemas.rulebook import Instrument, Rulebook, Version
-from scoring.loaded import LoadedRulebook
-from scoring.review import review
-from scoring.versions import change, least_version
+from scoring.compiled_rulebook import LoadedRulebook
+from scoring.validation.rulebook_validation import review
+from scoring.validation.rulebook_versions import change, least_version
 
 Shape = TypeVar("Shape", bound=Frozen)
 SHIPPED = Path(__file__).parent / "rulebooks"

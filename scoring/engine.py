@@ -13,9 +13,9 @@ from schemas.assessment import (
     Status,
     TotalPoints,
 )
-from scoring import context, safety, scale, unanswered
+from scoring import clinical_context, safety, scale, what_if_analysis
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
-from scoring.loaded import LoadedRulebook
 from scoring.weighing import Sums, Weight, exact
 
 
@@ -49,7 +49,7 @@ def assess(
     elif scope.reasons:
         parts.update(
             status="out_of_scope",
-            gradings=context.gradings(loaded, facts),
+            gradings=clinical_context.gradings(loaded, facts),
             derived=_derived(loaded, facts),
         )
     else:
@@ -61,7 +61,7 @@ def assess(
         *(parts["findings"] or ()),
         *(parts["next_steps"] or ()),
     ]
-    parts.update(limitations=context.limitations(loaded, facts, shown, attested=attested))
+    parts.update(limitations=clinical_context.limitations(loaded, facts, shown, attested=attested))
     return Assessment(**parts)
 
 
@@ -106,15 +106,17 @@ def _scored(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
         "criteria": tuple(
             [show(weight, facts) for show, weight in zip(loaded.shown, points.weights, strict=True)]
         ),
-        "missing": unanswered.missing(loaded, points.weights, facts),
-        "what_if": unanswered.what_if(
+        "missing": what_if_analysis.missing(loaded, points.weights, facts),
+        "what_if": what_if_analysis.what_if(
             loaded, points.weights, points.now, facts, band.id if band else None
         ),
-        "gradings": context.gradings(loaded, facts),
+        "gradings": clinical_context.gradings(loaded, facts),
         "derived": _derived(loaded, facts),
-        "patterns": context.patterns(loaded, facts),
-        "findings": context.findings(loaded, facts),
-        "next_steps": context.next_steps(loaded, facts, status, picture.id if picture else None),
+        "patterns": clinical_context.patterns(loaded, facts),
+        "findings": clinical_context.findings(loaded, facts),
+        "next_steps": clinical_context.next_steps(
+            loaded, facts, status, picture.id if picture else None
+        ),
     }
 
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from schemas.assessment import RaisedFlag, Safety, Scope, ScopeReason
 from schemas.rulebook import Flag
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
-from scoring.loaded import LoadedRulebook
 
 NO_TIER = "none"
 

@@ -4,8 +4,8 @@ from bisect import bisect_right
 
 from schemas.assessment import MechanismPicture
 from schemas.rulebook import Band, Picture
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
-from scoring.loaded import LoadedRulebook
 from scoring.weighing import Sums, exact, hundredths
 
 

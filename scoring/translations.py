@@ -6,7 +6,7 @@ from functools import cache
 from schemas.rulebook import Rulebook
 from schemas.translation import Translation, translated
 from scoring.catalogue import SHIPPED, RulebookError
-from scoring.loaded import LoadedRulebook
+from scoring.compiled_rulebook import LoadedRulebook
 
 
 def in_language(loaded: LoadedRulebook, language: str) -> Rulebook | None:

@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from api.table import print_assessment
+from api.cli.assessment_table import print_assessment
 from schemas.assessment import Assessment
 
 ROOT = Path(__file__).parent.parent

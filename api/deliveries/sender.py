@@ -15,20 +15,22 @@ from uuid import uuid4
 import structlog
 
 from api.deliveries import profiles
-from api.deliveries.composing import Composed, composed
-from api.deliveries.fhir_push import Server, SignIn, Tokens, over_fhir
-from api.deliveries.mllp import over_mllp
-from api.deliveries.sent import Sent
-from api.deliveries.subject import Subject, subject
-from api.deliveries.wanted import House, Wanted
-from api.deliveries.webhook import Hook, over_webhook
-from api.outgoing.connecting import Trust, Way
+from api.deliveries.attempt_result import Sent
+from api.deliveries.compose import Composed, composed
+from api.deliveries.compose_request import House, Wanted
+from api.deliveries.screening_snapshot import Subject, subject
+from api.deliveries.transports.fhir import Server, SignIn, Tokens, over_fhir
+from api.deliveries.transports.mllp import over_mllp
+from api.deliveries.transports.webhook import Hook, over_webhook
+from api.outbound.connection import Trust, Way
 from api.problems import Problem
 from api.settings import Settings
-from api.store import destinations, dispatch, organisations, places, reports
-from api.store.destinations import Sealed
-from api.store.dispatch import Ended, Lease, Taken, Waiting
-from api.store.outbox import control_id
+from api.store.accounts import organisations
+from api.store.deliveries import allowed_hosts, destinations, dispatch
+from api.store.deliveries.destinations import Sealed
+from api.store.deliveries.dispatch import Ended, Lease, Taken, Waiting
+from api.store.deliveries.outbox import control_id
+from api.store.screenings import issued_reports
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 from schemas.profile import Profile
@@ -99,7 +101,7 @@ class Sender:
                 return None
             about = subject(work, taken.screening) if taken.payload is None else None
             trust = Trust(sealed.authorities, sealed.certificate_and_key)
-            way = Way(places.allowed(work), self._settings.delivery_seconds, trust=trust)
+            way = Way(allowed_hosts.allowed(work), self._settings.delivery_seconds, trust=trust)
             work.audit("deliver", "delivery", taken.id, outcome="taken")
         return _Job(taken, about, sealed, profile, way)
 
@@ -126,7 +128,7 @@ class Sender:
         if not dispatch.made(work, taken, made.content):
             return False
         if made.report is not None:
-            reports.issue(work, taken.screening, made.report.media_type, made.report.content)
+            issued_reports.issue(work, taken.screening, made.report.media_type, made.report.content)
         return True
 
     def _composed(self, job: _Job) -> Composed | Sent:

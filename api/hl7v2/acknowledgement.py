@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from api.hl7v2.fields import ENCODING, escaped, instant, number_of, segment
-from api.hl7v2.reading import Message, UnreadableError, read
+from api.hl7v2.parser import Message, UnreadableError, read
 
 Verdict = Literal["accepted", "error", "refused"]
 _VERDICTS: dict[str, Verdict] = {

@@ -1,9 +1,9 @@
 """Messages: what is told of a screening as ORU^R01 or MDM, text with segments ended by CR."""
 
 from api.hl7v2.fields import ENCODING, composed, escaped, instant, segment
-from api.hl7v2.observations import observations, report_obx
-from api.hl7v2.people import clinician, patient, visit
-from api.hl7v2.told import SYSTEM, Told
+from api.hl7v2.obx_segments import observations, report_obx
+from api.hl7v2.person_segments import clinician, patient, visit
+from api.hl7v2.screening_event import SYSTEM, Told
 
 _MDM = {
     "result": "MDM^T02^MDM_T02",

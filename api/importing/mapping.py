@@ -13,7 +13,7 @@ from schemas.base import Frozen, Many, Name
 from schemas.patient import AnsweredBy, Reference
 from schemas.rulebook import Question
 from scoring.catalogue import Catalogue, UnknownRulebookError
-from scoring.loaded import LoadedRulebook
+from scoring.compiled_rulebook import LoadedRulebook
 
 MAPS = Path(__file__).parent / "maps"
 Column = Annotated[str, Field(min_length=1, max_length=1000)]

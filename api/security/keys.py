@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from api.security.base64url import encoded
-from api.security.compact import KID
+from api.security.jws import KID
 
 SigningAlgorithm = Literal["ES256", "ES384"]
 EC_CURVES: Mapping[str, tuple[str, type[ec.EllipticCurve]]] = {

@@ -15,9 +15,9 @@ from jose import jwk, jwt
 from jose.backends.base import Key
 
 from api.security.claims import SKEW_SECONDS, Expected, check
-from api.security.compact import KID, opened
+from api.security.jwk_registration import client_key
+from api.security.jws import KID, opened
 from api.security.keys import SigningKey, VerifyingKey, new_signing_key
-from api.security.registration import client_key
 
 __all__ = [
     "Expected",

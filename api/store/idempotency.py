@@ -18,9 +18,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store.tables import AnsweredRow
+from api.store.database.tables import AnsweredRow
+from api.store.locks import NamedTurns
 from api.store.transaction import Transaction
-from api.store.turns import NamedTurns
 
 KEPT = timedelta(hours=24)
 WAIT_SECONDS = 10.0

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from api.metrics import Metrics
+from api.observability.metrics import Metrics
 from api.problems import Problem
-from api.store.database import LOCK_SECONDS, Database
+from api.store.database.engine import LOCK_SECONDS, Database
+from api.store.database.tenancy import OrganisationSession
 from api.store.key_ring import KeyRing
-from api.store.organisation_keys import OrganisationKeys
-from api.store.signing import SigningKeys
-from api.store.tenancy import OrganisationSession
+from api.store.keys.organisation_keys import OrganisationKeys
+from api.store.keys.signing_keys import SigningKeys
+from api.store.locks import NamedTurns
 from api.store.transaction import Actor, Transaction
-from api.store.turns import NamedTurns
 
 
 class Store:

@@ -4,10 +4,10 @@ import hmac
 from datetime import datetime
 from typing import NamedTuple
 
-from api.store import audit
-from api.store.audit import AuditKey
-from api.store.sealing import DataKeys, Place
-from api.store.tenancy import OrganisationSession
+from api.store.audit import chain
+from api.store.audit.chain import AuditKey
+from api.store.database.tenancy import OrganisationSession
+from api.store.keys.field_encryption import DataKeys, Place
 from schemas.audit import Act, Action, Means
 
 
@@ -86,5 +86,5 @@ class Transaction:
             request_id=self.actor.request_id,
             count=count,
         )
-        audit.append(self.session, self._audit_key, act, self.now)
+        chain.append(self.session, self._audit_key, act, self.now)
         self.audited += 1

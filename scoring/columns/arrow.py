@@ -12,9 +12,9 @@ from typing import cast
 import polars as pl
 import pyarrow as pa
 
-from scoring.columns.reading import intakes_of
+from scoring.columns.parsing import intakes_of
 from scoring.columns.rules import compiled
-from scoring.loaded import LoadedRulebook
+from scoring.compiled_rulebook import LoadedRulebook
 
 
 class ArrowRules:

@@ -20,14 +20,14 @@ from schemas.batch import (
     TIER,
 )
 from schemas.rulebook import GradeStep, Grading
-from scoring.columns.answers import typed
 from scoring.columns.conditions import Meaning, answer, asked
-from scoring.columns.derived import counted
-from scoring.columns.outline import Outline
+from scoring.columns.derived_values import counted
+from scoring.columns.explanation import Sentences
+from scoring.columns.output_columns import Outline
 from scoring.columns.scale import Scale, ledger_column
-from scoring.columns.sentences import Sentences
+from scoring.columns.typed_answers import typed
 from scoring.columns.weighing import Weighing
-from scoring.loaded import LoadedRulebook
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.safety import NO_TIER
 
 STATUSES = ("withheld_red_flag", "out_of_scope", "insufficient_information", "scored")

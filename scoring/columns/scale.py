@@ -9,7 +9,7 @@ import polars as pl
 from schemas.rulebook import BandNeeds, Ledger, LedgerPart, Picture
 from scoring.columns.conditions import Meaning
 from scoring.columns.weighing import Weighing
-from scoring.loaded import LoadedRulebook
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.weighing import hundredths
 
 

@@ -4,16 +4,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import keeping
 import pytest
-from keeping import Clinic, do, kept_in
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from running import serving
-from walking import NUMBERS
+from support import builders
+from support.browser.form_patients import NUMBERS
+from support.builders import Clinic, do, kept_in
+from support.processes import serving
 
 from api.settings import Settings
-from api.store import form_settings
-from api.store.opening import open_store
+from api.store.forms import form_settings
+from api.store.operations.startup import open_store
 from api.store.store import Store
 from schemas.form_settings import FormSettings
 
@@ -69,7 +69,7 @@ def address(where: Settings) -> Iterator[str]:
 @pytest.fixture
 def clinic(store: Store) -> Clinic:
     """A clinic with numbers to call."""
-    made = keeping.clinic(store, "Harbour Pain Clinic")
+    made = builders.clinic(store, "Harbour Pain Clinic")
     do(store, made, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
     return made
 

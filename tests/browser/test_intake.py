@@ -4,12 +4,13 @@ import re
 from contextlib import suppress
 
 import pytest
-from calling_over import asked
-from keeping import do
 from playwright.sync_api import Error, expect
-from walking import answer_page, at, begin, link_of, walk
+from support.browser.form_patients import answer_page, at, begin, link_of, walk
+from support.browser.served_api import asked
+from support.builders import do
 
-from api.store import drafts, links, screenings
+from api.store.forms import drafts, links
+from api.store.screenings import screenings
 from scoring.catalogue import catalogue
 
 ERROR = re.compile("^chrome-error:")

@@ -5,17 +5,17 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from calling import bearing, calling
-from hospital import Hospital
 from jsonschema import Draft202012Validator
-from keeping import clinic, kept_in
-from things import addressed, filled, things_of
+from support.builders import clinic, kept_in
+from support.callers import bearing, calling
+from support.interop.hospital_issuers import Hospital
+from support.path_resources import addressed, filled, things_of
 
-from api.contract import differing
-from api.exchanges import exchanges
+from api.cli.openapi_export import differing
+from api.contract.operation_examples import exchanges
+from api.http.request_body import FORM
 from api.main import create_app
 from api.security.scopes import SCOPES
-from api.taking import FORM
 
 FOLDER = Path(__file__).parents[2] / "openapi"
 DOCUMENT = json.loads((FOLDER / "openapi.json").read_text())

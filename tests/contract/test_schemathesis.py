@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from keeping import kept_in
-from running import run, serving
+from support.builders import kept_in
+from support.processes import run, serving
 
 HERE = Path(__file__).parent
 ST = Path(sys.executable).with_name("st")

@@ -14,18 +14,19 @@ import time
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
-import keeping
 import polars as pl
 import psycopg
 import pytest
-from batching import rows
-from postgres import Postgres
-from running import PROGRAM, environment, serving
+from support import builders
+from support.batch_files import rows
+from support.postgres import Postgres
+from support.processes import PROGRAM, environment, serving
 
-from api.security.access import AccessTokens
-from api.store import audit, migrate
-from api.store.database import postgres as postgres_database
-from api.store.opening import open_store
+from api.security.access_tokens import AccessTokens
+from api.store.audit import chain
+from api.store.database import migrate
+from api.store.database.engine import postgres as postgres_database
+from api.store.operations.startup import open_store
 
 KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
 ROWS = 200
@@ -81,11 +82,11 @@ class Sender:
         return told
 
 
-def a_clinic(settings) -> tuple[keeping.Clinic, str]:
+def a_clinic(settings) -> tuple[builders.Clinic, str]:
     store = open_store(settings)
-    clinic = keeping.clinic(store)
+    clinic = builders.clinic(store)
     tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
-    token = keeping.token(store, tokens, clinic)
+    token = builders.token(store, tokens, clinic)
     store.close()
     return clinic, token
 
@@ -100,10 +101,10 @@ def each_is_there_once(settings, clinic, sender: Sender, batch: str) -> None:
     assert set(table["status"]) == {"scored"}
     store = open_store(settings)
     with store.glance() as session:
-        scored = [each for each in audit.entries(session, clinic.organisation)
+        scored = [each for each in chain.entries(session, clinic.organisation)
                   if each.action == "score" and each.target == batch]  # fmt: skip
         held = store.keys.of(session, clinic.organisation)
-        assert audit.verify(session, held.audit) == ()
+        assert chain.verify(session, held.audit) == ()
         if store.database.embedded:
             connection = session.connection()
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
@@ -188,7 +189,7 @@ def test_the_service_is_killed_and_goes_on(kept):
 @pytest.fixture
 def shared(tmp_path, postgres, migrated):
     """Settings of a store on PostgreSQL."""
-    return keeping.kept_in(tmp_path, postgres.url(postgres.database(template=migrated)))
+    return builders.kept_in(tmp_path, postgres.url(postgres.database(template=migrated)))
 
 
 def test_a_worker_that_never_comes_back_is_replaced_by_the_others(shared):
@@ -251,7 +252,7 @@ def test_the_database_is_killed_and_work_goes_on(tmp_path):
     folder.mkdir()
     cluster = Postgres(folder, durable=True)
     try:
-        settings = keeping.kept_in(tmp_path, cluster.url(cluster.database()))
+        settings = builders.kept_in(tmp_path, cluster.url(cluster.database()))
         database = postgres_database(settings.database_url.get_secret_value())
         migrate.upgrade(database)
         database.engine.dispose()

@@ -13,15 +13,15 @@ import urllib.request
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode, urlsplit
 
-import keeping
 import pytest
-from postgres import Postgres
-from running import serving
-from test_storage import prepared
+from support import builders
+from support.failing_storage import prepared
+from support.postgres import Postgres
+from support.processes import serving
 
-from api.store.database import connected
-from api.store.file_key import file_key
-from api.store.opening import open_ring
+from api.store.database.engine import connected
+from api.store.keys.file_key import file_key
+from api.store.operations.startup import open_ring
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -66,7 +66,7 @@ class Birds:
     def fly(self) -> None:
         """Canaries in every field that takes words, in what is taken and in what is refused."""
         new, send = self.new, self.send
-        intake = keeping.request(new(), "red_flag", name=new(), system=new(), encounter=new())
+        intake = builders.request(new(), "red_flag", name=new(), system=new(), encounter=new())
         intake |= {"note": new(), "clinician": {"reference": new()}}
         kept = send("POST", "/v1/screenings", intake, Idempotency_Key=new())
         here = f"/v1/screenings/{kept.get('id', '6f6f6f6f-0000-4000-8000-00000000dead')}"
@@ -142,11 +142,11 @@ class Birds:
 def place(request, tmp_path, tmp_path_factory):
     """Settings of a store of its own, and how it is taken away."""
     if request.param == "sqlite":
-        settings = keeping.kept_in(tmp_path)
+        settings = builders.kept_in(tmp_path)
         yield settings, locked(settings)
         return
     cluster = Postgres(tmp_path_factory.mktemp("own"))
-    yield keeping.kept_in(tmp_path, cluster.url(cluster.database())), away(cluster)
+    yield builders.kept_in(tmp_path, cluster.url(cluster.database())), away(cluster)
     cluster.stop("immediate")
 
 
@@ -176,7 +176,7 @@ def test_nothing_that_is_sent_is_printed_counted_or_told_in_a_refusal(place, tmp
         birds.fly()
         assert {200, 201, 400, 401, 404, 409, 422} <= birds.statuses
         with without_it:
-            body = keeping.request(birds.new(), name=birds.new()) | {"note": birds.new()}
+            body = builders.request(birds.new(), name=birds.new()) | {"note": birds.new()}
             birds.send("POST", "/v1/screenings", body, Idempotency_Key=birds.new())
             birds.send("GET", f"/v1/screenings?patient={birds.new()}")
             birds.send("GET", f"/health/ready?{birds.new()}")

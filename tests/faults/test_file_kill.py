@@ -5,8 +5,8 @@ import time
 from contextlib import suppress
 
 import pytest
-from batching import example
-from running import PROGRAM
+from support.batch_files import example
+from support.processes import PROGRAM
 
 ROWS = 60_000
 PATIENCE = 60.0

@@ -6,13 +6,14 @@ import random
 import time
 from urllib.parse import urlsplit
 
-import keeping
-from running import run, serving
-from writers import Writers, ask, post
+from support import builders
+from support.concurrent_writers import Writers, ask, post
+from support.processes import run, serving
 
-from api.security.access import AccessTokens
-from api.store import audit, screenings
-from api.store.opening import open_store
+from api.security.access_tokens import AccessTokens
+from api.store.audit import chain
+from api.store.operations.startup import open_store
+from api.store.screenings import screenings
 
 KILLS = int(os.environ.get("NOCISCREEN_KILLS", "5"))
 
@@ -21,9 +22,9 @@ def settled(settings, clinic) -> tuple[list, list]:
     """The ids of kept screenings, and those that the audit says were kept."""
     store = open_store(settings)
     with store.glance() as session:
-        rows = list(audit.entries(session, clinic.organisation))
+        rows = list(chain.entries(session, clinic.organisation))
         held = store.keys.of(session, clinic.organisation)
-        assert audit.verify(session, held.audit) == ()
+        assert chain.verify(session, held.audit) == ()
     created = [row.target for row in rows if row.action == "create"]
     with store.glance() as session:
         connection = session.connection()
@@ -37,9 +38,9 @@ def settled(settings, clinic) -> tuple[list, list]:
 
 def test_nothing_answered_is_lost_and_nothing_is_half_written(kept):
     store = open_store(kept)
-    clinic = keeping.clinic(store)
+    clinic = builders.clinic(store)
     tokens = AccessTokens(kept.issuer, kept.audience, store.signing.find)
-    token = keeping.token(store, tokens, clinic)
+    token = builders.token(store, tokens, clinic)
     store.close()
     chance = random.Random(4711)
     answered, broken = [], []
@@ -71,7 +72,7 @@ def test_nothing_answered_is_lost_and_nothing_is_half_written(kept):
 def all_are_whole(settings, clinic, answered) -> None:
     """Every screening that was answered is there as it was answered, with the answers as sent."""
     store = open_store(settings)
-    sent = keeping.request(example="phq4")["answers"]
+    sent = builders.request(example="phq4")["answers"]
     with store.transaction(clinic.actor) as work:
         for each in answered:
             found = screenings.found(work, each.body["id"])

@@ -1,52 +1,22 @@
 """Storage that fails under a served load: refused clearly, nothing lost, well again by itself."""
 
-import http.client
 import os
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import keeping
 import pytest
 import sqlcipher3
-from postgres import Postgres
-from running import run, serving
-from writers import Writers, ask, post
+from support import builders
+from support.concurrent_writers import Writers, ask
+from support.failing_storage import keep_one, prepared, refused_for_now
+from support.postgres import Postgres
+from support.processes import run, serving
 
-from api.security.access import AccessTokens
-from api.store import file_key
 from api.store.key_ring import KeyRing
-from api.store.opening import open_store
-
-
-def prepared(settings) -> str:
-    """A token of a clinic in this store."""
-    store = open_store(settings)
-    clinic = keeping.clinic(store)
-    tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
-    token = keeping.token(store, tokens, clinic)
-    store.close()
-    return token
-
-
-def keep_one(address: str, token: str, key: str | None = None):
-    where = urlsplit(address)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=40)
-    try:
-        return post(connection, token, "MRN-1", key)
-    finally:
-        connection.close()
-
-
-def refused_for_now(written) -> bool:
-    return (
-        written.status == 503
-        and int(written.retry_after) > 0
-        and written.body["type"] == "/problems/unavailable"
-    )
+from api.store.keys import file_key
 
 
 def all_there(address: str, token: str, writers: Writers) -> None:
@@ -120,19 +90,19 @@ def refuses_while_full_and_is_well_when_there_is_space(settings, disk) -> None:
 
 
 def test_a_full_disk_refuses_and_loses_nothing_and_is_well_when_there_is_space(small_disk):
-    refuses_while_full_and_is_well_when_there_is_space(keeping.kept_in(small_disk), small_disk)
+    refuses_while_full_and_is_well_when_there_is_space(builders.kept_in(small_disk), small_disk)
 
 
 def test_a_full_disk_of_postgres_refuses_and_loses_nothing_and_is_well_when_there_is_space(
     small_postgres, tmp_path
 ):
     cluster, name, disk = small_postgres
-    settings = keeping.kept_in(tmp_path, cluster.url(name))
+    settings = builders.kept_in(tmp_path, cluster.url(name))
     refuses_while_full_and_is_well_when_there_is_space(settings, disk)
 
 
 def test_a_locked_file_refuses_and_is_well_when_it_is_free(tmp_path):
-    settings = keeping.kept_in(tmp_path)
+    settings = builders.kept_in(tmp_path)
     token = prepared(settings)
     ring = KeyRing(settings.key_ring_file.read_text)
     key = file_key.file_key(settings.database_file, ring)
@@ -154,7 +124,7 @@ def test_a_chain_that_another_holds_refuses_and_is_well_when_it_is_free(
     postgres, migrated, tmp_path
 ):
     name = postgres.database(template=migrated)
-    settings = keeping.kept_in(tmp_path, postgres.url(name))
+    settings = builders.kept_in(tmp_path, postgres.url(name))
     token = prepared(settings)
     with serving(settings) as served:
         held = subprocess.Popen(
@@ -175,7 +145,7 @@ def test_a_chain_that_another_holds_refuses_and_is_well_when_it_is_free(
 def test_a_restarted_postgres_loses_nothing_and_needs_no_help(tmp_path_factory, tmp_path, mode):
     cluster = Postgres(tmp_path_factory.mktemp("own"), durable=True)
     try:
-        settings = keeping.kept_in(tmp_path, cluster.url(cluster.database()))
+        settings = builders.kept_in(tmp_path, cluster.url(cluster.database()))
         token = prepared(settings)
         with serving(settings) as served:
             with Writers(served.address, token) as writers:
@@ -201,7 +171,7 @@ def test_a_restarted_postgres_loses_nothing_and_needs_no_help(tmp_path_factory, 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate",), ("audit", "verify")])
 def test_a_database_that_is_away_at_the_start_is_told_in_one_line(tmp_path, command):
-    settings = keeping.kept_in(tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none")
+    settings = builders.kept_in(tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none")
     done = run(settings, *command)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "DATABASE_URL: the database does not answer\n"

@@ -1,7 +1,7 @@
 """Each example intake in turn."""
 
 import pytest
-from examples import NAMES
+from support.report_examples import NAMES
 
 
 @pytest.fixture(params=NAMES)

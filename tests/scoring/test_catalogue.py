@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from small import SMALL, Release, at_version, released
+from support.scoring.small_rulebook import SMALL, Release, at_version, released
 
 from scoring.catalogue import (
     SHIPPED,

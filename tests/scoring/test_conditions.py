@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from small import SMALL
+from support.scoring.small_rulebook import SMALL
 
 from schemas.conditions import Condition
 from schemas.rulebook import Question

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from cases import LOADED, WITHHELD, Vignette, vignettes
+from support.scoring.vignettes import LOADED, WITHHELD, Vignette, vignettes
 
 from schemas.conditions import Includes, statements
 from schemas.rulebook import Discount

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from small import SMALL
+from support.scoring.small_rulebook import SMALL
 
 from scoring.catalogue import catalogue, read
 from scoring.engine import assess

@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from intakes import answer_to, complete, partial_answers, unflagged_answers, without
+from support.scoring.answer_strategies import (
+    answer_to,
+    complete,
+    partial_answers,
+    unflagged_answers,
+    without,
+)
 
 from scoring.catalogue import catalogue
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess, weigh
-from scoring.loaded import LoadedRulebook
 from scoring.weighing import exact
 
 NOCIPLASTIC = catalogue().active("nociplastic")

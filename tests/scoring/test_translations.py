@@ -8,7 +8,7 @@ import pytest
 from scoring.catalogue import SHIPPED, catalogue
 from scoring.translations import in_language
 
-FORMS = Path(__file__).parents[2] / "api" / "forms" / "locales"
+FORMS = Path(__file__).parents[2] / "api" / "web" / "locales"
 NOT_SAID = {
     "de": r"nociplast|nocizeptiv|neuer Stuhlgang|nasser Nachtschweiß|Widriges|Suchtest",
     "es": r"escrupulos|delirio|retardad|inconstante|señal(es)? de alarma|haga que lo|practicante",

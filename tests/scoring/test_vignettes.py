@@ -5,9 +5,10 @@ import random
 from decimal import Decimal
 from typing import Any
 
-import oracle
 import pytest
-from cases import LOADED, Vignette, accepted, said, vignettes
+from support.scoring import oracle
+from support.scoring.agreement import assert_agreement
+from support.scoring.vignettes import LOADED, Vignette, accepted, said, vignettes
 
 from schemas.assessment import Assessment
 from scoring.engine import assess
@@ -34,8 +35,6 @@ def test_the_assessment_says_what_the_vignette_expects(vignette: Vignette):
 
 @every_vignette
 def test_the_vignette_is_the_same_for_the_second_reading_of_the_specification(vignette: Vignette):
-    from test_oracle import assert_agreement
-
     assert_agreement(vignette.answers)
 
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from api.store.tables import Owned
+from api.store.database.tables import Owned
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Owned.metadata

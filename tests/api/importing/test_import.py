@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-import running
-from keeping import clinic, do, kept_in
+from support import processes
+from support.builders import clinic, do, kept_in
 
-from api.importing.cells import NOT_SAID, CellError, answer
+from api.importing.cell_parser import NOT_SAID, CellError, answer
+from api.importing.csv_reader import Reading
 from api.importing.mapping import MappingError, QuestionMap, read, samples
-from api.importing.rows import Reading
-from api.store import screening_list, screenings
-from api.store.opening import open_store
+from api.store.operations.startup import open_store
+from api.store.screenings import screenings, search
 from schemas.screening import ScreeningFilters
 from scoring.catalogue import catalogue
 
@@ -243,10 +243,10 @@ class TestTheCommand:
         store.close()
 
     def run(self, kept, *words):
-        return running.run(kept, "import", *words)
+        return processes.run(kept, "import", *words)
 
     def listed(self, store, made):
-        page = do(store, made, screening_list.first_page, ScreeningFilters(), 100)
+        page = do(store, made, search.first_page, ScreeningFilters(), 100)
         return page.lines
 
     def test_keeps_each_row_once_however_often_it_is_run(self, kept, opened):
@@ -281,23 +281,23 @@ class TestTheCommand:
 class TestTheCommandAlone:
     def test_tells_trouble_without_what_stood_there_and_exits_with_1(self, tmp_path):
         file = a_file(tmp_path, "id,nervous\ncanary-1,canary-2\nP-2,1\n")
-        told = running.run(kept_in(tmp_path), "import", file, "--map",
+        told = processes.run(kept_in(tmp_path), "import", file, "--map",
                            mapped(tmp_path, NERVOUS), "--dry-run")  # fmt: skip
         assert told.returncode == 1
         assert "line 2, column 'nervous'" in told.stdout
         assert "canary" not in told.stdout + told.stderr
 
     def test_needs_an_organisation_or_a_dry_run(self, tmp_path):
-        told = running.run(kept_in(tmp_path), "import", "x.csv", "--map", "y.toml")
+        told = processes.run(kept_in(tmp_path), "import", "x.csv", "--map", "y.toml")
         assert told.returncode == 2
         assert "--organisation" in told.stderr
 
     @pytest.mark.parametrize("tool", SAMPLES)
     def test_prints_a_sample_to_start_from(self, tmp_path, tool):
-        told = running.run(kept_in(tmp_path), "import-sample", tool)
+        told = processes.run(kept_in(tmp_path), "import-sample", tool)
         assert told.stdout == samples()[tool].read_text()
 
     def test_knows_no_other_sample(self, tmp_path):
-        told = running.run(kept_in(tmp_path), "import-sample", "fax")
+        told = processes.run(kept_in(tmp_path), "import-sample", "fax")
         assert told.returncode == 2
         assert "redcap" in told.stderr

@@ -1,93 +1,15 @@
 """Both kinds of signed token, each with a key of each algorithm; the clock stands still."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import pytest
 import time_machine
-from forging import NOW, Forger, private_key, public_pem
-
-from api.problems import Problem
-from api.security.access import AccessTokens
-from api.security.assertions import InvalidAssertionError, verify_assertion
-from api.security.signatures import VerifyingKey
-
-TOKEN_URL = "https://nociscreen.example.org/v1/oauth/token"
-ACCESS_CLAIMS = {
-    "iss": "nociscreen",
-    "aud": "nociscreen-api",
-    "sub": "hospital",
-    "client_id": "hospital",
-    "organisation": "north",
-    "scope": "score reports:read",
-    "iat": NOW,
-    "nbf": NOW,
-    "exp": NOW + 300,
-    "jti": "abc",
-}
-ASSERTION_CLAIMS = {
-    "iss": "hospital",
-    "sub": "hospital",
-    "aud": TOKEN_URL,
-    "iat": NOW,
-    "nbf": NOW,
-    "exp": NOW + 300,
-    "jti": "abc",
-}
+from support.forged_tokens import NOW
+from support.token_targets import Target, make_target
 
 
 @pytest.fixture(autouse=True)
 def _clock_at_now():
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@dataclass(frozen=True)
-class Target:
-    """A door: the tokens that fit it are forged here; `opens` says whether one does."""
-
-    forger: Forger
-    key: VerifyingKey
-    opens: Callable[[str], bool]
-
-
-def access_opens(tokens: AccessTokens, token: str) -> bool:
-    """Whether the token opens; every refusal is the same to the letter."""
-    try:
-        tokens.verify(token)
-    except Problem as problem:
-        refusal = problem
-    else:
-        return True
-    assert refusal.headers == {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    assert refusal.response().body == Problem("bad_token").response().body
-    assert refusal.__cause__ is None
-    return False
-
-
-def assertion_opens(key: VerifyingKey, text: str) -> bool:
-    """Whether the assertion opens; every refusal is the same to the letter."""
-    try:
-        verify_assertion(text, audiences=[TOKEN_URL], find=lambda _client, _kid: key)
-    except InvalidAssertionError as error:
-        refusal = str(error)
-    else:
-        return True
-    assert refusal == "the client assertion is refused"
-    return False
-
-
-def make_target(kind: str, algorithm: str) -> Target:
-    """A door that trusts one key, whatever `kid` it is asked for."""
-    private = private_key(algorithm)
-    key = VerifyingKey("Key-1", algorithm, public_pem(private))
-    header = {"alg": algorithm, "typ": "at+jwt" if kind == "access" else "JWT", "kid": "Key-1"}
-    if kind == "access":
-        tokens = AccessTokens("nociscreen", "nociscreen-api", lambda _: key)
-        forger = Forger(private, algorithm, header, ACCESS_CLAIMS)
-        return Target(forger, key, lambda token: access_opens(tokens, token))
-    forger = Forger(private, algorithm, header, ASSERTION_CLAIMS)
-    return Target(forger, key, lambda token: assertion_opens(key, token))
 
 
 @pytest.fixture(

@@ -5,9 +5,9 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from forging import b64, private_key, private_pem, public_pem
+from support.forged_tokens import b64, private_key, private_pem, public_pem
 
-from api.security.registration import client_key
+from api.security.jwk_registration import client_key
 from api.security.signatures import SigningKey, VerifyingKey, new_signing_key
 
 

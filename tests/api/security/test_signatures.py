@@ -11,12 +11,21 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import access_opens, make_target
-from forging import ATTACKS, NOW, Forger, as_part, b64, private_key, public_pem, stranger
 from hypothesis import given
 from hypothesis import strategies as st
+from support.forged_tokens import (
+    ATTACKS,
+    NOW,
+    Forger,
+    as_part,
+    b64,
+    private_key,
+    public_pem,
+    stranger,
+)
+from support.token_targets import access_opens, make_target
 
-from api.security.access import AccessTokens
+from api.security.access_tokens import AccessTokens
 from api.security.claims import Expected
 from api.security.signatures import (
     RefusedTokenError,

@@ -1,0 +1,5 @@
+"""Administration of an organisation."""
+
+from api.admin.routes import clients, credentials, organisation, practitioners
+
+ROUTERS = (organisation.router, clients.router, credentials.router, practitioners.router)

@@ -1,0 +1,5 @@
+"""The audit trail."""
+
+from api.audit.routes import export
+
+ROUTERS = (export.router,)

@@ -1,0 +1,52 @@
+"""The audit of an organisation, to read: NDJSON, or FHIR AuditEvents."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.auth.route_guard import guarded
+from api.dependencies import Acting
+from api.fhir.resources.audit_event import audit_event
+from api.http.error_responses import GUARDED, refusals
+from api.store.audit import chain
+from schemas.audit import AuditEntry
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=guarded("audit:read"))
+NDJSON = "application/x-ndjson"
+FHIR = "application/fhir+ndjson"
+MOST = 10_000
+After = Annotated[
+    int, Query(ge=0, le=2**53, description="The rows that come after this one.", examples=[0])
+]
+
+
+@router.get(
+    "",
+    operation_id="read_audit",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "One row a line, oldest first, at most 10,000",
+            "content": {
+                NDJSON: {"schema": {"type": "string"}},
+                FHIR: {"schema": {"type": "string"}},
+            },
+        },
+        **refusals(*GUARDED),
+    },
+    summary="Read the audit",
+)
+def read_audit(acts: Acting, request: Request, after: After = 0) -> Response:
+    """Who did what and when, never with what. `Accept: application/fhir+ndjson` for FHIR R4."""
+    fhir = FHIR in request.headers.get("accept", "")
+    with acts.transaction() as work:
+        rows = chain.entries(work.session, work.organisation, after=after, most=MOST)
+        lines = list(_lines(rows, work.organisation, fhir=fhir))
+        work.audit("export", "audit", count=max(len(lines), 1))
+    return Response("".join(lines), media_type=FHIR if fhir else NDJSON)
+
+
+def _lines(rows: Iterator[AuditEntry], organisation: str, *, fhir: bool) -> Iterator[str]:
+    for row in rows:
+        yield (audit_event(row, organisation) if fhir else row.model_dump_json()) + "\n"

@@ -1,0 +1,11 @@
+"""Batches over HTTP: files, results, reports."""
+
+from fastapi import APIRouter
+
+from api.batches.routes import batches, reports, results
+from scoring.catalogue import Catalogue
+
+
+def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+    """Return the routers in documentation order, their bodies typed by the rulebooks."""
+    return (batches.router(catalogue), results.router, reports.router)

@@ -1,0 +1,5 @@
+"""CDS Hooks."""
+
+from api.cds_hooks.routes import services
+
+ROUTERS = (services.router,)

@@ -1,0 +1,118 @@
+"""`nociscreen audit`: verify the chains, export them, and keep where they ended."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.context import fail, note, opened, operator
+
+if TYPE_CHECKING:
+    from api.store.audit.chain import AuditKey
+    from api.store.database.tenancy import OrganisationSession
+    from api.store.store import Store
+    from schemas.audit import Checkpoint
+
+commands = typer.Typer(no_args_is_help=True, help="Who did what, and whether that still stands.")
+Owner = Annotated[
+    str | None, typer.Option("--organisation", help="One of them; all where left out.")
+]
+TAMPERED = 1
+
+
+@commands.command()
+def verify(
+    organisation: Owner = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoints",
+            exists=True,
+            dir_okay=False,
+            help="What `audit checkpoint` printed earlier, one a line, kept elsewhere.",
+        ),
+    ] = None,
+) -> None:
+    """Find every change, deletion or insertion, and say where. Exit status 1 if there is any."""
+    from api.store.audit import chain
+
+    kept = _read(checkpoints) if checkpoints else ()
+    found = False
+    with opened() as store, store.glance() as session:
+        for key in _keys(store, session, organisation):
+            own = tuple(each for each in kept if each.organisation == key.organisation)
+            faults = chain.verify(session, key, own)
+            for fault in faults:
+                found = True
+                until = f" to {fault.until}" if fault.until else ""
+                typer.echo(f"{key.organisation}: row {fault.seq}{until}: {fault.what}")
+            if not faults:
+                rows = chain.checkpoint(session, key, _now()).seq
+                typer.echo(f"{key.organisation}: {rows} rows hold")
+    raise typer.Exit(TAMPERED if found else 0)
+
+
+@commands.command()
+def checkpoint(organisation: Owner = None) -> None:
+    """Print where each chain ends now. Keep it away from the database: it shows a cut-off end."""
+    from api.store.audit import chain
+
+    with opened() as store, store.glance() as session:
+        for key in _keys(store, session, organisation):
+            typer.echo(chain.checkpoint(session, key, _now()).model_dump_json())
+
+
+@commands.command()
+def export(
+    organisation: Annotated[str, typer.Option("--organisation", help="Whose.")],
+    form: Annotated[
+        str, typer.Option("--format", help="ndjson, or fhir for AuditEvents.")
+    ] = "ndjson",
+    after: Annotated[int, typer.Option(min=0, help="The rows after this one.")] = 0,
+) -> None:
+    """Print the rows, one a line, oldest first."""
+    from api.fhir.resources.audit_event import audit_event
+    from api.store.audit import chain
+
+    if form not in ("ndjson", "fhir"):
+        fail("--format must be ndjson or fhir")
+    count = 0
+    with opened() as store:
+        with store.glance() as session:
+            for row in chain.entries(session, organisation, after=after):
+                fhir = form == "fhir"
+                typer.echo(audit_event(row, organisation) if fhir else row.model_dump_json())
+                count += 1
+        with store.transaction(operator(organisation)) as work:
+            work.audit("export", "audit", count=max(count, 1))
+    note(f"{count} rows")
+
+
+def _keys(
+    store: "Store", session: "OrganisationSession", organisation: str | None
+) -> "list[AuditKey]":
+    from api.store.accounts import organisations
+
+    ids = [organisation] if organisation else [organisations.SYSTEM]
+    if organisation is None:
+        ids += [each.id for each in organisations.every(session)]
+    held = [store.keys.of(session, each) for each in ids]
+    if None in held:
+        fail("there is no organisation of that id")
+    return [each.audit for each in held if each is not None]
+
+
+def _read(file: Path) -> "tuple[Checkpoint, ...]":
+    from schemas.audit import Checkpoint
+
+    try:
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+        return tuple(Checkpoint.model_validate_json(json.dumps(line)) for line in lines)
+    except ValueError:
+        fail(f"{file.name}: each line must be a checkpoint as `audit checkpoint` prints it")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,148 @@
+"""`nociscreen admin client`: programs that call the API, their secrets and keys."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.context import fail, opened, operator, say
+
+commands = typer.Typer(no_args_is_help=True, help="Programs that call the API.")
+Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
+ClientId = Annotated[str, typer.Argument(help="The id of the client.")]
+Scope = Annotated[list[str], typer.Option("--scope", help="May be given several times.")]
+
+
+@commands.command("add")
+def add_client(
+    name: str,
+    organisation: Owner,
+    scope: Scope,
+    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Its own limit.")] = None,
+    *,
+    secret: Annotated[
+        bool, typer.Option("--secret/--no-secret", help="Make a secret with it.")
+    ] = True,
+) -> None:
+    """Make a client; its secret is shown this once."""
+    from api.store.accounts import clients
+
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        try:
+            client = clients.add(work, name, scope, requests_per_minute)
+        except ValueError as error:
+            fail(str(error))
+        text = clients.add_secret(work, client.id)[1] if secret else None
+        work.audit("administer", "client", client.id)
+        made = {"organisation": organisation, "client_id": client.id, "scopes": client.scopes}
+        say(made | ({"client_secret": text} if text else {}))
+
+
+@commands.command("list")
+def list_clients(organisation: Owner) -> None:
+    """Every client of an organisation, and which secrets and keys are live."""
+    from api.store.accounts import clients
+
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        listed = clients.every(work)
+        work.audit("list", "client")
+        say([each.model_dump(mode="json") for each in listed])
+
+
+@commands.command("change")
+def change_client(
+    client: ClientId,
+    organisation: Owner,
+    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="All it may do.")] = None,
+    *,
+    active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
+) -> None:
+    """Change a client, for its living tokens too; what is left out stays."""
+    from api.store.accounts import clients
+
+    given = {"name": name, "scopes": scope or None, "active": active}
+    changes = {each: value for each, value in given.items() if value is not None}
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        try:
+            changed = clients.change(work, client, changes)
+        except ValueError as error:
+            fail(str(error))
+        work.audit("administer", "client", client)
+        say(changed)
+
+
+@commands.command("secret")
+def add_secret(client: ClientId, organisation: Owner) -> None:
+    """Make a second secret, to change over; it is shown this once."""
+    from api.store.accounts import clients
+
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        credential, text = clients.add_secret(work, client)
+        work.audit("administer", "secret", credential.id)
+        say({"id": credential.id, "client_secret": text})
+
+
+@commands.command("drop-secret")
+def drop_secret(
+    client: ClientId, secret: Annotated[str, typer.Argument(help="Its id.")], organisation: Owner
+) -> None:
+    """Take a secret back."""
+    from api.store.accounts import clients
+
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        clients.drop_secret(work, client, secret)
+        work.audit("administer", "secret", secret)
+
+
+@commands.command("key")
+def add_key(
+    client: ClientId,
+    jwk: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A public JWK.")],
+    organisation: Owner,
+) -> None:
+    """Register a public key for `private_key_jwt`."""
+    from api.store.accounts import clients
+
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        try:
+            registered = clients.add_key(work, client, json.loads(jwk.read_bytes()))
+        except ValueError as error:
+            fail(str(error))
+        work.audit("administer", "public_key", client)
+        say(registered)
+
+
+@commands.command("api-key")
+def add_api_key(
+    client: ClientId,
+    organisation: Owner,
+    scope: Scope,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="How long it lives.")] = 365,
+) -> None:
+    """Make an API key; it is shown this once, and sent as `X-API-Key`."""
+    from api.store.accounts import clients, organisations
+
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        until = datetime.now(UTC) + timedelta(days=days)
+        test = organisations.own(work).test
+        try:
+            credential, text = clients.add_api_key(work, client, scope, until, test=test)
+        except ValueError as error:
+            fail(str(error))
+        work.audit("administer", "api_key", credential.id)
+        say(credential.model_dump(mode="json") | {"api_key": text})
+
+
+@commands.command("revoke-api-key")
+def revoke_api_key(
+    client: ClientId, key: Annotated[str, typer.Argument(help="Its id.")], organisation: Owner
+) -> None:
+    """End an API key at once."""
+    from api.store.accounts import clients
+
+    with opened() as store, store.transaction(operator(organisation)) as work:
+        clients.revoke_api_key(work, client, key)
+        work.audit("administer", "api_key", key)

@@ -1,0 +1,81 @@
+"""`nociscreen keys`: the key ring, what it wraps, and what signs tokens; without downtime."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.context import note, opened, operator, say, settings
+
+commands = typer.Typer(no_args_is_help=True, help="Change keys while the service runs.")
+
+
+@commands.command()
+def new() -> None:
+    """Print a new entry for a key ring; put it first."""
+    from api.store.key_ring import new_entry
+
+    typer.echo(new_entry())
+
+
+@commands.command("rotate-ring")
+def rotate_ring() -> None:
+    """Put a new key first in the ring's file and wrap everything by it.
+
+    Where the ring comes from the environment, put a new entry first there yourself, on every
+    machine, then run this: it wraps everything by what stands first.
+    """
+    from api.store.accounts.organisations import OPERATOR
+    from api.store.key_ring import put_first
+    from api.store.keys import file_key
+    from api.store.operations.key_rewrapping import wrap_anew
+
+    chosen = settings()
+    if chosen.key_ring is None and chosen.key_ring_file.is_file():
+        note(f"key {put_first(chosen.key_ring_file)} is now first in {chosen.key_ring_file}")
+    with opened(chosen) as store:
+        if store.database.embedded:
+            path = chosen.database_file
+            file_key.keep(path, store.ring, file_key.file_key(path, store.ring))
+            jobs = chosen.jobs_file
+            if file_key.beside(jobs).exists():
+                file_key.keep(jobs, store.ring, file_key.file_key(jobs, store.ring))
+        with store.across() as session:
+            count = wrap_anew(session, store.ring)
+            store.within(session, OPERATOR).audit("rotate", "ring_key", count=max(count, 1))
+    note(
+        f"{count} keys wrapped anew; the database needs the older keys of the ring no longer, but "
+        "backups made before this do: keep those keys for as long as the backups"
+    )
+
+
+@commands.command("rotate-data")
+def rotate_data(
+    organisation: Annotated[str, typer.Option("--organisation", help="Whose.")],
+) -> None:
+    """Seal all that an organisation keeps by a new key, in small steps, while it is in use."""
+    from api.store.operations import key_rotation
+
+    with opened() as store:
+        count = key_rotation.rotate(store, operator(organisation))
+    note(f"{count} rows sealed anew")
+
+
+@commands.command("rotate-signing")
+def rotate_signing(
+    *,
+    at_once: Annotated[
+        bool,
+        typer.Option(
+            "--at-once", help="Distrust the older keys now: every living token is refused."
+        ),
+    ] = False,
+) -> None:
+    """Make a new key to sign tokens with; it is published before it signs."""
+    from api.store.accounts.organisations import OPERATOR
+    from api.store.keys import signing_keys
+
+    chosen = settings()
+    with opened(chosen) as store, store.across() as session:
+        key = signing_keys.add_key(session, store.ring, chosen.token_algorithm, at_once=at_once)
+        store.within(session, OPERATOR).audit("rotate", "signing_key")
+        say(key.public_jwk())

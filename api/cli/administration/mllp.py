@@ -1,0 +1,83 @@
+"""`nociscreen mllp` listens for merges of patients; `nociscreen deliver` sends what is due."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.context import fail, opened, operator, say, settings
+
+if TYPE_CHECKING:
+    import ssl
+
+
+def mllp(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
+    organisation: Annotated[str, typer.Option(help="Whose patients are merged.")],
+    authority: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=SYSTEM: the system that an assigning authority numbers for."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 2575,
+    certificate: Annotated[
+        Path | None, typer.Option(exists=True, help="Our certificate and key in PEM: TLS.")
+    ] = None,
+    client_authority: Annotated[
+        Path | None, typer.Option(exists=True, help="Who must have signed whoever connects.")
+    ] = None,
+) -> None:
+    """Listen for HL7 v2 ADT^A40 and merge patients, until stopped."""
+    from api.deliveries.adt_listener import Listener, Taking
+    from api.observability.structured_logging import configure
+
+    if certificate is None and host not in ("127.0.0.1", "::1", "localhost"):
+        fail("without --certificate only loopback is listened on: patients' numbers are in clear")
+    pairs = dict(each.partition("=")[::2] for each in authority or ())
+    if not all(pairs.values()):
+        fail("--authority is NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
+    configure()
+    with opened() as store:
+        from api.store.accounts import organisations
+
+        with store.glance() as session:
+            if organisation not in {each.id for each in organisations.every(session)}:
+                fail("there is no such organisation")
+        actor = operator(organisation)._replace(route="mllp")
+        context = _context(certificate, client_authority)
+        with Listener((host, port), Taking(store, actor, pairs), context) as listener:
+            typer.echo(
+                f"nociscreen listens on mllp{'s' if context else ''}://{host}:{listener.port}"
+            )
+            listener.serve_forever()
+
+
+def deliver() -> None:
+    """Send whatever is due, once, and say how many tries it were."""
+    from api.deliveries.compose_request import House
+    from api.deliveries.sender import Sender
+    from api.documents.render_pool import Here
+    from api.fhir.elements import Base
+    from api.observability.structured_logging import configure
+    from scoring.catalogue import catalogue
+
+    configure()
+    chosen = settings()
+    with opened(chosen) as store:
+        house = House(catalogue(), Here(), Base(chosen.public_url))
+        say({"tries": Sender(store, chosen, house).send_all()})
+
+
+def _context(certificate: Path | None, client_authority: Path | None) -> "ssl.SSLContext | None":
+    import ssl
+
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate)
+        if client_authority is not None:
+            context.load_verify_locations(client_authority)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ValueError):
+        fail("the certificate, its key or the client authority cannot be read as PEM")
+    return context

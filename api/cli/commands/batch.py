@@ -1,0 +1,177 @@
+"""`nociscreen batch`: many intakes as columns, from files to files."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.context import fail, note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.batch_scoring.local_run import Batch, Step
+    from schemas.batch import BatchSummary
+    from scoring.compiled_rulebook import LoadedRulebook
+
+SOME_ROWS_BAD = 1
+SHOWN_PROBLEMS = 20
+INTERRUPTED = 130
+
+
+def batch(  # noqa: PLR0913, PLR0917 - each is a flag
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="IN", help="A file, a pattern in quotes, or - for standard input."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="The file to be made, or -.")
+    ] = None,
+    rulebook: Annotated[
+        str, typer.Option(help="An instrument, or one version of it.")
+    ] = "nociplastic",
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help='TOML or JSON: "their column" = "our column".', dir_okay=False),
+    ] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="Of IN: csv, ndjson, parquet, csv.gz ...")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Of OUT, likewise.")] = None,
+    encoding: Annotated[str, typer.Option(help="Of CSV: utf-8, latin-1, cp1252.")] = "utf-8",
+    summary_json: Annotated[
+        Path | None, typer.Option(help="Keep the summary here.", dir_okay=False)
+    ] = None,
+    *,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="A sentence for each criterion.")
+    ] = False,
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Leave out unknown columns.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was interrupted.")
+    ] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help="Write an empty CSV file with every column.")
+    ] = False,
+    codebook: Annotated[
+        bool, typer.Option("--codebook", help="Write what each column and option means, as CSV.")
+    ] = False,
+) -> None:
+    """Score a file of intakes. Exit status 0 all good, 1 some rows had problems, 2 unusable."""
+    if encoding.lower() not in ENCODINGS:
+        fail("--encoding is utf-8, latin-1 or cp1252")
+    loaded = _rulebook(rulebook)
+    if template or codebook:
+        _write_about(loaded, out, codebook=codebook)
+        return
+    if source is None or out is None:
+        fail("IN and -o OUT are needed")
+    from api.batch_scoring.column_names import ColumnNames, read_mapping
+    from api.batch_scoring.file_formats import UnusableInputError
+    from api.batch_scoring.local_run import Batch
+    from scoring.columns import compiled
+
+    try:
+        names = read_mapping(mapping) if mapping else {}
+        wanted = Batch(
+            source,
+            out,
+            compiled(loaded),
+            ColumnNames(loaded, names, ignore_unknown=ignore_unknown),
+            explain=explain,
+            format=format_,
+            to=to,
+            encoding=ENCODINGS[encoding.lower()],
+            resume=resume,
+        )
+        summary = _run(wanted)
+    except UnusableInputError as error:
+        fail(f"{error} ({error.option})" if error.option else str(error))
+    except OSError as error:
+        fail(f"a file cannot be read or written: {error.strerror}")
+    except KeyboardInterrupt:
+        note("interrupted; --resume goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    _tell(summary)
+    if summary_json:
+        _keep(summary_json, summary.model_dump_json(indent=2))
+    if summary.rows_with_problems:
+        raise typer.Exit(SOME_ROWS_BAD)
+
+
+ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "cp1252": "cp1252"}
+
+
+def _rulebook(name: str) -> "LoadedRulebook":
+    from scoring.catalogue import UnknownRulebookError, catalogue
+
+    try:
+        return catalogue().active(name)
+    except UnknownRulebookError as error:
+        fail(f"--rulebook: {error}")
+
+
+def _run(wanted: "Batch") -> "BatchSummary":
+    from api.batch_scoring.local_run import run
+
+    if not sys.stderr.isatty():
+        return run(wanted, _plain_lines())
+    from api.cli.progress_bar import bar
+
+    with bar() as on_step:
+        return run(wanted, on_step)
+
+
+def _plain_lines() -> "Callable[[Step], None]":
+    """A line each time that ten seconds have passed."""
+    from time import monotonic
+
+    started = told = monotonic()
+
+    def on_step(step: "Step") -> None:
+        nonlocal told
+        now = monotonic()
+        if now - told >= SECONDS_BETWEEN_LINES:
+            told = now
+            note(f"{step.rows:,} rows, {step.rows / (now - started):,.0f} a second")
+
+    return on_step
+
+
+SECONDS_BETWEEN_LINES = 10
+
+
+def _tell(summary: "BatchSummary") -> None:
+    for problem in summary.problems[:SHOWN_PROBLEMS]:
+        note(problem.told)
+    if summary.rows_with_problems:
+        note(
+            f"{summary.rows_with_problems:,} rows had problems: the column `problems` has them all"
+        )
+    note(f"{summary.rows:,} rows by {summary.rulebook}")
+    for what in ("status", "band", "tier"):
+        counted = getattr(summary, f"by_{what}")
+        if counted:
+            note(f"{what}: " + ", ".join(f"{name} {count:,}" for name, count in counted.items()))
+
+
+def _write_about(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
+    from api.batch_scoring.codebook import codebook_of, template_of
+
+    text = codebook_of(loaded.rulebook) if codebook else template_of(loaded.rulebook)
+    if out is None or out == "-":
+        typer.echo(text, nl=False)
+    else:
+        _keep(Path(out), text)
+
+
+def _keep(file: Path, text: str) -> None:
+    from api.batch_scoring.checkpoints import written
+
+    try:
+        written(file, text.encode())
+    except OSError as error:
+        fail(f"{file.name} cannot be written: {error.strerror}")

@@ -1,0 +1,44 @@
+"""Progress on a terminal: a bar with the rate and the time that is left."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from api.batch_scoring.local_run import Step
+
+
+@contextmanager
+def bar(console: Console | None = None) -> Iterator[Callable[[Step], None]]:
+    """A function that moves the bar on standard error; without a known end it only counts."""
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,.0f} a second"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+        task = progress.add_task("", total=None, rows=0, rate=0.0)
+
+        def on_step(step: Step) -> None:
+            elapsed = progress.tasks[0].elapsed or 1.0
+            progress.update(
+                task,
+                completed=step.bytes,
+                total=step.of_bytes,
+                rows=step.rows,
+                rate=step.rows / elapsed,
+            )
+
+        yield on_step

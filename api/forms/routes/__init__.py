@@ -1,0 +1,11 @@
+"""Intake forms: links, settings, and the patient's pages."""
+
+from fastapi import APIRouter
+
+from api.forms.routes import form_settings, intake, links
+from scoring.catalogue import Catalogue
+
+
+def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+    """Return the routers in documentation order, their bodies typed by the rulebooks."""
+    return (form_settings.router, links.router, intake.router(catalogue))

@@ -1,0 +1,49 @@
+"""What SMART clients read first: where tokens are got, by what proof, and for which scopes."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from api.auth.client_authentication import TOKEN_PATH
+from api.dependencies import Chosen
+from api.security.keys import EC_CURVES, RSA_ALGORITHMS
+from api.security.smart_scopes import PERMITTED, written
+
+router = APIRouter(prefix="/fhir", tags=["FHIR"])
+
+
+class SmartConfiguration(BaseModel):
+    """SMART Backend Services as this service has them (SMART App Launch 2.2)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token_endpoint: str
+    token_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
+    grant_types_supported: list[str]
+    scopes_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    capabilities: list[str]
+    jwks_uri: str
+
+
+@router.get(
+    "/.well-known/smart-configuration",
+    operation_id="read_smart_configuration",
+    summary="How SMART clients sign in",
+)
+def read_smart_configuration(settings: Chosen) -> SmartConfiguration:
+    """For programs alone: there is no authorisation in a browser, though SMART has PKCE named."""
+    return SmartConfiguration(
+        token_endpoint=settings.public_url + TOKEN_PATH,
+        token_endpoint_auth_methods_supported=[
+            "private_key_jwt",
+            "client_secret_basic",
+            "client_secret_post",
+        ],
+        token_endpoint_auth_signing_alg_values_supported=sorted({*EC_CURVES, *RSA_ALGORITHMS}),
+        grant_types_supported=["client_credentials"],
+        scopes_supported=list(written(PERMITTED)),
+        code_challenge_methods_supported=["S256"],
+        capabilities=["client-confidential-asymmetric", "permission-v1", "permission-v2"],
+        jwks_uri=f"{settings.public_url}/.well-known/jwks.json",
+    )

@@ -1,1 +1,0 @@
-"""Routes: each a door of its own; none knows another."""

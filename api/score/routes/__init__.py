@@ -1,0 +1,11 @@
+"""Scoring without keeping anything: one intake, or many in one request."""
+
+from fastapi import APIRouter
+
+from api.score.routes import bulk, single
+from scoring.catalogue import Catalogue
+
+
+def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+    """Return the routers in documentation order, their bodies typed by the rulebooks."""
+    return (single.router(catalogue), bulk.router(catalogue))

@@ -1,0 +1,17 @@
+"""Stored screenings: create, search, status, reports."""
+
+from fastapi import APIRouter
+
+from api.screenings.routes import create, report_verification, reports, search, status
+from scoring.catalogue import Catalogue
+
+
+def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+    """Return the routers in documentation order, their bodies typed by the rulebooks."""
+    return (
+        search.router,
+        create.router(catalogue),
+        status.router,
+        reports.router,
+        report_verification.router,
+    )

@@ -1,0 +1,176 @@
+"""Callers: whose call it is, as the store knows it at this moment, whatever a token once said."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from api.problems import Problem
+from api.security import smart_scopes
+from api.security.access_tokens import Principal
+from api.security.client_assertions import Assertion
+from api.security.client_secrets import matches
+from api.security.jwk_registration import client_key
+from api.security.keys import VerifyingKey
+from api.store.database.tables import (
+    ApiKeyRow,
+    ClientKeyRow,
+    ClientKeySetRow,
+    ClientRow,
+    ClientSecretRow,
+    OrganisationRow,
+    UsedAssertionRow,
+)
+from api.store.keys.field_encryption import digest
+from api.store.store import Store
+from api.store.transaction import Transaction
+from schemas.audit import Means
+
+
+class Caller(NamedTuple):
+    """A client that has proved itself, its organisation, and what it may do now.
+
+    `fhir` holds what it may do on FHIR routes beside what its scopes open.
+    """
+
+    client: str
+    organisation: str
+    organisation_name: str
+    test: bool
+    scopes: frozenset[str]
+    requests_per_minute: int | None
+    means: Means
+    fhir: frozenset[str] = frozenset()
+
+
+_CALLER = (
+    select(
+        col(ClientRow.organisation_id),
+        col(ClientRow.scopes),
+        col(ClientRow.requests_per_minute),
+        col(OrganisationRow.name),
+        col(OrganisationRow.test),
+    )
+    .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
+    .where(
+        col(ClientRow.id) == bindparam("client"),
+        col(ClientRow.active),
+        col(OrganisationRow.active),
+    )
+)
+
+
+def by_token(store: Store, principal: Principal) -> Caller | None:
+    """The caller behind a token; None where the client is gone or has moved."""
+    with store.glance() as session:
+        caller = _caller(session, principal.client, "token")
+    if caller is None or caller.organisation != principal.organisation:
+        return None
+    fhir = smart_scopes.within(principal.fhir, caller.scopes)
+    return caller._replace(scopes=caller.scopes & principal.scopes, fhir=fhir)
+
+
+def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
+    """The caller behind an API key; None where it does not hold."""
+    with store.glance() as session:
+        row = session.execute(
+            select(
+                col(ApiKeyRow.client_id),
+                col(ApiKeyRow.sha256),
+                col(ApiKeyRow.scopes),
+                col(ApiKeyRow.expires_at),
+            ).where(col(ApiKeyRow.id) == key_id, col(ApiKeyRow.revoked_at).is_(None))
+        ).one_or_none()
+        if (
+            row is None
+            or not compare_digest(row.sha256, sha256)
+            or row.expires_at <= datetime.now(UTC)
+        ):
+            return None
+        caller = _caller(session, row.client_id, "api_key")
+    return caller and caller._replace(scopes=caller.scopes & set(row.scopes.split()))
+
+
+def by_secret(store: Store, client: str, secret: str) -> Caller | None:
+    """The client that knows this secret; None where none does."""
+    with store.glance() as session:
+        now = datetime.now(UTC)
+        rows = session.execute(
+            select(col(ClientSecretRow.sha256), col(ClientSecretRow.expires_at)).where(
+                col(ClientSecretRow.client_id) == client
+            )
+        ).all()
+        live = [row for row in rows if row.expires_at is None or row.expires_at > now]
+        if True not in [matches(secret, row.sha256) for row in live]:
+            return None
+        return _caller(session, client, "token")
+
+
+def known(store: Store, client: str) -> Caller | None:
+    """The client of that id, unproved: for the audit of what was refused."""
+    with store.glance() as session:
+        return _caller(session, client, "token")
+
+
+def client_key_of(store: Store, client: str, kid: str) -> VerifyingKey | None:
+    """The public key that a client registered under that name."""
+    with store.glance() as session:
+        jwk = session.execute(
+            select(col(ClientKeyRow.jwk)).where(
+                col(ClientKeyRow.client_id) == client, col(ClientKeyRow.kid) == kid
+            )
+        ).scalar_one_or_none()
+    return client_key(json.loads(jwk))[0] if jwk else None
+
+
+def key_set_of(store: Store, client: str) -> tuple[str, str] | None:
+    """Whose the client is, and where it publishes its keys; None where it is shut out."""
+    with store.glance() as session:
+        row = session.execute(
+            select(col(ClientKeySetRow.organisation_id), col(ClientKeySetRow.url))
+            .join(ClientRow, col(ClientRow.id) == col(ClientKeySetRow.client_id))
+            .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
+            .where(
+                col(ClientKeySetRow.client_id) == client,
+                col(ClientRow.active),
+                col(OrganisationRow.active),
+            )
+        ).one_or_none()
+        return (row.organisation_id, row.url) if row else None
+
+
+def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) -> None:
+    """Use a client assertion up. Raises Problem `bad_client` where it was used before."""
+    try:
+        with work.session.begin_nested():
+            work.session.execute(
+                insert(UsedAssertionRow).values(
+                    organisation_id=work.organisation,
+                    client_id=assertion.client,
+                    jti_sha256=digest(assertion.jti.encode()),
+                    expires_at=datetime.fromtimestamp(assertion.expires_at, UTC)
+                    + timedelta(seconds=keep_seconds),
+                )
+            )
+    except IntegrityError:
+        raise Problem("bad_client") from None
+
+
+def _caller(session: Session, client: str, means: Means) -> Caller | None:
+    row = session.execute(_CALLER, {"client": client}).one_or_none()
+    if row is None:
+        return None
+    return Caller(
+        client=client,
+        organisation=row.organisation_id,
+        organisation_name=row.name,
+        test=row.test,
+        scopes=frozenset(row.scopes.split()),
+        requests_per_minute=row.requests_per_minute,
+        means=means,
+    )

@@ -1,0 +1,102 @@
+"""Who may call: clients, their secrets and keys, practitioners; and the keys that sign tokens."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from api.store.database.tables.owned import ID, WORD, Owned, instant, of_client, sealed
+
+
+class ClientRow(Owned, table=True):
+    """A program that calls the API."""
+
+    __tablename__: ClassVar[Any] = "client"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("id"),)
+
+    id: str = Field(primary_key=True, max_length=ID)
+    name: str = Field(max_length=200)
+    scopes: str = Field(max_length=400)
+    active: bool
+    requests_per_minute: int | None
+    created_at: datetime = instant()
+
+
+class ClientSecretRow(Owned, table=True):
+    """The hash of a client's secret; two may live at once, so that it can be changed."""
+
+    __tablename__: ClassVar[Any] = "client_secret"
+    __table_args__: ClassVar[Any] = (of_client(cascade=True),)
+
+    id: str = Field(primary_key=True, max_length=ID)
+    client_id: str = Field(max_length=ID)
+    sha256: str = Field(max_length=64)
+    created_at: datetime = instant()
+    expires_at: datetime | None = instant(nullable=True)
+
+
+class ClientKeyRow(Owned, table=True):
+    """A public key that a client signs its assertions with, as a JWK."""
+
+    __tablename__: ClassVar[Any] = "client_key"
+    __table_args__: ClassVar[Any] = (of_client(cascade=True),)
+
+    client_id: str = Field(primary_key=True, max_length=ID)
+    kid: str = Field(primary_key=True, max_length=200)
+    jwk: str = Field(sa_type=Text)
+    created_at: datetime = instant()
+
+
+class ApiKeyRow(Owned, table=True):
+    """The hash of an API key of a client; two may live at once."""
+
+    __tablename__: ClassVar[Any] = "api_key"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("id"), of_client(cascade=True))
+
+    id: str = Field(primary_key=True, max_length=ID)
+    client_id: str = Field(max_length=ID)
+    sha256: str = Field(max_length=64)
+    scopes: str = Field(max_length=400)
+    created_at: datetime = instant()
+    expires_at: datetime = instant()
+    revoked_at: datetime | None = instant(nullable=True)
+
+
+class UsedAssertionRow(Owned, table=True):
+    """A client assertion that was used once and may not be again."""
+
+    __tablename__: ClassVar[Any] = "used_assertion"
+    __table_args__: ClassVar[Any] = (of_client(cascade=True),)
+
+    client_id: str = Field(primary_key=True, max_length=ID)
+    jti_sha256: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = instant()
+
+
+class PractitionerRow(Owned, table=True):
+    """A person of the organisation who signs in or attests."""
+
+    __tablename__: ClassVar[Any] = "practitioner"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("organisation_id", "reference"),)
+
+    id: str = Field(primary_key=True, max_length=ID)
+    reference: str = Field(max_length=200)
+    name: str = Field(max_length=200)
+    scopes: str = Field(max_length=400)
+    active: bool
+    created_at: datetime = instant()
+
+
+class SigningKeyRow(SQLModel, table=True):
+    """A key that signs access tokens, sealed by a key of the ring."""
+
+    __tablename__: ClassVar[Any] = "signing_key"
+
+    kid: str = Field(primary_key=True, max_length=ID)
+    algorithm: str = Field(max_length=WORD)
+    ring_key_id: str = Field(max_length=ID)
+    sealed: bytes = sealed()
+    created_at: datetime = instant()
+    signs_from: datetime = instant()
+    trusted_until: datetime | None = instant(nullable=True)

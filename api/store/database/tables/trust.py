@@ -1,0 +1,55 @@
+"""Whom an organisation trusts: sets of keys, issuers of tokens."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import ForeignKeyConstraint, Text, UniqueConstraint
+from sqlmodel import Field
+
+from api.store.database.tables.owned import ID, WORD, Owned, instant, of_client
+
+
+class ClientKeySetRow(Owned, table=True):
+    """Where a client publishes the public keys that it signs its assertions with."""
+
+    __tablename__: ClassVar[Any] = "client_key_set"
+    __table_args__: ClassVar[Any] = (of_client(cascade=True),)
+
+    client_id: str = Field(primary_key=True, max_length=ID)
+    url: str = Field(max_length=2000)
+    created_at: datetime = instant()
+
+
+class IssuerRow(Owned, table=True):
+    """An issuer whose tokens are taken, of one organisation alone.
+
+    `kind`: access or hooks. The audience of hooks is each address that is called: it is empty here.
+    """
+
+    __tablename__: ClassVar[Any] = "issuer"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("kind", "issuer", "audience"),)
+
+    id: str = Field(primary_key=True, max_length=ID)
+    kind: str = Field(max_length=WORD)
+    issuer: str = Field(max_length=500)
+    audience: str = Field(max_length=500)
+    active: bool
+    created_at: datetime = instant()
+    content: str = Field(sa_type=Text)
+
+
+class UsedTokenRow(Owned, table=True):
+    """A token of an issuer that was used once and may not be again."""
+
+    __tablename__: ClassVar[Any] = "used_token"
+    __table_args__: ClassVar[Any] = (
+        ForeignKeyConstraint(
+            ["organisation_id", "issuer_id"],
+            ["issuer.organisation_id", "issuer.id"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    issuer_id: str = Field(primary_key=True, max_length=ID)
+    jti_sha256: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = instant()

@@ -1,0 +1,167 @@
+"""Destinations: who receives deliveries. Address, options and secrets are sealed in one piece."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from pydantic import Field
+from sqlalchemy import delete, func, insert, select, update
+from sqlmodel import col
+
+from api.problems import Problem
+from api.security.keys import SigningKey
+from api.store.database.tables import DeliveryRow, DestinationRow
+from api.store.transaction import Transaction
+from schemas.base import Frozen, Many
+from schemas.delivery import Destination, Smart
+
+TABLE = "destination"
+
+
+class Sealed(Frozen):
+    """What is known of a destination and shown to nobody whole."""
+
+    address: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    smart: Smart | None = None
+    key_kid: str | None = None
+    key_pem: str | None = None
+    webhook_secrets: Many[str] = ()
+    authorities: str | None = None
+    certificate_and_key: str | None = None
+
+    def signing_key(self) -> SigningKey | None:
+        """The key that we sign in with, where there is one."""
+        if self.key_kid is None or self.key_pem is None:
+            return None
+        return SigningKey(self.key_kid, "ES384", self.key_pem.encode())
+
+
+def add(work: Transaction, name: str, profile: str, content: Sealed, *, follows: bool) -> str:
+    """A new destination; its id."""
+    destination_id = f"d-{uuid4()}"
+    work.session.execute(
+        insert(DestinationRow).values(
+            organisation_id=work.organisation,
+            id=destination_id,
+            name=name,
+            profile=profile,
+            active=True,
+            follows=follows,
+            created_at=work.now,
+            last_seq=0,
+            lease_holder=None,
+            lease_until=None,
+            key_id=work.key_id,
+            content=_sealed(work, destination_id, content),
+        )
+    )
+    return destination_id
+
+
+def found(work: Transaction, destination_id: str) -> Destination:
+    """The destination. Raises Problem `not_found`."""
+    return _told(work, _row(work, destination_id))
+
+
+def every(work: Transaction) -> list[Destination]:
+    """All destinations, in the order in which they were made."""
+    rows = work.session.execute(
+        select(DestinationRow)
+        .where(col(DestinationRow.organisation_id) == work.organisation)
+        .order_by(col(DestinationRow.created_at), col(DestinationRow.id))
+    ).scalars()
+    return [_told(work, row) for row in rows.all()]
+
+
+def opened(work: Transaction, destination_id: str) -> Sealed:
+    """What is sealed of it. Raises Problem `not_found`."""
+    return _opened(work, _row(work, destination_id))
+
+
+def change(
+    work: Transaction, destination_id: str, changes: Mapping[str, Any], content: Sealed
+) -> None:
+    """Change name, active or follows, and what is sealed. Raises Problem `not_found`."""
+    _row(work, destination_id)
+    work.session.execute(
+        update(DestinationRow)
+        .where(*_is(work, destination_id))
+        .values(**changes, key_id=work.key_id, content=_sealed(work, destination_id, content))
+    )
+    work.session.expire_all()
+
+
+def drop(work: Transaction, destination_id: str) -> None:
+    """Forget a destination. Raises Problem `not_found`, `conflict` where anything went there."""
+    _row(work, destination_id)
+    if sum(_counts(work, destination_id).values()):
+        raise Problem("conflict", "Something was sent there: make it inactive instead.")
+    work.session.execute(delete(DestinationRow).where(*_is(work, destination_id)))
+
+
+def _row(work: Transaction, destination_id: str) -> DestinationRow:
+    row = work.session.execute(
+        select(DestinationRow).where(*_is(work, destination_id))
+    ).scalar_one_or_none()
+    if row is None:
+        raise Problem("not_found")
+    return row
+
+
+def _is(work: Transaction, destination_id: str) -> tuple[Any, ...]:
+    return (
+        col(DestinationRow.organisation_id) == work.organisation,
+        col(DestinationRow.id) == destination_id,
+    )
+
+
+def _sealed(work: Transaction, destination_id: str, content: Sealed) -> bytes:
+    plain = content.model_dump_json(exclude_none=True).encode()
+    return work.seal(TABLE, "content", destination_id, plain)
+
+
+def _opened(work: Transaction, row: DestinationRow) -> Sealed:
+    plain = work.open(row.key_id, TABLE, "content", row.id, row.content)
+    return Sealed(**json.loads(plain) | _strict(json.loads(plain)))
+
+
+def _strict(plain: dict[str, Any]) -> dict[str, Any]:
+    """The parts of it that JSON has no kind of its own for."""
+    smart = plain.get("smart")
+    told: dict[str, Any] = {"webhook_secrets": tuple(plain.get("webhook_secrets", ()))}
+    return told | ({"smart": Smart(**smart)} if smart else {})
+
+
+def _told(work: Transaction, row: DestinationRow) -> Destination:
+    content = _opened(work, row)
+    key = content.signing_key()
+    counts = _counts(work, row.id)
+    return Destination(
+        id=row.id,
+        name=row.name,
+        profile=row.profile,
+        address=content.address,
+        active=row.active,
+        follows=row.follows,
+        options=content.options,
+        smart=content.smart,
+        public_key=key.public_jwk() if key else None,
+        own_certificate=content.certificate_and_key is not None,
+        waiting=counts.get("waiting", 0) + counts.get("under_way", 0),
+        parked=counts.get("parked", 0),
+        created_at=row.created_at,
+    )
+
+
+def _counts(work: Transaction, destination_id: str) -> dict[str, int]:
+    rows = work.session.execute(
+        select(col(DeliveryRow.state), func.count(col(DeliveryRow.id)))
+        .where(
+            col(DeliveryRow.organisation_id) == work.organisation,
+            col(DeliveryRow.destination_id) == destination_id,
+        )
+        .group_by(col(DeliveryRow.state))
+    )
+    return {str(state): int(count) for state, count in rows}

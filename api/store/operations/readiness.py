@@ -1,0 +1,34 @@
+"""Readiness: what keeps the store from working now, in fixed words that tell no secret."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
+
+from api.problems import Problem
+from api.store.accounts.organisations import SYSTEM
+from api.store.database import migrate
+from api.store.database.engine import AILING
+from api.store.key_ring import KeyRingError
+from api.store.store import Store
+
+
+def wrong_with(store: Store) -> Iterator[tuple[str, str]]:
+    """A code and a sentence for each thing that is wrong; nothing where the store works."""
+    try:
+        with store.glance() as session:
+            if not migrate.is_current(session.connection()):
+                yield "tables", "the tables are not those of this release"
+            elif (ailing := store.database.ails) in ("full", "locked"):
+                yield "database", AILING[ailing]
+            else:
+                yield from _wrong_with_keys(store, session)
+    except Problem:
+        yield "database", AILING[store.database.ails or "away"]
+
+
+def _wrong_with_keys(store: Store, session: Session) -> Iterator[tuple[str, str]]:
+    try:
+        if store.keys.of(session, SYSTEM) is None:
+            yield "tables", "the service's own chain is missing"
+    except KeyRingError:
+        yield "key_ring", "the key ring lacks a key, or cannot be read"

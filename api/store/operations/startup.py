@@ -1,0 +1,73 @@
+"""Opening the store as the settings say: the key ring first, then the database, then its tables."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from api.problems import Problem
+from api.settings import Settings
+from api.store.accounts import organisations
+from api.store.database import engine as databases
+from api.store.database import migrate
+from api.store.database.engine import AILING, Database, DatabaseError
+from api.store.key_ring import KeyRing, KeyRingError, make_file, text_of
+from api.store.keys.file_key import file_key
+from api.store.store import Store
+
+
+def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> Store:
+    """The store, its tables those of this release; made where it is embedded and missing.
+
+    `tell` is told what was made and where. Raises KeyRingError or DatabaseError, each saying in
+    one line what is wrong.
+    """
+    ring = open_ring(settings, tell)
+    database = open_database(settings, ring)
+    try:
+        with database.reading() as connection:
+            current = migrate.is_current(connection)
+        if not current:
+            migrate.upgrade(database)
+        databases.check_walls(database)
+        store = Store(database, ring)
+        organisations.make_system(store, settings.token_algorithm)
+    except Problem as problem:
+        database.engine.dispose()
+        if isinstance(problem.__cause__, KeyRingError):
+            raise problem.__cause__ from None
+        named = "NOCISCREEN_DATABASE_FILE" if database.embedded else "DATABASE_URL"
+        raise DatabaseError(f"{named}: {AILING[database.ails or 'away']}") from problem
+    except BaseException:
+        database.engine.dispose()
+        raise
+    return store
+
+
+def open_ring(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> KeyRing:
+    """The key ring from the environment or its file; embedded, a missing file is made."""
+    if settings.key_ring is not None:
+        text = settings.key_ring.get_secret_value()
+        return KeyRing(lambda: text)
+    path = settings.key_ring_file
+    if not path.exists():
+        if settings.database_url is not None:
+            raise KeyRingError(
+                "a database at an address needs a key ring: set NOCISCREEN_KEY_RING or "
+                "NOCISCREEN_KEY_RING_FILE (make one with `nociscreen keys new`)"
+            )
+        if settings.database_file.exists():
+            raise KeyRingError(f"{path} is missing, and with it the keys of the database")
+        with suppress(FileExistsError):  # another process was faster
+            make_file(path)
+            tell(f"made a key ring in {path.resolve()}: keep a copy of it apart from the database")
+    return KeyRing(lambda: text_of(path))
+
+
+def open_database(settings: Settings, ring: KeyRing) -> Database:
+    """The database as it stands."""
+    if settings.database_url is None:
+        path = settings.database_file
+        return databases.embedded(path, file_key(path, ring))
+    url = settings.database_url.get_secret_value()
+    if not url.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")):
+        raise DatabaseError("DATABASE_URL must be the address of a PostgreSQL database")
+    return databases.postgres(url.replace("postgres://", "postgresql://", 1))

@@ -1,0 +1,69 @@
+"""Earlier screenings: one screening in, the ones of the same patient that stand before it out."""
+
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import exists, select, tuple_
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from api.store.database.tables import EnteredInErrorRow, ScreeningRow
+from api.store.screenings.screenings import assessment_of, opened
+from api.store.transaction import Transaction
+from schemas.assessment import Assessment
+from schemas.screening import Context, Screening
+
+MOST = 6
+
+
+class Earlier(NamedTuple):
+    """One earlier screening, as far as a trend needs it."""
+
+    created_at: datetime
+    answered_on: date | None
+    assessment: Assessment
+
+
+def before(work: Transaction, screening: Screening) -> tuple[Earlier, ...]:
+    """The newest six before this one, oldest first, by the same instrument.
+
+    Only what still stands: nothing that was entered in error or corrected by another screening.
+    """
+    rows = work.session.execute(_standing(work, screening)).scalars().all()
+    return tuple(
+        Earlier(
+            row.created_at,
+            Context.model_validate_json(opened(work, row, "context")).answered_on,
+            assessment_of(work, row),
+        )
+        for row in reversed(rows)
+    )
+
+
+def _standing(work: Transaction, screening: Screening) -> Any:
+    patient = screening.patient
+    instrument = screening.assessment.rulebook.partition("@")[0]
+    replacing: Any = aliased(ScreeningRow)
+    when = tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))
+    return (
+        select(ScreeningRow)
+        .where(
+            col(ScreeningRow.organisation_id) == work.organisation,
+            col(ScreeningRow.patient_index).in_(
+                work.keys.keyed("patient_index", patient.reference)
+            ),
+            col(ScreeningRow.system_index).in_(work.keys.keyed("system_index", patient.system)),
+            col(ScreeningRow.rulebook).startswith(f"{instrument}@", autoescape=True),
+            when < tuple_(screening.created_at, screening.id),
+            ~exists().where(
+                replacing.organisation_id == work.organisation,
+                replacing.replaces == col(ScreeningRow.id),
+            ),
+            ~exists().where(
+                col(EnteredInErrorRow.organisation_id) == work.organisation,
+                col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
+            ),
+        )
+        .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
+        .limit(MOST)
+    )

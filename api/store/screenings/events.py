@@ -1,0 +1,81 @@
+"""Sequels: what became of a screening, each a row: replaced, in error, acknowledged, moved."""
+
+import json
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from api.store.database.tables import (
+    AcknowledgementRow,
+    EnteredInErrorRow,
+    PatientMoveRow,
+    ScreeningRow,
+)
+from api.store.transaction import Transaction
+from schemas.screening import Acknowledgement, EnteredInError, Moved
+
+
+def replaced_by(work: Transaction, screening_id: str) -> str | None:
+    """The id of the screening that replaces it, where one does."""
+    return work.session.execute(
+        select(col(ScreeningRow.id)).where(
+            col(ScreeningRow.organisation_id) == work.organisation,
+            col(ScreeningRow.replaces) == screening_id,
+        )
+    ).scalar_one_or_none()
+
+
+def error(work: Transaction, screening_id: str) -> EnteredInError | None:
+    """That it was entered in error, where it was."""
+    row = work.session.execute(
+        select(EnteredInErrorRow).where(
+            col(EnteredInErrorRow.organisation_id) == work.organisation,
+            col(EnteredInErrorRow.screening_id) == screening_id,
+        )
+    ).scalar_one_or_none()
+    if row is None:
+        return None
+    reason = work.open(row.key_id, "entered_in_error", "reason", screening_id, row.reason)
+    return EnteredInError(at=row.at, by=row.actor, reason=reason.decode())
+
+
+def acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
+    """Who acknowledged its red flags, oldest first."""
+    rows = work.session.execute(
+        select(AcknowledgementRow)
+        .where(
+            col(AcknowledgementRow.organisation_id) == work.organisation,
+            col(AcknowledgementRow.screening_id) == screening_id,
+        )
+        .order_by(col(AcknowledgementRow.at), col(AcknowledgementRow.id))
+    ).scalars()
+    return tuple(
+        Acknowledgement(
+            id=row.id,
+            at=row.at,
+            by=row.actor,
+            **json.loads(work.open(row.key_id, "acknowledgement", "content", row.id, row.content)),
+        )
+        for row in rows
+    )
+
+
+def moves(work: Transaction, screening_id: str) -> tuple[Moved, ...]:
+    """From which number of its patient to which it went, oldest first."""
+    rows = work.session.execute(
+        select(PatientMoveRow)
+        .where(
+            col(PatientMoveRow.organisation_id) == work.organisation,
+            col(PatientMoveRow.screening_id) == screening_id,
+        )
+        .order_by(col(PatientMoveRow.at), col(PatientMoveRow.id))
+    ).scalars()
+    return tuple(
+        Moved(
+            at=row.at,
+            by=row.actor,
+            means=row.means,
+            **json.loads(work.open(row.key_id, "patient_move", "content", row.id, row.content)),
+        )
+        for row in rows
+    )

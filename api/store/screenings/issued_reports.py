@@ -1,0 +1,63 @@
+"""Issued reports: each kept sealed as it was sent, known by the hash of its bytes."""
+
+import hashlib
+from uuid import uuid4
+
+from sqlalchemy import bindparam, exists, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+
+from api.problems import Problem
+from api.store.database.tables import ReportRow
+from api.store.store import Store
+from api.store.transaction import Transaction
+
+
+def issue(work: Transaction, screening_id: str, media_type: str, content: bytes) -> str:
+    """Keep a report that is about to be sent; its SHA-256. The same bytes are kept once.
+
+    Raises Problem `not_found` where there is no such screening.
+    """
+    sha256 = hashlib.sha256(content).hexdigest()
+    if _held(work, screening_id, sha256):
+        return sha256
+    report_id = str(uuid4())
+    try:
+        with work.session.begin_nested():
+            work.session.execute(
+                insert(ReportRow).values(
+                    organisation_id=work.organisation,
+                    id=report_id,
+                    screening_id=screening_id,
+                    sha256=sha256,
+                    media_type=media_type,
+                    issued_at=work.now,
+                    actor=work.actor.id,
+                    key_id=work.key_id,
+                    content=work.seal("report", "content", report_id, content),
+                )
+            )
+    except IntegrityError:  # issued by another at this moment, or erased
+        if not _held(work, screening_id, sha256):
+            raise Problem("not_found") from None
+    return sha256
+
+
+def was_issued(store: Store, sha256: str) -> bool:
+    """Whether any organisation issued a report of these bytes. Not one column of it is read."""
+    with store.glance() as session:
+        return bool(session.execute(_ISSUED, {"sha256": sha256}).scalar_one())
+
+
+_ISSUED = select(exists().where(col(ReportRow.sha256) == bindparam("sha256")))
+
+
+def _held(work: Transaction, screening_id: str, sha256: str) -> bool:
+    row = work.session.execute(
+        select(col(ReportRow.id)).where(
+            col(ReportRow.organisation_id) == work.organisation,
+            col(ReportRow.screening_id) == screening_id,
+            col(ReportRow.sha256) == sha256,
+        )
+    ).first()
+    return row is not None

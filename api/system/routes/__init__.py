@@ -1,0 +1,5 @@
+"""What anyone may read: rulebooks, health, metrics, problem types."""
+
+from api.system.routes import health, metrics, problem_types, rulebooks
+
+ROUTERS = (rulebooks.router, health.router, metrics.router, problem_types.router)

@@ -1,0 +1,26 @@
+"""Metrics for Prometheus: counts and times, nothing of patients, clients or organisations."""
+
+from fastapi import APIRouter, Request, Response
+
+from api.observability.metrics import Metrics
+
+router = APIRouter(prefix="/metrics", tags=["health"])
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get(
+    "",
+    operation_id="read_metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Prometheus' text format 0.0.4",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
+    summary="Read the metrics",
+)
+async def read_metrics(request: Request) -> Response:
+    """Requests, problems, screenings kept and faults of storage, counted since the start."""
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.text(), media_type=TEXT)

@@ -1,0 +1,38 @@
+"""Problem types, each documented under the address that its problems carry."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict
+
+from api.http.error_responses import refusals
+from api.problems import KINDS, Problem
+
+router = APIRouter(prefix="/problems", tags=["problems"])
+
+
+class ProblemType(BaseModel):
+    """What one type of problem means."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+
+
+@router.get(
+    "/{code}",
+    operation_id="read_problem",
+    responses=refusals(404, 422),
+    summary="Read a problem type",
+)
+def read_problem(
+    code: Annotated[str, Path(max_length=60, examples=["wrong_shape"])],
+) -> ProblemType:
+    """The status, the title and the meaning of one type of problem."""
+    kind = KINDS.get(code)
+    if kind is None:
+        raise Problem("not_found")
+    return ProblemType(code=code, status=kind.status, title=kind.title, meaning=kind.meaning)

@@ -1,0 +1,135 @@
+"""The heading of a report: whom it is about, who answered when, and what became of it since."""
+
+from datetime import date, datetime, tzinfo
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+
+from reports.logo import Logo
+from reports.phrases import languages
+from schemas.base import Exact, Frozen, Many
+from schemas.form_settings import EmergencyNumber
+from schemas.patient import READABLE
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must name a time zone such as Europe/Berlin") from None
+    return name
+
+
+def _one_line(text: str) -> str:
+    if text.splitlines() != [text] or not text.strip():
+        raise ValueError("must be one line with something on it")
+    return text
+
+
+def _known_language(name: str) -> str:
+    if name not in languages():
+        raise ValueError(f"must be one of {', '.join(languages())}")
+    return name
+
+
+Zone = Annotated[str, Field(max_length=60), AfterValidator(_known_zone)]
+Line = Annotated[
+    str, Field(min_length=1, max_length=120, pattern=READABLE), AfterValidator(_one_line)
+]
+Language = Annotated[
+    str,
+    Field(json_schema_extra={"enum": list(languages())}),
+    AfterValidator(_known_language),
+]
+
+
+class Letterhead(Frozen):
+    """What an organisation sets for its reports. The content of a report is not its to change."""
+
+    name: Annotated[str, Field(max_length=200)] | None = None
+    address: Annotated[Many[Line], Field(max_length=5)] = ()
+    logo: Logo | None = None
+    time_zone: Zone = "UTC"
+    language: Language = "en"
+
+    def there(self, moment: datetime) -> datetime:
+        """The same moment by the clock of the organisation."""
+        zone: tzinfo = ZoneInfo(self.time_zone)
+        return moment.astimezone(zone)
+
+
+class Reported(Frozen):
+    """A red flag of another screening, as it was called there."""
+
+    id: str
+    tier: str
+    label: str
+
+
+class Seen(Frozen):
+    """That somebody acknowledged red flags: who, when, and what was done."""
+
+    by: str
+    at: datetime
+    done: str
+
+
+class OtherScreening(Frozen):
+    """Another screening of the same person that this one replaces or is replaced by."""
+
+    id: str
+    on: date
+    flags: Many[Reported] = ()
+
+
+class EarlierScreening(Frozen):
+    """The banded total of an earlier screening, for the trend."""
+
+    on: date
+    points: Exact
+    band: str | None
+    rulebook: str
+
+
+class Heading(Frozen):
+    """What stands above the assessment; all of it optional but the time of production."""
+
+    produced_at: datetime
+    letterhead: Letterhead = Letterhead()
+    screening_id: str | None = None
+    kept_at: datetime | None = None
+    patient_reference: str | None = None
+    patient_system: str | None = None
+    patient_name: str | None = None
+    birth_date: date | None = None
+    encounter: str | None = None
+    answered_on: date | None = None
+    answered_by: Literal["patient", "proxy", "staff", "clinician"] | None = None
+    clinician_reference: str | None = None
+    note: str | None = None
+    test: bool = False
+    acknowledged: Many[Seen] = ()
+    replaces: OtherScreening | None = None
+    replaced_by: OtherScreening | None = None
+    entered_in_error: str | None = None
+    earlier: Many[EarlierScreening] = ()
+    help_numbers: Many[EmergencyNumber] = ()
+
+    @property
+    def produced_on(self) -> date:
+        """The day of production where the organisation is."""
+        return self.letterhead.there(self.produced_at).date()
+
+    @property
+    def assessed_on(self) -> date:
+        """The day that the answers speak for, as well as it is known."""
+        kept = self.kept_at and self.letterhead.there(self.kept_at).date()
+        return self.answered_on or kept or self.produced_on
+
+    def model_post_init(self, _: Any) -> None:
+        """Refuse an instant without its zone."""
+        for name in ("produced_at", "kept_at"):
+            moment: datetime | None = getattr(self, name)
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError(f"{name} must say its time zone")

@@ -1,0 +1,160 @@
+"""Lines: the shape of a report in words, before any arrangement."""
+
+from reports.blocks import Letters
+from reports.view.body_map import BodyMap
+from reports.view.charts import Bars, Scale, Trend
+from reports.view.sources import Source
+from schemas.base import Frozen, Many
+
+
+class FlagLine(Frozen):
+    """A red flag with what to do.
+
+    `marked` where the patient marked it; `about_person` where who reads a sheet must not learn it.
+    """
+
+    label: str
+    tier_id: str
+    marked: bool
+    about_person: bool
+    tier: str
+    suspect: str
+    action: str
+    sources: str
+
+
+class Reason(Frozen):
+    """One criterion as it is told."""
+
+    id: str
+    domain: str
+    label: str
+    points: str
+    because: str
+    grade: str
+    sources: str
+    discounted: str
+    answered: bool
+
+
+class DomainLine(Frozen):
+    """A domain with what of it counts, and why where that differs from its sum."""
+
+    id: str
+    label: str
+    points: str
+    ends: str
+    text: str
+    note: str
+
+
+class Open(Frozen):
+    """An unanswered question and the points that it could still move."""
+
+    label: str
+    swing: str
+    required: bool
+
+
+class Row(Frozen):
+    """A name and what is said of it."""
+
+    name: str
+    text: str
+    sources: str = ""
+
+
+class Graded(Frozen):
+    """A published grading with its lines."""
+
+    name: str
+    grade: str
+    note: str
+    lines: Many[Row]
+    sources: str
+
+
+class FindingLine(Frozen):
+    """An imaging finding in context."""
+
+    label: str
+    prevalence: str
+    population: str
+    text: str | None
+    counter_evidence: str
+    never_incidental: bool
+    sources: str
+
+
+class PatternLine(Frozen):
+    """One line of the evidence sheet."""
+
+    number: int
+    label: str
+    state: str
+    state_id: str
+    seen: bool
+    criteria: str
+    evidence: str
+
+
+class View(Frozen):
+    """All that a report shows. What was withheld is None or empty."""
+
+    language: str
+    title: str
+    intended_use: str
+    letters: Letters
+    test: bool
+    notices: Many[str]
+    in_error: str | None
+    identifiers: Many[Row]
+    facts: Many[Row]
+    note: str | None
+    screening: str | None
+    status: str
+    headline: str
+    tier: str | None
+    flags: Many[FlagLine]
+    no_flag: str | None
+    not_asked: Many[str]
+    none_asked: bool
+    no_longer: str | None
+    acknowledged: Many[str]
+    help_numbers: Many[str]
+    scope_reasons: Many[str]
+    scope_not_asked: Many[str]
+    band_id: str | None
+    band: str | None
+    meaning: str | None
+    held: str | None
+    totals: Many[Row]
+    scale: Scale | None
+    waterfall: Bars | None
+    picture: str | None
+    picture_meaning: str | None
+    ledgers: Bars | None
+    body: BodyMap | None
+    trend: Trend | None
+    against_first: bool
+    supporting: Many[Reason]
+    opposing: Many[Reason]
+    open: Many[Open]
+    what_if: Many[Row]
+    gradings: Many[Graded]
+    derived: Many[Row]
+    patterns_seen: str | None
+    patterns: Many[PatternLine]
+    findings: Many[FindingLine]
+    next_steps: Many[Row]
+    domains: Many[DomainLine]
+    criteria: Many[Reason]
+    limitations: Many[str]
+    points_are: str
+    sources: Many[Source]
+    some_unverified: bool
+    rulebook: str
+    sha256: str
+    produced_on: str
+    produced_iso: str
+    assessment_json: str

@@ -1,0 +1,402 @@
+"""Tokens of a hospital's own issuer: taken where all is as entered, and refused alike otherwise."""
+
+import base64
+import json
+import time
+from uuid import uuid4
+
+import pytest
+import time_machine
+from jwcrypto.jwk import JWK
+from jwcrypto.jwt import JWT
+from support.builders import add, do, fhir_response
+from support.callers import audited, bearing
+from support.interop.hospital_issuers import Hospital, Signer, allow, publishing
+
+from api.auth.external_tokens import LONGEST_ACCESS_SECONDS, Trust
+from api.auth.jwks_cache import AGAIN_SECONDS, KeySets
+from api.problems import Problem
+from api.security.scopes import SCOPES
+from api.store.accounts import issuers, organisations
+from api.store.deliveries import allowed_hosts
+from schemas.issuer import IssuerTerms
+
+AUDIENCE = "https://nociscreen.example/fhir"
+SCOPE = "system/QuestionnaireResponse.crs system/Observation.read nociscreen.score"
+TERMS = {
+    "scopes": ("score", "screenings:read", "screenings:write"),
+    "mapping": {"nociscreen.score": ("score", "admin")},
+}
+
+
+@pytest.fixture
+def store(kept_service):
+    return kept_service.state.store
+
+
+@pytest.fixture
+def audience() -> str:
+    """No two organisations share one."""
+    return f"{AUDIENCE}/{uuid4()}"
+
+
+@pytest.fixture
+def hospital(store, kept_clinic, audience):
+    return Hospital(store, kept_clinic, "access", audience=audience, **TERMS)
+
+
+def access(hospital: Hospital, signer: Signer | None = None, header=None, **claims) -> str:
+    told = hospital.claims(**{"scope": SCOPE} | claims)
+    return (signer or hospital).token(told, **{"typ": "at+jwt"} | (header or {}))
+
+
+def status(service, token: str, path: str = "/fhir/Observation") -> int:
+    return bearing(service, token).get(path).status_code
+
+
+class TestATokenOfATrustedIssuer:
+    @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "RS256", "RS384", "RS512"])
+    def test_opens_fhir_and_api_as_its_scopes_say(
+        self, kept_service, store, kept_clinic, audience, algorithm
+    ):
+        hospital = Hospital(store, kept_clinic, "access", algorithm, audience, **TERMS)
+        caller = bearing(kept_service, access(hospital))
+        made = caller.post("/fhir/QuestionnaireResponse", json=fhir_response())
+        assert made.status_code == 201, made.text
+        assert caller.get("/fhir/Observation").status_code == 200
+        assert caller.get("/fhir/RiskAssessment").status_code == 403
+        assert caller.post("/v1/score", json={}).status_code == 422
+        assert caller.get("/v1/screenings").status_code == 403
+        assert caller.get("/v1/organisation").status_code == 403  # mapped, but beyond its terms
+        actor = audited(kept_service, kept_clinic)[-1].actor
+        assert actor.startswith(f"{hospital.entered.id}.")
+        assert "EHR" not in actor
+
+    def test_reads_what_its_own_organisation_has_alone(
+        self, kept_service, store, kept_clinic, other_clinic, hospital
+    ):
+        theirs = add(store, other_clinic)
+        ours = add(store, kept_clinic)
+        caller = bearing(kept_service, access(hospital))
+        assert caller.get(f"/fhir/QuestionnaireResponse/{ours.id}").status_code == 200
+        assert caller.get(f"/fhir/QuestionnaireResponse/{theirs.id}").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("scope", "expected"),
+        [(["system/Observation.rs", 7], 200), ("x  system/*.s", 200), ("screenings:read", 403),
+         (None, 403), ({}, 403), ([], 403), ("", 403)],
+        ids=str,
+    )  # fmt: skip
+    def test_opens_what_can_be_read_of_its_scopes(self, kept_service, hospital, scope, expected):
+        assert status(kept_service, access(hospital, scope=scope)) == expected
+
+    def test_its_audience_may_be_a_list_of_itself_alone(self, kept_service, hospital, audience):
+        assert status(kept_service, access(hospital, aud=[audience])) == 200
+        for aud in ([audience, "account"], [], ["account"], [audience, audience]):
+            assert status(kept_service, access(hospital, aud=aud)) == 401
+
+    def test_what_it_lost_is_lost_at_the_next_call(
+        self, kept_service, store, kept_clinic, hospital
+    ):
+        token, issuer = access(hospital), hospital.entered.id
+        assert status(kept_service, token) == 200
+        do(store, kept_clinic, issuers.change, issuer, active=False)
+        assert status(kept_service, token) == 401
+        do(store, kept_clinic, issuers.change, issuer, active=True)
+        assert status(kept_service, token) == 200
+        do(store, kept_clinic, organisations.change, {"active": False})
+        assert status(kept_service, token) == 401
+        do(store, kept_clinic, organisations.change, {"active": True})
+        fewer = IssuerTerms(keys=[hospital.jwk()], scopes=("score",))
+        do(store, kept_clinic, issuers.change, issuer, terms=fewer)
+        assert status(kept_service, token) == 403
+        do(store, kept_clinic, issuers.drop, issuer)
+        assert status(kept_service, token) == 401
+
+    def test_a_key_told_by_value_is_changed_without_a_gap(
+        self, kept_service, store, kept_clinic, hospital
+    ):
+        later = Signer(kid="k2")
+        both = IssuerTerms(keys=[hospital.jwk(), later.jwk()], **TERMS)
+        do(store, kept_clinic, issuers.change, hospital.entered.id, terms=both)
+        assert status(kept_service, access(hospital)) == 200
+        assert status(kept_service, access(hospital, later, {"kid": "k2"})) == 200
+        alone = IssuerTerms(keys=[later.jwk()], **TERMS)
+        do(store, kept_clinic, issuers.change, hospital.entered.id, terms=alone)
+        assert status(kept_service, access(hospital)) == 401
+
+    def test_a_plain_type_is_taken_where_it_is_entered(
+        self, kept_service, store, kept_clinic, audience
+    ):
+        plain = Hospital(store, kept_clinic, "access", audience=audience, token_type="JWT", **TERMS)
+        assert status(kept_service, access(plain, header={"typ": "JWT"})) == 200
+        assert status(kept_service, access(plain)) == 401
+
+
+def test_no_two_trust_an_issuer_for_the_same_audience(store, other_clinic, hospital):
+    terms = IssuerTerms(keys=[Signer().jwk()])
+    with pytest.raises(Problem, match="conflict"):
+        do(store, other_clinic, issuers.add, "access", hospital.name, hospital.audience, terms)
+
+
+def test_terms_name_keys_and_scopes_that_there_are(store, kept_clinic):
+    good = Signer().jwk()
+    for terms in (
+        {"keys": [good], "scopes": ("root",)},
+        {"keys": [good], "mapping": {"x": ("root",)}},
+        {"keys": [good | {"d": "x"}]},
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            do(store, kept_clinic, issuers.add, "access", "https://a.example", "b",
+               IssuerTerms(**terms))  # fmt: skip
+    for terms in ({}, {"keys": [good], "key_set_url": "https://a.example"}):
+        with pytest.raises(ValueError, match="expected keys"):
+            IssuerTerms(**terms)
+
+
+NOW = int(time.time())
+
+
+class TestEveryOtherTokenIsRefusedAlike:
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"iss": "https://other.example"},
+            {"iss": None},
+            {"iss": 7},
+            {"iss": ""},
+            {"aud": None},
+            {"aud": "nociscreen-api"},
+            {"aud": {}},
+            {"sub": None},
+            {"sub": ""},
+            {"sub": "with a space" * 20},
+            {"iat": None},
+            {"iat": NOW + 3600, "exp": NOW + 3700},
+            {"exp": None},
+            {"exp": NOW - 1},
+            {"exp": NOW + LONGEST_ACCESS_SECONDS + 600},
+            {"iat": NOW - 60, "exp": NOW + LONGEST_ACCESS_SECONDS},
+            {"exp": f"{NOW + 60}"},
+            {"exp": NOW + 60.5},
+            {"nbf": NOW + 3600},
+        ],
+    )
+    def test_by_its_claims(self, kept_service, hospital, claims):
+        with time_machine.travel(NOW, tick=False):
+            assert status(kept_service, access(hospital, **claims)) == 401
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            {"typ": "JWT"},
+            {"typ": None},
+            {"kid": None},
+            {"kid": "k2"},
+            {"jku": "https://attacker.example/jwks.json"},
+            {"x5u": "https://attacker.example/cert.pem"},
+            {"jwk": {"kty": "EC"}},
+            {"zip": "DEF"},
+            {"crit": ["b64"], "b64": True},
+        ],
+        ids=lambda header: next(iter(header)),
+    )
+    def test_by_its_header(self, kept_service, hospital, header):
+        try:
+            token = access(hospital, header=header)
+        except Exception:  # noqa: BLE001 - what the library will not sign is made by hand
+            head, rest = access(hospital).split(".", 1)
+            told = json.loads(_read(head)) | header
+            token = f"{_spelled(json.dumps(told).encode())}.{rest}"
+        assert status(kept_service, token) == 401
+
+    def test_by_its_signature(self, kept_service, hospital):
+        head, claims, _ = access(hospital).split(".")
+        none = _spelled(b'{"alg":"none","typ":"at+jwt","kid":"k1"}')
+        for token in (
+            access(hospital, Signer()),
+            access(hospital, Signer("ES256")),
+            access(hospital, Signer("RS256")),
+            f"{head}.{claims}.",
+            f"{head}.{claims}.AAAA",
+            f"{none}.{claims}.",
+            f"{none}.{claims}.AAAA",
+        ):
+            assert status(kept_service, token) == 401
+
+    def test_by_a_secret_made_of_the_public_key(self, kept_service, hospital):
+        public = hospital.key.export_to_pem()
+        secret = JWK(kty="oct", k=_spelled(public))
+        forged = JWT(header={"alg": "HS256", "kid": "k1", "typ": "at+jwt"},
+                     claims=hospital.claims(scope=SCOPE))  # fmt: skip
+        forged.make_signed_token(secret)
+        assert status(kept_service, forged.serialize()) == 401
+
+    def test_by_being_for_hooks(self, kept_service, store, kept_clinic):
+        hooks = Hospital(store, kept_clinic, "hooks", scopes=("screenings:read",))
+        assert status(kept_service, access(hooks, aud="nociscreen-api")) == 401
+        assert status(kept_service, access(hooks, aud="")) == 401
+
+    def test_in_one_way(self, kept_service, hospital):
+        answers = [
+            bearing(kept_service, token).get("/v1/screenings")
+            for token in (access(hospital, exp=1), access(hospital, iss="x"), "a.b.c")
+        ]
+        assert len({each.content for each in answers}) == 1
+        assert {each.headers["www-authenticate"] for each in answers} == {
+            'Bearer error="invalid_token"'
+        }
+
+
+class TestKeysByAddress:
+    @pytest.fixture
+    def published(self):
+        with publishing() as told:
+            yield told
+
+    @pytest.fixture
+    def remote(self, store, kept_clinic, audience, published):
+        allow(store, kept_clinic, published.place)
+        hospital = Hospital(
+            store, kept_clinic, "access", audience=audience, key_set_url=published.url, **TERMS
+        )
+        published.keys = [hospital.jwk()]
+        return hospital
+
+    @pytest.fixture
+    def clock(self):
+        return [1000.0]
+
+    @pytest.fixture
+    def trust(self, store, clock):
+        return Trust(store, KeySets(store, 2, lambda: clock[0]))
+
+    def test_are_fetched_once_and_serve_for_as_long_as_their_owner_says(
+        self, trust, clock, remote, published
+    ):
+        for _ in range(3):
+            trust.by_access_token(access(remote))
+        assert published.fetched == 1
+        clock[0] += 299
+        trust.by_access_token(access(remote))
+        assert published.fetched == 1
+        clock[0] += 1
+        trust.by_access_token(access(remote))
+        assert published.fetched == 2
+
+    @pytest.mark.parametrize(
+        ("told", "seconds"),
+        [("", 300), ("no-store", 1), ("max-age=20", 20), ("public, max-age=99999999", 3600),
+         ("max-age=0", 1), ("private, no-cache", 1), ("x-max-age=9", 300)],
+    )  # fmt: skip
+    def test_are_held_no_longer_than_that(self, trust, clock, remote, published, told, seconds):
+        published.headers = {"Cache-Control": told} if told else {}
+        for later, fetched in ((0, 1), (seconds - 0.5, 1), (0.5, 2)):
+            clock[0] += later
+            trust.by_access_token(access(remote))
+            assert published.fetched == fetched
+
+    def test_a_new_key_serves_at_once_and_an_old_one_until_it_is_taken_away(
+        self, trust, clock, remote, published
+    ):
+        trust.by_access_token(access(remote))
+        later = Signer(kid="k2")
+        published.keys.append(later.jwk())
+        clock[0] += AGAIN_SECONDS
+        for token in (access(remote, later), access(remote)):
+            trust.by_access_token(token)
+        published.keys.pop(0)
+        clock[0] += 300
+        trust.by_access_token(access(remote, later))
+        with pytest.raises(Problem, match="bad_token"):
+            trust.by_access_token(access(remote))
+
+    def test_made_up_names_fetch_no_more_than_every_ten_seconds(
+        self, trust, clock, remote, published
+    ):
+        for number in range(20):
+            with pytest.raises(Problem, match="bad_token"):
+                trust.by_access_token(access(remote, header={"kid": f"made-up-{number}"}))
+        assert published.fetched == 1
+        clock[0] += AGAIN_SECONDS
+        with pytest.raises(Problem, match="bad_token"):
+            trust.by_access_token(access(remote, header={"kid": "made-up"}))
+        assert published.fetched == 2
+
+    def test_that_cannot_be_fetched_are_503_and_not_asked_for_all_the_time(
+        self, kept_service, remote, published
+    ):
+        published.status = 500
+        for _ in range(3):
+            answer = bearing(kept_service, access(remote)).get("/fhir/Observation")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert published.fetched == 1
+
+    def test_that_are_elsewhere_than_allowed_are_not_fetched(
+        self, store, kept_clinic, trust, remote, published
+    ):
+        do(store, kept_clinic, allowed_hosts.disallow, published.place)
+        with pytest.raises(Problem, match="unavailable"):
+            trust.by_access_token(access(remote))
+        assert published.fetched == 0
+
+    def test_are_not_fetched_in_the_name_of_another(
+        self, store, other_clinic, trust, published, audience
+    ):
+        theirs = Hospital(
+            store, other_clinic, "access", audience=audience, key_set_url=published.url, **TERMS
+        )
+        with pytest.raises(Problem, match="unavailable"):
+            trust.by_access_token(access(theirs))
+        assert published.fetched == 0
+
+    def test_a_jku_names_that_very_address_or_nothing(self, trust, remote, published):
+        trust.by_access_token(access(remote, header={"jku": published.url}))
+        for jku in (published.url + "?", "https://attacker.example/", "", 7):
+            with pytest.raises(Problem, match="bad_token"):
+                trust.by_access_token(access(remote, header={"jku": jku}))
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda key: [key, key],
+            lambda key: [key | {"use": "enc"}],
+            lambda key: [key | {"alg": "ES256"}],
+            lambda key: [key | {"key_ops": ["encrypt"]}],
+            lambda key: [key | {"d": "AAAA"}],
+            lambda key: [key | {"kty": "oct"}],
+            lambda key: [key | {"x": "AAAA"}],
+            lambda _: ["no object", None],
+            lambda _: [],
+        ],
+    )
+    def test_one_fitting_key_has_the_name_or_none(self, trust, remote, published, spoil):
+        published.keys = spoil(remote.jwk())
+        with pytest.raises(Problem, match="bad_token"):
+            trust.by_access_token(access(remote))
+
+    def test_beside_it_there_may_be_keys_of_other_kinds(self, trust, remote, published):
+        others = [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "k1"}, {"kty": "oct"}, None]
+        published.keys = [*others, remote.jwk()]
+        assert trust.by_access_token(access(remote)).fhir
+
+    @pytest.mark.parametrize("told", [{"keys": {}}, {"keys": [{}] * 101}, [], "text"], ids=range(4))
+    def test_what_is_no_set_of_keys_is_503(self, trust, remote, published, told):
+        published.instead = told
+        with pytest.raises(Problem, match="unavailable"):
+            trust.by_access_token(access(remote))
+
+
+def _spelled(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _read(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def test_every_scope_of_ours_can_be_given_to_an_issuer(store, kept_clinic, audience):
+    everything = Hospital(store, kept_clinic, "access", audience=audience, scopes=SCOPES,
+                          mapping={"all": SCOPES})  # fmt: skip
+    caller = Trust(store, KeySets(store, 1)).by_access_token(access(everything, scope="all"))
+    assert caller.scopes == set(SCOPES)

@@ -1,0 +1,85 @@
+"""A store with a clinic that may send, and a sender for it."""
+
+import pytest
+from support import builders
+from support.builders import Clinic, do
+
+from api.deliveries.compose_request import House
+from api.deliveries.sender import Sender
+from api.documents.render_pool import Renderer
+from api.fhir.elements import Base
+from api.store.deliveries import allowed_hosts, destinations, outbox
+from api.store.deliveries.destinations import Sealed
+from api.store.screenings import screenings
+from scoring.catalogue import catalogue
+
+
+@pytest.fixture(scope="session")
+def renderer():
+    made = Renderer(1, 4, 60.0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def house(renderer):
+    return House(catalogue(), renderer, Base("https://nociscreen.example"))
+
+
+@pytest.fixture
+def clinic(store) -> Clinic:
+    return builders.clinic(store)
+
+
+@pytest.fixture
+def sender(store, kept, house):
+    quick = {"delivery_seconds": 5.0, "delivery_tries": 3, "delivery_error_tries": 2}
+    return Sender(store, kept.model_copy(update=quick), house)
+
+
+@pytest.fixture
+def send(store, clinic):
+    """Puts a screening on its way to a place; what it gives is the ids of both and destination."""
+
+    def sent(
+        place, profile="generic-v2", scheme="mllp", path="", screening=None, where=None, **more
+    ):
+        given = screening or builders.add(store, clinic, name="Test, Pat", system="urn:oid:1.2.3")
+        address = f"{scheme}://{place.host}:{place.port}{path}"
+
+        def make(work):
+            allowed_hosts.allow(work, place, private=True)
+            to = where or destinations.add(
+                work, "EHR", profile, Sealed(address=address, **more), follows=True
+            )
+            line = outbox.WHOLE if scheme == "mllp" else outbox.line_of(work, given.patient)
+            wanted = outbox.Wanted(to, given.id, "result", line)
+            return outbox.enqueue(work, wanted).id, given.id, to
+
+        return do(store, clinic, make)
+
+    return sent
+
+
+@pytest.fixture
+def found(store, clinic):
+    """A delivery as it is now."""
+    return lambda delivery: do(store, clinic, outbox.found, delivery)
+
+
+@pytest.fixture
+def of(store, clinic):
+    """A screening as it is now."""
+    return lambda screening: do(store, clinic, screenings.found, screening)
+
+
+@pytest.fixture
+def at_once(store):
+    """Makes whatever waits due now, as time would."""
+
+    def hurry() -> None:
+        with builders.tampering(store) as connection:
+            connection.exec_driver_sql("UPDATE delivery SET due_at = created_at")
+            connection.exec_driver_sql("UPDATE destination SET lease_until = NULL")
+
+    return hurry

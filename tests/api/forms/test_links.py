@@ -1,0 +1,184 @@
+"""Links over HTTP: made once, listed with what is urgent first, revoked; kept as a hash alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import text
+from support.builders import do
+from support.callers import audited, calling, last_act
+from support.path_resources import made
+
+from api.store.forms import drafts, form_settings, links
+from api.store.operations import housekeeping
+from schemas.form_settings import EmergencyNumber, FormSettings
+from schemas.links import Draft
+
+HERE = "/v1/links"
+PERSON = {"reference": "MRN-0042"}
+
+
+def new(client, **more):
+    return made(client, HERE, {"patient": PERSON} | more)
+
+
+class TestMakingALink:
+    def test_shows_its_address_once_and_a_code_of_it(self, kept_client, kept_service, kept_clinic):
+        link = new(kept_client)
+        secret = link["url"].rpartition("/intake/")[2]
+        assert len(secret) == 43
+        assert link["kiosk_url"].endswith(f"/kiosk/{secret}")
+        assert link["qr"].startswith("<svg")
+        assert "style" not in link["qr"]
+        assert (link["state"], link["rulebook"]) == ("new", "nociplastic@1.0.0")
+        assert last_act(kept_service, kept_clinic) == ("create", "ok", "link", link["id"])
+        listed = kept_client.get(HERE)
+        assert secret not in listed.text
+        (line,) = listed.json()["links"]
+        assert line == {name: link[name] for name in line}
+
+    def test_keeps_neither_its_secret_nor_its_patient_in_clear(self, kept_client, kept_service):
+        link = new(kept_client, patient={"reference": "CANARY-1"})
+        secret = link["url"].rpartition("/")[2]
+        with kept_service.state.store.database.reading() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET LOCAL ROLE NONE")
+            rows = str(connection.execute(text("SELECT * FROM link")).all())
+        assert link["id"] in rows
+        assert secret not in rows
+        assert "CANARY" not in rows
+
+    @pytest.mark.parametrize(
+        ("wrong", "pointer"),
+        [
+            ({"rulebook": "astrology"}, "/rulebook"),
+            ({"kind": "twice"}, "/kind"),
+            ({"expires_in_days": 91}, "/expires_in_days"),
+            ({"expires_in_days": 0}, "/expires_in_days"),
+            ({"language": "xx"}, "/language"),
+            ({"ask_again_days": 0}, "/ask_again_days"),
+            ({"patient": {}}, "/patient/reference"),
+            ({"patient": PERSON | {"birth_date": "9999-12-31"}}, "/patient/birth_date"),
+            ({"clinic": "another"}, ""),
+        ],
+    )
+    def test_refuses_by_place(self, kept_client, wrong, pointer):
+        answer = kept_client.post(HERE, json={"patient": PERSON} | wrong)
+        assert answer.status_code == 422
+        assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+    def test_asks_again_when_the_organisation_or_the_link_says(
+        self, kept_client, kept_service, kept_clinic
+    ):
+        store = kept_service.state.store
+        ids = [new(kept_client)["id"], new(kept_client, ask_again_days=30)["id"]]
+        do(store, kept_clinic, form_settings.change, FormSettings(ask_again_days=10))
+        ids.append(new(kept_client)["id"])
+        today = datetime.now(UTC).date()
+        for link, days in zip(ids, (90, 30, 10), strict=True):
+            do(store, kept_clinic, links.use_up, link)
+            told = do(store, kept_clinic, links.found, link).ask_again_on
+            assert (told - today).days in (days - 1, days)
+
+
+class TestTheList:
+    def test_goes_on_page_by_page_newest_first(self, kept_client):
+        ids = [new(kept_client)["id"] for _ in range(5)]
+        seen, here = [], f"{HERE}?limit=2"
+        while here:
+            page = kept_client.get(here).json()
+            seen += [each["id"] for each in page["links"]]
+            here = page["next"]
+        assert seen == ids[::-1]
+
+    def test_shows_first_where_a_red_flag_was_answered_and_not_sent(
+        self, kept_client, kept_service, kept_clinic
+    ):
+        store = kept_service.state.store
+        urgent, calm = new(kept_client)["id"], new(kept_client)["id"]
+        do(store, kept_clinic, drafts.keep, urgent, Draft(tier="T0"))
+        do(store, kept_clinic, drafts.keep, calm, Draft(tier="none"))
+        page = kept_client.get(HERE).json()
+        assert [(each["id"], each["tier"]) for each in page["urgent"]] == [(urgent, "T0")]
+        assert [each["state"] for each in page["links"]] == ["started", "started"]
+
+
+class TestRevoking:
+    def test_closes_the_link(self, kept_client, kept_anonymous, kept_service, kept_clinic):
+        link = new(kept_client)
+        path = link["url"].removeprefix("http://127.0.0.1:8000")
+        assert kept_anonymous.get(path).status_code == 200
+        assert kept_client.delete(f"{HERE}/{link['id']}").status_code == 204
+        assert last_act(kept_service, kept_clinic) == ("revoke", "ok", "link", link["id"])
+        assert kept_anonymous.get(path).status_code == 404
+        assert kept_client.get(HERE).json()["links"][0]["state"] == "revoked"
+
+    def test_is_refused_once_it_was_sent(self, kept_client, kept_service, kept_clinic):
+        link = new(kept_client)["id"]
+        do(kept_service.state.store, kept_clinic, links.use_up, link)
+        assert kept_client.delete(f"{HERE}/{link}").status_code == 409
+
+
+class TestThePatientsRights:
+    def test_reach_links_and_what_was_answered_under_them(
+        self, kept_client, kept_service, kept_clinic
+    ):
+        link = new(kept_client)["id"]
+        do(kept_service.state.store, kept_clinic, drafts.keep, link,
+           Draft(answers={"age_years": 44}))  # fmt: skip
+        (exported,) = kept_client.post("/v1/patients/export", json=PERSON).json()["links"]
+        assert (exported["id"], exported["draft"]["answers"]) == (link, {"age_years": 44})
+        erased = kept_client.request("delete", "/v1/patients", json=PERSON)
+        assert erased.json() == {
+            "screenings": 0,
+            "reports": 0,
+            "acknowledgements": 0,
+            "deliveries": 0,
+            "links": 1,
+            "batches": 0,
+        }
+        assert kept_client.get(HERE).json()["links"] == []
+
+    def test_are_held_by_a_legal_hold(self, kept_client):
+        new(kept_client)
+        made(kept_client, "/v1/patients/holds", PERSON | {"reason": "a court"})
+        assert kept_client.request("delete", "/v1/patients", json=PERSON).status_code == 409
+
+
+def test_a_link_long_expired_goes_with_its_draft_unless_it_was_sent(
+    kept_client, kept_service, kept_clinic
+):
+    store = kept_service.state.store
+    old, sent, young = (new(kept_client, expires_in_days=days)["id"] for days in (1, 1, 60))
+    do(store, kept_clinic, drafts.keep, old, Draft())
+    do(store, kept_clinic, links.use_up, sent)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=32), tick=False):
+        assert housekeeping.erase_stale_links(store, kept_clinic.organisation) == 1
+        assert housekeeping.erase_stale_links(store, kept_clinic.organisation) == 0
+    left = [each["id"] for each in kept_client.get(HERE).json()["links"]]
+    assert sorted(left) == sorted([sent, young])
+    assert audited(kept_service, kept_clinic)[-2].action == "purge"
+
+
+class TestTheSettingsOfForms:
+    def test_are_taken_whole_and_given_back(self, kept_client, kept_service, kept_clinic):
+        here = "/v1/organisation/forms"
+        assert kept_client.get(here).json() == FormSettings().model_dump(mode="json")
+        chosen = FormSettings(
+            consent={"de": "Ja."},
+            emergency_numbers=(EmergencyNumber(label="Notruf", number="112"),),
+            adversity_questions=False,
+        ).model_dump(mode="json")
+        assert kept_client.put(here, json=chosen).json() == chosen
+        assert last_act(kept_service, kept_clinic)[:3] == ("administer", "ok", "form_settings")
+        assert kept_client.get(here).json() == chosen
+
+    def test_are_ones_own(self, kept_service, kept_client, other_clinic):
+        here = "/v1/organisation/forms"
+        kept_client.put(here, json={"privacy": {"en": "Ours."}})
+        assert calling(kept_service, other_clinic).get(here).json()["privacy"] == {}
+
+    @pytest.mark.parametrize("number", ["", "call me", "112;ext=1", "<b>", "javascript:1"])
+    def test_take_no_number_that_is_none(self, kept_client, number):
+        wrong = {"emergency_numbers": [{"label": "x", "number": number}]}
+        assert kept_client.put("/v1/organisation/forms", json=wrong).status_code == 422

@@ -1,0 +1,161 @@
+"""A real server over loopback: it answers, and lets nobody hold it."""
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import time
+import urllib.request
+from ipaddress import IPv4Address
+
+import httpx2
+import pytest
+from support.async_thread import run_aside
+from support.builders import kept_in
+from support.processes import run, serving
+
+from api.http.server import address_of, bound
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    settings = kept_in(folder)
+    token = run(settings, "token").stdout
+    short = {"NOCISCREEN_HEADER_SECONDS": "1", "NOCISCREEN_BODY_SECONDS": "1"}
+    with serving(settings, folder / "log", **short) as served:
+        host, port = re.search(r"http://([\d.]+):(\d+)", served.address).groups()
+        yield host, int(port), token.strip(), folder / "log"
+
+
+def talk(address, raw: bytes) -> bytes:
+    """Send these bytes and read until the server closes."""
+    with socket.create_connection(address[:2], timeout=10) as connection:
+        connection.sendall(raw)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+def test_it_answers(address):
+    with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/health/ready") as response:
+        assert response.read() == b'{"status":"ok"}'
+        assert "server" not in response.headers
+
+
+def test_headers_that_never_come_are_cut_off(address):
+    assert talk(address, b"") == b""
+    assert talk(address, b"GET /health/live HTTP/1.1\r\nHost: x\r\n") == b""
+
+
+def test_headers_that_are_too_large_are_refused(address):
+    raw = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000
+    assert talk(address, raw).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("size", [33_000, 100_000])
+def test_headers_that_are_too_large_are_refused_even_where_they_come_at_once(address, size):
+    raw = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX: " + b"x" * size + b"\r\n\r\n"
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        assert not talk(address, raw).startswith(b"HTTP/1.1 200 ")
+
+
+def test_headers_that_end_in_two_pieces_are_not_counted_with_the_body(address):
+    head = (
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100001\r\nAuthorization: Bearer " + address[2].encode() + b"\r\n\r"
+    )
+    with socket.create_connection(address[:2], timeout=10) as connection:
+        connection.sendall(head)
+        time.sleep(0.2)
+        connection.sendall(b"\n" + b"{" + b" " * 99_999 + b"}")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 422 ")
+
+
+def test_a_client_that_leaves_is_no_failure_of_ours(address):
+    raw = (
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100\r\nAuthorization: Bearer " + address[2].encode() + b"\r\n\r\n{"
+    )
+    with socket.create_connection(address[:2], timeout=10) as connection:
+        connection.sendall(raw)
+    for _ in range(100):
+        logged = [json.loads(line) for line in address[3].read_text().splitlines()]
+        left = [each for each in logged if each.get("status") == 499]
+        if left:
+            break
+        time.sleep(0.1)
+    assert left
+    assert not [each for each in logged if each["event"] == "failed"]
+
+
+def test_a_body_that_never_comes_is_408(address):
+    raw = (
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100\r\nAuthorization: Bearer " + address[2].encode() + b"\r\n\r\n{"
+    )
+    assert talk(address, raw).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /health/live HTTP/1.1\nHost: x\n\n",
+        b"\x00\x01\x02\r\n\r\n",
+    ],
+)
+def test_what_is_not_plain_http_is_400(address, raw):
+    assert talk(address, raw).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_port_in_use_is_told_in_a_sentence(address, tmp_path):
+    done = run(kept_in(tmp_path), "serve", "--port", str(address[1]))
+    assert (done.returncode, done.stdout) == (2, "")
+    expected = f"cannot listen on 127.0.0.1, port {address[1]}: Address already in use; "
+    assert done.stderr.startswith(expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_public_address_follows_the_port_where_none_is_set(tmp_path):
+    with serving(kept_in(tmp_path), NOCISCREEN_PUBLIC_URL=None) as served:
+        told = httpx2.get(f"{served.address}/fhir/.well-known/smart-configuration").json()
+    assert told["token_endpoint"] == f"{served.address}/v1/oauth/token"
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("127.0.0.1", "127.0.0.1"), (str(IPv4Address(0)), "127.0.0.1"), ("::1", "[::1]")],
+)
+def test_what_listens_has_an_address_that_can_be_called(host, name):
+    (listening,) = bound(host, 0)
+    with listening:
+        port = listening.getsockname()[1]
+        assert address_of(host, listening) == f"http://{name}:{port}"
+
+
+def test_an_answer_waits_for_no_other():
+    """On an asyncio server: what the socket says of itself decides whether Nagle's delay is off."""
+
+    async def delayed() -> list[int]:
+        told: list[int] = []
+        taken = asyncio.Event()
+
+        class Taken(asyncio.Protocol):
+            def connection_made(self, transport):
+                own = transport.get_extra_info("socket")
+                told.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                taken.set()
+
+        (listening,) = bound("127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(Taken, sock=listening)
+        async with server:
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            await taken.wait()
+            writer.close()
+            await writer.wait_closed()
+        return told
+
+    assert run_aside(delayed()) == [1]

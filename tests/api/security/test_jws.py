@@ -1,0 +1,48 @@
+"""The compact form: what is opened, and the limits on both sides of the line."""
+
+import json
+
+import pytest
+from support.forged_tokens import as_part
+
+from api.security.jws import BRACKETS, LONGEST, opened
+
+
+def text_of(header: object, claims: object = None) -> str:
+    return f"{as_part(header)}.{as_part(claims or {})}.AAAA"
+
+
+def test_header_and_claims_are_told_as_they_are():
+    assert opened(text_of({"alg": "x"}, {"a": [1, 2.5, "\u00e9"]})) == (
+        {"alg": "x"},
+        {"a": [1, 2.5, "\u00e9"]},
+    )
+
+
+@pytest.mark.parametrize(("depth", "taken"), [(BRACKETS - 1, True), (BRACKETS, False)])
+def test_nesting_is_limited(depth, taken):
+    claims = '{"a":' + "[" * depth + "]" * depth + "}"
+    if taken:
+        assert opened(text_of({}, claims)).claims
+    else:
+        with pytest.raises(ValueError, match="nesting"):
+            opened(text_of({}, claims))
+
+
+@pytest.mark.parametrize(("digits", "taken"), [(17, True), (18, False)])
+def test_numbers_are_limited(digits, taken):
+    claims = json.dumps({"a": -int("9" * digits)})
+    if taken:
+        assert opened(text_of({}, claims)).claims
+    else:
+        with pytest.raises(ValueError, match="shorter"):
+            opened(text_of({}, claims))
+
+
+def test_length_is_limited_before_anything_is_decoded():
+    with pytest.raises(ValueError, match="three parts"):
+        opened("A" * 1_190 + "." + "A" * 5_990 + "." + "A" * (LONGEST - 7_180))
+    with pytest.raises(ValueError, match="three parts"):
+        opened(text_of({"a": "b" * 900}))
+    with pytest.raises(ValueError, match="three parts"):
+        opened(text_of({}, {"a": "b" * 4_500}))

@@ -1,0 +1,380 @@
+"""Tenancy: a filter is forgotten on purpose, and nothing of another organisation comes back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import String, cast, delete, func, insert, literal, select, text, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlmodel import col
+from support.builders import add, all_there_is, at_once, clinic, do, intake, kept_in
+
+from api.problems import Problem
+from api.security.client_assertions import Assertion
+from api.security.keys import new_signing_key
+from api.store.accounts import invitations, issuers, login_credentials, sessions
+from api.store.accounts.callers import use_assertion
+from api.store.accounts.clients import add_api_key, add_key, set_key_set
+from api.store.accounts.practitioners import add as add_practitioner
+from api.store.batches import batches, chunks
+from api.store.database import migrate
+from api.store.database.engine import DatabaseError, check_walls, postgres
+from api.store.database.tables import (
+    OWNED,
+    AuditRow,
+    ClientSecretRow,
+    FailureRow,
+    PractitionerRow,
+    ScreeningRow,
+)
+from api.store.operations.startup import open_store
+from api.store.patients import legal_holds, patient_lookup
+from api.store.screenings import imported_rows, screenings
+from schemas.issuer import IssuerTerms
+
+PASSABLE = [each for each in OWNED if each.__tablename__ != "audit"]
+
+
+def signs_in(work, practitioner):
+    """All that is kept of a practitioner who signs in, fails to and imports."""
+    invitations.make(work, practitioner)
+    lasting = sessions.Lasting(timedelta(minutes=30), timedelta(hours=12))
+    sessions.begin(work, practitioner, lasting)
+    login_credentials.choose(
+        work, practitioner, login_credentials.Chosen(f"dr {practitioner}", "hash", "totp", 0)
+    )
+    login_credentials.link(work, practitioner, "https://login.example", practitioner)
+    imported_rows.keep(work, "a row", intake())
+    failed = {"way": practitioner[:64], "count": 1, "last_at": work.now, "until": None}
+    own = insert(FailureRow).values(organisation_id=work.organisation, **failed)
+    work.session.execute(own)
+
+
+@pytest.fixture
+def two(store):
+    """Two organisations with a row in every table."""
+    made = clinic(store, "One"), clinic(store, "Two")
+    for each in made:
+        all_there_is(store, each)
+
+        def more(work, client=each.client):
+            signs_in(work, add_practitioner(work, "dr", "Dr", ["score"]).id)
+            jwk = new_signing_key("ES384").public_jwk()
+            add_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
+            add_api_key(work, client, ["score"], work.now.replace(year=2099), test=False)
+            use_assertion(work, Assertion(client, "jti", 4_000_000_000), 0)
+            legal_holds.place(work, patient_lookup.Person("other", None), "why")
+            wanted = batches.Wanted("score", "book@1.0.0", "0" * 64, {"explain": False})
+            given = chunks.Given(("MRN-0042",), (b"rows",))
+            batches.add(work, wanted, [(1, given)], batches.in_days(work.now, 1))
+            set_key_set(work, client, "https://ehr.example/jwks.json")
+            terms = IssuerTerms(key_set_url="https://ehr.example/jwks.json")
+            issuer = issuers.add(work, "hooks", f"https://{client}.example", "", terms)
+            issuers.use_token(work, issuer.id, "jti", 4_000_000_000, 0)
+
+        do(store, each, more)
+    return made
+
+
+def of_everyone(store, table):
+    with store.glance() as session:
+        counts = session.execute(
+            select(table.organisation_id, func.count()).group_by(table.organisation_id)
+        ).all()
+    return dict(map(tuple, counts))
+
+
+def test_a_forgotten_filter_finds_own_rows_alone(store, two):
+    for table in OWNED:
+        one, other = two
+        assert {one.organisation, other.organisation} <= of_everyone(store, table).keys()
+        with store.transaction(one.actor) as work:
+            rows = work.session.execute(select(table)).scalars().all()
+            columns = work.session.execute(select(table.organisation_id)).scalars().all()
+            count = work.session.execute(select(func.count()).select_from(table)).scalar_one()
+            named = work.session.execute(
+                select(table).where(table.organisation_id == other.organisation)
+            ).all()
+            work.audit("read")
+        assert {each.organisation_id for each in rows} == {one.organisation} == set(columns)
+        assert count == len(rows)
+        assert named == []
+
+
+def test_a_forgotten_filter_changes_and_deletes_own_rows_alone(store, two):
+    for table in PASSABLE:
+        one, other = two
+        before = of_everyone(store, table)[other.organisation]
+        foreign = col(table.organisation_id) == other.organisation
+        with store.transaction(one.actor) as work:
+            changed = work.session.execute(
+                update(table).where(foreign).values(organisation_id=one.organisation)
+            )
+            deleted = work.session.execute(delete(table).where(foreign))
+            work.audit("read")
+        assert (changed.rowcount, deleted.rowcount) == (0, 0)
+        assert of_everyone(store, table)[other.organisation] == before
+
+
+def test_a_statement_past_the_tables_is_refused_in_one_organisation(store, two):
+    for statement in (text("SELECT * FROM screening"), select(ScreeningRow.__table__)):
+        with pytest.raises(RuntimeError, match="class"), store.transaction(two[0].actor) as work:
+            work.session.execute(statement)
+
+
+def raw(store, statement, organisation=None, **values):
+    """A statement that no session holds, in a transaction of this organisation or of none."""
+    with store.database.writing() as connection:
+        if organisation:
+            connection.execute(
+                text("SELECT set_config('nociscreen.organisation', :o, true)"), {"o": organisation}
+            )
+        done = connection.execute(text(statement), values)
+        return done.all() if done.returns_rows else done.rowcount
+
+
+@pytest.fixture
+def walled(store, two):
+    if store.database.embedded:
+        pytest.skip("row-level security is PostgreSQL's")
+    return store
+
+
+def person(organisation, **more):
+    """A row of a practitioner."""
+    return {
+        "organisation_id": organisation, "id": "p", "reference": "p", "name": "n", "scopes": "",
+        "active": True, "created_at": datetime.now(UTC),
+    } | more  # fmt: skip
+
+
+def from_select(table, organisation):
+    row = person(organisation, id="q", reference="q")
+    taken = [table.created_at if name == "created_at" else literal(row[name]) for name in row]
+    return insert(table).from_select(list(row), select(*taken))
+
+
+FOREIGN = {
+    "put": lambda work, other: work.session.put(PractitionerRow, person(other)),
+    "values": lambda work, other: work.session.execute(
+        insert(PractitionerRow).values(**person(other))
+    ),
+    "parameters": lambda work, other: work.session.execute(
+        insert(PractitionerRow), [person(work.organisation), person(other, id="q", reference="q")]
+    ),
+    "many values": lambda work, other: work.session.execute(
+        insert(PractitionerRow).values(
+            [person(work.organisation), person(other, id="q", reference="q")]
+        )
+    ),
+    "an expression": lambda work, other: work.session.execute(
+        insert(PractitionerRow).values(**person(literal("") + other))
+    ),
+    "a select of it": lambda work, _: work.session.execute(
+        insert(PractitionerRow).values(
+            **person(select(PractitionerRow.organisation_id).limit(1).scalar_subquery())
+        )
+    ),
+    "insert from select": lambda work, other: work.session.execute(
+        from_select(PractitionerRow, other)
+    ),
+    "no organisation": lambda work, _: work.session.execute(insert(PractitionerRow).values()),
+    "an object": lambda work, other: (
+        work.session.add(PractitionerRow(**person(other))),
+        work.session.flush(),
+    ),
+    "in bulk": lambda work, other: work.session.bulk_insert_mappings(
+        PractitionerRow, [person(other)]
+    ),
+    "the connection": lambda work, other: work.session.connection().execute(
+        insert(PractitionerRow.__table__).values(**person(other))
+    ),
+    "the connection's parameters": lambda work, other: work.session.connection().execute(
+        insert(PractitionerRow.__table__), person(other)
+    ),
+    "a moved row": lambda work, other: work.session.execute(
+        update(PractitionerRow).values(organisation_id=other)
+    ),
+    "a moved object": lambda work, other: (
+        setattr(work.session.execute(select(PractitionerRow)).scalars().one(),
+                "organisation_id", other),
+        work.session.flush(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", FOREIGN)
+def test_a_row_of_another_organisation_is_not_put_in(store, two, way):
+    one, other = two
+    before = of_everyone(store, PractitionerRow)
+    with pytest.raises(RuntimeError, match="another"), store.transaction(one.actor) as work:
+        FOREIGN[way](work, other.organisation)
+        work.audit("read")
+    assert of_everyone(store, PractitionerRow) == before
+
+
+def test_a_row_of_ones_own_is_put_in_by_every_way(store, two):
+    one = two[0].organisation
+    rows = [person(one, id=f"own-{each}", reference=f"own-{each}") for each in range(6)]
+
+    def put(work):
+        work.session.put(PractitionerRow, rows[0])
+        work.session.execute(insert(PractitionerRow).values(**rows[1]))
+        work.session.execute(insert(PractitionerRow), rows[2:4])
+        work.session.add(PractitionerRow(**rows[4]))
+        work.session.flush()
+        work.session.connection().execute(insert(PractitionerRow.__table__), rows[5])
+
+    before = of_everyone(store, PractitionerRow)[one]
+    do(store, two[0], put)
+    assert of_everyone(store, PractitionerRow)[one] == before + len(rows)
+
+
+@pytest.mark.parametrize("verb", ["insert", "update"])
+def test_nothing_of_another_organisation_is_read_by_what_is_put_in(store, two, verb):
+    one, other = two
+    theirs = (
+        select(func.count())
+        .select_from(ScreeningRow)
+        .where(ScreeningRow.organisation_id == other.organisation)
+        .scalar_subquery()
+    )
+    name = cast(theirs, String)
+    with store.transaction(one.actor) as work:
+        if verb == "insert":
+            values = person(one.organisation, name=name)
+            work.session.execute(insert(PractitionerRow).values(**values))
+        else:
+            work.session.execute(update(PractitionerRow).values(name=name))
+        names = work.session.execute(select(PractitionerRow.name)).scalars().all()
+        work.audit("read")
+    assert "0" in names
+    assert "2" not in names
+
+
+def test_row_level_security_shows_nothing_where_no_organisation_is_set(walled, two):
+    for table in [*OWNED, None]:
+        name, column = (table.__tablename__, "organisation_id") if table else ("organisation", "id")
+        assert raw(walled, f"SELECT * FROM {name}") == []
+        seen = raw(walled, f"SELECT DISTINCT {column} FROM {name}", two[0].organisation)
+        assert seen == [(two[0].organisation,)]
+
+
+def test_row_level_security_refuses_to_write_rows_of_another(walled, two):
+    for table in PASSABLE:
+        one, other = (each.organisation for each in two)
+        name = table.__tablename__
+        where = f"WHERE organisation_id = '{other}'"
+        assert raw(walled, f"UPDATE {name} SET organisation_id = organisation_id {where}", one) == 0
+        assert raw(walled, f"DELETE FROM {name} {where}", one) == 0
+        columns = ", ".join(f'"{each}"' for each in table.model_fields if each != "organisation_id")
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            raw(
+                walled,
+                f"INSERT INTO {name} (organisation_id, {columns})"
+                f" SELECT '{other}', {columns} FROM {name}",
+                one,
+            )
+
+
+def test_row_level_security_refuses_to_append_to_the_audit_of_another(walled, two):
+    columns = ", ".join(f'"{each}"' for each in AuditRow.model_fields if each != "organisation_id")
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        raw(
+            walled,
+            f"INSERT INTO audit (organisation_id, {columns})"
+            f" SELECT '{two[1].organisation}', {columns} FROM audit",
+            two[0].organisation,
+        )
+
+
+def test_the_application_may_not_touch_the_tables_themselves(walled):
+    for statement in (
+        "ALTER TABLE screening DISABLE ROW LEVEL SECURITY",
+        "DROP TABLE audit",
+        "UPDATE alembic_version SET version_num = 'x'",
+        "CREATE TABLE mine (id int)",
+    ):
+        with pytest.raises(ProgrammingError):
+            raw(walled, statement)
+
+
+def test_a_superuser_steps_down(walled):
+    assert raw(walled, "SELECT session_user, current_user") == [("postgres", "nociscreen_app")]
+
+
+def test_a_role_that_bypasses_the_walls_and_cannot_step_down_is_refused(postgres, migrated):
+    name = postgres.database(template=migrated)
+    postgres.say(f"CREATE ROLE by_{name} LOGIN BYPASSRLS")
+    postgres.say(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO by_{name}", name)
+    database = postgres_at(postgres, name, f"by_{name}")
+    with pytest.raises(DatabaseError, match="bypass"):
+        check_walls(database)
+    database.engine.dispose()
+
+
+def postgres_at(cluster, name, role):
+    return postgres(cluster.url(name, role))
+
+
+def test_an_ordinary_owner_is_held_by_the_walls_too(postgres, tmp_path):
+    name = postgres.database()
+    role = f"owner_{name}"
+    postgres.say(f"CREATE ROLE {role} LOGIN")
+    postgres.say(f"ALTER DATABASE {name} OWNER TO {role}")
+    store = open_store(kept_in(tmp_path, postgres.url(name, role)))
+    one, other = clinic(store), clinic(store)
+    kept = add(store, one)
+    assert raw(store, "SELECT current_user") == [(role,)]
+    assert raw(store, "SELECT * FROM screening") == []
+    assert raw(store, "SELECT * FROM screening", other.organisation) == []
+    assert raw(store, "SELECT id FROM screening", one.organisation) == [(kept.id,)]
+    with pytest.raises(ProgrammingError, match="never changes"):
+        raw(store, "DELETE FROM audit", one.organisation)
+    store.close()
+    migrate.downgrade(store.database, "base")
+    store.close()
+
+
+def test_no_reference_can_point_into_another_organisation(store, two):
+    one, other = two
+    foreign = add(store, other)
+
+    def hang(work):
+        screenings.acknowledge(
+            work, foreign.model_copy(update={"assessment": intake(example="red_flag").assessment}),
+            "dr", "done",
+        )  # fmt: skip
+
+    with pytest.raises(Problem, match="not_found"):
+        do(store, one, hang)
+    with pytest.raises(Problem, match="conflict"):
+        do(store, one, screenings.add, intake(), replaces=foreign.id)
+    with pytest.raises(IntegrityError):
+        do(store, one, give_a_secret_to, other.client)
+
+
+def give_a_secret_to(work, client):
+    work.session.execute(
+        insert(ClientSecretRow).values(
+            organisation_id=work.organisation, id="s", client_id=client, sha256="",
+            created_at=work.now, expires_at=None,
+        )
+    )  # fmt: skip
+
+
+def test_a_connection_carries_no_organisation_into_the_next_transaction(store, two):
+    def act(number):
+        mine = two[number % 2]
+        wrong = 0
+        for _ in range(40):
+            with store.transaction(mine.actor) as work:
+                seen = work.session.execute(
+                    select(ScreeningRow.organisation_id).distinct()
+                ).scalars()
+                wrong += set(seen) != {mine.organisation}
+                work.audit("read")
+            if not store.database.embedded:
+                wrong += raw(store, "SELECT count(*) FROM screening") != [(0,)]
+        return wrong
+
+    assert at_once(8, act) == [0] * 8

@@ -1,0 +1,106 @@
+"""Idempotency: a request that names itself is done once, however often and by whomever it comes."""
+
+from datetime import timedelta
+
+import pytest
+from support.builders import at_once, clinic, do, intake
+
+from api.problems import Problem
+from api.store import idempotency
+from api.store.accounts import clients
+from api.store.idempotency import KEPT, Answer
+from api.store.patients import data_subject_rights
+from api.store.patients.patient_lookup import Person
+from api.store.screenings import screenings, search
+from schemas.screening import ScreeningFilters
+
+ROUTE = "POST /v1/screenings"
+
+
+def post(store, clinic, key="key", body=b"body", route=ROUTE):
+    def act(work):
+        def make():
+            made = screenings.add(work, intake())
+            return Answer(201, made.id.encode(), f"/v1/screenings/{made.id}", made.id)
+
+        return idempotency.once(work, idempotency.named(work, route, key, body), make)
+
+    return do(store, clinic, act)
+
+
+def count(store, clinic):
+    return len(do(store, clinic, search.first_page, ScreeningFilters(), 100).lines)
+
+
+def test_the_same_key_is_answered_the_same_and_done_once(store):
+    made = clinic(store)
+    first, second = post(store, made), post(store, made)
+    assert second == first._replace(replayed=True)
+    assert not first.replayed
+    assert count(store, made) == 1
+
+
+def test_the_same_key_with_another_body_is_another_request(store):
+    made = clinic(store)
+    post(store, made)
+    with pytest.raises(Problem, match="other_request"):
+        post(store, made, body=b"other")
+    assert count(store, made) == 1
+
+
+@pytest.mark.parametrize("other", [{"key": "other"}, {"route": "POST /v1/other"}])
+def test_another_key_or_route_is_done_again(store, other):
+    made = clinic(store)
+    assert post(store, made).body != post(store, made, **other).body
+
+
+def test_another_clients_same_key_is_another_request(store):
+    made = clinic(store)
+    beside = do(store, made, clients.add, "beside", ["screenings:write"])
+    first = post(store, made)
+    assert post(store, made._replace(client=beside.id), body=b"other").body != first.body
+    assert post(store, clinic(store)).body != first.body
+
+
+def test_eight_at_once_make_one_screening_and_eight_equal_answers(store):
+    made = clinic(store)
+    answers = at_once(8, lambda _: post(store, made))
+    assert len({(each.status, each.body, each.location) for each in answers}) == 1
+    assert sum(not each.replayed for each in answers) == 1
+    assert count(store, made) == 1
+
+
+def test_what_fails_leaves_its_key_free(store):
+    made = clinic(store)
+
+    def act(work):
+        named = idempotency.named(work, ROUTE, "key", b"body")
+        return idempotency.once(work, named, lambda: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        do(store, made, act)
+    assert not post(store, made).replayed
+
+
+@pytest.mark.parametrize(("age", "replayed"), [(-1, True), (1, False)])
+def test_an_answer_is_kept_for_a_day(store, age, replayed):
+    made = clinic(store)
+
+    def long_ago(work):
+        work.now -= KEPT + timedelta(seconds=age)
+        named = idempotency.named(work, ROUTE, "key", b"body")
+        return idempotency.once(work, named, lambda: Answer(201, b"first"))
+
+    do(store, made, long_ago)
+    again = post(store, made)
+    assert again.replayed is replayed
+    assert (again.body == b"first") is replayed
+
+
+def test_an_answer_is_erased_with_its_patient(store):
+    made = clinic(store)
+    first = post(store, made)
+    do(store, made, data_subject_rights.erase, Person("MRN-0042", None))
+    again = post(store, made)
+    assert not again.replayed
+    assert again.body != first.body

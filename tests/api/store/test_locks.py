@@ -1,0 +1,65 @@
+"""Turns: first come, first served, and no turn is lost."""
+
+from threading import Event, Thread
+
+import pytest
+
+from api.store.locks import NamedTurns, Turns
+
+
+def waiting(turns):
+    return len(turns._waiting)
+
+
+def until(claim):
+    """Wait for another thread to get there."""
+    pause = Event()
+    for _ in range(2000):
+        if claim():
+            return
+        pause.wait(0.002)
+    pytest.fail("it never came")
+
+
+def test_turns_come_in_the_order_in_which_they_were_asked_for():
+    turns, order, threads = Turns(), [], []
+
+    def act(number):
+        with turns.taken(10):
+            order.append(number)
+
+    with turns.taken(1):
+        for each in range(20):
+            threads.append(Thread(target=act, args=(each,)))
+            threads[-1].start()
+            until(lambda each=each: waiting(turns) == each + 1)
+    for each in threads:
+        each.join(10)
+    assert order == list(range(20))
+
+
+def test_who_waits_too_long_is_told_and_holds_nobody_up():
+    turns = Turns()
+    with turns.taken(1):
+        with pytest.raises(TimeoutError), turns.taken(0.01):
+            pytest.fail("two at once")
+        assert waiting(turns) == 0
+    with turns.taken(0):
+        pass
+
+
+def test_an_exception_hands_the_turn_on():
+    turns = Turns()
+    with pytest.raises(LookupError), turns.taken(0):
+        raise LookupError
+    with turns.taken(0):
+        pass
+
+
+def test_each_name_has_a_turn_of_its_own_and_is_forgotten_when_it_is_free():
+    turns = NamedTurns()
+    with turns.taken("one", 0):
+        with turns.taken("other", 0), pytest.raises(TimeoutError), turns.taken("one", 0.01):
+            pytest.fail("two at once")
+        assert list(turns._asked) == ["one"]
+    assert not turns._asked

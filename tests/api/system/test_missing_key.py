@@ -1,0 +1,72 @@
+"""A key that the ring lacks while the service runs: told as trouble to come back from, no crash."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+
+import pytest
+from support import builders
+from support.builders import request
+from support.callers import bearing, calling
+
+from api.jobs import housekeeping_thread
+from api.jobs.housekeeping_thread import kept_up
+from api.settings import Settings
+from api.store.key_ring import KeyRing, new_entry
+from api.store.operations.startup import open_database, open_ring
+from api.store.store import Store
+
+
+@contextmanager
+def opened_by(settings: Settings, *entries: str) -> Iterator[Store]:
+    """The database as a process with this key ring opens it."""
+    store = Store(open_database(settings, open_ring(settings)), KeyRing(lambda: "\n".join(entries)))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def foreign_clinic(kept_service, kept_settings):
+    """A clinic whose keys the service's own ring does not unwrap."""
+    ours = kept_service.state.settings.key_ring_file.read_text()
+    with opened_by(kept_settings, new_entry(), ours) as store:
+        return builders.clinic(store)
+
+
+def test_a_call_is_told_to_come_back(kept_service, foreign_clinic):
+    client = calling(kept_service, foreign_clinic)
+    kept = client.post("/v1/screenings", json=request())
+    assert (kept.status_code, kept.json()["type"]) == (503, "/problems/unavailable")
+    response = client.get("/v1/organisation")
+    assert (response.status_code, response.json()["type"]) == (503, "/problems/unavailable")
+    assert response.json()["detail"].startswith("A key that this needs is missing")
+    assert int(response.headers["retry-after"]) > 0
+
+
+def test_a_sign_in_that_is_refused_is_refused_as_ever(kept_service, foreign_clinic):
+    form = {"grant_type": "client_credentials", "client_id": foreign_clinic.client,
+            "client_secret": "nss_wrong"}  # fmt: skip
+    assert bearing(kept_service).post("/v1/oauth/token", data=form).status_code == 401
+
+
+def test_it_is_counted(kept_service, foreign_clinic):
+    calling(kept_service, foreign_clinic).get("/v1/organisation")
+    counted = bearing(kept_service).get("/metrics").text
+    assert 'nociscreen_storage_faults_total{kind="keys"}' in counted
+
+
+@pytest.mark.usefixtures("kept_service")
+def test_upkeep_lives_on(kept_settings, monkeypatch):
+    told, thrice = [], Event()
+
+    def on_fault(kind):
+        told.append(kind)
+        if len(told) == 3:
+            thrice.set()
+
+    monkeypatch.setattr(housekeeping_thread, "EVERY_SECONDS", 0.01)
+    with opened_by(kept_settings, new_entry()) as lame:
+        lame.database.on_fault = on_fault
+        with kept_up(lame, kept_settings.model_copy(update={"signing_key_days": 0})):
+            assert thrice.wait(30)
+    assert set(told) == {"keys"}

@@ -1,0 +1,77 @@
+"""The rulebooks, health and problem types: what anyone may read."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from api.problems import KINDS
+from scoring.catalogue import SHIPPED
+
+PATH = "/v1/rulebooks/nociplastic/1.0.0"
+
+
+def test_every_rulebook_is_listed_with_status_approver_and_hash(anonymous):
+    listed = anonymous.get("/v1/rulebooks").json()["rulebooks"]
+    assert [each["name"] for each in listed] == ["nociplastic@1.0.0", "phq4@1.0.0"]
+    for each in listed:
+        file = SHIPPED / each["instrument"] / f"{each['version']}.toml"
+        assert each["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert each["status"] == "active"
+        assert anonymous.get(each["links"]["self"]).status_code == 200
+        assert anonymous.get(each["links"]["schema"]).status_code == 200
+
+
+def test_a_rulebook_shows_its_whole_reasoning(anonymous):
+    shown = anonymous.get(PATH).json()
+    file = tomllib.loads((SHIPPED / "nociplastic" / "1.0.0.toml").read_text())
+    for one, several in {"question": "questions", "flag": "flags", "citation": "citations"}.items():
+        assert [each["id"] for each in shown[several]] == [each["id"] for each in file[one]]
+    for shown_criterion, criterion in zip(shown["criteria"], file["criterion"], strict=True):
+        assert shown_criterion["rationale"] == criterion["rationale"]
+        points = [level["points"] for level in shown_criterion["levels"]]
+        assert points == [level["points"] for level in criterion["level"]]
+        factors = [each["factor"] for each in shown_criterion["discounts"]]
+        assert factors == [each["factor"] for each in criterion.get("discount", [])]
+
+
+def test_a_rulebook_is_kept_by_its_etag(anonymous):
+    first = anonymous.get(PATH)
+    again = anonymous.get(PATH, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = anonymous.get(PATH, headers={"If-None-Match": '"other"'})
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/rulebooks/nociplastic/9.9.9", "/v1/rulebooks/x/1.0.0"])
+def test_an_unknown_rulebook_is_404(anonymous, path):
+    assert anonymous.get(path).status_code == 404
+    assert anonymous.get(f"{path}/schema").status_code == 404
+
+
+def test_the_schema_of_the_answers_takes_what_the_service_takes(anonymous, intake):
+    response = anonymous.get(f"{PATH}/schema")
+    assert response.headers["content-type"] == "application/schema+json"
+    schema = Draft202012Validator(response.json())
+    assert schema.is_valid(intake["answers"])
+    for wrong in ({"fatigue": "yes"}, {"age_years": 121}, {"nobody": 1}, {"pain_sites": ["x"]}):
+        assert not schema.is_valid(wrong)
+
+
+def test_health_is_ok(anonymous):
+    assert anonymous.get("/health/live").json() == {"status": "ok"}
+    assert anonymous.get("/health/ready").json() == {"status": "ok"}
+
+
+def test_every_type_of_problem_is_documented(anonymous):
+    for code, kind in KINDS.items():
+        shown = anonymous.get(f"/problems/{code}").json()
+        assert (shown["code"], shown["status"]) == (code, kind.status)
+    assert anonymous.get("/problems/none").status_code == 404
+
+
+def test_every_problem_type_is_named_in_the_readme():
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    assert [code for code in KINDS if f"`{code}`" not in readme] == []

@@ -1,0 +1,330 @@
+"""Isolation: what another organisation has is answered as what nobody has, on every route.
+
+The walk goes over the API's description: an operation without a recipe here makes it fail. That
+both are found in the same time is shown without a clock: the database is told the same statements
+in the same order.
+"""
+
+from typing import Any, NamedTuple
+
+import pytest
+from support import builders
+from support.builders import fhir_response
+from support.callers import audited, calling, statements
+from support.path_resources import (
+    KEY_SET,
+    SYSTEM,
+    UNKNOWN,
+    addressed,
+    filled,
+    made,
+    parameters_of,
+    public_jwk,
+    things_of,
+)
+
+from api.main import Service
+
+METHODS = [
+    ("get", "/v1/screenings/{screening}"),
+    ("post", "/v1/screenings/{screening}/amendments"),
+    ("post", "/v1/screenings/{screening}/entered-in-error"),
+    ("post", "/v1/screenings/{screening}/acknowledgements"),
+    ("get", "/v1/screenings/{screening}/report"),
+    ("get", "/v1/screenings/{screening}/report.{suffix}"),
+    ("get", "/v1/screenings/{screening}/note"),
+    ("get", "/v1/batches/{batch}"),
+    ("get", "/v1/batches/{batch}/results"),
+    ("get", "/v1/batches/{batch}/results.{suffix}"),
+    ("get", "/v1/batches/{batch}/problems"),
+    ("post", "/v1/batches/{batch}/reports"),
+    ("get", "/v1/batches/{batch}/reports/{reports}"),
+    ("get", "/v1/batches/{batch}/reports/{reports}/zip"),
+    ("post", "/v1/batches/{batch}/cancel"),
+    ("delete", "/v1/batches/{batch}"),
+    ("delete", "/v1/patients/holds/{hold}"),
+    ("get", "/v1/clients/{client}"),
+    ("patch", "/v1/clients/{client}"),
+    ("post", "/v1/clients/{client}/secrets"),
+    ("post", "/v1/clients/{client}/keys"),
+    ("post", "/v1/clients/{client}/api-keys"),
+    ("put", "/v1/clients/{client}/key-set"),
+    ("delete", "/v1/clients/{client}/key-set"),
+    ("delete", "/v1/clients/{client}/secrets/{secret}"),
+    ("delete", "/v1/clients/{client}/keys/{kid}"),
+    ("delete", "/v1/clients/{client}/api-keys/{key}"),
+    ("delete", "/v1/links/{link}"),
+    ("get", "/fhir/QuestionnaireResponse/{screening}"),
+    ("put", "/fhir/QuestionnaireResponse/{screening}"),
+    ("post", "/fhir/QuestionnaireResponse/{screening}/$score"),
+    ("post", "/fhir/QuestionnaireResponse/{screening}/$extract"),
+    ("get", "/fhir/QuestionnaireResponse/{screening}/_history/{number}"),
+    ("get", "/fhir/Observation/{screening}"),
+    ("get", "/fhir/RiskAssessment/{screening}"),
+    ("get", "/fhir/Provenance/{screening}"),
+    ("get", "/fhir/DocumentReference/{screening}"),
+    ("get", "/fhir/Binary/{screening}"),
+    ("get", "/fhir/Composition/{screening}"),
+    ("get", "/fhir/Composition/{screening}/$document"),
+    ("post", "/v1/practitioners/{practitioner}/invitations"),
+    ("get", "/v1/practitioners/{practitioner}"),
+    ("patch", "/v1/practitioners/{practitioner}"),
+    ("post", "/v1/screenings/{screening}/deliveries"),
+    ("post", "/v1/screenings/{screening}/deliveries/preview"),
+    ("get", "/v1/deliveries/{delivery}"),
+    ("post", "/v1/deliveries/{delivery}/resend"),
+    ("post", "/v1/deliveries/{delivery}/cancel"),
+    ("get", "/v1/destinations/{destination}"),
+    ("patch", "/v1/destinations/{destination}"),
+    ("delete", "/v1/destinations/{destination}"),
+    ("post", "/v1/destinations/{destination}/webhook-secrets"),
+]
+BODIES: dict[str, Any] = {
+    "/fhir/QuestionnaireResponse/{screening}": fhir_response(),
+    "/v1/screenings/{screening}/amendments": builders.request("MRN-0042", system=SYSTEM),
+    "/v1/screenings/{screening}/entered-in-error": {"reason": "another patient"},
+    "/v1/screenings/{screening}/acknowledgements": {"practitioner": "Dr G", "done": "sent on"},
+    "/v1/batches/{batch}/reports": {"destination": UNKNOWN["destination"]},
+    "/v1/clients/{client}": {"active": False},
+    "/v1/clients/{client}/key-set": KEY_SET,
+    "/v1/clients/{client}/keys": {"jwk": public_jwk()},
+    "/v1/clients/{client}/api-keys": {"scopes": ["score"]},
+    "/v1/practitioners/{practitioner}": {"active": False},
+    "/v1/screenings/{screening}/deliveries": {"destination": UNKNOWN["destination"]},
+    "/v1/screenings/{screening}/deliveries/preview": {"destination": UNKNOWN["destination"]},
+    "/v1/destinations/{destination}": {"active": False},
+}
+OF_NOBODY = {"/v1/rulebooks/{instrument}/{version}", "/problems/{code}",
+             "/v1/rulebooks/{instrument}/{version}/schema",
+             "/v1/reports/verify/{sha256}", "/fhir/OperationDefinition/{definition}",
+             "/fhir/Questionnaire/{form}",
+             "/fhir/Questionnaire/{form}/_history/{version}"}  # fmt: skip
+TAKING_BODIES = ("post", "patch", "put")
+HEADERS = {"put": {"If-Match": 'W/"1"'}}
+WITHOUT_ID = {
+    ("post", "/v1/score"): "keeps nothing",
+    ("post", "/v1/score/report"): "keeps nothing",
+    ("post", "/v1/score/report.{suffix}"): "keeps nothing",
+    ("post", "/v1/score/note"): "keeps nothing",
+    ("post", "/v1/score/batch"): "keeps nothing",
+    ("get", "/v1/batches"): "lists",
+    ("post", "/v1/batches"): "names",
+    ("get", "/v1/screenings"): "lists",
+    ("post", "/v1/screenings/search"): "lists",
+    ("get", "/v1/clients"): "lists",
+    ("get", "/v1/practitioners"): "lists",
+    ("get", "/v1/audit"): "lists",
+    ("get", "/v1/organisation"): "lists",
+    ("get", "/v1/organisation/forms"): "lists",
+    ("get", "/v1/links"): "lists",
+    ("post", "/v1/links"): "names",
+    ("put", "/v1/organisation/forms"): "names",
+    ("post", "/v1/screenings"): "names",
+    ("delete", "/v1/patients"): "names",
+    ("post", "/v1/patients/export"): "names",
+    ("post", "/v1/patients/holds"): "names",
+    ("patch", "/v1/organisation"): "names",
+    ("post", "/v1/patients/merge"): "names",
+    ("get", "/v1/places"): "lists",
+    ("get", "/v1/delivery-profiles"): "lists",
+    ("get", "/v1/destinations"): "lists",
+    ("post", "/v1/destinations"): "names",
+    ("get", "/v1/deliveries"): "lists",
+    ("post", "/v1/clients"): "names",
+    ("post", "/v1/practitioners"): "names",
+    ("post", "/v1/oauth/token"): "proves",
+    ("get", "/.well-known/jwks.json"): "open",
+    ("get", "/v1/rulebooks"): "open",
+    ("post", "/fhir/QuestionnaireResponse/$score"): "keeps nothing",
+    ("post", "/fhir/QuestionnaireResponse/$extract"): "keeps nothing",
+    ("post", "/fhir/QuestionnaireResponse"): "names",
+    ("get", "/fhir/QuestionnaireResponse"): "lists",
+    ("get", "/fhir/Observation"): "lists",
+    ("get", "/fhir/RiskAssessment"): "lists",
+    ("get", "/fhir/Provenance"): "lists",
+    ("get", "/fhir/DocumentReference"): "lists",
+    ("get", "/fhir/AuditEvent"): "lists",
+    **{
+        ("post", f"/fhir/{kind}/_search"): "lists"
+        for kind in (
+            "QuestionnaireResponse",
+            "Observation",
+            "RiskAssessment",
+            "Provenance",
+            "DocumentReference",
+            "AuditEvent",
+        )
+    },
+    ("post", "/fhir/Questionnaire/_search"): "open",
+    ("get", "/fhir/metadata"): "open",
+    ("get", "/fhir/.well-known/smart-configuration"): "open",
+    ("get", "/fhir/Questionnaire"): "open",
+    ("get", "/cds-services"): "of EHRs",
+    ("post", "/cds-services/{service}"): "of EHRs",
+    ("post", "/cds-services/{service}/feedback"): "of EHRs",
+    ("get", "/health/live"): "open",
+    ("get", "/health/ready"): "open",
+    ("get", "/metrics"): "open",
+}
+LISTS = [path for path, kind in WITHOUT_ID.items() if kind == "lists"]
+OWN_EACH_TIME = {"x-request-id", "date"}
+
+
+class Seen(NamedTuple):
+    """All of an answer that the caller can tell from another, and what it cost."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+    statements: list[str]
+    audited: int
+
+
+@pytest.fixture
+def theirs(other_client, request: pytest.FixtureRequest) -> dict[str, str]:
+    """A thing of each kind of another organisation; a batch only where the path is about one."""
+    parameters = getattr(request.node, "callspec", None)
+    return things_of(other_client, parameters.params.get("path", "") if parameters else "")
+
+
+@pytest.fixture
+def ask(kept_service, kept_clinic, kept_client):
+    """What our caller sees when it asks."""
+
+    def asked(method: str, path: str, body: Any = None, **headers: str) -> Seen:
+        before = len(audited(kept_service, kept_clinic))
+        kept_service.state.store.signing.forget()
+        kept_service.state.store.signing.published()  # read now, and so not in between
+        with statements(kept_service) as told:
+            answer = kept_client.request(method, path, json=body, headers=headers)
+        rows = len(audited(kept_service, kept_clinic)) - before
+        plain = {k: v for k, v in answer.headers.items() if k not in OWN_EACH_TIME}
+        return Seen(answer.status_code, answer.content, plain, told, rows)
+
+    return asked
+
+
+def state(service: Service, clinic: builders.Clinic) -> Any:
+    """All that an organisation sees of its own, but for the audit that seeing leaves."""
+    client = calling(service, clinic)
+    return [
+        client.get(path).json()
+        for path in ("/v1/screenings?limit=100", "/v1/batches", "/v1/clients", "/v1/practitioners",
+                     "/v1/organisation")
+    ] + [client.post("/v1/patients/export", json={"reference": "MRN-0042"}).json()]  # fmt: skip
+
+
+def test_every_operation_has_a_recipe(service):
+    described = {
+        (method, path)
+        for path, methods in service.openapi()["paths"].items()
+        for method in methods
+        if path not in OF_NOBODY
+    }
+    assert described == set(METHODS) | set(WITHOUT_ID)
+
+
+@pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
+def test_what_another_organisation_has_is_answered_as_what_nobody_has(
+    ask, theirs, kept_service, other_clinic, method, path
+):
+    body = BODIES.get(path) if method in TAKING_BODIES else None
+    headers = HEADERS.get(method, {})
+    before = state(kept_service, other_clinic)
+    ask(method, addressed(path, UNKNOWN), body, **headers)
+    nobodys = ask(method, addressed(path, UNKNOWN), body, **headers)
+    anothers = ask(method, addressed(path, theirs), body, **headers)
+    assert (nobodys.status, nobodys.audited) == (404, 1)
+    assert anothers == nobodys
+    assert state(kept_service, other_clinic) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        each
+        for each in METHODS
+        if len(parameters_of(each[1])) == 2 and parameters_of(each[1])[-1] != "suffix"
+    ],
+    ids=" ".join,
+)
+def test_a_thing_of_another_organisation_is_no_part_of_ones_own(
+    ask, theirs, kept_client, method, path
+):
+    ours, named = things_of(kept_client, path), parameters_of(path)[-1]
+    nobodys = ask(method, addressed(path, ours | {named: UNKNOWN[named]}))
+    anothers = ask(method, addressed(path, ours | {named: theirs[named]}))
+    assert nobodys.status == 404
+    assert anothers == nobodys
+
+
+@pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
+def test_its_owner_finds_it(other_client, theirs, method, path):
+    body = filled(BODIES.get(path), theirs) if method in TAKING_BODIES else None
+    response = other_client.request(
+        method, addressed(path, theirs), json=body, headers=HEADERS.get(method)
+    )
+    assert response.status_code in (200, 201, 202, 204), response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (path, body)
+        for method, path in METHODS
+        if method == "post" and path.startswith("/v1/screenings")
+        for body in [BODIES[path]]
+    ],
+)
+def test_a_named_request_for_what_another_has_is_answered_alike(ask, theirs, path, body):
+    nobodys = ask("post", addressed(path, UNKNOWN), body, **{"Idempotency-Key": "n"})
+    anothers = ask("post", addressed(path, theirs), body, **{"Idempotency-Key": "n"})
+    assert (nobodys.status, anothers) == (404, nobodys)
+
+
+@pytest.mark.parametrize(("method", "path"), LISTS)
+def test_a_list_never_shows_what_another_organisation_has(
+    kept_client, theirs, other_clinic, method, path
+):
+    sent = {"json": {"patient": "MRN-0042"}} if method == "post" else {}
+    if path.endswith("_search"):
+        sent = {"data": {"_count": "100"}}
+    answer = kept_client.request(method, path, **sent)
+    assert answer.status_code == 200
+    text = answer.text
+    for each in (*theirs.values(), *other_clinic[:2]):
+        assert each not in text
+
+
+@pytest.mark.usefixtures("theirs")
+class TestABodyThatNamesWhatAnotherHas:
+    def test_does_not_find_their_patient_to_export_or_erase(self, ask):
+        for method, path in (("post", "/v1/patients/export"), ("delete", "/v1/patients")):
+            nobodys = ask(method, path, {"reference": "of-nobody-1"})
+            anothers = ask(method, path, {"reference": "MRN-0042"})
+            assert (nobodys.status, anothers) == (404, nobodys)
+
+    def test_does_not_hold_or_release_their_patient(self, kept_client, other_client):
+        made(kept_client, "/v1/patients/holds", {"reference": "MRN-0042", "reason": "ours"})
+        person = {"reference": "MRN-0042"}
+        assert other_client.post("/v1/patients/export", json=person).json()["holds"] == []
+        assert other_client.request("delete", "/v1/patients", json=person).status_code == 200
+
+    def test_may_use_their_words_for_its_own(self, kept_client, other_client, theirs):
+        made(kept_client, "/v1/screenings", builders.request("MRN-0042", "red_flag", system=SYSTEM))
+        entered = {"reference": f"of {theirs['client']}", "name": "Dr Grace Example"}
+        made(kept_client, "/v1/practitioners", entered)
+        kid = {"jwk": public_jwk() | {"kid": theirs["kid"]}}
+        own = things_of(kept_client)["client"]
+        made(kept_client, f"/v1/clients/{own}/keys", kid)
+        listed = other_client.get("/v1/screenings").json()["screenings"]
+        assert [each["id"] for each in listed] == [theirs["screening"]]
+
+
+def test_one_organisation_erasing_a_person_leaves_the_same_number_of_another(
+    kept_client, other_client, theirs
+):
+    made(kept_client, "/v1/screenings", builders.request("MRN-0042", system=SYSTEM))
+    person = {"reference": "MRN-0042", "system": SYSTEM}
+    assert kept_client.request("delete", "/v1/patients", json=person).json()["screenings"] == 1
+    assert other_client.get(f"/v1/screenings/{theirs['screening']}").status_code == 200

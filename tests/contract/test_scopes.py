@@ -1,0 +1,152 @@
+"""Scopes: each route opens for its own alone, and what a caller lost is lost at the next call."""
+
+import pytest
+from support import builders
+from support.builders import do, token
+from support.callers import bearing, calling, last_act
+from support.guarded_operations import guarded
+from support.path_resources import UNKNOWN
+
+from api.security.scopes import SCOPES
+from api.store.accounts import clients, organisations
+from api.store.database.tables import ApiKeyRow, ClientRow, ClientSecretRow
+
+
+def api_key(store, clinic, scopes=SCOPES) -> str:
+    """An API key of the clinic's client."""
+    with store.transaction(clinic.actor) as work:
+        _, text = clients.add_api_key(
+            work, clinic.client, scopes, work.now.replace(year=work.now.year + 1), test=False
+        )
+        work.audit("administer")
+    return text
+
+
+@pytest.fixture
+def store(kept_service):
+    return kept_service.state.store
+
+
+@pytest.fixture(params=["token", "api_key"])
+def credential(request, kept_service, kept_clinic, store):
+    """What makes a credential of the clinic's client that carries these scopes."""
+
+    def made(scopes=SCOPES) -> str:
+        if request.param == "token":
+            return token(store, kept_service.state.tokens, kept_clinic, scopes)
+        return api_key(store, kept_clinic, scopes)
+
+    return made
+
+
+class TestEveryGuardedRoute:
+    def test_refuses_whoever_proves_nothing(self, kept_service, kept_anonymous):
+        for method, path, _ in guarded(kept_service):
+            response = kept_anonymous.request(method, path)
+            told = response.json()
+            kind = told["issue"][0]["code"] if path.startswith("/fhir") else told["type"]
+            expected = "login" if path.startswith("/fhir") else "/problems/no_token"
+            assert (response.status_code, kind) == (401, expected)
+            assert response.headers["www-authenticate"] == "Bearer"
+
+    @pytest.mark.parametrize("missing", SCOPES)
+    def test_refuses_every_scope_but_its_own(self, kept_service, credential, missing):
+        caller = bearing(kept_service, credential([each for each in SCOPES if each != missing]))
+        for method, path, scope in guarded(kept_service):
+            if scope == missing:
+                response = caller.request(method, path)
+                assert response.status_code == 403, path
+                assert response.headers["www-authenticate"] == (
+                    f'Bearer error="insufficient_scope", scope="{missing}"'
+                )
+
+    @pytest.mark.parametrize("scope", SCOPES)
+    def test_opens_for_its_own_scope_alone(self, kept_service, kept_clinic, scope):
+        caller = calling(kept_service, kept_clinic, [scope])
+        opened = {
+            (method, path): caller.request(method, path).status_code not in (401, 403)
+            for method, path, _ in guarded(kept_service)
+        }
+        assert opened == {
+            (method, path): own == scope for method, path, own in guarded(kept_service)
+        }
+
+
+def refused(caller) -> tuple[int, str]:
+    response = caller.get("/v1/organisation")
+    assert "www-authenticate" in response.headers
+    return response.status_code, response.json()["type"]
+
+
+class TestWhatACallerLostIsLostAtTheNextCall:
+    @pytest.fixture
+    def caller(self, kept_service, credential):
+        held = bearing(kept_service, credential())
+        assert held.get("/v1/organisation").status_code == 200
+        return held
+
+    def test_a_scope(self, store, kept_service, kept_clinic, caller):
+        do(store, kept_clinic, clients.change, kept_clinic.client, {"scopes": ["score"]})
+        assert refused(caller) == (403, "/problems/missing_scope")
+        assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "missing_scope")
+
+    def test_being_active(self, store, kept_clinic, caller):
+        do(store, kept_clinic, clients.change, kept_clinic.client, {"active": False})
+        assert refused(caller) == (401, "/problems/bad_token")
+
+    def test_its_organisation_being_open(self, store, kept_clinic, caller):
+        do(store, kept_clinic, organisations.change, {"active": False})
+        assert refused(caller) == (401, "/problems/bad_token")
+
+    def test_and_given_back_is_there_again(self, store, kept_clinic, caller):
+        for active in (False, True):
+            do(store, kept_clinic, clients.change, kept_clinic.client, {"active": active})
+        assert caller.get("/v1/organisation").status_code == 200
+
+
+def test_a_token_that_names_another_organisation_is_refused(
+    kept_service, kept_clinic, other_clinic
+):
+    moved = kept_clinic._replace(organisation=other_clinic.organisation)
+    assert refused(calling(kept_service, moved)) == (401, "/problems/bad_token")
+
+
+def test_a_client_that_moved_is_refused_with_the_token_it_had(
+    kept_service, kept_clinic, other_clinic, store
+):
+    caller = calling(kept_service, kept_clinic)
+    with store.across() as session:
+        for table in (ClientSecretRow, ApiKeyRow):
+            session.query(table).filter(table.client_id == kept_clinic.client).delete()
+        session.query(ClientRow).filter(ClientRow.id == kept_clinic.client).update(
+            {"organisation_id": other_clinic.organisation}
+        )
+    assert refused(caller) == (401, "/problems/bad_token")
+
+
+def test_a_token_of_a_client_that_never_was_is_refused(kept_service, kept_clinic):
+    nobody = kept_clinic._replace(client=UNKNOWN["client"])
+    assert refused(calling(kept_service, nobody)) == (401, "/problems/bad_token")
+
+
+def test_a_revoked_api_key_is_refused_at_the_next_call(kept_service, kept_clinic, store):
+    text = api_key(store, kept_clinic)
+    caller = bearing(kept_service, text)
+    assert caller.get("/v1/organisation").status_code == 200
+    do(store, kept_clinic, clients.revoke_api_key, kept_clinic.client, text[9:25])
+    assert refused(caller) == (401, "/problems/bad_token")
+
+
+def test_an_api_key_as_a_bearer_is_as_good_and_two_credentials_are_none(
+    kept_clinic, kept_anonymous, store
+):
+    text = api_key(store, kept_clinic)
+    bearer = {"Authorization": f"Bearer {text}"}
+    assert kept_anonymous.get("/v1/organisation", headers=bearer).status_code == 200
+    both = bearer | {"X-API-Key": text}
+    assert kept_anonymous.get("/v1/organisation", headers=both).status_code == 401
+
+
+def test_a_clinic_of_few_scopes_gives_no_more_by_a_token_that_claims_more(kept_service, store):
+    little = builders.clinic(store, "Little", ["score"])
+    assert refused(calling(kept_service, little)) == (403, "/problems/missing_scope")

@@ -1,0 +1,34 @@
+"""The guide for integration engineers: its commands are sent to a real server, in order."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.builders import kept_in
+from support.processes import run, serving
+
+GUIDE = Path(__file__).parents[2] / "docs" / "fhir.md"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing: apt install curl")
+def test_every_command_of_the_guide_does_what_it_says(tmp_path):
+    commands = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(commands) == 10
+    settings = kept_in(tmp_path)
+    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    with serving(settings) as served:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+            env=os.environ | {"BASE": f"{served.address}/fhir", "TOKEN": token},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert "transaction" in (tmp_path / "transaction.json").read_text()

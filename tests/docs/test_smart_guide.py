@@ -1,0 +1,38 @@
+"""The guide to SMART: its commands are sent to a real server, in order."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.builders import kept_in
+from support.processes import run, serving
+
+GUIDE = Path(__file__).parents[2] / "docs" / "smart.md"
+MISSING = [each for each in ("curl", "openssl") if shutil.which(each) is None]
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"missing: apt install {' '.join(MISSING)}")
+def test_every_command_of_the_guide_does_what_it_says(tmp_path):
+    commands = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(commands) == 3
+    settings = kept_in(tmp_path)
+    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    first = json.loads((tmp_path / "first-client.json").read_text())
+    with serving(settings) as served:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+            env=os.environ
+            | {"BASE": f"{served.address}/fhir", "TOKEN": token, "CLIENT": first["client_id"]},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    granted = json.loads((tmp_path / "token.json").read_text())
+    assert granted["scope"] == "system/QuestionnaireResponse.crs system/Observation.read"

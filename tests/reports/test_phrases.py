@@ -1,0 +1,60 @@
+"""The wording of every language is whole: same phrases, same places, and all of them used."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reports.phrases import languages, wording
+
+PACKAGE = Path(__file__).parents[2] / "reports"
+OTHERS = [each for each in languages() if each != "en"]
+CODE = "\n".join(each.read_text() for each in (*PACKAGE.glob("*.py"), *PACKAGE.rglob("*.j2")))
+
+
+def places(text: str) -> list[str]:
+    return sorted(re.findall(r"\{\w+\}", text))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_another_language_has_the_same_phrases_with_the_same_places(language):
+    english, other = wording().words, wording(language).words
+    assert english.keys() == other.keys()
+    for phrase, text in english.items():
+        assert places(text) == places(other[phrase]), phrase
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_another_language_is_marked_as_not_validated_and_the_report_prints_it(language):
+    from support.report_examples import made, told
+
+    notice = wording(language).not_validated
+    assert notice
+    for kind in ("clinician", "patient"):
+        assert notice in told(made("widespread_pain", kind, language=language).blocks)
+    assert wording().not_validated is None
+
+
+def test_every_phrase_is_said_somewhere():
+    made_up = re.compile(
+        r"(by|state|status|column|sheet_column|sheet_state|sheet_status|sheet_cycle|sheet_talk"
+        r"|sheet_resource|sheet_nociplastic|sheet_do)_\w+"
+    )
+    unused = [
+        phrase
+        for phrase in wording().words
+        if not made_up.fullmatch(phrase)
+        and not phrase.startswith("pattern_nociplastic_")
+        and not re.search(f"[\"']{phrase}[\"']", CODE)
+    ]
+    assert unused == []
+
+
+def test_every_phrase_that_is_named_exists():
+    named = set(re.findall(r"say\(\s*\"([a-z_0-9]+)\"", CODE))
+    assert named <= wording().words.keys()
+
+
+def test_a_language_without_wording_is_an_error():
+    with pytest.raises(KeyError):
+        wording("xx")

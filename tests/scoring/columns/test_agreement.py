@@ -1,0 +1,134 @@
+"""The two interpreters agree: whatever is answered, columns say what the engine says."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from random import Random
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.scoring.answer_strategies import complete, partial_answers, unflagged_answers
+from support.scoring.engine_rows import assessed_row, frame_of, random_intake, weighed_row
+from support.scoring.small_rulebook import SMALL
+
+from scoring.catalogue import catalogue, read
+from scoring.columns import compiled
+from scoring.compiled_rulebook import LoadedRulebook
+
+NOCIPLASTIC = catalogue().active("nociplastic")
+every_rulebook = pytest.mark.parametrize("loaded", catalogue().scored(), ids=lambda it: it.name)
+INTAKES, SHARES = 100_000, 8
+
+
+def explained(loaded: LoadedRulebook, intakes: list) -> list[dict]:
+    frame = frame_of(loaded, intakes).lazy()
+    return compiled(loaded).assessed(frame, explain=True).collect().to_dicts()
+
+
+@every_rulebook
+@given(data=st.data())
+def test_columns_say_what_the_engine_says_of_any_answers(loaded, data):
+    some = st.lists(partial_answers(loaded), min_size=1, max_size=4)
+    intakes = [*data.draw(some), data.draw(complete(loaded, {}))]
+    assert explained(loaded, intakes) == [assessed_row(loaded, each) for each in intakes]
+
+
+@every_rulebook
+@given(data=st.data())
+def test_columns_say_what_the_engine_says_where_points_are_given(loaded, data):
+    intakes = data.draw(st.lists(unflagged_answers(loaded), min_size=1, max_size=4))
+    assert explained(loaded, intakes) == [assessed_row(loaded, each) for each in intakes]
+
+
+@given(st.lists(unflagged_answers(NOCIPLASTIC), min_size=1, max_size=4))
+def test_the_quick_oracle_says_what_the_assessment_says(intakes):
+    for answers in intakes:
+        row = assessed_row(NOCIPLASTIC, answers)
+        said = {name: each for name, each in row.items() if not name.startswith("because_")}
+        assert weighed_row(NOCIPLASTIC, answers) == said
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_the_order_in_which_options_were_marked_changes_nothing(data):
+    answers = data.draw(unflagged_answers(NOCIPLASTIC))
+    mixed = {
+        name: tuple(data.draw(st.permutations(each))) if isinstance(each, tuple) else each
+        for name, each in answers.items()
+    }
+    assert explained(NOCIPLASTIC, [mixed]) == explained(NOCIPLASTIC, [answers])
+
+
+@settings(max_examples=25)
+@given(st.lists(unflagged_answers(NOCIPLASTIC), min_size=2, max_size=5))
+def test_a_row_is_the_same_in_any_company(intakes):
+    together = explained(NOCIPLASTIC, intakes)
+    assert together == [explained(NOCIPLASTIC, [each])[0] for each in intakes]
+
+
+def test_a_hundred_thousand_random_intakes_agree():
+    context = get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        told = list(pool.map(differing, range(SHARES)))
+    statuses = {status: sum(each[1].get(status, 0) for each in told) for status in told[0][1]}
+    assert [difference for each in told for difference in each[0]] == []
+    assert sum(statuses.values()) == INTAKES
+    assert min(statuses.values()) > INTAKES / 20, statuses
+
+
+def differing(seed: int) -> tuple[list, dict[str, int]]:
+    """What columns and engine say differently in one share; how many have each status."""
+    random = Random(seed)
+    intakes = [random_intake(NOCIPLASTIC, random) for _ in range(INTAKES // SHARES)]
+    frame = frame_of(NOCIPLASTIC, intakes).lazy()
+    results = compiled(NOCIPLASTIC).assessed(frame).collect(engine="streaming")
+    differences = []
+    for answers, row in zip(intakes, results.iter_rows(named=True), strict=True):
+        expected = weighed_row(NOCIPLASTIC, answers)
+        if row != expected and len(differences) < 5:
+            differences.append({n: (row[n], expected[n]) for n in row if row[n] != expected[n]})
+    return differences, dict(results["status"].cast(pl.String).value_counts().iter_rows())
+
+
+def test_a_question_without_a_column_is_not_answered():
+    row = compiled(NOCIPLASTIC).assessed(pl.LazyFrame({"fatigue": [True]})).collect().to_dicts()[0]
+    assert row == weighed_row(NOCIPLASTIC, {"fatigue": True})
+
+
+def test_a_row_with_problems_has_no_status_and_no_results():
+    frame = pl.LazyFrame({"row_id": ["7"], "fatigue": [True], "problems": [["fatigue: no"]]})
+    row = compiled(NOCIPLASTIC).assessed(frame, explain=True).collect().to_dicts()[0]
+    known = {name: each for name, each in row.items() if each is not None}
+    assert set(known) == {"row_id", "rulebook", "rulebook_sha256", "problems"}
+
+
+def test_the_columns_are_those_of_the_contract_in_their_order():
+    domains = [f"domain_{each.id}" for each in NOCIPLASTIC.rulebook.domain]
+    criteria = [each.id for each in NOCIPLASTIC.rulebook.criterion]
+    head = (
+        "row_id, patient_reference, rulebook, rulebook_sha256, status, tier, flags, predominance, "
+        "least, most, band, contribution, picture, nociplastic, nociceptive, neuropathic, "
+        "iasp_2021, acr_2016, missing"
+    )
+    assert list(compiled(NOCIPLASTIC).columns) == [
+        *head.split(", "),
+        *domains,
+        *criteria,
+        "problems",
+    ]
+
+
+def test_points_are_float64_and_lists_are_lists():
+    schema = compiled(NOCIPLASTIC).assessed(pl.LazyFrame({"fatigue": [True]})).collect_schema()
+    assert {schema[name] for name in ("predominance", "least", "A1", "domain_onset")} == {
+        pl.Float64
+    }
+    assert all(isinstance(schema[name], pl.List) for name in ("flags", "missing", "problems"))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    file = tmp_path / "weather.toml"
+    file.write_text(SMALL.replace('id = "W1"', 'id = "status"'), encoding="utf-8")
+    with pytest.raises(ValueError, match="two columns are called status"):
+        compiled(read(file))

@@ -1,0 +1,62 @@
+"""Record batches of Arrow are scored as files are; Spark where it is asked for (`make spark`)."""
+
+import os
+import sys
+from random import Random
+
+import pyarrow as pa
+import pytest
+from support.scoring.engine_rows import frame_of, random_intake, weighed_row
+
+from scoring.catalogue import catalogue
+from scoring.columns.arrow import ArrowRules
+
+LOADED = catalogue().active("nociplastic")
+RULES = ArrowRules(LOADED)
+
+
+def intakes(count: int) -> list[dict]:
+    random = Random(8)
+    return [random_intake(LOADED, random) for _ in range(count)]
+
+
+def test_a_record_batch_is_scored_row_by_row_in_order():
+    some = intakes(200)
+    batch = frame_of(LOADED, some).to_arrow().combine_chunks().to_batches()[0]
+    results = RULES.scored(batch)
+    assert results.schema == RULES.schema
+    assert results.to_pylist() == [weighed_row(LOADED, each) for each in some]
+
+
+def test_a_batch_without_rows_or_without_a_question_is_answered():
+    nothing = pa.RecordBatch.from_pydict({"age_years": pa.array([], pa.int64())})
+    assert RULES.scored(nothing).num_rows == 0
+    other = pa.RecordBatch.from_pydict({"x": [1, 2]})
+    assert RULES.scored(other).column("status").to_pylist() == ["insufficient_information"] * 2
+
+
+def test_a_fault_is_told_in_its_row():
+    results = RULES.scored(pa.RecordBatch.from_pydict({"age_years": [44, 300]})).to_pylist()
+    assert [row["status"] for row in results] == ["insufficient_information", None]
+    assert results[1]["problems"] == ["age_years: must be a whole number from 0 to 120"]
+
+
+@pytest.mark.skipif("NOCISCREEN_SPARK" not in os.environ, reason="make spark runs it")
+def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
+    from pyspark.sql import SparkSession
+
+    from scoring.columns.spark import scored
+
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    some = intakes(500)
+    frame_of(LOADED, some).write_parquet(tmp_path / "in.parquet")
+    settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    try:
+        rows = scored(spark.read.parquet(str(tmp_path / "in.parquet"))).toArrow().to_pylist()
+    finally:
+        spark.stop()
+    assert rows == [weighed_row(LOADED, each) for each in some]

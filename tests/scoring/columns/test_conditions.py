@@ -1,0 +1,100 @@
+"""Each word of a condition means over columns what it means of one intake, however it is joined."""
+
+from decimal import Decimal
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from support.scoring.answer_strategies import answer_to
+from support.scoring.engine_rows import frame_of
+
+from schemas.conditions import Condition
+from schemas.rulebook import Derived, Question
+from scoring.catalogue import catalogue
+from scoring.columns.conditions import Meaning, asked
+from scoring.columns.derived_values import counted as counted_columns
+from scoring.columns.typed_answers import typed
+from scoring.conditions import test as meaning_of_one
+from scoring.derived_values import counted
+
+NOCIPLASTIC = catalogue().active("nociplastic")
+IDS = ("fatigue", "pain_extent", "age_years", "pain_duration_months", "diagnoses", "medicines")
+QUESTIONS = {name: NOCIPLASTIC.questions[name] for name in IDS}
+CONDITION = TypeAdapter(Condition)
+numbers = st.decimals(-2, 40, places=2, allow_nan=False)
+
+
+def said_of(question: Question) -> st.SearchStrategy[dict]:
+    options = [option.id for option in question.options]
+    match question.kind:
+        case "boolean":
+            words = [st.booleans().map(lambda value: {"is": value})]
+        case "choice":
+            some = st.lists(st.sampled_from(options), min_size=1, unique=True)
+            words = [
+                st.sampled_from(options).map(lambda option: {"is": option}),
+                some.map(lambda chosen: {"one_of": chosen}),
+            ]
+        case "multi":
+            named = [*options, *question.groups]
+            some = st.lists(st.sampled_from(named), min_size=1, unique=True, max_size=4)
+            words = [
+                some.map(lambda chosen: {"includes": chosen}),
+                st.integers(1, 5).map(lambda count: {"counts_at_least": count}),
+            ]
+        case _:
+            words = [
+                numbers.map(lambda edge: {"at_least": edge}),
+                numbers.map(lambda edge: {"at_most": edge}),
+            ]
+    return st.one_of(words).map(lambda word: {"question": question.id, **word})
+
+
+conditions = st.recursive(
+    st.one_of([said_of(each) for each in QUESTIONS.values()] + [st.just({"always": True})]),
+    lambda part: st.one_of(
+        st.lists(part, min_size=1, max_size=3).map(lambda parts: {"all": parts}),
+        st.lists(part, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
+        part.map(lambda each: {"not": each}),
+    ),
+    max_leaves=8,
+).map(CONDITION.validate_python)
+some_answers = st.fixed_dictionaries({}, optional={n: answer_to(q) for n, q in QUESTIONS.items()})
+
+
+def in_columns(expr: pl.Expr, answers: dict) -> object:
+    frame = frame_of(NOCIPLASTIC, [answers]).lazy()
+    read = frame.select(*typed(NOCIPLASTIC.questions, frame.collect_schema()))
+    return read.select(expr.alias("said")).collect().item()
+
+
+@given(conditions, some_answers)
+def test_any_condition_holds_in_columns_where_it_holds_of_one_intake(condition, answers):
+    in_one = meaning_of_one(condition, QUESTIONS)(answers)
+    assert in_columns(Meaning(QUESTIONS, {}).of(condition), answers) is in_one
+
+
+PARTS = ("peg_pain", "peg_enjoyment", "age_years", "pain_duration_months", "fatigue")
+parts_answered = st.fixed_dictionaries(
+    {}, optional={name: answer_to(NOCIPLASTIC.questions[name]) for name in PARTS}
+)
+
+
+@given(st.lists(st.sampled_from(PARTS), min_size=1, unique=True), parts_answered, st.booleans())
+def test_sums_and_means_are_counted_alike(parts, answers, is_mean):
+    way = {"mean_of" if is_mean else "sum_of": tuple(parts)}
+    derived = Derived.model_validate({"id": "it", "label": "It", **way})
+    meaning = Meaning(NOCIPLASTIC.questions, {"it": derived})
+    said = in_columns(counted_columns(derived, NOCIPLASTIC.questions, meaning), answers)
+    in_one = counted(derived, NOCIPLASTIC.questions)(answers)
+    assert in_one == (said if said is None or not is_mean else Decimal(said) / 100)
+
+
+def test_a_condition_over_a_mean_is_read_in_hundredths():
+    derived = Derived.model_validate({"id": "it", "label": "It", "mean_of": ("peg_pain",)})
+    meaning = Meaning(NOCIPLASTIC.questions, {"it": derived})
+    edge = CONDITION.validate_python({"derived": "it", "at_least": Decimal("2.5")})
+    told = pl.DataFrame({"answer.it": [249, 250, None]}).select(meaning.of(edge).alias("said"))
+    assert told["said"].to_list() == [False, True, None]
+    assert asked("it").meta.output_name() == "answer.it"

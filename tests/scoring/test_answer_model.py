@@ -1,0 +1,150 @@
+"""The answer model: strict, closed to what is not asked, and told of all its faults at once."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from scoring.answer_model import answer_model
+from scoring.catalogue import catalogue
+from scoring.compiled_rulebook import UnknownQuestionError
+from scoring.engine import assess, weigh
+
+LOADED = catalogue().active("nociplastic")
+ANSWERS = answer_model(LOADED.rulebook)
+
+
+def accepted(**answers):
+    return ANSWERS.model_validate_json(json.dumps(answers)).model_dump(exclude_none=True)
+
+
+def refused(text):
+    with pytest.raises(ValidationError) as error:
+        ANSWERS.model_validate_json(text)
+    return error.value.errors()
+
+
+def places(text):
+    return [each["loc"][0] for each in refused(text)]
+
+
+def test_nothing_is_an_intake():
+    assert accepted() == {}
+
+
+def test_null_is_not_answered():
+    assert accepted(fatigue=None, pain_sites=None, age_years=None) == {}
+
+
+def test_none_of_these_is_an_answer():
+    assert accepted(pain_sites=[]) == {"pain_sites": ()}
+
+
+@pytest.mark.parametrize("answer", ["yes", "true", "", 1, 0, 1.0, 0.0, [], {}, [True]])
+def test_only_true_and_false_are_truth_values(answer):
+    assert places(json.dumps({"fatigue": answer})) == ["fatigue"]
+
+
+@pytest.mark.parametrize("answer", [-1, 121, 10**30, "40", 40.5, True, False, [40], "NaN"])
+def test_a_whole_number_is_whole_and_within_its_range(answer):
+    assert places(json.dumps({"age_years": answer})) == ["age_years"]
+
+
+@pytest.mark.parametrize("answer", [0, 120])
+def test_the_ends_of_a_range_belong_to_it(answer):
+    assert accepted(age_years=answer) == {"age_years": answer}
+
+
+@pytest.mark.parametrize(("answer", "fits"), [(-2, False), (-1, True), (38, True), (39, False)])
+def test_a_range_may_begin_below_zero(answer, fits):
+    text = json.dumps({"paindetect_total": answer})
+    assert (
+        accepted(paindetect_total=answer) == {"paindetect_total": answer}
+        if fits
+        else places(text) == ["paindetect_total"]
+    )
+
+
+@pytest.mark.parametrize("answer", ["0", "1200", "2.5", "2.99", "3.00", "0.01", "1e2", "1200.00"])
+def test_a_decimal_has_up_to_two_places(answer):
+    found = ANSWERS.model_validate_json(f'{{"pain_duration_months": {answer}}}')
+    assert found.pain_duration_months == Decimal(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["-0.01", "1200.01", "2.999", "0.001", '"3"', "true", "NaN", "Infinity", "-Infinity", "1e400"],
+)
+def test_any_other_decimal_is_refused(answer):
+    assert places(f'{{"pain_duration_months": {answer}}}') == ["pain_duration_months"]
+
+
+@pytest.mark.parametrize("answer", ["", "Spot", "spot ", 1, True, ["spot"]])
+def test_a_choice_is_one_of_its_options(answer):
+    assert places(json.dumps({"pain_extent": answer})) == ["pain_extent"]
+
+
+@pytest.mark.parametrize(
+    "answer", ["neck", ["nose"], ["neck", "neck"], ["neck", None], [1], {"neck": True}, True]
+)
+def test_several_options_are_known_and_named_once(answer):
+    assert places(json.dumps({"pain_sites": answer})) == ["pain_sites"]
+
+
+def test_a_question_that_is_not_asked_is_refused_by_name():
+    assert places('{"insurance": "private"}') == ["insurance"]
+    assert refused('{"insurance": "private"}')[0]["type"] == "extra_forbidden"
+
+
+def test_all_faults_are_told_at_once_each_with_its_place():
+    faults = {"fatigue": "yes", "age_years": True, "pain_sites": ["neck", "nose"], "sex": "f"}
+    places_found = {each["loc"] for each in refused(json.dumps({**faults, "ptsd": True}))}
+    assert places_found == {("fatigue",), ("age_years",), ("pain_sites", 1), ("sex",)}
+
+
+@pytest.mark.parametrize("text", ["[]", "1", '"x"', "true"])
+def test_an_intake_is_an_object(text):
+    assert refused(text)
+
+
+def test_accepted_answers_cannot_be_changed():
+    found = ANSWERS.model_validate_json('{"fatigue": true}')
+    with pytest.raises(ValidationError):
+        found.fatigue = False
+
+
+def test_the_model_has_one_field_for_each_question_in_order():
+    assert list(ANSWERS.model_fields) == list(LOADED.questions)
+
+
+def test_the_schema_of_the_model_is_closed():
+    schema = ANSWERS.model_json_schema()
+    assert schema["additionalProperties"] is False
+    assert "required" not in schema
+
+
+@pytest.mark.parametrize("take", [assess, weigh])
+def test_the_engine_refuses_what_is_not_asked(take):
+    with pytest.raises(UnknownQuestionError):
+        take(LOADED, {"insurance": True})
+
+
+@pytest.mark.parametrize("question", LOADED.rulebook.question, ids=lambda question: question.id)
+def test_no_question_takes_an_object_or_a_stray_text(question):
+    for answer in ({}, "stray"):
+        assert places(json.dumps({question.id: answer}))[0] == question.id
+
+
+def test_the_schema_tells_the_limits_of_a_decimal():
+    known, nothing = ANSWERS.model_json_schema()["properties"]["pain_duration_months"]["anyOf"]
+    assert known == {"type": "number", "minimum": 0, "maximum": 1200, "multipleOf": 0.01}
+    assert nothing == {"type": "null"}
+
+
+@pytest.mark.parametrize("question", LOADED.rulebook.question, ids=lambda question: question.id)
+def test_the_schema_shows_each_question(question):
+    shown = ANSWERS.model_json_schema()["properties"][question.id]
+    assert (shown["title"], shown["description"]) == (question.label, question.text)
+    if question.kind == "multi":
+        assert shown["anyOf"][0]["uniqueItems"] is True

@@ -1,0 +1,295 @@
+"""The review: each fault that a rulebook can have is found and named by its block."""
+
+import tomllib
+from decimal import Decimal
+
+import pytest
+
+from schemas.rulebook import Rulebook
+from scoring.catalogue import SHIPPED
+from scoring.validation.question_dependencies import blocks_with_conditions
+from scoring.validation.rulebook_validation import review
+
+
+def shipped(instrument: str) -> dict:
+    file = SHIPPED / instrument / "1.0.0.toml"
+    return tomllib.loads(file.read_text(), parse_float=Decimal)
+
+
+@pytest.fixture
+def book() -> dict:
+    return shipped("nociplastic")
+
+
+def block(book: dict, kind: str, name: str) -> dict:
+    return next(each for each in book[kind] if each["id"] == name)
+
+
+def faults(book: dict) -> list[str]:
+    return review(Rulebook.model_validate(book))
+
+
+@pytest.mark.parametrize("instrument", ["nociplastic", "phq4"])
+def test_the_shipped_rulebooks_have_no_fault(instrument):
+    assert faults(shipped(instrument)) == []
+
+
+KINDS = (
+    *("citation", "topic", "question", "derived", "domain", "criterion", "total", "band", "ledger"),
+    *("picture", "tier", "flag", "scope", "grading", "finding", "next_step"),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_doubled_id_is_named(book, kind):
+    book[kind].append(book[kind][0])
+    name = book[kind][0]["id"]
+    assert any(name in fault and "used twice" in fault for fault in faults(book))
+
+
+def test_a_doubled_pattern_option_level_or_grade_is_named(book):
+    book["pattern"][1]["number"] = 1
+    question = block(book, "question", "pain_extent")
+    question["options"].append(question["options"][0])
+    criterion = block(book, "criterion", "A2")
+    criterion["level"][1]["id"] = "regional"
+    book["grading"][0]["grade"][1]["id"] = "not_applicable"
+    assert sorted(faults(book)) == [
+        "criterion A2 > level regional: the id is used twice",
+        "grading iasp_2021 > grade not_applicable: the id is used twice",
+        "pattern 1: the id is used twice",
+        "question pain_extent > option or group spot: the id is used twice",
+    ]
+
+
+def test_a_group_called_like_an_option_is_named(book):
+    block(book, "question", "pain_sites")["groups"]["neck"] = ["neck"]
+    assert "question pain_sites > option or group neck: the id is used twice" in faults(book)
+
+
+def change_and_expect(book, kind, name, changes, expected):
+    block(book, kind, name).update(changes)
+    assert expected in faults(book)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "changes", "expected"),
+    [
+        ("criterion", "A1", {"domain": "x"}, "criterion A1: there is no domain x"),
+        ("criterion", "A1", {"citations": ["x"]}, "criterion A1: there is no citation x"),
+        ("question", "fatigue", {"topic": "x"}, "question fatigue: there is no topic x"),
+        ("flag", "saddle_numbness", {"tier": "T9"}, "flag saddle_numbness: there is no tier T9"),
+        ("total", "contribution", {"domains": ["x"]}, "total contribution: there is no domain x"),
+        (
+            "derived",
+            "regions",
+            {"groups_in": ["x"]},
+            "derived regions: there is no group x",
+        ),
+        (
+            "derived",
+            "gad2",
+            {"sum_of": ["traits"]},
+            "derived gad2: traits is not a question that can be added",
+        ),
+        ("finding", "disc_bulge", {"question": "x"}, "finding disc_bulge: there is no question x"),
+        (
+            "flag",
+            "neurological_deficit",
+            {"when": {"question": "x", "is": True}},
+            "flag neurological_deficit: uses the question x, which is not asked",
+        ),
+        (
+            "flag",
+            "neurological_deficit",
+            {"when": {"derived": "x", "at_least": 1}},
+            "flag neurological_deficit: there is no derived value x",
+        ),
+        (
+            "flag",
+            "neurological_deficit",
+            {"when": {"question": "sensory_or_motor_loss", "includes": ["x"]}},
+            (
+                "flag neurological_deficit: "
+                "asks of sensory_or_motor_loss, a boolean, what only a multi question has"
+            ),
+        ),
+        (
+            "flag",
+            "neurological_deficit",
+            {"when": {"question": "sensory_or_motor_loss", "is": "yes"}},
+            "flag neurological_deficit: 'is' of sensory_or_motor_loss must be true or false",
+        ),
+        (
+            "flag",
+            "neurological_deficit",
+            {"when": {"question": "pain_extent", "is": "x"}},
+            "flag neurological_deficit: pain_extent has no option x",
+        ),
+    ],
+)
+def test_a_name_that_is_not_there_is_named(book, kind, name, changes, expected):
+    change_and_expect(book, kind, name, changes, expected)
+
+
+def test_a_question_that_nothing_reads_is_named(book):
+    extra = {"id": "idle", "topic": "about", "who": "patient", "kind": "boolean"}
+    book["question"].append(extra | {"label": "Idle", "text": "Idle?"})
+    assert faults(book) == ["question idle: it is asked but never read or shown"]
+
+
+def test_a_derived_value_that_nothing_reads_is_named(book):
+    book["derived"].append({"id": "idle", "label": "Idle", "sum_of": ["phq4_down"]})
+    assert faults(book) == ["derived idle: it is counted but never read or shown"]
+
+
+def test_a_citation_that_is_never_cited_is_named(book):
+    book["citation"].append({"id": "idle_2020", "text": "Idle 2020."})
+    assert faults(book) == ["citation idle_2020: it is never cited"]
+
+
+@pytest.mark.parametrize(
+    ("criterion", "level", "condition"),
+    [
+        ("A1", 0, {"derived": "regions", "at_least": 7}),
+        ("A2", 1, {"question": "pain_extent", "is": "area"}),
+        ("B6", 0, {"question": "overlapping_conditions", "counts_at_least": 9}),
+        ("G1", 0, {"question": "ace_count", "at_least": 11}),
+        (
+            "B8",
+            0,
+            {
+                "all": [
+                    {"derived": "acr2016_met", "is": True},
+                    {"derived": "acr2016_met", "is": False},
+                ]
+            },
+        ),
+    ],
+)
+def test_a_level_that_no_answers_reach_is_named(book, criterion, level, condition):
+    found = block(book, "criterion", criterion)["level"][level]
+    found["when"] = condition
+    if "is" in condition.get("all", [{}])[0]:
+        condition["all"] = [
+            {"question": "fatigue", "is": True},
+            {"question": "fatigue", "is": False},
+        ]
+    expected = f"criterion {criterion} > level {found['id']}: no answers reach it"
+    assert expected in faults(book)
+
+
+def test_a_level_after_one_that_always_holds_is_named(book):
+    book["criterion"][0]["level"][0]["when"] = {"always": True}
+    assert "criterion A1 > level none_or_one: no answers reach it" in faults(book)
+
+
+def test_a_flag_that_no_answers_raise_is_named(book):
+    block(book, "flag", "inflammatory_back_pain")["when"] = {
+        "question": "age_years",
+        "at_least": 121,
+    }
+    expected = "flag inflammatory_back_pain: no answers make its condition true"
+    assert expected in faults(book)
+
+
+def test_points_that_a_discount_makes_inexact_are_named(book):
+    block(book, "criterion", "A4")["discount"][0]["factor"] = Decimal("0.33")
+    assert faults(book) == [
+        "criterion A4 > level true: 1.5 x 0.33 is not exact to two decimals",
+    ]
+
+
+def test_points_of_more_than_two_decimals_are_refused(book):
+    block(book, "criterion", "A4")["level"][0]["points"] = Decimal("1.555")
+    with pytest.raises(ValueError, match="at most two decimals"):
+        faults(book)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"many": {"from": 11}}, "band many: no points reach it"),
+        ({"strong": {"from": Decimal("24.01")}}, "band strong: no points reach it"),
+        ({"points_away": {"from": -4}}, "band points_away: the lowest band starts nowhere"),
+        ({"little": {"above": None}}, "band little: only the lowest starts nowhere"),
+        ({"little": {"above": -41}}, "band points_away: no points reach it"),
+    ],
+)
+def test_a_band_that_no_points_reach_is_named(book, changes, expected):
+    for name, change in changes.items():
+        block(book, "band", name).update(change)
+    assert expected in faults(book)
+
+
+def test_the_highest_points_of_all_still_reach_a_band(book):
+    block(book, "band", "strong")["from"] = 24
+    assert faults(book) == []
+
+
+def test_bands_without_a_banded_total_are_named(book):
+    block(book, "total", "predominance")["banded"] = False
+    assert "band: bands need exactly one banded total, and the reverse" in faults(book)
+
+
+def test_a_domain_out_of_order_empty_or_never_added_is_named(book):
+    block(book, "domain", "onset").update(floor=3)
+    book["domain"].append({"id": "idle", "label": "Idle", "floor": 0, "ceiling": 1})
+    assert {
+        "domain onset: the floor is above the ceiling",
+        "domain idle: no criterion belongs to it",
+        "domain idle: no total adds it",
+    } <= set(faults(book))
+
+
+def test_a_grading_or_picture_without_an_end_is_named(book):
+    book["grading"][1]["grade"][-1]["when"] = {"question": "fatigue", "is": True}
+    book["picture"][-1]["at_least"] = {"nociplastic": 1}
+    assert {
+        "grading neupsig: the last grade must hold always",
+        "picture undetermined: the last picture must demand nothing",
+    } <= set(faults(book))
+
+
+def test_a_grade_or_picture_that_hides_those_after_it_is_named(book):
+    book["grading"][1]["grade"][0].pop("when")
+    for demand in ("at_least", "any_at_least"):
+        book["picture"][0].pop(demand)
+    assert {
+        "grading neupsig > grade probable: grades after it are never reached",
+        "picture mixed: the pictures after it are never reached",
+    } <= set(faults(book))
+
+
+def test_ledgers_without_pictures_are_named(book):
+    book["picture"] = []
+    for step in book["next_step"]:
+        step.pop("pictures", None)
+    assert faults(book) == ["picture: ledgers need pictures, and the reverse"]
+
+
+def test_a_finding_that_is_no_option_is_named(book):
+    block(book, "finding", "disc_bulge")["id"] = "disc_bulges"
+    assert faults(book) == ["finding disc_bulges: imaging_findings has no such option"]
+
+
+def test_a_place_in_a_sentence_that_nothing_fills_is_named(book):
+    block(book, "criterion", "A1")["level"][0]["finding"] = "Pain in {regiones}"
+    block(book, "criterion", "A2")["discount"][0]["because"] = "of {what}"
+    block(book, "criterion", "B1")["discount"][0]["because"] = "of {which}"
+    book["wording"]["points"] = "points"
+    assert set(faults(book)) == {
+        "criterion A1 > level four_or_more: {regiones} is no question",
+        "criterion A2 > discount: only {which} can be filled in",
+        "criterion B1 > discount: {which} needs 'includes'",
+        "wording > points: it must use {number}",
+    }
+
+
+def test_every_condition_is_known_by_its_block(nociplastic):
+    blocks = [block for block, _ in blocks_with_conditions(nociplastic.rulebook)]
+    assert "None" not in " ".join(blocks)
+    assert {"criterion A1 > discount", "grading iasp_2021 > criterion 1a"} <= set(blocks)
+    shown = [each for each in nociplastic.rulebook.limitation if each.when is not None]
+    first = nociplastic.rulebook.limitation.index(shown[0]) + 1
+    assert f"limitation {first}" in blocks

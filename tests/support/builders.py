@@ -1,0 +1,216 @@
+"""Builders of what is kept: settings for either database, clinics, requests to keep."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy.engine import Connection
+
+from api.outbound.allowlist import Place
+from api.security.scopes import SCOPES
+from api.settings import Settings
+from api.store import idempotency
+from api.store.accounts import clients, organisations
+from api.store.accounts.organisations import OPERATOR
+from api.store.deliveries import allowed_hosts, destinations, dispatch, outbox
+from api.store.deliveries.destinations import Sealed
+from api.store.forms import drafts, form_settings, links
+from api.store.key_ring import make_file
+from api.store.patients import legal_holds, merges
+from api.store.patients.patient_lookup import Person
+from api.store.screenings import issued_reports, screenings
+from api.store.screenings.screenings import Kept
+from api.store.store import Store
+from api.store.transaction import Actor, Transaction
+from schemas.form_settings import FormSettings
+from schemas.links import Draft
+from schemas.patient import KnownPatient
+from schemas.screening import Context, Screening
+from scoring.catalogue import catalogue
+from scoring.engine import assess
+
+FHIR = "http://127.0.0.1:8000/fhir"
+LEASE = dispatch.Lease("a process", 60)
+EXAMPLES = Path(__file__).parents[2] / "api" / "contract" / "examples"
+
+
+class Clinic(NamedTuple):
+    """An organisation with one client."""
+
+    organisation: str
+    client: str
+    secret: str
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.organisation, self.client, "token", "POST /v1/screenings", "r" * 32)
+
+
+def kept_in(folder: Path, url: str | None = None, **more: object) -> Settings:
+    """Settings of a store of its own: in this folder, or at this address."""
+    ring = folder / "key-ring"
+    if url and not ring.exists():
+        make_file(ring)
+    return Settings(
+        database_file=folder / "nociscreen.db", key_ring_file=ring, database_url=url, **more
+    )
+
+
+def kept_on(request: pytest.FixtureRequest, folder: Path) -> Settings:
+    """The same on the database that a fixture is for: `sqlite`, or `postgres` with its tables."""
+    if request.param == "sqlite":
+        return kept_in(folder)
+    cluster = request.getfixturevalue("postgres")
+    name = cluster.database(template=request.getfixturevalue("migrated"))
+    return kept_in(folder, cluster.url(name))
+
+
+def clinic(store: Store, name: str = "Clinic", scopes=SCOPES, *, test: bool = False) -> Clinic:
+    """A new organisation with a client that may do this."""
+    made = organisations.add(store, name, test=test)
+    with store.transaction(OPERATOR._replace(organisation=made.id)) as work:
+        client = clients.add(work, "client", scopes)
+        _, secret = clients.add_secret(work, client.id)
+        allowed_hosts.allow(work, Place("ehr.example", 443), private=False)
+        work.audit("administer", "client", client.id)
+    return Clinic(made.id, client.id, secret)
+
+
+def token(store: Store, tokens, clinic: Clinic, scopes=SCOPES) -> str:
+    """An access token of the clinic's client."""
+    return tokens.sign(
+        store.signing.current(),
+        client=clinic.client,
+        organisation=clinic.organisation,
+        scopes=scopes,
+        life_seconds=900,
+    )
+
+
+def request(reference: str = "MRN-0042", example: str = "widespread_pain", **patient: str) -> dict:
+    """A body for `POST /v1/screenings`."""
+    body = json.loads((EXAMPLES / f"{example}.json").read_text())
+    body["patient"] = {"reference": reference, **patient}
+    return body
+
+
+def fhir_response(number: str = "MRN-0042", **more: Any) -> dict[str, Any]:
+    """A QuestionnaireResponse to PHQ-4, as an EHR sends it."""
+    answers = {"phq4_nervous": 2, "phq4_worrying": 1, "phq4_interest": 0, "phq4_down": 1}
+    items = [
+        {"linkId": name, "answer": [{"valueInteger": value}]} for name, value in answers.items()
+    ]
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": f"{FHIR}/Questionnaire/phq4|1.0.0",
+        "status": "completed",
+        "subject": {"identifier": {"system": "urn:oid:1.2.3", "value": number}},
+        "authored": "2026-11-20T10:00:00Z",
+        "item": [{"linkId": "topic.mood", "item": items}],
+    } | more
+
+
+@lru_cache
+def assessed(example: str) -> tuple[dict[str, Any], Any]:
+    """The answers of an example, and their assessment."""
+    text = (EXAMPLES / f"{example}.json").read_text()
+    exact = json.loads(text, parse_float=Decimal)["answers"]
+    assessment = assess(catalogue().active("nociplastic"), exact, attested=True)
+    return json.loads(text)["answers"], assessment
+
+
+def intake(
+    reference: str = "MRN-0042", example: str = "widespread_pain", note: str = "n", **patient
+):
+    """What is kept of an example."""
+    answers, assessment = assessed(example)
+    about = KnownPatient(reference=reference, **patient)
+    return Kept(about, Context(note=note), answers, assessment)
+
+
+def add(store: Store, clinic: Clinic, reference: str = "MRN-0042", **more: str) -> Screening:
+    """A screening, kept."""
+    with store.transaction(clinic.actor) as work:
+        made = screenings.add(work, intake(reference, **more))
+        work.audit("create", "screening", made.id)
+    return made
+
+
+def do(store: Store, clinic: Clinic, act, *given, **named):
+    """One act of the store in a transaction of its own, audited."""
+    with store.transaction(clinic.actor) as work:
+        done = act(work, *given, **named)
+        work.audit("administer")
+    return done
+
+
+def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word: str = "w"):
+    """Everything that can be kept on a patient: screenings, what hangs on them, answers, a hold."""
+    words = {"note": f"note-{word}", "name": f"name-{word}"}
+    made = add(store, clinic, f"old-{word}", example="red_flag", **words)
+    do(store, clinic, merges.merge, Person(f"old-{word}", None), Person(reference, None))
+    made = do(store, clinic, screenings.found, made.id)
+
+    def hang(work: Transaction) -> Screening:
+        allowed_hosts.allow(work, Place("ehr.example", 443), private=False)
+        sealed = Sealed(address=f"mllps://ehr.example:443/#{word}")
+        where = destinations.add(work, "EHR", "generic-v2", sealed, follows=False)
+        wanted = outbox.Wanted(where, made.id, "result", outbox.WHOLE)
+        sent = outbox.enqueue(work, wanted).id
+        taken = dispatch.take(work, where, LEASE)
+        dispatch.made(work, taken, f"MSH payload-{word}".encode())
+        number = dispatch.begin(work, taken, LEASE)
+        dispatch.end(work, taken, number, dispatch.Ended("error", "AE", f"reply-{word}".encode()))
+        assert outbox.found(work, sent).state == "parked"
+        screenings.acknowledge(work, made, f"dr-{word}", f"done-{word}")
+        issued_reports.issue(work, made.id, "application/pdf", f"%PDF report-{word}".encode())
+        amended = screenings.amend(work, made, intake(reference, **words))
+        screenings.enter_in_error(work, made, f"reason-{word}")
+        named = idempotency.named(work, "POST /v1/screenings", f"key-{made.id}", b"body")
+        answer = idempotency.Answer(201, f"answer-{word}".encode(), None, amended.id)
+        idempotency.once(work, named, lambda: answer)
+        held = legal_holds.place(work, Person(reference, None), f"hold-{word}")
+        legal_holds.release(work, held.id)
+        about = KnownPatient(reference=reference, name=f"name-{word}")
+        link, _ = links.make(work, links.Wanted(about, "phq4@1.0.0", 90))
+        drafts.keep(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
+        form_settings.change(work, FormSettings(privacy={"en": f"privacy-{word}"}))
+        return amended
+
+    return made, do(store, clinic, hang)
+
+
+@contextmanager
+def tampering(store: Store) -> Iterator[Connection]:
+    """The database in the hands of someone who owns it: no trigger, no role, no filter."""
+    with store.database.writing() as connection:
+        if store.database.embedded:
+            for name in (
+                connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+                .scalars()
+                .all()
+            ):
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        else:
+            connection.exec_driver_sql("SET LOCAL ROLE NONE")
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        yield connection
+
+
+def at_once(threads: int, act) -> list[Any]:
+    """What each of so many threads answers, or raises, when all begin together."""
+
+    def told(number: int) -> Any:
+        try:
+            return act(number)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(told, range(threads)))

@@ -1,0 +1,37 @@
+"""Requests to a service whose storage fails."""
+
+import http.client
+from urllib.parse import urlsplit
+
+from support import builders
+from support.concurrent_writers import post
+
+from api.security.access_tokens import AccessTokens
+from api.store.operations.startup import open_store
+
+
+def prepared(settings) -> str:
+    """A token of a clinic in this store."""
+    store = open_store(settings)
+    clinic = builders.clinic(store)
+    tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+    token = builders.token(store, tokens, clinic)
+    store.close()
+    return token
+
+
+def keep_one(address: str, token: str, key: str | None = None):
+    where = urlsplit(address)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=40)
+    try:
+        return post(connection, token, "MRN-1", key)
+    finally:
+        connection.close()
+
+
+def refused_for_now(written) -> bool:
+    return (
+        written.status == 503
+        and int(written.retry_after) > 0
+        and written.body["type"] == "/problems/unavailable"
+    )

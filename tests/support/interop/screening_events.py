@@ -1,0 +1,61 @@
+"""Builders of what is told by HL7 v2."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from support.builders import assessed
+
+from api.hl7v2.screening_event import Report, Told
+from schemas.patient import Clinician, KnownPatient
+from schemas.profile import V2Options
+from schemas.screening import Context, Origin, Screening
+from scoring.catalogue import catalogue
+
+AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+PDF = Report(
+    "pdf", "75492-9", "Risk assessment and screening note", b"%PDF-1.7 |^~\\& " + bytes(99)
+)
+PATIENT = {
+    "reference": "MRN-0042",
+    "system": "urn:oid:1.2.3",
+    "name": "Test, Pat",
+    "birth_date": date(1982, 5, 1),
+    "encounter": "V-77",
+}
+
+
+def screening(example: str = "widespread_pain", replaces: str | None = None, **patient: Any):
+    """A screening as the store gives it."""
+    answers, assessment = assessed(example)
+    return Screening(
+        id="6f6f6f6f-0000-4000-8000-000000000001",
+        created_at=AT,
+        replaces=replaces,
+        state="final",
+        patient=KnownPatient(**(PATIENT | patient)),
+        assessment=assessment,
+        replaced_by=None,
+        entered_in_error=None,
+        acknowledgements=(),
+        origin=Origin(actor="c", means="api", software_version="1.0.0"),
+        context=Context(
+            answered_on=date(2026, 11, 19), clinician=Clinician(reference="1234567893")
+        ),
+        answers=answers,
+    )
+
+
+def told(event: str = "result", report: Report | None = PDF, given=None, **options: Any) -> Told:
+    """What is told of it."""
+    given = given or screening()
+    return Told(
+        event,
+        given,
+        given.replaces or given.id,
+        catalogue().any_status(*given.assessment.rulebook.split("@")).rulebook,
+        report,
+        "CONTROL0000000000001",
+        AT,
+        test=False,
+        options=V2Options(**options),
+    )

@@ -1,4 +1,4 @@
-"""What routes need: named parameters, each with what stands behind it."""
+"""Dependencies shared by the routes, as named `Annotated` parameters."""
 
 from typing import Annotated
 
@@ -16,42 +16,42 @@ from scoring.catalogue import Catalogue
 
 
 async def _catalogue(request: Request) -> Catalogue:
-    held: Catalogue = request.app.state.catalogue
-    return held
+    catalogue: Catalogue = request.app.state.catalogue
+    return catalogue
 
 
 async def _renderer(request: Request) -> Renderer:
-    held: Renderer = request.app.state.renderer
-    return held
+    renderer: Renderer = request.app.state.renderer
+    return renderer
 
 
 async def _settings(request: Request) -> Settings:
-    held: Settings = request.app.state.settings
-    return held
+    settings: Settings = request.app.state.settings
+    return settings
 
 
-async def _known_caller(request: Request) -> Caller:
-    held: Caller = request.state.caller
-    return held
+async def _current_caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
 
 
-async def _acts(request: Request) -> Acts:
+async def _request_context(request: Request) -> Acts:
     return Acts(request.app.state.store, actor_of(request, request.state.caller))
 
 
 def is_known(tag: str, known: str | None) -> bool:
-    """Whether `If-None-Match` names this ETag, compared weakly, or any (RFC 9110, 13.1.2)."""
-    named = [each.strip().removeprefix("W/") for each in (known or "").split(",")]
-    return tag in named or named == ["*"]
+    """Return whether `If-None-Match` names this ETag or `*`, compared weakly (RFC 9110, 13.1.2)."""
+    tags = [part.strip().removeprefix("W/") for part in (known or "").split(",")]
+    return tag in tags or tags == ["*"]
 
 
 def peer_of(request: Request) -> str:
-    """The address that the request came from."""
+    """Return the IP address of the client that sent the request."""
     return request.client.host if request.client else "unknown"
 
 
-def _printed(acts: "Acting", caller: "Calling") -> Printed:
-    with acts.store.reading_on(acts.actor) as work:
+def _print_settings(context: "Acting", caller: "Calling") -> Printed:
+    with context.store.reading_on(context.actor) as work:
         return issuance.printed_in(work, test=caller.test)
 
 
@@ -60,7 +60,7 @@ ScreeningId = Annotated[
     Path(
         alias="screening",
         pattern=r"^[0-9a-f-]{36}$",
-        description="The id that keeping it gave.",
+        description="The id from creating it.",
         examples=["6f6f6f6f-0000-4000-8000-000000000001"],
     ),
 ]
@@ -69,16 +69,16 @@ BatchId = Annotated[
     Path(
         alias="batch",
         pattern=r"^[0-9a-f-]{36}$",
-        description="The id that sending it gave.",
+        description="The id from creating it.",
         examples=["6f6f6f6f-0000-4000-8000-000000000007"],
     ),
 ]
 Rulebooks = Annotated[Catalogue, Depends(_catalogue)]
 Reports = Annotated[Renderer, Depends(_renderer)]
 Chosen = Annotated[Settings, Depends(_settings)]
-Calling = Annotated[Caller, Depends(_known_caller)]
-Acting = Annotated[Acts, Depends(_acts)]
-Printing = Annotated[Printed, Depends(_printed)]
+Calling = Annotated[Caller, Depends(_current_caller)]
+Acting = Annotated[Acts, Depends(_request_context)]
+Printing = Annotated[Printed, Depends(_print_settings)]
 _IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -86,19 +86,21 @@ _IdempotencyKey = Annotated[
         min_length=1,
         max_length=257,
         pattern=r'^[\x21\x23-\x7e][\x20\x21\x23-\x7e]*$|^"[\x20\x21\x23-\x7e]+"$',
-        description="Names the request: sent again within a day, it is done once and answered "
-        "alike. Quoted and bare are equal.",
+        description="Identifies the request: sent again within a day, it is carried out once and "
+        "gets the same answer. Quoted and unquoted keys are equal.",
     ),
 ]
 
 
-async def _creates(request: Request, acts: Acting, key: _IdempotencyKey = None) -> Creates:
+async def _idempotent_request(
+    request: Request, context: Acting, key: _IdempotencyKey = None
+) -> Creates:
     if len(request.headers.getlist("idempotency-key")) > 1:
-        twice = FieldError(
+        error = FieldError(
             pointer="/Idempotency-Key", code="doubled_name", detail="must not be given twice"
         )
-        raise Problem("wrong_shape", errors=[twice])
-    return Creates(acts, request, key)
+        raise Problem("wrong_shape", errors=[error])
+    return Creates(context, request, key)
 
 
-Creating = Annotated[Creates, Depends(_creates)]
+Creating = Annotated[Creates, Depends(_idempotent_request)]

@@ -1,4 +1,4 @@
-"""The application: settings in, a FastAPI application out. Reads as a table of contents."""
+"""Builds the FastAPI application from the settings, the rulebooks and the store."""
 
 from asyncio import to_thread
 from collections.abc import AsyncIterator
@@ -52,18 +52,18 @@ DESCRIPTION = (
 
 
 class Service(FastAPI):
-    """FastAPI with our own description of the API."""
+    """A FastAPI application with a completed OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
-        """The description, made once."""
+        """Return the OpenAPI document, built on the first call."""
         if self.openapi_schema is None:
             self.openapi_schema = describe(self)
         return self.openapi_schema
 
 
 @asynccontextmanager
-async def _in_use(app: FastAPI) -> AsyncIterator[None]:
-    """While it is served. Then its processes are ended, and what was counted is told."""
+async def _close_at_shutdown(app: FastAPI) -> AsyncIterator[None]:
+    """End the rendering processes and flush the denied requests when the server stops."""
     yield
     app.state.renderer.close()
     await to_thread(app.state.refusals.flush)
@@ -74,7 +74,7 @@ def create_app(
     rules: Catalogue | None = None,
     store: Store | None = None,
 ) -> FastAPI:
-    """The service, ready to be served, on the store that the settings name or this one."""
+    """Return the application, ready to serve. Without `store`, open the one the settings name."""
     settings = settings or Settings()
     rules = rules or catalogue()
     store = store or open_store(settings)
@@ -86,7 +86,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_in_use,
+        lifespan=_close_at_shutdown,
     )
     app.state.settings = settings
     app.state.catalogue = rules
@@ -120,7 +120,7 @@ def create_app(
 
 
 def _routers(rules: Catalogue) -> tuple[APIRouter, ...]:
-    """Return every router, in the order of the API description."""
+    """Return every router, in the order of the OpenAPI document."""
     return (
         *score.routers(rules),
         *screenings.routers(rules),

@@ -1,10 +1,9 @@
-"""Problems: every error as clients see it (RFC 9457).
+"""Errors as clients see them: problem details (RFC 9457).
 
-    Problem                    the client must act; status and type say how
-        Refused                 the body or a parameter has the wrong shape; `errors` say where
+    Problem    the client must act; status and type say how, `errors` say where
 
-Anything else that is raised is ours: a traceback in the log, a plain `internal` problem outside.
-No problem repeats what was sent.
+Any other exception is a fault of the service: a traceback in the log, an `internal` problem for the
+client. No problem repeats what the client sent.
 """
 
 import re
@@ -23,7 +22,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Kind(NamedTuple):
-    """One type of problem, as it is documented under `/problems/{code}`."""
+    """A type of problem, as documented under `/problems/{code}`."""
 
     status: int
     title: str
@@ -119,13 +118,13 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def _nearest_named(pointer: str) -> str:
-    """The pointer up to the first step that is no plain name: such a step is the sender's text."""
-    steps = pointer.split("/")
-    return "/".join(takewhile(_PLAIN_NAME.fullmatch, steps))
+def _plain_part(pointer: str) -> str:
+    """Cut the pointer before the first step that is not a plain name: it is the client's text."""
+    return "/".join(takewhile(_PLAIN_NAME.fullmatch, pointer.split("/")))
 
 
 def _known_part(pointer: str, names: Container[str]) -> str:
+    """Cut the pointer before the first step that is neither an index nor one of `names`."""
     steps = pointer.split("/")[1:]
     return "".join(f"/{step}" for step in takewhile(lambda s: s.isdigit() or s in names, steps))
 
@@ -134,17 +133,17 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@~-]{0,80}")
 
 
 class FieldError(BaseModel):
-    """One thing that is wrong: where, by what rule, and what was expected."""
+    """One fault in a request: the place, the rule broken and what was expected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pointer: Annotated[str, AfterValidator(_nearest_named)]
+    pointer: Annotated[str, AfterValidator(_plain_part)]
     code: str
     detail: str
 
 
 class ProblemBody(BaseModel):
-    """A problem as it is sent."""
+    """The body of an error response (RFC 9457)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -155,8 +154,8 @@ class ProblemBody(BaseModel):
     errors: list[FieldError] | None = None
 
 
-class Problem(Exception):  # noqa: N818 - a problem is the standard's word for what clients are told
-    """A refusal that the client can act on."""
+class Problem(Exception):  # noqa: N818 - "problem" is the word of RFC 9457
+    """An error that the client can act on."""
 
     def __init__(
         self,
@@ -174,7 +173,7 @@ class Problem(Exception):  # noqa: N818 - a problem is the standard's word for w
         self.headers = dict(headers or {})
 
     def body(self) -> ProblemBody:
-        """What is sent."""
+        """Return the body of the response."""
         return ProblemBody(
             type=f"/problems/{self.code}",
             title=self.kind.title,
@@ -184,15 +183,15 @@ class Problem(Exception):  # noqa: N818 - a problem is the standard's word for w
         )
 
     def within(self, names: Container[str]) -> "Problem":
-        """The same; its pointers end before the first step that is none of these names."""
+        """Return a copy whose pointers end before the first step that is not one of `names`."""
         errors = [
-            each.model_copy(update={"pointer": _known_part(each.pointer, names)})
-            for each in self.errors
+            error.model_copy(update={"pointer": _known_part(error.pointer, names)})
+            for error in self.errors
         ]
         return Problem(self.code, self.detail, errors=errors, headers=self.headers)
 
     def response(self) -> JSONResponse:
-        """The problem as a response."""
+        """Return the problem as a response."""
         return JSONResponse(
             self.body().model_dump(exclude_none=True),
             status_code=self.kind.status,
@@ -202,70 +201,72 @@ class Problem(Exception):  # noqa: N818 - a problem is the standard's word for w
 
 
 async def answer_problem(_: Request, problem: Exception) -> JSONResponse:
-    """The response to a Problem."""
+    """Return the response to a Problem."""
     return cast("Problem", problem).response()
 
 
 async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
-    """The response to what the framework refuses: an unknown path, a wrong method."""
-    refused = cast("HTTPException", error)
+    """Return the response to an error of the framework: unknown path, wrong method."""
+    http_error = cast("HTTPException", error)
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
-        refused.status_code, "malformed_request"
+        http_error.status_code, "malformed_request"
     )
-    headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else refused.headers
+    headers = http_error.headers
+    if code == "method_not_allowed":
+        headers = {"Allow": _list_allowed_methods(request)}
     return Problem(code, headers=headers).response()
 
 
-def _allowed(request: Request) -> str:
-    """Every method of the path: the framework tells those of its first route alone."""
+def _list_allowed_methods(request: Request) -> str:
+    """List the methods of every route of the path: the framework names those of the first only."""
     path = getattr(request.scope.get("route"), "path", request.url.path)
-    routes = [each for each in iter_route_contexts(request.app.routes) if each.path == path]
-    methods = {method for each in routes for method in each.methods or ()}
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.path == path]
+    methods = {method for route in routes for method in route.methods or ()}
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:
-    """The response to a body or a parameter of the wrong shape: every fault, no value."""
-    refused = cast("RequestValidationError", error)
-    return wrong_shape(refused.errors(), refused.body).response()
+    """Return the response to an invalid body or parameter: every fault, no value."""
+    validation_error = cast("RequestValidationError", error)
+    return wrong_shape(validation_error.errors(), validation_error.body).response()
 
 
 def wrong_shape(faults: Iterable[Mapping[str, Any]], body: Any = None) -> Problem:
-    """What pydantic found, as one problem: each place and a sentence, never the value sent."""
-    errors = [_field_error(fault, _tag(body)) for fault in faults]
+    """Build one problem from pydantic's errors: each place with a sentence, never a value."""
+    errors = [_build_field_error(fault, _rulebook_tag(body)) for fault in faults]
     return Problem("wrong_shape", errors=errors)
 
 
-def _tag(body: Any) -> Any:
-    """The rulebook that the intake names."""
+def _rulebook_tag(body: Any) -> Any:
+    """Return the rulebook that the intake names."""
     return body.get("rulebook") if isinstance(body, Mapping) else None
 
 
-def _field_error(fault: Mapping[str, Any], tag: Any) -> FieldError:
+def _build_field_error(fault: Mapping[str, Any], tag: Any) -> FieldError:
     code = str(fault["type"])
-    pointer = _pointer(code, fault["loc"], tag)
-    return FieldError(pointer=pointer, code=code, detail=_detail(code, fault))
+    pointer = _build_pointer(code, fault["loc"], tag)
+    return FieldError(pointer=pointer, code=code, detail=_describe_fault(code, fault))
 
 
-def _pointer(code: str, location: tuple[int | str, ...], tag: Any) -> str:
-    """A JSON Pointer (RFC 6901); for an unknown member, to what holds it.
+def _build_pointer(code: str, location: tuple[int | str, ...], tag: Any) -> str:
+    """Build a JSON Pointer (RFC 6901); for an unknown member, to its parent.
 
-    In an intake, the first step names the rulebook: no place.
+    In an intake, pydantic's first step is the rulebook's name: it is left out.
     """
     part, *steps = location
-    if code == "extra_forbidden":  # its name is the sender's own, and could be anybody's
+    if code == "extra_forbidden":  # the name is the client's text and may identify a patient
         steps = steps[:-1]
-    if part == "body" and code in _NO_RULEBOOK:
+    if part == "body" and code in _RULEBOOK_ERRORS:
         steps = ["rulebook"]
     elif part == "body" and steps[:1] == [tag] and len(location) > 2:
         steps = steps[1:]
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-_NO_RULEBOOK = ("union_tag_invalid", "union_tag_not_found")
+_RULEBOOK_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 
 
-def _detail(code: str, fault: Mapping[str, Any]) -> str:
+def _describe_fault(code: str, fault: Mapping[str, Any]) -> str:
     context = fault.get("ctx") or {}
     if code in _EXPECTED:
         return _EXPECTED[code].format(**context)

@@ -1,4 +1,4 @@
-"""Settings: what a deployment may choose, read from the environment as `NOCISCREEN_<NAME>`."""
+"""Settings of a deployment, read from environment variables named `NOCISCREEN_<NAME>`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Each setting with its default; unknown ones are refused where they are passed by name."""
+    """Every setting with its default. An unknown keyword argument is an error."""
 
     model_config = SettingsConfigDict(env_prefix="NOCISCREEN_", frozen=True, extra="forbid")
 

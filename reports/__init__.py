@@ -1,1 +1,1 @@
-"""Paper: one view of an assessment, then each format. Does no sums and knows no weights."""
+"""Reports: an assessment becomes a view, then a document, then a file. Nothing is scored here."""

@@ -1,4 +1,4 @@
-"""Blocks: a document before any format; what every format writes, in the same order."""
+"""Define the blocks of a document; every format writes the same blocks in the same order."""
 
 from typing import Annotated, Literal, Union
 
@@ -8,14 +8,14 @@ from schemas.base import Frozen, Many
 
 
 class Run(Frozen):
-    """Words in one weight."""
+    """Text in one weight."""
 
     text: str
     strong: bool = False
 
 
 class Paragraph(Frozen):
-    """Words in a row; `aside` stands before them, in the margin where there is one."""
+    """A paragraph of text; `aside` stands before it, in the margin if the format has one."""
 
     kind: Literal["paragraph"] = "paragraph"
     role: str = ""
@@ -24,14 +24,14 @@ class Paragraph(Frozen):
 
 
 class TableRow(Frozen):
-    """The cells of a row, the first of which heads it; a `part` heads the rows that follow."""
+    """Cells of a row; the first is its header. A `part` is a subheading of the rows below it."""
 
     cells: Many[str]
     part: bool = False
 
 
 class Table(Frozen):
-    """Rows under named columns."""
+    """A table with a caption and column headers."""
 
     kind: Literal["table"] = "table"
     role: str = ""
@@ -41,7 +41,7 @@ class Table(Frozen):
 
 
 class Picture(Frozen):
-    """A drawing with the same in words."""
+    """An SVG drawing; `words` is its text alternative."""
 
     kind: Literal["picture"] = "picture"
     role: str
@@ -59,11 +59,11 @@ class Section(Frozen):
     blocks: Many["Block"]
 
 
-Block = Annotated[Union[Paragraph, Table, Picture, Section], Field(discriminator="kind")]  # noqa: UP007 - `|` cannot name the class that is being made
+Block = Annotated[Union[Paragraph, Table, Picture, Section], Field(discriminator="kind")]  # noqa: UP007 - `|` can't name a class that is not yet defined
 
 
 class Letters(Frozen):
-    """The letterhead as it is printed."""
+    """The letterhead as printed; the logo is Base64."""
 
     name: str = ""
     lines: Many[str] = ()
@@ -72,7 +72,11 @@ class Letters(Frozen):
 
 
 class Document(Frozen):
-    """A whole document: what stands on every page, and the blocks."""
+    """A document: texts that stand on every page, and its blocks.
+
+    `who` names the patient and `what` the rulebook; `mark` warns of an error or a test. `page_of`
+    holds the texts around the page number and the number of pages. `attached` is JSON.
+    """
 
     role: Literal["report", "sheet"] = "report"
     language: str
@@ -91,6 +95,6 @@ class Document(Frozen):
 
 
 def paragraph(text: str, role: str = "", *, strong: str = "", aside: str = "") -> Paragraph:
-    """A paragraph that begins in strong words."""
-    begun = (Run(text=strong + (" " if text else ""), strong=True),) if strong else ()
-    return Paragraph(role=role, aside=aside, runs=(*begun, *((Run(text=text),) if text else ())))
+    """Return a paragraph that begins with the strong text."""
+    opening = (Run(text=strong + (" " if text else ""), strong=True),) if strong else ()
+    return Paragraph(role=role, aside=aside, runs=(*opening, *((Run(text=text),) if text else ())))

@@ -1,4 +1,4 @@
-"""Scripts: which characters the fonts of this package can show; the others are named by number."""
+"""Find characters that the bundled fonts can't show and replace them by their code points."""
 
 import unicodedata
 from functools import cache
@@ -7,29 +7,34 @@ from pathlib import Path
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
 FONTS = Path(__file__).parent / "fonts"
-_UNSEEN = {*map(ord, "\t\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"), *range(0xFE00, 0xFE10)}
-_LATIN = 0x100
+_INVISIBLE = {
+    *map(ord, "\t\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"),
+    *range(0xFE00, 0xFE10),
+}
+_FIRST_NON_LATIN = 0x100
 
 
 def shown(text: str) -> str:
-    """The text with [U+13000] in place of each character that no font here can show."""
+    """Return the text with each character that no bundled font can show as e.g. [U+13000]."""
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text)
-    odd = {code for code in map(ord, set(text)) if code >= _LATIN} - _UNSEEN
-    unknown = {code: f"[U+{code:04X}]" for code in odd if not _has_glyph(code)}
-    return text.translate(unknown) if unknown else text
+    candidates = {code for code in map(ord, set(text)) if code >= _FIRST_NON_LATIN} - _INVISIBLE
+    missing = {code: f"[U+{code:04X}]" for code in candidates if not _has_glyph(code)}
+    return text.translate(missing) if missing else text
 
 
 def _has_glyph(code: int) -> bool:
-    return code in _characters(_OWN) or any(code in _characters(file) for file in _OTHERS)
+    return code in _load_characters(_MAIN_FONT) or any(
+        code in _load_characters(file) for file in _FALLBACK_FONTS
+    )
 
 
-_OWN = FONTS / "NociscreenSans-Regular.ttf"
-_OTHERS = sorted(set(FONTS.glob("*.ttf")) - {_OWN})
+_MAIN_FONT = FONTS / "NociscreenSans-Regular.ttf"
+_FALLBACK_FONTS = sorted(set(FONTS.glob("*.ttf")) - {_MAIN_FONT})
 
 
 @cache
-def _characters(file: Path) -> frozenset[int]:
+def _load_characters(file: Path) -> frozenset[int]:
     with TTFont(file, lazy=True) as font:
         return frozenset(font.getBestCmap())

@@ -1,6 +1,6 @@
-"""Logo: a picture of an organisation, PNG or SVG, where it is small and holds plain shapes.
+"""Validate the logo of an organisation: a small PNG, or an SVG of plain shapes.
 
-An SVG is rebuilt from the shapes that it is known to hold; whatever else it held is refused.
+An SVG is parsed and serialised again; an element or attribute that is not allowed is refused.
 """
 
 import io
@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field
 
 LOGO_BYTES = 4_000
 LOGO_PIXELS = 1_000
-LARGEST = 10_000.0
-WIDEST = 20.0
+MAX_SIDE = 10_000.0
+MAX_ASPECT_RATIO = 20.0
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_END = bytes.fromhex("0000000049454e44ae426082")
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -29,21 +29,19 @@ _ATTRIBUTES = {
 
 
 def checked(logo: bytes) -> bytes:
-    """The logo as it may be printed. Raises ValueError with what is wrong with it."""
-    if logo.startswith(_PNG):
-        return _checked_png(logo)
-    return _checked_svg(logo)
+    """Return the logo as it may be printed. Raises ValueError if it is not allowed."""
+    return _validate_png(logo) if logo.startswith(_PNG) else _rebuild_svg(logo)
 
 
 def media_type(logo: bytes) -> str:
-    """What the logo is."""
+    """Return the media type of a valid logo."""
     return "image/png" if logo.startswith(_PNG) else "image/svg+xml"
 
 
 Logo = Annotated[bytes, Field(max_length=LOGO_BYTES), AfterValidator(checked)]
 
 
-def _checked_png(logo: bytes) -> bytes:
+def _validate_png(logo: bytes) -> bytes:
     if len(logo) < 33 or logo[12:16] != b"IHDR":
         raise ValueError("the logo is no whole PNG")
     width, height = struct.unpack(">II", logo[16:24])
@@ -54,48 +52,52 @@ def _checked_png(logo: bytes) -> bytes:
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(logo), formats=["PNG"]) as image:
             warnings.simplefilter("error")
-            moves = getattr(image, "n_frames", 1) > 1
+            is_animated = getattr(image, "n_frames", 1) > 1
             image.verify()
         with Image.open(io.BytesIO(logo), formats=["PNG"]) as image:
             image.load()
     except (OSError, SyntaxError, ValueError, struct.error, Warning):
         raise ValueError("the logo is no whole PNG") from None
-    if moves or not logo.endswith(_PNG_END):
+    if is_animated or not logo.endswith(_PNG_END):
         raise ValueError("the logo must be one picture and nothing else")
     return logo
 
 
-def _checked_svg(logo: bytes) -> bytes:
+def _rebuild_svg(logo: bytes) -> bytes:
     if b"<!" in logo or b"<?xml-" in logo:
         raise ValueError("the logo may hold shapes only: no document type, comment or style sheet")
     try:
         root = ET.fromstring(logo.decode("utf-8"))  # noqa: S314 # nosec B314 - without a document type there are no entities
     except (ET.ParseError, UnicodeDecodeError, ValueError):
         raise ValueError("the logo is neither a PNG nor an SVG that can be read") from None
-    if root.tag != f"{_SVG}svg" or not _is_sane(root.get("viewBox", "")):
+    if root.tag != f"{_SVG}svg" or not _has_valid_size(root.get("viewBox", "")):
         raise ValueError(
             "the logo must be an svg element with a viewBox of four numbers, its sides from 1 to "
-            f"{LARGEST:.0f} and none over {WIDEST:.0f} times the other"
+            f"{MAX_SIDE:.0f} and none over {MAX_ASPECT_RATIO:.0f} times the other"
         )
-    for each in root.iter():
-        name = each.tag.removeprefix(_SVG)
-        if each is not root and name not in _SHAPES:
+    for element in root.iter():
+        name = element.tag.removeprefix(_SVG)
+        if element is not root and name not in _SHAPES:
             raise ValueError("the logo may hold shapes only")
-        odd = set(each.attrib) - _ATTRIBUTES
-        if odd or any("(" in text and "url" in text.lower() for text in each.attrib.values()):
+        values = element.attrib.values()
+        has_reference = any("(" in value and "url" in value.lower() for value in values)
+        if has_reference or not _ATTRIBUTES.issuperset(element.attrib):
             raise ValueError("the logo may have the attributes of plain shapes only")
-    for side in ("width", "height"):  # the viewBox says how it is shaped; the page, how large it is
+    for side in ("width", "height"):  # the viewBox sets the shape, the page sets the size
         root.attrib.pop(side, None)
     ET.register_namespace("", _SVG[1:-1])
     rebuilt: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=False)
     return rebuilt
 
 
-def _is_sane(view_box: str) -> bool:
-    """Whether it has a size that can be laid out."""
+def _has_valid_size(view_box: str) -> bool:
     numbers = view_box.replace(",", " ").split()
     if len(numbers) != 4 or not all(map(_NUMBER.fullmatch, numbers)):
         return False
     left, top, width, height = map(float, numbers)
     small, large = sorted((width, height))
-    return small >= 1 and max(large, abs(left), abs(top)) <= LARGEST and large <= WIDEST * small
+    return (
+        small >= 1
+        and max(large, abs(left), abs(top)) <= MAX_SIDE
+        and large <= MAX_ASPECT_RATIO * small
+    )

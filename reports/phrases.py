@@ -1,4 +1,4 @@
-"""Wording: the words of reports in one language, as data; how it writes numbers and days."""
+"""Load the phrases of reports in one language; format numbers, dates and times in it."""
 
 import tomllib
 from datetime import date, datetime
@@ -16,7 +16,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 class Wording(Frozen):
-    """`locales/<language>.toml`: everything that a report says beside what the rulebook says."""
+    """The content of `locales/<language>.toml`: every text of a report that no rulebook holds."""
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")]
     name: Text
@@ -29,47 +29,47 @@ class Wording(Frozen):
     months: Many[Text] = Field(min_length=12, max_length=12)
     words: dict[Name, Text]
 
-    def say(self, phrase: str, **places: str) -> str:
-        """The phrase with its places filled. Raises KeyError for one that is not there."""
-        return self.words[phrase].format(**places)
+    def say(self, phrase: str, **values: str) -> str:
+        """Return the phrase with its placeholders filled. Raises KeyError for an unknown phrase."""
+        return self.words[phrase].format(**values)
 
     def lowered(self, label: str) -> str:
-        """The label inside a sentence: where the language has it so, without its capital."""
+        """Return the label for use inside a sentence, uncapitalised if the language does that."""
         if not self.lowers or label[1:2].isupper():
             return label
         return label[:1].lower() + label[1:]
 
     def number(self, points: Decimal | int) -> str:
-        """Exact points without trailing zeros, with a true minus."""
+        """Format exact points without trailing zeros, with a typographic minus."""
         plain = str(plain_number(Decimal(points))).replace("-", MINUS)
         return plain.replace(".", self.decimal)
 
     def signed(self, points: Decimal) -> str:
-        """The same with a plus before what is above zero."""
+        """Format points with a plus sign if they are above zero."""
         return f"+{self.number(points)}" if points > 0 else self.number(points)
 
-    def share(self, of_one: Decimal) -> str:
-        """A share of one as a percentage."""
-        return self.percent.format(number=self.number(of_one * 100))
+    def share(self, fraction: Decimal) -> str:
+        """Format a fraction from 0 to 1 as a percentage."""
+        return self.percent.format(number=self.number(fraction * 100))
 
-    def written(self, given: date | None) -> str | None:
-        """A day with its month written out."""
-        if given is None:
+    def written(self, on: date | None) -> str | None:
+        """Format a date with the name of its month."""
+        if on is None:
             return None
-        month = self.months[given.month - 1]
-        return self.day.format(day=given.day, month=month, year=given.year)
+        month = self.months[on.month - 1]
+        return self.day.format(day=on.day, month=month, year=on.year)
 
-    def at(self, given: datetime | None) -> str | None:
-        """A day and the time of it, by the clock and with the name of its zone."""
-        if given is None:
+    def at(self, moment: datetime | None) -> str | None:
+        """Format a date and time with the name of its time zone."""
+        if moment is None:
             return None
-        day, zone = self.written(given), str(given.tzinfo)
-        return self.moment.format(day=day, hour=given.hour, minute=given.minute, zone=zone)
+        day, zone = self.written(moment), str(moment.tzinfo)
+        return self.moment.format(day=day, hour=moment.hour, minute=moment.minute, zone=zone)
 
 
 @cache
 def wording(language: str = "en") -> Wording:
-    """The wording of a language. Raises KeyError where there is none."""
+    """Return the wording of a language. Raises KeyError if there is none."""
     if language not in languages():
         raise KeyError(language)
     text = (LOCALES / f"{language}.toml").read_text(encoding="utf-8")
@@ -78,6 +78,6 @@ def wording(language: str = "en") -> Wording:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """The languages that reports are written in, English first."""
-    found = sorted(each.stem for each in LOCALES.glob("*.toml"))
-    return ("en", *(each for each in found if each != "en"))
+    """Return the codes of the languages that reports come in, English first."""
+    codes = {file.stem for file in LOCALES.glob("*.toml")}
+    return ("en", *sorted(codes - {"en"}))

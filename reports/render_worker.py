@@ -1,9 +1,9 @@
-"""The worker: a program that lays out one document after another and can be killed at any moment.
+"""Render PDFs in a sandboxed child process that can be killed at any moment.
 
-Standard input brings a document as JSON, standard output takes its PDF, each after its length in
-four bytes. It may not reach the network, write a file, start a program or read anything but this
-package and the libraries, and it may use only so much memory: what breaks these bounds ends the
-worker and nothing else.
+The worker reads documents as JSON from standard input and writes PDFs to standard output; each
+message is preceded by its length in four bytes. It can't use the network, write files, start
+programs or read files outside this package and the libraries, and its memory is limited. Breaking
+a limit ends the worker, not the service.
 """
 
 import base64
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 LENGTH = struct.Struct(">I")
 MOST_BYTES = 16 * 1024 * 1024
-_FORBIDDEN = {
+_FORBIDDEN_EVENTS = {
     *("socket.__new__", "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"),
     *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "urllib.Request"),
     *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"),
     *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"),
     *("os.chmod", "os.chown", "os.utime"),
 }
-_READING = {"open": 0, "os.listdir": 0, "os.scandir": 0, "os.walk": 0}
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_FOLDERS = tuple(
-    f"{os.path.realpath(each)}{os.sep}"
-    for each in (
+_READ_EVENTS = {"open", "os.listdir", "os.scandir", "os.walk"}
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_READABLE_FOLDERS = tuple(
+    f"{os.path.realpath(folder)}{os.sep}"
+    for folder in (
         str(Path(__file__).parent),
         *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     )
 )
-"""Where a worker may read: this package with its fonts and templates, and the libraries."""
+"""Folders the worker may read: this package with its fonts and templates, and the libraries."""
 
 
 def main() -> None:
-    """Bound yourself, say that you are ready, then serve until the input ends."""
+    """Apply the limits, signal readiness with an empty message, then serve until the input ends."""
     memory = int(sys.argv[1])
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -53,13 +53,13 @@ def main() -> None:
     _bound(memory)
     gc.freeze()
     send(target, b"")
-    while (asked := receive(source)) is not None:
-        send(target, render(Document.model_validate_json(asked)))
+    while (request := receive(source)) is not None:
+        send(target, render(Document.model_validate_json(request)))
         gc.collect()
 
 
 def _warm() -> "Document":
-    """A document that has the libraries read what they read only once."""
+    """Return a document whose rendering makes the libraries load everything they load once."""
     from reports.blocks import Document, Letters, paragraph
 
     logo = base64.b64encode(
@@ -83,41 +83,41 @@ def _warm() -> "Document":
 
 
 def send(target: BinaryIO, content: bytes) -> None:
-    """Write the content after its length."""
+    """Write the content, preceded by its length."""
     target.write(LENGTH.pack(len(content)) + content)
     target.flush()
 
 
 def receive(source: BinaryIO) -> bytes | None:
-    """The next content; None at the end."""
-    head = source.read(LENGTH.size)
-    if len(head) < LENGTH.size:
+    """Return the next content, or None at the end of the input."""
+    prefix = source.read(LENGTH.size)
+    if len(prefix) < LENGTH.size:
         return None
-    return source.read(LENGTH.unpack(head)[0])
+    return source.read(LENGTH.unpack(prefix)[0])
 
 
 def _bound(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    sys.addaudithook(_refuse)
+    sys.addaudithook(_audit)
 
 
-def _refuse(event: str, given: tuple[object, ...]) -> None:
-    """Refuse what no layout needs. A hook stays for the life of the process."""
-    if event in _FORBIDDEN or (event in _READING and not _may_read(given[0])):
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    """Raise PermissionError for an event that no layout needs. An audit hook can't be removed."""
+    if event in _FORBIDDEN_EVENTS or (event in _READ_EVENTS and not _may_read(arguments[0])):
         raise PermissionError(event)
-    if event == "open" and isinstance(given[2], int) and given[2] & _WRITING:
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITE_FLAGS:
         raise PermissionError(event)
 
 
-def _may_read(place: object) -> bool:
-    """Whether it lies where a worker may read; what is open already is a number."""
-    if isinstance(place, int):
+def _may_read(path: object) -> bool:
+    """Return whether the worker may read the path; an integer is a file that is already open."""
+    if isinstance(path, int):
         return True
-    if not isinstance(place, str | bytes | os.PathLike):
+    if not isinstance(path, str | bytes | os.PathLike):
         return False
-    return f"{os.path.realpath(os.fsdecode(place))}{os.sep}".startswith(_FOLDERS)
+    return f"{os.path.realpath(os.fsdecode(path))}{os.sep}".startswith(_READABLE_FOLDERS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Drawing: pictures as SVG, black on white with one dark blue, legible in grey."""
+"""Draw charts as SVG, in black, white and one dark blue that stay legible in greyscale."""
 
 import html
 import re
@@ -8,7 +8,6 @@ from typing import Any
 
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from reports.blocks import Picture
 from reports.font_coverage import FONTS
@@ -16,24 +15,24 @@ from reports.phrases import Wording
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 504
-"""The width of every drawing, in points of the page."""
+"""Width of every drawing, in points."""
 LABEL_SIZE = 7.5
 
 
-def drawn(name: str, picture: Any, words: Wording) -> Picture:
-    """The picture as a block, drawn by the template of this name."""
+def drawn(name: str, chart: Any, wording: Wording) -> Picture:
+    """Return the chart as a block, drawn by the template of this name."""
     template = environment().get_template(f"{name}.svg.j2")
-    svg = template.render(picture=picture, say=words.say, wrapped=wrapped, across=across)
-    return Picture(role=name, words=picture.words, svg=" ".join(svg.split()))
+    svg = template.render(chart=chart, say=wording.say, wrap_label=wrapped, scale=across)
+    return Picture(role=name, words=chart.words, svg=" ".join(svg.split()))
 
 
-def across(place: float, start: float = 0, end: float = WIDTH) -> str:
-    """A place from 0 to 100 as a distance between start and end."""
-    return f"{start + place / 100 * (end - start):g}"
+def across(position: float, start: float = 0, end: float = WIDTH) -> str:
+    """Scale a position from 0 to 100 to a coordinate between start and end, in points."""
+    return f"{start + position / 100 * (end - start):g}"
 
 
 def wrapped(label: str, width: float) -> list[str]:
-    """The label in lines that fit this width, as far as its words allow."""
+    """Split the label into lines of this width; a single longer word is not broken."""
     lines: list[str] = []
     for word in label.split():
         joined = f"{lines[-1]} {word}" if lines else word
@@ -45,34 +44,34 @@ def wrapped(label: str, width: float) -> list[str]:
 
 
 def started(svg: str) -> str:
-    """The drawing with each text placed by its start, as the PDF writes it in fewer bytes."""
-    return _ANCHORED.sub(_from_start, svg)
+    """Return the SVG with every text anchored at its start, which makes the PDF smaller."""
+    return _ANCHORED_TEXT.sub(_anchor_at_start, svg)
 
 
-_ANCHORED = re.compile(
+_ANCHORED_TEXT = re.compile(
     r'<text x="(?P<x>[-\d.]+)"(?P<rest>[^>]*) text-anchor="(?P<anchor>middle|end)"(?P<more>[^>]*)>'
     r"(?P<text>[^<]*)<"
 )
-_SIZE = re.compile(r'font-size="([\d.]+)"')
+_FONT_SIZE = re.compile(r'font-size="([\d.]+)"')
 
 
-def _from_start(text: re.Match[str]) -> str:
+def _anchor_at_start(text: re.Match[str]) -> str:
     attributes = text["rest"] + text["more"]
-    own = _SIZE.search(attributes)
-    size = float(own[1] if own else (_SIZE.search(text.string) or [0, 9])[1])
+    own_size = _FONT_SIZE.search(attributes)
+    size = float((own_size or _FONT_SIZE.search(text.string) or [0, 9])[1])
     width = text_width(html.unescape(text["text"]), size, strong="font-weight" in attributes)
     start = float(text["x"]) - width * (0.5 if text["anchor"] == "middle" else 1)
     return f'<text x="{start:.1f}"{attributes}>{text["text"]}<'
 
 
 def text_width(text: str, size: float, *, strong: bool) -> float:
-    """How wide the text is in our own font, in the unit of the size."""
-    widths = _widths("SemiBold" if strong else "Regular")
-    return size * sum(widths.get(ord(each), 0.5) for each in text)
+    """Return the width of the text in Nociscreen Sans, in the unit of the size."""
+    widths = _load_widths("SemiBold" if strong else "Regular")
+    return size * sum(widths.get(ord(character), 0.5) for character in text)
 
 
 @cache
-def _widths(weight: str) -> dict[int, float]:
+def _load_widths(weight: str) -> dict[int, float]:
     with TTFont(FONTS / f"NociscreenSans-{weight}.ttf", lazy=True) as font:
         advances, unit = font["hmtx"], font["head"].unitsPerEm
         return {code: advances[name][0] / unit for code, name in font.getBestCmap().items()}
@@ -80,14 +79,13 @@ def _widths(weight: str) -> dict[int, float]:
 
 @cache
 def environment() -> Environment:
-    """The templates: everything that is filled in is text, unless it was drawn here."""
-    made = Environment(
+    """Return the template environment: values are escaped unless marked `safe`."""
+    templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["started"] = started
-    made.filters["drawn"] = Markup
-    return made
+    templates.filters["anchored_at_start"] = started
+    return templates

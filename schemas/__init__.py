@@ -1,1 +1,1 @@
-"""Words: the frozen shapes that travel between scoring, reports and the edge."""
+"""Immutable models shared by scoring, reports and the API."""

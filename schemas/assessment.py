@@ -1,6 +1,7 @@
-"""The shape of an assessment: what scoring returns for one intake, the same for every instrument.
+"""Models of an assessment, the result of scoring one intake.
 
-Where a part is withheld, it is null. Points are JSON numbers, exact to two decimals.
+The structure is the same for every instrument. A withheld part is null. Points are JSON numbers,
+exact to two decimals.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ AnswerValue = bool | int | Exact | str | Many[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedFlag(Part):
-    """A red flag that is present, with what to do about it."""
+    """A red flag that is present, with the recommended action."""
 
     id: str
     tier: str
@@ -28,7 +29,7 @@ class RaisedFlag(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Safety(Part):
-    """Red flags first: `tier` is the most urgent one present, or `none` where none was reported."""
+    """Red flags: `tier` is the most urgent tier present, or `none` if no red flag was reported."""
 
     tier: str
     all_asked: bool
@@ -38,7 +39,7 @@ class Safety(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeReason(Part):
-    """Why the instrument was not made for this person."""
+    """A reason why the instrument does not apply to this person."""
 
     id: str
     label: str
@@ -46,7 +47,7 @@ class ScopeReason(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope(Part):
-    """Reasons that put the intake out of scope, and the scope questions still unanswered."""
+    """Reasons that put the intake out of scope, and the unanswered scope questions."""
 
     reasons: Many[ScopeReason]
     unanswered: Many[str]
@@ -54,7 +55,7 @@ class Scope(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range(Part):
-    """The least and the most that a total can still become once everything is answered."""
+    """The least and the most a total can still become once everything is answered."""
 
     least: Exact
     most: Exact
@@ -62,7 +63,7 @@ class Range(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalPoints(Part):
-    """One total with its range; band and meaning only where it is banded and they are given."""
+    """One total with its range; band and meaning are null unless the total is placed in a band."""
 
     points: Exact
     range: Range
@@ -72,7 +73,7 @@ class TotalPoints(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MechanismPicture(Part):
-    """The mechanisms side by side; they are never forced to sum to one."""
+    """The points for each pain mechanism. They need not add up to a fixed sum."""
 
     id: str | None
     label: str | None
@@ -81,7 +82,7 @@ class MechanismPicture(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainPoints(Part):
-    """A domain's sum, and its points after floor, ceiling and gate."""
+    """The sum of a domain, and its points after floor, ceiling and gate."""
 
     id: str
     label: str
@@ -93,7 +94,7 @@ class DomainPoints(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedDiscount(Part):
-    """What the positive points were multiplied by, and why."""
+    """The factor by which positive points were multiplied, and the reason."""
 
     factor: Exact
     because: str
@@ -101,7 +102,7 @@ class AppliedDiscount(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeighedCriterion(Part):
-    """One criterion: what was answered, what it gives, and why, in a sentence to contest."""
+    """One criterion: its answers, its points and the explanation in one sentence."""
 
     id: str
     domain: str
@@ -119,7 +120,7 @@ class WeighedCriterion(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingAnswer(Part):
-    """A question not answered, and the points its criteria could still swing."""
+    """An unanswered question, and how many points its criteria could still move."""
 
     question: str
     swing: Exact
@@ -127,7 +128,7 @@ class MissingAnswer(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf(Part):
-    """The banded total and its band if one criterion gave nothing."""
+    """The banded total and its band without the points of one criterion."""
 
     criterion: str
     points: Exact
@@ -137,7 +138,7 @@ class WhatIf(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradedCriterion(Part):
-    """One line of a published grading; null means unknown."""
+    """One criterion of a published grading; `met` is null if unknown."""
 
     id: str
     label: str
@@ -146,7 +147,7 @@ class GradedCriterion(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradingReached(Part):
-    """A published grading, kept beside the score and never inside it."""
+    """The result of a published grading. It never affects the points."""
 
     grade: str
     label: str
@@ -156,7 +157,7 @@ class GradingReached(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternState(Part):
-    """One line of the evidence sheet."""
+    """The state of one pattern of the evidence sheet."""
 
     number: int
     label: str
@@ -167,7 +168,7 @@ class PatternState(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patterns(Part):
-    """The evidence sheet; `seen` is a count and not the score."""
+    """The evidence sheet; `seen` counts the patterns present and is not a score."""
 
     seen: int
     list: Many[PatternState]
@@ -175,7 +176,7 @@ class Patterns(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingInContext(Part):
-    """A reported imaging finding beside its frequency without pain, and what speaks against."""
+    """A reported imaging finding, with its prevalence without pain and the counter-evidence."""
 
     id: str
     label: str
@@ -190,7 +191,7 @@ class FindingInContext(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStepOffered(Part):
-    """An option for the clinician, never an order."""
+    """An option for the clinician to consider, never an instruction."""
 
     id: str
     label: str
@@ -199,7 +200,7 @@ class NextStepOffered(Part):
 
 
 class Assessment(Frozen):
-    """How far one intake points to what is screened for, with every reason. Not a diagnosis."""
+    """The result of scoring one intake, with the reasons for it. Not a diagnosis."""
 
     rulebook: str
     rulebook_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -1,4 +1,4 @@
-"""The shape of the audit: what was done by whom, without a word of what it was done with."""
+"""Models of the audit log, which records actions but no patient data."""
 
 from datetime import datetime
 from typing import Literal
@@ -38,7 +38,7 @@ Means = Literal["token", "api_key", "command_line", "anonymous", "service", "lin
 
 
 class Act(Frozen):
-    """One act. `target` is an id of ours; `count` says how many like it are told as one."""
+    """One audited action. `target` is an internal id; `count` is the number of grouped actions."""
 
     actor: str = Field(
         description="The id of the client or practitioner, or `command_line`, `service`, `unknown`."
@@ -46,7 +46,7 @@ class Act(Frozen):
     means: Means
     action: Action
     outcome: str = Field(default="ok", description="`ok`, or the code of the problem.")
-    kind: str = Field(default="", description="What was acted on: screening, report, client ...")
+    kind: str = Field(default="", description="The kind of object: screening, report, client ...")
     target: str = ""
     route: str = ""
     request_id: str = ""
@@ -54,14 +54,14 @@ class Act(Frozen):
 
 
 class AuditEntry(Act):
-    """An act with its place in the chain of its organisation."""
+    """An audited action with its position in the audit chain of its organisation."""
 
     seq: int
     at: datetime
 
 
 class Checkpoint(Frozen):
-    """Where a chain ended at a moment, sealed; kept outside, it shows that nothing was cut off."""
+    """The sealed end of an audit chain at an instant; stored elsewhere, it reveals truncation."""
 
     organisation: str
     seq: int
@@ -71,7 +71,7 @@ class Checkpoint(Frozen):
 
 
 class ChainFault(Frozen):
-    """One place where a chain does not hold."""
+    """One position at which an audit chain fails verification."""
 
     seq: int
     what: Literal[

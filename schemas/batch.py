@@ -1,6 +1,6 @@
-"""The shape of a batch: what was wrong with which row, and what came of all of them.
+"""Names of batch columns, and models of row problems and of the summary of a batch.
 
-A bad row is told by its place and by what was expected there; never by what it held.
+A problem states where it is and what was expected, never the invalid value.
 """
 
 from pydantic import Field
@@ -10,7 +10,7 @@ from schemas.base import Frozen, Many
 ROW_ID = "row_id"
 PATIENT_REFERENCE = "patient_reference"
 PASSED_THROUGH = (ROW_ID, PATIENT_REFERENCE)
-"""Optional columns that no rule reads; they come out as they went in."""
+"""Optional columns that are copied to the results unchanged."""
 
 PROBLEMS = "problems"
 STATUS = "status"
@@ -24,35 +24,35 @@ MISSING = "missing"
 DOMAIN = "domain_"
 BECAUSE = "because_"
 JOINED_BY = "|"
-"""What stands between the parts of a list in CSV."""
+"""Separator of the parts of a list in CSV."""
 
 NONE_OF_THESE = "none"
-"""In CSV: asked, and nothing was marked. An empty cell means not answered."""
+"""CSV value for an answer with no option marked. An empty cell means not answered."""
 
 
 class RowProblem(Frozen):
-    """One fault of one row. `row` counts from 1; `line` is where the row begins in its file."""
+    """One problem of one row. `row` counts from 1; `line` is where the row begins in its file."""
 
     row: int = Field(ge=1)
     line: int | None = None
-    file: str | None = Field(default=None, description="Where a batch has several files.")
-    column: str | None = Field(default=None, description="None where the whole row is meant.")
+    file: str | None = Field(default=None, description="Set if a batch has several files.")
+    column: str | None = Field(default=None, description="Null if the problem is of the whole row.")
     code: str
     expected: str
 
     @property
     def told(self) -> str:
-        """In one line: where, and what was expected."""
-        place = [self.file, f"line {self.line}" if self.line else f"row {self.row}", self.column]
-        return ": ".join([*filter(None, place), self.expected])
+        """The problem in one line: where it is, and what was expected."""
+        location = [self.file, f"line {self.line}" if self.line else f"row {self.row}", self.column]
+        return ": ".join([*filter(None, location), self.expected])
 
 
 MOST_PROBLEMS = 1000
-"""How many problems a summary keeps; the column `problems` has them all."""
+"""How many problems a summary lists; the column `problems` has all of them."""
 
 
 class BatchSummary(Frozen):
-    """What came of a batch. Counts are of rows; `problems` are the first, in order of rows."""
+    """The result of a batch. Counts are of rows; `problems` are the first ones, ordered by row."""
 
     rulebook: str
     rulebook_sha256: str

@@ -1,4 +1,4 @@
-"""The shape of a batch over HTTP: how far it has come, and where its results are."""
+"""Models of batches over HTTP: their progress and links to their results."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,20 +12,20 @@ BatchState = Literal["waiting", "running", "done", "cancelled"]
 
 
 class Progress(Frozen):
-    """How far a batch has come. Counts are of rows."""
+    """The progress of a batch. Counts are of rows."""
 
     state: BatchState
     rows: int
     rows_done: int
     rows_set_aside: int = Field(
-        description="Rows that could not be worked on, however often it was tried, or not be sent; "
-        "told as problems."
+        description="Rows that could not be processed after several attempts, or not be sent; "
+        "listed as problems."
     )
     finished_at: datetime | None = None
 
 
 class ScoringBatch(Progress):
-    """A batch of intakes that are scored."""
+    """A batch of intakes to be scored."""
 
     id: str
     created_at: datetime
@@ -41,27 +41,27 @@ class ScoringBatch(Progress):
 
 
 class BatchProblem(RowProblem):
-    """A fault of a row of a batch, with what the row is known by where that could be read."""
+    """A problem of a row of a batch, with the id of the row if it could be read."""
 
     row_id: str | None = None
 
 
 class ReportsBatch(Progress):
-    """The reports of a batch, one for each row that was chosen; in a ZIP, or on their way."""
+    """The reports of a batch, one for each selected row, as a ZIP or as deliveries."""
 
     id: str
     batch: str
     destination: str | None = Field(
-        default=None, description="Where they are sent; null where they are in a ZIP."
+        default=None, description="Where reports are sent; null if they are in a ZIP."
     )
     rows_enqueued: int = Field(
-        default=0, description="Rows that were kept as screenings and put on their way."
+        default=0, description="Rows that were stored as screenings and queued for delivery."
     )
     failed: dict[str, int] = Field(
-        default_factory=dict, description="How many rows were set aside, by the code of why."
+        default_factory=dict, description="How many rows were set aside, by problem code."
     )
     problems: Many[RowProblem] = Field(
-        default=(), description="Which rows were set aside, and why; the first thousand."
+        default=(), description="The rows that were set aside, with the reason; the first thousand."
     )
     created_at: datetime
     expires_at: datetime
@@ -69,7 +69,7 @@ class ReportsBatch(Progress):
 
 
 class BatchLine(Frozen):
-    """A batch in a list."""
+    """A batch as an item of a list."""
 
     id: str
     created_at: datetime

@@ -1,8 +1,8 @@
-"""The closed set of words in which a rulebook states when something holds.
+"""The closed set of conditions a rulebook can contain.
 
-A condition names one question or one derived value and says one thing about it, or joins other
-conditions. There are no expressions to evaluate: a new word is a new class here, and nothing else
-is accepted. What the words mean is in `scoring.conditions`.
+A condition is a statement about one question or one derived value, or joins other conditions.
+There are no expressions to evaluate: a new kind of condition is a new class here. Their meaning is
+defined in `scoring.conditions`.
 """
 
 from collections.abc import Iterator
@@ -15,84 +15,84 @@ from schemas.base import Frozen, Many, Name, Points
 
 
 class Statement(Frozen):
-    """One thing said about one question or one derived value."""
+    """A condition on one question or one derived value."""
 
     question: Name | None = None
     derived: Name | None = None
 
     @model_validator(mode="after")
-    def _one_subject(self) -> "Statement":
+    def _check_one_subject(self) -> "Statement":
         if (self.question is None) == (self.derived is None):
             raise ValueError("a condition names exactly one of 'question' and 'derived'")
         return self
 
     @property
     def subject(self) -> str:
-        """The id of the question or derived value spoken of."""
+        """The id of the question or derived value."""
         return self.question or self.derived or ""
 
 
 class Is(Statement):
-    """The answer is this truth value or this option."""
+    """True if the answer is this truth value or this option."""
 
     is_: bool | Name = Field(alias="is")
 
 
 class OneOf(Statement):
-    """The answer to a choice is one of these options."""
+    """True if the answer to a choice is one of these options."""
 
     one_of: Many[Name] = Field(min_length=1)
 
 
 class AtLeast(Statement):
-    """The number is this or more."""
+    """True if the number is at least this."""
 
     at_least: Points
 
 
 class AtMost(Statement):
-    """The number is this or less."""
+    """True if the number is at most this."""
 
     at_most: Points
 
 
 class Includes(Statement):
-    """Any of these options, or of the options in these groups, is marked."""
+    """True if any of these options, or of the options in these groups, is marked."""
 
     includes: Many[Name] = Field(min_length=1)
 
 
 class CountsAtLeast(Statement):
-    """This many options or more are marked."""
+    """True if at least this many options are marked."""
 
     counts_at_least: int = Field(ge=1)
 
 
 class All(Frozen):
-    """Every part holds."""
+    """True if every part is true."""
 
     all: Many["Condition"] = Field(min_length=1)
 
 
 class Any(Frozen):
-    """One part or more holds."""
+    """True if at least one part is true."""
 
     any: Many["Condition"] = Field(min_length=1)
 
 
 class Not(Frozen):
-    """The part does not hold."""
+    """True if the part is false."""
 
     not_: "Condition" = Field(alias="not")
 
 
 class Always(Frozen):
-    """Holds whatever was answered; the last level of a criterion may say so."""
+    """True for all answers; used for the last level of a criterion."""
 
     always: bool
 
     @model_validator(mode="after")
-    def _only_true(self) -> "Always":
+    def _check_true(self) -> "Always":
         if self.always is not True:
             raise ValueError("'always' can only be true")
         return self
@@ -112,11 +112,11 @@ _WORDS: dict[str, type[Frozen]] = {
 }
 
 
-def _word(table: Anything) -> str | None:
+def _find_word(table: Anything) -> str | None:
     if isinstance(table, Frozen):
         return next(word for word, kind in _WORDS.items() if isinstance(table, kind))
-    found = [word for word in _WORDS if word in table] if isinstance(table, dict) else []
-    return found[0] if len(found) == 1 else None
+    matches = [word for word in _WORDS if word in table] if isinstance(table, dict) else []
+    return matches[0] if len(matches) == 1 else None
 
 
 Condition = Annotated[
@@ -131,19 +131,19 @@ Condition = Annotated[
     | Annotated[Not, Tag("not")]
     | Annotated[Always, Tag("always")],
     Discriminator(
-        _word,
+        _find_word,
         custom_error_type="condition",
         custom_error_message=f"a condition has exactly one of the words {', '.join(_WORDS)}",
     ),
 ]
-"""A claim about the answers that is true, false or unknown."""
+"""A condition on the answers: true, false or unknown."""
 
-for _joined in (All, Any, Not):
-    _joined.model_rebuild()
+for _model in (All, Any, Not):
+    _model.model_rebuild()
 
 
 def statements(condition: "Condition | None") -> Iterator[Statement]:
-    """Every statement inside a condition, in the order written."""
+    """Yield every statement inside a condition, in the order written."""
     match condition:
         case Statement():
             yield condition

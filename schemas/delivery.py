@@ -1,4 +1,4 @@
-"""The shape of what goes out: destinations, deliveries with their attempts, previews."""
+"""Models of destinations, deliveries with their attempts, and previews."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ State = Literal["waiting", "under_way", "delivered", "parked", "cancelled"]
 
 
 class Place(Frozen):
-    """A host and port that may be reached; `private` where it may lie in the house."""
+    """An allowed host and port; `private` if it may have a private address."""
 
     host: str
     port: int
@@ -22,7 +22,7 @@ class Place(Frozen):
 
 
 class Smart(Frozen):
-    """How we sign in at a FHIR server: SMART Backend Services, by a key of our own."""
+    """How the service signs in at a FHIR server: SMART Backend Services with its own key."""
 
     token_url: str = Field(max_length=2000, pattern=r"^https?://[\x21-\x7e]+$")
     client_id: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
@@ -41,11 +41,11 @@ class Destination(Frozen):
     profile: str
     address: str
     active: bool
-    follows: bool = Field(description="Whether corrections and withdrawals follow by themselves.")
+    follows: bool = Field(description="Whether corrections and withdrawals are sent automatically.")
     options: dict[str, Any]
     smart: Smart | None
     public_key: dict[str, str] | None = Field(
-        description="To be registered at the receiver, as a JWK, for SMART Backend Services."
+        description="JWK to register at the receiver for SMART Backend Services."
     )
     own_certificate: bool
     waiting: int
@@ -54,25 +54,27 @@ class Destination(Frozen):
 
 
 class Attempt(Frozen):
-    """One try. `unknown` where the sender ended before it knew."""
+    """One attempt. The outcome is `unknown` if the sender stopped before it was known."""
 
     number: int
     begun_at: datetime
     ended_at: datetime | None
     outcome: str
-    code: str = Field(description="What the receiver said: AA, AE, AR, an HTTP status.")
-    reply: str | None = Field(description="The beginning of what it answered.")
+    code: str = Field(description="The receiver's response code: AA, AE, AR or an HTTP status.")
+    reply: str | None = Field(description="The beginning of the receiver's response.")
 
 
 class DeliveryLine(Frozen):
-    """One screening on its way to one destination."""
+    """The delivery of one screening to one destination."""
 
     id: str
     screening: str
     destination: str
     event: Event
     state: State
-    reason: str = Field(description="Why it is as it is, by one word; empty where all is well.")
+    reason: str = Field(
+        description="Code of the reason for the state; empty if there was no fault."
+    )
     control_id: str
     tries: int
     due_at: datetime | None
@@ -82,13 +84,13 @@ class DeliveryLine(Frozen):
 
 
 class Delivery(DeliveryLine):
-    """The same with every try."""
+    """A delivery with all its attempts."""
 
     attempts: Many[Attempt]
 
 
 class Misfit(Frozen):
-    """One reason why a destination would not take it."""
+    """One reason why a destination would not accept a delivery."""
 
     code: str
     place: str
@@ -96,7 +98,7 @@ class Misfit(Frozen):
 
 
 class Part(Frozen):
-    """One thing that would be sent, exactly; text where it is text, else base64."""
+    """One message that would be sent: `text` if it is text, otherwise `base64`."""
 
     address: str
     media_type: str
@@ -106,9 +108,9 @@ class Part(Frozen):
 
 
 class Preview(Frozen):
-    """What would be sent, and why it would be refused. Numbers and instants are made anew."""
+    """What would be sent, and why it would be refused. Message ids and times will differ."""
 
     fits: bool
     misfits: Many[Misfit]
-    unconfirmed: Many[str] = Field(description="What the profile believes and nobody confirmed.")
+    unconfirmed: Many[str] = Field(description="Facts the profile assumes that are not confirmed.")
     parts: Many[Part]

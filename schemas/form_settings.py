@@ -1,4 +1,4 @@
-"""The shape of what an organisation chooses for the forms that its patients fill in."""
+"""Models of an organisation's settings for patient forms."""
 
 from typing import Annotated
 
@@ -8,34 +8,34 @@ from schemas.base import Frozen, Many
 from schemas.links import Language
 from schemas.patient import READABLE
 
-Words = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
-Spoken = Annotated[str, Field(min_length=1, max_length=120, pattern=READABLE)]
-Dialled = Annotated[str, Field(pattern=r"^[0-9+*#][0-9 ()*#/.-]{1,30}$")]
-ByLanguage = Annotated[
-    dict[Language, Words], Field(json_schema_extra={"additionalProperties": False})
+PatientText = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
+EmergencyLabel = Annotated[str, Field(min_length=1, max_length=120, pattern=READABLE)]
+PhoneNumber = Annotated[str, Field(pattern=r"^[0-9+*#][0-9 ()*#/.-]{1,30}$")]
+TextByLanguage = Annotated[
+    dict[Language, PatientText], Field(json_schema_extra={"additionalProperties": False})
 ]
 AskAgainDays = Annotated[int, Field(ge=1, le=3660)]
 
 
 class EmergencyNumber(Frozen):
-    """A number to call, and who answers it."""
+    """An emergency phone number and its label."""
 
-    label: Spoken = Field(description="Who answers, as patients call it.")
-    number: Dialled
-    crisis: bool = Field(default=False, description="For thoughts of ending one's life.")
+    label: EmergencyLabel = Field(description="The name of the service as patients know it.")
+    number: PhoneNumber
+    crisis: bool = Field(default=False, description="A crisis line for suicidal thoughts.")
 
 
 class FormSettings(Frozen):
-    """What patients read first, whom they can call, and what they are asked."""
+    """Consent and privacy texts, emergency numbers, and the questions asked."""
 
-    consent: ByLanguage = Field(
-        default_factory=dict, description="To what the patient agrees, by language."
+    consent: TextByLanguage = Field(
+        default_factory=dict, description="The consent text, by language."
     )
-    privacy: ByLanguage = Field(
-        default_factory=dict, description="What becomes of the answers, by language."
+    privacy: TextByLanguage = Field(
+        default_factory=dict, description="How the answers are used and stored, by language."
     )
     emergency_numbers: Many[EmergencyNumber] = Field(default=(), max_length=8)
     adversity_questions: bool = Field(
-        default=True, description="Whether questions on adversity and trauma are asked."
+        default=True, description="Whether to ask questions on adversity and trauma."
     )
     ask_again_days: AskAgainDays = 90

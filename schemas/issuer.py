@@ -1,4 +1,4 @@
-"""The shape of an issuer: who signs tokens for an organisation, and what these are worth here."""
+"""Models of external token issuers and the terms on which their tokens are accepted."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -9,51 +9,53 @@ from schemas.base import Frozen, Many
 from schemas.patient import Reference
 
 IssuerKind = Literal["access", "hooks"]
-Url = Annotated[str, Field(pattern=r"^https?://[!-~]{1,490}$")]
-Word = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+IssuerUrl = Annotated[str, Field(pattern=r"^https?://[!-~]{1,490}$")]
+IssuerScope = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 
 
 class IssuerTerms(Frozen):
-    """How the tokens of an issuer are proved and read.
+    """How the tokens of an issuer are verified and interpreted.
 
-    Keys are told by value or by the address where they are published, never both.
+    Keys are given by value or by the address at which they are published, never both.
     """
 
     keys: Many[dict[str, Any]] = Field(default=(), max_length=20)
     key_set_url: Annotated[str, Field(max_length=2000)] | None = None
     token_type: Literal["at+jwt", "JWT"] = Field(
-        default="at+jwt", description="The `typ` that access tokens carry."
+        default="at+jwt", description="The `typ` header of access tokens."
     )
     scope_claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:/.-]{1,100}$")] = Field(
-        default="scope", description="The claim with the scopes: a text of words, or a list."
+        default="scope", description="The claim with the scopes: space-separated text, or a list."
     )
     scopes: Many[str] = Field(
-        default=(), description="Scopes of ours that no token of the issuer goes beyond."
+        default=(),
+        description="The scopes of this service that tokens of the issuer may have at most.",
     )
-    mapping: dict[Word, Many[str]] = Field(
-        default_factory=dict, description="Scopes of ours that a word of the issuer stands for."
+    mapping: dict[IssuerScope, Many[str]] = Field(
+        default_factory=dict,
+        description="The scopes of this service granted for a scope of the issuer.",
     )
     patient_system: Reference | None = Field(
         default=None,
-        description="The identifier system by which patients without any system are numbered.",
+        description="The identifier system of patient references without a system.",
     )
 
     @model_validator(mode="after")
-    def _of_one_source(self) -> "IssuerTerms":
+    def _check_one_source(self) -> "IssuerTerms":
         if bool(self.keys) == (self.key_set_url is not None):
             raise ValueError("expected keys, or the address where they are published")
         return self
 
 
 class Issuer(Frozen):
-    """An issuer whose tokens are taken for one organisation."""
+    """An issuer whose tokens are accepted for one organisation."""
 
     id: str
     organisation: str
     kind: IssuerKind
-    issuer: Url
+    issuer: IssuerUrl
     audience: Annotated[str, Field(max_length=500)] = Field(
-        description="What access tokens must name; empty for hooks, where it is each address."
+        description="Audience of access tokens; empty for hooks, which use their own address."
     )
     active: bool
     created_at: datetime

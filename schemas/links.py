@@ -1,4 +1,4 @@
-"""The shape of links: addresses behind which one patient answers one questionnaire, once."""
+"""Models of links, through which a patient answers one questionnaire once."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -15,14 +15,14 @@ Left = Literal["unknown", "skipped"]
 
 
 class Link(Frozen):
-    """A link as it may be shown: never its address, which is kept as a hash alone."""
+    """A link without its address, which is stored only as a hash."""
 
     id: str
     created_at: datetime
     expires_at: datetime
     kind: LinkKind = Field(
-        description="`once`: only the browser that began may go on. `until_submitted`: whoever has "
-        "the link may, until the answers are sent."
+        description="`once`: only the browser that started can continue. `until_submitted`: anyone "
+        "with the link can continue until the answers are submitted."
     )
     state: LinkState
     rulebook: str
@@ -31,34 +31,36 @@ class Link(Frozen):
     started_at: datetime | None
     submitted_at: datetime | None
     tier: str | None = Field(
-        description="Of the answers so far, also where they were not sent yet; null where there "
-        "are none."
+        description="The tier of the answers so far, even before they are submitted; null if "
+        "there are none."
     )
-    screening: str | None = Field(description="What the answers were kept as.")
-    ask_again_on: date | None = Field(description="When the patient is to be asked again.")
+    screening: str | None = Field(description="The screening stored from the answers.")
+    ask_again_on: date | None = Field(description="When to ask the patient again.")
 
 
 class NewLink(Link):
-    """A link with its address, shown this once."""
+    """A new link with its address, which is shown only once."""
 
     url: str
-    kiosk_url: str = Field(description="The same for a device that several patients use in turn.")
-    qr: str = Field(description="`url` as a QR code, an SVG.")
+    kiosk_url: str = Field(description="The address for a device shared by several patients.")
+    qr: str = Field(description="`url` as a QR code in SVG.")
 
 
 class Draft(Frozen):
-    """What a patient has answered under a link, and not sent yet."""
+    """Answers under a link that the patient has not submitted yet."""
 
     answers: dict[Name, Any] = Field(default_factory=dict)
-    left: dict[Name, Left] = Field(default_factory=dict, description="Left open, and how.")
-    adversity: bool | None = Field(default=None, description="Consent to be asked about it.")
-    seen: Many[Name] = Field(default=(), description="The red flags whose advice was read.")
+    left: dict[Name, Left] = Field(
+        default_factory=dict, description="Questions left open, and how."
+    )
+    adversity: bool | None = Field(default=None, description="Consent to questions on adversity.")
+    seen: Many[Name] = Field(default=(), description="Red flags whose advice the patient has read.")
     language: Language | None = None
     tier: str = "none"
-    place: int | None = Field(default=None, description="The step to go on with.")
+    place: int | None = Field(default=None, description="The step to continue with.")
 
 
 class KeptLink(Link):
-    """A link with what is kept under it."""
+    """A link with its stored draft."""
 
     draft: Draft | None

@@ -1,4 +1,4 @@
-"""The shape of organisations, and of who may call in their name."""
+"""Models of organisations, their clients and their practitioners."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,14 +16,14 @@ class Organisation(Frozen):
 
     id: str
     name: Title
-    test: bool = Field(description="Everything it prints says that it is a test.")
+    test: bool = Field(description="Every document is marked as a test.")
     active: bool
-    retention_years: int | None = Field(description="Kept for so many years, then erased.")
+    retention_years: int | None = Field(description="Retention in years; null means unlimited.")
     created_at: datetime
 
 
 class LiveCredential(Frozen):
-    """A secret or an API key as it may be shown: never itself."""
+    """A client secret or API key without its value."""
 
     id: str
     created_at: datetime
@@ -32,7 +32,7 @@ class LiveCredential(Frozen):
 
 
 class PublishedKey(Frozen):
-    """A public key that a client registered."""
+    """A public key registered by a client."""
 
     kid: str
     jwk: dict[str, Any]
@@ -40,7 +40,7 @@ class PublishedKey(Frozen):
 
 
 class Client(Frozen):
-    """A program that calls the API, and what it may do."""
+    """A program that calls the API, with its scopes and credentials."""
 
     id: str
     name: Title
@@ -50,12 +50,14 @@ class Client(Frozen):
     created_at: datetime
     secrets: Many[LiveCredential]
     keys: Many[PublishedKey]
-    key_set_url: str | None = Field(default=None, description="Where it publishes its keys.")
+    key_set_url: str | None = Field(
+        default=None, description="Where the client publishes its keys."
+    )
     api_keys: Many[LiveCredential]
 
 
 class Practitioner(Frozen):
-    """A person of the organisation."""
+    """A person of the organisation who can sign in."""
 
     id: str
     reference: Title

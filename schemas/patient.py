@@ -1,4 +1,4 @@
-"""Who was screened and who attests, as a request names them."""
+"""Models of the patient and the clinician of an intake, and types for references and dates."""
 
 from datetime import date, datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
@@ -8,39 +8,39 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from schemas.base import Frozen
 
 
-def _iso_date(value: Any) -> Any:
-    """A date as JSON writes it; anything else is not one."""
+def _parse_iso_date(value: Any) -> Any:
+    """Return a date from ISO 8601 text. Raises ValueError for anything else."""
     if isinstance(value, date):
         return value
     if not isinstance(value, str):
         raise ValueError("must be a date written as YYYY-MM-DD")
     try:
-        given = date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
         raise ValueError("must be a date written as YYYY-MM-DD") from None
-    if given.isoformat() != value:
+    if day.isoformat() != value:
         raise ValueError("must be a date written as YYYY-MM-DD")
-    return given
+    return day
 
 
 Day = Annotated[
-    date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})
+    date, BeforeValidator(_parse_iso_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
 EARLIEST = date(1900, 1, 1)
-_FIRST_TO_WAKE = timezone(timedelta(hours=14))
+_EARLIEST_TIME_ZONE = timezone(timedelta(hours=14))
 
 
 def day_fault(day: date) -> str | None:
-    """What is wrong with a day on which something is said to have been; None where nothing is.
+    """Return why a day cannot be in the past, or None if it can.
 
-    It is today's question: what was kept under another clock is read as it was kept.
+    Depends on today's date, so it applies to new input and not to stored dates.
     """
-    if EARLIEST <= day <= datetime.now(_FIRST_TO_WAKE).date():
+    if EARLIEST <= day <= datetime.now(_EARLIEST_TIME_ZONE).date():
         return None
     return f"must be from {EARLIEST} to today"
 
 
-# what the strict reader of JSON lets through, so far as a pattern can say it
+# the characters the strict JSON decoder accepts, as far as a pattern can express it
 READABLE = (
     r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
     r"\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]*$"
@@ -51,22 +51,28 @@ AnsweredBy = Literal["patient", "proxy", "staff", "clinician"]
 
 
 class Patient(Frozen):
-    """Who was screened. None of it reaches the scorer."""
+    """The person screened. These fields are not used in scoring."""
 
-    reference: Reference | None = Field(default=None, description="The number in your system.")
-    system: Reference | None = Field(default=None, description="Which system numbers so, as a URI.")
+    reference: Reference | None = Field(
+        default=None, description="The patient's number in your system."
+    )
+    system: Reference | None = Field(
+        default=None, description="The system that issued the number, as a URI."
+    )
     name: Reference | None = None
     birth_date: Day | None = None
-    encounter: Reference | None = Field(default=None, description="The visit, as you number it.")
+    encounter: Reference | None = Field(
+        default=None, description="The number of the visit in your system."
+    )
 
 
 class KnownPatient(Patient):
-    """A patient whose screening is kept: the reference is needed."""
+    """A patient whose screening is stored; the reference is required."""
 
-    reference: Reference = Field(description="The number in your system.")
+    reference: Reference = Field(description="The patient's number in your system.")
 
 
 class Clinician(Frozen):
-    """Who attests the answers to a clinician's questions."""
+    """The clinician who attests the answers to the clinician's questions."""
 
     reference: Reference

@@ -1,6 +1,6 @@
-"""The shape of a delivery profile: how one kind of EHR takes a screening, as data.
+"""Models of a delivery profile: how one kind of EHR receives a screening, as data.
 
-What is known of an EHR and what is only believed are told apart: each fact says which it is.
+Each fact about an EHR states whether it is confirmed or assumed.
 """
 
 from typing import Annotated, Literal
@@ -10,14 +10,16 @@ from pydantic import Field
 from schemas.base import Frozen, Many, Text
 
 Transport = Literal["mllp", "fhir", "webhook"]
-Form = Literal["pdf", "rtf", "txt", "html", "xml"]
-Plain = Annotated[str, Field(max_length=100, pattern=r"^[\x20-\x7e]*$")]
-Code = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[\x21-\x7e]+$")]
-Resource = Literal["QuestionnaireResponse", "Observation", "RiskAssessment", "DocumentReference"]
+DocumentFormat = Literal["pdf", "rtf", "txt", "html", "xml"]
+AsciiText = Annotated[str, Field(max_length=100, pattern=r"^[\x20-\x7e]*$")]
+CodeValue = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[\x21-\x7e]+$")]
+PushedResource = Literal[
+    "QuestionnaireResponse", "Observation", "RiskAssessment", "DocumentReference"
+]
 
 
-class Fact(Frozen):
-    """One thing about an EHR that the profile relies on."""
+class ProfileFact(Frozen):
+    """One fact about an EHR on which the profile relies."""
 
     says: Text
     confirmed: bool
@@ -25,37 +27,37 @@ class Fact(Frozen):
 
 
 class DocumentOptions(Frozen):
-    """The report: its format, and whether it travels itself or by its address."""
+    """The format of the report, and whether it is sent inline or as a URL."""
 
-    form: Form = "pdf"
-    forms: Many[Form] = ("pdf",)
+    form: DocumentFormat = "pdf"
+    forms: Many[DocumentFormat] = ("pdf",)
     how: Literal["inline", "url", "none"] = "inline"
     hows: Many[Literal["inline", "url", "none"]] = ("inline", "url", "none")
     most_bytes: Annotated[int, Field(ge=1)] | None = None
-    media_types: dict[Form, Plain] = Field(default_factory=dict)
-    code: Code = "75492-9"
-    display: Plain = "Risk assessment and screening note"
+    media_types: dict[DocumentFormat, AsciiText] = Field(default_factory=dict)
+    code: CodeValue = "75492-9"
+    display: AsciiText = "Risk assessment and screening note"
 
 
 class V2Options(Frozen):
-    """How an HL7 v2.5.1 message is worded."""
+    """The field values of an HL7 v2.5.1 message."""
 
     message: Literal["ORU", "MDM"] = "ORU"
     character_set: Literal["UNICODE UTF-8", "8859/1", "ASCII"] = "UNICODE UTF-8"
-    sending_application: Plain = "NOCISCREEN"
-    sending_facility: Plain = ""
-    receiving_application: Plain = ""
-    receiving_facility: Plain = ""
-    namespace: Code = "NSCR"
-    authorities: dict[str, Plain] = Field(default_factory=dict)
-    patient_number_type: Plain = "MR"
-    clinician_authority: Plain = ""
-    patient_class: Code = "U"
-    document_type: Code = "PN"
-    completion: Code = "DO"
-    confidentiality: Code = "U"
-    availability: Code = "AV"
-    encapsulated: Annotated[Many[Plain], Field(min_length=4, max_length=4)] = (
+    sending_application: AsciiText = "NOCISCREEN"
+    sending_facility: AsciiText = ""
+    receiving_application: AsciiText = ""
+    receiving_facility: AsciiText = ""
+    namespace: CodeValue = "NSCR"
+    authorities: dict[str, AsciiText] = Field(default_factory=dict)
+    patient_number_type: AsciiText = "MR"
+    clinician_authority: AsciiText = ""
+    patient_class: CodeValue = "U"
+    document_type: CodeValue = "PN"
+    completion: CodeValue = "DO"
+    confidentiality: CodeValue = "U"
+    availability: CodeValue = "AV"
+    encapsulated: Annotated[Many[AsciiText], Field(min_length=4, max_length=4)] = (
         "NOCISCREEN",
         "AP",
         "{form}",
@@ -65,10 +67,10 @@ class V2Options(Frozen):
 
 
 class FhirOptions(Frozen):
-    """How resources are pushed."""
+    """How FHIR resources are sent."""
 
     mode: Literal["transaction", "single"] = "transaction"
-    resources: Annotated[Many[Resource], Field(min_length=1)] = (
+    resources: Annotated[Many[PushedResource], Field(min_length=1)] = (
         "QuestionnaireResponse",
         "Observation",
         "RiskAssessment",
@@ -78,7 +80,7 @@ class FhirOptions(Frozen):
 
 
 class Profile(Frozen):
-    """How one kind of receiver takes a screening."""
+    """How one kind of EHR receives a screening."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
     title: Text
@@ -86,9 +88,9 @@ class Profile(Frozen):
     document: DocumentOptions = DocumentOptions()
     v2: V2Options = V2Options()
     fhir: FhirOptions = FhirOptions()
-    fact: Many[Fact] = ()
+    fact: Many[ProfileFact] = ()
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:
-        """What is believed of the receiver and was not seen to be so."""
-        return tuple(each.says for each in self.fact if not each.confirmed)
+        """Assumptions about the receiver that are not confirmed."""
+        return tuple(fact.says for fact in self.fact if not fact.confirmed)

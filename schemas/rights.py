@@ -1,4 +1,4 @@
-"""The shape of what a patient has a right to: all that is kept, its erasure, and holds on it."""
+"""Models for data subject rights: the data stored on a patient, erasure, holds and merges."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,18 +12,20 @@ from schemas.screening import Screening
 
 
 class Erased(Frozen):
-    """How much of a person was erased."""
+    """How many items of a patient were erased."""
 
     screenings: int
     reports: int
     acknowledgements: int
     deliveries: int
-    links: int = Field(default=0, description="With what was answered under them.")
-    batches: int = Field(default=0, description="Batches that named the person, each erased whole.")
+    links: int = Field(default=0, description="Links, including their answers.")
+    batches: int = Field(
+        default=0, description="Batches with rows of the patient, each erased as a whole."
+    )
 
 
 class LegalHold(Frozen):
-    """That nothing of a patient may be erased, and why."""
+    """A legal hold: nothing of the patient may be erased."""
 
     id: str
     placed_at: datetime
@@ -32,7 +34,7 @@ class LegalHold(Frozen):
 
 
 class KeptReport(Frozen):
-    """A report as it was issued, its bytes in base64."""
+    """An issued report, its content in base64."""
 
     screening: str
     sha256: str
@@ -42,7 +44,7 @@ class KeptReport(Frozen):
 
 
 class KeptDelivery(Frozen):
-    """What was sent or is to be sent of a screening, to whom, in base64."""
+    """A delivery of a screening, its content in base64."""
 
     screening: str
     destination: str
@@ -53,7 +55,7 @@ class KeptDelivery(Frozen):
 
 
 class NamedInBatch(Frozen):
-    """A batch that names the patient; its rows are a copy of the file that its sender has."""
+    """A batch with rows of the patient, whose sender has the original file."""
 
     id: str
     kind: Literal["score", "reports", "deliveries"]
@@ -62,19 +64,19 @@ class NamedInBatch(Frozen):
 
 
 class Merged(Frozen):
-    """How much went over from one number of a patient to another."""
+    """How many items moved from one number of a patient to another."""
 
     screenings: int
-    links: int = Field(description="With what was answered under them.")
+    links: int = Field(description="Links, including their answers.")
     holds: int
     batches: int = Field(
-        description="Batches that name the retired number. They stay as they were sent, and are "
-        "erased with either number."
+        description="Batches with the retired number. They remain unchanged and are erased with "
+        "either number."
     )
 
 
 class KeptOnPatient(Frozen):
-    """Everything that is kept on one person."""
+    """All data stored on one patient."""
 
     screenings: Many[Screening]
     reports: Many[KeptReport]
@@ -82,5 +84,6 @@ class KeptOnPatient(Frozen):
     holds: Many[LegalHold]
     links: Many[KeptLink] = ()
     batches: Many[NamedInBatch] = Field(
-        default=(), description="Batches that name the person, and what was made of them."
+        default=(),
+        description="Batches with rows of the patient, and their reports and deliveries.",
     )

@@ -1,8 +1,7 @@
-"""The shape of a rulebook: everything one version of one instrument asks, weighs and says.
+"""Models of a rulebook file, with one class for each kind of TOML block, in file order.
 
-One TOML file is one `Rulebook`. Each block of the file is one class here, in the order a reader
-meets them. What a single block must hold is refused here; what the blocks must hold together is
-refused by `scoring.validation.rulebook_validation`.
+Rules within a single block are checked here. Rules across blocks are checked by
+`scoring.validation.rulebook_validation`.
 """
 
 from typing import Annotated, Literal
@@ -16,12 +15,12 @@ Version = Annotated[
     str, StringConstraints(pattern=r"^(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$")
 ]
 Instrument = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-Who = Literal["patient", "clinician", "either"]
+Respondent = Literal["patient", "clinician", "either"]
 Grade = Annotated[str, StringConstraints(pattern=r"^[ABCD](/[ABCD])?$")]
 
 
 class Header(Frozen):
-    """`[rulebook]`: what the instrument is, for whom, and on what terms."""
+    """`[rulebook]`: title, intended use, copyright and general settings of the instrument."""
 
     instrument: Instrument
     version: Version
@@ -42,7 +41,7 @@ class Header(Frozen):
 
 
 class Citation(Frozen):
-    """`[[citation]]`: one published source. `unverified` means: cited from memory, not re-read."""
+    """`[[citation]]`: one published source. `unverified` means cited from memory, not re-read."""
 
     id: Name
     text: Text
@@ -60,18 +59,18 @@ class Topic(Frozen):
 
 
 class Option(Frozen):
-    """One thing that can be marked."""
+    """One option of a question."""
 
     id: Name
     label: Text
 
 
 class Question(Frozen):
-    """`[[question]]`: one thing asked; `shown` where no rule reads it but the report prints it."""
+    """`[[question]]`: one question; `shown` if no rule reads it but the report prints it."""
 
     id: Name
     topic: Name
-    who: Who
+    who: Respondent
     kind: Literal["boolean", "integer", "decimal", "choice", "multi"]
     label: Text
     text: Text
@@ -85,7 +84,7 @@ class Question(Frozen):
     attribution: Text | None = None
 
     @model_validator(mode="after")
-    def _whole(self) -> "Question":
+    def _check_kind(self) -> "Question":
         has_options, is_number = bool(self.options), self.kind in ("integer", "decimal")
         if has_options != (self.kind in ("choice", "multi")):
             raise ValueError("options belong to the kinds choice and multi, and to no other")
@@ -97,11 +96,11 @@ class Question(Frozen):
 
 
 class Derived(Frozen):
-    """`[[derived]]`: a value counted from answers; unknown until all it needs is known.
+    """`[[derived]]`: a value calculated from answers; unknown until every input is known.
 
-    Exactly one way to count: `options_in` (marked options of one group), `groups_in` (groups that
-    hold a marked option), `sum_of` and `mean_of` (answers; true counts 1; the mean to two
-    decimals), `when` (a condition).
+    Exactly one calculation is set: `options_in` (number of marked options of one group),
+    `groups_in` (number of groups with a marked option), `sum_of` or `mean_of` (of answers; true
+    counts 1; the mean to two decimals), or `when` (a condition).
     """
 
     id: Name
@@ -116,9 +115,9 @@ class Derived(Frozen):
     unit: Text | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> "Derived":
-        ways = (self.options_in, self.groups_in, self.sum_of, self.mean_of, self.when)
-        if sum(bool(way) for way in ways) != 1:
+    def _check_one_calculation(self) -> "Derived":
+        calculations = (self.options_in, self.groups_in, self.sum_of, self.mean_of, self.when)
+        if sum(bool(calculation) for calculation in calculations) != 1:
             raise ValueError("exactly one of options_in, groups_in, sum_of, mean_of and when")
         if bool(self.question) != bool(self.options_in or self.groups_in):
             raise ValueError("'question' goes with options_in and groups_in")
@@ -126,7 +125,7 @@ class Derived(Frozen):
 
 
 class Domain(Frozen):
-    """`[[domain]]`: criteria whose points are added and then clamped."""
+    """`[[domain]]`: a group of criteria whose summed points are clamped to floor and ceiling."""
 
     id: Name
     label: Text
@@ -136,7 +135,7 @@ class Domain(Frozen):
 
 
 class Gate(Frozen):
-    """`[[gate]]`: a domain that counts only where other domains together reach a sum."""
+    """`[[gate]]`: a domain that counts only if other domains together reach a sum."""
 
     domain: Name
     needs: Many[Name] = Field(min_length=1)
@@ -145,7 +144,7 @@ class Gate(Frozen):
 
 
 class Level(Frozen):
-    """A step a criterion can be at; `finding` is the sentence it gives, with {ids} filled in."""
+    """One step of a criterion; `finding` is its sentence, with {ids} to be filled in."""
 
     id: Name
     when: Condition
@@ -154,7 +153,7 @@ class Level(Frozen):
 
 
 class Discount(Frozen):
-    """A stated reason to count positive points at less; {which} names what was found."""
+    """A reason to reduce positive points; {which} is replaced by the matching options."""
 
     when: Condition
     factor: Share
@@ -162,7 +161,7 @@ class Discount(Frozen):
 
 
 class Criterion(Frozen):
-    """`[[criterion]]`: one weighted claim about the answers, with a rationale to contest."""
+    """`[[criterion]]`: one weighted claim about the answers, with its rationale."""
 
     id: Name
     domain: Name
@@ -175,7 +174,7 @@ class Criterion(Frozen):
 
 
 class Total(Frozen):
-    """`[[total]]`: a sum of domains. One total is `banded`; the bands are read from it."""
+    """`[[total]]`: a sum of domains. One total is `banded` and determines the band."""
 
     id: Name
     label: Text
@@ -185,7 +184,7 @@ class Total(Frozen):
 
 
 class BandNeeds(Frozen):
-    """What a band asks for beside its points, and the band given where it is missing."""
+    """What a band requires besides points, and the band to use otherwise."""
 
     when: Condition | None = None
     domains_above_zero: Many[Name] = ()
@@ -194,7 +193,7 @@ class BandNeeds(Frozen):
 
 
 class Band(Frozen):
-    """`[[band]]`: a stretch of the scale, lowest first; `from` includes its edge, `above` not."""
+    """`[[band]]`: a stretch of the scale; `from` includes its edge, `above` excludes it."""
 
     id: Name
     label: Text
@@ -204,14 +203,14 @@ class Band(Frozen):
     needs: BandNeeds | None = None
 
     @model_validator(mode="after")
-    def _one_edge(self) -> "Band":
+    def _check_one_edge(self) -> "Band":
         if self.from_ is not None and self.above is not None:
             raise ValueError("a band starts 'from' a number or 'above' it, not both")
         return self
 
 
 class LedgerPart(Frozen):
-    """What a ledger takes of a total or a domain: `factor` times it, or its negative part."""
+    """A total or domain in a ledger: `factor` times its points, or times their negative part."""
 
     total: Name | None = None
     domain: Name | None = None
@@ -220,14 +219,14 @@ class LedgerPart(Frozen):
     when: Condition | None = None
 
     @model_validator(mode="after")
-    def _one_source(self) -> "LedgerPart":
+    def _check_one_source(self) -> "LedgerPart":
         if (self.total is None) == (self.domain is None):
             raise ValueError("a ledger part names exactly one of 'total' and 'domain'")
         return self
 
 
 class Ledger(Frozen):
-    """`[[ledger]]`: what speaks for one mechanism, beside the others; they need not add to one."""
+    """`[[ledger]]`: the points for one pain mechanism."""
 
     id: Name
     label: Text
@@ -235,7 +234,7 @@ class Ledger(Frozen):
 
 
 class Picture(Frozen):
-    """`[[picture]]`: the first whose demands on the ledgers all hold; the last demands nothing."""
+    """`[[picture]]`: demands on the ledgers; the first picture that meets them all is used."""
 
     id: Name
     label: Text
@@ -247,12 +246,12 @@ class Picture(Frozen):
 
     @property
     def demands_nothing(self) -> bool:
-        """Whether it holds for every set of ledgers."""
+        """Whether the picture matches every set of ledgers."""
         return not (self.at_least or self.any_at_least or self.below or self.exceeds)
 
 
 class Tier(Frozen):
-    """`[[tier]]`: how soon a red flag must be acted on, the most urgent first."""
+    """`[[tier]]`: how soon to act on a red flag, most urgent first."""
 
     id: Name
     label: Text
@@ -260,10 +259,10 @@ class Tier(Frozen):
 
 
 class Flag(Frozen):
-    """`[[flag]]`: a finding to act on whatever the points. It shows only where `when` is true.
+    """`[[flag]]`: a finding to act on regardless of points, raised only if `when` is true.
 
-    `about_person` marks a concern for the person's safety: it comes first everywhere, sets the
-    tier, and casts no doubt on the score, so it never withholds it.
+    `about_person` marks a concern for the person's safety. It is listed first and sets the tier,
+    but it does not make the score unreliable and so never withholds it.
     """
 
     id: Name
@@ -277,7 +276,7 @@ class Flag(Frozen):
 
 
 class ScopeRule(Frozen):
-    """`[[scope]]`: whom the instrument was not made for."""
+    """`[[scope]]`: a reason why the instrument does not apply to a person."""
 
     id: Name
     label: Text
@@ -285,7 +284,7 @@ class ScopeRule(Frozen):
 
 
 class GradeStep(Frozen):
-    """A grade, given where `when` is known true, where `unless` is not known true, or always."""
+    """A grade, given if `when` is true, if `unless` is false or unknown, or always."""
 
     id: Name
     label: Text
@@ -293,14 +292,14 @@ class GradeStep(Frozen):
     unless: Condition | None = None
 
     @model_validator(mode="after")
-    def _one_test(self) -> "GradeStep":
+    def _check_one_condition(self) -> "GradeStep":
         if self.when is not None and self.unless is not None:
             raise ValueError("a grade has 'when' or 'unless', not both")
         return self
 
 
 class GradingCriterion(Frozen):
-    """One line of a published grading; with `not_met` given, it is unknown where neither holds."""
+    """One criterion of a published grading; with `not_met`, it is unknown if neither is true."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
     label: Text
@@ -309,7 +308,7 @@ class GradingCriterion(Frozen):
 
 
 class Grading(Frozen):
-    """`[[grading]]`: a published scheme applied beside the score, never inside it."""
+    """`[[grading]]`: a published grading system that never affects the points."""
 
     id: Name
     label: Text
@@ -320,7 +319,7 @@ class Grading(Frozen):
 
 
 class Pattern(Frozen):
-    """`[[pattern]]`: one line of a practitioner's list, with an honest word on its evidence."""
+    """`[[pattern]]`: one pattern of the evidence sheet, with the strength of its evidence."""
 
     number: int = Field(ge=1)
     label: Text
@@ -331,7 +330,7 @@ class Pattern(Frozen):
 
 
 class Prevalence(Frozen):
-    """How many people without pain have a finding at one age; its own sources where they differ."""
+    """The share of people without pain who have a finding at one age, with its own sources."""
 
     age: int = Field(ge=0, le=120)
     share: Share
@@ -340,7 +339,7 @@ class Prevalence(Frozen):
 
 
 class Finding(Frozen):
-    """`[[finding]]`: an imaging finding in context; it never scores."""
+    """`[[finding]]`: an imaging finding in context; it never affects the points."""
 
     id: Name
     label: Text
@@ -355,7 +354,7 @@ class Finding(Frozen):
     citations: Many[Name] = ()
 
     @model_validator(mode="after")
-    def _ages_rise(self) -> "Finding":
+    def _check_ages(self) -> "Finding":
         ages = [row.age for row in self.at_age]
         if ages != sorted(set(ages)):
             raise ValueError("at_age rows go up in age, each age once")
@@ -367,7 +366,7 @@ class Finding(Frozen):
 
 
 class NextStep(Frozen):
-    """`[[next_step]]`: an option for the clinician, with what is known of it; never an order."""
+    """`[[next_step]]`: an option for the clinician to consider, never an instruction."""
 
     id: Name
     label: Text
@@ -379,7 +378,7 @@ class NextStep(Frozen):
 
 
 class Limitation(Frozen):
-    """`[[limitation]]`: what the assessment cannot claim; some only where a condition holds."""
+    """`[[limitation]]`: a limitation of the assessment, always or if a condition is true."""
 
     text: Text
     when: Condition | None = None
@@ -387,7 +386,7 @@ class Limitation(Frozen):
 
 
 class Wording(Frozen):
-    """`[wording]`: the sentences the engine puts together, with their {places} to fill."""
+    """`[wording]`: templates of the engine's sentences, with {placeholders}."""
 
     answered: Text
     discounted: Text
@@ -410,7 +409,7 @@ class Wording(Frozen):
 
 
 class Rulebook(Frozen):
-    """One version of one instrument, whole and for ever. JSON calls what is many by its plural."""
+    """One version of one instrument, unchanged after release. JSON uses plurals for lists."""
 
     rulebook: Header
     wording: Wording

@@ -1,4 +1,4 @@
-"""The shape of a screening: one kept intake with its assessment, and what became of it."""
+"""Models of screenings: stored intakes with their assessments and later events."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -10,24 +10,24 @@ from schemas.base import Frozen, Many
 from schemas.patient import READABLE, AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
 
 
-def _moment(value: Any) -> Any:
-    """An instant as ISO 8601 writes it, with its zone; in UTC, where the calendar has it there."""
+def _parse_instant(value: Any) -> Any:
+    """Return an ISO 8601 instant with a time zone in UTC. Raises ValueError."""
     expected = "must be an instant such as 2026-11-20T10:00:00Z, with its zone"
     try:
-        given = datetime.fromisoformat(value) if isinstance(value, str) else value
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
-        given = None
-    if not isinstance(given, datetime) or given.tzinfo is None:
+        instant = None
+    if not isinstance(instant, datetime) or instant.tzinfo is None:
         raise ValueError(expected)
     try:
-        return given.astimezone(UTC)
+        return instant.astimezone(UTC)
     except OverflowError:
         raise ValueError("must lie in the years 1 to 9999 in UTC") from None
 
 
-Moment = Annotated[
+Instant = Annotated[
     datetime,
-    BeforeValidator(_moment),
+    BeforeValidator(_parse_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 State = Literal["final", "amended", "entered_in_error"]
@@ -35,24 +35,26 @@ Means = Literal["api", "form", "fhir", "hl7v2", "batch", "import"]
 
 
 class FhirContext(Frozen):
-    """What a FHIR response said of itself, to be said again when it is read."""
+    """Metadata of a FHIR QuestionnaireResponse, returned when it is read."""
 
-    for_patient: bool = Field(description="Whether the patients' questionnaire was answered.")
+    for_patient: bool = Field(description="Whether the questionnaire for patients was answered.")
     authored: Annotated[str, Field(max_length=40)] | None = None
     identifier_system: Reference | None = None
     identifier_value: Reference | None = None
-    subject: Reference | None = Field(default=None, description="The literal reference.")
+    subject: Reference | None = Field(
+        default=None, description="The literal reference to the patient."
+    )
     subject_identified: bool = False
     encounter: Reference | None = None
     author: Reference | None = None
     source: Reference | None = None
     differences: Many[str] = Field(
-        default=(), description="Where what the client computed was not what was computed here."
+        default=(), description="Values computed by the client that differ from ours."
     )
 
 
 class Context(Frozen):
-    """What was sent beside the answers."""
+    """Information submitted together with the answers."""
 
     answered_on: Day | None = None
     answered_by: AnsweredBy | None = None
@@ -62,17 +64,19 @@ class Context(Frozen):
 
 
 class Acknowledgement(Frozen):
-    """That the red flags were seen: by whom, when, and what was done. Changes no assessment."""
+    """An acknowledgement of red flags and the action taken. It does not change the assessment."""
 
     id: str
     at: datetime
-    by: str = Field(description="The client that sent it.")
-    practitioner: Reference = Field(description="Who acknowledged, by your own number or name.")
-    done: Note = Field(description="What was done.")
+    by: str = Field(description="The client that sent the acknowledgement.")
+    practitioner: Reference = Field(
+        description="The practitioner, by number or name in your system."
+    )
+    done: Note = Field(description="The action taken.")
 
 
 class EnteredInError(Frozen):
-    """That a screening must not be relied on, and why."""
+    """Marks a screening as entered in error, with the reason."""
 
     at: datetime
     by: str
@@ -80,7 +84,7 @@ class EnteredInError(Frozen):
 
 
 class Moved(Frozen):
-    """That a screening went over to another number of its patient, as a merge said."""
+    """The move of a screening to another number of its patient by a merge."""
 
     at: datetime
     by: str
@@ -92,7 +96,7 @@ class Moved(Frozen):
 
 
 class Origin(Frozen):
-    """Which client kept a screening, by what means, with which software."""
+    """The client that stored a screening, the interface and the software version."""
 
     actor: str
     means: Means
@@ -100,7 +104,7 @@ class Origin(Frozen):
 
 
 class Screening(Frozen):
-    """One kept intake. It never changes: a correction is a new one that `replaces` it."""
+    """One stored intake. It is immutable; a correction is a new screening that `replaces` it."""
 
     id: str
     created_at: datetime
@@ -118,7 +122,7 @@ class Screening(Frozen):
 
 
 class ScreeningLine(Frozen):
-    """One screening as a list shows it."""
+    """A screening as an item of a list."""
 
     id: str
     created_at: datetime
@@ -130,8 +134,8 @@ class ScreeningLine(Frozen):
     tier: str
     band: str | None
     flags: int
-    all_asked: bool = Field(description="Whether every question for red flags was answered.")
-    not_asked: int = Field(description="How many questions for red flags were not answered.")
+    all_asked: bool = Field(description="Whether every red flag question was answered.")
+    not_asked: int = Field(description="How many red flag questions were not answered.")
     acknowledged: bool
 
 
@@ -139,7 +143,7 @@ Word = Annotated[str, Field(max_length=60, pattern=READABLE)]
 
 
 class ScreeningFilters(Frozen):
-    """What a list of screenings is narrowed by; what is left out does not narrow."""
+    """Filters for a list of screenings; a null filter does not apply."""
 
     patient: Reference | None = None
     patient_system: Reference | None = None
@@ -147,11 +151,11 @@ class ScreeningFilters(Frozen):
     status: Word | None = None
     tier: Word | None = None
     band: Word | None = None
-    created_from: Moment | None = None
-    created_before: Moment | None = None
+    created_from: Instant | None = None
+    created_before: Instant | None = None
 
 
 class PatientFilters(ScreeningFilters):
-    """The same, where a patient without a system may be meant and nobody else of that number."""
+    """Filters that can also select only the patient without an identifier system."""
 
     without_system: bool = False

@@ -1,4 +1,4 @@
-"""The shape of signing in: who is signed in, and what an invitation says."""
+"""Models of invitations and of signed-in practitioners."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from schemas.organisation import Practitioner
 
 
 class Invitation(Frozen):
-    """An invitation to choose what to sign in with, once."""
+    """A single-use invitation to set up login credentials."""
 
     id: str
     practitioner: str
@@ -18,13 +18,13 @@ class Invitation(Frozen):
 
 
 class NewInvitation(Invitation):
-    """A new invitation with its address, which is shown this once."""
+    """A new invitation with its address, which is shown only once."""
 
-    url: str = Field(description="Give it to the practitioner, and to nobody else.")
+    url: str = Field(description="Give this address only to the practitioner.")
 
 
 class SignedIn(Frozen):
-    """A practitioner who is signed in, and where."""
+    """The session of a signed-in practitioner."""
 
     session: str
     practitioner: Practitioner

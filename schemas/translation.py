@@ -1,7 +1,7 @@
-"""The shape of a translation: every text of one released rulebook in another language.
+"""Models of a translation: every text of one released rulebook in another language.
 
-It stands beside the rulebook, which never changes by a byte, and names the bytes it translates. A
-text is found by the path of its place: `question/age_years/label`, `limitation/0/text`.
+A translation names the hash of the rulebook file it translates. Texts are identified by path:
+`question/age_years/label`, `limitation/0/text`.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from pydantic import BaseModel, StringConstraints
 from schemas.base import Frozen, Text
 from schemas.rulebook import Rulebook
 
-UNTRANSLATED = {"rationale", "attribution", "copyright", "summary"}
-"""What reports and questionnaires do not print, or print as their authors ask."""
-TEXTS = {
+UNTRANSLATED_FIELDS = {"rationale", "attribution", "copyright", "summary"}
+"""Fields that reports and questionnaires do not print, or print in the author's wording."""
+TRANSLATED_FIELDS = {
     *("label", "text", "help", "intro", "finding", "because", "note", "title", "intended_use"),
     *("points_are", "meaning", "suspect", "action", "counter_evidence", "population", "evidence"),
     *("certainty", "unit"),
@@ -33,58 +33,59 @@ class Translation(Frozen):
 
 
 def places(rulebook: Rulebook) -> dict[str, str]:
-    """Every text to translate, by its path, in the order of the rulebook."""
-    return dict(_texts(rulebook, ()))
+    """Return every text to translate by its path, in rulebook order."""
+    return dict(_iterate_texts(rulebook, ()))
 
 
 def translated(rulebook: Rulebook, translation: Translation) -> Rulebook:
-    """The rulebook in the other language, weighing exactly the same."""
-    said: Rulebook = _said(rulebook, (), translation.texts)
-    return said
+    """Return the rulebook with translated texts; scoring is unchanged."""
+    translated_rulebook: Rulebook = _replace_texts(rulebook, (), translation.texts)
+    return translated_rulebook
 
 
-def _texts(part: BaseModel, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for name, value in _members(part):
-        if isinstance(value, str) and (name in TEXTS or path == ("wording",)):
+def _iterate_texts(part: BaseModel, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for name, value in _translatable_fields(part):
+        if isinstance(value, str) and (name in TRANSLATED_FIELDS or path == ("wording",)):
             yield "/".join((*path, name)), value
-        for step, each in _within(value):
-            yield from _texts(each, (*path, name, *step))
+        for step, child in _children(value):
+            yield from _iterate_texts(child, (*path, name, *step))
 
 
-def _said(part: Any, path: tuple[str, ...], texts: dict[str, str]) -> Any:
+def _replace_texts(part: Any, path: tuple[str, ...], texts: dict[str, str]) -> Any:
     changed: dict[str, Any] = {}
     for field, info in type(part).model_fields.items():
         name, value = info.alias or field, getattr(part, field)
-        here = (*path, name)
+        field_path = (*path, name)
         if isinstance(value, str):
-            changed[field] = texts.get("/".join(here), value)
+            changed[field] = texts.get("/".join(field_path), value)
         elif isinstance(value, BaseModel):
-            changed[field] = _said(value, here, texts)
-        elif _within(value):
+            changed[field] = _replace_texts(value, field_path, texts)
+        elif _children(value):
             changed[field] = tuple(
-                _said(each, (*here, *step), texts) for step, each in _within(value)
+                _replace_texts(child, (*field_path, *step), texts)
+                for step, child in _children(value)
             )
     return part.model_copy(update=changed)
 
 
-def _members(part: BaseModel) -> Iterator[tuple[str, Any]]:
+def _translatable_fields(part: BaseModel) -> Iterator[tuple[str, Any]]:
     for field, info in type(part).model_fields.items():
         name = info.alias or field
-        if name not in UNTRANSLATED and name != "citation":
+        if name not in UNTRANSLATED_FIELDS and name != "citation":
             yield name, getattr(part, field)
 
 
-def _within(value: Any) -> list[tuple[tuple[str, ...], Any]]:
-    """The parts inside a value, each with the step that leads to it."""
+def _children(value: Any) -> list[tuple[tuple[str, ...], Any]]:
+    """Return the models inside a value, each with its step of the path."""
     if isinstance(value, BaseModel):
         return [((), value)]
-    if isinstance(value, tuple) and value and all(isinstance(each, BaseModel) for each in value):
-        return [((_key(each, place),), each) for place, each in enumerate(value)]
+    if isinstance(value, tuple) and value and all(isinstance(child, BaseModel) for child in value):
+        return [((_path_step(child, index),), child) for index, child in enumerate(value)]
     return []
 
 
-def _key(part: Any, place: int) -> str:
+def _path_step(part: Any, index: int) -> str:
     for name in ("id", "number", "age"):
         if hasattr(part, name):
             return str(getattr(part, name))
-    return str(place)
+    return str(index)

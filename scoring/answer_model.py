@@ -1,4 +1,4 @@
-"""The answer model of a rulebook: one optional field a question, strict, closed to unknown ids."""
+"""Builds a strict pydantic model of a rulebook's answers, with one optional field per question."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,10 +9,10 @@ from schemas.rulebook import Question, Rulebook
 
 
 def answer_model(rulebook: Rulebook) -> type[BaseModel]:
-    """The pydantic model of a flat object of answers. Absent and null both mean not answered."""
+    """Return the pydantic model of a flat object of answers; absent or null means not answered."""
     fields: dict[str, Any] = {
         question.id: (
-            _kind(question) | None,
+            _answer_type(question) | None,
             Field(default=None, title=question.label, description=question.text),
         )
         for question in rulebook.question
@@ -22,7 +22,7 @@ def answer_model(rulebook: Rulebook) -> type[BaseModel]:
     return create_model(name, __base__=Frozen, __doc__=f"Answers to {header.name}.", **fields)
 
 
-def _kind(question: Question) -> Any:
+def _answer_type(question: Question) -> Any:
     options = Literal[tuple(option.id for option in question.options)] if question.options else None
     least, most = question.minimum, question.maximum
     match question.kind:
@@ -39,12 +39,12 @@ def _kind(question: Question) -> Any:
         case "multi":
             return Annotated[
                 Many[options],  # type: ignore[valid-type]
-                AfterValidator(_each_once),
+                AfterValidator(_reject_repeated_options),
                 Field(json_schema_extra={"uniqueItems": True}),
             ]
 
 
-def _each_once(options: tuple[str, ...]) -> tuple[str, ...]:
+def _reject_repeated_options(options: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(options)) < len(options):
         raise ValueError("must name each option once")
     return options

@@ -1,7 +1,7 @@
-"""The catalogue: every rulebook that ships, checked byte for byte before it is used.
+"""Loads the rulebooks that ship with the product and verifies each against its recorded hash.
 
-RulebookError           the author of a rulebook must act: file and block are named
-UnknownRulebookError    the client must act: there is no such rulebook, or it is not in use
+RulebookError           the author of the rulebook must act; the message names file and block
+UnknownRulebookError    the client must act: no such rulebook, or it is not active
 """
 
 import hashlib
@@ -22,20 +22,20 @@ from scoring.compiled_rulebook import LoadedRulebook
 from scoring.validation.rulebook_validation import review
 from scoring.validation.rulebook_versions import change, least_version
 
-Shape = TypeVar("Shape", bound=Frozen)
+Model = TypeVar("Model", bound=Frozen)
 SHIPPED = Path(__file__).parent / "rulebooks"
 
 
 class RulebookError(Exception):
-    """A rulebook file that may not be used; the message names file and block."""
+    """A rulebook file is invalid; the message names file and block."""
 
 
 class UnknownRulebookError(LookupError):
-    """No rulebook of that name is in use."""
+    """There is no rulebook of that name, or it is not active."""
 
 
 class Entry(Frozen):
-    """`[[entry]]` of index.toml: what is known of one rulebook file."""
+    """`[[entry]]` of index.toml: the release record of one rulebook file."""
 
     instrument: Instrument
     version: Version
@@ -52,66 +52,70 @@ class Entry(Frozen):
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The version as numbers that sort."""
-        return _order(self.version)
+        """The version as a tuple of numbers, for sorting."""
+        return _parse_version(self.version)
 
 
 class Catalogue:
-    """The rulebooks by name, in the order of the index."""
+    """The rulebooks of a folder by name, in the order of its index."""
 
     def __init__(self, folder: Path = SHIPPED) -> None:
-        index = _toml(folder / "index.toml")
+        index = _read_toml(folder / "index.toml")
         self.entries = tuple(
-            _validated(Entry, each, "index.toml") for each in index.get("entry", ())
+            _validate(Entry, table, "index.toml") for table in index.get("entry", ())
         )
-        self._loaded = {each.name: _checked(folder, each) for each in self.entries}
+        self._loaded = {entry.name: _load_entry(folder, entry) for entry in self.entries}
 
     def active(self, name: str) -> LoadedRulebook:
-        """The active rulebook of that name; an instrument alone means its newest active version."""
-        found = [
-            each
-            for each in self.entries
-            if each.status == "active" and name in (each.name, each.instrument)
+        """Return the active rulebook of that name, or the newest active version of an instrument.
+
+        Raises UnknownRulebookError.
+        """
+        entries = [
+            entry
+            for entry in self.entries
+            if entry.status == "active" and name in (entry.name, entry.instrument)
         ]
-        if not found:
+        if not entries:
             raise UnknownRulebookError("no active rulebook has that name")
-        return self._loaded[max(found, key=lambda each: each.order).name]
+        return self._loaded[max(entries, key=lambda entry: entry.order).name]
 
     def any_status(self, instrument: str, version: str) -> LoadedRulebook:
-        """That version of the instrument, in use or not."""
+        """Return that version, active or not. Raises UnknownRulebookError."""
         try:
             return self._loaded[f"{instrument}@{version}"]
         except KeyError:
             raise UnknownRulebookError("no rulebook has that name and version") from None
 
     def entry(self, loaded: LoadedRulebook) -> Entry:
-        """The entry of a loaded rulebook."""
-        return next(each for each in self.entries if each.name == loaded.name)
+        """Return the index entry of a loaded rulebook."""
+        return next(entry for entry in self.entries if entry.name == loaded.name)
 
     def scored(self) -> tuple[LoadedRulebook, ...]:
-        """Every active rulebook, in the order of the index."""
-        return tuple(self._loaded[each.name] for each in self.entries if each.status == "active")
+        """Return every active rulebook, in the order of the index."""
+        return tuple(self._loaded[entry.name] for entry in self.entries if entry.status == "active")
 
 
 @cache
 def catalogue() -> Catalogue:
-    """The rulebooks that ship with the product."""
+    """Return the rulebooks that ship with the product; loaded once per process."""
     return Catalogue()
 
 
 def read(path: Path) -> LoadedRulebook:
-    """One rulebook file, validated and reviewed. Raises RulebookError with all that is wrong."""
-    rulebook = _validated(Rulebook, _toml(path), path.name)
-    problems = review(rulebook)
-    if problems:
-        raise RulebookError("\n".join(f"{path.name}: {problem}" for problem in problems))
+    """Read and validate a rulebook file. Raises RulebookError, which lists every fault."""
+    rulebook = _validate(Rulebook, _read_toml(path), path.name)
+    faults = review(rulebook)
+    if faults:
+        raise RulebookError("\n".join(f"{path.name}: {fault}" for fault in faults))
     return LoadedRulebook(rulebook, sha256(path))
 
 
 def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED) -> Entry:
-    """Enter a rulebook of the folder into its index, active, with its hash.
+    """Add a rulebook file of the folder to its index as active, with its hash.
 
-    Raises RulebookError where it is faulty, entered already, or numbered too low for its changes.
+    Raises RulebookError if the file is invalid, already released, or its version is too low for
+    its changes.
     """
     loaded = read(path)
     header = loaded.rulebook.rulebook
@@ -120,13 +124,13 @@ def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED
     if not approver.strip():
         raise RulebookError(f"{path.name}: needs an approver")
     file = path.resolve().relative_to(folder.resolve()).as_posix()
-    earlier = Catalogue(folder)
-    versions = [each for each in earlier.entries if each.instrument == header.instrument]
-    if any(each.version == header.version for each in versions):
+    released = Catalogue(folder)
+    versions = [entry for entry in released.entries if entry.instrument == header.instrument]
+    if any(entry.version == header.version for entry in versions):
         raise RulebookError(f"{file}: {loaded.name} is released already and never changes")
     if versions:
-        newest = max(versions, key=lambda each: each.order)
-        _numbered_truly(earlier.any_status(newest.instrument, newest.version), loaded, file)
+        newest = max(versions, key=lambda entry: entry.order)
+        _check_version(released.any_status(newest.instrument, newest.version), loaded, file)
     entry = Entry(
         instrument=header.instrument,
         version=header.version,
@@ -137,16 +141,16 @@ def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED
         sha256=loaded.sha256,
     )
     with (folder / "index.toml").open("a", encoding="utf-8") as index:
-        index.write(_entry_text(entry))
+        index.write(_format_entry(entry))
     return entry
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of the file's bytes, as hexadecimal digits."""
+    """Return the SHA-256 of the file as hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _checked(folder: Path, entry: Entry) -> LoadedRulebook:
+def _load_entry(folder: Path, entry: Entry) -> LoadedRulebook:
     path = folder / entry.file
     if not path.is_file():
         raise RulebookError(f"index.toml: {entry.name}: the file {entry.file} is missing")
@@ -158,29 +162,27 @@ def _checked(folder: Path, entry: Entry) -> LoadedRulebook:
     return loaded
 
 
-def _numbered_truly(old: LoadedRulebook, new: LoadedRulebook, file: str) -> None:
-    weight = change(old.rulebook, new.rulebook)
-    if weight is None:
+def _check_version(old: LoadedRulebook, new: LoadedRulebook, file: str) -> None:
+    kind = change(old.rulebook, new.rulebook)
+    if kind is None:
         raise RulebookError(f"{file}: says the same as {old.name}")
-    least = least_version(old.rulebook.rulebook.version, weight)
-    if _order(new.rulebook.rulebook.version) < _order(least):
-        raise RulebookError(
-            f"{file}: a {weight} change to {old.name} needs version {least} or later"
-        )
+    least = least_version(old.rulebook.rulebook.version, kind)
+    if _parse_version(new.rulebook.rulebook.version) < _parse_version(least):
+        raise RulebookError(f"{file}: a {kind} change to {old.name} needs version {least} or later")
 
 
-def _entry_text(entry: Entry) -> str:
+def _format_entry(entry: Entry) -> str:
     lines = ["", "[[entry]]"]
     for name, value in entry.model_dump().items():
         lines.append(f"{name} = {value if isinstance(value, date) else json.dumps(value)}")
     return "\n".join([*lines, ""])
 
 
-def _order(version: str) -> tuple[int, ...]:
+def _parse_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -189,22 +191,23 @@ def _toml(path: Path) -> dict[str, Any]:
         raise RulebookError(f"{path.name}: nests too deeply") from None
 
 
-def _validated(kind: type[Shape], table: Mapping[str, Any], file: str) -> Shape:
+def _validate(model: type[Model], table: Mapping[str, Any], file: str) -> Model:
     try:
-        return kind.model_validate(table)
+        return model.model_validate(table)
     except ValidationError as error:
-        lines = [f"{file}: {_block(table, each['loc'])}: {each['msg']}" for each in error.errors()]
+        faults = [(_locate_block(table, fault["loc"]), fault["msg"]) for fault in error.errors()]
+        lines = [f"{file}: {block}: {message}" for block, message in faults]
         raise RulebookError("\n".join(lines)) from error
 
 
-def _block(table: Any, location: tuple[int | str, ...]) -> str:
-    """Where in the file, with the id of every block on the way: criterion A1 > level 2 > points."""
-    words, here = [], table
+def _locate_block(table: Any, location: tuple[int | str, ...]) -> str:
+    """Return the path of a fault in the file, with ids of blocks: criterion > A1 > level > some."""
+    steps, value = [], table
     for step in location:
         try:
-            here = here[step]
+            value = value[step]
         except (KeyError, IndexError, TypeError):
-            here = None
-        named = here.get("id") if isinstance(here, Mapping) and isinstance(step, int) else None
-        words.append(str(named or (step + 1 if isinstance(step, int) else step)))
-    return " > ".join(words)
+            value = None
+        block_id = value.get("id") if isinstance(value, Mapping) and isinstance(step, int) else None
+        steps.append(str(block_id or (step + 1 if isinstance(step, int) else step)))
+    return " > ".join(steps)

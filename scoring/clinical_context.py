@@ -1,4 +1,4 @@
-"""What stands beside the score and never in it: gradings, patterns, findings, options, limits."""
+"""Adds clinical context to a score: gradings, patterns, findings, next steps and limitations."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -18,100 +18,100 @@ from schemas.rulebook import Finding, GradeStep, Grading, GradingCriterion, Patt
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 
-Citing = RaisedFlag | WeighedCriterion | GradingReached | FindingInContext | NextStepOffered
+CitingPart = RaisedFlag | WeighedCriterion | GradingReached | FindingInContext | NextStepOffered
 
 
 def gradings(loaded: LoadedRulebook, facts: Facts) -> dict[str, GradingReached]:
-    """Each published grading by its id, with the first grade that applies."""
-    return {each.id: _graded(loaded, each, facts) for each in loaded.rulebook.grading}
+    """Return the result of each published grading, by its id."""
+    return {grading.id: _grade(loaded, grading, facts) for grading in loaded.rulebook.grading}
 
 
 def patterns(loaded: LoadedRulebook, facts: Facts) -> Patterns:
-    """Every line of the evidence sheet, in its own numbering."""
+    """Return the state of every pattern of the evidence sheet, by its own numbering."""
     states = tuple(
         PatternState(
-            number=each.number,
-            label=each.label,
-            state=_state(loaded, each, facts),
-            criteria=each.criteria,
-            evidence=each.evidence,
+            number=pattern.number,
+            label=pattern.label,
+            state=_pattern_state(loaded, pattern, facts),
+            criteria=pattern.criteria,
+            evidence=pattern.evidence,
         )
-        for each in loaded.rulebook.pattern
+        for pattern in loaded.rulebook.pattern
     )
-    return Patterns(seen=sum(each.state == "seen" for each in states), list=states)
+    return Patterns(seen=sum(pattern.state == "seen" for pattern in states), list=states)
 
 
 def findings(loaded: LoadedRulebook, facts: Facts) -> tuple[FindingInContext, ...]:
-    """Each reported finding beside how common it is without pain, and what speaks against."""
+    """Return each reported finding with its prevalence without pain and the counter-evidence."""
     return tuple(
-        _in_context(each, facts)
-        for each in loaded.rulebook.finding
-        if each.id in (facts.get(each.question) or ())
+        _put_in_context(finding, facts)
+        for finding in loaded.rulebook.finding
+        if finding.id in (facts.get(finding.question) or ())
     )
 
 
 def next_steps(
     loaded: LoadedRulebook, facts: Facts, status: str, picture: str | None
 ) -> tuple[NextStepOffered, ...]:
-    """The options that fit this status, picture and these answers."""
+    """Return the next steps that apply to this status, picture and facts."""
     return tuple(
         NextStepOffered(
-            id=each.id, label=each.label, certainty=each.certainty, citations=each.citations
+            id=step.id, label=step.label, certainty=step.certainty, citations=step.citations
         )
-        for each in loaded.rulebook.next_step
-        if (not each.pictures or picture in each.pictures)
-        and (not each.statuses or status in each.statuses)
-        and (each.when is None or loaded.holds(each.when, facts))
+        for step in loaded.rulebook.next_step
+        if (not step.pictures or picture in step.pictures)
+        and (not step.statuses or status in step.statuses)
+        and (step.when is None or loaded.holds(step.when, facts))
     )
 
 
 def limitations(
-    loaded: LoadedRulebook, facts: Facts, shown: Iterable[Citing], *, attested: bool
+    loaded: LoadedRulebook, facts: Facts, shown: Iterable[CitingPart], *, attested: bool
 ) -> tuple[str, ...]:
-    """What cannot be claimed here, ending with the sources shown that were not re-read."""
+    """Return the limitations that apply, ending with the unverified sources among those `shown`."""
     book = loaded.rulebook
     unattested = not attested and any(facts.get(name) is not None for name in loaded.by_clinician)
     texts = [
-        each.text
-        for each in book.limitation
-        if (each.when is None or loaded.holds(each.when, facts))
-        and (unattested or not each.where_not_attested)
+        limitation.text
+        for limitation in book.limitation
+        if (limitation.when is None or loaded.holds(limitation.when, facts))
+        and (unattested or not limitation.where_not_attested)
     ]
-    cited = set(chain.from_iterable(each.citations for each in shown))
-    unverified = [each.id for each in book.citation if each.unverified and each.id in cited]
+    cited = set(chain.from_iterable(part.citations for part in shown))
+    unverified = [source.id for source in book.citation if source.unverified and source.id in cited]
     if unverified:
         sources = loaded.explainer.listed(unverified)
         texts.append(book.wording.unverified_sources.format(sources=sources))
     return tuple(texts)
 
 
-def _graded(loaded: LoadedRulebook, grading: Grading, facts: Facts) -> GradingReached:
-    step = next(each for each in grading.grade if _applies(loaded, each, facts))
+def _grade(loaded: LoadedRulebook, grading: Grading, facts: Facts) -> GradingReached:
+    step = next(step for step in grading.grade if _grade_applies(loaded, step, facts))
     return GradingReached(
         grade=step.id,
         label=step.label,
         criteria=tuple(
-            GradedCriterion(id=each.id, label=each.label, met=_met(loaded, each, facts))
-            for each in grading.criterion
+            GradedCriterion(id=line.id, label=line.label, met=_is_met(loaded, line, facts))
+            for line in grading.criterion
         ),
         citations=grading.citations,
     )
 
 
-def _applies(loaded: LoadedRulebook, step: GradeStep, facts: Facts) -> bool:
+def _grade_applies(loaded: LoadedRulebook, step: GradeStep, facts: Facts) -> bool:
     if step.when is not None:
         return loaded.holds(step.when, facts) is True
     return step.unless is None or loaded.holds(step.unless, facts) is not True
 
 
-def _met(loaded: LoadedRulebook, criterion: GradingCriterion, facts: Facts) -> bool | None:
+def _is_met(loaded: LoadedRulebook, criterion: GradingCriterion, facts: Facts) -> bool | None:
     met = loaded.holds(criterion.met, facts)
     if criterion.not_met is None or met is True:
         return met
     return False if loaded.holds(criterion.not_met, facts) is True else None
 
 
-def _state(
+def _pattern_state(
     loaded: LoadedRulebook, pattern: Pattern, facts: Facts
 ) -> Literal["seen", "not_seen", "not_asked"]:
     seen = loaded.holds(pattern.seen, facts)
@@ -121,8 +121,8 @@ def _state(
     return "not_seen" if not_seen else "not_asked"
 
 
-def _in_context(finding: Finding, facts: Facts) -> FindingInContext:
-    row = _nearest(finding, facts)
+def _put_in_context(finding: Finding, facts: Facts) -> FindingInContext:
+    row = _find_nearest_age(finding, facts)
     return FindingInContext(
         id=finding.id,
         label=finding.label,
@@ -136,8 +136,8 @@ def _in_context(finding: Finding, facts: Facts) -> FindingInContext:
     )
 
 
-def _nearest(finding: Finding, facts: Facts) -> Prevalence | None:
-    """The row of the nearest age, the lower one of two equally near."""
+def _find_nearest_age(finding: Finding, facts: Facts) -> Prevalence | None:
+    """Return the row of the nearest age; if two are equally near, the younger."""
     age = facts.get(finding.age_question) if finding.age_question else None
     if age is None:
         return None

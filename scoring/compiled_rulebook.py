@@ -1,4 +1,4 @@
-"""A rulebook made ready: checked, named, and compiled once into functions of facts."""
+"""Compiles a validated rulebook once into functions of facts, for use by the engine."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,43 +19,46 @@ from scoring.weighing import Adder, Weight, band_start, weigher
 
 
 class UnknownQuestionError(ValueError):
-    """The answers name a question that the rulebook does not ask. The caller must act."""
+    """The answers contain a question id that the rulebook does not have. The caller must act."""
 
 
 class LoadedRulebook:
-    """One version of one instrument with its hash; every condition in it compiled."""
+    """One version of one instrument with its file's hash and its compiled conditions."""
 
     def __init__(self, rulebook: Rulebook, sha256: str) -> None:
         self.rulebook = rulebook
         self.sha256 = sha256
         self.name = rulebook.rulebook.name
+        criteria = rulebook.criterion
         self.questions = {question.id: question for question in rulebook.question}
         self.sources = {derived.id: derived for derived in rulebook.derived}
         self.explainer = Explainer(rulebook)
-        self.weighers = [weigher(criterion, self.questions) for criterion in rulebook.criterion]
+        self.weighers = [weigher(criterion, self.questions) for criterion in criteria]
         self.adder = Adder(rulebook)
-        self.domains = {domain.id: place for place, domain in enumerate(rulebook.domain)}
+        self.domains = {domain.id: index for index, domain in enumerate(rulebook.domain)}
         self.banded = next((n for n, total in enumerate(rulebook.total) if total.banded), None)
         self.band_starts = [start for start in map(band_start, rulebook.band) if start is not None]
-        self.read_by = [questions_weighed(each, self.sources) for each in rulebook.criterion]
+        self.read_by = [questions_weighed(criterion, self.sources) for criterion in criteria]
         self.touched_by = [
-            tuple(dict.fromkeys([*reads, *questions_discounting(each, self.sources)]))
-            for each, reads in zip(rulebook.criterion, self.read_by, strict=True)
+            tuple(dict.fromkeys([*reads, *questions_discounting(criterion, self.sources)]))
+            for criterion, reads in zip(criteria, self.read_by, strict=True)
         ]
         self.shown = [
-            shower(each, reads, self.questions, self.explainer)
-            for each, reads in zip(rulebook.criterion, self.read_by, strict=True)
+            shower(criterion, reads, self.questions, self.explainer)
+            for criterion, reads in zip(criteria, self.read_by, strict=True)
         ]
-        self.by_clinician = self._asked(lambda question: question.who == "clinician")
-        self.expected = self._asked(lambda question: not question.optional)
+        self.by_clinician = self._select_questions(lambda question: question.who == "clinician")
+        self.expected = self._select_questions(lambda question: not question.optional)
         self.asked_for_scope = [
             name
             for name in questions_read([rule.when for rule in rulebook.scope], self.sources)
             if name not in rulebook.rulebook.must_answer
         ]
-        self._counts = [(each.id, counted(each, self.questions)) for each in rulebook.derived]
-        self._orders = {
-            question.id: {option.id: place for place, option in enumerate(question.options)}
+        self._calculations = [
+            (derived.id, counted(derived, self.questions)) for derived in rulebook.derived
+        ]
+        self._option_orders = {
+            question.id: {option.id: index for index, option in enumerate(question.options)}
             for question in rulebook.question
             if question.kind == "multi"
         }
@@ -65,30 +68,30 @@ class LoadedRulebook:
         }
 
     def facts(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """The answers, their options in questionnaire order, and what is counted from them.
+        """Return the answers, with options in questionnaire order, and the derived values.
 
-        Raises UnknownQuestionError for an id that is not asked.
+        Raises UnknownQuestionError.
         """
-        known: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         for name, answer in answers.items():
             if name not in self.questions:
                 raise UnknownQuestionError(f"{self.name} asks no question with the id given")
             if answer is not None:
-                order = self._orders.get(name)
-                known[name] = (
+                order = self._option_orders.get(name)
+                facts[name] = (
                     answer if order is None else tuple(sorted(answer, key=order.__getitem__))
                 )
-        for name, count in self._counts:
-            known[name] = count(known)
-        return known
+        for name, calculate in self._calculations:
+            facts[name] = calculate(facts)
+        return facts
 
     def weights(self, facts: Facts) -> list[Weight]:
-        """What each criterion gives, in rulebook order."""
+        """Return the points of each criterion, in rulebook order."""
         return [weigh(facts) for weigh in self.weighers]
 
     def holds(self, condition: Condition, facts: Facts) -> bool | None:
-        """Whether this condition of the rulebook is true, false or unknown."""
+        """Return whether a condition object of this rulebook is true, false or unknown (None)."""
         return self._tests[id(condition)](facts)
 
-    def _asked(self, wanted: Callable[[Question], bool]) -> list[str]:
-        return [question.id for question in self.rulebook.question if wanted(question)]
+    def _select_questions(self, matches: Callable[[Question], bool]) -> list[str]:
+        return [question.id for question in self.rulebook.question if matches(question)]

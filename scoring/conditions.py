@@ -1,7 +1,8 @@
-"""What the words of a condition mean: each becomes a function from facts to true, false or unknown.
+"""Compiles conditions of a rulebook into functions from facts to true, false or unknown.
 
-Facts are answers and derived values by id; what is absent or None is unknown. Joining follows
-Kleene: one false part settles `all`, one true part settles `any`, whatever else is unknown.
+Facts are answers and derived values by id; an absent or None fact is unknown. Conditions are joined
+by Kleene's three-valued logic: one false part decides `all`, one true part decides `any`, even if
+other parts are unknown.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,37 +28,37 @@ Truth = bool | None
 Test = Callable[[Facts], Truth]
 
 
-def test(  # noqa: C901, PLR0911 - one line for each word of a closed set
+def test(  # noqa: C901, PLR0911 - one case for each word of a closed set
     condition: Condition, questions: Mapping[str, Question]
 ) -> Test:
-    """The condition as a function of facts; `questions` tell which options a group holds."""
+    """Compile the condition; `questions` define the options of each group."""
     match condition:
         case Is(subject=subject, is_=expected):
-            return _when_known(subject, lambda known: bool(known == expected))
+            return _test_known_fact(subject, lambda fact: bool(fact == expected))
         case OneOf(subject=subject, one_of=options):
-            return _when_known(subject, frozenset(options).__contains__)
+            return _test_known_fact(subject, frozenset(options).__contains__)
         case AtLeast(subject=subject, at_least=edge):
-            return _when_known(subject, lambda known: bool(known >= edge))
+            return _test_known_fact(subject, lambda fact: bool(fact >= edge))
         case AtMost(subject=subject, at_most=edge):
-            return _when_known(subject, lambda known: bool(known <= edge))
+            return _test_known_fact(subject, lambda fact: bool(fact <= edge))
         case Includes():
-            wanted = options_named(condition, questions)
-            return _when_known(condition.subject, lambda known: not wanted.isdisjoint(known))
+            included = options_named(condition, questions)
+            return _test_known_fact(condition.subject, lambda fact: not included.isdisjoint(fact))
         case CountsAtLeast(subject=subject, counts_at_least=least):
-            return _when_known(subject, lambda known: len(known) >= least)
+            return _test_known_fact(subject, lambda fact: len(fact) >= least)
         case All(all=parts):
-            return _joined([test(part, questions) for part in parts], settles=False)
+            return _join([test(part, questions) for part in parts], deciding=False)
         case Any(any=parts):
-            return _joined([test(part, questions) for part in parts], settles=True)
+            return _join([test(part, questions) for part in parts], deciding=True)
         case Not(not_=part):
-            return _negated(test(part, questions))
+            return _negate(test(part, questions))
         case Always():
             return lambda _: True
     raise TypeError(f"no meaning is given to the condition {type(condition).__name__}")
 
 
 def options_named(condition: Includes, questions: Mapping[str, Question]) -> frozenset[str]:
-    """The options that an `includes` asks for, its groups opened."""
+    """Return the options an `includes` condition names, with each group replaced by its options."""
     groups = questions[condition.subject].groups
     return frozenset(option for name in condition.includes for option in groups.get(name, (name,)))
 
@@ -65,42 +66,41 @@ def options_named(condition: Includes, questions: Mapping[str, Question]) -> fro
 def found(
     condition: Condition, facts: Facts, questions: Mapping[str, Question]
 ) -> Iterable[tuple[str, str]]:
-    """The marked options, as (question, option), that make the condition hold."""
+    """Yield the marked options, as (question id, option id), that make the condition true."""
     match condition:
         case Includes(subject=subject):
-            wanted = options_named(condition, questions)
-            yield from (
-                (subject, option) for option in facts.get(subject) or () if option in wanted
-            )
+            options = options_named(condition, questions)
+            marked = facts.get(subject) or ()
+            yield from ((subject, option) for option in marked if option in options)
         case All(all=parts) | Any(any=parts):
             for part in parts:
                 yield from found(part, facts, questions)
 
 
-def _when_known(subject: str, holds: Callable[[Anything], bool]) -> Test:
-    def known_and_holds(facts: Facts) -> Truth:
-        known = facts.get(subject)
-        return None if known is None else holds(known)
+def _test_known_fact(subject: str, holds: Callable[[Anything], bool]) -> Test:
+    def test_fact(facts: Facts) -> Truth:
+        fact = facts.get(subject)
+        return None if fact is None else holds(fact)
 
-    return known_and_holds
+    return test_fact
 
 
-def _joined(parts: list[Test], *, settles: bool) -> Test:
-    def joined(facts: Facts) -> Truth:
+def _join(parts: list[Test], *, deciding: bool) -> Test:
+    def test_parts(facts: Facts) -> Truth:
         unknown = False
         for part in parts:
             truth = part(facts)
-            if truth is settles:
-                return settles
+            if truth is deciding:
+                return deciding
             unknown = unknown or truth is None
-        return None if unknown else not settles
+        return None if unknown else not deciding
 
-    return joined
+    return test_parts
 
 
-def _negated(part: Test) -> Test:
-    def negated(facts: Facts) -> Truth:
+def _negate(part: Test) -> Test:
+    def test_negation(facts: Facts) -> Truth:
         truth = part(facts)
         return None if truth is None else not truth
 
-    return negated
+    return test_negation

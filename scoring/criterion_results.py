@@ -1,4 +1,4 @@
-"""One criterion as it is shown: what was answered, what it gives, and why."""
+"""Builds the result of one criterion: its answers, its points and the explanation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -10,7 +10,7 @@ from scoring.conditions import Facts
 from scoring.explanation import PLACE, Explainer
 from scoring.weighing import Weight, closed, exact
 
-Show = Callable[[Weight, Facts], WeighedCriterion]
+BuildResult = Callable[[Weight, Facts], WeighedCriterion]
 
 
 def shower(
@@ -18,17 +18,17 @@ def shower(
     reads: Sequence[str],
     questions: Mapping[str, Question],
     explainer: Explainer,
-) -> Show:
-    """The criterion with its answers and its sentence, as a function of its weight and the facts.
+) -> BuildResult:
+    """Return a function that builds the criterion's result from its weight and the facts.
 
-    Where one question with few answers is read and told, and nothing discounts it, little can be
-    said: each such line is made once and kept.
+    Undiscounted results are cached if the levels and sentences depend on one question with few
+    answers.
     """
     explain = explainer.explains(criterion, reads)
 
-    def show(weight: Weight, facts: Facts) -> WeighedCriterion:
+    def build(weight: Weight, facts: Facts) -> WeighedCriterion:
         level = None if weight.level is None else criterion.level[weight.level]
-        said = explain(weight, facts)
+        explanation = explain(weight, facts)
         return WeighedCriterion(
             id=criterion.id,
             domain=criterion.domain,
@@ -41,28 +41,29 @@ def shower(
             discount=None
             if weight.discount is None
             else AppliedDiscount(
-                factor=criterion.discount[weight.discount].factor, because=said.discounted_because
+                factor=criterion.discount[weight.discount].factor,
+                because=explanation.discounted_because,
             ),
-            because=said.because,
+            because=explanation.because,
             grade=criterion.grade,
             citations=criterion.citations,
         )
 
     question = closed(criterion, questions)
-    told = {name for level in criterion.level for name in PLACE.findall(level.finding)}
-    if question is None or not told <= {question}:
-        return show
+    placeholders = {name for level in criterion.level for name in PLACE.findall(level.finding)}
+    if question is None or not placeholders <= {question}:
+        return build
 
     @cache
-    def kept(weight: Weight, answer: Any) -> WeighedCriterion:
-        return show(weight, {question: answer})
+    def build_cached(weight: Weight, answer: Any) -> WeighedCriterion:
+        return build(weight, {question: answer})
 
-    def shown(weight: Weight, facts: Facts) -> WeighedCriterion:
+    def build_or_reuse(weight: Weight, facts: Facts) -> WeighedCriterion:
         if weight.discount is None:
-            return kept(weight, facts.get(question))
-        return show(weight, facts)
+            return build_cached(weight, facts.get(question))
+        return build(weight, facts)
 
-    return shown
+    return build_or_reuse
 
 
 def _verdict(weight: Weight) -> Literal["for", "against", "neutral", "unanswered"]:

@@ -1,4 +1,4 @@
-"""Derived values: counted from answers before any rule reads them. Unknown in, unknown out."""
+"""Compiles derived values, which are calculated from answers before any criterion reads them."""
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -7,51 +7,52 @@ from typing import Any
 from schemas.rulebook import Derived, Question
 from scoring.conditions import Facts, test
 
-Count = Callable[[Facts], Any]
+Calculation = Callable[[Facts], Any]
 
 
-def counted(derived: Derived, questions: Mapping[str, Question]) -> Count:
-    """The derived value as a function of facts; it gives None while a part it needs is unknown."""
+def counted(derived: Derived, questions: Mapping[str, Question]) -> Calculation:
+    """Compile the derived value; its function returns None while a fact it needs is unknown."""
     if derived.when is not None:
         return test(derived.when, questions)
     if derived.question is None:
-        return _added(derived.sum_of) if derived.sum_of else _averaged(derived.mean_of)
+        return _add(derived.sum_of) if derived.sum_of else _average(derived.mean_of)
     groups = questions[derived.question].groups
     if derived.options_in is not None:
-        return _options_marked(derived.question, frozenset(groups[derived.options_in]))
-    return _groups_marked(derived.question, [frozenset(groups[name]) for name in derived.groups_in])
+        return _count_options(derived.question, frozenset(groups[derived.options_in]))
+    return _count_groups(derived.question, [frozenset(groups[name]) for name in derived.groups_in])
 
 
-def _options_marked(question: str, group: frozenset[str]) -> Count:
-    def options_marked(facts: Facts) -> int | None:
+def _count_options(question: str, group: frozenset[str]) -> Calculation:
+    def count(facts: Facts) -> int | None:
         marked = facts.get(question)
         return None if marked is None else len(group.intersection(marked))
 
-    return options_marked
+    return count
 
 
-def _groups_marked(question: str, groups: list[frozenset[str]]) -> Count:
-    def groups_marked(facts: Facts) -> int | None:
+def _count_groups(question: str, groups: list[frozenset[str]]) -> Calculation:
+    def count(facts: Facts) -> int | None:
         marked = facts.get(question)
         return None if marked is None else sum(not group.isdisjoint(marked) for group in groups)
 
-    return groups_marked
+    return count
 
 
-def _added(parts: tuple[str, ...]) -> Count:
-    def added(facts: Facts) -> int | None:
-        answers = [facts.get(part) for part in parts]
+def _add(ids: tuple[str, ...]) -> Calculation:
+    def add(facts: Facts) -> int | None:
+        answers = [facts.get(name) for name in ids]
         return None if None in answers else sum(int(answer or 0) for answer in answers)
 
-    return added
+    return add
 
 
-def _averaged(parts: tuple[str, ...]) -> Count:
-    add = _added(parts)
+def _average(ids: tuple[str, ...]) -> Calculation:
+    add = _add(ids)
 
-    def averaged(facts: Facts) -> Decimal | None:
+    def average(facts: Facts) -> Decimal | None:
         total = add(facts)
-        mean = None if total is None else Decimal(total) / len(parts)
-        return None if mean is None else mean.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        if total is None:
+            return None
+        return (Decimal(total) / len(ids)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
-    return averaged
+    return average

@@ -1,6 +1,6 @@
-"""The engine: one intake in, one assessment out. Pure, three-valued, exact, deterministic.
+"""Assesses one intake against a rulebook: pure, exact and deterministic.
 
-It knows nothing of any condition: what is asked, weighed and said stands in the rulebook.
+The engine contains no clinical content; questions, points and sentences come from the rulebook.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from scoring.conditions import Facts
 from scoring.weighing import Sums, Weight, exact
 
 
-class Points(NamedTuple):
-    """What was weighed: each criterion, and the sums as they stand, at the least, at the most."""
+class WeighedIntake(NamedTuple):
+    """The points of each criterion, and the sums: current, least possible and most possible."""
 
     weights: list[Weight]
     now: Sums
@@ -31,31 +31,33 @@ class Points(NamedTuple):
 def assess(
     loaded: LoadedRulebook, answers: Mapping[str, Any], *, attested: bool = False
 ) -> Assessment:
-    """How far the answers point to what is screened for, with every reason. Never a diagnosis.
+    """Assess one intake. The assessment is never a diagnosis.
 
-    `answers` are those of the rulebook's answer model; absent or None means not answered.
-    `attested` says that a clinician is named for the clinician's answers. Raises
-    UnknownQuestionError.
+    `answers` follow the rulebook's answer model; absent or None means not answered. `attested`
+    means that a clinician is named for the clinician's answers. Raises UnknownQuestionError.
     """
     facts = loaded.facts(answers)
-    reading = safety.safety(loaded, facts)
+    safety_result = safety.safety(loaded, facts)
     scope = safety.scope(loaded, facts)
     parts: dict[str, Any] = dict.fromkeys(Assessment.model_fields)
     parts.update(
-        rulebook=loaded.name, rulebook_sha256=loaded.sha256, safety=reading.safety, scope=scope
+        rulebook=loaded.name,
+        rulebook_sha256=loaded.sha256,
+        safety=safety_result.safety,
+        scope=scope,
     )
-    if reading.withholds:
+    if safety_result.withholds:
         parts.update(status="withheld_red_flag")
     elif scope.reasons:
         parts.update(
             status="out_of_scope",
             gradings=clinical_context.gradings(loaded, facts),
-            derived=_derived(loaded, facts),
+            derived=_shown_derived_values(loaded, facts),
         )
     else:
-        parts.update(_scored(loaded, facts))
+        parts.update(_score(loaded, facts))
     shown = [
-        *reading.safety.flags,
+        *safety_result.safety.flags,
         *(parts["criteria"] or ()),
         *(parts["gradings"] or {}).values(),
         *(parts["findings"] or ()),
@@ -65,14 +67,14 @@ def assess(
     return Assessment(**parts)
 
 
-def weigh(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Points:
-    """Points, totals and their range alone, in hundredths. Raises UnknownQuestionError."""
+def weigh(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> WeighedIntake:
+    """Return points, totals and their range in hundredths. Raises UnknownQuestionError."""
     return _weighed(loaded, loaded.facts(answers))
 
 
-def _weighed(loaded: LoadedRulebook, facts: Facts) -> Points:
+def _weighed(loaded: LoadedRulebook, facts: Facts) -> WeighedIntake:
     weights = loaded.weights(facts)
-    return Points(
+    return WeighedIntake(
         weights,
         loaded.adder.add_up([weight.points for weight in weights]),
         loaded.adder.add_up([weight.least for weight in weights]),
@@ -80,38 +82,41 @@ def _weighed(loaded: LoadedRulebook, facts: Facts) -> Points:
     )
 
 
-def _scored(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
-    points = _weighed(loaded, facts)
-    status = _status(loaded, points, facts)
+def _score(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
+    weighed = _weighed(loaded, facts)
+    status = _status(loaded, weighed, facts)
     banded = loaded.banded
     band = None
     if status == "scored" and banded is not None:
-        band = scale.band_given(loaded, points.now, banded, facts)
-    picture = scale.picture(loaded, points.now, facts, named=status == "scored")
+        band = scale.band_given(loaded, weighed.now, banded, facts)
+    picture = scale.picture(loaded, weighed.now, facts, named=status == "scored")
     return {
         "status": status,
         "totals": {
             total.id: TotalPoints(
-                points=exact(points.now.totals[place]),
+                points=exact(weighed.now.totals[index]),
                 range=Range(
-                    least=exact(points.least.totals[place]), most=exact(points.most.totals[place])
+                    least=exact(weighed.least.totals[index]), most=exact(weighed.most.totals[index])
                 ),
-                band=band.id if band and place == banded else None,
-                meaning=band.meaning if band and place == banded else None,
+                band=band.id if band and index == banded else None,
+                meaning=band.meaning if band and index == banded else None,
             )
-            for place, total in enumerate(loaded.rulebook.total)
+            for index, total in enumerate(loaded.rulebook.total)
         },
         "picture": picture,
-        "domains": _domains(loaded, points.now),
+        "domains": _domain_points(loaded, weighed.now),
         "criteria": tuple(
-            [show(weight, facts) for show, weight in zip(loaded.shown, points.weights, strict=True)]
+            [
+                show(weight, facts)
+                for show, weight in zip(loaded.shown, weighed.weights, strict=True)
+            ]
         ),
-        "missing": what_if_analysis.missing(loaded, points.weights, facts),
+        "missing": what_if_analysis.missing(loaded, weighed.weights, facts),
         "what_if": what_if_analysis.what_if(
-            loaded, points.weights, points.now, facts, band.id if band else None
+            loaded, weighed.weights, weighed.now, facts, band.id if band else None
         ),
         "gradings": clinical_context.gradings(loaded, facts),
-        "derived": _derived(loaded, facts),
+        "derived": _shown_derived_values(loaded, facts),
         "patterns": clinical_context.patterns(loaded, facts),
         "findings": clinical_context.findings(loaded, facts),
         "next_steps": clinical_context.next_steps(
@@ -120,32 +125,34 @@ def _scored(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _status(loaded: LoadedRulebook, points: Points, facts: Facts) -> Status:
+def _status(loaded: LoadedRulebook, weighed: WeighedIntake, facts: Facts) -> Status:
     header = loaded.rulebook.rulebook
     if any(facts.get(name) is None for name in header.must_answer):
         return "insufficient_information"
-    place = loaded.banded
-    if place is None:
+    index = loaded.banded
+    if index is None:
         return "scored"
-    apart = scale.bands_apart(loaded, points.least.totals[place], points.most.totals[place])
+    apart = scale.bands_apart(loaded, weighed.least.totals[index], weighed.most.totals[index])
     return "insufficient_information" if apart > header.bands_apart else "scored"
 
 
-def _domains(loaded: LoadedRulebook, sums: Sums) -> tuple[DomainPoints, ...]:
+def _domain_points(loaded: LoadedRulebook, sums: Sums) -> tuple[DomainPoints, ...]:
     return tuple(
         DomainPoints(
             id=domain.id,
             label=domain.label,
-            points=exact(counted),
+            points=exact(points),
             sum=exact(added),
             floor=domain.floor,
             ceiling=domain.ceiling,
         )
-        for domain, added, counted in zip(
+        for domain, added, points in zip(
             loaded.rulebook.domain, sums.domains, sums.counted, strict=True
         )
     )
 
 
-def _derived(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
-    return {each.id: facts.get(each.id) for each in loaded.rulebook.derived if each.shown}
+def _shown_derived_values(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
+    return {
+        derived.id: facts.get(derived.id) for derived in loaded.rulebook.derived if derived.shown
+    }

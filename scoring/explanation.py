@@ -1,4 +1,4 @@
-"""Sentences: why a criterion gives what it gives, from the rulebook's wording and the answers."""
+"""Writes the sentence that explains a criterion's points, in the wording of the rulebook."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,11 +12,11 @@ from schemas.rulebook import Criterion, Discount, Rulebook, Wording
 from scoring.conditions import Facts, found
 from scoring.weighing import Weight
 
-Sentence = Callable[[Facts], str]
+WriteText = Callable[[Facts], str]
 
 
 class Explanation(NamedTuple):
-    """A criterion's sentence, and why it is discounted where it is."""
+    """The sentence of a criterion, and the reason for its discount or an empty text."""
 
     because: str
     discounted_because: str = ""
@@ -28,7 +28,7 @@ PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 @cache
 def points_text(points: int) -> str:
-    """Hundredths as signed points: +1.5, 0, -3."""
+    """Return hundredths as signed points: +1.5, 0, -3."""
     return f"{plain_number(Decimal(points) / 100):+}" if points else "0"
 
 
@@ -37,7 +37,7 @@ class Explainer:
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._wording = rulebook.wording
-        self._points = cache(partial(_points, rulebook.wording))
+        self._points_phrase = cache(partial(_format_points_phrase, rulebook.wording))
         self._questions = {question.id: question for question in rulebook.question}
         self._labels = {
             (question.id, option.id): option.label
@@ -46,14 +46,14 @@ class Explainer:
         }
 
     def explains(self, criterion: Criterion, reads: Iterable[str]) -> Explain:
-        """What is said of a criterion as a function of its weight and the facts."""
+        """Return a function that explains the criterion from its weight and the facts."""
         findings = [self.filled(level.finding) for level in criterion.level]
-        reasons = [self._reason(discount) for discount in criterion.discount]
-        asked = [(question, mid_sentence(self._questions[question].label)) for question in reads]
+        reasons = [self._compile_reason(discount) for discount in criterion.discount]
+        labels = [(question, mid_sentence(self._questions[question].label)) for question in reads]
 
         def explain(weight: Weight, facts: Facts) -> Explanation:
             if weight.level is None:
-                unanswered = [label for question, label in asked if facts.get(question) is None]
+                unanswered = [label for question, label in labels if facts.get(question) is None]
                 return Explanation(
                     self._wording.unanswered.format(
                         questions=self.listed(unanswered),
@@ -65,16 +65,16 @@ class Explainer:
             if weight.discount is None:
                 return Explanation(
                     self._wording.answered.format(
-                        finding=finding, points=self._points(weight.points)
+                        finding=finding, points=self._points_phrase(weight.points)
                     )
                 )
             reason = reasons[weight.discount](facts)
             return Explanation(
                 self._wording.discounted.format(
                     finding=finding,
-                    full_points=self._points(weight.full),
+                    full_points=self._points_phrase(weight.full),
                     factor=plain_number(criterion.discount[weight.discount].factor),
-                    points=self._points(weight.points),
+                    points=self._points_phrase(weight.points),
                     because=reason,
                 ),
                 reason,
@@ -82,8 +82,8 @@ class Explainer:
 
         return explain
 
-    def filled(self, template: str) -> Sentence:
-        """The template as a function of facts, each {id} replaced by that answer in words."""
+    def filled(self, template: str) -> WriteText:
+        """Return a function of facts that fills each {id} in the template with that answer."""
         pieces = PLACE.split(template)
         if len(pieces) == 1:
             return lambda _: template
@@ -98,7 +98,7 @@ class Explainer:
         return fill
 
     def words(self, name: str, answer: Any) -> str:
-        """An answer in words: option labels, yes or no, or the number."""
+        """Return an answer in words: option labels, yes or no, or the number."""
         match answer:
             case None:
                 return self._wording.not_answered
@@ -110,39 +110,39 @@ class Explainer:
                 return str(answer)
             case float() | Decimal():
                 return str(plain_number(Decimal(str(answer))))
-        return self.listed(self._marked(name, answer)) or self._wording.nothing_marked
+        return self.listed(self._marked_labels(name, answer)) or self._wording.nothing_marked
 
     def listed(self, words: Iterable[str]) -> str:
-        """Words joined for a sentence: a, b and c."""
+        """Join words for a sentence: a, b and c."""
         *first, last = [*words] or [""]
         return self._wording.and_.join([self._wording.listed.join(first), last]) if first else last
 
-    def _marked(self, name: str, answer: Iterable[str]) -> list[str]:
-        """Labels of the marked options in questionnaire order, whatever order they came in."""
+    def _marked_labels(self, name: str, answer: Iterable[str]) -> list[str]:
+        """Return the labels of the marked options in questionnaire order."""
         marked = set(answer)
         return [option.label for option in self._questions[name].options if option.id in marked]
 
-    def _reason(self, discount: Discount) -> Sentence:
+    def _compile_reason(self, discount: Discount) -> WriteText:
         if "{which}" not in discount.because:
             return lambda _: discount.because
 
-        subjects = {each.subject for each in statements(discount.when)}
+        subjects = {statement.subject for statement in statements(discount.when)}
         labels = {key: label for key, label in self._labels.items() if key[0] in subjects}
-        places = {key: place for place, key in enumerate(labels)}
+        order = {key: index for index, key in enumerate(labels)}
 
         def reason(facts: Facts) -> str:
             matched = set(found(discount.when, facts, self._questions))
-            which = self.listed(labels[key] for key in sorted(matched, key=places.__getitem__))
+            which = self.listed(labels[key] for key in sorted(matched, key=order.__getitem__))
             return discount.because.replace("{which}", which)
 
         return reason
 
 
-def _points(wording: Wording, points: int) -> str:
+def _format_points_phrase(wording: Wording, points: int) -> str:
     template = wording.point if abs(points) == 100 else wording.points
     return template.format(number=points_text(points))
 
 
 def mid_sentence(label: str) -> str:
-    """The label as it reads inside a sentence: a capital goes, an abbreviation stays."""
+    """Return the label with its first letter in lower case, unless it starts an abbreviation."""
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]

@@ -1,4 +1,4 @@
-"""Safety and scope: what must be acted on, and whom the instrument is not for."""
+"""Raises red flags and checks whether an intake is within the scope of the instrument."""
 
 from typing import NamedTuple
 
@@ -10,37 +10,38 @@ from scoring.conditions import Facts
 NO_TIER = "none"
 
 
-class SafetyReading(NamedTuple):
-    """Safety as it is shown, and whether a flag withholds the score."""
+class SafetyResult(NamedTuple):
+    """The safety part of an assessment, and whether a red flag withholds the score."""
 
     safety: Safety
     withholds: bool
 
 
-def safety(loaded: LoadedRulebook, facts: Facts) -> SafetyReading:
-    """The flags known to be present. Concerns for the person come first, then the most urgent.
+def safety(loaded: LoadedRulebook, facts: Facts) -> SafetyResult:
+    """Return the red flags raised: concerns for the person first, then by urgency.
 
-    A flag is raised only where its condition is known true; a question left open is named instead.
+    A flag is raised only if its condition is known to be true; unanswered safety questions are
+    listed.
     """
     book = loaded.rulebook
-    urgency = {tier.id: place for place, tier in enumerate(book.tier)}
+    urgency = {tier.id: index for index, tier in enumerate(book.tier)}
     withholding = {tier.id for tier in book.tier if tier.withholds}
     raised = [flag for flag in book.flag if loaded.holds(flag.when, facts)]
     raised.sort(key=lambda flag: (not flag.about_person, urgency[flag.tier]))
     unanswered = tuple(name for name in book.rulebook.safety_questions if facts.get(name) is None)
-    return SafetyReading(
+    return SafetyResult(
         Safety(
             tier=min((flag.tier for flag in raised), key=urgency.__getitem__, default=NO_TIER),
             all_asked=not unanswered,
             unanswered=unanswered,
-            flags=tuple(_shown(flag) for flag in raised),
+            flags=tuple(_raise_flag(flag) for flag in raised),
         ),
         any(flag.tier in withholding and not flag.about_person for flag in raised),
     )
 
 
 def scope(loaded: LoadedRulebook, facts: Facts) -> Scope:
-    """Reasons known to put the intake out of scope, and optional scope questions left open."""
+    """Return the reasons that put the intake out of scope, and the unanswered scope questions."""
     return Scope(
         reasons=tuple(
             ScopeReason(id=rule.id, label=rule.label)
@@ -51,7 +52,7 @@ def scope(loaded: LoadedRulebook, facts: Facts) -> Scope:
     )
 
 
-def _shown(flag: Flag) -> RaisedFlag:
+def _raise_flag(flag: Flag) -> RaisedFlag:
     return RaisedFlag(
         id=flag.id,
         tier=flag.tier,

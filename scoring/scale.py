@@ -1,4 +1,4 @@
-"""The scale: from sums in hundredths to bands, ledgers and the picture they make."""
+"""Places totals in bands and ledgers in a mechanism picture. Sums are in hundredths of a point."""
 
 from bisect import bisect_right
 
@@ -10,12 +10,12 @@ from scoring.weighing import Sums, exact, hundredths
 
 
 def band_at(loaded: LoadedRulebook, points: int) -> int:
-    """The place of the band that holds these points, from the table alone."""
+    """Return the index of the band with these points, before its other needs are checked."""
     return bisect_right(loaded.band_starts, points)
 
 
 def band_given(loaded: LoadedRulebook, sums: Sums, banded: int, facts: Facts) -> Band:
-    """The band of the total in that place, or the one below where it lacks what it needs."""
+    """Return the band of the total at index `banded`, or its fallback if its needs are not met."""
     bands = loaded.rulebook.band
     band = bands[band_at(loaded, sums.totals[banded])]
     needs = band.needs
@@ -24,29 +24,29 @@ def band_given(loaded: LoadedRulebook, sums: Sums, banded: int, facts: Facts) ->
     has_domains = all(sums.counted[loaded.domains[name]] > 0 for name in needs.domains_above_zero)
     if has_domains and (needs.when is None or loaded.holds(needs.when, facts)):
         return band
-    return next(other for other in bands if other.id == needs.otherwise)
+    return next(fallback for fallback in bands if fallback.id == needs.otherwise)
 
 
 def bands_apart(loaded: LoadedRulebook, least: int, most: int) -> int:
-    """How many bands lie between the two ends of a range."""
+    """Return how many bands apart the two ends of a range are."""
     return band_at(loaded, most) - band_at(loaded, least)
 
 
 def picture(
     loaded: LoadedRulebook, sums: Sums, facts: Facts, *, named: bool
 ) -> MechanismPicture | None:
-    """The ledgers side by side and, where it may be named, the picture they make."""
+    """Return the ledgers and, if `named`, the picture they match; None without ledgers."""
     if not loaded.rulebook.ledger:
         return None
-    ledgers = _ledgers(loaded, sums, facts)
-    shown = {name: exact(points) for name, points in ledgers.items()}
+    ledgers = _calculate_ledgers(loaded, sums, facts)
+    exact_ledgers = {name: exact(points) for name, points in ledgers.items()}
     if not named:
-        return MechanismPicture(id=None, label=None, ledgers=shown)
-    seen = next(each for each in loaded.rulebook.picture if _fits(each, ledgers))
-    return MechanismPicture(id=seen.id, label=seen.label, ledgers=shown)
+        return MechanismPicture(id=None, label=None, ledgers=exact_ledgers)
+    match = next(picture for picture in loaded.rulebook.picture if _matches(picture, ledgers))
+    return MechanismPicture(id=match.id, label=match.label, ledgers=exact_ledgers)
 
 
-def _ledgers(loaded: LoadedRulebook, sums: Sums, facts: Facts) -> dict[str, int]:
+def _calculate_ledgers(loaded: LoadedRulebook, sums: Sums, facts: Facts) -> dict[str, int]:
     book = loaded.rulebook
     totals = dict(zip((total.id for total in book.total), sums.totals, strict=True))
     domains = dict(zip((domain.id for domain in book.domain), sums.counted, strict=True))
@@ -54,26 +54,20 @@ def _ledgers(loaded: LoadedRulebook, sums: Sums, facts: Facts) -> dict[str, int]
     for ledger in book.ledger:
         points = 0
         for part in ledger.part:
-            taken = totals[part.total] if part.total else domains[part.domain or ""]
             if part.when is None or loaded.holds(part.when, facts):
-                points += (
-                    (min(taken, 0) if part.only_negative else taken)
-                    * hundredths(part.factor)
-                    // 100
-                )
+                source = totals[part.total] if part.total else domains[part.domain or ""]
+                source = min(source, 0) if part.only_negative else source
+                points += source * hundredths(part.factor) // 100
         ledgers[ledger.id] = points
     return ledgers
 
 
-def _fits(picture: Picture, ledgers: dict[str, int]) -> bool:
+def _matches(picture: Picture, ledgers: dict[str, int]) -> bool:
+    at_least = [ledgers[name] >= hundredths(edge) for name, edge in picture.at_least.items()]
+    one_of = [ledgers[name] >= hundredths(edge) for name, edge in picture.any_at_least.items()]
     return (
-        all(ledgers[name] >= hundredths(least) for name, least in picture.at_least.items())
-        and (
-            not picture.any_at_least
-            or any(
-                ledgers[name] >= hundredths(least) for name, least in picture.any_at_least.items()
-            )
-        )
+        all(at_least)
+        and (not one_of or any(one_of))
         and all(ledgers[name] < hundredths(edge) for name, edge in picture.below.items())
         and all(ledgers[larger] > ledgers[smaller] for larger, smaller in picture.exceeds.items())
     )

@@ -1,4 +1,4 @@
-"""Translations: the files beside a rulebook in, the rulebook in another language out."""
+"""Loads a rulebook in another language from the translation files that ship with it."""
 
 import tomllib
 from functools import cache
@@ -10,22 +10,23 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 def in_language(loaded: LoadedRulebook, language: str) -> Rulebook | None:
-    """The rulebook in this language; None where it was not translated.
+    """Return the rulebook in this language, or None if there is no translation.
 
-    Raises RulebookError where the translation is of other bytes.
+    Raises RulebookError if the translation was made from a different rulebook file.
     """
     if language == loaded.rulebook.rulebook.language:
         return loaded.rulebook
-    return _read(loaded, language)
+    return _read_translation(loaded, language)
 
 
 @cache
-def _read(loaded: LoadedRulebook, language: str) -> Rulebook | None:
+def _read_translation(loaded: LoadedRulebook, language: str) -> Rulebook | None:
     header = loaded.rulebook.rulebook
     file = SHIPPED / header.instrument / "translations" / f"{header.version}.{language}.toml"
     if not file.exists():
         return None
-    given = Translation.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    if (given.rulebook, given.sha256, given.language) != (loaded.name, loaded.sha256, language):
+    translation = Translation.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    source = (loaded.name, loaded.sha256, language)
+    if (translation.rulebook, translation.sha256, translation.language) != source:
         raise RulebookError(f"{file.name}: is no translation of {loaded.name} as it was released")
-    return translated(loaded.rulebook, given)
+    return translated(loaded.rulebook, translation)

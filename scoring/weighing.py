@@ -1,9 +1,9 @@
-"""Weighing: from facts to points, in whole hundredths, with what is still possible on either side.
+"""Calculates points and their possible range from facts, in whole hundredths.
 
-A criterion's levels are read in order, in three-valued logic; its discounts multiply positive
-points only; a domain adds its criteria between floor and ceiling; a gate may close a domain; a
-total adds domains. Everything is done three times with the same sums: as things stand, at the
-least, at the most.
+The levels of a criterion are tested in order, in three-valued logic. Discounts multiply positive
+points only. A domain adds its criteria and clamps the sum between floor and ceiling, a gate may
+zero a domain, and a total adds domains. The sums are calculated three times: current, least and
+most.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +17,10 @@ from scoring.conditions import Facts, Test, Truth, test
 
 
 class Weight(NamedTuple):
-    """What one criterion gives, in hundredths; `level` and `discount` are places in the rulebook.
+    """Points of one criterion in hundredths; `level` and `discount` are indexes in the rulebook.
 
-    `least` and `most` are what it may still come to; for an unanswered criterion `level` is None
-    and the points are 0.
+    `least` and `most` are the limits of the points still possible. An unanswered criterion has
+    `level` None and 0 points.
     """
 
     level: int | None
@@ -33,120 +33,128 @@ class Weight(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Domains as they add up, as they count after clamp and gate, and totals; in rulebook order."""
+    """Domain sums, domain points after clamp and gate, and totals, each in rulebook order."""
 
     domains: list[int]
     counted: list[int]
     totals: list[int]
 
 
-Weigh = Callable[[Facts], Weight]
-Reading = tuple[int | None, tuple[int, ...]]
-"""The level that applies with its points, or None with the points of each still possible."""
+WeighCriterion = Callable[[Facts], Weight]
+LevelResult = tuple[int | None, tuple[int, ...]]
+"""Index and points of the level that applies, or None and the points of every possible level."""
 
 
 def hundredths(points: Decimal) -> int:
-    """Exact points as a whole number of hundredths."""
+    """Return exact points as a whole number of hundredths."""
     return int(points * 100)
 
 
 def band_start(band: Band) -> int | None:
-    """The least hundredths in the band; None for the lowest, which starts nowhere."""
+    """Return the lowest hundredths in the band, or None for the lowest band."""
     if band.above is not None:
         return hundredths(band.above) + 1
     return None if band.from_ is None else hundredths(band.from_)
 
 
-def weigher(criterion: Criterion, questions: Mapping[str, Question]) -> Weigh:
-    """The criterion as a function from facts to its weight."""
-    read = _reader(criterion, questions)
-    tests = [test(each.when, questions) for each in criterion.discount]
-    factors = [hundredths(each.factor) for each in criterion.discount]
+def weigher(criterion: Criterion, questions: Mapping[str, Question]) -> WeighCriterion:
+    """Compile the criterion into a function from facts to its points."""
+    read_level = _compile_levels(criterion, questions)
+    tests = [test(discount.when, questions) for discount in criterion.discount]
+    factors = [hundredths(discount.factor) for discount in criterion.discount]
 
     @cache
     def weight(level: int | None, possible: tuple[int, ...], truths: tuple[Truth, ...]) -> Weight:
-        holding, factor = _smallest(factors, truths, (True,))
-        _, least_factor = _smallest(factors, truths, (True, None))
+        discount, factor = _find_smallest(factors, truths, (True,))
+        _, least_factor = _find_smallest(factors, truths, (True, None))
         full = possible[0] if level is not None else 0
         return Weight(
             level,
             full,
-            _discounted(full, factor),
-            holding if full > 0 else None,
-            min(_discounted(each, least_factor) for each in possible),
-            max(_discounted(each, factor) for each in possible),
+            _discount(full, factor),
+            discount if full > 0 else None,
+            min(_discount(points, least_factor) for points in possible),
+            max(_discount(points, factor) for points in possible),
             level is None or (full > 0 and None in truths),
         )
 
     def weigh(facts: Facts) -> Weight:
-        return weight(*read(facts), tuple([holds(facts) for holds in tests]))
+        return weight(*read_level(facts), tuple([holds(facts) for holds in tests]))
 
     return weigh
 
 
 def closed(criterion: Criterion, questions: Mapping[str, Question]) -> str | None:
-    """The one question that the levels read, where its few answers can be listed beforehand."""
-    subjects = {each.subject for level in criterion.level for each in statements(level.when)}
+    """Return the only question the levels read, if it is a boolean or a choice; otherwise None."""
+    subjects = {
+        statement.subject for level in criterion.level for statement in statements(level.when)
+    }
     question = questions.get(subjects.pop()) if len(subjects) == 1 else None
     return question.id if question and question.kind in ("boolean", "choice") else None
 
 
 class Adder:
-    """The sums of a rulebook, from one number of hundredths for each criterion."""
+    """Adds the points of a rulebook's criteria up to domains and totals, in hundredths."""
 
     def __init__(self, rulebook: Rulebook) -> None:
-        place = {domain.id: index for index, domain in enumerate(rulebook.domain)}
-        self._home = [place[criterion.domain] for criterion in rulebook.criterion]
+        indexes = {domain.id: index for index, domain in enumerate(rulebook.domain)}
+        self._domain_indexes = [indexes[criterion.domain] for criterion in rulebook.criterion]
         self._bounds = [
             (hundredths(domain.floor), hundredths(domain.ceiling)) for domain in rulebook.domain
         ]
         self._gates = [
-            (place[gate.domain], [place[name] for name in gate.needs], hundredths(gate.at_least))
+            (
+                indexes[gate.domain],
+                [indexes[name] for name in gate.needs],
+                hundredths(gate.at_least),
+            )
             for gate in rulebook.gate
         ]
-        self._totals = [[place[name] for name in total.domains] for total in rulebook.total]
+        self._totals = [[indexes[name] for name in total.domains] for total in rulebook.total]
 
     def add_up(self, points: Sequence[int]) -> Sums:
-        """The sums of these points."""
+        """Return the sums of one number of points for each criterion, in rulebook order."""
         domains = [0] * len(self._bounds)
-        for index, each in zip(self._home, points, strict=True):
-            domains[index] += each
-        return self._counted(domains)
+        for index, criterion_points in zip(self._domain_indexes, points, strict=True):
+            domains[index] += criterion_points
+        return self._sum_domains(domains)
 
     def without(self, sums: Sums, criterion: int, points: int) -> Sums:
-        """The sums as they would be if the criterion, which gives these points, gave none."""
-        home = self._home[criterion]
+        """Return the sums without the points of the criterion at this index."""
+        domain = self._domain_indexes[criterion]
         domains = sums.domains.copy()
-        domains[home] -= points
-        if self._clamped(home, domains[home]) == self._clamped(home, sums.domains[home]):
+        domains[domain] -= points
+        if self._clamp(domain, domains[domain]) == self._clamp(domain, sums.domains[domain]):
             return sums._replace(domains=domains)
-        return self._counted(domains)
+        return self._sum_domains(domains)
 
-    def _clamped(self, domain: int, added: int) -> int:
+    def _clamp(self, domain: int, points: int) -> int:
         floor, ceiling = self._bounds[domain]
-        return max(floor, min(added, ceiling))
+        return max(floor, min(points, ceiling))
 
-    def _counted(self, domains: list[int]) -> Sums:
-        clamped = [self._clamped(domain, added) for domain, added in enumerate(domains)]
-        counted = clamped.copy()
-        for gated, needs, least in self._gates:
+    def _sum_domains(self, domains: list[int]) -> Sums:
+        clamped = [self._clamp(domain, points) for domain, points in enumerate(domains)]
+        gated = clamped.copy()
+        for domain, needs, least in self._gates:
             if sum(map(clamped.__getitem__, needs)) < least:
-                counted[gated] = 0
-        totals = [sum(map(counted.__getitem__, domains_added)) for domains_added in self._totals]
-        return Sums(domains, counted, totals)
+                gated[domain] = 0
+        totals = [sum(map(gated.__getitem__, members)) for members in self._totals]
+        return Sums(domains, gated, totals)
 
 
-def _reader(criterion: Criterion, questions: Mapping[str, Question]) -> Callable[[Facts], Reading]:
+def _compile_levels(
+    criterion: Criterion, questions: Mapping[str, Question]
+) -> Callable[[Facts], LevelResult]:
     levels = [(test(level.when, questions), hundredths(level.points)) for level in criterion.level]
-    asked = closed(criterion, questions)
-    if asked is None:
-        return lambda facts: _read(levels, facts)
-    answers = (None, True, False, *(option.id for option in questions[asked].options))
-    table = {answer: _read(levels, {asked: answer}) for answer in answers}
-    return lambda facts: table[facts.get(asked)]
+    question = closed(criterion, questions)
+    if question is None:
+        return lambda facts: _read_levels(levels, facts)
+    answers = (None, True, False, *(option.id for option in questions[question].options))
+    table = {answer: _read_levels(levels, {question: answer}) for answer in answers}
+    return lambda facts: table[facts.get(question)]
 
 
-def _read(levels: Sequence[tuple[Test, int]], facts: Facts) -> Reading:
+def _read_levels(levels: Sequence[tuple[Test, int]], facts: Facts) -> LevelResult:
     possible: list[int] = []
     for index, (holds, points) in enumerate(levels):
         truth = holds(facts)
@@ -160,22 +168,22 @@ def _read(levels: Sequence[tuple[Test, int]], facts: Facts) -> Reading:
     return None, tuple(possible)
 
 
-def _smallest(
-    factors: Sequence[int], truths: Sequence[Truth], counting: tuple[Truth, ...]
+def _find_smallest(
+    factors: Sequence[int], truths: Sequence[Truth], accepted: tuple[Truth, ...]
 ) -> tuple[int | None, int]:
-    """The place and the factor of the smallest discount whose truth counts; 100 where none does."""
-    place, smallest = None, 100
+    """Return index and factor of the smallest discount with an accepted truth, or None and 100."""
+    smallest_index, smallest = None, 100
     for index, (truth, factor) in enumerate(zip(truths, factors, strict=True)):
-        if truth in counting and factor < smallest:
-            place, smallest = index, factor
-    return place, smallest
+        if truth in accepted and factor < smallest:
+            smallest_index, smallest = index, factor
+    return smallest_index, smallest
 
 
-def _discounted(points: int, factor: int) -> int:
+def _discount(points: int, factor: int) -> int:
     return points * factor // 100 if points > 0 else points
 
 
 @cache
 def exact(points: int) -> Decimal:
-    """Hundredths as exact points."""
+    """Return hundredths as exact points."""
     return Decimal(points) / 100

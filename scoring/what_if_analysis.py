@@ -1,4 +1,4 @@
-"""What is still open: which answers would tell most, and what if one criterion gave nothing."""
+"""Ranks missing answers by their effect and recalculates the total without single criteria."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,41 +13,45 @@ from scoring.weighing import Sums, Weight, exact
 def missing(
     loaded: LoadedRulebook, weights: Sequence[Weight], facts: Facts
 ) -> tuple[MissingAnswer, ...]:
-    """Must-answers first, then by swing: the points that a question's open criteria could move."""
+    """Return the missing answers: required ones first, then by swing.
+
+    The swing is the width of the range of the open criteria that read the question.
+    """
     swings: Counter[str] = Counter()
     for weight, names in zip(weights, loaded.touched_by, strict=True):
         if weight.open:
             swings.update(dict.fromkeys(names, weight.most - weight.least))
     required = loaded.rulebook.rulebook.must_answer
     unanswered = [name for name in loaded.expected if facts.get(name) is None]
-    first = [name for name in unanswered if name in required]
-    then = [name for name in unanswered if name not in required and swings[name] > 0]
-    then.sort(key=lambda name: -swings[name])
+    missing_required = [name for name in unanswered if name in required]
+    others = [name for name in unanswered if name not in required and swings[name] > 0]
+    others.sort(key=lambda name: -swings[name])
     return tuple(
-        MissingAnswer(question=name, swing=exact(swings[name])) for name in [*first, *then]
+        MissingAnswer(question=name, swing=exact(swings[name]))
+        for name in [*missing_required, *others]
     )
 
 
 def what_if(
     loaded: LoadedRulebook, weights: Sequence[Weight], sums: Sums, facts: Facts, band: str | None
 ) -> tuple[WhatIf, ...]:
-    """For each criterion that gives points: the banded total and its band if it gave none."""
+    """Return the banded total and its band without each criterion that gives points, in turn."""
     banded = loaded.banded
     if banded is None:
         return ()
-    removed = []
-    for place, (criterion, weight) in enumerate(
+    what_ifs = []
+    for index, (criterion, weight) in enumerate(
         zip(loaded.rulebook.criterion, weights, strict=True)
     ):
         if weight.points:
-            left = loaded.adder.without(sums, place, weight.points)
-            new_band = None if band is None else band_given(loaded, left, banded, facts).id
-            removed.append(
+            sums_without = loaded.adder.without(sums, index, weight.points)
+            new_band = None if band is None else band_given(loaded, sums_without, banded, facts).id
+            what_ifs.append(
                 WhatIf(
                     criterion=criterion.id,
-                    points=exact(left.totals[banded]),
+                    points=exact(sums_without.totals[banded]),
                     band=new_band,
                     changes_band=None if band is None else new_band != band,
                 )
             )
-    return tuple(removed)
+    return tuple(what_ifs)

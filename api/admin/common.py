@@ -1,4 +1,4 @@
-"""Administering: what the routes of administration share, and how they answer."""
+"""Parameters, types and helpers shared by the administration routes."""
 
 from typing import Annotated, Any
 
@@ -31,11 +31,13 @@ Scopes = Annotated[Many[Scope], Field(min_length=1, max_length=len(SCOPES))]
 
 
 def changes(change: Frozen, nullable: str = "") -> dict[str, Any]:
-    """What was named; null only where null means something."""
-    named = change.model_dump(exclude_unset=True)
-    return {name: value for name, value in named.items() if value is not None or name == nullable}
+    """Return the members that were sent; a null counts only for the `nullable` member."""
+    sent_members = change.model_dump(exclude_unset=True)
+    return {
+        name: value for name, value in sent_members.items() if value is not None or name == nullable
+    }
 
 
 def answered(made: Frozen, location: str | None = None) -> Answer:
-    """The answer to what was made."""
+    """Return a 201 answer with this body."""
     return Answer(201, made.model_dump_json().encode(), location)

@@ -1,6 +1,6 @@
-"""Proving: a sign-in's form in, the client that proved itself out; by secret or signed assertion.
+"""Authenticates a client at the token endpoint by its secret or a signed assertion.
 
-Whoever does not prove itself is told so in one way, whatever was wrong.
+Every authentication failure returns the same error.
 """
 
 import base64
@@ -33,14 +33,14 @@ TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
 
 
 class Proved(NamedTuple):
-    """A client that proved itself, and the assertion that must not be used again."""
+    """An authenticated client, and its assertion if it sent one, which may be used once only."""
 
     caller: Caller
     assertion: Assertion | None
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The form, each field once. Raises Problem."""
+    """Return the fields of the form. Raises Problem if one is repeated or the grant is unknown."""
     pairs = await take_form(request)
     form = dict(pairs)
     if len(form) != len(pairs):
@@ -53,14 +53,14 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def proved_by(request: Request, form: dict[str, str]) -> Proved:
-    """The client that proves itself, in one way and no other. Raises Problem `bad_client`."""
+    """Authenticate the client by exactly one method. Raises Problem `bad_client`."""
     store: Store = request.app.state.store
-    basic = _basic(request)
-    ways = [basic is not None, "client_secret" in form, "client_assertion" in form]
-    if ways.count(True) != 1:
+    basic = _read_basic_credentials(request)
+    methods = [basic is not None, "client_secret" in form, "client_assertion" in form]
+    if methods.count(True) != 1:
         raise _bad_client(request)
     if "client_assertion" in form:
-        return _by_assertion(request, form)
+        return _authenticate_by_assertion(request, form)
     client, secret = basic or (form.get("client_id", ""), form["client_secret"])
     if basic and form.get("client_id", client) != client:
         raise _bad_client(request)
@@ -70,17 +70,17 @@ def proved_by(request: Request, form: dict[str, str]) -> Proved:
     return Proved(caller, None)
 
 
-def _by_assertion(request: Request, form: dict[str, str]) -> Proved:
+def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> Proved:
     store: Store = request.app.state.store
     settings: Settings = request.app.state.settings
-    sets: KeySets = request.app.state.key_sets
+    key_sets: KeySets = request.app.state.key_sets
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise _bad_client(request)
     try:
         assertion = verify_assertion(
             form["client_assertion"],
             audiences=(settings.public_url + TOKEN_PATH, settings.issuer),
-            find=partial(_key, store, sets, claimed_algorithm(form["client_assertion"])),
+            find=partial(_find_key, store, key_sets, claimed_algorithm(form["client_assertion"])),
             key_set=lambda client: (callers.key_set_of(store, client) or (None, None))[1],
         )
     except InvalidAssertionError:
@@ -91,26 +91,28 @@ def _by_assertion(request: Request, form: dict[str, str]) -> Proved:
     return Proved(caller, assertion)
 
 
-def _key(store: Store, sets: KeySets, algorithm: Any, client: str, kid: str) -> VerifyingKey | None:
-    """The client's key of that name: the one that it registered, or one that it publishes.
+def _find_key(
+    store: Store, key_sets: KeySets, algorithm: Any, client: str, kid: str
+) -> VerifyingKey | None:
+    """Find the client's key with that id: a registered one, or one of its published JWK set.
 
-    Raises Problem `unavailable` where what it publishes cannot be fetched.
+    Raises Problem `unavailable` if the set cannot be fetched.
     """
     registered = callers.client_key_of(store, client, kid)
     source = None if registered else callers.key_set_of(store, client)
-    return sets.key(Source(*source), kid, algorithm) if source else registered
+    return key_sets.key(Source(*source), kid, algorithm) if source else registered
 
 
-def _basic(request: Request) -> tuple[str, str] | None:
-    """Client and secret from the header. Raises Problem `bad_client` where it cannot be read."""
-    given = request.headers.getlist("authorization")
-    if not given:
+def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
+    """Read client and secret from `Authorization`. Raises Problem `bad_client` if malformed."""
+    headers = request.headers.getlist("authorization")
+    if not headers:
         return None
-    kind, _, text = given[0].partition(" ")
-    if len(given) > 1 or kind.lower() != "basic":
+    auth_scheme, _, credentials = headers[0].partition(" ")
+    if len(headers) > 1 or auth_scheme.lower() != "basic":
         raise _bad_client(request)
     try:
-        pair = base64.b64decode(text.strip(" "), validate=True).decode("utf-8")
+        pair = base64.b64decode(credentials.strip(" "), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         raise _bad_client(request) from None
     client, _, secret = pair.partition(":")
@@ -118,31 +120,36 @@ def _basic(request: Request) -> tuple[str, str] | None:
 
 
 def granted_by(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
-    """What is asked for and allowed; everything allowed where nothing is asked for."""
-    asked = form.get("scope", "").split() or caller.scopes
-    fhir = [each for each in asked if smart_scopes.is_smart(each)]
+    """Return the requested scopes that the caller has; all of them if none is requested.
+
+    Raises Problem `unknown_scope`.
+    """
+    requested = form.get("scope", "").split() or caller.scopes
+    fhir = [scope for scope in requested if smart_scopes.is_smart(scope)]
     try:
-        granted = [each for each in known(set(asked) - set(fhir)) if each in caller.scopes]
-        granted += smart_scopes.granted(fhir, caller.scopes)
+        granted_scopes = [
+            scope for scope in known(set(requested) - set(fhir)) if scope in caller.scopes
+        ]
+        granted_scopes += smart_scopes.granted(fhir, caller.scopes)
     except ValueError:
         raise Problem("unknown_scope") from None
-    if not granted:
+    if not granted_scopes:
         raise Problem("unknown_scope")
-    return tuple(granted)
+    return tuple(granted_scopes)
 
 
 def client_named(request: Request, form: dict[str, str]) -> str | None:
-    """The client that the request names, unproved: for limits and the audit alone."""
+    """Return the client id in the request, unverified: only for rate limits and the audit."""
     if "client_assertion" in form:
         return claimed_client(form["client_assertion"])
     try:
-        basic = _basic(request)
+        basic = _read_basic_credentials(request)
     except Problem:
         return None
     return (basic[0] if basic else form.get("client_id", ""))[:100] or None
 
 
 def _bad_client(request: Request) -> Problem:
-    """401 with the way that was tried, as RFC 6749 asks."""
+    """Build the 401 problem that names the attempted scheme (RFC 6749, 5.2)."""
     basic = "authorization" in request.headers
     return Problem("bad_client", headers={"WWW-Authenticate": "Basic"} if basic else {})

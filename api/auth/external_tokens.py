@@ -1,8 +1,7 @@
-"""Trusting: a token of a hospital's own issuer in, whoever it stands for out.
+"""Verifies access tokens from external issuers and returns the caller.
 
-The issuer is one that whoever runs the service entered for one organisation; its name, audience,
-keys and algorithms are pinned, and nothing in a token is followed. Whatever is wrong with a token
-is told in one way.
+The operator registers an issuer for one organisation and pins its name, audience, keys and
+algorithms; no address in a token is followed. Every failure returns the same error.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,12 +32,12 @@ from schemas.issuer import Issuer
 LONGEST_ACCESS_SECONDS = 90 * 60
 LONGEST_HOOK_SECONDS = 5 * 60
 _ALGORITHMS = (*EC_CURVES, *RSA_ALGORITHMS)
-_MEANINGLESS = frozenset({"x5t", "x5t#S256"})
-_WORDS = 200
+_IGNORED_HEADERS = frozenset({"x5t", "x5t#S256"})
+_MAX_TOKEN_SCOPES = 200
 
 
 class Hooked(NamedTuple):
-    """An EHR that calls, and its token, which must not be used again."""
+    """A call from an EHR with the id of its token, which may be used once only."""
 
     caller: Caller
     issuer: Issuer
@@ -47,47 +46,53 @@ class Hooked(NamedTuple):
 
 
 class Trust:
-    """Whom the store trusts, proved by their keys."""
+    """Verifies tokens of the external issuers registered in the store, by their keys."""
 
     def __init__(self, store: Store, key_sets: KeySets) -> None:
         self._store = store
         self._key_sets = key_sets
 
     def by_access_token(self, token: str) -> Caller:
-        """Whoever an access token stands for. Raises Problem `bad_token`, `unavailable`."""
-        claimed = claims_of(token)
-        for audience in _audiences(claimed):
-            trusted = self._trusted("access", claimed, audience)
-            if trusted is not None:
-                claims = self._proved(token, trusted.issuer, _access(trusted.issuer))
-                return _caller(trusted, claims)
+        """Return the caller of an access token. Raises Problem `bad_token`, `unavailable`."""
+        unverified = claims_of(token)
+        for audience in _list_audiences(unverified):
+            registration = self._find_issuer("access", unverified, audience)
+            if registration is not None:
+                claims = self._verify(
+                    token, registration.issuer, _expect_access_token(registration.issuer)
+                )
+                return _build_caller(registration, claims)
         raise bad_token()
 
     def by_hook_token(self, token: str, address: str) -> Hooked:
-        """The EHR that calls this address. Raises Problem `bad_token`, `unavailable`."""
-        trusted = self._trusted("hooks", claims_of(token), "")
-        if trusted is None:
+        """Return the EHR call to this address. Raises Problem `bad_token`, `unavailable`."""
+        registration = self._find_issuer("hooks", claims_of(token), "")
+        if registration is None:
             raise bad_token()
-        claims = self._proved(token, trusted.issuer, _hook(trusted.issuer, address))
-        caller = trusted.caller(
-            trusted.issuer.issuer, frozenset(trusted.issuer.terms.scopes), frozenset()
+        claims = self._verify(
+            token, registration.issuer, _expect_hook_token(registration.issuer, address)
         )
-        return Hooked(caller, trusted.issuer, claims["jti"], claims["exp"])
+        caller = registration.caller(
+            registration.issuer.issuer, frozenset(registration.issuer.terms.scopes), frozenset()
+        )
+        return Hooked(caller, registration.issuer, claims["jti"], claims["exp"])
 
-    def _trusted(self, kind: Any, claimed: Mapping[str, Any], audience: str) -> Trusted | None:
-        issuer = claimed.get("iss")
+    def _find_issuer(
+        self, kind: Any, unverified: Mapping[str, Any], audience: str
+    ) -> Trusted | None:
+        issuer = unverified.get("iss")
         if not isinstance(issuer, str) or not 0 < len(issuer) <= 500:
             return None
         return issuers.trusted(self._store, kind, issuer, audience)
 
-    def _proved(self, token: str, issuer: Issuer, expected: Expected) -> dict[str, Any]:
-        find = partial(self._key, issuer, claimed_algorithm(token))
+    def _verify(self, token: str, issuer: Issuer, expected: Expected) -> dict[str, Any]:
+        find = partial(self._find_key, issuer, claimed_algorithm(token))
         try:
             return verified(token, find=find, expected=expected)
         except RefusedTokenError:
             raise bad_token() from None
 
-    def _key(self, issuer: Issuer, algorithm: Any, kid: str) -> VerifyingKey | None:
+    def _find_key(self, issuer: Issuer, algorithm: Any, kid: str) -> VerifyingKey | None:
         url = issuer.terms.key_set_url
         if url is None:
             return key_in(issuer.terms.keys, kid, algorithm)
@@ -96,13 +101,13 @@ class Trust:
 
 @lru_cache(maxsize=1024)
 def issuer_of(token: str) -> str | None:
-    """The issuer that a token names, unproved: to find who must prove it."""
+    """Return the issuer named in a token, unverified: use it only to choose the verifier."""
     issuer = claims_of(token).get("iss")
     return issuer if isinstance(issuer, str) else None
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a token says of itself, unproved: to find who must prove it. Empty where it is none."""
+    """Return the unverified claims of a token, to choose the verifier; empty if unreadable."""
     try:
         return opened(token).claims
     except ValueError:
@@ -110,11 +115,11 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def bad_token() -> Problem:
-    """The one answer to every token that proves nothing."""
+    """Build the one problem for every token that fails verification."""
     return Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def _access(issuer: Issuer) -> Expected:
+def _expect_access_token(issuer: Issuer) -> Expected:
     types = (issuer.terms.token_type,)
     return Expected(
         algorithms=_ALGORITHMS,
@@ -126,13 +131,13 @@ def _access(issuer: Issuer) -> Expected:
         life_seconds=LONGEST_ACCESS_SECONDS,
         ahead_seconds=LONGEST_ACCESS_SECONDS + SKEW_SECONDS,
         key_set=issuer.terms.key_set_url,
-        ignored=_MEANINGLESS,
+        ignored=_IGNORED_HEADERS,
         listed=True,
         subject=PLAIN,
     )
 
 
-def _hook(issuer: Issuer, address: str) -> Expected:
+def _expect_hook_token(issuer: Issuer, address: str) -> Expected:
     return Expected(
         algorithms=_ALGORITHMS,
         types=("JWT",),
@@ -143,32 +148,35 @@ def _hook(issuer: Issuer, address: str) -> Expected:
         life_seconds=LONGEST_HOOK_SECONDS,
         ahead_seconds=LONGEST_HOOK_SECONDS + SKEW_SECONDS,
         key_set=issuer.terms.key_set_url,
-        ignored=_MEANINGLESS,
+        ignored=_IGNORED_HEADERS,
         listed=True,
         subject=PLAIN,
     )
 
 
-def _audiences(claimed: Mapping[str, Any]) -> Iterable[str]:
-    """The one audience that the token names, alone or in a list of one."""
-    told = claimed.get("aud")
-    told = told[0] if isinstance(told, list) and len(told) == 1 else told
-    return (told,) if isinstance(told, str) and 0 < len(told) <= 500 else ()
+def _list_audiences(unverified: Mapping[str, Any]) -> Iterable[str]:
+    """Return the one audience that the token names, as a string or a list of one; else nothing."""
+    audience = unverified.get("aud")
+    if isinstance(audience, list) and len(audience) == 1:
+        audience = audience[0]
+    return (audience,) if isinstance(audience, str) and 0 < len(audience) <= 500 else ()
 
 
-def _caller(trusted: Trusted, claims: Mapping[str, Any]) -> Caller:
-    terms = trusted.issuer.terms
-    words = _words(claims.get(terms.scope_claim))
-    most = frozenset(terms.scopes)
-    given = {scope for word in words for scope in terms.mapping.get(word, ())}
-    scopes = frozenset(each for each in SCOPES if each in given & most)
-    asked = frozenset[str]().union(*(smart_scopes.grants(word) for word in words))
-    return trusted.caller(
-        claims["sub"], scopes, smart_scopes.within(asked, most) if asked else asked
+def _build_caller(registration: Trusted, claims: Mapping[str, Any]) -> Caller:
+    terms = registration.issuer.terms
+    token_scopes = _parse_scopes(claims.get(terms.scope_claim))
+    allowed = frozenset(terms.scopes)
+    mapped = {scope for word in token_scopes for scope in terms.mapping.get(word, ())}
+    scopes = frozenset(scope for scope in SCOPES if scope in mapped & allowed)
+    fhir = frozenset[str]().union(*(smart_scopes.grants(word) for word in token_scopes))
+    return registration.caller(
+        claims["sub"], scopes, smart_scopes.within(fhir, allowed) if fhir else fhir
     )
 
 
-def _words(told: Any) -> list[str]:
-    """The scopes of a token, as a text of words or a list; of whatever is neither, none."""
-    words = told.split(" ") if isinstance(told, str) else told if isinstance(told, list) else []
-    return [each for each in words if isinstance(each, str)][:_WORDS]
+def _parse_scopes(claim: Any) -> list[str]:
+    """Read the scope claim: a list, or a string separated by spaces; anything else is empty."""
+    scopes = claim.split(" ") if isinstance(claim, str) else claim
+    if not isinstance(scopes, list):
+        return []
+    return [scope for scope in scopes if isinstance(scope, str)][:_MAX_TOKEN_SCOPES]

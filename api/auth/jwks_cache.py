@@ -1,7 +1,7 @@
-"""Sets of keys by address: fetched from allowed places alone, held no longer than their owner says.
+"""Fetches JWK sets from allowed hosts and caches them as their `Cache-Control` permits.
 
-A name that is not in a set has it fetched anew, so that a key can be changed without downtime; but
-not more often than every ten seconds, whoever makes names up.
+An unknown key id fetches the set again, so that keys can be rotated without downtime, but at most
+once in ten seconds: made-up key ids cannot cause more requests.
 """
 
 import re
@@ -32,19 +32,19 @@ LONGEST_SECONDS = 3600
 SHORTEST_SECONDS = 1
 AGAIN_SECONDS = 10
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})\"?(?:[\s,]|$)", re.IGNORECASE)
-_NOT_KEPT = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:[\s,]|$)", re.IGNORECASE)
+_NO_STORE = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:[\s,]|$)", re.IGNORECASE)
 _log = structlog.get_logger("nociscreen")
 
 
 class Source(NamedTuple):
-    """Where a set of keys is published, and in whose name it is fetched."""
+    """The address of a JWK set and the organisation whose allowlist applies."""
 
     organisation: str
     url: str
 
 
-class _Held(NamedTuple):
-    """A set of keys, or None where it could not be fetched; and until when that holds."""
+class _CachedSet(NamedTuple):
+    """A JWK set, or None if fetching it failed; valid until the monotonic time `until`."""
 
     keys: tuple[dict[str, Any], ...] | None
     fetched_at: float
@@ -52,7 +52,7 @@ class _Held(NamedTuple):
 
 
 class KeySets:
-    """Every set of keys that is in use. Safe to use from many threads."""
+    """A cache of the JWK sets in use. Thread-safe."""
 
     def __init__(
         self, store: Store, seconds: float, now: Callable[[], float] = time.monotonic
@@ -60,77 +60,80 @@ class KeySets:
         self._store = store
         self._seconds = seconds
         self._now = now
-        self._held: OrderedDict[Source, _Held] = OrderedDict()
+        self._sets: OrderedDict[Source, _CachedSet] = OrderedDict()
         self._lock = threading.Lock()
-        self._turns = NamedTurns()
+        self._locks = NamedTurns()
 
     def key(self, source: Source, kid: str, algorithm: Any) -> VerifyingKey | None:
-        """The key of that name. Raises Problem `unavailable` where the set cannot be fetched."""
-        held = self._good(source)
-        key = held and key_in(held.keys or (), kid, algorithm)
+        """Return the key with that id, or None if the set has none.
+
+        Raises Problem `unavailable` if the set cannot be fetched.
+        """
+        jwk_set = self._find_cached(source)
+        key = jwk_set and key_in(jwk_set.keys or (), kid, algorithm)
         if key is not None:
             return key
         try:
-            with self._turns.taken(source, self._seconds + 1):
-                held = self._good(source)
-                if held is None or held.fetched_at + AGAIN_SECONDS <= self._now():
-                    held = self._fetched(source)
+            with self._locks.taken(source, self._seconds + 1):
+                jwk_set = self._find_cached(source)
+                if jwk_set is None or jwk_set.fetched_at + AGAIN_SECONDS <= self._now():
+                    jwk_set = self._refresh(source)
         except TimeoutError:
             raise _unavailable() from None
-        if held.keys is None:
+        if jwk_set.keys is None:
             raise _unavailable()
-        return key_in(held.keys, kid, algorithm)
+        return key_in(jwk_set.keys, kid, algorithm)
 
-    def _good(self, source: Source) -> _Held | None:
-        """What is held of the set, where it still holds."""
+    def _find_cached(self, source: Source) -> _CachedSet | None:
+        """Return the cached set unless it has expired."""
         with self._lock:
-            held = self._held.get(source)
-            if held is None or held.until <= self._now():
+            jwk_set = self._sets.get(source)
+            if jwk_set is None or jwk_set.until <= self._now():
                 return None
-            self._held.move_to_end(source)
-            return held
+            self._sets.move_to_end(source)
+            return jwk_set
 
-    def _fetched(self, source: Source) -> _Held:
+    def _refresh(self, source: Source) -> _CachedSet:
         now = self._now()
         try:
-            answer = self._asked(source)
-            keys = _keys(answer)
-            held = _Held(keys, now, now + _seconds_kept(answer))
+            response = self._fetch(source)
+            keys = _parse_keys(response)
+            jwk_set = _CachedSet(keys, now, now + _lifetime_seconds(response))
         except OutgoingError as error:
             _log.warning("key_set", organisation=source.organisation, why=error.why)
-            held = _Held(None, now, now + AGAIN_SECONDS)
+            jwk_set = _CachedSet(None, now, now + AGAIN_SECONDS)
         with self._lock:
-            self._held[source] = held
-            while len(self._held) > MOST_SETS:
-                self._held.popitem(last=False)
-        return held
+            self._sets[source] = jwk_set
+            while len(self._sets) > MOST_SETS:
+                self._sets.popitem(last=False)
+        return jwk_set
 
-    def _asked(self, source: Source) -> Answer:
+    def _fetch(self, source: Source) -> Answer:
         actor = SERVICE._replace(organisation=source.organisation)
         with self._store.glance() as session:
             allowed = allowed_hosts.allowed(self._store.within(session, actor))
-        asked = Asked("GET", source.url, {"Accept": "application/json"})
-        return answered(asked, Way(allowed, self._seconds), MOST_BYTES)
+        request = Asked("GET", source.url, {"Accept": "application/json"})
+        return answered(request, Way(allowed, self._seconds), MOST_BYTES)
 
 
-def _keys(answer: Answer) -> tuple[dict[str, Any], ...]:
-    if answer.status != 200:
+def _parse_keys(response: Answer) -> tuple[dict[str, Any], ...]:
+    if response.status != 200:
         raise OutgoingError("unreadable")
     try:
-        return keys_of(strict_json.parse(answer.content))
+        return keys_of(strict_json.parse(response.content))
     except (Problem, ValueError):
         raise OutgoingError("unreadable") from None
 
 
-def _seconds_kept(answer: Answer) -> int:
-    """As its `Cache-Control` says, an hour at most; five minutes where it says nothing.
+def _lifetime_seconds(response: Answer) -> int:
+    """Return the lifetime from `Cache-Control`: five minutes by default, an hour at most.
 
-    A second at least, also where it is not to be kept: whoever calls at once shares one answer.
+    At least one second, even for `no-store`: simultaneous callers share one response.
     """
-    told = answer.headers.get("cache-control", "")
-    if _NOT_KEPT.search(told):
+    cache_control = response.headers.get("cache-control", "")
+    if _NO_STORE.search(cache_control):
         return SHORTEST_SECONDS
-    age = _MAX_AGE.search(told)
+    age = _MAX_AGE.search(cache_control)
     seconds = int(age[1]) if age else USUAL_SECONDS
     return max(SHORTEST_SECONDS, min(seconds, LONGEST_SECONDS))
 

@@ -1,4 +1,4 @@
-"""Acts: what a route does in the caller's organisation, and for what creates, does once for all."""
+"""The context of a request: store, actor, transaction and idempotency key."""
 
 import json
 from collections.abc import Callable
@@ -14,30 +14,30 @@ from api.store.transaction import Actor, Transaction
 
 
 class Acts(NamedTuple):
-    """The caller at work."""
+    """The store and the authenticated actor of one request."""
 
     store: Store
     actor: Actor
 
     def transaction(self) -> AbstractContextManager[Transaction]:
-        """One unit of work in the caller's organisation, audited or undone."""
+        """Begin a unit of work in the caller's organisation; its audit rows commit with it."""
         return self.store.transaction(self.actor)
 
 
 class Creates(NamedTuple):
-    """The caller about to create something, under the name given to the request, if any."""
+    """A request that creates something, with its `Idempotency-Key` if it has one."""
 
     acts: Acts
     request: Request
     key: str | None
 
     def once(self, make: Callable[[Transaction], Answer]) -> Response:
-        """What `make` answers, done in one transaction; under a key, done once for all.
+        """Run the handler in one transaction and return its answer; under a key, run it once.
 
-        Raises Problem as `idempotency.once` does, and whatever `make` raises.
+        Raises Problem as `idempotency.once` does, and what the handler raises.
         """
-        with self._in_turn(), self.acts.transaction() as work:
-            answer = self._once(work, make) if self._key else make(work)
+        with self._lock(), self.acts.transaction() as work:
+            answer = self._run_under_key(work, make) if self._key else make(work)
         headers = {"Location": answer.location} if answer.location else {}
         if answer.replayed:
             headers["Idempotency-Replayed"] = "true"
@@ -47,27 +47,27 @@ class Creates(NamedTuple):
 
     @property
     def _key(self) -> str | None:
-        """The key, whether it came quoted or bare."""
+        """The key without quotes."""
         return self.key[1:-1] if self.key and self.key.startswith('"') else self.key
 
     @property
     def _route(self) -> str:
         return f"{self.request.method} {self.request.url.path}"[:200]
 
-    def _in_turn(self) -> AbstractContextManager[None]:
-        """Alone under the key; without one there is nobody to wait for."""
+    def _lock(self) -> AbstractContextManager[None]:
+        """Hold the lock of the key; without a key there is none."""
         if not self._key:
             return nullcontext()
         actor = self.acts.actor
         name = actor.organisation, actor.id, self._route, self._key
         return idempotency.in_turn(self.acts.store.under_way, name)
 
-    def _once(self, work: Transaction, make: Callable[[Transaction], Answer]) -> Answer:
-        named = idempotency.named(work, self._route, self._key or "", self._told())
-        return idempotency.once(work, named, lambda: make(work))
+    def _run_under_key(self, work: Transaction, make: Callable[[Transaction], Answer]) -> Answer:
+        record = idempotency.named(work, self._route, self._key or "", self._canonical_request())
+        return idempotency.once(work, record, lambda: make(work))
 
-    def _told(self) -> bytes:
-        """The request in one spelling: order of members and white space make no other request."""
-        value: Any = getattr(self.request, "_json", None)
+    def _canonical_request(self) -> bytes:
+        """Serialise the request so that the order of members and white space do not matter."""
+        body: Any = getattr(self.request, "_json", None)
         query = sorted(self.request.query_params.multi_items())
-        return json.dumps([value, query], sort_keys=True, default=str).encode()
+        return json.dumps([body, query], sort_keys=True, default=str).encode()

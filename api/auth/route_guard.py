@@ -1,8 +1,7 @@
-"""The guard: a route that lets nothing in unproved.
+"""An APIRoute that authenticates, authorises and validates before FastAPI runs.
 
-It checks in this order: who calls, how often, scope, parameters, media type, size, time, JSON. Only
-then does the framework see the body. What it refuses leaves a row in the audit, and so does what
-fails in a known caller's name.
+The order of the checks: caller, rate, scope, parameters, media type, size, time, JSON. Every denied
+request leaves an audit row, and so does an unexpected error in an authenticated request.
 """
 
 from collections.abc import Callable, Coroutine
@@ -41,15 +40,15 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def guarded(scope: str, takes: Media = JSON, times: int = 1) -> type[APIRoute]:
-    """A class of routes whose callers need this scope and, if anything, send JSON of this type.
+    """Return a route class that requires this scope and accepts bodies of this media type.
 
-    `times` is how many bodies of the size of one may come in one.
+    `times` multiplies the limits on the size and the members of a body.
     """
     return type("GuardedRoute", (GuardedRoute,), {"scope": scope, "takes": takes, "times": times})
 
 
 class GuardedRoute(APIRoute):
-    """A route behind a token; see `guarded`."""
+    """A route that requires a token or an API key; see `guarded`."""
 
     scope: str
     takes: Media
@@ -61,91 +60,89 @@ class GuardedRoute(APIRoute):
         super().__init__(*args, **kwargs)
 
     @cached_property
-    def _fhir(self) -> str | None:
-        """What a SMART scope must permit to open the route instead, where it is one of FHIR."""
+    def _fhir_permission(self) -> str | None:
+        """The SMART permission that opens a FHIR route in place of the scope."""
         if not self.path.startswith(_FHIR):
             return None
         return needed(next(iter(self.methods or ())), self.path.removeprefix(_FHIR))
 
     @cached_property
-    def _query(self) -> frozenset[str]:
-        """The names of the parameters that the address may carry."""
-        elsewhere = params.Path, params.Header, params.Cookie
+    def _query_names(self) -> frozenset[str]:
+        """The names of the query parameters."""
+        other_kinds = params.Path, params.Header, params.Cookie
         return frozenset(
-            each.alias
-            for each in get_flat_params(self.dependant)
-            if not isinstance(each.field_info, elsewhere)
+            parameter.alias
+            for parameter in get_flat_params(self.dependant)
+            if not isinstance(parameter.field_info, other_kinds)
         )
 
     @cached_property
-    def _members(self) -> frozenset[str]:
-        """The names of all members that the body may hold, at whatever depth."""
-        kind: Any = self.body_field and self.body_field.field_info.annotation
-        return frozenset(properties(TypeAdapter(kind).json_schema()))
+    def _member_names(self) -> frozenset[str]:
+        """The names of all members of the body's schema, at any depth."""
+        body_type: Any = self.body_field and self.body_field.field_info.annotation
+        return frozenset(properties(TypeAdapter(body_type).json_schema()))
 
     def who(self, request: Request) -> Caller:
-        """Who calls, as the store knows it now. Raises Problem `no_token` or `bad_token`."""
-        return _caller(request)
+        """Authenticate the caller. Raises Problem `no_token` or `bad_token`."""
+        return _authenticate(request)
 
     async def asked(self, request: Request) -> Request:
-        """The request as it is to be read, of a caller that may: here, as it came."""
+        """Return the request to validate; called once the caller is authorised."""
         return request
 
-    async def _take_json(self, request: Request) -> None:
-        """Take the body. What is wrong in it is told by names that are ours."""
+    async def _read_json(self, request: Request) -> None:
+        """Read the body; the pointers of a problem name members of the schema only."""
         try:
             await take_json(request, self.takes, self.times)
-        except Problem as refused:
-            raise refused.within(self._members) if refused.errors else refused from None
+        except Problem as problem:
+            raise problem.within(self._member_names) if problem.errors else problem from None
 
     def get_route_handler(self) -> Handler:
-        """The framework's handler behind the checks."""
+        """Return FastAPI's handler behind the checks."""
         handle = super().get_route_handler()
 
         async def guard(request: Request) -> Response:
             try:
                 caller = await run_in_threadpool(self.who, request)
                 request.state.caller = caller
-                _admit(request, caller, self.scope, self._fhir)
+                _authorise(request, caller, self.scope, self._fhir_permission)
                 request = await self.asked(request)
-                check_query(request, self._query)
+                check_query(request, self._query_names)
                 if self.body_field:
-                    await self._take_json(request)
+                    await self._read_json(request)
                 return await handle(request)
-            except Problem as refused:
-                await run_in_threadpool(_record, request, refused.code)
+            except Problem as problem:
+                await run_in_threadpool(_record_denial, request, problem.code)
                 raise
             except RequestValidationError:
-                await run_in_threadpool(_record, request, "wrong_shape")
+                await run_in_threadpool(_record_denial, request, "wrong_shape")
                 raise
             except (HTTPException, ClientDisconnect):
                 raise
             except Exception:
-                await run_in_threadpool(_record_failed, request)
+                await run_in_threadpool(_record_unexpected_error, request)
                 raise
 
         return guard
 
 
-def _caller(request: Request) -> Caller:
-    state = request.app.state
-    store: Store = state.store
-    caller = None
+def _authenticate(request: Request) -> Caller:
+    store: Store = request.app.state.store
     credential = bearer(request)
-    if looks_like_api_key(credential):
+    if not looks_like_api_key(credential):
+        caller = _find_by_token(request, credential)
+    else:
         try:
             caller = callers.by_api_key(store, *read_api_key(credential))
         except ValueError:
             caller = None
-    else:
-        caller = _by_token(request, credential)
     if caller is None:
         raise bad_token()
     return caller
 
 
-def _by_token(request: Request, token: str) -> Caller | None:
-    """The caller behind a token of ours, or of an issuer that is trusted."""
+def _find_by_token(request: Request, token: str) -> Caller | None:
+    """Find the caller of a token issued by this service or by a trusted issuer."""
     state = request.app.state
     settings: Settings = state.settings
     tokens: AccessTokens = state.tokens
@@ -156,62 +153,63 @@ def _by_token(request: Request, token: str) -> Caller | None:
 
 
 def bearer(request: Request) -> str:
-    """The one credential that the request carries. Raises Problem `no_token`."""
-    bearers = request.headers.getlist("authorization")
+    """Return the token or API key of the request. Raises Problem `no_token` unless it has one."""
+    headers = request.headers.getlist("authorization")
     keys = request.headers.getlist("x-api-key")
-    if len(keys) == 1 and not bearers and looks_like_api_key(keys[0]):
+    if len(keys) == 1 and not headers and looks_like_api_key(keys[0]):
         return keys[0]
-    kind, _, token = bearers[0].partition(" ") if len(bearers) == 1 and not keys else ("", "", "")
-    if kind.lower() != "bearer" or not token:
+    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 and not keys else ("", "", "")
+    if scheme.lower() != "bearer" or not token:
         raise Problem("no_token", headers={"WWW-Authenticate": "Bearer"})
     return token.strip(" ")
 
 
-def _admit(request: Request, caller: Caller, scope: str, fhir: str | None) -> None:
+def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: str | None) -> None:
+    """Raise Problem `too_many` or `missing_scope` if the caller may not send this request."""
     settings: Settings = request.app.state.settings
     limiter: RateLimiter = request.app.state.limiter
     limiter.take(caller.client, caller.requests_per_minute or settings.client_requests_per_minute)
-    if scope not in caller.scopes and fhir not in caller.fhir:
+    if scope not in caller.scopes and fhir_permission not in caller.fhir:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
         raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
 
 
 def check_query(request: Request, names: frozenset[str]) -> None:
-    """Refuse a parameter that the route does not know, and one that is given twice."""
-    given = [name for name, _ in request.query_params.multi_items()]
+    """Raise Problem `wrong_shape` for an unknown or a repeated query parameter."""
+    query_names = [name for name, _ in request.query_params.multi_items()]
     errors = [
         FieldError(
             pointer="", code="extra_forbidden", detail="there is no parameter of a name given"
         )
-        for name in set(given) - names
+        for name in set(query_names) - names
     ] + [
         FieldError(pointer=f"/{name}", code="doubled_name", detail="must not be given twice")
         for name in sorted(names)
-        if given.count(name) > 1
+        if query_names.count(name) > 1
     ]
     if errors:
         raise Problem("wrong_shape", errors=errors)
 
 
-def _record(request: Request, code: str) -> None:
-    held: Refusals = request.app.state.refusals
+def _record_denial(request: Request, code: str) -> None:
+    denied_requests: Refusals = request.app.state.refusals
     caller: Caller | None = getattr(request.state, "caller", None)
-    target = next((each for each in request.path_params.values() if _is_id(each)), "")
-    held.record(actor_of(request, caller), code, target)
+    target = next((value for value in request.path_params.values() if _is_id(value)), "")
+    denied_requests.record(actor_of(request, caller), code, target)
 
 
-def _record_failed(request: Request) -> None:
-    """Record what failed by a fault of ours; nothing here takes the place of that fault."""
+def _record_unexpected_error(request: Request) -> None:
+    """Record an unexpected error of the service; a failure here must not hide that error."""
     if getattr(request.state, "caller", None) is None:
         return
     try:
-        _record(request, "internal")
-    except Exception as error:  # noqa: BLE001 - the fault itself is on its way to the log
+        _record_denial(request, "internal")
+    except Exception as error:  # noqa: BLE001 - the first error is about to be logged
         _log.warning("refusal_not_recorded", code="internal", error=type(error).__name__)
 
 
 def _is_id(text: str) -> bool:
-    """Whether this has the form of an id of ours; anything else could be anybody's words."""
+    """Return whether the text has the form of our ids; other text may identify a patient."""
     try:
         return str(UUID(text[-36:])) == text[-36:] and len(text) <= 38
     except ValueError:
@@ -219,7 +217,7 @@ def _is_id(text: str) -> bool:
 
 
 def actor_of(request: Request, caller: Caller | None) -> Actor:
-    """Whoever acts on this request: the caller, or a stranger."""
+    """Return the actor of the request: the caller, or the stranger without one."""
     if caller is None:
         return stranger(request)
     return stranger(request)._replace(
@@ -228,6 +226,6 @@ def actor_of(request: Request, caller: Caller | None) -> Actor:
 
 
 def stranger(request: Request) -> Actor:
-    """Whoever has not proved to be anyone, on this request."""
+    """Return the unauthenticated actor of the request."""
     route = getattr(request.scope.get("route"), "path", "")
     return STRANGER._replace(route=f"{request.method} {route}", request_id=REQUEST_ID.get() or "")

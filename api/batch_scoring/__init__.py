@@ -1,1 +1,1 @@
-"""Batches: files of intakes in, files of results out; the work itself is done by columns."""
+"""Batch scoring: reads files of intakes, scores them by columns and writes files of results."""

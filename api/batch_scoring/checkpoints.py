@@ -1,6 +1,6 @@
-"""Parts: finished chunks kept beside the output until all are there, so that a run can go on.
+"""Checkpoints of a batch run: finished chunks stored beside the output, so that a run can resume.
 
-A part counts once its note lies beside it, and a note is written after its part is on the disk.
+A part counts as finished once its summary exists. The summary is written after its part is on disk.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ from schemas.batch import RowProblem
 
 
 class OtherRunError(Exception):
-    """The parts are of another run: its input, rulebook or options differ. The caller must act."""
+    """The parts belong to another run: its input, rulebook or options differ. The caller acts."""
 
 
 class Note(Frozen):
-    """What one part holds."""
+    """Row counts and problems of one part."""
 
     rows: int
     rows_with_problems: int
@@ -37,42 +37,42 @@ class Parts:
         self.folder = out.with_name(f".{out.name}.parts")
         self._suffix = suffix
 
-    def begin(self, what: dict[str, Any], *, resume: bool) -> None:
-        """Go on where the same run stopped, or start anew. Raises OtherRunError."""
-        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-        of_run = self.folder / "run"
-        if resume and of_run.exists():
-            if of_run.read_text(encoding="ascii") != digest:
+    def begin(self, run_identity: dict[str, Any], *, resume: bool) -> None:
+        """Resume the same run where it stopped, or start again. Raises OtherRunError."""
+        digest = hashlib.sha256(json.dumps(run_identity, sort_keys=True).encode()).hexdigest()
+        digest_file = self.folder / "run"
+        if resume and digest_file.exists():
+            if digest_file.read_text(encoding="ascii") != digest:
                 raise OtherRunError
             return
         self.drop()
         self.folder.mkdir(mode=0o700)
-        written(of_run, digest.encode())
+        written(digest_file, digest.encode())
 
     def note(self, number: int) -> Note | None:
-        """What the finished part of this number holds; None where it is not finished."""
-        note = self.folder / f"{number:06d}.json"
-        return Note.model_validate_json(note.read_bytes()) if note.exists() else None
+        """Return the summary of part `number`; None if the part is not finished."""
+        file = self._summary_file(number)
+        return Note.model_validate_json(file.read_bytes()) if file.exists() else None
 
-    def keep(self, number: int, content: bytes, note: Note) -> None:
-        """Write a part, then its note."""
-        written(self._part(number), content)
-        written(self.folder / f"{number:06d}.json", note.model_dump_json().encode())
+    def keep(self, number: int, content: bytes, summary: Note) -> None:
+        """Write a part, then its summary."""
+        written(self.folder / f"{number:06d}{self._suffix}", content)
+        written(self._summary_file(number), summary.model_dump_json().encode())
 
     def files(self) -> list[Path]:
-        """Every part that was kept, in order."""
+        """Return the files of all parts, in order."""
         return sorted(self.folder.glob(f"*{self._suffix}"))
 
     def drop(self) -> None:
-        """Remove all parts."""
+        """Delete all parts and their summaries."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _part(self, number: int) -> Path:
-        return self.folder / f"{number:06d}{self._suffix}"
+    def _summary_file(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.json"
 
 
 def written(file: Path, content: bytes) -> None:
-    """The content under this name, whole or not at all."""
+    """Write a file atomically and flush it to disk."""
     unfinished = file.with_name(f"{file.name}.unfinished")
     with unfinished.open("wb") as stream:
         stream.write(content)
@@ -83,7 +83,7 @@ def written(file: Path, content: bytes) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Flush the entries of a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -92,7 +92,7 @@ def settle(folder: Path) -> None:
 
 
 def joined(files: list[Path]) -> Iterator[bytes]:
-    """The bytes of all files, one after another."""
+    """Yield the bytes of all files, one file after another."""
     for file in files:
         with file.open("rb") as stream:
             while piece := stream.read(1024 * 1024):

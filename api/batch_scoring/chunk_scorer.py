@@ -1,4 +1,4 @@
-"""One chunk of a batch: rows as they were read in, rows of results out, with what was wrong."""
+"""Scores one chunk of a batch: parsed rows in, rows of results and faults out."""
 
 from typing import NamedTuple
 
@@ -10,20 +10,27 @@ from scoring.columns.parsing import Lines, intakes_of
 
 
 class ScoredChunk(NamedTuple):
-    """One row of results a row, in order; every fault by row of the chunk, from 0."""
+    """One row of results per input row, in order, and every fault by row of the chunk, from 0."""
 
     results: pl.DataFrame
     faults: pl.DataFrame
 
     def problems(
-        self, *, rows_before: int = 0, file: str | None = None, most: int | None = None
+        self, *, rows_before: int = 0, file: str | None = None, limit: int | None = None
     ) -> tuple[RowProblem, ...]:
-        """The faults as they are told, rows counted from 1 over the whole batch."""
-        told = self.faults if most is None else self.faults.head(most)
+        """Return the first `limit` faults, with rows counted from 1 over the whole batch."""
+        faults = self.faults if limit is None else self.faults.head(limit)
         return tuple(
             RowProblem(**{**fault, "row": rows_before + fault["row"] + 1, "file": file})
-            for fault in told.iter_rows(named=True)
+            for fault in faults.iter_rows(named=True)
         )
+
+    def count_values(self, column: str) -> dict[str, int]:
+        """Count the rows by the value of a result column; nulls are not counted."""
+        if column not in self.results.columns:
+            return {}
+        counts = self.results[column].drop_nulls().cast(pl.String).value_counts(sort=True)
+        return dict(counts.iter_rows())
 
 
 def scored(
@@ -34,12 +41,12 @@ def scored(
     faults: pl.DataFrame | None = None,
     lines: Lines | None = None,
 ) -> ScoredChunk:
-    """The results for a chunk whose columns are question ids, `row_id`, `patient_reference`.
+    """Score a chunk whose columns are question ids, `row_id` and `patient_reference`.
 
-    Texts are read as cells of CSV, typed columns as JSON. `faults` (see `scoring.columns.parsing`)
-    were found before; their rows have no status. `lines` tells where rows begin in their file.
-    Other columns are left out.
+    Text columns are parsed as CSV cells, typed columns as JSON values; other columns are ignored.
+    `faults` (see `scoring.columns.parsing`) are those of the reader; their rows get no status.
+    `lines` maps rows to the lines of their file.
     """
-    read = intakes_of(chunk, rules.loaded, faults, lines)
-    results = rules.assessed(read.intakes.lazy(), explain=explain).collect(engine="streaming")
-    return ScoredChunk(results, read.faults)
+    parsed = intakes_of(chunk, rules.loaded, faults, lines)
+    results = rules.assessed(parsed.intakes.lazy(), explain=explain).collect(engine="streaming")
+    return ScoredChunk(results, parsed.faults)

@@ -1,6 +1,6 @@
-"""The spool: chunks in as they are read, the same out when they are kept; sealed meanwhile.
+"""The chunk spool: buffers the chunks of an upload in an encrypted temporary file.
 
-So a file is read to its end before any transaction begins: whoever writes waits for no reader.
+The whole file is parsed before the transaction begins, so that parsing blocks no other writer.
 """
 
 import io
@@ -15,18 +15,18 @@ _HEAD = struct.Struct("!QQ")
 
 
 class Spool:
-    """Chunks, each with how many rows it has."""
+    """Chunks, each with its number of rows."""
 
     def __init__(self) -> None:
         self._file = SealedFile()
 
-    def put(self, rows: int, given: Given) -> None:
-        """Add a chunk."""
-        content = given.pack()
+    def put(self, rows: int, chunk: Given) -> None:
+        """Append a chunk."""
+        content = chunk.pack()
         self._file.append(_HEAD.pack(rows, len(content)) + content)
 
     def __iter__(self) -> Iterator[tuple[int, Given]]:
-        """Every chunk, in order."""
+        """Yield the chunks in order, each with its number of rows."""
         stream = io.BufferedReader(Unclosed(self._file))
         self._file.seek(0)
         while head := stream.read(_HEAD.size):
@@ -41,16 +41,16 @@ class Spool:
 
 
 class Unclosed(io.RawIOBase):
-    """A sealed file, which a reader of it does not close."""
+    """A view of an encrypted file that leaves the file open when the view is closed."""
 
     def __init__(self, file: SealedFile) -> None:
         super().__init__()
         self._file = file
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """What stands here."""
+        """Read from the current position of the file."""
         return self._file.readinto(buffer)

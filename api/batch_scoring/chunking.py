@@ -1,4 +1,4 @@
-"""Incoming batches: a file as it was sent in, chunks of so many rows out, ready to be sealed."""
+"""Splits an uploaded batch file into chunks of rows and serialises them for storage."""
 
 import io
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class TooManyRowsError(Exception):
 
 
 class Chunk(NamedTuple):
-    """Rows as they were read, what was wrong with them, and the lines on which they begin."""
+    """Rows as they were parsed, their faults, and the lines on which they begin, if known."""
 
     frame: pl.DataFrame
     faults: pl.DataFrame
@@ -36,7 +36,7 @@ class Chunk(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A file as it was sent: so many bytes, in this format."""
+    """An uploaded file, with its size in bytes and its format."""
 
     file: BinaryIO
     size: int
@@ -52,39 +52,39 @@ class Limits(NamedTuple):
 
 
 def chunks(
-    sent: Sent, loaded: LoadedRulebook, limits: Limits, *, ignore_unknown: bool
+    upload: Sent, loaded: LoadedRulebook, limits: Limits, *, ignore_unknown: bool
 ) -> Iterator[tuple[int, Given]]:
-    """The rows of the file, chunk by chunk, with how many they are.
+    """Yield the rows of the file chunk by chunk, each chunk with its number of rows.
 
     Raises UnusableInputError, TooManyRowsError.
     """
     names = ColumnNames(loaded, ignore_unknown=ignore_unknown)
     total = 0
-    for piece in _pieces(sent, loaded, names, limits):
-        read = piece.rows()
-        total += read.frame.height
+    for piece in _pieces(upload, loaded, names, limits):
+        rows = piece.rows()
+        total += rows.frame.height
         if total > limits.rows:
             raise TooManyRowsError
-        for start in range(0, read.frame.height, limits.chunk_rows):
-            count = min(limits.chunk_rows, read.frame.height - start)
-            yield count, packed(_cut(read, start, count))
+        for start in range(0, rows.frame.height, limits.chunk_rows):
+            count = min(limits.chunk_rows, rows.frame.height - start)
+            yield count, packed(_slice(rows, start, count))
 
 
 def packed(chunk: Chunk) -> Given:
-    """The chunk as it is kept."""
+    """Serialise a chunk for storage."""
     frame = chunk.frame
     references: tuple[str, ...] = ()
     if PATIENT_REFERENCE in frame.columns:
-        named = frame[PATIENT_REFERENCE].cast(pl.String).drop_nulls().unique().sort()
-        references = tuple(each for each in named if each)
+        distinct = frame[PATIENT_REFERENCE].cast(pl.String).drop_nulls().unique().sort()
+        references = tuple(reference for reference in distinct if reference)
     if chunk.lines is not None:
         frame = frame.with_columns(pl.Series(_LINE, chunk.lines, pl.UInt64))
-    return Given(references, (_bytes_of(frame), _bytes_of(chunk.faults)))
+    return Given(references, (_encode_ipc(frame), _encode_ipc(chunk.faults)))
 
 
-def unpacked(given: Given) -> Chunk:
-    """The chunk as it was."""
-    frame, faults = (pl.read_ipc(io.BytesIO(each)) for each in given.parts[:2])
+def unpacked(stored: Given) -> Chunk:
+    """Deserialise a chunk."""
+    frame, faults = (pl.read_ipc(io.BytesIO(part)) for part in stored.parts[:2])
     if _LINE not in frame.columns:
         return Chunk(frame, faults, None)
     return Chunk(frame.drop(_LINE), faults, frame[_LINE].to_list())
@@ -92,44 +92,44 @@ def unpacked(given: Given) -> Chunk:
 
 @lru_cache(maxsize=8)
 def rules_of(loaded: LoadedRulebook) -> ColumnRules:
-    """The rulebook over columns, compiled once."""
+    """Compile a rulebook for scoring by columns; cached."""
     return compiled(loaded)
 
 
+def all_faulty(rows: int, code: str, expected: str) -> pl.DataFrame:
+    """Return a frame with the same fault for each of `rows` rows."""
+    return faults_of((row, None, code, expected) for row in range(rows))
+
+
 def _pieces(
-    sent: Sent, loaded: LoadedRulebook, names: ColumnNames, limits: Limits
+    upload: Sent, loaded: LoadedRulebook, names: ColumnNames, limits: Limits
 ) -> Iterator[Piece]:
-    blocks: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "record_bytes": RECORD_BYTES}
-    match sent.form:
+    sizes: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "record_bytes": RECORD_BYTES}
+    match upload.form:
         case "csv":
-            yield from csv_pieces(sent.file, names, **blocks)
+            yield from csv_pieces(upload.file, names, **sizes)
         case "ndjson":
-            yield from json_pieces(sent.file, loaded, names, **blocks)
+            yield from json_pieces(upload.file, loaded, names, **sizes)
         case "parquet":
             yield from parquet_pieces(
-                io.BytesIO(sent.file.read()),
+                io.BytesIO(upload.file.read()),
                 names,
-                size=sent.size,
+                size=upload.size,
                 record_bytes=RECORD_BYTES,
                 unpacked_bytes=limits.bytes,
             )
 
 
-def _cut(read: Rows, start: int, count: int) -> Chunk:
+def _slice(rows: Rows, start: int, count: int) -> Chunk:
     row = pl.col("row")
-    faults = read.faults.filter((row >= start) & (row < start + count)).with_columns(
+    faults = rows.faults.filter((row >= start) & (row < start + count)).with_columns(
         (row - start).cast(pl.UInt32)
     )
-    lines = read.lines(list(range(start, start + count))) if read.lines else None
-    return Chunk(read.frame.slice(start, count), faults, lines)
+    lines = rows.lines(list(range(start, start + count))) if rows.lines else None
+    return Chunk(rows.frame.slice(start, count), faults, lines)
 
 
-def _bytes_of(frame: pl.DataFrame) -> bytes:
+def _encode_ipc(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_ipc(buffer, compression="zstd")
     return buffer.getvalue()
-
-
-def all_faulty(rows: int, code: str, expected: str) -> pl.DataFrame:
-    """The same fault for each of so many rows."""
-    return faults_of((row, None, code, expected) for row in range(rows))

@@ -1,4 +1,4 @@
-"""About the columns: a rulebook in, an empty file to fill in or the meaning of each column out."""
+"""Describes the columns of a batch file: an empty template, and a codebook of values."""
 
 import csv
 import io
@@ -12,35 +12,36 @@ _HEADER = ("column", "kind", "who", "label", "text", "values", "value", "value_l
 
 
 def template_of(book: Rulebook) -> str:
-    """A CSV file with every column and no row."""
+    """Return a CSV file with a header for every column and no rows."""
     return _csv([[*PASSED_THROUGH, *(question.id for question in book.question)]])
 
 
 def codebook_of(book: Rulebook) -> str:
-    """A CSV file with a line for each column and each of its options."""
-    passed = [
+    """Return a CSV file with a line for each column and each of its options."""
+    identifiers = [
         (name, "text", "", "", "Comes out as it went in; optional.", "", "", "")
         for name in PASSED_THROUGH
     ]
-    return _csv([_HEADER, *passed, *(row for each in book.question for row in _rows(each))])
+    questions = (row for question in book.question for row in _rows(question))
+    return _csv([_HEADER, *identifiers, *questions])
 
 
 def _rows(question: Question) -> Iterable[Sequence[str]]:
-    about = (question.id, question.kind, question.who, question.label, question.text)
+    column = (question.id, question.kind, question.who, question.label, question.text)
     match question.kind:
         case "boolean":
-            yield (*about, "true or false; also yes, no, 1, 0; empty: not answered", "", "")
+            yield (*column, "true or false; also yes, no, 1, 0; empty: not answered", "", "")
         case "integer":
-            yield (*about, f"whole number {limits(question)}", "", "")
+            yield (*column, f"whole number {limits(question)}", "", "")
         case "decimal":
-            yield (*about, f"number {limits(question)}, at most two decimals", "", "")
+            yield (*column, f"number {limits(question)}, at most two decimals", "", "")
         case "choice":
-            yield from ((*about, "one of", each.id, each.label) for each in question.options)
+            for option in question.options:
+                yield (*column, "one of", option.id, option.label)
         case "multi":
-            yield from (
-                (*about, "any of, joined by |", each.id, each.label) for each in question.options
-            )
-            yield (*about, "any of, joined by |", NONE_OF_THESE, "asked, none of these")
+            for option in question.options:
+                yield (*column, "any of, joined by |", option.id, option.label)
+            yield (*column, "any of, joined by |", NONE_OF_THESE, "asked, none of these")
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:

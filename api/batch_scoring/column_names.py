@@ -1,4 +1,4 @@
-"""Names of columns: as a file has them in, as the rulebook has them out; others are refused."""
+"""Maps the column names of a file to the rulebook's questions and refuses unknown columns."""
 
 import json
 import tomllib
@@ -12,7 +12,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class ColumnNames:
-    """What each column of the files means. `mapping` is from their names to ours."""
+    """The column names that a rulebook accepts. `mapping` translates names of the file to ours."""
 
     def __init__(
         self,
@@ -25,16 +25,16 @@ class ColumnNames:
         self.known = {*PASSED_THROUGH, *loaded.questions}
         self.mapping = dict(mapping or {})
         self.ignore_unknown = ignore_unknown
-        wrong = sorted(set(self.mapping.values()) - self.known)
-        if wrong:
+        unknown = sorted(set(self.mapping.values()) - self.known)
+        if unknown:
             raise UnusableInputError(
-                f"the mapping names what {loaded.name} does not ask: {names_told(wrong)}"
+                f"the mapping names what {loaded.name} does not ask: {names_told(unknown)}"
             )
 
     def kept(self, header: Sequence[str]) -> dict[int, str]:
-        """The places of the columns that are read, each with our name. Or UnusableInputError.
+        """Return our name for each column to read, by its position. Raises UnusableInputError.
 
-        What is not known is told by its place: where a header is missing, it is a patient's row.
+        Messages give unknown columns by position: without a header, the names are a patient's row.
         """
         names = [self.mapping.get(name, name) for name in header]
         unknown = [place for place, name in enumerate(names) if name not in self.known]
@@ -44,18 +44,17 @@ class ColumnNames:
                 "a header names questions of the rulebook",
                 option="--ignore-unknown leaves them out",
             )
-        kept = {place: name for place, name in enumerate(names) if name in self.known}
-        if len(set(kept.values())) < len(kept):
-            counted = Counter(kept.values())
-            twice = sorted(name for name, count in counted.items() if count > 1)
-            raise UnusableInputError(f"columns that occur twice: {names_told(twice)}")
-        if not kept:
+        columns = {place: name for place, name in enumerate(names) if name in self.known}
+        duplicates = sorted(name for name, count in Counter(columns.values()).items() if count > 1)
+        if duplicates:
+            raise UnusableInputError(f"columns that occur twice: {names_told(duplicates)}")
+        if not columns:
             raise UnusableInputError("no column is a question of the rulebook")
-        return kept
+        return columns
 
 
 def read_mapping(file: Path) -> dict[str, str]:
-    """A TOML or JSON file with one table, from their names to ours."""
+    """Read a TOML or JSON file with one table from the file's column names to ours."""
     try:
         text = file.read_text(encoding="utf-8-sig")
         table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)

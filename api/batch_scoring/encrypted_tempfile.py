@@ -1,6 +1,6 @@
-"""Uploads: a body that is streamed to the disk, encrypted as it comes, and read back as a file.
+"""An encrypted temporary file: stores an upload on disk and reads it back at any position.
 
-The key is made for the one upload, lives in memory alone and dies with it; the file has no name.
+The key is generated for each file and exists only in memory; the file has no name.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from typing_extensions import Buffer
 
 CELL = 1 << 20
-_OVERHEAD = 16
+_TAG_BYTES = 16
 
 
 class SealedFile(io.RawIOBase):
-    """Bytes written from the beginning, then read from anywhere; on the disk they are noise."""
+    """Bytes appended in order, then read from any position; encrypted in cells on disk."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,67 +25,67 @@ class SealedFile(io.RawIOBase):
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._digest = hashlib.sha256()
         self._cell = bytearray()
-        self._size = self._place = 0
-        self._held: tuple[int, bytes] = (-1, b"")
+        self._size = self._position = 0
+        self._cached_cell: tuple[int, bytes] = (-1, b"")
 
     @property
     def size(self) -> int:
-        """How many bytes were written."""
+        """The number of bytes written, before encryption."""
         return self._size
 
     @property
     def sha256(self) -> str:
-        """The hash of what was written."""
+        """The SHA-256 of the bytes written, in hexadecimal."""
         return self._digest.hexdigest()
 
     def append(self, piece: bytes) -> None:
-        """Write some more."""
+        """Write bytes at the end."""
         self._digest.update(piece)
         self._size += len(piece)
         self._cell += piece
         while len(self._cell) >= CELL:
-            self._put(bytes(self._cell[:CELL]))
+            self._write_cell(bytes(self._cell[:CELL]))
             del self._cell[:CELL]
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go there."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
-        self._place = max(0, start + offset)
-        return self._place
+        """Move the reading position and return it."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
 
     def readinto(self, buffer: Buffer) -> int:
-        """Read what stands here, to the end of a cell at most."""
+        """Read from the current position, at most to the end of a cell."""
         view = memoryview(buffer).cast("B")
-        if self._place >= self._size:
+        if self._position >= self._size:
             return 0
-        number, within = divmod(self._place, CELL)
-        piece = self._opened(number)[within : within + len(view)]
+        number, within = divmod(self._position, CELL)
+        piece = self._read_cell(number)[within : within + len(view)]
         view[: len(piece)] = piece
-        self._place += len(piece)
+        self._position += len(piece)
         return len(piece)
 
     def close(self) -> None:
-        """Drop it."""
+        """Close and so delete the file."""
         self._file.close()
         super().close()
 
-    def _put(self, cell: bytes) -> None:
-        number = self._file.seek(0, os.SEEK_END) // (CELL + _OVERHEAD)
+    def _write_cell(self, cell: bytes) -> None:
+        number = self._file.seek(0, os.SEEK_END) // (CELL + _TAG_BYTES)
         self._file.write(self._cipher.encrypt(number.to_bytes(12, "big"), cell, None))
 
-    def _opened(self, number: int) -> bytes:
-        if self._held[0] != number:
-            self._file.seek(number * (CELL + _OVERHEAD))
-            sealed = self._file.read(CELL + _OVERHEAD)
+    def _read_cell(self, number: int) -> bytes:
+        if self._cached_cell[0] != number:
+            self._file.seek(number * (CELL + _TAG_BYTES))
+            encrypted = self._file.read(CELL + _TAG_BYTES)
             nonce = number.to_bytes(12, "big")
-            opened = self._cipher.decrypt(nonce, sealed, None) if sealed else bytes(self._cell)
-            self._held = number, opened
-        return self._held[1]
+            cell = self._cipher.decrypt(nonce, encrypted, None) if encrypted else bytes(self._cell)
+            self._cached_cell = number, cell
+        return self._cached_cell[1]

@@ -1,6 +1,6 @@
-"""Files of a batch: names in, formats and streams out.
+"""File formats of a batch: detects them from names, opens inputs and compresses outputs.
 
-UnusableInputError    the caller must act: nothing can be read from what was given
+UnusableInputError    the caller must act: nothing can be read from the input
 """
 
 import glob
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
 Format = Literal["csv", "ndjson", "parquet"]
-Packing = Literal["gzip", "zstd"]
+Compression = Literal["gzip", "zstd"]
 STANDARD = "-"
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -24,13 +24,13 @@ _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-_PACKINGS: dict[str, Packing] = {".gz": "gzip", ".zst": "zstd"}
+_COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 
 
 class UnusableInputError(Exception):
-    """Input, or a name of one, from which no batch can be read. The message holds no answer.
+    """Input, or a file name, from which no batch can be read. The message contains no answer.
 
-    `option` is what helps on the command line, and there alone.
+    `option` is a hint for the command line only.
     """
 
     def __init__(self, message: str, *, option: str = "") -> None:
@@ -39,28 +39,28 @@ class UnusableInputError(Exception):
 
 
 class Named(NamedTuple):
-    """What a name tells: the format and how it is packed."""
+    """The format of a file and its compression."""
 
     format: Format
-    packing: Packing | None
+    packing: Compression | None
 
 
-def told_by(name: str, given: str | None = None) -> Named:
-    """Format and packing of a file by its name; `given` (csv, csv.gz ...) goes before it."""
-    suffixes = Path(f"x.{given}" if given else name).suffixes[-2:]
-    packing = _PACKINGS.get(suffixes[-1].lower()) if suffixes else None
-    rest = suffixes[:-1] if packing else suffixes
+def told_by(name: str, override: str | None = None) -> Named:
+    """Detect format and compression from a file name, or from `override` (csv, csv.gz ...)."""
+    suffixes = Path(f"x.{override}" if override else name).suffixes[-2:]
+    compression = _COMPRESSIONS.get(suffixes[-1].lower()) if suffixes else None
+    rest = suffixes[:-1] if compression else suffixes
     kind = _FORMATS.get(rest[-1].lower()) if rest else None
-    if kind is None or (packing and kind == "parquet"):
+    if kind is None or (compression and kind == "parquet"):
         raise UnusableInputError(
             "the format is not told by the name: it ends with .csv, .ndjson or .parquet "
             "(the first two also with .gz or .zst behind), or is named by --format and --to"
         )
-    return Named(kind, packing)
+    return Named(kind, compression)
 
 
 def found(pattern: str) -> tuple[str, ...]:
-    """The files that a name or a pattern means, sorted; `-` is standard input."""
+    """Return the files that a name or a pattern matches, sorted; `-` is standard input."""
     if pattern == STANDARD or Path(pattern).is_file():
         return (pattern,)
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
@@ -71,34 +71,33 @@ def found(pattern: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def opened(name: str, packing: Packing | None) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked as they are read. OSError where it cannot be opened."""
+def opened(name: str, compression: Compression | None) -> Iterator[BinaryIO]:
+    """Open a file and decompress it as it is read. Raises OSError if it cannot be opened."""
     if name == STANDARD:
-        yield unpacked(sys.stdin.buffer, packing)
+        yield _decompress(sys.stdin.buffer, compression)
         return
-    with Path(name).open("rb") as plain:
-        yield unpacked(plain, packing)
+    with Path(name).open("rb") as stream:
+        yield _decompress(stream, compression)
 
 
-def unpacked(plain: BinaryIO, packing: Packing | None) -> BinaryIO:
-    """The stream, unpacked as it is read."""
-    match packing:
+def _decompress(stream: BinaryIO, compression: Compression | None) -> BinaryIO:
+    match compression:
         case "gzip":
-            return cast("BinaryIO", gzip.GzipFile(fileobj=plain))
+            return cast("BinaryIO", gzip.GzipFile(fileobj=stream))
         case "zstd":
             import zstandard
 
             reader = zstandard.ZstdDecompressor().stream_reader(
-                plain, read_across_frames=True, closefd=False
+                stream, read_across_frames=True, closefd=False
             )
             return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader)))
         case None:
-            return plain
+            return stream
 
 
-def packed(content: bytes, packing: Packing | None) -> bytes:
-    """The content as one member: members one after another unpack to their contents in order."""
-    match packing:
+def packed(content: bytes, compression: Compression | None) -> bytes:
+    """Compress the content as one member; concatenated members decompress in order."""
+    match compression:
         case "gzip":
             return gzip.compress(content, compresslevel=6, mtime=0)
         case "zstd":
@@ -109,20 +108,18 @@ def packed(content: bytes, packing: Packing | None) -> bytes:
             return content
 
 
-def unknown_told(places: Sequence[int], of: int, what: str) -> str:
-    """Which of so many are not known, for a message: a name could be anybody's words."""
-    return f"{len(places):,} of {of:,} {what} are not known, counted from 1: {places_told(places)}"
+def unknown_told(places: Sequence[int], total: int, noun: str) -> str:
+    """Describe unknown names in a message by position: a name could contain patient data."""
+    positions = _join_first([str(place + 1) for place in places])
+    return f"{len(places):,} of {total:,} {noun} are not known, counted from 1: {positions}"
 
 
-def places_told(places: Sequence[int], most: int = 20) -> str:
-    """Places of columns, counted from 0, for a message that counts from 1 and names none."""
-    shown = ", ".join(str(place + 1) for place in places[:most])
-    more = len(places) - most
-    return f"{shown} and {more:,} more" if more > 0 else shown
+def names_told(names: Sequence[str]) -> str:
+    """Return the first 20 names for a message, and how many more there are."""
+    return _join_first([repr(name[:80]) for name in names])
 
 
-def names_told(names: Sequence[str], most: int = 20) -> str:
-    """Names for a message: the first of them, and how many more there are."""
-    shown = ", ".join(repr(name[:80]) for name in names[:most])
-    more = len(names) - most
+def _join_first(items: Sequence[str], limit: int = 20) -> str:
+    shown = ", ".join(items[:limit])
+    more = len(items) - limit
     return f"{shown} and {more:,} more" if more > 0 else shown

@@ -1,6 +1,6 @@
-"""One run of a batch: files in, one file out, whole or not at all.
+"""Runs a batch from files to one output file, with checkpoints, so that a run can resume.
 
-Chunks are scored one after another; each is kept as a part until the last is there.
+The output appears only when the whole run has succeeded.
 """
 
 import os
@@ -18,7 +18,6 @@ from api.batch_scoring.chunk_scorer import scored
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import (
     STANDARD,
-    Format,
     Named,
     UnusableInputError,
     found,
@@ -36,7 +35,7 @@ from scoring.columns import ColumnRules
 
 
 class Batch(NamedTuple):
-    """What is to be done: a file, a pattern or `-` in, a file or `-` out."""
+    """The options of a run: a file, a pattern or `-` as input, a file or `-` as output."""
 
     source: str
     out: str
@@ -52,66 +51,66 @@ class Batch(NamedTuple):
 
 
 class Step(NamedTuple):
-    """How far a run has come: rows so far, and bytes of `of_bytes` (None where it is not known)."""
+    """The progress of a run: rows done, bytes read, and bytes in total (None if unknown)."""
 
     rows: int
     bytes: int
     of_bytes: int | None
 
 
-class Source(NamedTuple):
-    """One file to be read."""
+class InputFile(NamedTuple):
+    """One input; `label` is its name in problems, None if it is the only input."""
 
     name: str
-    told: Named
-    shown: str | None
+    file_format: Named
+    label: str | None
 
 
 def run(batch: Batch, on_step: Callable[[Step], None] = lambda _: None) -> BatchSummary:
-    """Score every row, and write the results where they belong.
+    """Score every row and write the results to the output.
 
-    Raises UnusableInputError, OSError where a file cannot be read or written.
+    Raises UnusableInputError, and OSError if a file cannot be read or written.
     """
-    sources = _sources(batch)
-    to = told_by(batch.out, batch.to)
+    inputs = _find_inputs(batch)
+    output = told_by(batch.out, batch.to)
     if batch.out == STANDARD:
-        return _to_standard(batch, sources, to, on_step)
-    parts = Parts(Path(batch.out), ".arrow" if to.format == "parquet" else ".part")
+        return _run_to_stdout(batch, inputs, output, on_step)
+    parts = Parts(Path(batch.out), ".arrow" if output.format == "parquet" else ".part")
     try:
-        parts.begin(_identity(batch, sources, to), resume=batch.resume)
+        parts.begin(_run_identity(batch, inputs, output), resume=batch.resume)
     except OtherRunError:
         raise UnusableInputError(
             "what was begun cannot go on: input, rulebook or options have changed since; "
             "leave out --resume to start anew"
         ) from None
     try:
-        notes = _kept(batch, sources, to, parts, on_step)
+        summaries = _score_parts(batch, inputs, output, parts, on_step)
     except UnusableInputError:
         parts.drop()
         raise
-    _put_together(to, parts, Path(batch.out))
+    _merge_parts(output, parts, Path(batch.out))
     parts.drop()
-    return _summary(batch.rules, notes)
+    return _summarise(batch.rules, summaries)
 
 
-def _sources(batch: Batch) -> list[Source]:
+def _find_inputs(batch: Batch) -> list[InputFile]:
     names = found(batch.source)
     if batch.source == STANDARD and batch.resume:
         raise UnusableInputError("standard input cannot be read a second time: no --resume")
     several = len(names) > 1
     return [
-        Source(name, told_by(name, batch.format), Path(name).name if several else None)
+        InputFile(name, told_by(name, batch.format), Path(name).name if several else None)
         for name in names
     ]
 
 
-def _identity(batch: Batch, sources: list[Source], to: Named) -> dict[str, Any]:
-    """What must be the same for a run to go on."""
-    stats = [(each.name, Path(each.name).stat()) for each in sources if each.name != STANDARD]
+def _run_identity(batch: Batch, inputs: list[InputFile], output: Named) -> dict[str, Any]:
+    """Return the inputs and options that must be unchanged for a run to resume."""
+    stats = [(file.name, Path(file.name).stat()) for file in inputs if file.name != STANDARD]
     return {
         "inputs": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats],
-        "formats": [[*each.told] for each in sources],
-        "to": [*to],
+        "formats": [[*file.file_format] for file in inputs],
+        "to": [*output],
         "rulebook": batch.rules.loaded.sha256,
         "mapping": batch.names.mapping,
         "ignore_unknown": batch.names.ignore_unknown,
@@ -121,108 +120,103 @@ def _identity(batch: Batch, sources: list[Source], to: Named) -> dict[str, Any]:
     }
 
 
-def _kept(
-    batch: Batch, sources: list[Source], to: Named, parts: Parts, on_step: Callable[[Step], None]
+def _score_parts(
+    batch: Batch,
+    inputs: list[InputFile],
+    output: Named,
+    parts: Parts,
+    on_step: Callable[[Step], None],
 ) -> list[Note]:
-    notes: list[Note] = []
-    watch = _Watch(sources, on_step)
-    for number, (source, piece) in enumerate(_pieces(batch, sources)):
-        note = parts.note(number)
-        if note is None:
-            content, note = _done(batch, to, source, piece, notes, first=number == 0)
-            parts.keep(number, content, note)
-        notes.append(note)
-        watch.step(note.rows, piece.bytes)
-    if not notes:
-        content, note = _nothing(batch, to)
-        parts.keep(0, content, note)
-        notes.append(note)
-    return notes
+    summaries: list[Note] = []
+    meter = _ProgressMeter(inputs, on_step)
+    for number, (file, piece) in enumerate(_pieces(batch, inputs)):
+        summary = parts.note(number)
+        if summary is None:
+            content, summary = _score_piece(batch, output, file, piece, summaries)
+            parts.keep(number, content, summary)
+        summaries.append(summary)
+        meter.add(summary.rows, piece.bytes)
+    if not summaries:
+        content, summary = _empty_part(batch, output)
+        parts.keep(0, content, summary)
+        summaries.append(summary)
+    return summaries
 
 
-def _pieces(batch: Batch, sources: list[Source]) -> Iterator[tuple[Source, Piece]]:
-    for source in sources:
-        if source.told.format == "parquet":
-            yield from ((source, each) for each in _of_parquet(batch, source))
+def _pieces(batch: Batch, inputs: list[InputFile]) -> Iterator[tuple[InputFile, Piece]]:
+    for file in inputs:
+        if file.file_format.format == "parquet":
+            yield from ((file, piece) for piece in _read_parquet(batch, file))
             continue
-        with opened(source.name, source.told.packing) as stream:
-            limits = {"block_bytes": batch.block_bytes, "record_bytes": batch.record_bytes}
+        with opened(file.name, file.file_format.packing) as stream:
+            sizes = {"block_bytes": batch.block_bytes, "record_bytes": batch.record_bytes}
             try:
                 pieces: Iterator[Piece]
-                if source.told.format == "csv":
-                    pieces = csv_pieces(stream, batch.names, encoding=batch.encoding, **limits)
+                if file.file_format.format == "csv":
+                    pieces = csv_pieces(stream, batch.names, encoding=batch.encoding, **sizes)
                 else:
-                    pieces = json_pieces(stream, batch.rules.loaded, batch.names, **limits)
-                yield from ((source, each) for each in pieces)
+                    pieces = json_pieces(stream, batch.rules.loaded, batch.names, **sizes)
+                yield from ((file, piece) for piece in pieces)
             except (EOFError, ValueError) as error:
                 raise UnusableInputError(f"cannot be unpacked: {type(error).__name__}") from None
 
 
-def _of_parquet(batch: Batch, source: Source) -> Iterator[Piece]:
-    if source.name != STANDARD:
-        size = Path(source.name).stat().st_size
-        yield from parquet_pieces(source.name, batch.names, size=size)
+def _read_parquet(batch: Batch, file: InputFile) -> Iterator[Piece]:
+    if file.name != STANDARD:
+        size = Path(file.name).stat().st_size
+        yield from parquet_pieces(file.name, batch.names, size=size)
         return
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "in.parquet"
-        with file.open("wb") as stream:
+        copy = Path(folder) / "in.parquet"
+        with copy.open("wb") as stream:
             while piece := sys.stdin.buffer.read(1024 * 1024):
                 stream.write(piece)
-        yield from parquet_pieces(str(file), batch.names, size=file.stat().st_size)
+        yield from parquet_pieces(str(copy), batch.names, size=copy.stat().st_size)
 
 
-def _done(  # noqa: PLR0913 - a piece, where it is from, and what came before
-    batch: Batch, to: Named, source: Source, piece: Piece, before: list[Note], *, first: bool
+def _score_piece(
+    batch: Batch, output: Named, file: InputFile, piece: Piece, earlier: list[Note]
 ) -> tuple[bytes, Note]:
-    read = piece.rows()
+    rows = piece.rows()
     chunk = scored(
-        read.frame, batch.rules, explain=batch.explain, faults=read.faults, lines=read.lines
+        rows.frame, batch.rules, explain=batch.explain, faults=rows.faults, lines=rows.lines
     )
-    told = sum(len(note.problems) for note in before)
-    note = Note(
+    summary = Note(
         rows=chunk.results.height,
         rows_with_problems=chunk.faults["row"].n_unique(),
-        by_status=_counts(chunk.results, STATUS),
-        by_band=_counts(chunk.results, BAND),
-        by_tier=_counts(chunk.results, TIER),
+        by_status=chunk.count_values(STATUS),
+        by_band=chunk.count_values(BAND),
+        by_tier=chunk.count_values(TIER),
         problems=chunk.problems(
-            rows_before=sum(note.rows for note in before),
-            file=source.shown,
-            most=MOST_PROBLEMS - told,
+            rows_before=sum(part.rows for part in earlier),
+            file=file.label,
+            limit=MOST_PROBLEMS - sum(len(part.problems) for part in earlier),
         ),
     )
-    return _content(chunk.results, to, first=first), note
+    return _encode(chunk.results, output, first=not earlier), summary
 
 
-def _nothing(batch: Batch, to: Named) -> tuple[bytes, Note]:
-    """What becomes of files without a row."""
-    empty = scored(pl.DataFrame(), batch.rules, explain=batch.explain).results.clear()
-    note = Note(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
-    return _content(empty, to, first=True), note
+def _empty_part(batch: Batch, output: Named) -> tuple[bytes, Note]:
+    """Return the part and summary of inputs without a row."""
+    results = scored(pl.DataFrame(), batch.rules, explain=batch.explain).results.clear()
+    summary = Note(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
+    return _encode(results, output, first=True), summary
 
 
-def _content(results: pl.DataFrame, to: Named, *, first: bool) -> bytes:
-    kind: Format = to.format
-    match kind:
+def _encode(results: pl.DataFrame, output: Named, *, first: bool) -> bytes:
+    match output.format:
         case "csv":
-            return packed(as_csv(results, header=first), to.packing)
+            return packed(as_csv(results, header=first), output.packing)
         case "ndjson":
-            return packed(as_ndjson(results), to.packing)
+            return packed(as_ndjson(results), output.packing)
         case "parquet":
             return as_part(results)
 
 
-def _counts(results: pl.DataFrame, column: str) -> dict[str, int]:
-    if column not in results.columns:
-        return {}
-    counted = results[column].drop_nulls().cast(pl.String).value_counts(sort=True)
-    return dict(counted.iter_rows())
-
-
-def _put_together(to: Named, parts: Parts, out: Path) -> None:
+def _merge_parts(output: Named, parts: Parts, out: Path) -> None:
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
-        if to.format == "parquet":
+        if output.format == "parquet":
             parquet_of(parts.files(), unfinished)
         else:
             with unfinished.open("wb") as stream:
@@ -235,59 +229,60 @@ def _put_together(to: Named, parts: Parts, out: Path) -> None:
     settle(out.parent)
 
 
-def _to_standard(
-    batch: Batch, sources: list[Source], to: Named, on_step: Callable[[Step], None]
+def _run_to_stdout(
+    batch: Batch, inputs: list[InputFile], output: Named, on_step: Callable[[Step], None]
 ) -> BatchSummary:
-    if to.format == "parquet":
+    if output.format == "parquet":
         with TemporaryDirectory() as folder:
             file = Path(folder) / "out.parquet"
             summary = run(batch._replace(out=str(file), to="parquet"), on_step)
             sys.stdout.buffer.writelines(joined([file]))
             return summary
-    notes: list[Note] = []
-    watch = _Watch(sources, on_step)
-    for number, (source, piece) in enumerate(_pieces(batch, sources)):
-        content, note = _done(batch, to, source, piece, notes, first=number == 0)
+    summaries: list[Note] = []
+    meter = _ProgressMeter(inputs, on_step)
+    for source, piece in _pieces(batch, inputs):
+        content, part = _score_piece(batch, output, source, piece, summaries)
         sys.stdout.buffer.write(content)
-        notes.append(note)
-        watch.step(note.rows, piece.bytes)
-    if not notes:
-        content, note = _nothing(batch, to)
+        summaries.append(part)
+        meter.add(part.rows, piece.bytes)
+    if not summaries:
+        content, part = _empty_part(batch, output)
         sys.stdout.buffer.write(content)
-        notes.append(note)
+        summaries.append(part)
     sys.stdout.buffer.flush()
-    return _summary(batch.rules, notes)
+    return _summarise(batch.rules, summaries)
 
 
-class _Watch:
-    """Adds up how far a run has come."""
+class _ProgressMeter:
+    """Adds up the progress of a run and reports it."""
 
-    def __init__(self, sources: list[Source], on_step: Callable[[Step], None]) -> None:
-        plain = all(each.name != STANDARD and each.told.packing is None for each in sources)
-        self._of_bytes = sum(Path(each.name).stat().st_size for each in sources) if plain else None
+    def __init__(self, inputs: list[InputFile], on_step: Callable[[Step], None]) -> None:
+        is_known = all(
+            file.name != STANDARD and file.file_format.packing is None for file in inputs
+        )
+        self._total = sum(Path(file.name).stat().st_size for file in inputs) if is_known else None
         self._rows = self._bytes = 0
         self._on_step = on_step
 
-    def step(self, rows: int, size: int) -> None:
-        """One piece more is done."""
+    def add(self, rows: int, size: int) -> None:
         self._rows, self._bytes = self._rows + rows, self._bytes + size
-        self._on_step(Step(self._rows, self._bytes, self._of_bytes))
+        self._on_step(Step(self._rows, self._bytes, self._total))
 
 
-def _summary(rules: ColumnRules, notes: list[Note]) -> BatchSummary:
-    def added(name: str) -> dict[str, int]:
+def _summarise(rules: ColumnRules, summaries: list[Note]) -> BatchSummary:
+    def add_counts(name: str) -> dict[str, int]:
         total: Counter[str] = Counter()
-        for note in notes:
-            total.update(getattr(note, name))
+        for summary in summaries:
+            total.update(getattr(summary, name))
         return dict(total.most_common())
 
     return BatchSummary(
         rulebook=rules.loaded.name,
         rulebook_sha256=rules.loaded.sha256,
-        rows=sum(note.rows for note in notes),
-        rows_with_problems=sum(note.rows_with_problems for note in notes),
-        by_status=added("by_status"),
-        by_band=added("by_band"),
-        by_tier=added("by_tier"),
-        problems=tuple(each for note in notes for each in note.problems),
+        rows=sum(summary.rows for summary in summaries),
+        rows_with_problems=sum(summary.rows_with_problems for summary in summaries),
+        by_status=add_counts("by_status"),
+        by_band=add_counts("by_band"),
+        by_tier=add_counts("by_tier"),
+        problems=tuple(problem for summary in summaries for problem in summary.problems),
     )

@@ -1,4 +1,4 @@
-"""Outgoing batches: results chunk by chunk in, a stream of CSV, NDJSON or Parquet out."""
+"""Streams the results of a batch, chunk by chunk, as CSV, NDJSON or Parquet."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -16,27 +16,23 @@ MEDIA_TYPES: dict[Format, str] = {
 
 
 def stream(
-    form: Format, chunks: Iterator[bytes], nothing: Callable[[], pl.DataFrame]
+    file_format: Format, chunks: Iterator[bytes], empty_results: Callable[[], pl.DataFrame]
 ) -> Iterator[bytes]:
-    """The results of all chunks as one file; `nothing` is the table where there is no chunk."""
-    frames = (pl.read_ipc(io.BytesIO(each)) for each in chunks)
-    if form == "parquet":
-        yield from _parquet(frames, nothing)
+    """Yield the results of all chunks as one file, or `empty_results` if there is no chunk."""
+    frames = (pl.read_ipc(io.BytesIO(chunk)) for chunk in chunks)
+    if file_format == "parquet":
+        yield _parquet(list(frames) or [empty_results()])
         return
     first = True
     for frame in frames:
-        yield as_csv(frame, header=first) if form == "csv" else as_ndjson(frame)
+        yield as_csv(frame, header=first) if file_format == "csv" else as_ndjson(frame)
         first = False
-    if first and form == "csv":
-        yield as_csv(nothing(), header=True)
+    if first and file_format == "csv":
+        yield as_csv(empty_results(), header=True)
 
 
-def _parquet(
-    frames: Iterator[pl.DataFrame], nothing: Callable[[], pl.DataFrame]
-) -> Iterator[bytes]:
-    """Parquet knows its rows only at its end: it is made whole in memory, never on the disk."""
-    held = list(frames)
+def _parquet(frames: list[pl.DataFrame]) -> bytes:
+    """Encode in memory: the footer counts all rows, and no plain text may be written to disk."""
     buffer = io.BytesIO()
-    whole = pl.concat(held) if held else nothing()
-    whole.write_parquet(buffer, row_group_size=ROW_GROUP)
-    yield buffer.getvalue()
+    pl.concat(frames).write_parquet(buffer, row_group_size=ROW_GROUP)
+    return buffer.getvalue()

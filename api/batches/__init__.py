@@ -1,0 +1,1 @@
+"""Batches over HTTP: uploads, results and reports."""

@@ -1,6 +1,6 @@
-"""Batch files over HTTP: uploads sealed as they come, results streamed and taken up by range.
+"""Transfers batch files over HTTP: encrypted uploads, and downloads by byte range.
 
-What is asked for by `Range` is cut from the same bytes that the whole would be.
+A range is cut from the same bytes as the whole file.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from api.problems import Problem
 from api.settings import Settings
 
 OFFERED: tuple[Format, ...] = ("csv", "ndjson", "parquet")
-_TAKEN: dict[str, Format] = {
+_ACCEPTED_TYPES: dict[str, Format] = {
     "text/csv": "csv",
     "application/csv": "csv",
     "application/x-ndjson": "ndjson",
@@ -27,19 +27,19 @@ _TAKEN: dict[str, Format] = {
     "application/vnd.apache.parquet": "parquet",
 }
 SOON = "2"
-"""Seconds after which to ask again how far a batch is (`Retry-After`)."""
+"""Seconds after which a client may ask for the progress again (`Retry-After`)."""
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
-_WEIGHT = re.compile(r"q\s*=\s*(0(?:\.0{0,3})?)\s*$")
+_ZERO_WEIGHT = re.compile(r"q\s*=\s*(0(?:\.0{0,3})?)\s*$")
 
 
 def format_sent(request: Request) -> Format:
-    """The format by its media type. Raises Problem `unsupported_media_type`."""
-    kinds = request.headers.getlist("content-type")
-    kind, _, rest = (kinds[0] if len(kinds) == 1 else "").partition(";")
+    """Return the format of the upload's media type. Raises Problem `unsupported_media_type`."""
+    media_types = request.headers.getlist("content-type")
+    media_type, _, rest = (media_types[0] if len(media_types) == 1 else "").partition(";")
     charset = re.sub(r"\s|\"", "", rest.lower())
-    form = _TAKEN.get(kind.strip().lower())
+    file_format = _ACCEPTED_TYPES.get(media_type.strip().lower())
     if (
-        form is None
+        file_format is None
         or charset not in ("", "charset=utf-8")
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
@@ -48,15 +48,15 @@ def format_sent(request: Request) -> Format:
             "Send text/csv (UTF-8), application/x-ndjson or application/vnd.apache.parquet, "
             "without content encoding.",
         )
-    return form
+    return file_format
 
 
 async def receive(request: Request, settings: Settings) -> SealedFile:
-    """The body, sealed. Raises Problem `too_slow` or `too_large`."""
+    """Receive the body into an encrypted file. Raises Problem `too_slow` or `too_large`."""
     file = SealedFile()
     try:
         async with asyncio.timeout(settings.upload_seconds):
-            await _fill(file, request, settings.batch_bytes)
+            await _write_body(file, request, settings.batch_bytes)
     except TimeoutError:
         file.close()
         raise Problem("too_slow", headers={"Connection": "close"}) from None
@@ -66,43 +66,44 @@ async def receive(request: Request, settings: Settings) -> SealedFile:
     return file
 
 
-async def _fill(file: SealedFile, request: Request, most: int) -> None:
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said[:18]) > most:
+async def _write_body(file: SealedFile, request: Request, limit: int) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:18]) > limit:
         raise Problem("too_large", headers={"Connection": "close"})
     async for piece in request.stream():
-        if file.size + len(piece) > most:
+        if file.size + len(piece) > limit:
             raise Problem("too_large", headers={"Connection": "close"})
         file.append(piece)
 
 
 def format_wanted(accept: str | None) -> Format:
-    """The format that `Accept` names first; CSV where it takes all. Raises Problem 406."""
+    """Return the first format that `Accept` names; CSV if it accepts all. Raises Problem 406."""
     if accept is None or not accept.strip():
         return OFFERED[0]
     for item in accept.split(","):
-        kind, *details = item.lower().split(";")
-        if any(_WEIGHT.search(each) for each in details):
+        media_range, *parameters = item.lower().split(";")
+        if any(_ZERO_WEIGHT.search(parameter) for parameter in parameters):
             continue
-        if kind.strip() in _TAKEN:
-            return _TAKEN[kind.strip()]
-        if kind.strip() in ("*/*", "text/*"):
+        media_range = media_range.strip()
+        if media_range in _ACCEPTED_TYPES:
+            return _ACCEPTED_TYPES[media_range]
+        if media_range in ("*/*", "text/*"):
             return "csv"
-        if kind.strip() == "application/*":
+        if media_range == "application/*":
             return "ndjson"
     raise Problem("not_acceptable")
 
 
 def format_of(suffix: str) -> Format:
-    """The format of an address that ends so. Raises Problem `not_found`."""
-    for form in OFFERED:
-        if form == suffix:
-            return form
+    """Return the format of a URL suffix. Raises Problem `not_found`."""
+    for file_format in OFFERED:
+        if file_format == suffix:
+            return file_format
     raise Problem("not_found")
 
 
 class File(NamedTuple):
-    """A file to be sent: `pieces` makes its bytes anew, the same each time."""
+    """A file to download; `pieces` yields its bytes, the same at every call."""
 
     media_type: str
     name: str
@@ -110,25 +111,25 @@ class File(NamedTuple):
     pieces: Callable[[], Iterator[bytes]]
 
 
-def results_file(form: Format, tag: str, pieces: Callable[[], Iterator[bytes]]) -> File:
-    """Results in this format, under a name that tells nothing."""
-    return File(MEDIA_TYPES[form], f"nociscreen-results.{form}", tag, pieces)
+def results_file(file_format: Format, tag: str, pieces: Callable[[], Iterator[bytes]]) -> File:
+    """Return the results as a file whose name says nothing about the batch."""
+    return File(MEDIA_TYPES[file_format], f"nociscreen-results.{file_format}", tag, pieces)
 
 
 def sent(request: Request, file: File) -> Response:
-    """The file whole, or the one range that is asked for."""
+    """Return the whole file, or the one range requested. Raises `range_not_satisfiable`."""
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
         "ETag": f'"{file.tag}"',
         "Accept-Ranges": "bytes",
         "Vary": "Accept",
     }
-    asked = _RANGE.fullmatch(request.headers.get("range", ""))
-    unchanged = request.headers.get("if-range") in (None, headers["ETag"])
-    if asked is None or not unchanged or asked[0] == "bytes=-":
+    byte_range = _RANGE.fullmatch(request.headers.get("range", ""))
+    is_unchanged = request.headers.get("if-range") in (None, headers["ETag"])
+    if byte_range is None or not is_unchanged or byte_range[0] == "bytes=-":
         return StreamingResponse(file.pieces(), media_type=file.media_type, headers=headers)
-    size = sum(len(each) for each in file.pieces())
-    start, end = _bounds(asked[1], asked[2], size)
+    size = sum(len(piece) for piece in file.pieces())
+    start, end = _resolve_bounds(byte_range[1], byte_range[2], size)
     if start >= size or start > end:
         raise Problem("range_not_satisfiable", headers={"Content-Range": f"bytes */{size}"})
     headers |= {
@@ -143,17 +144,17 @@ def sent(request: Request, file: File) -> Response:
     )
 
 
-def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
+def _resolve_bounds(first: str, last: str, size: int) -> tuple[int, int]:
     if not first:
         return max(0, size - int(last)), size - 1
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
 def _cut(pieces: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
-    place = 0
+    position = 0
     for piece in pieces:
-        if place + len(piece) > start and place < end:
-            yield piece[max(0, start - place) : end - place]
-        place += len(piece)
-        if place >= end:
+        if position + len(piece) > start and position < end:
+            yield piece[max(0, start - position) : end - position]
+        position += len(piece)
+        if position >= end:
             return

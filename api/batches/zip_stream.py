@@ -1,44 +1,43 @@
-"""The reports of a batch as one ZIP, in pieces: it is never whole anywhere here."""
+"""Streams the reports of a batch as one ZIP, never held whole in memory or on disk."""
 
 import zipfile
 from collections.abc import Iterator
 
 from api.auth.request_context import Acts
 from api.jobs.print_chunk import reports_in
-from api.store.batches import chunks as batche_chunks
+from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import Kept
 
 
-def zipped(acts: Acts, batch: Kept) -> Iterator[bytes]:
-    """The pieces: reports are stored as they are, for PDF is packed already."""
+def zipped(context: Acts, batch: Kept) -> Iterator[bytes]:
+    """Yield the ZIP in pieces; its entries are stored uncompressed, as PDF is compressed."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for number in range(batch.chunks):
-            with acts.store.reading_on(acts.actor) as work:
-                content = batche_chunks.made(work, batch.id, number)
+            with context.store.reading_on(context.actor) as work:
+                content = batch_chunks.made(work, batch.id, number)
             if content is None:
                 raise RuntimeError("the batch was erased while it was sent")
             for report in reports_in(content):
                 archive.writestr(zipfile.ZipInfo(report.name), report.content)
-            yield sink.taken()
-    yield sink.taken()
+            yield sink.take()
+    yield sink.take()
 
 
 class _Sink:
-    """Where a ZIP is written to that is sent at once: nothing can be changed afterwards."""
+    """A write-only file for `zipfile`, emptied after each piece; it can't seek."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def write(self, piece: bytes) -> int:
-        """Take a piece."""
-        self._held += piece
+        self._buffer += piece
         return len(piece)
 
     def flush(self) -> None:
-        """There is nothing to do."""
+        pass
 
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        piece, self._held = bytes(self._held), bytearray()
+    def take(self) -> bytes:
+        """Return and forget the bytes written since the last call."""
+        piece, self._buffer = bytes(self._buffer), bytearray()
         return piece

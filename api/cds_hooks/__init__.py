@@ -1,1 +1,1 @@
-"""CDS Hooks 2.0: what an EHR asks when a chart is opened, and cards for it. Translation only."""
+"""CDS Hooks 2.0: services that EHRs call when a chart is opened, and their cards."""

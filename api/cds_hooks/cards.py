@@ -1,6 +1,6 @@
-"""Cards: the latest screening of a patient, or none, told beside the chart. Red flags come first.
+"""Builds the CDS cards of a patient's latest screening, red flags first.
 
-Nothing is computed here: what was concluded is told, and what it is not: a diagnosis.
+Cards only repeat stored results, and say that these are no diagnosis.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 Card = dict[str, Any]
 SUMMARY = 139
-_NOT_A_DIAGNOSIS = "Decision support for clinicians, not a diagnosis."
-_WITHOUT_BAND = {
+_DISCLAIMER = "Decision support for clinicians, not a diagnosis."
+_TEXTS_WITHOUT_BAND = {
     "withheld_red_flag": "withheld until the red flags are dealt with",
     "out_of_scope": "out of scope for this patient",
     "insufficient_information": "too little is known",
@@ -26,7 +26,7 @@ _WITHOUT_BAND = {
 
 
 class Chart(NamedTuple):
-    """What cards are made of: the patient as the EHR names it, and the newest rulebook in use."""
+    """Context of the cards: the EHR's id of the patient, and the newest active rulebook."""
 
     patient: str
     newest: LoadedRulebook
@@ -36,16 +36,18 @@ class Chart(NamedTuple):
 
 
 def cards(chart: Chart, latest: Screening | None, scored_by: LoadedRulebook | None) -> list[Card]:
-    """The cards of a chart: of its latest screening, scored by this rulebook; or what is due."""
-    told: list[Card] = []
+    """Build the cards of the latest screening, and one if the questionnaire is due."""
+    result: list[Card] = []
     if latest is not None and scored_by is not None:
-        told = [*_of_screening(chart, latest, scored_by)]
+        result = [*_build_screening_cards(chart, latest, scored_by)]
     if latest is None or latest.created_at < chart.now - timedelta(days=chart.days):
-        told.append(_due(chart, latest))
-    return told
+        result.append(_build_due_card(chart, latest))
+    return result
 
 
-def _of_screening(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Iterator[Card]:
+def _build_screening_cards(
+    chart: Chart, latest: Screening, scored_by: LoadedRulebook
+) -> Iterator[Card]:
     flags = latest.assessment.safety.flags
     link = {
         "label": "Every reason, and the report",
@@ -53,67 +55,69 @@ def _of_screening(chart: Chart, latest: Screening, scored_by: LoadedRulebook) ->
         "type": "absolute",
     }
     if flags:
-        yield _red_flags(chart, latest, scored_by) | {"links": [link]}
-    yield _result(chart, latest, scored_by) | {"links": [link]}
+        yield _build_red_flag_card(chart, latest, scored_by) | {"links": [link]}
+    yield _build_result_card(chart, latest, scored_by) | {"links": [link]}
 
 
-def _red_flags(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Card:
+def _build_red_flag_card(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Card:
     flags = latest.assessment.safety.flags
-    tier = next(
-        each for each in scored_by.rulebook.tier if each.id == latest.assessment.safety.tier
-    )
-    seen = (
+    tier_id = latest.assessment.safety.tier
+    tier = next(tier for tier in scored_by.rulebook.tier if tier.id == tier_id)
+    acknowledgement = (
         "Somebody acknowledged them here." if latest.acknowledgements else "Not acknowledged here."
     )
-    lines = [f"- **{each.label}.** {each.action}" for each in flags]
+    lines = [f"- **{flag.label}.** {flag.action}" for flag in flags]
     count = "1 red flag" if len(flags) == 1 else f"{len(flags)} red flags"
-    return _card(
+    return _build_card(
         chart,
         f"flags {latest.id}",
-        f"{tier.label}: {count} in the screening of {_day(latest)}",
+        f"{tier.label}: {count} in the screening of {_format_date(latest)}",
         "critical" if tier.withholds else "warning",
-        "\n".join([*lines, "", seen]),
+        "\n".join([*lines, "", acknowledgement]),
     )
 
 
-def _result(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Card:
-    told = latest.assessment
-    meaning = next((each.meaning for each in (told.totals or {}).values() if each.band), None)
-    lines = [meaning or "", *_missing(told), _NOT_A_DIAGNOSIS]
-    band = _band(told, scored_by) or _WITHOUT_BAND[told.status]
-    return _card(
+def _build_result_card(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Card:
+    assessment = latest.assessment
+    meaning = next(
+        (total.meaning for total in (assessment.totals or {}).values() if total.band), None
+    )
+    lines = [meaning or "", *_list_missing_answers(assessment), _DISCLAIMER]
+    band = _find_band_label(assessment, scored_by) or _TEXTS_WITHOUT_BAND[assessment.status]
+    return _build_card(
         chart,
         f"result {latest.id}",
-        f"{scored_by.rulebook.rulebook.title}, {_day(latest)}: {band}",
+        f"{scored_by.rulebook.rulebook.title}, {_format_date(latest)}: {band}",
         "info",
-        "\n\n".join(each for each in lines if each),
+        "\n\n".join(filter(None, lines)),
     )
 
 
-def _missing(told: Assessment) -> list[str]:
-    missing = len(told.missing or ())
-    safety = len(told.safety.unanswered)
-    return [
-        *(
-            [f"Questions not answered: {missing}. An unanswered question is not a no."]
-            * bool(missing)
-        ),
-        *([f"Red flag questions not answered: {safety}."] * bool(safety)),
-    ]
+def _list_missing_answers(assessment: Assessment) -> list[str]:
+    missing_count = len(assessment.missing or ())
+    unanswered_count = len(assessment.safety.unanswered)
+    lines = []
+    if missing_count:
+        lines.append(
+            f"Questions not answered: {missing_count}. An unanswered question is not a no."
+        )
+    if unanswered_count:
+        lines.append(f"Red flag questions not answered: {unanswered_count}.")
+    return lines
 
 
-def _band(told: Assessment, scored_by: LoadedRulebook) -> str | None:
-    band = next((each.band for each in (told.totals or {}).values() if each.band), None)
-    return next((each.label for each in scored_by.rulebook.band if each.id == band), None)
+def _find_band_label(assessment: Assessment, scored_by: LoadedRulebook) -> str | None:
+    band_id = next((total.band for total in (assessment.totals or {}).values() if total.band), None)
+    return next((band.label for band in scored_by.rulebook.band if band.id == band_id), None)
 
 
-def _due(chart: Chart, latest: Screening | None) -> Card:
-    about = chart.newest.rulebook.rulebook
+def _build_due_card(chart: Chart, latest: Screening | None) -> Card:
+    header = chart.newest.rulebook.rulebook
     base = Base(chart.url)
-    form = form_id(about.instrument, for_patient=True)
-    canonical = f"{base.questionnaire(form)}|{about.version}"
+    questionnaire_id = form_id(header.instrument, for_patient=True)
+    canonical = f"{base.questionnaire(questionnaire_id)}|{header.version}"
     detail = (
-        f"The latest one is of {_day(latest)}, more than {chart.days} days ago."
+        f"The latest one is of {_format_date(latest)}, more than {chart.days} days ago."
         if latest
         else "None is kept here under the patient's identifiers."
     )
@@ -121,12 +125,12 @@ def _due(chart: Chart, latest: Screening | None) -> Card:
         "resourceType": "Task",
         "status": "requested",
         "intent": "order",
-        "description": about.title,
+        "description": header.title,
         "for": {"reference": f"Patient/{chart.patient}"},
         "input": [{"type": {"text": "questionnaire"}, "valueCanonical": canonical}],
     }
-    key = f"due {about.instrument} {chart.patient} {latest.id if latest else ''}"
-    return _card(chart, key, f"{about.title}: questionnaire due", "info", detail) | {
+    key = f"due {header.instrument} {chart.patient} {latest.id if latest else ''}"
+    return _build_card(chart, key, f"{header.title}: questionnaire due", "info", detail) | {
         "suggestions": [
             {
                 "label": "Ask the patient to fill in the questionnaire",
@@ -145,8 +149,8 @@ def _due(chart: Chart, latest: Screening | None) -> Card:
     }
 
 
-def _card(chart: Chart, key: str, summary: str, indicator: str, detail: str) -> Card:
-    """A card; the same for the same thing told again, so that feedback is of one."""
+def _build_card(chart: Chart, key: str, summary: str, indicator: str, detail: str) -> Card:
+    """Build a card. The same key gives the same UUID, so that feedback refers to one card."""
     instrument = chart.newest.rulebook.rulebook.instrument
     return {
         "uuid": str(uuid5(NAMESPACE_URL, f"{chart.url} {instrument} {key}")),
@@ -157,5 +161,5 @@ def _card(chart: Chart, key: str, summary: str, indicator: str, detail: str) -> 
     }
 
 
-def _day(screening: Screening) -> str:
+def _format_date(screening: Screening) -> str:
     return (screening.context.answered_on or screening.created_at.date()).isoformat()

@@ -1,7 +1,7 @@
-"""What an EHR sends: a hook with its context and what it fetched before. Whose chart is open?
+"""CDS Hooks requests from EHRs, and the identifiers of the patient whose chart is open.
 
-What is sent beside is let in and left alone: hooks are extended by others. `fhirAuthorization`,
-which opens the EHR, is neither read nor kept.
+Unknown members are ignored, as hooks may have extensions. `fhirAuthorization`, which grants access
+to the EHR, is neither read nor stored.
 """
 
 from collections.abc import Iterator
@@ -11,34 +11,32 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import FieldError, Problem
 from schemas.base import Many
-from schemas.patient import READABLE
 
 Uuid = Annotated[
     str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$", max_length=36)
 ]
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
-Text = Annotated[str, Field(max_length=200, pattern=READABLE)]
+FhirId = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
 MOST_IDENTIFIERS = 50
 
 
-class _Taken(BaseModel):
+class _RequestModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class HookContext(_Taken):
-    """Whose chart is open, and who opened it."""
+class HookContext(_RequestModel):
+    """The context of a hook: the patient whose chart is open."""
 
-    patientId: Id  # noqa: N815 - the standard's name
+    patientId: FhirId  # noqa: N815 - the standard's name
 
 
-class Prefetch(_Taken):
-    """What was asked for beforehand. A part that could not be fetched is null."""
+class Prefetch(_RequestModel):
+    """Prefetched resources; null if the EHR could not fetch one."""
 
     patient: dict[str, Any] | None = None
 
 
-class Hook(_Taken):
-    """A call of a service."""
+class Hook(_RequestModel):
+    """A call of a CDS service."""
 
     hook: Literal["patient-view"]
     hookInstance: Uuid  # noqa: N815 - the standard's name
@@ -47,49 +45,51 @@ class Hook(_Taken):
     prefetch: Prefetch | None = None
 
 
-class CardFeedback(_Taken):
-    """What became of a card. What was written about it is not kept."""
+class CardFeedback(_RequestModel):
+    """Feedback on one card. Free-text reasons are not stored."""
 
     card: Uuid
     outcome: Literal["accepted", "overridden"]
     outcomeTimestamp: Annotated[str, Field(max_length=40)]  # noqa: N815 - the standard's name
 
 
-class Feedback(_Taken):
-    """What became of cards."""
+class Feedback(_RequestModel):
+    """Feedback on cards."""
 
     feedback: Annotated[Many[CardFeedback], Field(min_length=1, max_length=100)]
 
 
 class Numbered(NamedTuple):
-    """A patient by number, and the system that numbers so, if any."""
+    """A patient identifier and its system, if any."""
 
     reference: str
     system: str | None
 
 
 def patients(hook: Hook, own_system: str | None) -> list[Numbered]:
-    """Every number of the patient whose chart is open, each once.
+    """List the distinct identifiers of the patient whose chart is open.
 
-    `own_system` is the identifier system by which patients without a system are numbered. Raises
-    Problem `prefetch_missing`, and `wrong_shape` where what was fetched is of another patient.
+    An identifier in `own_system` also matches patients stored without a system. Raises Problem
+    `prefetch_missing`, and `wrong_shape` if the prefetched Patient is another one.
     """
     patient = hook.prefetch.patient if hook.prefetch else None
     if patient is None:
         raise Problem("prefetch_missing")
     if patient.get("resourceType") != "Patient" or patient.get("id") != hook.context.patientId:
-        other = "must be the Patient that the context names"
-        fault = FieldError(pointer="/prefetch/patient", code="patient", detail=other)
-        raise Problem("wrong_shape", errors=[fault])
-    return list(dict.fromkeys(_numbers(hook, patient, own_system)))
+        expected = "must be the Patient that the context names"
+        error = FieldError(pointer="/prefetch/patient", code="patient", detail=expected)
+        raise Problem("wrong_shape", errors=[error])
+    return list(dict.fromkeys(_list_identifiers(hook, patient, own_system)))
 
 
-def _numbers(hook: Hook, patient: dict[str, Any], own_system: str | None) -> Iterator[Numbered]:
+def _list_identifiers(
+    hook: Hook, patient: dict[str, Any], own_system: str | None
+) -> Iterator[Numbered]:
     identifiers = patient.get("identifier")
-    for each in identifiers[:MOST_IDENTIFIERS] if isinstance(identifiers, list) else ():
-        given = each if isinstance(each, dict) else {}
-        system, value = given.get("system"), given.get("value")
-        if not _is_short(system) or not _is_short(value) or given.get("use") == "old":
+    for entry in identifiers[:MOST_IDENTIFIERS] if isinstance(identifiers, list) else ():
+        identifier = entry if isinstance(entry, dict) else {}
+        system, value = identifier.get("system"), identifier.get("value")
+        if not _is_short(system) or not _is_short(value) or identifier.get("use") == "old":
             continue
         yield Numbered(value, system)
         if system == own_system:

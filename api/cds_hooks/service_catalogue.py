@@ -1,4 +1,4 @@
-"""The services: one for each instrument in use, called when a chart is opened."""
+"""The catalogue of CDS services, one per instrument with an active rulebook."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,13 +12,13 @@ PREFETCH = {"patient": "Patient/{{context.patientId}}"}
 
 
 def services(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
-    """Every service as discovery tells it."""
+    """List every service in the format of CDS Hooks discovery."""
     for loaded in in_use(catalogue).values():
-        about = loaded.rulebook.rulebook
+        header = loaded.rulebook.rulebook
         yield {
             "hook": HOOK,
-            "id": form_id(about.instrument),
-            "title": about.title,
+            "id": form_id(header.instrument),
+            "title": header.title,
             "description": "Tells the red flags and the result of the patient's latest screening, "
             "or that the questionnaire is due. Decision support, not a diagnosis.",
             "usageRequirements": "The Patient must be prefetched: its identifiers are looked up.",
@@ -27,9 +27,9 @@ def services(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
 
 
 def in_use(catalogue: Catalogue) -> dict[str, LoadedRulebook]:
-    """The newest version of each instrument in use, by the id of its service."""
-    found = {}
+    """Return the active rulebook of every instrument, by service id."""
+    rulebooks = {}
     for entry in catalogue.entries:
         if entry.status == "active":
-            found[form_id(entry.instrument)] = catalogue.active(entry.instrument)
-    return found
+            rulebooks[form_id(entry.instrument)] = catalogue.active(entry.instrument)
+    return rulebooks

@@ -1,4 +1,4 @@
-"""The first organisation and client, made where there is none: so that a newcomer can begin."""
+"""Creates the first organisation, client and practitioner invitation on an empty database."""
 
 import json
 from pathlib import Path
@@ -18,58 +18,61 @@ PRACTITIONER = "First practitioner"
 
 
 def first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, str] | None:
-    """The client with its secret, also written to the file, for its owner only; None if not first.
+    """Create the first organisation and client; return None if an organisation exists.
 
-    Organisation, client and file are there together or not at all. Raises OSError where the file
-    cannot be made.
+    The returned credentials are also written to the file, readable by its owner only.
+    Organisation, client and file are created together or not at all. Raises OSError if the file
+    cannot be written.
     """
     with store.glance() as session:
         if organisations.every(session):
             return None
     with store.across() as session:
         tenancy.alone(session, SYSTEM)
-        if organisations.every(session):  # another was faster
+        if organisations.every(session):  # another process was faster
             return None
         organisation = organisations.begin(store, session, NAME, test=test)
         work = store.within(session, OPERATOR._replace(organisation=organisation.id))
         client = clients.add(work, "first client", SCOPES)
         _, secret = clients.add_secret(work, client.id)
         work.audit("administer", "client", client.id)
-        made = {
+        credentials = {
             "organisation": organisation.id,
             "client_id": client.id,
             "client_secret": secret,
         }
-        write_over(file, json.dumps(made, indent=2))
-    return made
+        write_over(file, json.dumps(credentials, indent=2))
+    return credentials
 
 
 def first_invitation(store: Store, settings: Settings) -> str | None:
-    """The address at which the first practitioner chooses what to sign in with, good for once.
+    """Return the one-time URL at which the first practitioner sets up their login.
 
-    None where somebody signs in already, or it is not told for which organisation it would be.
+    Return None if a practitioner can sign in already, or unless there is exactly one organisation.
     """
     with store.glance() as session:
-        every = organisations.every(session)
-        if len(every) != 1 or login_credentials.anybody(session):
+        existing = organisations.every(session)
+        if len(existing) != 1 or login_credentials.anybody(session):
             return None
-    with store.transaction(OPERATOR._replace(organisation=every[0].id)) as work:
-        known = [each for each in practitioners.every(work) if each.active and each.scopes]
-        named = known[0] if known else _practitioner(work)
-        made, secret = invitations.make(work, named.id)
-        work.audit("administer", "invitation", made.id)
+    with store.transaction(OPERATOR._replace(organisation=existing[0].id)) as work:
+        eligible = [row for row in practitioners.every(work) if row.active and row.scopes]
+        practitioner = eligible[0] if eligible else _add_practitioner(work)
+        invitation, secret = invitations.make(work, practitioner.id)
+        work.audit("administer", "invitation", invitation.id)
     return f"{settings.public_url}/invitation/{secret}"
 
 
-def _practitioner(work: Transaction) -> Practitioner:
-    made = practitioners.add(work, "first", PRACTITIONER, (*practitioners.AT_DESK, "admin"))
-    work.audit("administer", "practitioner", made.id)
-    return made
+def _add_practitioner(work: Transaction) -> Practitioner:
+    practitioner = practitioners.add(work, "first", PRACTITIONER, (*practitioners.AT_DESK, "admin"))
+    work.audit("administer", "practitioner", practitioner.id)
+    return practitioner
 
 
 def the_first(file: Path) -> str | None:
-    """The id of the first client, as its file tells it."""
+    """Return the client id in the first client's file; None if the file or the id is missing."""
     if not file.is_file():
         return None
-    told = json.loads(file.read_text(encoding="ascii"))
-    return str(told["client_id"]) if isinstance(told, dict) and "client_id" in told else None
+    credentials = json.loads(file.read_text(encoding="ascii"))
+    if not isinstance(credentials, dict) or "client_id" not in credentials:
+        return None
+    return str(credentials["client_id"])

@@ -1,4 +1,4 @@
-"""What commands have in common: settings read, the store opened, trouble told in one line."""
+"""Shared helpers of the commands: load settings, open the store, print output and errors."""
 
 import json
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from api.store.key_ring import KeyRingError
     from api.store.store import Store
-    from api.store.transaction import Actor
+    from api.store.transaction import Actor, Transaction
 
 BAD_INPUT = 2
 
 
-def settings() -> "Settings":
-    """The settings; exit 2 with the name of each that is not as expected."""
+def load_settings() -> "Settings":
+    """Return the settings from the environment; exit 2 and name each invalid one."""
     from pydantic import ValidationError
 
     from api.settings import Settings
@@ -27,73 +27,83 @@ def settings() -> "Settings":
         return Settings()
     except ValidationError as error:
         faults = [
-            f"NOCISCREEN_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()
+            f"NOCISCREEN_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
         ]
         fail("\n".join(faults))
 
 
 @contextmanager
-def opened(chosen: "Settings | None" = None) -> Iterator["Store"]:
-    """The store that the settings name; exit 2 where it cannot be opened or refuses."""
+def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store"]:
+    """Open the configured store and close it afterwards; exit 2 if the store raises an error."""
     from api.observability.structured_logging import silenced
     from api.problems import Problem
     from api.store.database.engine import DatabaseError
     from api.store.key_ring import KeyRingError
     from api.store.operations.startup import open_store
 
-    chosen = chosen or settings()
+    settings = settings or load_settings()
     try:
         with silenced():
-            store = open_store(chosen, note)
+            store = open_store(settings, print_note)
         try:
             yield store
         finally:
             store.close()
     except KeyRingError as error:
-        fail(_ring(chosen, error))
+        fail(_describe_key_ring_error(settings, error))
     except DatabaseError as error:
         fail(str(error))
     except OSError as error:
         fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
     except Problem as problem:
-        missing = problem.__cause__
-        fail(_ring(chosen, missing) if isinstance(missing, KeyRingError) else _line(problem))
+        cause = problem.__cause__
+        if isinstance(cause, KeyRingError):
+            fail(_describe_key_ring_error(settings, cause))
+        fail(f"{problem.kind.title}: {problem.detail}")
 
 
-def _ring(chosen: "Settings", error: "KeyRingError") -> str:
-    return f"NOCISCREEN_KEY_RING{'_FILE' if chosen.key_ring is None else ''}: {error}"
+def _describe_key_ring_error(settings: "Settings", error: "KeyRingError") -> str:
+    return f"NOCISCREEN_KEY_RING{'_FILE' if settings.key_ring is None else ''}: {error}"
 
 
-def _line(problem: "Problem") -> str:
-    return f"{problem.kind.title}: {problem.detail}"
-
-
-def operator(organisation: str) -> "Actor":
-    """Whoever types, acting in this organisation."""
+def build_operator(organisation: str) -> "Actor":
+    """Return the operator at the terminal as an actor in this organisation."""
     from api.store.accounts.organisations import OPERATOR
 
     return OPERATOR._replace(organisation=organisation)
 
 
-def say(value: Any) -> None:
-    """Print what was made or found as JSON, for people and programs alike."""
+@contextmanager
+def open_transaction(
+    organisation: str, settings: "Settings | None" = None
+) -> Iterator["Transaction"]:
+    """Open the configured store and, in it, a transaction of the operator in this organisation."""
+    with (
+        open_configured_store(settings) as store,
+        store.transaction(build_operator(organisation)) as work,
+    ):
+        yield work
+
+
+def print_json(value: Any) -> None:
+    """Print a model or plain value as indented JSON on standard output."""
     from pydantic import BaseModel
 
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
 
 
-def note(text: str) -> None:
-    """Tell on standard error, beside what is printed."""
+def print_note(text: str) -> None:
+    """Print a message on standard error, apart from the command's output."""
     typer.echo(text, err=True)
 
 
-def told(problem: "Problem") -> str:
-    """A problem as the API tells it."""
+def format_problem(problem: "Problem") -> str:
+    """Return a problem as the JSON document that the API would send."""
     return json.dumps(problem.body().model_dump(exclude_none=True), indent=2)
 
 
 def fail(message: str) -> NoReturn:
-    """End with what was wrong and exit status 2."""
+    """Print the message on standard error and exit with status 2."""
     typer.echo(message, err=True)
     raise typer.Exit(BAD_INPUT)

@@ -1,4 +1,4 @@
-"""The contract as files: the API's description, and every example with the answer it gets."""
+"""Writes the OpenAPI description and each example request with its response as files."""
 
 import json
 import tempfile
@@ -15,30 +15,30 @@ from api.settings import Settings
 
 def write(folder: Path) -> None:
     """Write openapi.json and examples/ into the folder."""
-    for name, text in _files().items():
+    for name, text in _render_files().items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
 
 def differing(folder: Path) -> list[str]:
-    """Names of the files in the folder that are missing or are not what the code says."""
+    """Return the names of the files in the folder that are missing or differ from the code."""
     return [
         name
-        for name, text in _files().items()
+        for name, text in _render_files().items()
         if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
     ]
 
 
-def _files() -> dict[str, str]:
-    files = {"openapi.json": _text(describe(_app()))}
+def _render_files() -> dict[str, str]:
+    files = {"openapi.json": _format_json(describe(_create_throwaway_app()))}
     for name, request in examples().items():
-        files[f"examples/{name}.request.json"] = _text(request)
-        files[f"examples/{name}.response.json"] = _text(scored(request))
+        files[f"examples/{name}.request.json"] = _format_json(request)
+        files[f"examples/{name}.response.json"] = _format_json(scored(request))
     return files
 
 
-def _app() -> FastAPI:
+def _create_throwaway_app() -> FastAPI:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             database_file=Path(folder) / "nociscreen.db",
@@ -50,5 +50,5 @@ def _app() -> FastAPI:
         return app
 
 
-def _text(value: Any) -> str:
+def _format_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""Progress on a terminal: a bar with the rate and the time that is left."""
+"""A progress bar on the terminal, with the rate and the time remaining."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ from api.batch_scoring.local_run import Step
 
 
 @contextmanager
-def bar(console: Console | None = None) -> Iterator[Callable[[Step], None]]:
-    """A function that moves the bar on standard error; without a known end it only counts."""
+def show_progress(console: Console | None = None) -> Iterator[Callable[[Step], None]]:
+    """Yield a callback that moves the bar on stderr; it only counts without a known size."""
     columns = (
         SpinnerColumn(),
         BarColumn(),

@@ -1,7 +1,7 @@
-"""Exchanges: for each operation an example of what is sent and of what this service answers.
+"""Request and response examples for every operation in the OpenAPI document.
 
-Intakes are scored here and now. What is kept has ids, instants and secrets of its own each time:
-its examples lie in files, and a test compares each with what the service really answers.
+Example intakes are scored when the document is built. Responses with ids, instants or secrets are
+read from files, and a test compares each file with the real response.
 """
 
 import inspect
@@ -23,41 +23,45 @@ Document = dict[str, Any]
 
 
 def exemplify(app: FastAPI, operation: Document) -> None:
-    """Lay examples beside parameters, request and answers of an operation."""
+    """Attach examples to the parameters, request body and success responses of an operation."""
     exchange = exchanges().get(operation["operationId"], {})
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in exchange.get("parameters", {}):
             value = exchange["parameters"][parameter["name"]]
             parameter["schema"].setdefault("examples", [value])
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        content["examples"] = _laid(_requests(exchange))
-    _drop_unfitting(operation)
+        content["examples"] = _as_openapi_examples(_list_requests(exchange))
+    _drop_wrong_media_types(operation)
     responses = operation["responses"]
-    otherwise = exchange.get("otherwise", {})
-    for status in (each for each in responses if each.startswith("2")):
+    by_status = exchange.get("otherwise", {})
+    for status in (status for status in responses if status.startswith("2")):
         answers = (
-            {"example": otherwise[status]}
-            if status in otherwise
-            else _answers(app, operation, exchange)
+            {"example": by_status[status]}
+            if status in by_status
+            else _list_answers(app, operation, exchange)
         )
-        for kind, content in responses[status].get("content", {}).items():
-            fitting = {name: each for name, each in answers.items() if _fits(kind, each)}
-            if fitting:
-                content["examples"] = _laid(fitting)
+        for media_type, content in responses[status].get("content", {}).items():
+            matching = {name: body for name, body in answers.items() if _is_of(media_type, body)}
+            if matching:
+                content["examples"] = _as_openapi_examples(matching)
 
 
-def _drop_unfitting(operation: Document) -> None:
-    """A file in one format is no example of another."""
-    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-        if any(isinstance(each["value"], str) for each in content["examples"].values()):
-            fitting = {n: v for n, v in content["examples"].items() if _fits(kind, v["value"])}
-            content["examples"] = fitting
-            if not fitting:
+def _drop_wrong_media_types(operation: Document) -> None:
+    """Drop text examples from the request bodies of other media types."""
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        examples = content["examples"]
+        if any(isinstance(example["value"], str) for example in examples.values()):
+            content["examples"] = {
+                name: example
+                for name, example in examples.items()
+                if _is_of(media_type, example["value"])
+            }
+            if not content["examples"]:
                 del content["examples"]
 
 
 def scored(request: Document) -> Document:
-    """The answer to an example intake."""
+    """Score an example intake and return the response body."""
     intake = read_intake(json.dumps(request).encode(), "", catalogue())
     answers = intake.answers.model_dump(exclude_none=True)
     loaded = catalogue().active(intake.rulebook)
@@ -66,30 +70,35 @@ def scored(request: Document) -> Document:
 
 @cache
 def examples() -> dict[str, Any]:
-    """The example intakes by name, as they are sent."""
-    return _read(EXAMPLES)
+    """Return the example intakes by name, as clients send them."""
+    return _read_json_files(EXAMPLES)
 
 
 @cache
 def exchanges() -> dict[str, Any]:
-    """The exchanges that lie in files, by operation, with what they refer to in its place.
+    """Return the examples stored in files, by operation, with their references resolved.
 
-    `answered_as` names the operation that gives the same answer.
+    `answered_as` names an operation whose example is used as well.
     """
-    laid = {name: _filled(each) for name, each in _read(EXAMPLES / "operations").items()}
-    same = {name: each["answered_as"] for name, each in laid.items() if "answered_as" in each}
-    return laid | {name: laid[name] | laid[other] for name, other in same.items()}
+    stored = {
+        name: _resolve_references(example)
+        for name, example in _read_json_files(EXAMPLES / "operations").items()
+    }
+    shared = {
+        name: example["answered_as"] for name, example in stored.items() if "answered_as" in example
+    }
+    return stored | {name: stored[name] | stored[other] for name, other in shared.items()}
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read_json_files(folder: Path) -> dict[str, Any]:
     return {
         file.stem: json.loads(file.read_text(encoding="utf-8"))
         for file in sorted(folder.glob("*.json"))
     }
 
 
-def _filled(value: Any) -> Any:
-    """The value; `$intake`, `$answers` and `$scored` name an example intake to stand there."""
+def _resolve_references(value: Any) -> Any:
+    """Replace `$intake`, `$answers` and `$scored` by the example intake they name."""
     match value:
         case {"$scored": name}:
             return scored(examples()[name])
@@ -98,42 +107,42 @@ def _filled(value: Any) -> Any:
         case {"$intake": name, **others}:
             return examples()[name] | others
         case dict():
-            return {name: _filled(each) for name, each in value.items()}
+            return {name: _resolve_references(member) for name, member in value.items()}
         case list():
-            return [_filled(each) for each in value]
+            return [_resolve_references(item) for item in value]
     return value
 
 
-def _requests(exchange: Document) -> Document:
+def _list_requests(exchange: Document) -> Document:
     return {"example": exchange["request"]} if "request" in exchange else examples()
 
 
-def _answers(app: FastAPI, operation: Document, exchange: Document) -> Document:
-    """What is answered: as the file tells, or as it is scored or asked for now."""
+def _list_answers(app: FastAPI, operation: Document, exchange: Document) -> Document:
+    """Return the response bodies by name: from the file, by scoring, or by calling the route."""
     if "answer" in exchange:
         return {"example": exchange["answer"]}
     if "requestBody" in operation:
         return {name: scored(request) for name, request in examples().items()}
-    return {} if "security" in operation else {"example": _asked(app, operation)}
+    return {} if "security" in operation else {"example": _call_open_route(app, operation)}
 
 
-def _asked(app: FastAPI, operation: Document) -> Any:
-    """What an open route answers, asked with the examples in its path."""
-    endpoint = _endpoint(app, operation["operationId"])
-    given = {
+def _call_open_route(app: FastAPI, operation: Document) -> Any:
+    """Call a route without authentication, with the examples of its path parameters."""
+    endpoint = _find_endpoint(app, operation["operationId"])
+    arguments = {
         parameter["name"]: parameter["schema"]["examples"][0]
         for parameter in operation.get("parameters", ())
         if parameter["in"] == "path"
     }
     if "rulebooks" in inspect.signature(endpoint).parameters:
-        given["rulebooks"] = app.state.catalogue
-    answer = endpoint(**given)
+        arguments["rulebooks"] = app.state.catalogue
+    answer = endpoint(**arguments)
     if isinstance(answer, Response):
         return json.loads(bytes(answer.body))
     return answer.model_dump(mode="json")
 
 
-def _endpoint(app: FastAPI, operation_id: str) -> Callable[..., Any]:
+def _find_endpoint(app: FastAPI, operation_id: str) -> Callable[..., Any]:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, APIRoute) and route.operation_id == operation_id:
@@ -141,13 +150,15 @@ def _endpoint(app: FastAPI, operation_id: str) -> Callable[..., Any]:
     raise LookupError(operation_id)
 
 
-def _fits(media_type: str, answer: Any) -> bool:
-    """Whether an answer of this kind can be shown so: text as text, JSON as JSON, no bytes."""
-    if isinstance(answer, str):
-        lines = answer.startswith(("{", "["))
-        return media_type in (("application/x-ndjson",) if lines else ("text/plain", "text/csv"))
+def _is_of(media_type: str, example: Any) -> bool:
+    """Return whether the example is of this media type: a string of a text type, else of JSON."""
+    if isinstance(example, str):
+        is_ndjson = example.startswith(("{", "["))
+        return media_type in (
+            ("application/x-ndjson",) if is_ndjson else ("text/plain", "text/csv")
+        )
     return media_type.endswith("json") and not media_type.endswith("ndjson")
 
 
-def _laid(values: Document) -> Document:
+def _as_openapi_examples(values: Document) -> Document:
     return {name: {"value": value} for name, value in values.items()}

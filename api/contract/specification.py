@@ -1,48 +1,45 @@
-"""The API's description (OpenAPI): what the framework derives, made true and complete.
+"""Completes FastAPI's OpenAPI document.
 
-Adds how callers prove themselves, the responses that every route can give, and for each operation
-examples of what is sent and answered.
+Adds the security schemes, the error responses common to all routes, and examples of requests and
+responses for each operation.
 """
-
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.contract.operation_examples import exemplify
+from api.contract.operation_examples import Document, exemplify
 from api.fhir.http import outcomes
 from api.http.error_responses import refusals
 from api.problems import ProblemBody
 
-Document = dict[str, Any]
 TOKEN = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "An access token, signed with ES256 or ES384, that lives for at most 15 "
-    "minutes. A client gets it at `POST /v1/oauth/token` by OAuth 2 client credentials: it proves "
-    "itself by its secret, or by an assertion signed with its own key (`private_key_jwt`). The "
-    "scopes that an operation needs are listed with it.",
+    "minutes. A client gets it at `POST /v1/oauth/token` by OAuth 2 client credentials: it "
+    "authenticates with its secret, or with an assertion signed by its own key "
+    "(`private_key_jwt`). Each operation lists the scopes that it needs.",
 }
 API_KEY = {
     "type": "apiKey",
     "in": "header",
     "name": "X-API-Key",
-    "description": "An API key, for small users who do not sign in. It expires, may do no more "
-    "than its client, and needs the same scope as a token.",
+    "description": "An API key, for small integrations without OAuth. It expires, has at most the "
+    "scopes of its client, and needs the same scope as a token.",
 }
 EHR = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A token of an EHR (CDS Hooks 2.0): signed with its own key, for the address "
-    "that is called, for five minutes at most, used once. The EHR is entered by whoever runs the "
-    "service.",
+    "description": "A token of an EHR (CDS Hooks 2.0): signed with its own key, issued for the URL "
+    "that is called, valid for at most five minutes and for one use. The operator of the service "
+    "registers the EHR.",
 }
 
 
 def describe(app: FastAPI) -> Document:
-    """The whole document."""
+    """Return the complete OpenAPI document of the application."""
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -61,16 +58,16 @@ def describe(app: FastAPI) -> Document:
         components["schemas"].pop(unused, None)
     for path, methods in document["paths"].items():
         for operation in methods.values():
-            _complete(operation, fhir=path.startswith("/fhir"))
+            _add_error_responses(operation, fhir=path.startswith("/fhir"))
             exemplify(app, operation)
     return document
 
 
-def _complete(operation: Document, *, fhir: bool) -> None:
-    """Say what every route can answer, and problems where the framework said its own."""
+def _add_error_responses(operation: Document, *, fhir: bool) -> None:
+    """Add the errors of every route, and replace FastAPI's own 422 by a problem."""
     responses = operation["responses"]
-    missing = [429, 500]
+    statuses = [429, 500]
     if "application/json" in responses.get("422", {}).get("content", {}):
-        missing.append(422)
-    refused = outcomes(*missing) if fhir else refusals(*missing)
-    responses.update({str(status): each for status, each in refused.items()})
+        statuses.append(422)
+    errors = outcomes(*statuses) if fhir else refusals(*statuses)
+    responses.update({str(status): response for status, response in errors.items()})

@@ -1,1 +1,1 @@
-"""Deliveries: a screening composed for a destination, sent over its transport, until it arrived."""
+"""Deliveries: composes screenings for destinations and sends them, with retries."""

@@ -1,6 +1,6 @@
-"""The listener: ADT^A40 comes in over MLLP, patients are merged, and it is acknowledged.
+"""Receives ADT^A40 messages over MLLP, merges the patients and acknowledges each message.
 
-It is answered `AA` only when the merge is committed; sent again, it moves nothing twice.
+`AA` means that the merge is committed. A repeated message changes nothing.
 """
 
 import socket
@@ -31,93 +31,95 @@ _log = structlog.get_logger("nociscreen")
 
 
 class Taking(NamedTuple):
-    """In whose name messages are taken, and which systems its authorities' names stand for."""
+    """The store, the actor for merges and audit, and identifier systems by assigning authority."""
 
     store: Store
     actor: Actor
     authorities: Mapping[str, str]
 
 
-def answer(taking: Taking, content: bytes) -> bytes:
-    """What one message is answered, after it was done."""
+def answer(context: Taking, content: bytes) -> bytes:
+    """Apply one message and return its acknowledgement."""
     now = datetime.now(UTC)
-    told: Message | None = None
+    message: Message | None = None
     try:
-        told = read(content)
-        _check_id(told)
-        for each in merges(told, taking.authorities):
-            _merge(taking, each)
+        message = read(content)
+        _require_control_id(message)
+        for patient_merge in merges(message, context.authorities):
+            _merge_patients(context, patient_merge)
     except UnreadableError as error:
         fault = Fault("100", "Segment sequence error", str(error))
-        return _refused(taking, told or heading(content), "unreadable", fault)
+        return _refuse(context, message or heading(content), "unreadable", fault)
     except NotAMergeError as error:
-        return _refused(taking, told, "not_a_merge", error.fault)
+        return _refuse(context, message, "not_a_merge", error.fault)
     except Problem as problem:
         if problem.code != "unavailable":
             fault = Fault("204", "Unknown key identifier", problem.detail)
-            return _refused(taking, told, problem.code, fault)
+            return _refuse(context, message, problem.code, fault)
         fault = Fault("207", "Application internal error", "try again later")
-        return acknowledging(told, now, "AE", fault)
-    except Exception as error:  # noqa: BLE001 - the sender must be told something, and learns nothing
+        return acknowledging(message, now, "AE", fault)
+    except Exception as error:  # noqa: BLE001 - the sender gets an acknowledgement without details
         _log.error("mllp", error=type(error).__name__)
         fault = Fault("207", "Application internal error", "something of ours failed")
-        return acknowledging(told, now, "AE", fault)
-    return acknowledging(told, now, "AA")
+        return acknowledging(message, now, "AE", fault)
+    return acknowledging(message, now, "AA")
 
 
-def _check_id(told: Message) -> None:
-    """Refuse a message that its sender could not know again in the answer."""
-    if not told.word(told.first("MSH"), 10):
+def _require_control_id(message: Message) -> None:
+    """Require the control id by which the sender matches the acknowledgement."""
+    if not message.word(message.first("MSH"), 10):
         raise NotAMergeError(
             Fault("101", "Required field missing", "MSH-10: expected a control id")
         )
 
 
-def _refused(taking: Taking, told: Message | None, code: str, fault: Fault) -> bytes:
-    """The refusal, audited; a database that is away leaves it without its row."""
-    with suppress(Problem), taking.store.transaction(taking.actor) as work:
+def _refuse(context: Taking, message: Message | None, code: str, fault: Fault) -> bytes:
+    """Audit and encode a refusal; without a database there is no audit row."""
+    with suppress(Problem), context.store.transaction(context.actor) as work:
         work.audit("refuse", "patient", outcome=code)
-    return acknowledging(told, datetime.now(UTC), "AR", fault)
+    return acknowledging(message, datetime.now(UTC), "AR", fault)
 
 
-def _merge(taking: Taking, each: Merge) -> None:
-    with taking.store.transaction(taking.actor) as work:
-        merged = patient_merges.merge(work, _person(each.retired), _person(each.survivor), "hl7v2")
+def _merge_patients(context: Taking, request: Merge) -> None:
+    with context.store.transaction(context.actor) as work:
+        merged = patient_merges.merge(
+            work, _to_person(request.retired), _to_person(request.survivor), "hl7v2"
+        )
         work.audit("merge", "patient", count=merged.screenings)
 
 
-def _person(numbered: Numbered) -> Person:
-    for each in filter(None, numbered):
-        if len(each) > 200:
+def _to_person(identifier: Numbered) -> Person:
+    for part in filter(None, identifier):
+        if len(part) > 200:
             raise NotAMergeError(
                 Fault("102", "Data type error", "a number of 200 characters at most")
             )
-    return Person(numbered.reference, numbered.system)
+    return Person(identifier.reference, identifier.system)
 
 
 class Listener(socketserver.ThreadingTCPServer):
-    """Takes connections, plain or by TLS, each in a thread of its own; so many at once."""
+    """An MLLP server, plain or with TLS: one thread per connection, up to a limit."""
 
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 16
 
     def __init__(
-        self, address: tuple[str, int], taking: Taking, context: ssl.SSLContext | None
+        self, address: tuple[str, int], taking: Taking, tls_context: ssl.SSLContext | None
     ) -> None:
         super().__init__(address, _Connection)
         self.taking = taking
-        self.context = context
+        self.context = tls_context
         self.places = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The bound TCP port."""
         return int(self.server_address[1])
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    """One connection: messages one after the other, each answered before the next is read."""
+    """One connection: each message is acknowledged before the next is read."""
 
     def handle(self) -> None:
         server = cast("Listener", self.server)
@@ -139,11 +141,11 @@ class _Connection(socketserver.BaseRequestHandler):
                 _serve(server.taking, secured)
 
 
-def _serve(taking: Taking, line: socket.socket) -> None:
+def _serve(context: Taking, connection: socket.socket) -> None:
     frames = Frames(MOST_BYTES)
-    while some := line.recv(1 << 16):
+    while chunk := connection.recv(1 << 16):
         try:
-            for content in frames.feed(some):
-                line.sendall(framed(answer(taking, content)))
+            for content in frames.feed(chunk):
+                connection.sendall(framed(answer(context, content)))
         except FrameError:
             return

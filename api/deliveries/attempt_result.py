@@ -1,15 +1,16 @@
-"""Sent: how a try ended, as every transport tells it, and what is to become of the delivery."""
+"""Results of delivery attempts, as every transport returns them."""
 
 from typing import Literal, NamedTuple
 
 from api.outbound.errors import OutgoingError
 
-Fate = Literal["delivered", "again", "error", "never"]
-"""`again`: nobody answered. `error`: the receiver said no for now. `never`: not like this."""
+Fate = Literal["delivered", "no_response", "transient_failure", "permanent_failure"]
+"""Decides whether the delivery is retried: after no response or a transient failure only."""
+_TRANSIENT_STATUSES = (401, 403, 404, 408, 409, 425, 429)
 
 
 class Sent(NamedTuple):
-    """The outcome by a word, what the receiver said, and the beginning of how it said it."""
+    """The disposition, the outcome's public code, and the receiver's own code and reply."""
 
     fate: Fate
     outcome: str
@@ -19,17 +20,17 @@ class Sent(NamedTuple):
 
 
 def failed(error: OutgoingError) -> Sent:
-    """Nothing was answered: what became of it, nobody knows, so it is sent again as it was."""
-    return Sent("again", "silence" if error.why == "too_slow" else error.why)
+    """Return the result of an attempt without a response: unknown, so the same bytes are resent."""
+    return Sent("no_response", "silence" if error.why == "too_slow" else error.why)
 
 
 def by_status(status: int, reply: bytes, headers: dict[str, str]) -> Sent:
-    """What an HTTP status means for a delivery."""
+    """Return the result for an HTTP status; a `Retry-After` in seconds is honoured up to a day."""
     code = str(status)
     if 200 <= status < 300:
         return Sent("delivered", "accepted", code, reply)
-    if status >= 500 or status in (401, 403, 404, 408, 409, 425, 429):
-        asked = headers.get("retry-after", "")
-        wait = float(asked[:6]) if asked.isdigit() else 0.0
-        return Sent("error", "error", code, reply, min(wait, 86_400.0))
-    return Sent("never", "refused", code, reply)
+    if status >= 500 or status in _TRANSIENT_STATUSES:
+        retry_after = headers.get("retry-after", "")
+        wait = float(retry_after[:6]) if retry_after.isdigit() else 0.0
+        return Sent("transient_failure", "error", code, reply, min(wait, 86_400.0))
+    return Sent("permanent_failure", "refused", code, reply)

@@ -1,6 +1,6 @@
-"""Composing: a screening to the very bytes that a destination is sent, and why it may refuse them.
+"""Composes the payload of a delivery, and lists the reasons why its destination may refuse it.
 
-Composed once for each delivery: whatever is sent again is sent again as it was.
+A delivery is composed once; retries send the same bytes.
 """
 
 import json
@@ -24,7 +24,7 @@ HL7 = "x-application/hl7-v2+er7"
 
 
 class Composed(NamedTuple):
-    """The bytes, what they are, why they would be refused, and the report that is inside."""
+    """The bytes to send, the reasons why they would be refused, and the report they contain."""
 
     content: bytes
     media_type: str
@@ -32,95 +32,97 @@ class Composed(NamedTuple):
     report: Written | None = None
 
 
-def composed(house: House, wanted: Wanted) -> Composed:
-    """The bytes to be sent. Raises Problem where the report cannot be laid out now."""
-    report = _report(house, wanted)
-    match wanted.profile.transport:
+def composed(context: House, request: Wanted) -> Composed:
+    """Compose the payload for the profile's transport. Raises Problem if rendering fails."""
+    report = _render_report(context, request)
+    match request.profile.transport:
         case "mllp":
-            made = _message(house, wanted, report)
+            payload = _compose_message(context, request, report)
         case "fhir":
-            made = _bundle(house, wanted, report)
+            payload = _compose_bundle(context, request, report)
         case "webhook":
-            made = _json(house, wanted, report)
-    misfits = (*_report_misfits(wanted, report), *made.misfits)
-    return made._replace(misfits=misfits, report=report)
+            payload = _compose_json(context, request, report)
+    misfits = (*_find_report_misfits(request, report), *payload.misfits)
+    return payload._replace(misfits=misfits, report=report)
 
 
-def report_url(house: House, wanted: Wanted) -> str:
-    """Where the report is found by whoever has a token."""
-    here = f"{house.base.service}/v1/screenings/{wanted.subject.screening.id}"
-    return f"{here}/report.{wanted.profile.document.form}"
+def report_url(context: House, request: Wanted) -> str:
+    """Return the URL of the report; reading it takes an access token."""
+    screening_url = f"{context.base.service}/v1/screenings/{request.subject.screening.id}"
+    return f"{screening_url}/report.{request.profile.document.form}"
 
 
-def _report(house: House, wanted: Wanted) -> Written | None:
-    """The report, where it is to travel itself."""
-    if wanted.event == "withdrawal" or wanted.profile.document.how != "inline":
+def _render_report(context: House, request: Wanted) -> Written | None:
+    """Render the report if the profile sends it inline."""
+    if request.event == "withdrawal" or request.profile.document.how != "inline":
         return None
-    subject = wanted.subject
-    chosen = Chosen(wanted.profile.document.form, "clinician", "en")
+    snapshot = request.subject
+    document_request = Chosen(request.profile.document.form, "clinician", "en")
     return paper_of_screening(
-        house.rulebooks, subject.printed, house.renderer, subject.told, chosen
+        context.rulebooks, snapshot.printed, context.renderer, snapshot.told, document_request
     )
 
 
-def _report_misfits(wanted: Wanted, report: Written | None) -> Iterator[Misfit]:
-    most = wanted.profile.document.most_bytes
-    if report is not None and most is not None and len(report.content) > most:
-        detail = f"the receiver takes at most {most} bytes, the report has {len(report.content)}"
+def _find_report_misfits(request: Wanted, report: Written | None) -> Iterator[Misfit]:
+    max_bytes = request.profile.document.most_bytes
+    if report is not None and max_bytes is not None and len(report.content) > max_bytes:
+        detail = (
+            f"the receiver takes at most {max_bytes} bytes, the report has {len(report.content)}"
+        )
         yield Misfit(code="too_large", place="report", detail=detail)
 
 
-def _message(house: House, wanted: Wanted, report: Written | None) -> Composed:
-    subject, document = wanted.subject, wanted.profile.document
-    filed = None
-    if wanted.event != "withdrawal" and document.how != "none":
-        url = "" if report else report_url(house, wanted)
+def _compose_message(context: House, request: Wanted, report: Written | None) -> Composed:
+    snapshot, document = request.subject, request.profile.document
+    hl7_report = None
+    if request.event != "withdrawal" and document.how != "none":
+        url = "" if report else report_url(context, request)
         content = report.content if report else b""
-        filed = Report(document.form, document.code, document.display, content, url)
-    told = Told(
-        wanted.event,
-        subject.screening,
-        subject.first,
-        house.rulebook(subject).rulebook,
-        filed,
-        wanted.control_id,
-        wanted.at,
-        subject.printed.test,
-        wanted.profile.v2,
+        hl7_report = Report(document.form, document.code, document.display, content, url)
+    screening_event = Told(
+        request.event,
+        snapshot.screening,
+        snapshot.first,
+        context.rulebook(snapshot).rulebook,
+        hl7_report,
+        request.control_id,
+        request.at,
+        snapshot.printed.test,
+        request.profile.v2,
     )
-    made = fitted(message(told), told.options)
-    misfits = tuple(Misfit(**each._asdict()) for each in made.misfits)
-    return Composed(made.content, HL7, misfits)
+    encoded = fitted(message(screening_event), screening_event.options)
+    misfits = tuple(Misfit(**issue._asdict()) for issue in encoded.misfits)
+    return Composed(encoded.content, HL7, misfits)
 
 
-def _bundle(house: House, wanted: Wanted, report: Written | None) -> Composed:
+def _compose_bundle(context: House, request: Wanted, report: Written | None) -> Composed:
     misfits: tuple[Misfit, ...] = ()
-    if wanted.event == "withdrawal" and wanted.profile.fhir.withdrawal == "none":
+    if request.event == "withdrawal" and request.profile.fhir.withdrawal == "none":
         detail = "the receiver takes no withdrawal this way: tell it by telephone or by message"
         misfits = (Misfit(code="no_withdrawal", place="event", detail=detail),)
-    url = "" if report else report_url(house, wanted)
-    made = bundle_of(house, wanted, report.content if report else None, url)
-    return Composed(_written(made), FHIR_JSON, misfits)
+    url = "" if report else report_url(context, request)
+    transaction = bundle_of(context, request, report.content if report else None, url)
+    return Composed(_encode_json(transaction), FHIR_JSON, misfits)
 
 
-def _json(house: House, wanted: Wanted, report: Written | None) -> Composed:
-    screening = wanted.subject.screening
-    withdrawn = wanted.event == "withdrawal"
+def _compose_json(house: House, request: Wanted, report: Written | None) -> Composed:
+    screening = request.subject.screening
+    withdrawn = request.event == "withdrawal"
     hidden = {"answers", "origin"} | ({"assessment", "context"} if withdrawn else set())
-    told: dict[str, Any] = {
-        "type": f"screening.{wanted.event}",
-        "timestamp": wanted.at.isoformat().replace("+00:00", "Z"),
-        "test": wanted.subject.printed.test,
+    body: dict[str, Any] = {
+        "type": f"screening.{request.event}",
+        "timestamp": request.at.isoformat().replace("+00:00", "Z"),
+        "test": request.subject.printed.test,
         "screening": screening.model_dump(mode="json", by_alias=True, exclude=hidden),
-        "first": wanted.subject.first,
+        "first": request.subject.first,
     }
     if report is not None:
         encoded = b64encode(report.content).decode()
-        told["report"] = {"media_type": report.media_type, "content": encoded}
-    elif not withdrawn and wanted.profile.document.how == "url":
-        told["report"] = {"url": report_url(house, wanted)}
-    return Composed(_written(told), JSON, ())
+        body["report"] = {"media_type": report.media_type, "content": encoded}
+    elif not withdrawn and request.profile.document.how == "url":
+        body["report"] = {"url": report_url(house, request)}
+    return Composed(_encode_json(body), JSON, ())
 
 
-def _written(value: Any) -> bytes:
+def _encode_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -1,4 +1,4 @@
-"""Wanted: what is to be told of a screening, and what of the service that takes."""
+"""Input for composing a delivery: the screening, the event, and the services it needs."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -13,20 +13,20 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class House(NamedTuple):
-    """What composing needs of the service."""
+    """The rulebooks, the PDF renderer and the canonical URLs of the service."""
 
     rulebooks: Catalogue
     renderer: Layout
     base: Base
 
-    def rulebook(self, subject: Subject) -> LoadedRulebook:
-        """The rulebook that the subject was scored by."""
-        instrument, _, version = subject.screening.assessment.rulebook.partition("@")
+    def rulebook(self, snapshot: Subject) -> LoadedRulebook:
+        """Return the rulebook that scored the screening."""
+        instrument, _, version = snapshot.screening.assessment.rulebook.partition("@")
         return self.rulebooks.any_status(instrument, version)
 
 
 class Wanted(NamedTuple):
-    """What is to be told of a subject, how, under which number, and as of when."""
+    """An event of a screening, composed for one destination profile under one control id."""
 
     subject: Subject
     event: Event

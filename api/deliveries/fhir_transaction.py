@@ -1,4 +1,4 @@
-"""Resources: a screening as the transaction that a FHIR server is pushed."""
+"""Builds the FHIR transaction bundle of a delivery."""
 
 import hashlib
 from base64 import b64encode
@@ -15,53 +15,54 @@ from api.fhir.resources.risk_assessment import risk_assessment
 from reports.formats import MEDIA_TYPES
 
 
-def bundle_of(house: House, wanted: Wanted, report: bytes | None, url: str) -> Resource:
-    """A transaction that makes each resource once; of a withdrawal, one that updates each."""
-    subject, options = wanted.subject, wanted.profile.fhir
-    loaded = house.rulebook(subject)
-    version = Version(subject.screening, subject.first, subject.number, loaded, house.base)
-    made = [_resource(name, house, wanted, version) for name in options.resources]
-    for each in made:
-        if each["resourceType"] == "DocumentReference":
-            each["content"][0]["attachment"] = _attachment(wanted, version, report, url)
-    bundle = transaction(version, made)
-    if wanted.event == "withdrawal":
+def bundle_of(context: House, request: Wanted, report: bytes | None, url: str) -> Resource:
+    """Return conditional creates of the profile's resources, or updates for a withdrawal."""
+    snapshot, options = request.subject, request.profile.fhir
+    loaded = context.rulebook(snapshot)
+    version = Version(snapshot.screening, snapshot.first, snapshot.number, loaded, context.base)
+    resources = [_build_resource(name, context, request, version) for name in options.resources]
+    for resource in resources:
+        if resource["resourceType"] == "DocumentReference":
+            resource["content"][0]["attachment"] = _build_attachment(request, version, report, url)
+    bundle = transaction(version, resources)
+    if request.event == "withdrawal":
         for entry in bundle["entry"]:
-            entry["request"] = _updating(entry["request"])
+            entry["request"] = _as_conditional_update(entry["request"])
     return bundle
 
 
-def _resource(name: str, house: House, wanted: Wanted, version: Version) -> Resource:
+def _build_resource(name: str, context: House, request: Wanted, version: Version) -> Resource:
     match name:
         case "QuestionnaireResponse":
             fhir = version.screening.context.fhir
-            entry = house.rulebooks.entry(version.loaded)
+            entry = context.rulebooks.entry(version.loaded)
             form = Form(version.loaded, entry, bool(fhir and fhir.for_patient), version.base)
             return questionnaire_response(version, form)
         case "Observation":
             return observation(version)
         case "RiskAssessment":
             return risk_assessment(version)
-    document = wanted.profile.document
+    document = request.profile.document
     return document_reference(version, Kind(document.code, document.display))
 
 
-def _attachment(wanted: Wanted, version: Version, report: bytes | None, url: str) -> dict[str, Any]:
-    """The report itself, or where it is."""
-    form, own = wanted.profile.document.form, wanted.profile.document.media_types
-    told: dict[str, Any] = {
-        "contentType": own.get(form, MEDIA_TYPES[form]),
+def _build_attachment(
+    request: Wanted, version: Version, report: bytes | None, url: str
+) -> dict[str, Any]:
+    form, media_types = request.profile.document.form, request.profile.document.media_types
+    attachment: dict[str, Any] = {
+        "contentType": media_types.get(form, MEDIA_TYPES[form]),
         "language": "en",
         "title": f"{TITLE} {version.screening.created_at.date().isoformat()}",
         "creation": version.kept,
     }
     if report is None:
-        return told | {"url": url}
+        return attachment | {"url": url}
     digest = hashlib.sha1(report, usedforsecurity=False).digest()
     encoded = {"data": b64encode(report).decode(), "hash": b64encode(digest).decode()}
-    return told | {"size": len(report)} | encoded
+    return attachment | {"size": len(report)} | encoded
 
 
-def _updating(request: dict[str, str]) -> dict[str, str]:
-    """The request that changes what was made by this condition."""
+def _as_conditional_update(request: dict[str, str]) -> dict[str, str]:
+    """Turn a conditional create into a conditional update."""
     return {"method": "PUT", "url": f"{request['url']}?{request['ifNoneExist']}"}

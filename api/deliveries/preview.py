@@ -1,4 +1,4 @@
-"""Preparing: a destination as it is wanted, checked; a delivery as it would be sent, shown."""
+"""Checks of a destination's settings, and previews of a delivery without sending it."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -21,74 +21,76 @@ from schemas.delivery import Destination, Event, Misfit, Part, Preview
 from schemas.patient import KnownPatient
 from schemas.profile import Profile
 
-_HTTP = ("https", "http")
+_HTTP_SCHEMES = ("https", "http")
 
 
 def check(profile: str, content: Sealed, allowed: tuple[Allowed, ...]) -> Profile:
-    """The profile of such a destination, its options laid in.
+    """Return the profile with the destination's options applied.
 
-    Raises Problem `wrong_shape` by the place of what cannot be, `conflict` where the place was not
-    allowed by whoever runs the service.
+    Raises Problem `wrong_shape` with a pointer to the invalid setting, and `conflict` if the
+    operator has not allowed the host and port.
     """
-    own = profiles.own(profile, content.options)
-    schemes = SCHEMES if own.transport == "mllp" else _HTTP
+    merged_profile = profiles.own(profile, content.options)
+    schemes = SCHEMES if merged_profile.transport == "mllp" else _HTTP_SCHEMES
     _check_address("/address", content.address, schemes, allowed)
     if content.smart is not None:
-        if own.transport != "fhir":
-            raise _wrong("/smart", "there is nothing of this name where the transport is not FHIR")
-        _check_address("/smart/token_url", content.smart.token_url, _HTTP, allowed)
-    return own
+        if merged_profile.transport != "fhir":
+            raise _wrong_shape(
+                "/smart", "there is nothing of this name where the transport is not FHIR"
+            )
+        _check_address("/smart/token_url", content.smart.token_url, _HTTP_SCHEMES, allowed)
+    return merged_profile
 
 
 def line(work: Transaction, profile: Profile, patient: KnownPatient) -> str:
-    """What must stay in order: all there is by MLLP, elsewhere what is one patient's."""
+    """Return the key within which deliveries keep their order: by patient, or all for MLLP."""
     return outbox.WHOLE if profile.transport == "mllp" else outbox.line_of(work, patient)
 
 
-def event_of(subject: Subject) -> Event:
-    """What there is to tell of a screening that is sent for the first time."""
-    if subject.screening.state == "entered_in_error":
+def event_of(snapshot: Subject) -> Event:
+    """Return the event of a first delivery. Raises Problem `conflict` for an obsolete screening."""
+    if snapshot.screening.state == "entered_in_error":
         raise Problem("conflict", "What was entered in error is not sent.")
-    if subject.screening.state == "amended":
+    if snapshot.screening.state == "amended":
         raise Problem("conflict", "Another screening replaces this one: send that one.")
     return "result"
 
 
-def made(house: House, subject: Subject, event: Event, profile: Profile) -> Composed:
-    """What would be sent, under a number that nothing else has."""
-    name = outbox.control_id(str(uuid4()))
-    return composed(house, Wanted(subject, event, profile, name, datetime.now(UTC)))
+def made(context: House, snapshot: Subject, event: Event, profile: Profile) -> Composed:
+    """Compose the delivery under a new control id, for a preview only."""
+    control_id = outbox.control_id(str(uuid4()))
+    return composed(context, Wanted(snapshot, event, profile, control_id, datetime.now(UTC)))
 
 
-def fitting(composed: Composed) -> None:
-    """Raises Problem `unfit` where the destination would not take it."""
-    if composed.misfits:
+def fitting(payload: Composed) -> None:
+    """Raise Problem `unfit`, with every misfit, if the destination would refuse the payload."""
+    if payload.misfits:
         raise Problem(
             "unfit",
             errors=[
-                FieldError(pointer=f"/{each.place}", code=each.code, detail=each.detail)
-                for each in composed.misfits
+                FieldError(pointer=f"/{misfit.place}", code=misfit.code, detail=misfit.detail)
+                for misfit in payload.misfits
             ],
         )
 
 
 def preview(
-    composed: Composed, destination: Destination, profile: Profile, allowed: tuple[Allowed, ...]
+    payload: Composed, destination: Destination, profile: Profile, allowed: tuple[Allowed, ...]
 ) -> Preview:
-    """What would be sent to the byte, and every reason why it would not arrive."""
-    misfits = [*composed.misfits, *_unreachable(destination, profile, allowed)]
+    """Return exactly the bytes to be sent, and every reason why they would not arrive."""
+    misfits = [*payload.misfits, *_find_reachability_misfits(destination, profile, allowed)]
     return Preview(
         fits=not misfits,
         misfits=tuple(misfits),
         unconfirmed=profile.unconfirmed,
-        parts=tuple(_parts(composed, destination, profile)),
+        parts=tuple(_parts(payload, destination, profile)),
     )
 
 
-def _unreachable(
+def _find_reachability_misfits(
     destination: Destination, profile: Profile, allowed: tuple[Allowed, ...]
 ) -> Iterator[Misfit]:
-    schemes = SCHEMES if profile.transport == "mllp" else _HTTP
+    schemes = SCHEMES if profile.transport == "mllp" else _HTTP_SCHEMES
     try:
         _check_address("/address", destination.address, schemes, allowed)
     except Problem as problem:
@@ -97,37 +99,37 @@ def _unreachable(
         yield Misfit(code="inactive", place="destination", detail="the destination is not active")
 
 
-def _parts(composed: Composed, destination: Destination, profile: Profile) -> Iterator[Part]:
-    several = [("", composed.content)]
+def _parts(payload: Composed, destination: Destination, profile: Profile) -> Iterator[Part]:
+    several = [("", payload.content)]
     if profile.transport == "fhir":
-        several = list(parts(composed.content, profile.fhir.mode))
+        several = list(parts(payload.content, profile.fhir.mode))
     for path, content in several:
-        yield _part(destination.address.rstrip("/") + path, composed.media_type, content)
+        yield _part(destination.address.rstrip("/") + path, payload.media_type, content)
 
 
 def _part(address: str, media_type: str, content: bytes) -> Part:
-    told: dict[str, Any] = {"text": None, "base64": None}
+    encoded: dict[str, Any] = {"text": None, "base64": None}
     try:
-        told["text"] = content.decode()
+        encoded["text"] = content.decode()
     except UnicodeDecodeError:
-        told["base64"] = b64encode(content).decode()
-    return Part(address=address, media_type=media_type, bytes=len(content), **told)
+        encoded["base64"] = b64encode(content).decode()
+    return Part(address=address, media_type=media_type, bytes=len(content), **encoded)
 
 
 def _check_address(
     pointer: str, address: str, schemes: tuple[str, ...], allowed: tuple[Allowed, ...]
 ) -> None:
     try:
-        where = target(address, schemes)
+        receiver = target(address, schemes)
     except ValueError as error:
-        raise _wrong(pointer, str(error)) from None
-    at = next((each for each in allowed if each.place == where.place), None)
-    if at is None:
+        raise _wrong_shape(pointer, str(error)) from None
+    allowed_host = next((entry for entry in allowed if entry.place == receiver.place), None)
+    if allowed_host is None:
         raise Problem("conflict", "Whoever runs the service has not allowed this host and port.")
-    if where.scheme in ("http", "mllp") and not at.private:
+    if receiver.scheme in ("http", "mllp") and not allowed_host.private:
         raise Problem("conflict", "Without TLS it may go to places in the house alone.")
 
 
-def _wrong(pointer: str, detail: str) -> Problem:
+def _wrong_shape(pointer: str, detail: str) -> Problem:
     error = FieldError(pointer=pointer, code="address", detail=detail)
     return Problem("wrong_shape", errors=[error])

@@ -1,4 +1,4 @@
-"""Profiles: the kinds of receivers there are, read from TOML, and one made a destination's own."""
+"""Delivery profiles: kinds of receivers, read from TOML and adapted by a destination's options."""
 
 import json
 import tomllib
@@ -13,19 +13,23 @@ from api.problems import FieldError, Problem
 from schemas.profile import Profile
 
 FOLDER = Path(__file__).parent / "profiles"
-_OWN = {"document": ("form", "how", "code", "display", "most_bytes"), "v2": None, "fhir": None}
-"""What a destination may say for itself; None for every option."""
+_OVERRIDABLE = {
+    "document": ("form", "how", "code", "display", "most_bytes"),
+    "v2": None,
+    "fhir": None,
+}
+"""Options that a destination may override, by section; None allows all of them."""
 
 
 @cache
 def profiles() -> Mapping[str, Profile]:
-    """Every profile by its name."""
-    read = [_read(file) for file in sorted(FOLDER.glob("*.toml"))]
-    return {each.name: each for each in read}
+    """Load every profile, by name."""
+    loaded = map(_read_profile, sorted(FOLDER.glob("*.toml")))
+    return {profile.name: profile for profile in loaded}
 
 
 def profile(name: str) -> Profile:
-    """A profile. Raises Problem `wrong_shape` where there is none of this name."""
+    """Return the profile of this name. Raises Problem `wrong_shape` if there is none."""
     if name not in profiles():
         expected = "must be one of " + ", ".join(profiles())
         raise Problem(
@@ -35,46 +39,53 @@ def profile(name: str) -> Profile:
 
 
 def own(name: str, options: Mapping[str, Any]) -> Profile:
-    """The profile with a destination's own options. Raises Problem `wrong_shape` by their place."""
+    """Return the profile with a destination's options. Raises Problem `wrong_shape`."""
     base = profile(name)
-    whole = base.model_dump()
-    for part, given in options.items():
-        known = part in _OWN and isinstance(given, dict)
-        if not known or (_OWN[part] is not None and not set(given) <= set(_OWN[part] or ())):
-            raise _wrong(part, "expected options of document, v2 or fhir")
-        whole[part] |= given
+    merged = base.model_dump()
+    for section, section_options in options.items():
+        known = section in _OVERRIDABLE and isinstance(section_options, dict)
+        if not known or (
+            _OVERRIDABLE[section] is not None
+            and not set(section_options) <= set(_OVERRIDABLE[section] or ())
+        ):
+            raise _wrong_option(section, "expected options of document, v2 or fhir")
+        merged[section] |= section_options
     try:
-        made = Profile.model_validate_json(json.dumps(whole))
+        merged_profile = Profile.model_validate_json(json.dumps(merged))
     except ValidationError as error:
         raise Problem(
             "wrong_shape",
             errors=[
                 FieldError(
-                    pointer="/options/" + "/".join(map(str, each["loc"])),
-                    code=str(each["type"]),
-                    detail=str(each["msg"]).replace("Input should be", "must be"),
+                    pointer="/options/" + "/".join(map(str, fault["loc"])),
+                    code=str(fault["type"]),
+                    detail=str(fault["msg"]).replace("Input should be", "must be"),
                 )
-                for each in error.errors()
+                for fault in error.errors()
             ],
         ) from None
-    return _possible(made)
+    return _check_document_options(merged_profile)
 
 
-def _possible(made: Profile) -> Profile:
-    document = made.document
+def _check_document_options(merged_profile: Profile) -> Profile:
+    document = merged_profile.document
     if document.how == "inline" and document.form not in document.forms:
-        raise _wrong("document/form", "must be one of " + ", ".join(document.forms))
+        raise _wrong_option("document/form", "must be one of " + ", ".join(document.forms))
     if document.how not in document.hows:
-        raise _wrong("document/how", "must be one of " + ", ".join(document.hows))
-    if document.how == "none" and made.v2.message == "MDM" and made.transport == "mllp":
-        raise _wrong("document/how", "an MDM message is nothing without its document")
-    return made
+        raise _wrong_option("document/how", "must be one of " + ", ".join(document.hows))
+    if (
+        document.how == "none"
+        and merged_profile.v2.message == "MDM"
+        and merged_profile.transport == "mllp"
+    ):
+        raise _wrong_option("document/how", "an MDM message is nothing without its document")
+    return merged_profile
 
 
-def _wrong(place: str, detail: str) -> Problem:
+def _wrong_option(place: str, detail: str) -> Problem:
     error = FieldError(pointer=f"/options/{place}", code="not_possible", detail=detail)
     return Problem("wrong_shape", errors=[error])
 
 
-def _read(file: Path) -> Profile:
+def _read_profile(file: Path) -> Profile:
     return Profile.model_validate_json(json.dumps(tomllib.loads(file.read_text("utf-8"))))

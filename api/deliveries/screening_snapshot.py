@@ -1,4 +1,4 @@
-"""Subjects: a screening with all that a receiver may want to know of it, read at one moment."""
+"""Snapshots of screenings for delivery: all that a receiver may need, read in one transaction."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from schemas.screening import Screening
 
 
 class Subject(NamedTuple):
-    """What is sent about."""
+    """A screening with its report source, print settings and place among its versions."""
 
     told: Told
     first: str
@@ -21,24 +21,24 @@ class Subject(NamedTuple):
 
     @property
     def screening(self) -> Screening:
-        """The screening itself."""
+        """The screening to deliver."""
         return self.told.screening
 
 
 def subject(work: Transaction, screening_id: str) -> Subject:
-    """The subject. Raises Problem `not_found`."""
-    told = issuance.told_in(work, screening_id)
+    """Load the snapshot of a screening. Raises Problem `not_found`."""
+    source = issuance.told_in(work, screening_id)
     return Subject(
-        told,
+        source,
         first_of(work, screening_id),
-        _number(work, told.screening),
+        _count_versions(work, source.screening),
         issuance.printed_in(work, test=organisations.own(work).test),
     )
 
 
-def _number(work: Transaction, found: Screening) -> int:
-    """Which version of its lineage it is, counted from one."""
-    number, earlier = 1, found.replaces
+def _count_versions(work: Transaction, screening: Screening) -> int:
+    """Count the screening and the versions before it."""
+    count, earlier = 1, screening.replaces
     while earlier is not None:
-        number, earlier = number + 1, screenings.found(work, earlier).replaces
-    return number
+        count, earlier = count + 1, screenings.found(work, earlier).replaces
+    return count

@@ -1,7 +1,7 @@
-"""The sender: whatever is due goes out, each destination in its order, until it has arrived.
+"""Sends due deliveries, in order for each destination, and retries until they are delivered.
 
-Each try is written down, and audited, before anything leaves: what a dead process may have sent is
-known, and sent again byte for byte under the same number.
+Every attempt is stored and audited before anything is sent. If the process dies, the same bytes are
+sent again under the same control id.
 """
 
 import threading
@@ -42,204 +42,209 @@ _log = structlog.get_logger("nociscreen")
 
 
 class _Job(NamedTuple):
-    """A delivery with what is needed to send it."""
+    """A leased delivery, its destination's settings, and the snapshot if not yet composed."""
 
-    taken: Taken
-    subject: Subject | None
-    sealed: Sealed
+    delivery: Taken
+    snapshot: Subject | None
+    destination: Sealed
     profile: Profile
-    way: Way
+    policy: Way
 
 
 class Sender:
-    """Sends for every organisation. Safe to run in any number of processes at once."""
+    """Sends deliveries of every organisation. Several processes may run one each."""
 
-    def __init__(self, store: Store, settings: Settings, house: House) -> None:
-        self._store, self._settings, self._house = store, settings, house
+    def __init__(self, store: Store, settings: Settings, context: House) -> None:
+        self._store, self._settings, self._context = store, settings, context
         self._lease = Lease(str(uuid4()), settings.delivery_lease_seconds)
         self._tokens = Tokens()
 
     def due(self) -> list[Waiting]:
-        """The destinations for which something is to be sent now."""
+        """List the destinations with a due delivery."""
         with self._store.glance() as session:
             return dispatch.waiting(session, datetime.now(UTC))
 
     def send_all(self) -> int:
-        """Send whatever is due, one destination after the other; how many tries it were."""
-        return sum(self.work_off(each) for each in self.due())
+        """Send all due deliveries, destination by destination; return the number of attempts."""
+        return sum(self.work_off(destination) for destination in self.due())
 
-    def work_off(self, waiting: Waiting, ended: threading.Event | None = None) -> int:
-        """Send whatever is due at one destination; how many tries it were."""
-        tries = 0
-        while ended is None or not ended.is_set():
-            job = self._job(waiting)
+    def work_off(self, waiting: Waiting, stopping: threading.Event | None = None) -> int:
+        """Send the due deliveries of one destination; return the number of attempts."""
+        attempts = 0
+        while stopping is None or not stopping.is_set():
+            job = self._take_job(waiting)
             if job is None:
                 break
             self._send(waiting, job)
-            tries += 1
+            attempts += 1
         else:
-            self._release(waiting)
-        return tries
+            self._release_lease(waiting)
+        return attempts
 
-    def _release(self, waiting: Waiting) -> None:
+    def _release_lease(self, waiting: Waiting) -> None:
         with self._store.transaction(self._actor(waiting)) as work:
             dispatch.release(work, waiting.destination, self._lease)
             work.audit("deliver", "destination", waiting.destination, outcome="released")
 
-    def _job(self, waiting: Waiting) -> _Job | None:
+    def _take_job(self, waiting: Waiting) -> _Job | None:
         with self._store.transaction(self._actor(waiting)) as work:
-            taken = dispatch.take(work, waiting.destination, self._lease)
-            if taken is None:
+            delivery = dispatch.take(work, waiting.destination, self._lease)
+            if delivery is None:
                 work.audit("deliver", "destination", waiting.destination, outcome="nothing_due")
                 return None
-            sealed = destinations.opened(work, waiting.destination)
+            destination = destinations.opened(work, waiting.destination)
             try:
-                profile = profiles.own(taken.profile, sealed.options)
-            except Problem:  # a release knows the profile, or one of these options, no more
-                dispatch.end(work, taken, None, Ended("unfit", "profile"))
-                work.audit("deliver", "delivery", taken.id, outcome="unfit")
+                profile = profiles.own(delivery.profile, destination.options)
+            except Problem:  # this release has dropped the profile or one of the options
+                dispatch.end(work, delivery, None, Ended("unfit", "profile"))
+                work.audit("deliver", "delivery", delivery.id, outcome="unfit")
                 return None
-            about = subject(work, taken.screening) if taken.payload is None else None
-            trust = Trust(sealed.authorities, sealed.certificate_and_key)
-            way = Way(allowed_hosts.allowed(work), self._settings.delivery_seconds, trust=trust)
-            work.audit("deliver", "delivery", taken.id, outcome="taken")
-        return _Job(taken, about, sealed, profile, way)
+            snapshot = subject(work, delivery.screening) if delivery.payload is None else None
+            trust = Trust(destination.authorities, destination.certificate_and_key)
+            policy = Way(allowed_hosts.allowed(work), self._settings.delivery_seconds, trust=trust)
+            work.audit("deliver", "delivery", delivery.id, outcome="taken")
+        return _Job(delivery, snapshot, destination, profile, policy)
 
     def _send(self, waiting: Waiting, job: _Job) -> None:
-        content, made = job.taken.payload, None
+        delivery, content, payload = job.delivery, job.delivery.payload, None
         if content is None:
-            cooked = self._composed(job)
-            if isinstance(cooked, Sent):
-                self._end(waiting, job.taken, None, cooked)
+            result = self._compose(job)
+            if isinstance(result, Sent):
+                self._record_result(waiting, delivery, None, result)
                 return
-            made, content = cooked, cooked.content
+            payload, content = result, result.content
         with self._store.transaction(self._actor(waiting)) as work:
-            if made is not None and not self._kept(work, job.taken, made):
-                work.audit("deliver", "delivery", job.taken.id, outcome="gone")
+            if payload is not None and not self._store_payload(work, delivery, payload):
+                work.audit("deliver", "delivery", delivery.id, outcome="gone")
                 return
-            number = dispatch.begin(work, job.taken, self._lease)
-            told = "begun" if number is not None else "not_ours"
-            work.audit("deliver", "delivery", job.taken.id, outcome=told)
+            number = dispatch.begin(work, delivery, self._lease)
+            outcome = "begun" if number is not None else "not_ours"
+            work.audit("deliver", "delivery", delivery.id, outcome=outcome)
         if number is not None:
-            self._end(waiting, job.taken, number, self._over(job, content))
+            self._record_result(waiting, delivery, number, self._transmit(job, content))
 
-    def _kept(self, work: Transaction, taken: Taken, made: Composed) -> bool:
-        """Keep what will be sent, and its report as issued; False where it was erased."""
-        if not dispatch.made(work, taken, made.content):
+    def _store_payload(self, work: Transaction, delivery: Taken, payload: Composed) -> bool:
+        """Store the payload, and its report as issued; False if the delivery was erased."""
+        if not dispatch.made(work, delivery, payload.content):
             return False
-        if made.report is not None:
-            issued_reports.issue(work, taken.screening, made.report.media_type, made.report.content)
+        if (report := payload.report) is not None:
+            issued_reports.issue(work, delivery.screening, report.media_type, report.content)
         return True
 
-    def _composed(self, job: _Job) -> Composed | Sent:
-        """What is to be sent; or why it cannot be."""
-        if job.subject is None:
-            raise RuntimeError("what was not composed has a subject")
-        name = control_id(job.taken.id)
-        wanted = Wanted(job.subject, job.taken.event, job.profile, name, datetime.now(UTC))
+    def _compose(self, job: _Job) -> Composed | Sent:
+        """Return the payload, or the result that says why it can't be composed."""
+        if job.snapshot is None:
+            raise RuntimeError("expected a snapshot for a delivery without a payload")
+        name = control_id(job.delivery.id)
+        request = Wanted(job.snapshot, job.delivery.event, job.profile, name, datetime.now(UTC))
         try:
-            made = composed(self._house, wanted)
+            payload = composed(self._context, request)
         except Problem as problem:
-            return Sent("error", "not_composed", problem.code)
-        if made.misfits:
-            codes = " ".join(dict.fromkeys(each.code for each in made.misfits))
-            return Sent("never", "unfit", codes)
-        return made
+            return Sent("transient_failure", "not_composed", problem.code)
+        if payload.misfits:
+            codes = " ".join(dict.fromkeys(misfit.code for misfit in payload.misfits))
+            return Sent("permanent_failure", "unfit", codes)
+        return payload
 
-    def _over(self, job: _Job, content: bytes) -> Sent:
-        name, sealed = control_id(job.taken.id), job.sealed
+    def _transmit(self, job: _Job, content: bytes) -> Sent:
+        name, destination = control_id(job.delivery.id), job.destination
         match job.profile.transport:
             case "mllp":
-                return over_mllp(content, name, sealed.address, job.way)
+                return over_mllp(content, name, destination.address, job.policy)
             case "webhook":
-                hook = Hook(sealed.address, sealed.webhook_secrets)
-                return over_webhook(content, name, hook, job.way)
+                endpoint = Hook(destination.address, destination.webhook_secrets)
+                return over_webhook(content, name, endpoint, job.policy)
             case "fhir":
-                key = sealed.signing_key()
-                sign_in = SignIn(sealed.smart, key) if sealed.smart and key else None
-                whose, mode = job.taken.destination, job.profile.fhir.mode
-                server = Server(sealed.address, whose, mode, sign_in)
-                return over_fhir(content, server, self._tokens, job.way)
+                smart, key = destination.smart, destination.signing_key()
+                login = SignIn(smart, key) if smart and key else None
+                destination_id, mode = job.delivery.destination, job.profile.fhir.mode
+                server = Server(destination.address, destination_id, mode, login)
+                return over_fhir(content, server, self._tokens, job.policy)
 
-    def _end(self, waiting: Waiting, taken: Taken, number: int | None, sent: Sent) -> None:
-        ended = self._ended(taken, sent)
+    def _record_result(
+        self, waiting: Waiting, delivery: Taken, number: int | None, result: Sent
+    ) -> None:
+        ended = self._schedule(delivery, result)
         parked = not ended.delivered and ended.due_at is None
         with self._store.transaction(self._actor(waiting)) as work:
-            dispatch.end(work, taken, number, ended)
-            work.audit("deliver", "delivery", taken.id, outcome=sent.outcome)
-        self._store.metrics.tried(sent.outcome, parked=parked)
+            dispatch.end(work, delivery, number, ended)
+            work.audit("deliver", "delivery", delivery.id, outcome=result.outcome)
+        self._store.metrics.tried(result.outcome, parked=parked)
         if parked:
             _log.warning(
                 "delivery parked",
                 organisation=waiting.organisation,
-                delivery=taken.id,
-                outcome=sent.outcome,
+                delivery=delivery.id,
+                outcome=result.outcome,
             )
 
-    def _ended(self, taken: Taken, sent: Sent) -> Ended:
-        tries, errors = taken.tries + 1, taken.errors + (sent.fate == "error")
+    def _schedule(self, delivery: Taken, result: Sent) -> Ended:
+        """Decide whether and when the delivery is tried again."""
+        is_error = result.fate == "transient_failure"
+        attempts, errors = delivery.tries + 1, delivery.errors + is_error
+        may_retry = attempts < self._settings.delivery_tries
+        if is_error:
+            may_retry = may_retry and errors < self._settings.delivery_error_tries
         due_at = None
-        more = tries < self._settings.delivery_tries
-        if sent.fate == "error":
-            more = more and errors < self._settings.delivery_error_tries
-        if sent.fate in ("again", "error") and more:
-            due_at = datetime.now(UTC) + timedelta(seconds=max(delay(tries), sent.wait_seconds))
+        if result.fate in ("no_response", "transient_failure") and may_retry:
+            wait_seconds = max(delay(attempts), result.wait_seconds)
+            due_at = datetime.now(UTC) + timedelta(seconds=wait_seconds)
         return Ended(
-            sent.outcome,
-            sent.code,
-            sent.reply,
-            delivered=sent.fate == "delivered",
-            error=sent.fate == "error",
+            result.outcome,
+            result.code,
+            result.reply,
+            delivered=result.fate == "delivered",
+            error=is_error,
             due_at=due_at,
         )
 
     def _actor(self, waiting: Waiting) -> Actor:
-        own = organisations.SERVICE
-        return Actor(waiting.organisation, own.id, own.means)
+        service = organisations.SERVICE
+        return Actor(waiting.organisation, service.id, service.means)
 
 
-def delay(tries: int) -> float:
-    """Seconds until the next try: five after the first, then twice as long, at most an hour."""
-    return float(min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(tries - 1, 20)))
+def delay(attempts: int) -> float:
+    """Return the seconds until the next attempt: five, then doubled each time, at most an hour."""
+    return float(min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempts - 1, 20)))
 
 
 @contextmanager
 def sending(sender: Sender, workers: int) -> Iterator[None]:
-    """Send in threads of our own until the block ends; what is under way then is finished first."""
-    ended = threading.Event()
+    """Send in background threads until the block ends; attempts in progress are then completed."""
+    stopping = threading.Event()
     busy: set[Waiting] = set()
-    guard = threading.Lock()
+    busy_lock = threading.Lock()
 
-    def work(waiting: Waiting) -> None:
+    def send(destination: Waiting) -> None:
         try:
-            sender.work_off(waiting, ended)
+            sender.work_off(destination, stopping)
         except Problem as problem:
             _log.warning("delivery", problem=problem.code)
-        except Exception as error:  # noqa: BLE001 - one destination's trouble stays its own
+        except Exception as error:  # noqa: BLE001 - one destination's failure must not stop the others
             _log.error("delivery", error=type(error).__name__)
         finally:
-            with guard:
-                busy.discard(waiting)
+            with busy_lock:
+                busy.discard(destination)
 
-    def look(pool: ThreadPoolExecutor) -> None:
-        while not ended.wait(EVERY_SECONDS):
+    def poll(pool: ThreadPoolExecutor) -> None:
+        while not stopping.wait(EVERY_SECONDS):
             try:
                 due = sender.due()
             except Problem as problem:
                 _log.warning("delivery", problem=problem.code)
                 continue
-            for each in due:
-                with guard:
-                    if each in busy or len(busy) >= workers:
+            for destination in due:
+                with busy_lock:
+                    if destination in busy or len(busy) >= workers:
                         continue
-                    busy.add(each)
-                pool.submit(work, each)
+                    busy.add(destination)
+                pool.submit(send, destination)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="delivery") as pool:
-        looking = threading.Thread(target=look, args=(pool,), name="deliveries", daemon=True)
-        looking.start()
+        poller = threading.Thread(target=poll, args=(pool,), name="deliveries", daemon=True)
+        poller.start()
         try:
             yield
         finally:
-            ended.set()
-            looking.join(timeout=30)
+            stopping.set()
+            poller.join(timeout=30)

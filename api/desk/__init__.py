@@ -1,1 +1,1 @@
-"""The pages of practitioners: who is let in, and what each page shows."""
+"""The pages of practitioners: login, sessions and the content of each page."""

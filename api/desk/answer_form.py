@@ -1,11 +1,11 @@
-"""Answers at a desk: the form of a clinician, and what it sends as a checked intake."""
+"""Build a clinician's answer form and parse its submission into a validated intake."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.desk.session_guard import Desk
+from api.desk.session_guard import PractitionerPage
 from api.forms.answer_parser import Marks, kept_marks, read, sent_marks
 from api.forms.body_map import picture
 from api.forms.form_model import SKIPPED, UNKNOWN, Form, Step, Wish, form_of
@@ -19,48 +19,59 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 _NOTE = TypeAdapter[Any](Note)
 _REFERENCE = TypeAdapter[Any](Reference)
-PATIENT = ("reference", "system", "name")
+PATIENT_FIELDS = ("reference", "system", "name")
 
 
-class Answered(NamedTuple):
-    """What was sent: an intake, or what is to be put right by the names of fields."""
+class ParsedAnswers(NamedTuple):
+    """A submitted answer form: the intake, or None with the faults by field name."""
 
     intake: Any
     faults: dict[str, str]
 
 
-class Sheet(NamedTuple):
-    """All questions of a rulebook, for a clinician."""
+class AnswerForm(NamedTuple):
+    """All questions of a rulebook, as a form for clinicians."""
 
     rulebook: LoadedRulebook
     form: Form
 
-    def shown(self, marks: list[Marks], faults: dict[str, str], *, open_: bool) -> dict[str, Any]:
-        """What the page shows of it; `open_` with every topic unfolded."""
-        asked = self.form.asked
+    def build_variables(
+        self, marks: list[Marks], faults: dict[str, str], *, is_open: bool
+    ) -> dict[str, Any]:
+        """Return the template variables; `is_open` unfolds every topic."""
+        questions = self.form.asked
         return {
             "title": self.rulebook.rulebook.rulebook.title,
             "steps": [
-                (step, mark, _count(mark), open_ or step.for_clinician or _has(step, faults))
-                for step, mark in zip(self.form.steps, marks, strict=True)
+                (
+                    step,
+                    step_marks,
+                    _count_answers(step_marks),
+                    is_open or step.for_clinician or _has_fault(step, faults),
+                )
+                for step, step_marks in zip(self.form.steps, marks, strict=True)
             ],
             "form_language": self.form.language,
             "faults": faults,
-            "asked": asked,
-            "pictures": {each.name: picture(each) for each in asked if each.body_map},
+            "questions": questions,
+            "body_maps": {
+                question.name: picture(question) for question in questions if question.body_map
+            },
         }
 
-    def kept(self, answers: dict[str, Any]) -> list[Marks]:
-        """The controls as these answers have them."""
+    def fill_steps_from_answers(self, answers: dict[str, Any]) -> list[Marks]:
+        """Return the controls of each step for saved answers."""
         return [kept_marks(step, answers, {}) for step in self.form.steps]
 
-    def sent(self, fields: Fields) -> list[Marks]:
-        """The controls as they were sent."""
+    def fill_steps_from_fields(self, fields: Fields) -> list[Marks]:
+        """Return the controls of each step as they were submitted."""
         return [sent_marks(step, fields) for step in self.form.steps]
 
 
-def sheet(rulebooks: Catalogue, name: str, desk: Desk, *, adversity: bool) -> Sheet:
-    """The questions of the rulebook of that name, or of its instrument's newest where it is gone.
+def build_answer_form(
+    rulebooks: Catalogue, name: str, desk: PractitionerPage, *, adversity: bool
+) -> AnswerForm:
+    """Return the form of a rulebook, or of its instrument's newest one if it is no longer active.
 
     Raises UnknownRulebookError.
     """
@@ -68,80 +79,87 @@ def sheet(rulebooks: Catalogue, name: str, desk: Desk, *, adversity: bool) -> Sh
         loaded = rulebooks.active(name)
     except UnknownRulebookError:
         loaded = rulebooks.active(name.partition("@")[0])
-    wish = Wish("clinician", desk.language, adversity_asked=adversity)
-    return Sheet(loaded, form_of(loaded, wish))
+    options = Wish("clinician", desk.language, adversity_asked=adversity)
+    return AnswerForm(loaded, form_of(loaded, options))
 
 
-def answered(
-    rulebooks: Catalogue, desk: Desk, page: Sheet, fields: Fields, before: Screening | None
-) -> Answered:
-    """What the fields say of a patient: a new one's, or of the screening that they correct."""
-    answers, faults = _answers(page, fields, before)
-    note = written(fields, "note") or None
-    if note is not None and not _is(_NOTE, note):
+def parse_answers(
+    rulebooks: Catalogue,
+    desk: PractitionerPage,
+    form: AnswerForm,
+    fields: Fields,
+    original: Screening | None,
+) -> ParsedAnswers:
+    """Return the intake of a new patient, or of the original screening that it corrects."""
+    answers, faults = _parse_steps(form, fields, original)
+    note = read_text(fields, "note") or None
+    if note is not None and not is_valid_text(_NOTE, note):
         faults["note"] = "fault_text"
-    patient = before.patient if before else _patient(fields, faults)
+    patient = original.patient if original else _parse_patient(fields, faults)
     if faults or patient is None:
-        return Answered(None, faults)
-    context = before.context if before else None
+        return ParsedAnswers(None, faults)
+    context = original.context if original else None
     body = {
-        "rulebook": page.rulebook.name,
+        "rulebook": form.rulebook.name,
         "patient": patient,
-        "answered_on": (context and context.answered_on) or datetime.now(desk.clock).date(),
+        "answered_on": (context and context.answered_on) or datetime.now(desk.time_zone).date(),
         "answered_by": (context and context.answered_by) or "clinician",
         "clinician": {"reference": desk.signed_in.practitioner.reference},
         "note": note,
         "answers": answers,
     }
-    checked = TypeAdapter[Any](any_intake(rulebooks.scored(), KeptIntake))
+    intake_adapter = TypeAdapter[Any](any_intake(rulebooks.scored(), KeptIntake))
     try:
-        return Answered(checked.validate_python(body), {})
-    except ValidationError:  # what an older rulebook asked otherwise
+        return ParsedAnswers(intake_adapter.validate_python(body), {})
+    except ValidationError:  # an answer kept from an older rulebook no longer fits its question
         raise Problem("conflict") from None
 
 
-def written(fields: Fields, name: str) -> str:
-    """What was written into a field of several lines."""
+def read_text(fields: Fields, name: str) -> str:
+    r"""Return the text of a multi-line field, stripped and with `\n` as line ending."""
     return only(fields, name).replace("\r\n", "\n").strip()
 
 
-def _count(marks: Marks) -> int:
-    """How many questions are answered, those left open on purpose not among them."""
-    marked = [each for each in marks.marked.values() if each and not each & {UNKNOWN, SKIPPED}]
-    return len(marked) + len([each for each in marks.written.values() if each])
+def is_valid_text(text_type: TypeAdapter[Any], text: str) -> bool:
+    """Return whether the text conforms to a pydantic type."""
+    try:
+        text_type.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
-def _has(step: Step, faults: dict[str, str]) -> bool:
-    return any(each.name in faults for each in step.asked)
+def _count_answers(marks: Marks) -> int:
+    """Count the answered questions, without those deliberately left open."""
+    open_values = {UNKNOWN, SKIPPED}
+    checked = [values for values in marks.marked.values() if values and not values & open_values]
+    return len(checked) + len([text for text in marks.written.values() if text])
 
 
-def _answers(
-    page: Sheet, fields: Fields, before: Screening | None
+def _has_fault(step: Step, faults: dict[str, str]) -> bool:
+    return any(question.name in faults for question in step.asked)
+
+
+def _parse_steps(
+    form: AnswerForm, fields: Fields, original: Screening | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The answers of the page; what was answered before and is not asked here stays."""
-    asked = {each.id for each in page.form.asked}
-    known = {each.id for each in page.rulebook.rulebook.question}
-    held = before.answers if before else {}
-    answers = {k: v for k, v in held.items() if k in known and k not in asked}
+    """Return answers and faults; original answers to questions not on this form are kept."""
+    on_form = {question.id for question in form.form.asked}
+    in_rulebook = {question.id for question in form.rulebook.rulebook.question}
+    original_answers = original.answers if original else {}
+    answers = {k: v for k, v in original_answers.items() if k in in_rulebook and k not in on_form}
     faults: dict[str, str] = {}
-    for step in page.form.steps:
+    for step in form.form.steps:
         reading = read(step, fields)
         answers |= reading.answers
         faults |= reading.faults
     return answers, faults
 
 
-def _patient(fields: Fields, faults: dict[str, str]) -> KnownPatient | None:
-    given = {name: only(fields, name).strip() or None for name in PATIENT}
-    for name, text in given.items():
-        if (text is None and name == "reference") or (text and not _is(_REFERENCE, text)):
+def _parse_patient(fields: Fields, faults: dict[str, str]) -> KnownPatient | None:
+    values = {name: only(fields, name).strip() or None for name in PATIENT_FIELDS}
+    for name, text in values.items():
+        is_missing = text is None and name == "reference"
+        if is_missing or (text and not is_valid_text(_REFERENCE, text)):
             faults[name] = "fault_text"
-    return None if faults else KnownPatient.model_validate(given)
-
-
-def _is(shape: TypeAdapter[Any], text: str) -> bool:
-    try:
-        shape.validate_python(text)
-    except ValidationError:
-        return False
-    return True
+    return None if faults else KnownPatient.model_validate(values)

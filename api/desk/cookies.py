@@ -1,7 +1,7 @@
-"""Cookies of the desk: no script reads them, and no other site sends them along by a form.
+"""Read and set the cookies of the desk, which scripts cannot read and foreign forms do not send.
 
-Over https each is bound to this host alone (`__Host-`). Where an EHR frames the pages, the browser
-keeps them apart for that EHR (`Partitioned`), and sends them inside its frame.
+Over https each cookie is bound to this host (`__Host-`). If an EHR may frame the pages, the cookies
+are partitioned by the framing site (`Partitioned`) and sent inside its frame.
 """
 
 from starlette.requests import Request
@@ -10,25 +10,25 @@ from starlette.responses import Response
 from api.settings import Settings
 
 SESSION = "nociscreen_session"
-VISIT = "nociscreen_visit"
+LOGIN_FORM = "nociscreen_visit"
 DEVICE = "nociscreen_device"
 LANGUAGE = "nociscreen_language"
-FLOW = "nociscreen_flow"
+OIDC_FLOW = "nociscreen_flow"
 
 
-def given(request: Request, name: str) -> str:
-    """What the browser holds under this name; empty where it holds nothing."""
-    return request.cookies.get(_name(request.app.state.settings, name), "")[:4000]
+def read_cookie(request: Request, name: str) -> str:
+    """Return the value of a cookie; empty if it is not set."""
+    return request.cookies.get(_full_name(request.app.state.settings, name), "")[:4000]
 
 
-def give(
+def set_cookie(
     request: Request, response: Response, name: str, value: str, seconds: int | None = None
 ) -> None:
-    """Have the browser hold this; until it is closed, where no seconds are told."""
+    """Set a cookie for some seconds, or until the browser is closed."""
     settings: Settings = request.app.state.settings
     secure = _is_secure(settings)
     framed = secure and bool(settings.frame_ancestors)
-    parts = [f"{_name(settings, name)}={value}", "Path=/", "HttpOnly"]
+    parts = [f"{_full_name(settings, name)}={value}", "Path=/", "HttpOnly"]
     parts.append("SameSite=None; Partitioned" if framed else "SameSite=Lax")
     if secure:
         parts.append("Secure")
@@ -37,12 +37,12 @@ def give(
     response.headers.append("Set-Cookie", "; ".join(parts))
 
 
-def take_back(request: Request, response: Response, name: str) -> None:
-    """Have the browser forget it."""
-    give(request, response, name, "", 0)
+def delete_cookie(request: Request, response: Response, name: str) -> None:
+    """Expire a cookie."""
+    set_cookie(request, response, name, "", 0)
 
 
-def _name(settings: Settings, name: str) -> str:
+def _full_name(settings: Settings, name: str) -> str:
     return f"__Host-{name}" if _is_secure(settings) else name
 
 

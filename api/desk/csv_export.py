@@ -1,10 +1,10 @@
-"""The export: screenings as a CSV file that no spreadsheet takes for formulas."""
+"""Export screenings as a CSV file in which no cell is a spreadsheet formula."""
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from api.desk.session_guard import Desk
+from api.desk.session_guard import PractitionerPage
 from api.store.screenings import screenings, search
 from schemas.screening import Screening, ScreeningFilters
 
@@ -13,45 +13,45 @@ COLUMNS = (
     "acknowledged", "status", "band", "points", "least", "most", "picture", "state", "rulebook",
     "answered_on", "screening",
 )  # fmt: skip
-AT_ONCE = 100
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+PAGE_SIZE = 100
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def exported(desk: Desk, filters: ScreeningFilters) -> Iterator[bytes]:
-    """The file by parts; each part is read and audited in one transaction."""
-    yield b"\xef\xbb\xbf" + _lines([COLUMNS])
+def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[bytes]:
+    """Yield the file in parts; each part is read and audited in one transaction."""
+    yield b"\xef\xbb\xbf" + _encode_rows([COLUMNS])
     cursor = None
     while True:
-        with desk.acts.transaction() as work:
+        with desk.context.transaction() as work:
             page = (
-                search.first_page(work, filters, AT_ONCE)
+                search.first_page(work, filters, PAGE_SIZE)
                 if cursor is None
                 else search.next_page(work, cursor)
             )
-            found = [screenings.found(work, each.id) for each in page.lines]
-            work.audit("export", "screening", count=max(len(found), 1))
-        yield _lines(map(_row, found))
+            batch = [screenings.found(work, line.id) for line in page.lines]
+            work.audit("export", "screening", count=max(len(batch), 1))
+        yield _encode_rows(map(_build_row, batch))
         cursor = page.next
         if cursor is None:
             return
 
 
 def harmless(text: str) -> str:
-    """The text, with a mark in front where a spreadsheet would reckon with it."""
-    return f"'{text}" if text.lstrip(" ").startswith(_STARTS) else text
+    """Prefix a text with an apostrophe if a spreadsheet would evaluate it as a formula."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
-def _row(screening: Screening) -> tuple[str, ...]:
+def _build_row(screening: Screening) -> tuple[str, ...]:
     assessment = screening.assessment
     totals = assessment.totals or {}
-    main = next((each for each in totals.values() if each.band), None)
+    main = next((total for total in totals.values() if total.band), None)
     answered_on = screening.context.answered_on
-    told = (
+    cells_before = (
         screening.created_at.isoformat(timespec="seconds"),
         screening.patient.reference,
         screening.patient.system or "",
         assessment.safety.tier,
-        "|".join(each.id for each in assessment.safety.flags),
+        "|".join(flag.id for flag in assessment.safety.flags),
         "yes" if assessment.safety.all_asked else "no",
         str(len(assessment.safety.unanswered)),
         "yes" if screening.acknowledgements else "no",
@@ -60,17 +60,17 @@ def _row(screening: Screening) -> tuple[str, ...]:
     )
     numbers = (main.points, main.range.least, main.range.most) if main else ("", "", "")
     picture = assessment.picture.id if assessment.picture else None
-    rest = (
+    cells_after = (
         picture or "",
         screening.state,
         assessment.rulebook,
         answered_on.isoformat() if answered_on else "",
         screening.id,
     )
-    return (*map(harmless, told), *map(str, numbers), *map(harmless, rest))
+    return (*map(harmless, cells_before), *map(str, numbers), *map(harmless, cells_after))
 
 
-def _lines(rows: "Iterator[tuple[str, ...]] | list[tuple[str, ...]]") -> bytes:
-    held = io.StringIO()
-    csv.writer(held).writerows(rows)
-    return held.getvalue().encode("utf-8", "replace")
+def _encode_rows(rows: Iterable[tuple[str, ...]]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue().encode("utf-8", "replace")

@@ -1,11 +1,12 @@
-"""What waits at the top of the desk: red flags that nobody acknowledged, or that were never sent.
+"""List the red flags at the top of the desk: not yet acknowledged, or in answers not yet sent.
 
-Tier first; each draft with what it reports and what to do about it, as its screening would say.
+The most urgent tier comes first. Red flags in unsent answers show the same text as on the page of a
+screening.
 """
 
 from typing import NamedTuple
 
-from api.desk.screening_rows import NO_TIER, Line, Names, shown
+from api.desk.screening_rows import NO_TIER, DisplayFormatter, ScreeningListRow, build_row
 from api.store.forms import links
 from api.store.screenings import search
 from api.store.transaction import Transaction
@@ -16,82 +17,90 @@ from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.safety import safety
 
-EACH_TIER = 100
-"""So many screenings of a tier at most; the list, narrowed to the tier, has them all."""
+MAX_PER_TIER = 100
+"""The most screenings shown for one tier; the list filtered by tier shows them all."""
 
 
-class Begun(NamedTuple):
+class UnsubmittedRedFlag(NamedTuple):
     """Answers under a link that were not sent, and the red flags in them."""
 
     patient: KnownPatient
     tier: str
-    tier_words: str
-    when: str
+    tier_label: str
+    started: str
     flags: tuple[Flag, ...]
 
 
-class Waiting(NamedTuple):
-    """Begun answers and kept screenings; `more` where there are more than stand here."""
+class Inbox(NamedTuple):
+    """Unsent answers and unacknowledged screenings; `has_more` if some are not shown."""
 
-    begun: tuple[Begun, ...] = ()
-    unseen: tuple[Line, ...] = ()
-    more: bool = False
-
-
-def unseen(work: Transaction, rulebooks: Catalogue, names: Names) -> Waiting:
-    """Screenings of the tiers that come before any score, not acknowledged yet."""
-    found = search.unseen(work, _withholding(rulebooks), EACH_TIER + 1)
-    held: dict[str, list[Line]] = {}
-    for line in found:
-        held.setdefault(line.tier, []).append(shown(line, names))
-    told = tuple(each for lines in held.values() for each in lines[:EACH_TIER])
-    return Waiting(unseen=told, more=len(told) < len(found))
+    unsubmitted: tuple[UnsubmittedRedFlag, ...] = ()
+    unacknowledged: tuple[ScreeningListRow, ...] = ()
+    has_more: bool = False
 
 
-def begun(work: Transaction, rulebooks: Catalogue, names: Names) -> tuple[Begun, ...]:
-    """What was begun under links and not sent, where a red flag was marked."""
-    held = [
-        _begun(link, _rulebook(rulebooks, link.rulebook), names)
+def list_unacknowledged(
+    work: Transaction, rulebooks: Catalogue, formatter: DisplayFormatter
+) -> Inbox:
+    """Return the unacknowledged screenings of the tiers that withhold a score."""
+    lines = search.unseen(work, _withholding_tiers(rulebooks), MAX_PER_TIER + 1)
+    by_tier: dict[str, list[ScreeningListRow]] = {}
+    for line in lines:
+        by_tier.setdefault(line.tier, []).append(build_row(line, formatter))
+    shown = tuple(row for rows in by_tier.values() for row in rows[:MAX_PER_TIER])
+    return Inbox(unacknowledged=shown, has_more=len(shown) < len(lines))
+
+
+def list_unsubmitted(
+    work: Transaction, rulebooks: Catalogue, formatter: DisplayFormatter
+) -> tuple[UnsubmittedRedFlag, ...]:
+    """Return the unsent answers under links in which a red flag was marked."""
+    unsubmitted = [
+        _build_unsubmitted(link, _find_rulebook(rulebooks, link.rulebook), formatter)
         for link in links.begun_urgent(work)
     ]
-    work.audit("list", "draft", count=max(len(held), 1))
-    return tuple(sorted(held, key=lambda each: each.tier))
+    work.audit("list", "draft", count=max(len(unsubmitted), 1))
+    return tuple(sorted(unsubmitted, key=lambda answers: answers.tier))
 
 
-def _begun(link: KeptLink, loaded: LoadedRulebook | None, names: Names) -> Begun:
+def _build_unsubmitted(
+    link: KeptLink, loaded: LoadedRulebook | None, formatter: DisplayFormatter
+) -> UnsubmittedRedFlag:
     tier = link.tier or NO_TIER
-    return Begun(
+    return UnsubmittedRedFlag(
         link.patient,
         tier,
-        names.tier(link.rulebook, tier),
-        names.moment(link.started_at or link.created_at),
-        _flags(link, loaded, names) if loaded else (),
+        formatter.format_tier(link.rulebook, tier),
+        formatter.format_moment(link.started_at or link.created_at),
+        _translated_flags(link, loaded, formatter) if loaded else (),
     )
 
 
-def _flags(link: KeptLink, loaded: LoadedRulebook, names: Names) -> tuple[Flag, ...]:
-    """The flags in the answers, in the words of the desk, in the order of a screening's page."""
+def _translated_flags(
+    link: KeptLink, loaded: LoadedRulebook, formatter: DisplayFormatter
+) -> tuple[Flag, ...]:
+    """Return the flags raised by the answers, in the language of the desk."""
     answers = link.draft.answers if link.draft else {}
     raised = safety(loaded, loaded.facts(answers)).safety.flags
-    book = names.book(link.rulebook) or loaded.rulebook
-    worded = {each.id: each for each in book.flag}
-    return tuple(worded[each.id] for each in raised)
+    book = formatter.find_rulebook(link.rulebook) or loaded.rulebook
+    flags = {flag.id: flag for flag in book.flag}
+    return tuple(flags[flag.id] for flag in raised)
 
 
-def _withholding(rulebooks: Catalogue) -> list[str]:
-    """The tiers that hold a score back, the most urgent first, of every rulebook there is."""
-    every = (_rulebook(rulebooks, each.name) for each in rulebooks.entries)
-    found = {
-        tier.id: place
-        for loaded in every
+def _withholding_tiers(rulebooks: Catalogue) -> list[str]:
+    """Return the tiers of all rulebooks that withhold a score, the most urgent first."""
+    all_loaded = (_find_rulebook(rulebooks, entry.name) for entry in rulebooks.entries)
+    ranks = {
+        tier.id: rank
+        for loaded in all_loaded
         if loaded is not None
-        for place, tier in enumerate(loaded.rulebook.tier)
+        for rank, tier in enumerate(loaded.rulebook.tier)
         if tier.withholds
     }
-    return sorted(found, key=lambda tier: found[tier])
+    return sorted(ranks, key=lambda tier: ranks[tier])
 
 
-def _rulebook(rulebooks: Catalogue, name: str) -> LoadedRulebook | None:
+def _find_rulebook(rulebooks: Catalogue, name: str) -> LoadedRulebook | None:
     instrument, _, version = name.partition("@")
     try:
         return rulebooks.any_status(instrument, version)

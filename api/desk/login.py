@@ -1,8 +1,8 @@
-"""Proving: a name, a password and a code in; whoever that is, or nobody, out.
+"""Authenticate practitioners by name, password and second factor, and start their sessions.
 
-A try is counted before it is looked at; see `api.store.accounts.login_attempts`. What was
-wrong is not told, and cannot be told from what it costs: a name that nobody has, a password or a
-code that is wrong make the same work, down to the row of audit that each leaves.
+An attempt is counted before it is checked; see `api.store.accounts.login_attempts`. The response
+does not tell what was wrong, and neither does its cost: an unknown name, a wrong password and a
+wrong code take the same time and write the same audit row.
 """
 
 import hmac
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api.auth.route_guard import stranger
 from api.dependencies import peer_of
 from api.desk import cookies
-from api.desk.session_guard import YEAR_SECONDS, Desk, lasting
+from api.desk.session_guard import YEAR_SECONDS, PractitionerPage, session_lifetimes
 from api.http.rate_limit import RateLimiter
 from api.problems import Problem
 from api.security.passwords import is_password
@@ -30,110 +30,115 @@ from api.store.transaction import Actor, Transaction
 
 FREE = 5
 FREE_FROM_ANYWHERE = 50
-PER_MINUTE = 30
-REFUSED = "bad_sign_in"
-NOBODY = Proof(SYSTEM, "", None)
+ATTEMPTS_PER_MINUTE = 30
+_FAILED_OUTCOME = "bad_sign_in"
+_UNKNOWN_NAME = Proof(SYSTEM, "", None)
 _PURPOSE = b"signing in"
 
 
-class Given(NamedTuple):
-    """What was written into the form."""
+class LoginForm(NamedTuple):
+    """The fields of the login page."""
 
     name: str
     password: str
     code: str
 
 
-def prove(request: Request, given: Given) -> tuple[Actor, str] | None:
-    """Who it is, and what their browser holds the new session by; None where it is wrong.
+def authenticate(request: Request, form: LoginForm) -> tuple[Actor, str] | None:
+    """Return the practitioner and the secret of a new session, or None if the login fails.
 
-    Raises Problem `too_many` where one must wait.
+    Raises Problem `too_many` after too many attempts.
     """
     store: Store = request.app.state.store
     limiter: RateLimiter = request.app.state.limiter
-    limiter.take(f"sign-in {peer_of(request)}", PER_MINUTE)
-    ways = _ways(request, given.name)
-    _count(request, ways, stranger(request))
-    proof = login_credentials.named(store, given.name) or NOBODY
-    right = is_password(given.password, proof.password_hash)
-    begun = _begun(request, proof, given.code if right else "")
-    if begun is not None:
-        login_attempts.give_back(store, ways)
-    return begun
+    limiter.take(f"sign-in {peer_of(request)}", ATTEMPTS_PER_MINUTE)
+    counters = _attempt_counters(request, form.name)
+    _count_attempt(request, counters, stranger(request))
+    credentials = login_credentials.named(store, form.name) or _UNKNOWN_NAME
+    is_right = is_password(form.password, credentials.password_hash)
+    session = _check_second_factor(request, credentials, form.code if is_right else "")
+    if session is not None:
+        login_attempts.give_back(store, counters)
+    return session
 
 
-def is_own(desk: Desk, password: str) -> bool:
-    """Whether it is the password of whoever sits at this desk; tries count as in signing in.
+def verify_own_password(desk: PractitionerPage, password: str) -> bool:
+    """Return whether it is the password of the signed-in practitioner; attempts are counted.
 
-    Raises Problem `too_many` where one must wait.
+    Raises Problem `too_many` after too many attempts.
     """
-    who = desk.signed_in.practitioner.id
-    ways = [Trying(_hash(desk.request, f"own|{who}"), FREE)]
-    _count(desk.request, ways, desk.actor)
-    kept = login_credentials.password_hash(desk.store, desk.signed_in.organisation, who)
-    right = is_password(password, kept)
-    if right:
-        login_attempts.give_back(desk.store, ways)
-    return right
+    practitioner = desk.signed_in.practitioner.id
+    counters = [Trying(_keyed_hash(desk.request, f"own|{practitioner}"), FREE)]
+    _count_attempt(desk.request, counters, desk.actor)
+    stored = login_credentials.password_hash(desk.store, desk.signed_in.organisation, practitioner)
+    is_right = is_password(password, stored)
+    if is_right:
+        login_attempts.give_back(desk.store, counters)
+    return is_right
 
 
-def begin(request: Request, work: Transaction, practitioner: str) -> str:
-    """A new session in this browser, in the place of the one before it."""
-    sessions.end_held(work, cookies.given(request, cookies.SESSION))
-    secret = sessions.begin(work, practitioner, lasting(request.app.state.settings))
+def start_session(request: Request, work: Transaction, practitioner: str) -> str:
+    """Start a session that replaces this browser's previous one; return its secret."""
+    sessions.end_held(work, cookies.read_cookie(request, cookies.SESSION))
+    secret = sessions.begin(work, practitioner, session_lifetimes(request.app.state.settings))
     work.audit("sign_in", "practitioner", practitioner)
     return secret
 
 
-def let_in(request: Request, response: Response, secret: str, name: str | None = None) -> None:
-    """Have the browser hold the session, and know the device again by which it was begun."""
-    cookies.give(request, response, cookies.SESSION, secret)
+def set_session_cookies(
+    request: Request, response: Response, secret: str, name: str | None = None
+) -> None:
+    """Set the session cookie and, for a login by name, the cookie of a known device."""
+    cookies.set_cookie(request, response, cookies.SESSION, secret)
     if name is not None:
         nonce = secrets.token_hex(16)
-        device = f"{nonce}.{_device(request, name, nonce)}"
-        cookies.give(request, response, cookies.DEVICE, device, YEAR_SECONDS)
+        device = f"{nonce}.{_device_proof(request, name, nonce)}"
+        cookies.set_cookie(request, response, cookies.DEVICE, device, YEAR_SECONDS)
 
 
-def _count(request: Request, ways: list[Trying], actor: Actor) -> None:
-    """Count a try before it is looked at. Raises Problem `too_many`, recorded."""
+def _count_attempt(request: Request, counters: list[Trying], actor: Actor) -> None:
+    """Count an attempt before it is checked. Raises Problem `too_many`, recorded."""
     try:
-        login_attempts.take(request.app.state.store, ways)
+        login_attempts.take(request.app.state.store, counters)
     except Problem as problem:
         refusals: Refusals = request.app.state.refusals
         refusals.record(actor, problem.code)
         raise
 
 
-def _begun(request: Request, proof: Proof, code: str) -> tuple[Actor, str] | None:
-    """The session of a practitioner once the code is right too; a wrong password comes without.
+def _check_second_factor(
+    request: Request, credentials: Proof, code: str
+) -> tuple[Actor, str] | None:
+    """Start a session if the code is right; the code is empty after a wrong password.
 
-    The same is asked of the database, and as much written, whoever it is and whatever was wrong.
+    Every outcome makes the same database queries and writes as much.
     """
     store: Store = request.app.state.store
-    own = stranger(request)._replace(organisation=proof.organisation)
+    actor = stranger(request)._replace(organisation=credentials.organisation)
     if code:
-        own = own._replace(id=proof.practitioner, means="session")
-    with store.transaction(own) as work:
-        if login_credentials.is_second_factor(work, proof.practitioner, code):
-            return own, begin(request, work, proof.practitioner)
-        work.audit("refuse", "practitioner", proof.practitioner, outcome=REFUSED)
+        actor = actor._replace(id=credentials.practitioner, means="session")
+    with store.transaction(actor) as work:
+        if login_credentials.is_second_factor(work, credentials.practitioner, code):
+            return actor, start_session(request, work, credentials.practitioner)
+        work.audit("refuse", "practitioner", credentials.practitioner, outcome=_FAILED_OUTCOME)
     return None
 
 
-def _ways(request: Request, name: str) -> list[Trying]:
-    """The ways in which this is a try: on a device known for the name, else from its address."""
-    named = login_credentials.name_hash(name)
-    nonce, _, proof = cookies.given(request, cookies.DEVICE).partition(".")
-    if nonce and hmac.compare_digest(_device(request, name, nonce).encode(), proof.encode()):
-        return [Trying(_hash(request, f"device|{named}|{nonce}"), FREE)]
+def _attempt_counters(request: Request, name: str) -> list[Trying]:
+    """Return the counters of an attempt: the known device's, else the network's and the name's."""
+    name_hash = login_credentials.name_hash(name)
+    nonce, _, proof = cookies.read_cookie(request, cookies.DEVICE).partition(".")
+    if nonce and hmac.compare_digest(_device_proof(request, name, nonce).encode(), proof.encode()):
+        return [Trying(_keyed_hash(request, f"device|{name_hash}|{nonce}"), FREE)]
+    network = _network_of(peer_of(request))
     return [
-        Trying(_hash(request, f"address|{named}|{_network(peer_of(request))}"), FREE),
-        Trying(_hash(request, f"name|{named}"), FREE_FROM_ANYWHERE, shared=True),
+        Trying(_keyed_hash(request, f"address|{name_hash}|{network}"), FREE),
+        Trying(_keyed_hash(request, f"name|{name_hash}"), FREE_FROM_ANYWHERE, shared=True),
     ]
 
 
-def _network(peer: str) -> str:
-    """The address; of one in IPv6 the part that one household has."""
+def _network_of(peer: str) -> str:
+    """Return an IPv4 address unchanged, and the /64 network of an IPv6 address."""
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:
@@ -141,10 +146,10 @@ def _network(peer: str) -> str:
     return peer if address.version == 4 else str(ipaddress.ip_network(f"{peer}/64", strict=False))
 
 
-def _device(request: Request, name: str, nonce: str) -> str:
-    return _hash(request, f"known|{login_credentials.name_hash(name)}|{nonce}")
+def _device_proof(request: Request, name: str, nonce: str) -> str:
+    return _keyed_hash(request, f"known|{login_credentials.name_hash(name)}|{nonce}")
 
 
-def _hash(request: Request, text: str) -> str:
+def _keyed_hash(request: Request, text: str) -> str:
     store: Store = request.app.state.store
     return hmac.digest(store.ring.derived(_PURPOSE)[0], text.encode(), "sha256").hex()

@@ -1,7 +1,6 @@
-"""The identity provider: where to send who wants to sign in, and whom its answer means.
+"""Sign in at an OpenID Connect provider, by the authorization code flow with PKCE.
 
-OpenID Connect by authorization code with PKCE. What belongs to one sign-in (state, nonce, verifier)
-is held by the browser alone, sealed, for ten minutes.
+State, nonce and verifier of a login are stored only in the browser, encrypted, for ten minutes.
 """
 
 import base64
@@ -25,42 +24,42 @@ from api.settings import Settings
 from api.store.key_ring import KeyRing
 
 FLOW_SECONDS = 600
-KNOWN_SECONDS = 3600
+DISCOVERY_SECONDS = 3600
 ANSWER_BYTES = 256 * 1024
 TIMEOUT_SECONDS = 10
-BACK = "/sign-in/provider/return"
+RETURN_PATH = "/sign-in/provider/return"
 _PURPOSE = b"sign-in at a provider"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class Flow(NamedTuple):
-    """One sign-in under way; with the secret of the invitation that it accepts, if any."""
+class OidcFlow(NamedTuple):
+    """One login in progress, with the secret of the invitation it accepts, if any."""
 
     state: str
     nonce: str
     verifier: str
     invitation: str
-    until: int
+    expires_at: int
 
 
 class ProviderError(Exception):
-    """The provider cannot be reached, or answers what it should not."""
+    """The provider cannot be reached or sends an invalid response."""
 
 
 class Provider:
-    """One provider, as the settings name it."""
+    """The OpenID Connect provider named in the settings."""
 
     def __init__(self, settings: Settings, ring: KeyRing) -> None:
         self._settings = settings
         self._ring = ring
-        self._known: tuple[float, dict[str, Any]] = (0.0, {})
+        self._discovery: tuple[float, dict[str, Any]] = (0.0, {})
 
-    def begin(self, invitation: str = "") -> tuple[str, str]:
-        """The address to go on to, and what the browser must hold meanwhile.
+    def start_login(self, invitation: str = "") -> tuple[str, str]:
+        """Return the URL to redirect to and the encrypted flow for the browser's cookie.
 
-        Raises Problem `unavailable` where the provider is not there.
+        Raises Problem `unavailable` if the provider cannot be reached.
         """
-        flow = Flow(
+        flow = OidcFlow(
             secrets.token_urlsafe(32),
             secrets.token_urlsafe(32),
             secrets.token_urlsafe(48),
@@ -68,10 +67,10 @@ class Provider:
             int(time.time()) + FLOW_SECONDS,
         )
         challenge = hashlib.sha256(flow.verifier.encode()).digest()
-        asked = {
+        parameters = {
             "response_type": "code",
             "client_id": self._settings.oidc_client_id,
-            "redirect_uri": self._back,
+            "redirect_uri": self._return_url,
             "scope": "openid",
             "state": flow.state,
             "nonce": flow.nonce,
@@ -79,26 +78,26 @@ class Provider:
             "code_challenge_method": "S256",
         }
         try:
-            start = self._address("authorization_endpoint")
+            endpoint = self._find_endpoint("authorization_endpoint")
         except ProviderError:
             raise Problem("unavailable", headers={"Retry-After": "30"}) from None
-        joined = "&" if "?" in start else "?"
-        return f"{start}{joined}{urlencode(asked)}", self._sealed(flow)
+        separator = "&" if "?" in endpoint else "?"
+        return f"{endpoint}{separator}{urlencode(parameters)}", self._encrypt_flow(flow)
 
-    def finish(self, held: str, answer: Mapping[str, str]) -> tuple[str, str] | None:
-        """Whom the answer means, and the invitation that it accepts; None for any other answer."""
-        flow = self._opened(held)
+    def finish_login(self, cookie: str, response: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the subject and the invitation it accepts, or None for an invalid response."""
+        flow = self._decrypt_flow(cookie)
         if flow is None or not secrets.compare_digest(
-            answer.get("state", "").encode(), flow.state.encode()
+            response.get("state", "").encode(), flow.state.encode()
         ):
             return None
-        if answer.get("iss", self._settings.oidc_issuer) != self._settings.oidc_issuer:
+        if response.get("iss", self._settings.oidc_issuer) != self._settings.oidc_issuer:
             return None
-        if not answer.get("code"):
+        if not response.get("code"):
             return None
         try:
-            token = self._token(answer["code"], flow.verifier)
-            keys = self._read(self._address("jwks_uri"))
+            token = self._redeem_code(response["code"], flow.verifier)
+            keys = self._fetch_json(self._find_endpoint("jwks_uri"))
             subject = subject_of(
                 token,
                 keys=keys,
@@ -111,84 +110,84 @@ class Provider:
         return subject, flow.invitation
 
     @property
-    def _back(self) -> str:
-        return f"{self._settings.public_url}{BACK}"
+    def _return_url(self) -> str:
+        return f"{self._settings.public_url}{RETURN_PATH}"
 
-    def _token(self, code: str, verifier: str) -> str:
+    def _redeem_code(self, code: str, verifier: str) -> str:
         secret = self._settings.oidc_client_secret
-        sent = {
+        form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self._back,
+            "redirect_uri": self._return_url,
             "client_id": self._settings.oidc_client_id,
             "code_verifier": verifier,
         } | ({"client_secret": secret.get_secret_value()} if secret else {})
-        token = self._read(self._address("token_endpoint"), sent).get("id_token")
+        token = self._fetch_json(self._find_endpoint("token_endpoint"), form).get("id_token")
         if not isinstance(token, str):
             raise ProviderError
         return token
 
-    def _address(self, name: str) -> str:
-        """An address that the provider's own description gives, read once an hour."""
-        read_at, known = self._known
-        if time.monotonic() - read_at > KNOWN_SECONDS or not known:
+    def _find_endpoint(self, name: str) -> str:
+        """Return a URL of the provider's discovery document, which is cached for an hour."""
+        fetched_at, document = self._discovery
+        if time.monotonic() - fetched_at > DISCOVERY_SECONDS or not document:
             issuer = self._settings.oidc_issuer
-            known = self._read(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-            if known.get("issuer") != issuer:
+            document = self._fetch_json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+            if document.get("issuer") != issuer:
                 raise ProviderError
-            self._known = time.monotonic(), known
-        address = known.get(name)
-        if not isinstance(address, str):
+            self._discovery = time.monotonic(), document
+        url = document.get(name)
+        if not isinstance(url, str):
             raise ProviderError
-        _check_address(address)
-        return address
+        _require_secure_url(url)
+        return url
 
-    def _read(self, address: str, sent: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """The JSON object at an address: so much of it, within so much time, from there alone."""
-        _check_address(address)
-        method = "GET" if sent is None else "POST"
+    def _fetch_json(self, url: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Fetch a JSON object within limits of size and time, without following redirects."""
+        _require_secure_url(url)
+        method = "GET" if form is None else "POST"
         try:
             with (
                 httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client,
-                client.stream(method, address, data=sent) as answer,
+                client.stream(method, url, data=form) as response,
             ):
-                if answer.status_code != 200:
+                if response.status_code != 200:
                     raise ProviderError
                 body = bytearray()
-                for chunk in answer.iter_bytes():
+                for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > ANSWER_BYTES:
                         raise ProviderError
-            found = json.loads(bytes(body))
+            document = json.loads(bytes(body))
         except (httpx.HTTPError, ValueError, RecursionError):
             raise ProviderError from None
-        if not isinstance(found, dict):
+        if not isinstance(document, dict):
             raise ProviderError
-        return found
+        return document
 
-    def _sealed(self, flow: Flow) -> str:
+    def _encrypt_flow(self, flow: OidcFlow) -> str:
         nonce = os.urandom(12)
         key = self._ring.derived(_PURPOSE)[0]
-        sealed = AESGCM(key).encrypt(nonce, json.dumps(flow).encode(), _PURPOSE)
-        return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+        ciphertext = AESGCM(key).encrypt(nonce, json.dumps(flow).encode(), _PURPOSE)
+        return base64.urlsafe_b64encode(nonce + ciphertext).decode().rstrip("=")
 
-    def _opened(self, text: str) -> Flow | None:
+    def _decrypt_flow(self, text: str) -> OidcFlow | None:
         try:
-            held = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            encrypted = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except ValueError:
             return None
         for key in self._ring.derived(_PURPOSE):
             try:
-                plain = AESGCM(key).decrypt(held[:12], held[12:], _PURPOSE)
+                plaintext = AESGCM(key).decrypt(encrypted[:12], encrypted[12:], _PURPOSE)
             except (InvalidTag, ValueError):
                 continue
-            flow = Flow(*json.loads(plain))
-            return flow if flow.until > time.time() else None
+            flow = OidcFlow(*json.loads(plaintext))
+            return flow if flow.expires_at > time.time() else None
         return None
 
 
-def _check_address(address: str) -> None:
-    """Raise ProviderError for what is neither https nor this machine."""
-    parts = urlsplit(address)
+def _require_secure_url(url: str) -> None:
+    """Raise ProviderError unless the URL uses https or points to this machine."""
+    parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise ProviderError

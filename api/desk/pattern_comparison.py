@@ -1,4 +1,4 @@
-"""The evidence sheet: one screening beside the earlier ones of its patient, pattern by pattern."""
+"""Compare a screening with the patient's earlier ones, pattern by pattern (the evidence sheet)."""
 
 from typing import NamedTuple
 
@@ -7,39 +7,39 @@ from api.store.transaction import Transaction
 from reports.view.model import PatternLine, View
 from schemas.screening import Screening, ScreeningFilters, ScreeningLine
 
-COLUMNS = 5
+MAX_SCREENINGS = 5
 
 
-class Row(NamedTuple):
-    """One pattern, and its state in each screening, the latest first."""
+class PatternRow(NamedTuple):
+    """One pattern and its state in each screening, the latest first."""
 
     pattern: PatternLine
     states: tuple[PatternLine | None, ...]
 
 
-def earlier(work: Transaction, screening: Screening) -> list[Screening]:
-    """The earlier screenings of the same patient by the same instrument, the latest first."""
+def list_earlier(work: Transaction, screening: Screening) -> list[Screening]:
+    """Return the patient's earlier screenings by the same instrument, the latest first."""
     filters = ScreeningFilters(
         patient=screening.patient.reference,
         rulebook=screening.assessment.rulebook.partition("@")[0],
         created_before=screening.created_at,
     )
     page = search.first_page(work, filters, 100)
-    wanted = [each.id for each in page.lines if _goes_beside(each, screening)]
-    return [screenings.found(work, each) for each in wanted[: COLUMNS - 1]]
+    ids = [line.id for line in page.lines if _is_comparable(line, screening)]
+    return [screenings.found(work, screening_id) for screening_id in ids[: MAX_SCREENINGS - 1]]
 
 
-def rows(views: list[View]) -> list[Row]:
-    """The patterns of the first view, with their states in all."""
-    by_number = [{each.number: each for each in view.patterns} for view in views]
+def build_rows(views: list[View]) -> list[PatternRow]:
+    """Return the patterns of the first view with their states in all views."""
+    by_number = [{pattern.number: pattern for pattern in view.patterns} for view in views]
     return [
-        Row(pattern, tuple(each.get(pattern.number) for each in by_number))
+        PatternRow(pattern, tuple(patterns.get(pattern.number) for patterns in by_number))
         for pattern in views[0].patterns
     ]
 
 
-def _goes_beside(line: ScreeningLine, screening: Screening) -> bool:
-    """The same person, and still worth what it says."""
+def _is_comparable(line: ScreeningLine, screening: Screening) -> bool:
+    """Return whether it is a valid, scored screening of the same patient."""
     return (
         line.patient.system == screening.patient.system
         and line.state == "final"

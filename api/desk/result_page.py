@@ -1,4 +1,4 @@
-"""The assessment on a page: a view in, its reasons in groups with rationale and sources out."""
+"""Group the reasons of an assessment for its page, with rationale, sources and drawings."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -13,22 +13,22 @@ from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 
 
-class Unfolded(NamedTuple):
-    """One criterion with what stands behind it."""
+class CriterionDetail(NamedTuple):
+    """One criterion with its rationale and sources."""
 
     reason: Reason
     rationale: str
     sources: tuple[Source, ...]
 
 
-class Group(NamedTuple):
-    """Reasons that say the same; `name` is a phrase."""
+class CriterionGroup(NamedTuple):
+    """The criteria with the same verdict; `heading` is a phrase."""
 
-    name: str
-    reasons: tuple[Unfolded, ...]
+    heading: str
+    criteria: tuple[CriterionDetail, ...]
 
 
-_GROUPS = {
+_HEADINGS = {
     "for": "desk_for",
     "against": "desk_against",
     "neutral": "desk_neither",
@@ -36,36 +36,38 @@ _GROUPS = {
 }
 
 
-def groups(view: View, assessment: Assessment, book: Rulebook) -> list[Group]:
-    """Every reason: what speaks for and against strongest first, then what says nothing."""
-    verdicts = {each.id: each.verdict for each in assessment.criteria or ()}
-    weights = {each.id: abs(each.points or Decimal(0)) for each in assessment.criteria or ()}
-    rationales = {each.id: each.rationale for each in book.criterion}
-    strongest = sorted(view.criteria, key=lambda each: -weights[each.id])
-    told = []
-    for verdict, name in _GROUPS.items():
-        reasons = tuple(
-            Unfolded(each, rationales.get(each.id, ""), sources_of(view, each.sources))
-            for each in strongest
-            if verdicts[each.id] == verdict
+def group_criteria(view: View, assessment: Assessment, book: Rulebook) -> list[CriterionGroup]:
+    """Return all criteria by verdict, the strongest first: for, against, neutral, unanswered."""
+    verdicts = {result.id: result.verdict for result in assessment.criteria or ()}
+    weights = {result.id: abs(result.points or Decimal(0)) for result in assessment.criteria or ()}
+    rationales = {criterion.id: criterion.rationale for criterion in book.criterion}
+    by_weight = sorted(view.criteria, key=lambda reason: -weights[reason.id])
+    groups = []
+    for verdict, heading in _HEADINGS.items():
+        criteria = tuple(
+            CriterionDetail(
+                reason, rationales.get(reason.id, ""), find_sources(view, reason.sources)
+            )
+            for reason in by_weight
+            if verdicts[reason.id] == verdict
         )
-        if reasons:
-            told.append(Group(name, reasons))
-    return told
+        if criteria:
+            groups.append(CriterionGroup(heading, criteria))
+    return groups
 
 
-def sources_of(view: View, marks: str) -> tuple[Source, ...]:
-    """The sources that these marks mean."""
-    wanted = {each.strip() for each in marks.split(",")}
-    return tuple(each for each in view.sources if each.mark in wanted)
+def find_sources(view: View, marks: str) -> tuple[Source, ...]:
+    """Return the sources with these comma-separated marks."""
+    wanted = {mark.strip() for mark in marks.split(",")}
+    return tuple(source for source in view.sources if source.mark in wanted)
 
 
-def pictures(view: View) -> dict[str, Markup]:
-    """What is drawn of the result: where it lies on its scale, the mechanisms side by side."""
-    words = wording(view.language)
-    held = {"scale": view.scale, "ledgers": view.ledgers}
+def draw_result(view: View) -> dict[str, Markup]:
+    """Return the SVG drawings of the result: its scale and the mechanisms side by side."""
+    phrases = wording(view.language)
+    drawings = {"scale": view.scale, "ledgers": view.ledgers}
     return {
-        name: Markup(drawn(name, picture, words).svg)  # noqa: S704 # nosec B704 - drawn by us
-        for name, picture in held.items()
-        if picture is not None
+        name: Markup(drawn(name, drawing, phrases).svg)  # noqa: S704 # nosec B704 - drawn by us
+        for name, drawing in drawings.items()
+        if drawing is not None
     }

@@ -1,4 +1,4 @@
-"""The list: screenings as lines in words, the tier first."""
+"""Build the rows of the screening list, its filters and their choices."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
@@ -14,19 +14,19 @@ from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import in_language
 
-AT_ONCE = 25
+PAGE_SIZE = 25
 NO_TIER = "none"
 
 
-Extent = Literal["all", "some", "none"]
+SafetyCoverage = Literal["all", "some", "none"]
 
 
-class Line(NamedTuple):
+class ScreeningListRow(NamedTuple):
     """One screening as the list shows it."""
 
     id: str
     tier: str
-    tier_words: str
+    tier_label: str
     flags: int
     acknowledged: bool
     patient: str
@@ -35,76 +35,77 @@ class Line(NamedTuple):
     status: str
     day: str
     time: str
-    asked: Extent
+    safety_coverage: SafetyCoverage
     state: str
 
 
-class Choice(NamedTuple):
-    """One thing that the list can be narrowed to."""
+class FilterChoice(NamedTuple):
+    """One option of a list filter or of the choice of an instrument."""
 
     value: str
-    words: str
+    label: str
 
 
-class Names:
-    """What rulebooks call tiers and bands in one language; days and times by one clock."""
+class DisplayFormatter:
+    """Formats rulebook terms in one language, and days and times in one time zone."""
 
-    def __init__(self, rulebooks: Catalogue, language: str, clock: tzinfo) -> None:
+    def __init__(self, rulebooks: Catalogue, language: str, time_zone: tzinfo) -> None:
         self._rulebooks = rulebooks
         self._language = language
-        self._words = wording(language)
-        self._clock = clock
+        self._phrases = wording(language)
+        self._time_zone = time_zone
 
-    def tier(self, rulebook: str, tier: str) -> str:
-        """The tier by its id and its name."""
-        book = self.book(rulebook)
-        labels = {each.id: each.label for each in book.tier} if book else {}
+    def format_tier(self, rulebook: str, tier: str) -> str:
+        """Return the id of a tier with its label."""
+        book = self.find_rulebook(rulebook)
+        labels = {entry.id: entry.label for entry in book.tier} if book else {}
         return f"{tier} \N{MIDDLE DOT} {labels[tier]}" if tier in labels else tier
 
-    def band(self, rulebook: str, band: str | None) -> str | None:
-        """The name of a band."""
-        book = self.book(rulebook)
-        return next((each.label for each in book.band if each.id == band), band) if book else band
+    def format_band(self, rulebook: str, band: str | None) -> str | None:
+        """Return the label of a band, or its id if it is unknown."""
+        book = self.find_rulebook(rulebook)
+        labels = {entry.id: entry.label for entry in book.band} if book else {}
+        return labels.get(band, band) if band is not None else None
 
-    def asked(self, rulebook: str, unanswered: int) -> Extent:
-        """How much of what an instrument asks for red flags was answered."""
-        book = self.book(rulebook)
+    def measure_safety_coverage(self, rulebook: str, unanswered: int) -> SafetyCoverage:
+        """Return how many of the instrument's red-flag questions were answered."""
+        book = self.find_rulebook(rulebook)
         questions = book.rulebook.safety_questions if book else ()
         if unanswered >= len(questions):
             return "none"
         return "some" if unanswered else "all"
 
-    def title(self, rulebook: str) -> str:
-        """What the instrument is called."""
-        book = self.book(rulebook)
+    def format_title(self, rulebook: str) -> str:
+        """Return the title of the instrument."""
+        book = self.find_rulebook(rulebook)
         return book.rulebook.title if book else rulebook
 
-    def day(self, at: datetime | date) -> str:
-        """The day, written out."""
-        on = at.astimezone(self._clock).date() if isinstance(at, datetime) else at
-        return self._words.written(on) or ""
+    def format_day(self, at: datetime | date) -> str:
+        """Return the day in words."""
+        day = at.astimezone(self._time_zone).date() if isinstance(at, datetime) else at
+        return self._phrases.written(day) or ""
 
-    def time(self, at: datetime) -> str:
-        """The time, and by which clock."""
-        return f"{at.astimezone(self._clock):%H:%M %Z}"
+    def format_time(self, at: datetime) -> str:
+        """Return the time with the abbreviation of the time zone."""
+        return f"{at.astimezone(self._time_zone):%H:%M %Z}"
 
-    def moment(self, at: datetime) -> str:
-        """The day and the time."""
-        return f"{self.day(at)}, {self.time(at)}"
+    def format_moment(self, at: datetime) -> str:
+        """Return the day and the time."""
+        return f"{self.format_day(at)}, {self.format_time(at)}"
 
-    def speaks(self, rulebook: str, language: str) -> bool:
-        """Whether the rulebook is there in a language."""
-        loaded = self._loaded(rulebook)
+    def has_translation(self, rulebook: str, language: str) -> bool:
+        """Return whether the rulebook is available in a language."""
+        loaded = self._find_loaded(rulebook)
         return loaded is not None and in_language(loaded, language) is not None
 
-    def book(self, rulebook: str) -> Rulebook | None:
-        """The rulebook in the language, where it has it; None for one that is not there."""
-        loaded = self._loaded(rulebook)
+    def find_rulebook(self, rulebook: str) -> Rulebook | None:
+        """Return the rulebook, translated if possible; None if it is unknown."""
+        loaded = self._find_loaded(rulebook)
         if loaded is None:
             return None
         return in_language(loaded, self._language) or loaded.rulebook
 
-    def _loaded(self, rulebook: str) -> LoadedRulebook | None:
+    def _find_loaded(self, rulebook: str) -> LoadedRulebook | None:
         instrument, _, version = rulebook.partition("@")
         try:
             return self._rulebooks.any_status(instrument, version)
@@ -112,68 +113,72 @@ class Names:
             return None
 
 
-def shown(line: ScreeningLine, names: Names) -> Line:
-    """A screening in words."""
-    return Line(
+def build_row(line: ScreeningLine, formatter: DisplayFormatter) -> ScreeningListRow:
+    """Return a screening as a row of the list."""
+    return ScreeningListRow(
         id=line.id,
         tier=line.tier,
-        tier_words=names.tier(line.rulebook, line.tier),
+        tier_label=formatter.format_tier(line.rulebook, line.tier),
         flags=line.flags,
         acknowledged=line.acknowledged,
         patient=line.patient.reference,
         name=line.patient.name,
-        result=names.band(line.rulebook, line.band),
+        result=formatter.format_band(line.rulebook, line.band),
         status=line.status,
-        day=names.day(line.created_at),
-        time=names.time(line.created_at),
-        asked=names.asked(line.rulebook, line.not_asked),
+        day=formatter.format_day(line.created_at),
+        time=formatter.format_time(line.created_at),
+        safety_coverage=formatter.measure_safety_coverage(line.rulebook, line.not_asked),
         state=line.state,
     )
 
 
-def tiers(rulebooks: Catalogue, names: Names) -> list[Choice]:
-    """Every tier of the rulebooks in use, in words."""
-    found = tiers_of(rulebooks)
-    return [Choice(tier, names.tier(found[tier], tier)) for tier in sorted(found)]
+def list_tier_choices(rulebooks: Catalogue, formatter: DisplayFormatter) -> list[FilterChoice]:
+    """Return the tiers of all active rulebooks."""
+    tiers = map_tiers(rulebooks)
+    return [FilterChoice(tier, formatter.format_tier(tiers[tier], tier)) for tier in sorted(tiers)]
 
 
-def tiers_of(rulebooks: Catalogue) -> dict[str, str]:
-    """Every tier of the rulebooks in use, and a rulebook that has it."""
-    return {each.id: loaded.name for loaded in rulebooks.scored() for each in loaded.rulebook.tier}
+def map_tiers(rulebooks: Catalogue) -> dict[str, str]:
+    """Return the tiers of all active rulebooks, each with the name of a rulebook that has it."""
+    return {tier.id: loaded.name for loaded in rulebooks.scored() for tier in loaded.rulebook.tier}
 
 
-def instruments(rulebooks: Catalogue, names: Names) -> list[Choice]:
-    """Every instrument in use, by its newest title."""
-    found = {
-        loaded.rulebook.rulebook.instrument: names.title(loaded.name)
+def list_instrument_choices(
+    rulebooks: Catalogue, formatter: DisplayFormatter
+) -> list[FilterChoice]:
+    """Return the instruments in use, each with the title of its newest rulebook."""
+    titles = {
+        loaded.rulebook.rulebook.instrument: formatter.format_title(loaded.name)
         for loaded in rulebooks.scored()
     }
-    return [Choice(name, words) for name, words in found.items()]
+    return [FilterChoice(instrument, title) for instrument, title in titles.items()]
 
 
-def filters_of(given: Mapping[str, str], rulebooks: Catalogue, clock: tzinfo) -> ScreeningFilters:
-    """What a form or an address asks for; a tier in large letters or small.
+def parse_filters(
+    values: Mapping[str, str], rulebooks: Catalogue, time_zone: tzinfo
+) -> ScreeningFilters:
+    """Parse the filters of a form or a query string; the tier in upper or lower case.
 
-    Raises Problem where it cannot be read, or no rulebook in use has the tier.
+    Raises Problem if a filter is invalid or no active rulebook has the tier.
     """
-    tier = given.get("tier", "").strip()
-    meant = {each.lower(): each for each in (*tiers_of(rulebooks), NO_TIER)}
-    if tier and tier.lower() not in meant:
+    tier = values.get("tier", "").strip().lower()
+    tiers = {known.lower(): known for known in (*map_tiers(rulebooks), NO_TIER)}
+    if tier and tier not in tiers:
         raise Problem("not_found")
     try:
         return ScreeningFilters(
-            patient=given.get("patient", "").strip()[:200] or None,
-            rulebook=given.get("rulebook", "")[:60] or None,
-            tier=meant.get(tier.lower()),
-            created_from=_since(given.get("since", ""), clock),
+            patient=values.get("patient", "").strip()[:200] or None,
+            rulebook=values.get("rulebook", "")[:60] or None,
+            tier=tiers.get(tier),
+            created_from=_parse_since(values.get("since", ""), time_zone),
         )
     except ValidationError:
         raise Problem("wrong_shape", "Search by letters, digits and signs.") from None
 
 
-def _since(text: str, clock: tzinfo) -> datetime | None:
+def _parse_since(text: str, time_zone: tzinfo) -> datetime | None:
     try:
-        on = date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
-    return datetime(on.year, on.month, on.day, tzinfo=clock)
+    return datetime(day.year, day.month, day.day, tzinfo=time_zone)

@@ -1,4 +1,4 @@
-"""Papers: a screening and its heading, brought together as a document."""
+"""Builds the document of an intake or a screening: heading, view and rendered file."""
 
 import hashlib
 from base64 import b64encode
@@ -43,29 +43,29 @@ def paper(
     renderer: Layout,
     chosen: Chosen,
 ) -> Written:
-    """The document of one assessment, in the language asked for or in the letterhead's.
+    """Render the document of one assessment, in the requested language or the letterhead's.
 
-    Raises Problem where it can't be made.
+    Raises Problem `not_acceptable` for a note to the patient or a missing translation.
     """
     form, kind, language = chosen
     if form == "note" and kind == "patient":
         raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
-    shown = view_in(_books(loaded, language, heading.letterhead.language), assessment, heading)
-    return written(shown, heading, kind, form, renderer.render)
+    books = _choose_language(loaded, language, heading.letterhead.language)
+    return written(view_in(books, assessment, heading), heading, kind, form, renderer.render)
 
 
-def _books(loaded: LoadedRulebook, asked: str | None, usual: str) -> Books:
-    """The rulebook in the language asked for; where none was, the usual one or else English."""
-    told = in_language(loaded, asked or usual)
-    if told is None and asked is not None:
+def _choose_language(loaded: LoadedRulebook, requested: str | None, default: str) -> Books:
+    """Return the rulebook in the requested language; without one, in the default or in English."""
+    translation = in_language(loaded, requested or default)
+    if translation is None and requested is not None:
         raise Problem("not_acceptable", "The rulebook was not translated into this language.")
-    if told is None:
+    if translation is None:
         return Books(loaded.rulebook, loaded.rulebook, wording())
-    return Books(loaded.rulebook, told, wording(asked or usual))
+    return Books(loaded.rulebook, translation, wording(requested or default))
 
 
 class Printed(NamedTuple):
-    """What an organisation prints on its papers: letterhead, that it is a test, whom to call."""
+    """Settings of an organisation for its documents: letterhead, test mark, emergency numbers."""
 
     letterhead: Letterhead
     test: bool
@@ -75,16 +75,16 @@ class Printed(NamedTuple):
 def paper_of_intake(
     rulebooks: Catalogue, printed: Printed, renderer: Layout, intake: Any, chosen: Chosen
 ) -> Written:
-    """The document of an intake that is scored and not kept."""
+    """Score an intake and render its document."""
     loaded = rulebooks.active(intake.rulebook)
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
-    heading = Heading(**_facts(printed, intake.patient or Patient(), intake.context))
+    heading = Heading(**_heading_fields(printed, intake.patient or Patient(), intake.context))
     return paper(loaded, assessment, heading, renderer, chosen)
 
 
 class Answered(NamedTuple):
-    """Checked answers, and whose they are."""
+    """Validated answers and their patient."""
 
     answers: dict[str, Any]
     patient: Patient
@@ -93,57 +93,57 @@ class Answered(NamedTuple):
 def paper_of_answers(
     loaded: LoadedRulebook, printed: Printed, renderer: Layout, answered: Answered, chosen: Chosen
 ) -> Written:
-    """The document of checked answers to one version of a rulebook."""
-    heading = Heading(**_facts(printed, answered.patient, Context()))
+    """Score validated answers to one version of a rulebook and render their document."""
+    heading = Heading(**_heading_fields(printed, answered.patient, Context()))
     return paper(loaded, assess(loaded, answered.answers), heading, renderer, chosen)
 
 
 def paper_of_screening(
     rulebooks: Catalogue, printed: Printed, renderer: Layout, told: "Told", chosen: Chosen
 ) -> Written:
-    """The document of a kept screening, stamped with what became of it. Nothing is scored again."""
-    loaded = _rulebook_of(rulebooks, told)
-    heading = _heading(printed, told, loaded)
+    """Render the document of a stored screening with its later events; nothing is scored again."""
+    loaded = _find_rulebook(rulebooks, told)
+    heading = _build_heading(printed, told, loaded)
     return paper(loaded, told.screening.assessment, heading, renderer, chosen)
 
 
 def view_of_screening(
     rulebooks: Catalogue, printed: Printed, told: "Told", language: str
 ) -> tuple[View, str]:
-    """The same in words, before any arrangement; and the language, English where it must be."""
-    loaded = _rulebook_of(rulebooks, told)
-    spoken = language if in_language(loaded, language) else "en"
-    books = _books(loaded, spoken, spoken)
-    heading = _heading(printed, told, loaded)
-    return view_in(books, told.screening.assessment, heading), spoken
+    """Return the view of a stored screening and its language; English if untranslated."""
+    loaded = _find_rulebook(rulebooks, told)
+    available = language if in_language(loaded, language) else "en"
+    books = _choose_language(loaded, available, available)
+    heading = _build_heading(printed, told, loaded)
+    return view_in(books, told.screening.assessment, heading), available
 
 
-def _rulebook_of(rulebooks: Catalogue, told: "Told") -> LoadedRulebook:
-    instrument, _, version = told.screening.assessment.rulebook.partition("@")
+def _find_rulebook(rulebooks: Catalogue, source: "Told") -> LoadedRulebook:
+    instrument, _, version = source.screening.assessment.rulebook.partition("@")
     return rulebooks.any_status(instrument, version)
 
 
-def _heading(printed: Printed, told: "Told", loaded: LoadedRulebook) -> Heading:
-    screening = told.screening
+def _build_heading(print_settings: Printed, source: "Told", loaded: LoadedRulebook) -> Heading:
+    screening = source.screening
     error = screening.entered_in_error
     return Heading(
-        **_facts(printed, screening.patient, screening.context),
+        **_heading_fields(print_settings, screening.patient, screening.context),
         screening_id=screening.id,
         kept_at=screening.created_at,
         acknowledged=tuple(
-            Seen(by=each.practitioner, at=each.at, done=each.done)
-            for known in (told.replaces, screening)
-            for each in (known.acknowledgements if known else ())
+            Seen(by=acknowledgement.practitioner, at=acknowledgement.at, done=acknowledgement.done)
+            for version in (source.replaces, screening)
+            for acknowledgement in (version.acknowledgements if version else ())
         ),
-        replaces=_other(told.replaces, printed.letterhead),
-        replaced_by=_other(told.replaced_by, printed.letterhead),
+        replaces=_summarise(source.replaces, print_settings.letterhead),
+        replaced_by=_summarise(source.replaced_by, print_settings.letterhead),
         entered_in_error=error.reason if error else None,
-        earlier=_trend(told, banded(loaded.rulebook), printed.letterhead),
+        earlier=_list_earlier_totals(source, banded(loaded.rulebook), print_settings.letterhead),
     )
 
 
 class Told(NamedTuple):
-    """A screening, what it corrects and is corrected by, and the earlier ones of its patient."""
+    """A screening, the versions before and after it, and earlier screenings of the patient."""
 
     screening: Screening
     replaces: Screening | None
@@ -151,42 +151,46 @@ class Told(NamedTuple):
     earlier: tuple[Earlier, ...] = ()
 
 
-def _trend(told: Told, main: Total | None, letterhead: Letterhead) -> tuple[EarlierScreening, ...]:
-    """The banded totals of earlier screenings, but for those withheld or answered later."""
-    now = _day(told.screening.context.answered_on, told.screening.created_at, letterhead)
+def _list_earlier_totals(
+    source: Told, main: Total | None, letterhead: Letterhead
+) -> tuple[EarlierScreening, ...]:
+    """Return the banded totals of earlier screenings, except withheld and later-answered ones."""
+    if main is None:
+        return ()
+    screening = source.screening
+    answered_on = _local_date(screening.context.answered_on, screening.created_at, letterhead)
     return tuple(
-        EarlierScreening(on=on, points=total.points, band=total.band, rulebook=given.rulebook)
-        for answered_on, created_at, given in (
-            (each.answered_on, each.created_at, each.assessment) for each in told.earlier
+        EarlierScreening(
+            on=on, points=total.points, band=total.band, rulebook=earlier.assessment.rulebook
         )
-        if (on := _day(answered_on, created_at, letterhead)) <= now
-        and main is not None
-        and (total := (given.totals or {}).get(main.id)) is not None
+        for earlier in source.earlier
+        if (on := _local_date(earlier.answered_on, earlier.created_at, letterhead)) <= answered_on
+        and (total := (earlier.assessment.totals or {}).get(main.id)) is not None
     )
 
 
-def _day(answered_on: date | None, created_at: datetime, letterhead: Letterhead) -> date:
+def _local_date(answered_on: date | None, created_at: datetime, letterhead: Letterhead) -> date:
     return answered_on or letterhead.there(created_at).date()
 
 
-def _other(screening: Screening | None, letterhead: Letterhead) -> OtherScreening | None:
+def _summarise(screening: Screening | None, letterhead: Letterhead) -> OtherScreening | None:
     if screening is None:
         return None
     return OtherScreening(
         id=screening.id,
         on=letterhead.there(screening.created_at).date(),
         flags=tuple(
-            Reported(id=each.id, tier=each.tier, label=each.label)
-            for each in screening.assessment.safety.flags
+            Reported(id=flag.id, tier=flag.tier, label=flag.label)
+            for flag in screening.assessment.safety.flags
         ),
     )
 
 
 def sent(made: Written, kind: Kind = "clinician") -> Response:
-    """The document as a file whose name tells for whom it is, and of nobody."""
-    name = "patient-sheet" if kind == "patient" else "report"
+    """Return the document as a download; the file name holds the kind and no patient data."""
+    file_name = "patient-sheet" if kind == "patient" else "report"
     headers = {
-        "Content-Disposition": f'attachment; filename="nociscreen-{name}{made.suffix}"',
+        "Content-Disposition": f'attachment; filename="nociscreen-{file_name}{made.suffix}"',
         "Vary": "Accept",
         "Repr-Digest": repr_digest(made.content),
     }
@@ -194,17 +198,17 @@ def sent(made: Written, kind: Kind = "clinician") -> Response:
 
 
 def repr_digest(content: bytes) -> str:
-    """The SHA-256 of what is sent, as RFC 9530 writes it."""
+    """Return the `Repr-Digest` value of the content: SHA-256 (RFC 9530)."""
     return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
-def _facts(printed: Printed, patient: Patient, context: Context) -> dict[str, Any]:
-    """What stands above a report, produced now."""
+def _heading_fields(print_settings: Printed, patient: Patient, context: Context) -> dict[str, Any]:
+    """Return the fields of the heading of a document produced now."""
     return {
         "produced_at": datetime.now(UTC),
-        "letterhead": printed.letterhead,
-        "test": printed.test,
-        "help_numbers": printed.help_numbers,
+        "letterhead": print_settings.letterhead,
+        "test": print_settings.test,
+        "help_numbers": print_settings.help_numbers,
         "patient_reference": patient.reference,
         "patient_system": patient.system,
         "patient_name": patient.name,

@@ -1,45 +1,41 @@
-"""Issuing: a kept screening read for its report, and the report kept as it is sent."""
+"""Loads a stored screening for its report, and stores the report as issued."""
 
 from api.auth.request_context import Acts
 from api.documents.document_builder import Printed, Told
 from api.store.accounts import letterheads
 from api.store.forms import form_settings
-from api.store.screenings import earlier_screenings, screenings
-from api.store.screenings import issued_reports as issued
+from api.store.screenings import earlier_screenings, issued_reports, screenings
 from api.store.transaction import Transaction
 from reports.formats import Written
 
 
 def told(acts: Acts, screening: str) -> Told:
-    """The screening, what it corrects and is corrected by, and the patient's earlier ones.
-
-    Raises Problem `not_found`.
-    """
+    """Load a screening for its report, and audit the read. Raises Problem `not_found`."""
     with acts.transaction() as work:
-        found = told_in(work, screening)
-        work.audit("read", "screening", screening, count=1 + len(found.earlier))
-    return found
+        source = told_in(work, screening)
+        work.audit("read", "screening", screening, count=1 + len(source.earlier))
+    return source
 
 
 def told_in(work: Transaction, screening: str) -> Told:
-    """The same in a transaction that audits it itself. Raises Problem `not_found`."""
-    found = screenings.found(work, screening)
-    before, after = (
-        screenings.found(work, each) if each else None
-        for each in (found.replaces, found.replaced_by)
+    """Load a screening for its report; the caller audits the read. Raises Problem `not_found`."""
+    current = screenings.found(work, screening)
+    previous, following = (
+        screenings.found(work, screening_id) if screening_id else None
+        for screening_id in (current.replaces, current.replaced_by)
     )
-    return Told(found, before, after, earlier_screenings.before(work, found))
+    return Told(current, previous, following, earlier_screenings.before(work, current))
 
 
 def printed_in(work: Transaction, *, test: bool) -> Printed:
-    """What the organisation prints on its papers. Raises Problem `not_found`."""
+    """Load the organisation's settings for its documents. Raises Problem `not_found`."""
     letterhead = letterheads.of(work.session, work.organisation)
     return Printed(letterhead, test, form_settings.own(work).emergency_numbers)
 
 
 def issue(acts: Acts, screening: str, made: Written) -> Written:
-    """Keep the document as it is sent; Problem `not_found` where it was erased meanwhile."""
+    """Store the report as issued. Raises Problem `not_found` if the screening was erased."""
     with acts.transaction() as work:
-        issued.issue(work, screening, made.media_type, made.content)
+        issued_reports.issue(work, screening, made.media_type, made.content)
         work.audit("report", "screening", screening)
     return made

@@ -1,7 +1,7 @@
-"""Rendering, bounded: a few processes that can be killed, so many documents waiting, and no more.
+"""A bounded pool of killable processes that render documents to PDF.
 
-A document that takes too long or too much memory ends its process; the next one gets a new one. A
-process inherits nothing of the service but where its programs lie: no setting, no key, no token.
+A document that takes too much time or memory ends its process, and the next one gets a new process.
+A process inherits no setting, key or token: only the search path and locale variables.
 """
 
 import os
@@ -23,18 +23,18 @@ from reports.render_worker import LENGTH, MOST_BYTES
 MEMORY = 1536 * 1024 * 1024
 JOBS_EACH = 200
 START_SECONDS = 30.0
-_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_INHERITED_ENV = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 class Layout(Protocol):
-    """What makes a PDF of a document."""
+    """Renders documents to PDF."""
 
     def render(self, document: Document) -> bytes:
-        """The PDF of the document."""
+        """Return the PDF of the document."""
 
 
 class Renderer:
-    """Lets at most `workers` documents be laid out and `queue` wait, each for at most `seconds`."""
+    """Renders up to `workers` documents at once and queues `queue`, each for up to `seconds`."""
 
     def __init__(self, workers: int, queue: int, seconds: float, *, memory: int = MEMORY) -> None:
         self._places = threading.BoundedSemaphore(workers + queue)
@@ -44,27 +44,27 @@ class Renderer:
         self._workers = threading.BoundedSemaphore(workers)
         self._seconds = seconds
         self._memory = memory
-        self._end = weakref.finalize(self, _end, self._idle)
+        self._finalizer = weakref.finalize(self, _kill_all, self._idle)
 
     def render(self, document: Document) -> bytes:
-        """The PDF of the document.
+        """Return the PDF of the document.
 
-        Raises Problem `too_many` where no place comes free in time, and `report_stopped` where the
-        document took too long or too much memory.
+        Raises Problem `too_many` if the queue is full or no worker comes free in time, and
+        `report_stopped` if the document takes too much time or memory.
         """
-        asked = document.model_dump_json().encode("utf-8", "replace")
-        with self._held(self._places, 0), self._held(self._workers, self._seconds):
-            return self._made(asked)
+        job = document.model_dump_json().encode("utf-8", "replace")
+        with self._acquire(self._places, 0), self._acquire(self._workers, self._seconds):
+            return self._render(job)
 
     def close(self) -> None:
-        """End every process. It happens by itself when nobody holds the renderer any more."""
-        self._end()
+        """End every process; also happens when the renderer is garbage-collected."""
+        self._finalizer()
 
-    def _made(self, asked: bytes) -> bytes:
+    def _render(self, job: bytes) -> bytes:
         process = self._idle.get()
         try:
             process = process or _Process(self._memory)
-            made = process.ask(asked, self._seconds)
+            pdf = process.ask(job, self._seconds)
         except _StoppedError:
             if process is not None:
                 process.kill()
@@ -79,29 +79,29 @@ class Renderer:
             process.kill()
             process = None
         self._idle.put(process)
-        return made
+        return pdf
 
     @contextmanager
-    def _held(self, places: threading.BoundedSemaphore, seconds: float) -> Iterator[None]:
-        if not places.acquire(timeout=seconds):
+    def _acquire(self, semaphore: threading.BoundedSemaphore, seconds: float) -> Iterator[None]:
+        if not semaphore.acquire(timeout=seconds):
             raise Problem("too_many", headers={"Retry-After": "5"})
         try:
             yield
         finally:
-            places.release()
+            semaphore.release()
 
 
 class Here:
-    """Lays documents out in this process: for a program that makes one and ends."""
+    """Renders in this process, for a program that renders one document and exits."""
 
     def render(self, document: Document) -> bytes:
-        """The PDF of the document."""
+        """Return the PDF of the document."""
         from reports.pdf.render import render
 
         return render(document)
 
 
-def _end(idle: "LifoQueue[_Process | None]") -> None:
+def _kill_all(idle: "LifoQueue[_Process | None]") -> None:
     while not idle.empty():
         process = idle.get()
         if process is not None:
@@ -109,11 +109,11 @@ def _end(idle: "LifoQueue[_Process | None]") -> None:
 
 
 class _StoppedError(Exception):
-    """The process ended, or did not answer in time."""
+    """The process ended or did not answer in time."""
 
 
 class _Process:
-    """One worker, ready for a document."""
+    """One worker process."""
 
     def __init__(self, memory: int) -> None:
         self.jobs = 0
@@ -122,20 +122,20 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _KEPT if name in os.environ},
+            env={name: os.environ[name] for name in _INHERITED_ENV if name in os.environ},
             close_fds=True,
         )
-        self._answer(START_SECONDS)
+        self._read_answer(START_SECONDS)
 
-    def ask(self, asked: bytes, seconds: float) -> bytes:
-        """What the worker makes of it. Raises _StoppedError where it makes nothing in time."""
+    def ask(self, job: bytes, seconds: float) -> bytes:
+        """Return the worker's PDF. Raises _StoppedError if none arrives in time."""
         self.jobs += 1
         try:
-            self._input.write(LENGTH.pack(len(asked)) + asked)
+            self._input.write(LENGTH.pack(len(job)) + job)
             self._input.flush()
         except OSError:
             raise _StoppedError from None
-        return self._answer(seconds)
+        return self._read_answer(seconds)
 
     def kill(self) -> None:
         """End the process now, and wait until it is gone."""
@@ -152,22 +152,22 @@ class _Process:
             raise _StoppedError
         return self._process.stdin
 
-    def _answer(self, seconds: float) -> bytes:
-        end = monotonic() + seconds
-        (length,) = LENGTH.unpack(self._read(LENGTH.size, end))
+    def _read_answer(self, seconds: float) -> bytes:
+        deadline = monotonic() + seconds
+        (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
         if length > MOST_BYTES:
             raise _StoppedError
-        return self._read(length, end)
+        return self._read(length, deadline)
 
-    def _read(self, size: int, end: float) -> bytes:
+    def _read(self, size: int, deadline: float) -> bytes:
         if self._process.stdout is None:
             raise _StoppedError
-        place = self._process.stdout.fileno()
-        read = bytearray()
-        while len(read) < size:
-            ready, _, _ = select.select([place], [], [], max(end - monotonic(), 0))
-            part = os.read(place, min(size - len(read), 1 << 16)) if ready else b""
+        descriptor = self._process.stdout.fileno()
+        content = bytearray()
+        while len(content) < size:
+            ready, _, _ = select.select([descriptor], [], [], max(deadline - monotonic(), 0))
+            part = os.read(descriptor, min(size - len(content), 1 << 16)) if ready else b""
             if not part:
                 raise _StoppedError
-            read += part
-        return bytes(read)
+            content += part
+        return bytes(content)

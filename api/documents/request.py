@@ -1,4 +1,4 @@
-"""Choosing a report: which document, in which language and format, as a request asks for it."""
+"""The requested report: format, audience and language."""
 
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -11,7 +11,7 @@ from reports.phrases import languages
 
 
 class Chosen(NamedTuple):
-    """The document that is asked for."""
+    """Requested report: format, audience, language."""
 
     form: Format = "pdf"
     kind: Kind = "clinician"
@@ -44,9 +44,9 @@ ByAccept = Annotated[Chosen, Depends(_by_accept)]
 BySuffix = Annotated[Chosen, Depends(_by_suffix)]
 AsNote = Annotated[Chosen, Depends(_as_note)]
 
-_NOT_ON_OFFER: dict[int | str, dict[str, Any]] = {
+_NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
     406: {
-        "description": "No such format, or the rulebook does not speak this language",
+        "description": "Unknown format, or the rulebook is not translated into this language",
         "content": {
             MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}
         },
@@ -62,9 +62,9 @@ DOCUMENTS: dict[int | str, dict[str, Any]] = {
             for form in OFFERED
         },
     },
-    **_NOT_ON_OFFER,
+    **_NOT_ACCEPTABLE,
 }
 NOTE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The note", "content": {"text/plain": {"schema": {"type": "string"}}}},
-    **_NOT_ON_OFFER,
+    **_NOT_ACCEPTABLE,
 }

@@ -1,1 +1,1 @@
-"""FHIR R4: translation only."""
+"""The FHIR R4 API: translates between FHIR resources and screenings."""

@@ -1,7 +1,7 @@
-"""Where resources live and what they are called: canonical addresses, identifiers, references.
+"""Builds the elements that resources share: canonical URLs, identifiers, references, concepts.
 
-Everything here follows from the address of the service and the ids that screenings have, so that
-the same screening is always told in the same words.
+All of them are derived from the service URL and the screening ids, so the same screening always
+yields the same resources.
 """
 
 import re
@@ -19,43 +19,43 @@ TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 EXTENSION = "http://hl7.org/fhir/StructureDefinition"
 ID = r"[A-Za-z0-9\-.]{1,64}"
 NONE_OF_THESE = "none-of-these"
-"""What a question of several options is answered by where none applies: no option has a hyphen."""
+"""The answer code for "no option applies" in a multi question; no option id has a hyphen."""
 _URI = re.compile(r"\S+:\S+")
 
 
 class Base(NamedTuple):
-    """The address under which everything here is found, without a slash at its end."""
+    """The canonical URLs under a service URL, which has no trailing slash."""
 
     service: str
 
     @property
     def url(self) -> str:
-        """The FHIR base."""
+        """The base URL of the FHIR API."""
         return f"{self.service}/fhir"
 
     def questionnaire(self, name: str) -> str:
-        """The canonical address of a questionnaire, without its version."""
+        """Return the canonical URL of a questionnaire, without its version."""
         return f"{self.url}/Questionnaire/{name}"
 
     def options(self, instrument: str, question: str) -> str:
-        """The code system of the options of one question."""
+        """Return the code system of the options of one question."""
         return f"{self.url}/CodeSystem/{instrument}/{question}"
 
     def results(self, instrument: str) -> str:
-        """The code system of what is computed: totals, criteria, red flags."""
+        """Return the code system of computed results: totals, criteria and red flags."""
         return f"{self.url}/CodeSystem/{instrument}"
 
     def bands(self, instrument: str) -> str:
-        """The code system of the bands of an instrument."""
+        """Return the code system of the bands of an instrument."""
         return f"{self.url}/CodeSystem/{instrument}/band"
 
 
 class Version(NamedTuple):
-    """One screening as a version of the resources that tell of it.
+    """One screening as a version of the resources that are derived from it.
 
-    `first` is the id of the screening that the others correct: the logical id of the resources.
-    `number` counts what was kept and what became of it; `successor` is the screening that corrects
-    it, where that was looked up.
+    `first` is the id of the original screening and the logical id of the resources. `number`
+    counts the screening, its corrections and its entry in error. `successor` is the screening that
+    corrects this one, if it was loaded.
     """
 
     screening: Screening
@@ -67,17 +67,17 @@ class Version(NamedTuple):
 
     @property
     def instrument(self) -> str:
-        """The instrument that was used."""
+        """The name of the instrument, without a version."""
         return self.loaded.rulebook.rulebook.instrument
 
     @property
     def corrects(self) -> bool:
-        """Whether it corrects an earlier screening."""
+        """Whether the screening corrects an earlier one."""
         return self.screening.replaces is not None
 
     @property
     def answered(self) -> str:
-        """When the answers were given: an instant or a day."""
+        """The instant or date at which the answers were given."""
         context = self.screening.context
         if context.fhir is not None and context.fhir.authored is not None:
             return context.fhir.authored
@@ -85,18 +85,18 @@ class Version(NamedTuple):
 
     @property
     def updated(self) -> str:
-        """When it became what it is."""
+        """The instant of the last change: creation or entry in error."""
         error = self.screening.entered_in_error
         return instant(error.at) if error else self.kept
 
     @property
     def kept(self) -> str:
-        """When it was kept."""
+        """The instant at which the screening was created."""
         return instant(self.screening.created_at)
 
 
 def named(resource_type: str, version: Version) -> Resource:
-    """The beginning of a resource that is told of a screening: type, id, version, instant."""
+    """Return the first elements of a resource: type, id, version and last update."""
     return {
         "resourceType": resource_type,
         "id": version.first,
@@ -105,33 +105,33 @@ def named(resource_type: str, version: Version) -> Resource:
 
 
 def identifier(version: Version, resource_type: str) -> Resource:
-    """The identifier of one resource of one screening, for ever the same."""
+    """Return the permanent identifier of one type of resource of one screening."""
     return {"system": URN, "value": urn(version, f"{resource_type} identifier")}
 
 
-def urn(version: Version, what: str) -> str:
-    """A `urn:uuid:` that no other thing of any screening has."""
-    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'{version.screening.id} {what}')}"
+def urn(version: Version, purpose: str) -> str:
+    """Return a `urn:uuid:` that is unique to the screening and the purpose."""
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'{version.screening.id} {purpose}')}"
 
 
 def reference(resource_type: str, version: Version) -> Resource:
-    """A reference to a resource of the screening."""
+    """Return a reference to a resource of the screening."""
     return {"reference": f"{resource_type}/{version.first}"}
 
 
 def subject(version: Version) -> Resource:
-    """The patient, as the response named it or by the number that was kept."""
+    """Return the Reference to the patient, literal if the response had one, or by identifier."""
     patient, fhir = version.screening.patient, version.screening.context.fhir
-    told: Resource = {"type": "Patient"}
+    element: Resource = {"type": "Patient"}
     if fhir is not None and fhir.subject is not None:
-        told["reference"] = fhir.subject
+        element["reference"] = fhir.subject
     if fhir is None or fhir.subject is None or fhir.subject_identified:
-        told["identifier"] = numbered(patient.reference, patient.system)
-    return told | ({"display": patient.name} if patient.name else {})
+        element["identifier"] = numbered(patient.reference, patient.system)
+    return element | ({"display": patient.name} if patient.name else {})
 
 
 def numbered(value: str, system: str | None) -> Resource:
-    """An identifier; a system that is no URI is told as who assigned it."""
+    """Return an Identifier; a system that is not a URI becomes the name of the assigner."""
     if system is None:
         return {"value": value}
     if _URI.fullmatch(system):
@@ -140,26 +140,26 @@ def numbered(value: str, system: str | None) -> Resource:
 
 
 def software(version: Version) -> Resource:
-    """The software that made it, in the version that was running then."""
-    told = f"nociscreen {version.screening.origin.software_version}"
+    """Return the Reference to the service, in the version that scored the screening."""
+    name = f"nociscreen {version.screening.origin.software_version}"
     return {
         "type": "Device",
-        "identifier": {"system": version.base.service, "value": told},
-        "display": told,
+        "identifier": {"system": version.base.service, "value": name},
+        "display": name,
     }
 
 
 def instant(at: datetime) -> str:
-    """An instant as FHIR writes it."""
+    """Return a UTC time as a FHIR instant, ending in `Z`."""
     return at.isoformat().replace("+00:00", "Z")
 
 
 def coded(system: str, code: str, display: str | None = None) -> Resource:
-    """A CodeableConcept of one coding, with its words."""
+    """Return a CodeableConcept of one coding, with the display as its text."""
     coding = {"system": system, "code": code} | ({"display": display} if display else {})
     return {"coding": [coding]} | ({"text": display} if display else {})
 
 
 def local(version: Version, code: str, display: str) -> Resource:
-    """A concept of what an instrument computes."""
+    """Return a CodeableConcept from the code system of the instrument's results."""
     return coded(version.base.results(version.instrument), code, display)

@@ -1,4 +1,4 @@
-"""What FHIR routes share: what they take and give, and screenings as versions."""
+"""Shared parts of the FHIR routes: media types, parameters, responses, screening versions."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"
-_TAKES = Media(
+_BODY_MEDIA = Media(
     f"{FHIR_JSON}` or `application/json",
     re.compile(rf"application/(fhir\+json|json){_CHARSET}", re.IGNORECASE),
 )
@@ -31,8 +31,8 @@ _ACCEPTED = {
     *("*/*", "application/*", "application/json", "text/json"),
     *(FHIR_JSON, "application/json+fhir"),
 }
-_BEFORE_ALL_ROUTES = 431  # told as everywhere: no address is known yet
-_FOUR = r"; ?fhirVersion=4\.0"
+_HEADERS_TOO_LARGE = 431  # a plain problem: sent before the path is known
+_FHIR_VERSION = r"; ?fhirVersion=4\.0"
 _FORMATS = ("json", "application/json", "application/fhir+json")
 _OUTCOME: dict[str, Any] = {
     "type": "object",
@@ -41,48 +41,46 @@ _OUTCOME: dict[str, Any] = {
 }
 
 
-def _or_nothing(form: str) -> AfterValidator:
-    """What stands in an address and is no such name names nothing: Problem `not_found`."""
+def _matching(pattern: str) -> AfterValidator:
+    """Return a validator that raises Problem `not_found` for an id of another form."""
 
-    def known(text: str) -> str:
-        if not re.fullmatch(form, text):
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
             raise Problem("not_found")
         return text
 
-    return AfterValidator(known)
+    return AfterValidator(check)
 
 
 ScreeningId = Annotated[
     str,
     Path(
         alias="screening",
-        description="The id that keeping it gave.",
+        description="The id that the service assigned to the screening.",
         examples=["6f6f6f6f-0000-4000-8000-000000000001"],
     ),
-    _or_nothing(r"[0-9a-f-]{36}"),
+    _matching(r"[0-9a-f-]{36}"),
 ]
-DefinedId = Annotated[str, _or_nothing(ID)]
-VersionNumber = Annotated[
-    str, Path(alias="number", examples=["1"]), _or_nothing(r"[1-9][0-9]{0,8}")
-]
+DefinedId = Annotated[str, _matching(ID)]
+VersionNumber = Annotated[str, Path(alias="number", examples=["1"]), _matching(r"[1-9][0-9]{0,8}")]
 
 
 def fhir_guarded(scope: str) -> type[APIRoute]:
-    """A class of FHIR routes whose callers need this scope."""
-    return guarded(scope, _TAKES)
+    """Return a class of FHIR routes that require this scope."""
+    return guarded(scope, _BODY_MEDIA)
 
 
 def outcomes(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The responses of a FHIR route for what it refuses, for the API's description."""
-    told = {FHIR_JSON: {"schema": _OUTCOME}}
+    """Return the OpenAPI error responses of a FHIR route, as OperationOutcomes."""
+    content = {FHIR_JSON: {"schema": _OUTCOME}}
     return {
-        status: each if status == _BEFORE_ALL_ROUTES else each | {"content": told}
-        for status, each in refusals(*statuses).items()
+        status: response if status == _HEADERS_TOO_LARGE else response | {"content": content}
+        for status, response in refusals(*statuses).items()
     }
 
 
 def resources(resource_type: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """The response of a FHIR route that answers by a resource of this type."""
+    """Return the OpenAPI response of a FHIR route that returns this type of resource."""
     schema = {
         "type": "object",
         "required": ["resourceType"],
@@ -91,14 +89,14 @@ def resources(resource_type: str, status: int = 200) -> dict[int | str, dict[str
     return {status: {"description": resource_type, "content": {FHIR_JSON: {"schema": schema}}}}
 
 
-NOT_CHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed"}}
+NOT_CHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
 
-async def _base(settings: Chosen) -> Base:
+async def _canonical_urls(settings: Chosen) -> Base:
     return Base(settings.public_url)
 
 
-async def _kind(settings: Chosen) -> Kind:
+async def _report_type(settings: Chosen) -> Kind:
     return Kind(settings.report_loinc_code, settings.report_loinc_display)
 
 
@@ -107,45 +105,56 @@ _Format = Annotated[
     Query(
         alias="_format",
         max_length=60,
-        json_schema_extra={"pattern": f"^({'|'.join(map(re.escape, _FORMATS))})({_FOUR})?$"},
-        description="JSON is what there is.",
+        json_schema_extra={
+            "pattern": f"^({'|'.join(map(re.escape, _FORMATS))})({_FHIR_VERSION})?$"
+        },
+        description="The response format; only JSON is supported.",
         examples=["json"],
     ),
 ]
 
 
-async def _in_json(request: Request, asked: _Format = None) -> None:
-    """Refuse whoever takes no JSON. `_format` outweighs `Accept`."""
-    if asked is not None:
-        kind, *given = asked.lower().split(";")
-        good = kind.replace(" ", "+") in _FORMATS and all(map(_is_four, given))
+async def _require_json(request: Request, format_: _Format = None) -> None:
+    """Raise Problem `not_acceptable` unless JSON is accepted; `_format` overrides `Accept`."""
+    if format_ is not None:
+        media_type, *parameters = format_.lower().split(";")
+        accepts_json = media_type.replace(" ", "+") in _FORMATS and all(
+            map(_is_fhir_version, parameters)
+        )
     else:
-        good = any(map(_is_json, request.headers.get("accept", "*/*").split(",")))
-    if not good:
+        accepts_json = any(map(_is_json, request.headers.get("accept", "*/*").split(",")))
+    if not accepts_json:
         raise Problem("not_acceptable", "Resources come in application/fhir+json, version 4.0.")
 
 
 def _is_json(media_range: str) -> bool:
-    kind, *given = (part.strip().lower() for part in media_range.split(";"))
-    four = all(_is_four(each) for each in given if each.startswith("fhirversion="))
-    return four and kind in _ACCEPTED and "q=0" not in given
+    media_type, *parameters = (part.strip().lower() for part in media_range.split(";"))
+    return (
+        media_type in _ACCEPTED
+        and "q=0" not in parameters
+        and all(
+            _is_fhir_version(parameter)
+            for parameter in parameters
+            if parameter.startswith("fhirversion=")
+        )
+    )
 
 
-def _is_four(given: str) -> bool:
-    name, _, value = given.partition("=")
+def _is_fhir_version(parameter: str) -> bool:
+    name, _, value = parameter.partition("=")
     return name.strip() == "fhirversion" and value.strip('" ') == "4.0"
 
 
-InJson = Depends(_in_json)
-AtBase = Annotated[Base, Depends(_base)]
-Filed = Annotated[Kind, Depends(_kind)]
+InJson = Depends(_require_json)
+AtBase = Annotated[Base, Depends(_canonical_urls)]
+Filed = Annotated[Kind, Depends(_report_type)]
 Known = Annotated[str | None, Header(alias="If-None-Match", max_length=200, examples=['W/"7"'])]
 ResourceIn = Annotated[
     dict[str, Any],
     Body(
         media_type=FHIR_JSON,
         json_schema_extra={"required": ["resourceType"]},
-        description="A resource; see the questionnaires that are published.",
+        description="A resource that answers one of the published questionnaires.",
     ),
 ]
 
@@ -153,7 +162,7 @@ ResourceIn = Annotated[
 def sent(
     resource: Resource, *, status: int = 200, known: str | None = None, **headers: str
 ) -> Response:
-    """The resource as a response, with its version; 304 where the caller has it already."""
+    """Return the resource as a response with its version headers, or 304 if `known` matches."""
     headers |= version_headers(resource)
     if "ETag" in headers and is_known(headers["ETag"].removeprefix("W/"), known):
         return Response(status_code=304, headers=headers)
@@ -162,55 +171,57 @@ def sent(
 
 
 def version_headers(resource: Resource) -> dict[str, str]:
-    """Which version of the resource this is, and since when it is so."""
-    meta, told_ = resource.get("meta", {}), {}
+    """Return the `ETag` and `Last-Modified` headers from the resource's meta element."""
+    meta, headers = resource.get("meta", {}), {}
     if "versionId" in meta:
-        told_["ETag"] = f'W/"{meta["versionId"]}"'
+        headers["ETag"] = f'W/"{meta["versionId"]}"'
     if "lastUpdated" in meta:
-        since = datetime.fromisoformat(meta["lastUpdated"]).astimezone(UTC)
-        told_["Last-Modified"] = format_datetime(since, usegmt=True)
-    return told_
+        updated_at = datetime.fromisoformat(meta["lastUpdated"]).astimezone(UTC)
+        headers["Last-Modified"] = format_datetime(updated_at, usegmt=True)
+    return headers
 
 
 def version_of(
-    found: list[Screening], rulebooks: Catalogue, base: Base, number: int | None = None
+    screenings: list[Screening], rulebooks: Catalogue, urls: Base, number: int | None = None
 ) -> Version:
-    """A version of a lineage: the newest, or the one of this number.
+    """Return a version of a lineage: the newest, or the one with this number.
 
-    Raises Problem `not_found` where there is no such version.
+    `screenings` are the lineage, oldest first. Raises Problem `not_found` if there is no such
+    version.
     """
-    in_error = found[-1].entered_in_error is not None
-    last = len(found) + in_error
-    number = last if number is None else number
-    if not 1 <= number <= last:
+    in_error = screenings[-1].entered_in_error is not None
+    newest = len(screenings) + in_error
+    number = newest if number is None else number
+    if not 1 <= number <= newest:
         raise Problem("not_found")
-    screening = found[min(number, len(found)) - 1]
-    if number == len(found) and in_error:
+    screening = screenings[min(number, len(screenings)) - 1]
+    if number == len(screenings) and in_error:
         screening = screening.model_copy(update={"entered_in_error": None})
-    return told(screening, rulebooks, base)._replace(first=found[0].id, number=number)
+    version = told(screening, rulebooks, urls)
+    return version._replace(first=screenings[0].id, number=number)
 
 
-def told(screening: Screening, rulebooks: Catalogue, base: Base) -> Version:
-    """A screening on its own."""
+def told(screening: Screening, rulebooks: Catalogue, urls: Base) -> Version:
+    """Return a screening as the only version of its resources."""
     instrument, _, version = screening.assessment.rulebook.partition("@")
     loaded = rulebooks.any_status(instrument, version)
-    return Version(screening, screening.id, 1, loaded, base)
+    return Version(screening, screening.id, 1, loaded, urls)
 
 
 def form_of(version: Version, rulebooks: Catalogue) -> Form:
-    """The questionnaire that the screening answers."""
+    """Return the questionnaire that the screening answers."""
     fhir = version.screening.context.fhir
     entry = rulebooks.entry(version.loaded)
     return Form(version.loaded, entry, bool(fhir and fhir.for_patient), version.base)
 
 
 def response_of(version: Version, rulebooks: Catalogue) -> Resource:
-    """The QuestionnaireResponse of this version."""
+    """Return the QuestionnaireResponse of this version."""
     return questionnaire_response(version, form_of(version, rulebooks))
 
 
-async def _all_forms(rulebooks: Rulebooks, base: AtBase) -> list[Form]:
-    return forms(rulebooks, base)
+async def _list_forms(rulebooks: Rulebooks, urls: AtBase) -> list[Form]:
+    return forms(rulebooks, urls)
 
 
-Forms = Annotated[list[Form], Depends(_all_forms)]
+Forms = Annotated[list[Form], Depends(_list_forms)]

@@ -1,4 +1,4 @@
-"""The questionnaires there are: each released rulebook version, for clinicians and patients."""
+"""Lists the questionnaires: one for clinicians and one for patients per released rulebook."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ PATIENTS = "-patient"
 
 
 class Form(NamedTuple):
-    """One questionnaire. The patients' leaves out weights, totals and what a clinician answers."""
+    """One questionnaire; the patients' form omits weights, totals and clinicians' questions."""
 
     loaded: LoadedRulebook
     entry: Entry
@@ -20,69 +20,67 @@ class Form(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The logical id, the same for every version."""
+        """The logical id, shared by all versions."""
         return form_id(self.entry.instrument, for_patient=self.for_patient)
 
     @property
     def url(self) -> str:
-        """The canonical address without the version."""
+        """The canonical URL without the version."""
         return self.base.questionnaire(self.id)
 
     @property
     def canonical(self) -> str:
-        """The canonical address with the version."""
+        """The canonical URL with the version."""
         return f"{self.url}|{self.entry.version}"
 
     @property
     def totals(self) -> tuple[str, ...]:
         """The link ids of the totals, which are computed and never asked."""
-        return () if self.for_patient else tuple(map(total_link, self._total_ids))
-
-    @property
-    def _total_ids(self) -> list[str]:
-        return [each.id for each in self.loaded.rulebook.total]
+        if self.for_patient:
+            return ()
+        return tuple(total_link(total.id) for total in self.loaded.rulebook.total)
 
     def topics(self) -> list[tuple[Topic, list[Question]]]:
-        """What is asked, in order, by topic; no topic is empty."""
-        asked = [
-            each
-            for each in self.loaded.rulebook.question
-            if not (self.for_patient and each.who == "clinician")
+        """Return the questions by topic, in order; topics without questions are left out."""
+        included = [
+            question
+            for question in self.loaded.rulebook.question
+            if not (self.for_patient and question.who == "clinician")
         ]
         by_topic = [
-            (topic, [each for each in asked if each.topic == topic.id])
+            (topic, [question for question in included if question.topic == topic.id])
             for topic in self.loaded.rulebook.topic
         ]
         return [(topic, questions) for topic, questions in by_topic if questions]
 
 
 def form_id(instrument: str, *, for_patient: bool = False) -> str:
-    """The logical id of the questionnaires of an instrument."""
+    """Return the logical id of an instrument's questionnaire."""
     return instrument.replace("_", "-") + (PATIENTS if for_patient else "")
 
 
 def topic_link(topic: str) -> str:
-    """The link id of a group of questions; no question's id has a dot."""
+    """Return the link id of a topic; it cannot clash, since no question id has a dot."""
     return f"topic.{topic}"
 
 
 def total_link(total: str) -> str:
-    """The link id of a total."""
+    """Return the link id of a total."""
     return f"total.{total}"
 
 
-def forms(catalogue: Catalogue, base: Base) -> list[Form]:
-    """Every questionnaire of a rulebook that is or was in use, in the order of the index."""
+def forms(catalogue: Catalogue, urls: Base) -> list[Form]:
+    """Return the questionnaires of all active and retired rulebooks, in index order."""
     return [
-        Form(catalogue.any_status(entry.instrument, entry.version), entry, for_patient, base)
+        Form(catalogue.any_status(entry.instrument, entry.version), entry, for_patient, urls)
         for entry in catalogue.entries
         if entry.status != "draft"
         for for_patient in (False, True)
     ]
 
 
-def newest(found: list[Form]) -> Form | None:
-    """The newest of these that is in use, or else the newest."""
+def newest(candidates: list[Form]) -> Form | None:
+    """Return the newest active form, or the newest if none is active; None for an empty list."""
     return max(
-        found, key=lambda each: (each.entry.status == "active", each.entry.order), default=None
+        candidates, key=lambda form: (form.entry.status == "active", form.entry.order), default=None
     )

@@ -1,4 +1,4 @@
-"""The report of a screening as FHIR routes send it: the clinician's, in English, as PDF."""
+"""Renders the report that FHIR routes return: the clinician's PDF, in English."""
 
 from api.auth.request_context import Acts
 from api.documents import issuance
@@ -8,13 +8,20 @@ from api.documents.request import Chosen
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 
-_CHOSEN = Chosen("pdf", "clinician", "en")
+_REQUEST = Chosen("pdf", "clinician", "en")
 
 
 def report_of(
-    acts: Acts, rulebooks: Catalogue, printed: Printed, reports: Layout, screening: Screening
+    context: Acts,
+    rulebooks: Catalogue,
+    print_settings: Printed,
+    renderer: Layout,
+    screening: Screening,
 ) -> bytes:
-    """The report, kept as it is sent. Raises Problem `not_found` where it was erased meanwhile."""
-    told = issuance.told(acts, screening.id)
-    made = paper_of_screening(rulebooks, printed, reports, told, _CHOSEN)
-    return issuance.issue(acts, screening.id, made).content
+    """Render the PDF and record it as issued.
+
+    Raises Problem `not_found` if the screening was erased in the meantime.
+    """
+    source = issuance.told(context, screening.id)
+    rendered = paper_of_screening(rulebooks, print_settings, renderer, source, _REQUEST)
+    return issuance.issue(context, screening.id, rendered).content

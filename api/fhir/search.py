@@ -1,4 +1,4 @@
-"""Searching in FHIR: what is asked for, what is found, and a page of it."""
+"""FHIR searches of screenings: parameters, matching lineages, and result pages."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -22,13 +22,13 @@ from schemas.screening import PatientFilters, Screening
 
 _NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
 TOKEN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
-"""`system|value` or a value alone, in readable characters."""
+"""Pattern of `system|value` or a value alone, in readable characters."""
 IN_A_SYSTEM = rf"^{_NO_BAR}*\|{_NO_BAR}+$"
-"""`system|value`, or `|value` of no system."""
+"""Pattern of `system|value`, or `|value` for an identifier without a system."""
 
 
 class Search(NamedTuple):
-    """What is searched for, and the parameters as they were given."""
+    """A search: its filters, page size and cursor, and the parameters as the client sent them."""
 
     filters: PatientFilters
     id: str | None
@@ -42,18 +42,18 @@ _Patient = Annotated[
     Query(
         max_length=200,
         pattern=rf'^(https?://[!"$->@-~]+/)?(Patient/)?{ID}$',
-        description="An id, or a literal reference to a Patient. An address is often logged: to "
-        "look for a patient by number, prefer the form of `_search`.",
+        description="An id, or a literal reference to a Patient. URLs are often logged: to search "
+        "for a patient by identifier, prefer the form of `_search`.",
         examples=["Patient/p1"],
     ),
 ]
-_PatientNumber = Annotated[
+_PatientIdentifier = Annotated[
     str | None,
     Query(
         alias="patient:identifier",
         max_length=200,
         pattern=TOKEN,
-        description="`system|value`, or a value of any system.",
+        description="`system|value`, or a value in any system.",
         examples=["urn:oid:1.2.3|MRN-0042"],
     ),
 ]
@@ -70,7 +70,7 @@ _Count = Annotated[
     Query(
         alias="_count",
         pattern=r"^([1-9][0-9]?|100)$",
-        description="At most so many at once, up to 100.",
+        description="The maximum number of entries on a page, up to 100.",
         examples=["20"],
     ),
 ]
@@ -80,7 +80,7 @@ Page = Annotated[
         alias="_page",
         min_length=1,
         max_length=4000,
-        description="Only from the link `next` of a page; it stands alone.",
+        description="The cursor from the `next` link of a page; no other parameter may be given.",
     ),
 ]
 
@@ -89,41 +89,46 @@ async def _search(  # noqa: PLR0913 - FastAPI passes what a route needs as param
     request: Request,
     *,
     patient: _Patient = None,
-    number: _PatientNumber = None,
-    of: _Id = None,
+    patient_identifier: _PatientIdentifier = None,
+    id_: _Id = None,
     count: _Count = "20",
     page: Page = None,
 ) -> Search:
-    given = dict(request.query_params)
-    given.pop("_format", None)
-    if page is not None and set(given) != {"_page"}:
-        alone = FieldError(pointer="/_page", code="cursor", detail="must stand alone")
-        raise Problem("wrong_shape", errors=[alone])
-    filters = _filters(patient, number)
-    return Search(filters, of, int(count), page, given)
+    parameters = dict(request.query_params)
+    parameters.pop("_format", None)
+    if page is not None and set(parameters) != {"_page"}:
+        error = FieldError(pointer="/_page", code="cursor", detail="must stand alone")
+        raise Problem("wrong_shape", errors=[error])
+    filters = _patient_filters(patient, patient_identifier)
+    return Search(filters, id_, int(count), page, parameters)
 
 
-def _filters(patient: str | None, number: str | None) -> PatientFilters:
-    if number is not None:
+def _patient_filters(patient: str | None, identifier: str | None) -> PatientFilters:
+    if identifier is not None:
         if patient is not None:
-            both = "must not be given beside patient"
+            detail = "must not be given beside patient"
             raise Problem(
                 "wrong_shape",
-                errors=[FieldError(pointer="/patient:identifier", code="both", detail=both)],
+                errors=[FieldError(pointer="/patient:identifier", code="both", detail=detail)],
             )
-        system, bar, value = number.rpartition("|")
-        return _of(value, system, without=bool(bar))
+        system, bar, value = identifier.rpartition("|")
+        return _build_filters(value, system, without_system=bool(bar))
     if patient is None:
         return PatientFilters()
-    system, _, name = patient.removesuffix("/").rpartition("/")
+    system, _, patient_id = patient.removesuffix("/").rpartition("/")
     system = system.removesuffix("Patient").removesuffix("/")
-    return _of(name, system, without=True)
+    return _build_filters(patient_id, system, without_system=True)
 
 
-def _of(reference: str, system: str, *, without: bool) -> PatientFilters:
-    """Of no system only who has none: an id of the house is no number of another authority."""
+def _build_filters(reference: str, system: str, *, without_system: bool) -> PatientFilters:
+    """Filter by the system, or if it is empty and `without_system`, by its absence.
+
+    An id without a system must not match the same number assigned by another authority.
+    """
     return PatientFilters(
-        patient=reference, patient_system=system or None, without_system=without and not system
+        patient=reference,
+        patient_system=system or None,
+        without_system=without_system and not system,
     )
 
 
@@ -131,107 +136,109 @@ Searching = Annotated[Search, Depends(_search)]
 
 
 class Found(NamedTuple):
-    """What a search found: lineages, and the cursor of the next page."""
+    """One page of results: lineages of screenings, and the cursor of the next page."""
 
     lineages: list[list[Screening]]
     next: str | None
 
 
 def newest_of_each(work: Transaction, search: Search) -> Found:
-    """Every lineage whose newest screening is on this page."""
+    """Return each lineage whose newest screening is on this page."""
     if search.id is not None:
-        return Found([each for each in _by_id(work, search.id) if _fits(each[-1], search)], None)
-    page = _page(work, search)
-    found = [
+        versions = _find_lineage(work, search.id)
+        return Found([versions] if versions and _matches(versions[-1], search) else [], None)
+    page = _load_page(work, search)
+    page_ids = {line.id for line in page.lines}
+    lineages = [
         lineage(work, first_of(work, line.id)) for line in page.lines if line.state != "amended"
     ]
-    shown = {line.id for line in page.lines}
-    return Found([each for each in found if each[-1].id in shown], page.next)
+    return Found([versions for versions in lineages if versions[-1].id in page_ids], page.next)
 
 
 def each_alone(work: Transaction, search: Search) -> Found:
-    """Every screening on this page, those that were corrected too, each with its successor."""
+    """Return each screening on this page, including corrected ones, with its successor."""
     if search.id is not None:
-        found = _one(work, search.id)
-        return Found([found] if found and _fits(found[0], search) else [], None)
-    page = _page(work, search)
+        pair = _find_with_successor(work, search.id)
+        return Found([pair] if pair and _matches(pair[0], search) else [], None)
+    page = _load_page(work, search)
     return Found([with_successor(work, line.id) for line in page.lines], page.next)
 
 
 def with_successor(work: Transaction, screening: str) -> list[Screening]:
-    """The screening, and after it the one that corrects it, if there is one."""
-    found = screenings.found(work, screening)
-    after = [screenings.found(work, found.replaced_by)] if found.replaced_by else []
-    return [found, *after]
+    """Return the screening, followed by the screening that corrects it, if any."""
+    original = screenings.found(work, screening)
+    if original.replaced_by is None:
+        return [original]
+    return [original, screenings.found(work, original.replaced_by)]
 
 
-def _page(work: Transaction, search: Search) -> screening_search.Page:
+def _load_page(work: Transaction, search: Search) -> screening_search.Page:
     if search.page is not None:
         return screening_search.next_page(work, search.page)
     return screening_search.first_page(work, search.filters, search.most)
 
 
-def _by_id(work: Transaction, first: str) -> list[list[Screening]]:
+def _find_lineage(work: Transaction, first: str) -> list[Screening]:
     try:
-        return [lineage(work, first)]
+        return lineage(work, first)
     except Problem:
         return []
 
 
-def _one(work: Transaction, screening: str) -> list[Screening]:
+def _find_with_successor(work: Transaction, screening: str) -> list[Screening]:
     try:
         return with_successor(work, screening)
     except Problem:
         return []
 
 
-def _fits(screening: Screening, search: Search) -> bool:
-    wanted = search.filters
-    if wanted.without_system and screening.patient.system is not None:
+def _matches(screening: Screening, search: Search) -> bool:
+    filters = search.filters
+    if filters.without_system and screening.patient.system is not None:
         return False
     return all(
-        asked in (None, held)
-        for asked, held in (
-            (wanted.patient, screening.patient.reference),
-            (wanted.patient_system, screening.patient.system),
-            (wanted.rulebook, screening.assessment.rulebook),
+        expected in (None, actual)
+        for expected, actual in (
+            (filters.patient, screening.patient.reference),
+            (filters.patient_system, screening.patient.system),
+            (filters.rulebook, screening.assessment.rulebook),
         )
     )
 
 
 def searched(  # noqa: PLR0913 - each part of a search
-    acts: Acts,
+    context: Acts,
     search: Search,
-    base: Base,
+    urls: Base,
     resource_type: str,
     *,
     find: Callable[[Transaction, Search], Found],
     tell: Callable[[list[Screening]], Resource],
 ) -> Response:
-    """A page of what the search finds, each told as a resource."""
-    with acts.transaction() as work:
-        found = find(work, search)
-        work.audit("list", "screening", count=max(len(found.lineages), 1))
-    following = {"_page": found.next} if found.next else None
-    told = [tell(each) for each in found.lineages]
-    return paged(told, base, resource_type, search.given, following)
+    """Run the search and return a page of its results, each converted to a resource by `tell`."""
+    with context.transaction() as work:
+        results = find(work, search)
+        work.audit("list", "screening", count=max(len(results.lineages), 1))
+    next_parameters = {"_page": results.next} if results.next else None
+    resources = [tell(versions) for versions in results.lineages]
+    return paged(resources, urls, resource_type, search.given, next_parameters)
 
 
 def paged(
-    told_: Iterable[Resource],
-    base: Base,
+    resources: Iterable[Resource],
+    urls: Base,
     resource_type: str,
     given: dict[str, str],
     following: dict[str, str] | None = None,
 ) -> Response:
-    """A searchset, with the links to itself and to the next page."""
-    here = f"{base.url}/{resource_type}"
-    itself = f"{here}?{urlencode(given)}" if given else here
-    later = f"{here}?{urlencode(following)}" if following else None
-    return sent(searchset(told_, base.url, itself, later))
+    """Return a searchset with links to this page and, if there is one, the next."""
+    endpoint = f"{urls.url}/{resource_type}"
+    self_url = f"{endpoint}?{urlencode(given)}" if given else endpoint
+    next_url = f"{endpoint}?{urlencode(following)}" if following else None
+    return sent(searchset(resources, urls.url, self_url, next_url))
 
 
 def id_named_by(work: Transaction, system: str | None, value: str) -> str:
-    """The id of the response that has this identifier, or would have it."""
-    told = json.dumps(["fhir identifier", system, value]).encode()
-    return str(UUID(work.fingerprint(told)[:32], version=5))
+    """Return the screening id that belongs to this identifier, whether it exists or not."""
+    name = json.dumps(["fhir identifier", system, value]).encode()
+    return str(UUID(work.fingerprint(name)[:32], version=5))

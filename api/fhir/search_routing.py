@@ -1,6 +1,6 @@
-"""How a search is asked: by the address, or by a form at `_search` that no log of addresses tells.
+"""Routes a FHIR search both by GET and by POST to `_search`, with one function for both.
 
-One function answers both.
+The form of a POST keeps the parameters out of URLs, which are often logged.
 """
 
 from collections.abc import Callable
@@ -15,43 +15,43 @@ from api.fhir.http import outcomes, resources
 from api.http.error_responses import GUARDED
 from api.http.request_body import FORM, JSON, take_query
 
-_REFUSED = (406, 422)
-_OF_A_FORM = (400, 408, 413, 415)
+_SEARCH_ERRORS = (406, 422)
+_FORM_ERRORS = (400, 408, 413, 415)
 
 
-class _AskedByForm(GuardedRoute):
-    """A search whose parameters come in a form, in its address, or in both."""
+class _FormSearchRoute(GuardedRoute):
+    """A guarded search that takes parameters from a form, the query string, or both."""
 
     async def asked(self, request: Request) -> Request:
         return await take_query(request)
 
 
-class _OpenAskedByForm(APIRoute):
-    """The same, open to all."""
+class _PublicFormSearchRoute(APIRoute):
+    """A public search that takes parameters from a form, the query string, or both."""
 
     def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
+        handler = super().get_route_handler()
 
-        async def by_form(request: Request) -> Response:
-            return await handle(await take_query(request))
+        async def merge_form(request: Request) -> Response:
+            return await handler(await take_query(request))
 
-        return by_form
+        return merge_form
 
 
 def search_routes(
-    routes: APIRouter, path: str, word: str, *, scope: str | None, **told: Any
+    routes: APIRouter, path: str, word: str, *, scope: str | None, **options: Any
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Route a search by GET and by POST; callers need the scope, or none where that is None."""
-    refused = GUARDED if scope else ()
+    """Return a decorator that routes a search by GET and POST; scope None makes it public."""
+    guard_errors = GUARDED if scope else ()
 
-    def put(search: Callable[..., Response]) -> Callable[..., Response]:
+    def add_routes(search: Callable[..., Response]) -> Callable[..., Response]:
         routes.add_api_route(
             path,
             search,
             operation_id=f"search_{word}",
             response_class=Response,
-            responses=resources("Bundle") | outcomes(*{*refused, *_REFUSED}),
-            **told,
+            responses=resources("Bundle") | outcomes(*{*guard_errors, *_SEARCH_ERRORS}),
+            **options,
         )
         routes.add_api_route(
             f"{path}/_search",
@@ -59,30 +59,27 @@ def search_routes(
             methods=["POST"],
             operation_id=f"search_{word}_by_form",
             response_class=Response,
-            responses=resources("Bundle") | outcomes(*{*refused, *_REFUSED, *_OF_A_FORM}),
-            route_class_override=_by_form(scope) if scope else _OpenAskedByForm,
-            openapi_extra={"requestBody": _form_of(cast("APIRoute", routes.routes[-1]))},
-            **told,
+            responses=resources("Bundle")
+            | outcomes(*{*guard_errors, *_SEARCH_ERRORS, *_FORM_ERRORS}),
+            route_class_override=_guarded_form_route(scope) if scope else _PublicFormSearchRoute,
+            openapi_extra={"requestBody": _describe_form(cast("APIRoute", routes.routes[-1]))},
+            **options,
         )
         return search
 
-    return put
+    return add_routes
 
 
-def _by_form(scope: str) -> type[APIRoute]:
-    return type("AskedByForm", (_AskedByForm,), {"scope": scope, "takes": JSON})
+def _guarded_form_route(scope: str) -> type[APIRoute]:
+    return type("FormSearchRoute", (_FormSearchRoute,), {"scope": scope, "takes": JSON})
 
 
-def _form_of(route: APIRoute) -> dict[str, Any]:
-    """The form that holds what the address of this route may hold, for the API's description."""
-    asked = [each for each in get_flat_params(route.dependant) if _stands_in_a_query(each)]
-    told = {
-        each.alias: {"type": "string", "description": each.field_info.description or ""}
-        for each in asked
+def _describe_form(route: APIRoute) -> dict[str, Any]:
+    """Return the OpenAPI request body of a form with the route's query parameters."""
+    properties = {
+        field.alias: {"type": "string", "description": field.field_info.description or ""}
+        for field in get_flat_params(route.dependant)
+        if isinstance(field.field_info, params.Query)
     }
-    schema = {"type": "object", "properties": told, "additionalProperties": False}
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"content": {FORM: {"schema": schema}}}
-
-
-def _stands_in_a_query(field: Any) -> bool:
-    return isinstance(field.field_info, params.Query)

@@ -1,1 +1,1 @@
-"""Pages for people in a browser: templates, words, a style sheet, and what keeps the pages safe."""
+"""Forms that a patient fills in under a link: their model, progress, pages and red-flag advice."""

@@ -1,6 +1,6 @@
-"""Reading: the fields of one step in, answers out; what was left open, and what is to be put right.
+"""Parse the submitted fields of one form step into answers, open questions and faults.
 
-Unanswered is never no: what was not marked is no answer, and "none of these" is one.
+An unanswered question is never a "no": an empty field gives no answer, "none of these" gives one.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from schemas.base import plain_number
 from schemas.links import Left
 
 LONGEST_NUMBER = 12
-_LEFT: dict[str, Left] = {UNKNOWN: "unknown", SKIPPED: "skipped"}
+_OPEN_REASONS: dict[str, Left] = {UNKNOWN: "unknown", SKIPPED: "skipped"}
 
 
 class Reading(NamedTuple):
-    """What a step's fields say: answers by question id, what was left open, faults by name."""
+    """The parsed fields of a step: answers and open questions by question id, faults by field."""
 
     answers: dict[str, Any]
     left: dict[str, Left]
@@ -24,109 +24,118 @@ class Reading(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """How a step's controls stand: what is marked, what is written."""
+    """The state of a step's controls by field name: the checked values and the entered text."""
 
     marked: Mapping[str, frozenset[str]]
     written: Mapping[str, str]
 
 
 def read(step: Step, fields: Mapping[str, list[str]]) -> Reading:
-    """The fields as answers. A fault is the name of a phrase."""
+    """Parse the fields of a step. Each fault is the name of a phrase."""
     reading = Reading({}, {}, {})
-    for asked in step.asked:
-        sent = [each.strip() for each in fields.get(asked.name, []) if each.strip()]
-        _read(asked, sent, reading)
+    for question in step.asked:
+        values = [value.strip() for value in fields.get(question.name, []) if value.strip()]
+        _parse_question(question, values, reading)
     return reading
 
 
 def sent_marks(step: Step, fields: Mapping[str, list[str]]) -> Marks:
-    """The controls as they were sent."""
-    names = [asked.name for asked in step.asked]
+    """Return the controls as they were submitted."""
+    names = [question.name for question in step.asked]
     return Marks(
         {name: frozenset(fields.get(name, ())) for name in names},
-        {name: _number_in(fields.get(name, [])) for name in names},
+        {name: _entered_number(fields.get(name, [])) for name in names},
     )
 
 
 def kept_marks(step: Step, answers: Mapping[str, Any], left: Mapping[str, Left]) -> Marks:
-    """The controls as they were kept."""
-    marked: dict[str, frozenset[str]] = {}
-    written: dict[str, str] = {}
-    for asked in step.asked:
-        answer = None if asked.unspoken else answers.get(asked.id)
-        if asked.id in left:
-            marked[asked.name] = frozenset({left[asked.id]})
-        elif answer is not None and asked.control == "number":
-            written[asked.name] = str(answer)
+    """Return the controls for saved answers; confidential answers stay blank."""
+    checked: dict[str, frozenset[str]] = {}
+    entered: dict[str, str] = {}
+    for question in step.asked:
+        answer = None if question.unspoken else answers.get(question.id)
+        if question.id in left:
+            checked[question.name] = frozenset({left[question.id]})
+        elif answer is not None and question.control == "number":
+            entered[question.name] = str(answer)
         elif answer is not None:
-            marked[asked.name] = _marked(asked, answer)
-    return Marks(marked, written)
+            checked[question.name] = _checked_values(question, answer)
+    return Marks(checked, entered)
 
 
 def in_words(asked: Asked, answer: Any) -> list[str]:
-    """The answer as it was given, in the words of the page; empty for none of several."""
+    """Return the answer in the words of the page; empty for "none of these"."""
     if asked.control == "number":
         return [str(answer)]
-    given = list(answer) if isinstance(answer, list | tuple) else [answer]
-    return [each.label for each in asked.choices if _is_in(each.answer, given)]
+    answers = _as_list(answer)
+    return [choice.label for choice in asked.choices if _contains(answers, choice.answer)]
 
 
-def _read(asked: Asked, sent: list[str], reading: Reading) -> None:
-    alone = [each for each in sent if each in (NONE, UNKNOWN, SKIPPED)]
-    if not sent:
-        if asked.needed:
-            reading.faults[asked.name] = "fault_needed"
-    elif len(alone) > 1 or (alone and len(sent) > 1):
-        reading.faults[asked.name] = "fault_alone"
-    elif alone and alone[0] in _LEFT:
-        if asked.needed and not (asked.unsure and alone[0] == UNKNOWN):
-            reading.faults[asked.name] = "fault_needed"
+def _parse_question(question: Asked, values: list[str], reading: Reading) -> None:
+    exclusive = [value for value in values if value in (NONE, UNKNOWN, SKIPPED)]
+    if not values:
+        if question.needed:
+            reading.faults[question.name] = "fault_needed"
+    elif len(exclusive) > 1 or (exclusive and len(values) > 1):
+        reading.faults[question.name] = "fault_alone"
+    elif exclusive and exclusive[0] in _OPEN_REASONS:
+        if question.needed and not (question.unsure and exclusive[0] == UNKNOWN):
+            reading.faults[question.name] = "fault_needed"
         else:
-            reading.left[asked.id] = _LEFT[alone[0]]
-    elif asked.control == "number":
-        _read_number(asked, sent[0], reading)
+            reading.left[question.id] = _OPEN_REASONS[exclusive[0]]
+    elif question.control == "number":
+        _parse_number(question, values[0], reading)
     else:
-        _read_marks(asked, sent, reading)
+        _parse_choices(question, values, reading)
 
 
-def _read_marks(asked: Asked, sent: list[str], reading: Reading) -> None:
-    by_value = {each.value: each.answer for each in asked.choices}
-    if asked.control == "several" and sent == [NONE]:
-        reading.answers[asked.id] = []
-    elif not set(sent) <= by_value.keys() or (asked.control != "several" and len(sent) > 1):
-        reading.faults[asked.name] = "fault_unknown"
-    elif asked.control == "several":
-        reading.answers[asked.id] = [each.answer for each in asked.choices if each.value in sent]
+def _parse_choices(question: Asked, values: list[str], reading: Reading) -> None:
+    answers_by_value = {choice.value: choice.answer for choice in question.choices}
+    several = question.control == "several"
+    if several and values == [NONE]:
+        reading.answers[question.id] = []
+    elif not set(values) <= answers_by_value.keys() or (not several and len(values) > 1):
+        reading.faults[question.name] = "fault_unknown"
+    elif several:
+        reading.answers[question.id] = [
+            answer for value, answer in answers_by_value.items() if value in values
+        ]
     else:
-        reading.answers[asked.id] = by_value[sent[0]]
+        reading.answers[question.id] = answers_by_value[values[0]]
 
 
-def _read_number(asked: Asked, text: str, reading: Reading) -> None:
+def _parse_number(question: Asked, text: str, reading: Reading) -> None:
     try:
         number = Decimal(text.replace(",", ".")) if len(text) <= LONGEST_NUMBER else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
-        reading.faults[asked.name] = "fault_number"
-    elif not (asked.least or 0) <= number <= (asked.most or 0):
-        reading.faults[asked.name] = "fault_range"
-    elif asked.whole and number != number.to_integral_value():
-        reading.faults[asked.name] = "fault_whole"
+        reading.faults[question.name] = "fault_number"
+    elif not (question.least or 0) <= number <= (question.most or 0):
+        reading.faults[question.name] = "fault_range"
+    elif question.whole and number != number.to_integral_value():
+        reading.faults[question.name] = "fault_whole"
     else:
-        reading.answers[asked.id] = plain_number(round(number, 2))
+        reading.answers[question.id] = plain_number(round(number, 2))
 
 
-def _marked(asked: Asked, answer: Any) -> frozenset[str]:
+def _checked_values(question: Asked, answer: Any) -> frozenset[str]:
     if answer in ([], ()):
         return frozenset({NONE})
-    given = list(answer) if isinstance(answer, list | tuple) else [answer]
-    return frozenset(each.value for each in asked.choices if _is_in(each.answer, given))
+    answers = _as_list(answer)
+    return frozenset(
+        choice.value for choice in question.choices if _contains(answers, choice.answer)
+    )
 
 
-def _is_in(answer: Any, given: list[Any]) -> bool:
-    """Whether it was given; true and 1 are not the same."""
-    return any(type(each) is type(answer) and each == answer for each in given)
+def _as_list(answer: Any) -> list[Any]:
+    return list(answer) if isinstance(answer, list | tuple) else [answer]
 
 
-def _number_in(sent: list[str]) -> str:
-    return next((each for each in sent if each not in (UNKNOWN, SKIPPED)), "")[:LONGEST_NUMBER]
+def _contains(answers: list[Any], answer: Any) -> bool:
+    """Compare by type as well: True and 1 are different answers."""
+    return any(type(other) is type(answer) and other == answer for other in answers)
+
+
+def _entered_number(values: list[str]) -> str:
+    return next((value for value in values if value not in (UNKNOWN, SKIPPED)), "")[:LONGEST_NUMBER]

@@ -1,4 +1,4 @@
-"""The picture of the body on a form: for each part of it the checkbox that it marks."""
+"""Build the clickable body map of a form: which drawn part checks which checkbox."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from reports.view.body_map import Region, figure
 
 
 class Part(NamedTuple):
-    """One part as it is drawn, and the id of its checkbox."""
+    """One drawn part of the body and the id of its checkbox."""
 
     path: str
     mirrored: bool
@@ -16,7 +16,7 @@ class Part(NamedTuple):
 
 
 class View(NamedTuple):
-    """The body from one side; `name` and `sides` are phrases."""
+    """The body from one side, drawn at the x offset `left`; `name` and `sides` are phrases."""
 
     left: int
     name: str
@@ -25,24 +25,24 @@ class View(NamedTuple):
 
 
 def picture(asked: Asked) -> tuple[View, View]:
-    """Front and back."""
-    drawn = figure()
+    """Return the front and the back view."""
+    body = figure()
     return (
-        View(5, "body_front", ("right_side", "left_side"), _parts(asked, drawn.front)),
-        View(125, "body_back", ("left_side", "right_side"), _parts(asked, drawn.back)),
+        View(5, "body_front", ("right_side", "left_side"), _build_parts(asked, body.front)),
+        View(125, "body_back", ("left_side", "right_side"), _build_parts(asked, body.back)),
     )
 
 
-def _parts(asked: Asked, regions: tuple[Region, ...]) -> tuple[Part, ...]:
-    places = {each.answer: place for place, each in enumerate(asked.choices)}
+def _build_parts(question: Asked, regions: tuple[Region, ...]) -> tuple[Part, ...]:
+    positions = {choice.answer: position for position, choice in enumerate(question.choices)}
     return tuple(
         Part(
             region.path,
             mirrored=side == 1,
-            control=f"{asked.name}-{places[site]}" if places[site] else asked.name,
-            label=asked.choices[places[site]].label,
+            control=f"{question.name}-{positions[site]}" if positions[site] else question.name,
+            label=question.choices[positions[site]].label,
         )
         for region in regions
         for side, site in enumerate(region.sites)
-        if site in places
+        if site in positions
     )

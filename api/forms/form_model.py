@@ -1,7 +1,7 @@
-"""The form: a rulebook in, the steps out in which one kind of person is asked, one topic each.
+"""Build the form of a rulebook: the steps of one audience, one topic each.
 
-Questions and options are named by their places (`q3`, `o1`), so that no page tells what a rulebook
-calls them: an id can say what is suspected.
+Questions and options are named by their positions (`q3`, `o1`), so that no page reveals a
+rulebook's own ids: an id can say what is suspected.
 """
 
 import re
@@ -20,7 +20,7 @@ LONGEST_SCALE = 11
 
 
 class Choice(NamedTuple):
-    """One thing that can be marked: as it is sent, as it is read, as it is kept."""
+    """One option of a question: its control's value, its label and the answer it stands for."""
 
     value: str
     label: str
@@ -28,7 +28,11 @@ class Choice(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One question as it stands on a page. `unsure`: needed, and not to know is an answer too."""
+    """One question as it appears on a page.
+
+    `unsure`: an answer is required, and "not sure" counts as one. `unspoken`: no page shows the
+    answer again.
+    """
 
     id: str
     name: str
@@ -48,7 +52,7 @@ class Asked(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is asked on one page. `consent` asks whether the next step may be asked at all."""
+    """The questions of one page. `consent` asks whether the next step may be asked at all."""
 
     heading: str
     intro: str | None
@@ -58,7 +62,7 @@ class Step(NamedTuple):
 
 
 class Form(NamedTuple):
-    """All steps, in their order, and the language that they are in."""
+    """All steps of a form in order, and their language."""
 
     rulebook: str
     language: str
@@ -66,14 +70,14 @@ class Form(NamedTuple):
 
     @property
     def asked(self) -> tuple[Asked, ...]:
-        """Every question of every step."""
-        return tuple(each for step in self.steps for each in step.asked)
+        """The questions of all steps."""
+        return tuple(question for step in self.steps for question in step.asked)
 
 
 class Wish(NamedTuple):
-    """For whom a form is, in which language, and whether adversity is asked.
+    """The audience and the language of a form, and whether it asks about adversity.
 
-    `adversity`: None asks for consent first; True and False are what was answered to that.
+    `adversity`: None asks for consent first; True and False are the patient's reply to that.
     """
 
     who: Who = "patient"
@@ -83,134 +87,136 @@ class Wish(NamedTuple):
 
 
 def form_of(loaded: LoadedRulebook, wish: Wish) -> Form:
-    """The form of a rulebook. A language that it has no translation for is asked in English."""
+    """Return the form of a rulebook, in English if it has no translation into the language."""
     book = in_language(loaded, wish.language)
     language = wish.language if book is not None else "en"
     book = book or loaded.rulebook
     layout = layout_of(book.rulebook.instrument)
-    maker = _Maker(book, layout, wish._replace(language=language))
-    steps = maker.for_clinicians() if wish.who == "clinician" else maker.for_patients()
+    builder = _FormBuilder(book, layout, wish._replace(language=language))
+    steps = builder.clinician_steps() if wish.who == "clinician" else builder.patient_steps()
     return Form(loaded.name, language, tuple(steps))
 
 
-class _Maker:
-    """Brings topics, questions and layout together."""
+class _FormBuilder:
+    """Combines the topics and questions of a rulebook with a layout."""
 
-    def __init__(self, book: Rulebook, layout: Layout, wish: Wish) -> None:
-        self._book, self._layout, self._wish = book, layout, wish
-        self._places = {each.id: place for place, each in enumerate(book.question)}
-        places = {name: place for place, name in enumerate(layout.first)}
-        self._topics = sorted(book.topic, key=lambda topic: places.get(topic.id, len(places)))
+    def __init__(self, book: Rulebook, layout: Layout, options: Wish) -> None:
+        self._book, self._layout, self._options = book, layout, options
+        self._positions = {question.id: n for n, question in enumerate(book.question)}
+        first = {topic_id: n for n, topic_id in enumerate(layout.first)}
+        self._topics = sorted(book.topic, key=lambda topic: first.get(topic.id, len(first)))
 
-    def for_patients(self) -> Iterable[Step]:
-        """What a patient can know; adversity at the end, by a consent of its own."""
-        apart = set(self._layout.adversity)
+    def patient_steps(self) -> Iterable[Step]:
+        """Yield what a patient can know; adversity comes last, after a consent of its own."""
+        adversity = set(self._layout.adversity)
         for topic in self._topics:
-            asked = [each for each in self._of(topic) if self._is_patients(each)]
-            yield from self._step(topic, [each for each in asked if each.id not in apart])
-        sensitive = [each for each in self._book.question if each.id in apart]
-        if sensitive and self._wish.adversity_asked:
+            questions = [q for q in self._questions_of(topic) if self._is_for_patient(q)]
+            yield from self._build_step(topic, [q for q in questions if q.id not in adversity])
+        sensitive = [question for question in self._book.question if question.id in adversity]
+        if sensitive and self._options.adversity_asked:
             yield Step("", None, (), consent=True)
-            if self._wish.adversity:
-                yield Step("", None, tuple(map(self._asked, sensitive)))
+            if self._options.adversity:
+                yield Step("", None, tuple(map(self._build_question, sensitive)))
 
-    def for_clinicians(self) -> Iterable[Step]:
-        """Everything, first what patients can know, then what clinicians alone can."""
-        for clinicians in (False, True):
+    def clinician_steps(self) -> Iterable[Step]:
+        """Yield all questions: first those a patient can answer, then those for clinicians only."""
+        for for_clinician in (False, True):
             for topic in self._book.topic:
-                asked = [
-                    each
-                    for each in self._of(topic)
-                    if self._is_patients(each) != clinicians
-                    and (self._wish.adversity_asked or each.id not in self._layout.adversity)
+                questions = [
+                    question
+                    for question in self._questions_of(topic)
+                    if self._is_for_patient(question) != for_clinician
+                    and (self._options.adversity_asked or question.id not in self._layout.adversity)
                 ]
-                for step in self._step(topic, asked):
-                    yield step._replace(for_clinician=clinicians)
+                for step in self._build_step(topic, questions):
+                    yield step._replace(for_clinician=for_clinician)
 
-    def _of(self, topic: Topic) -> list[Question]:
-        return [each for each in self._book.question if each.topic == topic.id]
+    def _questions_of(self, topic: Topic) -> list[Question]:
+        return [question for question in self._book.question if question.topic == topic.id]
 
-    def _is_patients(self, question: Question) -> bool:
+    def _is_for_patient(self, question: Question) -> bool:
         return question.who != "clinician" and question.id not in self._layout.for_clinician
 
-    def _step(self, topic: Topic, asked: list[Question]) -> Iterable[Step]:
-        if not asked:
+    def _build_step(self, topic: Topic, questions: list[Question]) -> Iterable[Step]:
+        if not questions:
             return
-        own = self._wish.who == "patient"
-        heading = self._layout.heading.get(topic.id, {}) if own else {}
-        intro = self._layout.intro.get(topic.id, {}) if own else {}
+        is_patient = self._options.who == "patient"
+        headings = self._layout.heading.get(topic.id, {}) if is_patient else {}
+        intros = self._layout.intro.get(topic.id, {}) if is_patient else {}
         yield Step(
-            heading.get(self._wish.language, topic.label),
-            intro.get(self._wish.language, topic.intro),
-            tuple(map(self._asked, asked)),
+            headings.get(self._options.language, topic.label),
+            intros.get(self._options.language, topic.intro),
+            tuple(map(self._build_question, questions)),
         )
 
-    def _asked(self, question: Question) -> Asked:
-        place = self._places[question.id]
+    def _build_question(self, question: Question) -> Asked:
         labels = scale_labels(question)
         ends = None if labels else scale_ends(question)
+        is_patient = self._options.who == "patient"
         needed = (
-            self._wish.who == "patient"
+            is_patient
             and question.id in self._book.rulebook.must_answer
             and question.id not in self._layout.may_be_left
         )
         return Asked(
             id=question.id,
-            name=f"q{place}",
-            control=_control(question, labels),
-            text=self._text(question),
-            help=_before_labels(question.help)
+            name=f"q{self._positions[question.id]}",
+            control=_select_control(question, labels),
+            text=self._question_text(question),
+            help=_help_before_labels(question.help)
             if labels
             else None
             if ends
-            else self._help(question),
-            choices=tuple(_choices(self._book, question, labels)),
+            else self._help_text(question),
+            choices=tuple(_build_choices(self._book, question, labels)),
             ends=ends,
             least=None if question.minimum is None else int(question.minimum),
             most=None if question.maximum is None else int(question.maximum),
             whole=question.kind == "integer",
             needed=needed,
             unsure=needed and question.id in self._layout.may_be_unsure,
-            unspoken=self._wish.who == "patient" and question.id in self._layout.unspoken,
+            unspoken=is_patient and question.id in self._layout.unspoken,
             body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
         )
 
-    def _help(self, question: Question) -> str | None:
-        """What is said beside it; of either kind of person, where the layout says it otherwise."""
-        own = self._layout.help.get(question.id, {})
-        return own.get(self._wish.language, question.help)
+    def _help_text(self, question: Question) -> str | None:
+        """Return the rulebook's help, unless the layout replaces it (for either audience)."""
+        replacements = self._layout.help.get(question.id, {})
+        return replacements.get(self._options.language, question.help)
 
-    def _text(self, question: Question) -> str:
-        """What is asked; where others of its topic ask in the same words, with its label."""
-        same = [each for each in self._book.question if each.text == question.text]
-        if any(each.topic == question.topic for each in same if each is not question):
-            return f"{question.label}. {question.text}"
-        return question.text
+    def _question_text(self, question: Question) -> str:
+        """Return the text; prefixed by the label if the topic repeats the same text."""
+        is_repeated = any(
+            other.text == question.text and other.topic == question.topic
+            for other in self._book.question
+            if other is not question
+        )
+        return f"{question.label}. {question.text}" if is_repeated else question.text
 
 
 def scale_labels(question: Question) -> list[str] | None:
-    """What each number means, where the help says it of all: `0 never, 1 sometimes, 2 often.`"""
+    """Parse the labels of all numbers from a help text like `0 never, 1 sometimes, 2 often.`"""
     if not _is_scale(question) or question.help is None:
         return None
     parts = question.help.rpartition(":")[2].strip().rstrip(".").split(", ")
     numbers = range(int(question.minimum or 0), int(question.maximum or 0) + 1)
     if len(parts) != len(numbers):
         return None
-    found = [re.fullmatch(rf"{n} (.+)", part) for n, part in zip(numbers, parts, strict=True)]
-    return [each[1] for each in found if each] if all(found) else None
+    matches = [re.fullmatch(rf"{n} (.+)", part) for n, part in zip(numbers, parts, strict=True)]
+    return [match[1] for match in matches if match] if all(matches) else None
 
 
 def scale_ends(question: Question) -> tuple[str, str] | None:
-    """What the least and the most mean, where the help says only that: `0 none to 10 worst.`"""
+    """Parse the labels of both ends of a scale from a help text like `0 none to 10 worst.`"""
     if not _is_scale(question) or question.help is None:
         return None
     least, most = int(question.minimum or 0), int(question.maximum or 0)
-    found = re.fullmatch(rf"{least} (.+) \S+ {most} (.+?)\.?", question.help)
-    return (found[1], found[2]) if found else None
+    match = re.fullmatch(rf"{least} (.+) \S+ {most} (.+?)\.?", question.help)
+    return (match[1], match[2]) if match else None
 
 
-def _before_labels(text: str | None) -> str | None:
+def _help_before_labels(text: str | None) -> str | None:
     start, colon, _ = (text or "").rpartition(":")
     return f"{start}." if colon else None
 
@@ -221,7 +227,7 @@ def _is_scale(question: Question) -> bool:
     return int(question.maximum or 0) - int(question.minimum or 0) < LONGEST_SCALE
 
 
-def _control(question: Question, labels: list[str] | None) -> Control:
+def _select_control(question: Question, labels: list[str] | None) -> Control:
     match question.kind:
         case "multi":
             return "several"
@@ -233,19 +239,21 @@ def _control(question: Question, labels: list[str] | None) -> Control:
             return "one" if labels else "scale"
 
 
-def _choices(book: Rulebook, question: Question, labels: list[str] | None) -> Iterable[Choice]:
+def _build_choices(
+    book: Rulebook, question: Question, labels: list[str] | None
+) -> Iterable[Choice]:
     if question.kind == "boolean":
-        yield Choice(YES, _started(book.wording.truth_true), True)
-        yield Choice(NO, _started(book.wording.truth_false), False)
+        yield Choice(YES, _capitalise_first(book.wording.truth_true), True)
+        yield Choice(NO, _capitalise_first(book.wording.truth_false), False)
     elif question.options:
-        for place, option in enumerate(question.options):
-            yield Choice(f"o{place}", _started(option.label), option.id)
+        for position, option in enumerate(question.options):
+            yield Choice(f"o{position}", _capitalise_first(option.label), option.id)
     elif _is_scale(question):
         least = int(question.minimum or 0)
         for number in range(least, int(question.maximum or 0) + 1):
-            label = _started(labels[number - least]) if labels else str(number)
+            label = _capitalise_first(labels[number - least]) if labels else str(number)
             yield Choice(f"n{number}", label, number)
 
 
-def _started(label: str) -> str:
+def _capitalise_first(label: str) -> str:
     return label[:1].upper() + label[1:]

@@ -1,6 +1,6 @@
-"""Turns: a form that was sent in; what is kept of it, and what is shown then, out.
+"""Apply the submitted forms of an intake and choose the page to show next.
 
-Each is taken in the transaction that has the link to itself; see `api.forms.page_context`.
+Each function runs in the transaction that locks the link; see `api.forms.page_context`.
 """
 
 from datetime import UTC, datetime
@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from api.forms import intake_progress as courses
-from api.forms import views
+from api.forms import intake_progress, views
 from api.forms.answer_parser import Reading, read, sent_marks
 from api.forms.form_model import Step
 from api.forms.intake_progress import Course
@@ -31,7 +30,7 @@ from scoring.catalogue import Catalogue
 
 
 def agreed(work: Transaction, scene: Scene, fields: Fields) -> Then:
-    """A draft from now on, held by this browser where one alone may go on."""
+    """Start a draft after consent; a link of kind `once` is bound to this browser."""
     if scene.begun is not None:
         return scene.elsewhere
     if only(fields, "agree") != "yes":
@@ -46,68 +45,71 @@ def agreed(work: Transaction, scene: Scene, fields: Fields) -> Then:
 
 
 def answered(work: Transaction, scene: Scene, number: int, fields: Fields) -> Then:
-    """The draft with what was answered, and where to go once the advice was read."""
+    """Save the answers of a step and the step to go on with."""
     step = scene.step(number)
     if step is None:
         return scene.elsewhere
     reading = read(step, fields)
-    place = max(_following(number, fields, reading), 1)
-    if only(fields, "to") == "later" and _is_done(step, reading, fields):
+    place = max(_next_step(number, fields, reading), 1)
+    if only(fields, "to") == "later" and _is_complete(step, reading, fields):
         place = number + 1
-    draft = _drafted(scene.course, step, reading, fields)
-    kept = keep(work, scene, draft.model_copy(update={"place": place}))
-    return partial(_onward, kept, number, fields, reading)
+    draft = _apply_step(scene.course, step, reading, fields)
+    updated = keep(work, scene, draft.model_copy(update={"place": place}))
+    return partial(_show_next, updated, number, fields, reading)
 
 
 def advised(work: Transaction, scene: Scene, fields: Fields) -> Then:
-    """The draft in which these flags were read; others that came meanwhile are shown first."""
-    course = scene.begun
-    if course is None:
+    """Save that the advice was read; advice for flags raised in the meantime is shown first."""
+    progress = scene.begun
+    if progress is None:
         return scene.elsewhere
     if only(fields, "read") != "yes":
         return partial(views.advising, scene, fault=True)
-    if not scene.way.told_of(only(fields, "told"), course.told):
+    if not scene.way.told_of(only(fields, "told"), progress.told):
         return scene.elsewhere
-    read_now = course.draft.model_copy(update={"seen": course.flags})
-    return partial(keep(work, scene, read_now).go, course.place)
+    draft = progress.draft.model_copy(update={"seen": progress.flags})
+    return partial(keep(work, scene, draft).go, progress.place)
 
 
-def sending(work: Transaction, scene: Scene, to: str, checked: TypeAdapter[Any]) -> Then:
-    """The screening, unless something stands before it that is still to be done."""
-    course = scene.begun
-    if course is None or course.unread:
+def sending(
+    work: Transaction, scene: Scene, destination: str, intake_adapter: TypeAdapter[Any]
+) -> Then:
+    """Submit the answers as a screening, unless advice or required answers are outstanding."""
+    progress = scene.begun
+    if progress is None or progress.unread:
         return scene.elsewhere
-    if to == "back":
-        return partial(scene.go, len(course.form.steps))
-    if to == "later":
+    if destination == "back":
+        return partial(scene.go, len(progress.form.steps))
+    if destination == "later":
         return partial(views.put_by, scene)
-    if course.missing:
+    if progress.missing:
         return partial(views.reviewing, scene, missing=True)
-    told = advice(course.rulebook, course.form, course.draft.answers, course.flags)
-    _submit(work, scene, checked)
-    told_once_more = {"advice": told, "settings": scene.settings}
-    return partial(views.sent, scene.way, scene.language, told_once_more)
+    reminders = advice(progress.rulebook, progress.form, progress.draft.answers, progress.flags)
+    _submit(work, scene, intake_adapter)
+    return partial(
+        views.sent, scene.way, scene.language, {"advice": reminders, "settings": scene.settings}
+    )
 
 
-def _drafted(course: Course, step: Step, reading: Reading, fields: Fields) -> Draft:
+def _apply_step(progress: Course, step: Step, reading: Reading, fields: Fields) -> Draft:
     if not step.consent:
-        return courses.kept(course, step, reading)
-    agreed = only(fields, "adversity")
-    if agreed not in ("yes", "no"):
-        return course.draft
-    return courses.consented(course, adversity=agreed == "yes")
+        return intake_progress.kept(progress, step, reading)
+    reply = only(fields, "adversity")
+    if reply not in ("yes", "no"):
+        return progress.draft
+    return intake_progress.consented(progress, adversity=reply == "yes")
 
 
-def _is_done(step: Step, reading: Reading, fields: Fields) -> bool:
-    """Whether something was said to everything that the step asks."""
-    said = reading.answers.keys() | reading.left.keys()
+def _is_complete(step: Step, reading: Reading, fields: Fields) -> bool:
+    """Return whether every question of the step was answered or deliberately left open."""
     if step.consent:
         return only(fields, "adversity") in ("yes", "no")
-    return all(each.id in said for each in step.asked)
+    settled = reading.answers.keys() | reading.left.keys()
+    return all(question.id in settled for question in step.asked)
 
 
-def _following(number: int, fields: Fields, reading: Reading) -> int:
-    """The step to go to; faults hold up only who wants to go on."""
+def _next_step(number: int, fields: Fields, reading: Reading) -> int:
+    """Return the number of the step to go to; faults only block going forward."""
     match only(fields, "to"):
         case "back":
             return number - 1
@@ -117,8 +119,8 @@ def _following(number: int, fields: Fields, reading: Reading) -> int:
             return number if reading.faults else number + 1
 
 
-def _onward(scene: Scene, number: int, fields: Fields, reading: Reading) -> Response:
-    """On, back or away; unread advice holds up everyone."""
+def _show_next(scene: Scene, number: int, fields: Fields, reading: Reading) -> Response:
+    """Respond to a saved step; unacknowledged advice comes before everything else."""
     to = only(fields, "to")
     if scene.course.unread:
         return scene.go("advice")
@@ -127,23 +129,24 @@ def _onward(scene: Scene, number: int, fields: Fields, reading: Reading) -> Resp
     if reading.faults and to != "back":
         marks = sent_marks(scene.course.form.steps[number - 1], fields)
         return views.asking(scene, number, marks, reading.faults)
-    return scene.go(_following(number, fields, reading))
+    return scene.go(_next_step(number, fields, reading))
 
 
-def _submit(work: Transaction, scene: Scene, checked: TypeAdapter[Any]) -> None:
-    """Keep the answers by the path of `POST /v1/screenings`, and use the link up."""
-    seen = scene.visit
-    patient = links.use_up(work, seen.link.id)
-    intake = checked.validate_python(_body(seen.link.rulebook, patient, scene.course.draft))
-    rulebooks: Catalogue = seen.way.request.app.state.catalogue
-    made = screenings.add(work, reader.kept(rulebooks, intake, patient, "form"))
-    links.became(work, seen.link.id, made.id)
-    work.audit("create", "screening", made.id)
-    work.audit("answer", "link", seen.link.id)
+def _submit(work: Transaction, scene: Scene, intake_adapter: TypeAdapter[Any]) -> None:
+    """Save the answers the way `POST /v1/screenings` does, and use up the link."""
+    link, request = scene.visit.link, scene.way.request
+    patient = links.use_up(work, link.id)
+    body = _build_body(link.rulebook, patient, scene.course.draft)
+    intake = intake_adapter.validate_python(body)
+    rulebooks: Catalogue = request.app.state.catalogue
+    screening = screenings.add(work, reader.kept(rulebooks, intake, patient, "form"))
+    links.became(work, link.id, screening.id)
+    work.audit("create", "screening", screening.id)
+    work.audit("answer", "link", link.id)
 
 
-def _body(rulebook: str, patient: KnownPatient, draft: Draft) -> dict[str, Any]:
-    """The draft as a body of a request."""
+def _build_body(rulebook: str, patient: KnownPatient, draft: Draft) -> dict[str, Any]:
+    """Return the draft as a request body."""
     return {
         "rulebook": rulebook,
         "patient": patient,

@@ -1,4 +1,4 @@
-"""The course of one intake: what is asked next, what is kept of each step, when it can be sent."""
+"""Track the progress of one intake: its draft, the steps still incomplete and the visible flags."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class Course(NamedTuple):
-    """A draft beside the form that it answers."""
+    """A draft together with the form that it answers."""
 
     rulebook: LoadedRulebook
     form: Form
@@ -19,20 +19,23 @@ class Course(NamedTuple):
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The red flags in the answers that patients are told of."""
+        """The ids of the red flags in the answers for which patients get advice."""
         return alarm(self.rulebook, self.draft.answers).flags
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """Those whose advice was not read yet."""
-        return tuple(each for each in self.flags if each not in self.draft.seen)
+        """The flags whose advice the patient has not acknowledged yet."""
+        return tuple(flag for flag in self.flags if flag not in self.draft.seen)
 
     @property
     def told(self) -> tuple[str, ...]:
-        """Those whose advice may be shown now: whoever opens the link later learns no more."""
-        held = unspoken(self.rulebook, self.draft.answers)
+        """The flags whose advice may be shown now; confidential ones only until acknowledged.
+
+        A person who opens the link later must not learn of a confidential answer.
+        """
+        confidential = unspoken(self.rulebook, self.draft.answers)
         unread = self.unread
-        return tuple(each for each in self.flags if each in unread or each not in held)
+        return tuple(flag for flag in self.flags if flag in unread or flag not in confidential)
 
     @property
     def missing(self) -> list[int]:
@@ -40,22 +43,22 @@ class Course(NamedTuple):
         return [
             number
             for number, step in enumerate(self.form.steps, 1)
-            if any(self.lacks(each) for each in step.asked)
+            if any(self.lacks(question) for question in step.asked)
         ]
 
     @property
     def place(self) -> int:
-        """Where the patient was going: a step, past the last one to look through; or the first."""
+        """The number of the step to go on with; after the last step comes the review."""
         return self.draft.place or 1
 
     def lacks(self, asked: Asked) -> bool:
-        """Whether an answer that is needed is not there, nor that it is not known."""
+        """Return whether a required answer is missing; "not sure" counts where it is allowed."""
         unsure = asked.unsure and asked.id in self.draft.left
         return asked.needed and asked.id not in self.draft.answers and not unsure
 
 
 class Told(NamedTuple):
-    """One question with its answer in words, None if open; `held` where it is not to be shown."""
+    """One question for review: its answer in words (None if open), `held` if not to be shown."""
 
     text: str
     words: list[str] | None
@@ -63,7 +66,7 @@ class Told(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One step as it is looked through."""
+    """One step on the review page."""
 
     number: int
     heading: str
@@ -71,60 +74,62 @@ class Part(NamedTuple):
 
 
 def course_of(rulebook: LoadedRulebook, draft: Draft, language: str, *, adversity: bool) -> Course:
-    """The course of a patient's intake in this language."""
-    wish = Wish("patient", language, adversity, draft.adversity)
-    return Course(rulebook, form_of(rulebook, wish), draft)
+    """Return the progress of a patient's intake in a language."""
+    options = Wish("patient", language, adversity, draft.adversity)
+    return Course(rulebook, form_of(rulebook, options), draft)
 
 
 def kept(course: Course, step: Step, reading: Reading) -> Draft:
-    """The draft with this step's answers in the place of those before; faults change nothing."""
+    """Return the draft with the answers of a step replaced; faulty fields keep the old answer."""
     draft = course.draft
-    faulty = {each.id for each in step.asked if each.name in reading.faults}
-    said = reading.answers.keys() | reading.left.keys()
-    held = {each.id for each in step.asked if each.unspoken and each.id not in said}
-    own = {each.id for each in step.asked} - faulty - held
-    answers = _without(draft.answers, own) | reading.answers
-    left = _without(draft.left, own) | reading.left
-    changed = draft.model_copy(update={"answers": answers, "left": left})
-    return _alarmed(course, changed)
+    answered = reading.answers.keys() | reading.left.keys()
+    replaced = {
+        question.id
+        for question in step.asked
+        if question.name not in reading.faults
+        and not (question.unspoken and question.id not in answered)
+    }
+    answers = _without(draft.answers, replaced) | reading.answers
+    left = _without(draft.left, replaced) | reading.left
+    return _with_flags(course, draft.model_copy(update={"answers": answers, "left": left}))
 
 
 def consented(course: Course, *, adversity: bool) -> Draft:
-    """The draft with what was answered to the consent; refused, such answers go."""
-    whole = form_of(course.rulebook, Wish("patient", "en", adversity=True)).asked
-    plain = form_of(course.rulebook, Wish("patient", "en", adversity=False)).asked
-    apart = {each.id for each in whole} - {each.id for each in plain}
+    """Return the draft with the reply to the adversity consent; a refusal drops those answers."""
     draft = course.draft.model_copy(update={"adversity": adversity})
     if adversity:
         return draft
-    answers, left = _without(draft.answers, apart), _without(draft.left, apart)
-    return _alarmed(course, draft.model_copy(update={"answers": answers, "left": left}))
+    all_questions = form_of(course.rulebook, Wish("patient", "en", adversity=True)).asked
+    other_questions = form_of(course.rulebook, Wish("patient", "en", adversity=False)).asked
+    dropped = {q.id for q in all_questions} - {q.id for q in other_questions}
+    answers, left = _without(draft.answers, dropped), _without(draft.left, dropped)
+    return _with_flags(course, draft.model_copy(update={"answers": answers, "left": left}))
 
 
 def parts(course: Course) -> list[Part]:
-    """Everything asked so far, to look through."""
+    """Return all questions asked so far with their answers, step by step."""
     return [
-        Part(number, step.heading, [_told(course, each) for each in step.asked])
+        Part(number, step.heading, [_review_answer(course, question) for question in step.asked])
         for number, step in enumerate(course.form.steps, 1)
         if step.asked
     ]
 
 
-def _told(course: Course, asked: Asked) -> Told:
-    answer = course.draft.answers.get(asked.id)
+def _review_answer(course: Course, question: Asked) -> Told:
+    answer = course.draft.answers.get(question.id)
     return Told(
-        asked.text,
-        None if answer is None else in_words(asked, answer),
-        held=asked.unspoken and answer is not None,
+        question.text,
+        None if answer is None else in_words(question, answer),
+        held=question.unspoken and answer is not None,
     )
 
 
-def _alarmed(course: Course, draft: Draft) -> Draft:
-    """The draft with its tier; advice of a flag that went and comes again is read again."""
+def _with_flags(course: Course, draft: Draft) -> Draft:
+    """Update the tier; the advice of a flag that vanishes and returns must be read again."""
     raised = alarm(course.rulebook, draft.answers)
-    seen = tuple(each for each in draft.seen if each in raised.flags)
+    seen = tuple(flag for flag in draft.seen if flag in raised.flags)
     return draft.model_copy(update={"tier": raised.tier, "seen": seen})
 
 
-def _without(given: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name not in names}
+def _without(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}

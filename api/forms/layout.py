@@ -1,4 +1,4 @@
-"""Layouts: how the form of an instrument is laid out for patients, as data beside its rulebook."""
+"""Load the form layout of an instrument, which is data beside its rulebook."""
 
 import tomllib
 from functools import cache
@@ -14,7 +14,7 @@ ByLanguage = dict[Language, Text]
 
 
 class Layout(Frozen):
-    """`layouts/<instrument>.toml`; without a file nothing is laid out otherwise."""
+    """The content of `layouts/<instrument>.toml`; the defaults apply if there is no file."""
 
     first: Many[Name] = ()
     for_clinician: Many[Name] = ()
@@ -32,7 +32,7 @@ class Layout(Frozen):
 
 @cache
 def layout_of(instrument: str) -> Layout:
-    """The layout of an instrument."""
+    """Return the layout of an instrument."""
     file = LAYOUTS / f"{instrument}.toml"
     if not file.exists():
         return Layout()

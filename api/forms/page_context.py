@@ -1,8 +1,8 @@
-"""The scene of a page: the link, whose form it is, in which language, and what was answered so far.
+"""Read the context of an intake page: the link, its organisation, the language and the draft.
 
-Read in one transaction of the link's organisation, which leaves its row of audit. What is answered
-is read, changed and kept in one: two pages that are sent at once are both kept, and nothing is kept
-under a link whose answers were sent.
+The context is read in one audited transaction of the link's organisation. A submitted form is read,
+applied and saved in one transaction, so concurrent submissions are both saved and nothing is
+saved under a link whose answers were already sent.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,11 +27,11 @@ from schemas.form_settings import FormSettings
 from schemas.links import Draft
 
 Then = Callable[[], Response]
-"""What is shown once the transaction is over."""
+"""Builds the response after the transaction has been committed."""
 
 
 class Scene(NamedTuple):
-    """All that a page of an intake shows from: read in one audited transaction."""
+    """Everything that a page of an intake shows, read in one audited transaction."""
 
     visit: Visit
     organisation: str
@@ -41,28 +41,27 @@ class Scene(NamedTuple):
 
     @property
     def course(self) -> Course:
-        """What was begun. Raises Problem `not_found` where nothing was."""
+        """The progress of a started intake. Raises Problem `not_found` if it was not started."""
         if self.begun is None:
             raise Problem("not_found")
         return self.begun
 
     @property
     def way(self) -> Way:
-        """The way in."""
+        """How the request reached the link."""
         return self.visit.way
 
-    def show(self, template: str, status: int = 200, **shown: Any) -> Response:
-        """A page of the intake."""
-        look = Look(self.language, status)
+    def show(self, template: str, status: int = 200, **variables: Any) -> Response:
+        """Render a page of the intake."""
         response = page(
             self.way.request,
             f"intake/{template}.html.j2",
-            look,
-            way=self.way,
+            Look(self.language, status),
+            access=self.way,
             token=self.way.token,
             organisation=self.organisation,
             settings=self.settings,
-            **shown,
+            **variables,
         )
         if self.way.kiosk:
             response.headers["Refresh"] = f"{KIOSK_SECONDS};url=/kiosk"
@@ -71,7 +70,7 @@ class Scene(NamedTuple):
         return response
 
     def go(self, step: int | str) -> Response:
-        """On to another page of the intake: before the first step its start, after the last all."""
+        """Redirect to a page by name or step number; past the last step comes the review."""
         if isinstance(step, str):
             return see(self.way.request, f"{self.way.base}/{step}")
         if self.begun is None or step < 1:
@@ -80,83 +79,82 @@ class Scene(NamedTuple):
         return see(self.way.request, f"{self.way.base}/{'review' if step > last else step}")
 
     def elsewhere(self) -> Response:
-        """Where the patient belongs: to the start, to advice not read yet, to the step at hand."""
+        """Redirect to the current page: the start, unacknowledged advice or the next step."""
         if self.begun is not None and self.begun.unread:
             return self.go("advice")
         return self.go(self.begun.place if self.begun else 0)
 
     def step(self, number: int) -> Step | None:
-        """The step of that number, where it may be asked now."""
-        course = self.begun
-        if course is None or course.unread or number > len(course.form.steps):
+        """Return the step with this number, or None if it may not be shown now."""
+        progress = self.begun
+        if progress is None or progress.unread or number > len(progress.form.steps):
             return None
-        return course.form.steps[number - 1]
+        return progress.form.steps[number - 1]
 
 
 def scene_of(seen: Visit) -> Scene:
-    """What a page shows from; the language that was chosen stays chosen."""
-    with _at(seen) as (_, scene):
+    """Read the context of a page; a language chosen on this page is saved."""
+    with _locked_context(seen) as (_, scene):
         return scene
 
 
 def turn(seen: Visit, take: Callable[[Transaction, Scene], Then]) -> Response:
-    """What the link's turn comes to, shown once all that `take` kept is there for good.
+    """Run `take` with exclusive access to the link; build the response after the commit.
 
-    Nobody else reads or answers under the link meanwhile. Raises Problem `not_found` where it was
-    closed since the visit began, and whatever `take` raises.
+    Raises Problem `not_found` if the link was closed since the request began, and whatever `take`
+    raises.
     """
-    with _at(seen) as (work, scene):
-        then = take(work, scene)
-    return then()
+    with _locked_context(seen) as (work, scene):
+        build_response = take(work, scene)
+    return build_response()
 
 
 def keep(work: Transaction, scene: Scene, draft: Draft) -> Scene:
-    """The scene with this draft, which is kept."""
+    """Save the draft; return the context with it."""
     link = scene.visit.link.id
     drafts.keep(work, link, draft)
     work.audit("answer", "draft", link)
-    return _with(scene, draft)
+    return _with_draft(scene, draft)
 
 
 @contextmanager
-def _at(seen: Visit) -> Iterator[tuple[Transaction, Scene]]:
-    """The scene, in the transaction that has the link to itself."""
+def _locked_context(intake: Visit) -> Iterator[tuple[Transaction, Scene]]:
+    """Read the context in a transaction that locks the link; record a refusal."""
     try:
-        with seen.way.store.transaction(seen.actor) as work:
-            links.enter(work, seen.link)
-            draft = drafts.found(work, seen.link.id)
-            yield work, _read(work, seen, draft)
+        with intake.way.store.transaction(intake.actor) as work:
+            links.enter(work, intake.link)
+            draft = drafts.found(work, intake.link.id)
+            yield work, _read_context(work, intake, draft)
             if not work.audited:
-                work.audit("read", "link" if draft is None else "draft", seen.link.id)
+                work.audit("read", "link" if draft is None else "draft", intake.link.id)
     except Problem as problem:
-        refusals: Refusals = seen.way.request.app.state.refusals
-        refusals.record(seen.actor, problem.code)
+        refusals: Refusals = intake.way.request.app.state.refusals
+        refusals.record(intake.actor, problem.code)
         raise
 
 
-def _read(work: Transaction, seen: Visit, draft: Draft | None) -> Scene:
+def _read_context(work: Transaction, intake: Visit, draft: Draft | None) -> Scene:
     settings = form_settings.own(work)
     organisation = organisations.own(work).name
-    language = _language(seen.way.request, seen, draft)
+    language = _select_language(intake.way.request, intake, draft)
     if draft is not None and draft.language != language:
         draft = draft.model_copy(update={"language": language})
-        drafts.keep(work, seen.link.id, draft)
-    return _with(Scene(seen, organisation, settings, language, None), draft)
+        drafts.keep(work, intake.link.id, draft)
+    return _with_draft(Scene(intake, organisation, settings, language, None), draft)
 
 
-def _with(scene: Scene, draft: Draft | None) -> Scene:
+def _with_draft(scene: Scene, draft: Draft | None) -> Scene:
     if draft is None:
         return scene
-    asked = scene.settings.adversity_questions
-    return scene._replace(
-        begun=course_of(scene.visit.rulebook, draft, scene.language, adversity=asked)
-    )
+    adversity = scene.settings.adversity_questions
+    progress = course_of(scene.visit.rulebook, draft, scene.language, adversity=adversity)
+    return Scene(scene.visit, scene.organisation, scene.settings, scene.language, progress)
 
 
-def _language(request: Request, seen: Visit, draft: Draft | None) -> str:
-    """The one chosen on this page, before, for the link; else the browser's."""
+def _select_language(request: Request, intake: Visit, draft: Draft | None) -> str:
+    """Prefer the language chosen on this page, then the draft's, the link's, the browser's."""
     chosen = request.query_params.get("language", "")
-    before = (draft and draft.language) or seen.link.language
+    previous = (draft and draft.language) or intake.link.language
     if chosen in languages():
         return chosen
-    return before if before in languages() else chosen_language(request)
+    return previous if previous in languages() else chosen_language(request)

@@ -1,4 +1,4 @@
-"""QR codes: an address in, a picture that a camera reads out, as SVG without any style."""
+"""Render QR codes as SVG without inline styles, which the pages' security policy forbids."""
 
 import io
 
@@ -6,9 +6,9 @@ import segno
 
 
 def qr(address: str) -> str:
-    """The code as one `svg` element, with the white margin that it needs."""
-    held = io.BytesIO()
+    """Return the code as one `svg` element with the white margin that scanners need."""
+    svg = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
-        held, kind="svg", scale=4, border=4, light="#ffffff", xmldecl=False, nl=False, omitsize=True
+        svg, kind="svg", scale=4, border=4, light="#ffffff", xmldecl=False, nl=False, omitsize=True
     )
-    return held.getvalue().decode("utf-8")
+    return svg.getvalue().decode("utf-8")

@@ -1,7 +1,7 @@
-"""Advice: red flags in the answers so far in, what a patient reads at once out.
+"""Build the immediate advice for patients from the red flags in their answers.
 
-No label, suspicion or tier of a flag is told: only plain words on what to do now, and what was
-marked that makes them needed.
+Advice never reveals the label, suspicion or tier of a flag: it says in plain words what to do now
+and which of the patient's answers call for it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,13 @@ from scoring.conditions import found
 from scoring.safety import safety
 
 ORDER = ("crisis_now", "now", "crisis_today", "unsafe", "today", "medicine", "soon", "mention")
-"""Every advice there are words for, in the order in which they are read."""
-_CALLED = {"crisis_now", "now", "crisis_today", "today"}
-_OF_CRISIS = {"crisis_now", "crisis_today"}
+"""All advice phrases, the most urgent first."""
+_URGENT = {"crisis_now", "now", "crisis_today", "today"}
+_CRISIS = {"crisis_now", "crisis_today"}
 
 
 class Advice(NamedTuple):
-    """One thing to do now, and what was marked that asks for it."""
+    """One thing to do now, and the answers that call for it."""
 
     phrase: str
     marked: tuple[str, ...]
@@ -32,43 +32,43 @@ class Advice(NamedTuple):
     crisis: bool
 
     def numbers(self, settings: FormSettings) -> list[EmergencyNumber]:
-        """Whom to call: for a crisis those who answer it first, else those for everything."""
-        every = settings.emergency_numbers
-        crisis = [each for each in every if each.crisis]
-        return [*(crisis if self.crisis else ()), *(each for each in every if not each.crisis)]
+        """Return the numbers to call; in a crisis the crisis lines come first."""
+        numbers = settings.emergency_numbers
+        crisis_lines = [number for number in numbers if number.crisis] if self.crisis else []
+        return [*crisis_lines, *(number for number in numbers if not number.crisis)]
 
 
 class Alarm(NamedTuple):
-    """The red flags in answers: the tier, and the flags that patients are told of."""
+    """The red flags in answers: the tier, and the ids of the flags with advice for patients."""
 
     tier: str
     flags: tuple[str, ...]
 
 
 def alarm(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Alarm:
-    """What the answers raise."""
-    shown = safety(loaded, loaded.facts(answers)).safety
-    told = [each.id for each in shown.flags if _phrase(loaded, each.id)]
-    return Alarm(shown.tier, tuple(told))
+    """Return the red flags that the answers raise."""
+    result = safety(loaded, loaded.facts(answers)).safety
+    flags = [flag.id for flag in result.flags if _advice_phrase(loaded, flag.id)]
+    return Alarm(result.tier, tuple(flags))
 
 
 def advice(
     loaded: LoadedRulebook, form: Form, answers: Mapping[str, Any], flags: Iterable[str]
 ) -> list[Advice]:
-    """What to do for these flags, the most urgent first, each once."""
-    facts, wanted = loaded.facts(answers), set(flags)
+    """Return the advice for these flags, the most urgent first, each phrase once."""
+    facts, flag_ids = loaded.facts(answers), set(flags)
     marked: dict[str, list[str]] = {}
     for flag in loaded.rulebook.flag:
-        phrase = _phrase(loaded, flag.id)
-        if flag.id in wanted and phrase:
-            marked.setdefault(phrase, []).extend(_marks(loaded, form, flag, facts))
+        phrase = _advice_phrase(loaded, flag.id)
+        if flag.id in flag_ids and phrase:
+            marked.setdefault(phrase, []).extend(_marked_options(loaded, form, flag, facts))
     return [
         Advice(
             phrase,
             tuple(dict.fromkeys(marked[phrase])),
-            urgent=phrase in _CALLED,
-            call=phrase in _CALLED,
-            crisis=phrase in _OF_CRISIS,
+            urgent=phrase in _URGENT,
+            call=phrase in _URGENT,
+            crisis=phrase in _CRISIS,
         )
         for phrase in ORDER
         if phrase in marked
@@ -76,39 +76,43 @@ def advice(
 
 
 def unspoken(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
-    """The red flags raised by answers that are read back on no page: read once, told no more."""
+    """Return the ids of the red flags raised by answers that no page shows again."""
     facts = loaded.facts(answers)
-    held = set(layout_of(loaded.rulebook.rulebook.instrument).unspoken)
+    confidential = set(layout_of(loaded.rulebook.rulebook.instrument).unspoken)
     return {
         flag.id
         for flag in loaded.rulebook.flag
-        if any(question in held for question, _ in found(flag.when, facts, loaded.questions))
+        if any(
+            question in confidential for question, _ in found(flag.when, facts, loaded.questions)
+        )
     }
 
 
-def _phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
-    flag = next(each for each in loaded.rulebook.flag if each.id == flag_id)
+def _advice_phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
+    flag = next(flag for flag in loaded.rulebook.flag if flag.id == flag_id)
     layout = layout_of(loaded.rulebook.rulebook.instrument)
     return (
         layout.advice.get(flag.id)
         or layout.advice_by_tier.get(flag.tier)
-        or _general(loaded, layout, flag)
+        or _default_phrase(loaded, layout, flag)
     )
 
 
-def _general(loaded: LoadedRulebook, layout: Layout, flag: Flag) -> str | None:
-    """For a rulebook whose layout says nothing of tiers: the careful words."""
+def _default_phrase(loaded: LoadedRulebook, layout: Layout, flag: Flag) -> str | None:
+    """Return cautious advice for a rulebook whose layout assigns none to its tiers."""
     if layout.advice_by_tier:
         return None
-    tier = next(each for each in loaded.rulebook.tier if each.id == flag.tier)
+    tier = next(tier for tier in loaded.rulebook.tier if tier.id == flag.tier)
     return "today" if tier.withholds else "soon"
 
 
-def _marks(loaded: LoadedRulebook, form: Form, flag: Flag, facts: Mapping[str, Any]) -> list[str]:
-    asked = {each.id: each for each in form.asked if not each.unspoken}
+def _marked_options(
+    loaded: LoadedRulebook, form: Form, flag: Flag, facts: Mapping[str, Any]
+) -> list[str]:
+    questions = {question.id: question for question in form.asked if not question.unspoken}
     return [
-        word
-        for question, option in found(flag.when, facts, loaded.questions)
-        if question in asked
-        for word in in_words(asked[question], [option])
+        words
+        for question_id, option in found(flag.when, facts, loaded.questions)
+        if question_id in questions
+        for words in in_words(questions[question_id], [option])
     ]

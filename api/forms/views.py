@@ -1,10 +1,10 @@
-"""What each page of an intake shows."""
+"""Render the pages of an intake."""
 
 from typing import Any
 
 from starlette.responses import Response
 
-from api.forms import intake_progress as courses
+from api.forms import intake_progress
 from api.forms.answer_parser import Marks
 from api.forms.body_map import picture
 from api.forms.form_model import Wish, form_of
@@ -17,83 +17,85 @@ _FAULTY = 422
 
 
 def first(scene: Scene, *, fault: bool = False) -> Response:
-    """What this is, to what the patient agrees, and what becomes of the answers."""
-    wish = Wish("patient", scene.language, scene.settings.adversity_questions)
-    steps = len(form_of(scene.visit.rulebook, wish).steps)
+    """Show the start page: purpose, consent, privacy and emergency numbers."""
+    options = Wish("patient", scene.language, scene.settings.adversity_questions)
+    steps = len(form_of(scene.visit.rulebook, options).steps)
     return scene.show(
         "first",
         _FAULTY if fault else 200,
         steps=steps,
-        begun=scene.begun is not None,
+        is_started=scene.begun is not None,
         fault=fault,
     )
 
 
 def asking(scene: Scene, number: int, marks: Marks, faults: dict[str, str]) -> Response:
-    """One step, its controls as they stand, and what is to be put right."""
-    course = scene.course
-    step = course.form.steps[number - 1]
+    """Show one step with the state of its controls and its faults."""
+    progress = scene.course
+    step, draft = progress.form.steps[number - 1], progress.draft
     return scene.show(
         "step",
         _FAULTY if faults else 200,
         step=step,
         number=number,
-        total=len(course.form.steps),
-        form_language=course.form.language,
+        total=len(progress.form.steps),
+        form_language=progress.form.language,
         marks=marks,
         faults=faults,
-        held={
-            each.name for each in step.asked if each.unspoken and each.id in course.draft.answers
-        },
-        adversity=course.draft.adversity,
-        pictures={each.name: picture(each) for each in step.asked if each.body_map},
-        told=bool(course.told),
+        hidden={q.name for q in step.asked if q.unspoken and q.id in draft.answers},
+        adversity=draft.adversity,
+        body_maps={q.name: picture(q) for q in step.asked if q.body_map},
+        has_advice=bool(progress.told),
     )
 
 
 def advising(scene: Scene, *, fault: bool = False) -> Response:
-    """What to do now, at the red flags in the answers so far."""
-    course = scene.begun
-    if course is None or not course.told:
+    """Show the advice for the red flags in the answers so far."""
+    progress = scene.begun
+    if progress is None or not progress.told:
         return scene.elsewhere()
-    told = advice(course.rulebook, course.form, course.draft.answers, course.told)
-    mark = scene.way.mark_of(course.told)
-    return scene.show("advice", _FAULTY if fault else 200, advice=told, mark=mark, fault=fault)
+    return scene.show(
+        "advice",
+        _FAULTY if fault else 200,
+        advice=advice(progress.rulebook, progress.form, progress.draft.answers, progress.told),
+        flags_token=scene.way.mark_of(progress.told),
+        fault=fault,
+    )
 
 
 def reviewing(scene: Scene, *, missing: bool = False) -> Response:
-    """Everything that was answered, to look through."""
-    course = scene.course
-    told = courses.parts(course)
+    """Show all answers for review before they are submitted."""
+    progress = scene.course
+    sections = intake_progress.parts(progress)
     response = scene.show(
         "review",
         _FAULTY if missing else 200,
-        parts=told,
-        form_language=course.form.language,
-        open_count=sum(each.words is None for part in told for each in part.answers),
-        missing=missing or bool(course.missing),
-        told=bool(course.told),
+        sections=sections,
+        form_language=progress.form.language,
+        open_count=sum(item.words is None for section in sections for item in section.answers),
+        missing=missing or bool(progress.missing),
+        has_advice=bool(progress.told),
     )
     scene.way.look_through(response)
     return response
 
 
 def put_by(scene: Scene) -> Response:
-    """That it is kept and not sent; with what may be read again of what to do now."""
-    course = scene.course
-    told = advice(course.rulebook, course.form, course.draft.answers, course.told)
-    shown = {"advice": told, "settings": scene.settings}
+    """Show that the answers are saved but not sent, and repeat the advice that may be shown."""
+    progress = scene.course
+    reminders = advice(progress.rulebook, progress.form, progress.draft.answers, progress.told)
+    shown = {"advice": reminders, "settings": scene.settings}
     return sent(scene.way, scene.language, shown, "later")
 
 
 def sent(way: Way, language: str, shown: dict[str, Any], what: str = "sent") -> Response:
-    """That it arrived, or that it is kept; with the advice once more. A device forgets it all."""
+    """Show that the answers were sent or saved, with the advice; clear a shared device."""
     response = page(
         way.request,
         "intake/sent.html.j2",
         Look(language),
         heading=f"{what}_heading",
-        told=f"{what}_told",
+        explanation=f"{what}_told",
         is_sent=what == "sent",
         kiosk=way.kiosk,
         **({"advice": [], "settings": None} | shown),

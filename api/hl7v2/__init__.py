@@ -1,1 +1,1 @@
-"""HL7 v2.5.1: screenings as messages, messages as what they ask for. Translation only."""
+"""HL7 v2.5.1: encodes and parses messages, without any I/O."""

@@ -1,4 +1,4 @@
-"""Acknowledgements: what a receiver says of a message, read and written."""
+"""Parses and encodes acknowledgements (ACK)."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -18,7 +18,7 @@ _VERDICTS: dict[str, Verdict] = {
 
 
 class Acknowledgement(NamedTuple):
-    """A verdict on the message that has this control id."""
+    """A receiver's verdict on the message with this control id."""
 
     verdict: Verdict
     code: str
@@ -26,7 +26,7 @@ class Acknowledgement(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why a message was not taken: a code of table 0357 with its text, and a sentence."""
+    """The content of an ERR segment: code and text of table 0357, and a diagnostic message."""
 
     code: str
     text: str
@@ -34,43 +34,46 @@ class Fault(NamedTuple):
 
 
 def acknowledgement(answer: bytes) -> Acknowledgement:
-    """What an answer says. Raises UnreadableError."""
+    """Parse an acknowledgement. Raises UnreadableError."""
     message = read(answer)
-    said = message.first("MSA")
-    code = message.word(said, 1)
+    msa = message.first("MSA")
+    code = message.word(msa, 1)
     if code not in _VERDICTS:
         raise UnreadableError("MSA-1: expected AA, AE, AR, CA, CE or CR")
-    return Acknowledgement(_VERDICTS[code], code, message.word(said, 2))
+    return Acknowledgement(_VERDICTS[code], code, message.word(msa, 2))
 
 
 def acknowledging(
-    told: Message | None, at: datetime, code: Literal["AA", "AE", "AR"], fault: Fault | None = None
+    message: Message | None,
+    at: datetime,
+    code: Literal["AA", "AE", "AR"],
+    fault: Fault | None = None,
 ) -> bytes:
-    """The answer to a message, or to what could not be read. It tells nothing of a patient."""
-    header: tuple[str, ...] = told.first("MSH") if told else ("MSH",)
+    """Encode the acknowledgement of a message, or of an unreadable one, without patient data."""
+    header: tuple[str, ...] = message.first("MSH") if message else ("MSH",)
 
-    def word(number: int, component: int = 1) -> str:
+    def read_header_component(number: int, component: int = 1) -> str:
         try:
-            return escaped(told.word(header, number, component)) if told else ""
+            return escaped(message.word(header, number, component)) if message else ""
         except UnreadableError:
             return ""
 
-    control_id, event = word(10), word(9, 2)
+    control_id, trigger_event = read_header_component(10), read_header_component(9, 2)
     fields = {
         2: ENCODING,
-        3: word(5) or "NOCISCREEN",
-        4: word(6),
-        5: word(3),
-        6: word(4),
+        3: read_header_component(5) or "NOCISCREEN",
+        4: read_header_component(6),
+        5: read_header_component(3),
+        6: read_header_component(4),
         7: instant(at),
-        9: f"ACK^{event}^ACK" if event else "ACK",
+        9: f"ACK^{trigger_event}^ACK" if trigger_event else "ACK",
         10: number_of(f"{control_id} {at.isoformat()}", 20),
-        11: word(11) or "P",
+        11: read_header_component(11) or "P",
         12: "2.5.1",
         18: "UNICODE UTF-8",
     }
     lines = [segment("MSH", fields), segment("MSA", {1: code, 2: control_id})]
     if fault is not None:
-        kind = f"{fault.code}^{escaped(fault.text)}^HL70357"
-        lines.append(segment("ERR", {3: kind, 4: "E", 8: escaped(fault.detail)}))
+        error_code = f"{fault.code}^{escaped(fault.text)}^HL70357"
+        lines.append(segment("ERR", {3: error_code, 4: "E", 8: escaped(fault.detail)}))
     return ("\r".join(lines) + "\r").encode()

@@ -1,4 +1,4 @@
-"""Fitting: a message to the bytes that a receiver reads, and every reason why it would not fit."""
+"""Encodes messages in the receiver's character set, and finds the fields it would refuse."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 from api.hl7v2.parser import CODECS
 from schemas.profile import V2Options
 
-_TYPED = {"ST": 199, "TX": 65_536, "NM": 16, "CE": 250, "SN": 36}
-_LIMITS: Mapping[tuple[str, int], int] = {
+_OBX_VALUE_LIMITS = {"ST": 199, "TX": 65_536, "NM": 16, "CE": 250, "SN": 36}
+_FIELD_LIMITS: Mapping[tuple[str, int], int] = {
     ("MSH", 10): 20,
     ("PID", 3): 250,
     ("PID", 5): 250,
@@ -26,10 +26,10 @@ _LIMITS: Mapping[tuple[str, int], int] = {
     ("TXA", 15): 30,
     ("TXA", 16): 30,
 }
-"""How many characters a field of version 2.5.1 holds, for the fields that are filled here."""
-_CODED = {("OBR", 4), ("OBX", 3)}
-_CODE = 20
-_PLAIN = str.maketrans(
+"""Maximum characters per field in version 2.5.1, for the fields we fill."""
+_CODED_FIELDS = {("OBR", 4), ("OBX", 3)}
+_MAX_CODE_CHARACTERS = 20
+_ASCII_SUBSTITUTES = str.maketrans(
     {
         "\u2013": "-",
         "\u2014": "-",
@@ -49,7 +49,7 @@ _PLAIN = str.maketrans(
 
 
 class Misfit(NamedTuple):
-    """One reason why a receiver would not take it: where, and what was expected."""
+    """A reason why a receiver would refuse the message: the field, and its limit."""
 
     code: str
     place: str
@@ -57,63 +57,67 @@ class Misfit(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """The bytes, and why they would be refused."""
+    """An encoded message, and the reasons why a receiver would refuse it."""
 
     content: bytes
     misfits: tuple[Misfit, ...]
 
 
 def fitted(message: str, options: V2Options) -> Fitted:
-    """The message in the receiver's characters. Dashes and quotes may become plainer, nothing else.
+    """Encode the message. Typographic characters may be simplified, such as dashes and quotes.
 
-    A character that the set has not is a misfit, never a question mark.
+    Any other character that the character set lacks is reported as an issue.
     """
     codec = CODECS[options.character_set]
     if codec != "utf-8":
-        message = "".join(_plainer(each, codec) for each in message)
-    misfits = [*_too_long(message, options), *_foreign(message, codec)]
-    return Fitted(message.encode(codec, "replace"), tuple(misfits))
+        message = "".join(_substitute(character, codec) for character in message)
+    issues = [*_find_overlong_fields(message, options), *_find_unencodable_fields(message, codec)]
+    return Fitted(message.encode(codec, "replace"), tuple(issues))
 
 
-def _plainer(character: str, codec: str) -> str:
+def _substitute(character: str, codec: str) -> str:
     try:
         character.encode(codec)
     except UnicodeEncodeError:
-        return character.translate(_PLAIN)
+        return character.translate(_ASCII_SUBSTITUTES)
     return character
 
 
-def _too_long(message: str, options: V2Options) -> Iterator[Misfit]:
-    for place, text in _fields(message):
-        name, number = place
-        limit = _LIMITS.get(place, options.most_field_characters)
+def _find_overlong_fields(message: str, options: V2Options) -> Iterator[Misfit]:
+    for place, field in _list_fields(message):
+        segment, number = place
+        limit = _FIELD_LIMITS.get(place, options.most_field_characters)
         if place == ("OBX", 5):
-            limit = _TYPED.get(text.kind, options.most_field_characters)
+            limit = _OBX_VALUE_LIMITS.get(field.value_type, options.most_field_characters)
         limit = min(limit, options.most_field_characters)
-        if len(text.value) > limit:
-            yield Misfit("too_long", f"{name}-{number}", f"holds at most {limit} characters")
-        if place in _CODED and len(text.value.partition("^")[0]) > _CODE:
-            yield Misfit("too_long", f"{name}-{number}.1", f"holds at most {_CODE} characters")
+        if len(field.value) > limit:
+            yield Misfit("too_long", f"{segment}-{number}", f"holds at most {limit} characters")
+        if place in _CODED_FIELDS and len(field.value.partition("^")[0]) > _MAX_CODE_CHARACTERS:
+            yield Misfit(
+                "too_long",
+                f"{segment}-{number}.1",
+                f"holds at most {_MAX_CODE_CHARACTERS} characters",
+            )
 
 
-def _foreign(message: str, codec: str) -> Iterator[Misfit]:
-    for (name, number), text in _fields(message):
+def _find_unencodable_fields(message: str, codec: str) -> Iterator[Misfit]:
+    for (segment, number), field in _list_fields(message):
         try:
-            text.value.encode(codec)
+            field.value.encode(codec)
         except UnicodeEncodeError:
             detail = "holds a character that the receiver's character set has not"
-            yield Misfit("foreign_character", f"{name}-{number}", detail)
+            yield Misfit("foreign_character", f"{segment}-{number}", detail)
 
 
-class _Text(NamedTuple):
-    kind: str
+class _Field(NamedTuple):
+    value_type: str
     value: str
 
 
-def _fields(message: str) -> Iterator[tuple[tuple[str, int], _Text]]:
+def _list_fields(message: str) -> Iterator[tuple[tuple[str, int], _Field]]:
     for line in message.rstrip("\r").split("\r"):
-        name, *fields = line.split("|")
-        first = 2 if name == "MSH" else 1
-        kind = fields[1] if name == "OBX" and len(fields) > 1 else ""
-        for number, value in enumerate(fields, start=first):
-            yield (name, number), _Text(kind, value)
+        segment, *fields = line.split("|")
+        first_number = 2 if segment == "MSH" else 1
+        value_type = fields[1] if segment == "OBX" and len(fields) > 1 else ""
+        for number, value in enumerate(fields, start=first_number):
+            yield (segment, number), _Field(value_type, value)

@@ -1,4 +1,4 @@
-"""Fields: words to the text of a segment, each escaped, so that no word can end its field."""
+"""Builds segments and escaped fields."""
 
 import base64
 import hashlib
@@ -19,32 +19,37 @@ _ESCAPES = {
 
 
 def escaped(text: str) -> str:
-    """The text as it stands inside a field; line ends become `.br`."""
+    """Escape a text for use in a field; line ends become `.br`."""
     text = text.replace("\r\n", "\n")
-    return "".join(_ESCAPES.get(each, each) for each in text)
+    return "".join(_ESCAPES.get(character, character) for character in text)
 
 
 def composed(*components: str) -> str:
-    """A field of several components; empty ones at its end are left out."""
+    """Join components into a field, escaped and without trailing empty ones."""
     return "^".join(map(escaped, components)).rstrip("^")
 
 
 def segment(name: str, fields: Mapping[int, str]) -> str:
-    """A segment of fields by their number, each escaped already. MSH-1 is the separator itself."""
-    first = 2 if name == "MSH" else 1
-    return "|".join([name, *(fields.get(n, "") for n in range(first, max(fields, default=0) + 1))])
+    """Build a segment from escaped fields by number. MSH-1 is the field separator itself."""
+    first_number = 2 if name == "MSH" else 1
+    return "|".join(
+        [
+            name,
+            *(fields.get(number, "") for number in range(first_number, max(fields, default=0) + 1)),
+        ]
+    )
 
 
 def instant(at: datetime) -> str:
-    """A moment with its zone, to the second."""
+    """Format an aware time as TS, to the second with its offset."""
     return at.strftime("%Y%m%d%H%M%S%z")
 
 
 def day(on: date) -> str:
-    """A day."""
+    """Format a date as DT."""
     return on.strftime("%Y%m%d")
 
 
 def number_of(text: str, length: int) -> str:
-    """A short number that stands for a long id: 5 bits of its SHA-256 a character."""
+    """Derive a short identifier from a long one: base 32 of its SHA-256."""
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:length]

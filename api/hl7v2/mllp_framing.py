@@ -1,44 +1,44 @@
-"""Framing: messages to the bytes of MLLP and back, however the bytes were cut on their way."""
+"""Frames messages for MLLP and extracts them from a byte stream."""
 
 START, END, RETURN = b"\x0b", b"\x1c", b"\r"
 
 
 class FrameError(ValueError):
-    """What came is no frame, or a longer one than is taken."""
+    """The received bytes are no MLLP frame, or the frame is too long."""
 
 
 def framed(message: bytes) -> bytes:
-    """The message between its marks."""
+    """Wrap a message in its MLLP frame."""
     return START + message + END + RETURN
 
 
 class Frames:
-    """Takes bytes as they come, gives messages as they are complete."""
+    """An incremental decoder of MLLP frames."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held = bytearray()
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
 
     @property
     def half(self) -> bool:
-        """Whether the beginning of a message is here and not its end."""
-        return bool(self._held)
+        """True if a frame has begun and not ended."""
+        return bool(self._buffer)
 
-    def feed(self, some: bytes) -> list[bytes]:
-        """The messages that these bytes complete.
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Add received bytes and return the messages they complete.
 
-        Raises FrameError where bytes stand outside of a frame, or a frame is too long.
+        Raises FrameError for bytes outside a frame and for a frame that is too long.
         """
-        self._held += some
-        found = []
-        while self._held:
-            if not self._held.startswith(START):
+        self._buffer += chunk
+        messages = []
+        while self._buffer:
+            if not self._buffer.startswith(START):
                 raise FrameError("expected a message to begin with 0x0B")
-            end = self._held.find(END + RETURN)
+            end = self._buffer.find(END + RETURN)
             if end < 0:
                 break
-            found.append(bytes(self._held[1:end]))
-            del self._held[: end + 2]
-        if len(self._held) > self._most:
-            raise FrameError(f"expected a message of at most {self._most} bytes")
-        return found
+            messages.append(bytes(self._buffer[1:end]))
+            del self._buffer[: end + 2]
+        if len(self._buffer) > self._max_bytes:
+            raise FrameError(f"expected a message of at most {self._max_bytes} bytes")
+        return messages

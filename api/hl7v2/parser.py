@@ -1,6 +1,6 @@
-"""Reading: bytes of a message to its segments, by the separators that it names itself.
+"""Parses messages into segments, by the separators and character set that each declares.
 
-UnreadableError    the sender must act; the message names the place, never what stood there
+UnreadableError    the sender must act; the message names the field, never its content
 """
 
 import re
@@ -14,15 +14,15 @@ CODECS: Mapping[str, str] = {
     "ASCII": "ascii",
 }
 MOST_BYTES = 256 * 1024
-_SET = re.compile(rb"^MSH(.)(?:[^\r\n]*?\1){16}([^\r\n]*?)(?:\1|\r|\n|$)")
+_CHARACTER_SET = re.compile(rb"^MSH(.)(?:[^\r\n]*?\1){16}([^\r\n]*?)(?:\1|\r|\n|$)")
 
 
 class UnreadableError(ValueError):
-    """This is no message that can be read in one way only."""
+    """The message is malformed or ambiguous."""
 
 
 class Separators(NamedTuple):
-    """What separates, in the order in which a message names them."""
+    """The separators, in the order of MSH-1 and MSH-2."""
 
     field: str
     component: str
@@ -32,74 +32,81 @@ class Separators(NamedTuple):
 
 
 class Message(NamedTuple):
-    """Segments as lists of fields, unescaped only where a word is asked for."""
+    """A parsed message: segments as tuples of raw fields, unescaped on access by component."""
 
     separators: Separators
     segments: tuple[tuple[str, ...], ...]
 
     def every(self, name: str) -> Iterator[tuple[str, ...]]:
-        """The segments of this name, in order."""
-        return (each for each in self.segments if each[0] == name)
+        """Return the segments of this name, in order."""
+        return (segment for segment in self.segments if segment[0] == name)
 
     def first(self, name: str) -> tuple[str, ...]:
-        """The first segment of this name, or an empty one."""
+        """Return the first segment of this name, or an empty one."""
         return next(self.every(name), (name,))
 
     def field(self, segment: tuple[str, ...], number: int) -> str:
-        """A field as it stands, empty where the segment is shorter."""
-        place = number - 1 if segment[0] == "MSH" else number
-        return segment[place] if place < len(segment) else ""
+        """Return a raw field; empty if the segment is shorter."""
+        index = number - 1 if segment[0] == "MSH" else number
+        return segment[index] if index < len(segment) else ""
 
     def repetitions(self, segment: tuple[str, ...], number: int) -> list[tuple[str, ...]]:
-        """Each repetition of a field as its components."""
-        whole = self.field(segment, number)
+        """Return the components of each repetition of a field."""
+        field = self.field(segment, number)
         return [
-            tuple(each.split(self.separators.component))
-            for each in whole.split(self.separators.repetition)
-            if each
+            tuple(repetition.split(self.separators.component))
+            for repetition in field.split(self.separators.repetition)
+            if repetition
         ]
 
     def word(self, segment: tuple[str, ...], number: int, component: int = 1) -> str:
-        """A component of a field's first repetition, unescaped; empty where there is none."""
-        first = next(iter(self.repetitions(segment, number)), ())
-        return self.unescaped(first[component - 1]) if component <= len(first) else ""
+        """Return an unescaped component of a field's first repetition; empty if absent."""
+        components = next(iter(self.repetitions(segment, number)), ())
+        return self.unescaped(components[component - 1]) if component <= len(components) else ""
 
     def unescaped(self, text: str) -> str:
-        """The words that an escaped text stands for. Raises UnreadableError."""
+        """Unescape a text. Raises UnreadableError for an unknown escape sequence."""
         escape = re.escape(self.separators.escape)
-        return re.sub(f"{escape}([^{escape}]*){escape}", self._meant, text)
+        return re.sub(f"{escape}([^{escape}]*){escape}", self._unescape_match, text)
 
-    def _meant(self, found: "re.Match[str]") -> str:
+    def _unescape_match(self, match: "re.Match[str]") -> str:
         field, component, repetition, escape, part = self.separators
-        told = {"F": field, "S": component, "R": repetition, "E": escape, "T": part, ".br": "\n"}
-        inside = found[1]
-        if inside in told:
-            return told[inside]
-        if re.fullmatch(r"X(?:[0-9A-Fa-f]{2}){1,20}", inside):
-            return bytes.fromhex(inside[1:]).decode("latin-1")
+        characters = {
+            "F": field,
+            "S": component,
+            "R": repetition,
+            "E": escape,
+            "T": part,
+            ".br": "\n",
+        }
+        sequence = match[1]
+        if sequence in characters:
+            return characters[sequence]
+        if re.fullmatch(r"X(?:[0-9A-Fa-f]{2}){1,20}", sequence):
+            return bytes.fromhex(sequence[1:]).decode("latin-1")
         raise UnreadableError("an escape sequence that is not known")
 
 
 def read(message: bytes) -> Message:
-    """The message. One that names no characters is in UTF-8, or in 8859/1 where it is in none.
+    """Parse a message. Without MSH-18 it is read as UTF-8, or else as ISO 8859-1.
 
     Raises UnreadableError.
     """
     if len(message) > MOST_BYTES:
         raise UnreadableError(f"expected at most {MOST_BYTES} bytes")
-    return _parsed(_decoded(message))
+    return _parse_text(_decode(message))
 
 
 def heading(message: bytes) -> Message | None:
-    """The header of a message that cannot be read, by which its sender knows it; None without."""
+    """Parse only the MSH segment of an unreadable message; None if that fails too."""
     line = re.split(rb"[\r\n]", message, maxsplit=1)[0]
     try:
-        return _parsed(line.decode("ascii", "ignore"))
+        return _parse_text(line.decode("ascii", "ignore"))
     except UnreadableError:
         return None
 
 
-def _parsed(text: str) -> Message:
+def _parse_text(text: str) -> Message:
     lines = text.replace("\r\n", "\r").replace("\n", "\r").rstrip("\r").split("\r")
     header = lines[0]
     if not header.startswith("MSH") or len(header) < 9:
@@ -108,20 +115,20 @@ def _parsed(text: str) -> Message:
     if header[8] != field or len({field, *marks}) != 5 or any(map(str.isalnum, field + marks)):
         raise UnreadableError("expected five different separators in MSH-1 and MSH-2")
     separators = Separators(field, *marks)
-    segments = tuple(tuple(each.split(field)) for each in lines)
-    if not all(re.fullmatch(r"[A-Z][A-Z0-9]{2}", each[0]) for each in segments):
+    segments = tuple(tuple(line.split(field)) for line in lines)
+    if not all(re.fullmatch(r"[A-Z][A-Z0-9]{2}", line[0]) for line in segments):
         raise UnreadableError("expected each segment to begin with its name")
     return Message(separators, segments)
 
 
-def _decoded(message: bytes) -> str:
-    told = _SET.match(message)
-    named = told[2].decode("ascii", "replace").split("~")[0].strip() if told else ""
-    if named not in CODECS:
+def _decode(message: bytes) -> str:
+    match = _CHARACTER_SET.match(message)
+    character_set = match[2].decode("ascii", "replace").split("~")[0].strip() if match else ""
+    if character_set not in CODECS:
         raise UnreadableError("MSH-18: expected UNICODE UTF-8, 8859/1 or ASCII")
     try:
-        return message.decode(CODECS[named])
+        return message.decode(CODECS[character_set])
     except UnicodeDecodeError:
-        if not named:
+        if not character_set:
             return message.decode("latin-1")
         raise UnreadableError("expected the characters that MSH-18 names") from None

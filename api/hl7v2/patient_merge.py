@@ -1,4 +1,4 @@
-"""Merging: ADT^A40 to who becomes whom. Translation only: nothing is moved here.
+"""Parses ADT^A40 into patient merges, without applying them.
 
 NotAMergeError    the sender must act; the message says which part is missing
 """
@@ -16,7 +16,7 @@ _UNKNOWN = "204", "Unknown key identifier"
 
 
 class NotAMergeError(ValueError):
-    """The message merges nobody, or does not say who."""
+    """The message is no patient merge, or does not identify both patients."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.detail)
@@ -24,84 +24,89 @@ class NotAMergeError(ValueError):
 
 
 class Numbered(NamedTuple):
-    """A patient by the number, and the system that numbers so."""
+    """A patient identifier and its system, if known."""
 
     reference: str
     system: str | None
 
 
 class Merge(NamedTuple):
-    """One patient's number that is no more, and the one that stays."""
+    """A retired patient identifier, and the one that survives."""
 
     retired: Numbered
     survivor: Numbered
 
 
 def merges(message: Message, authorities: Mapping[str, str]) -> list[Merge]:
-    """Who becomes whom. `authorities` gives the system for an assigning authority's name.
+    """Parse the merges. `authorities` maps names of assigning authorities to identifier systems.
 
-    Numbers of authorities that are not known here are passed over, as long as others are left.
-    Raises NotAMergeError.
+    Identifiers of unknown authorities are skipped, as long as others remain. Raises NotAMergeError.
     """
     header = message.first("MSH")
-    kind = message.word(header, 9), message.word(header, 9, 2)
-    if kind != ("ADT", "A40"):
+    message_type = message.word(header, 9), message.word(header, 9, 2)
+    if message_type != ("ADT", "A40"):
         raise NotAMergeError(Fault(*_UNSUPPORTED, "expected ADT^A40"))
-    found = list(_merges(message, authorities))
-    if not found:
+    requested = list(_parse_merges(message, authorities))
+    if not requested:
         raise NotAMergeError(Fault(*_MISSING, "expected PID and MRG"))
-    return found
+    return requested
 
 
-def _merges(message: Message, authorities: Mapping[str, str]) -> Iterator[Merge]:
+def _parse_merges(message: Message, authorities: Mapping[str, str]) -> Iterator[Merge]:
     survivors: list[Numbered] = []
     for segment in message.segments:
         if segment[0] == "PID":
-            survivors = _numbered(message, segment, 3, authorities)
+            survivors = _parse_identifiers(message, segment, 3, authorities)
         if segment[0] == "MRG":
-            retired = _numbered(message, segment, 1, authorities)
+            retired = _parse_identifiers(message, segment, 1, authorities)
             if not retired or not survivors:
                 raise NotAMergeError(
                     Fault(*_UNKNOWN, "expected a number of a known authority in PID-3 and in MRG-1")
                 )
-            yield from (Merge(each, _survivor(each, survivors)) for each in retired)
+            yield from (
+                Merge(identifier, _find_survivor(identifier, survivors)) for identifier in retired
+            )
 
 
-def _survivor(retired: Numbered, survivors: list[Numbered]) -> Numbered:
-    """The number of the same system; the only one, where there is but one and none says which."""
-    same = [each for each in survivors if each.system == retired.system]
-    if len(same) != 1:
+def _find_survivor(retired: Numbered, survivors: list[Numbered]) -> Numbered:
+    """Find the only surviving identifier of the same system."""
+    candidates = [survivor for survivor in survivors if survivor.system == retired.system]
+    if len(candidates) != 1:
         raise NotAMergeError(
             Fault(*_UNKNOWN, "expected one number in PID-3 of the authority that MRG-1 names")
         )
-    return same[0]
+    return candidates[0]
 
 
-def _numbered(
-    message: Message, segment: tuple[str, ...], number: int, authorities: Mapping[str, str]
+def _parse_identifiers(
+    message: Message, segment: tuple[str, ...], field_number: int, authorities: Mapping[str, str]
 ) -> list[Numbered]:
-    """The numbers in a field, but for those of authorities that are not known here."""
-    found = []
-    for each in message.repetitions(segment, number):
+    """Parse the identifiers in a field, skipping those of unknown authorities."""
+    identifiers = []
+    for components in message.repetitions(segment, field_number):
         with suppress(LookupError):
-            system = _system(message, each[3] if len(each) > 3 else "", authorities)
-            found += [Numbered(message.unescaped(each[0]), system)] if each[0] else []
-    return found
+            system = _resolve_system(
+                message, components[3] if len(components) > 3 else "", authorities
+            )
+            identifiers += (
+                [Numbered(message.unescaped(components[0]), system)] if components[0] else []
+            )
+    return identifiers
 
 
-def _system(message: Message, authority: str, authorities: Mapping[str, str]) -> str | None:
-    """The system that an assigning authority numbers for; None where it names none.
+def _resolve_system(message: Message, authority: str, authorities: Mapping[str, str]) -> str | None:
+    """Return the identifier system of an assigning authority; None if the field is empty.
 
-    Raises LookupError for an authority that is not known here.
+    Raises LookupError for an unknown authority.
     """
-    parts = [message.unescaped(each) for each in authority.split(message.separators.part)]
-    name, universal, kind = (*parts, "", "", "")[:3]
+    parts = [message.unescaped(part) for part in authority.split(message.separators.part)]
+    name, universal_id, universal_type = (*parts, "", "", "")[:3]
     if name in authorities:
         return authorities[name]
-    if universal and kind == "ISO":
-        return f"urn:oid:{universal}"
-    if universal and kind in ("URI", "URL"):
-        return universal
-    if name or universal:
+    if universal_id and universal_type == "ISO":
+        return f"urn:oid:{universal_id}"
+    if universal_id and universal_type in ("URI", "URL"):
+        return universal_id
+    if name or universal_id:
         raise LookupError("the assigning authority is not known here")
     return None

@@ -1,4 +1,4 @@
-"""What a message tells: a screening with its heading, as one event, under one control id."""
+"""The content of a message: one event of a screening, for one receiver."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -10,13 +10,13 @@ from schemas.screening import Screening
 
 Event = Literal["result", "replacement", "withdrawal"]
 SYSTEM = "99NSCR"
-"""The coding system of what we compute: no code of it is anybody else's."""
-_NUMBER = 17
-"""With `^` and a namespace of four characters, what an entity identifier holds: 22."""
+"""The local coding system of our results."""
+_IDENTIFIER_LENGTH = 17
+"""Leaves room for `^` and a namespace of four characters in an entity identifier of 22."""
 
 
 class Report(NamedTuple):
-    """The report: its bytes or its address, and what it is filed as."""
+    """The report: its content or URL, and its document type."""
 
     form: str
     code: str
@@ -26,9 +26,9 @@ class Report(NamedTuple):
 
 
 class Told(NamedTuple):
-    """One screening as it is told to one receiver.
+    """An event of a screening, with all that a message for one receiver needs.
 
-    `first` is the id of the screening that the others correct: what is filed in place of it.
+    `first` is the id of the first version of the screening.
     """
 
     event: Event
@@ -43,25 +43,25 @@ class Told(NamedTuple):
 
     @property
     def order(self) -> str:
-        """The number of the result, the same for all that corrects it."""
+        """The filler order number, the same for all versions of the screening."""
         return self.numbered(f"result {self.first}")
 
     @property
     def document(self) -> str:
-        """The number of the report of this screening."""
+        """The document number of this screening's report."""
         return self.numbered(f"document {self.screening.id}")
 
     @property
     def replaced_document(self) -> str:
-        """The number of the report that this one replaces, empty where it replaces none."""
+        """The document number of the replaced report; empty if there is none."""
         replaced = self.screening.replaces
         return self.numbered(f"document {replaced}") if replaced else ""
 
-    def numbered(self, what: str) -> str:
-        """An entity identifier."""
-        return composed(number_of(what, _NUMBER), self.options.namespace)
+    def numbered(self, key: str) -> str:
+        """Build an entity identifier (EI) for a key."""
+        return composed(number_of(key, _IDENTIFIER_LENGTH), self.options.namespace)
 
     @property
     def observed_at(self) -> datetime:
-        """When it was kept."""
+        """The time of the screening."""
         return self.screening.created_at

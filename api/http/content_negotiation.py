@@ -1,4 +1,4 @@
-"""Negotiation: which format a report goes out in, from `Accept` or from the end of the address."""
+"""Chooses the format of a report from the `Accept` header or from the suffix of the path."""
 
 import re
 from collections.abc import Iterator
@@ -13,52 +13,55 @@ ALSO: dict[str, Format] = {
     "application/xml": "xml",
     "text/xml": "xml",
 }
-_ITEM = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*((?:;[^,;]*)*)\s*")
+_MEDIA_RANGE = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*((?:;[^,;]*)*)\s*")
 _WEIGHT = re.compile(r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)")
 
 
 def by_accept(accept: str | None) -> Format:
-    """The format that `Accept` likes best; PDF where it likes all. Raises Problem 406."""
+    """Return the format that `Accept` prefers; PDF if it accepts all. Raises Problem 406."""
     if accept is None or not accept.strip():
         return OFFERED[0]
-    liked: dict[Format, tuple[int, float, int]] = {}
-    for place, (named, weight) in enumerate(_items(accept)):
+    matches: dict[Format, tuple[int, float, int]] = {}
+    for position, (media_range, weight) in enumerate(_parse_media_ranges(accept)):
         for form in OFFERED:
-            exact = _exactness(named, form)
-            if exact is not None and (form not in liked or exact > liked[form][0]):
-                liked[form] = (exact, weight, -place)
-    wanted = [form for form, (_, weight, _) in liked.items() if weight]
-    if not wanted:
+            specificity = _specificity(media_range, form)
+            if specificity is not None and (form not in matches or specificity > matches[form][0]):
+                matches[form] = (specificity, weight, -position)
+    acceptable = [form for form, (_, weight, _) in matches.items() if weight]
+    if not acceptable:
         raise Problem("not_acceptable")
-    return max(
-        wanted, key=lambda form: (*liked[form][1:2], *liked[form][::2], -OFFERED.index(form))
-    )
+
+    def preference(form: Format) -> tuple[float, int, int, int]:
+        specificity, weight, earliness = matches[form]
+        return weight, specificity, earliness, -OFFERED.index(form)
+
+    return max(acceptable, key=preference)
 
 
 def by_suffix(suffix: str) -> Format:
-    """The format of an address that ends so, with its dot. Raises Problem 404."""
+    """Return the format of a suffix that includes its dot. Raises Problem 404."""
     for form in OFFERED:
         if SUFFIXES[form] == suffix:
             return form
     raise Problem("not_found")
 
 
-def _items(accept: str) -> Iterator[tuple[str, float]]:
-    """Each media range with its weight; what is no range is passed over."""
+def _parse_media_ranges(accept: str) -> Iterator[tuple[str, float]]:
+    """Yield each media range with its weight; malformed ones are skipped."""
     for item in accept.split(","):
-        found = _ITEM.fullmatch(item)
-        if found is not None:
-            weighed = _WEIGHT.search(found[2])
-            yield found[1].lower(), float(weighed[1]) if weighed else 1.0
+        media_range = _MEDIA_RANGE.fullmatch(item)
+        if media_range is not None:
+            weight = _WEIGHT.search(media_range[2])
+            yield media_range[1].lower(), float(weight[1]) if weight else 1.0
 
 
-def _exactness(named: str, form: Format) -> int | None:
-    """3 for the type itself, 2 for another name of it, 1 for its group, 0 for all; else None."""
-    kind = MEDIA_TYPES[form].split(";")[0]
-    if named == kind:
+def _specificity(media_range: str, form: Format) -> int | None:
+    """Return 3 for the media type, 2 for an alias, 1 for `type/*`, 0 for `*/*`, else None."""
+    media_type = MEDIA_TYPES[form].split(";")[0]
+    if media_range == media_type:
         return 3
-    if ALSO.get(named) == form:
+    if ALSO.get(media_range) == form:
         return 2
-    if named == kind.split("/")[0] + "/*":
+    if media_range == media_type.split("/")[0] + "/*":
         return 1
-    return 0 if named == "*/*" else None
+    return 0 if media_range == "*/*" else None

@@ -1,4 +1,4 @@
-"""Origins: which pages of others may call CDS Hooks from a browser; none but those configured."""
+"""CORS: lets browsers call CDS Hooks from the configured origins, and nothing else."""
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -7,14 +7,14 @@ HOOKS = "/cds-services"
 
 
 class Origins:
-    """Wraps the application: hooks answer the origins that were named, all else answers none."""
+    """Middleware that allows cross-origin requests to CDS Hooks from these origins only."""
 
     def __init__(self, app: ASGIApp, origins: str) -> None:
-        named = [each.strip() for each in origins.split(",") if each.strip()]
+        allowed = [origin.strip() for origin in origins.split(",") if origin.strip()]
         self._app = app
-        self._hooks = named and CORSMiddleware(
+        self._hooks_app = allowed and CORSMiddleware(
             app,
-            allow_origins=named,
+            allow_origins=allowed,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
             max_age=600,
@@ -22,6 +22,6 @@ class Origins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        hooks = f"{scope.get('path', '')}/".startswith(f"{HOOKS}/")
-        app = self._hooks if self._hooks and hooks else self._app
+        is_hook = f"{scope.get('path', '')}/".startswith(f"{HOOKS}/")
+        app = self._hooks_app if self._hooks_app and is_hook else self._app
         await app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Refused: what the API's description says of each status that a route refuses with."""
+"""OpenAPI responses for the error statuses that a route can return."""
 
 from typing import Any
 
@@ -6,28 +6,28 @@ from api.problems import MEDIA_TYPE, ProblemBody
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The responses of a route for what it refuses, for the API's description."""
+    """Return the OpenAPI responses for these error statuses."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}}
     return {status: {"description": _TITLES[status], "content": content} for status in statuses}
 
 
 _TITLES = {
-    400: "Not readable",
-    401: "No token, or a refused one",
-    403: "The scope is missing",
-    404: "Nothing here, or nothing that you may see",
+    400: "Malformed request",
+    401: "Token missing or invalid",
+    403: "Scope missing",
+    404: "Not found, or not visible to you",
     405: "Method not allowed",
-    406: "`Accept` or `_format` names nothing on offer",
-    408: "The body came too slowly",
-    409: "It does not go with what is kept",
-    412: "Another version is kept, or the condition is not of this request",
+    406: "`Accept` or `_format` names no available format",
+    408: "The body arrived too slowly",
+    409: "Conflict with the stored state",
+    412: "The stored version differs, or the condition does not apply to this request",
     413: "The body is too large",
-    415: "Not of the media type that is taken",
+    415: "Unsupported media type",
     416: "The file ends before the range",
-    422: "Readable, but of the wrong shape",
-    429: "Too many at once; see Retry-After",
-    431: "The headers, or the address, are too large",
-    500: "Something of ours failed",
+    422: "Well-formed, but invalid",
+    429: "Too many requests; see Retry-After",
+    431: "The headers or the URL are too large",
+    500: "Unexpected server error",
     503: "Not ready; see Retry-After",
 }
 GUARDED = (401, 403, 422, 429, 431, 503)

@@ -1,4 +1,4 @@
-"""Limits: who calls comes in, nothing goes out; too often, and it is the problem `too_many`."""
+"""Limits the request rate of each client."""
 
 import heapq
 import math
@@ -12,10 +12,10 @@ CLIENTS = 10_000
 
 
 class RateLimiter:
-    """So many calls a minute for each client: a bucket of one minute's quota, refilled evenly.
+    """A token bucket for each client, which holds one minute's quota and refills evenly.
 
-    Of each bucket only the instant is kept at which it will be full again. Over 10,000 clients,
-    the tenth of the buckets that are full, or nearest to it, is forgotten.
+    A bucket is stored as the instant at which it will be full again. Over 10,000 clients, the
+    fullest tenth of the buckets is dropped.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -24,22 +24,22 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def take(self, client: str, per_minute: int) -> None:
-        """Take one from the client's bucket.
+        """Take one token from the client's bucket.
 
-        Raises Problem `too_many`, with `Retry-After` in whole seconds, where there is none.
+        Raises Problem `too_many`, with `Retry-After` in whole seconds, if the bucket is empty.
         """
         with self._lock:
-            self._full_at[client] = self._after_one(client, per_minute)
+            self._full_at[client] = self._compute_full_at(client, per_minute)
             if len(self._full_at) > CLIENTS:
-                self._forget()
+                self._drop_fullest()
 
     def check(self, client: str, per_minute: int) -> None:
-        """Raise as `take` would, and take nothing: before a sign-in, whose failure is taken."""
+        """Raise as `take` does, but take nothing: before a sign-in, where only failures count."""
         with self._lock:
-            self._after_one(client, per_minute)
+            self._compute_full_at(client, per_minute)
 
-    def _after_one(self, client: str, per_minute: int) -> float:
-        """When the bucket would be full again after one more."""
+    def _compute_full_at(self, client: str, per_minute: int) -> float:
+        """Return when the bucket would be full again after one more request."""
         now, refill = self._now(), 60 / per_minute
         full_at = max(self._full_at.get(client, now), now) + refill
         wait = full_at - now - 60 - refill / 1000  # sums of small intervals are not exact
@@ -47,6 +47,6 @@ class RateLimiter:
             raise Problem("too_many", headers={"Retry-After": str(max(1, math.ceil(wait)))})
         return full_at
 
-    def _forget(self) -> None:
+    def _drop_fullest(self) -> None:
         for client in heapq.nsmallest(CLIENTS // 10, self._full_at, key=self._full_at.__getitem__):
             del self._full_at[client]

@@ -1,4 +1,4 @@
-"""Taking a body: its media type, size, time and JSON checked, before the framework sees it."""
+"""Reads request bodies with checks of media type, size, time and JSON, before FastAPI runs."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ from api.settings import Settings
 
 
 class Media(NamedTuple):
-    """What a body may be: as it is told, and as it is recognised."""
+    """A media type that a route accepts: its name for messages, and its pattern."""
 
     named: str
     pattern: re.Pattern[str]
@@ -31,37 +31,39 @@ FORM_FIELDS = 20
 
 
 async def take_json(request: Request, takes: Media, times: int = 1) -> None:
-    """Read the body, and lay its bytes and its value where the framework looks for them.
+    """Read the body into the request, where FastAPI looks for its bytes and its value.
 
-    What may be as large as several is read off the loop that serves everybody.
+    A body of several intakes (`times` over 1) is parsed in a thread, off the event loop.
+
+    Raises Problem `unsupported_media_type`, `malformed_json`, `too_slow` or `too_large`.
     """
     settings: Settings = request.app.state.settings
-    kinds = request.headers.getlist("content-type")
+    content_types = request.headers.getlist("content-type")
     if (
-        len(kinds) != 1
-        or not takes.pattern.fullmatch(kinds[0])
+        len(content_types) != 1
+        or not takes.pattern.fullmatch(content_types[0])
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
         expected = f"Send `{takes.named}` in UTF-8, without content encoding."
         raise Problem("unsupported_media_type", expected)
     body = await read_body(request, settings.body_bytes * times)
-    request._body = body  # noqa: SLF001 - where Starlette keeps a body that was read
+    request._body = body  # noqa: SLF001 - where Starlette caches the body
     if times == 1:
         value = strict_json.parse(body)
     else:
         value = await run_in_threadpool(strict_json.parse, body, strict_json.MEMBERS * times)
-    request._json = value  # noqa: SLF001 - where Starlette keeps its value
+    request._json = value  # noqa: SLF001 - where Starlette caches the value
 
 
 async def take_form(
     request: Request, most: int = FORM_BYTES, fields: int = FORM_FIELDS
 ) -> list[tuple[str, str]]:
-    """The fields of the form that is sent, in their order.
+    """Return the fields of the form in their order.
 
     Raises Problem `unsupported_media_type`, `malformed_request`, `too_slow` or `too_large`.
     """
-    kinds = request.headers.getlist("content-type")
-    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != FORM:
+    content_types = request.headers.getlist("content-type")
+    if len(content_types) != 1 or content_types[0].partition(";")[0].strip().lower() != FORM:
         raise Problem("unsupported_media_type", f"Send `{FORM}`.")
     body = await read_body(request, most)
     try:
@@ -77,9 +79,9 @@ async def take_form(
 
 
 async def take_query(request: Request) -> Request:
-    """The request as if the form that it carries stood in its address, after what stands there.
+    """Return the request with the fields of its form appended to its query string.
 
-    Who says nothing sends no form. Raises Problem as `take_form` does.
+    An empty body without a content type is treated as no form. Raises Problem as `take_form` does.
     """
     if "content-type" not in request.headers and not await read_body(request, FORM_BYTES):
         return request
@@ -89,34 +91,34 @@ async def take_query(request: Request) -> Request:
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """The body. Raises Problem `too_slow` or `too_large`."""
+    """Read the body, of at most `most` bytes. Raises Problem `too_slow` or `too_large`."""
     settings: Settings = request.app.state.settings
     try:
         async with asyncio.timeout(settings.body_seconds):
-            return await _bytes(request, most)
+            return await _read_bytes(request, most)
     except TimeoutError:
         raise Problem("too_slow", headers={"Connection": "close"}) from None
 
 
-async def _bytes(request: Request, most: int) -> bytes:
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said[:18]) > most:
+async def _read_bytes(request: Request, max_bytes: int) -> bytes:
+    content_length = request.headers.get("content-length", "")
+    if content_length.isdigit() and int(content_length[:18]) > max_bytes:
         raise Problem("too_large", headers={"Connection": "close"})
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > most:
+        if len(body) > max_bytes:
             raise Problem("too_large", headers={"Connection": "close"})
     return bytes(body)
 
 
 def properties(schema: Any) -> Iterator[str]:
-    """Every name of a member in a JSON schema."""
+    """Yield the name of every property in a JSON schema, at any depth."""
     if isinstance(schema, list):
-        for each in schema:
-            yield from properties(each)
+        for item in schema:
+            yield from properties(item)
     elif isinstance(schema, dict):
-        named = schema.get("properties")
-        yield from named if isinstance(named, dict) else ()
-        for each in schema.values():
-            yield from properties(each)
+        names = schema.get("properties")
+        yield from names if isinstance(names, dict) else ()
+        for subschema in schema.values():
+            yield from properties(subschema)

@@ -1,4 +1,4 @@
-"""The server: uvicorn with httptools; whoever sends or reads too slowly or too much is cut off."""
+"""Configures uvicorn, its listening sockets and its limits."""
 
 import contextlib
 import resource
@@ -15,54 +15,57 @@ FILES_BESIDES = 512
 
 
 class Server(uvicorn.Server):
-    """Tells the port once connections are accepted."""
+    """A uvicorn server that calls `listening` with its port once it accepts connections."""
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
         super().__init__(config)
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then tell."""
+        """Start to listen, then report the port."""
         await super().startup(sockets)
         self._listening(self.servers[0].sockets[0].getsockname()[1])
 
 
 def bound(host: str, port: int) -> list[socket.socket]:
-    """Sockets on every address of the host, all on this port, or on one that is free for 0.
+    """Return sockets bound to every address of the host, on this port; 0 chooses a free one.
 
-    Raises OSError where it is in use, not ours to take, or the host none of this machine. Each says
-    that it speaks TCP: on others asyncio leaves Nagle's delay of 40 ms an answer.
+    Raises OSError if the port is in use or reserved, or the host is not of this machine. Each
+    socket names TCP as its protocol: otherwise asyncio leaves Nagle's algorithm on, which delays
+    responses by 40 ms.
     """
     sockets: list[socket.socket] = []
-    with contextlib.ExitStack() as undone:
+    with contextlib.ExitStack() as sockets_to_close:
         for family, kind, _, _, address in socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         ):
-            made = undone.enter_context(socket.socket(family, kind, socket.IPPROTO_TCP))
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener = sockets_to_close.enter_context(
+                socket.socket(family, kind, socket.IPPROTO_TCP)
+            )
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            taken = sockets[0].getsockname()[1] if sockets else port
-            made.bind((address[0], taken, *address[2:]))
-            sockets.append(made)
-        undone.pop_all()
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            chosen_port = sockets[0].getsockname()[1] if sockets else port
+            listener.bind((address[0], chosen_port, *address[2:]))
+            sockets.append(listener)
+        sockets_to_close.pop_all()
     return sockets
 
 
 def address_of(host: str, listening: socket.socket) -> str:
-    """The address by which this machine reaches what listens there."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 # nosec B104 - told apart, not bound
+    """Return the URL at which this machine reaches the listening socket."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 # nosec B104 - compared, not bound
     name = f"[{name}]" if ":" in name and not name.startswith("[") else name
     return f"http://{name}:{listening.getsockname()[1]}"
 
 
 def config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Config:
-    """How the application is served.
+    """Return the uvicorn configuration of the application.
 
-    uvicorn's own limit of concurrency answers in plain text and counts idle connections: `Edge`
-    bounds requests, and `connection` bounds connections, instead.
+    uvicorn's `limit_concurrency` stays off: it answers in plain text and counts idle connections.
+    The middleware limits requests and the protocol limits connections.
     """
-    _allow_files(settings.connections + FILES_BESIDES)
+    _raise_file_limit(settings.connections + FILES_BESIDES)
     return uvicorn.Config(
         app,
         host=host,
@@ -80,10 +83,10 @@ def config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Co
     )
 
 
-def _allow_files(count: int) -> None:
-    """Let the process open so many files, connections among them, where the system permits."""
-    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count if most == resource.RLIM_INFINITY else min(count, most)
-    if least != resource.RLIM_INFINITY and least < wanted:
+def _raise_file_limit(count: int) -> None:
+    """Raise the limit on open files, which include connections, as far as the system permits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))

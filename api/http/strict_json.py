@@ -1,12 +1,12 @@
-"""Strict JSON: bytes in, a value out that could only be read in one way; all else refused by name.
+"""A strict JSON decoder that rejects every ambiguous or oversized document.
 
-Refused: what is not UTF-8, a byte order mark, NaN and infinities, numbers of over 40 characters or
-with an exponent of over 200, whole numbers of over 17 digits, a member named twice, nesting deeper
-than 24, more than 5000 members or what the route says, a text of over 10,000 characters, and in
-texts and names: control characters (tab, newline and carriage return are read), bidirectional
-overrides, lone surrogates and non-characters.
-Zero-width and combining characters are legitimate in names of people and are read. A refusal names
-the place and never the value.
+Rejected: bytes that are not UTF-8, a byte order mark, NaN and infinities, numbers of over 40
+characters or with an exponent of over 200, whole numbers of over 17 digits, duplicate names,
+nesting deeper than 24, more than 5000 members or the route's own limit, strings of over 10,000
+characters, and in strings and names: control characters (except tab, newline and carriage return),
+bidirectional overrides, lone surrogates and non-characters.
+Zero-width and combining characters are legitimate in people's names and are accepted. An error
+names the place and never the value.
 """
 
 import json
@@ -21,19 +21,19 @@ DEPTH = 24
 MEMBERS = 5000
 NUMBER_CHARACTERS = 40
 WHOLE_DIGITS = 17
-EXPONENT = 200  # so that a number is neither endless nor nothing, however it is reckoned with
+EXPONENT = 200  # keeps later arithmetic from overflowing or underflowing
 TEXT_CHARACTERS = 10_000
 _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _OVERRIDE = "\u202a-\u202e\u2066-\u2069"
-_NONE = "\ud800-\udfff\ufdd0-\ufdef" + "".join(
+_INVALID = "\ud800-\udfff\ufdd0-\ufdef" + "".join(
     chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
 )
-_FORBIDDEN = re.compile(f"[{_CONTROL}{_OVERRIDE}{_NONE}]")
-_ESCAPES = re.compile(r"\\[ubf]")  # those that can spell what is forbidden
+_FORBIDDEN = re.compile(f"[{_CONTROL}{_OVERRIDE}{_INVALID}]")
+_ESCAPES = re.compile(r"\\[ubf]")  # the escapes that can encode a forbidden character
 
 
 def parse(body: bytes, members: int = MEMBERS) -> Any:
-    """The JSON value in the body. A number is exact: whole (3, 3.0, 3e0) or a decimal.
+    """Return the JSON value of the body. Numbers are exact: int (3, 3.0, 3e0) or Decimal.
 
     Raises Problem `malformed_json`.
     """
@@ -41,116 +41,119 @@ def parse(body: bytes, members: int = MEMBERS) -> Any:
         text = body.decode("utf-8")
         value = _DECODER.decode(text)
     except UnicodeDecodeError:
-        _refuse("", "not_utf8", "must be UTF-8")
+        _reject("", "not_utf8", "must be UTF-8")
     except json.JSONDecodeError as error:
-        _refuse("", "not_json", f"is not JSON: line {error.lineno}, column {error.colno}")
+        _reject("", "not_json", f"is not JSON: line {error.lineno}, column {error.colno}")
     except RecursionError:
-        _refuse("", "too_deep", f"must not nest deeper than {DEPTH}")
+        _reject("", "too_deep", f"must not nest deeper than {DEPTH}")
     _check_shape(value, members)
-    if len(text) > TEXT_CHARACTERS or _may_hold_forbidden(text):
-        _check_texts("", value)
+    if len(text) > TEXT_CHARACTERS or _may_contain_forbidden(text):
+        _check_strings("", value)
     return value
 
 
-def _may_hold_forbidden(text: str) -> bool:
-    """Whether something forbidden is in it, or could be spelled by an escape in it."""
-    return _is_forbidden(text) or ("\\" in text and _ESCAPES.search(text) is not None)
+def _may_contain_forbidden(text: str) -> bool:
+    """Return whether a forbidden character is in the text or may be escaped in it."""
+    return _contains_forbidden(text) or ("\\" in text and _ESCAPES.search(text) is not None)
 
 
-def _is_forbidden(text: str) -> bool:
-    """Whether a forbidden character is in it; no printable one is."""
+def _contains_forbidden(text: str) -> bool:
+    """Return whether a forbidden character is in the text; no printable character is forbidden."""
     spaced = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
     return not spaced.isprintable() and _FORBIDDEN.search(text) is not None
 
 
-class _Doubled(dict[str, Any]):
-    """An object in which a name occurs twice; refused once its place is known."""
+class _DuplicateNames(dict[str, Any]):
+    """An object with a duplicate name; rejected once its place is known."""
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
-    return members if len(members) == len(pairs) else _Doubled(members)
+    return members if len(members) == len(pairs) else _DuplicateNames(members)
 
 
-def _constant(_: str) -> NoReturn:
-    _refuse("", "not_finite", "must not hold NaN or an infinity")
+def _reject_constant(_: str) -> NoReturn:
+    _reject("", "not_finite", "must not hold NaN or an infinity")
 
 
-def _fraction(text: str) -> Decimal | int:
+def _parse_decimal(text: str) -> Decimal | int:
     if len(text) > NUMBER_CHARACTERS or abs(_exponent(text)) > EXPONENT:
-        _refuse(
+        _reject(
             "",
             "number_too_long",
             f"numbers have at most {NUMBER_CHARACTERS} characters "
             f"and an exponent from -{EXPONENT} to {EXPONENT}",
         )
     number = Decimal(text)
-    whole = abs(number) < 10**WHOLE_DIGITS and number == int(number)
-    return int(number) if whole else number
+    is_whole = abs(number) < 10**WHOLE_DIGITS and number == int(number)
+    return int(number) if is_whole else number
 
 
 def _exponent(text: str) -> int:
     return int(text.lower().partition("e")[2] or 0)
 
 
-def _whole(text: str) -> int:
+def _parse_whole(text: str) -> int:
     if len(text.lstrip("-")) > WHOLE_DIGITS:
-        _refuse("", "number_too_long", f"whole numbers have at most {WHOLE_DIGITS} digits")
+        _reject("", "number_too_long", f"whole numbers have at most {WHOLE_DIGITS} digits")
     return int(text)
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_members, parse_constant=_constant, parse_float=_fraction, parse_int=_whole
+    object_pairs_hook=_build_object,
+    parse_constant=_reject_constant,
+    parse_float=_parse_decimal,
+    parse_int=_parse_whole,
 )
 
 
-def _check_shape(value: Any, most: int) -> None:
-    """Refuse what nests too deeply, holds too much, or names a member twice."""
+def _check_shape(value: Any, max_members: int) -> None:
+    """Reject deep nesting, too many members and duplicate names."""
     open_values: list[tuple[str, int, Any]] = [("", 1, value)]
     members = 0
     while open_values:
-        place, depth, each = open_values.pop()
-        if not isinstance(each, dict | list):
+        place, depth, container = open_values.pop()
+        if not isinstance(container, dict | list):
             continue
         if depth > DEPTH:
-            _refuse(place, "too_deep", f"must not nest deeper than {DEPTH}")
-        if isinstance(each, _Doubled):
-            _refuse(place, "doubled_name", "must not hold a name twice")
-        members += len(each)
-        if members > most:
-            _refuse("", "too_many_members", f"must not hold more than {most} members")
+            _reject(place, "too_deep", f"must not nest deeper than {DEPTH}")
+        if isinstance(container, _DuplicateNames):
+            _reject(place, "doubled_name", "must not hold a name twice")
+        members += len(container)
+        if members > max_members:
+            _reject("", "too_many_members", f"must not hold more than {max_members} members")
         open_values.extend(
-            (f"{place}/{_step(name)}", depth + 1, part)
-            for name, part in _parts(each)
+            (f"{place}/{_escape_step(name)}", depth + 1, part)
+            for name, part in _iterate_parts(container)
             if isinstance(part, dict | list)
         )
 
 
-def _check_texts(place: str, value: Any) -> None:
-    """Refuse a text or a name that is too long or holds a character that no text may hold."""
+def _check_strings(place: str, value: Any) -> None:
+    """Reject strings and names that are too long or contain a forbidden character."""
     if isinstance(value, str):
-        _check_text(place, value, "")
+        _check_string(place, value, "")
     elif isinstance(value, dict | list):
-        for name, part in _parts(value):
+        for name, part in _iterate_parts(value):
             if isinstance(name, str):
-                _check_text(place, name, "names ")
+                _check_string(place, name, "names ")
             if isinstance(part, str):
                 if len(part) > TEXT_CHARACTERS or not part.isprintable():
-                    _check_text(f"{place}/{_step(name)}", part, "")
+                    _check_string(f"{place}/{_escape_step(name)}", part, "")
             elif isinstance(part, dict | list):
-                _check_texts(f"{place}/{_step(name)}", part)
+                _check_strings(f"{place}/{_escape_step(name)}", part)
 
 
-def _check_text(place: str, text: str, what: str) -> None:
+def _check_string(place: str, text: str, subject: str) -> None:
     if len(text) > TEXT_CHARACTERS:
-        _refuse(place, "text_too_long", f"{what}must have at most {TEXT_CHARACTERS} characters")
-    if not text.isprintable() and (found := _FORBIDDEN.search(text)):
-        code, kind = _named(found[0])
-        _refuse(place, code, f"{what}must not hold {kind}")
+        _reject(place, "text_too_long", f"{subject}must have at most {TEXT_CHARACTERS} characters")
+    if not text.isprintable() and (forbidden := _FORBIDDEN.search(text)):
+        code, kind = _classify_forbidden(forbidden[0])
+        _reject(place, code, f"{subject}must not hold {kind}")
 
 
-def _named(character: str) -> tuple[str, str]:
-    """What a forbidden character is refused as."""
+def _classify_forbidden(character: str) -> tuple[str, str]:
+    """Return the error code and the name of the character's kind."""
     if re.fullmatch(f"[{_CONTROL}]", character):
         return "control_character", "control characters"
     if re.fullmatch(f"[{_OVERRIDE}]", character):
@@ -158,13 +161,13 @@ def _named(character: str) -> tuple[str, str]:
     return "forbidden_character", "surrogates or non-characters"
 
 
-def _parts(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
+def _iterate_parts(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
     return value.items() if isinstance(value, dict) else enumerate(value)
 
 
-def _step(name: str | int) -> str:
+def _escape_step(name: str | int) -> str:
     return str(name).replace("~", "~0").replace("/", "~1")
 
 
-def _refuse(place: str, code: str, detail: str) -> NoReturn:
+def _reject(place: str, code: str, detail: str) -> NoReturn:
     raise Problem("malformed_json", errors=[FieldError(pointer=place, code=code, detail=detail)])

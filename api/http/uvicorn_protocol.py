@@ -1,9 +1,8 @@
-"""One connection: uvicorn's HTTP protocol with deadlines, sizes and problems added.
+"""uvicorn's HTTP protocol with timeouts, size limits and problem responses.
 
-Headers that come too slowly, a response that is not read, and more connections than are allowed
-are cut off. What is not HTTP or too large is answered with a problem, after which what still comes
-is thrown away, for a moment and up to a bound: a client that is cut off in the middle of sending
-would not see why.
+Connections with slow headers, an unread response or over the connection limit are closed. A
+malformed or oversized request is answered with a problem. Further input is then discarded for a
+short time and up to a limit, because a client cut off while sending would not see the response.
 """
 
 import asyncio
@@ -25,23 +24,23 @@ from api.settings import Settings
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 8 * 1024 * 1024
-FRAMING = 8  # bytes of framing for one of a body: single bytes in chunks need six
+FRAMING = 8  # framing bytes allowed for each byte of a body: chunks of one byte need six
 
 
 def connection(settings: Settings, metrics: Metrics) -> type[HttpToolsProtocol]:
-    """The protocol of one server's connections."""
+    """Return the protocol class for the connections of one server."""
 
-    class Bounded(Connection):
+    class ServerConnection(Connection):
         """A connection of this server."""
 
-        waiting: dict[Connection, None] = {}  # noqa: RUF012 - shared by one server's connections
+        waiting: dict[Connection, None] = {}  # noqa: RUF012 - shared by the connections of one server
 
-    Bounded.settings, Bounded.metrics = settings, metrics
-    return Bounded
+    ServerConnection.settings, ServerConnection.metrics = settings, metrics
+    return ServerConnection
 
 
 class Connection(HttpToolsProtocol):
-    """See the module. `waiting` holds those without a request, the longest waiting first."""
+    """See the module. `waiting` holds the connections without a request, the oldest first."""
 
     settings: Settings
     metrics: Metrics
@@ -49,53 +48,51 @@ class Connection(HttpToolsProtocol):
 
     _headers_due: asyncio.TimerHandle | None = None
     _reading_due: asyncio.TimerHandle | None = None
-    _is_refused = False
+    _is_rejected = False
     _in_body = False
     _header_bytes = 0
-    _tail = b""  # the end of headers may come in two pieces
-    _thrown_away = 0
-    _framing = 0  # bytes received since the headers that were no body
+    _tail = b""  # the end of the headers may arrive in two pieces
+    _discarded_bytes = 0
+    _framing = 0  # bytes received since the headers that are not of the body
 
     def connection_made(self, transport: Any) -> None:
-        """Take the connection; over the limit, the one that has waited longest makes room."""
+        """Accept the connection; over the limit, abort the one that has waited longest."""
         super().connection_made(transport)
         self._await_headers()
         if len(self.connections) > self.settings.connections:
-            longest = next(iter(self.waiting))
-            longest._stop_waiting()  # noqa: SLF001 - one of its own kind
-            longest.transport.abort()
+            oldest = next(iter(self.waiting))
+            oldest._stop_waiting()  # noqa: SLF001 - an instance of this class
+            oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Cancel the timers of the connection."""
         self._stop_waiting()
         self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Count before parsing: httptools has no limits of its own."""
-        if self._is_refused or self.transport.is_closing():
-            self._throw_away(data)
+        if self._is_rejected or self.transport.is_closing():
+            self._discard(data)
             return
         if self._in_body:
             self._framing += len(data)
-        elif self._headers_over(data):
-            self._refuse("headers_too_large")
+        elif self._exceeds_header_limit(data):
+            self._reject("headers_too_large")
             return
         super().data_received(data)
         if self._in_body and self._framing > self.settings.header_bytes:
-            self._refuse("malformed_request")
+            self._reject("malformed_request")
 
-    def _headers_over(self, data: bytes) -> bool:
-        seen = self._tail + data
-        end = seen.find(b"\r\n\r\n")
+    def _exceeds_header_limit(self, data: bytes) -> bool:
+        window = self._tail + data
+        end = window.find(b"\r\n\r\n")
         self._header_bytes += len(data) if end < 0 else end - len(self._tail)
-        self._tail = seen[-3:]
+        self._tail = window[-3:]
         return self._header_bytes > self.settings.header_bytes
 
-    # what the parser found
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; one after the body, where it could be anything, is left out."""
+        """Accept a header; trailers after the body are ignored: nothing checks them."""
         if not self._in_body:
             super().on_header(name, value)
 
@@ -105,10 +102,10 @@ class Connection(HttpToolsProtocol):
         self._in_body, self._framing = True, 0
         super().on_headers_complete()
         if self.cycle is not None:
-            self.cycle.transport = cast("Transport", _Gentle(self, self.cycle))
+            self.cycle.transport = cast("Transport", _LingeringTransport(self, self.cycle))
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body, which pays for its framing."""
+        """Accept a piece of the body, and count down the framing that it allows."""
         self._framing = max(0, self._framing - FRAMING * len(body))
         super().on_body(body)
 
@@ -117,11 +114,9 @@ class Connection(HttpToolsProtocol):
         self._in_body, self._header_bytes, self._tail = False, 0, b""
         super().on_message_complete()
 
-    # how the response goes
-
     def on_response_complete(self) -> None:
-        """Wait for the next request, or see that the rest is read before the end."""
-        if self._is_refused:
+        """Wait for the next request, or limit the time to read the rest of the response."""
+        if self._is_rejected:
             self.server_state.total_requests += 1
             return
         super().on_response_complete()
@@ -132,42 +127,40 @@ class Connection(HttpToolsProtocol):
             self._watch_reading()
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as we write: from now it is watched."""
+        """Start the timer for a client that reads more slowly than the server writes."""
         super().pause_writing()
         self._watch_reading()
 
     def resume_writing(self) -> None:
-        """It read most of what waited; for the rest it has the same time again."""
+        """Restart the timer for the rest, once the client has read most of the buffer."""
         super().resume_writing()
         self._stop_watching()
         if self.transport.get_write_buffer_size():
             self._watch_reading()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that is no longer used."""
+        """Close an idle connection."""
         self._close()
 
     def shutdown(self) -> None:
-        """Close once the response under way is sent."""
+        """Close once the current response is sent."""
         super().shutdown()
         if self.transport.is_closing():
             self._watch_reading()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP; uvicorn's words for it are not used."""
+        """Answer a request that is not HTTP with a problem in place of uvicorn's text."""
         del msg
-        self._refuse("malformed_request")
+        self._reject("malformed_request")
 
-    # ends
+    def _reject(self, code: str) -> None:
+        """Send a problem, then half-close the connection.
 
-    def _refuse(self, code: str) -> None:
-        """Answer with a problem and read no more; the client has a moment to take it.
-
-        Where another answer is due or begun on the connection, it ends without one.
+        If a response is pending or in progress, abort without sending an error.
         """
         self._stop_waiting()
         self._stop_watching()
-        self._is_refused = True
+        self._is_rejected = True
         self.metrics.problem(code)
         cycle = self.cycle
         if self.pipeline or (
@@ -180,32 +173,32 @@ class Connection(HttpToolsProtocol):
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.write(_raw(Problem(code)))
-        self._linger()
+        self.transport.write(_serialise(Problem(code)))
+        self._half_close()
 
     def end(self, cycle: RequestResponseCycle) -> None:
-        """Close after a response; where its request is still being sent, take the rest first."""
+        """Close after a response; if its request is still arriving, discard the rest first."""
         if not (cycle.response_complete and cycle.more_body) or self.transport.is_closing():
             self.transport.close()
             return
         self._stop_watching()
-        self._is_refused = True
-        self._linger()
+        self._is_rejected = True
+        self._half_close()
 
-    def _linger(self) -> None:
-        """Say that nothing more will be sent, and give the client a moment to see it."""
+    def _half_close(self) -> None:
+        """Close the sending side, and give the client a short time to read the response."""
         self.flow.resume_reading()
         with contextlib.suppress(NotImplementedError, OSError, RuntimeError):
             self.transport.write_eof()
         self._reading_due = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
-    def _throw_away(self, data: bytes) -> None:
-        self._thrown_away += len(data)
-        if self._thrown_away > LINGER_BYTES:
+    def _discard(self, data: bytes) -> None:
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > LINGER_BYTES:
             self.transport.abort()
 
     def _close(self) -> None:
-        """Close; what the client does not read in time is dropped."""
+        """Close; output that the client does not read in time is dropped."""
         if not self.transport.is_closing():
             self.transport.close()
         self._watch_reading()
@@ -233,23 +226,23 @@ class Connection(HttpToolsProtocol):
             self._reading_due = None
 
 
-class _Gentle:
-    """The transport as one exchange has it: where it closes, the connection decides how."""
+class _LingeringTransport:
+    """The transport of one request; the connection decides how to close it."""
 
     def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
         self._connection = connection
         self._cycle = cycle
 
     def close(self) -> None:
-        """End the exchange."""
+        """End the request and its response."""
         self._connection.end(self._cycle)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection.transport, name)
 
 
-def _raw(problem: Problem) -> bytes:
-    """The problem as bytes of HTTP."""
+def _serialise(problem: Problem) -> bytes:
+    """Return the complete HTTP response of a problem."""
     response = problem.response()
     headers = completed([*response.raw_headers, (b"connection", b"close")], uuid.uuid4().hex)
     lines = [name + b": " + value + b"\r\n" for name, value in headers]

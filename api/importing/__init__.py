@@ -1,1 +1,1 @@
-"""Importing: answers that a clinic has already, out of CSV files of other tools."""
+"""Imports answers that a clinic already has, from CSV files of other tools."""

@@ -1,6 +1,6 @@
-"""Cells: what a tool wrote for one question in, an answer out. Unanswered is never no.
+"""Parses the cells of another tool into answers. Unanswered never means no.
 
-CellError    the cell cannot be an answer; the message says what was expected, never the cell
+CellError    the cell is not an answer; the message says what was expected, never the cell
 """
 
 from collections.abc import Mapping
@@ -15,48 +15,50 @@ YES = ("yes", "true", "1", "y", "checked")
 NO = ("no", "false", "0", "n")
 UNCHECKED = ("", "0", "no", "false", "unchecked")
 NOT_SAID = object()
-"""A question that the row says nothing to."""
+"""The row does not answer the question."""
 
 
 class CellError(ValueError):
     """The cell cannot be an answer to its question."""
 
 
-def answer(each: QuestionMap, question: Question, row: Mapping[str, str]) -> Any:
-    """The answer that the row gives, or NOT_SAID. Raises CellError."""
-    if each.columns:
-        return _checked(each, row)
-    cell = row[each.column or ""].strip()
-    if not cell or cell.casefold() in {word.casefold() for word in each.unanswered}:
+def answer(question_map: QuestionMap, question: Question, row: Mapping[str, str]) -> Any:
+    """Return the answer in the row, or NOT_SAID. Raises CellError."""
+    if question_map.columns:
+        return _parse_checkboxes(question_map, row)
+    cell = row[question_map.column or ""].strip()
+    text = cell.casefold()
+    if not cell or text in {word.casefold() for word in question_map.unanswered}:
         return NOT_SAID
-    words = {word.casefold(): value for word, value in _words(each, question).items()}
+    words = {word.casefold(): value for word, value in _known_words(question_map, question).items()}
     if question.kind == "multi":
-        return _several(each, cell, words)
-    if cell.casefold() in words:
-        return words[cell.casefold()]
+        return _parse_several(question_map, cell, words)
+    if text in words:
+        return words[text]
     if question.kind in ("integer", "decimal"):
-        return _number(cell, each.times)
+        return _parse_number(cell, question_map.times)
     raise CellError(f"expected one of {', '.join(sorted(words))}")
 
 
-def _words(each: QuestionMap, question: Question) -> dict[str, Any]:
-    """Every word that there is for an answer: labels and ids of options, and the mapping's own."""
-    own: dict[str, Any] = dict(each.values)
+def _known_words(question_map: QuestionMap, question: Question) -> dict[str, Any]:
+    """Return the answer for each word: labels and ids of options, and words of the mapping."""
+    values: dict[str, Any] = dict(question_map.values)
     if question.kind == "boolean":
-        return dict.fromkeys(YES, True) | dict.fromkeys(NO, False) | own
+        return dict.fromkeys(YES, True) | dict.fromkeys(NO, False) | values
     if question.kind in ("multi", "choice"):
-        known = {option.id: option.id for option in question.options}
-        return known | {option.label: option.id for option in question.options} | own
-    return own
+        ids = {option.id: option.id for option in question.options}
+        return ids | {option.label: option.id for option in question.options} | values
+    return values
 
 
-def _checked(each: QuestionMap, row: Mapping[str, str]) -> Any:
-    """A column for each option; nothing checked at all says nothing."""
-    marked = [value for column, value in each.columns.items() if _is_checked(row[column])]
-    none = each.none_column is not None and _is_checked(row[each.none_column])
-    if marked and none:
+def _parse_checkboxes(question_map: QuestionMap, row: Mapping[str, str]) -> Any:
+    """Parse one column for each option; if nothing is checked, the question is not answered."""
+    checked = [value for column, value in question_map.columns.items() if _is_checked(row[column])]
+    none_column = question_map.none_column
+    is_none = none_column is not None and _is_checked(row[none_column])
+    if checked and is_none:
         raise CellError("expected either an option or none of them, not both")
-    return marked if marked or none else NOT_SAID
+    return checked if checked or is_none else NOT_SAID
 
 
 def _is_checked(cell: str) -> bool:
@@ -68,25 +70,25 @@ def _is_checked(cell: str) -> bool:
     raise CellError("expected 1 or 0 in every column of its options")
 
 
-def _several(each: QuestionMap, cell: str, words: Mapping[str, Any]) -> list[Any]:
-    """Several words in one cell; a word may hold what they are joined by."""
-    none = {word.casefold() for word in each.none}
-    known = sorted({*words, *none}, key=len, reverse=True)
-    rest, joined, found = cell.casefold(), each.split.casefold(), []
+def _parse_several(question_map: QuestionMap, cell: str, words: Mapping[str, Any]) -> list[Any]:
+    """Parse several words in one cell; a word may itself contain the separator."""
+    none_words = {word.casefold() for word in question_map.none}
+    known = sorted({*words, *none_words}, key=len, reverse=True)
+    rest, separator, parsed = cell.casefold(), question_map.split.casefold(), []
     while rest:
-        word = next((w for w in known if rest == w or rest.startswith(w + joined)), None)
+        word = next((w for w in known if rest == w or rest.startswith(w + separator)), None)
         if word is None:
             raise CellError(f"expected words out of {', '.join(sorted(known))}")
-        found.append(word)
-        rest = rest[len(word) :].removeprefix(joined).strip()
-    if not none.isdisjoint(found):
-        if len(found) > 1:
+        parsed.append(word)
+        rest = rest[len(word) :].removeprefix(separator).strip()
+    if not none_words.isdisjoint(parsed):
+        if len(parsed) > 1:
             raise CellError("expected either an option or none of them, not both")
         return []
-    return list(dict.fromkeys(words[each] for each in found))
+    return list(dict.fromkeys(words[word] for word in parsed))
 
 
-def _number(cell: str, times: int) -> Any:
+def _parse_number(cell: str, times: int) -> Any:
     try:
         number = Decimal(cell.replace(",", ".")) if len(cell) <= 12 else None
     except InvalidOperation:

@@ -1,8 +1,8 @@
-"""Rows: a CSV file and its mapping in; what becomes of each column, and each row as an intake, out.
+"""Reads a CSV file by its mapping: each row as an intake, and the use made of each column.
 
-A row with a problem is told by its line, its column and what was expected, and never holds up the
-others. Nothing that stands in a row is repeated, nor a name of a column that the mapping
-does not know: where a header is missing, it is a patient's row.
+A problem is reported by line, column and expected value, and does not stop the other rows. Messages
+never repeat a cell, nor a column name that the mapping does not contain: without a header, the
+first line is a patient's row.
 """
 
 import csv
@@ -23,12 +23,12 @@ from schemas.patient import EARLIEST, day_fault
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
-MOST_COLUMNS = 5_000
-LONGEST_CELL = 100_000
+MAX_COLUMNS = 5_000
+MAX_CELL_LENGTH = 100_000
 
 
 class Trouble(NamedTuple):
-    """One thing that is wrong with a row."""
+    """One problem of a row."""
 
     line: int
     column: str
@@ -36,7 +36,7 @@ class Trouble(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row: its line, its name in the file, and the intake; None where there is trouble."""
+    """A row: its line, its name in the file, and its intake, None if there are problems."""
 
     line: int
     name: str
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """What becomes of a column: what it is taken for, and how its cells fared."""
+    """The use made of a column, and how many of its cells are filled and have problems."""
 
     column: str
     taken_for: str
@@ -54,31 +54,31 @@ class Fate(NamedTuple):
 
 
 class Reading:
-    """A file as it is read, row by row; `fates` tells of the rows that were read so far."""
+    """Reads one file row by row; `fates` counts the rows read so far."""
 
     def __init__(
         self, file: Path, mapping: Mapping, loaded: LoadedRulebook, rulebooks: Catalogue
     ) -> None:
         self._file, self._mapping = file, mapping
-        self._questions = {each.id: each for each in loaded.rulebook.question}
+        self._questions = {question.id: question for question in loaded.rulebook.question}
         self._rulebook = loaded.name
-        self._checked = TypeAdapter[Any](any_intake(rulebooks.scored(), KeptIntake))
+        self._intakes = TypeAdapter[Any](any_intake(rulebooks.scored(), KeptIntake))
         self._filled: Counter[str] = Counter()
-        self._troubled: Counter[str] = Counter()
+        self._problems: Counter[str] = Counter()
         self.columns: list[str] = []
 
     def rows(self) -> Iterator[Row]:
-        """Every row. Raises MappingError where file and mapping do not go together."""
-        csv.field_size_limit(LONGEST_CELL)
+        """Yield every row. Raises MappingError if the file does not fit the mapping."""
+        csv.field_size_limit(MAX_CELL_LENGTH)
         encoding = "utf-8-sig" if self._mapping.encoding == "utf-8" else self._mapping.encoding
         try:
-            with self._file.open(encoding=encoding, newline="") as held:
-                reader = csv.reader(held, delimiter=self._mapping.delimiter, strict=True)
-                self._head(next(reader, []))
+            with self._file.open(encoding=encoding, newline="") as stream:
+                reader = csv.reader(stream, delimiter=self._mapping.delimiter, strict=True)
+                self._read_header(next(reader, []))
                 line = reader.line_num + 1
                 for cells in reader:
-                    if any(each.strip() for each in cells):
-                        yield self._row(line, cells)
+                    if any(cell.strip() for cell in cells):
+                        yield self._read_row(line, cells)
                     line = reader.line_num + 1
         except UnicodeError:
             raise MappingError(f"the file is not in {self._mapping.encoding}") from None
@@ -88,94 +88,102 @@ class Reading:
             raise MappingError(f"the file cannot be read: {error.strerror}") from None
 
     def fates(self) -> list[Fate]:
-        """What becomes of each column of the file, in its order."""
-        named = self._mapping.named
+        """Return the use made of each column of the file, in order."""
+        uses = self._mapping.named
         return [
-            Fate(each, named[each], self._filled[each], self._troubled[each])
-            for each in self.columns
+            Fate(column, uses[column], self._filled[column], self._problems[column])
+            for column in self.columns
         ]
 
-    def _head(self, columns: list[str]) -> None:
-        self.columns = [each.strip() for each in columns]
-        if len(columns) > MOST_COLUMNS:
-            raise MappingError(f"the file has more than {MOST_COLUMNS} columns")
-        named, counts = self._mapping.named, Counter(self.columns)
-        faults = [f"column `{each}` is not in the file" for each in named if each not in counts]
+    def _read_header(self, cells: list[str]) -> None:
+        self.columns = [cell.strip() for cell in cells]
+        if len(cells) > MAX_COLUMNS:
+            raise MappingError(f"the file has more than {MAX_COLUMNS} columns")
+        mapped, counts = self._mapping.named, Counter(self.columns)
+        faults = [
+            f"column `{column}` is not in the file" for column in mapped if column not in counts
+        ]
         faults += [
             f"column {place} is in no line of the mapping: map it, or `ignore` it"
-            for place, each in enumerate(self.columns, 1)
-            if each not in named
+            for place, column in enumerate(self.columns, 1)
+            if column not in mapped
         ]
-        faults += [f"column `{each}` stands twice" for each in named if counts[each] > 1]
+        faults += [f"column `{column}` stands twice" for column in mapped if counts[column] > 1]
         if faults:
             raise MappingError("\n".join(faults))
 
-    def _row(self, line: int, cells: list[str]) -> Row:
+    def _read_row(self, line: int, cells: list[str]) -> Row:
         if len(cells) != len(self.columns):
             expected = f"{len(self.columns)} cells, as in the first line"
             return Row(line, "", None, (Trouble(line, "", expected),))
         row = dict(zip(self.columns, cells, strict=True))
         self._filled.update(name for name, cell in row.items() if cell.strip())
-        troubles: list[Trouble] = []
-        body = self._body(line, row, troubles)
-        intake = None if troubles else self._intake(line, body, troubles)
-        self._troubled.update({each.column for each in troubles})
-        return Row(line, self._name(row), intake, tuple(troubles))
+        problems: list[Trouble] = []
+        body = self._build_body(line, row, problems)
+        intake = None if problems else self._validate(line, body, problems)
+        self._problems.update({problem.column for problem in problems})
+        return Row(line, self._name_row(row), intake, tuple(problems))
 
-    def _body(self, line: int, row: dict[str, str], troubles: list[Trouble]) -> dict[str, Any]:
+    def _build_body(
+        self, line: int, row: dict[str, str], problems: list[Trouble]
+    ) -> dict[str, Any]:
         mapping = self._mapping
         reference = row[mapping.patient].strip()
         if not reference:
-            troubles.append(Trouble(line, mapping.patient, "a number that names the patient"))
+            problems.append(Trouble(line, mapping.patient, "a number that names the patient"))
         answers = {}
-        for each in mapping.question:
+        for question in mapping.question:
             try:
-                given = answer(each, self._questions[each.id], row)
+                value = answer(question, self._questions[question.id], row)
             except CellError as error:
-                troubles.append(Trouble(line, each.named[0], str(error).removeprefix("expected ")))
+                expected = str(error).removeprefix("expected ")
+                problems.append(Trouble(line, question.named[0], expected))
                 continue
-            if given is not NOT_SAID:
-                answers[each.id] = given
+            if value is not NOT_SAID:
+                answers[question.id] = value
         return {
             "rulebook": self._rulebook,
             "patient": {"reference": reference, "system": mapping.system},
-            "answered_on": self._day(line, row, troubles),
+            "answered_on": self._parse_day(line, row, problems),
             "answered_by": mapping.answered_by,
             "answers": answers,
         }
 
-    def _day(self, line: int, row: dict[str, str], troubles: list[Trouble]) -> date | None:
-        told = self._mapping.answered_on
-        if told is None or not row[told.column].strip():
+    def _parse_day(self, line: int, row: dict[str, str], problems: list[Trouble]) -> date | None:
+        source = self._mapping.answered_on
+        if source is None or not row[source.column].strip():
             return None
         try:
-            given = datetime.strptime(row[told.column].strip(), told.format)  # noqa: DTZ007 - a day
+            parsed = datetime.strptime(row[source.column].strip(), source.format)  # noqa: DTZ007 - a day
         except ValueError:
-            troubles.append(Trouble(line, told.column, f"a day written as {told.format}"))
+            problems.append(Trouble(line, source.column, f"a day written as {source.format}"))
             return None
-        if day_fault(given.date()):
-            troubles.append(Trouble(line, told.column, f"a day from {EARLIEST} to today"))
+        if day_fault(parsed.date()):
+            problems.append(Trouble(line, source.column, f"a day from {EARLIEST} to today"))
             return None
-        return given.date()
+        return parsed.date()
 
-    def _intake(self, line: int, body: dict[str, Any], troubles: list[Trouble]) -> Any:
+    def _validate(self, line: int, body: dict[str, Any], problems: list[Trouble]) -> Any:
         try:
-            return self._checked.validate_python(body)
+            return self._intakes.validate_python(body)
         except ValidationError as error:
             faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
-        troubles += [
-            Trouble(line, self._column(each.pointer), each.detail)
-            for each in wrong_shape(faults, body).errors
+        problems += [
+            Trouble(line, self._find_column(error.pointer), error.detail)
+            for error in wrong_shape(faults, body).errors
         ]
         return None
 
-    def _column(self, pointer: str) -> str:
-        """The column behind a place in the body."""
-        of = {each.id: each.named[0] for each in self._mapping.question}
+    def _find_column(self, pointer: str) -> str:
+        """Return the column of a JSON pointer into the body."""
+        columns = {question.id: question.named[0] for question in self._mapping.question}
         _, _, within = pointer.partition("/answers/")
-        return of.get(within.partition("/")[0], self._mapping.patient)
+        return columns.get(within.partition("/")[0], self._mapping.patient)
 
-    def _name(self, row: dict[str, str]) -> str:
-        """What the row is known by when the file is read again: its own name, or all of it."""
-        own = row[self._mapping.row].strip() if self._mapping.row else ""
-        return json.dumps([self._mapping.source, self._rulebook.partition("@")[0], own or row])
+    def _name_row(self, row: dict[str, str]) -> str:
+        """Return a name that identifies the row when the file is imported again.
+
+        This is the row's own name if the mapping has a column for it, otherwise all of its cells.
+        """
+        name = row[self._mapping.row].strip() if self._mapping.row else ""
+        return json.dumps([self._mapping.source, self._rulebook.partition("@")[0], name or row])

@@ -1,6 +1,6 @@
-"""Mappings: a file that says which column of another tool's export answers which question.
+"""Import mappings: which column of another tool's export answers which question.
 
-MappingError    whoever wrote the mapping must act; each line says where and what was expected
+MappingError    the author of the mapping must act; each line says where and what was expected
 """
 
 import tomllib
@@ -20,21 +20,22 @@ Column = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class MappingError(ValueError):
-    """The mapping cannot be used; the message has a line for each thing that is wrong."""
+    """The mapping cannot be used; the message has a line for each fault."""
 
 
 class DateColumn(Frozen):
-    """The column of a date, and how it is written there (`strptime`)."""
+    """The column of a date, and its format (`strptime`)."""
 
     column: Column
     format: Annotated[str, Field(min_length=2, max_length=60)] = "%Y-%m-%d"
 
 
 class QuestionMap(Frozen):
-    """How one question is answered: by one column, or by a column for each option.
+    """The column that answers one question, or the columns of its options.
 
-    `values` are words of the cells beside the labels and ids of the options; `none` are words that
-    say "none of these"; `unanswered` words that say nothing. `times` turns years into months.
+    `values` maps words in cells to answers, in addition to the labels and ids of the options;
+    `none` lists words for "none of these", `unanswered` words for no answer. `times` is a factor,
+    for example to convert years into months.
     """
 
     id: Name
@@ -49,13 +50,13 @@ class QuestionMap(Frozen):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Every column that it reads."""
-        alone = (self.column, self.none_column)
-        return (*(each for each in alone if each is not None), *self.columns)
+        """The columns that it reads."""
+        single = (self.column, self.none_column)
+        return (*(column for column in single if column is not None), *self.columns)
 
 
 class Mapping(Frozen):
-    """A mapping file."""
+    """The content of a mapping file."""
 
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
     rulebook: Annotated[str, Field(max_length=60)]
@@ -71,20 +72,20 @@ class Mapping(Frozen):
 
     @property
     def named(self) -> dict[str, str]:
-        """What becomes of every column that the mapping names."""
-        fates = dict.fromkeys(self.ignore, "left out")
-        for each in self.question:
-            fates |= dict.fromkeys(each.named, f"answers {each.id}")
-        fates[self.patient] = "the patient's number"
+        """The use made of each column that the mapping contains."""
+        uses = dict.fromkeys(self.ignore, "left out")
+        for question in self.question:
+            uses |= dict.fromkeys(question.named, f"answers {question.id}")
+        uses[self.patient] = "the patient's number"
         if self.row is not None:
-            fates[self.row] = "names the row"
+            uses[self.row] = "names the row"
         if self.answered_on is not None:
-            fates[self.answered_on.column] = "the day of the answers"
-        return fates
+            uses[self.answered_on.column] = "the day of the answers"
+        return uses
 
 
 def read(file: Path, rulebooks: Catalogue) -> tuple[Mapping, LoadedRulebook]:
-    """The mapping with the rulebook that it maps to. Raises MappingError."""
+    """Read a mapping and return it with the rulebook that it maps to. Raises MappingError."""
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         mapping = Mapping.model_validate(table)
@@ -92,49 +93,49 @@ def read(file: Path, rulebooks: Catalogue) -> tuple[Mapping, LoadedRulebook]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingError(f"it is not TOML in UTF-8: {error}") from None
     except ValidationError as error:
-        raise MappingError("\n".join(map(_told, error.errors()))) from None
+        raise MappingError("\n".join(map(_describe, error.errors()))) from None
     except UnknownRulebookError:
-        names = ", ".join(each.name for each in rulebooks.scored())
+        names = ", ".join(rulebook.name for rulebook in rulebooks.scored())
         raise MappingError(f"rulebook: expected one of {names}") from None
-    faults = list(_faults(mapping, loaded))
+    faults = list(_find_faults(mapping, loaded))
     if faults:
         raise MappingError("\n".join(faults))
     return mapping, loaded
 
 
 def samples() -> dict[str, Path]:
-    """The mappings that ship, by the tool whose exports they are for."""
-    return {each.stem: each for each in sorted(MAPS.glob("*.toml"))}
+    """Return the mapping files included with the service, by the name of the tool."""
+    return {file.stem: file for file in sorted(MAPS.glob("*.toml"))}
 
 
-def _told(fault: Any) -> str:
+def _describe(fault: Any) -> str:
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
-def _faults(mapping: Mapping, loaded: LoadedRulebook) -> Any:
-    questions = {each.id: each for each in loaded.rulebook.question}
+def _find_faults(mapping: Mapping, loaded: LoadedRulebook) -> Any:
+    questions = {question.id: question for question in loaded.rulebook.question}
     seen: set[str] = set()
-    for each in mapping.question:
-        at = f"question {each.id}"
-        if each.id not in questions:
-            yield f"{at}: {loaded.name} asks no such question"
+    for question_map in mapping.question:
+        where = f"question {question_map.id}"
+        if question_map.id not in questions:
+            yield f"{where}: {loaded.name} asks no such question"
             continue
-        if each.id in seen:
-            yield f"{at}: expected once"
-        seen.add(each.id)
-        if bool(each.columns) == (each.column is not None):
-            yield f"{at}: expected either `column` or `columns`"
-        yield from _value_faults(each, questions[each.id], at)
+        if question_map.id in seen:
+            yield f"{where}: expected once"
+        seen.add(question_map.id)
+        if bool(question_map.columns) == (question_map.column is not None):
+            yield f"{where}: expected either `column` or `columns`"
+        yield from _find_value_faults(question_map, questions[question_map.id], where)
 
 
-def _value_faults(each: QuestionMap, question: Question, at: str) -> Any:
+def _find_value_faults(question_map: QuestionMap, question: Question, where: str) -> Any:
     options = {option.id for option in question.options}
-    if each.columns and question.kind != "multi":
-        yield f"{at}: `columns` are for questions with several answers"
-    if each.none and question.kind != "multi":
-        yield f"{at}: `none` is for questions with several answers"
-    for value in (*each.values.values(), *each.columns.values()):
+    if question_map.columns and question.kind != "multi":
+        yield f"{where}: `columns` are for questions with several answers"
+    if question_map.none and question.kind != "multi":
+        yield f"{where}: `none` is for questions with several answers"
+    for value in (*question_map.values.values(), *question_map.columns.values()):
         if question.kind in ("multi", "choice") and value not in options:
-            yield f"{at}: `{value}` is none of its options: {', '.join(sorted(options))}"
+            yield f"{where}: `{value}` is none of its options: {', '.join(sorted(options))}"
         if question.kind == "boolean" and not isinstance(value, bool):
-            yield f"{at}: values are true or false"
+            yield f"{where}: values are true or false"

@@ -1,7 +1,7 @@
-"""Bodies: what a scoring request holds, derived from the rulebooks in use.
+"""Request bodies of intakes, derived from the rulebooks in use.
 
-One model for each rulebook, told apart by the member `rulebook` (`nociplastic`,
-`nociplastic@1.0.0`), so that every question stands in the API's description.
+One model for each rulebook, discriminated by the member `rulebook` (`nociplastic`,
+`nociplastic@1.0.0`), so that the OpenAPI document describes every question.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,28 +32,30 @@ class Intake(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     patient: Patient | None = None
-    answered_on: Day | None = Field(default=None, description="May lie years back, not ahead.")
+    answered_on: Day | None = Field(
+        default=None, description="May be years ago, but not in the future."
+    )
     answered_by: AnsweredBy | None = None
     clinician: Clinician | None = None
     note: Note | None = None
 
     @model_validator(mode="after")
-    def _days_can_be(self) -> Self:
-        """A patient is born before being asked, and neither is still to come."""
-        born = self.patient.birth_date if self.patient else None
-        refuse_days({("answered_on",): self.answered_on, ("patient", "birth_date"): born})
-        if born and self.answered_on and born > self.answered_on:
-            raise _refused({("patient", "birth_date"): "must not be after answered_on"})
+    def _check_dates(self) -> Self:
+        """Check that neither date is in the future and that birth precedes the answers."""
+        birth_date = self.patient.birth_date if self.patient else None
+        refuse_days({("answered_on",): self.answered_on, ("patient", "birth_date"): birth_date})
+        if birth_date and self.answered_on and birth_date > self.answered_on:
+            raise _validation_error({("patient", "birth_date"): "must not be after answered_on"})
         return self
 
     @property
     def attested(self) -> bool:
-        """Whether a clinician is named."""
+        """Whether the intake names a clinician."""
         return self.clinician is not None
 
     @property
     def context(self) -> Context:
-        """What was sent beside the answers."""
+        """The context of the answers: when, by whom, which clinician, and the note."""
         return Context(
             answered_on=self.answered_on,
             answered_by=self.answered_by,
@@ -63,61 +65,61 @@ class Intake(BaseModel):
 
 
 class KeptIntake(Intake):
-    """An intake that will be kept: its patient must be known by a reference."""
+    """An intake to be stored: its patient must have a reference."""
 
     patient: KnownPatient
 
 
 def refuse_days(days: Mapping[tuple[str, ...], date | None]) -> None:
-    """Refuse days, by their places, on which nothing can have been. Raises ValidationError."""
+    """Check dates, keyed by their place in the body. Raises ValidationError for impossible ones."""
     faults = {place: day_fault(day) for place, day in days.items() if day is not None}
-    if wrong := {place: fault for place, fault in faults.items() if fault}:
-        raise _refused(wrong)
+    if impossible := {place: fault for place, fault in faults.items() if fault}:
+        raise _validation_error(impossible)
 
 
-def _refused(faults: Mapping[tuple[str, ...], str]) -> ValidationError:
-    """As pydantic tells what is wrong inside of a value; nothing that was sent is repeated."""
-    wrong = [
+def _validation_error(faults: Mapping[tuple[str, ...], str]) -> ValidationError:
+    """Build pydantic's error for faults at these places, without the values."""
+    details = [
         InitErrorDetails(type=PydanticCustomError("day_range", fault), loc=place, input=None)
         for place, fault in faults.items()
     ]
-    return ValidationError.from_exception_data("days", wrong)
+    return ValidationError.from_exception_data("days", details)
 
 
 def intake_model(
     rulebook: LoadedRulebook, names: Iterable[str], base: type[Intake] = Intake
 ) -> type[Intake]:
-    """The body that carries answers to this rulebook, called by one of these names."""
+    """Build the model of an intake for this rulebook, which accepts these rulebook names."""
     header = rulebook.rulebook.rulebook
     fields: dict[str, Any] = {
         "rulebook": (
             Literal[tuple(names)],
-            Field(description="An instrument, or one version of it."),
+            Field(description="An instrument, or one version of it (`instrument@version`)."),
         ),
-        "answers": (answer_model(rulebook.rulebook), Field(description="Question id to answer.")),
+        "answers": (answer_model(rulebook.rulebook), Field(description="Answers by question id.")),
     }
     name = f"{header.instrument.title()}{base.__name__}_{header.version.replace('.', '_')}"
     return create_model(name, __base__=base, __doc__=f"An intake for {header.name}.", **fields)
 
 
 def any_intake(rulebooks: Iterable[LoadedRulebook], base: type[Intake] = Intake) -> Any:
-    """The type of a body for any of the rulebooks, told apart by the member `rulebook`.
+    """Return the union of the intake models of the rulebooks, discriminated by `rulebook`.
 
-    An instrument alone means its newest version.
+    An instrument without a version means its newest version.
     """
     newest: dict[str, LoadedRulebook] = {}
-    for each in rulebooks:
-        header = each.rulebook.rulebook
-        held = newest.get(header.instrument)
-        if held is None or _order(each) > _order(held):
-            newest[header.instrument] = each
+    for rulebook in rulebooks:
+        instrument = rulebook.rulebook.rulebook.instrument
+        latest = newest.get(instrument)
+        if latest is None or _version_key(rulebook) > _version_key(latest):
+            newest[instrument] = rulebook
     models = []
-    for each in rulebooks:
-        header = each.rulebook.rulebook
-        alone = [header.instrument] if newest[header.instrument] is each else []
-        models.append(intake_model(each, [*alone, header.name], base))
+    for rulebook in rulebooks:
+        header = rulebook.rulebook.rulebook
+        short_name = [header.instrument] if newest[header.instrument] is rulebook else []
+        models.append(intake_model(rulebook, [*short_name, header.name], base))
     return Annotated[reduce(or_, models), Field(discriminator="rulebook")]
 
 
-def _order(rulebook: LoadedRulebook) -> tuple[int, ...]:
+def _version_key(rulebook: LoadedRulebook) -> tuple[int, ...]:
     return tuple(int(part) for part in rulebook.rulebook.rulebook.version.split("."))

@@ -1,4 +1,4 @@
-"""Intakes: a text as a checked intake; a checked intake as what is kept of it."""
+"""Reads intakes from JSON text, and scores them for storage."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from scoring.engine import assess
 
 
 def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
-    """The intake in the text. A flat object is taken as answers to `rulebook`. Raises Problem."""
+    """Parse and validate an intake; a flat object holds answers to `rulebook`. Raises Problem."""
     value = strict_json.parse(text)
     if isinstance(value, dict) and "answers" not in value:
         value = {"rulebook": rulebook, "answers": value}
@@ -28,7 +28,7 @@ def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
 
 
 def kept(rulebooks: Catalogue, intake: Any, patient: KnownPatient, means: Means = "api") -> Kept:
-    """What is kept of a checked intake: its answers as sent, and its assessment."""
+    """Score a validated intake and return it for storage: answers as sent, and assessment."""
     return kept_of(
         rulebooks.active(intake.rulebook),
         intake.answers,
@@ -37,7 +37,7 @@ def kept(rulebooks: Catalogue, intake: Any, patient: KnownPatient, means: Means 
 
 
 class Sent(NamedTuple):
-    """What was sent beside answers, and by what means."""
+    """The data that accompany answers, and the means by which they arrived."""
 
     patient: KnownPatient
     context: Context
@@ -46,7 +46,7 @@ class Sent(NamedTuple):
 
 
 def kept_of(loaded: LoadedRulebook, answers: BaseModel, sent: Sent) -> Kept:
-    """The same of checked answers to one version of a rulebook."""
+    """Score validated answers to one version of a rulebook and return them for storage."""
     assessment = assess(loaded, answers.model_dump(exclude_none=True), attested=sent.attested)
     as_sent = answers.model_dump(mode="json", exclude_unset=True)
     return Kept(sent.patient, sent.context, as_sent, assessment, sent.means)

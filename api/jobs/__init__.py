@@ -1,1 +1,1 @@
-"""Durable work: batches scored and printed in chunks, each once, by any number of workers."""
+"""Durable jobs: scores, prints and delivers batches in chunks, each once, with many workers."""

@@ -1,7 +1,8 @@
-"""One chunk, from taken to done: tried, tried again, set aside in the end; never lost, never twice.
+"""Runs one chunk: counts the try, does the work, and records the outcome once.
 
-The try is counted before the work, the work is done outside of any transaction, and the results
-are laid down in one. Trouble of the database is waited out: it is no fault of the rows.
+The try is committed before the work, the work is done outside any transaction, and the outcome is
+recorded in one. A chunk that keeps failing is set aside. A database fault does not count against
+the rows: the worker waits and retries.
 """
 
 import threading
@@ -20,7 +21,7 @@ from api.jobs.score_chunk import score
 from api.problems import Problem
 from api.settings import Settings
 from api.store.accounts.organisations import SERVICE
-from api.store.batches import chunks as batche_chunks
+from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import DELIVERIES, SCORE
 from api.store.batches.chunks import Outcome, Taken
 from api.store.database.tenancy import OrganisationSession
@@ -28,12 +29,12 @@ from api.store.store import Store
 from api.store.transaction import Actor
 from scoring.catalogue import Catalogue
 
-_LONGEST_WAIT = 10.0
+_LONGEST_WAIT_SECONDS = 10.0
 _log = structlog.get_logger("nociscreen")
 
 
 class Bench:
-    """What work on chunks needs; ends when it is told to."""
+    """What running a chunk needs: store, settings, rulebooks, renderer, and the stop signal."""
 
     def __init__(
         self, store: Store, settings: Settings, rulebooks: Catalogue, renderer: Renderer
@@ -44,77 +45,83 @@ class Bench:
         self.renderer = renderer
         self.ended = threading.Event()
 
-    def outcome(self, taken: Taken) -> Outcome:
-        """What comes of a chunk. Raises where it may be tried again."""
+    def outcome(self, task: Taken) -> Outcome:
+        """Score, print or prepare the delivery of a chunk. Raises if it may be retried."""
         tries = self.settings.batch_tries
-        if taken.batch.kind == SCORE:
-            return score(self.rulebooks, taken, tries)
-        options = taken.batch.options
-        own = Actor(options["organisation"], SERVICE.id, SERVICE.means)
-        with self.store.reading_on(own) as work:
-            printed = issuance.printed_in(work, test=options["test"])
-        if taken.batch.kind == DELIVERIES:
-            house = House(self.rulebooks, self.renderer, Base(self.settings.public_url))
-            return deliver(house, printed, receiver_of(self.store, options), taken, tries)
-        return print_reports(self.rulebooks, self.renderer, printed, taken, tries)
+        if task.batch.kind == SCORE:
+            return score(self.rulebooks, task, tries)
+        options = task.batch.options
+        actor = Actor(options["organisation"], SERVICE.id, SERVICE.means)
+        with self.store.reading_on(actor) as work:
+            print_settings = issuance.printed_in(work, test=options["test"])
+        if task.batch.kind == DELIVERIES:
+            context = House(self.rulebooks, self.renderer, Base(self.settings.public_url))
+            return deliver(context, print_settings, receiver_of(self.store, options), task, tries)
+        return print_reports(self.rulebooks, self.renderer, print_settings, task, tries)
 
 
 class Laid(NamedTuple):
-    """How a chunk was laid down, and the status of each screening that was kept with it."""
+    """How a chunk was recorded, and the status of each screening stored with it."""
 
     told: str
     kept: tuple[str, ...] = ()
 
     def count_in(self, store: Store) -> None:
-        """Count what was kept, once it is committed."""
+        """Count the stored screenings in the metrics; call it after the commit."""
         for status in self.kept:
             store.metrics.kept(status)
 
 
 class EndedError(BaseException):
-    """The process is to end: what is under way is left as it is, and goes on elsewhere or later.
+    """The process is stopping: the chunk stays as it is and continues elsewhere or later.
 
-    No Exception: whoever records failures of work must not take it for one.
+    Not an Exception, so that code that records failed work does not catch it.
     """
 
 
-def prepare(bench: Bench, organisation: str, batch: str, number: int) -> Outcome | None:
-    """What came of the chunk, to be committed; None where there is nothing to do any more."""
+def prepare(context: Bench, organisation: str, batch: str, number: int) -> Outcome | None:
+    """Return the outcome of a chunk, to be recorded; None if there is nothing left to do.
+
+    Retries until the outcome is there. Raises EndedError.
+    """
     wait = 0.05
     while True:
-        if bench.ended.is_set():
+        if context.ended.is_set():
             raise EndedError
         try:
-            taken = batche_chunks.take(bench.store, organisation, batch, number)
-            return None if taken is None else bench.outcome(taken)
+            task = batch_chunks.take(context.store, organisation, batch, number)
+            return None if task is None else context.outcome(task)
         except Problem as problem:
             _log.warning("batch", batch=batch, chunk=number, problem=problem.code)
-            if problem.code == "not_found":  # its organisation is gone
+            if problem.code == "not_found":  # its organisation was deleted
                 return None
-        except (Exception, PanicException) as error:  # noqa: BLE001 - it is tried again, so often
+        except (Exception, PanicException) as error:  # noqa: BLE001 - retried; tries are counted
             _log.warning("batch", batch=batch, chunk=number, error=type(error).__name__)
-        bench.ended.wait(wait)
-        wait = min(wait * 2, _LONGEST_WAIT)
+        context.ended.wait(wait)
+        wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
 
 
 def lay_down(
     store: Store, session: OrganisationSession, batch: str, number: int, outcome: Outcome | None
 ) -> Laid:
-    """In the transaction of the caller: `done`, or `over` where it was done or there is no need."""
+    """Record an outcome in the caller's transaction; the caller commits.
+
+    The result is `done`, or `over` if the chunk was done already, cancelled or deleted.
+    """
     if outcome is None:
         return Laid("over")
-    work = batche_chunks.finish(store, session, batch, number, outcome)
+    work = batch_chunks.finish(store, session, batch, number, outcome)
     return Laid("over") if work is None else Laid("done", tuple(work.kept))
 
 
-def by_hand(bench: Bench, organisation: str, batch: str, chunks: range) -> None:
-    """Do these chunks here and now, each in a transaction of its own."""
+def by_hand(context: Bench, organisation: str, batch: str, chunks: range) -> None:
+    """Run these chunks in the calling thread, each in a transaction of its own."""
     for number in chunks:
-        outcome = prepare(bench, organisation, batch, number)
+        outcome = prepare(context, organisation, batch, number)
         with (
-            bench.store.database.writing() as connection,
+            context.store.database.writing() as connection,
             OrganisationSession(connection, organisation) as session,
         ):
-            laid = lay_down(bench.store, session, batch, number, outcome)
+            recorded = lay_down(context.store, session, batch, number, outcome)
             session.flush()
-        laid.count_in(bench.store)
+        recorded.count_in(context.store)

@@ -1,8 +1,8 @@
-"""Delivering a chunk: answered rows in; each kept as a screening and put on its way, or why not.
+"""Delivers a chunk: stores each answered row as a screening and enqueues it for a destination.
 
-All is worked out before, down to what the receiver would refuse. Kept and enqueued are the rows in
-the transaction that lays the chunk down, under ids that follow from batch and row: however often
-that is tried, and to however many destinations a batch goes, a row is one screening.
+Everything is checked beforehand, including what the receiver would refuse. The rows are stored and
+enqueued in the transaction that records the chunk. Their ids derive from batch and row, so a row
+stays one screening however often the chunk is retried and however many destinations it is sent to.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from api.jobs.row_answers import AnsweredRow, answered_rows, numbers_of
 from api.jobs.row_deliveries import INACTIVE, NO_DESTINATION, SentRow, put_on_their_way, told
 from api.jobs.score_chunk import rulebook_of
 from api.problems import Problem
-from api.store.accounts import organisations
+from api.store.accounts.organisations import SERVICE
 from api.store.batches.chunks import SET_ASIDE, Outcome, Taken
 from api.store.deliveries import destinations
 from api.store.store import Store
@@ -38,7 +38,7 @@ _FAILED = "could not be kept and sent, however often it was tried; it was set as
 
 
 class Receiver(NamedTuple):
-    """A destination and its profile; or, without a profile, why nothing can be sent there."""
+    """A destination and its profile; without a profile, why nothing can be sent to it."""
 
     destination: str
     profile: Profile | None
@@ -46,94 +46,92 @@ class Receiver(NamedTuple):
     why: str = ""
 
 
-class _Way(NamedTuple):
-    """How the rows of a chunk go."""
+class _Delivery(NamedTuple):
+    """The context in which the rows of a chunk are delivered."""
 
-    house: House
-    printed: Printed
+    context: House
+    settings: Printed
     profile: Profile
     loaded: LoadedRulebook
-    taken: Taken
+    task: Taken
 
 
 def receiver_of(store: Store, options: dict[str, Any]) -> Receiver:
-    """The destination that a batch goes to, as it is now."""
-    destination, own = options["destination"], organisations.SERVICE
-    with store.reading_on(Actor(options["organisation"], own.id, own.means)) as work:
+    """Load the destination of a batch in its present state."""
+    target = options["destination"]
+    with store.reading_on(Actor(options["organisation"], SERVICE.id, SERVICE.means)) as work:
         try:
-            found = destinations.found(work, destination)
-            profile = profiles.own(found.profile, found.options)
+            destination = destinations.found(work, target)
+            profile = profiles.own(destination.profile, destination.options)
         except Problem as problem:
-            gone = problem.code == "not_found"
-            told = NO_DESTINATION if gone else ("profile", "the profile does not know its options")
-            return Receiver(destination, None, *told)
-    return (
-        Receiver(destination, profile) if found.active else Receiver(destination, None, *INACTIVE)
-    )
+            if problem.code == "not_found":
+                return Receiver(target, None, *NO_DESTINATION)
+            return Receiver(target, None, "profile", "the profile does not know its options")
+    return Receiver(target, profile) if destination.active else Receiver(target, None, *INACTIVE)
 
 
 def deliver(
-    house: House, printed: Printed, receiver: Receiver, taken: Taken, tries: int
+    context: House, settings: Printed, receiver: Receiver, task: Taken, tries: int
 ) -> Outcome:
-    """What comes of the chunk. Raises where it fails and may be tried again."""
-    if taken.tries > tries:
-        return _refused(taken, "set_aside", _FAILED)._replace(state=SET_ASIDE)
+    """Prepare the delivery of a chunk. Raises if it fails and may be retried."""
+    if task.tries > tries:
+        return _refuse_all(task, "set_aside", _FAILED)._replace(state=SET_ASIDE)
     if receiver.profile is None:
-        return _refused(taken, receiver.code, receiver.why)
-    loaded = rulebook_of(house.rulebooks, taken.batch.rulebook)
-    way = _Way(house, printed, receiver.profile, loaded, taken)
-    bound: list[SentRow] = []
+        return _refuse_all(task, receiver.code, receiver.why)
+    loaded = rulebook_of(context.rulebooks, task.batch.rulebook)
+    delivery = _Delivery(context, settings, receiver.profile, loaded, task)
+    rows: list[SentRow] = []
     problems: list[RowProblem] = []
-    for row in answered_rows(taken, loaded):
+    for row in answered_rows(task, loaded):
         try:
-            made = _bound(way, row)
+            prepared = _prepare_row(delivery, row)
         except Exception as error:
-            if is_passing(error) or taken.tries < tries:
+            if is_passing(error) or task.tries < tries:
                 raise
-            made = RowProblem(row=row.number, code="set_aside", expected=_FAILED)
-        if isinstance(made, RowProblem):
-            problems.append(made)
+            prepared = RowProblem(row=row.number, code="set_aside", expected=_FAILED)
+        if isinstance(prepared, RowProblem):
+            problems.append(prepared)
         else:
-            bound.append(made)
-    also = put_on_their_way(receiver.destination, receiver.profile, bound, problems)
+            rows.append(prepared)
+    also = put_on_their_way(receiver.destination, receiver.profile, rows, problems)
     return Outcome({}, b"", also=also)
 
 
-def _bound(way: _Way, row: AnsweredRow) -> SentRow | RowProblem:
-    """The row as it will be kept and sent; or what is wrong with it, never what it holds."""
+def _prepare_row(delivery: _Delivery, row: AnsweredRow) -> SentRow | RowProblem:
+    """Return the row to store and send, or its problem, which never repeats an answer."""
     if row.reference is None or not row.reference.strip():
-        return _of_the_patient(row, _NO_PATIENT)
+        return _patient_problem(row, _NO_PATIENT)
     try:
         patient = KnownPatient(reference=row.reference)
     except ValidationError:
-        return _of_the_patient(row, _BAD_PATIENT)
-    kept = kept_of(way.loaded, row.answers, Sent(patient, Context(), "batch"))
-    made = SentRow(row.number, _screening_id(way.taken, row.number), kept)
-    return _misfit(way, made) or made
+        return _patient_problem(row, _BAD_PATIENT)
+    intake = kept_of(delivery.loaded, row.answers, Sent(patient, Context(), "batch"))
+    prepared = SentRow(row.number, _screening_id(delivery.task, row.number), intake)
+    return _find_misfit(delivery, prepared) or prepared
 
 
-def _misfit(way: _Way, row: SentRow) -> RowProblem | None:
-    """Why the destination would not take it; found by making what would be sent."""
-    screening = row.screening(way.taken.batch.actor, datetime.now(UTC))
-    subject = Subject(Told(screening, None, None), screening.id, 1, way.printed)
-    composed = preview.made(way.house, subject, "result", way.profile)
-    for each in composed.misfits:
-        return RowProblem(row=row.number, code=each.code, expected=f"{each.place}: {each.detail}")
+def _find_misfit(delivery: _Delivery, row: SentRow) -> RowProblem | None:
+    """Compose the message and return the first reason why the destination would refuse it."""
+    screening = row.screening(delivery.task.batch.actor, datetime.now(UTC))
+    subject = Subject(Told(screening, None, None), screening.id, 1, delivery.settings)
+    composed = preview.made(delivery.context, subject, "result", delivery.profile)
+    for misfit in composed.misfits:
+        expected = f"{misfit.place}: {misfit.detail}"
+        return RowProblem(row=row.number, code=misfit.code, expected=expected)
     return None
 
 
-def _screening_id(taken: Taken, row: int) -> str:
-    """The id of the one screening that a row of a batch becomes."""
-    return str(uuid5(UUID(taken.batch.parent), str(row)))
+def _screening_id(task: Taken, row: int) -> str:
+    """Return the id of the one screening that a row of a batch becomes."""
+    return str(uuid5(UUID(task.batch.parent), str(row)))
 
 
-def _of_the_patient(row: AnsweredRow, expected: str) -> RowProblem:
+def _patient_problem(row: AnsweredRow, expected: str) -> RowProblem:
     return RowProblem(
         row=row.number, column=PATIENT_REFERENCE, code=PATIENT_REFERENCE, expected=expected
     )
 
 
-def _refused(taken: Taken, code: str, why: str) -> Outcome:
-    """No row of the chunk goes anywhere."""
-    problems = [RowProblem(row=each, code=code, expected=why) for each in numbers_of(taken)]
+def _refuse_all(task: Taken, code: str, expected: str) -> Outcome:
+    problems = [RowProblem(row=row, code=code, expected=expected) for row in numbers_of(task)]
     return Outcome(told(0, problems), b"")

@@ -1,4 +1,4 @@
-"""Maintenance: while the service runs, its upkeep is done once an hour, in a thread of its own."""
+"""Runs the store's housekeeping once an hour, in a thread, while the service runs."""
 
 import threading
 from collections.abc import Iterator
@@ -17,24 +17,24 @@ _log = structlog.get_logger("nociscreen")
 
 @contextmanager
 def kept_up(store: Store, settings: Settings) -> Iterator[None]:
-    """Keep the store up until the block ends."""
-    ended = threading.Event()
+    """Run the housekeeping until the block ends."""
+    stopped = threading.Event()
 
-    def work() -> None:
+    def run() -> None:
         while True:
             try:
                 keep_up(store, settings.token_algorithm, settings.signing_key_days)
             except Problem as problem:
                 _log.warning("upkeep", problem=problem.code)
-            except Exception:  # noqa: BLE001 - what fails once is tried again in an hour
+            except Exception:  # noqa: BLE001 - a failure is retried after an hour
                 _log.exception("upkeep")
-            if ended.wait(EVERY_SECONDS):
+            if stopped.wait(EVERY_SECONDS):
                 return
 
-    thread = threading.Thread(target=work, name="upkeep", daemon=True)
+    thread = threading.Thread(target=run, name="upkeep", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
+        stopped.set()
         thread.join(timeout=10)

@@ -1,4 +1,4 @@
-"""Printing a chunk: answered rows in, one report a row out, named by the row's number alone."""
+"""Prints the reports of a chunk: one report per row, named only by the number of the row."""
 
 import struct
 from collections.abc import Iterator
@@ -20,61 +20,61 @@ _LENGTH = struct.Struct("!Q")
 
 
 class Report(NamedTuple):
-    """A report, and how it is called."""
+    """A report and its file name."""
 
     name: str
     content: bytes
 
 
 def print_reports(
-    rulebooks: Catalogue, layout: Layout, printed: Printed, taken: Taken, tries: int
+    rulebooks: Catalogue, layout: Layout, settings: Printed, task: Taken, tries: int
 ) -> Outcome:
-    """The reports of a chunk. Raises where it fails and may be tried again."""
-    if taken.tries > tries:
-        return _outcome([], numbers_of(taken), SET_ASIDE)
-    loaded, options = rulebook_of(rulebooks, taken.batch.rulebook), taken.batch.options
-    chosen = Chosen(options["format"], options["document"], options["locale"])
-    made: list[Report] = []
+    """Print the reports of a chunk. Raises if it fails and may be retried."""
+    if task.tries > tries:
+        return _build_outcome([], numbers_of(task), SET_ASIDE)
+    loaded, options = rulebook_of(rulebooks, task.batch.rulebook), task.batch.options
+    request = Chosen(options["format"], options["document"], options["locale"])
+    reports: list[Report] = []
     failed: list[int] = []
-    for row in answered_rows(taken, loaded):
+    for row in answered_rows(task, loaded):
         try:
             answers = row.answers.model_dump(exclude_none=True)
             answered = Answered(answers, Patient(reference=row.reference))
-            written = paper_of_answers(loaded, printed, layout, answered, chosen)
-            made.append(Report(f"report-{row.number:09d}{written.suffix}", written.content))
+            document = paper_of_answers(loaded, settings, layout, answered, request)
+            reports.append(Report(f"report-{row.number:09d}{document.suffix}", document.content))
         except Exception as error:
-            if is_passing(error) or taken.tries < tries:
+            if is_passing(error) or task.tries < tries:
                 raise
             failed.append(row.number)
-    return _outcome(made, failed, DONE if made else SET_ASIDE)
+    return _build_outcome(reports, failed, DONE if reports else SET_ASIDE)
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether it is no fault of the row: there was no room for it just now."""
+    """Whether the error is caused by load, not by the row."""
     return isinstance(error, Problem) and error.code in ("too_many", "unavailable")
 
 
 def reports_in(content: bytes) -> Iterator[Report]:
-    """The reports of a chunk, as they were made."""
-    place = 0
-    while place < len(content):
-        name, place = _part(content, place)
-        report, place = _part(content, place)
+    """Yield the reports of a stored chunk."""
+    position = 0
+    while position < len(content):
+        name, position = _read_part(content, position)
+        report, position = _read_part(content, position)
         yield Report(name.decode("ascii"), report)
 
 
-def _outcome(made: list[Report], failed: list[int], state: str) -> Outcome:
+def _build_outcome(reports: list[Report], failed: list[int], state: str) -> Outcome:
     content = b"".join(
         _LENGTH.pack(len(part)) + part
-        for each in made
-        for part in (each.name.encode("ascii"), each.content)
+        for report in reports
+        for part in (report.name.encode("ascii"), report.content)
     )
     problems = [{"row": row, "code": "set_aside", "expected": _FAILED} for row in failed]
-    note = {"made": len(made), "failed": failed, "problems": problems}
+    note = {"made": len(reports), "failed": failed, "problems": problems}
     return Outcome(note, content, state)
 
 
-def _part(content: bytes, place: int) -> tuple[bytes, int]:
-    (length,) = _LENGTH.unpack_from(content, place)
-    start = place + _LENGTH.size
+def _read_part(content: bytes, position: int) -> tuple[bytes, int]:
+    (length,) = _LENGTH.unpack_from(content, position)
+    start = position + _LENGTH.size
     return content[start : start + length], start + length

@@ -1,4 +1,4 @@
-"""Answered rows of a chunk: each with its number, its checked answers, and whose they are."""
+"""Reads the answered rows of a chunk: the number, validated answers and patient of each row."""
 
 import json
 from collections.abc import Iterator
@@ -15,46 +15,46 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class AnsweredRow(NamedTuple):
-    """One row of a batch. `reference` is as it was sent, None where there is none."""
+    """One row of a batch. `reference` is the patient's as it was sent, or None."""
 
     number: int
     answers: BaseModel
     reference: str | None
 
 
-def numbers_of(taken: Taken) -> list[int]:
-    """The numbers of the rows in their batch, from 1."""
-    rows: list[int] = json.loads(taken.given.parts[2])
+def numbers_of(task: Taken) -> list[int]:
+    """Return the numbers of the rows in their batch, from 1."""
+    rows: list[int] = json.loads(task.given.parts[2])
     return rows
 
 
-def answered_rows(taken: Taken, loaded: LoadedRulebook) -> Iterator[AnsweredRow]:
-    """The answers of each row, as the engine for one intake takes them, options in their order."""
-    chunk = unpacked(taken.given)
-    read = intakes_of(chunk.frame, loaded, chunk.faults).intakes
+def answered_rows(task: Taken, loaded: LoadedRulebook) -> Iterator[AnsweredRow]:
+    """Yield the rows with answers as a single intake has them, options in the order sent."""
+    chunk = unpacked(task.given)
+    intakes = intakes_of(chunk.frame, loaded, chunk.faults).intakes
     model = answer_model(loaded.rulebook)
     rows = zip(
-        numbers_of(taken),
-        read.iter_rows(named=True),
+        numbers_of(task),
+        intakes.iter_rows(named=True),
         chunk.frame.iter_rows(named=True),
         strict=True,
     )
-    for number, row, sent in rows:
-        given = {
-            name: _answer(loaded, name, row[name], sent[name])
+    for number, row, cells in rows:
+        answers = {
+            name: _restore_answer(loaded, name, row[name], cells[name])
             for name in loaded.questions
             if row.get(name) is not None
         }
         reference = row.get(PATIENT_REFERENCE) or None
-        yield AnsweredRow(number, model.model_validate(given), reference)
+        yield AnsweredRow(number, model.model_validate(answers), reference)
 
 
-def _answer(loaded: LoadedRulebook, name: str, value: Any, sent: Any) -> Any:
+def _restore_answer(loaded: LoadedRulebook, name: str, value: Any, cell: Any) -> Any:
     question = loaded.questions[name]
     if question.kind != "multi":
         return value
     if isinstance(value, int):
-        value = [each.id for place, each in enumerate(question.options) if value >> place & 1]
-    words = sent.split(JOINED_BY) if isinstance(sent, str) else sent
+        value = [option.id for bit, option in enumerate(question.options) if value >> bit & 1]
+    words = cell.split(JOINED_BY) if isinstance(cell, str) else cell
     places = {word.strip(): place for place, word in enumerate(words)}
-    return sorted(value, key=lambda each: places.get(each, 0))  # as sent: kept answers stay so
+    return sorted(value, key=lambda option: places.get(option, 0))  # stored in the order sent

@@ -1,4 +1,4 @@
-"""Sent rows: kept as screenings and put on their way, in the transaction that lays a chunk down."""
+"""Stores rows as screenings and enqueues them for delivery, in the transaction of their chunk."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -25,79 +25,80 @@ _NOT_SENT = {
 
 
 class SentRow(NamedTuple):
-    """A row that is to be kept, under this id, and sent."""
+    """A row to store as a screening with this id, and to send."""
 
     number: int
     screening_id: str
     kept: Kept
 
     def screening(self, actor: str, now: datetime) -> Screening:
-        """The screening that it becomes."""
+        """Return the screening that the row becomes."""
         return screenings.new(self.kept, self.screening_id, actor, now)
 
     def problem(self, code: str, expected: str = "") -> RowProblem:
-        """Why it is not sent."""
+        """Return the problem for which the row is not sent."""
         return RowProblem(row=self.number, code=code, expected=expected or _NOT_SENT[code])
 
 
-class _Done(NamedTuple):
-    """What was done with one row, to be audited: what it became, and how it goes."""
+class _EnqueuedRow(NamedTuple):
+    """A row that was enqueued; `is_new` if its screening was created with it."""
 
     screening: str
-    created: bool
+    is_new: bool
     delivery: str
 
 
 def put_on_their_way(
     destination: str, profile: Profile, rows: Iterable[SentRow], problems: Iterable[RowProblem]
 ) -> Callable[[Transaction], dict[str, Any]]:
-    """Keeps these rows and enqueues them, whole or not at all; gives what is told of the chunk.
+    """Return a function that stores and enqueues the rows, and returns the note of the chunk.
 
-    A row that the batch kept on its way to another destination is the same screening.
+    A row that the batch has already sent to another destination keeps its screening.
     """
 
-    def also(work: Transaction) -> dict[str, Any]:
-        taken, wrong, done = outbox.takes(work, destination), list(problems), list[_Done]()
+    def enqueue(work: Transaction) -> dict[str, Any]:
+        is_active, refused = outbox.takes(work, destination), list(problems)
+        enqueued: list[_EnqueuedRow] = []
         for row in rows:
-            if not taken:
-                wrong.append(row.problem(*(NO_DESTINATION if taken is None else INACTIVE)))
+            if not is_active:
+                refused.append(row.problem(*(NO_DESTINATION if is_active is None else INACTIVE)))
                 continue
-            made = _sent(work, destination, profile, row)
-            if isinstance(made, _Done):
-                done.append(made)
+            result = _enqueue_row(work, destination, profile, row)
+            if isinstance(result, _EnqueuedRow):
+                enqueued.append(result)
             else:
-                wrong.append(made)
-        _audit(work, done)
-        return told(len(done), wrong)
+                refused.append(result)
+        _audit(work, enqueued)
+        return told(len(enqueued), refused)
 
-    return also
+    return enqueue
 
 
 def told(enqueued: int, problems: Iterable[RowProblem]) -> dict[str, Any]:
-    """What is told of a chunk: how many rows went, and why the others did not, by their number."""
-    by_row = sorted(problems, key=lambda each: each.row)
+    """Return the note of a chunk: how many rows were enqueued, and the problems by row."""
+    by_row = sorted(problems, key=lambda problem: problem.row)
     return {
         "enqueued": enqueued,
-        "failed": [each.row for each in by_row],
-        "problems": [each.model_dump(exclude_none=True) for each in by_row],
+        "failed": [problem.row for problem in by_row],
+        "problems": [problem.model_dump(exclude_none=True) for problem in by_row],
     }
 
 
-def _sent(
+def _enqueue_row(
     work: Transaction, destination: str, profile: Profile, row: SentRow
-) -> _Done | RowProblem:
-    before = _kept_before(work, row.screening_id)
-    if before is not None and before.state != "final":
-        return row.problem(before.state)
+) -> _EnqueuedRow | RowProblem:
+    existing = _find_existing(work, row.screening_id)
+    if existing is not None and existing.state != "final":
+        return row.problem(existing.state)
     if outbox.went(work, destination, row.screening_id):
         return row.problem("sent_before")
-    screening = before or screenings.add(work, row.kept, named=row.screening_id)
+    screening = existing or screenings.add(work, row.kept, named=row.screening_id)
     line = preview.line(work, profile, screening.patient)
-    enqueued = outbox.enqueue(work, Wanted(destination, screening.id, "result", line))
-    return _Done(screening.id, before is None, enqueued.id)
+    delivery = outbox.enqueue(work, Wanted(destination, screening.id, "result", line))
+    return _EnqueuedRow(screening.id, existing is None, delivery.id)
 
 
-def _kept_before(work: Transaction, screening_id: str) -> Screening | None:
+def _find_existing(work: Transaction, screening_id: str) -> Screening | None:
     try:
         return screenings.found(work, screening_id)
     except Problem as problem:
@@ -106,8 +107,8 @@ def _kept_before(work: Transaction, screening_id: str) -> Screening | None:
         return None
 
 
-def _audit(work: Transaction, done: list[_Done]) -> None:
-    """Last of all: whoever holds the end of the audit waits for no row of a destination."""
-    for each in done:
-        work.audit("create" if each.created else "read", "screening", each.screening)
-        work.audit("deliver", "delivery", each.delivery, outcome="enqueued")
+def _audit(work: Transaction, rows: list[_EnqueuedRow]) -> None:
+    """Audit last, so that the lock on the audit chain never waits for a destination's row."""
+    for row in rows:
+        work.audit("create" if row.is_new else "read", "screening", row.screening)
+        work.audit("deliver", "delivery", row.delivery, outcome="enqueued")

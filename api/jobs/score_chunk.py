@@ -1,5 +1,6 @@
-"""Scoring a chunk: rows as they were sent in, one row of results a row out, whatever happens."""
+"""Scores a chunk: one row of results for each row that was sent, even if scoring it fails."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -21,44 +22,45 @@ _log = structlog.get_logger("nociscreen")
 
 
 def rulebook_of(rulebooks: Catalogue, name: str) -> LoadedRulebook:
-    """The rulebook that a batch was begun with, whatever its status is now."""
+    """Return the rulebook `instrument@version` of a batch, even if it is retired by now."""
     instrument, _, version = name.partition("@")
     return rulebooks.any_status(instrument, version)
 
 
-def score(rulebooks: Catalogue, taken: Taken, tries: int) -> Outcome:
-    """What comes of the chunk. Raises where it fails and may be tried again.
+def score(rulebooks: Catalogue, task: Taken, tries: int) -> Outcome:
+    """Score a chunk. Raises if it fails and may be retried.
 
-    At the last try, only the rows that fail by themselves are set aside; a chunk that ended its
-    process at every try is set aside whole, untouched. From then on nothing that stands in the
-    rows can make it raise: what cannot even be set aside by row goes without what it is known by.
+    At the last try only the rows that fail on their own are set aside; a chunk that ended its
+    process at every try is set aside whole, unread. From the last try on, no content of the rows
+    can make it raise: rows that cannot be set aside one by one lose their identifiers.
     """
-    rules = rulebook_of(rulebooks, taken.batch.rulebook)
-    compiled, explain = rules_of(rules), bool(taken.batch.options.get("explain"))
-    if taken.tries < tries:
-        return _outcome(taken, _scored(unpacked(taken.given), compiled, explain=explain), DONE)
+    rules = rules_of(rulebook_of(rulebooks, task.batch.rulebook))
+    explain = bool(task.batch.options.get("explain"))
+    if task.tries < tries:
+        return _build_outcome(task, _score(unpacked(task.given), rules, explain=explain), DONE)
     try:
-        if taken.tries == tries:
-            return _row_by_row(taken, compiled, explain=explain)
-        return _outcome(taken, _aside(unpacked(taken.given), compiled, explain=explain), SET_ASIDE)
-    except (Exception, PanicException) as error:  # noqa: BLE001 - whatever it was, it was tried
-        _log.warning("set_aside", rows=taken.rows, error=type(error).__name__)
-        return _outcome(taken, _unknown(taken.rows, compiled, explain=explain), SET_ASIDE)
+        if task.tries == tries:
+            return _score_by_row(task, rules, explain=explain)
+        skipped = _set_aside(unpacked(task.given), rules, explain=explain)
+    except (Exception, PanicException) as error:  # noqa: BLE001 - any failure ends the last try
+        _log.warning("set_aside", rows=task.rows, error=type(error).__name__)
+        skipped = _set_aside_unread(task.rows, rules, explain=explain)
+    return _build_outcome(task, skipped, SET_ASIDE)
 
 
-def _row_by_row(taken: Taken, rules: ColumnRules, *, explain: bool) -> Outcome:
-    parts = list(_halved(unpacked(taken.given), rules, explain=explain))
-    results = pl.concat([each.results for each, _ in parts])
-    before, faults = 0, []
-    for each, _ in parts:
-        faults.append(each.faults.with_columns((pl.col("row") + before).cast(pl.UInt32)))
-        before += each.results.height
-    whole = ScoredChunk(results, pl.concat(faults))
-    all_aside = all(aside for _, aside in parts)
-    return _outcome(taken, whole, SET_ASIDE if all_aside else DONE)
+def _score_by_row(task: Taken, rules: ColumnRules, *, explain: bool) -> Outcome:
+    parts = list(_bisect(unpacked(task.given), rules, explain=explain))
+    results = pl.concat([part.results for part, _ in parts])
+    rows_before, faults = 0, []
+    for part, _ in parts:
+        faults.append(part.faults.with_columns((pl.col("row") + rows_before).cast(pl.UInt32)))
+        rows_before += part.results.height
+    merged = ScoredChunk(results, pl.concat(faults))
+    state = SET_ASIDE if all(is_set_aside for _, is_set_aside in parts) else DONE
+    return _build_outcome(task, merged, state)
 
 
-def _scored(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
+def _score(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
     lines = chunk.lines
     return scored(
         chunk.frame,
@@ -69,22 +71,24 @@ def _scored(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
     )
 
 
-def _halved(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> Any:
-    """The chunk in parts, each with whether it was set aside: down to the rows that fail."""
+def _bisect(
+    chunk: Chunk, rules: ColumnRules, *, explain: bool
+) -> Iterator[tuple[ScoredChunk, bool]]:
+    """Yield the chunk in parts, each with whether it was set aside, down to the failing rows."""
     try:
-        yield _scored(chunk, rules, explain=explain), False
-    except (Exception, PanicException) as error:  # noqa: BLE001 - whatever it was, it was tried
+        yield _score(chunk, rules, explain=explain), False
+    except (Exception, PanicException) as error:  # noqa: BLE001 - any failure ends the last try
         rows = chunk.frame.height
         if rows <= 1:
             _log.warning("set_aside", rows=rows, error=type(error).__name__)
-            yield _aside(chunk, rules, explain=explain), True
+            yield _set_aside(chunk, rules, explain=explain), True
             return
         middle = rows // 2
-        yield from _halved(_part(chunk, 0, middle), rules, explain=explain)
-        yield from _halved(_part(chunk, middle, rows - middle), rules, explain=explain)
+        yield from _bisect(_slice(chunk, 0, middle), rules, explain=explain)
+        yield from _bisect(_slice(chunk, middle, rows - middle), rules, explain=explain)
 
 
-def _part(chunk: Chunk, start: int, count: int) -> Chunk:
+def _slice(chunk: Chunk, start: int, count: int) -> Chunk:
     row = pl.col("row")
     faults = chunk.faults.filter((row >= start) & (row < start + count))
     return Chunk(
@@ -94,54 +98,46 @@ def _part(chunk: Chunk, start: int, count: int) -> Chunk:
     )
 
 
-def _aside(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
-    """A row of results for each row, without a status; nothing that was answered is looked at."""
-    known_by = pl.DataFrame([_text(chunk.frame, name) for name in PASSED_THROUGH])
+def _set_aside(chunk: Chunk, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
+    """Return results without a status; only the identifiers of the rows are read."""
+    identifiers = pl.DataFrame([_identifier(chunk.frame, name) for name in PASSED_THROUGH])
     faults = all_faulty(chunk.frame.height, "set_aside", SET_ASIDE_TEXT)
-    return _scored(Chunk(known_by, faults, chunk.lines), rules, explain=explain)
+    return _score(Chunk(identifiers, faults, chunk.lines), rules, explain=explain)
 
 
-def _text(frame: pl.DataFrame, name: str) -> pl.Series:
-    """What the rows are known by; nothing where there is none, or none that can be written."""
+def _identifier(frame: pl.DataFrame, name: str) -> pl.Series:
+    """Return an identifier column as text; nulls if it is missing or cannot be cast."""
     try:
         return frame[name].cast(pl.String)
     except (pl.exceptions.PolarsError, PanicException):
         return pl.Series(name, [None] * frame.height, pl.String)
 
 
-def _unknown(rows: int, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
-    """A row of results for each row, that tells no more than that it was set aside."""
-    nothing = pl.Series([None] * rows, dtype=pl.String)
-    blank = pl.DataFrame(dict.fromkeys(PASSED_THROUGH, nothing))
+def _set_aside_unread(rows: int, rules: ColumnRules, *, explain: bool) -> ScoredChunk:
+    """Return results without a status or identifiers."""
+    nulls = pl.Series([None] * rows, dtype=pl.String)
+    blank = pl.DataFrame(dict.fromkeys(PASSED_THROUGH, nulls))
     faults = all_faulty(rows, "set_aside", SET_ASIDE_TEXT)
-    return _scored(Chunk(blank, faults, None), rules, explain=explain)
+    return _score(Chunk(blank, faults, None), rules, explain=explain)
 
 
-def _outcome(taken: Taken, done: ScoredChunk, state: str) -> Outcome:
-    results = done.results
+def _build_outcome(task: Taken, chunk: ScoredChunk, state: str) -> Outcome:
     note = {
-        "by_status": _counts(results, STATUS),
-        "by_band": _counts(results, BAND),
-        "by_tier": _counts(results, TIER),
-        "with_problems": results[PROBLEMS].is_not_null().sum(),
-        "problems": _told(taken, done),
+        "by_status": chunk.count_values(STATUS),
+        "by_band": chunk.count_values(BAND),
+        "by_tier": chunk.count_values(TIER),
+        "with_problems": chunk.results[PROBLEMS].is_not_null().sum(),
+        "problems": _list_problems(task, chunk),
     }
-    return Outcome(note, as_part(results), state)
+    return Outcome(note, as_part(chunk.results), state)
 
 
-def _told(taken: Taken, done: ScoredChunk) -> list[dict[str, Any]]:
-    """The faults as they are kept, with what their rows are known by."""
-    known_by, before = done.results[ROW_ID], taken.rows_before
+def _list_problems(task: Taken, chunk: ScoredChunk) -> list[dict[str, Any]]:
+    """Return the faults as they are stored, each with the `row_id` of its row."""
+    row_ids, before = chunk.results[ROW_ID], task.rows_before
     return [
-        BatchProblem(**dict(each), row_id=known_by[each.row - before - 1]).model_dump(
+        BatchProblem(**dict(problem), row_id=row_ids[problem.row - before - 1]).model_dump(
             exclude_none=True
         )
-        for each in done.problems(rows_before=before)
+        for problem in chunk.problems(rows_before=before)
     ]
-
-
-def _counts(results: pl.DataFrame, column: str) -> dict[str, int]:
-    if column not in results.columns:
-        return {}
-    counted = results[column].drop_nulls().cast(pl.String).value_counts(sort=True)
-    return dict(counted.iter_rows())

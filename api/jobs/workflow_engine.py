@@ -1,9 +1,10 @@
-"""The engine of durable work: DBOS in this process, embedded or shared by many workers.
+"""The durable workflow engine: DBOS in this process, embedded or shared by many workers.
 
-A turn is a few chunks of one batch. Turns wait in one queue, apart by organisation, small numbers
-first: so that no batch keeps another waiting. A chunk is one transaction of the store in which its
-results and DBOS's checkpoint commit together. DBOS's own tables hold ids and nothing of a patient.
-This is the only module that knows DBOS; it is imported late, for it takes its time.
+A workflow ("turn") is a few chunks of one batch. Workflows wait in one queue, partitioned by
+organisation and ordered by their number in the batch, so that no batch blocks another. A chunk is
+one transaction of the store that commits its results together with DBOS's checkpoint. DBOS's own
+tables contain ids only, no patient data. Only this module imports DBOS, and it is imported late
+because that is slow.
 """
 
 import logging
@@ -33,42 +34,42 @@ from api.store.keys.file_key import file_key
 
 APPLICATION = "nociscreen"
 VERSION = "1"
-"""The version of the workflow. It stays when the program changes: work begun goes on. A change of
-the steps themselves needs a workflow of another name beside this one."""
+"""The version of the workflow. It stays the same across releases, so that unfinished workflows
+resume. A change of the steps needs a second workflow under another name."""
 
 QUEUE = "batches"
 TURN = "turn"
 SCHEMA = "nociscreen_jobs"
-CHUNKS_EACH_TURN = 4
+CHUNKS_PER_TURN = 4
 POLL_SECONDS = 0.25
-_LAST_MOMENTS = 10
-_MOST_PRIORITY = 2**31 - 1
+_STOP_SECONDS = 10
+_MAX_PRIORITY = 2**31 - 1
 
 
-class Place(NamedTuple):
-    """A chunk by its organisation, its batch, and its number."""
+class ChunkKey(NamedTuple):
+    """The organisation, the batch and the number of a chunk."""
 
     organisation: str
     batch: str
     number: int
 
 
-_bench: Bench | None = None
+_context: Bench | None = None
 _source: Any = None
 _log = structlog.get_logger("nociscreen")
 
 
 class Engine:
-    """DBOS at work in this process; there is one of it at a time."""
+    """DBOS running in this process; at most one at a time."""
 
-    def __init__(self, bench: Bench, name: str, threads: int) -> None:
-        global _bench, _source  # DBOS has one registry in a process, so has this
-        logging.getLogger("dbos").setLevel(logging.CRITICAL)  # its lines are not ours to vouch for
-        self._bench = bench
-        self._system = _system(bench)
+    def __init__(self, context: Bench, name: str, threads: int) -> None:
+        global _context, _source  # DBOS has one registry per process
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)  # its lines could contain anything
+        self._context = context
+        self._system = _create_system_engine(context)
         DBOS.destroy(destroy_registry=True)
-        DBOS(config=_config(self._system, name))
-        _bench, _source = bench, _datasource(bench)
+        DBOS(config=_build_config(self._system, name))
+        _context, _source = context, _create_datasource(context)
         DBOS.workflow(name=TURN, max_recovery_attempts=None)(_turn)
         DBOS.launch()
         DBOS.register_queue(
@@ -80,77 +81,77 @@ class Engine:
         )
 
     def enqueue(self, batch: Waiting) -> None:
-        """Let every turn of the batch wait in the queue. Doing it again changes nothing."""
-        for number, first in enumerate(range(0, batch.chunks, CHUNKS_EACH_TURN)):
+        """Enqueue every workflow of a batch; ids are deterministic, so repeating it is a no-op."""
+        for number, first in enumerate(range(0, batch.chunks, CHUNKS_PER_TURN)):
             options: EnqueueOptions = {
                 "workflow_name": TURN,
                 "queue_name": QUEUE,
                 "workflow_id": f"{batch.id}:{number}",
                 "app_version": VERSION,
-                "priority": min(number + 1, _MOST_PRIORITY),
+                "priority": min(number + 1, _MAX_PRIORITY),
                 "queue_partition_key": batch.organisation,
             }
-            last = min(first + CHUNKS_EACH_TURN, batch.chunks)
+            last = min(first + CHUNKS_PER_TURN, batch.chunks)
             DBOS.enqueue_workflow_with_options(options, batch.organisation, batch.id, first, last)
 
     def at_work(self) -> set[str]:
-        """The names of the workers that have begun a turn and not ended it, dead ones too."""
-        begun = DBOS.list_workflows(
+        """Return the names of the workers with an unfinished workflow, lost workers included."""
+        pending = DBOS.list_workflows(
             status="PENDING", app_version=VERSION, load_input=False, load_output=False
         )
-        return {each.executor_id for each in begun if each.executor_id}
+        return {workflow.executor_id for workflow in pending if workflow.executor_id}
 
     def take_over(self, names: list[str]) -> None:
-        """Let others do what these workers, who are gone, had begun."""
-        DBOS._recover_pending_workflows(names)  # noqa: SLF001 - its paid service aside, the one way
+        """Requeue the unfinished workflows of lost workers."""
+        DBOS._recover_pending_workflows(names)  # noqa: SLF001 - else a paid service
 
     def stop(self) -> None:
-        """End: what is under way has a moment; the rest goes on elsewhere or later."""
-        self._bench.ended.set()
-        DBOS.destroy(workflow_completion_timeout_sec=_LAST_MOMENTS, destroy_registry=True)
+        """Stop after a moment; unfinished workflows resume elsewhere or later."""
+        self._context.ended.set()
+        DBOS.destroy(workflow_completion_timeout_sec=_STOP_SECONDS, destroy_registry=True)
         self._system.dispose()
 
 
 def _turn(organisation: str, batch: str, first: int, last: int) -> None:
-    """Some chunks of a batch, one after another; each is laid down in one step, done once."""
-    bench, source = _bench, _source
-    if bench is None:
-        raise RuntimeError("there is no bench to work on")
+    """Run chunks `first` to `last` (excluded) of a batch, each recorded in one step."""
+    context, source = _context, _source
+    if context is None:
+        raise RuntimeError("the workflow engine is not started")
     for number in range(first, last):
-        _chunk(bench, source, Place(organisation, batch, number))
+        _run_chunk_step(context, source, ChunkKey(organisation, batch, number))
 
 
-def _chunk(bench: Bench, source: Any, place: Place) -> None:
-    outcome = prepare(bench, *place)
-    isolation = "SERIALIZABLE" if bench.store.database.embedded else "READ COMMITTED"
-    laid = Laid("over")
+def _run_chunk_step(context: Bench, source: Any, key: ChunkKey) -> None:
+    outcome = prepare(context, *key)
+    isolation = "SERIALIZABLE" if context.store.database.embedded else "READ COMMITTED"
+    recorded = Laid("over")
 
     def commit() -> str:
-        nonlocal laid
+        nonlocal recorded
         connection = source.sql_session().connection()
-        with OrganisationSession(connection, place.organisation) as session:
-            laid = lay_down(bench.store, session, place.batch, place.number, outcome)
+        with OrganisationSession(connection, key.organisation) as session:
+            recorded = lay_down(context.store, session, key.batch, key.number, outcome)
             session.flush()
-            return laid.told
+            return recorded.told
 
     wait = 0.1
     while True:
         try:
-            with bench.store.database.turn():
+            with context.store.database.turn():
                 source.run_tx_step({"name": "chunk", "isolation_level": isolation}, commit)
-        except dbos_errors.DBOSException:  # another has taken it over
+        except dbos_errors.DBOSException:  # another worker has taken it over
             raise
-        except Exception as error:  # noqa: BLE001 - trouble of storage: waited out, then done again
-            _log.warning("batch", batch=place.batch, error=type(error).__name__)
-            if bench.ended.wait(wait):
+        except Exception as error:  # noqa: BLE001 - a storage fault: retried
+            _log.warning("batch", batch=key.batch, error=type(error).__name__)
+            if context.ended.wait(wait):
                 raise EndedError from None
             wait = min(wait * 2, 10.0)
         else:
-            laid.count_in(bench.store)
+            recorded.count_in(context.store)
             return
 
 
-def _config(system: SqlEngine, name: str) -> DBOSConfig:
+def _build_config(system: SqlEngine, name: str) -> DBOSConfig:
     return {
         "name": APPLICATION,
         "system_database_engine": system,
@@ -165,14 +166,16 @@ def _config(system: SqlEngine, name: str) -> DBOSConfig:
     }
 
 
-def _system(bench: Bench) -> SqlEngine:
-    """Where DBOS keeps its own: an encrypted file, or a schema of the same PostgreSQL."""
-    settings = bench.settings
+def _create_system_engine(context: Bench) -> SqlEngine:
+    """Create the engine for DBOS's own tables: an encrypted file or a schema in PostgreSQL."""
+    settings = context.settings
     if settings.database_url is None:
-        return _embedded(settings.jobs_file, file_key(settings.jobs_file, bench.store.ring))
-    address = make_url(settings.database_url.get_secret_value())
+        return _create_embedded_engine(
+            settings.jobs_file, file_key(settings.jobs_file, context.store.ring)
+        )
+    url = make_url(settings.database_url.get_secret_value())
     return create_engine(
-        address.set(drivername="postgresql+psycopg"),
+        url.set(drivername="postgresql+psycopg"),
         pool_size=10,
         max_overflow=0,
         pool_pre_ping=True,
@@ -181,8 +184,8 @@ def _system(bench: Bench) -> SqlEngine:
     )
 
 
-def _embedded(path: Path, key: bytes) -> SqlEngine:
-    """As DBOS sets SQLite up, but for the key, the log and the care in writing it."""
+def _create_embedded_engine(path: Path, key: bytes) -> SqlEngine:
+    """Create an engine with DBOS's SQLite settings, but encrypted and with the store's pragmas."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
@@ -204,12 +207,12 @@ def _embedded(path: Path, key: bytes) -> SqlEngine:
     )
 
 
-def _datasource(bench: Bench) -> Any:
-    """Where checkpoints lie: beside the results, so that both commit in one transaction."""
-    database, url = bench.store.database, bench.settings.database_url
+def _create_datasource(context: Bench) -> Any:
+    """Create the source of checkpoints in the store's database, so that both commit together."""
+    database, url = context.store.database, context.settings.database_url
     if url is not None:
         SQLAlchemyDatasource.migrate(
-            url.get_secret_value(), schema=SCHEMA, application_role=_role(database)
+            url.get_secret_value(), schema=SCHEMA, application_role=_find_role(database)
         )
     return SQLAlchemyDatasource.create(
         "sqlite://" if url is None else "postgresql://",
@@ -220,9 +223,9 @@ def _datasource(bench: Bench) -> Any:
     )
 
 
-def _role(database: Database) -> str | None:
+def _find_role(database: Database) -> str | None:
     with database.reading() as connection:
-        found = connection.execute(
+        role = connection.execute(
             text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": APP_ROLE}
         ).first()
-    return APP_ROLE if found else None
+    return APP_ROLE if role else None

@@ -1,6 +1,6 @@
-"""Metrics: what happens comes in, Prometheus' text goes out. No client, organisation, id or path.
+"""Prometheus metrics of the service, without clients, organisations, ids or paths.
 
-Every label is one of a closed set: a route as it is declared, a known method, a status, a code.
+Every label has a closed set of values: declared routes, known methods, statuses and codes.
 """
 
 from collections.abc import Callable
@@ -18,75 +18,77 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 class Metrics:
-    """What is counted in one service, in a registry of its own."""
+    """The metrics of one service, in their own registry."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        own = self._registry = CollectorRegistry()
+        registry = self._registry = CollectorRegistry()
         self._requests = Counter(
             "nociscreen_requests",
             "Requests answered.",
             ("route", "method", "status"),
-            registry=own,
+            registry=registry,
         )
         self._seconds = Histogram(
             "nociscreen_request_seconds",
             "How long requests took.",
             ("route",),
             buckets=SECONDS,
-            registry=own,
+            registry=registry,
         )
-        self._under_way = Gauge("nociscreen_requests_under_way", "Requests now.", registry=own)
-        self._problems = Counter("nociscreen_problems", "Problems.", ("code",), registry=own)
-        self._kept = Counter(
-            "nociscreen_screenings_kept", "Screenings kept.", ("status",), registry=own
+        self._in_progress = Gauge(
+            "nociscreen_requests_under_way", "Requests now.", registry=registry
+        )
+        self._problems = Counter("nociscreen_problems", "Problems.", ("code",), registry=registry)
+        self._screenings = Counter(
+            "nociscreen_screenings_kept", "Screenings kept.", ("status",), registry=registry
         )
         self._faults = Counter(
-            "nociscreen_storage_faults", "Faults of storage.", ("kind",), registry=own
+            "nociscreen_storage_faults", "Faults of storage.", ("kind",), registry=registry
         )
-        self._tries = Counter(
-            "nociscreen_delivery_tries", "Tries to deliver.", ("outcome",), registry=own
+        self._attempts = Counter(
+            "nociscreen_delivery_tries", "Tries to deliver.", ("outcome",), registry=registry
         )
         self._parked = Counter(
             "nociscreen_deliveries_parked",
             "Deliveries given up until a person looks.",
-            registry=own,
+            registry=registry,
         )
         self._audit_rows = Counter(
-            "nociscreen_audit_rows", "Rows written to the audit.", registry=own
+            "nociscreen_audit_rows", "Rows written to the audit.", registry=registry
         )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One request was answered, by this route as declared."""
+        """Record a response; `route` is the declared path."""
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def watch(self, under_way: Callable[[], int]) -> None:
-        """Ask this how many requests are under way."""
-        self._under_way.set_function(under_way)
+    def watch(self, count_in_progress: Callable[[], int]) -> None:
+        """Set the callback that counts requests in progress."""
+        self._in_progress.set_function(count_in_progress)
 
     def problem(self, code: str) -> None:
-        """A problem of this code was sent."""
+        """Count a problem response by its code."""
         self._problems.labels(code).inc()
 
     def kept(self, status: str) -> None:
-        """A screening was kept, its assessment of this status."""
-        self._kept.labels(status).inc()
+        """Count a stored screening by the status of its assessment."""
+        self._screenings.labels(status).inc()
 
     def storage_fault(self, kind: str) -> None:
-        """Storage failed in this way, one of a closed set: `full`, `locked`, `away`, `keys`."""
+        """Count a storage fault by its kind: `full`, `locked`, `away` or `keys`."""
         self._faults.labels(kind).inc()
 
     def tried(self, outcome: str, *, parked: bool) -> None:
-        """A delivery was tried, and ended in this way, one of a closed set."""
-        self._tries.labels(outcome).inc()
+        """Count a delivery attempt by its outcome, and a parked delivery."""
+        self._attempts.labels(outcome).inc()
         if parked:
             self._parked.inc()
 
     def audited(self, rows: int = 1) -> None:
-        """Rows were written to the audit."""
+        """Count audit rows."""
         self._audit_rows.inc(rows)
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' text format 0.0.4."""
+        """Render all metrics in Prometheus text format 0.0.4."""
         return generate_latest(self._registry)

@@ -1,6 +1,6 @@
-"""Places: where a connection may go. A name and a port that were allowed, at a public address.
+"""The allowlist of outbound connections: hosts and ports, normally at public addresses.
 
-A place that was allowed as private may lie in the house: loopback, link-local, a private range.
+Only hosts allowed as private may have loopback, link-local or private addresses.
 """
 
 import ipaddress
@@ -14,27 +14,27 @@ from api.outbound.errors import OutgoingError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 PORTS = {"https": 443, "http": 80, "mllp": 2575, "mllps": 2575}
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-_TRANSLATED_LOCALLY = ipaddress.IPv6Network("64:ff9b:1::/48")
+_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
 class Place(NamedTuple):
-    """A host, in its one spelling, and a port."""
+    """A normalised host and a port."""
 
     host: str
     port: int
 
 
 class Allowed(NamedTuple):
-    """A place that was allowed; `private` where it may lie in the house."""
+    """An allowed host and port; `private` permits private addresses."""
 
     place: Place
     private: bool
 
 
 class Target(NamedTuple):
-    """An address of a receiver, taken apart."""
+    """The parts of a receiver's URL."""
 
     scheme: str
     place: Place
@@ -42,7 +42,7 @@ class Target(NamedTuple):
 
 
 def target(address: str, schemes: Collection[str]) -> Target:
-    """The address taken apart. Raises ValueError where it is written in any unusual way."""
+    """Parse a URL. Raises ValueError for any unusual or ambiguous spelling."""
     if not re.fullmatch(r"[\x21-\x7e]{1,2000}", address) or "\\" in address:
         raise ValueError("must be an address of plain characters")
     try:
@@ -50,7 +50,7 @@ def target(address: str, schemes: Collection[str]) -> Target:
     except ValueError:
         raise ValueError("must be an address that can be read in one way only") from None
     if parts.scheme not in schemes:
-        raise ValueError("must begin with " + " or ".join(f"{each}://" for each in schemes))
+        raise ValueError("must begin with " + " or ".join(f"{scheme}://" for scheme in schemes))
     if "@" in parts.netloc or parts.fragment or "#" in address or not parts.hostname:
         raise ValueError("must name a host, and no user and no fragment")
     try:
@@ -59,72 +59,74 @@ def target(address: str, schemes: Collection[str]) -> Target:
         raise ValueError("must name a port between 1 and 65535") from None
     if port == 0:
         raise ValueError("must name a port between 1 and 65535")
-    bracketed = parts.netloc.startswith("[")
+    is_ipv6 = parts.netloc.startswith("[")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    place = Place(host(parts.hostname, bracketed=bracketed), port or PORTS[parts.scheme])
-    return Target(parts.scheme, place, path)
+    host_port = Place(host(parts.hostname, bracketed=is_ipv6), port or PORTS[parts.scheme])
+    return Target(parts.scheme, host_port, path)
 
 
 def host(name: str, *, bracketed: bool = False) -> str:
-    """A host in its one spelling. Raises ValueError for what only some programs read as one."""
+    """Normalise a host. Raises ValueError for spellings that only some programs accept."""
     name = name.lower().removesuffix(".")
     if bracketed or ":" in name:
         try:
-            return str(ipaddress.IPv6Address(name)) if "%" not in name else _refuse()
+            return str(ipaddress.IPv6Address(name)) if "%" not in name else _refuse_host()
         except ValueError:
-            return _refuse()
+            return _refuse_host()
     labels = name.split(".")
-    if _NUMBER.fullmatch(labels[-1]):  # whatever ends in a number is an address, or a trick
+    if _NUMERIC_LABEL.fullmatch(
+        labels[-1]
+    ):  # a numeric last label means an IP address, or an attack
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
-            return _refuse()
+            return _refuse_host()
     if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
-        return _refuse()
+        return _refuse_host()
     return name
 
 
-def _refuse() -> str:
+def _refuse_host() -> str:
     raise ValueError("must be a host name, or an IP address in its plain spelling")
 
 
-def allowance(place: Place, allowed: Collection[Allowed]) -> Allowed:
-    """What allows the place. Raises OutgoingError `not_allowed`."""
-    for each in allowed:
-        if each.place == place:
-            return each
+def allowance(host_port: Place, allowed: Collection[Allowed]) -> Allowed:
+    """Return the entry that allows a host and port. Raises OutgoingError `not_allowed`."""
+    for entry in allowed:
+        if entry.place == host_port:
+            return entry
     raise OutgoingError("not_allowed")
 
 
 def permitted(addresses: Collection[str], *, private: bool) -> tuple[str, ...]:
-    """These addresses, each of them permitted. Raises OutgoingError where any of them is not.
+    """Return the addresses if all of them are permitted, or raise OutgoingError.
 
-    A name that lies in the house and outside at once is one that somebody is playing with.
+    A name resolving to both public and private addresses is rejected (DNS rebinding).
     """
     if not addresses:
         raise OutgoingError("unresolvable")
-    for each in addresses:
-        for address in _meant(ipaddress.ip_address(each)):
-            if not _may(address, private=private):
+    for text in addresses:
+        for address in _list_effective_addresses(ipaddress.ip_address(text)):
+            if not _is_permitted(address, private=private):
                 raise OutgoingError("not_allowed")
     return tuple(addresses)
 
 
-def _meant(address: Address) -> Iterator[Address]:
-    """The address, and the one that it carries inside, where it does."""
+def _list_effective_addresses(address: Address) -> Iterator[Address]:
+    """Yield the address, and the IPv4 addresses embedded in it."""
     yield address
     if isinstance(address, ipaddress.IPv6Address):
-        inside = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _TRANSLATED or address in _TRANSLATED_LOCALLY or int(address) < 1 << 32:
-            inside.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        yield from (each for each in inside if each is not None)
+        embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in _NAT64 or address in _LOCAL_NAT64 or int(address) < 1 << 32:
+            embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        yield from (candidate for candidate in embedded if candidate is not None)
 
 
-def _may(address: Address, *, private: bool) -> bool:
+def _is_permitted(address: Address, *, private: bool) -> bool:
     if address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255":
         return False
     if private:
         return True
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return True  # what it carries is judged by itself
+        return True  # the embedded address is checked separately
     return address.is_global and not address.is_reserved

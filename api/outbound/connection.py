@@ -1,6 +1,7 @@
-"""Connecting: a place to an open socket. Its name is resolved once, and what it gave is used.
+"""Opens outbound connections to allowed hosts, each with a deadline for the whole exchange.
 
-A deadline holds for all of it: whoever drips one byte a second is cut off like whoever says none.
+A host name is resolved once, and the checked addresses are used. A receiver that sends one byte a
+second is cut off like a silent one.
 """
 
 import os
@@ -18,24 +19,24 @@ from api.outbound.errors import OutgoingError
 Resolve = Callable[[Place], Collection[str]]
 
 
-def resolved(place: Place) -> list[str]:
-    """The addresses of a place, as the system's resolver gives them, each once."""
+def resolved(host_port: Place) -> list[str]:
+    """Resolve a host to its distinct addresses with the system's resolver."""
     try:
-        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+        results = socket.getaddrinfo(host_port.host, host_port.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise OutgoingError("unresolvable") from None
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
+    return list(dict.fromkeys(str(result[4][0]) for result in results))
 
 
 class Trust(NamedTuple):
-    """By what a receiver proves itself, and we to it: PEM texts, where not the system's."""
+    """PEM texts: CA certificates instead of the system's, and our certificate with its key."""
 
     authorities: str | None = None
     certificate_and_key: str | None = None
 
 
 class Way(NamedTuple):
-    """How connections may be made: to what is allowed, within so many seconds."""
+    """Limits for connections: allowed hosts, a deadline in seconds, and TLS credentials."""
 
     allowed: tuple[Allowed, ...]
     seconds: float
@@ -44,39 +45,39 @@ class Way(NamedTuple):
 
 
 class Line:
-    """An open connection with a deadline."""
+    """A connected socket with a deadline."""
 
-    def __init__(self, connected: socket.socket) -> None:
-        self.socket = connected
-        self._late = threading.Event()
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self._timed_out = threading.Event()
 
     @property
     def late(self) -> bool:
-        """Whether the deadline came before the end."""
-        return self._late.is_set()
+        """True if the deadline passed."""
+        return self._timed_out.is_set()
 
     def end(self) -> None:
-        """Cut it off: whoever reads or writes is told at once."""
-        self._late.set()
+        """Shut the socket down, so that pending reads and writes fail at once."""
+        self._timed_out.set()
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
     def send(self, content: bytes) -> None:
-        """Send it whole. Raises OutgoingError."""
+        """Send all bytes. Raises OutgoingError."""
         with self.told():
             self.socket.sendall(content)
 
-    def receive(self, most: int = 1 << 16) -> bytes:
-        """Some bytes, none at the end. Raises OutgoingError."""
+    def receive(self, max_bytes: int = 1 << 16) -> bytes:
+        """Receive a chunk, empty at the end of the stream. Raises OutgoingError."""
         with self.told():
-            some = self.socket.recv(most)
+            chunk = self.socket.recv(max_bytes)
         if self.late:
             raise OutgoingError("too_slow")
-        return some
+        return chunk
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Turn what sockets raise into OutgoingError."""
+        """Translate socket errors into OutgoingError."""
         try:
             yield
         except TimeoutError:
@@ -86,58 +87,58 @@ class Line:
 
 
 @contextmanager
-def connected(place: Place, way: Way, *, tls: bool) -> Iterator[Line]:
-    """A line to the place. Raises OutgoingError, `not_allowed` before anything is resolved."""
-    private = allowance(place, way.allowed).private
-    addresses = permitted(way.resolve(place), private=private)
-    plain = _reached(addresses, place.port, way.seconds)
+def connected(host_port: Place, policy: Way, *, tls: bool) -> Iterator[Line]:
+    """Connect to an allowed host. Raises OutgoingError, `not_allowed` before any DNS query."""
+    private = allowance(host_port, policy.allowed).private
+    addresses = permitted(policy.resolve(host_port), private=private)
+    plain = _connect_first(addresses, host_port.port, policy.seconds)
     timer: threading.Timer | None = None
     try:
-        line = Line(plain)
-        timer = threading.Timer(way.seconds, line.end)
+        connection = Line(plain)
+        timer = threading.Timer(policy.seconds, connection.end)
         timer.daemon = True
         timer.start()
         if tls:
-            _secure(line, place, way.trust)
-        yield line
+            _start_tls(connection, host_port, policy.trust)
+        yield connection
     finally:
         if timer is not None:
             timer.cancel()
         with suppress(OSError):
-            line.socket.close()
+            connection.socket.close()
         plain.close()
 
 
-def _reached(addresses: Collection[str], port: int, seconds: float) -> socket.socket:
-    for each in addresses:
+def _connect_first(addresses: Collection[str], port: int, timeout_seconds: float) -> socket.socket:
+    for address in addresses:
         with suppress(OSError):
-            return socket.create_connection((each, port), timeout=seconds)
+            return socket.create_connection((address, port), timeout=timeout_seconds)
     raise OutgoingError("unreachable")
 
 
-def _secure(line: Line, place: Place, trust: Trust) -> None:
-    """Speak TLS from now on, under the name that was asked for; the deadline holds for it too."""
+def _start_tls(connection: Line, host_port: Place, credentials: Trust) -> None:
+    """Start TLS, verifying the host name; the deadline covers the handshake."""
     try:
-        context = ssl.create_default_context(cadata=trust.authorities)
-        if trust.certificate_and_key is not None:
-            _prove(context, trust.certificate_and_key)
+        context = ssl.create_default_context(cadata=credentials.authorities)
+        if credentials.certificate_and_key is not None:
+            _load_client_certificate(context, credentials.certificate_and_key)
         secured = context.wrap_socket(
-            line.socket, server_hostname=place.host, do_handshake_on_connect=False
+            connection.socket, server_hostname=host_port.host, do_handshake_on_connect=False
         )
-        line.socket = secured
+        connection.socket = secured
         secured.do_handshake()
     except TimeoutError:
         raise OutgoingError("too_slow") from None
     except (OSError, ValueError):  # an SSLError is an OSError
-        raise OutgoingError("too_slow" if line.late else "no_tls") from None
+        raise OutgoingError("too_slow" if connection.late else "no_tls") from None
 
 
-def _prove(context: ssl.SSLContext, certificate_and_key: str) -> None:
-    """Load our own certificate: OpenSSL takes it from a file only, which is gone at once."""
-    number, name = tempfile.mkstemp(prefix="nociscreen-")
+def _load_client_certificate(context: ssl.SSLContext, certificate_and_key: str) -> None:
+    """Load the client certificate from a temporary file, as OpenSSL requires one."""
+    descriptor, path = tempfile.mkstemp(prefix="nociscreen-")
     try:
-        with os.fdopen(number, "w") as file:
+        with os.fdopen(descriptor, "w") as file:
             file.write(certificate_and_key)
-        context.load_cert_chain(name)
+        context.load_cert_chain(path)
     finally:
-        os.unlink(name)  # noqa: PTH108 - a name of a descriptor of the system's
+        os.unlink(path)  # noqa: PTH108 - a name of a descriptor of the system's

@@ -1,6 +1,6 @@
-"""Outgoing connections: the one way out, to places that were allowed and nowhere else.
+"""Errors of outbound connections.
 
-OutgoingError    nothing was answered, or nothing that is taken; `why` is one of a closed set
+OutgoingError    there was no acceptable response; `why` is one of a closed set of reasons
 """
 
 from typing import Literal
@@ -19,7 +19,7 @@ Why = Literal[
 
 
 class OutgoingError(Exception):
-    """A connection failed in one of a few ways. Its text holds no address of anybody."""
+    """An outbound connection failed. The message contains no address."""
 
     def __init__(self, why: Why) -> None:
         super().__init__(why)

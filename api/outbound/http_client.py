@@ -1,6 +1,6 @@
-"""Asking: one HTTP request to one answer, never further: no redirect, no proxy, no cookie.
+"""An HTTP client for allowed hosts: no redirects, proxies or cookies.
 
-What comes back is at most so long and comes in time, or it is no answer.
+A response has a size limit and a deadline.
 """
 
 import http.client
@@ -14,12 +14,12 @@ from api.outbound.connection import Line, Way, connected
 from api.outbound.errors import OutgoingError
 
 MOST_BYTES = 1 << 20
-_DEFAULTS = {"https": 443, "http": 80}
-_OURS = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "nociscreen"}
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_FIXED_HEADERS = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "nociscreen"}
 
 
 class Answer(NamedTuple):
-    """What came back; header names in lower case."""
+    """A response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is sent."""
+    """A request with an absolute URL."""
 
     method: str
     address: str
@@ -35,62 +35,62 @@ class Asked(NamedTuple):
     content: bytes | None = None
 
 
-def answered(asked: Asked, way: Way, most_bytes: int = MOST_BYTES) -> Answer:
-    """The answer. Raises OutgoingError; plain HTTP goes to what is allowed as private alone."""
-    where = _target(asked.address)
-    if where.scheme == "http" and not allowance(where.place, way.allowed).private:
+def answered(request: Asked, policy: Way, most_bytes: int = MOST_BYTES) -> Answer:
+    """Send a request. Raises OutgoingError. Plain HTTP only goes to hosts allowed as private."""
+    receiver = _parse_target(request.address)
+    if receiver.scheme == "http" and not allowance(receiver.place, policy.allowed).private:
         raise OutgoingError("not_allowed")
-    with connected(where.place, way, tls=where.scheme == "https") as line:
-        return _exchanged(line, where, asked, most_bytes)
+    with connected(receiver.place, policy, tls=receiver.scheme == "https") as connection:
+        return _exchange(connection, receiver, request, most_bytes)
 
 
-def _target(address: str) -> Target:
+def _parse_target(address: str) -> Target:
     try:
         return target(address, ("https", "http"))
     except ValueError:
         raise OutgoingError("not_allowed") from None
 
 
-class _Pinned(http.client.HTTPConnection):
-    """HTTP over a line that is open already."""
+class _ConnectedHttp(http.client.HTTPConnection):
+    """HTTP over an open connection."""
 
-    def __init__(self, host: str, line: socket.socket) -> None:
+    def __init__(self, host: str, connection: socket.socket) -> None:
         super().__init__(host)
-        self.sock = line
+        self.sock = connection
         self.auto_open = 0
 
 
-def _exchanged(line: Line, where: Target, asked: Asked, most: int) -> Answer:
-    connection = _Pinned(_named(where), line.socket)
-    headers = _OURS | dict(asked.headers)
-    with line.told(), closing(connection):
+def _exchange(connection: Line, receiver: Target, request: Asked, max_bytes: int) -> Answer:
+    http_connection = _ConnectedHttp(_format_host(receiver), connection.socket)
+    headers = _FIXED_HEADERS | dict(request.headers)
+    with connection.told(), closing(http_connection):
         try:
-            connection.request(asked.method, where.path, asked.content, headers)
-            with connection.getresponse() as response:
-                content = response.read(most + 1)
-                told = {name.lower(): value for name, value in response.getheaders()}
-                status, missing = response.status, response.length
+            http_connection.request(request.method, receiver.path, request.content, headers)
+            with http_connection.getresponse() as response:
+                content = response.read(max_bytes + 1)
+                response_headers = {name.lower(): value for name, value in response.getheaders()}
+                status, missing_bytes = response.status, response.length
         except http.client.RemoteDisconnected:
-            raise OutgoingError("too_slow" if line.late else "cut_off") from None
+            raise OutgoingError("too_slow" if connection.late else "cut_off") from None
         except (http.client.HTTPException, ValueError):
-            raise OutgoingError("too_slow" if line.late else "unreadable") from None
-    if line.late:
+            raise OutgoingError("too_slow" if connection.late else "unreadable") from None
+    if connection.late:
         raise OutgoingError("too_slow")
-    if len(content) > most:
+    if len(content) > max_bytes:
         raise OutgoingError("too_large")
     if 300 <= status < 400:
         raise OutgoingError("redirected")
-    if missing:  # fewer bytes than were promised
+    if missing_bytes:  # fewer bytes than Content-Length
         raise OutgoingError("cut_off")
-    return Answer(status, told, content)
+    return Answer(status, response_headers, content)
 
 
-def _named(where: Target) -> str:
-    name = f"[{where.place.host}]" if ":" in where.place.host else where.place.host
-    default = where.place.port == _DEFAULTS[where.scheme]
-    return name if default else f"{name}:{where.place.port}"
+def _format_host(receiver: Target) -> str:
+    name = f"[{receiver.place.host}]" if ":" in receiver.place.host else receiver.place.host
+    is_default_port = receiver.place.port == _DEFAULT_PORTS[receiver.scheme]
+    return name if is_default_port else f"{name}:{receiver.place.port}"
 
 
 def place_of(address: str) -> Place:
-    """The place that an address of any kind lies at. Raises ValueError."""
+    """Return the host and port of a URL of any supported scheme. Raises ValueError."""
     return target(address, ("https", "http", "mllps", "mllp")).place

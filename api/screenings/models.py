@@ -1,4 +1,4 @@
-"""Kept: a screening as it is told over HTTP, with the addresses that belong to it."""
+"""Response bodies of screenings, with their links."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -22,7 +22,7 @@ HERE = "/v1/screenings"
 
 
 class KeptScreening(Frozen):
-    """A screening as it was kept; `not_kept`, with nulls, where nothing was to be kept."""
+    """A stored screening; for `store=false`, state `not_kept` and nulls."""
 
     id: str | None
     created_at: datetime | None
@@ -34,7 +34,7 @@ class KeptScreening(Frozen):
 
 
 class WholeScreening(KeptScreening):
-    """A screening with what was sent, whence it came, and what became of it."""
+    """A screening with its answers, origin and later events."""
 
     replaced_by: str | None
     entered_in_error: EnteredInError | None
@@ -46,12 +46,12 @@ class WholeScreening(KeptScreening):
 
 
 def created(screening: Screening) -> Answer:
-    """The answer to a screening that was kept."""
-    body = _kept(screening).model_dump_json(by_alias=True).encode()
+    """Return the 201 response for a stored screening."""
+    body = _describe_screening(screening).model_dump_json(by_alias=True).encode()
     return Answer(201, body, f"{HERE}/{screening.id}", screening.id)
 
 
-def _kept(screening: Screening) -> KeptScreening:
+def _describe_screening(screening: Screening) -> KeptScreening:
     return KeptScreening(
         id=screening.id,
         created_at=screening.created_at,
@@ -64,7 +64,7 @@ def _kept(screening: Screening) -> KeptScreening:
 
 
 def unkept(scored: Kept) -> KeptScreening:
-    """The answer where nothing was to be kept."""
+    """Return the body for a scored intake that was not stored."""
     return KeptScreening(
         id=None,
         created_at=None,
@@ -77,20 +77,20 @@ def unkept(scored: Kept) -> KeptScreening:
 
 
 def whole(screening: Screening) -> WholeScreening:
-    """A screening with all that became of it."""
+    """Return the body for a screening with all its details."""
     parts = {name: getattr(screening, name) for name in Screening.model_fields}
     return WholeScreening(**parts, links=_links(screening))
 
 
 def _links(screening: Screening) -> dict[str, str]:
-    here = f"{HERE}/{screening.id}"
+    path = f"{HERE}/{screening.id}"
     links = {
-        "self": here,
-        "report": f"{here}/report",
-        "note": f"{here}/note",
-        "amendments": f"{here}/amendments",
-        "entered_in_error": f"{here}/entered-in-error",
-        "acknowledgements": f"{here}/acknowledgements",
+        "self": path,
+        "report": f"{path}/report",
+        "note": f"{path}/note",
+        "amendments": f"{path}/amendments",
+        "entered_in_error": f"{path}/entered-in-error",
+        "acknowledgements": f"{path}/acknowledgements",
     }
-    others = {"replaces": screening.replaces, "replaced_by": screening.replaced_by}
-    return links | {name: f"{HERE}/{each}" for name, each in others.items() if each}
+    versions = {"replaces": screening.replaces, "replaced_by": screening.replaced_by}
+    return links | {name: f"{HERE}/{other}" for name, other in versions.items() if other}

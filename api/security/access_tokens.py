@@ -1,7 +1,7 @@
-"""Access tokens: signed by us for a client, taken back from it, and the public keys as a JWKS.
+"""Issues and verifies our access tokens, and publishes the public keys as a JWK set.
 
-A token is a JWT of `typ` at+jwt (RFC 9068). A client's assertion is of `typ` JWT or none, and so
-never opens anything here.
+An access token is a JWT with `typ` at+jwt (RFC 9068). A client assertion has `typ` JWT or none, so
+it is never accepted as an access token.
 """
 
 import secrets
@@ -28,13 +28,13 @@ from api.security.signatures import (
 TYPE = "at+jwt"
 LONGEST_LIFE_SECONDS = 15 * 60
 REMEMBERED = 1024
-_CLAIMS = frozenset(
+_REQUIRED_CLAIMS = frozenset(
     ("iss", "aud", "sub", "client_id", "organisation", "scope", "iat", "nbf", "exp", "jti")
 )
 
 
 class Principal(NamedTuple):
-    """The client behind a call, whose it is, and what it may do."""
+    """An authenticated client, its organisation and its permissions."""
 
     client: str
     organisation: str
@@ -45,7 +45,7 @@ class Principal(NamedTuple):
 
 
 class AccessTokens:
-    """Tokens of one issuer for one audience. `find` gives the key that is trusted under a `kid`."""
+    """Tokens of one issuer for one audience. `find` returns the trusted key of a `kid`."""
 
     def __init__(
         self, issuer: str, audience: str, find: Callable[[str], VerifyingKey | None]
@@ -55,13 +55,13 @@ class AccessTokens:
             types=(TYPE,),
             issuer=issuer,
             audience=audience,
-            required=_CLAIMS,
+            required=_REQUIRED_CLAIMS,
             others=False,
             life_seconds=LONGEST_LIFE_SECONDS,
             ahead_seconds=LONGEST_LIFE_SECONDS + SKEW_SECONDS,
         )
         self._find = find
-        self._remembered = lru_cache(maxsize=REMEMBERED)(self._principal)
+        self._verify_cached = lru_cache(maxsize=REMEMBERED)(self._verify_with_key)
 
     def sign(
         self,
@@ -72,14 +72,14 @@ class AccessTokens:
         scopes: Iterable[str],
         life_seconds: int = 300,
     ) -> str:
-        """A token for the client. ValueError where a name, a scope or the life is odd."""
+        """Issue a token. Raises ValueError for an invalid name, scope or lifetime."""
         if not 0 < life_seconds <= LONGEST_LIFE_SECONDS:
             raise ValueError("life: expected 1 to 900 seconds")
         if not (NAME.fullmatch(client) and NAME.fullmatch(organisation)):
             raise ValueError("client, organisation: expected 1 to 100 plain characters")
-        asked = tuple(scopes)
-        fhir = tuple(each for each in asked if smart_scopes.grants(each))
-        granted = (*known(set(asked) - set(fhir)), *dict.fromkeys(fhir))
+        requested = tuple(scopes)
+        smart_requested = tuple(scope for scope in requested if smart_scopes.grants(scope))
+        granted = (*known(set(requested) - set(smart_requested)), *dict.fromkeys(smart_requested))
         if not granted:
             raise ValueError("scopes: expected at least one")
         now = int(time.time())
@@ -98,10 +98,10 @@ class AccessTokens:
         return signed(claims, key, TYPE)
 
     def verify(self, token: str) -> Principal:
-        """The client that the token proves. Raises Problem `bad_token`, whatever is wrong.
+        """Verify a token and return its client. Raises Problem `bad_token` for any defect.
 
-        The key is asked for at every call, so that a key withdrawn refuses at once. What `find`
-        raises is passed on.
+        The key is looked up on every call, so that a revoked key takes effect at once. Errors of
+        `find` are passed on.
         """
         try:
             kid = claimed_kid(token)
@@ -109,23 +109,23 @@ class AccessTokens:
             raise _bad_token() from None
         key = self._find(kid)
         try:
-            principal = self._remembered(token, key)
+            principal = self._verify_cached(token, key)
         except RefusedTokenError:
             raise _bad_token() from None
         if principal.expires_at <= time.time():
             raise _bad_token()
         return principal
 
-    def _principal(self, token: str, key: VerifyingKey | None) -> Principal:
-        return _principal(proved(token, key, self._expected))
+    def _verify_with_key(self, token: str, key: VerifyingKey | None) -> Principal:
+        return _to_principal(proved(token, key, self._expected))
 
 
 def jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
-    """The public halves of the keys as a JWK set."""
+    """Return the public keys as a JWK set."""
     return {"keys": [key.public_jwk() for key in keys]}
 
 
-def _principal(claims: Mapping[str, Any]) -> Principal:
+def _to_principal(claims: Mapping[str, Any]) -> Principal:
     client, organisation, scope = (claims[name] for name in ("sub", "organisation", "scope"))
     if client != claims["client_id"] or not isinstance(organisation, str):
         raise RefusedTokenError
@@ -133,21 +133,21 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         raise RefusedTokenError
     if not isinstance(scope, str) or not NAME.fullmatch(claims["jti"]):
         raise RefusedTokenError
-    scopes, fhir = _scopes(scope)
+    scopes, fhir = _parse_scopes(scope)
     return Principal(client, organisation, scopes, claims["exp"], "token", fhir)
 
 
-def _scopes(scope: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Scopes of ours, and what SMART scopes permit; each scope once, ours first and in order."""
+def _parse_scopes(scope: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return our scopes and the SMART permissions; they must be unique, ours first and in order."""
     words = scope.split(" ")
-    fhir = list(dict.fromkeys(each for each in words if smart_scopes.grants(each)))
+    smart_granted = list(dict.fromkeys(word for word in words if smart_scopes.grants(word)))
     try:
-        scopes = known(set(words) - set(fhir))
+        scopes = known(set(words) - set(smart_granted))
     except ValueError:
         raise RefusedTokenError from None
-    if [*scopes, *fhir] != words:
+    if [*scopes, *smart_granted] != words:
         raise RefusedTokenError
-    return frozenset(scopes), frozenset[str]().union(*map(smart_scopes.grants, fhir))
+    return frozenset(scopes), frozenset[str]().union(*map(smart_scopes.grants, smart_granted))
 
 
 def _bad_token() -> Problem:

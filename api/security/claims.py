@@ -1,4 +1,4 @@
-"""Claims: what a token must say to be believed once its signature is."""
+"""Checks the claims of a token after its signature."""
 
 import re
 import time
@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 SKEW_SECONDS = 30
 NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 PLAIN = re.compile(r"[!-~]{1,200}")
-_TIMES = ("iat", "nbf", "exp")
+_TIME_CLAIMS = ("iat", "nbf", "exp")
 
 
 class Expected(NamedTuple):
-    """What a token of one kind must say. A type of None is a header without `typ`.
+    """Requirements for one kind of token. A type of None means a header without `typ`.
 
-    `beside_access_token`: it comes with one that is not looked at, and may carry its hash.
-    `key_set` is the address that a `jku` in the header must name, if there is one: it is compared
-    and never followed. `ignored` names headers that may be there and mean nothing here. Where
-    `listed`, the audience may also come as a list of itself alone.
+    `beside_access_token`: the token may carry the hash (`at_hash`) of an access token, which is not
+    checked. `key_set`: the URL that a `jku` header must equal; it is never fetched. `ignored`:
+    headers that are accepted and ignored. `listed`: the audience may be a list of one.
     """
 
     algorithms: tuple[str, ...]
@@ -36,7 +35,7 @@ class Expected(NamedTuple):
 
 
 def check(claims: Mapping[str, Any], expected: Expected) -> None:
-    """Raise ValueError where the claims are not as expected, at this moment."""
+    """Raise ValueError if the claims do not meet the requirements now."""
     if not expected.required <= claims.keys():
         raise ValueError("claims are missing")
     if not (expected.others or claims.keys() == expected.required):
@@ -45,19 +44,19 @@ def check(claims: Mapping[str, Any], expected: Expected) -> None:
     if claims["iss"] != expected.issuer or claims["aud"] not in (expected.audience, *audiences):
         raise ValueError("issuer or audience")
     for name, pattern in (("sub", expected.subject), ("jti", PLAIN)):
-        if name in claims and not _is(pattern, claims[name]):
+        if name in claims and not _is_text_matching(pattern, claims[name]):
             raise ValueError("sub or jti")
     _check_times(claims, expected)
 
 
-def _is(pattern: re.Pattern[str], value: Any) -> bool:
+def _is_text_matching(pattern: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _check_times(claims: Mapping[str, Any], expected: Expected) -> None:
-    """`exp` is kept to the second, so that a `jti` need not be remembered beyond it."""
+    """Check times. `exp` gets no clock skew, so that a `jti` need not be stored beyond it."""
     now = time.time()
-    if any(type(claims[name]) is not int for name in _TIMES if name in claims):
+    if any(type(claims[name]) is not int for name in _TIME_CLAIMS if name in claims):
         raise ValueError("times are whole numbers")
     expires_at = claims["exp"]
     issued_at = claims.get("iat", expires_at - expected.life_seconds)

@@ -1,8 +1,8 @@
-"""Assertions: tokens that a client signs with its own key to sign in (RFC 7523, SMART).
+"""Verifies client assertions: tokens that clients sign to authenticate (RFC 7523, SMART).
 
-What is proved here is one client, once: whoever asks must remember `jti` until `expires_at`.
+The caller must store each `jti` until `expires_at` and refuse repetitions.
 
-    InvalidAssertionError    the client must act; why is not told
+    InvalidAssertionError    the client must act; the reason is not disclosed
 """
 
 from collections.abc import Callable, Collection
@@ -15,18 +15,18 @@ from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.signatures import Expected, RefusedTokenError, VerifyingKey, verified
 
 LIFE_SECONDS = 300
-_LONGEST_SECONDS = LIFE_SECONDS + SKEW_SECONDS
+_MAX_LIFETIME_SECONDS = LIFE_SECONDS + SKEW_SECONDS
 
 
 class InvalidAssertionError(ValueError):
-    """The assertion is refused, whatever is wrong with it."""
+    """The assertion is refused; the reason is not disclosed."""
 
     def __init__(self) -> None:
         super().__init__("the client assertion is refused")
 
 
 class Assertion(NamedTuple):
-    """A client that proved to hold its key."""
+    """A verified assertion: the client, the token id and the expiry."""
 
     client: str
     jti: str
@@ -40,15 +40,14 @@ def verify_assertion(
     find: Callable[[str, str], VerifyingKey | None],
     key_set: Callable[[str], str | None] = lambda _: None,
 ) -> Assertion:
-    """The client that the assertion proves, by the key that `find` gives for client and `kid`.
+    """Verify an assertion with the key that `find` returns for a client and `kid`.
 
-    `key_set` gives the address where the client publishes its keys, if it registered one.
-
-    Raises InvalidAssertionError, whatever is wrong with it. What `find` raises is passed on.
+    `key_set` returns the client's registered JWKS URL, if any. Raises InvalidAssertionError for any
+    defect. Errors of `find` are passed on.
     """
-    unproved = _opened(text)
-    client = _client(unproved)
-    audience = unproved.claims.get("aud") if unproved else None
+    unverified = _decode_or_none(text)
+    client = _find_client(unverified)
+    audience = unverified.claims.get("aud") if unverified else None
     if client is None or not isinstance(audience, str) or audience not in frozenset(audiences):
         raise InvalidAssertionError
     expected = Expected(
@@ -58,8 +57,8 @@ def verify_assertion(
         audience=audience,
         required=frozenset(("iss", "sub", "aud", "exp", "jti")),
         others=True,
-        life_seconds=_LONGEST_SECONDS,
-        ahead_seconds=_LONGEST_SECONDS,
+        life_seconds=_MAX_LIFETIME_SECONDS,
+        ahead_seconds=_MAX_LIFETIME_SECONDS,
         key_set=key_set(client),
     )
     try:
@@ -70,22 +69,22 @@ def verify_assertion(
 
 
 def claimed_client(text: str) -> str | None:
-    """The client that the assertion names, unproved: for audit and rate limits, never for trust."""
-    return _client(_opened(text))
+    """Return the client that an unverified assertion names: for audit and rate limits only."""
+    return _find_client(_decode_or_none(text))
 
 
-def _opened(text: str) -> Opened | None:
+def _decode_or_none(text: str) -> Opened | None:
     try:
         return opened(text)
     except ValueError:
         return None
 
 
-def _client(unproved: Opened | None) -> str | None:
-    """The name that is both issuer and subject."""
-    if unproved is None:
+def _find_client(unverified: Opened | None) -> str | None:
+    """Return the client id if issuer and subject are the same valid name."""
+    if unverified is None:
         return None
-    client = unproved.claims.get("iss")
+    client = unverified.claims.get("iss")
     if not isinstance(client, str) or not NAME.fullmatch(client):
         return None
-    return client if unproved.claims.get("sub") == client else None
+    return client if unverified.claims.get("sub") == client else None

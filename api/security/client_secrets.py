@@ -1,8 +1,8 @@
-"""Credentials: client secrets and API keys, made at random and kept as a hash only.
+"""Generates and checks client secrets and API keys, which are stored as hashes only.
 
-Both hold 256 random bits, which no one can try out: SHA-256 is enough, and no slow hash is needed.
-Their prefixes are there to be found by secret scanners. An API key ends in a checksum, so that a
-mistyped one, or any other text, is refused without a look at what is stored.
+Both have 256 random bits, so a guess is hopeless and SHA-256 suffices instead of a slow hash. The
+prefixes help secret scanners. An API key ends in a checksum, so that a mistyped one is refused
+without a database query.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ _CHECKSUM_LENGTH = 8
 
 
 class ApiKey(NamedTuple):
-    """A new API key: the text is shown once, id and hash are kept."""
+    """A new API key: the text is shown once, its id and hash are stored."""
 
     id: str
     text: str
@@ -25,43 +25,43 @@ class ApiKey(NamedTuple):
 
 
 def new_secret() -> str:
-    """A client secret: `nss_` and 256 random bits."""
+    """Generate a client secret: `nss_` and 256 random bits."""
     return "nss_" + secrets.token_urlsafe(32)
 
 
 def new_link_secret() -> str:
-    """What the address of a link ends in: 256 random bits, nothing else."""
+    """Generate the secret part of a link's URL: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def hashed(secret: str) -> str:
-    """What is kept of a secret or an API key: SHA-256 in hex."""
+    """Return the SHA-256 of a secret or API key in hex."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def matches(secret: str, hash: str) -> bool:  # noqa: A002 - the word of the table
-    """Whether this is the secret of the hash, found in a time that tells nothing."""
+def matches(secret: str, hash: str) -> bool:  # noqa: A002 - the name of the column
+    """Return True if the secret has this hash, compared in constant time."""
     return compare_digest(hashed(secret).encode(), hash.encode("utf-8", "surrogatepass"))
 
 
 def new_api_key(*, test: bool) -> ApiKey:
-    """A new key, `nsk_live_<id>.<secret><checksum>`, or `nsk_test_...` for a test organisation."""
-    identity = secrets.token_hex(8)
-    start = f"nsk_{'test' if test else 'live'}_{identity}.{secrets.token_urlsafe(32)}"
-    text = start + _checksum(start)
-    return ApiKey(identity, text, hashed(text))
+    """Generate `nsk_live_<id>.<secret><checksum>`, or `nsk_test_...` for a test organisation."""
+    key_id = secrets.token_hex(8)
+    unchecked = f"nsk_{'test' if test else 'live'}_{key_id}.{secrets.token_urlsafe(32)}"
+    text = unchecked + _checksum(unchecked)
+    return ApiKey(key_id, text, hashed(text))
 
 
 def read_api_key(text: str) -> tuple[str, str]:
-    """The id of the key and the hash of its whole text. ValueError for what is no API key."""
-    shaped = _API_KEY.fullmatch(text) if len(text) == API_KEY_LENGTH else None
-    if shaped is None or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
+    """Return the key's id and hash. Raises ValueError if the text is no API key."""
+    match = _API_KEY.fullmatch(text) if len(text) == API_KEY_LENGTH else None
+    if match is None or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
         raise ValueError("expected an API key")
-    return shaped[1], hashed(text)
+    return match[1], hashed(text)
 
 
 def looks_like_api_key(text: str) -> bool:
-    """Whether the text means to be an API key, whole or not."""
+    """Return True if the text starts like an API key, complete or not."""
     return text.startswith("nsk_")
 
 

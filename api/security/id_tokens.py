@@ -1,6 +1,6 @@
-"""Identities: an ID token of an identity provider in (OpenID Connect), who it means out.
+"""Verifies ID tokens of OpenID Connect providers.
 
-RefusedTokenError    the token is refused, whatever is wrong with it
+RefusedTokenError    the token is refused; the reason is not disclosed
 """
 
 import re
@@ -24,7 +24,7 @@ _SUBJECT = re.compile(r"[!-~]{1,255}")
 
 
 def subject_of(token: str, *, keys: Mapping[str, Any], issuer: str, client: str, nonce: str) -> str:
-    """Whom the provider means, proved by one of its keys and meant for this one sign-in."""
+    """Verify an ID token for this login attempt and return its subject."""
     expected = Expected(
         algorithms=(*EC_CURVES, *RSA_ALGORITHMS),
         types=("JWT", None),
@@ -37,24 +37,26 @@ def subject_of(token: str, *, keys: Mapping[str, Any], issuer: str, client: str,
         subject=_SUBJECT,
         beside_access_token=True,
     )
-    claims = proved(token, _key(keys, claimed_kid(token)), expected)
-    given = claims["nonce"]
-    if not isinstance(given, str) or not compare_digest(given.encode(), nonce.encode()):
+    claims = proved(token, _find_key(keys, claimed_kid(token)), expected)
+    claimed_nonce = claims["nonce"]
+    if not isinstance(claimed_nonce, str) or not compare_digest(
+        claimed_nonce.encode(), nonce.encode()
+    ):
         raise RefusedTokenError
     if claims.get("azp", client) != client:
         raise RefusedTokenError
     return str(claims["sub"])
 
 
-def _key(keys: Mapping[str, Any], kid: str) -> VerifyingKey | None:
-    """The key of that name in a JWK set; None where there is none that can be used."""
-    listed = keys.get("keys")
-    for jwk in listed[:KEYS] if isinstance(listed, list) else ():
+def _find_key(keys: Mapping[str, Any], kid: str) -> VerifyingKey | None:
+    """Return the key with this `kid` from a JWK set; None if absent or unusable."""
+    jwks = keys.get("keys")
+    for jwk in jwks[:KEYS] if isinstance(jwks, list) else ():
         if not isinstance(jwk, dict) or jwk.get("kid") != kid:
             continue
-        usual = {"alg": "RS256"} if jwk.get("kty") == "RSA" else {}
+        defaults = {"alg": "RS256"} if jwk.get("kty") == "RSA" else {}
         try:
-            return client_key(usual | jwk)[0]
+            return client_key(defaults | jwk)[0]
         except ValueError:
             return None
     return None

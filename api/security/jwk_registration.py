@@ -1,7 +1,7 @@
-"""Registration: one public JWK as a client sends it in, a key and its canonical members out.
+"""Validates the public JWK that a client registers.
 
-A refusal says which member is wrong and what was expected. It never repeats a value: that could be
-a private key sent by mistake.
+An error names the wrong member and what was expected. It never repeats a value, which could be a
+private key sent by mistake.
 """
 
 from collections.abc import Mapping
@@ -23,26 +23,26 @@ from api.security.keys import (
 )
 
 MEMBERS = 32
-_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "r", "t", "priv", "seed")
-_LONGEST_NUMBER = 1366  # 8192 bits in base64url
+_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "r", "t", "priv", "seed")
+_MAX_NUMBER_CHARACTERS = 1366  # 8192 bits in base64url
 
 
 def client_key(jwk: Mapping[str, Any]) -> tuple[VerifyingKey, dict[str, str]]:
-    """The key in a client's JWK, and the members to keep. ValueError says what was expected.
+    """Return the key of a JWK and the members to store. Raises ValueError.
 
-    EC on P-256 is ES256 and on P-384 ES384; RSA is RS384, or RS256 or RS512 where `alg` says so.
+    P-256 implies ES256 and P-384 ES384; RSA defaults to RS384 and allows RS256 and RS512 in `alg`.
     """
     if not isinstance(jwk, Mapping) or len(jwk) > MEMBERS:
         raise ValueError("expected one JWK, an object of few members")
-    if any(name in jwk for name in _PRIVATE):
+    if any(name in jwk for name in _PRIVATE_MEMBERS):
         raise ValueError("expected a public key: no private or secret member")
     _check_purpose(jwk)
     public: PublicKeyTypes
     match jwk.get("kty"):
         case "EC":
-            algorithm, public = _on_curve(jwk)
+            algorithm, public = _parse_ec_key(jwk)
         case "RSA":
-            algorithm, public = _rsa(jwk)
+            algorithm, public = _parse_rsa_key(jwk)
         case _:
             raise ValueError("kty: expected EC or RSA")
     kid = jwk.get("kid", thumbprint(public))
@@ -59,17 +59,17 @@ def _check_purpose(jwk: Mapping[str, Any]) -> None:
         raise ValueError("key_ops: expected verify alone")
 
 
-def _on_curve(jwk: Mapping[str, Any]) -> tuple[str, ec.EllipticCurvePublicKey]:
-    named = {curve: (algorithm, kind()) for algorithm, (curve, kind) in EC_CURVES.items()}
+def _parse_ec_key(jwk: Mapping[str, Any]) -> tuple[str, ec.EllipticCurvePublicKey]:
+    curves = {curve: (algorithm, kind()) for algorithm, (curve, kind) in EC_CURVES.items()}
     name = jwk.get("crv")
-    if not isinstance(name, str) or name not in named:
+    if not isinstance(name, str) or name not in curves:
         raise ValueError("crv: expected P-256 or P-384")
-    algorithm, curve = named[name]
+    algorithm, curve = curves[name]
     if jwk.get("alg", algorithm) != algorithm:
         raise ValueError("alg: expected ES256 for P-256, ES384 for P-384")
-    octets = (curve.key_size + 7) // 8
-    x, y = (_octets(jwk, member) for member in ("x", "y"))
-    if len(x) != octets or len(y) != octets:
+    size = (curve.key_size + 7) // 8
+    x, y = (_decode_member(jwk, member) for member in ("x", "y"))
+    if len(x) != size or len(y) != size:
         raise ValueError("x, y: expected as many octets as the curve has")
     try:
         point = ec.EllipticCurvePublicNumbers(
@@ -80,11 +80,11 @@ def _on_curve(jwk: Mapping[str, Any]) -> tuple[str, ec.EllipticCurvePublicKey]:
         raise ValueError("x, y: expected a point on the curve") from None
 
 
-def _rsa(jwk: Mapping[str, Any]) -> tuple[str, rsa.RSAPublicKey]:
+def _parse_rsa_key(jwk: Mapping[str, Any]) -> tuple[str, rsa.RSAPublicKey]:
     algorithm = jwk.get("alg", RSA_ALGORITHMS[0])
     if algorithm not in RSA_ALGORITHMS:
         raise ValueError("alg: expected RS384, RS256 or RS512 for RSA")
-    modulus, exponent = (_octets(jwk, member) for member in ("n", "e"))
+    modulus, exponent = (_decode_member(jwk, member) for member in ("n", "e"))
     if modulus[0] == 0 or exponent[0] == 0:
         raise ValueError("n, e: expected no leading zero octets")
     n, e = int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
@@ -95,10 +95,10 @@ def _rsa(jwk: Mapping[str, Any]) -> tuple[str, rsa.RSAPublicKey]:
     return algorithm, rsa.RSAPublicNumbers(e, n).public_key()
 
 
-def _octets(jwk: Mapping[str, Any], member: str) -> bytes:
+def _decode_member(jwk: Mapping[str, Any], member: str) -> bytes:
     text = jwk.get(member)
     expected = f"{member}: expected base64url without padding"
-    if not isinstance(text, str) or not 1 < len(text) <= _LONGEST_NUMBER:
+    if not isinstance(text, str) or not 1 < len(text) <= _MAX_NUMBER_CHARACTERS:
         raise ValueError(expected)
     try:
         return decoded(text)

@@ -1,7 +1,7 @@
-"""The compact form of a signed token: text in, header and claims out, nothing yet believed.
+"""Decodes signed tokens in compact form (JWS) without verifying them.
 
-Everything is measured before it is decoded: length, characters, nesting. What can be read in two
-ways is not read: another spelling of base64url, a name given twice, NaN, a lone surrogate.
+Length, characters and nesting are limited before decoding. Ambiguous input is refused:
+non-canonical base64url, duplicate names, NaN and lone surrogates.
 """
 
 import json
@@ -20,22 +20,22 @@ _BRACKET = re.compile(r"[\[{]")
 
 
 class Opened(NamedTuple):
-    """What a token says of itself, unproved."""
+    """The unverified header and claims of a token."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
 
 
 def opened(text: str) -> Opened:
-    """The header and the claims. Raises ValueError for whatever is not plainly a signed token."""
+    """Decode the header and the claims. Raises ValueError if the text is no signed token."""
     if len(text) > LONGEST or not _SHAPE.fullmatch(text):
         raise ValueError("expected three parts of base64url")
     header, claims, signature = text.split(".")
     decoded(signature)
-    return Opened(_object(header), _object(claims))
+    return Opened(_parse_object(header), _parse_object(claims))
 
 
-def _object(part: str) -> dict[str, Any]:
+def _parse_object(part: str) -> dict[str, Any]:
     text = decoded(part).decode("utf-8")
     if len(_BRACKET.findall(text)) > BRACKETS:
         raise ValueError("expected hardly any nesting")
@@ -46,24 +46,24 @@ def _object(part: str) -> dict[str, Any]:
     return value
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("expected each name once")
     return members
 
 
-def _constant(_: str) -> NoReturn:
+def _reject_constant(_: str) -> NoReturn:
     raise ValueError("expected finite numbers")
 
 
-def _whole(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if len(text.lstrip("-")) > DIGITS:
         raise ValueError("expected shorter numbers")
     return int(text)
 
 
-def _fraction(text: str) -> float:
+def _parse_fraction(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("expected finite numbers")
@@ -71,5 +71,8 @@ def _fraction(text: str) -> float:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_members, parse_constant=_constant, parse_int=_whole, parse_float=_fraction
+    object_pairs_hook=_unique_members,
+    parse_constant=_reject_constant,
+    parse_int=_parse_integer,
+    parse_float=_parse_fraction,
 )

@@ -1,6 +1,6 @@
-"""Keys: what signs tokens and what proves them, each fixed to one algorithm, and their JWK forms.
+"""Signing and verifying keys, each bound to one algorithm, and their JWK representation.
 
-A key that does not fit its algorithm cannot be made: the curve is checked, not believed.
+The constructors check that the key type and curve match the algorithm.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _THUMBPRINT_MEMBERS = ("crv", "e", "kty", "n", "x", "y")
 
 @dataclass(frozen=True)
 class VerifyingKey:
-    """A public key, as SubjectPublicKeyInfo in PEM, that proves one algorithm's signatures."""
+    """A public key, as SubjectPublicKeyInfo in PEM, for one algorithm."""
 
     kid: str
     algorithm: str
@@ -38,17 +38,17 @@ class VerifyingKey:
     def __post_init__(self) -> None:
         if not KID.fullmatch(self.kid):
             raise ValueError("kid: expected 1 to 128 plain characters")
-        _check(serialization.load_pem_public_key(self.public_pem), self.algorithm)
+        _check_algorithm(serialization.load_pem_public_key(self.public_pem), self.algorithm)
 
     def public_jwk(self) -> dict[str, str]:
-        """The key as a JWK (RFC 7517): kty and its numbers, kid, alg, use."""
+        """Return the key as a JWK (RFC 7517) with `kid`, `alg` and `use`."""
         public = serialization.load_pem_public_key(self.public_pem)
-        return _numbers(public) | {"kid": self.kid, "alg": self.algorithm, "use": "sig"}
+        return _public_members(public) | {"kid": self.kid, "alg": self.algorithm, "use": "sig"}
 
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key of ours, as PEM. It is never shown."""
+    """One of our private keys, as PEM. It is excluded from `repr`."""
 
     kid: str
     algorithm: SigningAlgorithm
@@ -60,17 +60,17 @@ class SigningKey:
         self.verifying()
 
     def public_jwk(self) -> dict[str, str]:
-        """The public half as a JWK."""
+        """Return the public key as a JWK."""
         return self.verifying().public_jwk()
 
     def verifying(self) -> VerifyingKey:
-        """The public half, under the same `kid`."""
+        """Return the public key with the same `kid`."""
         private = serialization.load_pem_private_key(self.private_pem, password=None)
         return VerifyingKey(self.kid, self.algorithm, public_pem(private.public_key()))
 
 
 def new_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
-    """A new key, its `kid` its thumbprint. ValueError for another algorithm."""
+    """Generate a key whose `kid` is its thumbprint. Raises ValueError for other algorithms."""
     if algorithm not in EC_CURVES:
         raise ValueError("algorithm: expected ES256 or ES384")
     private = ec.generate_private_key(EC_CURVES[algorithm][1]())
@@ -83,21 +83,21 @@ def new_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
 
 
 def thumbprint(public: PublicKeyTypes) -> str:
-    """The key's name by its numbers (RFC 7638): SHA-256 in base64url, 43 characters."""
-    numbers = _numbers(public)
+    """Return the JWK thumbprint (RFC 7638): SHA-256 in base64url, 43 characters."""
+    numbers = _public_members(public)
     members = {name: numbers[name] for name in _THUMBPRINT_MEMBERS if name in numbers}
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return encoded(hashlib.sha256(text.encode("ascii")).digest())
 
 
 def public_pem(public: PublicKeyTypes) -> bytes:
-    """The key in the one form that is kept here."""
+    """Encode a public key as SubjectPublicKeyInfo in PEM."""
     return public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
 
-def _check(public: PublicKeyTypes, algorithm: str) -> None:
+def _check_algorithm(public: PublicKeyTypes, algorithm: str) -> None:
     if isinstance(public, ec.EllipticCurvePublicKey) and algorithm in EC_CURVES:
         fits = isinstance(public.curve, EC_CURVES[algorithm][1])
     elif isinstance(public, rsa.RSAPublicKey) and algorithm in RSA_ALGORITHMS:
@@ -108,18 +108,22 @@ def _check(public: PublicKeyTypes, algorithm: str) -> None:
         raise ValueError("expected a key on P-256 or P-384, or RSA, that fits its algorithm")
 
 
-def _numbers(public: PublicKeyTypes) -> dict[str, str]:
+def _public_members(public: PublicKeyTypes) -> dict[str, str]:
     if isinstance(public, rsa.RSAPublicKey):
         rsa_numbers = public.public_numbers()
-        return {"kty": "RSA", "n": _integer(rsa_numbers.n), "e": _integer(rsa_numbers.e)}
+        return {
+            "kty": "RSA",
+            "n": _encode_integer(rsa_numbers.n),
+            "e": _encode_integer(rsa_numbers.e),
+        }
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise ValueError("expected a key on a curve, or RSA")
-    octets = (public.key_size + 7) // 8
+    size = (public.key_size + 7) // 8
     point = public.public_numbers()
     curve = next(name for name, kind in EC_CURVES.values() if isinstance(public.curve, kind))
-    x, y = (encoded(each.to_bytes(octets, "big")) for each in (point.x, point.y))
+    x, y = (encoded(coordinate.to_bytes(size, "big")) for coordinate in (point.x, point.y))
     return {"kty": "EC", "crv": curve, "x": x, "y": y}
 
 
-def _integer(number: int) -> str:
+def _encode_integer(number: int) -> str:
     return encoded(number.to_bytes((number.bit_length() + 7) // 8, "big"))

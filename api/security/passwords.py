@@ -1,8 +1,8 @@
-"""Passwords: hashed by argon2id, slowly on purpose; refused where they are easily guessed.
+"""Hashes passwords with Argon2id, and refuses weak ones.
 
 Errors:
 
-    WeakPasswordError    whoever chooses must choose another; its message names a phrase
+    WeakPasswordError    the practitioner must choose another; the message names a phrase
 """
 
 import threading
@@ -17,46 +17,48 @@ from zxcvbn import zxcvbn
 SHORTEST = 12
 LONGEST = 200
 STRONG_ENOUGH = 3
-_LOOKED_AT = 72
+_SCORED_CHARACTERS = 72
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
-_AT_ONCE = threading.BoundedSemaphore(4)
+_CONCURRENT_HASHES = threading.BoundedSemaphore(4)
 
 
 class WeakPasswordError(ValueError):
-    """The password is no good; the message is the name of a phrase."""
+    """The password is too weak; the message is the name of a phrase."""
 
 
 def hashed_password(password: str) -> str:
-    """What is kept of a password."""
-    with _AT_ONCE:
-        return _HASHER.hash(_plain(password))
+    """Return the hash to store of a password."""
+    with _CONCURRENT_HASHES:
+        return _HASHER.hash(_normalise(password))
 
 
-def is_password(password: str, kept: str | None) -> bool:
-    """Whether this is the password; where there is none, found in the same time to be wrong."""
-    with _AT_ONCE:
+def is_password(password: str, stored_hash: str | None) -> bool:
+    """Return True if the password matches; without a stored hash, False in the same time."""
+    with _CONCURRENT_HASHES:
         try:
-            right = _HASHER.verify(kept or _nobodys(), _plain(password))
+            is_match = _HASHER.verify(stored_hash or _dummy_hash(), _normalise(password))
         except (VerificationError, InvalidHashError):
             return False
-    return right and kept is not None
+    return is_match and stored_hash is not None
 
 
-def check_strength(password: str, about: Iterable[str]) -> None:
-    """Raise WeakPasswordError for what is short, or guessed by who knows these words."""
+def check_strength(password: str, personal_words: Iterable[str]) -> None:
+    """Raise WeakPasswordError for a short, long or easily guessed password."""
     if len(password) < SHORTEST:
         raise WeakPasswordError("password_short")
     if len(password) > LONGEST:
         raise WeakPasswordError("password_long")
-    told = zxcvbn(password[:_LOOKED_AT], user_inputs=[each.lower() for each in about if each])
-    if told["score"] < STRONG_ENOUGH:
+    estimate = zxcvbn(
+        password[:_SCORED_CHARACTERS], user_inputs=[word.lower() for word in personal_words if word]
+    )
+    if estimate["score"] < STRONG_ENOUGH:
         raise WeakPasswordError("password_weak")
 
 
 @cache
-def _nobodys() -> str:
-    return _HASHER.hash("of nobody")
+def _dummy_hash() -> str:
+    return _HASHER.hash("no password")
 
 
-def _plain(password: str) -> bytes:
+def _normalise(password: str) -> bytes:
     return unicodedata.normalize("NFKC", password[: LONGEST + 1]).encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Scopes: the permissions there are, and what was asked for in their order."""
+"""The scopes of the API, and their canonical order."""
 
 from collections.abc import Iterable
 
@@ -17,8 +17,8 @@ SCOPES = (
 
 
 def known(scopes: Iterable[str]) -> tuple[str, ...]:
-    """These scopes, each once, in the order of `SCOPES`. ValueError where there is another."""
-    asked = set(scopes)
-    if not asked.issubset(SCOPES):
+    """Return the scopes without duplicates, in the order of `SCOPES`. Raises ValueError."""
+    requested = set(scopes)
+    if not requested.issubset(SCOPES):
         raise ValueError("expected scopes out of: " + ", ".join(SCOPES))
-    return tuple(scope for scope in SCOPES if scope in asked)
+    return tuple(scope for scope in SCOPES if scope in requested)

@@ -1,10 +1,10 @@
-"""Signatures: claims in, a signed token out, and the reverse. The only import of python-jose.
+"""Signs and verifies tokens. The only import of python-jose.
 
-Everything that python-jose leaves open is closed here or before: it takes tokens without `aud`
-or `exp`, ignores `crit` and `typ`, tries every key whatever the `kid`, and raises what is no JWT
-error. It is given one key object, fitting one algorithm, and a list of that algorithm alone.
+We check here or earlier what python-jose does not: it accepts tokens without `aud` or `exp`,
+ignores `crit` and `typ`, tries every key whatever the `kid`, and raises errors other than JWT
+errors. It gets one key object, which matches its only permitted algorithm.
 
-    RefusedTokenError    the sender must act; why is not told
+    RefusedTokenError    the sender must act; the reason is not disclosed
 """
 
 from collections.abc import Callable, Mapping
@@ -33,36 +33,38 @@ __all__ = [
     "verified",
 ]
 
-_HEADER = {"alg", "jku", "kid", "typ"}
-_REQUIRABLE = ("aud", "iss", "sub", "jti", "iat", "nbf", "exp")
+_KNOWN_HEADERS = {"alg", "jku", "kid", "typ"}
+_REQUIRABLE_CLAIMS = ("aud", "iss", "sub", "jti", "iat", "nbf", "exp")
 
 
 class RefusedTokenError(ValueError):
-    """The token is refused, whatever is wrong with it."""
+    """The token is refused; the reason is not disclosed."""
 
     def __init__(self) -> None:
         super().__init__("the token is refused")
 
 
 def signed(claims: Mapping[str, Any], key: SigningKey, type_: str) -> str:
-    """A token with these claims and `typ`, under the key's `kid` and algorithm."""
+    """Sign a token with these claims and `typ`, and the key's `kid` and algorithm."""
     headers = {"typ": type_, "kid": key.kid}
-    return str(jwt.encode(dict(claims), _private(key), algorithm=key.algorithm, headers=headers))
+    return str(
+        jwt.encode(dict(claims), _private_key(key), algorithm=key.algorithm, headers=headers)
+    )
 
 
 def verified(
     token: str, *, find: Callable[[str], VerifyingKey | None], expected: Expected
 ) -> dict[str, Any]:
-    """The claims, proved by the key that `find` gives for the token's `kid`.
+    """Verify a token with the key that `find` returns for its `kid`, and return its claims.
 
-    Raises RefusedTokenError, whatever is wrong with the token. What `find` raises is passed on:
-    a database that is away makes no token false.
+    Raises RefusedTokenError for any defect. Errors of `find` are passed on: an unavailable database
+    does not make a token invalid.
     """
     return proved(token, find(claimed_kid(token)), expected)
 
 
 def claimed_kid(token: str) -> str:
-    """The name of the key that the token says it is signed with. Raises RefusedTokenError."""
+    """Return the unverified `kid` of a token. Raises RefusedTokenError."""
     try:
         kid = opened(token).header["kid"]
         if isinstance(kid, str) and KID.fullmatch(kid):
@@ -73,7 +75,7 @@ def claimed_kid(token: str) -> str:
 
 
 def claimed_algorithm(token: str) -> Any:
-    """The algorithm that the token says it is signed by: to choose a key, never to trust."""
+    """Return the unverified `alg` of a token: only to choose a key."""
     try:
         return opened(token).header.get("alg")
     except ValueError:
@@ -81,18 +83,21 @@ def claimed_algorithm(token: str) -> Any:
 
 
 def proved(token: str, key: VerifyingKey | None, expected: Expected) -> dict[str, Any]:
-    """The claims, proved by this key. Raises RefusedTokenError, also where there is no key."""
+    """Verify a token with this key and return its claims. Raises RefusedTokenError."""
     if key is None:
         raise RefusedTokenError
     try:
-        return _proved(token, key, expected)
+        return _verify(token, key, expected)
     except Exception:  # noqa: BLE001 - python-jose can raise anything; the sender learns nothing
         raise RefusedTokenError from None
 
 
-def _proved(token: str, key: VerifyingKey, expected: Expected) -> dict[str, Any]:
+def _verify(token: str, key: VerifyingKey, expected: Expected) -> dict[str, Any]:
     header, claims = opened(token)
-    if not header.keys() <= _HEADER | expected.ignored or header.get("typ") not in expected.types:
+    if (
+        not header.keys() <= _KNOWN_HEADERS | expected.ignored
+        or header.get("typ") not in expected.types
+    ):
         raise ValueError("header")
     if "jku" in header and (expected.key_set is None or header["jku"] != expected.key_set):
         raise ValueError("header")
@@ -100,10 +105,10 @@ def _proved(token: str, key: VerifyingKey, expected: Expected) -> dict[str, Any]
         raise ValueError("header")
     if header["alg"] != key.algorithm or key.algorithm not in expected.algorithms:
         raise ValueError("algorithm")
-    required = {f"require_{name}": name in expected.required for name in _REQUIRABLE}
+    required = {f"require_{name}": name in expected.required for name in _REQUIRABLE_CLAIMS}
     jwt.decode(
         token,
-        _public(key),
+        _public_key(key),
         algorithms=[key.algorithm],
         audience=expected.audience,
         issuer=expected.issuer,
@@ -115,10 +120,10 @@ def _proved(token: str, key: VerifyingKey, expected: Expected) -> dict[str, Any]
 
 
 @lru_cache(maxsize=512)
-def _public(key: VerifyingKey) -> Key:
+def _public_key(key: VerifyingKey) -> Key:
     return jwk.construct(key.public_pem.decode("ascii"), key.algorithm)
 
 
 @lru_cache(maxsize=4)
-def _private(key: SigningKey) -> Key:
+def _private_key(key: SigningKey) -> Key:
     return jwk.construct(key.private_pem.decode("ascii"), key.algorithm)

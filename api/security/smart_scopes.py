@@ -1,7 +1,7 @@
-"""SMART scopes: `system/Type.cruds`, in either version, told as what may be done to which type.
+"""Translates SMART scopes, `system/Type.cruds` in version 1 or 2, into FHIR permissions.
 
-What may be done is written `Type.letter`: create, read, update, delete, search. Each stands under
-one of our own scopes, and is granted to no client that lacks that one.
+A permission is `Type.letter`: create, read, update, delete or search. Each requires one of our own
+scopes, and is only granted to clients with that scope.
 """
 
 import re
@@ -26,81 +26,87 @@ PERMITTED: dict[str, str | None] = {
     "Composition.r": "reports:read",
     "AuditEvent.s": "audit:read",
 }
-"""Everything that FHIR routes can do, and the scope of ours that it stands under, if any."""
+"""The permissions that FHIR routes support, with the scope of ours that each requires."""
 
-_FIRST = {"read": "rs", "write": "cud", "*": "cruds"}
+_V1_LETTERS = {"read": "rs", "write": "cud", "*": "cruds"}
 _SCOPE = re.compile(r"system/(\*|[A-Z][A-Za-z]{1,60})\.(read|write|\*|(?=[cruds])c?r?u?d?s?)")
 _CONTEXTS = ("system/", "user/", "patient/")
 
 
 def is_smart(scope: str) -> bool:
-    """Whether the scope means to be one of SMART's, of a kind that is granted here or not."""
+    """Return True for a SMART scope, supported or not."""
     return scope.startswith(_CONTEXTS)
 
 
 def grants(scope: str) -> frozenset[str]:
-    """What the scope asks for of what can be done here; nothing where it is no system scope."""
-    found = _SCOPE.fullmatch(scope)
-    if found is None:
+    """Return the supported permissions of a scope; empty if it is no system scope."""
+    match = _SCOPE.fullmatch(scope)
+    if match is None:
         return frozenset()
-    letters = _FIRST.get(found[2], found[2])
+    letters = _V1_LETTERS.get(match[2], match[2])
     return frozenset(
-        each
-        for each in PERMITTED
-        if found[1] in ("*", each.partition(".")[0]) and each[-1] in letters
+        permission
+        for permission in PERMITTED
+        if match[1] in ("*", permission.partition(".")[0]) and permission[-1] in letters
     )
 
 
-def within(permissions: Iterable[str], own: Collection[str]) -> frozenset[str]:
-    """Those that a client with these scopes of ours may be given."""
+def within(permissions: Iterable[str], client_scopes: Collection[str]) -> frozenset[str]:
+    """Return the permissions that a client with these scopes of ours may have."""
     return frozenset(
-        each for each in permissions if PERMITTED[each] is None or PERMITTED[each] in own
+        permission
+        for permission in permissions
+        if PERMITTED[permission] is None or PERMITTED[permission] in client_scopes
     )
 
 
-def granted(asked: Iterable[str], own: Collection[str]) -> tuple[str, ...]:
-    """The scopes that are granted, each once: as asked where it is granted whole, or what of it.
+def granted(requested: Iterable[str], client_scopes: Collection[str]) -> tuple[str, ...]:
+    """Return the granted scopes: each as requested if fully granted, or reduced.
 
-    A scope for every type becomes one for each type that there is.
+    A wildcard scope becomes one scope per resource type.
     """
-    told: dict[str, None] = {}
-    for scope in asked:
-        given = within(grants(scope), own)
-        parts = list(written(given))
-        whole = len(parts) == 1 and "*" not in scope and _letters(scope) == _letters(parts[0])
-        told |= dict.fromkeys([scope] if whole else parts)
-    return tuple(told)
+    scopes: dict[str, None] = {}
+    for scope in requested:
+        permissions = within(grants(scope), client_scopes)
+        parts = list(written(permissions))
+        is_complete = (
+            len(parts) == 1
+            and "*" not in scope
+            and _parse_letters(scope) == _parse_letters(parts[0])
+        )
+        scopes |= dict.fromkeys([scope] if is_complete else parts)
+    return tuple(scopes)
 
 
 def written(permissions: Collection[str]) -> Iterator[str]:
-    """The permissions as scopes of the second version, one for each type."""
-    for type_ in dict.fromkeys(each.partition(".")[0] for each in PERMITTED):
-        letters = "".join(each for each in "cruds" if f"{type_}.{each}" in permissions)
+    """Format permissions as version 2 scopes, one per resource type."""
+    for type_ in dict.fromkeys(permission.partition(".")[0] for permission in PERMITTED):
+        letters = "".join(letter for letter in "cruds" if f"{type_}.{letter}" in permissions)
         if letters:
             yield f"system/{type_}.{letters}"
 
 
 def needed(method: str, path: str) -> str:
-    """The permission that a FHIR route asks for, by its method and its path below the base."""
-    type_, *rest = path.strip("/").split("/")
-    match method, rest:
-        case "POST", [_, "$extract"]:
+    """Return the permission that a FHIR request needs, by method and path below the base."""
+    type_, *segments = path.strip("/").split("/")
+    match method, segments:
+        case ["POST", [_, "$extract"]]:
             return "DocumentReference.r"
-        case "POST", [_, "$score"]:
+        case ["POST", [_, "$score"]]:
             letter = "r"
-        case "POST", ["_search"]:
+        case ["POST", ["_search"]]:
             letter = "s"
-        case "POST", _:
+        case ["POST", _]:
             letter = "c"
-        case "PUT", _:
+        case ["PUT", _]:
             letter = "u"
-        case _, []:
+        case [_, []]:
             letter = "s"
         case _:
             letter = "r"
     return f"{type_}.{letter}"
 
 
-def _letters(scope: str) -> str:
+def _parse_letters(scope: str) -> str:
     end = scope.rpartition(".")[2]
-    return _FIRST.get(end, end)
+    return _V1_LETTERS.get(end, end)

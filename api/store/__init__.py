@@ -1,1 +1,1 @@
-"""What is kept: the only tables; sealed by field, apart by organisation, every act audited."""
+"""The store: all tables, encrypted by field, separated by organisation, with an audit trail."""

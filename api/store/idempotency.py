@@ -1,8 +1,8 @@
-"""Idempotency: a request that names itself is done once; who asks again gets the same answer.
+"""Idempotency keys: a request runs once, and a repetition gets the stored response.
 
-The answer is kept in the transaction of the effect itself, so it is there exactly if the effect is.
-Who asks again while the first is under way waits for it outside of any transaction: where the
-database has one writer at a time, a second transaction could not even begin.
+The response is stored in the transaction of the effect, so one never exists without the other.
+A repetition that arrives while the first request runs waits outside of any transaction: with a
+single-writer database a second transaction could not begin.
 """
 
 import json
@@ -27,7 +27,7 @@ WAIT_SECONDS = 10.0
 
 
 class Answer(NamedTuple):
-    """The answer to a request, and the screening that it tells of."""
+    """The response to an idempotent request, and the screening it belongs to."""
 
     status: int
     body: bytes
@@ -37,7 +37,7 @@ class Answer(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A request that its client named: the name and the whole request, each by a keyed hash."""
+    """A request by its idempotency key: keyed hashes of the key and of the whole request."""
 
     route: str
     key_hash: str
@@ -46,58 +46,58 @@ class Named(NamedTuple):
 
 @contextmanager
 def in_turn(turns: NamedTurns, name: Hashable) -> Iterator[None]:
-    """Be the only one in this process under that name.
+    """Lock a name within this process.
 
-    Raises Problem `conflict` where the first is still under way after 10 seconds.
+    Raises Problem `conflict` if the lock is not free after 10 seconds.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
-            held.enter_context(turns.taken(name, WAIT_SECONDS))
+            stack.enter_context(turns.taken(name, WAIT_SECONDS))
         except TimeoutError:
             raise _still_running() from None
         yield
 
 
 def new_name() -> str:
-    """A name for a request that a page will send."""
+    """Return a new random idempotency key, for a form that a page will submit."""
     return secrets.token_urlsafe(16)
 
 
 def named(work: Transaction, route: str, key: str, request: bytes) -> Named:
-    """The request to this route under this key."""
+    """Return the request to this route with this idempotency key, both as keyed hashes."""
     return Named(route, work.fingerprint(key.encode()), work.fingerprint(request))
 
 
 def once(work: Transaction, request: Named, make: Callable[[], Answer]) -> Answer:
-    """The answer that was given to this request, or the one that is made now.
+    """Return the stored response to this request, or run it now and store its response.
 
-    Raises Problem `other_request` where the key was used with another body, `conflict` where the
-    first, in another process, is still under way after 10 seconds.
+    Raises Problem `other_request` if the key was used with another body, and `conflict` if another
+    process is still running the first request after 10 seconds.
     """
     _drop_expired(work, request)
-    if (given := _given(work, request)) is not None:
-        return given
+    if (stored := _load_response(work, request)) is not None:
+        return stored
     try:
         with work.session.begin_nested():
             _reserve(work, request)
     except IntegrityError:
-        given = _given(work, request)
-        if given is None:
+        stored = _load_response(work, request)
+        if stored is None:
             raise _still_running() from None
-        return given
+        return stored
     except OperationalError as error:
         if type(error.orig).__name__ == "LockNotAvailable":
             raise _still_running() from None
         raise
     answer = make()
-    _keep(work, request, answer)
+    _store_response(work, request, answer)
     return answer
 
 
 def forget(work: Transaction, route: str, tells: Callable[[bytes], bool]) -> None:
-    """Drop the answers of a route that tell of what is erased; the others stay.
+    """Delete the stored responses of a route whose body matches.
 
-    For what is no screening: an answer that tells of one goes with its row.
+    Not needed for screenings: their responses are deleted with the screening's row.
     """
     rows = work.session.execute(
         select(AnsweredRow).where(
@@ -107,29 +107,33 @@ def forget(work: Transaction, route: str, tells: Callable[[bytes], bool]) -> Non
         )
     ).scalars()
     for row in rows.all():
-        if tells(_opened(work, row)[1].encode()):
-            named = Named(row.route, row.key_hash, row.request_hash)
-            work.session.execute(delete(AnsweredRow).where(*_is(work, named, row.actor)))
+        if tells(_decrypt_response(work, row)[1].encode()):
+            request = Named(row.route, row.key_hash, row.request_hash)
+            work.session.execute(
+                delete(AnsweredRow).where(*_match_request(work, request, row.actor))
+            )
 
 
-def _given(work: Transaction, request: Named) -> Answer | None:
-    row = work.session.execute(select(AnsweredRow).where(*_is(work, request))).scalar_one_or_none()
+def _load_response(work: Transaction, request: Named) -> Answer | None:
+    row = work.session.execute(
+        select(AnsweredRow).where(*_match_request(work, request))
+    ).scalar_one_or_none()
     if row is None:
         return None
     if row.request_hash != request.request_hash:
         raise Problem("other_request")
     if row.content is None or row.status is None:
         return None
-    location, body = _opened(work, row)
+    location, body = _decrypt_response(work, row)
     work.audit("read", "answer", row.screening_id or "", outcome="replayed")
     return Answer(row.status, body.encode(), location, row.screening_id, replayed=True)
 
 
-def _opened(work: Transaction, row: Any) -> tuple[str | None, str]:
-    """Where an answer said that something is, and its body."""
-    name = f"{row.actor}|{row.route}|{row.key_hash}"
-    opened = work.open(row.key_id, "answered", "content", name, row.content)
-    location, body = json.loads(zlib.decompress(opened))
+def _decrypt_response(work: Transaction, row: Any) -> tuple[str | None, str]:
+    """Return the Location header and the body."""
+    name = _row_name(row.actor, row)
+    content = work.open(row.key_id, "answered", "content", name, row.content)
+    location, body = json.loads(zlib.decompress(content))
     return location, body
 
 
@@ -148,15 +152,15 @@ def _reserve(work: Transaction, request: Named) -> None:
     )
 
 
-def _keep(work: Transaction, request: Named, answer: Answer) -> None:
+def _store_response(work: Transaction, request: Named, answer: Answer) -> None:
     content = zlib.compress(json.dumps([answer.location, answer.body.decode()]).encode(), 1)
     work.session.execute(
         update(AnsweredRow)
-        .where(*_is(work, request))
+        .where(*_match_request(work, request))
         .values(
             status=answer.status,
             screening_id=answer.screening_id,
-            content=work.seal("answered", "content", _row(work, request), content),
+            content=work.seal("answered", "content", _row_name(work.actor.id, request), content),
         )
     )
 
@@ -164,15 +168,15 @@ def _keep(work: Transaction, request: Named, answer: Answer) -> None:
 def _drop_expired(work: Transaction, request: Named) -> None:
     work.session.execute(
         delete(AnsweredRow).where(
-            *_is(work, request), col(AnsweredRow.created_at) < work.now - KEPT
+            *_match_request(work, request), col(AnsweredRow.created_at) < work.now - KEPT
         )
     )
 
 
-def _is(
+def _match_request(
     work: Transaction, request: Named, actor: str | None = None
 ) -> tuple[ColumnElement[bool], ...]:
-    """The row of a request of this actor, or of who acts now."""
+    """Return the conditions for the row of a request; the actor defaults to the current one."""
     return (
         col(AnsweredRow.organisation_id) == work.organisation,
         col(AnsweredRow.actor) == (actor or work.actor.id),
@@ -181,8 +185,8 @@ def _is(
     )
 
 
-def _row(work: Transaction, request: Named) -> str:
-    return f"{work.actor.id}|{request.route}|{request.key_hash}"
+def _row_name(actor: str, request: Named | AnsweredRow) -> str:
+    return f"{actor}|{request.route}|{request.key_hash}"
 
 
 def _still_running() -> Problem:

@@ -1,6 +1,6 @@
-"""Turns: one at a time in this process, first come, first served; for all, or for each of a name.
+"""Fair locks within one process, granted first come, first served: a single one, or one per key.
 
-SQLite's own waiting lets some writers starve; this does not.
+SQLite's own busy handler can starve a writer; these locks cannot.
 """
 
 from collections import deque
@@ -10,51 +10,51 @@ from threading import Event, Lock
 
 
 class Turns:
-    """A lock that is handed on in the order in which it was asked for."""
+    """A lock that is granted in the order of the requests."""
 
     def __init__(self) -> None:
         self._guard = Lock()
         self._waiting: deque[Event] = deque()
-        self._taken = False
+        self._locked = False
 
     @contextmanager
     def taken(self, seconds: float) -> Iterator[None]:
-        """Hold the turn. Raises TimeoutError where it does not come in time."""
-        mine = self._ask()
-        if mine is not None and not mine.wait(seconds) and not self._left(mine):
-            raise TimeoutError("another writer holds the database")
+        """Hold the lock. Raises TimeoutError if it is not free within `seconds`."""
+        granted = self._enqueue()
+        if granted is not None and not granted.wait(seconds) and not self._leave_queue(granted):
+            raise TimeoutError("the lock was not granted in time")
         try:
             yield
         finally:
-            self._hand_on()
+            self._release()
 
-    def _ask(self) -> Event | None:
+    def _enqueue(self) -> Event | None:
         with self._guard:
-            if not self._taken:
-                self._taken = True
+            if not self._locked:
+                self._locked = True
                 return None
-            mine = Event()
-            self._waiting.append(mine)
-            return mine
+            granted = Event()
+            self._waiting.append(granted)
+            return granted
 
-    def _left(self, mine: Event) -> bool:
-        """Leave the queue; True where the turn came at the last moment."""
+    def _leave_queue(self, granted: Event) -> bool:
+        """Leave the queue; return True if the lock was granted at the last moment."""
         with self._guard:
-            if mine.is_set():
+            if granted.is_set():
                 return True
-            self._waiting.remove(mine)
+            self._waiting.remove(granted)
             return False
 
-    def _hand_on(self) -> None:
+    def _release(self) -> None:
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().set()
             else:
-                self._taken = False
+                self._locked = False
 
 
 class NamedTurns:
-    """A turn of its own for each name, known for as long as someone holds it or waits for it."""
+    """One fair lock per key; a lock exists only while it is held or waited for."""
 
     def __init__(self) -> None:
         self._guard = Lock()
@@ -62,15 +62,15 @@ class NamedTurns:
 
     @contextmanager
     def taken(self, name: Hashable, seconds: float) -> Iterator[None]:
-        """Hold the turn of this name. Raises TimeoutError where it does not come in time."""
+        """Hold the lock of this key. Raises TimeoutError if it is not free within `seconds`."""
         with self._guard:
-            turns, count = self._asked.get(name) or (Turns(), 0)
-            self._asked[name] = turns, count + 1
+            lock, count = self._asked.get(name) or (Turns(), 0)
+            self._asked[name] = lock, count + 1
         try:
-            with turns.taken(seconds):
+            with lock.taken(seconds):
                 yield
         finally:
             with self._guard:
-                turns, count = self._asked.pop(name)
+                lock, count = self._asked.pop(name)
                 if count > 1:
-                    self._asked[name] = turns, count - 1
+                    self._asked[name] = lock, count - 1

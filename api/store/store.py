@@ -1,4 +1,4 @@
-"""The store: opens the database with its keys, and gives transactions in one organisation."""
+"""The entry point to stored records: combines database and keys, and begins transactions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from api.store.transaction import Actor, Transaction
 
 
 class Store:
-    """Everything kept. Safe to use from many threads; every use is a transaction."""
+    """Access to all stored records, always in a transaction. Thread-safe."""
 
     def __init__(self, database: Database, ring: KeyRing) -> None:
         self.database = database
@@ -31,10 +31,10 @@ class Store:
     def transaction(
         self, actor: Actor, wait_seconds: float = LOCK_SECONDS
     ) -> Iterator[Transaction]:
-        """One unit of work in the actor's organisation: audited, or nothing of it stays.
+        """Begin a unit of work in the actor's organisation; it commits only if it was audited.
 
-        Raises Problem `unavailable` where the database does not serve, or a writer of this process
-        holds the file for longer than that; and whatever the block raises.
+        Raises Problem `unavailable` if the database is unavailable or another writer in this
+        process holds the file for longer than `wait_seconds`; RuntimeError without an audit row.
         """
         with (
             self.database.writing(wait_seconds) as connection,
@@ -43,14 +43,14 @@ class Store:
             yield (work := self.within(session, actor))
             session.flush()
             if not work.audited:
-                raise RuntimeError("a transaction left no row of audit")
+                raise RuntimeError("the transaction wrote no audit row")
         self.metrics.audited(work.audited)
         for status in work.kept:
             self.metrics.kept(status)
 
     @contextmanager
     def reading_on(self, actor: Actor) -> Iterator[Transaction]:
-        """More of what an act, audited when it began, reads piece by piece while it is sent."""
+        """Begin a further read for a streamed response whose audit row is already committed."""
         with (
             self.database.reading() as connection,
             OrganisationSession(connection, actor.organisation) as session,
@@ -58,15 +58,15 @@ class Store:
             yield self.within(session, actor)
 
     def within(self, session: OrganisationSession, actor: Actor) -> Transaction:
-        """Work in one organisation inside a session that is open already."""
-        held = self.keys.of(session, actor.organisation)
-        if held is None:
+        """Return a unit of work on an open session. Raises Problem `not_found`."""
+        keys = self.keys.of(session, actor.organisation)
+        if keys is None:
             raise Problem("not_found")
-        return Transaction(session, actor, held.data, held.audit, datetime.now(UTC))
+        return Transaction(session, actor, keys.data, keys.audit, datetime.now(UTC))
 
     @contextmanager
     def across(self) -> Iterator[OrganisationSession]:
-        """A transaction over all organisations: for sign-in, the command line and upkeep alone."""
+        """Begin a write transaction over all organisations: login, command line, housekeeping."""
         with (
             self.database.writing() as connection,
             OrganisationSession(connection, None) as session,
@@ -76,7 +76,7 @@ class Store:
 
     @contextmanager
     def glance(self) -> Iterator[OrganisationSession]:
-        """A reading transaction over all organisations: whose call is this?"""
+        """Begin a read transaction over all organisations, for example to identify a caller."""
         with (
             self.database.reading() as connection,
             OrganisationSession(connection, None) as session,
@@ -84,5 +84,5 @@ class Store:
             yield session
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every database connection."""
         self.database.engine.dispose()

@@ -1,4 +1,4 @@
-"""A transaction in one organisation: what is read or written in it, sealed and audited in it."""
+"""The unit of work in one organisation: its session, field encryption and audit rows."""
 
 import hmac
 from datetime import datetime
@@ -12,7 +12,7 @@ from schemas.audit import Act, Action, Means
 
 
 class Actor(NamedTuple):
-    """Who acts, in which organisation, by what means, on which request."""
+    """The acting client, practitioner or operator, with organisation, means and request."""
 
     organisation: str
     id: str
@@ -22,9 +22,9 @@ class Actor(NamedTuple):
 
 
 class Transaction:
-    """Open until its block ends; it must leave at least one row of audit behind.
+    """A unit of work, open until its block ends; it must write at least one audit row.
 
-    `kept` holds the status of each screening that was kept, to be counted once it is committed.
+    The status of each stored screening is collected, to be counted in the metrics after commit.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class Transaction:
 
     @property
     def key_id(self) -> str:
-        """The id of the data key that seals now."""
+        """The id of the current data-encryption key."""
         return self.keys.current.id
 
     def seal(self, table: str, column: str, row: str, plain: bytes) -> bytes:
-        """A field of this organisation, sealed by its current key."""
+        """Encrypt a field with the organisation's current key."""
         return self.keys.current.seal(Place(table, column, row), plain)
 
     def open(self, key_id: str, table: str, column: str, row: str, sealed: bytes) -> bytes:
-        """A field of this organisation. Raises SealError."""
+        """Decrypt a field of this organisation. Raises SealError."""
         return self.keys.open(key_id, Place(table, column, row), sealed)
 
     def fingerprint(self, told: bytes) -> str:
-        """A keyed hash that stays the same for as long as the organisation lives."""
+        """Return a keyed hash (hexadecimal) that key rotation does not change."""
         return hmac.digest(self._audit_key.secret, b"fingerprint\x1f" + told, "sha256").hex()
 
     def audit(
@@ -74,7 +74,7 @@ class Transaction:
         outcome: str = "ok",
         count: int = 1,
     ) -> None:
-        """Leave a row of what was done, in this transaction. Call it last."""
+        """Write an audit row in this transaction. Call it last: it locks the audit chain."""
         act = Act(
             actor=self.actor.id,
             means=self.actor.means,

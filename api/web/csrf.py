@@ -1,7 +1,7 @@
-"""Tokens against forged requests: a page's form proves that it came from a page of ours.
+"""Issue and verify the CSRF tokens of page forms.
 
-A token is bound to what the visitor holds (a link, a session), so that it is worth nothing to
-whoever does not hold it too, and needs no cookie of its own.
+A token is bound to what the visitor holds (a link, a session), so it is worthless without that and
+needs no cookie of its own.
 """
 
 import hmac
@@ -14,41 +14,46 @@ from api.store.key_ring import KeyRing
 
 FIELD = "token"
 _PURPOSE = b"forms of pages"
-_OURS = ("same-origin", "none")
+_SAME_SITE = ("same-origin", "none")
 
 
 class Forgery:
-    """Makes the tokens of forms, and refuses what did not come from one."""
+    """Issues the tokens of page forms and refuses requests without a valid one."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
 
     def token(self, bound_to: str) -> str:
-        """The token for a form, as hexadecimal digits."""
+        """Return the token for a form as hexadecimal digits."""
         return _token(self._ring.derived(_PURPOSE)[0], bound_to)
 
     def check(self, request: Request, given: str, bound_to: str) -> None:
-        """Raise Problem `not_from_here` unless the request comes from a form of ours."""
-        if not _from_our_page(request):
-            raise Problem("not_from_here")
-        if not self.is_ours(given, bound_to):
+        """Raise Problem `not_from_here` unless the request comes from one of these forms."""
+        if not (_is_same_origin(request) and self.is_ours(given, bound_to)):
             raise Problem("not_from_here")
 
     def is_ours(self, given: str, bound_to: str) -> bool:
-        """Whether we made this, bound to that."""
-        return True in [
+        """Return whether the token was issued here for this binding, by any current key."""
+        matches = [
             hmac.compare_digest(_token(key, bound_to).encode(), given.encode())
             for key in self._ring.derived(_PURPOSE)
         ]
+        return any(matches)
+
+
+def csrf_tokens(request: Request) -> Forgery:
+    """Return the token issuer of the application."""
+    tokens: Forgery = request.app.state.forgery
+    return tokens
 
 
 def _token(key: bytes, bound_to: str) -> str:
     return hmac.digest(key, bound_to.encode(), "sha256").hex()
 
 
-def _from_our_page(request: Request) -> bool:
-    """What the browser itself says; pages that send no referrer name no origin: `null`."""
+def _is_same_origin(request: Request) -> bool:
+    """Trust the browser's own headers; pages without a referrer send the origin `null`."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin", "null")
-    same = origin == "null" or urlsplit(origin).netloc == request.headers.get("host")
-    return site in _OURS and same
+    same_host = origin == "null" or urlsplit(origin).netloc == request.headers.get("host")
+    return site in _SAME_SITE and same_host

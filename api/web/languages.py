@@ -1,4 +1,4 @@
-"""Languages: the one a visitor chose, or the first of the browser's that there is."""
+"""Select the language of a page from the visitor's choice or the browser's preferences."""
 
 from starlette.requests import Request
 
@@ -6,28 +6,28 @@ from api.web.page_texts import languages
 
 
 def chosen_language(request: Request) -> str:
-    """By `?language=`, else by `Accept-Language`, else English."""
+    """Return the language from `?language=`, else from `Accept-Language`, else English."""
     chosen = request.query_params.get("language", "")
     if chosen in languages():
         return chosen
-    for each in accepted(request.headers.get("accept-language", "")):
-        if each in languages():
-            return each
+    for language in accepted(request.headers.get("accept-language", "")):
+        if language in languages():
+            return language
     return languages()[0]
 
 
 def accepted(header: str) -> list[str]:
-    """The languages that the header names, the most wanted first (RFC 9110, 12.5.4)."""
+    """Return the languages of an `Accept-Language` header, preferred first (RFC 9110, 12.5.4)."""
     ranges = []
-    for place, part in enumerate(header[:500].split(",")):
-        name, _, weight = part.strip().partition(";")
-        wanted = _weight(weight.strip())
-        if wanted > 0:
-            ranges.append((-wanted, place, name.strip().lower().partition("-")[0]))
-    return [name for _, _, name in sorted(ranges)]
+    for position, part in enumerate(header[:500].split(",")):
+        language_tag, _, parameter = part.strip().partition(";")
+        weight = _parse_weight(parameter.strip())
+        if weight > 0:
+            ranges.append((-weight, position, language_tag.strip().lower().partition("-")[0]))
+    return [language for _, _, language in sorted(ranges)]
 
 
-def _weight(text: str) -> float:
+def _parse_weight(text: str) -> float:
     if not text:
         return 1.0
     try:

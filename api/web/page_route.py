@@ -1,9 +1,9 @@
-"""Routes of pages: a form is read with care, and what is refused is told as a page.
+"""Routes of HTML pages: read form bodies within limits and answer problems as pages.
 
-Nothing that was sent stands in what is refused.
+A problem page never repeats submitted values.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
@@ -18,10 +18,11 @@ FORM_BYTES = 64 * 1024
 FORM_FIELDS = 500
 Fields = dict[str, list[str]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_CODES_WITH_TEXT = ("not_found", "not_from_here", "too_many", "unavailable")
 
 
 class PageRoute(APIRoute):
-    """A route that answers with pages, and stands in no description of the API."""
+    """A route that answers with HTML and is left out of the OpenAPI document."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["include_in_schema"] = False
@@ -29,10 +30,10 @@ class PageRoute(APIRoute):
         super().__init__(*args, **kwargs)
 
     def get_route_handler(self) -> Handler:
-        """The handler, with what it refuses told as a page."""
+        """Return the handler, which answers a problem with a page."""
         handle = super().get_route_handler()
 
-        async def answered(request: Request) -> Response:
+        async def handle_with_problem_page(request: Request) -> Response:
             try:
                 return await handle(request)
             except Problem as problem:
@@ -40,22 +41,23 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return refusal(request, Problem("not_found"))
 
-        return answered
+        return handle_with_problem_page
 
 
 def refusal(request: Request, problem: Problem) -> Response:
-    """The page of a problem."""
-    status = problem.kind.status
-    known = problem.code if problem.code in _SAID else "unexpected"
-    look = Look(status=status, headers=problem.headers)
-    return page(request, "problem.html.j2", look, heading=f"{known}_heading", told=f"{known}_told")
+    """Return the page of a problem."""
+    look = Look(status=problem.kind.status, headers=problem.headers)
+    return page(request, "problem.html.j2", look, **problem_phrases(problem, _CODES_WITH_TEXT))
 
 
-_SAID = ("not_found", "not_from_here", "too_many", "unavailable")
+def problem_phrases(problem: Problem, codes: Collection[str]) -> dict[str, str]:
+    """Return the phrases of a problem page; a code not in `codes` is shown as unexpected."""
+    code = problem.code if problem.code in codes else "unexpected"
+    return {"heading": f"{code}_heading", "explanation": f"{code}_told"}
 
 
 async def fields_of(request: Request) -> Fields:
-    """The fields of a form, each with all that was sent under its name. Raises Problem."""
+    """Read a form body into all values by field name. Raises Problem."""
     fields: Fields = {}
     for name, value in await take_form(request, FORM_BYTES, FORM_FIELDS):
         fields.setdefault(name, []).append(value)
@@ -63,6 +65,6 @@ async def fields_of(request: Request) -> Fields:
 
 
 def only(fields: Fields, name: str) -> str:
-    """What was sent under a name, once; empty where it was not, or twice."""
-    given = fields.get(name, [])
-    return given[0] if len(given) == 1 else ""
+    """Return the one value of a field; empty if it is missing or was sent more than once."""
+    values = fields.get(name, [])
+    return values[0] if len(values) == 1 else ""

@@ -1,4 +1,4 @@
-"""Wording: what pages say in one language beside what the rulebook says, as data."""
+"""Load the texts of the pages in each language from `locales`, as data."""
 
 import tomllib
 from functools import cache
@@ -13,29 +13,30 @@ LOCALES = Path(__file__).parent / "locales"
 
 
 class PageWording(Frozen):
-    """`locales/<language>.toml`."""
+    """The content of `locales/<language>.toml`."""
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")]
     name: Text
     words: dict[Name, Text]
 
-    def say(self, phrase: str, **places: object) -> str:
-        """The phrase with its places filled. Raises KeyError for one that is not there."""
-        return self.words[phrase].format(**places)
+    def say(self, phrase: str, **values: object) -> str:
+        """Return the text of a phrase with its placeholders filled. Raises KeyError if unknown."""
+        return self.words[phrase].format(**values)
 
 
 @cache
 def wording(language: str) -> PageWording:
-    """The wording of a language that there is: what patients read, and what practitioners read."""
-    held, more = (
+    """Return the texts of an available language, for the pages of patients and practitioners."""
+    patient_texts, desk_texts = (
         tomllib.loads(file.read_text(encoding="utf-8"))
         for file in (LOCALES / f"{language}.toml", LOCALES / "desk" / f"{language}.toml")
     )
-    return PageWording.model_validate(held | {"words": held["words"] | more["words"]})
+    words = patient_texts["words"] | desk_texts["words"]
+    return PageWording.model_validate(patient_texts | {"words": words})
 
 
 @cache
 def languages() -> tuple[str, ...]:
-    """The languages of pages, English first."""
-    found = sorted(each.stem for each in LOCALES.glob("*.toml"))
-    return ("en", *(each for each in found if each != "en"))
+    """Return the languages of the pages, English first."""
+    codes = sorted(file.stem for file in LOCALES.glob("*.toml"))
+    return ("en", *(code for code in codes if code != "en"))

@@ -1,10 +1,10 @@
-"""The headers of pages: nothing from elsewhere, nothing inline, nothing kept, no frame."""
+"""Build the HTTP security headers of HTML pages."""
 
 from api.settings import Settings
 
 
 def page_headers(settings: Settings) -> dict[str, str]:
-    """The headers of every page; who may frame it is a setting, and nobody unless it is named."""
+    """Return the headers of every page; framing is forbidden unless the settings name ancestors."""
     ancestors = settings.frame_ancestors or "'none'"
     headers = {
         "Cache-Control": "no-store",

@@ -1,4 +1,4 @@
-"""Static files: one style sheet and one script, known by the hash of their bytes."""
+"""Static files of the pages, addressed by the hash of their content."""
 
 import hashlib
 from functools import cache
@@ -10,7 +10,7 @@ KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf
 
 @cache
 def content(name: str) -> tuple[bytes, str] | None:
-    """The bytes and the media type of a file; None where there is none of that name."""
+    """Return the bytes and the media type of a file, or None if there is no such file."""
     if name not in names():
         return None
     return (FOLDER / name).read_bytes(), KINDS[Path(name).suffix]
@@ -18,14 +18,17 @@ def content(name: str) -> tuple[bytes, str] | None:
 
 @cache
 def names() -> frozenset[str]:
-    """Every file there is."""
-    return frozenset(each.name for each in FOLDER.iterdir() if each.suffix in KINDS)
+    """Return the names of all static files."""
+    return frozenset(file.name for file in FOLDER.iterdir() if file.suffix in KINDS)
 
 
 @cache
 def address(name: str) -> str:
-    """Where a file is served; it changes with every byte of it, so a browser may keep it."""
-    held = content(name)
-    if held is None:
+    """Return the URL path of a file; it changes with the content, so browsers may cache it.
+
+    Raises KeyError if there is no such file.
+    """
+    static_file = content(name)
+    if static_file is None:
         raise KeyError(name)
-    return f"/static/{name}?v={hashlib.sha256(held[0]).hexdigest()[:16]}"
+    return f"/static/{name}?v={hashlib.sha256(static_file[0]).hexdigest()[:16]}"

@@ -1,7 +1,7 @@
-"""Pages: a template and what it shows in, a response with the headers of a page out.
+"""Render the templates of HTML pages into responses with the security headers of a page.
 
-Everything shown is escaped. Templates get `say` (the words of the language), `language`,
-`languages`, `static` (the address of a static file) and what the route gives.
+All values are escaped. Templates receive `say` (the text of a phrase), `language`, `languages`,
+`static` (the URL of a static file) and the values of the route.
 """
 
 from collections.abc import Mapping
@@ -19,38 +19,37 @@ from api.web.static_files import address
 
 
 class Look(NamedTuple):
-    """How a page is answered, beside what it shows."""
+    """Language, status and additional headers of a page."""
 
     language: str | None = None
     status: int = 200
     headers: Mapping[str, str] | None = None
 
 
-def page(request: Request, template: str, look: Look | None = None, **shown: Any) -> Response:
-    """The page. In the visitor's language, unless the look names one."""
+def page(request: Request, template: str, look: Look | None = None, **variables: Any) -> Response:
+    """Render a page, in the visitor's language unless `look` names one."""
     look = look or Look()
     language = look.language or chosen_language(request)
-    words = wording(language)
-    text = (
+    html = (
         _environment()
         .get_template(template)
         .render(
-            say=words.say,
+            say=wording(language).say,
             language=language,
-            languages=[(each, wording(each).name) for each in languages()],
+            languages=[(code, wording(code).name) for code in languages()],
             static=address,
-            **shown,
+            **variables,
         )
     )
     headers = page_headers(request.app.state.settings) | {
         "Content-Language": language,
         "Vary": "Accept-Language, Cookie",
     }
-    return HTMLResponse(text, look.status, headers=headers | dict(look.headers or {}))
+    return HTMLResponse(html, look.status, headers=headers | dict(look.headers or {}))
 
 
 def see(request: Request, path: str) -> Response:
-    """Go on to this page of ours, by GET."""
+    """Redirect to another page of this service by GET (status 303)."""
     return RedirectResponse(path, 303, headers=page_headers(request.app.state.settings))
 
 

@@ -1,4 +1,4 @@
-"""The reckoning: every criterion, and what stands beside the points, down to the sources."""
+"""Build the detail pages of the clinician's report, from the criteria to the sources."""
 
 from reports.blocks import Block, Section, Table, TableRow, paragraph
 from reports.phrases import Wording
@@ -6,178 +6,179 @@ from reports.svg import drawn
 from reports.view.model import View
 
 
-def reckoning(view: View, words: Wording) -> tuple[Block, ...]:
-    """The pages after the first, section by section."""
+def reckoning(view: View, wording: Wording) -> tuple[Block, ...]:
+    """Return the sections after page one."""
     return (
-        *_criteria(view, words),
-        *_where(view, words),
-        *_trend(view, words),
-        *_options(view, words),
-        *_patterns(view, words),
-        *_findings(view, words),
-        *_gradings(view, words),
-        *_derived(view, words),
-        *limits(view, words),
-        *sources(view, words),
-        _rulebook(view, words),
+        *_criteria(view, wording),
+        *_body_map(view, wording),
+        *_trend(view, wording),
+        *_options(view, wording),
+        *_patterns(view, wording),
+        *_findings(view, wording),
+        *_gradings(view, wording),
+        *_derived(view, wording),
+        *limits(view, wording),
+        *sources(view, wording),
+        _rulebook(view, wording),
     )
 
 
-def limits(view: View, words: Wording) -> tuple[Section, ...]:
-    """What cannot be claimed."""
-    told = tuple(paragraph(each, "limit") for each in view.limitations)
-    return (Section(heading=words.say("limits"), blocks=told),) if told else ()
+def limits(view: View, wording: Wording) -> tuple[Section, ...]:
+    """Return the limitations of the instrument."""
+    blocks = tuple(paragraph(limitation, "limit") for limitation in view.limitations)
+    return (Section(heading=wording.say("limits"), blocks=blocks),) if blocks else ()
 
 
-def sources(view: View, words: Wording) -> tuple[Section, ...]:
-    """Every source cited, an unverified one marked."""
+def sources(view: View, wording: Wording) -> tuple[Section, ...]:
+    """Return the cited sources; unverified ones are marked."""
     if not view.sources:
         return ()
-    listed: list[Block] = []
+    blocks: list[Block] = []
     if view.some_unverified:
-        listed.append(paragraph(words.say("dagger"), "small"))
-    for each in view.sources:
-        doi = f" doi:{each.doi}" if each.doi else ""
-        unverified = f" ({words.say('unverified')})" if each.unverified else ""
-        listed.append(paragraph(f"{each.text}{doi}{unverified}", "source", aside=each.mark))
-    return (Section(role="sources", heading=words.say("sources"), blocks=tuple(listed)),)
+        blocks.append(paragraph(wording.say("dagger"), "small"))
+    for source in view.sources:
+        doi = f" doi:{source.doi}" if source.doi else ""
+        unverified = f" ({wording.say('unverified')})" if source.unverified else ""
+        blocks.append(paragraph(f"{source.text}{doi}{unverified}", "source", aside=source.mark))
+    return (Section(role="sources", heading=wording.say("sources"), blocks=tuple(blocks)),)
 
 
-def _criteria(view: View, words: Wording) -> tuple[Section, ...]:
+def _criteria(view: View, wording: Wording) -> tuple[Section, ...]:
     if not view.criteria:
         return ()
     rows: list[TableRow] = []
     for domain in view.domains:
-        told = " ".join(filter(None, (domain.text, domain.note, domain.ends)))
-        rows.append(TableRow(cells=(domain.label, domain.points, told), part=True))
+        explanation = " ".join(filter(None, (domain.text, domain.note, domain.ends)))
+        rows.append(TableRow(cells=(domain.label, domain.points, explanation), part=True))
         rows += [
             TableRow(
                 cells=(
-                    f"{each.id} {each.label}",
-                    each.points or words.say("no_points"),
-                    f"{each.because} {each.grade}{_cited(each.sources)}",
+                    f"{criterion.id} {criterion.label}",
+                    criterion.points or wording.say("no_points"),
+                    f"{criterion.because} {criterion.grade}{cited(criterion.sources)}",
                 )
             )
-            for each in view.criteria
-            if each.domain == domain.id
+            for criterion in view.criteria
+            if criterion.domain == domain.id
         ]
     columns = ("criterion", "points", "why")
     table = Table(
         role="criteria",
-        caption=words.say("criteria_caption"),
-        columns=tuple(words.say(f"column_{each}") for each in columns),
+        caption=wording.say("criteria_caption"),
+        columns=tuple(wording.say(f"column_{column}") for column in columns),
         rows=tuple(rows),
     )
-    picture = (drawn("waterfall", view.waterfall, words),) if view.waterfall else ()
-    key = paragraph(f"{view.points_are} {words.say('grades_are')}", "small")
+    picture = (drawn("waterfall", view.waterfall, wording),) if view.waterfall else ()
+    key = paragraph(f"{view.points_are} {wording.say('grades_are')}", "small")
     blocks = (*picture, table, key)
-    return (Section(role="reckoning", heading=words.say("reckoning"), blocks=blocks),)
+    return (Section(role="reckoning", heading=wording.say("reckoning"), blocks=blocks),)
 
 
-def _where(view: View, words: Wording) -> tuple[Section, ...]:
+def _body_map(view: View, wording: Wording) -> tuple[Section, ...]:
     if view.body is None:
         return ()
-    blocks = (drawn("body", view.body, words), paragraph(view.body.words))
-    return (Section(role="where", heading=words.say("where"), blocks=blocks),)
+    blocks = (drawn("body", view.body, wording), paragraph(view.body.words))
+    return (Section(role="where", heading=wording.say("where"), blocks=blocks),)
 
 
-def _trend(view: View, words: Wording) -> tuple[Section, ...]:
+def _trend(view: View, wording: Wording) -> tuple[Section, ...]:
     if view.trend is None:
         return ()
     points = view.trend.points
-    mixed = not all(each.same_rulebook for each in points)
-    columns = ("day", "points", "band", *(("rulebook",) if mixed else ()))
+    is_mixed = not all(point.same_rulebook for point in points)
+    columns = ("day", "points", "band", *(("rulebook",) if is_mixed else ()))
     table = Table(
         role="plain",
-        caption=words.say("trend_caption"),
-        columns=tuple(words.say(f"column_{each}") for each in columns),
+        caption=wording.say("trend_caption"),
+        columns=tuple(wording.say(f"column_{column}") for column in columns),
         rows=tuple(
-            TableRow(cells=(each.on, each.points, each.band, each.rulebook)[: len(columns)])
-            for each in points
+            TableRow(cells=(point.on, point.points, point.band, point.rulebook)[: len(columns)])
+            for point in points
         ),
     )
-    told = (paragraph(words.say("trend_key"), "small"),) if mixed else ()
-    blocks = (drawn("trend", view.trend, words), table, *told)
-    return (Section(role="trend", heading=words.say("trend"), blocks=blocks),)
+    key = (paragraph(wording.say("trend_key"), "small"),) if is_mixed else ()
+    blocks = (drawn("trend", view.trend, wording), table, *key)
+    return (Section(role="trend", heading=wording.say("trend"), blocks=blocks),)
 
 
-def _options(view: View, words: Wording) -> tuple[Section, ...]:
+def _options(view: View, wording: Wording) -> tuple[Section, ...]:
     if not view.next_steps:
         return ()
-    told = tuple(
-        paragraph(f"{row.text}{_cited(row.sources)}", "run", strong=_short(row.name))
-        for row in view.next_steps
+    blocks = tuple(
+        paragraph(f"{step.text}{cited(step.sources)}", "run", strong=_shorten(step.name))
+        for step in view.next_steps
     )
-    return (Section(heading=words.say("options_certain"), blocks=told),)
+    return (Section(heading=wording.say("options_certain"), blocks=blocks),)
 
 
-def _short(label: str) -> str:
-    """An option by what it is; the whole label stands on page one."""
+def _shorten(label: str) -> str:
+    """Return the label up to its colon; page one has the whole label."""
     return label.split(": ", maxsplit=1)[0].rstrip(".") + "."
 
 
-def _patterns(view: View, words: Wording) -> tuple[Section, ...]:
+def _patterns(view: View, wording: Wording) -> tuple[Section, ...]:
     if not view.patterns:
         return ()
-    listed = tuple(
+    rows = tuple(
         paragraph(
-            f"{each.evidence} ({each.criteria})",
+            f"{pattern.evidence} ({pattern.criteria})",
             "run",
-            strong=f"{each.number} {each.label}: {each.state}.",
+            strong=f"{pattern.number} {pattern.label}: {pattern.state}.",
         )
-        for each in view.patterns
+        for pattern in view.patterns
     )
-    title = words.say("patterns", seen=view.patterns_seen or "")
-    blocks = (paragraph(words.say("patterns_caption"), "small"), *listed)
+    title = wording.say("patterns", seen=view.patterns_seen or "")
+    blocks = (paragraph(wording.say("patterns_caption"), "small"), *rows)
     return (Section(heading=title, blocks=blocks),)
 
 
-def _findings(view: View, words: Wording) -> tuple[Section, ...]:
+def _findings(view: View, wording: Wording) -> tuple[Section, ...]:
     if not view.findings:
         return ()
-    blocks: list[Block] = [paragraph(words.say("findings_are"), "small")]
-    for each in view.findings:
-        never = f" ({words.say('never_incidental')})" if each.never_incidental else ""
-        text = f" {each.text}" if each.text else ""
-        counter = f"{words.say('counter')} {each.counter_evidence}"
+    blocks: list[Block] = [paragraph(wording.say("findings_are"), "small")]
+    for finding in view.findings:
+        never = f" ({wording.say('never_incidental')})" if finding.never_incidental else ""
+        text = f" {finding.text}" if finding.text else ""
+        counter = f"{wording.say('counter')} {finding.counter_evidence}"
         blocks.append(
             paragraph(
-                f"{each.population}.{text} {counter}{_cited(each.sources)}",
+                f"{finding.population}.{text} {counter}{cited(finding.sources)}",
                 "run",
-                strong=f"{each.label}{never}: {each.prevalence}.",
+                strong=f"{finding.label}{never}: {finding.prevalence}.",
             )
         )
-    return (Section(heading=words.say("findings"), blocks=tuple(blocks)),)
+    return (Section(heading=wording.say("findings"), blocks=tuple(blocks)),)
 
 
-def _gradings(view: View, words: Wording) -> tuple[Section, ...]:
+def _gradings(view: View, wording: Wording) -> tuple[Section, ...]:
     if not view.gradings:
         return ()
     blocks: list[Block] = []
     if view.status == "out_of_scope":
-        blocks.append(paragraph("", strong=words.say("graded_out_of_scope")))
-    for each in view.gradings:
-        lines = "; ".join(f"{line.name}: {line.text}" for line in each.lines)
-        told = f"{each.note} {lines}." if lines else each.note
-        grade = f"{each.name}: {each.grade}{_cited(each.sources)}."
-        blocks.append(paragraph(told, "run", strong=grade))
-    return (Section(heading=words.say("gradings"), blocks=tuple(blocks)),)
+        blocks.append(paragraph("", strong=wording.say("graded_out_of_scope")))
+    for grading in view.gradings:
+        lines = "; ".join(f"{line.name}: {line.text}" for line in grading.lines)
+        text = f"{grading.note} {lines}." if lines else grading.note
+        grade = f"{grading.name}: {grading.grade}{cited(grading.sources)}."
+        blocks.append(paragraph(text, "run", strong=grade))
+    return (Section(heading=wording.say("gradings"), blocks=tuple(blocks)),)
 
 
-def _derived(view: View, words: Wording) -> tuple[Section, ...]:
+def _derived(view: View, wording: Wording) -> tuple[Section, ...]:
     if not view.derived:
         return ()
-    told = "; ".join(f"{row.name}: {row.text}" for row in view.derived)
-    return (Section(heading=words.say("derived"), blocks=(paragraph(f"{told}.", "run"),)),)
+    values = "; ".join(f"{row.name}: {row.text}" for row in view.derived)
+    return (Section(heading=wording.say("derived"), blocks=(paragraph(f"{values}.", "run"),)),)
 
 
-def _rulebook(view: View, words: Wording) -> Section:
-    by = words.say(
+def _rulebook(view: View, wording: Wording) -> Section:
+    origin = wording.say(
         "rests_on_rulebook", rulebook=view.rulebook, hash=view.sha256, day=view.produced_on
     )
-    blocks = (paragraph(view.intended_use, "small"), paragraph(by, "small"))
-    return Section(heading=words.say("rulebook"), blocks=blocks)
+    blocks = (paragraph(view.intended_use, "small"), paragraph(origin, "small"))
+    return Section(heading=wording.say("rulebook"), blocks=blocks)
 
 
-def _cited(marks: str) -> str:
+def cited(marks: str) -> str:
+    """Return the numbers of sources as they stand in a sentence."""
     return f" [{marks}]" if marks else ""

@@ -1,4 +1,4 @@
-"""Formats: each way a document leaves the house, from one view.
+"""Write the documents of a view in each format.
 
 pdf    PDF/A-3a and PDF/UA-1      rtf    for charts that take no PDF
 html   one self-contained page    txt    plain text
@@ -8,6 +8,7 @@ xml    CDA R2 around the PDF      note   at most twelve lines for a chart
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from reports import phrases
 from reports.blocks import Document
 from reports.document.note import note
 from reports.document.patient_sheet import sheet
@@ -16,7 +17,6 @@ from reports.formats.cda import cda
 from reports.formats.html import page
 from reports.formats.plain_text import plain
 from reports.formats.rtf import rtf
-from reports.phrases import wording
 from reports.view.heading import Heading
 from reports.view.model import View
 
@@ -26,7 +26,7 @@ Layout = Callable[[Document], bytes]
 
 
 class Written(NamedTuple):
-    """A document as it is sent: its bytes, what they are, and how its file's name ends."""
+    """A document in one format: its bytes, their media type and the suffix of its file name."""
 
     content: bytes
     media_type: str
@@ -52,28 +52,30 @@ SUFFIXES: dict[Format, str] = {
 
 
 def document(view: View, kind: Kind) -> Document:
-    """The clinician's report or the patient's sheet, before any format."""
-    words = wording(view.language)
-    return story(view, words) if kind == "clinician" else sheet(view, words)
+    """Return the clinician's report or the patient sheet."""
+    wording = phrases.wording(view.language)
+    return story(view, wording) if kind == "clinician" else sheet(view, wording)
 
 
 def written(view: View, heading: Heading, kind: Kind, form: Format, layout: Layout) -> Written:
-    """The document in this format. `layout` makes a PDF, in a process of its own or here."""
-    return Written(_content(view, heading, kind, form, layout), MEDIA_TYPES[form], SUFFIXES[form])
+    """Return the document in this format; `layout` renders PDFs, here or in another process."""
+    return Written(
+        _write_content(view, heading, kind, form, layout), MEDIA_TYPES[form], SUFFIXES[form]
+    )
 
 
-def _content(view: View, heading: Heading, kind: Kind, form: Format, layout: Layout) -> bytes:
+def _write_content(view: View, heading: Heading, kind: Kind, form: Format, layout: Layout) -> bytes:
     if form == "note":
-        return note(view, wording(view.language)).encode()
-    made = document(view, kind)
+        return note(view, phrases.wording(view.language)).encode()
+    doc = document(view, kind)
     match form:
         case "html":
-            return page(made).encode()
+            return page(doc).encode()
         case "rtf":
-            return rtf(made).encode("ascii")
+            return rtf(doc).encode("ascii")
         case "txt":
-            return plain(made).encode()
+            return plain(doc).encode()
         case "xml":
-            pdf = layout(made)
-            return cda(heading, made.title, made.language, pdf, MEDIA_TYPES["pdf"])
-    return layout(made)
+            pdf = layout(doc)
+            return cda(heading, doc.title, doc.language, pdf, MEDIA_TYPES["pdf"])
+    return layout(doc)

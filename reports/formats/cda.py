@@ -1,4 +1,4 @@
-"""CDA R2: a document as the body of an unstructured clinical document (C-CDA 2.1 templates)."""
+"""Wrap a document as an unstructured CDA R2 document (C-CDA 2.1 templates)."""
 
 import base64
 from uuid import NAMESPACE_OID, uuid5
@@ -10,8 +10,8 @@ from schemas.base import Frozen
 OID = "urn:oid:"
 
 
-class Person(Frozen):
-    """The person as the header of a clinical document names them."""
+class CdaPatient(Frozen):
+    """The patient in the header; `root` is the OID of the system of the reference."""
 
     reference: str | None
     root: str | None
@@ -20,34 +20,33 @@ class Person(Frozen):
 
 
 def cda(heading: Heading, title: str, language: str, content: bytes, media_type: str) -> bytes:
-    """The clinical document around this content. Its id follows from what it holds."""
+    """Return the clinical document; its id is derived from the content."""
     system = heading.patient_system or ""
-    person = Person(
+    patient = CdaPatient(
         reference=heading.patient_reference,
         root=system.removeprefix(OID) if system.startswith(OID) else None,
         name=heading.patient_name,
         birth=heading.birth_date.strftime("%Y%m%d") if heading.birth_date else None,
     )
-    replaced = heading.replaces
-    filled = (
+    xml = (
         environment()
         .get_template("cda.xml.j2")
         .render(
             identifier=str(uuid5(NAMESPACE_OID, base64.b64encode(content).decode())),
             title=title,
             language=language,
-            made_at=heading.produced_at.strftime("%Y%m%d%H%M%S%z"),
-            person=person,
+            created_at=heading.produced_at.strftime("%Y%m%d%H%M%S%z"),
+            patient=patient,
             organisation=heading.letterhead.name or "nociscreen",
             screening=heading.screening_id,
-            replaces=replaced.id if replaced else None,
+            replaces=heading.replaces.id if heading.replaces else None,
             content=base64.b64encode(content).decode(),
             media_type=media_type,
         )
     )
-    return _without_controls(filled).encode("utf-8")
+    return _strip_controls(xml).encode("utf-8")
 
 
-def _without_controls(text: str) -> str:
-    """XML cannot hold most controls, not even by their number."""
-    return "".join(each for each in text if each in "\t\n" or each >= " ")
+def _strip_controls(text: str) -> str:
+    """Remove control characters, which XML 1.0 can't hold even as character references."""
+    return "".join(character for character in text if character in "\t\n" or character >= " ")

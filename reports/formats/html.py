@@ -1,4 +1,4 @@
-"""HTML: a document as one self-contained page, and as what the PDF is laid out from."""
+"""Write a document as one self-contained HTML page, or as the HTML a PDF is made from."""
 
 from functools import cache
 
@@ -7,23 +7,23 @@ from reports.svg import TEMPLATES, environment
 
 
 def page(document: Document) -> str:
-    """The page with its style inside it; nothing is fetched."""
+    """Return the page with its style sheet and logo inside."""
     letters = document.letters
     logo = f"data:{letters.logo_type};base64,{letters.logo}" if letters.logo else ""
-    return _filled(document, logo, style())
+    return _fill_template(document, logo, style())
 
 
 def layout(document: Document, logo: str) -> str:
-    """The page without style, for the program that lays it out."""
-    return _filled(document, logo, "")
+    """Return the page without style sheet, for the PDF renderer; `logo` is a URL."""
+    return _fill_template(document, logo, "")
 
 
 @cache
 def style(name: str = "screen.css") -> str:
-    """A style sheet of this package."""
+    """Return a style sheet of this package."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _filled(document: Document, logo: str, css: str) -> str:
+def _fill_template(document: Document, logo: str, css: str) -> str:
     template = environment().get_template("document.html.j2")
     return template.render(document=document, logo=logo, style=css)

@@ -1,4 +1,4 @@
-"""Plain text: a document in lines of at most 100 characters, pictures told in words."""
+"""Write a document as plain text in lines of at most 100 characters; charts are described."""
 
 import textwrap
 
@@ -8,49 +8,49 @@ WIDTH = 100
 
 
 def plain(document: Document) -> str:
-    """The document as text."""
+    """Return the document as text."""
     letters = document.letters
     head = [letters.name, *letters.lines, document.mark, document.title, document.lead]
-    body = "\n".join(_told(each) for each in document.blocks)
+    body = "\n".join(map(_write_block, document.blocks))
     foot = "\n".join(filter(None, (document.who, document.what)))
     return "\n".join([*filter(None, head), "", body, "", foot, ""])
 
 
-def words_of(given: Paragraph) -> str:
-    """The words of a paragraph, with what stands before them."""
-    runs = "".join(each.text for each in given.runs)
-    return f"{given.aside} {runs}".strip()
+def words_of(block: Paragraph) -> str:
+    """Return the text of a paragraph, after its aside."""
+    runs = "".join(run.text for run in block.runs)
+    return f"{block.aside} {runs}".strip()
 
 
-def _told(block: Block) -> str:
+def _write_block(block: Block) -> str:
     match block:
         case Paragraph():
-            return "\n".join(_wrapped(line) for line in words_of(block).split("\n"))
+            return "\n".join(_wrap(line) for line in words_of(block).split("\n"))
         case Picture():
-            return _wrapped(block.words)
+            return _wrap(block.words)
         case Table():
-            return _table(block)
+            return _write_table(block)
         case Section():
-            return _section(block)
+            return _write_section(block)
 
 
-def _section(section: Section) -> str:
-    lines = [_told(each) for each in section.blocks]
+def _write_section(section: Section) -> str:
+    lines = [_write_block(block) for block in section.blocks]
     if section.heading:
         lines = ["", section.heading.upper(), *lines]
     return "\n".join(lines)
 
 
-def _table(table: Table) -> str:
-    """Each row on a line of its own, its cells after one another."""
-    lines = [_wrapped(table.caption), _wrapped(" | ".join(table.columns))]
+def _write_table(table: Table) -> str:
+    """Write one row per line, its cells separated by bars."""
+    lines = [_wrap(table.caption), _wrap(" | ".join(table.columns))]
     for row in table.rows:
-        told = " | ".join(each for each in row.cells if each)
-        lines.append(("\n" if row.part else "") + _wrapped(told, "  "))
+        cells = " | ".join(filter(None, row.cells))
+        lines.append(("\n" if row.part else "") + _wrap(cells, "  "))
     return "\n".join(lines)
 
 
-def _wrapped(line: str, indent: str = "") -> str:
+def _wrap(line: str, indent: str = "") -> str:
     return textwrap.fill(
         line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

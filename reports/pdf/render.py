@@ -1,7 +1,7 @@
-"""The document as PDF/A-3a and PDF/UA-1, its data embedded. The only import of WeasyPrint.
+"""Render a document as PDF/A-3a and PDF/UA-1 with its JSON embedded. Only this uses WeasyPrint.
 
-Nothing is fetched but the letterhead's logo, which is in the document. No clock, no chance, no font
-of the machine: equal documents give equal bytes.
+Nothing is fetched: the logo is part of the document. Output is deterministic: it depends on neither
+the clock, random numbers nor installed fonts.
 """
 
 import base64
@@ -28,36 +28,36 @@ from reports.pdf.postprocess import finish
 
 LOGO_ADDRESS = "logo:"
 ATTACHMENT = "assessment.json"
-CHART_BYTES = 49_000
-"""In Base64 it fits a field of 65,536 characters, the most that common HL7 v2 engines take."""
+MAX_CHART_BYTES = 49_000
+"""In Base64 it fits a field of 65,536 characters, the limit of common HL7 v2 engines."""
 
 
 class LogoOnly(URLFetcher):  # type: ignore[misc] # WeasyPrint has no types
-    """Gives the logo of the letterhead, and refuses all else."""
+    """A fetcher that returns the logo of the letterhead and refuses any other URL."""
 
     def __init__(self, letters: Letters) -> None:
         super().__init__(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
         self._letters = letters
 
     def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:  # noqa: ARG002
-        """The logo. Raises ValueError for any other address."""
+        """Return the logo. Raises ValueError for any other URL."""
         if url != LOGO_ADDRESS or not self._letters.logo:
             raise ValueError("a report fetches nothing")
-        kind = {"Content-Type": self._letters.logo_type}
-        return URLFetcherResponse(url, base64.b64decode(self._letters.logo), kind)
+        content = base64.b64decode(self._letters.logo)
+        return URLFetcherResponse(url, content, {"Content-Type": self._letters.logo_type})
 
 
 def render(document: Document) -> bytes:
-    """The PDF of the document; without its logo where only so a chart would take it."""
-    made = _laid_out(document)
-    if len(made) <= CHART_BYTES or not document.letters.logo:
-        return made
-    plain = document.letters.model_copy(update={"logo": "", "logo_type": ""})
-    return _laid_out(document.model_copy(update={"letters": plain}))
+    """Return the PDF, without the logo if the PDF would be too large for a chart with it."""
+    pdf = _lay_out(document)
+    if len(pdf) <= MAX_CHART_BYTES or not document.letters.logo:
+        return pdf
+    without_logo = document.letters.model_copy(update={"logo": "", "logo_type": ""})
+    return _lay_out(document.model_copy(update={"letters": without_logo}))
 
 
-def _laid_out(document: Document) -> bytes:
-    made_at = datetime.fromisoformat(document.made_at)
+def _lay_out(document: Document) -> bytes:
+    created_at = datetime.fromisoformat(document.made_at)
     fetcher = LogoOnly(document.letters)
     html = shown(layout(document, LOGO_ADDRESS if document.letters.logo else ""))
     attachments = [
@@ -65,17 +65,19 @@ def _laid_out(document: Document) -> bytes:
             string=document.attached,
             name=ATTACHMENT,
             description=document.attached_as,
-            created=made_at,
-            modified=made_at,
+            created=created_at,
+            modified=created_at,
             relationship="Data",
             url_fetcher=fetcher,
         )
     ]
-    margins = weasyprint.CSS(string=_margins(document), url_fetcher=fetcher, font_config=_fonts())
-    with _uninterrupted():
+    margins = weasyprint.CSS(
+        string=_margin_css(document), url_fetcher=fetcher, font_config=_font_configuration()
+    )
+    with _paused_garbage_collection():
         pdf: bytes = _Page(html, fetcher).write_pdf(
             stylesheets=[margins],
-            font_config=_fonts(),
+            font_config=_font_configuration(),
             attachments=attachments if document.attached else None,
             pdf_variant="pdf/a-3a",
             pdf_tags=True,
@@ -85,7 +87,7 @@ def _laid_out(document: Document) -> bytes:
 
 
 class _Page(weasyprint.HTML):  # type: ignore[misc] # WeasyPrint has no types
-    """A page that is ours: well formed, so read by the faster parser, and with no rule but ours."""
+    """Our own HTML: well formed, so the faster XML parser reads it, and styled by our CSS alone."""
 
     def __init__(self, page: str, fetcher: URLFetcher) -> None:
         root = ET.fromstring(page)  # noqa: S314 # nosec B314 - our own template, which declares no entity
@@ -94,48 +96,50 @@ class _Page(weasyprint.HTML):  # type: ignore[misc] # WeasyPrint has no types
         self.etree_element = self.wrapper_element.etree_element
 
     def _ua_stylesheets(self, forms: bool = False) -> list[weasyprint.CSS]:  # noqa: ARG002, FBT001, FBT002 - as WeasyPrint calls it
-        return [_style()]
+        return [_load_style()]
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Without a search for garbage in between, a fifth of the time."""
-    searching = gc.isenabled()
+def _paused_garbage_collection() -> Iterator[None]:
+    """Pause garbage collection: rendering then takes a fifth of the time."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if searching:
+        if was_enabled:
             gc.enable()
 
 
 @cache
-def _style() -> weasyprint.CSS:
+def _load_style() -> weasyprint.CSS:
     fetcher = LogoOnly(Letters())
-    return weasyprint.CSS(string=style("report.css"), url_fetcher=fetcher, font_config=_fonts())
+    return weasyprint.CSS(
+        string=style("report.css"), url_fetcher=fetcher, font_config=_font_configuration()
+    )
 
 
 @cache
-def _fonts() -> FontConfiguration:
+def _font_configuration() -> FontConfiguration:
     return FontConfiguration()
 
 
-def _margins(document: Document) -> str:
-    """What stands on every page, as a style sheet; each text is a string of it and no more."""
+def _margin_css(document: Document) -> str:
+    """Return the CSS of the page margins; all texts in it are escaped as CSS strings."""
     before, between, after = (*document.page_of, "", "")[:3]
-    page = f"{_string(before)} counter(page) {_string(between)} counter(pages) {_string(after)}"
+    page = f"{_css_string(before)} counter(page) {_css_string(between)} counter(pages) {_css_string(after)}"
     small = "font-size: 7.6pt; line-height: 1.2; color: #444"
     bold = f"{small}; font-weight: 600"
     return f"""
 @page {{
-  @top-left {{ content: {_string(document.who)}; {small}; width: 74% }}
-  @top-right {{ content: {_string(document.mark)}; {bold}; width: 26% }}
-  @bottom-left {{ content: {_string(document.what)}; {small}; width: 78% }}
+  @top-left {{ content: {_css_string(document.who)}; {small}; width: 74% }}
+  @top-right {{ content: {_css_string(document.mark)}; {bold}; width: 26% }}
+  @bottom-left {{ content: {_css_string(document.what)}; {small}; width: 78% }}
   @bottom-right {{ content: {page}; {small}; width: 22% }}
 }}"""
 
 
-def _string(text: str) -> str:
-    """A CSS string of this text: whatever is no letter or digit is written by its number."""
-    written = (c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in shown(text))
-    return '"' + "".join(written) + '"'
+def _css_string(text: str) -> str:
+    """Return the text as a CSS string; all but ASCII letters and digits are escaped."""
+    escaped = (c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in shown(text))
+    return '"' + "".join(escaped) + '"'

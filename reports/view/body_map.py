@@ -1,4 +1,4 @@
-"""The body map: marked sites on a drawn body, front and back, with their names."""
+"""Build the body map: the marked pain sites on a drawn body, front and back."""
 
 import tomllib
 from functools import cache
@@ -11,14 +11,14 @@ from schemas.rulebook import Rulebook
 
 
 class Region(Frozen):
-    """A part of the drawn body; with two sites it is mirrored for the second."""
+    """A part of the drawn body; with two sites its path is mirrored for the second."""
 
     sites: Many[Name]
     path: str
 
 
 class Figure(Frozen):
-    """`templates/body.toml`: which question marks sites, and where they lie."""
+    """The content of `templates/body.toml`: the question about sites and the drawing of each site."""
 
     question: Name
     front: Many[Region]
@@ -26,7 +26,7 @@ class Figure(Frozen):
 
 
 class Shape(Frozen):
-    """One shape as it is drawn."""
+    """One drawn shape."""
 
     path: str
     mirrored: bool
@@ -34,7 +34,7 @@ class Shape(Frozen):
 
 
 class BodyMap(Frozen):
-    """The shapes of both views, and the marked sites by name."""
+    """The shapes of both views and the labels of the marked sites; `words` describes them."""
 
     front: Many[Shape]
     back: Many[Shape]
@@ -43,41 +43,41 @@ class BodyMap(Frozen):
 
 
 def body_map(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> BodyMap | None:
-    """The marked sites; None where the instrument asks for none, or none is given."""
-    drawn = figure()
-    question = next((each for each in rulebook.question if each.id == drawn.question), None)
-    marked = _marked(assessment, drawn.question)
+    """Return the body map; None if the instrument has no such question or no site is marked."""
+    body = figure()
+    question = next((item for item in rulebook.question if item.id == body.question), None)
+    marked = _list_marked_sites(assessment, body.question)
     if question is None or not marked:
         return None
     names = tuple(option.label for option in question.options if option.id in marked)
     return BodyMap(
-        front=_shapes(drawn.front, marked),
-        back=_shapes(drawn.back, marked),
+        front=_draw_shapes(body.front, marked),
+        back=_draw_shapes(body.back, marked),
         names=names,
         words=wording.say("body_words", sites=wording.say("list_mark").join(names)),
     )
 
 
-def _marked(assessment: Assessment, question: str) -> set[str]:
-    for each in assessment.criteria or ():
-        answer = each.answers.get(question)
+def _list_marked_sites(assessment: Assessment, question: str) -> set[str]:
+    for criterion in assessment.criteria or ():
+        answer = criterion.answers.get(question)
         if isinstance(answer, tuple):
             return set(answer)
     return set()
 
 
-def _shapes(regions: Many[Region], marked: set[str]) -> tuple[Shape, ...]:
-    """The unmarked first, so that no outline of theirs lies over a marked one."""
+def _draw_shapes(regions: Many[Region], marked: set[str]) -> tuple[Shape, ...]:
+    """Return the shapes, unmarked ones first so that they don't cover the outline of marked ones."""
     shapes = [
-        Shape(path=each.path, mirrored=place == 1, marked=site in marked)
-        for each in regions
-        for place, site in enumerate(each.sites)
+        Shape(path=region.path, mirrored=side == 1, marked=site in marked)
+        for region in regions
+        for side, site in enumerate(region.sites)
     ]
     return tuple(sorted(shapes, key=lambda shape: shape.marked))
 
 
 @cache
 def figure() -> Figure:
-    """The drawn body and where each site lies on it."""
+    """Load the drawn body."""
     file = Path(__file__).parents[1] / "templates" / "body.toml"
     return Figure.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))

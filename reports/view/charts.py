@@ -1,4 +1,4 @@
-"""Pictures: places on a line, from 0 to 100, for what the report draws, with the same in words."""
+"""Build the charts of a report: positions from 0 to 100 and a text alternative for each."""
 
 from decimal import Decimal
 from itertools import pairwise
@@ -9,14 +9,15 @@ from schemas.assessment import Assessment, TotalPoints
 from schemas.base import Frozen, Many
 from schemas.rulebook import Band, Rulebook, Total
 
-BEYOND = Decimal(4)
-LABEL_GAP = 7.0
-"""How far apart the numbers of a trend stand at least, of a hundred."""
-MARGIN = Decimal(1)
+OUTER_BAND_POINTS = Decimal(4)
+"""Least width of the first and the last band on the scale."""
+RANGE_MARGIN_POINTS = Decimal(1)
+MIN_LABEL_GAP = 7.0
+"""Least distance between the labels of a trend, in percent of its width."""
 
 
 class Stretch(Frozen):
-    """A band on the line."""
+    """A band on the scale; `given` is the band of the result."""
 
     label: str
     start: str
@@ -26,7 +27,7 @@ class Stretch(Frozen):
 
 
 class Scale(Frozen):
-    """The banded total on its line: bands, the range and the point."""
+    """The banded total on its scale, with the bands and the range."""
 
     stretches: Many[Stretch]
     least: float
@@ -39,7 +40,7 @@ class Scale(Frozen):
 
 
 class Bar(Frozen):
-    """One bar on the line, from where it starts to where it ends."""
+    """One bar from `start` to `end`."""
 
     label: str
     points: str
@@ -49,7 +50,7 @@ class Bar(Frozen):
 
 
 class Bars(Frozen):
-    """Bars on one line, with the place of zero; the last may be their sum."""
+    """Bars on a common axis with a zero line, and optionally their total."""
 
     zero: float
     rows: Many[Bar]
@@ -58,7 +59,7 @@ class Bars(Frozen):
 
 
 class TrendPoint(Frozen):
-    """One screening of the trend."""
+    """One screening of the trend; `now` is the reported one."""
 
     on: str
     points: str
@@ -71,7 +72,7 @@ class TrendPoint(Frozen):
 
 
 class Trend(Frozen):
-    """The banded total over time; what another rulebook gave is drawn hollow."""
+    """The banded total over time; points of other rulebooks are drawn hollow."""
 
     zero: float
     points: Many[TrendPoint]
@@ -79,150 +80,150 @@ class Trend(Frozen):
 
 
 def scale(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Scale | None:
-    """The scale of the banded total; None where there is none or it is withheld."""
+    """Return the scale of the banded total; None if there is no such total or it is withheld."""
     main = banded(rulebook)
     if main is None or assessment.totals is None:
         return None
     total = assessment.totals[main.id]
-    edges = [edge for edge in (_edge(band) for band in rulebook.band) if edge is not None]
-    low = min(total.range.least - MARGIN, edges[0] - BEYOND)
-    high = max(total.range.most + MARGIN, edges[-1] + BEYOND)
+    edges = [edge for edge in map(_lower_edge, rulebook.band) if edge is not None]
+    low = min(total.range.least - RANGE_MARGIN_POINTS, edges[0] - OUTER_BAND_POINTS)
+    high = max(total.range.most + RANGE_MARGIN_POINTS, edges[-1] + OUTER_BAND_POINTS)
     starts = [low, *edges, high]
-    stretches = [
+    segments = [
         Stretch(
             label=band.label,
-            start="" if _edge(band) is None else wording.number(start),
-            left=_place(start, low, high),
-            width=_place(end, low, high) - _place(start, low, high),
+            start="" if _lower_edge(band) is None else wording.number(start),
+            left=_scale(start, low, high),
+            width=_scale(end, low, high) - _scale(start, low, high),
             given=band.id == total.band,
         )
         for band, (start, end) in zip(rulebook.band, pairwise(starts), strict=True)
     ]
     return Scale(
-        stretches=tuple(stretches),
-        least=_place(total.range.least, low, high),
-        most=_place(total.range.most, low, high),
-        point=_place(total.points, low, high),
+        stretches=tuple(segments),
+        least=_scale(total.range.least, low, high),
+        most=_scale(total.range.most, low, high),
+        point=_scale(total.points, low, high),
         least_text=wording.number(total.range.least),
         most_text=wording.number(total.range.most),
         point_text=wording.number(total.points),
-        words=_scale_words(rulebook, main, total, wording),
+        words=_describe_scale(rulebook, main, total, wording),
     )
 
 
 def ledgers(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Bars | None:
-    """The ledgers as bars; None where there are none or they are withheld."""
+    """Return the ledgers as bars; None if there are none or they are withheld."""
     if assessment.picture is None:
         return None
-    given = assessment.picture.ledgers
-    low, high = min(Decimal(0), *given.values()), max(Decimal(10), *given.values())
-    zero = _place(Decimal(0), low, high)
+    points = assessment.picture.ledgers
+    low, high = min(Decimal(0), *points.values()), max(Decimal(10), *points.values())
+    zero = _scale(Decimal(0), low, high)
     rows = tuple(
         Bar(
-            label=each.label,
-            points=wording.number(given[each.id]),
+            label=ledger.label,
+            points=wording.number(points[ledger.id]),
             start=zero,
-            end=_place(given[each.id], low, high),
-            negative=given[each.id] < 0,
+            end=_scale(points[ledger.id], low, high),
+            negative=points[ledger.id] < 0,
         )
-        for each in rulebook.ledger
+        for ledger in rulebook.ledger
     )
-    return Bars(zero=zero, rows=rows, words=_bar_words(rows, "ledgers_words", wording))
+    return Bars(zero=zero, rows=rows, words=_describe_bars(rows, "ledgers_words", wording))
 
 
 def waterfall(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Bars | None:
-    """What each domain adds to the banded total, from zero on; None where it is withheld."""
+    """Return what domain domain adds to the banded total, from zero; None if it is withheld."""
     main = banded(rulebook)
     if main is None or assessment.totals is None or assessment.domains is None:
         return None
-    steps = [each for each in assessment.domains if each.id in main.domains]
+    domains = [domain for domain in assessment.domains if domain.id in main.domains]
     sums = [Decimal(0)]
-    for each in steps:
-        sums.append(sums[-1] + each.points)
+    for domain in domains:
+        sums.append(sums[-1] + domain.points)
     low, high = min(sums), max(*sums, Decimal(1))
     rows = tuple(
         Bar(
-            label=each.label,
-            points=wording.signed(each.points),
-            start=_place(before, low, high),
-            end=_place(after, low, high),
+            label=domain.label,
+            points=wording.signed(domain.points),
+            start=_scale(before, low, high),
+            end=_scale(after, low, high),
             negative=after < before,
         )
-        for each, (before, after) in zip(steps, pairwise(sums), strict=True)
+        for domain, (before, after) in zip(domains, pairwise(sums), strict=True)
     )
-    zero = _place(Decimal(0), low, high)
+    zero = _scale(Decimal(0), low, high)
     total = Bar(
         label=main.label,
         points=wording.number(sums[-1]),
         start=zero,
-        end=_place(sums[-1], low, high),
+        end=_scale(sums[-1], low, high),
         negative=sums[-1] < 0,
     )
-    words = _bar_words((*rows, total), "waterfall_words", wording)
+    words = _describe_bars((*rows, total), "waterfall_words", wording)
     return Bars(zero=zero, rows=rows, total=total, words=words)
 
 
 def trend(
     rulebook: Rulebook, assessment: Assessment, heading: Heading, wording: Wording
 ) -> Trend | None:
-    """This screening after the earlier ones; None where there is nothing to compare."""
+    """Return the earlier screenings and this one; None if there is nothing to compare."""
     main = banded(rulebook)
     if not heading.earlier or main is None or assessment.totals is None:
         return None
     total = assessment.totals[main.id]
-    now = EarlierScreening(
+    current = EarlierScreening(
         on=heading.assessed_on,
         points=total.points,
         band=total.band,
         rulebook=assessment.rulebook,
     )
-    shown = [*sorted(heading.earlier, key=lambda each: each.on), now]
-    days = [each.on.toordinal() for each in shown]
-    low = min(Decimal(0), *(each.points for each in shown))
-    high = max(Decimal(1), *(each.points for each in shown))
+    screenings = [*sorted(heading.earlier, key=lambda screening: screening.on), current]
+    days = [screening.on.toordinal() for screening in screenings]
+    low = min(Decimal(0), *(screening.points for screening in screenings))
+    high = max(Decimal(1), *(screening.points for screening in screenings))
     labels = {band.id: band.label for band in rulebook.band}
     points = tuple(
         TrendPoint(
-            on=wording.written(each.on) or "",
-            points=wording.number(each.points),
-            band=labels.get(each.band or "", wording.say("no_band")),
-            rulebook=each.rulebook,
+            on=wording.written(screening.on) or "",
+            points=wording.number(screening.points),
+            band=labels.get(screening.band or "", wording.say("no_band")),
+            rulebook=screening.rulebook,
             left=left,
-            height=_place(each.points, low, high),
-            now=each is now,
-            same_rulebook=each.rulebook == assessment.rulebook,
+            height=_scale(screening.points, low, high),
+            now=screening is current,
+            same_rulebook=screening.rulebook == assessment.rulebook,
         )
-        for each, left in zip(shown, _apart(days), strict=True)
+        for screening, left in zip(screenings, _spread_days(days), strict=True)
     )
-    told = wording.say("list_mark").join(f"{each.on} {each.points}" for each in points)
+    summary = wording.say("list_mark").join(f"{point.on} {point.points}" for point in points)
     return Trend(
-        zero=_place(Decimal(0), low, high),
+        zero=_scale(Decimal(0), low, high),
         points=points,
-        words=wording.say("trend_words", total=main.label, points=told),
+        words=wording.say("trend_words", total=main.label, points=summary),
     )
 
 
-def _apart(days: list[int]) -> list[float]:
-    """The places of days on their line, moved so far that each can bear its number."""
+def _spread_days(days: list[int]) -> list[float]:
+    """Return the positions of ascending days, moved apart so that their labels don't overlap."""
     first, last = min(days), max(*days, min(days) + 1)
-    gap = min(LABEL_GAP, 100 / len(days))
-    places: list[float] = []
+    gap = min(MIN_LABEL_GAP, 100 / len(days))
+    positions: list[float] = []
     for day in days:
-        place = (day - first) / (last - first) * 100
-        places.append(max(place, places[-1] + gap) if places else place)
+        position = (day - first) / (last - first) * 100
+        positions.append(max(position, positions[-1] + gap) if positions else position)
     end = 100.0
-    for number in reversed(range(len(places))):
-        places[number] = round(min(places[number], end), 2)
-        end = places[number] - gap
-    return places
+    for index in reversed(range(len(positions))):
+        positions[index] = round(min(positions[index], end), 2)
+        end = positions[index] - gap
+    return positions
 
 
 def banded(rulebook: Rulebook) -> Total | None:
-    """The total that bands are read from."""
+    """Return the total that the bands refer to, or None."""
     return next((total for total in rulebook.total if total.banded), None)
 
 
-def _scale_words(rulebook: Rulebook, main: Total, total: TotalPoints, wording: Wording) -> str:
+def _describe_scale(rulebook: Rulebook, main: Total, total: TotalPoints, wording: Wording) -> str:
     labels = {band.id: band.label for band in rulebook.band}
     return wording.say(
         "scale_words",
@@ -234,14 +235,14 @@ def _scale_words(rulebook: Rulebook, main: Total, total: TotalPoints, wording: W
     )
 
 
-def _bar_words(rows: Many[Bar], phrase: str, wording: Wording) -> str:
-    listed = wording.say("list_mark").join(f"{each.label} {each.points}" for each in rows)
-    return wording.say(phrase, bars=listed)
+def _describe_bars(rows: Many[Bar], phrase: str, wording: Wording) -> str:
+    summary = wording.say("list_mark").join(f"{bar.label} {bar.points}" for bar in rows)
+    return wording.say(phrase, bars=summary)
 
 
-def _edge(band: Band) -> Decimal | None:
+def _lower_edge(band: Band) -> Decimal | None:
     return band.from_ if band.from_ is not None else band.above
 
 
-def _place(points: Decimal, low: Decimal, high: Decimal) -> float:
+def _scale(points: Decimal, low: Decimal, high: Decimal) -> float:
     return round(float((points - low) / (high - low) * 100), 2)

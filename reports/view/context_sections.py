@@ -1,4 +1,4 @@
-"""Beside the score: gradings, counted values, patterns, imaging and options, in words."""
+"""Put into words what stands beside the score: gradings, derived values, patterns, findings."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,96 +13,96 @@ from schemas.rulebook import Rulebook
 def gradings(
     rulebook: Rulebook, assessment: Assessment, sources: Sources, wording: Wording
 ) -> tuple[Graded, ...]:
-    """Each published grading with its lines."""
-    given = assessment.gradings or {}
+    """Return the published gradings with their lines."""
+    results = assessment.gradings or {}
     return tuple(
         Graded(
-            name=each.label,
-            grade=given[each.id].label,
-            note=each.note,
+            name=grading.label,
+            grade=results[grading.id].label,
+            note=grading.note,
             lines=tuple(
-                Row(name=f"{line.id} {line.label}", text=_met(line.met, wording))
-                for line in given[each.id].criteria
+                Row(name=f"{line.id} {line.label}", text=_format_truth(line.met, wording))
+                for line in results[grading.id].criteria
             ),
-            sources=sources.marks(given[each.id].citations),
+            sources=sources.marks(results[grading.id].citations),
         )
-        for each in rulebook.grading
-        if each.id in given
+        for grading in rulebook.grading
+        if grading.id in results
     )
 
 
 def derived(
-    rulebook: Rulebook, given: Mapping[str, bool | int | Decimal | None], wording: Wording
+    rulebook: Rulebook, values: Mapping[str, bool | int | Decimal | None], wording: Wording
 ) -> tuple[Row, ...]:
-    """The values counted from the answers."""
+    """Return the values computed from the answers."""
     return tuple(
-        Row(name=each.label, text=_counted(given[each.id], each.unit, wording))
-        for each in rulebook.derived
-        if each.id in given
+        Row(name=value.label, text=_format_value(values[value.id], value.unit, wording))
+        for value in rulebook.derived
+        if value.id in values
     )
 
 
 def patterns(assessment: Assessment, wording: Wording) -> tuple[PatternLine, ...]:
-    """The evidence sheet, in its own numbering."""
+    """Return the patterns of the evidence sheet, in its own numbering."""
     return tuple(
         PatternLine(
-            number=each.number,
-            label=each.label,
-            state=wording.say(f"state_{each.state}"),
-            state_id=each.state,
-            seen=each.state == "seen",
-            criteria=wording.say("list_mark").join(each.criteria),
-            evidence=each.evidence,
+            number=pattern.number,
+            label=pattern.label,
+            state=wording.say(f"state_{pattern.state}"),
+            state_id=pattern.state,
+            seen=pattern.state == "seen",
+            criteria=wording.say("list_mark").join(pattern.criteria),
+            evidence=pattern.evidence,
         )
-        for each in (assessment.patterns.list if assessment.patterns else ())
+        for pattern in (assessment.patterns.list if assessment.patterns else ())
     )
 
 
 def patterns_seen(assessment: Assessment, wording: Wording) -> str | None:
-    """How many of how many, where there are any."""
-    given = assessment.patterns
-    if given is None or not given.list:
+    """Return how many of the patterns were seen; None if there are no patterns."""
+    patterns = assessment.patterns
+    if patterns is None or not patterns.list:
         return None
-    return wording.say("patterns_seen", seen=str(given.seen), all=str(len(given.list)))
+    return wording.say("patterns_seen", seen=str(patterns.seen), all=str(len(patterns.list)))
 
 
 def findings(assessment: Assessment, sources: Sources, wording: Wording) -> tuple[FindingLine, ...]:
-    """Each reported finding with how common it is without pain."""
+    """Return the imaging findings with their prevalence in people without pain."""
     lines = []
-    for each in assessment.findings or ():
-        share = (
+    for finding in assessment.findings or ():
+        prevalence = (
             wording.say("no_single_figure")
-            if each.prevalence is None
-            else wording.share(each.prevalence)
+            if finding.prevalence is None
+            else wording.share(finding.prevalence)
         )
-        at_age = "" if each.age is None else wording.say("at_age", age=str(each.age))
+        at_age = "" if finding.age is None else wording.say("at_age", age=str(finding.age))
         lines.append(
             FindingLine(
-                label=each.label,
-                prevalence=f"{share} {at_age}".strip(),
-                population=each.population,
-                text=each.text,
-                counter_evidence=each.counter_evidence,
-                never_incidental=each.never_incidental,
-                sources=sources.marks(each.citations),
+                label=finding.label,
+                prevalence=f"{prevalence} {at_age}".strip(),
+                population=finding.population,
+                text=finding.text,
+                counter_evidence=finding.counter_evidence,
+                never_incidental=finding.never_incidental,
+                sources=sources.marks(finding.citations),
             )
         )
     return tuple(lines)
 
 
 def next_steps(assessment: Assessment, sources: Sources) -> tuple[Row, ...]:
-    """The options, each with how certain it is."""
+    """Return the options with their certainty."""
     return tuple(
-        Row(name=each.label, text=each.certainty, sources=sources.marks(each.citations))
-        for each in assessment.next_steps or ()
+        Row(name=step.label, text=step.certainty, sources=sources.marks(step.citations))
+        for step in assessment.next_steps or ()
     )
 
 
-def _met(met: bool | None, wording: Wording) -> str:  # noqa: FBT001 - true, false or not known
-    return wording.say({True: "yes", False: "no", None: "not_known"}[met])
+def _format_truth(truth: bool | None, wording: Wording) -> str:  # noqa: FBT001 - true, false or not known
+    return wording.say({True: "yes", False: "no", None: "not_known"}[truth])
 
 
-def _counted(value: int | Decimal | None, unit: str | None, wording: Wording) -> str:
+def _format_value(value: int | Decimal | None, unit: str | None, wording: Wording) -> str:
     if value is None or isinstance(value, bool):
-        return _met(value, wording)
+        return _format_truth(value, wording)
     return f"{wording.number(Decimal(value))} {unit or ''}".strip()

@@ -1,4 +1,4 @@
-"""Red flags as a report tells them: what was raised, what is raised no longer, who has seen it."""
+"""Put red flags into wording: raised, withdrawn by a correction, and acknowledged."""
 
 from reports.phrases import Wording
 from reports.view.heading import Heading
@@ -12,65 +12,66 @@ from schemas.rulebook import Rulebook
 def flags(
     rulebook: Rulebook, assessment: Assessment, sources: Sources, heading: Heading
 ) -> tuple[FlagLine, ...]:
-    """Each flag with what to do, in the order of the assessment."""
+    """Return the flags with their actions, in the order of the assessment."""
     tiers = {tier.id: tier.label for tier in rulebook.tier}
-    rules = {each.id: each for each in rulebook.flag}
-    of_patients = {each.id for each in rulebook.question if each.who != "clinician"}
-    by_patient = heading.answered_by == "patient" and heading.replaces is None
+    definitions = {flag.id: flag for flag in rulebook.flag}
+    patient_questions = {item.id for item in rulebook.question if item.who != "clinician"}
+    is_by_patient = heading.answered_by == "patient" and heading.replaces is None
     return tuple(
         FlagLine(
-            label=each.label,
-            tier_id=each.tier,
-            marked=by_patient and getattr(rules[each.id].when, "question", None) in of_patients,
-            about_person=rules[each.id].about_person,
-            tier=f"{each.tier} \N{MIDDLE DOT} {tiers[each.tier]}",
-            suspect=each.suspect,
-            action=each.action,
-            sources=sources.marks(each.citations),
+            label=flag.label,
+            tier_id=flag.tier,
+            marked=is_by_patient
+            and getattr(definitions[flag.id].when, "question", None) in patient_questions,
+            about_person=definitions[flag.id].about_person,
+            tier=f"{flag.tier} \N{MIDDLE DOT} {tiers[flag.tier]}",
+            suspect=flag.suspect,
+            action=flag.action,
+            sources=sources.marks(flag.citations),
         )
-        for each in assessment.safety.flags
+        for flag in assessment.safety.flags
     )
 
 
 def no_flag(rulebook: Rulebook, assessment: Assessment) -> str | None:
-    """What is said where no flag was raised: none asked about is not none reported."""
+    """Return the text for no flags, which says whether safety questions were answered at all."""
     if assessment.safety.flags:
         return None
-    some = asked(rulebook, assessment)
-    return rulebook.wording.no_flag if some else rulebook.wording.no_flag_asked
+    answered = asked(rulebook, assessment)
+    return rulebook.wording.no_flag if answered else rulebook.wording.no_flag_asked
 
 
 def asked(rulebook: Rulebook, assessment: Assessment) -> set[str]:
-    """The questions on safety that were answered."""
+    """Return the ids of the safety questions that were answered."""
     return set(rulebook.rulebook.safety_questions) - set(assessment.safety.unanswered)
 
 
 def no_longer(
-    rulebook: Rulebook, assessment: Assessment, heading: Heading, words: Wording
+    rulebook: Rulebook, assessment: Assessment, heading: Heading, wording: Wording
 ) -> str | None:
-    """The red flags of the screening before that this one, which corrects it, does not report."""
+    """Return the flags of the corrected screening that this correction no longer reports."""
     if heading.replaces is None:
         return None
-    labels = {each.id: each.label for each in rulebook.flag}
-    tiers = {each.id: each.label for each in rulebook.tier}
-    still = {each.id for each in assessment.safety.flags}
-    gone = [
-        f"{each.tier} \N{MIDDLE DOT} {tiers.get(each.tier, '')}: {labels.get(each.id, each.label)}"
-        for each in heading.replaces.flags
-        if each.id not in still
+    labels = {flag.id: flag.label for flag in rulebook.flag}
+    tiers = {tier.id: tier.label for tier in rulebook.tier}
+    current = {flag.id for flag in assessment.safety.flags}
+    withdrawn = [
+        f"{flag.tier} \N{MIDDLE DOT} {tiers.get(flag.tier, '')}: {labels.get(flag.id, flag.label)}"
+        for flag in heading.replaces.flags
+        if flag.id not in current
     ]
-    day = words.written(heading.replaces.on) or ""
-    return words.say("no_longer", day=day, flags="; ".join(gone)) if gone else None
+    day = wording.written(heading.replaces.on) or ""
+    return wording.say("no_longer", day=day, flags="; ".join(withdrawn)) if withdrawn else None
 
 
-def acknowledged(heading: Heading, words: Wording) -> tuple[str, ...]:
-    """Who has seen the flags, here or before a correction, and what was done."""
+def acknowledged(heading: Heading, wording: Wording) -> tuple[str, ...]:
+    """Return who acknowledged flags of this screening or the one it corrects, and what was done."""
     return tuple(
-        words.say(
+        wording.say(
             "acknowledged",
-            by=one_line(each.by) or "",
-            at=words.at(heading.letterhead.there(each.at)) or "",
-            done=one_line(each.done) or "",
+            by=one_line(entry.by) or "",
+            at=wording.at(heading.letterhead.there(entry.at)) or "",
+            done=one_line(entry.done) or "",
         )
-        for each in heading.acknowledged
+        for entry in heading.acknowledged
     )

@@ -1,4 +1,4 @@
-"""The heading of a report: whom it is about, who answered when, and what became of it since."""
+"""Define the heading of a report: patient, answers, letterhead and later events."""
 
 from datetime import date, datetime, tzinfo
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ from schemas.form_settings import EmergencyNumber
 from schemas.patient import READABLE
 
 
-def _known_zone(name: str) -> str:
+def _validate_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -21,31 +21,31 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _one_line(text: str) -> str:
+def _validate_line(text: str) -> str:
     if text.splitlines() != [text] or not text.strip():
         raise ValueError("must be one line with something on it")
     return text
 
 
-def _known_language(name: str) -> str:
+def _validate_language(name: str) -> str:
     if name not in languages():
         raise ValueError(f"must be one of {', '.join(languages())}")
     return name
 
 
-Zone = Annotated[str, Field(max_length=60), AfterValidator(_known_zone)]
+Zone = Annotated[str, Field(max_length=60), AfterValidator(_validate_zone)]
 Line = Annotated[
-    str, Field(min_length=1, max_length=120, pattern=READABLE), AfterValidator(_one_line)
+    str, Field(min_length=1, max_length=120, pattern=READABLE), AfterValidator(_validate_line)
 ]
 Language = Annotated[
     str,
     Field(json_schema_extra={"enum": list(languages())}),
-    AfterValidator(_known_language),
+    AfterValidator(_validate_language),
 ]
 
 
 class Letterhead(Frozen):
-    """What an organisation sets for its reports. The content of a report is not its to change."""
+    """The settings of an organisation for its reports. They can't change the content of a report."""
 
     name: Annotated[str, Field(max_length=200)] | None = None
     address: Annotated[Many[Line], Field(max_length=5)] = ()
@@ -54,13 +54,13 @@ class Letterhead(Frozen):
     language: Language = "en"
 
     def there(self, moment: datetime) -> datetime:
-        """The same moment by the clock of the organisation."""
+        """Return the moment in the time zone of the organisation."""
         zone: tzinfo = ZoneInfo(self.time_zone)
         return moment.astimezone(zone)
 
 
 class Reported(Frozen):
-    """A red flag of another screening, as it was called there."""
+    """A red flag of another screening, with the label it had there."""
 
     id: str
     tier: str
@@ -68,7 +68,7 @@ class Reported(Frozen):
 
 
 class Seen(Frozen):
-    """That somebody acknowledged red flags: who, when, and what was done."""
+    """An acknowledgement of red flags: by which practitioner, when, and what was done."""
 
     by: str
     at: datetime
@@ -76,7 +76,7 @@ class Seen(Frozen):
 
 
 class OtherScreening(Frozen):
-    """Another screening of the same person that this one replaces or is replaced by."""
+    """The screening that this one replaces or is replaced by."""
 
     id: str
     on: date
@@ -93,7 +93,7 @@ class EarlierScreening(Frozen):
 
 
 class Heading(Frozen):
-    """What stands above the assessment; all of it optional but the time of production."""
+    """The context of an assessment in a report; only `produced_at` is required."""
 
     produced_at: datetime
     letterhead: Letterhead = Letterhead()
@@ -118,17 +118,17 @@ class Heading(Frozen):
 
     @property
     def produced_on(self) -> date:
-        """The day of production where the organisation is."""
+        """The date of production in the time zone of the organisation."""
         return self.letterhead.there(self.produced_at).date()
 
     @property
     def assessed_on(self) -> date:
-        """The day that the answers speak for, as well as it is known."""
-        kept = self.kept_at and self.letterhead.there(self.kept_at).date()
-        return self.answered_on or kept or self.produced_on
+        """The date of the answers, else the date of storage, else the date of production."""
+        stored_on = self.kept_at and self.letterhead.there(self.kept_at).date()
+        return self.answered_on or stored_on or self.produced_on
 
     def model_post_init(self, _: Any) -> None:
-        """Refuse an instant without its zone."""
+        """Raise ValueError for a time without a time zone."""
         for name in ("produced_at", "kept_at"):
             moment: datetime | None = getattr(self, name)
             if moment is not None and moment.tzinfo is None:

@@ -1,4 +1,4 @@
-"""Lines: the shape of a report in words, before any arrangement."""
+"""Define the view model: everything that a report shows, in words and rounded numbers."""
 
 from reports.blocks import Letters
 from reports.view.body_map import BodyMap
@@ -8,9 +8,9 @@ from schemas.base import Frozen, Many
 
 
 class FlagLine(Frozen):
-    """A red flag with what to do.
+    """A red flag and its action.
 
-    `marked` where the patient marked it; `about_person` where who reads a sheet must not learn it.
+    `marked`: the patient marked it. `about_person`: it must not appear on the patient sheet.
     """
 
     label: str
@@ -24,7 +24,7 @@ class FlagLine(Frozen):
 
 
 class Reason(Frozen):
-    """One criterion as it is told."""
+    """One criterion with its points and the sentence that explains them."""
 
     id: str
     domain: str
@@ -38,7 +38,7 @@ class Reason(Frozen):
 
 
 class DomainLine(Frozen):
-    """A domain with what of it counts, and why where that differs from its sum."""
+    """A domain, the points that count, and why they differ from its sum if they do."""
 
     id: str
     label: str
@@ -49,7 +49,7 @@ class DomainLine(Frozen):
 
 
 class Open(Frozen):
-    """An unanswered question and the points that it could still move."""
+    """An unanswered question and by how many points it could still move the total."""
 
     label: str
     swing: str
@@ -57,7 +57,7 @@ class Open(Frozen):
 
 
 class Row(Frozen):
-    """A name and what is said of it."""
+    """A label with its text."""
 
     name: str
     text: str
@@ -65,7 +65,7 @@ class Row(Frozen):
 
 
 class Graded(Frozen):
-    """A published grading with its lines."""
+    """A published grading and its criteria."""
 
     name: str
     grade: str
@@ -75,7 +75,7 @@ class Graded(Frozen):
 
 
 class FindingLine(Frozen):
-    """An imaging finding in context."""
+    """An imaging finding with its prevalence in people without pain."""
 
     label: str
     prevalence: str
@@ -87,7 +87,7 @@ class FindingLine(Frozen):
 
 
 class PatternLine(Frozen):
-    """One line of the evidence sheet."""
+    """One pattern of the evidence sheet."""
 
     number: int
     label: str
@@ -99,7 +99,7 @@ class PatternLine(Frozen):
 
 
 class View(Frozen):
-    """All that a report shows. What was withheld is None or empty."""
+    """Everything that a report shows. Withheld parts are None or empty."""
 
     language: str
     title: str

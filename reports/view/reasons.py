@@ -1,4 +1,4 @@
-"""Reasons: criteria, domains and what the band rests on, in words."""
+"""Put criteria, domains, open questions and the reasons for the band into words."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,104 +12,110 @@ from schemas.rulebook import Rulebook
 
 
 def criteria(assessment: Assessment, sources: Sources, wording: Wording) -> tuple[Reason, ...]:
-    """Every criterion, in the order of the rulebook."""
-    return tuple(_reason(each, sources, wording) for each in assessment.criteria or ())
+    """Return all criteria, in the order of the rulebook."""
+    return tuple(
+        _build_reason(criterion, sources, wording) for criterion in assessment.criteria or ()
+    )
 
 
 def strongest(assessment: Assessment, closed: Mapping[str, str], verdict: str) -> tuple[str, ...]:
-    """The criteria that speak for or against, strongest first, without domains that don't count."""
-    weighed = [
-        each
-        for each in assessment.criteria or ()
-        if each.points and each.verdict == verdict and each.domain not in closed
+    """Return the ids of the criteria with this verdict in open domains, strongest first."""
+    candidates = [
+        criterion
+        for criterion in assessment.criteria or ()
+        if criterion.points and criterion.verdict == verdict and criterion.domain not in closed
     ]
-    weighed.sort(key=lambda each: abs(each.points or Decimal(0)), reverse=True)
-    return tuple(each.id for each in weighed)
+    candidates.sort(key=lambda criterion: abs(criterion.points or Decimal(0)), reverse=True)
+    return tuple(criterion.id for criterion in candidates)
 
 
 def against_first(assessment: Assessment, closed: Mapping[str, str]) -> bool:
-    """Whether what speaks against weighs more: it is told first then, and at as much length."""
-    counted = [each.points or 0 for each in assessment.criteria or () if each.domain not in closed]
-    return sum(counted) < 0
+    """Return whether the evidence against outweighs the evidence for; it then comes first."""
+    points = (
+        criterion.points or 0
+        for criterion in assessment.criteria or ()
+        if criterion.domain not in closed
+    )
+    return sum(points) < 0
 
 
 def closed_domains(rulebook: Rulebook, assessment: Assessment) -> dict[str, str]:
-    """Domains that do not count here although something was found in them, and why."""
-    given = {each.id: each for each in assessment.domains or ()}
+    """Return the domains with findings that a gate keeps from counting, each with its reason."""
+    results = {domain.id: domain for domain in assessment.domains or ()}
     return {
         gate.domain: gate.because
         for gate in rulebook.gate
-        if gate.domain in given and given[gate.domain].sum and not given[gate.domain].points
+        if gate.domain in results and results[gate.domain].sum and not results[gate.domain].points
     }
 
 
 def domains(
     rulebook: Rulebook, assessment: Assessment, closed: Mapping[str, str], wording: Wording
 ) -> tuple[DomainLine, ...]:
-    """Each domain: its sum, what of it counts, and why where that differs."""
-    notes = {each.id: each.note or "" for each in rulebook.domain}
+    """Return domain domain with its sum, the points that count, and why they differ if they do."""
+    notes = {domain.id: domain.note or "" for domain in rulebook.domain}
     lines = []
-    for each in assessment.domains or ():
-        summed, counted = wording.number(each.sum), wording.number(each.points)
-        if each.id in closed:
-            text = wording.say("domain_closed", sum=summed, because=closed[each.id])
-        elif each.sum != each.points:
+    for domain in assessment.domains or ():
+        total, counted = wording.number(domain.sum), wording.number(domain.points)
+        if domain.id in closed:
+            text = wording.say("domain_closed", sum=total, because=closed[domain.id])
+        elif domain.sum != domain.points:
             text = wording.say(
                 "domain_clamped",
-                sum=summed,
+                sum=total,
                 points=counted,
-                floor=wording.number(each.floor),
-                ceiling=wording.number(each.ceiling),
+                floor=wording.number(domain.floor),
+                ceiling=wording.number(domain.ceiling),
             )
         else:
             text = ""
         ends = wording.say(
-            "ends", least=wording.number(each.floor), most=wording.number(each.ceiling)
+            "ends", least=wording.number(domain.floor), most=wording.number(domain.ceiling)
         )
         lines.append(
             DomainLine(
-                id=each.id,
-                label=each.label,
+                id=domain.id,
+                label=domain.label,
                 points=counted,
                 ends=ends,
                 text=text,
-                note=notes[each.id],
+                note=notes[domain.id],
             )
         )
     return tuple(lines)
 
 
 def unanswered(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> tuple[Open, ...]:
-    """What is not answered, what is needed first."""
+    """Return the unanswered questions."""
     required = set(rulebook.rulebook.must_answer)
-    labels = {each.id: each.label for each in rulebook.question}
+    labels = {question.id: question.label for question in rulebook.question}
     return tuple(
         Open(
-            label=labels[each.question],
-            swing=wording.number(each.swing),
-            required=each.question in required,
+            label=labels[missing.question],
+            swing=wording.number(missing.swing),
+            required=missing.question in required,
         )
-        for each in assessment.missing or ()
+        for missing in assessment.missing or ()
     )
 
 
 def what_if(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> tuple[Row, ...]:
-    """Each criterion without which the band would be another."""
-    labels = {each.id: each.label for each in rulebook.band}
-    names = {each.id: each.label for each in rulebook.criterion}
+    """Return the criteria without which the band would be different."""
+    bands = {band.id: band.label for band in rulebook.band}
+    criteria = {criterion.id: criterion.label for criterion in rulebook.criterion}
     return tuple(
         Row(
-            name=f"{each.criterion} {names[each.criterion]}",
+            name=f"{change.criterion} {criteria[change.criterion]}",
             text=wording.say(
-                "without_it", band=labels[each.band or ""], points=wording.number(each.points)
+                "without_it", band=bands[change.band or ""], points=wording.number(change.points)
             ),
         )
-        for each in assessment.what_if or ()
-        if each.changes_band
+        for change in assessment.what_if or ()
+        if change.changes_band
     )
 
 
-def _reason(criterion: WeighedCriterion, sources: Sources, wording: Wording) -> Reason:
+def _build_reason(criterion: WeighedCriterion, sources: Sources, wording: Wording) -> Reason:
     discounted = ""
     if criterion.discount is not None and criterion.full_points is not None:
         full, factor = wording.signed(criterion.full_points), criterion.discount.factor

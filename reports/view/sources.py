@@ -1,4 +1,4 @@
-"""Sources: the citations of one report, numbered; an unverified one is marked at every place."""
+"""Number the citations of one report; unverified ones are marked wherever they are cited."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ UNVERIFIED = "\N{DAGGER}"
 
 
 class Source(Frozen):
-    """One line of the list of references."""
+    """One entry of the list of sources."""
 
     mark: str
     text: str
@@ -19,44 +19,50 @@ class Source(Frozen):
 
 
 class Sources:
-    """The citations that the assessment uses, numbered in the order of the rulebook."""
+    """The citations used by the assessment, numbered in the order of the rulebook."""
 
     def __init__(self, rulebook: Rulebook, assessment: Assessment) -> None:
-        used = set(_cited(assessment))
-        self._cited = [each for each in rulebook.citation if each.id in used]
-        self._marks = {each.id: _mark(place, each) for place, each in enumerate(self._cited, 1)}
+        used = set(_list_citations(assessment))
+        self._citations = [citation for citation in rulebook.citation if citation.id in used]
+        self._marks = {
+            citation.id: _format_mark(number, citation)
+            for number, citation in enumerate(self._citations, 1)
+        }
 
     def marks(self, citations: Iterable[str]) -> str:
-        """The numbers of these citations as printed: 3, 7, 12 with a dagger at the unverified."""
-        return ", ".join(self._marks[each] for each in citations)
+        """Return the printed numbers of these citations, e.g. "3, 7, 12†"; † is unverified."""
+        return ", ".join(self._marks[citation] for citation in citations)
 
     def listed(self) -> tuple[Source, ...]:
-        """Every citation used."""
+        """Return every source used."""
         return tuple(
             Source(
-                mark=_mark(place, each), text=each.text, doi=each.doi, unverified=each.unverified
+                mark=self._marks[citation.id],
+                text=citation.text,
+                doi=citation.doi,
+                unverified=citation.unverified,
             )
-            for place, each in enumerate(self._cited, 1)
+            for citation in self._citations
         )
 
     @property
     def some_unverified(self) -> bool:
-        """Whether any citation used was not re-read."""
-        return any(each.unverified for each in self._cited)
+        """Whether any citation used has not been verified."""
+        return any(citation.unverified for citation in self._citations)
 
 
-def _mark(place: int, citation: Citation) -> str:
-    return f"{place}{UNVERIFIED}" if citation.unverified else str(place)
+def _format_mark(number: int, citation: Citation) -> str:
+    return f"{number}{UNVERIFIED}" if citation.unverified else str(number)
 
 
-def _cited(assessment: Assessment) -> Iterable[str]:
-    shown = (
+def _list_citations(assessment: Assessment) -> Iterable[str]:
+    parts = (
         assessment.safety.flags,
         assessment.criteria or (),
         (assessment.gradings or {}).values(),
         assessment.findings or (),
         assessment.next_steps or (),
     )
-    for part in shown:
-        for each in part:
-            yield from each.citations
+    for part in parts:
+        for result in part:
+            yield from result.citations

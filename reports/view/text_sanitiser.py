@@ -1,34 +1,36 @@
-"""Words: texts of others as they are printed, without what cannot be seen."""
+"""Clean texts from outside before they are printed: remove invisible characters."""
 
 import re
 import unicodedata
 
-_KEPT = "\n\t"
-
 
 def clean(text: str | None) -> str | None:
-    """The text without what is not seen: controls, tags, overrides of direction.
+    """Return the text without controls, tags and overrides of direction; None if nothing is left.
 
-    Lines and tabs stay, and the joiners that some scripts are written with.
+    Line feeds, tabs and the joiners that some scripts need are kept.
     """
     if text is None:
         return None
-    return "".join(each for each in text if each in _KEPT or _printed(each)).strip() or None
+    return "".join(filter(_is_allowed, text)).strip() or None
 
 
 def one_line(text: str | None) -> str | None:
-    """The text on one line."""
+    """Return the cleaned text on one line."""
     cleaned = clean(text)
     return None if cleaned is None else re.sub(r"\s+", " ", cleaned)
 
 
-def shortened(text: str, most: int) -> str:
-    """The text, cut with an ellipsis where it is longer."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+def shortened(text: str, max_length: int) -> str:
+    """Return the text, cut with an ellipsis if it is too long."""
+    return (
+        text
+        if len(text) <= max_length
+        else text[: max_length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 def typeset(sentence: str) -> str:
-    """The sentence with true minus and multiplication signs."""
+    """Return the sentence with typographic minus and multiplication signs."""
     return _TIMES.sub("\N{MULTIPLICATION SIGN}", _MINUS.sub("\N{MINUS SIGN}", sentence))
 
 
@@ -36,9 +38,9 @@ _MINUS = re.compile(r"(?<![\w.,-])-(?=\d)")
 _TIMES = re.compile(r"\bx(?=\d)")
 
 
-def _printed(character: str) -> bool:
-    return unicodedata.category(character) not in _UNPRINTED or character in _JOINERS
+def _is_allowed(character: str) -> bool:
+    return character in _EXCEPTIONS or unicodedata.category(character) not in _INVISIBLE
 
 
-_JOINERS = "\u200c\u200d"
-_UNPRINTED = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_EXCEPTIONS = "\n\t\u200c\u200d"
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}

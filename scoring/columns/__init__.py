@@ -1,7 +1,7 @@
-"""The same rules over columns: a rulebook compiled once to Polars expressions.
+"""Scores many intakes at once: a rulebook compiled to Polars expressions over columns.
 
-This is the second interpreter of the words in `schemas.conditions`. The first, `scoring.engine`,
-assesses one intake; on every output column both say the same, to the hundredth.
+This is the second interpreter of the conditions in `schemas.conditions`. The first,
+`scoring.engine`, assesses one intake. Both agree on every output column, to the hundredth.
 """
 
 from scoring.columns.rules import ColumnRules, compiled

@@ -1,8 +1,8 @@
-"""What the words of a condition mean over columns: each becomes a Polars expression.
+"""Compiles conditions of a rulebook into Polars expressions over columns.
 
-True, false and null are what `scoring.conditions` calls true, false and unknown; Polars joins them
-as Kleene does. A marked list is a bit mask here, one bit an option; a choice is the place of its
-option; a decimal answer is in whole hundredths.
+True, false and null stand for true, false and unknown in `scoring.conditions`; Polars joins them
+by Kleene's logic. A list of marked options is a bit mask with one bit for each option, a choice is
+the index of its option, and a decimal answer is in whole hundredths.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,58 +31,60 @@ from scoring.conditions import options_named
 
 MASK = pl.UInt64
 OPTIONS = 63
-"""The most options that a mask can hold; the last bit says `none` while a cell is read."""
+"""The most options a mask can hold; the last bit means `none` while a cell is parsed."""
 
 
 def answer(subject: str) -> str:
-    """The name of the column that holds a question or a derived value while rules are read."""
+    """Return the name of the working column of a question or a derived value."""
     return f"answer.{subject}"
 
 
 def asked(subject: str) -> pl.Expr:
-    """The column of a question or a derived value."""
+    """Return the working column of a question or a derived value."""
     return pl.col(answer(subject))
 
 
 class Meaning:
-    """The conditions of one rulebook as expressions over its answers."""
+    """Compiles the conditions of one rulebook into expressions over its answers."""
 
     def __init__(self, questions: Mapping[str, Question], sources: Mapping[str, Derived]) -> None:
         self._questions = questions
-        self._in_hundredths = {each.id for each in questions.values() if each.kind == "decimal"}
-        self._in_hundredths |= {each.id for each in sources.values() if each.mean_of}
+        self._in_hundredths = {
+            question.id for question in questions.values() if question.kind == "decimal"
+        }
+        self._in_hundredths |= {derived.id for derived in sources.values() if derived.mean_of}
 
-    def of(self, condition: Condition) -> pl.Expr:  # noqa: PLR0911 - one for each word
-        """The condition as an expression of true, false and null."""
+    def of(self, condition: Condition) -> pl.Expr:  # noqa: PLR0911 - one case for each word
+        """Return the condition as an expression of true, false and null."""
         match condition:
             case Is(subject=subject, is_=bool(expected)):
                 return asked(subject) if expected else ~asked(subject)
             case Is(subject=subject, is_=option):
-                return asked(subject) == self._place(subject, str(option))
+                return asked(subject) == self._option_index(subject, str(option))
             case OneOf(subject=subject, one_of=options):
-                return _joined(
-                    or_, [asked(subject) == self._place(subject, each) for each in options]
+                return reduce(
+                    or_, [asked(subject) == self._option_index(subject, name) for name in options]
                 )
             case AtLeast(subject=subject, at_least=edge):
-                return asked(subject) >= self._edge(subject, edge, ceil)
+                return asked(subject) >= self._threshold(subject, edge, ceil)
             case AtMost(subject=subject, at_most=edge):
-                return asked(subject) <= self._edge(subject, edge, floor)
+                return asked(subject) <= self._threshold(subject, edge, floor)
             case Includes(subject=subject):
-                wanted = self.mask(subject, options_named(condition, self._questions))
-                return (asked(subject) & wanted) != pl.lit(0, MASK)
+                mask = self.mask(subject, options_named(condition, self._questions))
+                return (asked(subject) & mask) != pl.lit(0, MASK)
             case CountsAtLeast(subject=subject, counts_at_least=1):
                 return asked(subject) != pl.lit(0, MASK)
             case CountsAtLeast(subject=subject, counts_at_least=least):
                 return asked(subject).bitwise_count_ones() >= least
             case _:
-                return self._of_parts(condition)
+                return self._join_parts(condition)
 
-    def _of_parts(self, condition: Condition) -> pl.Expr:
+    def _join_parts(self, condition: Condition) -> pl.Expr:
         match condition:
             case All(all=parts):
-                return _joined(and_, [self.of(part) for part in parts])
+                return reduce(and_, [self.of(part) for part in parts])
             case Any(any=parts):
-                return _joined(or_, [self.of(part) for part in parts])
+                return reduce(or_, [self.of(part) for part in parts])
             case Not(not_=part):
                 return ~self.of(part)
             case Always():
@@ -90,21 +92,19 @@ class Meaning:
         raise TypeError(f"no meaning is given to the condition {type(condition).__name__}")
 
     def mask(self, question: str, options: frozenset[str]) -> pl.Expr:
-        """The bits of these options."""
-        places = self._places(question)
-        return pl.lit(sum(1 << places[each] for each in options), MASK)
+        """Return the mask of these options as a literal."""
+        indexes = self._option_indexes(question)
+        return pl.lit(sum(1 << indexes[name] for name in options), MASK)
 
-    def _place(self, question: str, option: str) -> pl.Expr:
-        return pl.lit(self._places(question)[option], pl.UInt8)
+    def _option_index(self, question: str, option: str) -> pl.Expr:
+        return pl.lit(self._option_indexes(question)[option], pl.UInt8)
 
-    def _places(self, question: str) -> dict[str, int]:
-        return {each.id: place for place, each in enumerate(self._questions[question].options)}
+    def _option_indexes(self, question: str) -> dict[str, int]:
+        return {option.id: index for index, option in enumerate(self._questions[question].options)}
 
-    def _edge(self, subject: str, edge: Decimal, rounded: Callable[[Decimal], int]) -> pl.Expr:
+    def _threshold(
+        self, subject: str, edge: Decimal, round_edge: Callable[[Decimal], int]
+    ) -> pl.Expr:
         return pl.lit(
-            int(edge * 100) if subject in self._in_hundredths else rounded(edge), pl.Int32
+            int(edge * 100) if subject in self._in_hundredths else round_edge(edge), pl.Int32
         )
-
-
-def _joined(join: Callable[[pl.Expr, pl.Expr], pl.Expr], parts: list[pl.Expr]) -> pl.Expr:
-    return reduce(join, parts)

@@ -1,4 +1,4 @@
-"""What a file must hold in the column of a question, in words that tell no answer."""
+"""Describes the values a file may have in the column of a question, without repeating answers."""
 
 from decimal import Decimal
 
@@ -6,7 +6,7 @@ from schemas.base import plain_number
 from schemas.batch import NONE_OF_THESE
 from schemas.rulebook import Question
 
-MANY = 8
+MAX_LISTED_OPTIONS = 8
 CODES = {
     "boolean": "not_true_or_false",
     "integer": "not_a_whole_number",
@@ -14,11 +14,11 @@ CODES = {
     "choice": "not_an_option",
     "multi": "not_options",
 }
-"""The code of a fault, by the kind of its question."""
+"""The code of a fault, by the kind of question."""
 
 
 def expected(question: Question, *, as_text: bool) -> str:
-    """What must stand there: in a cell of text, or as a typed value."""
+    """Return the expected value of a text cell (`as_text`) or of a typed column."""
     match question.kind:
         case "boolean":
             return "must be true, false, yes, no, 1 or 0" if as_text else "must be true or false"
@@ -27,20 +27,20 @@ def expected(question: Question, *, as_text: bool) -> str:
         case "decimal":
             return f"must be a number {limits(question)} with at most two decimals"
         case "choice":
-            return f"must be one {_options(question).removeprefix('some ')}"
+            return f"must be one {_describe_options(question).removeprefix('some ')}"
         case "multi":
-            joined = f" with vertical bars between, or {NONE_OF_THESE}" if as_text else ""
-            return f"must be {_options(question)}, each once{joined}"
+            separator = f" with vertical bars between, or {NONE_OF_THESE}" if as_text else ""
+            return f"must be {_describe_options(question)}, each once{separator}"
 
 
-def _options(question: Question) -> str:
-    """The options, or where they stand where they are many."""
-    if len(question.options) > MANY:
+def _describe_options(question: Question) -> str:
+    """Return the list of options, or a reference to the codebook if there are many."""
+    if len(question.options) > MAX_LISTED_OPTIONS:
         return f"options of {question.id} (the codebook has them)"
     return f"some of {', '.join(option.id for option in question.options)}"
 
 
 def limits(question: Question) -> str:
-    """From the least to the most that may be answered."""
+    """Return the limits of a number, such as `from 0 to 10`."""
     least, most = question.minimum or Decimal(0), question.maximum or Decimal(0)
     return f"from {plain_number(least)} to {plain_number(most)}"

@@ -1,4 +1,4 @@
-"""Sentences over columns: why a criterion gives what it gives, in the words of the rulebook."""
+"""Compiles the explanations of criteria into Polars expressions, in the wording of the rulebook."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,72 +16,76 @@ from scoring.weighing import hundredths
 
 
 class Sentences:
-    """The sentences of one rulebook as expressions over what was answered and weighed."""
+    """The sentences of one rulebook as expressions over its answers and points."""
 
     def __init__(self, loaded: LoadedRulebook, meaning: Meaning) -> None:
         self._loaded = loaded
         self._meaning = meaning
         self._wording = loaded.rulebook.wording
 
-    def because(self, place: int) -> pl.Expr:
-        """The sentence of the criterion in that place, as `scoring.explanation` writes it."""
-        criterion = self._loaded.rulebook.criterion[place]
-        said: pl.Expr = pl.lit(None, pl.String)
-        for number in reversed(range(len(criterion.level))):
-            at_level = self._at_level(criterion, place, number)
-            said = pl.when(pl.col(f"level.{place}.{number}")).then(at_level).otherwise(said)
-        is_open = pl.col(Weighing.points(place)).is_null()
-        return pl.when(is_open).then(self._unanswered(place)).otherwise(said)
+    def because(self, index: int) -> pl.Expr:
+        """Return the sentence of the criterion at this index, equal to `scoring.explanation`."""
+        criterion = self._loaded.rulebook.criterion[index]
+        sentence: pl.Expr = pl.lit(None, pl.String)
+        for n in reversed(range(len(criterion.level))):
+            at_level = self._explain_level(criterion, index, n)
+            sentence = pl.when(pl.col(f"level.{index}.{n}")).then(at_level).otherwise(sentence)
+        is_unanswered = pl.col(Weighing.points(index)).is_null()
+        return pl.when(is_unanswered).then(self._explain_unanswered(index)).otherwise(sentence)
 
-    def _at_level(self, criterion: Criterion, place: int, number: int) -> pl.Expr:
-        full = hundredths(criterion.level[number].points)
-        finding = self._filled(criterion.level[number].finding)
-        said = _put(
-            self._wording.answered, {"finding": finding, "points": pl.lit(self._points(full))}
+    def _explain_level(self, criterion: Criterion, index: int, level: int) -> pl.Expr:
+        full = hundredths(criterion.level[level].points)
+        finding = self._fill(criterion.level[level].finding)
+        sentence = _fill_template(
+            self._wording.answered,
+            {"finding": finding, "points": pl.lit(self._points_phrase(full))},
         )
         if full <= 0:
-            return said
-        factors = [hundredths(each.factor) for each in criterion.discount]
+            return sentence
+        factors = [hundredths(discount.factor) for discount in criterion.discount]
         smallest_first = sorted(range(len(factors)), key=factors.__getitem__)
         for n in reversed([n for n in smallest_first if factors[n] < 100]):
-            discounted = _put(
+            discounted = _fill_template(
                 self._wording.discounted,
                 {
                     "finding": finding,
-                    "full_points": pl.lit(self._points(full)),
+                    "full_points": pl.lit(self._points_phrase(full)),
                     "factor": pl.lit(str(plain_number(criterion.discount[n].factor))),
-                    "points": pl.lit(self._points(full * factors[n] // 100)),
+                    "points": pl.lit(self._points_phrase(full * factors[n] // 100)),
                     "because": self._reason(criterion.discount[n]),
                 },
             )
-            said = pl.when(pl.col(f"discount.{place}.{n}")).then(discounted).otherwise(said)
-        return said
+            is_discounted = pl.col(f"discount.{index}.{n}")
+            sentence = pl.when(is_discounted).then(discounted).otherwise(sentence)
+        return sentence
 
-    def _unanswered(self, place: int) -> pl.Expr:
+    def _explain_unanswered(self, index: int) -> pl.Expr:
         open_labels = [
             pl.when(asked(name).is_null()).then(
                 pl.lit(mid_sentence(self._loaded.questions[name].label))
             )
-            for name in self._loaded.read_by[place]
+            for name in self._loaded.read_by[index]
         ]
-        least, most = (_signed(pl.col(Weighing.points(place, side))) for side in ("least", "most"))
-        questions = self._listed(open_labels)
-        places = {"questions": questions, "least": least, "most": most}
-        return _put(self._wording.unanswered, places)
+        least, most = (
+            _signed_number(pl.col(Weighing.points(index, side))) for side in ("least", "most")
+        )
+        questions = self._join_words(open_labels)
+        expressions = {"questions": questions, "least": least, "most": most}
+        return _fill_template(self._wording.unanswered, expressions)
 
-    def _points(self, points: int) -> str:
+    def _points_phrase(self, points: int) -> str:
         template = self._wording.point if abs(points) == 100 else self._wording.points
         return template.format(number=points_text(points))
 
-    def _filled(self, template: str) -> pl.Expr:
+    def _fill(self, template: str) -> pl.Expr:
         names = set(PLACE.findall(template))
-        return _put(template, {name: self._words(name) for name in names})
+        return _fill_template(template, {name: self._words(name) for name in names})
 
     def _words(self, name: str) -> pl.Expr:
-        """An answer in words: option labels, yes or no, or the number."""
-        said = self._known_words(name)
+        """Return an answer in words: option labels, yes or no, or the number."""
+        known = self._known_words(name)
         unknown = pl.lit(self._wording.not_answered)
-        return pl.when(asked(name).is_null()).then(unknown).otherwise(said)
+        return pl.when(asked(name).is_null()).then(unknown).otherwise(known)
 
     def _known_words(self, name: str) -> pl.Expr:
         question = self._loaded.questions.get(name)
@@ -90,7 +94,7 @@ class Sentences:
             yes, no = pl.lit(self._wording.truth_true), pl.lit(self._wording.truth_false)
             return pl.when(asked(name)).then(yes).otherwise(no)
         if (question and question.kind == "decimal") or (source and source.mean_of):
-            return _number(asked(name))
+            return _plain_number(asked(name))
         if question is None or question.kind == "integer":
             return asked(name).cast(pl.String)
         labels = [option.label for option in question.options]
@@ -99,75 +103,76 @@ class Sentences:
                 list(range(len(labels))), labels, return_dtype=pl.String
             )
         marked = [
-            pl.when((asked(name) & pl.lit(1 << place, MASK)) != 0).then(pl.lit(label))
-            for place, label in enumerate(labels)
+            pl.when((asked(name) & pl.lit(1 << index, MASK)) != 0).then(pl.lit(label))
+            for index, label in enumerate(labels)
         ]
         nothing = pl.lit(self._wording.nothing_marked)
-        return pl.when(asked(name) == 0).then(nothing).otherwise(self._listed(marked))
+        return pl.when(asked(name) == 0).then(nothing).otherwise(self._join_words(marked))
 
     def _reason(self, discount: Discount) -> pl.Expr:
         if "{which}" not in discount.because:
             return pl.lit(discount.because)
-        wanted = set(_looked_for(discount.when, self._loaded))
-        found = [
-            pl.when((asked(question.id) & pl.lit(1 << place, MASK)) != 0).then(pl.lit(option.label))
+        relevant = set(_included_options(discount.when, self._loaded))
+        labels = [
+            pl.when((asked(question.id) & pl.lit(1 << index, MASK)) != 0).then(pl.lit(option.label))
             for question in self._loaded.rulebook.question
-            for place, option in enumerate(question.options)
-            if (question.id, option.id) in wanted
+            for index, option in enumerate(question.options)
+            if (question.id, option.id) in relevant
         ]
         pieces = discount.because.split("{which}")
-        which = self._listed(found)
+        which = self._join_words(labels)
         joined: list[pl.Expr] = [pl.lit(pieces[0])]
         for piece in pieces[1:]:
             joined += [which, pl.lit(piece)]
         return pl.concat_str(joined)
 
-    def _listed(self, words: Sequence[pl.Expr]) -> pl.Expr:
-        """Those that are not null, joined for a sentence: a, b and c."""
-        kept = pl.concat_arr(words).arr.to_list().list.drop_nulls()
-        count = kept.list.len()
-        first = kept.list.head(pl.max_horizontal(count, 1) - 1).list.join(self._wording.listed)
-        several = pl.concat_str(first, pl.lit(self._wording.and_), kept.list.last())
+    def _join_words(self, words: Sequence[pl.Expr]) -> pl.Expr:
+        """Join the words that are not null for a sentence: a, b and c."""
+        known = pl.concat_arr(words).arr.to_list().list.drop_nulls()
+        count = known.list.len()
+        first = known.list.head(pl.max_horizontal(count, 1) - 1).list.join(self._wording.listed)
+        several = pl.concat_str(first, pl.lit(self._wording.and_), known.list.last())
         return (
             pl.when(count == 0).then(pl.lit(""))
-            .when(count == 1).then(kept.list.first())
+            .when(count == 1).then(known.list.first())
             .otherwise(several)
         )  # fmt: skip
 
 
-def _looked_for(condition: Condition, loaded: LoadedRulebook) -> Iterator[tuple[str, str]]:
+def _included_options(condition: Condition, loaded: LoadedRulebook) -> Iterator[tuple[str, str]]:
     match condition:
         case Includes(subject=subject):
             yield from ((subject, name) for name in options_named(condition, loaded.questions))
         case All(all=parts) | Any(any=parts):
             for part in parts:
-                yield from _looked_for(part, loaded)
+                yield from _included_options(part, loaded)
 
 
-def _put(template: str, places: Mapping[str, pl.Expr]) -> pl.Expr:
-    """The template with an expression in each of its places."""
+def _fill_template(template: str, expressions: Mapping[str, pl.Expr]) -> pl.Expr:
+    """Return the template with an expression for each placeholder."""
     pieces = PLACE.split(template)
-    exprs = [places[piece] if number % 2 else pl.lit(piece) for number, piece in enumerate(pieces)]
-    return pl.concat_str(exprs)
+    return pl.concat_str(
+        [expressions[piece] if n % 2 else pl.lit(piece) for n, piece in enumerate(pieces)]
+    )
 
 
-def _number(in_hundredths: pl.Expr) -> pl.Expr:
-    """Hundredths as a plain number: 18, 1.5, 0.25."""
+def _plain_number(in_hundredths: pl.Expr) -> pl.Expr:
+    """Return hundredths as a plain number: 18, 1.5, 0.25."""
     sign = pl.when(in_hundredths < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    return pl.concat_str(sign, _size(in_hundredths))
+    return pl.concat_str(sign, _magnitude(in_hundredths))
 
 
-def _signed(in_hundredths: pl.Expr) -> pl.Expr:
-    """Hundredths as signed points: +1.5, 0, -3."""
+def _signed_number(in_hundredths: pl.Expr) -> pl.Expr:
+    """Return hundredths as signed points: +1.5, 0, -3."""
     sign = (
         pl.when(in_hundredths < 0).then(pl.lit("-"))
         .when(in_hundredths > 0).then(pl.lit("+"))
         .otherwise(pl.lit(""))
     )  # fmt: skip
-    return pl.concat_str(sign, _size(in_hundredths))
+    return pl.concat_str(sign, _magnitude(in_hundredths))
 
 
-def _size(in_hundredths: pl.Expr) -> pl.Expr:
+def _magnitude(in_hundredths: pl.Expr) -> pl.Expr:
     size = in_hundredths.cast(pl.Int64).abs()
     digits = (size % 100).cast(pl.String).str.zfill(2).str.strip_suffix("0")
     whole = (size // 100).cast(pl.String)

@@ -1,7 +1,7 @@
-"""The outline of a batch's results: which columns come out for a rulebook, in which order.
+"""Names the columns of a batch's results for a rulebook, in order.
 
-A batch carries every grading of an instrument, unless `columns.toml` beside its rulebooks names
-those that it carries.
+Results contain every grading of an instrument, unless `columns.toml` in the instrument's folder of
+rulebooks lists a selection.
 """
 
 import tomllib
@@ -26,34 +26,34 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class Outline:
-    """The names of the columns that come out for one rulebook. ValueError where two are alike."""
+    """The names of the output columns of one rulebook. Raises ValueError if two are the same."""
 
     def __init__(self, loaded: LoadedRulebook) -> None:
         book = loaded.rulebook
         self.gradings = gradings_carried(loaded)
-        self.criteria = [each.id for each in book.criterion]
-        self.because = [f"{BECAUSE}{each.id}" for each in book.criterion]
-        self.domains = [f"{DOMAIN}{each.id}" for each in book.domain]
+        self.criteria = [criterion.id for criterion in book.criterion]
+        self.because = [f"{BECAUSE}{name}" for name in self.criteria]
+        self.domains = [f"{DOMAIN}{domain.id}" for domain in book.domain]
         banded = [total.id for total in book.total if total.banded]
         others = [total.id for total in book.total if not total.banded]
         self.names = (
             *(*PASSED_THROUGH, "rulebook", "rulebook_sha256", STATUS, TIER, FLAGS),
             *([*banded, LEAST, MOST, BAND] if banded else []),
             *others,
-            *([PICTURE, *(each.id for each in book.ledger)] if book.ledger else []),
+            *([PICTURE, *(ledger.id for ledger in book.ledger)] if book.ledger else []),
             *(*self.gradings, MISSING, *self.domains, *self.criteria, PROBLEMS),
         )
         self.explained = (*self.names[:-1], *self.because, PROBLEMS)
-        doubled = [name for name, count in Counter(self.explained).items() if count > 1]
-        if doubled:
-            raise ValueError(f"{loaded.name}: two columns are called {doubled[0]}")
+        duplicates = [name for name, count in Counter(self.explained).items() if count > 1]
+        if duplicates:
+            raise ValueError(f"{loaded.name}: two columns are called {duplicates[0]}")
 
 
 def gradings_carried(loaded: LoadedRulebook) -> list[str]:
-    """The gradings that a batch carries, in rulebook order."""
-    known = [each.id for each in loaded.rulebook.grading]
+    """Return the ids of the gradings in a batch's results, in rulebook order."""
+    gradings = [grading.id for grading in loaded.rulebook.grading]
     file = SHIPPED / loaded.rulebook.rulebook.instrument / "columns.toml"
     if not file.exists():
-        return known
-    carried = tomllib.loads(file.read_text(encoding="utf-8"))["gradings"]
-    return [name for name in known if name in carried]
+        return gradings
+    selected = tomllib.loads(file.read_text(encoding="utf-8"))["gradings"]
+    return [name for name in gradings if name in selected]

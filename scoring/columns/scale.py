@@ -1,6 +1,5 @@
-"""The scale over columns: from sums in hundredths to bands, ledgers and the picture they make."""
+"""Places totals in bands and ledgers in a picture, as Polars expressions over sums."""
 
-from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import add, and_, or_
 
@@ -14,7 +13,7 @@ from scoring.weighing import hundredths
 
 
 def ledger_column(ledger: str) -> str:
-    """The column with the hundredths of a ledger."""
+    """Return the name of the column with a ledger's hundredths."""
     return f"ledger.{ledger}"
 
 
@@ -28,41 +27,43 @@ class Scale:
         self._now = Weighing.sums(loaded.rulebook)
 
     def is_wide(self) -> pl.Expr:
-        """Whether the ends of the banded range lie in bands too far apart."""
+        """Return whether the ends of the banded range are too many bands apart."""
         if self._loaded.banded is None:
             return pl.lit(value=False)
         least, most = (
             Weighing.sums(self._book, side).totals[self._loaded.banded]
             for side in ("least", "most")
         )
-        return self._band_at(most) - self._band_at(least) > self._book.rulebook.bands_apart
+        return self._band_index(most) - self._band_index(least) > self._book.rulebook.bands_apart
 
     def band(self) -> pl.Expr:
-        """The band of the banded total, or the one it falls to where it lacks what it needs."""
+        """Return the band of the banded total, or its fallback if its needs are not met."""
         if self._loaded.banded is None:
             return pl.lit(None, pl.String)
-        place = self._band_at(self._now.totals[self._loaded.banded])
-        given: pl.Expr = pl.lit(None, pl.String)
+        index = self._band_index(self._now.totals[self._loaded.banded])
+        result: pl.Expr = pl.lit(None, pl.String)
         for number, band in enumerate(self._book.band):
             name: pl.Expr = pl.lit(band.id)
             if band.needs is not None:
-                kept = self._needs_met(band.needs)
-                name = pl.when(kept).then(name).otherwise(pl.lit(band.needs.otherwise))
-            given = pl.when(place == number).then(name).otherwise(given)
-        return given
+                needs_met = self._needs_met(band.needs)
+                name = pl.when(needs_met).then(name).otherwise(pl.lit(band.needs.otherwise))
+            result = pl.when(index == number).then(name).otherwise(result)
+        return result
 
     def ledgers(self) -> list[pl.Expr]:
-        """What speaks for each mechanism."""
-        return [self._ledger(each).alias(ledger_column(each.id)) for each in self._book.ledger]
+        """Return the points for each mechanism, as named columns."""
+        return [
+            self._sum_ledger(ledger).alias(ledger_column(ledger.id)) for ledger in self._book.ledger
+        ]
 
     def picture(self) -> pl.Expr:
-        """The first picture whose demands on the ledgers all hold."""
-        given: pl.Expr = pl.lit(None, pl.String)
+        """Return the first picture whose demands on the ledgers are all met."""
+        result: pl.Expr = pl.lit(None, pl.String)
         for picture in reversed(self._book.picture):
-            given = pl.when(_fits(picture)).then(pl.lit(picture.id)).otherwise(given)
-        return given
+            result = pl.when(_matches(picture)).then(pl.lit(picture.id)).otherwise(result)
+        return result
 
-    def _band_at(self, total: str) -> pl.Expr:
+    def _band_index(self, total: str) -> pl.Expr:
         starts = [(pl.col(total) >= start).cast(pl.Int8) for start in self._loaded.band_starts]
         return reduce(add, starts) if starts else pl.lit(0, pl.Int8)
 
@@ -75,7 +76,7 @@ class Scale:
             demands.append(self._meaning.of(needs.when))
         return _all(demands)
 
-    def _ledger(self, ledger: Ledger) -> pl.Expr:
+    def _sum_ledger(self, ledger: Ledger) -> pl.Expr:
         return reduce(add, [self._part(part) for part in ledger.part])
 
     def _part(self, part: LedgerPart) -> pl.Expr:
@@ -85,25 +86,21 @@ class Scale:
             if part.total
             else self._now.counted[self._loaded.domains[part.domain or ""]]
         )
-        taken = pl.col(source).cast(pl.Int64)
+        points = pl.col(source).cast(pl.Int64)
         if part.only_negative:
-            taken = taken.clip(upper_bound=0)
-        taken = taken * hundredths(part.factor) // 100
+            points = points.clip(upper_bound=0)
+        points = points * hundredths(part.factor) // 100
         if part.when is None:
-            return taken
-        return pl.when(self._meaning.of(part.when)).then(taken).otherwise(pl.lit(0, pl.Int64))
+            return points
+        return pl.when(self._meaning.of(part.when)).then(points).otherwise(pl.lit(0, pl.Int64))
 
 
-def _fits(picture: Picture) -> pl.Expr:
+def _matches(picture: Picture) -> pl.Expr:
     at_least = [_ledger(name) >= hundredths(edge) for name, edge in picture.at_least.items()]
     one_of = [_ledger(name) >= hundredths(edge) for name, edge in picture.any_at_least.items()]
     below = [_ledger(name) < hundredths(edge) for name, edge in picture.below.items()]
-    exceeds = _exceeding(picture.exceeds)
+    exceeds = [_ledger(larger) > _ledger(smaller) for larger, smaller in picture.exceeds.items()]
     return _all([*at_least, *([reduce(or_, one_of)] if one_of else []), *below, *exceeds])
-
-
-def _exceeding(exceeds: Mapping[str, str]) -> Iterable[pl.Expr]:
-    return [_ledger(larger) > _ledger(smaller) for larger, smaller in exceeds.items()]
 
 
 def _ledger(name: str) -> pl.Expr:

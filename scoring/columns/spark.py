@@ -1,4 +1,4 @@
-"""Spark: a DataFrame of intakes in, one of results out, by `mapInArrow`; the extra `spark`."""
+"""Scores a Spark DataFrame of intakes through `mapInArrow`; needs the extra `spark`."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def scored(
     intakes: "DataFrame", rulebook: str = "nociplastic", *, explain: bool = False
 ) -> "DataFrame":
-    """The results, one row a row. Each worker reads the rulebook: it must have this package.
+    """Return one row of results for each intake. This package must be installed on every worker.
 
     Raises UnknownRulebookError.
     """
 
-    def results(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return ArrowRules(catalogue().active(rulebook), explain=explain).each(batches)
 
     schema = ArrowRules(catalogue().active(rulebook), explain=explain).schema
-    return intakes.mapInArrow(results, from_arrow_schema(schema))
+    return intakes.mapInArrow(score_batches, from_arrow_schema(schema))

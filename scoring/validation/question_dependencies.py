@@ -1,53 +1,57 @@
-"""Who reads what: the questions behind a condition, with derived values opened."""
+"""Finds the questions that conditions depend on, directly or through derived values."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from schemas.conditions import Condition, statements
 from schemas.rulebook import Criterion, Derived, Rulebook
 
-Sources = Mapping[str, Derived]
+DerivedById = Mapping[str, Derived]
 
 
-def questions_read(conditions: Iterable[Condition | None], sources: Sources) -> list[str]:
-    """The questions that these conditions read, derived values opened, each once, in order."""
-    subjects = (each.subject for condition in conditions for each in statements(condition))
-    return _opened(subjects, sources)
+def questions_read(conditions: Iterable[Condition | None], sources: DerivedById) -> list[str]:
+    """Return the questions these conditions depend on, without duplicates, in order of use."""
+    subjects = (
+        statement.subject for condition in conditions for statement in statements(condition)
+    )
+    return _resolve_derived(subjects, sources)
 
 
-def questions_weighed(criterion: Criterion, sources: Sources) -> list[str]:
-    """The questions that a criterion's levels read."""
+def questions_weighed(criterion: Criterion, sources: DerivedById) -> list[str]:
+    """Return the questions that the levels of a criterion depend on."""
     return questions_read([level.when for level in criterion.level], sources)
 
 
-def questions_discounting(criterion: Criterion, sources: Sources) -> list[str]:
-    """The questions that a criterion's discounts read."""
+def questions_discounting(criterion: Criterion, sources: DerivedById) -> list[str]:
+    """Return the questions that the discounts of a criterion depend on."""
     return questions_read([discount.when for discount in criterion.discount], sources)
 
 
-def questions_counted(derived: Derived, sources: Sources) -> list[str]:
-    """The questions that a derived value counts."""
-    asked = [derived.question] if derived.question else [*derived.sum_of, *derived.mean_of]
-    return _opened([*asked, *(each.subject for each in statements(derived.when))], sources)
+def questions_counted(derived: Derived, sources: DerivedById) -> list[str]:
+    """Return the questions that a derived value is calculated from."""
+    operands = [derived.question] if derived.question else [*derived.sum_of, *derived.mean_of]
+    return _resolve_derived(
+        [*operands, *(statement.subject for statement in statements(derived.when))], sources
+    )
 
 
 def blocks_with_conditions(book: Rulebook) -> Iterator[tuple[str, Condition]]:
-    """Every condition of the rulebook with the name of its block."""
+    """Yield every condition of the rulebook with the name of its block."""
     for block, condition in _conditions(book):
         if condition is not None:
             yield block, condition
 
 
 def _conditions(book: Rulebook) -> Iterator[tuple[str, Condition | None]]:
-    yield from ((f"derived {each.id}", each.when) for each in book.derived)
+    yield from ((f"derived {derived.id}", derived.when) for derived in book.derived)
     for criterion in book.criterion:
         name = f"criterion {criterion.id}"
         yield from ((f"{name} > level {level.id}", level.when) for level in criterion.level)
         yield from ((f"{name} > discount", discount.when) for discount in criterion.discount)
-    yield from ((f"band {each.id}", each.needs.when) for each in book.band if each.needs)
+    yield from ((f"band {band.id}", band.needs.when) for band in book.band if band.needs)
     for ledger in book.ledger:
         yield from ((f"ledger {ledger.id}", part.when) for part in ledger.part)
-    yield from ((f"flag {each.id}", each.when) for each in book.flag)
-    yield from ((f"scope {each.id}", each.when) for each in book.scope)
+    yield from ((f"flag {flag.id}", flag.when) for flag in book.flag)
+    yield from ((f"scope {rule.id}", rule.when) for rule in book.scope)
     for grading in book.grading:
         name = f"grading {grading.id}"
         for grade in grading.grade:
@@ -59,13 +63,15 @@ def _conditions(book: Rulebook) -> Iterator[tuple[str, Condition | None]]:
     for pattern in book.pattern:
         yield f"pattern {pattern.number}", pattern.seen
         yield f"pattern {pattern.number}", pattern.not_seen
-    yield from ((f"next_step {each.id}", each.when) for each in book.next_step)
-    yield from ((f"limitation {n}", each.when) for n, each in enumerate(book.limitation, 1))
+    yield from ((f"next_step {step.id}", step.when) for step in book.next_step)
+    yield from (
+        (f"limitation {n}", limitation.when) for n, limitation in enumerate(book.limitation, 1)
+    )
 
 
-def _opened(subjects: Iterable[str], sources: Sources) -> list[str]:
-    opened: dict[str, None] = {}
+def _resolve_derived(subjects: Iterable[str], sources: DerivedById) -> list[str]:
+    questions: dict[str, None] = {}
     for subject in subjects:
-        behind = questions_counted(sources[subject], sources) if subject in sources else [subject]
-        opened.update(dict.fromkeys(behind))
-    return list(opened)
+        resolved = questions_counted(sources[subject], sources) if subject in sources else [subject]
+        questions.update(dict.fromkeys(resolved))
+    return list(questions)

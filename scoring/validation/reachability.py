@@ -1,8 +1,7 @@
-"""Reach: whether any answers at all make a condition true, found by trying those that could matter.
+"""Finds levels and conditions that no answers can make true, by trying the answers that matter.
 
-Only answers that a condition can tell apart are tried: each option, both truth values, the
-numbers at and beside each edge. Derived values are tried on their own, within what they can count
-to.
+Only answers that a condition distinguishes are tried: each option, both truth values, and the
+numbers at and next to each edge. Derived values are tried independently, within their own limits.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,40 +15,41 @@ from scoring.conditions import Facts, test
 
 
 def unreached_levels(criterion: Criterion, book: Rulebook) -> list[str]:
-    """Levels that no answers reach: an earlier one always holds, or their own never does."""
-    questions = {each.id: each for each in book.question}
+    """Return the levels that no answers reach: an earlier level always applies, or theirs never."""
+    questions = {question.id: question for question in book.question}
     conditions = [level.when for level in criterion.level]
     tests = [test(condition, questions) for condition in conditions]
     reached = {
-        next((place for place, holds in enumerate(tests) if holds(facts)), None)
-        for facts in _tried(conditions, book)
+        next((index for index, holds in enumerate(tests) if holds(facts)), None)
+        for facts in _generate_facts(conditions, book)
     }
-    return [level.id for place, level in enumerate(criterion.level) if place not in reached]
+    return [level.id for index, level in enumerate(criterion.level) if index not in reached]
 
 
 def never_true(condition: Condition, book: Rulebook) -> bool:
-    """Whether no answers make the condition true."""
-    holds = test(condition, {each.id: each for each in book.question})
-    return not any(holds(facts) for facts in _tried([condition], book))
+    """Return whether no answers make the condition true."""
+    holds = test(condition, {question.id: question for question in book.question})
+    return not any(holds(facts) for facts in _generate_facts([condition], book))
 
 
-def _tried(conditions: Sequence[Condition], book: Rulebook) -> Iterator[Facts]:
-    spoken: dict[str, list[Statement]] = {}
-    for each in (each for condition in conditions for each in statements(condition)):
-        spoken.setdefault(each.subject, []).append(each)
-    questions = {each.id: each for each in book.question}
-    derived = {each.id: each for each in book.derived}
+def _generate_facts(conditions: Sequence[Condition], book: Rulebook) -> Iterator[Facts]:
+    by_subject: dict[str, list[Statement]] = {}
+    for condition in conditions:
+        for statement in statements(condition):
+            by_subject.setdefault(statement.subject, []).append(statement)
+    questions = {question.id: question for question in book.question}
+    derived = {value.id: value for value in book.derived}
     values = [
-        _answers(questions[name], said)
+        _candidate_answers(questions[name], claims)
         if name in questions
-        else _counts(derived[name], questions, said)
-        for name, said in spoken.items()
+        else _candidate_values(derived[name], questions, claims)
+        for name, claims in by_subject.items()
     ]
-    for chosen in product(*values):
-        yield dict(zip(spoken, chosen, strict=True))
+    for combination in product(*values):
+        yield dict(zip(by_subject, combination, strict=True))
 
 
-def _answers(question: Question, said: Iterable[Statement]) -> list[Any]:
+def _candidate_answers(question: Question, claims: Iterable[Statement]) -> list[Any]:
     options = [option.id for option in question.options]
     match question.kind:
         case "boolean":
@@ -57,18 +57,18 @@ def _answers(question: Question, said: Iterable[Statement]) -> list[Any]:
         case "choice":
             return list(options)
         case "multi":
-            counts = [each.counts_at_least for each in said if isinstance(each, CountsAtLeast)]
+            counts = [claim.counts_at_least for claim in claims if isinstance(claim, CountsAtLeast)]
             sizes = {size for count in counts for size in (count - 1, count)}
-            some = [tuple(options[:size]) for size in sorted(sizes)]
-            return [(), *((option,) for option in options), *some, tuple(options)]
+            subsets = [tuple(options[:size]) for size in sorted(sizes)]
+            return [(), *((option,) for option in options), *subsets, tuple(options)]
         case "integer":
-            return _numbers(said, question.minimum, question.maximum, Decimal(1))
+            return _candidate_numbers(claims, question.minimum, question.maximum, Decimal(1))
         case "decimal":
-            return _numbers(said, question.minimum, question.maximum, Decimal("0.01"))
+            return _candidate_numbers(claims, question.minimum, question.maximum, Decimal("0.01"))
 
 
-def _counts(
-    derived: Derived, questions: dict[str, Question], said: Iterable[Statement]
+def _candidate_values(
+    derived: Derived, questions: dict[str, Question], claims: Iterable[Statement]
 ) -> list[Any]:
     if derived.when is not None:
         return [True, False]
@@ -78,19 +78,19 @@ def _counts(
         most = len(questions[derived.question or ""].groups[derived.options_in])
     else:
         parts = derived.sum_of or derived.mean_of
-        added = sum(int(questions[part].maximum or 1) for part in parts)
-        most = added // len(parts) if derived.mean_of else added
-    return _numbers(
-        said, Decimal(0), Decimal(most), Decimal("0.01") if derived.mean_of else Decimal(1)
+        largest_sum = sum(int(questions[part].maximum or 1) for part in parts)
+        most = largest_sum // len(parts) if derived.mean_of else largest_sum
+    return _candidate_numbers(
+        claims, Decimal(0), Decimal(most), Decimal("0.01") if derived.mean_of else Decimal(1)
     )
 
 
-def _numbers(
-    said: Iterable[Statement], least: Decimal | None, most: Decimal | None, step: Decimal
+def _candidate_numbers(
+    claims: Iterable[Statement], least: Decimal | None, most: Decimal | None, step: Decimal
 ) -> list[Any]:
     if least is None or most is None:
         return []
-    edges = [each.at_least for each in said if isinstance(each, AtLeast)]
-    edges += [each.at_most for each in said if isinstance(each, AtMost)]
-    near = {least, most, *(edge + move for edge in edges for move in (-step, 0, step))}
-    return sorted(number for number in near if least <= number <= most)
+    edges = [claim.at_least for claim in claims if isinstance(claim, AtLeast)]
+    edges += [claim.at_most for claim in claims if isinstance(claim, AtMost)]
+    candidates = {least, most, *(edge + move for edge in edges for move in (-step, 0, step))}
+    return sorted(number for number in candidates if least <= number <= most)

@@ -1,4 +1,4 @@
-"""References: what one block of a rulebook says of another. A rulebook in, misfits out."""
+"""Checks the references between the blocks of a rulebook and yields each fault as a message."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ Faults = Iterator[str]
 
 
 def doubled_ids(book: Rulebook) -> Faults:
-    """Ids that are used twice within one kind."""
-    kinds = {kind: _ids(book, kind) for kind in _KINDS_OF_BLOCK}
+    """Yield a fault for each id that is used twice within one kind of block."""
+    kinds = {kind: _ids(book, kind) for kind in _BLOCK_KINDS}
     kinds["question or derived"] = [*_ids(book, "question"), *_ids(book, "derived")]
-    kinds["pattern"] = [str(each.number) for each in book.pattern]
+    kinds["pattern"] = [str(pattern.number) for pattern in book.pattern]
     for question in book.question:
         kinds[f"question {question.id} > option or group"] = [
             *(option.id for option in question.options),
@@ -32,9 +32,9 @@ def doubled_ids(book: Rulebook) -> Faults:
 
 
 def unknown_names(book: Rulebook) -> Faults:
-    """Blocks that name a block which is not there."""
+    """Yield a fault for each reference to a block that does not exist."""
     known = {
-        kind: {each.id for each in getattr(book, kind)}
+        kind: set(_ids(book, kind))
         for kind in [
             "question",
             "topic",
@@ -48,67 +48,69 @@ def unknown_names(book: Rulebook) -> Faults:
             "citation",
         ]
     }
-    for kind, name, block in _named(book):
+    for kind, name, block in _references(book):
         if name not in known[kind]:
             yield f"{block}: there is no {kind} {name}"
 
 
 def cited(book: Rulebook) -> Iterator[tuple[str, str]]:
-    """Every citation used, with the block that cites it."""
+    """Yield every citation id in use, with the block that cites it."""
     for kind in ["criterion", "flag", "grading", "finding", "next_step"]:
-        for each in getattr(book, kind):
-            yield from ((name, f"{kind} {each.id}") for name in each.citations)
+        for block in getattr(book, kind):
+            yield from ((name, f"{kind} {block.id}") for name in block.citations)
     for finding in book.finding:
         for row in finding.at_age:
             yield from ((name, f"finding {finding.id} > age {row.age}") for name in row.citations)
 
 
 def misfit_conditions(book: Rulebook) -> Faults:
-    """Conditions that speak of what is not asked, or in words that the answer cannot fit."""
-    questions = {each.id: each for each in book.question}
-    derived = {each.id for each in book.derived}
+    """Yield a fault for each condition with an unknown subject or the wrong kind of question."""
+    questions = {question.id: question for question in book.question}
+    derived = set(_ids(book, "derived"))
     for block, condition in blocks_with_conditions(book):
-        for each in statements(condition):
-            if each.derived is not None:
-                if each.derived not in derived:
-                    yield f"{block}: there is no derived value {each.derived}"
-            elif each.subject not in questions:
-                yield f"{block}: uses the question {each.subject}, which is not asked"
+        for statement in statements(condition):
+            subject = statement.subject
+            if statement.derived is not None:
+                if subject not in derived:
+                    yield f"{block}: there is no derived value {subject}"
+            elif subject not in questions:
+                yield f"{block}: uses the question {subject}, which is not asked"
             else:
-                yield from (
-                    f"{block}: {fault}" for fault in _misfits(each, questions[each.subject])
-                )
+                faults = _statement_faults(statement, questions[subject])
+                yield from (f"{block}: {fault}" for fault in faults)
 
 
-_KINDS_OF_BLOCK = (
+_BLOCK_KINDS = (
     *("citation", "topic", "domain", "criterion", "total", "band", "ledger", "picture", "tier"),
     *("flag", "scope", "grading", "finding", "next_step"),
 )
 
 
 def _ids(book: Rulebook, kind: str) -> list[str]:
-    return [each.id for each in getattr(book, kind)]
+    return [block.id for block in getattr(book, kind)]
 
 
-def _named(book: Rulebook) -> Iterator[tuple[str, str, str]]:
-    """Every place where a block names another one: what kind, which id, from where."""
+def _references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
+    """Yield every reference: the kind and the id referred to, and the block that refers to it."""
     required = (*book.rulebook.must_answer, *book.rulebook.safety_questions)
     yield from (("question", name, "rulebook") for name in required)
-    yield from (("topic", each.topic, f"question {each.id}") for each in book.question)
-    yield from (("domain", each.domain, f"criterion {each.id}") for each in book.criterion)
-    yield from (("tier", each.tier, f"flag {each.id}") for each in book.flag)
-    yield from _named_by_scale(book)
+    yield from (("topic", question.topic, f"question {question.id}") for question in book.question)
+    yield from (
+        ("domain", criterion.domain, f"criterion {criterion.id}") for criterion in book.criterion
+    )
+    yield from (("tier", flag.tier, f"flag {flag.id}") for flag in book.flag)
+    yield from _scale_references(book)
     for pattern in book.pattern:
         yield from (("criterion", name, f"pattern {pattern.number}") for name in pattern.criteria)
     for finding in book.finding:
-        asked = (finding.question, *filter(None, [finding.age_question]))
-        yield from (("question", name, f"finding {finding.id}") for name in asked)
+        questions = (finding.question, *filter(None, [finding.age_question]))
+        yield from (("question", name, f"finding {finding.id}") for name in questions)
     for step in book.next_step:
         yield from (("picture", name, f"next_step {step.id}") for name in step.pictures)
     yield from (("citation", name, block) for name, block in cited(book))
 
 
-def _named_by_scale(book: Rulebook) -> Iterator[tuple[str, str, str]]:
+def _scale_references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
     for gate in book.gate:
         yield from (("domain", name, f"gate {gate.domain}") for name in (gate.domain, *gate.needs))
     for total in book.total:
@@ -128,24 +130,24 @@ def _named_by_scale(book: Rulebook) -> Iterator[tuple[str, str, str]]:
         yield from (("ledger", name, f"picture {picture.id}") for name in names)
 
 
-def _misfits(statement: Statement, question: Question) -> Faults:
-    kinds = _KINDS[type(statement).__name__]
+def _statement_faults(statement: Statement, question: Question) -> Faults:
+    kinds = _QUESTION_KINDS[type(statement).__name__]
     if question.kind not in kinds:
-        wanted = " or ".join(kinds)
-        yield f"asks of {question.id}, a {question.kind}, what only a {wanted} question has"
+        expected = " or ".join(kinds)
+        yield f"asks of {question.id}, a {question.kind}, what only a {expected} question has"
         return
     if isinstance(statement, Is) and isinstance(statement.is_, bool) != (
         question.kind == "boolean"
     ):
-        yield f"'is' of {question.id} must be {_expected(question.kind)}"
+        yield f"'is' of {question.id} must be {_describe_expected(question.kind)}"
         return
     known = {option.id for option in question.options} | set(question.groups)
-    for name in _options_of(statement):
+    for name in _option_names(statement):
         if name not in known:
             yield f"{question.id} has no option {name}"
 
 
-_KINDS = {
+_QUESTION_KINDS = {
     "Is": ("boolean", "choice"),
     "OneOf": ("choice",),
     "AtLeast": ("integer", "decimal"),
@@ -155,11 +157,11 @@ _KINDS = {
 }
 
 
-def _expected(kind: str) -> str:
+def _describe_expected(kind: str) -> str:
     return "true or false" if kind == "boolean" else "an option"
 
 
-def _options_of(statement: object) -> tuple[str, ...]:
+def _option_names(statement: object) -> tuple[str, ...]:
     match statement:
         case Is(is_=str(option)):
             return (option,)
@@ -169,23 +171,23 @@ def _options_of(statement: object) -> tuple[str, ...]:
 
 
 def unknown_options(book: Rulebook) -> Faults:
-    """Groups and derived values that name an option, group or question which is not there."""
-    questions = {each.id: each for each in book.question}
+    """Yield a fault for each option, group or question that does not exist but is referred to."""
+    questions = {question.id: question for question in book.question}
     for question in book.question:
         options = {option.id for option in question.options}
         for group, members in question.groups.items():
             for name in members:
                 if name not in options:
                     yield f"question {question.id} > group {group}: there is no option {name}"
-    for each in book.derived:
-        for name in (*each.sum_of, *each.mean_of):
+    for derived in book.derived:
+        for name in (*derived.sum_of, *derived.mean_of):
             if name not in questions or questions[name].kind not in ("integer", "boolean"):
-                yield f"derived {each.id}: {name} is not a question that can be added"
-        if each.question:
-            groups = questions[each.question].groups if each.question in questions else {}
-            wanted = (*each.groups_in, *filter(None, [each.options_in]))
+                yield f"derived {derived.id}: {name} is not a question that can be added"
+        if derived.question:
+            groups = questions[derived.question].groups if derived.question in questions else {}
+            names = (*derived.groups_in, *filter(None, [derived.options_in]))
             yield from (
-                f"derived {each.id}: there is no group {name}"
-                for name in wanted
+                f"derived {derived.id}: there is no group {name}"
+                for name in names
                 if name not in groups
             )

@@ -1,6 +1,7 @@
-"""Review: what the blocks of a rulebook must hold together. A rulebook in; what is wrong out."""
+"""Validates a rulebook across its blocks and lists its faults."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 
 from schemas.conditions import Condition, Includes, statements
@@ -24,48 +25,45 @@ from scoring.weighing import band_start, hundredths
 
 
 def review(rulebook: Rulebook) -> list[str]:
-    """Every fault found, each naming its block; empty where there is none.
+    """Return a message for each fault, which names its block; an empty list if there is none.
 
-    The later checks trust the earlier ones, so a rulebook with unknown ids is told of those first.
+    Later checks rely on valid references, so faults in references are returned alone.
     """
-    for checks in (_REFERENCES, _MEANING):
-        found = [fault for check in checks for fault in check(rulebook)]
-        if found:
-            return found
+    for checks in (_REFERENCE_CHECKS, _CONTENT_CHECKS):
+        faults = [fault for check in checks for fault in check(rulebook)]
+        if faults:
+            return faults
     return []
 
 
-def _questions_unread(book: Rulebook) -> Faults:
-    sources = {each.id: each for each in book.derived}
-    read = set(
-        questions_read([condition for _, condition in blocks_with_conditions(book)], sources)
-    )
-    for each in book.derived:
-        if each.shown:
-            read.update(questions_counted(each, sources))
+def _check_questions(book: Rulebook) -> Faults:
+    sources = {derived.id: derived for derived in book.derived}
+    conditions = [condition for _, condition in blocks_with_conditions(book)]
+    used_questions = set(questions_read(conditions, sources))
+    for derived in book.derived:
+        if derived.shown:
+            used_questions.update(questions_counted(derived, sources))
     for finding in book.finding:
-        read.update(filter(None, [finding.question, finding.age_question]))
+        used_questions.update(filter(None, [finding.question, finding.age_question]))
     for question in book.question:
-        if question.id not in read and not question.shown:
+        if question.id not in used_questions and not question.shown:
             yield f"question {question.id}: it is asked but never read or shown"
-    used = {
-        each.derived
-        for _, condition in blocks_with_conditions(book)
-        for each in statements(condition)
+    used_derived = {
+        statement.derived for condition in conditions for statement in statements(condition)
     }
-    for each in book.derived:
-        if each.id not in used and not each.shown:
-            yield f"derived {each.id}: it is counted but never read or shown"
+    for derived in book.derived:
+        if derived.id not in used_derived and not derived.shown:
+            yield f"derived {derived.id}: it is counted but never read or shown"
 
 
-def _citations_unused(book: Rulebook) -> Faults:
+def _check_citations(book: Rulebook) -> Faults:
     used = {name for name, _ in cited(book)}
-    for each in book.citation:
-        if each.id not in used:
-            yield f"citation {each.id}: it is never cited"
+    for citation in book.citation:
+        if citation.id not in used:
+            yield f"citation {citation.id}: it is never cited"
 
 
-def _levels(book: Rulebook) -> Faults:
+def _check_reachability(book: Rulebook) -> Faults:
     for criterion in book.criterion:
         for name in unreached_levels(criterion, book):
             yield f"criterion {criterion.id} > level {name}: no answers reach it"
@@ -74,7 +72,7 @@ def _levels(book: Rulebook) -> Faults:
             yield f"{block}: no answers make its condition true"
 
 
-def _exact_discounts(book: Rulebook) -> Faults:
+def _check_discounts(book: Rulebook) -> Faults:
     for criterion in book.criterion:
         for level in criterion.level:
             for discount in criterion.discount:
@@ -88,7 +86,7 @@ def _exact_discounts(book: Rulebook) -> Faults:
                     )
 
 
-def _bands(book: Rulebook) -> Faults:
+def _check_bands(book: Rulebook) -> Faults:
     banded = [total for total in book.total if total.banded]
     if len(banded) > 1 or bool(banded) != bool(book.band):
         yield "band: bands need exactly one banded total, and the reverse"
@@ -98,20 +96,20 @@ def _bands(book: Rulebook) -> Faults:
     if band_start(lowest) is not None:
         yield f"band {lowest.id}: the lowest band starts nowhere"
     yield from (
-        f"band {each.id}: only the lowest starts nowhere"
-        for each in others
-        if band_start(each) is None
+        f"band {band.id}: only the lowest starts nowhere"
+        for band in others
+        if band_start(band) is None
     )
-    added = [domain for domain in book.domain if domain.id in banded[0].domains]
-    least = hundredths(sum((domain.floor for domain in added), start=added[0].floor * 0))
-    most = hundredths(sum((domain.ceiling for domain in added), start=added[0].floor * 0))
-    starts = [least, *(band_start(each) or 0 for each in others), most + 1]
+    domains = [domain for domain in book.domain if domain.id in banded[0].domains]
+    least = hundredths(sum((domain.floor for domain in domains), start=Decimal(0)))
+    most = hundredths(sum((domain.ceiling for domain in domains), start=Decimal(0)))
+    starts = [least, *(band_start(band) or 0 for band in others), most + 1]
     for band, (start, end) in zip(book.band, pairwise(starts), strict=True):
         if max(start, least) >= end:
             yield f"band {band.id}: no points reach it"
 
 
-def _domains(book: Rulebook) -> Faults:
+def _check_domains(book: Rulebook) -> Faults:
     for domain in book.domain:
         if domain.floor > domain.ceiling:
             yield f"domain {domain.id}: the floor is above the ceiling"
@@ -121,8 +119,8 @@ def _domains(book: Rulebook) -> Faults:
             yield f"domain {domain.id}: no total adds it"
 
 
-def _gradings(book: Rulebook) -> Faults:
-    """Grades are read in order, so the last holds always, and only the last."""
+def _check_gradings(book: Rulebook) -> Faults:
+    """Check that only the last grade always applies; the first that applies is used."""
     for grading in book.grading:
         *earlier, last = grading.grade
         if last.when is not None or last.unless is not None:
@@ -132,8 +130,8 @@ def _gradings(book: Rulebook) -> Faults:
                 yield f"grading {grading.id} > grade {grade.id}: grades after it are never reached"
 
 
-def _pictures(book: Rulebook) -> Faults:
-    """Pictures are read in order, so the last demands nothing, and only the last."""
+def _check_pictures(book: Rulebook) -> Faults:
+    """Check that only the last picture demands nothing; the first that matches is used."""
     if bool(book.ledger) != bool(book.picture):
         yield "picture: ledgers need pictures, and the reverse"
     for picture in book.picture[:-1]:
@@ -144,33 +142,36 @@ def _pictures(book: Rulebook) -> Faults:
             yield f"picture {picture.id}: the last picture must demand nothing"
 
 
-def _findings(book: Rulebook) -> Faults:
-    options = {each.id: {option.id for option in each.options} for each in book.question}
+def _check_findings(book: Rulebook) -> Faults:
+    options = {
+        question.id: {option.id for option in question.options} for question in book.question
+    }
     for finding in book.finding:
         if finding.id not in options[finding.question]:
             yield f"finding {finding.id}: {finding.question} has no such option"
 
 
-def _templates(book: Rulebook) -> Faults:
-    answers = {*(each.id for each in book.question), *(each.id for each in book.derived)}
+def _check_templates(book: Rulebook) -> Faults:
+    answers = {question.id for question in book.question}
+    answers |= {derived.id for derived in book.derived}
     for criterion in book.criterion:
         for level in criterion.level:
-            for place in PLACE.findall(level.finding):
-                if place not in answers:
-                    yield f"criterion {criterion.id} > level {level.id}: {{{place}}} is no question"
+            for name in PLACE.findall(level.finding):
+                if name not in answers:
+                    yield f"criterion {criterion.id} > level {level.id}: {{{name}}} is no question"
         for discount in criterion.discount:
             if set(PLACE.findall(discount.because)) - {"which"}:
                 yield f"criterion {criterion.id} > discount: only {{which}} can be filled in"
-            if "{which}" in discount.because and not _names_options(discount.when):
+            if "{which}" in discount.because and not _contains_includes(discount.when):
                 yield f"criterion {criterion.id} > discount: {{which}} needs 'includes'"
-    for name, places in _PLACES.items():
+    for name, placeholders in _PLACEHOLDERS.items():
         template = getattr(book.wording, name)
-        if set(PLACE.findall(template)) != places:
-            wanted = ", ".join(f"{{{each}}}" for each in sorted(places))
-            yield f"wording > {name}: it must use {wanted}"
+        if set(PLACE.findall(template)) != placeholders:
+            expected = ", ".join(f"{{{placeholder}}}" for placeholder in sorted(placeholders))
+            yield f"wording > {name}: it must use {expected}"
 
 
-_PLACES = {
+_PLACEHOLDERS = {
     "answered": {"finding", "points"},
     "discounted": {"finding", "full_points", "factor", "points", "because"},
     "unanswered": {"questions", "least", "most"},
@@ -182,21 +183,26 @@ _PLACES = {
 }
 
 
-def _names_options(condition: Condition) -> bool:
-    return any(isinstance(each, Includes) for each in statements(condition))
+def _contains_includes(condition: Condition) -> bool:
+    return any(isinstance(statement, Includes) for statement in statements(condition))
 
 
 Check = Callable[[Rulebook], Faults]
-_REFERENCES: tuple[Check, ...] = (doubled_ids, unknown_names, unknown_options, misfit_conditions)
-_MEANING: tuple[Check, ...] = (
-    _questions_unread,
-    _citations_unused,
-    _levels,
-    _exact_discounts,
-    _bands,
-    _domains,
-    _gradings,
-    _pictures,
-    _findings,
-    _templates,
+_REFERENCE_CHECKS: tuple[Check, ...] = (
+    doubled_ids,
+    unknown_names,
+    unknown_options,
+    misfit_conditions,
+)
+_CONTENT_CHECKS: tuple[Check, ...] = (
+    _check_questions,
+    _check_citations,
+    _check_reachability,
+    _check_discounts,
+    _check_bands,
+    _check_domains,
+    _check_gradings,
+    _check_pictures,
+    _check_findings,
+    _check_templates,
 )

@@ -1,8 +1,8 @@
-"""Versions: what a new version of a rulebook changes, and the number that says so.
+"""Classifies the change between two versions of a rulebook and the version number it needs.
 
-major   some answers now score, band, flag or grade differently, or other answers are taken
-minor   evidence: citations, grades, findings, options for the clinician, limits
-patch   words alone
+major   some answers now score, band, flag or grade differently, or other answers are accepted
+minor   evidence: citations, grades, findings, next steps, limitations
+patch   wording only
 """
 
 from collections.abc import Mapping
@@ -13,17 +13,8 @@ from schemas.rulebook import Rulebook
 Change = Literal["major", "minor", "patch"]
 _WORDS = {
     *("label", "text", "help", "intro", "note", "title", "summary", "intended_use", "points_are"),
-    *(
-        "copyright",
-        "meaning",
-        "because",
-        "finding",
-        "rationale",
-        "suspect",
-        "action",
-        "attribution",
-    ),
-    *("unit", "topic", "language", "version"),
+    *("copyright", "meaning", "because", "finding", "rationale", "suspect", "action"),
+    *("attribution", "unit", "topic", "language", "version"),
 }
 _EVIDENCE = {
     *("citation", "citations", "grade_of_evidence", "evidence", "counter_evidence", "certainty"),
@@ -33,9 +24,9 @@ _EVIDENCE_BLOCKS = ("citation", "finding", "next_step", "limitation", "topic", "
 
 
 def change(old: Rulebook, new: Rulebook) -> Change | None:
-    """The most weighty change between two rulebooks; None where they say the same."""
+    """Return the most significant kind of change between two rulebooks; None if they are equal."""
     before, after = old.model_dump(), new.model_dump()
-    if _weight(before) != _weight(after):
+    if _scoring_content(before) != _scoring_content(after):
         return "major"
     if _without(before, _WORDS) != _without(after, _WORDS):
         return "minor"
@@ -45,7 +36,7 @@ def change(old: Rulebook, new: Rulebook) -> Change | None:
 
 
 def least_version(old: str, weight: Change) -> str:
-    """The lowest version number that may follow `old` with such a change."""
+    """Return the lowest version number that may follow `old` after a change of this kind."""
     major, minor, patch = (int(part) for part in old.split("."))
     match weight:
         case "major":
@@ -56,14 +47,14 @@ def least_version(old: str, weight: Change) -> str:
             return f"{major}.{minor}.{patch + 1}"
 
 
-def _weight(book: Mapping[str, Any]) -> Any:
-    """All that can change a status, a total, a band, a flag or a grading."""
-    kept = {name: block for name, block in book.items() if name not in _EVIDENCE_BLOCKS}
-    kept["criterion"] = [
+def _scoring_content(book: Mapping[str, Any]) -> Any:
+    """Return everything that can change a status, a total, a band, a flag or a grading."""
+    blocks = {name: block for name, block in book.items() if name not in _EVIDENCE_BLOCKS}
+    blocks["criterion"] = [
         {name: part for name, part in criterion.items() if name != "grade"}
         for criterion in book["criterion"]
     ]
-    return _without(kept, _WORDS | _EVIDENCE)
+    return _without(blocks, _WORDS | _EVIDENCE)
 
 
 def _without(value: Any, names: set[str]) -> Any:

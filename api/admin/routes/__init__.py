@@ -1,4 +1,4 @@
-"""Administration of an organisation."""
+"""Routes to administer an organisation."""
 
 from api.admin.routes import clients, credentials, organisation, practitioners
 

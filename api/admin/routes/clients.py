@@ -1,4 +1,4 @@
-"""Clients: the programs of one's organisation, and what they may do from the next call on."""
+"""Routes to administer the clients of an organisation."""
 
 from typing import Annotated
 
@@ -13,17 +13,14 @@ from api.store.accounts import clients
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
 from schemas.base import Frozen, Many
-from schemas.organisation import (
-    Client,
-    Title,
-)
+from schemas.organisation import Client, Title
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class NewClient(Frozen):
-    """A client to be made."""
+    """A client to be created."""
 
     name: Title
     scopes: Scopes
@@ -31,7 +28,7 @@ class NewClient(Frozen):
 
 
 class ClientChange(Frozen):
-    """What may be changed of a client; what is left out stays."""
+    """The changes to a client; omitted members stay as they are."""
 
     name: Title | None = None
     scopes: Scopes | None = None
@@ -52,11 +49,11 @@ class ListOfClients(Frozen):
     summary="List clients",
 )
 def list_clients(acts: Acting) -> ListOfClients:
-    """Every client with what it may do, and which of its secrets and keys are live."""
+    """Return every client with its scopes and its active secrets and keys."""
     with acts.transaction() as work:
-        listed = ListOfClients(clients=tuple(clients.every(work)))
+        client_list = ListOfClients(clients=tuple(clients.every(work)))
         work.audit("list", "client")
-    return listed
+    return client_list
 
 
 @router.post(
@@ -65,20 +62,20 @@ def list_clients(acts: Acting) -> ListOfClients:
     status_code=201,
     response_model=Client,
     responses=refusals(*TAKING, 409),
-    summary="Make a client",
+    summary="Create a client",
 )
 def add_client(
     wanted: NewClient,
     creating: Creating,
 ) -> Response:
-    """It proves itself by what is added to it: a secret, a public key, an API key."""
+    """Create a client. It authenticates with a secret, public key or API key that you add later."""
 
-    def made(work: Transaction) -> Answer:
+    def add(work: Transaction) -> Answer:
         client = clients.add(work, wanted.name, wanted.scopes, wanted.requests_per_minute)
         work.audit("administer", "client", client.id)
         return answered(client, f"/v1/clients/{client.id}")
 
-    return creating.once(made)
+    return creating.once(add)
 
 
 @router.get(
@@ -88,11 +85,11 @@ def add_client(
     summary="Read a client",
 )
 def read_client(client: ClientId, acts: Acting) -> Client:
-    """What it may do, and which of its secrets and keys are live."""
+    """Return the client with its scopes and its active secrets and keys."""
     with acts.transaction() as work:
-        found = clients.found(work, client)
+        stored = clients.found(work, client)
         work.audit("read", "client", client)
-    return found
+    return stored
 
 
 @router.patch(
@@ -102,9 +99,9 @@ def read_client(client: ClientId, acts: Acting) -> Client:
     summary="Change a client",
 )
 def change_client(client: ClientId, change: ClientChange, acts: Acting) -> Client:
-    """What is named is changed, for its living tokens too. `active` false shuts it out."""
+    """Change the members sent, also for issued tokens. `active` false deactivates the client."""
     with acts.transaction() as work:
-        wanted = changes(change, nullable="requests_per_minute")
-        changed = clients.change(work, client, wanted)
+        values = changes(change, nullable="requests_per_minute")
+        changed = clients.change(work, client, values)
         work.audit("administer", "client", client)
     return changed

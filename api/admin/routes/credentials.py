@@ -1,4 +1,4 @@
-"""Credentials: what a client proves itself by; each is shown once, when it is made."""
+"""Routes to administer a client's credentials; secrets and API keys are shown once, on creation."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -18,10 +18,7 @@ from api.store.deliveries import allowed_hosts
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
 from schemas.base import Frozen
-from schemas.organisation import (
-    LiveCredential,
-    PublishedKey,
-)
+from schemas.organisation import LiveCredential, PublishedKey
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
 SecretId = Annotated[
@@ -44,20 +41,20 @@ class NewKey(Frozen):
 
 
 class KeySet(Frozen):
-    """Where a client publishes its public keys, as a JWK set."""
+    """The URL of the JWK set where a client publishes its public keys."""
 
     url: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 class NewApiKey(Frozen):
-    """An API key to be made."""
+    """An API key to be created."""
 
     scopes: Scopes
     expires_in_days: Days = 365
 
 
 class NewCredential(LiveCredential):
-    """A secret or a key, shown this once."""
+    """A secret or an API key with its text, which is shown only in this response."""
 
     text: str
 
@@ -68,20 +65,20 @@ class NewCredential(LiveCredential):
     status_code=201,
     response_model=NewCredential,
     responses=refusals(*GUARDED, 404, 409),
-    summary="Make a secret",
+    summary="Create a secret",
 )
 def add_secret(
     client: ClientId,
     creating: Creating,
 ) -> Response:
-    """A second one may live beside the first, so that a client can change over."""
+    """Create a secret. A client may have two at a time, so that it can be rotated."""
 
-    def made(work: Transaction) -> Answer:
+    def create(work: Transaction) -> Answer:
         credential, text = clients.add_secret(work, client)
         work.audit("administer", "secret", credential.id)
         return answered(NewCredential(**credential.model_dump(), text=text))
 
-    return creating.once(made)
+    return creating.once(create)
 
 
 @router.delete(
@@ -89,10 +86,10 @@ def add_secret(
     operation_id="drop_secret",
     status_code=204,
     responses=refusals(*GUARDED, 404),
-    summary="Take a secret back",
+    summary="Delete a secret",
 )
 def drop_secret(client: ClientId, secret: SecretId, acts: Acting) -> None:
-    """Nobody signs in with it any more."""
+    """Delete the secret. The client can no longer authenticate with it."""
     with acts.transaction() as work:
         clients.drop_secret(work, client, secret)
         work.audit("administer", "secret", secret)
@@ -111,9 +108,9 @@ def add_key(
     wanted: NewKey,
     creating: Creating,
 ) -> Response:
-    """For `private_key_jwt`; the algorithm is the key's own: RS384, ES256 or ES384."""
+    """Register a key for `private_key_jwt`. Its type sets the algorithm: RS384, ES256 or ES384."""
 
-    def made(work: Transaction) -> Answer:
+    def register(work: Transaction) -> Answer:
         try:
             registered = clients.add_key(work, client, wanted.jwk)
         except ValueError as error:
@@ -122,7 +119,7 @@ def add_key(
         work.audit("administer", "public_key", client)
         return answered(registered)
 
-    return creating.once(made)
+    return creating.once(register)
 
 
 @router.delete(
@@ -130,10 +127,10 @@ def add_key(
     operation_id="drop_key",
     status_code=204,
     responses=refusals(*GUARDED, 404),
-    summary="Take a public key back",
+    summary="Delete a public key",
 )
 def drop_key(client: ClientId, kid: Kid, acts: Acting) -> None:
-    """Nobody signs in with it any more."""
+    """Delete the public key. The client can no longer authenticate with it."""
     with acts.transaction() as work:
         clients.drop_key(work, client, kid)
         work.audit("administer", "public_key", client)
@@ -143,12 +140,12 @@ def drop_key(client: ClientId, kid: Kid, acts: Acting) -> None:
     "/clients/{client}/key-set",
     operation_id="set_key_set",
     responses=refusals(*TAKING, 404, 409),
-    summary="Say where a client publishes its keys",
+    summary="Set the JWKS URL of a client",
 )
 def set_key_set(client: ClientId, wanted: KeySet, acts: Acting) -> KeySet:
-    """For `private_key_jwt` by JWKS URL: a key is changed by publishing another beside it.
+    """Set the JWKS URL for `private_key_jwt`. To rotate a key, publish the new one beside the old.
 
-    It is fetched when it is needed, from places alone that whoever runs the service has allowed.
+    The service fetches the set when needed, and only from hosts that the operator has allowed.
     """
     with acts.transaction() as work:
         clients.found(work, client)
@@ -163,29 +160,29 @@ def set_key_set(client: ClientId, wanted: KeySet, acts: Acting) -> KeySet:
     operation_id="drop_key_set",
     status_code=204,
     responses=refusals(*GUARDED, 404),
-    summary="Forget where a client publishes its keys",
+    summary="Delete the JWKS URL of a client",
 )
 def drop_key_set(client: ClientId, acts: Acting) -> None:
-    """Nobody signs in by what is published there any more."""
+    """Delete the URL. The client can no longer authenticate with the keys published there."""
     with acts.transaction() as work:
         clients.drop_key_set(work, client)
         work.audit("administer", "key_set", client)
 
 
 def _check_reachable(work: Transaction, url: str) -> None:
-    """Raise Problem where the address is none, or leads where connections may not go."""
+    """Raise Problem `wrong_shape` for an invalid URL, `conflict` for one that is not allowed."""
     try:
-        where = target(url, ("https", "http"))
+        parsed = target(url, ("https", "http"))
     except ValueError as error:
         fault = FieldError(pointer="/url", code="address", detail=str(error))
         raise Problem("wrong_shape", errors=[fault]) from None
     try:
-        at = allowance(where.place, allowed_hosts.allowed(work))
+        entry = allowance(parsed.place, allowed_hosts.allowed(work))
     except OutgoingError:
         raise Problem(
             "conflict", "Whoever runs the service has not allowed this host and port."
         ) from None
-    if where.scheme == "http" and not at.private:
+    if parsed.scheme == "http" and not entry.private:
         raise Problem("conflict", "Plain HTTP is for what was allowed as private.")
 
 
@@ -195,7 +192,7 @@ def _check_reachable(work: Transaction, url: str) -> None:
     status_code=201,
     response_model=NewCredential,
     responses=refusals(*TAKING, 404, 409),
-    summary="Make an API key",
+    summary="Create an API key",
 )
 def add_api_key(
     client: ClientId,
@@ -203,20 +200,23 @@ def add_api_key(
     creating: Creating,
     caller: Calling,
 ) -> Response:
-    """For small users: no sign-in, sent as `X-API-Key`. It may do no more than its client."""
+    """Create a key for simple clients: sent as `X-API-Key`, no token needed.
 
-    def made(work: Transaction) -> Answer:
-        until = work.now + timedelta(days=wanted.expires_in_days)
+    Its scopes must be among those of the client.
+    """
+
+    def create(work: Transaction) -> Answer:
+        expires_at = work.now + timedelta(days=wanted.expires_in_days)
         try:
             credential, text = clients.add_api_key(
-                work, client, wanted.scopes, until, test=caller.test
+                work, client, wanted.scopes, expires_at, test=caller.test
             )
         except ValueError:
             raise Problem("conflict", "A key may do no more than its client.") from None
         work.audit("administer", "api_key", credential.id)
         return answered(NewCredential(**credential.model_dump(), text=text))
 
-    return creating.once(made)
+    return creating.once(create)
 
 
 @router.delete(
@@ -227,7 +227,7 @@ def add_api_key(
     summary="Revoke an API key",
 )
 def revoke_api_key(client: ClientId, key: KeyId, acts: Acting) -> None:
-    """It opens nothing any more, from the next call on."""
+    """Revoke the API key from the next request on."""
     with acts.transaction() as work:
         clients.revoke_api_key(work, client, key)
         work.audit("administer", "api_key", key)

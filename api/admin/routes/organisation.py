@@ -1,4 +1,4 @@
-"""One's own organisation: how it is run, and the letterhead that its reports are printed under."""
+"""Routes to read and change an organisation and the letterhead of its reports."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("a
 Years = Annotated[int, Field(ge=1, le=100)]
 
 
-def _checked_logo(text: str) -> str:
+def _validate_logo(text: str) -> str:
     try:
         logo = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -35,22 +35,22 @@ def _checked_logo(text: str) -> str:
 Logo = Annotated[
     str,
     Field(max_length=4 * LOGO_BYTES, json_schema_extra={"contentEncoding": "base64"}),
-    AfterValidator(_checked_logo),
+    AfterValidator(_validate_logo),
 ]
 Address = Annotated[Many[Line], Field(max_length=5)]
 
 
 class ShownLetterhead(Frozen):
-    """What is printed above every report, beside the organisation's name, and in what language."""
+    """The letterhead printed on every report beside the organisation's name, with its locale."""
 
     address: Many[str] = Field(description="At most five lines.")
-    logo: str | None = Field(description="A PNG or an SVG of plain shapes, in Base64.")
-    time_zone: str = Field(description="Days and times are printed by its clock.")
-    locale: str = Field(description="The language of reports where none is asked for.")
+    logo: str | None = Field(description="A PNG or a simple SVG, in Base64.")
+    time_zone: str = Field(description="The time zone of dates and times on reports.")
+    locale: str = Field(description="The language of reports if the request names none.")
 
 
 class LetterheadChange(Frozen):
-    """What may be changed of a letterhead; what is left out stays. `logo` null takes it away."""
+    """The changes to a letterhead; omitted members stay. `logo` null removes the logo."""
 
     address: Address | None = None
     logo: Logo | None = None
@@ -59,13 +59,13 @@ class LetterheadChange(Frozen):
 
 
 class OwnOrganisation(Organisation):
-    """One's own organisation with its letterhead."""
+    """The caller's organisation with its letterhead."""
 
     letterhead: ShownLetterhead
 
 
 class OrganisationChange(Frozen):
-    """What may be changed of an organisation; what is left out stays."""
+    """The changes to an organisation; omitted members stay as they are."""
 
     name: Title | None = None
     test: bool | None = None
@@ -77,59 +77,58 @@ class OrganisationChange(Frozen):
     "/organisation",
     operation_id="read_organisation",
     responses=refusals(*GUARDED),
-    summary="Read one's organisation",
+    summary="Read your organisation",
 )
 def read_organisation(acts: Acting) -> OwnOrganisation:
-    """Its name, whether it is a test one, for how long it keeps, and its letterhead."""
+    """Return its name, test flag, retention and letterhead."""
     with acts.transaction() as work:
-        shown = _own(work)
-        work.audit("read", "organisation", shown.id)
-    return shown
+        organisation = _load_organisation(work)
+        work.audit("read", "organisation", organisation.id)
+    return organisation
 
 
 @router.patch(
     "/organisation",
     operation_id="change_organisation",
     responses=refusals(*TAKING),
-    summary="Change one's organisation",
+    summary="Change your organisation",
 )
 def change_organisation(change: OrganisationChange, acts: Acting) -> OwnOrganisation:
-    """What is named is changed; `retention_years` null keeps for ever.
+    """Change the members sent; `retention_years` null retains without limit.
 
-    Reports are printed under the new letterhead from the next one on. What a report says is not
-    the organisation's to change.
+    A new letterhead applies from the next report on. The text of reports cannot be changed.
     """
-    named = changes(change, nullable="retention_years")
-    named.pop("letterhead", None)
+    values = changes(change, nullable="retention_years")
+    values.pop("letterhead", None)
     with acts.transaction() as work:
-        organisations.change(work, named)
+        organisations.change(work, values)
         if change.letterhead is not None:
-            letterheads.change(work, _wanted(change.letterhead))
-        shown = _own(work)
-        work.audit("administer", "organisation", shown.id)
-    return shown
+            letterheads.change(work, _letterhead_columns(change.letterhead))
+        organisation = _load_organisation(work)
+        work.audit("administer", "organisation", organisation.id)
+    return organisation
 
 
-def _wanted(change: LetterheadChange) -> dict[str, Any]:
-    """What was named of the letterhead, in the words of reports."""
-    named = changes(change, nullable="logo")
-    if named.get("logo") is not None:
-        named["logo"] = base64.b64decode(named["logo"])
-    if "locale" in named:
-        named["language"] = named.pop("locale")
-    return named
+def _letterhead_columns(change: LetterheadChange) -> dict[str, Any]:
+    """Return the letterhead columns to change."""
+    values = changes(change, nullable="logo")
+    if values.get("logo") is not None:
+        values["logo"] = base64.b64decode(values["logo"])
+    if "locale" in values:
+        values["language"] = values.pop("locale")
+    return values
 
 
-def _own(work: Transaction) -> OwnOrganisation:
-    own = organisations.own(work)
-    printed = letterheads.of(work.session, work.organisation)
-    return OwnOrganisation(**own.model_dump(), letterhead=_shown(printed))
+def _load_organisation(work: Transaction) -> OwnOrganisation:
+    organisation = organisations.own(work)
+    letterhead = letterheads.of(work.session, work.organisation)
+    return OwnOrganisation(**organisation.model_dump(), letterhead=_build_letterhead(letterhead))
 
 
-def _shown(printed: Letterhead) -> ShownLetterhead:
+def _build_letterhead(letterhead: Letterhead) -> ShownLetterhead:
     return ShownLetterhead(
-        address=printed.address,
-        logo=base64.b64encode(printed.logo).decode() if printed.logo else None,
-        time_zone=printed.time_zone,
-        locale=printed.language,
+        address=letterhead.address,
+        logo=base64.b64encode(letterhead.logo).decode() if letterhead.logo else None,
+        time_zone=letterhead.time_zone,
+        locale=letterhead.language,
     )

@@ -1,4 +1,4 @@
-"""Practitioners: the people of one's organisation who sign in or attest."""
+"""Routes to administer the practitioners of an organisation."""
 
 from typing import Annotated
 
@@ -12,10 +12,7 @@ from api.store.accounts import invitations, practitioners
 from api.store.idempotency import Answer
 from api.store.transaction import Transaction
 from schemas.base import Frozen, Many
-from schemas.organisation import (
-    Practitioner,
-    Title,
-)
+from schemas.organisation import Practitioner, Title
 from schemas.sign_in import NewInvitation
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
@@ -30,7 +27,7 @@ PractitionerId = Annotated[
 
 
 class NewPractitioner(Frozen):
-    """A practitioner to be entered."""
+    """A practitioner to be added."""
 
     reference: Title
     name: Title
@@ -38,7 +35,7 @@ class NewPractitioner(Frozen):
 
 
 class PractitionerChange(Frozen):
-    """What may be changed of a practitioner; what is left out stays."""
+    """The changes to a practitioner; omitted members stay as they are."""
 
     name: Title | None = None
     scopes: Many[Scope] | None = None
@@ -58,11 +55,11 @@ class ListOfPractitioners(Frozen):
     summary="List practitioners",
 )
 def list_practitioners(acts: Acting) -> ListOfPractitioners:
-    """Every person of the organisation who may sign in or attest."""
+    """Return every practitioner of the organisation."""
     with acts.transaction() as work:
-        listed = ListOfPractitioners(practitioners=tuple(practitioners.every(work)))
+        practitioner_list = ListOfPractitioners(practitioners=tuple(practitioners.every(work)))
         work.audit("list", "practitioner")
-    return listed
+    return practitioner_list
 
 
 @router.post(
@@ -71,20 +68,20 @@ def list_practitioners(acts: Acting) -> ListOfPractitioners:
     status_code=201,
     response_model=Practitioner,
     responses=refusals(*TAKING, 409),
-    summary="Enter a practitioner",
+    summary="Add a practitioner",
 )
 def add_practitioner(
     wanted: NewPractitioner,
     creating: Creating,
 ) -> Response:
-    """By the reference that the organisation uses for them."""
+    """Add a practitioner by the reference that the organisation uses for them."""
 
-    def made(work: Transaction) -> Answer:
-        entered = practitioners.add(work, wanted.reference, wanted.name, wanted.scopes)
-        work.audit("administer", "practitioner", entered.id)
-        return answered(entered, f"/v1/practitioners/{entered.id}")
+    def add(work: Transaction) -> Answer:
+        added = practitioners.add(work, wanted.reference, wanted.name, wanted.scopes)
+        work.audit("administer", "practitioner", added.id)
+        return answered(added, f"/v1/practitioners/{added.id}")
 
-    return creating.once(made)
+    return creating.once(add)
 
 
 @router.post(
@@ -97,15 +94,15 @@ def add_practitioner(
 def invite_practitioner(
     practitioner: PractitionerId, acts: Acting, settings: Chosen
 ) -> NewInvitation:
-    """At its address they choose what to sign in with, once, in the place of what was before.
+    """Create an invitation: at its URL the practitioner sets new login credentials, once.
 
-    The address is shown once and kept nowhere, so no `Idempotency-Key` is taken: asked for again,
-    a new invitation takes the place of the one before it.
+    The URL is shown once and not stored, so `Idempotency-Key` is not supported: each request
+    replaces the previous invitation.
     """
     with acts.transaction() as work:
-        made, secret = invitations.make(work, practitioner)
-        work.audit("administer", "invitation", made.id)
-    return NewInvitation(**dict(made), url=f"{settings.public_url}/invitation/{secret}")
+        invitation, secret = invitations.make(work, practitioner)
+        work.audit("administer", "invitation", invitation.id)
+    return NewInvitation(**dict(invitation), url=f"{settings.public_url}/invitation/{secret}")
 
 
 @router.get(
@@ -115,11 +112,11 @@ def invite_practitioner(
     summary="Read a practitioner",
 )
 def read_practitioner(practitioner: PractitionerId, acts: Acting) -> Practitioner:
-    """Reference, name and what they may do."""
+    """Return the reference, name and scopes of a practitioner."""
     with acts.transaction() as work:
-        found = practitioners.found(work, practitioner)
+        stored = practitioners.found(work, practitioner)
         work.audit("read", "practitioner", practitioner)
-    return found
+    return stored
 
 
 @router.patch(
@@ -131,7 +128,7 @@ def read_practitioner(practitioner: PractitionerId, acts: Acting) -> Practitione
 def change_practitioner(
     practitioner: PractitionerId, change: PractitionerChange, acts: Acting
 ) -> Practitioner:
-    """What is named is changed. `active` false ends what they may do, and every session."""
+    """Change the members sent. `active` false ends all access and every session."""
     with acts.transaction() as work:
         changed = practitioners.change(work, practitioner, changes(change))
         work.audit("administer", "practitioner", practitioner)

@@ -1,4 +1,4 @@
-"""The audit trail."""
+"""Routes to read the audit trail."""
 
 from api.audit.routes import export
 

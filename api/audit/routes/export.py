@@ -1,4 +1,4 @@
-"""The audit of an organisation, to read: NDJSON, or FHIR AuditEvents."""
+"""Route to export the audit trail of an organisation as NDJSON or FHIR AuditEvents."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -17,7 +17,10 @@ NDJSON = "application/x-ndjson"
 FHIR = "application/fhir+ndjson"
 MOST = 10_000
 After = Annotated[
-    int, Query(ge=0, le=2**53, description="The rows that come after this one.", examples=[0])
+    int,
+    Query(
+        ge=0, le=2**53, description="Return only the rows after this sequence number.", examples=[0]
+    ),
 ]
 
 
@@ -27,7 +30,7 @@ After = Annotated[
     response_class=Response,
     responses={
         200: {
-            "description": "One row a line, oldest first, at most 10,000",
+            "description": "One row per line, oldest first, at most 10,000",
             "content": {
                 NDJSON: {"schema": {"type": "string"}},
                 FHIR: {"schema": {"type": "string"}},
@@ -38,15 +41,18 @@ After = Annotated[
     summary="Read the audit",
 )
 def read_audit(acts: Acting, request: Request, after: After = 0) -> Response:
-    """Who did what and when, never with what. `Accept: application/fhir+ndjson` for FHIR R4."""
+    """Return who did what and when, without patient data.
+
+    Send `Accept: application/fhir+ndjson` for FHIR R4.
+    """
     fhir = FHIR in request.headers.get("accept", "")
     with acts.transaction() as work:
-        rows = chain.entries(work.session, work.organisation, after=after, most=MOST)
-        lines = list(_lines(rows, work.organisation, fhir=fhir))
+        entries = chain.entries(work.session, work.organisation, after=after, most=MOST)
+        lines = list(_encode_lines(entries, work.organisation, fhir=fhir))
         work.audit("export", "audit", count=max(len(lines), 1))
     return Response("".join(lines), media_type=FHIR if fhir else NDJSON)
 
 
-def _lines(rows: Iterator[AuditEntry], organisation: str, *, fhir: bool) -> Iterator[str]:
-    for row in rows:
-        yield (audit_event(row, organisation) if fhir else row.model_dump_json()) + "\n"
+def _encode_lines(entries: Iterator[AuditEntry], organisation: str, *, fhir: bool) -> Iterator[str]:
+    for entry in entries:
+        yield (audit_event(entry, organisation) if fhir else entry.model_dump_json()) + "\n"

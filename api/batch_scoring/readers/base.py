@@ -1,4 +1,4 @@
-"""What was read: a piece of a file as columns, what was wrong with its rows, and their lines."""
+"""The common interface of the file readers: pieces of a file, parsed into rows with faults."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
@@ -9,7 +9,7 @@ from scoring.columns.parsing import FAULTS, Lines
 
 
 class Rows(NamedTuple):
-    """Columns by our names; faults of whole rows, from 0; `lines` is None where there are none."""
+    """Parsed rows under our column names, their faults by row from 0, and their lines, if any."""
 
     frame: pl.DataFrame
     faults: pl.DataFrame
@@ -17,17 +17,17 @@ class Rows(NamedTuple):
 
 
 class Piece(Protocol):
-    """A piece of a file that is read when it is wanted; `bytes` is its share of the input."""
+    """A piece of a file that is parsed on demand."""
 
     @property
     def bytes(self) -> int:
-        """How much of the input it is."""
+        """The bytes of input that the piece covers."""
 
     def rows(self) -> Rows:
-        """The rows. Raises UnusableInputError."""
+        """Parse the rows. Raises UnusableInputError."""
 
 
-def faults_of(found: Iterable[tuple[int, str | None, str, str]]) -> pl.DataFrame:
-    """Faults as (row, column, code, expected) as a frame."""
-    rows = [(row, None, column, code, expected) for row, column, code, expected in found]
+def faults_of(faults: Iterable[tuple[int, str | None, str, str]]) -> pl.DataFrame:
+    """Return a frame of faults, each a row from 0, a column, a code and the expected value."""
+    rows = [(row, None, column, code, expected) for row, column, code, expected in faults]
     return pl.DataFrame(rows, schema=FAULTS, orient="row")

@@ -1,7 +1,7 @@
-"""CSV in: comma, semicolon or tab; byte-order marks, CRLF and newlines in quotes as they come.
+"""Reads CSV: comma, semicolon or tab; byte-order marks, CRLF and newlines in quotes are accepted.
 
-A blank line is no row, wherever it stands; a line of empty cells is one (nothing answered). A row
-with more or fewer cells than the header has is a problem of that row.
+A blank line is not a row, wherever it is; a line of empty cells is a row with nothing answered. A
+row with more or fewer cells than the header is a problem of that row.
 """
 
 import codecs
@@ -25,27 +25,28 @@ _EXTRA = "\0extra"
 _CELLS = "not_so_many_cells"
 
 
-class Table(NamedTuple):
-    """The header of a file: how its cells are separated, and which columns are read."""
+class CsvLayout(NamedTuple):
+    """The layout of a file; `columns` are the names of the columns to read, by position."""
 
     encoding: str
     separator: str
     width: int
-    kept: dict[int, str]
+    columns: dict[int, str]
 
 
-class Text(NamedTuple):
-    """Lines, none of them blank; `places` are where each stood in a block that begins at `line`.
+class TextLines(NamedTuple):
+    """The lines of a block, blank ones removed; `places` are their positions in the block.
 
-    A blank line between quotation marks is no line of its own, and stays.
+    The block begins at `line` of the file. A blank line between quotation marks is part of a cell
+    and stays.
     """
 
     raw: bytes
     line: int
     places: Sequence[int]
 
-    def on(self, number: int) -> int:
-        """On which line of the file the line of this number, from 0, stood."""
+    def file_line(self, number: int) -> int:
+        """Return the line of the file at which line `number` (from 0) was."""
         return self.line + self.places[number]
 
 
@@ -53,27 +54,25 @@ class CsvPiece(NamedTuple):
     """A piece of a CSV file."""
 
     block: Block
-    table: Table
+    layout: CsvLayout
 
     @property
     def bytes(self) -> int:
-        """How much of the input it is."""
+        """The bytes of input that the piece covers."""
         return len(self.block.raw)
 
     def rows(self) -> Rows:
-        """The cells as texts; None where nothing was answered."""
-        text = _text(_utf8(self.block, self.table.encoding), self.block.line)
+        """Parse the cells as texts; None if not answered. Raises UnusableInputError."""
+        text = _remove_blank_lines(_decode(self.block, self.layout.encoding), self.block.line)
         try:
-            frame = _parsed(text.raw, self.table, [*self.table.kept, self.table.width])
+            frame = _parse(text.raw, self.layout, [*self.layout.columns, self.layout.width])
         except pl.exceptions.PolarsError:
-            return _one_by_one(text, self.table)
-        if not _even(frame, text.raw, self.table):
-            return _one_by_one(text, self.table)
-        lines = partial(_lines, text, self.table.separator, frame.height)
-        named = {
-            place: pl.col(_place(place)).alias(name) for place, name in self.table.kept.items()
-        }
-        return Rows(frame.select(named.values()), faults_of(()), lines)
+            return _parse_by_row(text, self.layout)
+        if not _is_even(frame, text.raw, self.layout):
+            return _parse_by_row(text, self.layout)
+        lines = partial(_find_lines, text, self.layout.separator, frame.height)
+        columns = [pl.col(str(place)).alias(name) for place, name in self.layout.columns.items()]
+        return Rows(frame.select(columns), faults_of(()), lines)
 
 
 def csv_pieces(
@@ -84,16 +83,15 @@ def csv_pieces(
     block_bytes: int | None = None,
     record_bytes: int | None = None,
 ) -> Iterator[CsvPiece]:
-    """The pieces of a CSV file. Raises UnusableInputError for its header or a line too long."""
-    head, line = _head(stream)
-    table, body, line = _table(head, names, encoding, line)
-    rest = cast("BinaryIO", _Chained(body, stream))
-    for block in blocks(rest, line=line, block_bytes=block_bytes, record_bytes=record_bytes):
-        yield CsvPiece(block, table)
+    """Yield the pieces of a CSV file. Raises UnusableInputError for its header or a long line."""
+    layout, rest, line = _read_header(_read_start(stream), names, encoding)
+    body = cast("BinaryIO", _Chained(rest, stream))
+    for block in blocks(body, line=line, block_bytes=block_bytes, record_bytes=record_bytes):
+        yield CsvPiece(block, layout)
 
 
 class _Chained(io.RawIOBase):
-    """What was read already, then the rest of the stream."""
+    """Bytes that were read already, followed by the rest of the stream."""
 
     def __init__(self, first: bytes, stream: BinaryIO) -> None:
         super().__init__()
@@ -101,31 +99,32 @@ class _Chained(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if self._first and size >= 0:
-            taken, self._first = self._first[:size], self._first[size:]
-            return taken if len(taken) == size else taken + self._stream.read(size - len(taken))
+            piece, self._first = self._first[:size], self._first[size:]
+            return piece if len(piece) == size else piece + self._stream.read(size - len(piece))
         return self._stream.read(size)
 
 
-def _head(stream: BinaryIO) -> tuple[bytes, int]:
-    """The beginning of the file, with its whole header; a line `sep=;` is left to `_table`."""
-    head = b""
-    while len(head) < HEADER_BYTES:
+def _read_start(stream: BinaryIO) -> bytes:
+    """Read the beginning of the file, with its whole header, without a byte-order mark."""
+    start = b""
+    while len(start) < HEADER_BYTES:
         piece = stream.read(64 * 1024)
-        head += piece
-        if not piece or head.count(b"\n") > 1:
+        start += piece
+        if not piece or start.count(b"\n") > 1:
             break
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnusableInputError("the file is UTF-16; save it as UTF-8")
-    if len(head) >= HEADER_BYTES and b"\n" not in head:
+    if len(start) >= HEADER_BYTES and b"\n" not in start:
         raise UnusableInputError(
             f"line 1: the header must not be longer than {HEADER_BYTES:,} bytes"
         )
-    return head.removeprefix(codecs.BOM_UTF8), 1
+    return start.removeprefix(codecs.BOM_UTF8)
 
 
-def _table(head: bytes, names: ColumnNames, encoding: str, line: int) -> tuple[Table, bytes, int]:
-    separator = None
-    first, newline, rest = head.partition(b"\n")
+def _read_header(start: bytes, names: ColumnNames, encoding: str) -> tuple[CsvLayout, bytes, int]:
+    """Return the layout, the bytes after the header, and the line on which they begin."""
+    separator, line = None, 1
+    first, newline, rest = start.partition(b"\n")
     if first.lower().startswith(b"sep=") and len(first.strip()) == 5:
         separator, line = first.strip()[4:].decode("latin-1"), line + 1
         first, newline, rest = rest.partition(b"\n")
@@ -134,25 +133,26 @@ def _table(head: bytes, names: ColumnNames, encoding: str, line: int) -> tuple[T
         first += b"\n" + more
     if b"\r" in first.rstrip(b"\r"):
         raise UnusableInputError("line 1: lines must end with LF or CRLF, not with CR alone")
-    text = _utf8(Block(first, line), encoding).decode()
+    text = _decode(Block(first, line), encoding).decode()
     if not text.strip():
         raise UnusableInputError(f"line {line}: there is no header")
-    separator = separator or max(_SEPARATORS, key=_outside_quotes(text).__getitem__)
+    separator = separator or max(_SEPARATORS, key=_count_outside_quotes(text).__getitem__)
     header = [
         name.strip()
         for name in next(csv.reader([*text.splitlines(keepends=True)], delimiter=separator))
     ]
     while header and not header[-1]:
         header.pop()
-    table = Table(encoding, separator, len(header), names.kept(header))
-    return table, rest, line + first.count(b"\n") + 1
+    layout = CsvLayout(encoding, separator, len(header), names.kept(header))
+    return layout, rest, line + first.count(b"\n") + 1
 
 
-def _outside_quotes(text: str) -> Counter[str]:
+def _count_outside_quotes(text: str) -> Counter[str]:
     return Counter("".join(text.split('"')[::2]))
 
 
-def _utf8(block: Block, encoding: str) -> bytes:
+def _decode(block: Block, encoding: str) -> bytes:
+    """Return the block as UTF-8, which is not validated here."""
     if b"\0" in block.raw:
         line = block.line + block.raw.count(b"\n", 0, block.raw.index(b"\0"))
         raise UnusableInputError(f"line {line}: must not hold a NUL character")
@@ -161,89 +161,87 @@ def _utf8(block: Block, encoding: str) -> bytes:
     return block.raw.decode(encoding, errors="replace").encode()
 
 
-def _text(raw: bytes, line: int) -> Text:
-    if b'"' in raw or not _may_be_blank(raw):
-        whole = raw.rstrip(b"\r\n") + b"\n"
-        return Text(whole, line, range(whole.count(b"\n")))
+def _remove_blank_lines(raw: bytes, line: int) -> TextLines:
+    if b'"' in raw or not _may_have_blank_line(raw):
+        stripped = raw.rstrip(b"\r\n") + b"\n"
+        return TextLines(stripped, line, range(stripped.count(b"\n")))
     lines = raw.split(b"\n")
-    places = [place for place, each in enumerate(lines) if each not in (b"", b"\r")]
-    return Text(b"".join(lines[place] + b"\n" for place in places), line, places)
+    places = [place for place, content in enumerate(lines) if content not in (b"", b"\r")]
+    return TextLines(b"".join(lines[place] + b"\n" for place in places), line, places)
 
 
-def _may_be_blank(text: bytes) -> bool:
-    """Whether a line of it, or of a cell, is blank."""
+def _may_have_blank_line(text: bytes) -> bool:
     return text.startswith((b"\n", b"\r\n")) or b"\n\n" in text or b"\n\r\n" in text
 
 
-def _parsed(text: bytes, table: Table, places: Sequence[int]) -> pl.DataFrame:
-    """The columns in these places; the one behind the last holds what is too much."""
+def _parse(text: bytes, layout: CsvLayout, places: Sequence[int]) -> pl.DataFrame:
+    """Return the columns at these places; the one after the last holds a surplus cell."""
+    names = [str(place) for place in range(layout.width)]
     return pl.read_csv(
         text,
         has_header=False,
-        schema={**{_place(place): pl.String for place in range(table.width)}, _EXTRA: pl.String},
+        schema={**dict.fromkeys(names, pl.String), _EXTRA: pl.String},
         columns=[*places],
-        separator=table.separator,
+        separator=layout.separator,
         truncate_ragged_lines=True,
         missing_columns="insert",
         raise_if_empty=False,
     )
 
 
-def _even(frame: pl.DataFrame, text: bytes, table: Table) -> bool:
-    """Whether every row surely has as many cells as the header, seen without reading each."""
+def _is_even(frame: pl.DataFrame, text: bytes, layout: CsvLayout) -> bool:
+    """Check, by counting separators, that every row has as many cells as the header."""
     if frame[_EXTRA].null_count() < frame.height:
         return False
-    separators = text.count(table.separator.encode())
+    separators = text.count(layout.separator.encode())
     if b'"' in text:
-        every = _parsed(text, table, [*range(table.width)])
-        if _may_be_blank(text) and every.select(pl.all_horizontal(pl.all().is_null()).any()).item():
+        cells = _parse(text, layout, [*range(layout.width)])
+        has_empty_row = pl.all_horizontal(pl.all().is_null()).any()
+        if _may_have_blank_line(text) and cells.select(has_empty_row).item():
             return False
-        within = pl.all().str.count_matches(table.separator, literal=True).sum()
-        separators -= every.select(pl.sum_horizontal(within)).item()
-    return bool(separators == frame.height * (table.width - 1))
+        within = pl.all().str.count_matches(layout.separator, literal=True).sum()
+        separators -= cells.select(pl.sum_horizontal(within)).item()
+    return bool(separators == frame.height * (layout.width - 1))
 
 
-def _place(place: int) -> str:
-    return str(place)
-
-
-def _one_by_one(text: Text, table: Table) -> Rows:
-    """The same read row by row, for what is uneven: each row's cells are counted."""
-    cells: list[list[str | None]] = []
-    faults, begins = [], []
-    for number, row in _rows(text, table.separator):
+def _parse_by_row(text: TextLines, layout: CsvLayout) -> Rows:
+    """Parse an uneven block row by row, counting the cells of each row."""
+    rows: list[list[str | None]] = []
+    faults, first_lines = [], []
+    for number, row in _read_rows(text, layout.separator):
         width = len(row)
-        while width > table.width and not row[width - 1]:
+        while width > layout.width and not row[width - 1]:
             width -= 1
-        wrong = width != table.width
-        if wrong:
-            faults.append((len(cells), None, _CELLS, f"must have {table.width} cells"))
-        begins.append(text.on(number))
-        cells.append([None if wrong else row[place] or None for place in table.kept])
-    frame = pl.DataFrame(cells, schema=dict.fromkeys(table.kept.values(), pl.String), orient="row")
-    return Rows(frame, faults_of(faults), lambda rows: [begins[row] for row in rows])
+        is_faulty = width != layout.width
+        if is_faulty:
+            faults.append((len(rows), None, _CELLS, f"must have {layout.width} cells"))
+        first_lines.append(text.file_line(number))
+        rows.append([None if is_faulty else row[place] or None for place in layout.columns])
+    schema = dict.fromkeys(layout.columns.values(), pl.String)
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return Rows(frame, faults_of(faults), lambda rows: [first_lines[row] for row in rows])
 
 
-def _rows(text: Text, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not blank, with the number of the line on which it begins, from 0."""
+def _read_rows(text: TextLines, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield every row that is not blank, with the number of its first line, from 0."""
     try:
         lines = io.StringIO(text.raw.decode(), newline="")
     except UnicodeDecodeError as error:
-        at = text.on(text.raw.count(b"\n", 0, error.start))
+        line = text.file_line(text.raw.count(b"\n", 0, error.start))
         raise UnusableInputError(
-            f"line {at}: is not UTF-8", option="--encoding latin-1 reads old files"
+            f"line {line}: is not UTF-8", option="--encoding latin-1 reads old files"
         ) from None
     reader = csv.reader(lines, delimiter=separator)
-    before = 0
+    lines_before = 0
     for row in reader:
         if row:
-            yield before, row
-        before = reader.line_num
+            yield lines_before, row
+        lines_before = reader.line_num
 
 
-def _lines(text: Text, separator: str, height: int, rows: list[int]) -> list[int]:
-    """The lines of these rows; where a cell holds a newline, they are counted."""
+def _find_lines(text: TextLines, separator: str, height: int, rows: list[int]) -> list[int]:
+    """Return the first line of these rows; lines are only counted if a cell has a newline."""
     if text.raw.count(b"\n") == height:
-        return [text.on(row) for row in rows]
-    begins = [text.on(number) for number, _ in _rows(text, separator)]
-    return [begins[row] for row in rows]
+        return [text.file_line(row) for row in rows]
+    first_lines = [text.file_line(number) for number, _ in _read_rows(text, separator)]
+    return [first_lines[row] for row in rows]

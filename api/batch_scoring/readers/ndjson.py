@@ -1,6 +1,6 @@
-"""NDJSON in: one intake a line, as a request body or as a flat object of answers.
+"""Reads NDJSON: one intake per line, as a request body or as a flat object of answers.
 
-Each line is read as strictly as a request is; what is wrong with one is told of its row alone.
+Each line is validated as strictly as a request; a faulty line affects only its own row.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,14 +22,24 @@ from scoring.answer_model import answer_model
 from scoring.columns.expected_values import CODES, expected
 from scoring.compiled_rulebook import LoadedRulebook
 
-Fault = tuple[str | None, str, str]
+LineFault = tuple[str | None, str, str]
+"""The column, the code and the expected value."""
+
 BLOCK_BYTES = 4 * 1024 * 1024
 _UNKNOWN = "extra_forbidden"
 _BOM = b"\xef\xbb\xbf"
+_COLUMN_TYPES = {
+    "boolean": pl.Boolean(),
+    "integer": pl.Int32(),
+    "decimal": pl.Float64(),
+    "choice": pl.String(),
+    "multi": pl.List(pl.String()),
+}
+_REFERENCE = TypeAdapter[str](Reference)
 
 
-class JsonLines:
-    """Lines of JSON as intakes of one rulebook."""
+class LineParser:
+    """Parses lines of JSON as intakes of one rulebook."""
 
     def __init__(self, loaded: LoadedRulebook, names: ColumnNames) -> None:
         header = loaded.rulebook.rulebook
@@ -39,100 +49,101 @@ class JsonLines:
         self._answers = answer_model(loaded.rulebook)
         self.schema = pl.Schema(
             {name: pl.String() for name in PASSED_THROUGH}
-            | {each.id: _KINDS[each.kind] for each in loaded.rulebook.question}
+            | {question.id: _COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
         )
 
-    def read(self, line: bytes) -> tuple[dict[str, Any], list[Fault]]:
-        """The row of one line, and its faults; a faulty row keeps what it is known by."""
+    def parse(self, line: bytes) -> tuple[dict[str, Any], list[LineFault]]:
+        """Return the row of one line and its faults; a faulty row keeps its identifiers."""
         try:
             value = strict_json.parse(line)
         except Problem as problem:
-            return {}, [_fault(each.pointer, each.code, each.detail) for each in problem.errors]
+            return {}, [_fault(error.pointer, error.code, error.detail) for error in problem.errors]
         if not isinstance(value, dict):
             return {}, [(None, "not_an_object", "must be an object")]
-        row = value if "answers" in value else self._renamed(value)
+        row = value if "answers" in value else self._translate_names(value)
         if len(row) < len(value):
             return {}, [(None, "doubled", "must not hold a name twice, nor two that mean the same")]
-        known_by = {name: str(row[name]) for name in PASSED_THROUGH if _tells(row.get(name))}
-        wrong: list[Fault] = [
+        identifiers = {
+            name: str(row[name]) for name in PASSED_THROUGH if type(row.get(name)) in (str, int)
+        }
+        faults: list[LineFault] = [
             (name, "not_a_text", "must be a text or a whole number")
             for name in PASSED_THROUGH
-            if row.get(name) is not None and name not in known_by
+            if row.get(name) is not None and name not in identifiers
         ]
-        reference = _reference_in(row)
+        reference = _find_reference(row)
         if reference is not None:
-            known_by.setdefault(PATIENT_REFERENCE, reference)
+            identifiers.setdefault(PATIENT_REFERENCE, reference)
         try:
-            return known_by | self._answers_in(row), wrong
+            return identifiers | self._validate(row), faults
         except ValidationError as error:
-            return known_by, wrong + self._faults(error, row)
+            return identifiers, faults + self._list_faults(error, row)
 
-    def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
-        return {self._names.mapping.get(name, name): each for name, each in value.items()}
+    def _translate_names(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {self._names.mapping.get(name, name): value for name, value in row.items()}
 
-    def _answers_in(self, row: dict[str, Any]) -> dict[str, Any]:
-        rest = {name: each for name, each in row.items() if name not in PASSED_THROUGH}
+    def _validate(self, row: dict[str, Any]) -> dict[str, Any]:
+        rest = {name: value for name, value in row.items() if name not in PASSED_THROUGH}
         if "answers" not in row:
-            return self._answers.model_validate(self._asked(rest)).model_dump()
+            return self._answers.model_validate(self._drop_unknown(rest)).model_dump()
         if self._names.ignore_unknown:
-            rest = {name: each for name, each in rest.items() if name in self._body.model_fields}
-        named = {"rulebook": self._loaded.name, **rest, "answers": self._asked(rest["answers"])}
-        body: Any = self._body.model_validate(named, from_attributes=False)
+            rest = {name: value for name, value in rest.items() if name in self._body.model_fields}
+        defaults = {"rulebook": self._loaded.name}
+        intake = {**defaults, **rest, "answers": self._drop_unknown(rest["answers"])}
+        body: Any = self._body.model_validate(intake, from_attributes=False)
         answers: dict[str, Any] = body.answers.model_dump()
         return answers
 
-    def _asked(self, answers: Any) -> Any:
-        """The answers, less those to what is not asked where such are to be left out."""
+    def _drop_unknown(self, answers: Any) -> Any:
         if not self._names.ignore_unknown or not isinstance(answers, dict):
             return answers
-        return {name: each for name, each in answers.items() if name in self._names.questions}
+        questions = self._names.questions
+        return {name: answer for name, answer in answers.items() if name in questions}
 
-    def _faults(self, error: ValidationError, row: dict[str, Any]) -> list[Fault]:
-        found: list[dict[str, Any]] = [
-            {**each, "loc": ("body", *each["loc"])} for each in error.errors()
+    def _list_faults(self, validation: ValidationError, row: dict[str, Any]) -> list[LineFault]:
+        errors: list[dict[str, Any]] = [
+            {**error, "loc": ("body", *error["loc"])} for error in validation.errors()
         ]
-        unknown = [each for each in found if each["type"] == _UNKNOWN]
-        others = [each for each in found if each["type"] != _UNKNOWN]
-        told = [
-            _fault(each.pointer, each.code, each.detail) for each in wrong_shape(others, row).errors
-        ]
-        asked = self._loaded.questions
+        unknown = [error["loc"][1:] for error in errors if error["type"] == _UNKNOWN]
+        problem = wrong_shape([error for error in errors if error["type"] != _UNKNOWN], row)
+        faults = [_fault(error.pointer, error.code, error.detail) for error in problem.errors]
+        questions = self._loaded.questions
         return [
-            (name, CODES[asked[name].kind], expected(asked[name], as_text=False))
-            if name in asked
+            (name, CODES[questions[name].kind], expected(questions[name], as_text=False))
+            if name in questions
             else (name, code, detail)
-            for name, code, detail in dict.fromkeys(told)
-        ] + _unknown_in(row, [each["loc"][1:] for each in unknown])
+            for name, code, detail in dict.fromkeys(faults)
+        ] + _list_unknown(row, unknown)
 
 
 class JsonPiece(NamedTuple):
     """A piece of an NDJSON file."""
 
     block: Block
-    read: Callable[[bytes], tuple[dict[str, Any], list[Fault]]]
+    parse: Callable[[bytes], tuple[dict[str, Any], list[LineFault]]]
     schema: pl.Schema
 
     @property
     def bytes(self) -> int:
-        """How much of the input it is."""
+        """The bytes of input that the piece covers."""
         return len(self.block.raw)
 
     def rows(self) -> Rows:
-        """The answers, typed; empty lines are no rows."""
-        read: list[dict[str, Any]] = []
-        faults, begins = [], []
-        for place, line in enumerate(self.block.raw.split(b"\n"), self.block.line):
-            text = line.strip(b"\r\t ")
+        """Parse the answers, typed; empty lines are not rows."""
+        rows: list[dict[str, Any]] = []
+        faults, first_lines = [], []
+        for line, raw in enumerate(self.block.raw.split(b"\n"), self.block.line):
+            text = raw.strip(b"\r\t ")
             if text:
-                row, wrong = self.read(text)
-                faults += [(len(read), *each) for each in wrong]
-                begins.append(place)
-                read.append({} if wrong else row)
-                read[-1] |= {name: row.get(name) for name in PASSED_THROUGH}
+                row, row_faults = self.parse(text)
+                faults += [(len(rows), *fault) for fault in row_faults]
+                first_lines.append(line)
+                rows.append({} if row_faults else row)
+                rows[-1] |= {name: row.get(name) for name in PASSED_THROUGH}
         frame = pl.DataFrame(
-            {name: [row.get(name) for row in read] for name in self.schema}, schema=self.schema
+            {name: [row.get(name) for row in rows] for name in self.schema}, schema=self.schema
         )
-        return Rows(frame, faults_of(faults), lambda rows: [begins[row] for row in rows])
+        return Rows(frame, faults_of(faults), lambda rows: [first_lines[row] for row in rows])
 
 
 def json_pieces(
@@ -143,35 +154,18 @@ def json_pieces(
     block_bytes: int | None = None,
     record_bytes: int | None = None,
 ) -> Iterator[JsonPiece]:
-    """The pieces of an NDJSON file. Raises UnusableInputError for a line that is too long."""
-    lines = JsonLines(loaded, names)
-    cut = blocks(
+    """Yield the pieces of an NDJSON file. Raises UnusableInputError for a line that is too long."""
+    parser = LineParser(loaded, names)
+    line_blocks = blocks(
         stream, quoted=False, block_bytes=block_bytes or BLOCK_BYTES, record_bytes=record_bytes
     )
-    for number, block in enumerate(cut):
+    for number, block in enumerate(line_blocks):
         raw = block.raw.removeprefix(_BOM) if number == 0 else block.raw
-        yield JsonPiece(block._replace(raw=raw), lines.read, lines.schema)
+        yield JsonPiece(block._replace(raw=raw), parser.parse, parser.schema)
 
 
-_KINDS = {
-    "boolean": pl.Boolean(),
-    "integer": pl.Int32(),
-    "decimal": pl.Float64(),
-    "choice": pl.String(),
-    "multi": pl.List(pl.String()),
-}
-
-
-def _tells(value: Any) -> bool:
-    """Whether a row can be known by it."""
-    return type(value) in (str, int)
-
-
-_REFERENCE = TypeAdapter[str](Reference)
-
-
-def _reference_in(row: dict[str, Any]) -> str | None:
-    """The reference of a body's patient, where it is one, whatever else is wrong with the row."""
+def _find_reference(row: dict[str, Any]) -> str | None:
+    """Return the patient's reference of a request body if it is valid, even in a faulty row."""
     patient = row.get("patient") if "answers" in row else None
     if not isinstance(patient, dict):
         return None
@@ -181,25 +175,24 @@ def _reference_in(row: dict[str, Any]) -> str | None:
         return None
 
 
-def _unknown_in(row: dict[str, Any], unknown: list[tuple[str, ...]]) -> list[Fault]:
-    """One fault for each object with members that are not known: told by their places."""
-    held: dict[tuple[str, ...], set[str]] = {}
-    for *steps, name in unknown:
-        held.setdefault((*steps,), set()).add(name)
-    faults: list[Fault] = []
-    for holder, names in held.items():
-        held_by: Any = row
-        for step in holder:
-            held_by = held_by[step]
-        members = list(held_by)
-        places = [place for place, name in enumerate(members) if name in names]
-        told = unknown_told(places, len(members), "members")
-        faults.append((holder[0] if holder else None, _UNKNOWN, told))
+def _list_unknown(row: dict[str, Any], unknown: list[tuple[str, ...]]) -> list[LineFault]:
+    """Return one fault for each object with unknown members, which are given by position."""
+    names_by_path: dict[tuple[str, ...], set[str]] = {}
+    for *path, name in unknown:
+        names_by_path.setdefault((*path,), set()).add(name)
+    faults: list[LineFault] = []
+    for parents, names in names_by_path.items():
+        parent: Any = row
+        for step in parents:
+            parent = parent[step]
+        places = [place for place, name in enumerate(parent) if name in names]
+        detail = unknown_told(places, len(parent), "members")
+        faults.append((parents[0] if parents else None, _UNKNOWN, detail))
     return faults
 
 
-def _fault(pointer: str, code: str, detail: str) -> Fault:
-    """A fault by the question it is of, or by the nearest name on the way to it."""
+def _fault(pointer: str, code: str, detail: str) -> LineFault:
+    """Return a fault of the question that the pointer names, or else of its first member."""
     steps = pointer.strip("/").split("/")
     name = steps[1] if steps[0] == "answers" and len(steps) > 1 else steps[0]
-    return (name or None, code, detail.replace("line 1, ", ""))  # the row tells its line
+    return (name or None, code, detail.replace("line 1, ", ""))  # the row gives its own line

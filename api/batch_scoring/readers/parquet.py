@@ -1,6 +1,6 @@
-"""Parquet in: typed columns, a slice of rows at a time.
+"""Reads Parquet: typed columns, one slice of rows at a time.
 
-What a slice takes is known before it is read: a small file can stand for a huge one.
+The size of a slice is checked before it is decoded, because a small file can unpack to a huge one.
 """
 
 import io
@@ -23,8 +23,8 @@ from schemas.batch import PASSED_THROUGH
 from schemas.rulebook import Question
 
 ROWS = 65_536
-_DAMAGED = (OSError, pl.exceptions.PolarsError, PanicException)
-_NOT_PLAIN = (pl.Binary, pl.Duration, pl.Object, pl.Unknown)
+_DECODE_ERRORS = (OSError, pl.exceptions.PolarsError, PanicException)
+_UNSUPPORTED_TYPES = (pl.Binary, pl.Duration, pl.Object, pl.Unknown)
 
 
 class ParquetPiece(NamedTuple):
@@ -36,12 +36,12 @@ class ParquetPiece(NamedTuple):
     bytes: int
 
     def rows(self) -> Rows:
-        """The columns as they are typed in the file. Raises UnusableInputError."""
+        """Read the columns with the types of the file. Raises UnusableInputError."""
         frame = _collected(self.frame.slice(self.start, self.height))
         return Rows(frame, faults_of(()), None)
 
 
-def parquet_pieces(  # noqa: PLR0913 - what a file is, and its limits
+def parquet_pieces(  # noqa: PLR0913 - a file and its limits
     source: str | io.BytesIO,
     names: ColumnNames,
     *,
@@ -50,58 +50,57 @@ def parquet_pieces(  # noqa: PLR0913 - what a file is, and its limits
     record_bytes: int | None = None,
     unpacked_bytes: int | None = None,
 ) -> Iterator[ParquetPiece]:
-    """The slices of the file, which is `size` bytes large.
+    """Yield the slices of a file of `size` bytes.
 
-    No slice is of more than `rows`, or of many more bytes than a block of another format. Raises
-    UnusableInputError for a column of a type that means nothing here, for a row of more than
-    `record_bytes`, for a list with more elements than there are options, and for what unpacks to
-    more than `unpacked_bytes`.
+    A slice has at most `rows` rows, and not many more bytes than a block of another format. Raises
+    UnusableInputError for a column of an unsupported type, a row of more than `record_bytes`, a
+    list with more elements than options, and a file that unpacks to more than `unpacked_bytes`.
     """
-    scan, schema, height = _scanned(source)
+    scan, schema, height = _scan(source)
     header = schema.names()
-    kept = {header[place]: ours for place, ours in names.kept(header).items()}
-    for theirs, ours in kept.items():
-        _refuse_type(ours, schema[theirs], names.questions.get(ours))
-    with _content(source) as content:
-        groups = groups_of(content, kept)
-    if sum(each.rows for each in groups) != height:
+    columns = {header[place]: ours for place, ours in names.kept(header).items()}
+    for theirs, ours in columns.items():
+        _check_type(ours, schema[theirs], names.questions.get(ours))
+    with _open_content(source) as content:
+        groups = groups_of(content, columns)
+    if sum(group.rows for group in groups) != height:
         raise UnusableInputError("the Parquet file is damaged")
-    room = Room(groups, {theirs: names.questions.get(ours) for theirs, ours in kept.items()})
-    room.refuse(unpacked_bytes)
+    limits = Room(groups, {theirs: names.questions.get(ours) for theirs, ours in columns.items()})
+    limits.refuse(unpacked_bytes)
     frame = scan.select(
         pl.col(theirs).cast(pl.String).alias(ours) if ours in PASSED_THROUGH
         else pl.col(theirs).alias(ours)
-        for theirs, ours in kept.items()
+        for theirs, ours in columns.items()
     )  # fmt: skip
-    most = min(rows or ROWS, room.rows_each)
-    held = 0
-    for start in range(0, height, most):
-        texts = _texts(frame.slice(start, min(most, height - start)))
-        held += sum(texts)
-        if unpacked_bytes is not None and held > unpacked_bytes:
+    slice_rows = min(rows or ROWS, limits.rows_each)
+    total = 0
+    for start in range(0, height, slice_rows):
+        sizes = _text_bytes(frame.slice(start, min(slice_rows, height - start)))
+        total += sum(sizes)
+        if unpacked_bytes is not None and total > unpacked_bytes:
             raise unpacks_to_more(unpacked_bytes)
-        for place, count in _cut(texts, record_bytes or RECORD_BYTES, start + 1):
+        for place, count in _split(sizes, record_bytes or RECORD_BYTES, start + 1):
             yield ParquetPiece(frame, start + place, count, size * count // height)
 
 
-def _scanned(source: str | io.BytesIO) -> tuple[pl.LazyFrame, pl.Schema, int]:
+def _scan(source: str | io.BytesIO) -> tuple[pl.LazyFrame, pl.Schema, int]:
     try:
         scan = pl.scan_parquet(source, glob=False)
         height = scan.select(pl.len()).collect().item()
         return scan, scan.collect_schema(), height
-    except _DAMAGED:
+    except _DECODE_ERRORS:
         raise UnusableInputError("the file is no Parquet, or is damaged") from None
 
 
 def _collected(frame: pl.LazyFrame) -> pl.DataFrame:
     try:
         return frame.collect(engine="streaming")
-    except _DAMAGED:
+    except _DECODE_ERRORS:
         raise UnusableInputError("the Parquet file is damaged") from None
 
 
 @contextmanager
-def _content(source: str | io.BytesIO) -> Iterator[memoryview | mmap]:
+def _open_content(source: str | io.BytesIO) -> Iterator[memoryview | mmap]:
     if isinstance(source, io.BytesIO):
         with source.getbuffer() as content:
             yield content
@@ -110,40 +109,42 @@ def _content(source: str | io.BytesIO) -> Iterator[memoryview | mmap]:
         yield content
 
 
-def _refuse_type(name: str, kind: pl.DataType, question: Question | None) -> None:
-    """What is no plain value is no row's fault: the whole column is meant otherwise."""
-    several = question is not None and question.kind == "multi"
-    inner = kind.inner if several and isinstance(kind, pl.List | pl.Array) else kind
-    if inner.is_nested() or inner in _NOT_PLAIN:
-        expected = "texts or lists of texts" if several else "plain values such as texts or numbers"
+def _check_type(name: str, kind: pl.DataType, question: Question | None) -> None:
+    """Raise UnusableInputError for a nested or unsupported type: it concerns every row."""
+    is_multi = question is not None and question.kind == "multi"
+    inner = kind.inner if is_multi and isinstance(kind, pl.List | pl.Array) else kind
+    if inner.is_nested() or inner in _UNSUPPORTED_TYPES:
+        expected = (
+            "texts or lists of texts" if is_multi else "plain values such as texts or numbers"
+        )
         raise UnusableInputError(f"column {name!r} must hold {expected}")
 
 
-def _texts(frame: pl.LazyFrame) -> list[int]:
-    """The bytes of all texts of each row: a text that is written once may be meant by every row."""
+def _text_bytes(frame: pl.LazyFrame) -> list[int]:
+    """Return the bytes of text of each row: many rows may share one text of a dictionary."""
     lengths = []
     for name, kind in frame.collect_schema().items():
         if kind == pl.String:
             lengths.append(pl.col(name).str.len_bytes())
         elif isinstance(kind, pl.List | pl.Array) and kind.inner == pl.String:
-            listed = pl.col(name).arr.to_list() if isinstance(kind, pl.Array) else pl.col(name)
-            lengths.append(listed.list.eval(pl.element().str.len_bytes()).list.sum())
-    total = pl.sum_horizontal(pl.lit(0, pl.UInt64), *(each.cast(pl.UInt64) for each in lengths))
+            texts = pl.col(name).arr.to_list() if isinstance(kind, pl.Array) else pl.col(name)
+            lengths.append(texts.list.eval(pl.element().str.len_bytes()).list.sum())
+    total = pl.sum_horizontal(pl.lit(0, pl.UInt64), *(length.cast(pl.UInt64) for length in lengths))
     rows = frame.with_columns(total.fill_null(0).alias("\0bytes")).select("\0bytes")
     return _collected(rows)["\0bytes"].to_list()
 
 
-def _cut(texts: list[int], longest: int, first: int) -> Iterator[tuple[int, int]]:
-    """Place and count of so many rows as are one block of text at most."""
-    start = held = 0
-    for place, size in enumerate(texts):
+def _split(sizes: list[int], longest: int, first: int) -> Iterator[tuple[int, int]]:
+    """Yield the start and count of runs of rows with at most one block of text each."""
+    start = total = 0
+    for place, size in enumerate(sizes):
         if size > longest:
             raise UnusableInputError(
                 f"row {first + place}: a record must not be longer than {longest:,} bytes"
             )
-        if held + size > BLOCK_BYTES and place > start:
+        if total + size > BLOCK_BYTES and place > start:
             yield start, place - start
-            start, held = place, 0
-        held += size
-    if texts:
-        yield start, len(texts) - start
+            start, total = place, 0
+        total += size
+    if sizes:
+        yield start, len(sizes) - start

@@ -1,6 +1,6 @@
-"""The room that a Parquet file takes: its row groups in; refused, or how many rows to read at once.
+"""Limits on the memory that a Parquet file takes: refuses a file, or returns the rows per slice.
 
-A file of answers needs little: a value a row, or as many as a question has options.
+A file of answers needs little: one value per row, or as many as a question has options.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,58 +12,58 @@ from schemas.rulebook import Question
 
 SLICE_BYTES = 64 * 1024 * 1024
 PAGE_BYTES = 32 * 1024 * 1024
-WORDS_BYTES = 64 * 1024 * 1024
-"""The most that the dictionaries of a row group unpack to: they are held all at once."""
+DICTIONARY_BYTES = 64 * 1024 * 1024
+"""The most that the dictionaries of a row group may unpack to: all are in memory at once."""
 
 _VALUE_BYTES = 16
 
 
 class Room(NamedTuple):
-    """The row groups of a file, and which question each column answers, if any."""
+    """The row groups of a file, and the question that each column answers, if any."""
 
     groups: Sequence[Group]
-    asked: Mapping[str, Question | None]
+    questions: Mapping[str, Question | None]
 
     @property
     def rows_each(self) -> int:
-        """How many rows are a slice where the rows weigh the most."""
+        """The rows of a slice, sized for the row group with the largest rows."""
         return max(1, SLICE_BYTES // max(map(_row_bytes, self.groups), default=1))
 
-    def refuse(self, most: int | None) -> None:
-        """Raises UnusableInputError for what takes more room than answers can need.
+    def refuse(self, limit: int | None) -> None:
+        """Check that the file needs no more memory than answers can need.
 
-        `most` is to how many bytes the whole may unpack.
+        `limit` is the number of bytes to which the file may unpack. Raises UnusableInputError.
         """
         for group in self.groups:
-            self._refuse(group)
-        size = sum(each.bytes for group in self.groups for each in group.columns.values())
-        if most is not None and size > most:
-            raise unpacks_to_more(most)
+            self._check_group(group)
+        size = sum(column.bytes for group in self.groups for column in group.columns.values())
+        if limit is not None and size > limit:
+            raise unpacks_to_more(limit)
 
-    def _refuse(self, group: Group) -> None:
+    def _check_group(self, group: Group) -> None:
         for name, column in group.columns.items():
-            question = self.asked[name]
-            several = question is not None and question.kind == "multi"
-            options = len(question.options) if question is not None and several else 1
+            question = self.questions[name]
+            is_multi = question is not None and question.kind == "multi"
+            options = len(question.options) if question is not None and is_multi else 1
             if column.values > group.rows * options:
-                told = "one value a row" if options == 1 else f"{options} values a row"
-                raise UnusableInputError(f"column {name!r} must hold at most {told}")
+                allowed = "one value a row" if options == 1 else f"{options} values a row"
+                raise UnusableInputError(f"column {name!r} must hold at most {allowed}")
             if column.page > PAGE_BYTES:
                 raise UnusableInputError(
                     f"column {name!r}: no page must unpack to more than {PAGE_BYTES:,} bytes"
                 )
-        if sum(each.words for each in group.columns.values()) > WORDS_BYTES:
+        if sum(column.words for column in group.columns.values()) > DICTIONARY_BYTES:
             raise UnusableInputError(
-                f"no row group must have dictionaries of more than {WORDS_BYTES:,} bytes"
+                f"no row group must have dictionaries of more than {DICTIONARY_BYTES:,} bytes"
             )
 
 
-def unpacks_to_more(most: int) -> UnusableInputError:
-    """What is told of a file that is larger than it looks."""
-    return UnusableInputError(f"it must not unpack to more than {most:,} bytes")
+def unpacks_to_more(limit: int) -> UnusableInputError:
+    """Return the error for a file that unpacks to more than `limit` bytes."""
+    return UnusableInputError(f"it must not unpack to more than {limit:,} bytes")
 
 
 def _row_bytes(group: Group) -> int:
-    """How much a row takes, on average; at least 1."""
-    size = sum(max(each.bytes, each.values * _VALUE_BYTES) for each in group.columns.values())
+    """Return the average bytes of a row, at least 1."""
+    size = sum(max(column.bytes, column.values * _VALUE_BYTES) for column in group.columns.values())
     return max(1, size // max(1, group.rows))

@@ -1,4 +1,4 @@
-"""Batches over HTTP: files, results, reports."""
+"""The routes of batches: upload and progress, results, reports."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""Batches: a file of intakes taken in, how far it has come, cancelled, erased."""
+"""Routes that receive, list, read, cancel and erase batches."""
 
 import io
 from functools import partial
@@ -12,14 +12,14 @@ from api.auth.route_guard import guarded
 from api.batch_scoring.chunk_spool import Spool, Unclosed
 from api.batch_scoring.chunking import Limits, Sent, TooManyRowsError, chunks
 from api.batch_scoring.encrypted_tempfile import SealedFile
-from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.file_formats import Format, UnusableInputError
 from api.batches.file_transfer import SOON, format_sent, receive
 from api.dependencies import Acting, BatchId, Chosen, Creating, Rulebooks
 from api.http.error_responses import GUARDED, TAKING, refusals
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import batches
-from api.store.batches import chunks as batche_chunks
+from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import SCORE, Kept, Wanted
 from api.store.idempotency import Answer
 from api.store.patients import data_subject_rights
@@ -36,9 +36,9 @@ _FILES = {
 
 
 def router(catalogue: Catalogue) -> APIRouter:
-    """The routes, typed by the rulebooks in use."""
+    """Return the routes, typed by the rulebooks in use."""
     routes = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
-    named: Any = Literal[tuple(_names(catalogue))]
+    rulebook_name: Any = Literal[tuple(_rulebook_names(catalogue))]
 
     @routes.post(
         "",
@@ -55,25 +55,31 @@ def router(catalogue: Catalogue) -> APIRouter:
         creating: Creating,
         rulebooks: Rulebooks,
         settings: Chosen,
-        rulebook: Annotated[named, Query(description="What the rows answer.")] = "nociplastic",
-        explain: Annotated[bool, Query(description="One sentence a criterion, too.")] = False,
+        rulebook: Annotated[
+            rulebook_name, Query(description="The instrument, or version of one, to score by.")
+        ] = "nociplastic",
+        explain: Annotated[
+            bool, Query(description="Also return one sentence for each criterion.")
+        ] = False,
         ignore_unknown: Annotated[
-            bool, Query(description="Leave columns out that the rulebook does not ask.")
+            bool, Query(description="Ignore columns that are not questions of the rulebook.")
         ] = False,
     ) -> Response:
-        """A file of rows in; 202 and where to ask how far it is. `Content-Type` tells its format.
+        """Upload a file of rows; `Content-Type` gives its format.
 
-        The file is sealed as it comes. Each row has one row of results, in order.
+        Returns 202 with links to the progress and the results. The file is encrypted as it is
+        received. Each row gives one row of results, in the same order.
         """
-        form = format_sent(request)
+        file_format = format_sent(request)
         file = await receive(request, settings)
         with file:
-            request._json = [form, file.sha256]  # noqa: SLF001 - where Starlette keeps its value
+            # The idempotency key covers the content too: Starlette caches the parsed body here.
+            request._json = [file_format, file.sha256]  # noqa: SLF001
             loaded = rulebooks.active(rulebook)
             upload = _Upload(
-                file, form, loaded, settings, explain=explain, ignore_unknown=ignore_unknown
+                file, file_format, loaded, settings, explain=explain, ignore_unknown=ignore_unknown
             )
-            response = await run_in_threadpool(upload.kept, creating)
+            response = await run_in_threadpool(upload.store, creating)
         response.headers["Retry-After"] = SOON
         return response
 
@@ -81,12 +87,12 @@ def router(catalogue: Catalogue) -> APIRouter:
         "",
         operation_id="list_batches",
         responses=refusals(*GUARDED),
-        summary="The batches there are",
+        summary="List batches",
     )
     def list_batches(acts: Acting, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> BatchList:
-        """Newest first. A batch is gone when it expires."""
+        """Batches, newest first. A batch is deleted when it expires."""
         with acts.transaction() as work:
-            lines = tuple(_line(work, each) for each in batches.newest(work, limit))
+            lines = tuple(_batch_line(work, batch) for batch in batches.newest(work, limit))
             work.audit("list", "batch", count=len(lines))
         return BatchList(batches=lines)
 
@@ -94,29 +100,29 @@ def router(catalogue: Catalogue) -> APIRouter:
         "/{batch}",
         operation_id="read_batch",
         responses=refusals(*GUARDED, 404),
-        summary="How far a batch has come",
+        summary="Read the progress of a batch",
     )
     def read_batch(batch: BatchId, acts: Acting) -> ScoringBatch:
         """Counts of rows: done, by status, by band, by tier, with problems, set aside."""
         with acts.transaction() as work:
-            told = _told(work, batches.found(work, batch, SCORE))
+            progress = _batch_detail(work, batches.found(work, batch, SCORE))
             work.audit("read", "batch", batch)
-        return told
+        return progress
 
     @routes.post(
         "/{batch}/cancel",
         operation_id="cancel_batch",
         responses=refusals(*GUARDED, 404),
-        summary="Begin nothing more of a batch",
+        summary="Cancel a batch",
     )
     def cancel_batch(batch: BatchId, acts: Acting) -> ScoringBatch:
-        """Nothing more of it or its reports is begun. A second time it changes nothing."""
+        """No more rows of the batch or of its reports are started. Cancelling again is a no-op."""
         with acts.transaction() as work:
             batches.found(work, batch, SCORE)
             batches.cancel(work, batch)
-            told = _told(work, batches.found(work, batch, SCORE))
+            progress = _batch_detail(work, batches.found(work, batch, SCORE))
             work.audit("cancel", "batch", batch)
-        return told
+        return progress
 
     @routes.delete(
         "/{batch}",
@@ -126,100 +132,100 @@ def router(catalogue: Catalogue) -> APIRouter:
         summary="Erase a batch",
     )
     def drop_batch(batch: BatchId, acts: Acting) -> Response:
-        """All that was sent and made of it is erased, reports too. Not where it names a patient on
-        whom a legal hold is.
+        """Erases the upload, the results and the reports. Returns 409 if the batch names a patient
+        under legal hold.
         """
-        _drop(acts, batch)
+        _erase(acts, batch)
         return Response(status_code=204)
 
     return routes
 
 
 class _Upload:
-    """A file that was received, about to be kept."""
+    """A received file and the options of its batch."""
 
-    def __init__(  # noqa: PLR0913 - what was sent, and what was chosen
+    def __init__(  # noqa: PLR0913 - a file and the options of its batch
         self,
         file: SealedFile,
-        form: Any,
+        file_format: Format,
         loaded: LoadedRulebook,
         settings: Settings,
         *,
         explain: bool,
         ignore_unknown: bool,
     ) -> None:
-        self._file, self._form, self._loaded = file, form, loaded
+        self._file, self._format, self._loaded = file, file_format, loaded
         self._settings = settings
         self._explain, self._ignore_unknown = explain, ignore_unknown
 
-    def kept(self, creating: Creates) -> Response:
-        """The answer. Raises Problem `unusable_file`, `too_large` for too many rows."""
+    def store(self, request: Creates) -> Response:
+        """Store the batch. Raises Problem `unusable_file`, or `too_large` for too many rows."""
         with Spool() as spool:
-            self._read(spool)
-            return creating.once(partial(self._make, spool))
+            self._parse(spool)
+            return request.once(partial(self._create, spool))
 
-    def _read(self, spool: Spool) -> None:
-        """The whole file, before anything is written: nobody waits for it to be read."""
+    def _parse(self, spool: Spool) -> None:
+        """Parse the whole file before the transaction, so that no other writer waits for it."""
         settings = self._settings
         limits = Limits(settings.batch_chunk_rows, settings.batch_rows, settings.batch_bytes)
         self._file.seek(0)
         stream = cast("BinaryIO", io.BufferedReader(Unclosed(self._file)))
-        sent = Sent(stream, self._file.size, self._form)
+        upload = Sent(stream, self._file.size, self._format)
         try:
-            for rows, given in chunks(
-                sent, self._loaded, limits, ignore_unknown=self._ignore_unknown
+            for rows, chunk in chunks(
+                upload, self._loaded, limits, ignore_unknown=self._ignore_unknown
             ):
-                spool.put(rows, given)
+                spool.put(rows, chunk)
         except UnusableInputError as error:
             raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
         except TooManyRowsError:
             raise Problem("too_large", f"A batch has at most {limits.rows:,} rows.") from None
 
-    def _make(self, spool: Spool, work: Transaction) -> Answer:
-        wanted = Wanted(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
+    def _create(self, spool: Spool, work: Transaction) -> Answer:
+        job = Wanted(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
         expires_at = batches.in_days(work.now, self._settings.batch_days)
-        made = batches.add(work, wanted, spool, expires_at)
-        told = _told(work, made)
-        work.audit("create", "batch", made.id, count=made.rows)
-        return Answer(202, told.model_dump_json().encode(), told.links["self"])
+        batch = batches.add(work, job, spool, expires_at)
+        detail = _batch_detail(work, batch)
+        work.audit("create", "batch", batch.id, count=batch.rows)
+        return Answer(202, detail.model_dump_json().encode(), detail.links["self"])
 
 
-def _names(catalogue: Catalogue) -> list[str]:
-    """What a batch may answer: an instrument, or one version of it."""
-    headers = [each.rulebook.rulebook for each in catalogue.scored()]
-    return sorted({each.instrument for each in headers} | {each.name for each in headers})
+def _rulebook_names(catalogue: Catalogue) -> list[str]:
+    """Return the names that a batch may give: an instrument, or one version of it."""
+    headers = [loaded.rulebook.rulebook for loaded in catalogue.scored()]
+    return sorted({header.instrument for header in headers} | {header.name for header in headers})
 
 
-def _told(work: Transaction, batch: Kept) -> ScoringBatch:
-    counts: dict[str, dict[str, int]] = {"by_status": {}, "by_band": {}, "by_tier": {}}
-    faulty = 0
-    for _, note in batche_chunks.notes(work, batch.id):
-        faulty += note["with_problems"]
-        for name, total in counts.items():
-            for word, count in note[name].items():
-                total[word] = total.get(word, 0) + count
-    told: dict[str, Any] = dict(counts)
-    here = f"/v1/batches/{batch.id}"
+def _batch_detail(work: Transaction, batch: Kept) -> ScoringBatch:
+    totals: dict[str, dict[str, int]] = {"by_status": {}, "by_band": {}, "by_tier": {}}
+    rows_with_problems = 0
+    for _, note in batch_chunks.notes(work, batch.id):
+        rows_with_problems += note["with_problems"]
+        for name, total in totals.items():
+            for value, count in note[name].items():
+                total[value] = total.get(value, 0) + count
+    counts: dict[str, Any] = {**totals}
+    path = f"/v1/batches/{batch.id}"
     return ScoringBatch(
         **dict(batches.progress(work, batch)),
-        **told,
+        **counts,
         id=batch.id,
         created_at=batch.created_at,
         expires_at=batch.expires_at,
         rulebook=batch.rulebook,
         rulebook_sha256=batch.rulebook_sha256,
         explain=batch.options["explain"],
-        rows_with_problems=faulty,
+        rows_with_problems=rows_with_problems,
         links={
-            "self": here,
-            "results": f"{here}/results",
-            "problems": f"{here}/problems",
-            "reports": f"{here}/reports",
+            "self": path,
+            "results": f"{path}/results",
+            "problems": f"{path}/problems",
+            "reports": f"{path}/reports",
         },
     )
 
 
-def _line(work: Transaction, batch: Kept) -> BatchLine:
+def _batch_line(work: Transaction, batch: Kept) -> BatchLine:
     return BatchLine(
         id=batch.id,
         created_at=batch.created_at,
@@ -230,9 +236,9 @@ def _line(work: Transaction, batch: Kept) -> BatchLine:
     )
 
 
-def _drop(acts: Acts, batch: str) -> None:
-    with acts.transaction() as work:
-        kept = batches.found(work, batch, SCORE)
-        data_subject_rights.erase_batch(work, batch)
-        work.audit("erase", "batch", batch, count=kept.rows)
-    acts.store.database.forget_erased()
+def _erase(context: Acts, batch_id: str) -> None:
+    with context.transaction() as work:
+        batch = batches.found(work, batch_id, SCORE)
+        data_subject_rights.erase_batch(work, batch_id)
+        work.audit("erase", "batch", batch_id, count=batch.rows)
+    context.store.database.forget_erased()

@@ -1,4 +1,4 @@
-"""Reports of a batch: one for each row that is chosen, made by the workers; one ZIP, or sent."""
+"""Routes that print the reports of a batch into a ZIP, or deliver its rows to a destination."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from api.problems import FieldError, Problem
 from api.settings import Settings
 from api.store.accounts.callers import Caller
 from api.store.batches import batches
-from api.store.batches import chunks as batche_chunks
+from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import DELIVERIES, REPORTS, SCORE, Kept, Wanted
 from api.store.batches.chunks import Given
 from api.store.deliveries import destinations
@@ -39,7 +39,7 @@ from schemas.patient import READABLE
 from scoring.catalogue import Catalogue
 from scoring.safety import NO_TIER
 
-Language: Any = Literal[languages()]
+ReportLanguage: Any = Literal[languages()]
 ReportsId = Annotated[
     str,
     Path(
@@ -49,24 +49,26 @@ ReportsId = Annotated[
     ),
 ]
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
-_Word = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE)]
-Words = Annotated[Many[_Word], Field(max_length=20)]
-Statuses = Annotated[Many[Status], Field(max_length=20)]
+_FilterValue = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE)]
+FilterValues = Annotated[Many[_FilterValue], Field(max_length=20)]
+StatusFilter = Annotated[Many[Status], Field(max_length=20)]
 
 
 class ReportsWanted(Frozen):
-    """Which rows are printed, and how. What is left out chooses nothing out."""
+    """Which rows to print, and how. A filter that is left out matches every row."""
 
-    status: Statuses = Field(default=(), description="Rows with one of these; all where empty.")
-    band: Words = Field(default=(), description="Bands of the rulebook.")
-    tier: Words = Field(default=(), description="Tiers of the rulebook, or `none`.")
+    status: StatusFilter = Field(
+        default=(), description="Print rows with one of these; all rows if empty."
+    )
+    band: FilterValues = Field(default=(), description="Bands of the rulebook.")
+    tier: FilterValues = Field(default=(), description="Tiers of the rulebook, or `none`.")
     format: Literal["pdf", "html", "rtf", "txt", "xml"] = "pdf"
     document: Literal["clinician", "patient"] = "clinician"
-    locale: Language = "en"
+    locale: ReportLanguage = "en"
     destination: DestinationId | None = Field(
         default=None,
-        description="Keep each row as a screening and send it there instead; the destination says "
-        "in which form, so `format`, `document` and `locale` are left out.",
+        description="Store each row as a screening and send it to this destination instead. The "
+        "destination determines the document, so omit `format`, `document` and `locale`.",
         examples=["d-6f6f6f6f-0000-4000-8000-000000000005"],
     )
 
@@ -77,7 +79,7 @@ class ReportsWanted(Frozen):
     status_code=202,
     response_model=ReportsBatch,
     responses=refusals(*TAKING, 404, 409),
-    summary="Make a report of each row",
+    summary="Print or deliver the rows of a batch",
 )
 def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     batch: BatchId,
@@ -88,22 +90,23 @@ def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     caller: Calling,
     rulebooks: Rulebooks,
 ) -> Response:
-    """A report of each row that has a status, or of those chosen; 409 until the batch is done.
+    """Prints a report of each row that has a status and matches the filters. Returns 409 until the
+    batch is done.
 
-    With a `destination`, each row that names a patient is kept as a screening and put on its way
-    there: that needs `screenings:write` and `deliveries:write` too. Which rows were not sent, and
-    why, is told by their numbers.
+    With a `destination`, each row with a patient reference is stored as a screening and enqueued
+    for delivery; this also requires `screenings:write` and `deliveries:write`. Rows that were not
+    sent are listed as problems, by row number.
     """
     if wanted.destination is not None:
-        _admit(caller)
-        _check_form(wanted)
+        _check_scopes(caller)
+        _check_no_format(wanted)
 
-    def made(work: Transaction) -> Answer:
+    def create(work: Transaction) -> Answer:
         scored = batches.found(work, batch, SCORE)
-        _check_words(wanted, scored, rulebooks)
-        return _make(work, scored, wanted, settings, caller)
+        _check_filters(wanted, scored, rulebooks)
+        return _create(work, scored, wanted, settings, caller)
 
-    response = creating.once(made)
+    response = creating.once(create)
     response.headers["Retry-After"] = SOON
     return response
 
@@ -112,14 +115,14 @@ def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     "/{batch}/reports/{reports}",
     operation_id="read_batch_reports",
     responses=refusals(*GUARDED, 404),
-    summary="How far the reports have come",
+    summary="Read the progress of a batch's reports",
 )
 def read_batch_reports(batch: BatchId, reports: ReportsId, acts: Acting) -> ReportsBatch:
-    """Counts of rows: printed or put on their way, and set aside where that could not be."""
+    """Counts of rows: printed or enqueued for delivery, and set aside if that failed."""
     with acts.transaction() as work:
-        told = _told(work, batches.reports_of(work, batch, reports))
+        progress = _reports_detail(work, batches.reports_of(work, batch, reports))
         work.audit("read", "batch", reports)
-    return told
+    return progress
 
 
 @router.get(
@@ -132,34 +135,34 @@ def read_batch_reports(batch: BatchId, reports: ReportsId, acts: Acting) -> Repo
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
         206: {
-            "description": "The range of it that was asked for",
+            "description": "The requested range of the ZIP",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
         **refusals(*GUARDED, 404, 409, 416),
     },
-    summary="The reports as one ZIP",
+    summary="Download the reports as one ZIP",
 )
 def read_batch_zip(batch: BatchId, reports: ReportsId, request: Request, acts: Acting) -> Response:
-    """Each report is named by the number of its row. `Range` takes up an interrupted download."""
+    """Files are named by the number of their row. Use `Range` to resume an interrupted download."""
     with acts.transaction() as work:
-        kept = batches.reports_of(work, batch, reports)
-        if kept.kind == DELIVERIES:
+        job = batches.reports_of(work, batch, reports)
+        if job.kind == DELIVERIES:
             raise Problem("conflict", "They were sent to a destination: there is no ZIP of them.")
-        if batches.progress(work, kept).state != "done":
+        if batches.progress(work, job).state != "done":
             raise Problem("conflict", "The reports are not done.", headers={"Retry-After": "5"})
-        work.audit("report", "batch", reports, count=kept.rows)
+        work.audit("report", "batch", reports, count=job.rows)
     tag = digest(reports.encode())[:32]
     name = "nociscreen-reports.zip"
-    return sent(request, File("application/zip", name, tag, lambda: zipped(acts, kept)))
+    return sent(request, File("application/zip", name, tag, lambda: zipped(acts, job)))
 
 
-def _check_words(wanted: ReportsWanted, scored: Kept, rulebooks: Catalogue) -> None:
-    """Raises Problem `wrong_shape` where a word is none of the rulebook that scored the batch."""
+def _check_filters(wanted: ReportsWanted, scored: Kept, rulebooks: Catalogue) -> None:
+    """Raise Problem `wrong_shape` for a band or tier that the batch's rulebook does not have."""
     instrument, _, number = scored.rulebook.partition("@")
     rulebook = rulebooks.any_status(instrument, number).rulebook
     known = {
-        "band": [each.id for each in rulebook.band],
-        "tier": [*(each.id for each in rulebook.tier), NO_TIER],
+        "band": [band.id for band in rulebook.band],
+        "tier": [*(tier.id for tier in rulebook.tier), NO_TIER],
     }
     errors = [
         FieldError(
@@ -175,108 +178,113 @@ def _check_words(wanted: ReportsWanted, scored: Kept, rulebooks: Catalogue) -> N
         raise Problem("wrong_shape", errors=errors)
 
 
-def _make(
+def _create(
     work: Transaction, scored: Kept, wanted: ReportsWanted, settings: Settings, caller: Caller
 ) -> Answer:
     if batches.progress(work, scored).state != "done":
         raise Problem("conflict", "The batch is not done.", headers={"Retry-After": SOON})
-    options = {"organisation": caller.organisation, "test": caller.test}
+    options: dict[str, Any] = {"organisation": caller.organisation, "test": caller.test}
     if wanted.destination is None:
-        kind, said = REPORTS, wanted.model_dump(include={"format", "document", "locale"})
+        kind = REPORTS
+        options |= wanted.model_dump(include={"format", "document", "locale"})
     else:
-        _check(work, wanted.destination)
-        kind, said = DELIVERIES, {"destination": wanted.destination}
-    asked = Wanted(kind, scored.rulebook, scored.rulebook_sha256, options | said, scored.id)
-    chosen = _within(_chosen(work, scored, wanted), settings.batch_reports)
-    made = batches.add(work, asked, chosen, scored.expires_at)
-    told = _told(work, made)
-    work.audit("create", "batch", made.id, count=made.rows)
-    return Answer(202, told.model_dump_json().encode(), told.links["self"])
+        _check_destination(work, wanted.destination)
+        kind = DELIVERIES
+        options |= {"destination": wanted.destination}
+    job = Wanted(kind, scored.rulebook, scored.rulebook_sha256, options, scored.id)
+    chunks = _limit_rows(_select_rows(work, scored, wanted), settings.batch_reports)
+    batch = batches.add(work, job, chunks, scored.expires_at)
+    detail = _reports_detail(work, batch)
+    work.audit("create", "batch", batch.id, count=batch.rows)
+    return Answer(202, detail.model_dump_json().encode(), detail.links["self"])
 
 
-def _admit(caller: Caller) -> None:
-    """Raises Problem `missing_scope` where the caller may not keep and send."""
-    missing = [each for each in ("screenings:write", "deliveries:write")
-               if each not in caller.scopes]  # fmt: skip
-    if missing:
+def _check_scopes(caller: Caller) -> None:
+    """Raise Problem `missing_scope` if the caller may not store screenings and send them."""
+    if not {"screenings:write", "deliveries:write"}.issubset(caller.scopes):
         needed = "batches screenings:write deliveries:write"
         challenge = f'Bearer error="insufficient_scope", scope="{needed}"'
         raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
 
 
-def _check_form(wanted: ReportsWanted) -> None:
-    """Raises Problem `wrong_shape` where the form is said: a destination has its own."""
-    said = [each for each in ("format", "document", "locale") if each in wanted.model_fields_set]
+def _check_no_format(wanted: ReportsWanted) -> None:
+    """Raise Problem `wrong_shape` for a field that the destination determines."""
     detail = "is the destination's to say: leave it out"
-    errors = [FieldError(pointer=f"/{each}", code="not_possible", detail=detail) for each in said]
+    errors = [
+        FieldError(pointer=f"/{name}", code="not_possible", detail=detail)
+        for name in ("format", "document", "locale")
+        if name in wanted.model_fields_set
+    ]
     if errors:
         raise Problem("wrong_shape", errors=errors)
 
 
-def _check(work: Transaction, destination: str) -> None:
-    """Raises Problem `not_found`, `conflict` where it is inactive, `wrong_shape` by its options."""
-    found = destinations.found(work, destination)
-    profiles.own(found.profile, found.options)
-    if not found.active:
+def _check_destination(work: Transaction, destination_id: str) -> None:
+    """Raise Problem `not_found`, `conflict` if it is inactive, or `wrong_shape` for its options."""
+    destination = destinations.found(work, destination_id)
+    profiles.own(destination.profile, destination.options)
+    if not destination.active:
         raise Problem("conflict", "The destination is not active.")
 
 
-def _within(chunks: Iterator[tuple[int, Given]], most: int) -> Iterator[tuple[int, Given]]:
+def _limit_rows(chunks: Iterator[tuple[int, Given]], limit: int) -> Iterator[tuple[int, Given]]:
     total = 0
-    for count, given in chunks:
+    for count, chunk in chunks:
         total += count
-        if total > most:
-            raise Problem("too_large", f"At most {most:,} reports at once: choose fewer rows.")
-        yield count, given
+        if total > limit:
+            raise Problem("too_large", f"At most {limit:,} reports at once: choose fewer rows.")
+        yield count, chunk
 
 
-def _chosen(work: Transaction, scored: Kept, wanted: ReportsWanted) -> Iterator[tuple[int, Given]]:
-    """The rows that are printed, some at a time, each with its number in the batch."""
-    before = 0
+def _select_rows(
+    work: Transaction, scored: Kept, wanted: ReportsWanted
+) -> Iterator[tuple[int, Given]]:
+    """Yield chunks of the rows that match, with the numbers of the rows in the batch."""
+    rows_before = 0
     for number in range(scored.chunks):
-        given = batche_chunks.given(work, scored.id, number)
-        content = batche_chunks.made(work, scored.id, number)
-        if given is None or content is None:
+        stored = batch_chunks.given(work, scored.id, number)
+        content = batch_chunks.made(work, scored.id, number)
+        if stored is None or content is None:
             raise Problem("not_found")
-        results, frame = pl.read_ipc(io.BytesIO(content)), unpacked(given).frame
+        results, frame = pl.read_ipc(io.BytesIO(content)), unpacked(stored).frame
         rows = results.with_row_index("row").filter(_matches(results, wanted))["row"].to_list()
         for start in range(0, len(rows), ROWS):
-            some = rows[start : start + ROWS]
-            chunk = packed(Chunk(frame[some], all_faulty(0, "", ""), None))
-            named = json.dumps([before + row + 1 for row in some]).encode()
-            yield len(some), chunk._replace(parts=(*chunk.parts, named))
-        before += results.height
+            selected = rows[start : start + ROWS]
+            chunk = packed(Chunk(frame[selected], all_faulty(0, "", ""), None))
+            numbers = json.dumps([rows_before + row + 1 for row in selected]).encode()
+            yield len(selected), chunk._replace(parts=(*chunk.parts, numbers))
+        rows_before += results.height
 
 
 def _matches(results: pl.DataFrame, wanted: ReportsWanted) -> pl.Expr:
-    chosen = pl.col(STATUS).is_not_null()
-    for column, words in ((STATUS, wanted.status), (BAND, wanted.band), (TIER, wanted.tier)):
-        if words and column in results.columns:
-            chosen &= pl.col(column).cast(pl.String).is_in(list(words)).fill_null(value=False)
-        elif words:
-            chosen &= pl.lit(value=False)
-    return chosen
+    matches = pl.col(STATUS).is_not_null()
+    for column, values in ((STATUS, wanted.status), (BAND, wanted.band), (TIER, wanted.tier)):
+        if values and column in results.columns:
+            matches &= pl.col(column).cast(pl.String).is_in(list(values)).fill_null(value=False)
+        elif values:
+            matches &= pl.lit(value=False)
+    return matches
 
 
-def _told(work: Transaction, batch: Kept) -> ReportsBatch:
-    told = [note for _, note in batche_chunks.notes(work, batch.id)]
-    problems = [RowProblem(**each) for note in told for each in note.get("problems", ())]
-    set_aside = {"rows_set_aside": sum(len(note["failed"]) for note in told)}
-    here = f"/v1/batches/{batch.parent}/reports/{batch.id}"
+def _reports_detail(work: Transaction, batch: Kept) -> ReportsBatch:
+    notes = [note for _, note in batch_chunks.notes(work, batch.id)]
+    problems = [RowProblem(**problem) for note in notes for problem in note.get("problems", ())]
+    set_aside = {"rows_set_aside": sum(len(note["failed"]) for note in notes)}
+    path = f"/v1/batches/{batch.parent}/reports/{batch.id}"
     destination = batch.options.get("destination")
     if destination is None:
-        made = {"zip": f"{here}/zip"}
+        output = {"zip": f"{path}/zip"}
     else:
-        made = {"deliveries": f"/v1/deliveries?destination={destination}"}
+        output = {"deliveries": f"/v1/deliveries?destination={destination}"}
     return ReportsBatch(
         **dict(batches.progress(work, batch)) | set_aside,
         id=batch.id,
         batch=batch.parent or "",
         destination=destination,
-        rows_enqueued=sum(note.get("enqueued", 0) for note in told),
-        failed=Counter(each.code for each in problems),
+        rows_enqueued=sum(note.get("enqueued", 0) for note in notes),
+        failed=Counter(problem.code for problem in problems),
         problems=tuple(problems[:MOST_PROBLEMS]),
         created_at=batch.created_at,
         expires_at=batch.expires_at,
-        links={"self": here} | made,
+        links={"self": path} | output,
     )

@@ -1,4 +1,4 @@
-"""Results of a batch in any format, streamed, by range; and what was wrong with its rows."""
+"""Routes that stream the results of a batch, by range, and the problems of its rows."""
 
 import json
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from api.dependencies import Acting, BatchId, Rulebooks
 from api.http.error_responses import GUARDED, refusals
 from api.problems import Problem
 from api.store.batches import batches
-from api.store.batches import chunks as batche_chunks
+from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import SCORE, Kept
 from api.store.keys.field_encryption import digest
 from schemas.batch_job import BatchProblem
 from scoring.catalogue import Catalogue
 
-Suffix = Annotated[Literal["csv", "ndjson", "parquet"], Path(examples=["csv"])]
+FormatSuffix = Annotated[Literal["csv", "ndjson", "parquet"], Path(examples=["csv"])]
 _FILE: dict[str, Any] = {
     "content": {
         MEDIA_TYPES["csv"]: {"schema": {"type": "string"}},
@@ -31,9 +31,9 @@ _FILE: dict[str, Any] = {
         MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
     }
 }
-_SENT: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The results"} | _FILE,
-    206: {"description": "The range of them that was asked for"} | _FILE,
+    206: {"description": "The requested range of the results"} | _FILE,
     **refusals(*GUARDED, 404, 406, 409, 416),
 }
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
@@ -43,32 +43,32 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("
     "/{batch}/results",
     operation_id="read_batch_results",
     response_class=Response,
-    responses=_SENT,
-    summary="The results of a batch",
+    responses=_RESPONSES,
+    summary="Read the results of a batch",
 )
 def read_batch_results(
     batch: BatchId, request: Request, acts: Acting, rulebooks: Rulebooks
 ) -> Response:
-    """One row for each row that was sent, in order. `Accept` chooses CSV, NDJSON or Parquet.
+    """One row of results for each row sent, in order. `Accept` chooses CSV, NDJSON or Parquet.
 
-    `Range` takes up an interrupted download. 409 until the batch is done.
+    Use `Range` to resume an interrupted download. Returns 409 until the batch is done.
     """
-    form = format_wanted(request.headers.get("accept"))
-    return _results(request, acts, rulebooks, batch, form)
+    file_format = format_wanted(request.headers.get("accept"))
+    return _send_results(request, acts, rulebooks, batch, file_format)
 
 
 @router.get(
     "/{batch}/results.{suffix}",
     operation_id="read_batch_results_as",
     response_class=Response,
-    responses={each: _SENT[each] for each in _SENT if each != 406},
-    summary="The results of a batch in this format",
+    responses={status: _RESPONSES[status] for status in _RESPONSES if status != 406},
+    summary="Read the results of a batch in one format",
 )
 def read_batch_results_as(
-    batch: BatchId, suffix: Suffix, request: Request, acts: Acting, rulebooks: Rulebooks
+    batch: BatchId, suffix: FormatSuffix, request: Request, acts: Acting, rulebooks: Rulebooks
 ) -> Response:
-    """The same, in the format that the address ends with, whatever `Accept` says."""
-    return _results(request, acts, rulebooks, batch, format_of(suffix))
+    """The results of the batch in the format of the URL suffix; `Accept` is ignored."""
+    return _send_results(request, acts, rulebooks, batch, format_of(suffix))
 
 
 @router.get(
@@ -82,45 +82,47 @@ def read_batch_results_as(
         },
         **refusals(*GUARDED, 404),
     },
-    summary="What was wrong with which row",
+    summary="List the problems of a batch's rows",
 )
 def read_batch_problems(batch: BatchId, acts: Acting) -> Response:
-    """One line of JSON a problem, of what is done so far: row, line, `row_id`, column, what was
-    expected, and as `detail` where and what in one sentence; never what stood there.
+    """One JSON object per line for each problem found so far: row, line, `row_id`, column, the
+    expected value, and a sentence as `detail`. A problem never repeats the value of a cell.
     """
     with acts.transaction() as work:
         batches.found(work, batch, SCORE)
         work.audit("read", "batch_problems", batch)
-    return StreamingResponse(_problems(acts, batch), media_type=MEDIA_TYPES["ndjson"])
+    return StreamingResponse(_problem_lines(acts, batch), media_type=MEDIA_TYPES["ndjson"])
 
 
-def _results(
-    request: Request, acts: Acts, rulebooks: Catalogue, batch: str, form: Format
+def _send_results(
+    request: Request, context: Acts, rulebooks: Catalogue, batch_id: str, file_format: Format
 ) -> Response:
-    with acts.transaction() as work:
-        kept = batches.found(work, batch, SCORE)
-        if batches.progress(work, kept).state != "done":
+    with context.transaction() as work:
+        batch = batches.found(work, batch_id, SCORE)
+        if batches.progress(work, batch).state != "done":
             raise Problem("conflict", "The batch is not done.", headers={"Retry-After": SOON})
-        work.audit("read", "batch_results", batch, count=kept.rows)
-    tag = digest(batch.encode(), form.encode(), version("nociscreen").encode())[:32]
-    file = results_file(
-        form, tag, lambda: stream(form, _made(acts, kept), lambda: _nothing(rulebooks, kept))
-    )
-    return sent(request, file)
+        work.audit("read", "batch_results", batch_id, count=batch.rows)
+    tag = digest(batch_id.encode(), file_format.encode(), version("nociscreen").encode())[:32]
+
+    def stream_pieces() -> Iterator[bytes]:
+        chunks = _read_chunks(context, batch)
+        return stream(file_format, chunks, lambda: _empty_results(rulebooks, batch))
+
+    return sent(request, results_file(file_format, tag, stream_pieces))
 
 
-def _made(acts: Acts, batch: Kept) -> Iterator[bytes]:
-    """What came of each chunk, one at a time; it ends early where the batch is erased."""
+def _read_chunks(context: Acts, batch: Kept) -> Iterator[bytes]:
+    """Yield the results of each chunk. Raises RuntimeError if the batch is erased meanwhile."""
     for number in range(batch.chunks):
-        with acts.store.reading_on(acts.actor) as work:
-            content = batche_chunks.made(work, batch.id, number)
+        with context.store.reading_on(context.actor) as work:
+            content = batch_chunks.made(work, batch.id, number)
         if content is None:
             raise RuntimeError("the batch was erased while it was sent")
         yield content
 
 
-def _nothing(rulebooks: Catalogue, batch: Kept) -> Any:
-    """The columns of a batch without a row."""
+def _empty_results(rulebooks: Catalogue, batch: Kept) -> Any:
+    """Return the result columns of the batch without rows."""
     import polars as pl
 
     from api.batch_scoring.chunk_scorer import scored
@@ -131,18 +133,18 @@ def _nothing(rulebooks: Catalogue, batch: Kept) -> Any:
     return scored(pl.DataFrame(), rules, explain=batch.options["explain"]).results.clear()
 
 
-def _problems(acts: Acts, batch: str) -> Iterator[bytes]:
+def _problem_lines(context: Acts, batch_id: str) -> Iterator[bytes]:
     first = 0
     while True:
-        with acts.store.reading_on(acts.actor) as work:
-            found = next(batche_chunks.notes(work, batch, first=first), None)
-        if found is None:
+        with context.store.reading_on(context.actor) as work:
+            chunk = next(batch_chunks.notes(work, batch_id, first=first), None)
+        if chunk is None:
             return
-        row, note = found
+        row, note = chunk
         first = row.number + 1
-        yield "".join(map(_in_one_line, note["problems"])).encode()
+        yield "".join(map(_encode_problem, note["problems"])).encode()
 
 
-def _in_one_line(kept: dict[str, Any]) -> str:
-    told = kept | {"detail": BatchProblem(**kept).told}
-    return json.dumps(told, ensure_ascii=False) + "\n"
+def _encode_problem(problem: dict[str, Any]) -> str:
+    line = problem | {"detail": BatchProblem(**problem).told}
+    return json.dumps(line, ensure_ascii=False) + "\n"

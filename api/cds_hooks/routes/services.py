@@ -1,4 +1,4 @@
-"""CDS Hooks: cards beside a patient's chart, for EHRs that are trusted, each by its own token."""
+"""Routes of CDS Hooks, called by trusted EHRs with signed tokens."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ from schemas.base import Frozen
 
 
 class HookRoute(GuardedRoute):
-    """A route behind the token of an EHR, made for this very address and used once."""
+    """A route that requires an EHR's token, issued for this URL and used only once."""
 
     scope = "screenings:read"
     takes = JSON
@@ -33,36 +33,36 @@ class HookRoute(GuardedRoute):
         super().__init__(*args, **kwargs | {"openapi_extra": {"security": [{"ehr": []}]}})
 
     def who(self, request: Request) -> Caller:
-        """The EHR that calls. Raises Problem."""
+        """Return the calling EHR. Raises Problem."""
         trust: Trust = request.app.state.trust
         settings: Settings = request.app.state.settings
-        hooked = trust.by_hook_token(bearer(request), settings.public_url + request.url.path)
-        request.state.hooked = hooked
-        return hooked.caller
+        hook_call = trust.by_hook_token(bearer(request), settings.public_url + request.url.path)
+        request.state.hooked = hook_call
+        return hook_call.caller
 
 
 class Services(Frozen):
-    """The services of this server, as CDS Hooks 2.0 has them."""
+    """The CDS services of this server."""
 
     services: list[dict[str, Any]]
 
 
 class Cards(Frozen):
-    """What is told beside the chart, the most urgent first."""
+    """CDS cards, the most urgent first."""
 
     cards: list[dict[str, Any]]
 
 
 class Thanks(Frozen):
-    """Nothing more to say."""
+    """An empty response."""
 
 
-async def _hooked(request: Request) -> Hooked:
-    held: Hooked = request.state.hooked
-    return held
+async def _current_hook_call(request: Request) -> Hooked:
+    hook_call: Hooked = request.state.hooked
+    return hook_call
 
 
-Calling = Annotated[Hooked, Depends(_hooked)]
+HookCallDep = Annotated[Hooked, Depends(_current_hook_call)]
 ServiceId = Annotated[
     str, Path(alias="service", pattern=r"^[a-z0-9-]{1,60}$", examples=["nociplastic"])
 ]
@@ -73,12 +73,12 @@ router = APIRouter(prefix="/cds-services", tags=["CDS Hooks"], route_class=HookR
     "",
     operation_id="discover_services",
     responses=refusals(*GUARDED),
-    summary="What EHRs can call",
+    summary="List CDS services",
 )
-def discover_services(acts: Acting, hooked: Calling, rulebooks: Rulebooks) -> Services:
-    """One service for each instrument in use."""
+def discover_services(acts: Acting, hook_call: HookCallDep, rulebooks: Rulebooks) -> Services:
+    """List one service per instrument with an active rulebook."""
     with acts.transaction() as work:
-        _use(work, hooked)
+        _use_token_once(work, hook_call)
         work.audit("list", "service")
     return Services(services=list(services(rulebooks)))
 
@@ -87,57 +87,61 @@ def discover_services(acts: Acting, hooked: Calling, rulebooks: Rulebooks) -> Se
     "/{service}",
     operation_id="call_service",
     responses=refusals(*TAKING, 404, 412),
-    summary="Cards for a chart",
+    summary="Call a CDS service",
 )
 def call_service(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     service: ServiceId,
     hook: Hook,
     *,
     acts: Acting,
-    hooked: Calling,
+    hook_call: HookCallDep,
     rulebooks: Rulebooks,
     settings: Chosen,
 ) -> Cards:
-    """The latest screening with its red flags first, or that the questionnaire is due.
+    """Return cards for the latest screening, red flags first, or for a due questionnaire.
 
-    The patient is found by the identifiers of the prefetched Patient, in the organisation that the
-    EHR belongs to and nowhere else. Nothing is scored, and nothing is a diagnosis.
+    The patient is looked up by the identifiers of the prefetched Patient, in the EHR's organisation
+    only. Nothing is scored, and no card is a diagnosis.
     """
     newest = in_use(rulebooks).get(service)
     if newest is None:
         raise Problem("not_found")
-    numbers = patients(hook, hooked.issuer.terms.patient_system)
+    identifiers = patients(hook, hook_call.issuer.terms.patient_system)
     instrument = newest.rulebook.rulebook.instrument
     with acts.transaction() as work:
-        _use(work, hooked)
-        found = latest(work, numbers, instrument)
+        _use_token_once(work, hook_call)
+        screening = latest(work, identifiers, instrument)
         days = form_settings.own(work).ask_again_days
-        work.audit("read", "screening", found.id if found else "")
+        work.audit("read", "screening", screening.id if screening else "")
     chart = Chart(hook.context.patientId, newest, days, settings.public_url, work.now)
-    version = found.assessment.rulebook.partition("@")[2] if found else ""
-    scored_by = rulebooks.any_status(instrument, version) if found else None
-    return Cards(cards=cards(chart, found, scored_by))
+    version = screening.assessment.rulebook.partition("@")[2] if screening else ""
+    scored_by = rulebooks.any_status(instrument, version) if screening else None
+    return Cards(cards=cards(chart, screening, scored_by))
 
 
 @router.post(
     "/{service}/feedback",
     operation_id="tell_feedback",
     responses=refusals(*TAKING, 404),
-    summary="What became of cards",
+    summary="Receive card feedback",
 )
 def tell_feedback(
-    service: ServiceId, feedback: Feedback, acts: Acting, hooked: Calling, rulebooks: Rulebooks
+    service: ServiceId,
+    feedback: Feedback,
+    acts: Acting,
+    hook_call: HookCallDep,
+    rulebooks: Rulebooks,
 ) -> Thanks:
-    """Accepted or overridden: written to the audit. What was written about it is not kept."""
+    """Record in the audit trail if a card was accepted or overridden. Reasons are not stored."""
     if service not in in_use(rulebooks):
         raise Problem("not_found")
     with acts.transaction() as work:
-        _use(work, hooked)
-        for each in feedback.feedback:
-            work.audit("answer", "card", each.card.lower(), outcome=each.outcome)
+        _use_token_once(work, hook_call)
+        for card_feedback in feedback.feedback:
+            work.audit("answer", "card", card_feedback.card.lower(), outcome=card_feedback.outcome)
     return Thanks()
 
 
-def _use(work: Transaction, hooked: Hooked) -> None:
-    """The token opens nothing twice."""
-    issuers.use_token(work, hooked.issuer.id, hooked.jti, hooked.expires_at, SKEW_SECONDS)
+def _use_token_once(work: Transaction, hook_call: Hooked) -> None:
+    """Refuse a token that was used before."""
+    issuers.use_token(work, hook_call.issuer.id, hook_call.jti, hook_call.expires_at, SKEW_SECONDS)

@@ -1,4 +1,4 @@
-"""`nociscreen admin`: what is administered, one group of commands for each kind of thing."""
+"""`nociscreen admin`: administer organisations, clients, practitioners and destinations."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from api.cli.administration import clients, destinations, organisations, practitioners
 from api.cli.administration.issuers import issuer_commands
-from api.cli.context import note, opened, say, settings
+from api.cli.context import load_settings, open_configured_store, print_json, print_note
 
 commands = typer.Typer(no_args_is_help=True, help="Organisations, clients, keys, practitioners.")
 commands.add_typer(organisations.commands, name="organisation")
@@ -24,14 +24,16 @@ def first(
     """Make a first organisation and a client that may do everything, where there is none yet."""
     from api.cli.bootstrap import first_client, first_invitation
 
-    chosen = settings()
-    with opened(chosen) as store:
-        made = first_client(store, chosen.first_client_file, test=test)
-        address = first_invitation(store, chosen)
+    settings = load_settings()
+    with open_configured_store(settings) as store:
+        credentials = first_client(store, settings.first_client_file, test=test)
+        address = first_invitation(store, settings)
     if address:
-        note(f"to sign in for the first time, open {address}")
-    if made is None:
-        note("there is an organisation already")
+        print_note(f"to sign in for the first time, open {address}")
+    if credentials is None:
+        print_note("there is an organisation already")
         return
-    note(f"made a first organisation and client; its secret is in {chosen.first_client_file}")
-    say({name: made[name] for name in ("organisation", "client_id")})
+    print_note(
+        f"made a first organisation and client; its secret is in {settings.first_client_file}"
+    )
+    print_json({name: credentials[name] for name in ("organisation", "client_id")})

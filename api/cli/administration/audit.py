@@ -1,13 +1,12 @@
-"""`nociscreen audit`: verify the chains, export them, and keep where they ended."""
+"""`nociscreen audit`: verify and export the audit chains and print checkpoints."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import fail, note, opened, operator
+from api.cli.context import build_operator, fail, open_configured_store, print_note
 
 if TYPE_CHECKING:
     from api.store.audit.chain import AuditKey
@@ -38,20 +37,20 @@ def verify(
     """Find every change, deletion or insertion, and say where. Exit status 1 if there is any."""
     from api.store.audit import chain
 
-    kept = _read(checkpoints) if checkpoints else ()
-    found = False
-    with opened() as store, store.glance() as session:
-        for key in _keys(store, session, organisation):
-            own = tuple(each for each in kept if each.organisation == key.organisation)
+    expected = _read_checkpoints(checkpoints) if checkpoints else ()
+    is_tampered = False
+    with open_configured_store() as store, store.glance() as session:
+        for key in _audit_keys(store, session, organisation):
+            own = tuple(item for item in expected if item.organisation == key.organisation)
             faults = chain.verify(session, key, own)
+            is_tampered = is_tampered or bool(faults)
             for fault in faults:
-                found = True
                 until = f" to {fault.until}" if fault.until else ""
                 typer.echo(f"{key.organisation}: row {fault.seq}{until}: {fault.what}")
             if not faults:
                 rows = chain.checkpoint(session, key, _now()).seq
                 typer.echo(f"{key.organisation}: {rows} rows hold")
-    raise typer.Exit(TAMPERED if found else 0)
+    raise typer.Exit(TAMPERED if is_tampered else 0)
 
 
 @commands.command()
@@ -59,8 +58,8 @@ def checkpoint(organisation: Owner = None) -> None:
     """Print where each chain ends now. Keep it away from the database: it shows a cut-off end."""
     from api.store.audit import chain
 
-    with opened() as store, store.glance() as session:
-        for key in _keys(store, session, organisation):
+    with open_configured_store() as store, store.glance() as session:
+        for key in _audit_keys(store, session, organisation):
             typer.echo(chain.checkpoint(session, key, _now()).model_dump_json())
 
 
@@ -79,37 +78,38 @@ def export(
     if form not in ("ndjson", "fhir"):
         fail("--format must be ndjson or fhir")
     count = 0
-    with opened() as store:
+    with open_configured_store() as store:
         with store.glance() as session:
             for row in chain.entries(session, organisation, after=after):
-                fhir = form == "fhir"
-                typer.echo(audit_event(row, organisation) if fhir else row.model_dump_json())
+                is_fhir = form == "fhir"
+                typer.echo(audit_event(row, organisation) if is_fhir else row.model_dump_json())
                 count += 1
-        with store.transaction(operator(organisation)) as work:
+        with store.transaction(build_operator(organisation)) as work:
             work.audit("export", "audit", count=max(count, 1))
-    note(f"{count} rows")
+    print_note(f"{count} rows")
 
 
-def _keys(
+def _audit_keys(
     store: "Store", session: "OrganisationSession", organisation: str | None
 ) -> "list[AuditKey]":
     from api.store.accounts import organisations
 
-    ids = [organisation] if organisation else [organisations.SYSTEM]
-    if organisation is None:
-        ids += [each.id for each in organisations.every(session)]
-    held = [store.keys.of(session, each) for each in ids]
-    if None in held:
+    if organisation:
+        ids = [organisation]
+    else:
+        ids = [organisations.SYSTEM, *(row.id for row in organisations.every(session))]
+    key_sets = [store.keys.of(session, organisation_id) for organisation_id in ids]
+    if None in key_sets:
         fail("there is no organisation of that id")
-    return [each.audit for each in held if each is not None]
+    return [key_set.audit for key_set in key_sets if key_set is not None]
 
 
-def _read(file: Path) -> "tuple[Checkpoint, ...]":
+def _read_checkpoints(file: Path) -> "tuple[Checkpoint, ...]":
     from schemas.audit import Checkpoint
 
     try:
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
-        return tuple(Checkpoint.model_validate_json(json.dumps(line)) for line in lines)
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return tuple(Checkpoint.model_validate_json(line) for line in lines if line)
     except ValueError:
         fail(f"{file.name}: each line must be a checkpoint as `audit checkpoint` prints it")
 

@@ -1,4 +1,4 @@
-"""`nociscreen admin client`: programs that call the API, their secrets and keys."""
+"""`nociscreen admin client`: manage clients with their secrets, public keys and API keys."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import fail, opened, operator, say
+from api.cli.context import fail, open_transaction, print_json
 
 commands = typer.Typer(no_args_is_help=True, help="Programs that call the API.")
 Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
@@ -29,15 +29,15 @@ def add_client(
     """Make a client; its secret is shown this once."""
     from api.store.accounts import clients
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         try:
             client = clients.add(work, name, scope, requests_per_minute)
         except ValueError as error:
             fail(str(error))
         text = clients.add_secret(work, client.id)[1] if secret else None
         work.audit("administer", "client", client.id)
-        made = {"organisation": organisation, "client_id": client.id, "scopes": client.scopes}
-        say(made | ({"client_secret": text} if text else {}))
+        summary = {"organisation": organisation, "client_id": client.id, "scopes": client.scopes}
+        print_json(summary | ({"client_secret": text} if text else {}))
 
 
 @commands.command("list")
@@ -45,10 +45,10 @@ def list_clients(organisation: Owner) -> None:
     """Every client of an organisation, and which secrets and keys are live."""
     from api.store.accounts import clients
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        listed = clients.every(work)
+    with open_transaction(organisation) as work:
+        listing = clients.every(work)
         work.audit("list", "client")
-        say([each.model_dump(mode="json") for each in listed])
+        print_json([client.model_dump(mode="json") for client in listing])
 
 
 @commands.command("change")
@@ -63,15 +63,15 @@ def change_client(
     """Change a client, for its living tokens too; what is left out stays."""
     from api.store.accounts import clients
 
-    given = {"name": name, "scopes": scope or None, "active": active}
-    changes = {each: value for each, value in given.items() if value is not None}
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    options = {"name": name, "scopes": scope or None, "active": active}
+    changes = {field: value for field, value in options.items() if value is not None}
+    with open_transaction(organisation) as work:
         try:
-            changed = clients.change(work, client, changes)
+            updated = clients.change(work, client, changes)
         except ValueError as error:
             fail(str(error))
         work.audit("administer", "client", client)
-        say(changed)
+        print_json(updated)
 
 
 @commands.command("secret")
@@ -79,10 +79,10 @@ def add_secret(client: ClientId, organisation: Owner) -> None:
     """Make a second secret, to change over; it is shown this once."""
     from api.store.accounts import clients
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         credential, text = clients.add_secret(work, client)
         work.audit("administer", "secret", credential.id)
-        say({"id": credential.id, "client_secret": text})
+        print_json({"id": credential.id, "client_secret": text})
 
 
 @commands.command("drop-secret")
@@ -92,7 +92,7 @@ def drop_secret(
     """Take a secret back."""
     from api.store.accounts import clients
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         clients.drop_secret(work, client, secret)
         work.audit("administer", "secret", secret)
 
@@ -106,13 +106,13 @@ def add_key(
     """Register a public key for `private_key_jwt`."""
     from api.store.accounts import clients
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         try:
             registered = clients.add_key(work, client, json.loads(jwk.read_bytes()))
         except ValueError as error:
             fail(str(error))
         work.audit("administer", "public_key", client)
-        say(registered)
+        print_json(registered)
 
 
 @commands.command("api-key")
@@ -125,7 +125,7 @@ def add_api_key(
     """Make an API key; it is shown this once, and sent as `X-API-Key`."""
     from api.store.accounts import clients, organisations
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         until = datetime.now(UTC) + timedelta(days=days)
         test = organisations.own(work).test
         try:
@@ -133,7 +133,7 @@ def add_api_key(
         except ValueError as error:
             fail(str(error))
         work.audit("administer", "api_key", credential.id)
-        say(credential.model_dump(mode="json") | {"api_key": text})
+        print_json(credential.model_dump(mode="json") | {"api_key": text})
 
 
 @commands.command("revoke-api-key")
@@ -143,6 +143,6 @@ def revoke_api_key(
     """End an API key at once."""
     from api.store.accounts import clients
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         clients.revoke_api_key(work, client, key)
         work.audit("administer", "api_key", key)

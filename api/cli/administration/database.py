@@ -1,11 +1,11 @@
-"""`nociscreen migrate | backup | restore | upkeep`: the database as a thing to be cared for."""
+"""`nociscreen migrate | backup | restore | upkeep`: maintain the database."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import fail, note, opened, settings
+from api.cli.context import fail, load_settings, open_configured_store, print_note
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -16,8 +16,8 @@ From = Annotated[Path, typer.Argument(dir_okay=False, help="A file that `backup`
 
 def migrate() -> None:
     """Bring the database to the tables of this release."""
-    with opened():
-        note("the tables are those of this release")
+    with open_configured_store():
+        print_note("the tables are those of this release")
 
 
 def backup(to: To) -> None:
@@ -26,15 +26,15 @@ def backup(to: To) -> None:
     from api.store.database.engine import DatabaseError
     from api.store.operations import backup as backups
 
-    chosen = _embedded()
-    with opened(chosen) as store:
+    settings = _embedded_settings()
+    with open_configured_store(settings) as store:
         try:
-            backups.backup(chosen.database_file, store.ring, to)
+            backups.backup(settings.database_file, store.ring, to)
         except (DatabaseError, OSError) as error:
             fail(str(error))
         with store.transaction(OPERATOR) as work:
             work.audit("backup", "database")
-    note(f"{to} holds the database as it was; without the key ring it cannot be read")
+    print_note(f"{to} holds the database as it was; without the key ring it cannot be read")
 
 
 def restore(from_: From) -> None:
@@ -46,31 +46,36 @@ def restore(from_: From) -> None:
     from api.store.operations import backup as backups
     from api.store.operations.startup import open_ring
 
-    chosen = _embedded()
+    settings = _embedded_settings()
     try:
-        backups.restore(from_, open_ring(chosen), chosen.database_file)
+        backups.restore(from_, open_ring(settings), settings.database_file)
     except (DatabaseError, KeyRingError, OSError) as error:
         fail(str(error))
-    with opened(chosen) as store, store.glance() as session:
-        ids = [organisations.SYSTEM, *(each.id for each in organisations.every(session))]
-        held = [store.keys.of(session, each) for each in ids]
-        faults = [fault for each in held if each for fault in chain.verify(session, each.audit)]
+    with open_configured_store(settings) as store, store.glance() as session:
+        ids = [organisations.SYSTEM, *(row.id for row in organisations.every(session))]
+        key_sets = [store.keys.of(session, organisation_id) for organisation_id in ids]
+        faults = [
+            fault
+            for key_set in key_sets
+            if key_set
+            for fault in chain.verify(session, key_set.audit)
+        ]
     if faults:
         fail("the audit in the backup does not hold: run `nociscreen audit verify`")
-    note(f"{chosen.database_file} is restored; its audit holds")
+    print_note(f"{settings.database_file} is restored; its audit holds")
 
 
 def upkeep() -> None:
     """Erase what is due, drop what has expired, change the signing key in time."""
     from api.store.operations.housekeeping import keep_up
 
-    chosen = settings()
-    with opened(chosen) as store:
-        keep_up(store, chosen.token_algorithm, chosen.signing_key_days)
+    settings = load_settings()
+    with open_configured_store(settings) as store:
+        keep_up(store, settings.token_algorithm, settings.signing_key_days)
 
 
-def _embedded() -> "Settings":
-    chosen = settings()
-    if chosen.database_url is not None:
+def _embedded_settings() -> "Settings":
+    settings = load_settings()
+    if settings.database_url is not None:
         fail("this is for the embedded database; for PostgreSQL use pg_dump and pg_restore")
-    return chosen
+    return settings

@@ -1,20 +1,24 @@
-"""`nociscreen admin destination | place`: where deliveries go, and where they may."""
+"""`nociscreen admin destination | place`: manage delivery destinations and allowed hosts."""
 
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import fail, opened, operator, say
+from api.cli.context import fail, open_transaction, print_json
+
+if TYPE_CHECKING:
+    from api.outbound.allowlist import Place
+    from api.store.transaction import Transaction
 
 commands = typer.Typer(no_args_is_help=True, help="Receivers of deliveries.")
 place_commands = typer.Typer(
     no_args_is_help=True, help="Hosts and ports that connections may go to."
 )
 Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
-_PLAIN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 PlaceName = Annotated[str, typer.Argument(help="HOST:PORT, such as ehr.example:443.")]
 
 
@@ -31,10 +35,10 @@ def allow_place(
     """Let connections in the organisation's name go there."""
     from api.store.deliveries import allowed_hosts
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        allowed_hosts.allow(work, _place(place), private=private)
+    with open_transaction(organisation) as work:
+        allowed_hosts.allow(work, _parse_place(place), private=private)
         work.audit("administer", "place")
-        say(_told(work))
+        print_json(_list_allowed_hosts(work))
 
 
 @place_commands.command("disallow")
@@ -42,16 +46,16 @@ def disallow_place(place: PlaceName, organisation: Owner) -> None:
     """From the next connection on, none goes there."""
     from api.store.deliveries import allowed_hosts
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        allowed_hosts.disallow(work, _place(place))
+    with open_transaction(organisation) as work:
+        allowed_hosts.disallow(work, _parse_place(place))
         work.audit("administer", "place")
 
 
 @place_commands.command("list")
 def list_places(organisation: Owner) -> None:
     """Where connections may go."""
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        say(_told(work))
+    with open_transaction(organisation) as work:
+        print_json(_list_allowed_hosts(work))
         work.audit("list", "place")
 
 
@@ -84,21 +88,21 @@ def add_destination(  # noqa: PLR0913, PLR0917 - a command has as many options a
     key = new_signing_key("ES384") if smart else None
     content = Sealed(
         address=address,
-        options=_options(options),
+        options=_read_options(options),
         smart=smart,
         key_kid=key.kid if key else None,
         key_pem=key.private_pem.decode() if key else None,
         authorities=tls_authorities.read_text("utf-8") if tls_authorities else None,
     )
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        checked = check(profile, content, allowed_hosts.allowed(work))
-        secret = new_secret() if checked.transport == "webhook" else None
+    with open_transaction(organisation) as work:
+        transport = check(profile, content, allowed_hosts.allowed(work)).transport
+        secret = new_secret() if transport == "webhook" else None
         if secret is not None:
             content = content.model_copy(update={"webhook_secrets": (secret,)})
-        made = destinations.add(work, name, profile, content, follows=follows)
-        work.audit("administer", "destination", made)
-        told = destinations.found(work, made).model_dump(mode="json")
-        say(told | ({"webhook_secret": secret} if secret else {}))
+        destination_id = destinations.add(work, name, profile, content, follows=follows)
+        work.audit("administer", "destination", destination_id)
+        summary = destinations.found(work, destination_id).model_dump(mode="json")
+        print_json(summary | ({"webhook_secret": secret} if secret else {}))
 
 
 @commands.command("list")
@@ -106,10 +110,10 @@ def list_destinations(organisation: Owner) -> None:
     """Every destination, and how much waits for it or was given up."""
     from api.store.deliveries import destinations
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        listed = destinations.every(work)
+    with open_transaction(organisation) as work:
+        listing = destinations.every(work)
         work.audit("list", "destination")
-        say([each.model_dump(mode="json") for each in listed])
+        print_json([destination.model_dump(mode="json") for destination in listing])
 
 
 @commands.command("change")
@@ -123,19 +127,19 @@ def change_destination(
     """Change a destination; an inactive one is sent nothing."""
     from api.store.deliveries import destinations
 
-    given = {"active": active, "follows": follows}
-    named = {name: value for name, value in given.items() if value is not None}
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    options = {"active": active, "follows": follows}
+    changes = {name: value for name, value in options.items() if value is not None}
+    with open_transaction(organisation) as work:
         content = destinations.opened(work, destination)
-        destinations.change(work, destination, named, content)
+        destinations.change(work, destination, changes, content)
         work.audit("administer", "destination", destination)
-        say(destinations.found(work, destination))
+        print_json(destinations.found(work, destination))
 
 
-def _place(text: str) -> Any:
+def _parse_place(text: str) -> "Place":
     from api.outbound.allowlist import target
 
-    if not _PLAIN.fullmatch(text):
+    if not _HOST_AND_PORT.fullmatch(text):
         fail("HOST:PORT: must be a host and a port alone, no address; such as ehr.example:443")
     try:
         return target(f"https://{text}", ("https",)).place
@@ -143,21 +147,21 @@ def _place(text: str) -> Any:
         fail(f"HOST:PORT: {error}")
 
 
-def _told(work: Any) -> list[dict[str, Any]]:
+def _list_allowed_hosts(work: "Transaction") -> list[dict[str, Any]]:
     from api.store.deliveries import allowed_hosts
 
     return [
-        each.place._asdict() | {"private": each.private} for each in allowed_hosts.allowed(work)
+        host.place._asdict() | {"private": host.private} for host in allowed_hosts.allowed(work)
     ]
 
 
-def _options(file: Path | None) -> dict[str, Any]:
+def _read_options(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        told = json.loads(file.read_text("utf-8"))
+        options = json.loads(file.read_text("utf-8"))
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        options = None
+    if not isinstance(options, dict):
         fail("--options: expected a JSON object")
-    return told
+    return options

@@ -1,4 +1,4 @@
-"""`nociscreen admin issuer`: whose tokens an organisation takes."""
+"""`nociscreen admin issuer`: manage the external token issuers of an organisation."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import fail, opened, operator, say
+from api.cli.context import fail, open_transaction, print_json
 
 if TYPE_CHECKING:
     from schemas.issuer import IssuerTerms
@@ -35,14 +35,16 @@ def add_issuer(
 
     if hooks == bool(audience):
         fail("expected --audience, or --hooks, whose audience is each address that is called")
-    read = _terms(terms)
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    issuer_terms = _read_terms(terms)
+    with open_transaction(organisation) as work:
         try:
-            made = issuers.add(work, "hooks" if hooks else "access", issuer, audience, read)
+            added = issuers.add(
+                work, "hooks" if hooks else "access", issuer, audience, issuer_terms
+            )
         except ValueError as error:
-            fail(_first(error))
-        work.audit("administer", "issuer", made.id)
-        say(made)
+            fail(_first_fault(error))
+        work.audit("administer", "issuer", added.id)
+        print_json(added)
 
 
 @issuer_commands.command("list")
@@ -50,10 +52,10 @@ def list_issuers(organisation: Owner) -> None:
     """Every issuer whose tokens are taken for the organisation."""
     from api.store.accounts import issuers
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        listed = issuers.every(work)
+    with open_transaction(organisation) as work:
+        listing = issuers.every(work)
         work.audit("list", "issuer")
-        say([each.model_dump(mode="json") for each in listed])
+        print_json([issuer.model_dump(mode="json") for issuer in listing])
 
 
 @issuer_commands.command("change")
@@ -69,14 +71,14 @@ def change_issuer(
     """Let an issuer in or shut it out, or give it other keys or scopes, from the next call on."""
     from api.store.accounts import issuers
 
-    read = _terms(terms) if terms else None
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    issuer_terms = _read_terms(terms) if terms else None
+    with open_transaction(organisation) as work:
         try:
-            changed = issuers.change(work, issuer, active=active, terms=read)
+            updated = issuers.change(work, issuer, active=active, terms=issuer_terms)
         except ValueError as error:
-            fail(_first(error))
+            fail(_first_fault(error))
         work.audit("administer", "issuer", issuer)
-        say(changed)
+        print_json(updated)
 
 
 @issuer_commands.command("drop")
@@ -84,12 +86,12 @@ def drop_issuer(issuer: IssuerId, organisation: Owner) -> None:
     """Take its tokens no more."""
     from api.store.accounts import issuers
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         issuers.drop(work, issuer)
         work.audit("administer", "issuer", issuer)
 
 
-def _terms(file: Path) -> "IssuerTerms":
+def _read_terms(file: Path) -> "IssuerTerms":
     from pydantic import ValidationError
 
     from schemas.issuer import IssuerTerms
@@ -97,16 +99,18 @@ def _terms(file: Path) -> "IssuerTerms":
     try:
         return IssuerTerms.model_validate(json.loads(file.read_bytes()))
     except ValidationError as error:
-        faults = [f"/{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        faults = [
+            f"/{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        ]
         fail("\n".join(faults))
     except ValueError:
         fail("expected JSON")
 
 
-def _first(error: ValueError) -> str:
+def _first_fault(error: ValueError) -> str:
     from pydantic import ValidationError
 
     if not isinstance(error, ValidationError):
         return str(error)
-    told: Any = error.errors()[0]
-    return f"{'/'.join(map(str, told['loc']))}: {told['msg']}"
+    fault: Any = error.errors()[0]
+    return f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}"

@@ -1,10 +1,16 @@
-"""`nociscreen keys`: the key ring, what it wraps, and what signs tokens; without downtime."""
+"""`nociscreen keys`: rotate key-ring, data and signing keys without downtime."""
 
 from typing import Annotated
 
 import typer
 
-from api.cli.context import note, opened, operator, say, settings
+from api.cli.context import (
+    build_operator,
+    load_settings,
+    open_configured_store,
+    print_json,
+    print_note,
+)
 
 commands = typer.Typer(no_args_is_help=True, help="Change keys while the service runs.")
 
@@ -29,20 +35,22 @@ def rotate_ring() -> None:
     from api.store.keys import file_key
     from api.store.operations.key_rewrapping import wrap_anew
 
-    chosen = settings()
-    if chosen.key_ring is None and chosen.key_ring_file.is_file():
-        note(f"key {put_first(chosen.key_ring_file)} is now first in {chosen.key_ring_file}")
-    with opened(chosen) as store:
+    settings = load_settings()
+    if settings.key_ring is None and settings.key_ring_file.is_file():
+        print_note(
+            f"key {put_first(settings.key_ring_file)} is now first in {settings.key_ring_file}"
+        )
+    with open_configured_store(settings) as store:
         if store.database.embedded:
-            path = chosen.database_file
-            file_key.keep(path, store.ring, file_key.file_key(path, store.ring))
-            jobs = chosen.jobs_file
-            if file_key.beside(jobs).exists():
-                file_key.keep(jobs, store.ring, file_key.file_key(jobs, store.ring))
+            files = [settings.database_file]
+            if file_key.beside(settings.jobs_file).exists():
+                files.append(settings.jobs_file)
+            for file in files:
+                file_key.keep(file, store.ring, file_key.file_key(file, store.ring))
         with store.across() as session:
             count = wrap_anew(session, store.ring)
             store.within(session, OPERATOR).audit("rotate", "ring_key", count=max(count, 1))
-    note(
+    print_note(
         f"{count} keys wrapped anew; the database needs the older keys of the ring no longer, but "
         "backups made before this do: keep those keys for as long as the backups"
     )
@@ -55,9 +63,9 @@ def rotate_data(
     """Seal all that an organisation keeps by a new key, in small steps, while it is in use."""
     from api.store.operations import key_rotation
 
-    with opened() as store:
-        count = key_rotation.rotate(store, operator(organisation))
-    note(f"{count} rows sealed anew")
+    with open_configured_store() as store:
+        count = key_rotation.rotate(store, build_operator(organisation))
+    print_note(f"{count} rows sealed anew")
 
 
 @commands.command("rotate-signing")
@@ -74,8 +82,8 @@ def rotate_signing(
     from api.store.accounts.organisations import OPERATOR
     from api.store.keys import signing_keys
 
-    chosen = settings()
-    with opened(chosen) as store, store.across() as session:
-        key = signing_keys.add_key(session, store.ring, chosen.token_algorithm, at_once=at_once)
+    settings = load_settings()
+    with open_configured_store(settings) as store, store.across() as session:
+        key = signing_keys.add_key(session, store.ring, settings.token_algorithm, at_once=at_once)
         store.within(session, OPERATOR).audit("rotate", "signing_key")
-        say(key.public_jwk())
+        print_json(key.public_jwk())

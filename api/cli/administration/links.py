@@ -1,18 +1,18 @@
-"""`nociscreen link`: make a link for a patient, list links, revoke one, choose what forms say."""
+"""`nociscreen link`: create, list and revoke patient links; read or change form settings."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from api.cli.context import fail, note, opened, operator, say, settings
+from api.cli.context import fail, load_settings, open_transaction, print_json, print_note
 
 commands = typer.Typer(no_args_is_help=True, help="Links for patients, and what forms say.")
 Organisation = Annotated[str, typer.Option("--organisation", help="Whose.")]
 
 
-@commands.command()
-def new(  # noqa: PLR0913 - each option is one choice
+@commands.command("new")
+def add_link(  # noqa: PLR0913 - each option is one choice
     reference: Annotated[str, typer.Argument(help="The patient, by the number in your system.")],
     organisation: Organisation,
     rulebook: Annotated[str, typer.Option(help="The instrument.")] = "nociplastic",
@@ -34,50 +34,55 @@ def new(  # noqa: PLR0913 - each option is one choice
         name = catalogue().active(rulebook).name
         patient = KnownPatient(reference=reference)
     except UnknownRulebookError:
-        fail(f"--rulebook is one of {', '.join(each.name for each in catalogue().scored())}")
+        names = ", ".join(loaded.name for loaded in catalogue().scored())
+        fail(f"--rulebook is one of {names}")
     except ValueError:
         fail("the reference must be a text of 1 to 200 characters")
-    chosen = settings()
-    with opened(chosen) as store, store.transaction(operator(organisation)) as work:
-        again = form_settings.own(work).ask_again_days
+    settings = load_settings()
+    with open_transaction(organisation, settings) as work:
+        ask_again_days = form_settings.own(work).ask_again_days
         kind: LinkKind = "once" if once else "until_submitted"
-        wanted = links.Wanted(patient, name, again, kind, days=days)
-        made, secret = links.make(work, wanted)
-        work.audit("create", "link", made.id)
-    shown = shown_once(made, secret, chosen.public_url)
+        link_request = links.Wanted(patient, name, ask_again_days, kind, days=days)
+        link, secret = links.make(work, link_request)
+        work.audit("create", "link", link.id)
+    new_link = shown_once(link, secret, settings.public_url)
     if qr is not None:
-        qr.write_text(shown.qr, encoding="utf-8")
-        note(f"the QR code is in {qr}")
-    say(shown.model_dump(mode="json", exclude={"qr"}))
+        qr.write_text(new_link.qr, encoding="utf-8")
+        print_note(f"the QR code is in {qr}")
+    print_json(new_link.model_dump(mode="json", exclude={"qr"}))
 
 
 @commands.command("list")
-def list_(organisation: Organisation) -> None:
+def list_links(organisation: Organisation) -> None:
     """Print the links, those first that need to be looked at."""
     from api.store.forms import links
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         urgent, page = links.urgent(work), links.page(work, 100)
         work.audit("list", "link", count=max(len(page.links), 1))
-        told = {"urgent": urgent, "links": page.links}
-        say({name: [each.model_dump(mode="json") for each in some] for name, some in told.items()})
+        print_json(
+            {
+                "urgent": [link.model_dump(mode="json") for link in urgent],
+                "links": [link.model_dump(mode="json") for link in page.links],
+            }
+        )
 
 
-@commands.command()
-def revoke(
+@commands.command("revoke")
+def revoke_link(
     link: Annotated[str, typer.Argument(help="Its id.")], organisation: Organisation
 ) -> None:
     """From now on nobody can answer under it."""
     from api.store.forms import links
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         links.revoke(work, link)
         work.audit("revoke", "link", link)
-    note("revoked")
+    print_note("revoked")
 
 
 @commands.command("forms")
-def forms(
+def show_or_change_forms(
     organisation: Organisation,
     file: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, help="JSON to take.")
@@ -90,15 +95,15 @@ def forms(
     from schemas.form_settings import FormSettings
 
     try:
-        chosen = FormSettings.model_validate_json(file.read_bytes()) if file else None
+        replacement = FormSettings.model_validate_json(file.read_bytes()) if file else None
     except ValidationError as error:
         fail(
             "\n".join(
-                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
             )
         )
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        if chosen is not None:
-            form_settings.change(work, chosen)
-        say(form_settings.own(work))
-        work.audit("read" if chosen is None else "administer", "form_settings")
+    with open_transaction(organisation) as work:
+        if replacement is not None:
+            form_settings.change(work, replacement)
+        print_json(form_settings.own(work))
+        work.audit("read" if replacement is None else "administer", "form_settings")

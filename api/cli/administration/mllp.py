@@ -1,11 +1,11 @@
-"""`nociscreen mllp` listens for merges of patients; `nociscreen deliver` sends what is due."""
+"""`nociscreen mllp` listens for HL7 patient merges; `nociscreen deliver` sends due deliveries."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import fail, opened, operator, say, settings
+from api.cli.context import build_operator, fail, load_settings, open_configured_store, print_json
 
 if TYPE_CHECKING:
     import ssl
@@ -29,25 +29,22 @@ def mllp(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     """Listen for HL7 v2 ADT^A40 and merge patients, until stopped."""
     from api.deliveries.adt_listener import Listener, Taking
     from api.observability.structured_logging import configure
+    from api.store.accounts import organisations
 
     if certificate is None and host not in ("127.0.0.1", "::1", "localhost"):
         fail("without --certificate only loopback is listened on: patients' numbers are in clear")
-    pairs = dict(each.partition("=")[::2] for each in authority or ())
-    if not all(pairs.values()):
+    systems = dict(pair.partition("=")[::2] for pair in authority or ())
+    if not all(systems.values()):
         fail("--authority is NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
     configure()
-    with opened() as store:
-        from api.store.accounts import organisations
-
+    with open_configured_store() as store:
         with store.glance() as session:
-            if organisation not in {each.id for each in organisations.every(session)}:
+            if organisation not in {row.id for row in organisations.every(session)}:
                 fail("there is no such organisation")
-        actor = operator(organisation)._replace(route="mllp")
-        context = _context(certificate, client_authority)
-        with Listener((host, port), Taking(store, actor, pairs), context) as listener:
-            typer.echo(
-                f"nociscreen listens on mllp{'s' if context else ''}://{host}:{listener.port}"
-            )
+        actor = build_operator(organisation)._replace(route="mllp")
+        tls = _build_tls_context(certificate, client_authority)
+        with Listener((host, port), Taking(store, actor, systems), tls) as listener:
+            typer.echo(f"nociscreen listens on mllp{'s' if tls else ''}://{host}:{listener.port}")
             listener.serve_forever()
 
 
@@ -61,13 +58,15 @@ def deliver() -> None:
     from scoring.catalogue import catalogue
 
     configure()
-    chosen = settings()
-    with opened(chosen) as store:
-        house = House(catalogue(), Here(), Base(chosen.public_url))
-        say({"tries": Sender(store, chosen, house).send_all()})
+    settings = load_settings()
+    with open_configured_store(settings) as store:
+        compose_context = House(catalogue(), Here(), Base(settings.public_url))
+        print_json({"tries": Sender(store, settings, compose_context).send_all()})
 
 
-def _context(certificate: Path | None, client_authority: Path | None) -> "ssl.SSLContext | None":
+def _build_tls_context(
+    certificate: Path | None, client_authority: Path | None
+) -> "ssl.SSLContext | None":
     import ssl
 
     if certificate is None:

@@ -1,11 +1,11 @@
-"""`nociscreen admin organisation`: who owns screenings, and what stands above their reports."""
+"""`nociscreen admin organisation`: manage organisations and the letterheads of their reports."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from api.cli.context import fail, opened, operator, say
+from api.cli.context import fail, open_configured_store, open_transaction, print_json
 
 commands = typer.Typer(no_args_is_help=True, help="Who owns screenings.")
 
@@ -22,8 +22,8 @@ def add_organisation(
     """Make an organisation."""
     from api.store.accounts import organisations
 
-    with opened() as store:
-        say(organisations.add(store, name, test=test, retention_years=retention_years))
+    with open_configured_store() as store:
+        print_json(organisations.add(store, name, test=test, retention_years=retention_years))
 
 
 @commands.command("list")
@@ -31,8 +31,9 @@ def list_organisations() -> None:
     """Every organisation."""
     from api.store.accounts import organisations
 
-    with opened() as store, store.glance() as session:
-        say([each.model_dump(mode="json") for each in organisations.every(session)])
+    with open_configured_store() as store, store.glance() as session:
+        listing = organisations.every(session)
+        print_json([organisation.model_dump(mode="json") for organisation in listing])
 
 
 @commands.command("change")
@@ -51,14 +52,16 @@ def change_organisation(
     """Change an organisation; what is left out stays."""
     from api.store.accounts import organisations
 
-    given = {"name": name, "test": test, "active": active, "retention_years": retention_years}
-    changes: dict[str, Any] = {each: value for each, value in given.items() if value is not None}
+    options = {"name": name, "test": test, "active": active, "retention_years": retention_years}
+    changes: dict[str, Any] = {
+        field: value for field, value in options.items() if value is not None
+    }
     if retention_years == 0:
         changes["retention_years"] = None
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        changed = organisations.change(work, changes)
+    with open_transaction(organisation) as work:
+        updated = organisations.change(work, changes)
         work.audit("administer", "organisation", organisation)
-        say(changed)
+        print_json(updated)
 
 
 @commands.command("letterhead")
@@ -80,14 +83,19 @@ def change_letterhead(  # noqa: PLR0913 - Typer passes each option as a paramete
 
     from api.store.accounts import letterheads
 
-    given = {"address": line or None, "time_zone": time_zone, "language": locale}
-    changes: dict[str, Any] = {each: value for each, value in given.items() if value is not None}
+    options = {"address": line or None, "time_zone": time_zone, "language": locale}
+    changes: dict[str, Any] = {
+        field: value for field, value in options.items() if value is not None
+    }
     if logo or no_logo:
         changes["logo"] = logo.read_bytes() if logo else None
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         try:
-            printed = letterheads.change(work, changes)
+            letterhead = letterheads.change(work, changes)
         except ValidationError as error:
-            fail("; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors()))
+            fail("; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()))
         work.audit("administer", "organisation", organisation)
-        say(printed.model_dump(mode="json", exclude={"logo"}) | {"logo": printed.logo is not None})
+        print_json(
+            letterhead.model_dump(mode="json", exclude={"logo"})
+            | {"logo": letterhead.logo is not None}
+        )

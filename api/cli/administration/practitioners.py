@@ -1,10 +1,10 @@
-"""`nociscreen admin practitioner`: people of an organisation, and how they are invited."""
+"""`nociscreen admin practitioner`: manage and invite practitioners."""
 
 from typing import Annotated
 
 import typer
 
-from api.cli.context import fail, opened, operator, say, settings
+from api.cli.context import fail, load_settings, open_transaction, print_json
 
 commands = typer.Typer(no_args_is_help=True, help="People of an organisation.")
 Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
@@ -20,13 +20,13 @@ def add_practitioner(
     """Enter a practitioner."""
     from api.store.accounts import practitioners
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
+    with open_transaction(organisation) as work:
         try:
-            entered = practitioners.add(work, reference, name, scope or ())
+            added = practitioners.add(work, reference, name, scope or ())
         except ValueError as error:
             fail(str(error))
-        work.audit("administer", "practitioner", entered.id)
-        say(entered)
+        work.audit("administer", "practitioner", added.id)
+        print_json(added)
 
 
 @commands.command("invite")
@@ -41,14 +41,14 @@ def invite_practitioner(
     """
     from api.store.accounts import invitations, practitioners
 
-    chosen = settings()
-    with opened(chosen) as store, store.transaction(operator(organisation)) as work:
+    settings = load_settings()
+    with open_transaction(organisation, settings) as work:
         if not practitioners.found(work, practitioner).scopes:
             practitioners.change(work, practitioner, {"scopes": practitioners.AT_DESK})
-        made, secret = invitations.make(work, practitioner, days)
-        work.audit("administer", "invitation", made.id)
-        told = made.model_dump(mode="json")
-        say(told | {"url": f"{chosen.public_url}/invitation/{secret}"})
+        invitation, secret = invitations.make(work, practitioner, days)
+        work.audit("administer", "invitation", invitation.id)
+        summary = invitation.model_dump(mode="json")
+        print_json(summary | {"url": f"{settings.public_url}/invitation/{secret}"})
 
 
 @commands.command("list")
@@ -56,10 +56,10 @@ def list_practitioners(organisation: Owner) -> None:
     """Every practitioner of an organisation."""
     from api.store.accounts import practitioners
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        listed = practitioners.every(work)
+    with open_transaction(organisation) as work:
+        listing = practitioners.every(work)
         work.audit("list", "practitioner")
-        say([each.model_dump(mode="json") for each in listed])
+        print_json([practitioner.model_dump(mode="json") for practitioner in listing])
 
 
 @commands.command("change")
@@ -72,7 +72,7 @@ def change_practitioner(
     """Let a practitioner in, or no longer."""
     from api.store.accounts import practitioners
 
-    with opened() as store, store.transaction(operator(organisation)) as work:
-        changed = practitioners.change(work, practitioner, {"active": active})
+    with open_transaction(organisation) as work:
+        updated = practitioners.change(work, practitioner, {"active": active})
         work.audit("administer", "practitioner", practitioner)
-        say(changed)
+        print_json(updated)

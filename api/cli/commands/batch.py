@@ -1,4 +1,4 @@
-"""`nociscreen batch`: many intakes as columns, from files to files."""
+"""`nociscreen batch`: score a file of intakes and write the results to a file."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import fail, note
+from api.cli.context import fail, print_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SOME_ROWS_BAD = 1
 SHOWN_PROBLEMS = 20
 INTERRUPTED = 130
+SECONDS_BETWEEN_LINES = 10
+ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "cp1252": "cp1252"}
 
 
 def batch(  # noqa: PLR0913, PLR0917 - each is a flag
@@ -63,9 +65,9 @@ def batch(  # noqa: PLR0913, PLR0917 - each is a flag
     """Score a file of intakes. Exit status 0 all good, 1 some rows had problems, 2 unusable."""
     if encoding.lower() not in ENCODINGS:
         fail("--encoding is utf-8, latin-1 or cp1252")
-    loaded = _rulebook(rulebook)
+    loaded = _load_rulebook(rulebook)
     if template or codebook:
-        _write_about(loaded, out, codebook=codebook)
+        _write_template(loaded, out, codebook=codebook)
         return
     if source is None or out is None:
         fail("IN and -o OUT are needed")
@@ -75,37 +77,34 @@ def batch(  # noqa: PLR0913, PLR0917 - each is a flag
     from scoring.columns import compiled
 
     try:
-        names = read_mapping(mapping) if mapping else {}
-        wanted = Batch(
+        own_names = read_mapping(mapping) if mapping else {}
+        request = Batch(
             source,
             out,
             compiled(loaded),
-            ColumnNames(loaded, names, ignore_unknown=ignore_unknown),
+            ColumnNames(loaded, own_names, ignore_unknown=ignore_unknown),
             explain=explain,
             format=format_,
             to=to,
             encoding=ENCODINGS[encoding.lower()],
             resume=resume,
         )
-        summary = _run(wanted)
+        summary = _run(request)
     except UnusableInputError as error:
         fail(f"{error} ({error.option})" if error.option else str(error))
     except OSError as error:
         fail(f"a file cannot be read or written: {error.strerror}")
     except KeyboardInterrupt:
-        note("interrupted; --resume goes on")
+        print_note("interrupted; --resume goes on")
         raise typer.Exit(INTERRUPTED) from None
-    _tell(summary)
+    _print_summary(summary)
     if summary_json:
-        _keep(summary_json, summary.model_dump_json(indent=2))
+        _write_file(summary_json, summary.model_dump_json(indent=2))
     if summary.rows_with_problems:
         raise typer.Exit(SOME_ROWS_BAD)
 
 
-ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "cp1252": "cp1252"}
-
-
-def _rulebook(name: str) -> "LoadedRulebook":
+def _load_rulebook(name: str) -> "LoadedRulebook":
     from scoring.catalogue import UnknownRulebookError, catalogue
 
     try:
@@ -114,61 +113,61 @@ def _rulebook(name: str) -> "LoadedRulebook":
         fail(f"--rulebook: {error}")
 
 
-def _run(wanted: "Batch") -> "BatchSummary":
+def _run(request: "Batch") -> "BatchSummary":
     from api.batch_scoring.local_run import run
 
     if not sys.stderr.isatty():
-        return run(wanted, _plain_lines())
-    from api.cli.progress_bar import bar
+        return run(request, _line_printer())
+    from api.cli.progress_bar import show_progress
 
-    with bar() as on_step:
-        return run(wanted, on_step)
+    with show_progress() as on_step:
+        return run(request, on_step)
 
 
-def _plain_lines() -> "Callable[[Step], None]":
-    """A line each time that ten seconds have passed."""
+def _line_printer() -> "Callable[[Step], None]":
+    """Return a callback that prints one progress line every ten seconds."""
     from time import monotonic
 
-    started = told = monotonic()
+    started = last_printed = monotonic()
 
     def on_step(step: "Step") -> None:
-        nonlocal told
+        nonlocal last_printed
         now = monotonic()
-        if now - told >= SECONDS_BETWEEN_LINES:
-            told = now
-            note(f"{step.rows:,} rows, {step.rows / (now - started):,.0f} a second")
+        if now - last_printed >= SECONDS_BETWEEN_LINES:
+            last_printed = now
+            print_note(f"{step.rows:,} rows, {step.rows / (now - started):,.0f} a second")
 
     return on_step
 
 
-SECONDS_BETWEEN_LINES = 10
-
-
-def _tell(summary: "BatchSummary") -> None:
+def _print_summary(summary: "BatchSummary") -> None:
     for problem in summary.problems[:SHOWN_PROBLEMS]:
-        note(problem.told)
+        print_note(problem.told)
     if summary.rows_with_problems:
-        note(
+        print_note(
             f"{summary.rows_with_problems:,} rows had problems: the column `problems` has them all"
         )
-    note(f"{summary.rows:,} rows by {summary.rulebook}")
-    for what in ("status", "band", "tier"):
-        counted = getattr(summary, f"by_{what}")
-        if counted:
-            note(f"{what}: " + ", ".join(f"{name} {count:,}" for name, count in counted.items()))
+    print_note(f"{summary.rows:,} rows by {summary.rulebook}")
+    for title, counts in (
+        ("status", summary.by_status),
+        ("band", summary.by_band),
+        ("tier", summary.by_tier),
+    ):
+        if counts:
+            print_note(f"{title}: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
 
 
-def _write_about(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
+def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
     from api.batch_scoring.codebook import codebook_of, template_of
 
     text = codebook_of(loaded.rulebook) if codebook else template_of(loaded.rulebook)
     if out is None or out == "-":
         typer.echo(text, nl=False)
     else:
-        _keep(Path(out), text)
+        _write_file(Path(out), text)
 
 
-def _keep(file: Path, text: str) -> None:
+def _write_file(file: Path, text: str) -> None:
     from api.batch_scoring.checkpoints import written
 
     try:

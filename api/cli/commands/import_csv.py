@@ -1,28 +1,29 @@
-"""`nociscreen import`: answers from CSV files of other tools, by a mapping file."""
+"""`nociscreen import`: store the answers in another tool's CSV file, by a mapping file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from api.cli.context import fail, note, opened, operator
+from api.cli.context import build_operator, fail, open_configured_store, print_note
 
 if TYPE_CHECKING:
-    from api.importing.csv_reader import Fate, Trouble
+    from api.importing.csv_reader import Fate, Reading, Trouble
+    from api.store.screenings.screenings import Kept
 
-TOLD = 200
-SOME_ARE_WRONG = 1
+SHOWN_PROBLEMS = 200
+SOME_ROWS_BAD = 1
 
 
-class Outcome(NamedTuple):
-    """What became of the rows, how many of those that are good carry red flags, and all faults."""
+class _ImportResult(NamedTuple):
+    """Rows by outcome, how many of the readable ones carry red flags, and every problem."""
 
     counts: dict[str, int]
     flagged: int
-    troubles: "list[Trouble]"
+    problems: "list[Trouble]"
 
 
-def import_(
+def import_answers(
     file: Annotated[Path, typer.Argument(help="The CSV file.")],
     map_: Annotated[Path, typer.Option("--map", help="The mapping file (TOML).")],
     organisation: Annotated[
@@ -49,96 +50,95 @@ def import_(
         fail(f"{map_}: {error}")
     reading = Reading(file, mapping, loaded, catalogue())
     try:
-        outcome = _looked_at(reading) if dry_run else _kept(reading, organisation or "")
+        result = _check_rows(reading) if dry_run else _store_rows(reading, organisation or "")
     except MappingError as error:
         fail(str(error))
-    _tell(reading.fates(), outcome, dry_run=dry_run)
-    raise typer.Exit(SOME_ARE_WRONG if outcome.troubles else 0)
+    _print_result(reading.fates(), result, dry_run=dry_run)
+    raise typer.Exit(SOME_ROWS_BAD if result.problems else 0)
 
 
-def import_sample(
+def print_sample(
     tool: Annotated[str, typer.Argument(help="google_forms, jotform, redcap or simplepractice.")],
 ) -> None:
     """Print a mapping file to start from."""
     from api.importing.mapping import samples
 
-    found = samples().get(tool)
-    if found is None:
+    sample = samples().get(tool)
+    if sample is None:
         fail(f"expected one of {', '.join(samples())}")
-    typer.echo(found.read_text(encoding="utf-8"), nl=False)
+    typer.echo(sample.read_text(encoding="utf-8"), nl=False)
 
 
-def _looked_at(reading: Any) -> "Outcome":
-    """All rows read, none kept."""
-    troubles: list[Trouble] = []
+def _check_rows(reading: "Reading") -> _ImportResult:
+    """Read and score every row without storing anything."""
+    problems: list[Trouble] = []
     counts = {"good": 0, "doubled": 0, "wrong": 0}
     flagged = 0
     seen: set[str] = set()
     for row in reading.rows():
-        troubles += row.troubles
-        fate = "wrong" if row.intake is None else "doubled" if row.name in seen else "good"
-        counts[fate] += 1
-        flagged += fate == "good" and _is_flagged(_scored(row.intake))
+        problems += row.troubles
+        outcome = "wrong" if row.intake is None else "doubled" if row.name in seen else "good"
+        counts[outcome] += 1
+        flagged += outcome == "good" and _has_red_flags(_score_row(row.intake))
         seen.add(row.name)
-    return Outcome(counts, flagged, troubles)
+    return _ImportResult(counts, flagged, problems)
 
 
-def _kept(reading: Any, organisation: str) -> "Outcome":
-    """Every row that can be read, each kept in a transaction of its own."""
+def _store_rows(reading: "Reading", organisation: str) -> _ImportResult:
+    """Store each readable row in its own transaction."""
     from api.store.screenings import imported_rows
 
-    troubles: list[Trouble] = []
+    problems: list[Trouble] = []
     counts = {"kept": 0, "there already": 0, "wrong": 0}
     flagged = 0
-    with opened() as store:
+    with open_configured_store() as store:
         for row in reading.rows():
-            troubles += row.troubles
+            problems += row.troubles
             if row.intake is None:
                 counts["wrong"] += 1
                 continue
-            with store.transaction(operator(organisation)) as work:
+            with store.transaction(build_operator(organisation)) as work:
                 if imported_rows.is_there(work, row.name):
                     counts["there already"] += 1
                     work.audit("import", "row", outcome="there_already")
                     continue
-                scored = _scored(row.intake)
-                made = imported_rows.keep(work, row.name, scored)
-                work.audit("create", "screening", made.id)
+                scored = _score_row(row.intake)
+                screening = imported_rows.keep(work, row.name, scored)
+                work.audit("create", "screening", screening.id)
             counts["kept"] += 1
-            flagged += _is_flagged(scored)
-    return Outcome(counts, flagged, troubles)
+            flagged += _has_red_flags(scored)
+    return _ImportResult(counts, flagged, problems)
 
 
-def _scored(intake: Any) -> Any:
-    """What is kept of a row."""
+def _score_row(intake: Any) -> "Kept":
     from api.intakes import reader
     from scoring.catalogue import catalogue
 
     return reader.kept(catalogue(), intake, intake.patient, "import")
 
 
-def _is_flagged(scored: Any) -> bool:
+def _has_red_flags(scored: "Kept") -> bool:
     return bool(scored.assessment.safety.flags)
 
 
-def _tell(fates: "list[Fate]", outcome: Outcome, *, dry_run: bool) -> None:
+def _print_result(columns: "list[Fate]", result: _ImportResult, *, dry_run: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(width=120)
     table = Table("column", "what becomes of it", "filled", "wrong", box=None, pad_edge=False)
-    for each in fates:
-        cells = (each.column, each.taken_for, str(each.filled), str(each.troubled))
+    for column in columns:
+        cells = (column.column, column.taken_for, str(column.filled), str(column.troubled))
         table.add_row(*map(Text, cells))
     console.print(table)
-    counts, flagged, troubles = outcome
-    for trouble in troubles[:TOLD]:
-        typer.echo(f"line {trouble.line}, column {trouble.column!r}: expected {trouble.expected}")
-    if len(troubles) > TOLD:
-        typer.echo(f"and {len(troubles) - TOLD} more")
+    counts, flagged, problems = result
+    for problem in problems[:SHOWN_PROBLEMS]:
+        typer.echo(f"line {problem.line}, column {problem.column!r}: expected {problem.expected}")
+    if len(problems) > SHOWN_PROBLEMS:
+        typer.echo(f"and {len(problems) - SHOWN_PROBLEMS} more")
     typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
     if flagged:
         typer.echo(f"{flagged} of these carry red flags: look at them first")
     if dry_run:
-        note("nothing was kept: this was a dry run")
+        print_note("nothing was kept: this was a dry run")

@@ -1,11 +1,11 @@
-"""The command `nociscreen worker`: share the work on batches with other processes and machines."""
+"""`nociscreen worker`: process batches beside other workers on a shared PostgreSQL database."""
 
 import signal
 import threading
 
 import typer
 
-from api.cli.context import fail, opened, settings
+from api.cli.context import fail, load_settings, open_configured_store
 
 
 def worker() -> None:
@@ -18,18 +18,18 @@ def worker() -> None:
     from scoring.catalogue import catalogue
 
     configure()
-    chosen = settings()
-    if chosen.database_url is None:
+    settings = load_settings()
+    if settings.database_url is None:
         fail("workers share a PostgreSQL database: set DATABASE_URL (embedded, the service works)")
-    if chosen.job_threads == 0:
+    if settings.job_threads == 0:
         fail("NOCISCREEN_JOB_THREADS: a worker needs one at least")
-    stopped = threading.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: stopped.set())
-    with opened(chosen) as store:
-        renderer = Renderer(chosen.render_workers, chosen.render_queue, chosen.render_seconds)
-        bench = Bench(store, chosen, catalogue(), renderer)
-        with kept_up(store, chosen), at_work(bench, at_once=True) as work:
+    stop_requested = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop_requested.set())
+    with open_configured_store(settings) as store:
+        renderer = Renderer(settings.render_workers, settings.render_queue, settings.render_seconds)
+        worker_context = Bench(store, settings, catalogue(), renderer)
+        with kept_up(store, settings), at_work(worker_context, at_once=True) as work:
             typer.echo(f"nociscreen works as {work.name if work else 'nobody'}")
-            stopped.wait()
+            stop_requested.wait()
         renderer.close()

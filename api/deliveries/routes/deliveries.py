@@ -1,4 +1,4 @@
-"""Deliveries: a screening put on its way to a destination, shown before, watched after."""
+"""Routes to send screenings to destinations, preview what is sent, and track deliveries."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.auth.route_guard import guarded
-from api.deliveries import preview as deliverie_preview
+from api.deliveries import preview as delivery_preview
 from api.deliveries import profiles
 from api.deliveries.compose_request import House
 from api.deliveries.screening_snapshot import Subject, subject
@@ -32,46 +32,46 @@ DeliveryId = Annotated[
         examples=["6f6f6f6f-0000-4000-8000-000000000006"],
     ),
 ]
-_States = Literal["waiting", "under_way", "delivered", "parked", "cancelled"]
-State = Annotated[_States | None, Query(examples=["parked"])]
-To = Annotated[
+_State = Literal["waiting", "under_way", "delivered", "parked", "cancelled"]
+StateFilter = Annotated[_State | None, Query(examples=["parked"])]
+DestinationFilter = Annotated[
     str | None,
     Query(pattern=r"^d-[0-9a-f-]{36}$", examples=["d-6f6f6f6f-0000-4000-8000-000000000005"]),
 ]
-Of = Annotated[
+ScreeningFilter = Annotated[
     str | None,
     Query(pattern=r"^[0-9a-f-]{36}$", examples=["6f6f6f6f-0000-4000-8000-000000000001"]),
 ]
-Before = Annotated[
+BeforeCursor = Annotated[
     str | None,
     Query(
         pattern=r"^[0-9T:.-]{19,32}Z_[0-9a-f-]{36}$",
-        description="`next` of the page before.",
+        description="`next` of the previous page.",
         examples=["2026-11-20T10:00:00Z_6f6f6f6f-0000-4000-8000-000000000006"],
     ),
 ]
-_PAGE = 50
+_PAGE_SIZE = 50
 
 
 class Sending(Frozen):
-    """Where to."""
+    """The destination of a delivery."""
 
     destination: DestinationId
 
 
 class ListOfDeliveries(Frozen):
-    """A page of deliveries, newest first; `next` is what the page after it begins before."""
+    """A page of deliveries, newest first; pass `next` as `before` to get the following page."""
 
     deliveries: Many[DeliveryLine]
     next: str | None
 
 
-async def _house(request: Request) -> House:
+async def _compose_context(request: Request) -> House:
     state = request.app.state
     return House(state.catalogue, state.renderer, Base(state.settings.public_url))
 
 
-Here = Annotated[House, Depends(_house)]
+ComposeContextDep = Annotated[House, Depends(_compose_context)]
 
 
 @writing.post(
@@ -83,40 +83,46 @@ Here = Annotated[House, Depends(_house)]
     summary="Send a screening to a destination",
 )
 def deliver(
-    screening: ScreeningId, sending: Sending, acts: Acting, creating: Creating, house: Here
+    screening: ScreeningId,
+    sending: Sending,
+    acts: Acting,
+    creating: Creating,
+    context: ComposeContextDep,
 ) -> Response:
-    """Put on its way; refused at once where the destination would not take it."""
-    about, destination = _both(acts, screening, sending.destination)
-    event = deliverie_preview.event_of(about)
+    """Queue a delivery. It is refused at once if the destination would not accept it."""
+    snapshot, destination = _load_screening_and_destination(acts, screening, sending.destination)
+    event = delivery_preview.event_of(snapshot)
     profile = profiles.own(destination.profile, destination.options)
-    deliverie_preview.fitting(deliverie_preview.made(house, about, event, profile))
+    delivery_preview.fitting(delivery_preview.made(context, snapshot, event, profile))
 
-    def made(work: Transaction) -> Answer:
-        line = deliverie_preview.line(work, profile, about.screening.patient)
-        wanted = Wanted(sending.destination, screening, event, line)
-        enqueued = outbox.enqueue(work, wanted)
-        work.audit("deliver", "delivery", enqueued.id, outcome="enqueued")
-        body = enqueued.model_dump_json().encode()
-        return Answer(201, body, f"/v1/deliveries/{enqueued.id}", screening)
+    def enqueue(work: Transaction) -> Answer:
+        line = delivery_preview.line(work, profile, snapshot.screening.patient)
+        request = Wanted(sending.destination, screening, event, line)
+        delivery = outbox.enqueue(work, request)
+        work.audit("deliver", "delivery", delivery.id, outcome="enqueued")
+        body = delivery.model_dump_json().encode()
+        return Answer(201, body, f"/v1/deliveries/{delivery.id}", screening)
 
-    return creating.once(made)
+    return creating.once(enqueue)
 
 
 @writing.post(
     "/screenings/{screening}/deliveries/preview",
     operation_id="preview_delivery",
     responses=refusals(*TAKING, 404, 409),
-    summary="Show what would be sent",
+    summary="Preview a delivery",
 )
-def preview(screening: ScreeningId, sending: Sending, acts: Acting, house: Here) -> Preview:
-    """To the byte, with every reason why it would be refused. Nothing is sent or kept."""
-    about, destination = _both(acts, screening, sending.destination)
+def preview(
+    screening: ScreeningId, sending: Sending, acts: Acting, context: ComposeContextDep
+) -> Preview:
+    """Return the exact content, and every reason for a refusal. Nothing is sent or stored."""
+    snapshot, destination = _load_screening_and_destination(acts, screening, sending.destination)
     profile = profiles.own(destination.profile, destination.options)
-    made = deliverie_preview.made(house, about, deliverie_preview.event_of(about), profile)
+    payload = delivery_preview.made(context, snapshot, delivery_preview.event_of(snapshot), profile)
     with acts.transaction() as work:
         allowed = allowed_hosts.allowed(work)
         work.audit("report", "screening", screening, outcome="previewed")
-    return deliverie_preview.preview(made, destination, profile, allowed)
+    return delivery_preview.preview(payload, destination, profile, allowed)
 
 
 @reading.get(
@@ -127,19 +133,19 @@ def preview(screening: ScreeningId, sending: Sending, acts: Acting, house: Here)
 )
 def list_deliveries(
     acts: Acting,
-    state: State = None,
-    destination: To = None,
-    screening: Of = None,
-    before: Before = None,
+    state: StateFilter = None,
+    destination: DestinationFilter = None,
+    screening: ScreeningFilter = None,
+    before: BeforeCursor = None,
 ) -> ListOfDeliveries:
-    """Newest first; `state=parked` are those that a person must look at."""
-    narrowed = Narrowed(state, destination, screening, _before(before))
+    """List deliveries, newest first. Deliveries with `state=parked` need manual review."""
+    criteria = Narrowed(state, destination, screening, _parse_cursor(before))
     with acts.transaction() as work:
-        found = search.page(work, narrowed, _PAGE)
-        work.audit("list", "delivery", count=len(found))
-    full = len(found) == _PAGE
-    following = f"{_written(found[-1].created_at)}_{found[-1].id}" if full else None
-    return ListOfDeliveries(deliveries=tuple(found), next=following)
+        page = search.page(work, criteria, _PAGE_SIZE)
+        work.audit("list", "delivery", count=len(page))
+    is_full = len(page) == _PAGE_SIZE
+    next_cursor = f"{_format_timestamp(page[-1].created_at)}_{page[-1].id}" if is_full else None
+    return ListOfDeliveries(deliveries=tuple(page), next=next_cursor)
 
 
 @reading.get(
@@ -149,11 +155,11 @@ def list_deliveries(
     summary="Read a delivery",
 )
 def read_delivery(delivery: DeliveryId, acts: Acting) -> Delivery:
-    """Every try, when and how it ended, and what the receiver said."""
+    """Return a delivery with every attempt: its times, its outcome and the receiver's reply."""
     with acts.transaction() as work:
-        found = outbox.found(work, delivery)
+        stored = outbox.found(work, delivery)
         work.audit("read", "delivery", delivery)
-    return found
+    return stored
 
 
 @writing.post(
@@ -163,49 +169,51 @@ def read_delivery(delivery: DeliveryId, acts: Acting) -> Delivery:
     summary="Send a delivery again",
 )
 def resend(delivery: DeliveryId, acts: Acting) -> Delivery:
-    """The same bytes under the same number, from the first try on."""
+    """Send the same bytes under the same control id; attempts are counted from the start."""
     with acts.transaction() as work:
-        again = outbox.resend(work, delivery)
+        resent = outbox.resend(work, delivery)
         work.audit("deliver", "delivery", delivery, outcome="resent")
-    return again
+    return resent
 
 
 @writing.post(
     "/deliveries/{delivery}/cancel",
     operation_id="cancel_delivery",
     responses=refusals(*GUARDED, 404, 409),
-    summary="Give a delivery up",
+    summary="Cancel a delivery",
 )
 def cancel(delivery: DeliveryId, acts: Acting) -> Delivery:
-    """What waits or was parked is not sent."""
+    """Cancel a waiting or parked delivery; it is not sent."""
     with acts.transaction() as work:
         cancelled = outbox.cancel(work, delivery)
         work.audit("deliver", "delivery", delivery, outcome="cancelled")
     return cancelled
 
 
-def _both(acts: Acting, screening: str, destination: str) -> tuple[Subject, Destination]:
+def _load_screening_and_destination(
+    acts: Acting, screening: str, destination: str
+) -> tuple[Subject, Destination]:
     with acts.transaction() as work:
-        about = subject(work, screening)
-        found = destinations.found(work, destination)
-        count = 1 + len(about.told.earlier)
+        snapshot = subject(work, screening)
+        recipient = destinations.found(work, destination)
+        count = 1 + len(snapshot.told.earlier)
         work.audit("read", "screening", screening, count=count)
-    return about, found
+    return snapshot, recipient
 
 
-def _written(at: datetime) -> str:
+def _format_timestamp(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _before(cursor: str | None) -> tuple[datetime, str] | None:
+def _parse_cursor(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
-    at, _, last = cursor.rpartition("_")
+    at, _, delivery_id = cursor.rpartition("_")
     try:
         instant = datetime.fromisoformat(at).astimezone(UTC)
     except (ValueError, OverflowError):
         instant = None
     if instant is None or not at.endswith("Z"):
-        wrong = FieldError(pointer="/before", code="cursor", detail="must be `next` of a page")
-        raise Problem("wrong_shape", errors=[wrong])
-    return instant, last
+        error = FieldError(pointer="/before", code="cursor", detail="must be `next` of a page")
+        raise Problem("wrong_shape", errors=[error])
+    return instant, delivery_id

@@ -1,7 +1,7 @@
-"""Destinations: who receives deliveries, and the places and profiles that there are for them.
+"""Routes to manage destinations, and to list allowed hosts and delivery profiles.
 
-Secrets are shown once, when they are made. Where connections may go is told by whoever runs the
-service: an organisation reads that list and cannot change it.
+Secrets are shown once, when they are created. Only the operator can change the list of allowed
+hosts; an organisation can read it.
 """
 
 from typing import Annotated, Any
@@ -34,19 +34,21 @@ Address = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[\x21-\
 Pem = Annotated[SecretStr, Field(max_length=50_000)]
 Options = Annotated[
     dict[str, Any],
-    Field(max_length=3, description="What is other than in the profile: document, v2, fhir."),
+    Field(max_length=3, description="Overrides of the profile's options: document, v2, fhir."),
 ]
 
 
 class Tls(Frozen):
-    """By what a receiver proves itself, where not by the system's authorities, and we to it."""
+    """TLS certificates: CAs to trust instead of the system's, and our client certificate."""
 
-    authorities: Pem | None = Field(default=None, description="Certificates in PEM.")
-    certificate_and_key: Pem | None = Field(default=None, description="Our own, in PEM.")
+    authorities: Pem | None = Field(default=None, description="CA certificates in PEM.")
+    certificate_and_key: Pem | None = Field(
+        default=None, description="Client certificate and private key in PEM."
+    )
 
 
 class NewDestination(Frozen):
-    """A destination to be made. `address`: mllps://, mllp://, https:// or http://, by profile."""
+    """A new destination. The profile decides if `address` is an `mllp(s)` or `http(s)` URL."""
 
     name: Title
     profile: Annotated[str, Field(max_length=40)]
@@ -58,7 +60,7 @@ class NewDestination(Frozen):
 
 
 class DestinationChange(Frozen):
-    """What may be changed of a destination; what is left out stays."""
+    """Changes to a destination; omitted members stay as they are."""
 
     name: Title | None = None
     address: Address | None = None
@@ -68,7 +70,7 @@ class DestinationChange(Frozen):
 
 
 class MadeDestination(Destination):
-    """A new destination; a webhook's secret is shown this once."""
+    """A destination with its new webhook secret, which is shown only once."""
 
     webhook_secret: str | None
 
@@ -80,13 +82,13 @@ class ListOfDestinations(Frozen):
 
 
 class ListOfPlaces(Frozen):
-    """Where connections in the organisation's name may go."""
+    """Hosts and ports that the organisation's deliveries may be sent to."""
 
     places: Many[Place]
 
 
 class ListOfProfiles(Frozen):
-    """The kinds of receivers that there are; facts that are not confirmed are believed only."""
+    """All delivery profiles; unconfirmed facts are assumptions."""
 
     profiles: Many[Profile]
 
@@ -95,17 +97,17 @@ class ListOfProfiles(Frozen):
     "/places",
     operation_id="list_places",
     responses=refusals(*GUARDED),
-    summary="List the places that may be reached",
+    summary="List allowed hosts",
 )
 def list_places(acts: Acting) -> ListOfPlaces:
-    """Hosts and ports that whoever runs the service has allowed."""
+    """List the hosts and ports that the operator has allowed."""
     with acts.transaction() as work:
-        listed = [
-            Place(**each.place._asdict(), private=each.private)
-            for each in allowed_hosts.allowed(work)
+        places = [
+            Place(**allowed_host.place._asdict(), private=allowed_host.private)
+            for allowed_host in allowed_hosts.allowed(work)
         ]
         work.audit("list", "place")
-    return ListOfPlaces(places=tuple(listed))
+    return ListOfPlaces(places=tuple(places))
 
 
 @router.get(
@@ -115,7 +117,7 @@ def list_places(acts: Acting) -> ListOfPlaces:
     summary="List delivery profiles",
 )
 def list_profiles(acts: Acting) -> ListOfProfiles:
-    """How each kind of receiver takes a screening, and what of that nobody has confirmed."""
+    """List how each kind of receiver accepts a screening, and which facts are unconfirmed."""
     with acts.transaction() as work:
         work.audit("list", "profile")
     return ListOfProfiles(profiles=tuple(profiles.profiles().values()))
@@ -128,11 +130,11 @@ def list_profiles(acts: Acting) -> ListOfProfiles:
     summary="List destinations",
 )
 def list_destinations(acts: Acting) -> ListOfDestinations:
-    """Every destination, and how much waits for it or was given up."""
+    """List every destination, with its numbers of waiting and parked deliveries."""
     with acts.transaction() as work:
-        listed = ListOfDestinations(destinations=tuple(destinations.every(work)))
+        response = ListOfDestinations(destinations=tuple(destinations.every(work)))
         work.audit("list", "destination")
-    return listed
+    return response
 
 
 @router.post(
@@ -141,26 +143,32 @@ def list_destinations(acts: Acting) -> ListOfDestinations:
     status_code=201,
     response_model=MadeDestination,
     responses=refusals(*TAKING, 409),
-    summary="Make a destination",
+    summary="Add a destination",
 )
-def add_destination(wanted: NewDestination, creating: Creating) -> Response:
-    """At a place that is allowed. Its key for SMART Backend Services is made here."""
+def add_destination(new_destination: NewDestination, creating: Creating) -> Response:
+    """Add a destination at an allowed host. A key for SMART Backend Services is generated."""
 
-    def made(work: Transaction) -> Answer:
-        content = _sealed(wanted)
-        profile = check(wanted.profile, content, allowed_hosts.allowed(work))
+    def create(work: Transaction) -> Answer:
+        content = _build_sealed(new_destination)
+        profile = check(new_destination.profile, content, allowed_hosts.allowed(work))
         secret = new_secret() if profile.transport == "webhook" else None
         if secret is not None:
             content = content.model_copy(update={"webhook_secrets": (secret,)})
-        made_id = destinations.add(
-            work, wanted.name, wanted.profile, content, follows=wanted.follows
+        destination_id = destinations.add(
+            work,
+            new_destination.name,
+            new_destination.profile,
+            content,
+            follows=new_destination.follows,
         )
-        found = destinations.found(work, made_id)
-        work.audit("administer", "destination", made_id)
-        told = MadeDestination(**dict(found), webhook_secret=secret)
-        return Answer(201, told.model_dump_json().encode(), f"/v1/destinations/{made_id}")
+        destination = destinations.found(work, destination_id)
+        work.audit("administer", "destination", destination_id)
+        response = MadeDestination(**dict(destination), webhook_secret=secret)
+        return Answer(
+            201, response.model_dump_json().encode(), f"/v1/destinations/{destination_id}"
+        )
 
-    return creating.once(made)
+    return creating.once(create)
 
 
 @router.get(
@@ -170,11 +178,11 @@ def add_destination(wanted: NewDestination, creating: Creating) -> Response:
     summary="Read a destination",
 )
 def read_destination(destination: DestinationId, acts: Acting) -> Destination:
-    """All but its secrets."""
+    """Return a destination without its secrets."""
     with acts.transaction() as work:
-        found = destinations.found(work, destination)
+        stored = destinations.found(work, destination)
         work.audit("read", "destination", destination)
-    return found
+    return stored
 
 
 @router.patch(
@@ -186,20 +194,20 @@ def read_destination(destination: DestinationId, acts: Acting) -> Destination:
 def change_destination(
     destination: DestinationId, change: DestinationChange, acts: Acting
 ) -> Destination:
-    """What is named is changed. What was composed already is sent as it was composed."""
+    """Change the given members. Deliveries composed before the change are sent as composed."""
     with acts.transaction() as work:
         before = destinations.found(work, destination)
-        named = change.model_dump(exclude_none=True)
-        inside: dict[str, Any] = {
-            name: named.pop(name) for name in ("address", "options") if name in named
+        columns = change.model_dump(exclude_none=True)
+        sealed_changes: dict[str, Any] = {
+            name: columns.pop(name) for name in ("address", "options") if name in columns
         }
-        content = destinations.opened(work, destination).model_copy(update=inside)
-        if inside:
+        content = destinations.opened(work, destination).model_copy(update=sealed_changes)
+        if sealed_changes:
             check(before.profile, content, allowed_hosts.allowed(work))
-        destinations.change(work, destination, named, content)
-        changed = destinations.found(work, destination)
+        destinations.change(work, destination, columns, content)
+        after = destinations.found(work, destination)
         work.audit("administer", "destination", destination)
-    return changed
+    return after
 
 
 @router.post(
@@ -208,22 +216,22 @@ def change_destination(
     status_code=201,
     response_model=MadeDestination,
     responses=refusals(*GUARDED, 404, 409),
-    summary="Change a webhook's secret",
+    summary="Rotate a webhook secret",
 )
 def add_webhook_secret(destination: DestinationId, creating: Creating) -> Response:
-    """Signed by the new secret and by the one before it, until the next one is made."""
+    """Add a secret. Webhooks are signed with it and its predecessor until the next rotation."""
 
-    def made(work: Transaction) -> Answer:
+    def rotate(work: Transaction) -> Answer:
         content, secret = destinations.opened(work, destination), new_secret()
-        kept = (secret, *content.webhook_secrets[:1])
-        content = content.model_copy(update={"webhook_secrets": kept})
+        valid_secrets = (secret, *content.webhook_secrets[:1])
+        content = content.model_copy(update={"webhook_secrets": valid_secrets})
         destinations.change(work, destination, {}, content)
-        found = destinations.found(work, destination)
+        updated = destinations.found(work, destination)
         work.audit("rotate", "destination", destination)
-        told = MadeDestination(**dict(found), webhook_secret=secret)
-        return Answer(201, told.model_dump_json().encode())
+        response = MadeDestination(**dict(updated), webhook_secret=secret)
+        return Answer(201, response.model_dump_json().encode())
 
-    return creating.once(made)
+    return creating.once(rotate)
 
 
 @router.delete(
@@ -231,28 +239,28 @@ def add_webhook_secret(destination: DestinationId, creating: Creating) -> Respon
     operation_id="drop_destination",
     status_code=204,
     responses=refusals(*GUARDED, 404, 409),
-    summary="Forget a destination",
+    summary="Delete a destination",
 )
 def drop_destination(destination: DestinationId, acts: Acting) -> None:
-    """Only where nothing was ever sent; otherwise make it inactive."""
+    """Delete a destination that has no deliveries; otherwise deactivate it instead."""
     with acts.transaction() as work:
         destinations.drop(work, destination)
         work.audit("administer", "destination", destination)
 
 
-def _sealed(wanted: NewDestination) -> Sealed:
-    tls = wanted.tls or Tls()
-    key = new_signing_key("ES384") if wanted.smart else None
+def _build_sealed(new_destination: NewDestination) -> Sealed:
+    tls = new_destination.tls or Tls()
+    key = new_signing_key("ES384") if new_destination.smart else None
     return Sealed(
-        address=wanted.address,
-        options=wanted.options,
-        smart=wanted.smart,
+        address=new_destination.address,
+        options=new_destination.options,
+        smart=new_destination.smart,
         key_kid=key.kid if key else None,
         key_pem=key.private_pem.decode() if key else None,
-        authorities=_text(tls.authorities),
-        certificate_and_key=_text(tls.certificate_and_key),
+        authorities=_reveal(tls.authorities),
+        certificate_and_key=_reveal(tls.certificate_and_key),
     )
 
 
-def _text(secret: SecretStr | None) -> str | None:
+def _reveal(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()

@@ -1,6 +1,6 @@
-"""FHIR push: a transaction to a server in one piece, or resource by resource where it takes none.
+"""Sends deliveries to FHIR servers, as one transaction or one resource after the other.
 
-Each create is conditional on its identifier, so that a server that honours it makes nothing twice.
+Every create is conditional on its identifier: a server that honours this stores no duplicates.
 """
 
 import json
@@ -20,48 +20,54 @@ from api.security.keys import SigningKey
 from api.security.signatures import signed
 from schemas.delivery import Smart
 
-_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_LIFE_SECONDS = 240
-_EARLY_SECONDS = 30
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_ASSERTION_LIFETIME_SECONDS = 240
+_EXPIRY_MARGIN_SECONDS = 30
 
 
 class SignIn(NamedTuple):
-    """As whom we sign in at a server, by which key."""
+    """SMART Backend Services settings of a server, and our signing key for it."""
 
     smart: Smart
     key: SigningKey
 
 
 class Tokens:
-    """Access tokens of servers, each kept until shortly before it ends. Safe for many threads."""
+    """Cache of access tokens, each until shortly before it expires. Thread-safe."""
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[str, float]] = {}
+        self._cached: dict[str, tuple[str, float]] = {}
 
-    def token(self, whose: str, sign_in: SignIn, way: Way) -> str | Sent:
-        """A token, or how asking for one ended."""
-        held = self._held.get(whose)
-        if held is not None and held[1] > time.monotonic():
-            return held[0]
-        answer = answered(_asking(sign_in), way)
-        if answer.status != 200:
-            return by_status(answer.status, answer.content, dict(answer.headers))._replace(
-                fate="error", outcome="not_signed_in"
+    def token(self, destination_id: str, login: SignIn, policy: Way) -> str | Sent:
+        """Return a token, or the result of the failed token request."""
+        cached = self._cached.get(destination_id)
+        if cached is not None and cached[1] > time.monotonic():
+            return cached[0]
+        response = answered(_build_token_request(login), policy)
+        if response.status != 200:
+            failure = by_status(response.status, response.content, dict(response.headers))
+            return Sent(
+                "transient_failure",
+                "not_signed_in",
+                failure.code,
+                failure.reply,
+                failure.wait_seconds,
             )
-        told = _object(answer.content)
-        token, seconds = told.get("access_token"), told.get("expires_in", 0)
+        body = _parse_object(response.content)
+        token, seconds = body.get("access_token"), body.get("expires_in", 0)
         if not isinstance(token, str) or not token or not isinstance(seconds, int | float):
-            return Sent("error", "not_signed_in", str(answer.status))
-        self._held[whose] = token, time.monotonic() + max(0, seconds - _EARLY_SECONDS)
+            return Sent("transient_failure", "not_signed_in", str(response.status))
+        lifetime = max(0, seconds - _EXPIRY_MARGIN_SECONDS)
+        self._cached[destination_id] = token, time.monotonic() + lifetime
         return token
 
-    def forget(self, whose: str) -> None:
-        """It was refused: ask for another next time."""
-        self._held.pop(whose, None)
+    def forget(self, destination_id: str) -> None:
+        """Discard a token that the server refused."""
+        self._cached.pop(destination_id, None)
 
 
 class Server(NamedTuple):
-    """A server and how it is pushed to."""
+    """A FHIR server: its base URL, destination id, delivery mode and login."""
 
     address: str
     whose: str
@@ -69,111 +75,116 @@ class Server(NamedTuple):
     sign_in: SignIn | None
 
 
-def over_fhir(content: bytes, server: Server, tokens: Tokens, way: Way) -> Sent:
-    """How it ended."""
+def over_fhir(content: bytes, server: Server, tokens: Tokens, policy: Way) -> Sent:
+    """Send the bundle and return the result of the attempt."""
     try:
         headers = {"Content-Type": FHIR_JSON, "Accept": FHIR_JSON, "Prefer": "return=minimal"}
         if server.sign_in is not None:
-            token = tokens.token(server.whose, server.sign_in, way)
+            token = tokens.token(server.whose, server.sign_in, policy)
             if isinstance(token, Sent):
                 return token
             headers["Authorization"] = f"Bearer {token}"
         bundle = json.loads(content)
-        one = bundle["type"] == "transaction" and server.mode == "transaction"
-        sent = (_whole if one else _each)(bundle, server, headers, way)
+        as_transaction = bundle["type"] == "transaction" and server.mode == "transaction"
+        send = _send_transaction if as_transaction else _send_each_resource
+        result = send(bundle, server, headers, policy)
     except OutgoingError as error:
         return failed(error)
-    if sent.code == "401":
+    if result.code == "401":
         tokens.forget(server.whose)
-    return sent
+    return result
 
 
-def _whole(bundle: dict[str, Any], server: Server, headers: dict[str, str], way: Way) -> Sent:
-    answer = answered(Asked("POST", server.address, headers, _written(bundle)), way)
-    sent = by_status(answer.status, answer.content, dict(answer.headers))
-    if sent.fate != "delivered":
-        return sent
-    entries = _object(answer.content).get("entry", [])
-    good = [
-        str(each.get("response", {}).get("status", "")).startswith("2")
-        for each in entries
-        if isinstance(each, dict)
+def _send_transaction(
+    bundle: dict[str, Any], server: Server, headers: dict[str, str], policy: Way
+) -> Sent:
+    response = answered(Asked("POST", server.address, headers, _encode_json(bundle)), policy)
+    result = by_status(response.status, response.content, dict(response.headers))
+    if result.fate != "delivered":
+        return result
+    entries = _parse_object(response.content).get("entry", [])
+    successes = [
+        str(entry.get("response", {}).get("status", "")).startswith("2")
+        for entry in entries
+        if isinstance(entry, dict)
     ]
-    if len(good) != len(bundle["entry"]) or not all(good):
-        return sent._replace(fate="error", outcome="not_all_taken")
-    return sent
+    if len(successes) != len(bundle["entry"]) or not all(successes):
+        return Sent("transient_failure", "not_all_taken", result.code, result.reply)
+    return result
 
 
-def _each(bundle: dict[str, Any], server: Server, headers: dict[str, str], way: Way) -> Sent:
-    """One after the other; references to what was made before point to where it is now."""
-    text, sent = json.dumps(bundle["entry"]), Sent("delivered", "accepted", "200")
-    for number in range(len(bundle["entry"])):
-        entry = json.loads(text)[number]
-        answer = answered(_single(entry, server.address, headers), way)
-        sent = by_status(answer.status, answer.content, dict(answer.headers))
-        if sent.fate != "delivered":
-            return sent
-        where = _made(answer, entry["resource"]["resourceType"])
-        if where is not None:
-            text = text.replace(json.dumps(entry["fullUrl"]), json.dumps(where))
-    return sent
+def _send_each_resource(
+    bundle: dict[str, Any], server: Server, headers: dict[str, str], policy: Way
+) -> Sent:
+    """Send each resource, replacing references to earlier ones by their ids on the server."""
+    entries, result = json.dumps(bundle["entry"]), Sent("delivered", "accepted", "200")
+    for index in range(len(bundle["entry"])):
+        entry = json.loads(entries)[index]
+        response = answered(_build_request(entry, server.address, headers), policy)
+        result = by_status(response.status, response.content, dict(response.headers))
+        if result.fate != "delivered":
+            return result
+        reference = _parse_local_reference(response, entry["resource"]["resourceType"])
+        if reference is not None:
+            entries = entries.replace(json.dumps(entry["fullUrl"]), json.dumps(reference))
+    return result
 
 
-def _single(entry: dict[str, Any], address: str, headers: dict[str, str]) -> Asked:
+def _build_request(entry: dict[str, Any], address: str, headers: dict[str, str]) -> Asked:
     request = entry["request"]
     condition = request.get("ifNoneExist")
-    own = headers | ({"If-None-Exist": condition} if condition else {})
-    where = f"{address.rstrip('/')}/{request['url']}"
-    return Asked(request["method"], where, own, _written(entry["resource"]))
+    request_headers = headers | ({"If-None-Exist": condition} if condition else {})
+    url = f"{address.rstrip('/')}/{request['url']}"
+    return Asked(request["method"], url, request_headers, _encode_json(entry["resource"]))
 
 
-def _made(answer: Answer, resource_type: str) -> str | None:
-    """`Type/id` of what a create made or found."""
-    parts = answer.headers.get("location", "").split("/")
-    for place, each in enumerate(parts[:-1]):
-        if each == resource_type:
-            return f"{resource_type}/{parts[place + 1]}"
-    told = _object(answer.content)
-    return f"{resource_type}/{told['id']}" if isinstance(told.get("id"), str) else None
+def _parse_local_reference(response: Answer, resource_type: str) -> str | None:
+    """Return `Type/id` of the resource that a create made or matched."""
+    segments = response.headers.get("location", "").split("/")
+    for index, segment in enumerate(segments[:-1]):
+        if segment == resource_type:
+            return f"{resource_type}/{segments[index + 1]}"
+    resource = _parse_object(response.content)
+    return f"{resource_type}/{resource['id']}" if isinstance(resource.get("id"), str) else None
 
 
-def _asking(sign_in: SignIn) -> Asked:
-    smart, now = sign_in.smart, int(datetime.now(UTC).timestamp())
+def _build_token_request(login: SignIn) -> Asked:
+    smart, now = login.smart, int(datetime.now(UTC).timestamp())
     claims = {
         "iss": smart.client_id,
         "sub": smart.client_id,
         "aud": smart.token_url,
         "iat": now,
-        "exp": now + _LIFE_SECONDS,
+        "exp": now + _ASSERTION_LIFETIME_SECONDS,
         "jti": str(uuid4()),
     }
     form = {
         "grant_type": "client_credentials",
         "scope": smart.scope,
-        "client_assertion_type": _BEARER,
-        "client_assertion": signed(claims, sign_in.key, "JWT"),
+        "client_assertion_type": _ASSERTION_TYPE,
+        "client_assertion": signed(claims, login.key, "JWT"),
     }
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     return Asked("POST", smart.token_url, headers, urlencode(form).encode())
 
 
 def parts(content: bytes, mode: str) -> Iterator[tuple[str, bytes]]:
-    """What would be sent, as paths under the server's address and bodies."""
+    """Split a bundle into its requests: paths below the base URL, and bodies."""
     bundle = json.loads(content)
     if mode == "transaction":
         yield "", content
         return
     for entry in bundle["entry"]:
-        yield f"/{entry['request']['url']}", _written(entry["resource"])
+        yield f"/{entry['request']['url']}", _encode_json(entry["resource"])
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def _parse_object(content: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(content)
+        parsed = json.loads(content)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
-def _written(value: Any) -> bytes:
+def _encode_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,6 +1,6 @@
-"""MLLP: a message to a receiver, and what it acknowledges; one connection for one message.
+"""Sends deliveries over MLLP and reads their acknowledgements, one connection per message.
 
-So no acknowledgement of an earlier message can be taken for this one's.
+So an acknowledgement of an earlier message can't be mistaken for this one's.
 """
 
 from api.deliveries.attempt_result import Sent, failed
@@ -11,53 +11,53 @@ from api.outbound.allowlist import Target, allowance, target
 from api.outbound.connection import Line, Way, connected
 from api.outbound.errors import OutgoingError
 
-_MOST_BYTES = 256 * 1024
+_MAX_ACKNOWLEDGEMENT_BYTES = 256 * 1024
 SCHEMES = ("mllps", "mllp")
 
 
-def over_mllp(content: bytes, control_id: str, address: str, way: Way) -> Sent:
-    """How it ended. Plain MLLP goes to what is allowed as private alone."""
+def over_mllp(content: bytes, control_id: str, address: str, policy: Way) -> Sent:
+    """Send the message and return the result; plain MLLP only goes to hosts allowed as private."""
     try:
-        where = _target(address, way)
-        with connected(where.place, way, tls=where.scheme == "mllps") as line:
-            line.send(framed(content))
-            return _answered(line, control_id)
+        receiver = _resolve_target(address, policy)
+        with connected(receiver.place, policy, tls=receiver.scheme == "mllps") as connection:
+            connection.send(framed(content))
+            return _receive_acknowledgement(connection, control_id)
     except OutgoingError as error:
         return failed(error)
 
 
-def _target(address: str, way: Way) -> Target:
-    where = target(address, SCHEMES)
-    if where.scheme == "mllp" and not allowance(where.place, way.allowed).private:
+def _resolve_target(address: str, policy: Way) -> Target:
+    receiver = target(address, SCHEMES)
+    if receiver.scheme == "mllp" and not allowance(receiver.place, policy.allowed).private:
         raise OutgoingError("not_allowed")
-    return where
+    return receiver
 
 
-def _answered(line: Line, control_id: str) -> Sent:
-    frames = Frames(_MOST_BYTES)
+def _receive_acknowledgement(connection: Line, control_id: str) -> Sent:
+    frames = Frames(_MAX_ACKNOWLEDGEMENT_BYTES)
     while True:
-        some = line.receive()
-        if not some:
-            return Sent("again", "half" if frames.half else "cut_off")
+        chunk = connection.receive()
+        if not chunk:
+            return Sent("no_response", "half" if frames.half else "cut_off")
         try:
-            found = frames.feed(some)
+            messages = frames.feed(chunk)
         except FrameError:
-            return Sent("again", "unreadable")
-        if found:
-            return _judged(found[0], control_id)
+            return Sent("no_response", "unreadable")
+        if messages:
+            return _classify_acknowledgement(messages[0], control_id)
 
 
-def _judged(answer: bytes, control_id: str) -> Sent:
+def _classify_acknowledgement(reply: bytes, control_id: str) -> Sent:
     try:
-        said = acknowledgement(answer)
+        parsed = acknowledgement(reply)
     except UnreadableError:
-        return Sent("again", "unreadable", reply=answer)
-    if said.control_id != control_id:
-        return Sent("again", "wrong_control_id", said.code, answer)
-    match said.verdict:
+        return Sent("no_response", "unreadable", reply=reply)
+    if parsed.control_id != control_id:
+        return Sent("no_response", "wrong_control_id", parsed.code, reply)
+    match parsed.verdict:
         case "accepted":
-            return Sent("delivered", "accepted", said.code, answer)
+            return Sent("delivered", "accepted", parsed.code, reply)
         case "error":
-            return Sent("error", "error", said.code, answer)
+            return Sent("transient_failure", "error", parsed.code, reply)
         case "refused":
-            return Sent("never", "refused", said.code, answer)
+            return Sent("permanent_failure", "refused", parsed.code, reply)

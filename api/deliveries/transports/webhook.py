@@ -1,4 +1,4 @@
-"""Webhooks: JSON signed as the Standard Webhooks specification says: HMAC-SHA256, id and time."""
+"""Sends deliveries as webhooks, signed as the Standard Webhooks specification requires."""
 
 import base64
 import hmac
@@ -16,37 +16,38 @@ PREFIX = "whsec_"
 
 
 def new_secret() -> str:
-    """A secret of 32 bytes, as receivers are given it."""
+    """Return a new secret of 32 bytes, in the format that receivers expect."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def signatures(content: bytes, name: str, at: datetime, keys: Iterable[str]) -> str:
-    """A signature by each secret that is valid now, so that one can follow the other."""
-    told = f"{name}.{int(at.timestamp())}.".encode() + content
-    made = [
-        hmac.digest(base64.b64decode(each.removeprefix(PREFIX)), told, "sha256") for each in keys
+def signatures(content: bytes, message_id: str, sent_at: datetime, keys: Iterable[str]) -> str:
+    """Return one HMAC-SHA256 signature per valid secret, so that secrets can be rotated."""
+    signed_content = f"{message_id}.{int(sent_at.timestamp())}.".encode() + content
+    digests = [
+        hmac.digest(base64.b64decode(key.removeprefix(PREFIX)), signed_content, "sha256")
+        for key in keys
     ]
-    return " ".join(f"v1,{base64.b64encode(each).decode()}" for each in made)
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
 class Hook(NamedTuple):
-    """An address, and the secrets that are valid now."""
+    """A webhook URL and its valid secrets."""
 
     address: str
     secrets: tuple[str, ...]
 
 
-def over_webhook(content: bytes, name: str, hook: Hook, way: Way) -> Sent:
-    """How it ended. The id is the same each time, the time and its signature are not."""
-    at = datetime.now(UTC)
+def over_webhook(content: bytes, message_id: str, endpoint: Hook, policy: Way) -> Sent:
+    """Send the payload and return the result; retries keep the id but change the timestamp."""
+    sent_at = datetime.now(UTC)
     headers = {
         "Content-Type": "application/json",
-        "webhook-id": name,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": signatures(content, name, at, hook.secrets),
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        "webhook-signature": signatures(content, message_id, sent_at, endpoint.secrets),
     }
     try:
-        answer = answered(Asked("POST", hook.address, headers, content), way)
+        response = answered(Asked("POST", endpoint.address, headers, content), policy)
     except OutgoingError as error:
         return failed(error)
-    return by_status(answer.status, answer.content, dict(answer.headers))
+    return by_status(response.status, response.content, dict(response.headers))

@@ -1,4 +1,4 @@
-"""The practitioner's desk."""
+"""Routes of the desk, the pages for practitioners."""
 
 from api.desk.routes import account, answers, form_settings, links, login, oidc, screenings
 

@@ -1,62 +1,69 @@
-"""The account of whoever is signed in: what they may do, in how many browsers, their password."""
+"""Account page of the signed-in practitioner: scopes, open sessions and password."""
 
 from fastapi import APIRouter, Request, Response
 
-from api.desk.invitation_acceptance import password_faults
-from api.desk.login import is_own
-from api.desk.session_guard import AtDesk, Desk, Form, desk_route
+from api.desk.invitation_acceptance import find_password_faults
+from api.desk.login import verify_own_password
+from api.desk.session_guard import (
+    CheckedFields,
+    PractitionerPage,
+    PractitionerPageDep,
+    build_desk_route,
+)
 from api.security.passwords import hashed_password
 from api.store.accounts import login_credentials, sessions
 from api.web.page_route import only
 
-HERE = "/desk/account"
+ACCOUNT_PATH = "/desk/account"
 _SCOPES = ("screenings:read", "screenings:write", "reports:read", "admin")
-router = APIRouter(prefix=HERE, route_class=desk_route())
+_PASSWORD_FIELDS = ("present", "password", "again")
+router = APIRouter(prefix=ACCOUNT_PATH, route_class=build_desk_route())
 
 
 @router.get("")
-def account(request: Request, desk: AtDesk) -> Response:
-    """Who is signed in, what they may do, in how many browsers."""
-    return _account(desk, {}, changed="changed" in request.query_params)
+def show_account(request: Request, desk: PractitionerPageDep) -> Response:
+    """Show the practitioner, their scopes and the number of their sessions."""
+    return _render_account(desk, {}, is_changed="changed" in request.query_params)
 
 
 @router.post("/password")
-def change_password(desk: AtDesk, fields: Form) -> Response:
-    """Another password, for whoever knows the present one; every other session ends."""
-    who, own = desk.signed_in.practitioner, desk.signed_in
-    present, password, again = (only(fields, each)[:300] for each in ("present", *_NEW))
-    faults = password_faults(password, again, (who.name, who.reference, own.organisation_name))
-    if not is_own(desk, present):
+def change_password(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
+    """Change the password, given the present one, and end all other sessions."""
+    signed_in, practitioner = desk.signed_in, desk.signed_in.practitioner
+    present, password, repeat = (only(fields, name)[:300] for name in _PASSWORD_FIELDS)
+    known_words = (practitioner.name, practitioner.reference, signed_in.organisation_name)
+    faults = find_password_faults(password, repeat, known_words)
+    if not verify_own_password(desk, present):
         faults = {"present": "fault_present"} | faults
-    kept = hashed_password(password)
-    with desk.acts.transaction() as work:
+    password_hash = hashed_password(password)
+    with desk.context.transaction() as work:
         if faults:
-            work.audit("refuse", "sign_in", who.id, outcome="wrong_shape")
+            work.audit("refuse", "sign_in", practitioner.id, outcome="wrong_shape")
         else:
-            login_credentials.change_password(work, who.id, kept)
-            sessions.end_all(work, who.id, but=own.session)
-            work.audit("administer", "sign_in", who.id)
-    return _account(desk, faults) if faults else desk.go(f"{HERE}?changed")
+            login_credentials.change_password(work, practitioner.id, password_hash)
+            sessions.end_all(work, practitioner.id, but=signed_in.session)
+            work.audit("administer", "sign_in", practitioner.id)
+    return _render_account(desk, faults) if faults else desk.redirect(f"{ACCOUNT_PATH}?changed")
 
 
-_NEW = ("password", "again")
-
-
-def _account(desk: Desk, faults: dict[str, str], *, changed: bool = False) -> Response:
-    who, settings = desk.signed_in.practitioner, desk.request.app.state.settings
-    with desk.acts.transaction() as work:
-        count = sessions.count(work, who.id)
-        work.audit("read", "practitioner", who.id)
-    return desk.show(
+def _render_account(
+    desk: PractitionerPage, faults: dict[str, str], *, is_changed: bool = False
+) -> Response:
+    practitioner, settings = desk.signed_in.practitioner, desk.request.app.state.settings
+    with desk.context.transaction() as work:
+        count = sessions.count(work, practitioner.id)
+        work.audit("read", "practitioner", practitioner.id)
+    scopes = [scope for scope in _SCOPES if desk.has_scope(scope)]
+    return desk.render(
         "account",
         422 if faults else 200,
         count=count,
-        may=[f"desk_scope_{each.replace(':', '_')}" for each in _SCOPES if desk.may(each)],
-        idle=settings.session_idle_minutes,
+        scope_phrases=[f"desk_scope_{scope.replace(':', '_')}" for scope in scopes],
+        idle_minutes=settings.session_idle_minutes,
         hours=settings.session_hours,
         has_password=login_credentials.password_hash(
-            desk.store, desk.signed_in.organisation, who.id
+            desk.store, desk.signed_in.organisation, practitioner.id
         ),
         faults=faults,
-        changed=changed,
+        is_changed=is_changed,
     )

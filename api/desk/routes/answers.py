@@ -1,4 +1,4 @@
-"""The desk: a clinician asks and marks; a new screening, or one that replaces another."""
+"""Answer pages of the desk, where a clinician enters a new screening or amends one."""
 
 import json
 from typing import Annotated
@@ -6,9 +6,21 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Rulebooks, ScreeningId
-from api.desk.answer_form import PATIENT, Answered, Sheet, answered, sheet, written
-from api.desk.screening_rows import Names, instruments
-from api.desk.session_guard import AtDesk, Desk, Form, desk_route
+from api.desk.answer_form import (
+    PATIENT_FIELDS,
+    AnswerForm,
+    ParsedAnswers,
+    build_answer_form,
+    parse_answers,
+    read_text,
+)
+from api.desk.screening_rows import DisplayFormatter, list_instrument_choices
+from api.desk.session_guard import (
+    CheckedFields,
+    PractitionerPage,
+    PractitionerPageDep,
+    build_desk_route,
+)
 from api.forms.answer_parser import Marks
 from api.intakes import reader
 from api.problems import Problem
@@ -21,119 +33,131 @@ from api.web.page_route import Fields, only
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue, UnknownRulebookError
 
-HERE = "/desk/screenings"
-_KEEPING = "POST /desk/new"
-router = APIRouter(route_class=desk_route("screenings:write"))
+SCREENINGS_PATH = "/desk/screenings"
+_IDEMPOTENT_ROUTE = "POST /desk/new"
+router = APIRouter(route_class=build_desk_route("screenings:write"))
 
 
 @router.get("/desk/new")
-def ask(
-    desk: AtDesk, rulebooks: Rulebooks, rulebook: Annotated[str, Query(max_length=60)] = ""
+def show_new_screening(
+    desk: PractitionerPageDep,
+    rulebooks: Rulebooks,
+    rulebook: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
-    """Which instrument; then all of its questions."""
+    """Show the choice of an instrument, or all of its questions."""
     if not rulebook:
-        choices = instruments(rulebooks, Names(rulebooks, desk.language, desk.clock))
-        return desk.show("new", choices=choices)
-    page = _sheet(desk, rulebooks, rulebook)
-    return _shown(desk, page, page.kept({}), {}, {"once": idempotency.new_name()})
+        formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
+        choices = list_instrument_choices(rulebooks, formatter)
+        return desk.render("new", choices=choices)
+    form = _load_form(desk, rulebooks, rulebook)
+    values = {"once": idempotency.new_name()}
+    return _render_form(desk, form, form.fill_steps_from_answers({}), {}, values)
 
 
 @router.post("/desk/new")
-def keep(
-    desk: AtDesk,
+def create_screening(
+    desk: PractitionerPageDep,
     rulebooks: Rulebooks,
-    fields: Form,
+    fields: CheckedFields,
     rulebook: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
-    """Kept by the path of `POST /v1/screenings`, once, however often it is sent."""
-    page = _sheet(desk, rulebooks, rulebook)
-    given = answered(rulebooks, desk, page, fields, None)
-    if given.faults:
-        return _again(desk, page, fields, given)
-    scored = reader.kept(rulebooks, given.intake, given.intake.patient, "form")
+    """Create a screening as `POST /v1/screenings` does; a repeated submission creates no second."""
+    form = _load_form(desk, rulebooks, rulebook)
+    parsed = parse_answers(rulebooks, desk, form, fields, None)
+    if parsed.faults:
+        return _render_faults(desk, form, fields, parsed)
+    scored = reader.kept(rulebooks, parsed.intake, parsed.intake.patient, "form")
 
-    def made(work: Transaction) -> Answer:
+    def add_screening(work: Transaction) -> Answer:
         screening = screenings.add(work, scored)
         work.audit("create", "screening", screening.id)
-        return Answer(201, b"", f"{HERE}/{screening.id}", screening.id)
+        return Answer(201, b"", f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
-    once = only(fields, "once")[:60]
-    turn = desk.actor.organisation, desk.actor.id, _KEEPING, once
-    with idempotency.in_turn(desk.store.under_way, turn), desk.acts.transaction() as work:
-        told = json.dumps(fields, sort_keys=True).encode()
-        named = idempotency.named(work, _KEEPING, once, told)
-        answer = idempotency.once(work, named, lambda: made(work))
-    return desk.go(answer.location or "/desk")
-
-
-@router.get(HERE + "/{screening}/answers")
-def look_through(desk: AtDesk, rulebooks: Rulebooks, screening: ScreeningId) -> Response:
-    """All questions with what was answered."""
-    original = _original(desk, screening)
-    page = _sheet(desk, rulebooks, original.assessment.rulebook)
-    note = {"note": original.context.note or ""}
-    return _shown(desk, page, page.kept(original.answers), {}, note, original)
+    key = only(fields, "once")[:60]
+    lock = desk.actor.organisation, desk.actor.id, _IDEMPOTENT_ROUTE, key
+    with idempotency.in_turn(desk.store.under_way, lock), desk.context.transaction() as work:
+        body = json.dumps(fields, sort_keys=True).encode()
+        request = idempotency.named(work, _IDEMPOTENT_ROUTE, key, body)
+        response = idempotency.once(work, request, lambda: add_screening(work))
+    return desk.redirect(response.location or "/desk")
 
 
-@router.post(HERE + "/{screening}/answers")
-def amend(desk: AtDesk, rulebooks: Rulebooks, screening: ScreeningId, fields: Form) -> Response:
-    """A new screening that replaces this one, as `POST /v1/screenings/{id}/amendments` makes it."""
-    original = _original(desk, screening)
-    page = _sheet(desk, rulebooks, original.assessment.rulebook)
-    given = answered(rulebooks, desk, page, fields, original)
-    if given.faults:
-        return _again(desk, page, fields, given, original)
-    scored = reader.kept(rulebooks, given.intake, original.patient, "form")
-    with desk.acts.transaction() as work:
+@router.get(SCREENINGS_PATH + "/{screening}/answers")
+def show_answers(
+    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId
+) -> Response:
+    """Show all questions with the answers of a screening."""
+    original = _read_original(desk, screening)
+    form = _load_form(desk, rulebooks, original.assessment.rulebook)
+    values = {"note": original.context.note or ""}
+    return _render_form(
+        desk, form, form.fill_steps_from_answers(original.answers), {}, values, original
+    )
+
+
+@router.post(SCREENINGS_PATH + "/{screening}/answers")
+def amend_screening(
+    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId, fields: CheckedFields
+) -> Response:
+    """Replace a screening by a new one, as `POST /v1/screenings/{id}/amendments` does."""
+    original = _read_original(desk, screening)
+    form = _load_form(desk, rulebooks, original.assessment.rulebook)
+    parsed = parse_answers(rulebooks, desk, form, fields, original)
+    if parsed.faults:
+        return _render_faults(desk, form, fields, parsed, original)
+    scored = reader.kept(rulebooks, parsed.intake, original.patient, "form")
+    with desk.context.transaction() as work:
         amended = screenings.amend(work, screenings.found(work, screening), scored)
         work.audit("amend", "screening", amended.id)
-    return desk.go(f"{HERE}/{amended.id}")
+    return desk.redirect(f"{SCREENINGS_PATH}/{amended.id}")
 
 
-def _original(desk: Desk, screening: str) -> Screening:
-    with desk.acts.transaction() as work:
-        found = screenings.found(work, screening)
-        work.audit("read", "screening", screening)
-    return found
+def _read_original(desk: PractitionerPage, screening_id: str) -> Screening:
+    with desk.context.transaction() as work:
+        screening = screenings.found(work, screening_id)
+        work.audit("read", "screening", screening_id)
+    return screening
 
 
-def _sheet(desk: Desk, rulebooks: Catalogue, name: str) -> Sheet:
-    with desk.acts.transaction() as work:
+def _load_form(desk: PractitionerPage, rulebooks: Catalogue, name: str) -> AnswerForm:
+    with desk.context.transaction() as work:
         adversity = form_settings.own(work).adversity_questions
         work.audit("read", "form_settings")
     try:
-        return sheet(rulebooks, name, desk, adversity=adversity)
+        return build_answer_form(rulebooks, name, desk, adversity=adversity)
     except UnknownRulebookError:
         raise Problem("not_found") from None
 
 
-def _again(
-    desk: Desk, page: Sheet, fields: Fields, given: Answered, original: Screening | None = None
+def _render_faults(
+    desk: PractitionerPage,
+    form: AnswerForm,
+    fields: Fields,
+    parsed: ParsedAnswers,
+    original: Screening | None = None,
 ) -> Response:
-    names = ("note", "once", *PATIENT)
-    values = {each: written(fields, each) for each in names}
-    return _shown(desk, page, page.sent(fields), given.faults, values, original)
+    values = {name: read_text(fields, name) for name in ("note", "once", *PATIENT_FIELDS)}
+    marks = form.fill_steps_from_fields(fields)
+    return _render_form(desk, form, marks, parsed.faults, values, original)
 
 
-def _shown(  # noqa: PLR0913, PLR0917 - all that the page shows
-    desk: Desk,
-    page: Sheet,
+def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
+    desk: PractitionerPage,
+    form: AnswerForm,
     marks: list[Marks],
     faults: dict[str, str],
     values: dict[str, str],
     original: Screening | None = None,
 ) -> Response:
-    return desk.show(
+    instrument = form.rulebook.rulebook.rulebook.instrument
+    new_path = f"/desk/new?rulebook={instrument}"
+    return desk.render(
         "answers",
         422 if faults else 200,
-        **page.shown(marks, faults, open_=original is None),
+        **form.build_variables(marks, faults, is_open=original is None),
         original=original,
         patient=original.patient if original else None,
-        values={"note": "", "once": ""} | dict.fromkeys(PATIENT, "") | values,
-        action=f"{HERE}/{original.id}/answers" if original else _new(page),
-        back=f"{HERE}/{original.id}" if original else "/desk",
+        values={"note": "", "once": ""} | dict.fromkeys(PATIENT_FIELDS, "") | values,
+        action=f"{SCREENINGS_PATH}/{original.id}/answers" if original else new_path,
+        back=f"{SCREENINGS_PATH}/{original.id}" if original else "/desk",
     )
-
-
-def _new(page: Sheet) -> str:
-    return f"/desk/new?rulebook={page.rulebook.rulebook.rulebook.instrument}"

@@ -1,4 +1,4 @@
-"""The desk: what the forms of this organisation say and ask, for whoever administers it."""
+"""Settings page of the patient forms, for administrators of the organisation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,119 +6,127 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import ValidationError
 
-from api.desk.answer_form import written
-from api.desk.session_guard import AtDesk, Desk, Form, desk_route
+from api.desk.answer_form import read_text
+from api.desk.session_guard import (
+    CheckedFields,
+    PractitionerPage,
+    PractitionerPageDep,
+    build_desk_route,
+)
 from api.store.forms import form_settings
 from api.web.page_route import Fields, only
 from api.web.page_texts import languages
 from schemas.form_settings import FormSettings
 
-HERE = "/desk/forms"
-NUMBERS = range(8)
+SETTINGS_PATH = "/desk/forms"
+NUMBER_ROWS = range(8)
 TEXTS = ("consent", "privacy")
 _FAULTS = {"number": "fault_dialled", "ask_again_days": "fault_again_days"}
-router = APIRouter(prefix=HERE, route_class=desk_route("admin"))
+router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("admin"))
 
 
 @router.get("")
-def read(desk: AtDesk, *, saved: bool = False) -> Response:
-    """Whom patients can call, what they agree to, what they are asked."""
-    with desk.acts.transaction() as work:
-        own = form_settings.own(work)
+def show_settings(desk: PractitionerPageDep, *, saved: bool = False) -> Response:
+    """Show the emergency numbers, the texts and what the forms ask."""
+    with desk.context.transaction() as work:
+        settings = form_settings.own(work)
         work.audit("read", "form_settings")
-    return _shown(desk, _values(own), {}, saved=saved)
+    return _render_settings(desk, _fields_from_settings(settings), {}, saved=saved)
 
 
 @router.post("")
-def change(desk: AtDesk, fields: Form) -> Response:
-    """The whole of them, as `PUT /v1/organisation/forms` does."""
-    sent = _sent(fields)
-    with desk.acts.transaction() as work:
-        own = form_settings.own(work)
+def change_settings(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
+    """Replace all settings, as `PUT /v1/organisation/forms` does."""
+    values = _read_values(fields)
+    with desk.context.transaction() as work:
+        current = form_settings.own(work)
         work.audit("read", "form_settings")
     try:
-        chosen = FormSettings.model_validate(_body(sent, own))
+        settings = FormSettings.model_validate(_build_body(values, current))
     except ValidationError as error:
-        return _shown(desk, sent, _faults(error, sent))
-    with desk.acts.transaction() as work:
-        form_settings.change(work, chosen)
+        return _render_settings(desk, values, _find_faults(error, values))
+    with desk.context.transaction() as work:
+        form_settings.change(work, settings)
         work.audit("administer", "form_settings")
-    return desk.go(f"{HERE}?saved=true")
+    return desk.redirect(f"{SETTINGS_PATH}?saved=true")
 
 
-def _shown(
-    desk: Desk, values: Mapping[str, str], faults: dict[str, str], *, saved: bool = False
+def _render_settings(
+    desk: PractitionerPage,
+    values: Mapping[str, str],
+    faults: dict[str, str],
+    *,
+    saved: bool = False,
 ) -> Response:
-    return desk.show(
+    return desk.render(
         "forms",
         422 if faults else 200,
         values=values,
         faults=faults,
         saved=saved,
-        rows=NUMBERS,
+        number_rows=NUMBER_ROWS,
         texts=TEXTS,
     )
 
 
-def _values(own: FormSettings) -> dict[str, str]:
-    """The settings as the fields of the page."""
-    values = dict.fromkeys(_names(), "")
-    for place, each in enumerate(own.emergency_numbers):
-        values |= {f"label{place}": each.label, f"number{place}": each.number}
-        values[f"crisis{place}"] = "yes" if each.crisis else ""
+def _fields_from_settings(settings: FormSettings) -> dict[str, str]:
+    values = dict.fromkeys(_field_names(), "")
+    for row, entry in enumerate(settings.emergency_numbers):
+        values |= {f"label{row}": entry.label, f"number{row}": entry.number}
+        values[f"crisis{row}"] = "yes" if entry.crisis else ""
     for name in TEXTS:
-        values |= {f"{name}_{code}": text for code, text in getattr(own, name).items()}
-    values["ask_again_days"] = str(own.ask_again_days)
-    values["adversity"] = "yes" if own.adversity_questions else "no"
+        values |= {f"{name}_{code}": text for code, text in getattr(settings, name).items()}
+    values["ask_again_days"] = str(settings.ask_again_days)
+    values["adversity"] = "yes" if settings.adversity_questions else "no"
     return values
 
 
-def _sent(fields: Fields) -> dict[str, str]:
-    return {name: written(fields, name) for name in _names()} | {
+def _read_values(fields: Fields) -> dict[str, str]:
+    return {name: read_text(fields, name) for name in _field_names()} | {
         "adversity": "no" if only(fields, "adversity") == "no" else "yes"
     }
 
 
-def _names() -> list[str]:
-    numbers = [f"{name}{place}" for place in NUMBERS for name in ("label", "number", "crisis")]
-    return [*numbers, *(f"{name}_{code}" for name in TEXTS for code in languages()),
-            "ask_again_days", "adversity"]  # fmt: skip
+def _field_names() -> list[str]:
+    numbers = [f"{name}{row}" for row in NUMBER_ROWS for name in ("label", "number", "crisis")]
+    texts = [f"{name}_{code}" for name in TEXTS for code in languages()]
+    return [*numbers, *texts, "ask_again_days", "adversity"]
 
 
-def _body(sent: Mapping[str, str], own: FormSettings) -> dict[str, Any]:
-    """What was sent in the shape of the settings; texts in languages not on the page stay."""
+def _build_body(values: Mapping[str, str], current: FormSettings) -> dict[str, Any]:
+    """Return the settings as a request body; texts in languages not on the page are kept."""
     texts = {
-        name: {k: v for k, v in getattr(own, name).items() if k not in languages()}
-        | {code: sent[f"{name}_{code}"] for code in languages() if sent[f"{name}_{code}"]}
+        name: {k: v for k, v in getattr(current, name).items() if k not in languages()}
+        | {code: values[f"{name}_{code}"] for code in languages() if values[f"{name}_{code}"]}
         for name in TEXTS
     }
-    days = sent["ask_again_days"]
+    days = values["ask_again_days"]
     return texts | {
         "emergency_numbers": [
             {
-                "label": sent[f"label{place}"],
-                "number": sent[f"number{place}"],
-                "crisis": sent[f"crisis{place}"] == "yes",
+                "label": values[f"label{row}"],
+                "number": values[f"number{row}"],
+                "crisis": values[f"crisis{row}"] == "yes",
             }
-            for place in _written_rows(sent)
+            for row in _filled_rows(values)
         ],
-        "adversity_questions": sent["adversity"] == "yes",
+        "adversity_questions": values["adversity"] == "yes",
         "ask_again_days": int(days) if days.isascii() and days.isdigit() and len(days) < 6 else 0,
     }
 
 
-def _written_rows(sent: Mapping[str, str]) -> list[int]:
-    return [place for place in NUMBERS if sent[f"label{place}"] or sent[f"number{place}"]]
+def _filled_rows(values: Mapping[str, str]) -> list[int]:
+    return [row for row in NUMBER_ROWS if values[f"label{row}"] or values[f"number{row}"]]
 
 
-def _faults(error: ValidationError, sent: Mapping[str, str]) -> dict[str, str]:
-    """The phrase for each field that is to be put right."""
-    rows = _written_rows(sent)
+def _find_faults(error: ValidationError, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the phrase of each faulty field."""
+    rows = _filled_rows(values)
     faults = {}
-    for each in error.errors():
-        match each["loc"]:
-            case ("emergency_numbers", int(place), str(part), *_):
-                faults[f"{part}{rows[place]}"] = _FAULTS.get(part, "fault_text")
+    for detail in error.errors():
+        match detail["loc"]:
+            case ("emergency_numbers", int(position), str(part), *_):
+                faults[f"{part}{rows[position]}"] = _FAULTS.get(part, "fault_text")
             case (("consent" | "privacy") as name, str(code), *_):
                 faults[f"{name}_{code}"] = "fault_text"
             case (str(name), *_):

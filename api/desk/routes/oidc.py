@@ -1,4 +1,4 @@
-"""Signing in at the organisation's own identity provider (OpenID Connect), where one is set."""
+"""Login routes of the organisation's identity provider (OpenID Connect), if one is configured."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse
 from api.auth.route_guard import stranger
 from api.dependencies import peer_of
 from api.desk import cookies
-from api.desk.login import begin, let_in
+from api.desk.login import set_session_cookies, start_session
 from api.desk.oidc_login import FLOW_SECONDS, Provider
 from api.http.rate_limit import RateLimiter
 from api.problems import Problem
@@ -18,59 +18,59 @@ from api.web.page_route import PageRoute
 from api.web.security_headers import page_headers
 from api.web.templating import see
 
-PER_MINUTE = 30
-FAILED = "/sign-in?provider=failed"
+LOGINS_PER_MINUTE = 30
+FAILED_PATH = "/sign-in?provider=failed"
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/sign-in/provider")
-def go(request: Request) -> Response:
-    """On to the provider."""
-    return _sent(request, "")
+def start_login(request: Request) -> Response:
+    """Redirect to the provider to sign in."""
+    return _redirect_to_provider(request, "")
 
 
 @router.get("/invitation/{secret}/provider")
-def accept(request: Request, secret: Annotated[str, Path(max_length=100)]) -> Response:
-    """On to the provider, to accept an invitation by its word."""
+def start_acceptance(request: Request, secret: Annotated[str, Path(max_length=100)]) -> Response:
+    """Redirect to the provider to accept an invitation."""
     if invitations.open_now(request.app.state.store, secret) is None:
         raise Problem("not_found")
-    return _sent(request, secret)
+    return _redirect_to_provider(request, secret)
 
 
 @router.get("/sign-in/provider/return")
-def come_back(request: Request) -> Response:
-    """What the provider says; whoever it means is signed in, if they are known here."""
-    provider = _provider(request)
-    held = cookies.given(request, cookies.FLOW)
-    answer = {name: value[:4000] for name, value in request.query_params.items()}
-    found = provider.finish(held, answer)
-    secret = _signed_in(request, *found) if found else None
-    if secret is None:
+def finish_login(request: Request) -> Response:
+    """Verify the provider's response and start a session for a known practitioner."""
+    provider = _require_provider(request)
+    cookie = cookies.read_cookie(request, cookies.OIDC_FLOW)
+    parameters = {name: value[:4000] for name, value in request.query_params.items()}
+    identity = provider.finish_login(cookie, parameters)
+    session = _start_session(request, *identity) if identity else None
+    if session is None:
         request.app.state.refusals.record(stranger(request), "bad_sign_in")
-        response = see(request, FAILED)
+        response = see(request, FAILED_PATH)
     else:
         response = see(request, "/desk")
-        let_in(request, response, secret)
-    cookies.take_back(request, response, cookies.FLOW)
+        set_session_cookies(request, response, session)
+    cookies.delete_cookie(request, response, cookies.OIDC_FLOW)
     return response
 
 
-def _signed_in(request: Request, subject: str, invitation: str) -> str | None:
-    """What the browser holds the new session by; None for who is not known here."""
+def _start_session(request: Request, subject: str, invitation: str) -> str | None:
+    """Return the secret of a new session, or None if the subject is unknown."""
     store: Store = request.app.state.store
     issuer = request.app.state.settings.oidc_issuer
     if invitation:
-        return _accepted(request, issuer, subject, invitation)
-    known = login_credentials.identified(store, issuer, subject)
-    if known is None:
+        return _accept_invitation(request, issuer, subject, invitation)
+    practitioner_key = login_credentials.identified(store, issuer, subject)
+    if practitioner_key is None:
         return None
-    organisation, practitioner = known
+    organisation, practitioner = practitioner_key
     actor = stranger(request)._replace(organisation=organisation, id=practitioner, means="session")
     with store.transaction(actor) as work:
-        return begin(request, work, practitioner)
+        return start_session(request, work, practitioner)
 
 
-def _accepted(request: Request, issuer: str, subject: str, secret: str) -> str | None:
+def _accept_invitation(request: Request, issuer: str, subject: str, secret: str) -> str | None:
     store: Store = request.app.state.store
     invited = invitations.open_now(store, secret)
     if invited is None:
@@ -86,23 +86,23 @@ def _accepted(request: Request, issuer: str, subject: str, secret: str) -> str |
             login_credentials.forget(work, practitioner)
             login_credentials.link(work, practitioner, issuer, subject)
             work.audit("administer", "sign_in", practitioner)
-            return begin(request, work, practitioner)
+            return start_session(request, work, practitioner)
     except Problem:
         return None
 
 
-def _sent(request: Request, invitation: str) -> Response:
+def _redirect_to_provider(request: Request, invitation: str) -> Response:
     limiter: RateLimiter = request.app.state.limiter
-    limiter.take(f"provider {peer_of(request)}", PER_MINUTE)
-    address, held = _provider(request).begin(invitation)
+    limiter.take(f"provider {peer_of(request)}", LOGINS_PER_MINUTE)
+    url, flow = _require_provider(request).start_login(invitation)
     headers = page_headers(request.app.state.settings)
-    response = RedirectResponse(address, 303, headers=headers)
-    cookies.give(request, response, cookies.FLOW, held, FLOW_SECONDS)
+    response = RedirectResponse(url, 303, headers=headers)
+    cookies.set_cookie(request, response, cookies.OIDC_FLOW, flow, FLOW_SECONDS)
     return response
 
 
-def _provider(request: Request) -> Provider:
-    held: Provider | None = request.app.state.provider
-    if held is None:
+def _require_provider(request: Request) -> Provider:
+    provider: Provider | None = request.app.state.provider
+    if provider is None:
         raise Problem("not_found")
-    return held
+    return provider

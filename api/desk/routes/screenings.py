@@ -1,21 +1,32 @@
-"""The desk: the list of screenings, one with every reason, its red flags seen, its documents."""
+"""Screening pages of the desk: the list, one screening with its reasons, status and documents."""
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from starlette.responses import StreamingResponse
 
 from api.dependencies import Reports, Rulebooks, ScreeningId
-from api.desk import inbox
-from api.desk import pattern_comparison as sheets
-from api.desk.answer_form import written
-from api.desk.csv_export import exported
-from api.desk.result_page import groups, pictures, sources_of
-from api.desk.screening_rows import AT_ONCE, Names, filters_of, instruments, shown, tiers
-from api.desk.session_guard import AtDesk, Desk, Form, desk_route
+from api.desk import inbox, pattern_comparison
+from api.desk.answer_form import is_valid_text, read_text
+from api.desk.csv_export import stream_csv
+from api.desk.result_page import draw_result, find_sources, group_criteria
+from api.desk.screening_rows import (
+    PAGE_SIZE,
+    DisplayFormatter,
+    build_row,
+    list_instrument_choices,
+    list_tier_choices,
+    parse_filters,
+)
+from api.desk.session_guard import (
+    CheckedFields,
+    PractitionerPage,
+    PractitionerPageDep,
+    build_desk_route,
+)
 from api.documents import issuance
 from api.documents.document_builder import Told, paper_of_screening, sent, view_of_screening
 from api.documents.request import Chosen
@@ -25,237 +36,249 @@ from api.store.screenings import screenings, search
 from api.web.page_route import only
 from api.web.page_texts import languages
 from schemas.patient import Note
+from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 
-HERE = "/desk/screenings"
+SCREENINGS_PATH = "/desk/screenings"
 FILTERS = ("tier", "rulebook", "since")
-_TEXT = TypeAdapter[Any](Note)
-_reads = APIRouter(route_class=desk_route("screenings:read"))
-_writes = APIRouter(prefix=HERE, route_class=desk_route("screenings:write"))
-_reports = APIRouter(prefix=HERE, route_class=desk_route("reports:read"))
+_NOTE = TypeAdapter[Any](Note)
+_read_routes = APIRouter(route_class=build_desk_route("screenings:read"))
+_write_routes = APIRouter(prefix=SCREENINGS_PATH, route_class=build_desk_route("screenings:write"))
+_report_routes = APIRouter(prefix=SCREENINGS_PATH, route_class=build_desk_route("reports:read"))
 
 
-@_reads.get("/desk")
+@_read_routes.get("/desk")
 def list_screenings(
-    desk: AtDesk,
+    desk: PractitionerPageDep,
     rulebooks: Rulebooks,
     request: Request,
     cursor: Annotated[str, Query(max_length=4000)] = "",
 ) -> Response:
-    """Newest first; before all, red flags that nobody saw to, and those that were not sent."""
-    given = {name: request.query_params.get(name, "")[:60] for name in FILTERS}
-    return _listed(desk, rulebooks, given, cursor)
+    """List screenings, newest first, below the red flags not yet acknowledged or not yet sent."""
+    values = {name: request.query_params.get(name, "")[:60] for name in FILTERS}
+    return _render_list(desk, rulebooks, values, cursor)
 
 
-@_reads.post("/desk/find")
-def find_patient(desk: AtDesk, rulebooks: Rulebooks, fields: Form) -> Response:
-    """The screenings of one patient: asked for in a form, so that no address carries a number."""
-    given = {"patient": only(fields, "patient")[:200]}
-    return _listed(desk, rulebooks, given, only(fields, "cursor")[:4000])
+@_read_routes.post("/desk/find")
+def find_patient(
+    desk: PractitionerPageDep, rulebooks: Rulebooks, fields: CheckedFields
+) -> Response:
+    """List the screenings of one patient; a POST keeps the reference out of the URL."""
+    values = {"patient": only(fields, "patient")[:200]}
+    return _render_list(desk, rulebooks, values, only(fields, "cursor")[:4000])
 
 
-@_reads.post("/desk/export")
-def export(desk: AtDesk, rulebooks: Rulebooks, fields: Form) -> Response:
-    """What the filters let through, as CSV."""
-    given = {name: only(fields, name) for name in (*FILTERS, "patient")}
-    filters = filters_of(given, rulebooks, desk.clock)
+@_read_routes.post("/desk/export")
+def export_screenings(
+    desk: PractitionerPageDep, rulebooks: Rulebooks, fields: CheckedFields
+) -> Response:
+    """Export the filtered screenings as CSV."""
+    values = {name: only(fields, name) for name in (*FILTERS, "patient")}
+    filters = parse_filters(values, rulebooks, desk.time_zone)
     headers = {
         "Content-Disposition": 'attachment; filename="nociscreen-screenings.csv"',
         "Cache-Control": "no-store",
     }
-    kind = "text/csv; charset=utf-8"
-    return StreamingResponse(exported(desk, filters), media_type=kind, headers=headers)
+    media_type = "text/csv; charset=utf-8"
+    return StreamingResponse(stream_csv(desk, filters), media_type=media_type, headers=headers)
 
 
-@_reads.get(HERE + "/{screening}")
-def read_screening(desk: AtDesk, rulebooks: Rulebooks, screening: ScreeningId) -> Response:
-    """Red flags first, then what the answers point to, then every reason."""
-    return _screening(desk, rulebooks, screening)
+@_read_routes.get(SCREENINGS_PATH + "/{screening}")
+def show_screening(
+    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId
+) -> Response:
+    """Show one screening: red flags, then the result, then all reasons."""
+    return _render_screening(desk, rulebooks, screening)
 
 
-@_reads.get(HERE + "/{screening}/evidence")
-def read_evidence(desk: AtDesk, rulebooks: Rulebooks, screening: ScreeningId) -> Response:
-    """The evidence sheet beside those of earlier screenings."""
-    told = issuance.told(desk.acts, screening)
-    with desk.acts.transaction() as work:
-        before = sheets.earlier(work, told.screening)
-        work.audit("list", "screening", count=max(len(before), 1))
-    every = [told.screening, *before]
-    printed = desk.printed()
+@_read_routes.get(SCREENINGS_PATH + "/{screening}/evidence")
+def show_evidence(
+    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId
+) -> Response:
+    """Show the evidence sheet beside those of earlier screenings."""
+    current = issuance.told(desk.context, screening).screening
+    with desk.context.transaction() as work:
+        earlier = pattern_comparison.list_earlier(work, current)
+        work.audit("list", "screening", count=max(len(earlier), 1))
+    compared = [current, *earlier]
+    print_settings = desk.load_print_settings()
     views = [
-        view_of_screening(rulebooks, printed, Told(each, None, None), desk.language)[0]
-        for each in every
+        view_of_screening(rulebooks, print_settings, Told(other, None, None), desk.language)[0]
+        for other in compared
     ]
-    names = Names(rulebooks, desk.language, desk.clock)
-    return desk.show(
+    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
+    return desk.render(
         "evidence",
-        screening=told.screening,
-        patient=told.screening.patient,
-        days=[_day(names, each) for each in every],
-        seen=[each.patterns_seen for each in views],
-        rows=sheets.rows(views),
+        screening=current,
+        patient=current.patient,
+        days=[_format_day(formatter, other) for other in compared],
+        seen_counts=[view.patterns_seen for view in views],
+        rows=pattern_comparison.build_rows(views),
     )
 
 
-@_writes.post("/{screening}/acknowledgements")
-def acknowledge(
-    desk: AtDesk, rulebooks: Rulebooks, screening: ScreeningId, fields: Form
+@_write_routes.post("/{screening}/acknowledgements")
+def acknowledge_red_flags(
+    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId, fields: CheckedFields
 ) -> Response:
-    """Who saw the red flags, when, and what was done; the assessment stays as it is."""
-    done = written(fields, "done")
-    if not _is_text(done):
-        return _screening(desk, rulebooks, screening, {"done": "fault_done"}, done)
-    with desk.acts.transaction() as work:
-        found = screenings.found(work, screening)
-        who = desk.signed_in.practitioner.reference
-        screenings.acknowledge(work, found, who, done)
+    """Record that the practitioner has seen the red flags, and what was done."""
+    done = read_text(fields, "done")
+    if not is_valid_text(_NOTE, done):
+        return _render_screening(desk, rulebooks, screening, {"done": "fault_done"}, done)
+    with desk.context.transaction() as work:
+        practitioner = desk.signed_in.practitioner.reference
+        screenings.acknowledge(work, screenings.found(work, screening), practitioner, done)
         work.audit("acknowledge", "screening", screening)
-    return desk.go(f"{HERE}/{screening}")
+    return desk.redirect(f"{SCREENINGS_PATH}/{screening}")
 
 
-@_writes.post("/{screening}/entered-in-error")
+@_write_routes.post("/{screening}/entered-in-error")
 def enter_in_error(
-    desk: AtDesk, rulebooks: Rulebooks, screening: ScreeningId, fields: Form
+    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId, fields: CheckedFields
 ) -> Response:
-    """From now on everything printed of it says that it must not be relied on."""
-    reason = written(fields, "reason")
-    if not _is_text(reason):
-        return _screening(desk, rulebooks, screening, {"reason": "fault_reason"}, reason)
-    with desk.acts.transaction() as work:
-        found = screenings.found(work, screening)
-        screenings.enter_in_error(work, found, reason)
+    """Mark a screening as entered in error; its documents then say not to rely on it."""
+    reason = read_text(fields, "reason")
+    if not is_valid_text(_NOTE, reason):
+        return _render_screening(desk, rulebooks, screening, {"reason": "fault_reason"}, reason)
+    with desk.context.transaction() as work:
+        screenings.enter_in_error(work, screenings.found(work, screening), reason)
         work.audit("enter_in_error", "screening", screening)
-    return desk.go(f"{HERE}/{screening}")
+    return desk.redirect(f"{SCREENINGS_PATH}/{screening}")
 
 
-@_reports.get("/{screening}/report.{suffix}")
-def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
+@_report_routes.get("/{screening}/report.{suffix}")
+def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     screening: ScreeningId,
     suffix: str,
     *,
-    desk: AtDesk,
+    desk: PractitionerPageDep,
     rulebooks: Rulebooks,
     reports: Reports,
     document: str = "clinician",
     locale: str = "",
 ) -> Response:
-    """The document as a file, kept as it is sent, as `GET /v1/screenings/{id}/report` does.
+    """Return the report as a file and record its issue, as `GET /v1/screenings/{id}/report` does.
 
-    In the language `locale` where there is one, else in that of the desk.
+    It is in the language `locale` if available, else in the language of the desk.
     """
-    form = by_suffix(f".{suffix}")
-    told = issuance.told(desk.acts, screening)
-    printed = desk.printed()
-    wished = locale if locale in languages() else desk.language
-    spoken = view_of_screening(rulebooks, printed, told, wished)[1]
-    chosen = Chosen(form, "patient" if document == "patient" else "clinician", spoken)
-    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return sent(issuance.issue(desk.acts, screening, made), chosen.kind)
+    report_format = by_suffix(f".{suffix}")
+    source = issuance.told(desk.context, screening)
+    print_settings = desk.load_print_settings()
+    wanted = locale if locale in languages() else desk.language
+    language = view_of_screening(rulebooks, print_settings, source, wanted)[1]
+    request = Chosen(report_format, "patient" if document == "patient" else "clinician", language)
+    report = paper_of_screening(rulebooks, print_settings, reports, source, request)
+    return sent(issuance.issue(desk.context, screening, report), request.kind)
 
 
-@_reports.get("/{screening}/note")
-def read_note(
-    desk: AtDesk,
+@_report_routes.get("/{screening}/note")
+def show_note(
+    desk: PractitionerPageDep,
     screening: ScreeningId,
     rulebooks: Rulebooks,
     reports: Reports,
     *,
     file: bool = False,
 ) -> Response:
-    """The note, to copy or to take as a file; it is issued either way."""
-    told = issuance.told(desk.acts, screening)
-    printed = desk.printed()
-    spoken = view_of_screening(rulebooks, printed, told, desk.language)[1]
-    chosen = Chosen("note", "clinician", spoken)
-    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    issuance.issue(desk.acts, screening, made)
+    """Show the chart note for copying, or return it as a file; either way its issue is recorded."""
+    source = issuance.told(desk.context, screening)
+    print_settings = desk.load_print_settings()
+    language = view_of_screening(rulebooks, print_settings, source, desk.language)[1]
+    request = Chosen("note", "clinician", language)
+    note = paper_of_screening(rulebooks, print_settings, reports, source, request)
+    issuance.issue(desk.context, screening, note)
     if file:
-        return sent(made)
-    return desk.show("note", screening=told.screening, note=made.content.decode(), spoken=spoken)
-
-
-def _listed(desk: Desk, rulebooks: Catalogue, given: Mapping[str, str], cursor: str) -> Response:
-    names = Names(rulebooks, desk.language, desk.clock)
-    filters = filters_of(given, rulebooks, desk.clock)
-    with desk.acts.transaction() as work:
-        page = (
-            search.next_page(work, cursor) if cursor else search.first_page(work, filters, AT_ONCE)
-        )
-        whole = not cursor and not any(given.values())
-        first = whole and desk.may("screenings:write")
-        held = inbox.unseen(work, rulebooks, names) if whole else inbox.Waiting()
-        begun = inbox.begun(work, rulebooks, names) if first else ()
-        work.audit("list", "screening", count=max(len(page.lines), 1))
-    return desk.show(
-        "list",
-        lines=[shown(each, names) for each in page.lines],
-        following=page.next,
-        given=dict(given) | {"tier": filters.tier or ""},
-        waiting=held._replace(begun=begun),
-        tiers=tiers(rulebooks, names),
-        instruments=instruments(rulebooks, names),
-        first=first,
+        return sent(note)
+    return desk.render(
+        "note", screening=source.screening, note=note.content.decode(), report_language=language
     )
 
 
-def _screening(
-    desk: Desk,
+def _render_list(
+    desk: PractitionerPage, rulebooks: Catalogue, values: Mapping[str, str], cursor: str
+) -> Response:
+    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
+    filters = parse_filters(values, rulebooks, desk.time_zone)
+    is_start = not cursor and not any(values.values())
+    can_write_at_start = is_start and desk.has_scope("screenings:write")
+    red_flags = inbox.Inbox()
+    with desk.context.transaction() as work:
+        page = (
+            search.next_page(work, cursor)
+            if cursor
+            else search.first_page(work, filters, PAGE_SIZE)
+        )
+        if is_start:
+            red_flags = inbox.list_unacknowledged(work, rulebooks, formatter)
+        if can_write_at_start:
+            unsubmitted = inbox.list_unsubmitted(work, rulebooks, formatter)
+            red_flags = red_flags._replace(unsubmitted=unsubmitted)
+        work.audit("list", "screening", count=max(len(page.lines), 1))
+    return desk.render(
+        "list",
+        rows=[build_row(line, formatter) for line in page.lines],
+        next_cursor=page.next,
+        filters=dict(values) | {"tier": filters.tier or ""},
+        inbox=red_flags,
+        tiers=list_tier_choices(rulebooks, formatter),
+        instruments=list_instrument_choices(rulebooks, formatter),
+        can_write_at_start=can_write_at_start,
+    )
+
+
+def _render_screening(
+    desk: PractitionerPage,
     rulebooks: Catalogue,
     screening_id: str,
     faults: Mapping[str, str] | None = None,
     text: str = "",
 ) -> Response:
-    told = issuance.told(desk.acts, screening_id)
-    screening = told.screening
-    with desk.acts.transaction() as work:
-        people = {each.reference: each.name for each in practitioners.every(work)}
+    source = issuance.told(desk.context, screening_id)
+    screening, assessment = source.screening, source.screening.assessment
+    with desk.context.transaction() as work:
+        names = {person.reference: person.name for person in practitioners.every(work)}
         work.audit("list", "practitioner")
-    view, spoken = view_of_screening(rulebooks, desk.printed(), told, desk.language)
-    names = Names(rulebooks, spoken, desk.clock)
-    assessment = screening.assessment
-    book = names.book(assessment.rulebook)
-    here = Names(rulebooks, desk.language, desk.clock)
-    return desk.show(
+    view, report_language = view_of_screening(
+        rulebooks, desk.load_print_settings(), source, desk.language
+    )
+    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
+    book = DisplayFormatter(rulebooks, report_language, desk.time_zone).find_rulebook(
+        assessment.rulebook
+    )
+    return desk.render(
         "screening",
         422 if faults else 200,
         screening=screening,
-        told=told,
+        source=source,
         view=view,
-        spoken=spoken,
-        sheets=[each for each in languages() if here.speaks(assessment.rulebook, each)],
-        day=_day(here, screening),
-        tiers=[each.tier for each in assessment.safety.flags],
-        acknowledged=[
-            (people.get(each.practitioner, each.practitioner), here.moment(each.at), each.done)
-            for each in screening.acknowledgements
+        report_language=report_language,
+        sheet_languages=[
+            code for code in languages() if formatter.has_translation(assessment.rulebook, code)
         ],
-        groups=groups(view, assessment, book) if book else [],
-        pictures=pictures(view),
-        sources_of=lambda marks: sources_of(view, marks),
+        day=_format_day(formatter, screening),
+        tiers=[flag.tier for flag in assessment.safety.flags],
+        acknowledgements=[
+            (
+                names.get(entry.practitioner, entry.practitioner),
+                formatter.format_moment(entry.at),
+                entry.done,
+            )
+            for entry in screening.acknowledgements
+        ],
+        groups=group_criteria(view, assessment, book) if book else [],
+        drawings=draw_result(view),
+        find_sources=lambda marks: find_sources(view, marks),
         faults=faults or {},
         text=text,
-        base=f"{HERE}/{screening_id}",
+        base=f"{SCREENINGS_PATH}/{screening_id}",
     )
 
 
-def _day(names: Names, screening: Any) -> str:
-    on: date | None = screening.context.answered_on
-    return names.day(on or screening.created_at)
+def _format_day(formatter: DisplayFormatter, screening: Screening) -> str:
+    answered_on: date | None = screening.context.answered_on
+    return formatter.format_day(answered_on or screening.created_at)
 
 
-def _is_text(text: str) -> bool:
-    try:
-        _TEXT.validate_python(text)
-    except ValidationError:
-        return False
-    return True
-
-
-def _every(*routers: APIRouter) -> APIRouter:
-    whole = APIRouter()
-    for each in routers:
-        whole.include_router(each)
-    return whole
-
-
-router = _every(_reads, _writes, _reports)
+router = APIRouter()
+for _routes in (_read_routes, _write_routes, _report_routes):
+    router.include_router(_routes)

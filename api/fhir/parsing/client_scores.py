@@ -1,4 +1,4 @@
-"""What a client computed itself, beside what was computed here: each difference, as a warning."""
+"""Compares scores that a client computed with those of this service."""
 
 from decimal import Decimal
 
@@ -9,30 +9,30 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 def differences(claims: list[Claim], loaded: LoadedRulebook, assessment: Assessment) -> list[Issue]:
-    """A warning for each total or weight that is not ours. None of them was used."""
+    """Return a warning for each total or weight that differs from the computed one."""
     return [
-        Issue("business-rule", _said(claim), claim.path, severity="warning")
+        Issue("business-rule", _describe(claim), claim.path, severity="warning")
         for claim in claims
-        if claim.value != _ours(claim, loaded, assessment)
+        if claim.value != _computed_value(claim, loaded, assessment)
     ]
 
 
-def _ours(claim: Claim, loaded: LoadedRulebook, assessment: Assessment) -> Decimal | None:
-    """The total, or the points of all criteria that read the question; None where withheld."""
+def _computed_value(claim: Claim, loaded: LoadedRulebook, assessment: Assessment) -> Decimal | None:
+    """Return the total, or the points of all criteria that read the question; None if withheld."""
     if claim.total is not None:
         total = (assessment.totals or {}).get(claim.total)
         return total.points if total else None
     if assessment.criteria is None:
         return None
-    told = [
+    points = [
         criterion.points
-        for criterion, reads in zip(assessment.criteria, loaded.read_by, strict=True)
-        if claim.question in reads and criterion.points is not None
+        for criterion, question_ids in zip(assessment.criteria, loaded.read_by, strict=True)
+        if claim.question in question_ids and criterion.points is not None
     ]
-    return sum(told, Decimal(0)) if told else None
+    return sum(points, Decimal(0)) if points else None
 
 
-def _said(claim: Claim) -> str:
+def _describe(claim: Claim) -> str:
     if claim.total is not None:
         return f"the total '{claim.total}' that was sent is not the one computed here: ignored"
     return f"the weight sent with '{claim.question}' is not what the answer gave here: ignored"

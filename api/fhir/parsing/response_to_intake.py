@@ -1,4 +1,4 @@
-"""A QuestionnaireResponse in, an intake out: whom it is about, what was answered, by whom, when."""
+"""Parses a QuestionnaireResponse into an intake: patient, answers and context."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from schemas.screening import Context, FhirContext
 from scoring.answer_model import answer_model
 
 HERE = "QuestionnaireResponse"
-_KNOWN = {
+_ELEMENTS = {
     "resourceType",
     "id",
     "meta",
@@ -36,10 +36,10 @@ _KNOWN = {
     "source",
     "item",
 }
-_LITERAL = re.compile(
+_LITERAL_REFERENCE = re.compile(
     rf"(?:(https?://\S{{1,150}})/)?([A-Z][A-Za-z]{{1,30}})/({ID})(/_history/{ID})?"
 )
-_PART_OF_A_DAY = re.compile(r"\d{4}(-\d{2})?")
+_YEAR_OR_MONTH = re.compile(r"\d{4}(-\d{2})?")
 _DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}))?")
 _ANSWERED_BY: dict[str, AnsweredBy] = {
     "Patient": "patient",
@@ -50,7 +50,7 @@ _ANSWERED_BY: dict[str, AnsweredBy] = {
 
 
 class Received(NamedTuple):
-    """What a response holds. `patient` is None where it names nobody."""
+    """A parsed response; `patient` is None if it has no subject."""
 
     form: Form
     answers: dict[str, Any]
@@ -61,12 +61,12 @@ class Received(NamedTuple):
 
     @property
     def attested(self) -> bool:
-        """Whether a clinician is named."""
+        """Whether the response names a clinician as its author."""
         return self.context.clinician is not None
 
 
 class Named(NamedTuple):
-    """Whom or what a Reference names."""
+    """The target of a Reference: literal parts, identifier and display."""
 
     kind: str | None
     literal: str | None
@@ -78,55 +78,55 @@ class Named(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The number that it is known by."""
+        """The identifier value, or else the logical id."""
         return self.value or self.id or ""
 
 
 def received(resource: Any, known: Iterable[Form], *, patient_needed: bool) -> Received:
-    """The intake in the response. Raises Outcome with every finding, by its path."""
-    issues: list[Issue] = []
+    """Parse a response to one of the known forms. Raises Outcome with every issue, by its path."""
     if not isinstance(resource, dict) or resource.get("resourceType") != HERE:
         raise Outcome(
             "wrong_shape", [Issue("structure", f"must be a {HERE}", "%resource.resourceType")]
         )
-    issues += _elements(resource)
-    form = _form(resource.get("questionnaire"), known, issues)
-    people = {
-        name: _named(resource[name], f"{HERE}.{name}", issues)
+    issues = _check_elements(resource)
+    form = _find_form(resource.get("questionnaire"), known, issues)
+    references = {
+        name: _parse_reference(resource[name], f"{HERE}.{name}", issues)
         for name in ("subject", "encounter", "author", "source")
         if name in resource
     }
-    patient = _patient(people, issues, needed=patient_needed)
-    context = _context(resource, people, issues, for_patient=bool(form and form.for_patient))
-    told = Answered({}, [], [])
+    patient = _build_patient(references, issues, needed=patient_needed)
+    for_patient = bool(form and form.for_patient)
+    context = _build_context(resource, references, issues, for_patient=for_patient)
+    parsed = Answered({}, [], [])
     if form is not None and "item" in resource:
-        told = answered(form, resource["item"])
-    issues += told.issues
+        parsed = answered(form, resource["item"])
+    issues += parsed.issues
     if issues or form is None:
         raise Outcome("wrong_shape", issues)
-    model = _checked(form, told.answers)
+    model = _validate_answers(form, parsed.answers)
     return Received(
         form,
         model.model_dump(exclude_none=True),
         model.model_dump(mode="json", exclude_unset=True),
         patient,
         context,
-        told.claims,
+        parsed.claims,
     )
 
 
-def _checked(form: Form, answers: dict[str, Any]) -> Any:
-    """The answers as the rulebook's own model holds them: the last word on what is an answer."""
+def _validate_answers(form: Form, answers: dict[str, Any]) -> Any:
+    """Validate the answers by the rulebook's own model, which has the last word."""
     try:
         return answer_model(form.loaded.rulebook).model_validate(answers)
     except ValidationError:
         raise Outcome("wrong_shape", [Issue("value", "holds no answers", f"{HERE}.item")]) from None
 
 
-def _elements(resource: Resource) -> list[Issue]:
-    issues = []
+def _check_elements(resource: Resource) -> list[Issue]:
+    issues: list[Issue] = []
     for name, value in resource.items():
-        if name.removeprefix("_") not in _KNOWN:
+        if name.removeprefix("_") not in _ELEMENTS:
             text = "holds an element that is not known, or that changes what the others mean"
             issues.append(Issue("structure", text, HERE))
         elif value in (None, "", [], {}):
@@ -137,47 +137,49 @@ def _elements(resource: Resource) -> list[Issue]:
     return issues
 
 
-def _form(canonical: Any, known: Iterable[Form], issues: list[Issue]) -> Form | None:
-    found = [
-        each for each in known if each.canonical == canonical and each.entry.status == "active"
-    ]
-    if found:
-        return found[0]
+def _find_form(canonical: Any, known: Iterable[Form], issues: list[Issue]) -> Form | None:
+    for form in known:
+        if form.canonical == canonical and form.entry.status == "active":
+            return form
     text = "must be url|version of a questionnaire that is published here and active"
     issues.append(Issue("not-found", text, f"{HERE}.questionnaire"))
     return None
 
 
-def _named(value: Any, path: str, issues: list[Issue]) -> Named | None:
-    """Whom a Reference names, literally or by an identifier."""
-    given = value if isinstance(value, dict) else {}
-    literal, identifier = given.get("reference"), given.get("identifier", {})
-    found = _LITERAL.fullmatch(literal) if isinstance(literal, str) else None
-    if literal is not None and (found is None or len(literal) > 200):
+def _parse_reference(value: Any, path: str, issues: list[Issue]) -> Named | None:
+    """Parse a Reference, which is literal or has an identifier."""
+    members = value if isinstance(value, dict) else {}
+    literal, identifier = members.get("reference"), members.get("identifier", {})
+    match = _LITERAL_REFERENCE.fullmatch(literal) if isinstance(literal, str) else None
+    if literal is not None and (match is None or len(literal) > 200):
         text = "must be a literal reference such as Patient/123, relative or with http(s)"
         issues.append(Issue("value", text, f"{path}.reference"))
         return None
-    number = _identifier(identifier, f"{path}.identifier", issues) if identifier else (None, None)
-    if found is None and number is not None and number[1] is None:
+    identified = (
+        _parse_identifier(identifier, f"{path}.identifier", issues) if identifier else (None, None)
+    )
+    if match is None and identified is not None and identified[1] is None:
         issues.append(Issue("required", "must have a reference or an identifier", path))
-    if number is None:
+    if identified is None:
         return None
-    kind = found[2] if found else given.get("type")
-    display = given.get("display")
+    kind = match[2] if match else members.get("type")
+    display = members.get("display")
     return Named(
         kind if isinstance(kind, str) else None,
         literal,
-        found[1] if found else None,
-        found[3] if found else None,
-        *number,
+        match[1] if match else None,
+        match[3] if match else None,
+        *identified,
         display if isinstance(display, str) and 0 < len(display) <= 200 else None,
     )
 
 
-def _identifier(value: Any, path: str, issues: list[Issue]) -> tuple[str | None, str | None] | None:
-    """System and value of an Identifier."""
-    given = value if isinstance(value, dict) else {}
-    system, number = given.get("system"), given.get("value")
+def _parse_identifier(
+    value: Any, path: str, issues: list[Issue]
+) -> tuple[str | None, str | None] | None:
+    """Return system and value of an Identifier; None if it is invalid."""
+    members = value if isinstance(value, dict) else {}
+    system, number = members.get("system"), members.get("value")
     if not _is_short(number) or (system is not None and not _is_short(system)):
         text = "must have a value, and a system if any, of at most 200 characters each"
         issues.append(Issue("value", text, path))
@@ -189,17 +191,17 @@ def _is_short(text: Any) -> bool:
     return isinstance(text, str) and len(text.strip()) > 0 and len(text) <= 200
 
 
-def _patient(
-    people: dict[str, Named | None], issues: list[Issue], *, needed: bool
+def _build_patient(
+    references: dict[str, Named | None], issues: list[Issue], *, needed: bool
 ) -> KnownPatient | None:
     path = f"{HERE}.subject"
-    if "subject" not in people:
+    if "subject" not in references:
         if needed:
             issues.append(
                 Issue("required", "must name the patient: what is kept is kept on one", path)
             )
         return None
-    subject, encounter = people["subject"], people.get("encounter")
+    subject, encounter = references["subject"], references.get("encounter")
     if subject is None:
         return None
     if subject.kind not in ("Patient", None):
@@ -212,32 +214,37 @@ def _patient(
     )
 
 
-def _context(
-    resource: Resource, people: dict[str, Named | None], issues: list[Issue], *, for_patient: bool
+def _build_context(
+    resource: Resource,
+    references: dict[str, Named | None],
+    issues: list[Issue],
+    *,
+    for_patient: bool,
 ) -> Context:
     authored = resource.get("authored")
-    whole = not (isinstance(authored, str) and _PART_OF_A_DAY.fullmatch(authored))
-    day = _day(authored if whole else f"{authored}-01-01"[:10])
+    has_day = not (isinstance(authored, str) and _YEAR_OR_MONTH.fullmatch(authored))
+    day = _parse_day(authored if has_day else f"{authored}-01-01"[:10])
     if authored is not None and day is None:
         text = "must be a year, a month, a day, or an instant with its zone"
         issues.append(Issue("value", text, f"{HERE}.authored"))
     if day is not None and (fault := day_fault(day)):
         issues.append(Issue("value", fault, f"{HERE}.authored"))
     identifier = resource.get("identifier")
-    own = _identifier(identifier, f"{HERE}.identifier", issues) if identifier else None
-    author, source = people.get("author"), people.get("source")
-    who = source or author
-    clinician = author if author and _ANSWERED_BY.get(author.kind or "") == "clinician" else None
-    subject, encounter = people.get("subject"), people.get("encounter")
+    identified = _parse_identifier(identifier, f"{HERE}.identifier", issues) if identifier else None
+    subject, encounter = references.get("subject"), references.get("encounter")
+    author, source = references.get("author"), references.get("source")
+    respondent = source or author
+    is_by_clinician = author and _ANSWERED_BY.get(author.kind or "") == "clinician"
+    clinician = author if is_by_clinician else None
     return Context(
-        answered_on=day if whole else None,
-        answered_by=_ANSWERED_BY.get(who.kind or "") if who else None,
+        answered_on=day if has_day else None,
+        answered_by=_ANSWERED_BY.get(respondent.kind or "") if respondent else None,
         clinician=Clinician(reference=clinician.name) if clinician and clinician.name else None,
         fhir=FhirContext(
             for_patient=for_patient,
             authored=authored if day else None,
-            identifier_system=own[0] if own else None,
-            identifier_value=own[1] if own else None,
+            identifier_system=identified[0] if identified else None,
+            identifier_value=identified[1] if identified else None,
             subject=subject.literal if subject else None,
             subject_identified=bool(subject and subject.value),
             encounter=encounter.literal if encounter else None,
@@ -247,11 +254,13 @@ def _context(
     )
 
 
-def _day(authored: Any) -> date | None:
-    found = _DATE_TIME.fullmatch(authored) if isinstance(authored, str) else None
+def _parse_day(authored: Any) -> date | None:
+    match = _DATE_TIME.fullmatch(authored) if isinstance(authored, str) else None
+    if match is None:
+        return None
     try:
-        if found and found[2]:
-            time.fromisoformat(found[2][1:9])
-        return date.fromisoformat(found[1]) if found else None
+        if match[2]:
+            time.fromisoformat(match[2][1:9])
+        return date.fromisoformat(match[1])
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""A row of the audit as a FHIR R4 AuditEvent: who did what, when, with what outcome."""
+"""Builds FHIR R4 AuditEvents from audit entries."""
 
 import json
 from typing import Any
@@ -24,20 +24,21 @@ _CODES = {
     "purge": ("D", "delete"),
 }
 _SIGN_IN = {"system": _DCM, "code": "110114", "display": "User Authentication"}
-_REFUSED = {"system": _DCM, "code": "110113", "display": "Security Alert"}
-_ADMINISTERED = {"system": _DCM, "code": "110100", "display": "Application Activity"}
-_SERIOUS, _MINOR, _FINE = "8", "4", "0"
+_SECURITY_ALERT = {"system": _DCM, "code": "110113", "display": "Security Alert"}
+_APPLICATION_ACTIVITY = {"system": _DCM, "code": "110100", "display": "Application Activity"}
+_SUCCESS, _MINOR_FAILURE, _SERIOUS_FAILURE = "0", "4", "8"
+_SERIOUS_OUTCOMES = ("bad_token", "bad_client", "bad_sign_in", "missing_scope", "internal")
 
 
 def audit_event(entry: AuditEntry, organisation: str) -> str:
-    """The event as JSON. It names no patient: the row does not."""
+    """Return the AuditEvent as JSON. It contains no patient data, as the entry has none."""
     event: dict[str, Any] = {
         "resourceType": "AuditEvent",
         "id": f"{organisation}-{entry.seq}"[-64:],
-        "type": _type(entry),
+        "type": _event_type(entry),
         "action": _CODES.get(entry.action, ("E", ""))[0],
         "recorded": entry.at.isoformat().replace("+00:00", "Z"),
-        "outcome": _FINE if entry.outcome in ("ok", "replayed") else _outcome(entry),
+        "outcome": _outcome_code(entry),
         "outcomeDesc": entry.outcome,
         "agent": [{"who": {"identifier": {"value": entry.actor}}, "requestor": True}],
         "source": {"observer": {"display": "nociscreen"}, "site": organisation},
@@ -45,31 +46,22 @@ def audit_event(entry: AuditEntry, organisation: str) -> str:
     if entry.action in _CODES:
         event["subtype"] = [{"system": _REST, "code": _CODES[entry.action][1]}]
     if entry.target or entry.kind:
-        what = {"what": {"identifier": {"value": entry.target}}} if entry.target else {}
-        event["entity"] = [what | ({"description": entry.kind} if entry.kind else {})]
+        target = {"what": {"identifier": {"value": entry.target}}} if entry.target else {}
+        event["entity"] = [target | ({"description": entry.kind} if entry.kind else {})]
     return json.dumps(event, separators=(",", ":"))
 
 
-def _type(entry: AuditEntry) -> dict[str, str]:
+def _event_type(entry: AuditEntry) -> dict[str, str]:
     if entry.action == "refuse":
-        return _REFUSED
+        return _SECURITY_ALERT
     if entry.action in ("sign_in", "sign_out"):
         return _SIGN_IN
     if entry.action in _CODES:
         return {"system": _TYPE, "code": "rest", "display": "RESTful Operation"}
-    return _ADMINISTERED
+    return _APPLICATION_ACTIVITY
 
 
-def _outcome(entry: AuditEntry) -> str:
-    return (
-        _SERIOUS
-        if entry.outcome
-        in (
-            "bad_token",
-            "bad_client",
-            "bad_sign_in",
-            "missing_scope",
-            "internal",
-        )
-        else _MINOR
-    )
+def _outcome_code(entry: AuditEntry) -> str:
+    if entry.outcome in ("ok", "replayed"):
+        return _SUCCESS
+    return _SERIOUS_FAILURE if entry.outcome in _SERIOUS_OUTCOMES else _MINOR_FAILURE

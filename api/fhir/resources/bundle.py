@@ -1,4 +1,4 @@
-"""Bundles: a page of a search, the transaction that brings a screening to an EHR, a document."""
+"""Builds bundles: search pages, transactions for an EHR, and documents."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,100 +6,102 @@ from urllib.parse import quote
 
 from api.fhir.elements import URN, Resource, Version, identifier, instant, urn
 
-_ONCE = {"DocumentReference": "masterIdentifier"}
+_IDENTIFIER_ELEMENTS = {"DocumentReference": "masterIdentifier"}
 
 
 def searchset(
-    resources: Iterable[Resource], base: str, itself: str, following: str | None = None
+    resources: Iterable[Resource], base_url: str, self_url: str, next_url: str | None = None
 ) -> Resource:
-    """One page of what a search found."""
-    links = [{"relation": "self", "url": itself}]
-    if following is not None:
-        links.append({"relation": "next", "url": following})
+    """Return one page of search results, with its links."""
+    links = [{"relation": "self", "url": self_url}]
+    if next_url is not None:
+        links.append({"relation": "next", "url": next_url})
     entries = [
         {
-            "fullUrl": f"{base}/{each['resourceType']}/{each['id']}",
-            "resource": each,
+            "fullUrl": f"{base_url}/{resource['resourceType']}/{resource['id']}",
+            "resource": resource,
             "search": {"mode": "match"},
         }
-        for each in resources
+        for resource in resources
     ]
-    told: Resource = {"resourceType": "Bundle", "type": "searchset", "link": links}
-    return told | ({"entry": entries} if entries else {})
+    bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    return bundle | ({"entry": entries} if entries else {})
 
 
 def transaction(version: Version, resources: list[Resource]) -> Resource:
-    """What creates these resources in another server, each once however often it is sent."""
-    entries = [
-        {
-            "fullUrl": urn(version, each["resourceType"]),
-            "resource": _unnumbered(_once(version, each)),
-            "request": {
-                "method": "POST",
-                "url": each["resourceType"],
-                "ifNoneExist": _condition(_once(version, each)),
-            },
-        }
-        for each in resources
-    ]
-    told = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    pointed: Resource = _pointed(told, _addresses(version, resources))
-    return pointed
+    """Return a transaction that creates each resource at most once, however often it is sent."""
+    entries = [_transaction_entry(version, resource) for resource in resources]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    resolved: Resource = _resolve_references(bundle, _full_urls(version, resources))
+    return resolved
 
 
 def document(version: Version, resources: list[Resource]) -> Resource:
-    """A document of these resources; the first is its Composition."""
+    """Return a document of these resources; the first must be its Composition."""
     entries = [
-        {"fullUrl": urn(version, each["resourceType"]), "resource": each} for each in resources
+        {"fullUrl": urn(version, resource["resourceType"]), "resource": resource}
+        for resource in resources
     ]
-    told = {
+    bundle = {
         "resourceType": "Bundle",
         "identifier": {"system": URN, "value": urn(version, "document bundle")},
         "type": "document",
         "timestamp": instant(version.screening.created_at),
         "entry": entries,
     }
-    pointed: Resource = _pointed(told, _addresses(version, resources))
-    return pointed
+    resolved: Resource = _resolve_references(bundle, _full_urls(version, resources))
+    return resolved
 
 
-def _once(version: Version, resource: Resource) -> Resource:
-    """A correction goes under an identifier of its own, or an EHR would take it for the first."""
+def _transaction_entry(version: Version, resource: Resource) -> Resource:
+    resource_type = resource["resourceType"]
+    identified = _with_own_identifier(version, resource)
+    return {
+        "fullUrl": urn(version, resource_type),
+        "resource": {
+            name: element for name, element in identified.items() if name not in ("id", "meta")
+        },
+        "request": {
+            "method": "POST",
+            "url": resource_type,
+            "ifNoneExist": _identifier_query(identified),
+        },
+    }
+
+
+def _with_own_identifier(version: Version, resource: Resource) -> Resource:
+    """Give a correction its own identifier, or an EHR would take it for the original."""
     if resource["resourceType"] != "QuestionnaireResponse" or not version.corrects:
         return resource
     return resource | {"identifier": identifier(version, "QuestionnaireResponse")}
 
 
-def _unnumbered(resource: Resource) -> Resource:
-    return {name: each for name, each in resource.items() if name not in ("id", "meta")}
+def _identifier_query(resource: Resource) -> str:
+    element = resource[_IDENTIFIER_ELEMENTS.get(resource["resourceType"], "identifier")]
+    first: Mapping[str, str] = element[0] if isinstance(element, list) else element
+    return f"identifier={_escape_token(first.get('system', ''))}|{_escape_token(first['value'])}"
 
 
-def _condition(resource: Resource) -> str:
-    named = resource[_ONCE.get(resource["resourceType"], "identifier")]
-    first: Mapping[str, str] = named[0] if isinstance(named, list) else named
-    return f"identifier={_escaped(first.get('system', ''))}|{_escaped(first['value'])}"
+def _escape_token(text: str) -> str:
+    """Escape text for a FHIR token parameter, where `,`, `|` and `$` are separators."""
+    escaped = "".join(f"\\{char}" if char in "\\,|$" else char for char in text)
+    return quote(escaped, safe=":/.-_~")
 
 
-def _escaped(text: str) -> str:
-    """As a token is written in a search: `,`, `|` and `$` are not what they separate elsewhere."""
-    kept = "".join(f"\\{each}" if each in "\\,|$" else each for each in text)
-    return quote(kept, safe=":/.-_~")
-
-
-def _addresses(version: Version, resources: list[Resource]) -> dict[str, str]:
+def _full_urls(version: Version, resources: list[Resource]) -> dict[str, str]:
     return {
-        f"{each['resourceType']}/{each['id']}": urn(version, each["resourceType"])
-        for each in resources
+        f"{resource['resourceType']}/{resource['id']}": urn(version, resource["resourceType"])
+        for resource in resources
     }
 
 
-def _pointed(value: Any, addresses: Mapping[str, str]) -> Any:
-    """The same with every reference to what is in the bundle pointing into it."""
+def _resolve_references(value: Any, full_urls: Mapping[str, str]) -> Any:
+    """Replace each reference to a resource of the bundle by its full URL."""
     match value:
-        case {"reference": str(literal), **others} if literal in addresses:
-            return {"reference": addresses[literal], **others}
+        case {"reference": str(literal), **others} if literal in full_urls:
+            return {"reference": full_urls[literal], **others}
         case dict():
-            return {name: _pointed(each, addresses) for name, each in value.items()}
+            return {name: _resolve_references(item, full_urls) for name, item in value.items()}
         case list():
-            return [_pointed(each, addresses) for each in value]
+            return [_resolve_references(item, full_urls) for item in value]
     return value

@@ -1,6 +1,6 @@
-"""What this server can do, as a CapabilityStatement, and its own operation.
+"""Builds the CapabilityStatement of this server and the OperationDefinition of `$score`.
 
-Small and true: a test does everything that is claimed here.
+A test exercises every capability that is declared here.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ SCORE = "QuestionnaireResponse-score"
 
 
 class Served(NamedTuple):
-    """What can be done with one type of resource."""
+    """The interactions, search parameters and operations of one resource type."""
 
     type: str
     interactions: tuple[str, ...]
@@ -25,10 +25,10 @@ class Served(NamedTuple):
     operations: tuple[tuple[str, str], ...] = ()
 
 
-def served(base: Base) -> list[Served]:
-    """Every type that is served."""
-    reading = ("read", "search-type")
-    of_patients = (_ID, _PATIENT)
+def served(urls: Base) -> list[Served]:
+    """Return the capabilities of each resource type that is served."""
+    read_and_search = ("read", "search-type")
+    patient_parameters = (_ID, _PATIENT)
     response = f"{_SEARCH}/QuestionnaireResponse"
     return [
         Served(
@@ -51,18 +51,18 @@ def served(base: Base) -> list[Served]:
                 ("questionnaire", "reference", f"{response}-questionnaire"),
             ),
             (
-                ("score", f"{base.url}/OperationDefinition/{SCORE}"),
+                ("score", f"{urls.url}/OperationDefinition/{SCORE}"),
                 ("extract", _EXTRACT),
             ),
         ),
-        Served("Observation", reading, of_patients),
-        Served("RiskAssessment", reading, of_patients),
+        Served("Observation", read_and_search, patient_parameters),
+        Served("RiskAssessment", read_and_search, patient_parameters),
         Served(
             "Provenance",
-            reading,
+            read_and_search,
             (_ID, ("patient", "reference", f"{_SEARCH}/Provenance-patient")),
         ),
-        Served("DocumentReference", reading, of_patients),
+        Served("DocumentReference", read_and_search, patient_parameters),
         Served("Binary", ("read",)),
         Served("Composition", ("read",), (), (("document", _DOCUMENT),)),
         Served("OperationDefinition", ("read",)),
@@ -70,8 +70,8 @@ def served(base: Base) -> list[Served]:
     ]
 
 
-def capability_statement(base: Base, version: str, date: str) -> Resource:
-    """The CapabilityStatement of this release at this address."""
+def capability_statement(urls: Base, version: str, date: str) -> Resource:
+    """Return the CapabilityStatement of this release at this URL."""
     security = {
         "description": "An access token or an API key; the same scopes as everywhere in the API.",
         "service": [
@@ -86,50 +86,50 @@ def capability_statement(base: Base, version: str, date: str) -> Resource:
         "publisher": "nociscreen",
         "kind": "instance",
         "software": {"name": "nociscreen", "version": version},
-        "implementation": {"description": "nociscreen", "url": base.url},
+        "implementation": {"description": "nociscreen", "url": urls.url},
         "fhirVersion": "4.0.1",
         "format": [FHIR_JSON, "json"],
         "rest": [
             {
                 "mode": "server",
                 "security": security,
-                "resource": [_resource(each) for each in served(base)],
+                "resource": [_build_resource(capability) for capability in served(urls)],
             }
         ],
     }
 
 
-def _resource(each: Served) -> Resource:
-    told: Resource = {
-        "type": each.type,
-        "interaction": [{"code": code} for code in each.interactions],
+def _build_resource(capability: Served) -> Resource:
+    element: Resource = {
+        "type": capability.type,
+        "interaction": [{"code": code} for code in capability.interactions],
     }
-    if "vread" in each.interactions:
-        told["versioning"] = "versioned"
-    if "update" in each.interactions:
-        told |= {
+    if "vread" in capability.interactions:
+        element["versioning"] = "versioned"
+    if "update" in capability.interactions:
+        element |= {
             "versioning": "versioned-update",
             "conditionalCreate": True,
             "updateCreate": False,
         }
-    if each.parameters:
-        told["searchParam"] = [
+    if capability.parameters:
+        element["searchParam"] = [
             {"name": name, "type": kind, "definition": definition}
-            for name, kind, definition in each.parameters
+            for name, kind, definition in capability.parameters
         ]
-    if each.operations:
-        told["operation"] = [
-            {"name": name, "definition": definition} for name, definition in each.operations
+    if capability.operations:
+        element["operation"] = [
+            {"name": name, "definition": definition} for name, definition in capability.operations
         ]
-    return told
+    return element
 
 
-def score_definition(base: Base, version: str) -> Resource:
-    """What `$score` takes and gives."""
+def score_definition(urls: Base, version: str) -> Resource:
+    """Return the OperationDefinition of `$score`."""
     return {
         "resourceType": "OperationDefinition",
         "id": SCORE,
-        "url": f"{base.url}/OperationDefinition/{SCORE}",
+        "url": f"{urls.url}/OperationDefinition/{SCORE}",
         "version": version,
         "name": "Score",
         "title": "Score a response",

@@ -1,6 +1,6 @@
-"""The report of a screening as DocumentReference, Binary and Composition.
+"""Builds the DocumentReference, Binary and Composition of a screening's report.
 
-A DocumentReference tells of one screening: that of a correction replaces the earlier one's.
+Each screening has its own DocumentReference; that of a correction replaces the earlier one.
 """
 
 import hashlib
@@ -21,24 +21,27 @@ _XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
 
 
 class Kind(NamedTuple):
-    """What a report is filed as: a LOINC code with its display."""
+    """The document type of a report: a LOINC code with its display."""
 
     code: str
     display: str
 
     @property
     def concept(self) -> Resource:
-        """The type of a report."""
+        """The document type as a CodeableConcept."""
         return coded(LOINC, self.code, self.display) | {"text": TITLE}
 
 
 def document_reference(version: Version, kind: Kind, pdf: bytes | None = None) -> Resource:
-    """Where the report is, or with the PDF given, the report itself."""
+    """Return the DocumentReference, with the URL of the report or, if given, the PDF itself."""
     screening = version.screening
-    told: Resource = {
+    resource: Resource = {
         "resourceType": "DocumentReference",
         "id": screening.id,
-        "meta": {"versionId": str(_number(version)), "lastUpdated": _updated(version)},
+        "meta": {
+            "versionId": str(_version_number(version)),
+            "lastUpdated": _format_last_updated(version),
+        },
         "masterIdentifier": master_identifier(screening.id),
         "status": _status(version),
         "docStatus": _doc_status(version),
@@ -48,7 +51,7 @@ def document_reference(version: Version, kind: Kind, pdf: bytes | None = None) -
         "date": version.kept,
         "author": [software(version)],
         "description": f"{screening.assessment.rulebook}. {NOT_A_DIAGNOSIS}",
-        "content": [{"attachment": _attachment(version, pdf), "format": _format()}],
+        "content": [{"attachment": _build_attachment(version, pdf), "format": _build_format()}],
         "context": {"related": [reference("QuestionnaireResponse", version)]},
     }
     if screening.replaces is not None:
@@ -56,12 +59,12 @@ def document_reference(version: Version, kind: Kind, pdf: bytes | None = None) -
             "type": "DocumentReference",
             "identifier": master_identifier(screening.replaces),
         }
-        told["relatesTo"] = [{"code": "replaces", "target": earlier}]
-    return told
+        resource["relatesTo"] = [{"code": "replaces", "target": earlier}]
+    return resource
 
 
 def binary(version: Version, pdf: bytes) -> Resource:
-    """The bytes of the report; who may see the patient may see it."""
+    """Return the PDF as a Binary, accessible to users who may access the patient."""
     return {
         "resourceType": "Binary",
         "id": version.screening.id,
@@ -72,51 +75,56 @@ def binary(version: Version, pdf: bytes) -> Resource:
 
 
 def composition(version: Version, kind: Kind) -> Resource:
-    """What heads a document bundle: the answers and what was computed of them, as sections."""
+    """Return the Composition that heads a document bundle, with sections of results and answers."""
     screening = version.screening
     in_error = screening.entered_in_error is not None
-    stated = "amended" if version.corrects else "final"
+    status = "amended" if version.corrects else "final"
     return {
         "resourceType": "Composition",
         "id": version.first,
         "meta": {"versionId": str(version.number), "lastUpdated": version.updated},
-        "identifier": {"system": URN, "value": f"urn:uuid:{_named(screening.id, 'composition')}"},
-        "status": "entered-in-error" if in_error else stated,
+        "identifier": {
+            "system": URN,
+            "value": f"urn:uuid:{_derive_uuid(screening.id, 'composition')}",
+        },
+        "status": "entered-in-error" if in_error else status,
         "type": kind.concept,
         "subject": subject(version),
         "date": version.kept,
         "author": [software(version)],
         "title": TITLE,
         "section": [
-            _section("Result", _summary(version), ["Observation", "RiskAssessment"], version),
-            _section("Answers", [_counted(version)], ["QuestionnaireResponse"], version)
+            _build_section(
+                "Result", _summarise(version), ["Observation", "RiskAssessment"], version
+            ),
+            _build_section("Answers", [_count_answers(version)], ["QuestionnaireResponse"], version)
             | {"code": coded(LOINC, "74465-6", "Questionnaire response Document")},
         ],
     }
 
 
 def master_identifier(screening: str) -> Resource:
-    """The identifier of the report of one screening."""
-    return {"system": URN, "value": f"urn:uuid:{_named(screening, 'document')}"}
+    """Return the identifier of the report of one screening."""
+    return {"system": URN, "value": f"urn:uuid:{_derive_uuid(screening, 'document')}"}
 
 
-def _named(screening: str, what: str) -> str:
-    return str(uuid5(NAMESPACE_URL, f"{screening} {what} identifier"))
+def _derive_uuid(screening: str, purpose: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{screening} {purpose} identifier"))
 
 
-def _number(version: Version) -> int:
-    """Its own version: it changes only in what became of the screening."""
+def _version_number(version: Version) -> int:
+    """Count the creation, a replacement and an entry in error."""
     screening = version.screening
     return 1 + (screening.replaced_by is not None) + (screening.entered_in_error is not None)
 
 
-def _updated(version: Version) -> str:
-    """When what it says became so: kept, superseded or entered in error, whichever was last."""
+def _format_last_updated(version: Version) -> str:
+    """Return the instant of the creation, replacement or entry in error, whichever was last."""
     error, successor = version.screening.entered_in_error, version.successor
-    since = [version.screening.created_at]
-    since += [error.at] if error else []
-    since += [successor.created_at] if successor else []
-    return instant(max(since))
+    changes = [version.screening.created_at]
+    changes += [error.at] if error else []
+    changes += [successor.created_at] if successor else []
+    return instant(max(changes))
 
 
 def _status(version: Version) -> str:
@@ -132,42 +140,41 @@ def _doc_status(version: Version) -> str:
     return "amended" if version.corrects else "final"
 
 
-def _attachment(version: Version, pdf: bytes | None) -> Resource:
+def _build_attachment(version: Version, pdf: bytes | None) -> Resource:
     screening = version.screening
-    told: Resource = {
+    attachment: Resource = {
         "contentType": PDF,
         "language": "en",
         "title": f"{TITLE} {screening.created_at.date().isoformat()}",
         "creation": version.kept,
     }
     if pdf is None:
-        return told | {"url": f"{version.base.url}/Binary/{screening.id}"}
+        return attachment | {"url": f"{version.base.url}/Binary/{screening.id}"}
     digest = hashlib.sha1(pdf, usedforsecurity=False).digest()
-    content = {"data": pdf, "hash": digest}
-    encoded = {name: b64encode(each).decode() for name, each in content.items()}
-    return told | {"size": len(pdf)} | encoded
+    encoded = {"data": b64encode(pdf).decode(), "hash": b64encode(digest).decode()}
+    return attachment | {"size": len(pdf)} | encoded
 
 
-def _format() -> Resource:
+def _build_format() -> Resource:
     code = "urn:ihe:iti:xds:2017:mimeTypeSufficient"
     return {"system": _FORMAT, "code": code, "display": "mimeType Sufficient"}
 
 
-def _section(title: str, lines: list[str], kinds: list[str], version: Version) -> Resource:
+def _build_section(title: str, lines: list[str], types: list[str], version: Version) -> Resource:
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return {
         "title": title,
         "text": {"status": "generated", "div": f"<div {_XHTML}>{paragraphs}</div>"},
-        "entry": [reference(each, version) for each in kinds],
+        "entry": [reference(resource_type, version) for resource_type in types],
     }
 
 
-def _summary(version: Version) -> list[str]:
-    """Red flags before everything, then the totals with their bands."""
+def _summarise(version: Version) -> list[str]:
+    """List the red flags first, then the totals with their bands."""
     assessment, rulebook = version.screening.assessment, version.loaded.rulebook
-    lines = [f"{each.tier}: {each.label}. {each.action}" for each in assessment.safety.flags]
-    labels = {each.id: each.label for each in rulebook.total}
-    bands = {each.id: each.label for each in rulebook.band}
+    lines = [f"{flag.tier}: {flag.label}. {flag.action}" for flag in assessment.safety.flags]
+    labels = {total.id: total.label for total in rulebook.total}
+    bands = {band.id: band.label for band in rulebook.band}
     for name, total in (assessment.totals or {}).items():
         band = f", {bands[total.band]}" if total.band else ""
         lines.append(f"{labels[name]}: {total.points.normalize():f}{band}")
@@ -176,6 +183,6 @@ def _summary(version: Version) -> list[str]:
     return [*lines, NOT_A_DIAGNOSIS]
 
 
-def _counted(version: Version) -> str:
-    count = sum(each is not None for each in version.screening.answers.values())
+def _count_answers(version: Version) -> str:
+    count = sum(answer is not None for answer in version.screening.answers.values())
     return f"{count} of {len(version.loaded.questions)} questions answered"

@@ -1,6 +1,6 @@
-"""What was computed, as an Observation: red flags first, then totals, then one part a criterion.
+"""Builds an Observation of the results: red flags first, then totals, then the criteria.
 
-What was withheld has no value and says why; what was not answered has none either.
+A withheld result has no value but a reason for its absence; so has an unanswered criterion.
 """
 
 from api.fhir.elements import (
@@ -25,7 +25,7 @@ NOT_A_DIAGNOSIS = "Decision support for a clinician. Not a diagnosis."
 
 
 def observation(version: Version) -> Resource:
-    """The Observation of one screening."""
+    """Return the Observation of one screening."""
     assessment, rulebook = version.screening.assessment, version.loaded.rulebook
     main = main_total(version)
     return named("Observation", version) | {
@@ -38,60 +38,60 @@ def observation(version: Version) -> Resource:
         "issued": version.kept,
         "method": {"text": f"{assessment.rulebook}, SHA-256 {assessment.rulebook_sha256}"},
         "device": software(version),
-        **_value(version, main.id),
-        **_band(version, main.id),
-        **({"referenceRange": ranges} if (ranges := _ranges(rulebook.band)) else {}),
+        **_total_value(version, main.id),
+        **_interpretation(version, main.id),
+        **({"referenceRange": ranges} if (ranges := _reference_ranges(rulebook.band)) else {}),
         "derivedFrom": [reference("QuestionnaireResponse", version)],
-        "note": [{"text": text} for text in _notes(version)],
+        "note": [{"text": text} for text in _list_notes(version)],
         "component": [
-            *_safety(version),
-            *_totals(version, main),
-            *_criteria(version),
+            *_safety_components(version),
+            *_total_components(version, main),
+            *_criterion_components(version),
         ],
     }
 
 
-def _notes(version: Version) -> list[str]:
-    """What it cannot claim, and what the client had computed otherwise."""
+def _list_notes(version: Version) -> list[str]:
+    """Return the disclaimer, the client's differing scores, and the limitations."""
     fhir = version.screening.context.fhir
     differences = fhir.differences if fhir is not None else ()
     return [NOT_A_DIAGNOSIS, *differences, *version.screening.assessment.limitations]
 
 
 def main_total(version: Version) -> Total:
-    """The total that bands are read from, or else the first."""
+    """Return the total that bands are derived from, or else the first."""
     totals = version.loaded.rulebook.total
-    return next((each for each in totals if each.banded), totals[0])
+    return next((total for total in totals if total.banded), totals[0])
 
 
 def status(version: Version) -> str:
-    """What the resources of a screening are worth now."""
+    """Return the FHIR status of the results of a screening."""
     if version.screening.entered_in_error is not None:
         return "entered-in-error"
     return "amended" if version.corrects else "final"
 
 
 def why_absent(version: Version) -> Resource:
-    """Why there is no score."""
+    """Return the reason why there is no score."""
     wording = version.loaded.rulebook.wording
     if version.screening.assessment.status == "out_of_scope":
-        return _absent("not-applicable", wording.out_of_scope)
-    return _absent("not-performed", wording.withheld)
+        return _absent_reason("not-applicable", wording.out_of_scope)
+    return _absent_reason("not-performed", wording.withheld)
 
 
-def _absent(code: str, text: str) -> Resource:
+def _absent_reason(code: str, text: str) -> Resource:
     return coded(_ABSENT, code) | {"text": text}
 
 
-def _total(version: Version, total: str) -> TotalPoints | None:
+def _find_total(version: Version, total: str) -> TotalPoints | None:
     return (version.screening.assessment.totals or {}).get(total)
 
 
-def _value(version: Version, total: str) -> Resource:
-    found = _total(version, total)
-    if found is None:
+def _total_value(version: Version, total: str) -> Resource:
+    result = _find_total(version, total)
+    if result is None:
         return {"dataAbsentReason": why_absent(version)}
-    return {"valueQuantity": _quantity(found.points)}
+    return {"valueQuantity": _quantity(result.points)}
 
 
 def _quantity(points: Exact) -> Resource:
@@ -103,41 +103,43 @@ def _quantity(points: Exact) -> Resource:
     }
 
 
-def _band(version: Version, total: str) -> Resource:
-    """The band, where it was given, in the words of the rulebook."""
-    found = _total(version, total)
-    band = next((b for b in version.loaded.rulebook.band if found and b.id == found.band), None)
+def _interpretation(version: Version, total: str) -> Resource:
+    """Return the band, if there is one, in the words of the rulebook."""
+    result = _find_total(version, total)
+    band = next((b for b in version.loaded.rulebook.band if result and b.id == result.band), None)
     if band is None:
         return {}
-    told = coded(version.base.bands(version.instrument), band.id, band.label)
-    return {"interpretation": [told | {"text": f"{band.label}: {band.meaning}"}]}
+    concept = coded(version.base.bands(version.instrument), band.id, band.label)
+    return {"interpretation": [concept | {"text": f"{band.label}: {band.meaning}"}]}
 
 
-def _ranges(bands: tuple[Band, ...]) -> list[Resource]:
-    """Each band with where it starts; where it starts above a number, only the words say so."""
-    told = []
+def _reference_ranges(bands: tuple[Band, ...]) -> list[Resource]:
+    """Return a range per band; an exclusive lower limit is stated in the text only."""
+    ranges: list[Resource] = []
     for band in bands:
         if band.from_ is not None:
             low = {"low": _quantity(band.from_)}
-            told.append(low | {"text": f"{band.label}: from {plain_number(band.from_)}"})
+            ranges.append(low | {"text": f"{band.label}: from {plain_number(band.from_)}"})
         elif band.above is not None:
-            told.append({"text": f"{band.label}: above {plain_number(band.above)}"})
+            ranges.append({"text": f"{band.label}: above {plain_number(band.above)}"})
         else:
-            told.append({"text": f"{band.label}: below all others"})
-    return told
+            ranges.append({"text": f"{band.label}: below all others"})
+    return ranges
 
 
-def _safety(version: Version) -> list[Resource]:
-    """The most urgent tier, and each red flag that is present."""
+def _safety_components(version: Version) -> list[Resource]:
+    """Return the most urgent tier, then each red flag that is present."""
     safety = version.screening.assessment.safety
     tiers = {tier.id: tier.label for tier in version.loaded.rulebook.tier}
     if not tiers:
         return []
-    words = version.loaded.rulebook.wording
-    none = words.no_flag_asked if safety.all_asked else words.no_flag
+    wording = version.loaded.rulebook.wording
+    no_flags = wording.no_flag_asked if safety.all_asked else wording.no_flag
     tier = {
         "code": local(version, "safety", "Red flags"),
-        "valueCodeableConcept": local(version, f"tier.{safety.tier}", tiers.get(safety.tier, none)),
+        "valueCodeableConcept": local(
+            version, f"tier.{safety.tier}", tiers.get(safety.tier, no_flags)
+        ),
     }
     flags = [
         {
@@ -149,38 +151,42 @@ def _safety(version: Version) -> list[Resource]:
     return [tier, *flags]
 
 
-def _totals(version: Version, main: Total) -> list[Resource]:
-    """The other totals, and the range that the main one can still come to lie in."""
-    others = [each for each in version.loaded.rulebook.total if each.id != main.id]
-    told = [
-        {"code": local(version, each.id, each.label), **_value(version, each.id)} for each in others
+def _total_components(version: Version, main: Total) -> list[Resource]:
+    """Return the other totals, then the range of the main total."""
+    components: list[Resource] = [
+        {"code": local(version, total.id, total.label), **_total_value(version, total.id)}
+        for total in version.loaded.rulebook.total
+        if total.id != main.id
     ]
-    found = _total(version, main.id)
-    if found is not None:
-        for name, points in (("least", found.range.least), ("most", found.range.most)):
-            told.append(
+    main_result = _find_total(version, main.id)
+    if main_result is not None:
+        for name, points in (("least", main_result.range.least), ("most", main_result.range.most)):
+            components.append(
                 {
                     "code": local(version, f"{main.id}.{name}", f"{main.label}, at the {name}"),
                     "valueQuantity": _quantity(points),
                 }
             )
-    return told
+    return components
 
 
-def _criteria(version: Version) -> list[Resource]:
+def _criterion_components(version: Version) -> list[Resource]:
     weighed = version.screening.assessment.criteria
     if weighed is not None:
-        return [_criterion(version, each) for each in weighed]
+        return [_criterion_component(version, criterion) for criterion in weighed]
     return [
-        {"code": local(version, each.id, each.label), "dataAbsentReason": why_absent(version)}
-        for each in version.loaded.rulebook.criterion
+        {
+            "code": local(version, criterion.id, criterion.label),
+            "dataAbsentReason": why_absent(version),
+        }
+        for criterion in version.loaded.rulebook.criterion
     ]
 
 
-def _criterion(version: Version, weighed: WeighedCriterion) -> Resource:
+def _criterion_component(version: Version, weighed: WeighedCriterion) -> Resource:
     code = {"code": local(version, weighed.id, weighed.label)}
     if weighed.points is None:
-        return code | {"dataAbsentReason": _absent("unknown", weighed.because)}
+        return code | {"dataAbsentReason": _absent_reason("unknown", weighed.because)}
     return code | {
         "valueQuantity": _quantity(weighed.points),
         "interpretation": [{"text": f"{weighed.verdict}: {weighed.because}"}],

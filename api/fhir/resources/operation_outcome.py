@@ -1,9 +1,9 @@
-"""OperationOutcome: what is wrong, one issue a finding, each with its place as a FHIRPath.
+"""Builds OperationOutcomes, with one issue per error and its location as a FHIRPath.
 
-    Outcome(Problem)           the client must act: a resource is not one that this server takes
+    Outcome(Problem)           the client must act: the resource is invalid for this server
 
-Every other Problem becomes an OperationOutcome at the edge, by `outcome_of_problem`. None repeats
-an answer.
+Every other Problem becomes an OperationOutcome at the edge, by `outcome_of_problem`. No issue
+repeats an answer.
 """
 
 import re
@@ -40,7 +40,7 @@ _ELEMENT = re.compile(r"[A-Za-z]+")
 
 
 class Issue(NamedTuple):
-    """One finding: its kind (IssueType), what was expected, and where."""
+    """One issue: its IssueType code, the expectation, and the location as a FHIRPath."""
 
     code: str
     text: str
@@ -49,7 +49,7 @@ class Issue(NamedTuple):
 
 
 class Outcome(Problem):
-    """A refusal of a resource, with every finding."""
+    """A resource is rejected, with every issue."""
 
     def __init__(
         self, code: str, issues: Iterable[Issue], *, headers: Mapping[str, str] | None = None
@@ -58,7 +58,7 @@ class Outcome(Problem):
         self.issues = list(issues)
 
     def response(self) -> JSONResponse:
-        """The refusal as a response."""
+        """Return the OperationOutcome as a response."""
         return JSONResponse(
             operation_outcome(self.issues, self.code),
             status_code=self.kind.status,
@@ -68,43 +68,46 @@ class Outcome(Problem):
 
 
 def operation_outcome(issues: Iterable[Issue], problem: str | None = None) -> Resource:
-    """The resource; `problem` is the type of problem under which the service documents it."""
-    return {"resourceType": "OperationOutcome", "issue": [_issue(each, problem) for each in issues]}
+    """Return the OperationOutcome; `problem` is a code of the documented problem types."""
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [_build_issue(issue, problem) for issue in issues],
+    }
 
 
 def outcome_of_problem(body: Mapping[str, Any]) -> Resource:
-    """A problem, as it was about to be sent, as an OperationOutcome."""
+    """Convert the body of a problem response into an OperationOutcome."""
     problem = str(body["type"]).rsplit("/", 1)[-1]
     code = _CODES.get(body["status"], "processing")
     errors = body.get("errors") or ()
-    issues = [Issue(code, _said(each), _path(each["pointer"])) for each in errors]
+    issues = [Issue(code, _describe(error), _to_fhirpath(error["pointer"])) for error in errors]
     return operation_outcome(issues or [Issue(code, body["detail"])], problem)
 
 
 def all_is_well() -> Resource:
-    """That nothing is wrong."""
+    """Return an OperationOutcome that reports success."""
     return operation_outcome([Issue("informational", "All is well.", severity="information")])
 
 
-def _issue(issue: Issue, problem: str | None) -> Resource:
-    told: Resource = {
+def _build_issue(issue: Issue, problem: str | None) -> Resource:
+    element: Resource = {
         "severity": issue.severity,
         "code": issue.code,
         "details": {"text": issue.text},
     }
     if problem is not None:
-        told["diagnostics"] = f"problem {problem}: {KINDS[problem].title}"
-    return told | ({"expression": [issue.expression]} if issue.expression else {})
+        element["diagnostics"] = f"problem {problem}: {KINDS[problem].title}"
+    return element | ({"expression": [issue.expression]} if issue.expression else {})
 
 
-def _said(error: Mapping[str, Any]) -> str:
+def _describe(error: Mapping[str, Any]) -> str:
     name = str(error["pointer"]).removeprefix("/")
     return f"{name}: {error['detail']}" if name else str(error["detail"])
 
 
-def _path(pointer: str) -> str | None:
-    """A JSON Pointer of a resource as a FHIRPath; None where a step is no element's name."""
+def _to_fhirpath(pointer: str) -> str | None:
+    """Convert a JSON Pointer to a FHIRPath; None if a step is not an element name."""
     steps = _STEP.findall(pointer)
     if not steps or any(name and not _ELEMENT.fullmatch(name) for _, name in steps):
         return None
-    return "".join(f"[{place}]" if place else f".{name}" for place, name in steps).removeprefix(".")
+    return "".join(f"[{index}]" if index else f".{name}" for index, name in steps).removeprefix(".")

@@ -1,4 +1,4 @@
-"""Where a result comes from: the response, the rulebook by its hash, the software."""
+"""Builds the Provenance of results: the response, the rulebook with its hash, the software."""
 
 from api.fhir.elements import TERMINOLOGY, Resource, Version, coded, named, reference, software
 
@@ -7,21 +7,21 @@ _AGENT = f"{TERMINOLOGY}/provenance-participant-type"
 
 
 def provenance(version: Version) -> Resource:
-    """The Provenance of what was computed for one screening."""
+    """Return the Provenance of the results of one screening."""
     screening = version.screening
     assessment = screening.assessment
     header = version.loaded.rulebook.rulebook
-    rules = f"{version.base.service}/v1/rulebooks/{header.instrument}/{header.version}"
-    kept_by = {"identifier": {"system": version.base.service, "value": screening.origin.actor}}
+    rulebook_url = f"{version.base.service}/v1/rulebooks/{header.instrument}/{header.version}"
+    author = {"identifier": {"system": version.base.service, "value": screening.origin.actor}}
     return named("Provenance", version) | {
-        "target": [reference(each, version) for each in RESULTS],
+        "target": [reference(resource_type, version) for resource_type in RESULTS],
         "occurredDateTime": version.kept,
         "recorded": version.updated,
-        "policy": [rules],
+        "policy": [rulebook_url],
         "activity": coded(f"{TERMINOLOGY}/v3-DataOperation", *_activity(version)),
         "agent": [
             {"type": coded(_AGENT, "assembler", "Assembler"), "who": software(version)},
-            {"type": coded(_AGENT, "enterer", "Enterer"), "who": kept_by},
+            {"type": coded(_AGENT, "enterer", "Enterer"), "who": author},
         ],
         "entity": [
             {"role": "source", "what": reference("QuestionnaireResponse", version)},
@@ -29,7 +29,7 @@ def provenance(version: Version) -> Resource:
                 "role": "source",
                 "what": {
                     "identifier": {
-                        "system": f"{rules}#sha256",
+                        "system": f"{rulebook_url}#sha256",
                         "value": assessment.rulebook_sha256,
                     },
                     "display": assessment.rulebook,
@@ -40,6 +40,6 @@ def provenance(version: Version) -> Resource:
 
 
 def _activity(version: Version) -> tuple[str, str]:
-    """What was done, as code and display: the first version is made, every other revises."""
-    first = not version.corrects and version.screening.entered_in_error is None
-    return ("CREATE", "create") if first else ("UPDATE", "revise")
+    """Return code and display: create for the first version, revise for any later one."""
+    is_first = not version.corrects and version.screening.entered_in_error is None
+    return ("CREATE", "create") if is_first else ("UPDATE", "revise")

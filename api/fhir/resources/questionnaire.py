@@ -1,4 +1,4 @@
-"""A form as an SDC Questionnaire: what is asked, and for clinicians what it weighs."""
+"""Builds an SDC Questionnaire from a form; the clinicians' form also shows the weights."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from schemas.base import plain_number
 from schemas.rulebook import Question
 
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition"
-_CONTROL = "http://hl7.org/fhir/questionnaire-item-control"
+_ITEM_CONTROL = "http://hl7.org/fhir/questionnaire-item-control"
 _LAUNCH = "http://hl7.org/fhir/uv/sdc/CodeSystem/launchContext"
 _TYPES = {
     "boolean": "boolean",
@@ -20,17 +20,17 @@ _TYPES = {
 
 
 def questionnaire(form: Form) -> Resource:
-    """The Questionnaire. A published version never changes."""
+    """Return the Questionnaire. A published version never changes."""
     header, entry = form.loaded.rulebook.rulebook, form.entry
-    whole: Resource = {
+    resource: Resource = {
         "resourceType": "Questionnaire",
         "id": form.id,
         "meta": {"versionId": entry.version, "profile": [f"{_SDC}/sdc-questionnaire"]},
         "language": header.language,
-        "extension": [_launch_context()],
+        "extension": [_build_launch_context()],
         "url": form.url,
         "version": entry.version,
-        "name": _computable(form),
+        "name": _computable_name(form),
         "title": header.title,
         "status": entry.status,
         "experimental": False,
@@ -40,20 +40,19 @@ def questionnaire(form: Form) -> Resource:
         "description": header.summary,
         "purpose": header.intended_use,
         "copyright": header.copyright,
-        "item": [*_groups(form), *_totals(form)],
+        "item": [*_build_groups(form), *_build_totals(form)],
     }
     if form.for_patient:
         clinicians = form.base.questionnaire(form_id(entry.instrument))
-        whole["derivedFrom"] = [f"{clinicians}|{entry.version}"]
-    return whole
+        resource["derivedFrom"] = [f"{clinicians}|{entry.version}"]
+    return resource
 
 
-def _computable(form: Form) -> str:
-    words = form.id.replace("-", " ").title().split()
-    return "".join(words)
+def _computable_name(form: Form) -> str:
+    return form.id.replace("-", " ").title().replace(" ", "")
 
 
-def _launch_context() -> Resource:
+def _build_launch_context() -> Resource:
     return {
         "url": f"{_SDC}/sdc-questionnaire-launchContext",
         "extension": [
@@ -63,19 +62,19 @@ def _launch_context() -> Resource:
     }
 
 
-def _groups(form: Form) -> list[Resource]:
+def _build_groups(form: Form) -> list[Resource]:
     return [
         {
             "linkId": topic_link(topic.id),
             "text": f"{topic.label}. {topic.intro}" if topic.intro else topic.label,
             "type": "group",
-            "item": [_item(form, question) for question in questions],
+            "item": [_build_item(form, question) for question in questions],
         }
         for topic, questions in form.topics()
     ]
 
 
-def _item(form: Form, question: Question) -> Resource:
+def _build_item(form: Form, question: Question) -> Resource:
     item: Resource = {
         "linkId": question.id,
         "text": question.text,
@@ -83,16 +82,16 @@ def _item(form: Form, question: Question) -> Resource:
         "required": False,
         "repeats": question.kind == "multi",
     }
-    if extensions := _extensions(question):
+    if extensions := _build_extensions(question):
         item["extension"] = extensions
     if question.options:
-        item["answerOption"] = _options(form, question)
-    if beside := _beside(form, question):
-        item["item"] = beside
+        item["answerOption"] = _build_options(form, question)
+    if display_items := _build_display_items(form, question):
+        item["item"] = display_items
     return item
 
 
-def _extensions(question: Question) -> list[Resource]:
+def _build_extensions(question: Question) -> list[Resource]:
     if question.kind in ("integer", "decimal"):
         kind = f"value{question.kind.title()}"
         limits = [
@@ -103,59 +102,59 @@ def _extensions(question: Question) -> list[Resource]:
         places = {"url": f"{EXTENSION}/maxDecimalPlaces", "valueInteger": 2}
         return [*limits, places] if question.kind == "decimal" else limits
     if question.kind == "multi":
-        return [_control("check-box")]
-    return [_control("radio-button")] if question.kind == "choice" else []
+        return [_build_item_control("check-box")]
+    return [_build_item_control("radio-button")] if question.kind == "choice" else []
 
 
-def _control(code: str) -> Resource:
-    concept = {"coding": [{"system": _CONTROL, "code": code}]}
+def _build_item_control(code: str) -> Resource:
+    concept = {"coding": [{"system": _ITEM_CONTROL, "code": code}]}
     return {"url": f"{EXTENSION}/questionnaire-itemControl", "valueCodeableConcept": concept}
 
 
-def _options(form: Form, question: Question) -> list[Resource]:
+def _build_options(form: Form, question: Question) -> list[Resource]:
     system = form.base.options(form.entry.instrument, question.id)
     options: list[Resource] = [
         {"valueCoding": {"system": system, "code": option.id, "display": option.label}}
         for option in question.options
     ]
     if question.kind == "multi":
-        none = {"system": system, "code": NONE_OF_THESE, "display": "None of these"}
-        alone = {"url": f"{EXTENSION}/questionnaire-optionExclusive", "valueBoolean": True}
-        options.append({"extension": [alone], "valueCoding": none})
+        coding = {"system": system, "code": NONE_OF_THESE, "display": "None of these"}
+        exclusive = {"url": f"{EXTENSION}/questionnaire-optionExclusive", "valueBoolean": True}
+        options.append({"extension": [exclusive], "valueCoding": coding})
     return options
 
 
-def _beside(form: Form, question: Question) -> list[Resource]:
-    """Help and thanks for whoever fills it in; for clinicians also what the answer weighs."""
+def _build_display_items(form: Form, question: Question) -> list[Resource]:
+    """Return help and attribution as display items; for clinicians also the weights."""
     texts = {"help": question.help, "attribution": question.attribution}
     if not form.for_patient:
-        texts["weight"] = _weights(form, question.id)
+        texts["weight"] = _describe_weights(form, question.id)
     return [
         {
             "linkId": f"{question.id}.{name}",
             "text": text,
             "type": "display",
-            "extension": [_control("help")],
+            "extension": [_build_item_control("help")],
         }
         for name, text in texts.items()
         if text
     ]
 
 
-def _weights(form: Form, question: str) -> str:
-    """Every criterion that reads the question, with the points of each of its levels."""
-    reading = zip(form.loaded.rulebook.criterion, form.loaded.read_by, strict=True)
+def _describe_weights(form: Form, question: str) -> str:
+    """List each criterion that reads the question, with the points of its levels."""
+    criteria = zip(form.loaded.rulebook.criterion, form.loaded.read_by, strict=True)
     return " ".join(
         f"{criterion.id} {criterion.label}: "
         + ", ".join(f"{level.id} {plain_number(level.points)}" for level in criterion.level)
         + "."
-        for criterion, reads in reading
-        if question in reads
+        for criterion, question_ids in criteria
+        if question in question_ids
     )
 
 
-def _totals(form: Form) -> list[Resource]:
-    """What the service computes. Hidden: it is not asked, and what is sent for it is compared."""
+def _build_totals(form: Form) -> list[Resource]:
+    """Return a hidden item per total; a value that a client sends for it is only compared."""
     if form.for_patient:
         return []
     hidden: dict[str, Any] = {"url": f"{EXTENSION}/questionnaire-hidden", "valueBoolean": True}

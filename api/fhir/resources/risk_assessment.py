@@ -1,4 +1,4 @@
-"""What a band means, as a RiskAssessment: words and never a probability, for none was measured."""
+"""Builds a RiskAssessment from a band, in words: no probability has been measured."""
 
 from api.fhir.elements import (
     Resource,
@@ -14,8 +14,8 @@ from api.fhir.resources.observation import NOT_A_DIAGNOSIS, main_total, status, 
 
 
 def risk_assessment(version: Version) -> Resource:
-    """The RiskAssessment; without a band it predicts nothing and says why."""
-    told = named("RiskAssessment", version) | {
+    """Return the RiskAssessment; without a band it has no prediction and a note says why."""
+    resource = named("RiskAssessment", version) | {
         "identifier": [identifier(version, "RiskAssessment")],
         "status": status(version),
         "method": {"text": version.screening.assessment.rulebook},
@@ -23,22 +23,22 @@ def risk_assessment(version: Version) -> Resource:
         "subject": subject(version),
         "occurrenceDateTime": version.kept,
         "performer": software(version),
-        "basis": [reference(each, version) for each in ("QuestionnaireResponse", "Observation")],
-        "note": [{"text": text} for text in _notes(version)],
+        "basis": [reference(name, version) for name in ("QuestionnaireResponse", "Observation")],
+        "note": [{"text": text} for text in _list_notes(version)],
     }
-    if prediction := _prediction(version):
-        told["prediction"] = [prediction]
+    if prediction := _build_prediction(version):
+        resource["prediction"] = [prediction]
     if steps := version.screening.assessment.next_steps:
-        told["mitigation"] = " ".join(f"{each.label} ({each.certainty})" for each in steps)
-    return told
+        resource["mitigation"] = " ".join(f"{step.label} ({step.certainty})" for step in steps)
+    return resource
 
 
-def _prediction(version: Version) -> Resource | None:
+def _build_prediction(version: Version) -> Resource | None:
     main = main_total(version)
-    found = (version.screening.assessment.totals or {}).get(main.id)
-    if found is None or found.band is None:
+    total = (version.screening.assessment.totals or {}).get(main.id)
+    if total is None or total.band is None:
         return None
-    band = next(each for each in version.loaded.rulebook.band if each.id == found.band)
+    band = next(band for band in version.loaded.rulebook.band if band.id == total.band)
     return {
         "outcome": {"text": main.label},
         "qualitativeRisk": coded(version.base.bands(version.instrument), band.id, band.label),
@@ -46,9 +46,9 @@ def _prediction(version: Version) -> Resource | None:
     }
 
 
-def _notes(version: Version) -> list[str]:
+def _list_notes(version: Version) -> list[str]:
     assessment, wording = version.screening.assessment, version.loaded.rulebook.wording
-    flags = [f"{each.tier}: {each.label}. {each.action}" for each in assessment.safety.flags]
+    flags = [f"{flag.tier}: {flag.label}. {flag.action}" for flag in assessment.safety.flags]
     if assessment.totals is None:
         return [*flags, why_absent(version)["text"], NOT_A_DIAGNOSIS]
     if assessment.status == "insufficient_information":

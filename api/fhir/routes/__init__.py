@@ -1,4 +1,4 @@
-"""The FHIR API."""
+"""The routers of the FHIR API."""
 
 from api.fhir.routes import (
     audit,

@@ -1,4 +1,4 @@
-"""The audit of an organisation as AuditEvents, a page at a time."""
+"""Route that searches an organisation's audit entries as AuditEvents."""
 
 import json
 from typing import Annotated
@@ -26,7 +26,7 @@ _After = Annotated[
     Query(
         alias="_page",
         pattern=r"^[0-9]{1,15}$",
-        description="From the link `next` of a page.",
+        description="The cursor from the `next` link of a page.",
         examples=["0"],
     ),
 ]
@@ -37,18 +37,21 @@ _After = Annotated[
     "/AuditEvent",
     "audit_events",
     scope="audit:read",
-    summary="Read the audit as AuditEvents",
+    summary="Search AuditEvents",
 )
 def search_audit_events(
-    acts: Acting, base: AtBase, *, count: _Count = "100", after: _After = "0"
+    context: Acting, urls: AtBase, *, count: _Count = "100", after: _After = "0"
 ) -> Response:
-    """Oldest first. Who did what and when, never with what; no event names a patient."""
-    most = int(count)
-    with acts.transaction() as work:
-        rows = list(chain.entries(work.session, work.organisation, after=int(after), most=most + 1))
-        work.audit("export", "audit", count=max(min(len(rows), most), 1))
-    shown = rows[:most]
-    told = [json.loads(audit_event(row, work.organisation)) for row in shown]
-    asked = {"_count": count, "_page": after}
-    following = asked | {"_page": str(shown[-1].seq)} if len(rows) > most else None
-    return paged(told, base, "AuditEvent", asked, following)
+    """Return the audit entries, oldest first. No event contains patient data."""
+    page_size = int(count)
+    with context.transaction() as work:
+        rows = list(
+            chain.entries(work.session, work.organisation, after=int(after), most=page_size + 1)
+        )
+        work.audit("export", "audit", count=max(min(len(rows), page_size), 1))
+    page = rows[:page_size]
+    events = [json.loads(audit_event(row, work.organisation)) for row in page]
+    parameters = {"_count": count, "_page": after}
+    has_more = len(rows) > page_size
+    next_parameters = parameters | {"_page": str(page[-1].seq)} if has_more else None
+    return paged(events, urls, "AuditEvent", parameters, next_parameters)

@@ -1,4 +1,4 @@
-"""What there is to be asked, open to all: capabilities, questionnaires, our own operation."""
+"""Public routes of definitions: capabilities, questionnaires and the `$score` operation."""
 
 from importlib.metadata import version as installed
 from typing import Annotated, Literal
@@ -18,7 +18,7 @@ from api.fhir.http import (
     resources,
     sent,
 )
-from api.fhir.questionnaire_catalogue import newest
+from api.fhir.questionnaire_catalogue import Form, newest
 from api.fhir.resources.capability_statement import SCORE, capability_statement, score_definition
 from api.fhir.resources.questionnaire import questionnaire
 from api.fhir.search import paged
@@ -32,7 +32,7 @@ Number = Annotated[DefinedId, Path(examples=["1.0.0"])]
 Definition = Annotated[DefinedId, Path(examples=[SCORE])]
 Status = Annotated[
     Literal["draft", "active", "retired", "unknown"] | None,
-    Query(description="None here is a draft or unknown.", examples=["active"]),
+    Query(description="No published questionnaire is `draft` or `unknown`.", examples=["active"]),
 ]
 NameAsked = Annotated[str | None, Query(alias="_id", pattern=f"^{ID}$", examples=["nociplastic"])]
 Count = Annotated[
@@ -40,7 +40,7 @@ Count = Annotated[
     Query(
         alias="_count",
         pattern=r"^([1-9][0-9]?|100)$",
-        description="At most so many at once, up to 100.",
+        description="The maximum number of entries on a page, up to 100.",
         examples=["100"],
     ),
 ]
@@ -49,7 +49,7 @@ After = Annotated[
     Query(
         alias="_page",
         pattern=r"^[0-9]{1,4}$",
-        description="From the link `next` of a page.",
+        description="The cursor from the `next` link of a page.",
         examples=["0"],
     ),
 ]
@@ -57,16 +57,16 @@ Url = Annotated[
     str | None,
     Query(
         max_length=400,
-        description="The canonical address, with its version or without.",
+        description="The canonical URL, with or without the version.",
         examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
     ),
 ]
 NumberAsked = Annotated[str | None, Query(max_length=14, examples=["1.0.0"])]
-_SEARCHED_BY = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
+_SEARCH_PARAMETERS = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
 
 
-async def _by_these_alone(request: Request) -> None:
-    check_query(request, _SEARCHED_BY)
+async def _check_parameters(request: Request) -> None:
+    check_query(request, _SEARCH_PARAMETERS)
 
 
 @router.get(
@@ -74,11 +74,11 @@ async def _by_these_alone(request: Request) -> None:
     operation_id="read_capabilities",
     response_class=Response,
     responses=resources("CapabilityStatement") | outcomes(406, 422),
-    summary="What the FHIR server can do",
+    summary="Read the capabilities of the FHIR server",
 )
-def read_capabilities(base: AtBase) -> Response:
-    """The CapabilityStatement: FHIR R4, JSON."""
-    return sent(capability_statement(base, installed("nociscreen"), RELEASED))
+def read_capabilities(urls: AtBase) -> Response:
+    """Return the CapabilityStatement: FHIR R4, JSON."""
+    return sent(capability_statement(urls, installed("nociscreen"), RELEASED))
 
 
 @router.get(
@@ -86,13 +86,13 @@ def read_capabilities(base: AtBase) -> Response:
     operation_id="read_operation_definition",
     response_class=Response,
     responses=resources("OperationDefinition") | outcomes(404, 406, 422),
-    summary="What our own operation takes and gives",
+    summary="Read the $score operation definition",
 )
-def read_operation_definition(definition: Definition, base: AtBase) -> Response:
-    """`$score` is the only operation that no standard defines."""
+def read_operation_definition(definition: Definition, urls: AtBase) -> Response:
+    """Return the definition of `$score`, the only operation that no standard defines."""
     if definition != SCORE:
         raise Problem("not_found")
-    return sent(score_definition(base, installed("nociscreen")))
+    return sent(score_definition(urls, installed("nociscreen")))
 
 
 @search_routes(
@@ -100,12 +100,12 @@ def read_operation_definition(definition: Definition, base: AtBase) -> Response:
     "/Questionnaire",
     "questionnaires",
     scope=None,
-    summary="Search the questionnaires",
-    dependencies=[Depends(_by_these_alone)],
+    summary="Search questionnaires",
+    dependencies=[Depends(_check_parameters)],
 )
 def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     all_forms: Forms,
-    base: AtBase,
+    urls: AtBase,
     *,
     name: NameAsked = None,
     url: Url = None,
@@ -114,10 +114,10 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
     count: Count = "100",
     after: After = "0",
 ) -> Response:
-    """One for each version of each rulebook, for clinicians and for patients."""
-    asked = {"_id": name, "url": url, "version": version, "status": status, "_count": count}
-    given = {key: each for key, each in asked.items() if each is not None}
-    found = [
+    """Search the questionnaires: one per rulebook version for clinicians, and one for patients."""
+    options = {"_id": name, "url": url, "version": version, "status": status, "_count": count}
+    parameters = {key: value for key, value in options.items() if value is not None}
+    matching = [
         form
         for form in all_forms
         if name in (None, form.id)
@@ -126,9 +126,9 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
         and status in (None, form.entry.status)
     ]
     end = int(after) + int(count)
-    shown = [questionnaire(form) for form in found[int(after) : end]]
-    following = given | {"_page": str(end)} if found[end:] else None
-    return paged(shown, base, "Questionnaire", given | {"_page": after}, following)
+    page = [questionnaire(form) for form in matching[int(after) : end]]
+    next_parameters = parameters | {"_page": str(end)} if matching[end:] else None
+    return paged(page, urls, "Questionnaire", parameters | {"_page": after}, next_parameters)
 
 
 @router.get(
@@ -136,14 +136,11 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
     operation_id="read_questionnaire",
     response_class=Response,
     responses=resources("Questionnaire") | NOT_CHANGED | outcomes(404, 406, 422),
-    summary="The newest version of a questionnaire",
+    summary="Read the newest version of a questionnaire",
 )
-def read_questionnaire(form: Name, all_forms: Forms, known: Known = None) -> Response:
-    """What is asked; for clinicians, with what each answer weighs."""
-    found = newest([each for each in all_forms if each.id == form])
-    if found is None:
-        raise Problem("not_found")
-    return sent(questionnaire(found), known=known)
+def read_questionnaire(form: Name, all_forms: Forms, if_none_match: Known = None) -> Response:
+    """Return the questions; the clinicians' form also shows the weight of each answer."""
+    return _send_newest([item for item in all_forms if item.id == form], if_none_match)
 
 
 @router.get(
@@ -151,13 +148,20 @@ def read_questionnaire(form: Name, all_forms: Forms, known: Known = None) -> Res
     operation_id="read_questionnaire_version",
     response_class=Response,
     responses=resources("Questionnaire") | NOT_CHANGED | outcomes(404, 406, 422),
-    summary="One version of a questionnaire",
+    summary="Read one version of a questionnaire",
 )
 def read_questionnaire_version(
-    form: Name, version: Number, all_forms: Forms, known: Known = None
+    form: Name, version: Number, all_forms: Forms, if_none_match: Known = None
 ) -> Response:
-    """A version never changes."""
-    found = newest([each for each in all_forms if (each.id, each.entry.version) == (form, version)])
-    if found is None:
+    """Return one version. Versions never change."""
+    return _send_newest(
+        [item for item in all_forms if (item.id, item.entry.version) == (form, version)],
+        if_none_match,
+    )
+
+
+def _send_newest(candidates: list[Form], if_none_match: str | None) -> Response:
+    form = newest(candidates)
+    if form is None:
         raise Problem("not_found")
-    return sent(questionnaire(found), known=known)
+    return sent(questionnaire(form), known=if_none_match)

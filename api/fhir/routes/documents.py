@@ -1,4 +1,4 @@
-"""The report of a kept response: DocumentReference, Binary, and a document of it all."""
+"""Routes that read and search reports: DocumentReference, Binary, Composition, document."""
 
 from typing import Annotated, Any
 
@@ -39,9 +39,9 @@ from api.store.screenings.versions import first_of, lineage
 from schemas.screening import Screening
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=fhir_guarded("reports:read"))
-_BYTES: dict[int | str, dict[str, Any]] = {
+_BINARY_RESPONSE: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The report, or the resource that holds it",
+        "description": "The report, or the Binary resource that contains it",
         "content": {
             PDF: {"schema": {"type": "string", "format": "binary"}},
             **resources("Binary")[200]["content"],
@@ -63,14 +63,15 @@ Accept = Annotated[
     dependencies=[InJson],
 )
 def search_document_references(
-    search: Searching, acts: Acting, rulebooks: Rulebooks, base: AtBase, filed: Filed
+    search: Searching, context: Acting, rulebooks: Rulebooks, urls: AtBase, report_type: Filed
 ) -> Response:
-    """Newest first; those that were superseded too."""
+    """Return the DocumentReferences, newest first, including superseded ones."""
 
-    def tell(found: list[Screening]) -> Resource:
-        return document_reference(_with(told(found[0], rulebooks, base), found[1:]), filed)
+    def tell(pair: list[Screening]) -> Resource:
+        version = _with_successor(told(pair[0], rulebooks, urls), pair[1:])
+        return document_reference(version, report_type)
 
-    return searched(acts, search, base, "DocumentReference", find=each_alone, tell=tell)
+    return searched(context, search, urls, "DocumentReference", find=each_alone, tell=tell)
 
 
 @router.get(
@@ -84,48 +85,51 @@ def search_document_references(
 def read_document_reference(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     screening: ScreeningId,
     *,
-    acts: Acting,
+    context: Acting,
     rulebooks: Rulebooks,
-    base: AtBase,
-    filed: Filed,
-    known: Known = None,
+    urls: AtBase,
+    report_type: Filed,
+    if_none_match: Known = None,
 ) -> Response:
-    """It has the id of its screening; the report itself is the Binary that it points to."""
-    with acts.transaction() as work:
-        found, *after = with_successor(work, screening)
+    """Return the DocumentReference of a screening; it links to the report as a Binary."""
+    with context.transaction() as work:
+        original, *successors = with_successor(work, screening)
         first = first_of(work, screening)
         work.audit("read", "screening", screening)
-    version = _with(told(found, rulebooks, base), after)._replace(first=first)
-    return sent(document_reference(version, filed), known=known)
+    version = _with_successor(told(original, rulebooks, urls), successors)._replace(first=first)
+    return sent(document_reference(version, report_type), known=if_none_match)
 
 
 @router.get(
     "/Binary/{screening}",
     operation_id="read_binary",
     response_class=Response,
-    responses=_BYTES | outcomes(*GUARDED, 404, 406),
-    summary="The report of a screening",
+    responses=_BINARY_RESPONSE | outcomes(*GUARDED, 404, 406),
+    summary="Read the report of a screening",
 )
 def read_binary(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
-    acts: Acting,
+    context: Acting,
     rulebooks: Rulebooks,
-    base: AtBase,
-    reports: Reports,
-    printed: Printing,
+    urls: AtBase,
+    renderer: Reports,
+    print_settings: Printing,
     accept: Accept = None,
 ) -> Response:
-    """The PDF, or for whoever accepts `application/fhir+json` alone the resource around it."""
-    as_resource = _as_resource(accept)
-    found = _found(acts, screening)
-    pdf = report_of(acts, rulebooks, printed, reports, found)
-    if as_resource:
-        whole = sent(binary(told(found, rulebooks, base), pdf), Vary="Accept")
-        whole.headers["Repr-Digest"] = repr_digest(bytes(whole.body))
-        return whole
-    named = 'attachment; filename="nociscreen-report.pdf"'
-    headers = {"Content-Disposition": named, "Vary": "Accept", "Repr-Digest": repr_digest(pdf)}
+    """Return the PDF, or if only `application/fhir+json` is accepted, the Binary resource."""
+    wants_resource = _wants_resource(accept)
+    current = _read_screening(context, screening)
+    pdf = report_of(context, rulebooks, print_settings, renderer, current)
+    if wants_resource:
+        response = sent(binary(told(current, rulebooks, urls), pdf), Vary="Accept")
+        response.headers["Repr-Digest"] = repr_digest(bytes(response.body))
+        return response
+    headers = {
+        "Content-Disposition": 'attachment; filename="nociscreen-report.pdf"',
+        "Vary": "Accept",
+        "Repr-Digest": repr_digest(pdf),
+    }
     return Response(pdf, headers=headers, media_type=PDF)
 
 
@@ -140,15 +144,15 @@ def read_binary(  # noqa: PLR0913 - as above
 def read_composition(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
-    acts: Acting,
+    context: Acting,
     rulebooks: Rulebooks,
-    base: AtBase,
-    filed: Filed,
-    known: Known = None,
+    urls: AtBase,
+    report_type: Filed,
+    if_none_match: Known = None,
 ) -> Response:
-    """What heads the document of a response."""
-    version = version_of(_lineage(acts, screening), rulebooks, base)
-    return sent(composition(version, filed), known=known)
+    """Return the Composition that heads the document of a response."""
+    version = version_of(_read_lineage(context, screening), rulebooks, urls)
+    return sent(composition(version, report_type), known=if_none_match)
 
 
 @router.get(
@@ -156,47 +160,47 @@ def read_composition(  # noqa: PLR0913 - as above
     operation_id="read_document",
     response_class=Response,
     responses=resources("Bundle") | outcomes(*GUARDED, 404, 406),
-    summary="A response and all that was computed of it, as one document",
+    summary="Read a response and its results as one document",
     dependencies=[InJson],
 )
 def read_document(
-    screening: ScreeningId, acts: Acting, rulebooks: Rulebooks, base: AtBase, filed: Filed
+    screening: ScreeningId, context: Acting, rulebooks: Rulebooks, urls: AtBase, report_type: Filed
 ) -> Response:
-    """Composition, response, Observation, RiskAssessment and Provenance."""
-    version = version_of(_lineage(acts, screening), rulebooks, base)
-    whole = [
-        composition(version, filed),
+    """Return Composition, response, Observation, RiskAssessment and Provenance as a Bundle."""
+    version = version_of(_read_lineage(context, screening), rulebooks, urls)
+    content = [
+        composition(version, report_type),
         questionnaire_response(version, form_of(version, rulebooks)),
         observation(version),
         risk_assessment(version),
         provenance(version),
     ]
-    return sent(document(version, whole))
+    return sent(document(version, content))
 
 
-def _with(version: Version, after: list[Screening]) -> Version:
-    return version._replace(successor=after[0] if after else None)
+def _with_successor(version: Version, successors: list[Screening]) -> Version:
+    return version._replace(successor=successors[0] if successors else None)
 
 
-def _found(acts: Acts, screening: str) -> Screening:
-    with acts.transaction() as work:
-        found = screenings.found(work, screening)
+def _read_screening(context: Acts, screening: str) -> Screening:
+    with context.transaction() as work:
+        current = screenings.found(work, screening)
         work.audit("read", "screening", screening)
-    return found
+    return current
 
 
-def _lineage(acts: Acts, screening: str) -> list[Screening]:
-    with acts.transaction() as work:
-        found = lineage(work, screening)
+def _read_lineage(context: Acts, screening: str) -> list[Screening]:
+    with context.transaction() as work:
+        versions = lineage(work, screening)
         work.audit("read", "screening", screening)
-    return found
+    return versions
 
 
-def _as_resource(accept: str | None) -> bool:
-    """Whether the resource is asked for: by its type, and not the PDF or anything beside it."""
-    kinds = [each.partition(";")[0].strip().lower() for each in (accept or "*/*").split(",")]
-    if any(each in ("*/*", "application/*", PDF) for each in kinds):
+def _wants_resource(accept: str | None) -> bool:
+    """Return whether FHIR JSON is accepted but the PDF is not."""
+    media_types = [part.partition(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
+    if any(media_type in ("*/*", "application/*", PDF) for media_type in media_types):
         return False
-    if FHIR_JSON in kinds or "application/json" in kinds:
+    if FHIR_JSON in media_types or "application/json" in media_types:
         return True
     raise Problem("not_acceptable", "A report comes as application/pdf or application/fhir+json.")

@@ -1,4 +1,4 @@
-"""Operations on responses: `$score` and `$extract`, of one that is sent or of one that is kept."""
+"""Routes of `$score` and `$extract`, for a response in the request or a stored one."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -58,8 +58,8 @@ PRINTED = APIRouter(
     route_class=fhir_guarded("reports:read"),
     dependencies=[InJson],
 )
-_NOBODY = KnownPatient(reference="-")
-_OF_WHAT_IS_KEPT = ("id", "meta", "identifier", "derivedFrom")
+_UNKNOWN_PATIENT = KnownPatient(reference="-")
+_STORED_ELEMENTS = ("id", "meta", "identifier", "derivedFrom")
 
 
 @SENT.post(
@@ -67,18 +67,18 @@ _OF_WHAT_IS_KEPT = ("id", "meta", "identifier", "derivedFrom")
     operation_id="score_response",
     response_class=Response,
     responses={**resources("Parameters"), **outcomes(*TAKING, 406)},
-    summary="Score a response and keep nothing",
+    summary="Score a response without storing it",
 )
-def score(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, base: AtBase) -> Response:
-    """Takes the response itself, or Parameters that hold it as `questionnaire-response`."""
-    given = received(_inside(resource), all_forms, patient_needed=False)
-    version, issues = _unkept(given, rulebooks, base)
-    told = {
-        name: each
-        for name, each in observation(version).items()
-        if name not in _OF_WHAT_IS_KEPT and (name != "subject" or given.patient is not None)
+def score(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, urls: AtBase) -> Response:
+    """Send the response itself, or Parameters with it as `questionnaire-response`."""
+    intake = received(_unwrap_response(resource), all_forms, patient_needed=False)
+    version, issues = _score_unstored(intake, rulebooks, urls)
+    result = {
+        name: element
+        for name, element in observation(version).items()
+        if name not in _STORED_ELEMENTS and (name != "subject" or intake.patient is not None)
     }
-    return sent(_parameters(told, issues))
+    return sent(_build_parameters(result, issues))
 
 
 @KEPT.post(
@@ -86,14 +86,16 @@ def score(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, base: At
     operation_id="score_of_response",
     response_class=Response,
     responses={**resources("Parameters"), **outcomes(*GUARDED, 404, 406)},
-    summary="What a kept response scored",
+    summary="Read the score of a stored response",
 )
-def score_of(screening: ScreeningId, acts: Acting, rulebooks: Rulebooks, base: AtBase) -> Response:
-    """As it was scored when it was kept: nothing is scored again."""
-    with acts.transaction() as work:
-        found = lineage(work, screening)
+def score_of(
+    screening: ScreeningId, context: Acting, rulebooks: Rulebooks, urls: AtBase
+) -> Response:
+    """Return the result that was computed when the response was stored."""
+    with context.transaction() as work:
+        versions = lineage(work, screening)
         work.audit("read", "screening", screening)
-    return sent(_parameters(observation(version_of(found, rulebooks, base)), []))
+    return sent(_build_parameters(observation(version_of(versions, rulebooks, urls)), []))
 
 
 @SENT.post(
@@ -101,13 +103,13 @@ def score_of(screening: ScreeningId, acts: Acting, rulebooks: Rulebooks, base: A
     operation_id="extract_response",
     response_class=Response,
     responses={**resources("Parameters"), **outcomes(*TAKING, 406)},
-    summary="What a response comes to, as a transaction",
+    summary="Extract the results of a response as a transaction",
 )
-def extract(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, base: AtBase) -> Response:
-    """Nothing is kept, and so there is no report: response, Observation and RiskAssessment."""
-    given = received(_inside(resource), all_forms, patient_needed=True)
-    version, issues = _unkept(given, rulebooks, base)
-    return sent(_parameters(transaction(version, _results(version, rulebooks)), issues))
+def extract(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, urls: AtBase) -> Response:
+    """Return response, Observation and RiskAssessment. Nothing is stored, so there is no report."""
+    intake = received(_unwrap_response(resource), all_forms, patient_needed=True)
+    version, issues = _score_unstored(intake, rulebooks, urls)
+    return sent(_build_parameters(transaction(version, _list_results(version, rulebooks)), issues))
 
 
 @PRINTED.post(
@@ -115,70 +117,74 @@ def extract(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, base: 
     operation_id="extract_of_response",
     response_class=Response,
     responses={**resources("Parameters"), **outcomes(*GUARDED, 404, 406)},
-    summary="A kept response with its report, as a transaction",
+    summary="Extract a stored response and its report as a transaction",
 )
 def extract_of(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     screening: ScreeningId,
     *,
-    acts: Acting,
+    context: Acting,
     rulebooks: Rulebooks,
-    base: AtBase,
-    reports: Reports,
-    printed: Printing,
-    filed: Filed,
+    urls: AtBase,
+    renderer: Reports,
+    print_settings: Printing,
+    report_type: Filed,
 ) -> Response:
-    """To be sent to an EHR as often as you like: whatever is there already is not made again."""
-    with acts.transaction() as work:
-        found = lineage(work, screening)
+    """Return a transaction for an EHR. It can be sent repeatedly: nothing is created twice."""
+    with context.transaction() as work:
+        versions = lineage(work, screening)
         work.audit("read", "screening", screening)
-    version = version_of(found, rulebooks, base)
-    pdf = report_of(acts, rulebooks, printed, reports, version.screening)
-    document = document_reference(version, filed, pdf)
-    return sent(_parameters(transaction(version, [*_results(version, rulebooks), document]), []))
+    version = version_of(versions, rulebooks, urls)
+    pdf = report_of(context, rulebooks, print_settings, renderer, version.screening)
+    document = document_reference(version, report_type, pdf)
+    return sent(
+        _build_parameters(transaction(version, [*_list_results(version, rulebooks), document]), [])
+    )
 
 
-def _results(version: Version, rulebooks: Catalogue) -> list[Resource]:
+def _list_results(version: Version, rulebooks: Catalogue) -> list[Resource]:
     response = questionnaire_response(version, form_of(version, rulebooks))
     return [response, observation(version), risk_assessment(version)]
 
 
-def _inside(resource: Resource) -> Any:
-    """The response, where it comes inside of Parameters."""
+def _unwrap_response(resource: Resource) -> Any:
+    """Return the response in a Parameters resource, or any other resource unchanged."""
     if resource.get("resourceType") != "Parameters":
         return resource
     parameters = resource.get("parameter")
-    for each in parameters if isinstance(parameters, list) else []:
-        if isinstance(each, dict) and each.get("name") == "questionnaire-response":
-            return each.get("resource")
+    for parameter in parameters if isinstance(parameters, list) else []:
+        if isinstance(parameter, dict) and parameter.get("name") == "questionnaire-response":
+            return parameter.get("resource")
     return None
 
 
-def _parameters(returned: Resource, issues: list[Issue]) -> Resource:
-    told: list[Resource] = [{"name": "return", "resource": returned}]
+def _build_parameters(result: Resource, issues: list[Issue]) -> Resource:
+    parameters: list[Resource] = [{"name": "return", "resource": result}]
     if issues:
-        told.append({"name": "issues", "resource": operation_outcome(issues)})
-    return {"resourceType": "Parameters", "parameter": told}
+        parameters.append({"name": "issues", "resource": operation_outcome(issues)})
+    return {"resourceType": "Parameters", "parameter": parameters}
 
 
-def _unkept(given: Received, rulebooks: Catalogue, base: Base) -> tuple[Version, list[Issue]]:
-    """What is sent, scored, as a version that nobody keeps."""
-    assessment = assess(given.form.loaded, given.answers, attested=given.attested)
-    issues = differences(given.claims, given.form.loaded, assessment)
-    return version_of([_passing(given, assessment)], rulebooks, base), issues
+def _score_unstored(
+    intake: Received, rulebooks: Catalogue, urls: Base
+) -> tuple[Version, list[Issue]]:
+    """Score a response without storing it; return it as a version, with warnings."""
+    assessment = assess(intake.form.loaded, intake.answers, attested=intake.attested)
+    issues = differences(intake.claims, intake.form.loaded, assessment)
+    return version_of([_unstored_screening(intake, assessment)], rulebooks, urls), issues
 
 
-def _passing(given: Received, assessment: Assessment) -> Screening:
+def _unstored_screening(intake: Received, assessment: Assessment) -> Screening:
     return Screening(
         id=str(uuid4()),
         created_at=datetime.now(UTC),
         replaces=None,
         state="final",
-        patient=given.patient or _NOBODY,
+        patient=intake.patient or _UNKNOWN_PATIENT,
         assessment=assessment,
         replaced_by=None,
         entered_in_error=None,
         acknowledgements=(),
         origin=Origin(actor="", means="fhir", software_version=SOFTWARE_VERSION),
-        context=given.context,
-        answers=given.answers_as_sent,
+        context=intake.context,
+        answers=intake.answers_as_sent,
     )

@@ -1,4 +1,4 @@
-"""QuestionnaireResponses go out: read, in every version, and searched."""
+"""Routes that read and search QuestionnaireResponses and their versions."""
 
 from typing import Annotated
 
@@ -51,7 +51,7 @@ Identifier = Annotated[
     Query(
         max_length=401,
         pattern=IN_A_SYSTEM,
-        description="`system|value`, or `|value` where it has no system.",
+        description="`system|value`, or `|value` for an identifier without a system.",
         examples=["urn:oid:1.2.3.4|response-1"],
     ),
 ]
@@ -60,7 +60,7 @@ Questionnaire = Annotated[
     Query(
         max_length=400,
         pattern=READABLE,
-        description="`url|version` of a questionnaire, or its `url` for every version.",
+        description="`url|version` of a questionnaire, or its `url` for all versions.",
         examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic|1.0.0"],
     ),
 ]
@@ -73,46 +73,46 @@ Questionnaire = Annotated[
     scope="screenings:read",
     summary="Search responses",
 )
-def search_responses(  # noqa: PLR0913 - as above
+def search_responses(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     search: Searching,
     *,
-    acts: Acting,
+    context: Acting,
     rulebooks: Rulebooks,
     all_forms: Forms,
-    base: AtBase,
+    urls: AtBase,
     identifier: Identifier = None,
     questionnaire: Questionnaire = None,
 ) -> Response:
-    """Newest first, each in its newest version."""
+    """Return the newest version of each, newest first."""
 
-    def tell(found: list[Screening]) -> Resource:
-        return response_of(version_of(found, rulebooks, base), rulebooks)
+    def tell(versions: list[Screening]) -> Resource:
+        return response_of(version_of(versions, rulebooks, urls), rulebooks)
 
-    def _asked_by(found: list[Screening]) -> tuple[str, str]:
-        form = form_of(version_of(found, rulebooks, base), rulebooks)
-        return form.canonical, form.url
+    def has_questionnaire(versions: list[Screening]) -> bool:
+        form = form_of(version_of(versions, rulebooks, urls), rulebooks)
+        return questionnaire in (form.canonical, form.url)
 
-    def find(work: Transaction, asked: Search) -> Found:
+    def find(work: Transaction, search: Search) -> Found:
         if questionnaire is not None:
-            meant = [f for f in all_forms if questionnaire in (f.canonical, f.url)]
-            if not meant:
+            matching = [form for form in all_forms if questionnaire in (form.canonical, form.url)]
+            if not matching:
                 return Found([], None)
-            names = {f.loaded.name for f in meant}
-            name = names.pop() if len(names) == 1 else meant[0].entry.instrument
-            asked = asked._replace(filters=asked.filters.model_copy(update={"rulebook": name}))
+            names = {form.loaded.name for form in matching}
+            name = names.pop() if len(names) == 1 else matching[0].entry.instrument
+            filters = search.filters.model_copy(update={"rulebook": name})
+            search = search._replace(filters=filters)
         if identifier is not None:
             system, _, value = identifier.rpartition("|")
-            named = id_named_by(work, system or None, value)
-            if asked.id not in (None, named):
+            screening_id = id_named_by(work, system or None, value)
+            if search.id not in (None, screening_id):
                 return Found([], None)
-            asked = asked._replace(id=named)
-        found = newest_of_each(work, asked)
+            search = search._replace(id=screening_id)
+        results = newest_of_each(work, search)
         if questionnaire is None:
-            return found
-        told = [each for each in found.lineages if questionnaire in _asked_by(each)]
-        return Found(told, found.next)
+            return results
+        return Found(list(filter(has_questionnaire, results.lineages)), results.next)
 
-    return searched(acts, search, base, HERE, find=find, tell=tell)
+    return searched(context, search, urls, HERE, find=find, tell=tell)
 
 
 @router.get(
@@ -124,14 +124,14 @@ def search_responses(  # noqa: PLR0913 - as above
 )
 def read_response(
     screening: ScreeningId,
-    acts: Acting,
+    context: Acting,
     rulebooks: Rulebooks,
-    base: AtBase,
-    known: Known = None,
+    urls: AtBase,
+    if_none_match: Known = None,
 ) -> Response:
-    """In its newest version, named by the first."""
-    version = version_of(_read(acts, screening), rulebooks, base)
-    return sent(response_of(version, rulebooks), known=known)
+    """Return the newest version. The id is that of the first version."""
+    version = version_of(_read_lineage(context, screening), rulebooks, urls)
+    return sent(response_of(version, rulebooks), known=if_none_match)
 
 
 @router.get(
@@ -145,18 +145,18 @@ def read_response_version(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
     number: VersionNumber,
-    acts: Acting,
+    context: Acting,
     rulebooks: Rulebooks,
-    base: AtBase,
-    known: Known = None,
+    urls: AtBase,
+    if_none_match: Known = None,
 ) -> Response:
-    """A version stays as it was."""
-    version = version_of(_read(acts, screening), rulebooks, base, int(number))
-    return sent(response_of(version, rulebooks), known=known)
+    """Return one version. Versions never change."""
+    version = version_of(_read_lineage(context, screening), rulebooks, urls, int(number))
+    return sent(response_of(version, rulebooks), known=if_none_match)
 
 
-def _read(acts: Acts, screening: str) -> list[Screening]:
-    with acts.transaction() as work:
-        found = lineage(work, screening)
+def _read_lineage(context: Acts, screening: str) -> list[Screening]:
+    with context.transaction() as work:
+        versions = lineage(work, screening)
         work.audit("read", "screening", screening)
-    return found
+    return versions

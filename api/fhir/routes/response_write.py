@@ -1,4 +1,4 @@
-"""QuestionnaireResponses come in: scored at once and kept, corrected by an update."""
+"""Routes that score, store and correct QuestionnaireResponses."""
 
 import json
 import re
@@ -60,7 +60,7 @@ IfNoneExist = Annotated[
         alias="If-None-Exist",
         max_length=1000,
         pattern=r"^\??identifier=([^|&\s]*\||[^|&\s]*%7[Cc])?[^|&\s]+$",
-        description="`identifier=system|value`, as the response itself names it.",
+        description="`identifier=system|value`, the same as in the response.",
         examples=["identifier=urn:oid:1.2.3.4|response-1"],
     ),
 ]
@@ -70,10 +70,11 @@ IfMatch = Annotated[
         alias="If-Match",
         max_length=200,
         pattern=READABLE,
-        description="The version that is corrected.",
+        description="The ETag of the version to correct.",
         examples=['W/"1"'],
     ),
 ]
+_KEPT_HEADERS = ("location", "idempotency-replayed")
 _RETURN = re.compile(r"\breturn\s*=\s*\"?(minimal|representation|OperationOutcome)\b")
 
 
@@ -84,49 +85,49 @@ _RETURN = re.compile(r"\breturn\s*=\s*\"?(minimal|representation|OperationOutcom
     response_class=Response,
     responses={
         **resources(HERE, 201),
-        200: {"description": "There is one of this identifier; nothing was kept"},
+        200: {"description": "A response with this identifier exists; nothing was stored"},
         **outcomes(*TAKING, 406, 409, 412),
     },
-    summary="Score a response and keep it",
+    summary="Score and store a response",
 )
 def create(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     resource: ResourceIn,
     *,
     all_forms: Forms,
     rulebooks: Rulebooks,
-    creating: Creating,
-    base: AtBase,
-    unless: IfNoneExist = None,
+    idempotent_request: Creating,
+    urls: AtBase,
+    if_none_exist: IfNoneExist = None,
     prefer: Prefer = None,
 ) -> Response:
-    """Totals and weights that the client computed are ignored; each difference is told.
+    """Totals and weights computed by the client are ignored; each difference is a warning.
 
-    An identifier names one response: with `If-None-Exist` a second one is answered by the first.
+    Identifiers are unique: with `If-None-Exist`, a repeated create returns the first response.
     """
-    given = received(resource, all_forms, patient_needed=True)
-    _check_condition(unless, given)
-    kept, warnings = _scored(given)
+    intake = received(resource, all_forms, patient_needed=True)
+    _check_if_none_exist(if_none_exist, intake)
+    scored, warnings = _score(intake)
 
-    def made(work: Transaction) -> Answer:
-        named = _named(work, given)
-        existing = _existing(work, named)  # once: another may be faster between two looks
-        if existing is not None and unless is not None:
+    def store(work: Transaction) -> Answer:
+        screening_id = _derive_screening_id(work, intake)
+        existing = _find_lineage(work, screening_id)  # looked up once, so both branches agree
+        if existing is not None and if_none_exist is not None:
             work.audit("read", "screening", existing[0].id)
-            return _answer(200, version_of(existing, rulebooks, base), rulebooks)
+            return _build_answer(200, version_of(existing, rulebooks, urls), rulebooks)
         if existing is not None:
-            taken = Issue("duplicate", "names a response that is kept", f"{HERE}.identifier")
-            raise Outcome("conflict", [taken])
-        screening = screenings.add(work, kept, named=named)
+            issue = Issue("duplicate", "names a response that is kept", f"{HERE}.identifier")
+            raise Outcome("conflict", [issue])
+        screening = screenings.add(work, scored, named=screening_id)
         work.audit("create", "screening", screening.id)
-        return _answer(201, version_of([screening], rulebooks, base), rulebooks)
+        return _build_answer(201, version_of([screening], rulebooks, urls), rulebooks)
 
     try:
-        response = creating.once(made)
+        response = idempotent_request.once(store)
     except Problem as problem:
-        if problem.code != "conflict" or unless is None or isinstance(problem, Outcome):
+        if problem.code != "conflict" or if_none_exist is None or isinstance(problem, Outcome):
             raise
-        response = creating.once(made)  # another was faster: its response is there now
-    return _preferred(response, prefer, warnings)
+        response = idempotent_request.once(store)  # a concurrent request has stored it by now
+    return _apply_preference(response, prefer, warnings)
 
 
 @router.put(
@@ -134,113 +135,112 @@ def create(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     operation_id="update_response",
     response_class=Response,
     responses={**resources(HERE), **outcomes(*TAKING, 404, 406, 409, 412)},
-    summary="Correct a response by a new version",
+    summary="Correct a response with a new version",
 )
-def update(  # noqa: PLR0913 - as above
+def update(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     screening: ScreeningId,
     *,
     resource: ResourceIn,
-    acts: Acting,
+    context: Acting,
     all_forms: Forms,
     rulebooks: Rulebooks,
-    base: AtBase,
-    known: IfMatch = None,
+    urls: AtBase,
+    if_match: IfMatch = None,
     prefer: Prefer = None,
 ) -> Response:
-    """Scored anew and kept as a screening that replaces the one before, which stays readable."""
-    given = received(resource, all_forms, patient_needed=True)
-    kept, warnings = _scored(given)
-    with acts.transaction() as work:
-        found = lineage(work, screening)
-        current = version_of(found, rulebooks, base)
-        _check_match(known, current)
-        _check_same(resource, given, found[0])
-        amended = screenings.amend(work, found[-1], kept)
+    """The correction is scored and stored as a new version; earlier versions stay readable."""
+    intake = received(resource, all_forms, patient_needed=True)
+    scored, warnings = _score(intake)
+    with context.transaction() as work:
+        versions = lineage(work, screening)
+        _check_if_match(if_match, version_of(versions, rulebooks, urls))
+        _check_identity(resource, intake, versions[0])
+        amended = screenings.amend(work, versions[-1], scored)
         work.audit("amend", "screening", amended.id)
-        answer = _answer(200, version_of([*found, amended], rulebooks, base), rulebooks)
-    made = Response(answer.body, 200, {"Location": answer.location or ""})
-    return _preferred(made, prefer, warnings)
+        answer = _build_answer(200, version_of([*versions, amended], rulebooks, urls), rulebooks)
+    response = Response(answer.body, 200, {"Location": answer.location or ""})
+    return _apply_preference(response, prefer, warnings)
 
 
-def _scored(given: Received) -> tuple[Kept, list[Issue]]:
-    """What is kept of a response, and where the client had computed something else."""
-    assessment = assess(given.form.loaded, given.answers, attested=given.attested)
-    warnings = differences(given.claims, given.form.loaded, assessment)
-    context, patient = given.context, given.patient
+def _score(response: Received) -> tuple[Kept, list[Issue]]:
+    """Score a response; return the intake to store and a warning per differing client score."""
+    assessment = assess(response.form.loaded, response.answers, attested=response.attested)
+    warnings = differences(response.claims, response.form.loaded, assessment)
+    context, patient = response.context, response.patient
     if context.fhir is None or patient is None:
-        raise RuntimeError("a response that is kept names its patient")
-    said = context.fhir.model_copy(update={"differences": tuple(each.text for each in warnings)})
-    context = context.model_copy(update={"fhir": said})
-    return Kept(patient, context, given.answers_as_sent, assessment, "fhir"), warnings
+        raise RuntimeError("a response to store must name its patient")
+    texts = tuple(warning.text for warning in warnings)
+    fhir = context.fhir.model_copy(update={"differences": texts})
+    context = context.model_copy(update={"fhir": fhir})
+    return Kept(patient, context, response.answers_as_sent, assessment, "fhir"), warnings
 
 
-def _named(work: Transaction, given: Received) -> str | None:
-    """The id of the response that this identifier names; None where it has none."""
-    fhir = given.context.fhir
-    if fhir is None or fhir.identifier_value is None:
-        return None
-    return id_named_by(work, fhir.identifier_system, fhir.identifier_value)
+def _derive_screening_id(work: Transaction, response: Received) -> str | None:
+    """Return the screening id that belongs to the response's identifier; None without one."""
+    system, value = _own_identifier(response)
+    return None if value is None else id_named_by(work, system, value)
 
 
-def _existing(work: Transaction, named: str | None) -> list[Screening] | None:
+def _own_identifier(response: Received) -> tuple[str | None, str | None]:
+    fhir = response.context.fhir
+    return (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
+
+
+def _find_lineage(work: Transaction, screening_id: str | None) -> list[Screening] | None:
     try:
-        return lineage(work, named) if named is not None else None
+        return lineage(work, screening_id) if screening_id is not None else None
     except Problem:
         return None
 
 
-def _check_condition(unless: str | None, given: Received) -> None:
-    """`If-None-Exist` must name the response that is sent: nothing else could be kept once."""
-    if unless is None:
+def _check_if_none_exist(if_none_exist: str | None, response: Received) -> None:
+    """Require that `If-None-Exist` names the identifier of the response itself."""
+    if if_none_exist is None:
         return
-    system, _, value = unquote(unless.removeprefix("?").removeprefix("identifier=")).rpartition("|")
-    fhir = given.context.fhir
-    own = (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
-    if own != (system or None, value):
+    query = unquote(if_none_exist.removeprefix("?").removeprefix("identifier="))
+    system, _, value = query.rpartition("|")
+    if _own_identifier(response) != (system or None, value):
         text = "must be the one that If-None-Exist names"
         raise Outcome("stale", [Issue("business-rule", text, f"{HERE}.identifier")])
 
 
-def _check_match(known: str | None, current: Version) -> None:
-    if known is None:
+def _check_if_match(if_match: str | None, current: Version) -> None:
+    if if_match is None:
         raise Problem("no_version")
-    if known.strip().removeprefix("W/").strip('"') != str(current.number):
+    if if_match.strip().removeprefix("W/").strip('"') != str(current.number):
         raise Problem("stale")
 
 
-def _check_same(resource: Resource, given: Received, first: Screening) -> None:
-    """A correction has the id of what it corrects, and its identifier if that had one."""
+def _check_identity(resource: Resource, response: Received, first: Screening) -> None:
+    """Require the id of the first version, and its identifier if it had one."""
     if resource.get("id", first.id) != first.id:
         text = "must be the id in the address"
         raise Outcome("wrong_shape", [Issue("invariant", text, f"{HERE}.id")])
-    fhir, before = given.context.fhir, first.context.fhir
-    own = (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
-    its = (before.identifier_system, before.identifier_value) if before else (None, None)
-    if own != its and (own[1] is None or its[1] is not None):
+    fhir = first.context.fhir
+    original = (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
+    own = _own_identifier(response)
+    if own != original and (own[1] is None or original[1] is not None):
         text = "must stay the one that the first version has"
         raise Outcome("conflict", [Issue("conflict", text, f"{HERE}.identifier")])
 
 
-def _answer(status: int, version: Version, rulebooks: Catalogue) -> Answer:
-    told = response_of(version, rulebooks)
+def _build_answer(status: int, version: Version, rulebooks: Catalogue) -> Answer:
+    resource = response_of(version, rulebooks)
     location = f"{version.base.url}/{HERE}/{version.first}/_history/{version.number}"
-    body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    body = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
     return Answer(status, body, location, version.screening.id)
 
 
-def _preferred(made: Response, prefer: str | None, warnings: list[Issue]) -> Response:
-    """What was done, told as the client prefers; by default the resource."""
-    told: dict[str, Any] = json.loads(bytes(made.body))
-    wanted = _RETURN.search(prefer or "")
-    headers = {name: made.headers[name] for name in _KEPT if name in made.headers}
-    headers |= version_headers(told)
-    match wanted[1] if wanted else None:
+def _apply_preference(response: Response, prefer: str | None, warnings: list[Issue]) -> Response:
+    """Return the response in the form that `Prefer` names; by default with the resource."""
+    resource: dict[str, Any] = json.loads(bytes(response.body))
+    preference = _RETURN.search(prefer or "")
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    headers |= version_headers(resource)
+    match preference[1] if preference else None:
         case "minimal":
-            return Response(status_code=made.status_code, headers=headers)
+            return Response(status_code=response.status_code, headers=headers)
         case "OperationOutcome":
             outcome = operation_outcome(warnings) if warnings else all_is_well()
-            return sent(outcome, status=made.status_code, **headers)
-    return sent(told, status=made.status_code, **headers)
-
-
-_KEPT = ("location", "idempotency-replayed")
+            return sent(outcome, status=response.status_code, **headers)
+    return sent(resource, status=response.status_code, **headers)

@@ -1,4 +1,4 @@
-"""What was computed of a kept response: Observation, RiskAssessment, Provenance."""
+"""Routes that read and search results: Observation, RiskAssessment and Provenance."""
 
 from collections.abc import Callable
 
@@ -33,15 +33,17 @@ router = APIRouter(
     route_class=fhir_guarded("screenings:read"),
     dependencies=[InJson],
 )
-_TOLD: dict[str, tuple[str, Callable[[Version], Resource]]] = {
+_RESULTS: dict[str, tuple[str, Callable[[Version], Resource]]] = {
     "Observation": ("observation", observation),
     "RiskAssessment": ("risk_assessment", risk_assessment),
     "Provenance": ("provenance", provenance),
 }
 
 
-def _serve(resource_type: str, word: str, tell: Callable[[Version], Resource]) -> None:
-    """Put a type of resource in: to be read by the id of its response, and searched."""
+def _add_routes(
+    resource_type: str, word: str, build_resource: Callable[[Version], Resource]
+) -> None:
+    """Add the routes that search a type of resource and read one by its screening id."""
 
     @search_routes(
         router,
@@ -51,14 +53,14 @@ def _serve(resource_type: str, word: str, tell: Callable[[Version], Resource]) -
         summary=f"Search {resource_type}s",
     )
     def search_results(
-        search: Searching, acts: Acting, rulebooks: Rulebooks, base: AtBase
+        search: Searching, context: Acting, rulebooks: Rulebooks, urls: AtBase
     ) -> Response:
-        """Newest first, each in its newest version."""
+        """Return the newest version of each, newest first."""
 
-        def told(found: list[Screening]) -> Resource:
-            return tell(version_of(found, rulebooks, base))
+        def tell(versions: list[Screening]) -> Resource:
+            return build_resource(version_of(versions, rulebooks, urls))
 
-        return searched(acts, search, base, resource_type, find=newest_of_each, tell=told)
+        return searched(context, search, urls, resource_type, find=newest_of_each, tell=tell)
 
     @router.get(
         f"/{resource_type}/{{screening}}",
@@ -69,17 +71,17 @@ def _serve(resource_type: str, word: str, tell: Callable[[Version], Resource]) -
     )
     def read_result(
         screening: ScreeningId,
-        acts: Acting,
+        context: Acting,
         rulebooks: Rulebooks,
-        base: AtBase,
-        known: Known = None,
+        urls: AtBase,
+        if_none_match: Known = None,
     ) -> Response:
-        """It has the id of its response. Nothing is scored again."""
-        with acts.transaction() as work:
-            found = lineage(work, screening)
+        """Return the stored result. Its id is that of the QuestionnaireResponse."""
+        with context.transaction() as work:
+            versions = lineage(work, screening)
             work.audit("read", "screening", screening)
-        return sent(tell(version_of(found, rulebooks, base)), known=known)
+        return sent(build_resource(version_of(versions, rulebooks, urls)), known=if_none_match)
 
 
-for _type, (_word, _tell) in _TOLD.items():
-    _serve(_type, _word, _tell)
+for _resource_type, (_word, _builder) in _RESULTS.items():
+    _add_routes(_resource_type, _word, _builder)

@@ -1,4 +1,4 @@
-"""Intake forms: links, settings, and the patient's pages."""
+"""Routes of patient forms: links, settings and the patient's pages."""
 
 from fastapi import APIRouter
 

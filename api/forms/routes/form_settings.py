@@ -1,4 +1,4 @@
-"""What one's organisation chose for the forms that its patients fill in."""
+"""Routes of the organisation's settings for patient forms."""
 
 from fastapi import APIRouter
 
@@ -17,24 +17,24 @@ router = APIRouter(
     "",
     operation_id="read_form_settings",
     responses=refusals(*GUARDED),
-    summary="Read the settings of the forms",
+    summary="Read the form settings",
 )
 def read_form_settings(acts: Acting) -> FormSettings:
-    """Consent and privacy texts, emergency numbers, adversity questions, when to ask again."""
+    """Read the consent and privacy texts, the emergency numbers and what the forms ask."""
     with acts.transaction() as work:
-        own = form_settings.own(work)
+        settings = form_settings.own(work)
         work.audit("read", "form_settings")
-    return own
+    return settings
 
 
 @router.put(
     "",
     operation_id="change_form_settings",
     responses=refusals(*TAKING),
-    summary="Change the settings of the forms",
+    summary="Replace the form settings",
 )
 def change_form_settings(chosen: FormSettings, acts: Acting) -> FormSettings:
-    """The whole of them: what is left out is as it was before anything was chosen."""
+    """Replace all settings. A setting that is left out returns to its default."""
     with acts.transaction() as work:
         form_settings.change(work, chosen)
         work.audit("administer", "form_settings")

@@ -1,7 +1,7 @@
-"""The intake form: one patient answers under one link, page by page, and sends the answers once.
+"""Pages of the intake form: one patient answers under one link, step by step, and submits once.
 
-What was sent of a page is kept before the next one is shown. A red flag is shown at once, and
-nothing else until its advice was read.
+The answers of a page are saved before the next page is shown. Advice for a red flag is shown at
+once, and no other page until the patient has confirmed reading it.
 """
 
 from collections.abc import Callable
@@ -33,111 +33,120 @@ from api.web.page_route import Fields, PageRoute, fields_of, only
 from api.web.templating import page, see
 from scoring.catalogue import Catalogue
 
-Sent = Annotated[Fields, Depends(fields_of)]
-Number = Annotated[int, Path(ge=1, le=200)]
-WayIn = Callable[..., Way]
+SubmittedFields = Annotated[Fields, Depends(fields_of)]
+StepNumber = Annotated[int, Path(ge=1, le=200)]
+AccessDependency = Callable[..., Way]
 
 
 def router(catalogue: Catalogue) -> APIRouter:
-    """The routes of both ways in."""
+    """Return the routes of the form, once for links in the URL and once for shared devices."""
     routes = APIRouter(route_class=PageRoute)
-    checked = TypeAdapter[Any](any_intake(catalogue.scored(), KeptIntake))
-    ways: tuple[tuple[str, WayIn], ...] = (
+    intake_adapter = TypeAdapter[Any](any_intake(catalogue.scored(), KeptIntake))
+    accesses: tuple[tuple[str, AccessDependency], ...] = (
         ("/kiosk/form", by_device),
         ("/intake/{link}", by_address),
     )
-    for at, way_in in ways:
-        _begin(routes, at, way_in)
-        _advise(routes, at, way_in)
-        _send(routes, at, way_in, checked)
-        _ask(routes, at, way_in)
-    _kiosk(routes)
+    for path, dependency in accesses:
+        _add_start_routes(routes, path, dependency)
+        _add_advice_routes(routes, path, dependency)
+        _add_review_routes(routes, path, dependency, intake_adapter)
+        _add_step_routes(routes, path, dependency)
+    _add_kiosk_routes(routes)
     return routes
 
 
-def _kiosk(routes: APIRouter) -> None:
+def _add_kiosk_routes(routes: APIRouter) -> None:
     @routes.get("/kiosk")
-    def kiosk(request: Request) -> Response:
-        """A device between two patients: nothing of anybody is on it."""
+    def show_idle_kiosk(request: Request) -> Response:
+        """Show a shared device between two patients, cleared of all their traces."""
         response = page(request, "intake/kiosk.html.j2")
         forget(response)
         return response
 
     @routes.get("/kiosk/{link}")
-    def take_link(request: Request, link: Annotated[str, Path(max_length=100)]) -> Response:
-        """The link goes out of the address into a cookie that lasts for minutes."""
+    def store_link(request: Request, link: Annotated[str, Path(max_length=100)]) -> Response:
+        """Move the link from the URL into a short-lived cookie."""
         visit(Way(request, "/kiosk/form", link, kiosk=True))
         response = see(request, "/kiosk/form")
         set_cookie(response, request.app.state.settings, (KIOSK, link), KIOSK_SECONDS)
         return response
 
 
-def _begin(routes: APIRouter, at: str, way_in: WayIn) -> None:
-    @routes.get(at)
-    def first(way: Annotated[Way, Depends(way_in)]) -> Response:
-        """What this is, to what the patient agrees, and what becomes of the answers."""
+def _add_start_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
+    @routes.get(path)
+    def show_start(way: Annotated[Way, Depends(dependency)]) -> Response:
+        """Show the start page: purpose, consent, privacy and emergency numbers."""
         return views.first(scene_of(visit(way)))
 
-    @routes.post(at)
-    def begin(way: Annotated[Way, Depends(way_in)], fields: Sent) -> Response:
-        """Agreed to: from now on there is a draft; or on where it was stopped."""
-        seen = visit(way)
+    @routes.post(path)
+    def begin(way: Annotated[Way, Depends(dependency)], fields: SubmittedFields) -> Response:
+        """Start a draft after consent, or resume the one that exists."""
+        intake = visit(way)
         way.check(only(fields, "token"))
-        return turn(seen, partial(handlers.agreed, fields=fields))
+        return turn(intake, partial(handlers.agreed, fields=fields))
 
 
-def _ask(routes: APIRouter, at: str, way_in: WayIn) -> None:
-    @routes.get(at + "/{number}")
-    def ask(way: Annotated[Way, Depends(way_in)], number: Number) -> Response:
-        """One step, as it was left."""
-        scene = scene_of(visit(way))
-        step = scene.step(number)
+def _add_step_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
+    @routes.get(path + "/{number}")
+    def show_step(way: Annotated[Way, Depends(dependency)], number: StepNumber) -> Response:
+        """Show one step with its saved answers."""
+        context = scene_of(visit(way))
+        step = context.step(number)
         if step is None:
-            return scene.elsewhere()
-        draft = scene.course.draft
-        return views.asking(scene, number, kept_marks(step, draft.answers, draft.left), {})
+            return context.elsewhere()
+        draft = context.course.draft
+        return views.asking(context, number, kept_marks(step, draft.answers, draft.left), {})
 
-    @routes.post(at + "/{number}")
-    def answer(way: Annotated[Way, Depends(way_in)], number: Number, fields: Sent) -> Response:
-        """What was answered is kept; then on, back, or away for now."""
-        seen = visit(way)
+    @routes.post(path + "/{number}")
+    def save_step(
+        way: Annotated[Way, Depends(dependency)], number: StepNumber, fields: SubmittedFields
+    ) -> Response:
+        """Save the answers of a step; then go on, back, or pause."""
+        intake = visit(way)
         way.check(only(fields, "token"))
-        return turn(seen, partial(handlers.answered, number=number, fields=fields))
+        return turn(intake, partial(handlers.answered, number=number, fields=fields))
 
 
-def _advise(routes: APIRouter, at: str, way_in: WayIn) -> None:
-    @routes.get(at + "/advice")
-    def advise(way: Annotated[Way, Depends(way_in)]) -> Response:
-        """What to do now; nothing else is shown until it was read."""
+def _add_advice_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
+    @routes.get(path + "/advice")
+    def show_advice(way: Annotated[Way, Depends(dependency)]) -> Response:
+        """Show the advice; no other page is shown until it is acknowledged."""
         return views.advising(scene_of(visit(way)))
 
-    @routes.post(at + "/advice")
-    def advised(way: Annotated[Way, Depends(way_in)], fields: Sent) -> Response:
-        """Read, and on to where the patient was going."""
-        seen = visit(way)
+    @routes.post(path + "/advice")
+    def acknowledge_advice(
+        way: Annotated[Way, Depends(dependency)], fields: SubmittedFields
+    ) -> Response:
+        """Acknowledge the advice and go on to the next step."""
+        intake = visit(way)
         way.check(only(fields, "token"))
-        return turn(seen, partial(handlers.advised, fields=fields))
+        return turn(intake, partial(handlers.advised, fields=fields))
 
 
-def _send(routes: APIRouter, at: str, way_in: WayIn, checked: TypeAdapter[Any]) -> None:
-    @routes.get(at + "/review")
-    def review(way: Annotated[Way, Depends(way_in)]) -> Response:
-        """Everything that was answered, to look through before it is sent."""
-        scene = scene_of(visit(way))
-        if scene.begun is None or scene.begun.unread:
-            return scene.elsewhere()
-        return views.reviewing(scene)
+def _add_review_routes(
+    routes: APIRouter, path: str, dependency: AccessDependency, intake_adapter: TypeAdapter[Any]
+) -> None:
+    @routes.get(path + "/review")
+    def show_review(way: Annotated[Way, Depends(dependency)]) -> Response:
+        """Show all answers before they are submitted."""
+        context = scene_of(visit(way))
+        if context.begun is None or context.begun.unread:
+            return context.elsewhere()
+        return views.reviewing(context)
 
-    @routes.post(at + "/review")
-    def send(way: Annotated[Way, Depends(way_in)], fields: Sent) -> Response:
-        """The answers are kept as a screening and the link is used up, both or neither."""
-        seen = visit_to_send(way)
+    @routes.post(path + "/review")
+    def submit(way: Annotated[Way, Depends(dependency)], fields: SubmittedFields) -> Response:
+        """Save the answers as a screening and use up the link, in one transaction."""
+        intake = visit_to_send(way)
         way.check(only(fields, "token"))
-        if seen is not None:
-            take = partial(handlers.sending, to=only(fields, "to"), checked=checked)
+        if intake is not None:
+            submit_answers = partial(
+                handlers.sending, destination=only(fields, "to"), intake_adapter=intake_adapter
+            )
             try:
-                return turn(seen, take)
+                return turn(intake, submit_answers)
             except Problem as problem:
                 if problem.code != "not_found" or not sent_from_here(way):
                     raise
-        return views.sent(way, chosen_language(way.request), {})  # sent twice: it arrived
+        # a repeated submission gets the same confirmation
+        return views.sent(way, chosen_language(way.request), {})

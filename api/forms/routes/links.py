@@ -1,7 +1,7 @@
-"""Links: made for one patient to answer one questionnaire in a browser; listed, revoked.
+"""Routes of links: create a link for one patient to answer one questionnaire, list, revoke.
 
-The address is shown once, when the link is made; it is kept as a hash alone. So a link takes no
-`Idempotency-Key`: an answer that could be given twice would have to be kept.
+The URL is shown once, when the link is created; only its hash is stored. Therefore a link takes no
+`Idempotency-Key`: repeating the response would require storing the URL.
 """
 
 from typing import Annotated, Any
@@ -23,66 +23,66 @@ from schemas.links import Language, Link, LinkKind, NewLink
 from schemas.patient import READABLE, KnownPatient
 from scoring.catalogue import Catalogue, UnknownRulebookError, catalogue
 
-HERE = "/v1/links"
-router = APIRouter(prefix=HERE, tags=["links"], route_class=guarded("screenings:write"))
-A_LINK = "6f6f6f6f-0000-4000-8000-000000000005"
-LinkId = Annotated[str, Path(alias="link", pattern=r"^[0-9a-f-]{36}$", examples=[A_LINK])]
-After = Annotated[
+LINKS_PATH = "/v1/links"
+router = APIRouter(prefix=LINKS_PATH, tags=["links"], route_class=guarded("screenings:write"))
+EXAMPLE_LINK_ID = "6f6f6f6f-0000-4000-8000-000000000005"
+LinkId = Annotated[str, Path(alias="link", pattern=r"^[0-9a-f-]{36}$", examples=[EXAMPLE_LINK_ID])]
+AfterLink = Annotated[
     str | None,
     Query(
         pattern=r"^[0-9a-f-]{36}$",
-        description="The id of the link after which to go on.",
-        examples=[A_LINK],
+        description="The id of the last link on the previous page.",
+        examples=[EXAMPLE_LINK_ID],
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=100, examples=[50])]
-Days = Annotated[int, Field(ge=1, le=90)]
+PageLimit = Annotated[int, Query(ge=1, le=100, examples=[50])]
+ExpiryDays = Annotated[int, Field(ge=1, le=90)]
 
 
-def _spoken(language: str) -> str:
+def _check_language(language: str) -> str:
     if language not in languages():
         raise ValueError(f"must be one of {', '.join(languages())}")
     return language
 
 
-Spoken = Annotated[
-    Language, Field(json_schema_extra={"enum": list(languages())}), AfterValidator(_spoken)
+PageLanguage = Annotated[
+    Language, Field(json_schema_extra={"enum": list(languages())}), AfterValidator(_check_language)
 ]
 
 
-def _named(schema: dict[str, Any]) -> None:
-    """Say in the description which rulebooks there are."""
-    every = catalogue().scored()
-    instruments = dict.fromkeys(each.rulebook.rulebook.instrument for each in every)
-    schema["enum"] = [*instruments, *(each.name for each in every)]
+def _add_rulebook_names(schema: dict[str, Any]) -> None:
+    """List the available instruments and rulebooks in the schema."""
+    rulebooks = catalogue().scored()
+    instruments = dict.fromkeys(loaded.rulebook.rulebook.instrument for loaded in rulebooks)
+    schema["enum"] = [*instruments, *(loaded.name for loaded in rulebooks)]
 
 
-def _born(patient: KnownPatient) -> KnownPatient:
+def _check_birth_date(patient: KnownPatient) -> KnownPatient:
     refuse_days({("birth_date",): patient.birth_date})
     return patient
 
 
 class LinkWanted(Frozen):
-    """For whom a link is, and how it may be used."""
+    """The patient, the instrument and the conditions of a new link."""
 
-    patient: Annotated[KnownPatient, AfterValidator(_born)]
+    patient: Annotated[KnownPatient, AfterValidator(_check_birth_date)]
     rulebook: Annotated[str, Field(max_length=60, pattern=READABLE)] = Field(
         default="nociplastic",
         description="An instrument, or one version of it.",
-        json_schema_extra=_named,
+        json_schema_extra=_add_rulebook_names,
     )
     kind: LinkKind = "until_submitted"
-    expires_in_days: Days = 14
-    language: Spoken | None = Field(
-        default=None, description="Shown first; left out, the browser's language is."
+    expires_in_days: ExpiryDays = 14
+    language: PageLanguage | None = Field(
+        default=None, description="The language shown first. Default: the browser's language."
     )
     ask_again_days: AskAgainDays | None = Field(
-        default=None, description="Left out, as the organisation chose."
+        default=None, description="Default: the setting of the organisation."
     )
 
 
 class ListOfLinks(Frozen):
-    """Links, newest first; before all, those with a red flag in answers that were not sent yet."""
+    """Links, newest first. `urgent` lists the links with a red flag in answers not yet sent."""
 
     urgent: Many[Link]
     links: Many[Link]
@@ -94,14 +94,14 @@ class ListOfLinks(Frozen):
     operation_id="make_link",
     status_code=201,
     responses=refusals(*TAKING),
-    summary="Make a link for a patient",
+    summary="Create a link for a patient",
 )
 def make_link(wanted: LinkWanted, acts: Acting, rulebooks: Rulebooks, settings: Chosen) -> NewLink:
-    """Give the address, or its QR code, to the patient. It is shown this once."""
-    rulebook = _rulebook(rulebooks, wanted.rulebook)
+    """Create a link. Give its URL or QR code to the patient: both are shown only this once."""
+    rulebook = _resolve_rulebook(rulebooks, wanted.rulebook)
     with acts.transaction() as work:
         days = wanted.ask_again_days or form_settings.own(work).ask_again_days
-        made, secret = links.make(
+        link, secret = links.make(
             work,
             links.Wanted(
                 wanted.patient,
@@ -112,8 +112,8 @@ def make_link(wanted: LinkWanted, acts: Acting, rulebooks: Rulebooks, settings: 
                 wanted.expires_in_days,
             ),
         )
-        work.audit("create", "link", made.id)
-    return shown_once(made, secret, settings.public_url)
+        work.audit("create", "link", link.id)
+    return shown_once(link, secret, settings.public_url)
 
 
 @router.get(
@@ -122,14 +122,14 @@ def make_link(wanted: LinkWanted, acts: Acting, rulebooks: Rulebooks, settings: 
     responses=refusals(*GUARDED, 404),
     summary="List links",
 )
-def list_links(acts: Acting, limit: Limit = 50, after: After = None) -> ListOfLinks:
-    """Every link with its state. What is urgent is not sent yet and needs to be looked at first."""
+def list_links(acts: Acting, limit: PageLimit = 50, after: AfterLink = None) -> ListOfLinks:
+    """List all links with their state. Look at the urgent ones first: they were not sent yet."""
     with acts.transaction() as work:
         page = links.page(work, limit, after)
         urgent = links.urgent(work)
         work.audit("list", "link", count=max(len(page.links), 1))
-    following = f"{HERE}?limit={limit}&after={page.next}" if page.next else None
-    return ListOfLinks(urgent=urgent, links=page.links, next=following)
+    next_page = f"{LINKS_PATH}?limit={limit}&after={page.next}" if page.next else None
+    return ListOfLinks(urgent=urgent, links=page.links, next=next_page)
 
 
 @router.delete(
@@ -140,18 +140,18 @@ def list_links(acts: Acting, limit: Limit = 50, after: After = None) -> ListOfLi
     summary="Revoke a link",
 )
 def revoke_link(link: LinkId, acts: Acting) -> Response:
-    """Nobody can answer under it any more; what was answered stays in sight until it expires."""
+    """Close a link to further answers. Answers given so far stay visible until it expires."""
     with acts.transaction() as work:
         links.revoke(work, link)
         work.audit("revoke", "link", link)
     return Response(status_code=204)
 
 
-def _rulebook(rulebooks: Catalogue, name: str) -> str:
-    """The name of the active rulebook, with its version: a link stays with it."""
+def _resolve_rulebook(rulebooks: Catalogue, name: str) -> str:
+    """Return the active rulebook's name with its version, to which the link stays fixed."""
     try:
         return rulebooks.active(name).name
     except UnknownRulebookError:
-        names = ", ".join(each.name for each in rulebooks.scored())
-        wrong = FieldError(pointer="/rulebook", code="literal_error", detail=f"must be of {names}")
-        raise Problem("wrong_shape", errors=[wrong]) from None
+        names = ", ".join(loaded.name for loaded in rulebooks.scored())
+        error = FieldError(pointer="/rulebook", code="literal_error", detail=f"must be of {names}")
+        raise Problem("wrong_shape", errors=[error]) from None

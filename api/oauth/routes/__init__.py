@@ -1,4 +1,4 @@
-"""Access tokens, and where SMART clients find them."""
+"""Access tokens, and the SMART configuration."""
 
 from api.oauth.routes import smart_configuration, token
 

@@ -1,4 +1,4 @@
-"""What SMART clients read first: where tokens are got, by what proof, and for which scopes."""
+"""The SMART configuration: token endpoint, client authentication methods and scopes."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/fhir", tags=["FHIR"])
 
 
 class SmartConfiguration(BaseModel):
-    """SMART Backend Services as this service has them (SMART App Launch 2.2)."""
+    """The supported parts of SMART Backend Services (SMART App Launch 2.2)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,10 +29,12 @@ class SmartConfiguration(BaseModel):
 @router.get(
     "/.well-known/smart-configuration",
     operation_id="read_smart_configuration",
-    summary="How SMART clients sign in",
+    summary="Read the SMART configuration",
 )
 def read_smart_configuration(settings: Chosen) -> SmartConfiguration:
-    """For programs alone: there is no authorisation in a browser, though SMART has PKCE named."""
+    """Returns the configuration for backend services. There is no authorisation endpoint; SMART
+    requires the PKCE method nevertheless.
+    """
     return SmartConfiguration(
         token_endpoint=settings.public_url + TOKEN_PATH,
         token_endpoint_auth_methods_supported=[

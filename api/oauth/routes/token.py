@@ -1,7 +1,7 @@
-"""Signing in: a client proves itself and gets an access token (OAuth 2 client credentials).
+"""The token endpoint: OAuth 2 client credentials, and the public signing keys.
 
-By a secret (RFC 6749, in the header or the form) or by a signed assertion (`private_key_jwt`, RFC
-7523). What is refused is told as OAuth tells it, in the shape of every other problem.
+A client authenticates with a secret (RFC 6749, in the header or the form) or a signed assertion
+(`private_key_jwt`, RFC 7523). Errors are problems with the members of OAuth added.
 """
 
 from collections.abc import Callable
@@ -75,25 +75,25 @@ _BODY = {
 
 
 class AccessToken(BaseModel):
-    """A token, how long it lives, and what it may do."""
+    """An access token with its lifetime in seconds and its scopes."""
 
     model_config = ConfigDict(frozen=True)
 
     access_token: str
-    token_type: str = "Bearer"  # noqa: S105 - the standard's word
+    token_type: str = "Bearer"  # noqa: S105 - the value of RFC 6750
     expires_in: int
     scope: str
 
 
 class SignInRefused(ProblemBody):
-    """A problem with the members that OAuth clients read (RFC 6749, section 5.2)."""
+    """A problem with the error members of OAuth (RFC 6749, section 5.2)."""
 
     error: Literal["invalid_client", "invalid_request", "unsupported_grant_type", "invalid_scope"]
     error_description: str
 
 
 class PublishedKeys(BaseModel):
-    """The keys that access tokens are signed with, as a JWK set."""
+    """The public keys of the access tokens, as a JWK set."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -105,22 +105,22 @@ class PublishedKeys(BaseModel):
     operation_id="sign_in",
     response_model=AccessToken,
     responses={
-        400: {"description": "Not as OAuth asks", "model": SignInRefused},
-        401: {"description": "The client did not prove itself", "model": SignInRefused},
+        400: {"description": "Invalid OAuth request", "model": SignInRefused},
+        401: {"description": "Client authentication failed", "model": SignInRefused},
         **refusals(408, 413, 415, 429, 503),
     },
     openapi_extra={"requestBody": _BODY},
     summary="Get an access token",
 )
 async def sign_in(request: Request) -> Response:
-    """For a client that proves itself by its secret, or by an assertion signed with its own key."""
+    """Returns a token to a client that authenticates with its secret or a signed assertion."""
     try:
         form = await read_form(request)
-        return await run_in_threadpool(_signed_in, request, form)
-    except Problem as refused:
-        if refused.code not in _OAUTH:
+        return await run_in_threadpool(_issue_token, request, form)
+    except Problem as problem:
+        if problem.code not in _OAUTH:
             raise
-        return _refusal(refused)
+        return _oauth_error(problem)
 
 
 @router.get(
@@ -128,65 +128,68 @@ async def sign_in(request: Request) -> Response:
     operation_id="read_keys",
     response_model=PublishedKeys,
     responses=refusals(503),
-    summary="The keys that tokens are signed with",
+    summary="Read the public signing keys",
 )
 def read_keys(request: Request) -> Response:
-    """Public keys only. A new key stands here before it signs."""
+    """Returns the JWK set. A new key is published before it signs tokens."""
     store: Store = request.app.state.store
     headers = {"Cache-Control": "public, max-age=300"}
     return JSONResponse(jwks(store.signing.published()), headers=headers)
 
 
-def _signed_in(request: Request, form: dict[str, str]) -> Response:
+def _issue_token(request: Request, form: dict[str, str]) -> Response:
     state = request.app.state
     store: Store = state.store
     settings: Settings = state.settings
-    named = client_named(request, form)
+    client = client_named(request, form)
     try:
-        _bound_failures(request, named, state.limiter.check)
-        proved = proved_by(request, form)
-        granted = granted_by(form, proved.caller)
-        with store.transaction(actor_of(request, proved.caller)) as work:
-            if proved.assertion is not None:
-                callers.use_assertion(work, proved.assertion, SKEW_SECONDS)
-            work.audit("sign_in", "client", proved.caller.client)
-    except Problem as refused:
-        _record(request, named, refused.code)
-        if refused.code == "bad_client":
-            _bound_failures(request, named, state.limiter.take)
+        _limit_failures(request, client, state.limiter.check)
+        authenticated = proved_by(request, form)
+        caller = authenticated.caller
+        granted_scopes = granted_by(form, caller)
+        with store.transaction(actor_of(request, caller)) as work:
+            if authenticated.assertion is not None:
+                callers.use_assertion(work, authenticated.assertion, SKEW_SECONDS)
+            work.audit("sign_in", "client", caller.client)
+    except Problem as problem:
+        _record_failure(request, client, problem.code)
+        if problem.code == "bad_client":
+            _limit_failures(request, client, state.limiter.take)
         raise
     tokens: AccessTokens = state.tokens
     token = tokens.sign(
         store.signing.current(),
-        client=proved.caller.client,
-        organisation=proved.caller.organisation,
-        scopes=granted,
+        client=caller.client,
+        organisation=caller.organisation,
+        scopes=granted_scopes,
         life_seconds=settings.token_seconds,
     )
     body = AccessToken(
-        access_token=token, expires_in=settings.token_seconds, scope=" ".join(granted)
+        access_token=token, expires_in=settings.token_seconds, scope=" ".join(granted_scopes)
     )
     return JSONResponse(body.model_dump(), headers={"Cache-Control": "no-store"})
 
 
-def _bound_failures(request: Request, named: str | None, bound: Callable[[str, int], None]) -> None:
-    """So many failures for one client from one address, and so many from one address."""
+def _limit_failures(
+    request: Request, client: str | None, limit: Callable[[str, int], None]
+) -> None:
+    """Limit the failures from one IP address, and those for one client from that address."""
     peer = peer_of(request)
-    bound(f"sign-in {peer}", FAILURES_OF_A_PEER)
-    bound(f"sign-in {peer} {named}", FAILURES_PER_MINUTE)
+    limit(f"sign-in {peer}", FAILURES_OF_A_PEER)
+    limit(f"sign-in {peer} {client}", FAILURES_PER_MINUTE)
 
 
-def _record(request: Request, named: str | None, code: str) -> None:
-    """Leave a row in the chain of the client that was named, where there is one."""
+def _record_failure(request: Request, client: str | None, code: str) -> None:
+    """Record the failure in the audit chain of the named client's organisation, if it exists."""
     store: Store = request.app.state.store
-    held: Refusals = request.app.state.refusals
-    caller = callers.known(store, named) if named else None
-    held.record(actor_of(request, caller), code)
+    denied_requests: Refusals = request.app.state.refusals
+    caller = callers.known(store, client) if client else None
+    denied_requests.record(actor_of(request, caller), code)
 
 
-def _refusal(refused: Problem) -> JSONResponse:
-    """As OAuth clients read it, with the members of every problem beside."""
-    body = refused.body().model_dump(exclude_none=True)
-    told = {"error": _OAUTH[refused.code], "error_description": refused.detail}
-    headers = refused.headers | {"Cache-Control": "no-store"}
-    return JSONResponse(told | body, status_code=refused.kind.status, headers=headers)
+def _oauth_error(problem: Problem) -> JSONResponse:
+    """Build an OAuth error response that is also a problem."""
+    body = problem.body().model_dump(exclude_none=True)
+    oauth_members = {"error": _OAUTH[problem.code], "error_description": problem.detail}
+    headers = problem.headers | {"Cache-Control": "no-store"}
+    return JSONResponse(oauth_members | body, status_code=problem.kind.status, headers=headers)

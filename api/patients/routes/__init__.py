@@ -1,4 +1,4 @@
-"""The rights of patients."""
+"""Routes for the data-subject rights of patients."""
 
 from api.patients.routes import patients
 

@@ -1,6 +1,6 @@
-"""The rights of patients: all that is kept on a person, given out, erased, or held from erasure.
+"""Routes to export, erase, merge and hold everything stored on a patient.
 
-The reference stands in the body, never in an address.
+The patient reference stands in the request body, never in a URL.
 """
 
 from typing import Annotated
@@ -32,31 +32,32 @@ HoldId = Annotated[
 
 
 class PatientNamed(Frozen):
-    """A person by the reference, and the system where several use it."""
+    """A patient by reference, with the system if several systems use the reference."""
 
     reference: Reference
     system: Reference | None = Field(
         default=None,
-        description="Which system numbers so. Left out: whoever has the reference, and 409 where "
-        "several systems use it. `null`: the patient who was kept without a system, and no other.",
+        description="The system that issued the reference. Omitted: the patient with the reference "
+        "in any system, or 409 if several systems use it. `null`: only the patient stored without "
+        "a system.",
     )
 
     @property
     def person(self) -> Person:
-        """Whom it is about."""
-        without = self.system is None and "system" in self.model_fields_set
-        return Person(self.reference, self.system, without)
+        """The patient to look up."""
+        without_system = self.system is None and "system" in self.model_fields_set
+        return Person(self.reference, self.system, without_system)
 
 
 class MergeWanted(Frozen):
-    """Which number is no more, and which one stays."""
+    """The number to retire and the number that survives."""
 
     retired: PatientNamed
     survivor: PatientNamed
 
 
 class HoldWanted(PatientNamed):
-    """On whom a hold is placed, and why. Without a system it is on whoever has the reference."""
+    """The patient to hold and the reason. Without a system the hold covers every system."""
 
     reason: Note
 
@@ -65,10 +66,10 @@ class HoldWanted(PatientNamed):
     "",
     operation_id="erase_patient",
     responses=refusals(*TAKING, 404, 409),
-    summary="Erase a person",
+    summary="Erase a patient",
 )
 def erase_patient(patient: PatientNamed, acts: Acting) -> Erased:
-    """Everything kept on a person is erased, reports too. The audit stays, without content."""
+    """Erase everything stored on a patient, with reports. The audit stays; it has no content."""
     with acts.transaction() as work:
         erased = data_subject_rights.erase(work, patient.person)
         work.audit("erase", "patient", count=erased.screenings)
@@ -80,10 +81,10 @@ def erase_patient(patient: PatientNamed, acts: Acting) -> Erased:
     "/export",
     operation_id="export_patient",
     responses=refusals(*TAKING, 404, 409),
-    summary="Export all that is kept on a person",
+    summary="Export everything stored on a patient",
 )
 def export_patient(patient: PatientNamed, acts: Acting) -> KeptOnPatient:
-    """Every screening whole, every report as it was issued, every hold, every batch by its id."""
+    """Return all screenings and reports in full, every hold, and every batch by its id."""
     with acts.transaction() as work:
         exported = data_subject_rights.export(work, patient.person)
         work.audit("export", "patient", count=len(exported.screenings))
@@ -94,13 +95,13 @@ def export_patient(patient: PatientNamed, acts: Acting) -> KeptOnPatient:
     "/merge",
     operation_id="merge_patients",
     responses=refusals(*TAKING, 404, 409),
-    summary="Merge two numbers of a person",
+    summary="Merge two patient numbers",
 )
 def merge_patients(wanted: MergeWanted, acts: Acting) -> Merged:
-    """All that is kept under the retired number goes over to the one that stays, holds too.
+    """Move everything stored under the retired number, holds included, to the surviving number.
 
-    Each screening remembers the number that it came under. Links go on under the number that
-    stays. Batches stay as they were sent; they are counted, and erased with either number.
+    Each screening records the number it was created under. Links continue under the surviving
+    number. Batches stay as they were sent; they are counted, and erased with either number.
     """
     with acts.transaction() as work:
         merged = merges.merge(work, wanted.retired.person, wanted.survivor.person)
@@ -122,14 +123,14 @@ def place_hold(
     wanted: HoldWanted,
     creating: Creating,
 ) -> Response:
-    """From now on nothing of the person is erased, neither by wish nor by age."""
+    """Block all erasure of the patient, on request or by retention, until the hold is released."""
 
-    def made(work: Transaction) -> Answer:
+    def place(work: Transaction) -> Answer:
         hold = legal_holds.place(work, wanted.person, wanted.reason)
         work.audit("hold", "legal_hold", hold.id)
         return Answer(201, hold.model_dump_json().encode())
 
-    return creating.once(made)
+    return creating.once(place)
 
 
 @router.delete(
@@ -140,7 +141,7 @@ def place_hold(
     summary="Release a legal hold",
 )
 def release_hold(hold: HoldId, acts: Acting) -> None:
-    """The hold ends; nothing is erased by this."""
+    """Release the hold. This erases nothing."""
     with acts.transaction() as work:
         legal_holds.release(work, hold)
         work.audit("release", "legal_hold", hold)

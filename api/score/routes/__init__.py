@@ -1,4 +1,4 @@
-"""Scoring without keeping anything: one intake, or many in one request."""
+"""Scoring without storing: one intake, or many in one request."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""Many intakes scored at once: one result for each, in order, and nothing is kept."""
+"""Scores many intakes in one request, without storing anything."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,24 +19,24 @@ from scoring.engine import assess
 
 AT_ONCE = 1000
 TIMES = 24
-"""How many bodies of one intake, at their largest, a body of `AT_ONCE` may be as large as."""
+"""The size limit of the request, as a multiple of the limit for one intake."""
 
 
 class Result(Frozen):
-    """What became of one intake: it was scored, or a problem says why it could not be."""
+    """The result for one intake: its assessment, or the problem that prevented scoring."""
 
     assessment: Assessment | None
     problem: ProblemBody | None
 
 
 class Results(Frozen):
-    """One result for each intake, in their order."""
+    """One result for each intake, in the order of the request."""
 
     results: tuple[Result, ...]
 
 
 def router(catalogue: Catalogue) -> APIRouter:
-    """The route, typed by the rulebooks in use."""
+    """Return the router; its bodies are typed by the rulebooks in use."""
     routes = APIRouter(
         prefix="/v1/score", tags=["batches"], route_class=guarded("score", times=TIMES)
     )
@@ -54,34 +54,35 @@ def router(catalogue: Catalogue) -> APIRouter:
         summary="Score up to 1,000 intakes at once",
     )
     def score_many(intakes: Annotated[intakes_type, Body()], rulebooks: Rulebooks) -> Response:
-        """One result for each, in order: its assessment, or the problem that `POST /v1/score`
-        would answer. A faulty intake stops none of the others. Nothing is kept.
+        """Returns one result for each intake, in order: its assessment, or the problem that
+        `POST /v1/score` would return. An invalid intake does not affect the others. Nothing is
+        stored.
         """
-        made = (_result(intake, each, rulebooks) for each in intakes)
-        return Response(f'{{"results":[{",".join(made)}]}}', media_type="application/json")
+        results = (_score(intake, value, rulebooks) for value in intakes)
+        return Response(f'{{"results":[{",".join(results)}]}}', media_type="application/json")
 
     return routes
 
 
-def _result(intake: TypeAdapter[Intake], sent: Any, rulebooks: Catalogue) -> str:
-    """What became of what was sent in one place, as JSON."""
+def _score(intake_type: TypeAdapter[Intake], value: Any, rulebooks: Catalogue) -> str:
+    """Return the result for one element of the request, as JSON."""
     try:
-        read: Any = intake.validate_python(sent)
+        intake: Any = intake_type.validate_python(value)
     except ValidationError as error:
-        faults = _as_a_body(error.errors(include_url=False, include_input=False))
-        return _told(problem=wrong_shape(faults, sent))
-    made = assess(
-        rulebooks.active(read.rulebook),
-        read.answers.model_dump(exclude_none=True),
-        attested=read.attested,
+        faults = _locate_in_body(error.errors(include_url=False, include_input=False))
+        return _render_problem(wrong_shape(faults, value))
+    assessment = assess(
+        rulebooks.active(intake.rulebook),
+        intake.answers.model_dump(exclude_none=True),
+        attested=intake.attested,
     )
-    return f'{{"assessment":{made.model_dump_json(by_alias=True)},"problem":null}}'
+    return f'{{"assessment":{assessment.model_dump_json(by_alias=True)},"problem":null}}'
 
 
-def _as_a_body(faults: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The faults, at places told as those of a body that holds this intake alone."""
+def _locate_in_body(faults: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the faults with places as in a body that holds this intake alone."""
     return [{**fault, "loc": ("body", *fault["loc"])} for fault in faults]
 
 
-def _told(problem: Problem) -> str:
+def _render_problem(problem: Problem) -> str:
     return json.dumps({"assessment": None, "problem": problem.body().model_dump(exclude_none=True)})

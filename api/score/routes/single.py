@@ -1,4 +1,4 @@
-"""Scoring without keeping: an intake in, its assessment, report or note out. Nothing is stored."""
+"""Scores an intake into an assessment, a report or a note, without storing anything."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from scoring.engine import assess
 
 
 def router(catalogue: Catalogue) -> APIRouter:
-    """The routes, typed by the rulebooks in use."""
+    """Return the router; its bodies are typed by the rulebooks in use."""
     routes = APIRouter(prefix="/v1/score", tags=["score"], route_class=guarded("score"))
     intake_type: Any = Annotated[any_intake(catalogue.scored()), Body()]
 
@@ -28,53 +28,57 @@ def router(catalogue: Catalogue) -> APIRouter:
         summary="Score an intake",
     )
     def score(intake: intake_type, rulebooks: Rulebooks) -> Response:
-        """The assessment of one intake. Patient, clinician and note are not scored nor echoed."""
+        """Returns the assessment of one intake. Patient, clinician and note are neither scored nor
+        returned.
+        """
         answers = intake.answers.model_dump(exclude_none=True)
         loaded = rulebooks.active(intake.rulebook)
         assessment = assess(loaded, answers, attested=intake.attested)
         return Response(assessment.model_dump_json(by_alias=True), media_type="application/json")
 
-    made = {**DOCUMENTS, **refusals(*TAKING)}
+    report_responses = {**DOCUMENTS, **refusals(*TAKING)}
 
     @routes.post(
         "/report",
         operation_id="score_report",
         response_class=Response,
-        responses=made,
+        responses=report_responses,
         summary="Score an intake into a report",
     )
     def report(
         intake: intake_type,
         *,
         rulebooks: Rulebooks,
-        reports: Reports,
-        printed: Printing,
-        chosen: ByAccept,
+        renderer: Reports,
+        print_settings: Printing,
+        document_request: ByAccept,
     ) -> Response:
-        """The report of one intake, bearing the patient where one was given.
+        """Returns the report of one intake, with the patient if the intake names one.
 
-        `Accept` chooses PDF, HTML, RTF, plain text or CDA; PDF where it takes all. `document` is
+        `Accept` selects PDF, HTML, RTF, plain text or CDA; the default is PDF. `document` selects
         the clinician's report or the patient's sheet.
         """
-        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen), chosen.kind)
+        document = paper_of_intake(rulebooks, print_settings, renderer, intake, document_request)
+        return sent(document, document_request.kind)
 
     @routes.post(
-        "/report.{suffix}",  # noqa: FAST003 - BySuffix reads it
+        "/report.{suffix}",  # noqa: FAST003 - a parameter of the dependency
         operation_id="score_report_as",
         response_class=Response,
-        responses=made,
-        summary="Score an intake into a report of this format",
+        responses=report_responses,
+        summary="Score an intake into a report in this format",
     )
     def report_as(
         intake: intake_type,
         *,
         rulebooks: Rulebooks,
-        reports: Reports,
-        printed: Printing,
-        chosen: BySuffix,
+        renderer: Reports,
+        print_settings: Printing,
+        document_request: BySuffix,
     ) -> Response:
-        """The same, in the format that the address ends with, whatever `Accept` says."""
-        return sent(paper_of_intake(rulebooks, printed, reports, intake, chosen), chosen.kind)
+        """Returns the report in the format of the suffix. `Accept` is ignored."""
+        document = paper_of_intake(rulebooks, print_settings, renderer, intake, document_request)
+        return sent(document, document_request.kind)
 
     @routes.post(
         "/note",
@@ -87,12 +91,12 @@ def router(catalogue: Catalogue) -> APIRouter:
         intake: intake_type,
         *,
         rulebooks: Rulebooks,
-        reports: Reports,
-        printed: Printing,
-        chosen: AsNote,
+        renderer: Reports,
+        print_settings: Printing,
+        document_request: AsNote,
     ) -> Response:
-        """A few lines of plain text, ready to paste into a chart."""
-        made = paper_of_intake(rulebooks, printed, reports, intake, chosen)
-        return Response(made.content, media_type=made.media_type)
+        """Returns a few lines of plain text to paste into a chart."""
+        document = paper_of_intake(rulebooks, print_settings, renderer, intake, document_request)
+        return Response(document.content, media_type=document.media_type)
 
     return routes

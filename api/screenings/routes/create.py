@@ -1,4 +1,4 @@
-"""Kept screenings: an intake in, its assessment kept; corrected by another that replaces it."""
+"""Stores new screenings, and amendments that replace earlier ones."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,15 +17,15 @@ from schemas.patient import KnownPatient
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 
-Store_ = Annotated[
-    Literal["true", "false"], Query(alias="store", description="`false` keeps nothing.")
+_StoreParameter = Annotated[
+    Literal["true", "false"], Query(alias="store", description="`false` stores nothing.")
 ]
 
 
 def router(catalogue: Catalogue) -> APIRouter:
-    """The routes, typed by the rulebooks in use."""
+    """Return the router; its bodies are typed by the rulebooks in use."""
     routes = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screenings:write"))
-    kept_type: Any = Annotated[any_intake(catalogue.scored(), KeptIntake), Body()]
+    stored_intake_type: Any = Annotated[any_intake(catalogue.scored(), KeptIntake), Body()]
     intake_type: Any = Annotated[any_intake(catalogue.scored()), Body()]
 
     @routes.post(
@@ -34,30 +34,32 @@ def router(catalogue: Catalogue) -> APIRouter:
         status_code=201,
         response_model=KeptScreening,
         responses={
-            200: {"description": "Scored, and nothing kept", "model": KeptScreening},
+            200: {"description": "Scored, but not stored", "model": KeptScreening},
             **refusals(*TAKING, 409),
         },
-        summary="Score an intake and keep it",
+        summary="Score an intake and store it",
     )
-    def keep(
-        intake: kept_type,
+    def create(
+        intake: stored_intake_type,
         rulebooks: Rulebooks,
-        creating: Creating,
-        store: Store_ = "true",
+        idempotent_request: Creating,
+        store: _StoreParameter = "true",
     ) -> Response:
-        """Kept whole: the answers as sent, the assessment, rulebook and hash, who, when, how."""
+        """Stores the answers as sent, the assessment, the rulebook with its hash, and the time,
+        actor and means.
+        """
         scored = reader.kept(rulebooks, intake, intake.patient)
         if store == "false":
             return Response(
                 unkept(scored).model_dump_json(by_alias=True), media_type="application/json"
             )
 
-        def made(work: Transaction) -> Answer:
+        def add_screening(work: Transaction) -> Answer:
             screening = screenings.add(work, scored)
             work.audit("create", "screening", screening.id)
             return created(screening)
 
-        return creating.once(made)
+        return idempotent_request.once(add_screening)
 
     @routes.post(
         "/{screening}/amendments",
@@ -65,31 +67,34 @@ def router(catalogue: Catalogue) -> APIRouter:
         status_code=201,
         response_model=KeptScreening,
         responses=refusals(*TAKING, 404, 409),
-        summary="Correct a screening by a new one",
+        summary="Amend a screening",
     )
     def amend(
         screening: ScreeningId,
         intake: intake_type,
         rulebooks: Rulebooks,
-        creating: Creating,
+        idempotent_request: Creating,
     ) -> Response:
-        """A new screening that replaces this one, which stays as it is and says so."""
+        """Stores a new screening that replaces this one. The original is kept and links to its
+        replacement.
+        """
 
-        def made(work: Transaction) -> Answer:
+        def add_amendment(work: Transaction) -> Answer:
             original = screenings.found(work, screening)
             patient = _amended_patient(intake, original)
             amended = screenings.amend(work, original, reader.kept(rulebooks, intake, patient))
             work.audit("amend", "screening", amended.id)
             return created(amended)
 
-        return creating.once(made)
+        return idempotent_request.once(add_amendment)
 
     return routes
 
 
 def _amended_patient(intake: Intake, original: Screening) -> KnownPatient:
-    """The patient as the correction names them; left out, as they were named before."""
+    """Return the patient of the amendment; what it leaves out comes from the original."""
     if intake.patient is None:
         return original.patient
-    given = intake.patient.model_dump()
-    return KnownPatient(**given | {"reference": given["reference"] or original.patient.reference})
+    patient = intake.patient.model_dump()
+    reference = patient["reference"] or original.patient.reference
+    return KnownPatient(**patient | {"reference": reference})

@@ -1,6 +1,6 @@
-"""Verification: the SHA-256 of a paper in, whether this service issued it out, and nothing else.
+"""Verifies by its SHA-256 that this service issued a report.
 
-Open to whoever holds the paper, who need not be known here; so many times a minute for an address.
+Open without authentication to anyone who has the file; rate-limited for each IP address.
 """
 
 from typing import Annotated
@@ -23,7 +23,7 @@ Sha256 = Annotated[
     Path(
         alias="sha256",
         pattern=r"^[0-9A-Fa-f]{64}$",
-        description="Of the bytes of the file, in 64 hexadecimal digits.",
+        description="The SHA-256 of the file, as 64 hexadecimal digits.",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     ),
 ]
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 
 class Verification(BaseModel):
-    """Whether a report with that hash was issued here and is still kept."""
+    """Whether this service issued a report with that hash and still stores it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,25 +42,26 @@ class Verification(BaseModel):
     "/verify/{sha256}",
     operation_id="verify_report",
     responses=refusals(422, 429, 503),
-    summary="Was this report issued here?",
+    summary="Verify a report",
 )
 def verify_report(sha256: Sha256, request: Request, response: Response) -> Verification:
-    """Tells whether this service issued the file with that SHA-256: not for whom, to whom or when.
+    """Returns whether this service issued the file with that SHA-256, and nothing about the
+    patient, the recipient or the time.
 
-    No token is needed: 60 questions a minute for each address. A report that was erased with its
-    patient is not known any more.
+    No token is needed; the limit is 60 requests per minute for each IP address. A report that was
+    erased with its patient counts as not issued.
     """
-    _admit(request)
+    _limit_rate(request)
     store: Store = request.app.state.store
     response.headers["Cache-Control"] = "no-store"
     return Verification(issued=issued_reports.was_issued(store, sha256.lower()))
 
 
-def _admit(request: Request) -> None:
+def _limit_rate(request: Request) -> None:
     limiter: RateLimiter = request.app.state.limiter
     try:
         limiter.take(f"verify {peer_of(request)}", PER_MINUTE)
-    except Problem as refused:
-        held: Refusals = request.app.state.refusals
-        held.record(stranger(request), refused.code)
+    except Problem as problem:
+        denied_requests: Refusals = request.app.state.refusals
+        denied_requests.record(stranger(request), problem.code)
         raise

@@ -1,4 +1,4 @@
-"""Reports of kept screenings, in the format that is asked for, each kept as it was issued."""
+"""Renders reports of stored screenings, and stores each report as issued."""
 
 from fastapi import APIRouter, Response
 
@@ -9,7 +9,7 @@ from api.documents.document_builder import paper_of_screening, sent
 from api.documents.request import DOCUMENTS, NOTE, AsNote, ByAccept, BySuffix
 from api.http.error_responses import GUARDED, refusals
 
-_MADE = {**DOCUMENTS, **refusals(*GUARDED, 404)}
+_REPORT_RESPONSES = {**DOCUMENTS, **refusals(*GUARDED, 404)}
 router = APIRouter(
     prefix="/v1/screenings", tags=["screenings"], route_class=guarded("reports:read")
 )
@@ -19,44 +19,47 @@ router = APIRouter(
     "/{screening}/report",
     operation_id="read_report",
     response_class=Response,
-    responses=_MADE,
-    summary="The report of a screening",
+    responses=_REPORT_RESPONSES,
+    summary="Read the report of a screening",
 )
 def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     screening: ScreeningId,
     *,
     rulebooks: Rulebooks,
-    reports: Reports,
-    acts: Acting,
-    printed: Printing,
-    chosen: ByAccept,
+    renderer: Reports,
+    context: Acting,
+    print_settings: Printing,
+    document_request: ByAccept,
 ) -> Response:
-    """`Accept` chooses PDF, HTML, RTF, plain text or CDA. It says what became of the screening."""
-    told = issuance.told(acts, screening)
-    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return sent(issuance.issue(acts, screening, made), chosen.kind)
+    """Returns the report with the later events of the screening, such as its replacement.
+
+    `Accept` selects PDF, HTML, RTF, plain text or CDA; the default is PDF.
+    """
+    source = issuance.told(context, screening)
+    document = paper_of_screening(rulebooks, print_settings, renderer, source, document_request)
+    return sent(issuance.issue(context, screening, document), document_request.kind)
 
 
 @router.get(
-    "/{screening}/report.{suffix}",  # noqa: FAST003 - BySuffix reads it
+    "/{screening}/report.{suffix}",  # noqa: FAST003 - a parameter of the dependency
     operation_id="read_report_as",
     response_class=Response,
-    responses=_MADE,
-    summary="The report of a screening in this format",
+    responses=_REPORT_RESPONSES,
+    summary="Read the report of a screening in this format",
 )
 def read_report_as(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
     rulebooks: Rulebooks,
-    reports: Reports,
-    acts: Acting,
-    printed: Printing,
-    chosen: BySuffix,
+    renderer: Reports,
+    context: Acting,
+    print_settings: Printing,
+    document_request: BySuffix,
 ) -> Response:
-    """The same, in the format that the address ends with, whatever `Accept` says."""
-    told = issuance.told(acts, screening)
-    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    return sent(issuance.issue(acts, screening, made), chosen.kind)
+    """Returns the report in the format of the suffix. `Accept` is ignored."""
+    source = issuance.told(context, screening)
+    document = paper_of_screening(rulebooks, print_settings, renderer, source, document_request)
+    return sent(issuance.issue(context, screening, document), document_request.kind)
 
 
 @router.get(
@@ -64,19 +67,19 @@ def read_report_as(  # noqa: PLR0913 - as above
     operation_id="read_note",
     response_class=Response,
     responses={**NOTE, **refusals(*GUARDED, 404)},
-    summary="The note of a screening",
+    summary="Read the note of a screening",
 )
 def read_note(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
     rulebooks: Rulebooks,
-    reports: Reports,
-    acts: Acting,
-    printed: Printing,
-    chosen: AsNote,
+    renderer: Reports,
+    context: Acting,
+    print_settings: Printing,
+    document_request: AsNote,
 ) -> Response:
-    """A few lines of plain text, ready to paste into a chart."""
-    told = issuance.told(acts, screening)
-    made = paper_of_screening(rulebooks, printed, reports, told, chosen)
-    issuance.issue(acts, screening, made)
-    return Response(made.content, media_type=made.media_type)
+    """Returns a few lines of plain text to paste into a chart."""
+    source = issuance.told(context, screening)
+    document = paper_of_screening(rulebooks, print_settings, renderer, source, document_request)
+    issuance.issue(context, screening, document)
+    return Response(document.content, media_type=document.media_type)

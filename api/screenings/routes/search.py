@@ -1,4 +1,4 @@
-"""Kept screenings found again: one by its id, or a page of many; nothing is scored again."""
+"""Reads stored screenings: one by its id, or a page of a list."""
 
 import re
 from collections.abc import Callable
@@ -26,8 +26,8 @@ from scoring.safety import NO_TIER
 router = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screenings:read"))
 
 
-def _counted(text: Any) -> Any:
-    """A whole number written in plain digits."""
+def _parse_digits(text: Any) -> Any:
+    """Convert plain digits to an int; leave anything else to pydantic."""
     return int(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else text
 
 
@@ -35,63 +35,66 @@ _DIGITS = re.compile(r"[0-9]{1,3}")
 
 
 class ListOfScreenings(Frozen):
-    """A page of screenings, newest first; `next` is the address of the page after it."""
+    """A page of screenings, newest first; `next` is the URL of the next page."""
 
     screenings: Many[ScreeningLine]
     next: str | None
 
 
 def _one_of(words: Callable[[], tuple[str, ...]]) -> Any:
-    """A word that some rulebook knows, in use or not: another would find nothing, and look well."""
+    """Return the type of a word of any rulebook, retired or not; others would match nothing."""
 
-    def known(word: str) -> str:
+    def check_word(word: str) -> str:
         if word not in words():
             raise ValueError(f"must be one of {', '.join(words())}")
         return word
 
-    def described(schema: dict[str, Any]) -> None:
+    def add_enum(schema: dict[str, Any]) -> None:
         schema["enum"] = list(words())
 
-    return Annotated[Word, AfterValidator(known), Field(json_schema_extra=described)]
+    return Annotated[Word, AfterValidator(check_word), Field(json_schema_extra=add_enum)]
 
 
-def _every() -> list[LoadedRulebook]:
+def _load_rulebooks() -> list[LoadedRulebook]:
     rulebooks = catalogue()
-    return [rulebooks.any_status(each.instrument, each.version) for each in rulebooks.entries]
+    return [rulebooks.any_status(entry.instrument, entry.version) for entry in rulebooks.entries]
 
 
-def _rulebooks() -> tuple[str, ...]:
-    instruments = (each.rulebook.rulebook.instrument for each in _every())
-    return tuple(dict.fromkeys([*instruments, *(each.name for each in _every())]))
+def _list_rulebooks() -> tuple[str, ...]:
+    rulebooks = _load_rulebooks()
+    instruments = (rulebook.rulebook.rulebook.instrument for rulebook in rulebooks)
+    return tuple(dict.fromkeys([*instruments, *(rulebook.name for rulebook in rulebooks)]))
 
 
-def _tiers() -> tuple[str, ...]:
-    return *sorted({each.id for book in _every() for each in book.rulebook.tier}), NO_TIER
+def _list_tiers() -> tuple[str, ...]:
+    tiers = {tier.id for loaded in _load_rulebooks() for tier in loaded.rulebook.tier}
+    return *sorted(tiers), NO_TIER
 
 
-def _bands() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each.id for book in _every() for each in book.rulebook.band))
+def _list_bands() -> tuple[str, ...]:
+    bands = (band.id for loaded in _load_rulebooks() for band in loaded.rulebook.band)
+    return tuple(dict.fromkeys(bands))
 
 
-def _statuses() -> tuple[str, ...]:
+def _list_statuses() -> tuple[str, ...]:
     return get_args(Status)
 
 
 class Listing(ScreeningFilters):
-    """What to list: the filters and how many at once, or the cursor that a page gave."""
+    """Parameters of a list: filters and page size, or the cursor of the previous page."""
 
-    rulebook: _one_of(_rulebooks) | None = None  # type: ignore[valid-type]
-    status: _one_of(_statuses) | None = None  # type: ignore[valid-type]
-    tier: _one_of(_tiers) | None = None  # type: ignore[valid-type]
-    band: _one_of(_bands) | None = None  # type: ignore[valid-type]
+    rulebook: _one_of(_list_rulebooks) | None = None  # type: ignore[valid-type]
+    status: _one_of(_list_statuses) | None = None  # type: ignore[valid-type]
+    tier: _one_of(_list_tiers) | None = None  # type: ignore[valid-type]
+    band: _one_of(_list_bands) | None = None  # type: ignore[valid-type]
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
 
 
 class ListingInAddress(Listing):
-    """The same in an address, where a number comes as text."""
+    """The parameters in a query string, where a number is text."""
 
-    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_counted)] = 50
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_parse_digits)] = 50
 
 
 @router.get(
@@ -101,9 +104,9 @@ class ListingInAddress(Listing):
     responses=refusals(*GUARDED),
     summary="List screenings",
 )
-def list_screenings(listing: Annotated[ListingInAddress, Query()], acts: Acting) -> Response:
-    """Newest first. An address is often logged: to look for a patient, prefer the search."""
-    return _listed(acts, listing)
+def list_screenings(listing: Annotated[ListingInAddress, Query()], context: Acting) -> Response:
+    """Returns a page, newest first. URLs are often logged: use the search to find a patient."""
+    return _list_page(context, listing)
 
 
 @router.post(
@@ -113,9 +116,11 @@ def list_screenings(listing: Annotated[ListingInAddress, Query()], acts: Acting)
     responses=refusals(*TAKING),
     summary="Search screenings",
 )
-def search(listing: Listing, acts: Acting) -> Response:
-    """The same list, asked for in a body, so that no address carries a patient's number."""
-    return _listed(acts, listing)
+def search(listing: Listing, context: Acting) -> Response:
+    """Returns the same list. The filters are in the body, so that no URL contains a patient's
+    reference.
+    """
+    return _list_page(context, listing)
 
 
 @router.get(
@@ -127,43 +132,43 @@ def search(listing: Listing, acts: Acting) -> Response:
 )
 def read(
     screening: ScreeningId,
-    acts: Acting,
-    known: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
+    context: Acting,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
 ) -> Response:
-    """All that was kept, and what became of it."""
-    with acts.transaction() as work:
-        found = screenings.found(work, screening)
-        body = whole(found).model_dump_json(by_alias=True).encode()
+    """Returns a screening with its answers, context and later events."""
+    with context.transaction() as work:
+        stored_screening = screenings.found(work, screening)
+        body = whole(stored_screening).model_dump_json(by_alias=True).encode()
         tag = f'"{work.fingerprint(body)[:32]}"'
         work.audit("read", "screening", screening)
-    if is_known(tag, known):
+    if is_known(tag, if_none_match):
         return Response(status_code=304, headers={"ETag": tag})
     return Response(body, headers={"ETag": tag}, media_type="application/json")
 
 
-def _listed(acts: Acts, listing: Listing) -> Response:
+def _list_page(context: Acts, listing: Listing) -> Response:
     filters = ScreeningFilters(
         **{name: getattr(listing, name) for name in ScreeningFilters.model_fields}
     )
     if listing.cursor is not None and listing.model_fields_set != {"cursor"}:
-        alone = FieldError(pointer="/cursor", code="cursor", detail="must stand alone")
-        raise Problem("wrong_shape", errors=[alone])
-    with acts.transaction() as work:
+        error = FieldError(pointer="/cursor", code="cursor", detail="must stand alone")
+        raise Problem("wrong_shape", errors=[error])
+    with context.transaction() as work:
         page = (
             screening_search.first_page(work, filters, listing.limit)
             if listing.cursor is None
             else screening_search.next_page(work, listing.cursor)
         )
         work.audit("list", "screening", count=max(len(page.lines), 1))
-    return _page(page)
+    return _render_page(page)
 
 
-def _page(page: Page) -> Response:
-    following = f"{HERE}?cursor={page.next}" if page.next else None
+def _render_page(page: Page) -> Response:
+    next_url = f"{HERE}?cursor={page.next}" if page.next else None
     response = Response(
-        ListOfScreenings(screenings=page.lines, next=following).model_dump_json(by_alias=True),
+        ListOfScreenings(screenings=page.lines, next=next_url).model_dump_json(by_alias=True),
         media_type="application/json",
     )
-    if following:
-        response.headers["Link"] = f'<{following}>; rel="next"'
+    if next_url:
+        response.headers["Link"] = f'<{next_url}>; rel="next"'
     return response

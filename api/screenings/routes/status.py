@@ -1,6 +1,6 @@
-"""Marks on a kept screening: that it was entered in error, that its red flags were seen.
+"""Marks a screening as entered in error, or its red flags as acknowledged.
 
-Nothing is ever changed: what becomes of a screening is a row of its own.
+The screening itself never changes: each event is a row of its own.
 """
 
 from fastapi import APIRouter, Response
@@ -20,13 +20,13 @@ router = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screen
 
 
 class Reason(Frozen):
-    """Why a screening must not be relied on."""
+    """Why the screening must not be used."""
 
     reason: Note
 
 
 class Seen(Frozen):
-    """Who acknowledges the red flags, and what was done."""
+    """The practitioner who acknowledges the red flags, and the action taken."""
 
     practitioner: Reference
     done: Note
@@ -43,17 +43,17 @@ class Seen(Frozen):
 def enter_in_error(
     screening: ScreeningId,
     reason: Reason,
-    creating: Creating,
+    idempotent_request: Creating,
 ) -> Response:
-    """From now on its reports are stamped; it stays, and is never deleted by this."""
+    """Marks all later reports of the screening. The screening is not deleted."""
 
-    def made(work: Transaction) -> Answer:
-        found = screenings.found(work, screening)
-        error = screenings.enter_in_error(work, found, reason.reason)
+    def add_mark(work: Transaction) -> Answer:
+        stored_screening = screenings.found(work, screening)
+        error = screenings.enter_in_error(work, stored_screening, reason.reason)
         work.audit("enter_in_error", "screening", screening)
         return Answer(201, error.model_dump_json().encode(), None, screening)
 
-    return creating.once(made)
+    return idempotent_request.once(add_mark)
 
 
 @router.post(
@@ -66,15 +66,17 @@ def enter_in_error(
 )
 def acknowledge(
     screening: ScreeningId,
-    seen: Seen,
-    creating: Creating,
+    body: Seen,
+    idempotent_request: Creating,
 ) -> Response:
-    """Who saw them, when, and what was done. The assessment stays as it is."""
+    """Stores the practitioner, the time and the action taken. The assessment does not change."""
 
-    def made(work: Transaction) -> Answer:
-        found = screenings.found(work, screening)
-        given = screenings.acknowledge(work, found, seen.practitioner, seen.done)
+    def add_acknowledgement(work: Transaction) -> Answer:
+        stored_screening = screenings.found(work, screening)
+        acknowledgement = screenings.acknowledge(
+            work, stored_screening, body.practitioner, body.done
+        )
         work.audit("acknowledge", "screening", screening)
-        return Answer(201, given.model_dump_json().encode(), None, screening)
+        return Answer(201, acknowledgement.model_dump_json().encode(), None, screening)
 
-    return creating.once(made)
+    return idempotent_request.once(add_acknowledgement)

@@ -1,4 +1,4 @@
-"""Callers: whose call it is, as the store knows it at this moment, whatever a token once said."""
+"""Callers: authenticates clients and returns their current organisation and scopes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -33,9 +33,9 @@ from schemas.audit import Means
 
 
 class Caller(NamedTuple):
-    """A client that has proved itself, its organisation, and what it may do now.
+    """An authenticated client, its organisation and its current scopes.
 
-    `fhir` holds what it may do on FHIR routes beside what its scopes open.
+    The SMART scopes for FHIR routes stand apart from the other scopes.
     """
 
     client: str
@@ -66,17 +66,17 @@ _CALLER = (
 
 
 def by_token(store: Store, principal: Principal) -> Caller | None:
-    """The caller behind a token; None where the client is gone or has moved."""
+    """Return the client of a verified token; None if it is inactive or has moved."""
     with store.glance() as session:
-        caller = _caller(session, principal.client, "token")
+        caller = _load_caller(session, principal.client, "token")
     if caller is None or caller.organisation != principal.organisation:
         return None
-    fhir = smart_scopes.within(principal.fhir, caller.scopes)
-    return caller._replace(scopes=caller.scopes & principal.scopes, fhir=fhir)
+    fhir_scopes = smart_scopes.within(principal.fhir, caller.scopes)
+    return caller._replace(scopes=caller.scopes & principal.scopes, fhir=fhir_scopes)
 
 
 def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
-    """The caller behind an API key; None where it does not hold."""
+    """Return the client of an API key; None if the key is not valid."""
     with store.glance() as session:
         row = session.execute(
             select(
@@ -92,12 +92,12 @@ def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
             or row.expires_at <= datetime.now(UTC)
         ):
             return None
-        caller = _caller(session, row.client_id, "api_key")
+        caller = _load_caller(session, row.client_id, "api_key")
     return caller and caller._replace(scopes=caller.scopes & set(row.scopes.split()))
 
 
 def by_secret(store: Store, client: str, secret: str) -> Caller | None:
-    """The client that knows this secret; None where none does."""
+    """Return the client if this is one of its valid secrets, otherwise None."""
     with store.glance() as session:
         now = datetime.now(UTC)
         rows = session.execute(
@@ -105,20 +105,20 @@ def by_secret(store: Store, client: str, secret: str) -> Caller | None:
                 col(ClientSecretRow.client_id) == client
             )
         ).all()
-        live = [row for row in rows if row.expires_at is None or row.expires_at > now]
-        if True not in [matches(secret, row.sha256) for row in live]:
+        valid_rows = [row for row in rows if row.expires_at is None or row.expires_at > now]
+        if True not in [matches(secret, row.sha256) for row in valid_rows]:
             return None
-        return _caller(session, client, "token")
+        return _load_caller(session, client, "token")
 
 
 def known(store: Store, client: str) -> Caller | None:
-    """The client of that id, unproved: for the audit of what was refused."""
+    """Return the client of that id without authentication, to audit a denied request."""
     with store.glance() as session:
-        return _caller(session, client, "token")
+        return _load_caller(session, client, "token")
 
 
 def client_key_of(store: Store, client: str, kid: str) -> VerifyingKey | None:
-    """The public key that a client registered under that name."""
+    """Return the client's registered public key with this key id; None if there is none."""
     with store.glance() as session:
         jwk = session.execute(
             select(col(ClientKeyRow.jwk)).where(
@@ -129,7 +129,7 @@ def client_key_of(store: Store, client: str, kid: str) -> VerifyingKey | None:
 
 
 def key_set_of(store: Store, client: str) -> tuple[str, str] | None:
-    """Whose the client is, and where it publishes its keys; None where it is shut out."""
+    """Return the client's organisation and JWK set URL; None if inactive or not set."""
     with store.glance() as session:
         row = session.execute(
             select(col(ClientKeySetRow.organisation_id), col(ClientKeySetRow.url))
@@ -145,7 +145,7 @@ def key_set_of(store: Store, client: str) -> tuple[str, str] | None:
 
 
 def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) -> None:
-    """Use a client assertion up. Raises Problem `bad_client` where it was used before."""
+    """Mark a client assertion as used. Raises Problem `bad_client` if it was used before."""
     try:
         with work.session.begin_nested():
             work.session.execute(
@@ -161,7 +161,7 @@ def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) ->
         raise Problem("bad_client") from None
 
 
-def _caller(session: Session, client: str, means: Means) -> Caller | None:
+def _load_caller(session: Session, client: str, means: Means) -> Caller | None:
     row = session.execute(_CALLER, {"client": client}).one_or_none()
     if row is None:
         return None

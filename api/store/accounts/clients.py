@@ -1,4 +1,4 @@
-"""Clients: the programs of an organisation, what they may do, and what they prove themselves by."""
+"""Clients of an organisation, with their scopes and credentials."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ LIVE_AT_ONCE = 2
 def add(
     work: Transaction, name: str, scopes: Iterable[str], requests_per_minute: int | None = None
 ) -> Client:
-    """A new client that may do these things. Raises ValueError for an unknown scope."""
+    """Add a client. Raises ValueError for an unknown scope."""
     client_id = f"c-{uuid4()}"
     work.session.execute(
         insert(ClientRow).values(
@@ -46,17 +46,17 @@ def add(
 
 
 def every(work: Transaction) -> list[Client]:
-    """All clients of the organisation, in the order in which they were made."""
+    """Return all clients of the organisation, oldest first."""
     ids = work.session.execute(
         select(col(ClientRow.id))
         .where(col(ClientRow.organisation_id) == work.organisation)
         .order_by(col(ClientRow.created_at), col(ClientRow.id))
     ).scalars()
-    return [found(work, each) for each in ids.all()]
+    return [found(work, client_id) for client_id in ids.all()]
 
 
 def found(work: Transaction, client_id: str) -> Client:
-    """The client. Raises Problem `not_found`."""
+    """Return the client. Raises Problem `not_found`."""
     row = work.session.execute(
         select(ClientRow).where(
             col(ClientRow.organisation_id) == work.organisation, col(ClientRow.id) == client_id
@@ -71,21 +71,21 @@ def found(work: Transaction, client_id: str) -> Client:
         active=row.active,
         requests_per_minute=row.requests_per_minute,
         created_at=row.created_at,
-        secrets=tuple(LiveCredential(**_told(each)) for each in _secrets(work, client_id)),
+        secrets=tuple(_live_credential(row) for row in _live_secrets(work, client_id)),
         keys=tuple(
-            PublishedKey(kid=each.kid, jwk=json.loads(each.jwk), created_at=each.created_at)
-            for each in _of(work, ClientKeyRow, client_id)
+            PublishedKey(kid=key.kid, jwk=json.loads(key.jwk), created_at=key.created_at)
+            for key in _list_rows(work, ClientKeyRow, client_id)
         ),
-        key_set_url=_key_set_url(work, client_id),
+        key_set_url=next((row.url for row in _list_rows(work, ClientKeySetRow, client_id)), None),
         api_keys=tuple(
-            LiveCredential(**_told(each), scopes=tuple(each.scopes.split()))
-            for each in _api_keys(work, client_id)
+            _live_credential(row, tuple(row.scopes.split()))
+            for row in _live_api_keys(work, client_id)
         ),
     )
 
 
 def change(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Client:
-    """The client with these of name, scopes, active, requests_per_minute changed, at once.
+    """Update any of name, scopes, active and requests_per_minute; effective immediately.
 
     Raises Problem `not_found`, and ValueError for an unknown scope.
     """
@@ -108,33 +108,33 @@ def change(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Cli
 def add_secret(
     work: Transaction, client_id: str, expires_at: datetime | None = None
 ) -> tuple[LiveCredential, str]:
-    """A new secret beside the one before it, shown this once. Raises Problem `conflict` at two."""
-    _locked(work, client_id)
-    if len(_secrets(work, client_id)) >= LIVE_AT_ONCE:
+    """Add a client secret and return it in clear text, once. Raises Problem `conflict` at two."""
+    _lock_client(work, client_id)
+    if len(_live_secrets(work, client_id)) >= LIVE_AT_ONCE:
         raise Problem("conflict", "Two secrets are live already: take one back first.")
     secret = new_secret()
-    made = LiveCredential(id=str(uuid4()), created_at=work.now, expires_at=expires_at)
+    credential = LiveCredential(id=str(uuid4()), created_at=work.now, expires_at=expires_at)
     work.session.execute(
         insert(ClientSecretRow).values(
             organisation_id=work.organisation,
             client_id=client_id,
             sha256=hashed(secret),
-            **made.model_dump(exclude={"scopes"}),
+            **credential.model_dump(exclude={"scopes"}),
         )
     )
-    return made, secret
+    return credential, secret
 
 
 def drop_secret(work: Transaction, client_id: str, secret_id: str) -> None:
-    """Take a secret back. Raises Problem `not_found`."""
-    _drop(work, ClientSecretRow, client_id, col(ClientSecretRow.id) == secret_id)
+    """Revoke a client secret. Raises Problem `not_found`."""
+    _revoke(work, ClientSecretRow, client_id, col(ClientSecretRow.id) == secret_id)
 
 
 def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
-    """Register a public key for `private_key_jwt`. Raises ValueError where it is not one."""
-    _locked(work, client_id)
+    """Register a public key for `private_key_jwt`. Raises ValueError, Problem `conflict`."""
+    _lock_client(work, client_id)
     key, canonical = client_key(jwk)
-    if any(each.kid == key.kid for each in _of(work, ClientKeyRow, client_id)):
+    if any(row.kid == key.kid for row in _list_rows(work, ClientKeyRow, client_id)):
         raise Problem("conflict", "The client has a key of that name already.")
     work.session.execute(
         insert(ClientKeyRow).values(
@@ -149,17 +149,17 @@ def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> Publis
 
 
 def drop_key(work: Transaction, client_id: str, kid: str) -> None:
-    """Take a public key back. Raises Problem `not_found`."""
-    _drop(work, ClientKeyRow, client_id, col(ClientKeyRow.kid) == kid)
+    """Revoke a public key. Raises Problem `not_found`."""
+    _revoke(work, ClientKeyRow, client_id, col(ClientKeyRow.kid) == kid)
 
 
 def set_key_set(work: Transaction, client_id: str, url: str) -> None:
-    """From now on the client's keys are also those published there, and at no other address.
+    """Set the URL of the client's JWK set, in place of an earlier one.
 
     Raises Problem `not_found`.
     """
-    _locked(work, client_id)
-    _clear(work, ClientKeySetRow, client_id)
+    _lock_client(work, client_id)
+    _delete_rows(work, ClientKeySetRow, client_id)
     work.session.execute(
         insert(ClientKeySetRow).values(
             organisation_id=work.organisation, client_id=client_id, url=url, created_at=work.now
@@ -168,19 +168,18 @@ def set_key_set(work: Transaction, client_id: str, url: str) -> None:
 
 
 def drop_key_set(work: Transaction, client_id: str) -> None:
-    """No key published anywhere proves the client any more. Raises Problem `not_found`."""
-    if not _clear(work, ClientKeySetRow, client_id):
-        raise Problem("not_found")
+    """Stop trusting the client's JWK set. Raises Problem `not_found`."""
+    _revoke(work, ClientKeySetRow, client_id)
 
 
 def add_api_key(
     work: Transaction, client_id: str, scopes: Iterable[str], expires_at: datetime, *, test: bool
 ) -> tuple[LiveCredential, str]:
-    """A new API key, shown this once. Raises Problem `conflict` at two, ValueError for a scope."""
-    _locked(work, client_id)
+    """Add an API key and return its text, once. Raises Problem `conflict` at two, ValueError."""
+    _lock_client(work, client_id)
     client = found(work, client_id)
-    given = known(scopes)
-    if not set(given) <= set(client.scopes):
+    key_scopes = known(scopes)
+    if not set(key_scopes) <= set(client.scopes):
         raise ValueError("a key may do no more than its client")
     if len(client.api_keys) >= LIVE_AT_ONCE:
         raise Problem("conflict", "Two keys are live already: revoke one first.")
@@ -191,19 +190,21 @@ def add_api_key(
             id=key.id,
             client_id=client_id,
             sha256=key.hash,
-            scopes=" ".join(given),
+            scopes=" ".join(key_scopes),
             created_at=work.now,
             expires_at=expires_at,
             revoked_at=None,
         )
     )
-    shown = LiveCredential(id=key.id, created_at=work.now, expires_at=expires_at, scopes=given)
-    return shown, key.text
+    credential = LiveCredential(
+        id=key.id, created_at=work.now, expires_at=expires_at, scopes=key_scopes
+    )
+    return credential, key.text
 
 
 def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
-    """End a key at once. Raises Problem `not_found`."""
-    if key_id not in {each.id for each in _api_keys(work, client_id)}:
+    """Revoke an API key. Raises Problem `not_found`."""
+    if key_id not in {row.id for row in _live_api_keys(work, client_id)}:
         raise Problem("not_found")
     work.session.execute(
         update(ApiKeyRow)
@@ -212,8 +213,8 @@ def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
     )
 
 
-def _locked(work: Transaction, client_id: str) -> None:
-    """Be the only one that adds to the client, to the end of the transaction, so that counts hold.
+def _lock_client(work: Transaction, client_id: str) -> None:
+    """Lock the client until the transaction ends, so that counted credentials stay correct.
 
     Raises Problem `not_found`.
     """
@@ -226,23 +227,23 @@ def _locked(work: Transaction, client_id: str) -> None:
         raise Problem("not_found")
 
 
-def _secrets(work: Transaction, client_id: str) -> list[ClientSecretRow]:
+def _live_secrets(work: Transaction, client_id: str) -> list[ClientSecretRow]:
     return [
-        each
-        for each in _of(work, ClientSecretRow, client_id)
-        if each.expires_at is None or each.expires_at > work.now
+        row
+        for row in _list_rows(work, ClientSecretRow, client_id)
+        if row.expires_at is None or row.expires_at > work.now
     ]
 
 
-def _api_keys(work: Transaction, client_id: str) -> list[ApiKeyRow]:
+def _live_api_keys(work: Transaction, client_id: str) -> list[ApiKeyRow]:
     return [
-        each
-        for each in _of(work, ApiKeyRow, client_id)
-        if each.revoked_at is None and each.expires_at > work.now
+        row
+        for row in _list_rows(work, ApiKeyRow, client_id)
+        if row.revoked_at is None and row.expires_at > work.now
     ]
 
 
-def _of(work: Transaction, table: Any, client_id: str) -> list[Any]:
+def _list_rows(work: Transaction, table: Any, client_id: str) -> list[Any]:
     rows = work.session.execute(
         select(table)
         .where(table.organisation_id == work.organisation, table.client_id == client_id)
@@ -251,29 +252,22 @@ def _of(work: Transaction, table: Any, client_id: str) -> list[Any]:
     return list(rows.scalars())
 
 
-def _drop(work: Transaction, table: Any, client_id: str, which: Any) -> None:
-    done: Any = work.session.execute(
-        delete(table).where(
-            table.organisation_id == work.organisation, table.client_id == client_id, which
-        )
-    )
-    if not done.rowcount:
+def _revoke(work: Transaction, table: Any, client_id: str, *conditions: Any) -> None:
+    if not _delete_rows(work, table, client_id, *conditions):
         raise Problem("not_found")
 
 
-def _clear(work: Transaction, table: Any, client_id: str) -> bool:
-    """Drop what there is of the client; whether there was any."""
-    done: Any = work.session.execute(
+def _delete_rows(work: Transaction, table: Any, client_id: str, *conditions: Any) -> bool:
+    """Return whether there was any such row."""
+    result: Any = work.session.execute(
         delete(table).where(
-            table.organisation_id == work.organisation, table.client_id == client_id
+            table.organisation_id == work.organisation, table.client_id == client_id, *conditions
         )
     )
-    return bool(done.rowcount)
+    return bool(result.rowcount)
 
 
-def _key_set_url(work: Transaction, client_id: str) -> str | None:
-    return next((each.url for each in _of(work, ClientKeySetRow, client_id)), None)
-
-
-def _told(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ("id", "created_at", "expires_at")}
+def _live_credential(row: Any, scopes: tuple[str, ...] | None = None) -> LiveCredential:
+    return LiveCredential(
+        id=row.id, created_at=row.created_at, expires_at=row.expires_at, scopes=scopes
+    )

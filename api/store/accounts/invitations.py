@@ -1,4 +1,4 @@
-"""Invitations: a practitioner is asked once to choose what to sign in with."""
+"""Invitations: one-time links by which a practitioner sets up login credentials."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ DAYS = 7
 
 
 class Invited(NamedTuple):
-    """An invitation that may be accepted now: whose."""
+    """An invitation that can be accepted now, with its practitioner and organisation."""
 
     organisation: str
     organisation_name: str
@@ -34,9 +34,9 @@ class Invited(NamedTuple):
 
 
 def make(work: Transaction, practitioner_id: str, days: int = DAYS) -> tuple[Invitation, str]:
-    """A new invitation and its secret; those before it are good no more.
+    """Add an invitation and return it with its secret; earlier ones of the practitioner end.
 
-    Raises Problem `not_found`, and `conflict` for a practitioner who may do nothing.
+    Raises Problem `not_found`, and `conflict` for a practitioner who is inactive or has no scopes.
     """
     practitioner = practitioner_found(work, practitioner_id)
     if not practitioner.active or not practitioner.scopes:
@@ -48,7 +48,7 @@ def make(work: Transaction, practitioner_id: str, days: int = DAYS) -> tuple[Inv
         )
     )
     secret = secrets.token_urlsafe(32)
-    made = Invitation(
+    invitation = Invitation(
         id=str(uuid4()),
         practitioner=practitioner_id,
         created_at=work.now,
@@ -56,22 +56,22 @@ def make(work: Transaction, practitioner_id: str, days: int = DAYS) -> tuple[Inv
     )
     row = {
         "organisation_id": work.organisation,
-        "id": made.id,
+        "id": invitation.id,
         "practitioner_id": practitioner_id,
         "sha256": hashed(secret),
-        "created_at": made.created_at,
-        "expires_at": made.expires_at,
+        "created_at": invitation.created_at,
+        "expires_at": invitation.expires_at,
         "used_at": None,
         "actor": work.actor.id,
         "key_id": work.key_id,
-        "totp": work.seal(TABLE, "totp", made.id, new_totp().encode()),
+        "totp": work.seal(TABLE, "totp", invitation.id, new_totp().encode()),
     }
     work.session.put(InvitationRow, row)
-    return made, secret
+    return invitation, secret
 
 
 def open_now(store: Store, secret: str) -> Invited | None:
-    """The invitation of this secret where it may be accepted now; None for every other."""
+    """Return the invitation of this secret; None unless it can be accepted now."""
     with store.glance() as session:
         row = session.execute(
             select(InvitationRow, PractitionerRow, col(OrganisationRow.name))
@@ -91,13 +91,14 @@ def open_now(store: Store, secret: str) -> Invited | None:
         ).one_or_none()
     if row is None:
         return None
-    return Invited(row[0].organisation_id, row[2], row[0].id, told(row[1]))
+    invitation, practitioner, organisation_name = row
+    return Invited(invitation.organisation_id, organisation_name, invitation.id, told(practitioner))
 
 
 def totp_of(work: Transaction, invitation_id: str) -> str:
-    """The secret that the app of the invited is to take."""
+    """Return the TOTP secret for the authenticator app. Raises Problem `not_found`."""
     row = work.session.execute(
-        select(InvitationRow).where(*_is(work, invitation_id))
+        select(InvitationRow).where(*_match_invitation(work, invitation_id))
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
@@ -105,26 +106,26 @@ def totp_of(work: Transaction, invitation_id: str) -> str:
 
 
 def use_up(work: Transaction, invitation_id: str) -> None:
-    """Accepted, once. Raises Problem `not_found` where it is no longer open."""
-    done: Any = work.session.execute(
+    """Mark the invitation as used. Raises Problem `not_found` if it is used or expired."""
+    result: Any = work.session.execute(
         update(InvitationRow)
         .where(
-            *_is(work, invitation_id),
+            *_match_invitation(work, invitation_id),
             col(InvitationRow.used_at).is_(None),
             col(InvitationRow.expires_at) > work.now,
         )
         .values(used_at=work.now)
     )
-    if not done.rowcount:
+    if not result.rowcount:
         raise Problem("not_found")
 
 
 def drop_expired(session: Session) -> None:
-    """Invitations that nobody can accept any more go."""
+    """Delete the expired invitations of all organisations."""
     session.execute(delete(InvitationRow).where(col(InvitationRow.expires_at) < datetime.now(UTC)))
 
 
-def _is(work: Transaction, invitation_id: str) -> tuple[Any, ...]:
+def _match_invitation(work: Transaction, invitation_id: str) -> tuple[Any, ...]:
     return (
         col(InvitationRow.organisation_id) == work.organisation,
         col(InvitationRow.id) == invitation_id,

@@ -1,7 +1,7 @@
-"""Issuers: who signs tokens for an organisation; made by whoever runs the service, for one alone.
+"""External token issuers that an organisation trusts; the operator adds them.
 
-No two organisations take the tokens of the same issuer for the same audience: a token that could
-be meant for either would be read in one of them by mistake.
+Issuer and audience together belong to one organisation only: otherwise a token could not be
+assigned to one.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ from schemas.issuer import Issuer, IssuerKind, IssuerTerms
 
 
 class Trusted(NamedTuple):
-    """An issuer as it is trusted now, and whose it is."""
+    """An active issuer and its active organisation."""
 
     issuer: Issuer
     organisation_name: str
     test: bool
 
     def caller(self, subject: str, scopes: frozenset[str], fhir: frozenset[str]) -> Caller:
-        """Whoever the issuer names so; told apart from others by a hash, not by the name."""
-        named = hashlib.sha256(subject.encode()).hexdigest()[:16]
+        """Return the caller for a subject of this issuer; its id contains a hash of the subject."""
+        subject_hash = hashlib.sha256(subject.encode()).hexdigest()[:16]
         return Caller(
-            client=f"{self.issuer.id}.{named}",
+            client=f"{self.issuer.id}.{subject_hash}",
             organisation=self.issuer.organisation,
             organisation_name=self.organisation_name,
             test=self.test,
@@ -49,13 +49,13 @@ class Trusted(NamedTuple):
 def add(
     work: Transaction, kind: IssuerKind, issuer: str, audience: str, terms: IssuerTerms
 ) -> Issuer:
-    """A new issuer.
+    """Add an issuer.
 
-    Raises Problem `conflict` where it is trusted for the audience already, here or elsewhere, and
-    ValueError for a key or a scope that is none.
+    Raises Problem `conflict` if any organisation trusts it for this audience already, and
+    ValueError for an invalid key or an unknown scope.
     """
-    _check(terms)
-    made = Issuer(
+    _validate(terms)
+    added = Issuer(
         id=f"i-{uuid4()}",
         organisation=work.organisation,
         kind=kind,
@@ -65,14 +65,14 @@ def add(
         created_at=work.now,
         terms=terms,
     )
-    row = made.model_dump(exclude={"organisation", "terms"})
+    row = added.model_dump(exclude={"organisation", "terms"})
     row |= {"organisation_id": work.organisation, "content": terms.model_dump_json()}
     try:
         with work.session.begin_nested():
             work.session.execute(insert(IssuerRow).values(**row))
     except IntegrityError:
         raise Problem("conflict", "The issuer is trusted for this audience already.") from None
-    return made
+    return added
 
 
 def change(
@@ -82,39 +82,46 @@ def change(
     active: bool | None = None,
     terms: IssuerTerms | None = None,
 ) -> Issuer:
-    """The issuer, let in or shut out, with other terms: from the next call on.
+    """Activate or deactivate an issuer or change its terms; effective from the next call.
 
-    Raises Problem `not_found`, and ValueError as `add` does.
+    Raises Problem `not_found`, and ValueError for an invalid key or an unknown scope.
     """
     values: dict[str, Any] = {} if active is None else {"active": active}
     if terms is not None:
-        _check(terms)
+        _validate(terms)
         values["content"] = terms.model_dump_json()
     if values:
-        work.session.execute(update(IssuerRow).where(*_at(work, issuer_id)).values(**values))
+        work.session.execute(
+            update(IssuerRow).where(*_match_issuer(work, issuer_id)).values(**values)
+        )
         work.session.expire_all()
-    return next((each for each in every(work) if each.id == issuer_id), None) or _missing()
+    row = work.session.execute(
+        select(IssuerRow).where(*_match_issuer(work, issuer_id))
+    ).scalar_one_or_none()
+    if row is None:
+        raise Problem("not_found")
+    return _build_issuer(row)
 
 
 def drop(work: Transaction, issuer_id: str) -> None:
-    """Trust it no more. Raises Problem `not_found`."""
-    done: Any = work.session.execute(delete(IssuerRow).where(*_at(work, issuer_id)))
-    if not done.rowcount:
-        _missing()
+    """Delete an issuer. Raises Problem `not_found`."""
+    result: Any = work.session.execute(delete(IssuerRow).where(*_match_issuer(work, issuer_id)))
+    if not result.rowcount:
+        raise Problem("not_found")
 
 
 def every(work: Transaction) -> list[Issuer]:
-    """All issuers of the organisation, in the order in which they were made."""
+    """Return all issuers of the organisation, oldest first."""
     rows = work.session.execute(
         select(IssuerRow)
         .where(col(IssuerRow.organisation_id) == work.organisation)
         .order_by(col(IssuerRow.created_at), col(IssuerRow.id))
     ).scalars()
-    return [_told(row) for row in rows]
+    return [_build_issuer(row) for row in rows]
 
 
 def trusted(store: Store, kind: IssuerKind, issuer: str, audience: str = "") -> Trusted | None:
-    """The issuer of that name for that audience, where it and its organisation are active."""
+    """Return the active issuer of an active organisation for this audience, otherwise None."""
     with store.glance() as session:
         row = session.execute(
             select(IssuerRow, col(OrganisationRow.name), col(OrganisationRow.test))
@@ -127,13 +134,13 @@ def trusted(store: Store, kind: IssuerKind, issuer: str, audience: str = "") -> 
                 col(OrganisationRow.active),
             )
         ).one_or_none()
-        return Trusted(_told(row.IssuerRow), row.name, row.test) if row else None
+        return Trusted(_build_issuer(row.IssuerRow), row.name, row.test) if row else None
 
 
 def use_token(
     work: Transaction, issuer_id: str, jti: str, expires_at: int, keep_seconds: int
 ) -> None:
-    """Use a token up. Raises Problem `bad_token` where it was used before."""
+    """Mark a token as used. Raises Problem `bad_token` if it was used before."""
     until = datetime.fromtimestamp(expires_at, UTC) + timedelta(seconds=keep_seconds)
     row = {
         "organisation_id": work.organisation,
@@ -149,13 +156,13 @@ def use_token(
         raise Problem("bad_token", headers=challenge) from None
 
 
-def _check(terms: IssuerTerms) -> None:
-    for each in terms.keys:
-        client_key(each)
-    known([*terms.scopes, *(scope for each in terms.mapping.values() for scope in each)])
+def _validate(terms: IssuerTerms) -> None:
+    for jwk in terms.keys:
+        client_key(jwk)
+    known([*terms.scopes, *(scope for scopes in terms.mapping.values() for scope in scopes)])
 
 
-def _told(row: Any) -> Issuer:
+def _build_issuer(row: Any) -> Issuer:
     return Issuer(
         id=row.id,
         organisation=row.organisation_id,
@@ -168,12 +175,8 @@ def _told(row: Any) -> Issuer:
     )
 
 
-def _at(work: Transaction, issuer_id: str) -> tuple[Any, ...]:
+def _match_issuer(work: Transaction, issuer_id: str) -> tuple[Any, ...]:
     return (
         col(IssuerRow.organisation_id) == work.organisation,
         col(IssuerRow.id) == issuer_id,
     )
-
-
-def _missing() -> Issuer:
-    raise Problem("not_found")

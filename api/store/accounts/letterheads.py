@@ -1,4 +1,4 @@
-"""Letterheads: what an organisation sets for its reports, one for each, made with it."""
+"""Letterheads: name, address, logo, language and time zone of an organisation's reports."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,21 +14,21 @@ from reports.view.heading import Letterhead
 
 
 def make(session: Session, organisation: str) -> None:
-    """The letterhead of a new organisation: its name alone, in English, by universal time."""
-    plain = Letterhead()
+    """Add the default letterhead of a new organisation: name only, in English and UTC."""
+    default = Letterhead()
     session.execute(
         insert(LetterheadRow).values(
             organisation_id=organisation,
             address="",
             logo=None,
-            time_zone=plain.time_zone,
-            locale=plain.language,
+            time_zone=default.time_zone,
+            locale=default.language,
         )
     )
 
 
 def of(session: Session, organisation: str) -> Letterhead:
-    """The letterhead of this organisation, under its name. Raises Problem `not_found`."""
+    """Return the organisation's letterhead with its name. Raises Problem `not_found`."""
     row = session.execute(
         select(
             col(OrganisationRow.name),
@@ -52,20 +52,20 @@ def of(session: Session, organisation: str) -> Letterhead:
 
 
 def change(work: Transaction, changes: Mapping[str, Any]) -> Letterhead:
-    """The letterhead with these of address, logo, time_zone and language changed.
+    """Update any of address, logo, time_zone and language.
 
-    Raises ValueError (pydantic's) where one is not as a letterhead asks.
+    Raises pydantic's ValidationError (a ValueError) for an invalid value.
     """
-    now = of(work.session, work.organisation)
-    wanted = Letterhead.model_validate(now.model_dump() | dict(changes))
+    current = of(work.session, work.organisation)
+    updated = Letterhead.model_validate(current.model_dump() | dict(changes))
     work.session.execute(
         update(LetterheadRow)
         .where(col(LetterheadRow.organisation_id) == work.organisation)
         .values(
-            address="\n".join(wanted.address),
-            logo=wanted.logo,
-            time_zone=wanted.time_zone,
-            locale=wanted.language,
+            address="\n".join(updated.address),
+            logo=updated.logo,
+            time_zone=updated.time_zone,
+            locale=updated.language,
         )
     )
-    return wanted
+    return updated

@@ -1,9 +1,10 @@
-"""Failures of signing in: each try is counted first and taken back when it was right.
+"""Login throttling: each attempt is counted before the check and taken back if it succeeds.
 
-The more a way of trying has failed, the longer the next try waits, at most a quarter of an hour. A
-way is a name from one address, or from a device that signed in by it before; beside them stands a
-name from anywhere else, with far more tries. So a stranger makes others wait on devices that were
-never used, for minutes, and nobody on their own. Names that nobody has are counted alike.
+The more attempts of a counter have failed, the longer the next one must wait, up to 15 minutes. A
+counter belongs to a login name from one address, or from a device that logged in with it before; a
+shared counter for the name from anywhere else allows far more attempts. An attacker can therefore
+delay a practitioner on a new device for minutes, but never on a known one. Unknown names are
+counted in the same way.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ FORGOTTEN_AFTER = timedelta(days=1)
 
 
 class Trying(NamedTuple):
-    """One way of trying, by a keyed hash, and how many failures it has free."""
+    """A counter of login attempts, by a keyed hash, with its number of free failures."""
 
     hash: str
     free: int
@@ -33,15 +34,15 @@ class Trying(NamedTuple):
 
 
 def take(store: Store, ways: list[Trying]) -> None:
-    """Count one try in each way. Raises Problem `too_many`, counting none, where one must wait."""
+    """Count an attempt in each counter. Raises Problem `too_many`, counting none, to throttle."""
     now = datetime.now(UTC)
     with store.across() as session:
-        counts = [_count(session, each, now) for each in ways]
-        for each, count in zip(ways, counts, strict=True):
-            wait = wait_after(count + 1, each.free)
+        counts = [_lock_count(session, way, now) for way in ways]
+        for way, count in zip(ways, counts, strict=True):
+            wait = wait_after(count + 1, way.free)
             session.execute(
                 update(FailureRow)
-                .where(*_is(each))
+                .where(*_match_counter(way))
                 .values(
                     count=count + 1,
                     last_at=now,
@@ -51,38 +52,40 @@ def take(store: Store, ways: list[Trying]) -> None:
 
 
 def give_back(store: Store, ways: list[Trying]) -> None:
-    """It was right: what one alone tries by is forgotten, what all share is as before."""
+    """After a successful login, reset own counters and take the attempt off shared ones."""
     with store.across() as session:
-        for each in ways:
-            if each.shared:
-                less = update(FailureRow).where(*_is(each))
-                session.execute(less.values(count=FailureRow.count - 1, until=None))
+        for way in ways:
+            if way.shared:
+                decrement = update(FailureRow).where(*_match_counter(way))
+                session.execute(decrement.values(count=FailureRow.count - 1, until=None))
             else:
-                session.execute(delete(FailureRow).where(*_is(each)))
+                session.execute(delete(FailureRow).where(*_match_counter(way)))
 
 
 def wait_after(count: int, free: int) -> int:
-    """How many seconds the next try waits after so many failures."""
+    """Return how many seconds the next attempt must wait after `count` failures."""
     if count < free:
         return 0
     return min(FIRST_WAIT << min(count - free, 10), LONGEST_WAIT)
 
 
 def drop_forgotten(session: Session) -> None:
-    """What failed long ago is forgotten."""
-    long_ago = datetime.now(UTC) - FORGOTTEN_AFTER
-    session.execute(delete(FailureRow).where(col(FailureRow.last_at) < long_ago))
+    """Delete the counters whose last failure is older than the retention."""
+    cutoff = datetime.now(UTC) - FORGOTTEN_AFTER
+    session.execute(delete(FailureRow).where(col(FailureRow.last_at) < cutoff))
 
 
-def _count(session: Session, way: Trying, now: datetime) -> int:
-    """The failures so far, held until the transaction ends."""
+def _lock_count(session: Session, way: Trying, now: datetime) -> int:
+    """Return the failures so far and lock the counter until the transaction ends."""
     values = {"organisation_id": SYSTEM, "way": way.hash, "count": 0, "last_at": now}
     try:
         with session.begin_nested():
             session.execute(insert(FailureRow).values(**values, until=None))
     except IntegrityError:
         pass
-    row: Any = session.execute(select(FailureRow).where(*_is(way)).with_for_update()).scalar_one()
+    row: Any = session.execute(
+        select(FailureRow).where(*_match_counter(way)).with_for_update()
+    ).scalar_one()
     if row.until is not None and row.until > now:
         seconds = int((row.until - now).total_seconds()) + 1
         raise Problem("too_many", headers={"Retry-After": str(seconds)})
@@ -90,5 +93,5 @@ def _count(session: Session, way: Trying, now: datetime) -> int:
     return 0 if row.last_at < now - FORGOTTEN_AFTER else count
 
 
-def _is(way: Trying) -> tuple[Any, ...]:
+def _match_counter(way: Trying) -> tuple[Any, ...]:
     return col(FailureRow.organisation_id) == SYSTEM, col(FailureRow.way) == way.hash

@@ -1,4 +1,4 @@
-"""Signing in: what practitioners prove themselves by, chosen when they are invited."""
+"""Login credentials of practitioners: name, password, second factor, OpenID identity."""
 
 import unicodedata
 from typing import Any, NamedTuple
@@ -22,11 +22,11 @@ from api.store.store import Store
 from api.store.transaction import Transaction
 
 TABLE = "sign_in"
-_NOBODYS = new_totp()
+_DUMMY_TOTP = new_totp()
 
 
 class Proof(NamedTuple):
-    """Whose name it is, and the hash of the password that goes with it; None for nobody's."""
+    """A login name's practitioner and password hash; no hash for an unknown name."""
 
     organisation: str
     practitioner: str
@@ -34,7 +34,7 @@ class Proof(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """What is signed in with from now on, and the half minute whose code was shown for it."""
+    """New login credentials, and the TOTP time step of the code that confirmed them."""
 
     name: str
     password_hash: str
@@ -43,7 +43,7 @@ class Chosen(NamedTuple):
 
 
 def named(store: Store, name: str) -> Proof | None:
-    """Whose name it is; None for nobody's, and for whoever is shut out."""
+    """Return the login of this name; None if it is unknown or inactive."""
     with store.glance() as session:
         row = session.execute(
             select(
@@ -51,50 +51,54 @@ def named(store: Store, name: str) -> Proof | None:
                 col(SignInRow.practitioner_id),
                 col(SignInRow.password_hash),
             )
-            .join(PractitionerRow, *_is_of(SignInRow))
+            .join(PractitionerRow, *_join_practitioner(SignInRow))
             .join(OrganisationRow, col(OrganisationRow.id) == col(SignInRow.organisation_id))
-            .where(col(SignInRow.name_sha256) == name_hash(name), *_let_in())
+            .where(col(SignInRow.name_sha256) == name_hash(name), *_require_active())
         ).one_or_none()
     return None if row is None else Proof(*row)
 
 
 def identified(store: Store, issuer: str, subject: str) -> tuple[str, str] | None:
-    """The organisation and the practitioner that an identity provider means; None for nobody."""
+    """Return the ids of organisation and practitioner of an OpenID identity, or None."""
     with store.glance() as session:
         row = session.execute(
             select(col(IdentityRow.organisation_id), col(IdentityRow.practitioner_id))
-            .join(PractitionerRow, *_is_of(IdentityRow))
+            .join(PractitionerRow, *_join_practitioner(IdentityRow))
             .join(OrganisationRow, col(OrganisationRow.id) == col(IdentityRow.organisation_id))
-            .where(col(IdentityRow.subject_sha256) == _subject(issuer, subject), *_let_in())
+            .where(
+                col(IdentityRow.subject_sha256) == _hash_subject(issuer, subject),
+                *_require_active(),
+            )
         ).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
 def is_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
-    """Whether the code is right, now and for the first time; used up if so.
+    """Check a TOTP or recovery code and mark it as used; False if it is wrong or used.
 
-    Of a practitioner whom nobody knows it is found by the same work to be wrong.
+    An unknown practitioner takes the same time, so that the response reveals nothing.
     """
-    row = work.session.execute(select(SignInRow).where(*_of(work, SignInRow, practitioner)))
-    found = row.scalar_one_or_none()
-    totp = _NOBODYS
-    if found is not None:
-        totp = work.open(found.key_id, TABLE, "totp", practitioner, found.totp).decode()
+    row = work.session.execute(
+        select(SignInRow).where(*_match_rows(work, SignInRow, practitioner))
+    ).scalar_one_or_none()
+    totp = _DUMMY_TOTP
+    if row is not None:
+        totp = work.open(row.key_id, TABLE, "totp", practitioner, row.totp).decode()
     step = step_of(totp, code)
-    if step is None or found is None:
-        return _is_recovery_code(work, practitioner, code)
-    done: Any = work.session.execute(
+    if step is None or row is None:
+        return _use_recovery_code(work, practitioner, code)
+    result: Any = work.session.execute(
         update(SignInRow)
-        .where(*_of(work, SignInRow, practitioner), col(SignInRow.last_step) < step)
+        .where(*_match_rows(work, SignInRow, practitioner), col(SignInRow.last_step) < step)
         .values(last_step=step)
     )
-    return bool(done.rowcount)
+    return bool(result.rowcount)
 
 
 def choose(work: Transaction, practitioner: str, chosen: Chosen) -> tuple[str, ...]:
-    """What is signed in with from now on; the recovery codes, shown this once.
+    """Replace the practitioner's credentials; return new recovery codes in clear text, once.
 
-    What was chosen before goes. Raises Problem `conflict` for a name that is taken.
+    Raises Problem `conflict` if the login name is taken.
     """
     forget(work, practitioner)
     row = {
@@ -113,8 +117,8 @@ def choose(work: Transaction, practitioner: str, chosen: Chosen) -> tuple[str, .
     except IntegrityError:
         raise Problem("conflict", "Somebody signs in by that name already.") from None
     codes = new_recovery_codes()
-    for each in codes:
-        values = {"practitioner_id": practitioner, "sha256": hashed(plain_code(each))}
+    for code in codes:
+        values = {"practitioner_id": practitioner, "sha256": hashed(plain_code(code))}
         work.session.put(
             RecoveryCodeRow, {"organisation_id": work.organisation, "used_at": None} | values
         )
@@ -122,15 +126,15 @@ def choose(work: Transaction, practitioner: str, chosen: Chosen) -> tuple[str, .
 
 
 def link(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
-    """From now on the identity provider's word for them is enough. Raises Problem `conflict`."""
-    work.session.execute(delete(IdentityRow).where(*_of(work, IdentityRow, practitioner)))
+    """Link an OpenID identity, in place of an earlier one. Raises Problem `conflict`."""
+    work.session.execute(delete(IdentityRow).where(*_match_rows(work, IdentityRow, practitioner)))
     try:
         with work.session.begin_nested():
             work.session.execute(
                 insert(IdentityRow).values(
                     organisation_id=work.organisation,
                     practitioner_id=practitioner,
-                    subject_sha256=_subject(issuer, subject),
+                    subject_sha256=_hash_subject(issuer, subject),
                     linked_at=work.now,
                 )
             )
@@ -139,14 +143,14 @@ def link(work: Transaction, practitioner: str, issuer: str, subject: str) -> Non
 
 
 def anybody(session: Session) -> bool:
-    """Whether anybody has chosen what to sign in with."""
-    chosen = select(col(SignInRow.practitioner_id)).limit(1)
-    linked = select(col(IdentityRow.practitioner_id)).limit(1)
-    return any(session.execute(each).first() is not None for each in (chosen, linked))
+    """Return whether any practitioner of the service can log in."""
+    passwords = select(col(SignInRow.practitioner_id)).limit(1)
+    identities = select(col(IdentityRow.practitioner_id)).limit(1)
+    return any(session.execute(query).first() is not None for query in (passwords, identities))
 
 
 def password_hash(store: Store, organisation: str, practitioner: str) -> str | None:
-    """What is kept of the practitioner's password; None for who signs in otherwise."""
+    """Return the practitioner's password hash; None without a password login."""
     with store.glance() as session:
         return session.execute(
             select(col(SignInRow.password_hash)).where(
@@ -157,52 +161,52 @@ def password_hash(store: Store, organisation: str, practitioner: str) -> str | N
 
 
 def change_password(work: Transaction, practitioner: str, hashed_anew: str) -> None:
-    """This password is good from now on, and no other; name and codes stay."""
+    """Replace the password hash; login name, second factor and recovery codes stay."""
     work.session.execute(
         update(SignInRow)
-        .where(*_of(work, SignInRow, practitioner))
+        .where(*_match_rows(work, SignInRow, practitioner))
         .values(password_hash=hashed_anew, changed_at=work.now)
     )
 
 
 def forget(work: Transaction, practitioner: str) -> None:
-    """Nothing of what they signed in with is good any more."""
+    """Delete all login credentials of the practitioner."""
     for table in (SignInRow, RecoveryCodeRow, IdentityRow):
-        work.session.execute(delete(table).where(*_of(work, table, practitioner)))
+        work.session.execute(delete(table).where(*_match_rows(work, table, practitioner)))
 
 
 def name_hash(name: str) -> str:
-    """What a name is found by: capitals and spaces around it make no other name."""
+    """Return the hash that a login name is found by; ignores case and surrounding spaces."""
     return hashed(unicodedata.normalize("NFKC", name.strip()).casefold())
 
 
-def _is_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
-    done: Any = work.session.execute(
+def _use_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
+    result: Any = work.session.execute(
         update(RecoveryCodeRow)
         .where(
-            *_of(work, RecoveryCodeRow, practitioner),
+            *_match_rows(work, RecoveryCodeRow, practitioner),
             col(RecoveryCodeRow.sha256) == hashed(plain_code(code)),
             col(RecoveryCodeRow.used_at).is_(None),
         )
         .values(used_at=work.now)
     )
-    return bool(done.rowcount)
+    return bool(result.rowcount)
 
 
-def _subject(issuer: str, subject: str) -> str:
+def _hash_subject(issuer: str, subject: str) -> str:
     return hashed(f"{issuer}\x1f{subject}")
 
 
-def _is_of(table: Any) -> tuple[Any]:
+def _join_practitioner(table: Any) -> tuple[Any]:
     return (
         (col(PractitionerRow.organisation_id) == table.organisation_id)
         & (col(PractitionerRow.id) == table.practitioner_id),
     )
 
 
-def _let_in() -> tuple[Any, ...]:
+def _require_active() -> tuple[Any, ...]:
     return col(PractitionerRow.active), col(OrganisationRow.active)
 
 
-def _of(work: Transaction, table: Any, practitioner: str) -> tuple[Any, ...]:
+def _match_rows(work: Transaction, table: Any, practitioner: str) -> tuple[Any, ...]:
     return table.organisation_id == work.organisation, table.practitioner_id == practitioner

@@ -1,4 +1,4 @@
-"""Organisations: made by whoever runs the service, changed by their own administrators."""
+"""Organisations: added by the operator, changed by their own administrators."""
 
 import contextlib
 from collections.abc import Mapping
@@ -25,25 +25,32 @@ from api.store.transaction import Actor, Transaction
 from schemas.organisation import Organisation
 
 SYSTEM = "system"
-"""The chain of what belongs to no organisation: the service's own acts, and strangers refused."""
+"""The organisation whose audit chain holds the service's own acts and anonymous denials."""
 
 SERVICE = Actor(SYSTEM, "service", "service")
 OPERATOR = Actor(SYSTEM, "command_line", "command_line")
 
 
 def make_system(store: Store, algorithm: SigningAlgorithm) -> None:
-    """The service's own chain and its first signing key, where they are not there yet."""
+    """Create the system organisation and the first signing key, unless they exist."""
     with store.glance() as session:
-        if _found(session, SYSTEM) is not None:
+        if _load_organisation(session, SYSTEM) is not None:
             return
-    with contextlib.suppress(IntegrityError), store.across() as session:  # another was faster
-        _insert(store, session, _new(SYSTEM, "nociscreen", test=False, retention_years=None))
+    with (
+        contextlib.suppress(IntegrityError),
+        store.across() as session,
+    ):  # another process was faster
+        _insert(
+            store,
+            session,
+            _new_organisation(SYSTEM, "nociscreen", test=False, retention_years=None),
+        )
         signing_keys.add_key(session, store.ring, algorithm)
         store.within(session, SERVICE).audit("administer", "organisation", SYSTEM)
 
 
 def add(store: Store, name: str, *, test: bool, retention_years: int | None = None) -> Organisation:
-    """A new organisation with keys and a chain of its own."""
+    """Add an organisation with its own keys and audit chain."""
     with store.across() as session:
         return begin(store, session, name, test=test, retention_years=retention_years)
 
@@ -56,17 +63,19 @@ def begin(
     test: bool,
     retention_years: int | None = None,
 ) -> Organisation:
-    """The same within a transaction that does more."""
-    made = _new(f"o-{uuid4()}", name, test=test, retention_years=retention_years)
-    _insert(store, session, made)
-    for organisation in (SYSTEM, made.id):
-        own = OPERATOR._replace(organisation=organisation)
-        store.within(session, own).audit("administer", "organisation", made.id)
-    return made
+    """Add an organisation within a larger transaction."""
+    organisation = _new_organisation(
+        f"o-{uuid4()}", name, test=test, retention_years=retention_years
+    )
+    _insert(store, session, organisation)
+    for audited_id in (SYSTEM, organisation.id):
+        actor = OPERATOR._replace(organisation=audited_id)
+        store.within(session, actor).audit("administer", "organisation", organisation.id)
+    return organisation
 
 
 def every(session: Session) -> list[Organisation]:
-    """All organisations but the service's own, in the order in which they were made."""
+    """Return all organisations except the system's own, oldest first."""
     rows = session.execute(
         select(OrganisationRow)
         .where(col(OrganisationRow.id) != SYSTEM)
@@ -76,17 +85,17 @@ def every(session: Session) -> list[Organisation]:
 
 
 def own(work: Transaction) -> Organisation:
-    """The organisation of the transaction."""
-    found = _found(work.session, work.organisation)
-    if found is None:
+    """Return the organisation of the transaction. Raises Problem `not_found`."""
+    organisation = _load_organisation(work.session, work.organisation)
+    if organisation is None:
         raise Problem("not_found")
-    return found
+    return organisation
 
 
 def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
-    """The organisation with these of name, test, active, retention_years changed.
+    """Update any of name, test, active and retention_years.
 
-    Where it is closed, or opened again, nobody is signed in.
+    Deactivation and reactivation end all sessions and invitations.
     """
     before = own(work)
     if changes:
@@ -96,22 +105,24 @@ def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
             .values(**changes)
         )
     work.session.expire_all()
-    changed = own(work)
-    if changed.active != before.active:
+    updated = own(work)
+    if updated.active != before.active:
         shut_out(work)
-    return changed
+    return updated
 
 
-def _found(session: Session, organisation: str) -> Organisation | None:
+def _load_organisation(session: Session, organisation: str) -> Organisation | None:
     row = session.execute(
         select(OrganisationRow).where(col(OrganisationRow.id) == organisation)
     ).scalar_one_or_none()
     return Organisation(**row.model_dump()) if row else None
 
 
-def _new(organisation: str, name: str, *, test: bool, retention_years: int | None) -> Organisation:
+def _new_organisation(
+    organisation_id: str, name: str, *, test: bool, retention_years: int | None
+) -> Organisation:
     return Organisation(
-        id=organisation,
+        id=organisation_id,
         name=name,
         test=test,
         active=True,
@@ -120,11 +131,11 @@ def _new(organisation: str, name: str, *, test: bool, retention_years: int | Non
     )
 
 
-def _insert(store: Store, session: Session, made: Organisation) -> None:
-    session.execute(insert(OrganisationRow).values(**made.model_dump()))
-    letterheads.make(session, made.id)
-    store.keys.add(session, made.id, DATA, made.created_at)
-    store.keys.add(session, made.id, AUDIT, made.created_at)
-    held = store.keys.of(session, made.id)
-    if held is not None:
-        chain.begin(session, held.audit)
+def _insert(store: Store, session: Session, organisation: Organisation) -> None:
+    session.execute(insert(OrganisationRow).values(**organisation.model_dump()))
+    letterheads.make(session, organisation.id)
+    store.keys.add(session, organisation.id, DATA, organisation.created_at)
+    store.keys.add(session, organisation.id, AUDIT, organisation.created_at)
+    keys = store.keys.of(session, organisation.id)
+    if keys is not None:
+        chain.begin(session, keys.audit)

@@ -1,4 +1,4 @@
-"""Practitioners: the people of an organisation who sign in or attest."""
+"""Practitioners of an organisation, who sign in or attest screenings."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,12 +16,12 @@ from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
 
 AT_DESK = ("screenings:read", "screenings:write", "reports:read")
-"""What who works with patients on the pages may do, where nothing else is chosen."""
+"""The default scopes of a practitioner who works with patients."""
 
 
 def add(work: Transaction, reference: str, name: str, scopes: Iterable[str]) -> Practitioner:
-    """A new practitioner. Raises Problem `conflict` for a reference in use, ValueError a scope."""
-    made = Practitioner(
+    """Add a practitioner. Raises Problem `conflict` for a used reference, or ValueError."""
+    practitioner = Practitioner(
         id=f"p-{uuid4()}",
         reference=reference,
         name=name,
@@ -29,7 +29,7 @@ def add(work: Transaction, reference: str, name: str, scopes: Iterable[str]) -> 
         active=True,
         created_at=work.now,
     )
-    values = made.model_dump() | {"scopes": " ".join(made.scopes)}
+    values = practitioner.model_dump() | {"scopes": " ".join(practitioner.scopes)}
     try:
         with work.session.begin_nested():
             work.session.execute(
@@ -37,11 +37,11 @@ def add(work: Transaction, reference: str, name: str, scopes: Iterable[str]) -> 
             )
     except IntegrityError:
         raise Problem("conflict", "A practitioner has that reference already.") from None
-    return made
+    return practitioner
 
 
 def every(work: Transaction) -> list[Practitioner]:
-    """All practitioners of the organisation, in the order in which they were entered."""
+    """Return all practitioners of the organisation, oldest first."""
     rows = work.session.execute(
         select(PractitionerRow)
         .where(col(PractitionerRow.organisation_id) == work.organisation)
@@ -51,7 +51,7 @@ def every(work: Transaction) -> list[Practitioner]:
 
 
 def found(work: Transaction, practitioner_id: str) -> Practitioner:
-    """The practitioner. Raises Problem `not_found`."""
+    """Return the practitioner. Raises Problem `not_found`."""
     row = work.session.execute(
         select(PractitionerRow).where(
             col(PractitionerRow.organisation_id) == work.organisation,
@@ -64,10 +64,10 @@ def found(work: Transaction, practitioner_id: str) -> Practitioner:
 
 
 def change(work: Transaction, practitioner_id: str, changes: Mapping[str, Any]) -> Practitioner:
-    """The practitioner with these of name, scopes, active changed.
+    """Update any of name, scopes and active.
 
-    Who is shut out, or let in again, is signed in nowhere. Raises Problem `not_found`, and
-    ValueError for an unknown scope.
+    Deactivation and reactivation end the practitioner's sessions and invitations. Raises Problem
+    `not_found`, and ValueError for an unknown scope.
     """
     before = found(work, practitioner_id)
     values = dict(changes)
@@ -83,13 +83,13 @@ def change(work: Transaction, practitioner_id: str, changes: Mapping[str, Any]) 
             .values(**values)
         )
         work.session.expire_all()
-    changed = found(work, practitioner_id)
-    if changed.active != before.active:
+    updated = found(work, practitioner_id)
+    if updated.active != before.active:
         shut_out(work, practitioner_id)
-    return changed
+    return updated
 
 
 def told(row: PractitionerRow) -> Practitioner:
-    """The practitioner of a row."""
+    """Build the practitioner from its row."""
     values = row.model_dump(exclude={"organisation_id"})
     return Practitioner(**values | {"scopes": tuple(row.scopes.split())})

@@ -1,4 +1,4 @@
-"""Sessions: begun at signing in, found by a hash, ended by time or by will."""
+"""Practitioner sessions: begun at login, found by a hash of the cookie, ended by time or logout."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -20,14 +20,14 @@ SEEN_AGAIN = timedelta(minutes=1)
 
 
 class Lasting(NamedTuple):
-    """How long sessions last: without a request, and at most."""
+    """The idle timeout and the absolute timeout of sessions."""
 
     idle: timedelta
     most: timedelta
 
 
 def begin(work: Transaction, practitioner: str, lasting: Lasting) -> str:
-    """A new session; what the browser holds it by."""
+    """Begin a session and return the secret for its cookie."""
     secret = secrets.token_urlsafe(32)
     row = {
         "organisation_id": work.organisation,
@@ -43,27 +43,27 @@ def begin(work: Transaction, practitioner: str, lasting: Lasting) -> str:
 
 
 def signed_in(store: Store, secret: str, lasting: Lasting) -> SignedIn | None:
-    """Who is signed in by this; None where nobody is, or no longer."""
+    """Return the login of this session secret; None if unknown, expired or inactive."""
     now = datetime.now(UTC)
     with store.glance() as session:
-        found = _found(session, secret)
-        if found is None or found.ends_at <= now or found.seen_at <= now - lasting.idle:
+        login = _load_login(session, secret)
+        if login is None or login.ends_at <= now or login.seen_at <= now - lasting.idle:
             return None
-    if found.seen_at <= now - SEEN_AGAIN:
+    if login.seen_at <= now - SEEN_AGAIN:
         with store.across() as session:
             session.execute(
                 update(SessionRow)
                 .where(
-                    col(SessionRow.organisation_id) == found.organisation,
-                    col(SessionRow.id) == found.session,
+                    col(SessionRow.organisation_id) == login.organisation,
+                    col(SessionRow.id) == login.session,
                 )
                 .values(seen_at=now)
             )
-    return found
+    return login
 
 
 def end(work: Transaction, session_id: str) -> None:
-    """Nobody is signed in by it any more."""
+    """End a session."""
     work.session.execute(
         delete(SessionRow).where(
             col(SessionRow.organisation_id) == work.organisation, col(SessionRow.id) == session_id
@@ -72,7 +72,7 @@ def end(work: Transaction, session_id: str) -> None:
 
 
 def end_held(work: Transaction, secret: str) -> None:
-    """The session that a browser holds by this ends, where it is of this organisation."""
+    """End the session of this secret if it belongs to this organisation."""
     work.session.execute(
         delete(SessionRow).where(
             col(SessionRow.organisation_id) == work.organisation,
@@ -82,19 +82,19 @@ def end_held(work: Transaction, secret: str) -> None:
 
 
 def end_all(work: Transaction, practitioner: str, but: str = "") -> int:
-    """The practitioner is signed in nowhere any more, or in this one session; how many ended."""
-    done: Any = work.session.execute(
+    """End the practitioner's sessions, except possibly one; return how many ended."""
+    result: Any = work.session.execute(
         delete(SessionRow).where(
             col(SessionRow.organisation_id) == work.organisation,
             col(SessionRow.practitioner_id) == practitioner,
             col(SessionRow.id) != but,
         )
     )
-    return int(done.rowcount)
+    return int(result.rowcount)
 
 
 def count(work: Transaction, practitioner: str) -> int:
-    """In how many browsers the practitioner is signed in, those that fell idle among them."""
+    """Return the number of the practitioner's sessions, including idle ones."""
     rows = work.session.execute(
         select(col(SessionRow.id)).where(
             col(SessionRow.organisation_id) == work.organisation,
@@ -106,11 +106,11 @@ def count(work: Transaction, practitioner: str) -> int:
 
 
 def drop_ended(session: Session) -> None:
-    """Sessions that are over go."""
+    """Delete the expired sessions of all organisations."""
     session.execute(delete(SessionRow).where(col(SessionRow.ends_at) < datetime.now(UTC)))
 
 
-def _found(session: Session, secret: str) -> SignedIn | None:
+def _load_login(session: Session, secret: str) -> SignedIn | None:
     row = session.execute(
         select(SessionRow, PractitionerRow, OrganisationRow)
         .join(
@@ -127,14 +127,14 @@ def _found(session: Session, secret: str) -> SignedIn | None:
     ).one_or_none()
     if row is None:
         return None
-    held, practitioner, organisation = row
+    session_row, practitioner, organisation = row
     return SignedIn(
-        session=held.id,
+        session=session_row.id,
         practitioner=told(practitioner),
-        organisation=held.organisation_id,
+        organisation=session_row.organisation_id,
         organisation_name=organisation.name,
         test=organisation.test,
-        since=held.created_at,
-        seen_at=held.seen_at,
-        ends_at=held.ends_at,
+        since=session_row.created_at,
+        seen_at=session_row.seen_at,
+        ends_at=session_row.ends_at,
     )

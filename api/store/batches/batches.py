@@ -1,4 +1,4 @@
-"""Batches: put in whole, looked at, cancelled, dropped when they expire or a patient is erased."""
+"""Batches: stored whole, tracked, cancelled, and deleted on expiry or erasure of a patient."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.problems import Problem
-from api.store.batches import chunks as batche_chunks
+from api.store.batches import chunks as batch_chunks
 from api.store.batches.chunks import SET_ASIDE, WAITING, Given, Where
 from api.store.database.tables import BatchChunkRow, BatchRow
 from api.store.transaction import Transaction
@@ -23,7 +23,7 @@ HASH_BYTES = 32
 
 
 class Wanted(NamedTuple):
-    """What is to be done with some rows. `options` hold nothing of a patient."""
+    """A batch to be created. `options` must not contain patient data."""
 
     kind: str
     rulebook: str
@@ -33,7 +33,7 @@ class Wanted(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A batch as it was put in."""
+    """A stored batch without its rows."""
 
     id: str
     kind: str
@@ -49,7 +49,7 @@ class Kept(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A batch that nobody was told of yet."""
+    """A batch that is not yet queued for the workers."""
 
     organisation: str
     id: str
@@ -57,63 +57,63 @@ class Waiting(NamedTuple):
 
 
 def add(
-    work: Transaction, wanted: Wanted, chunks: Iterable[tuple[int, Given]], expires_at: datetime
+    work: Transaction, batch: Wanted, chunks: Iterable[tuple[int, Given]], expires_at: datetime
 ) -> Kept:
-    """A new batch of chunks, each with how many rows it has; whole or not at all."""
+    """Store a new batch. Each chunk comes with its number of rows."""
     batch_id = str(uuid4())
     row = {
         "organisation_id": work.organisation,
         "id": batch_id,
-        "kind": wanted.kind,
-        "parent": wanted.parent,
+        "kind": batch.kind,
+        "parent": batch.parent,
         "created_at": work.now,
         "expires_at": expires_at,
         "enqueued_at": None,
         "cancelled_at": None,
         "actor": work.actor.id,
         "means": work.actor.means,
-        "rulebook": wanted.rulebook,
-        "rulebook_sha256": wanted.rulebook_sha256,
-        "options": json.dumps(wanted.options),
+        "rulebook": batch.rulebook,
+        "rulebook_sha256": batch.rulebook_sha256,
+        "options": json.dumps(batch.options),
         "rows": 0,
         "chunks": 0,
     }
     work.session.put(BatchRow, row)
     rows = number = 0
-    for count, given in chunks:
-        where = Where(batch_id, number, rows, count)
-        work.session.put(BatchChunkRow, batche_chunks.sealed_row(work, where, given))
+    for count, content in chunks:
+        position = Where(batch_id, number, rows, count)
+        work.session.put(BatchChunkRow, batch_chunks.sealed_row(work, position, content))
         rows, number = rows + count, number + 1
     work.session.execute(
-        update(BatchRow).where(*_is(work, batch_id)).values(rows=rows, chunks=number)
+        update(BatchRow).where(*_match_id(work, batch_id)).values(rows=rows, chunks=number)
     )
-    return found(work, batch_id, wanted.kind)
+    return found(work, batch_id, batch.kind)
 
 
 def found(work: Transaction, batch_id: str, kind: str) -> Kept:
-    """The batch. Raises Problem `not_found`."""
-    return _found(work, batch_id, col(BatchRow.kind) == kind)
+    """Return the batch. Raises Problem `not_found`."""
+    return _find(work, batch_id, col(BatchRow.kind) == kind)
 
 
 def reports_of(work: Transaction, parent: str, batch_id: str) -> Kept:
-    """The reports, printed or delivered, of a batch. Raises Problem `not_found`."""
-    return _found(work, batch_id, col(BatchRow.parent) == parent)
+    """Return a report or delivery batch made from this parent. Raises Problem `not_found`."""
+    return _find(work, batch_id, col(BatchRow.parent) == parent)
 
 
-def newest(work: Transaction, most: int) -> list[Kept]:
-    """The newest batches that were sent."""
+def newest(work: Transaction, limit: int) -> list[Kept]:
+    """Return the newest scoring batches."""
     rows = work.session.execute(
         select(BatchRow)
         .where(col(BatchRow.organisation_id) == work.organisation, col(BatchRow.kind) == SCORE)
         .order_by(col(BatchRow.created_at).desc(), col(BatchRow.id).desc())
-        .limit(most)
+        .limit(limit)
     ).scalars()
-    return [_kept(row) for row in rows]
+    return [_build_batch(row) for row in rows]
 
 
 def progress(work: Transaction, batch: Kept) -> Progress:
-    """How far it has come."""
-    counted = work.session.execute(
+    """Return the state of the batch and its row counts."""
+    counts = work.session.execute(
         select(
             col(BatchChunkRow.state),
             func.sum(col(BatchChunkRow.rows)).label("rows"),
@@ -126,26 +126,26 @@ def progress(work: Transaction, batch: Kept) -> Progress:
         )
         .group_by(col(BatchChunkRow.state))
     ).all()
-    by_state = {row.state: row for row in counted}
-    waiting = by_state.pop(WAITING, None)
-    done = sum(row.rows for row in by_state.values())
+    by_state = {row.state: row for row in counts}
+    waiting_counts = by_state.pop(WAITING, None)
+    rows_done = sum(row.rows for row in by_state.values())
     state: BatchState = "running" if by_state else "waiting"
-    if waiting is None:
+    if waiting_counts is None:
         state = "done"
     elif batch.cancelled_at is not None:
         state = "cancelled"
-    last = max((row.last for row in by_state.values()), default=batch.created_at)
+    last_done_at = max((row.last for row in by_state.values()), default=batch.created_at)
     return Progress(
         state=state,
         rows=batch.rows,
-        rows_done=done,
+        rows_done=rows_done,
         rows_set_aside=by_state[SET_ASIDE].rows if SET_ASIDE in by_state else 0,
-        finished_at=last if state == "done" else None,
+        finished_at=last_done_at if state == "done" else None,
     )
 
 
 def cancel(work: Transaction, batch_id: str) -> None:
-    """Nothing more of it, or of its reports, is begun; what is done stays until it expires."""
+    """Cancel the batch and its report batches; finished chunks stay until the batch expires."""
     work.session.execute(
         update(BatchRow)
         .where(
@@ -158,24 +158,24 @@ def cancel(work: Transaction, batch_id: str) -> None:
 
 
 def drop(work: Transaction, ids: Iterable[str]) -> None:
-    """Erase batches with all that was sent and made."""
-    for each in ids:
-        work.session.execute(delete(BatchRow).where(*_is(work, each)))
+    """Delete batches with their rows and results."""
+    for batch_id in ids:
+        work.session.execute(delete(BatchRow).where(*_match_id(work, batch_id)))
 
 
 def naming(work: Transaction, reference: str) -> list[str]:
-    """The ids of batches in which a patient is named by this reference."""
-    wanted = set(work.keys.keyed("patient_index", reference))
+    """Return the sorted ids of the batches that name a patient by this reference."""
+    hashes = set(work.keys.keyed("patient_index", reference))
     rows = work.session.execute(
         select(col(BatchChunkRow.batch_id), col(BatchChunkRow.patients)).where(
             col(BatchChunkRow.organisation_id) == work.organisation
         )
     )
-    return sorted({row.batch_id for row in rows if wanted & _hashes(row.patients)})
+    return sorted({row.batch_id for row in rows if hashes & _split_hashes(row.patients)})
 
 
 def named_in(work: Transaction, ids: Iterable[str]) -> Iterator[NamedInBatch]:
-    """What a patient is told of these batches, oldest first."""
+    """Yield these batches as a patient data export lists them, oldest first."""
     rows = work.session.execute(
         select(BatchRow)
         .where(col(BatchRow.organisation_id) == work.organisation, col(BatchRow.id).in_(list(ids)))
@@ -188,7 +188,7 @@ def named_in(work: Transaction, ids: Iterable[str]) -> Iterator[NamedInBatch]:
 
 
 def naming_any(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> bool:
-    """Whether one of these batches names a patient whose reference has one of these hashes."""
+    """Return whether one of these batches names a patient whose reference hash is in `hashes`."""
     if not hashes:
         return False
     rows = work.session.execute(
@@ -197,25 +197,25 @@ def naming_any(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> boo
             col(BatchChunkRow.batch_id).in_(list(ids)),
         )
     )
-    return any(hashes & _hashes(row.patients) for row in rows)
+    return any(hashes & _split_hashes(row.patients) for row in rows)
 
 
 def expired(session: Session, now: datetime) -> dict[str, list[str]]:
-    """The ids of batches whose time is over, by organisation."""
-    due: dict[str, list[str]] = {}
+    """Return the ids of expired batches by organisation."""
+    expired_ids: dict[str, list[str]] = {}
     for row in session.execute(
         select(col(BatchRow.organisation_id), col(BatchRow.id)).where(
             col(BatchRow.expires_at) <= now
         )
     ):
-        due.setdefault(row.organisation_id, []).append(row.id)
-    return due
+        expired_ids.setdefault(row.organisation_id, []).append(row.id)
+    return expired_ids
 
 
 def waiting(session: Session, *, again: bool = False) -> list[Waiting]:
-    """Batches that no worker was told of yet, over all organisations, oldest first.
+    """Return the batches not yet queued for the workers, of all organisations, oldest first.
 
-    `again`: every batch that is not done, for an engine that may have lost what it was told.
+    `again` returns every unfinished batch, for a workflow engine that may have lost its queue.
     """
     query = select(col(BatchRow.organisation_id), col(BatchRow.id), col(BatchRow.chunks))
     if again:
@@ -227,7 +227,7 @@ def waiting(session: Session, *, again: bool = False) -> list[Waiting]:
 
 
 def unfinished(session: Session) -> bool:
-    """Whether anything is still to be done."""
+    """Return whether any batch has work left."""
     row = session.execute(
         select(col(BatchRow.id))
         .where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
@@ -237,7 +237,7 @@ def unfinished(session: Session) -> bool:
 
 
 def enqueued(session: Session, batch: Waiting, now: datetime) -> None:
-    """The workers know of it."""
+    """Record that the batch is queued for the workers."""
     session.execute(
         update(BatchRow)
         .where(col(BatchRow.organisation_id) == batch.organisation, col(BatchRow.id) == batch.id)
@@ -246,17 +246,17 @@ def enqueued(session: Session, batch: Waiting, now: datetime) -> None:
 
 
 def in_days(now: datetime, days: int) -> datetime:
-    """When a batch that is put in now expires."""
+    """Return when a batch stored now expires."""
     return now + timedelta(days=days)
 
 
-def _found(work: Transaction, batch_id: str, which: Any) -> Kept:
+def _find(work: Transaction, batch_id: str, condition: Any) -> Kept:
     row = work.session.execute(
-        select(BatchRow).where(*_is(work, batch_id), which)
+        select(BatchRow).where(*_match_id(work, batch_id), condition)
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
-    return _kept(row)
+    return _build_batch(row)
 
 
 def _has_waiting_chunk() -> Any:
@@ -267,14 +267,14 @@ def _has_waiting_chunk() -> Any:
     )
 
 
-def _hashes(index: bytes) -> set[bytes]:
+def _split_hashes(index: bytes) -> set[bytes]:
     return {index[start : start + HASH_BYTES] for start in range(0, len(index), HASH_BYTES)}
 
 
-def _kept(row: BatchRow) -> Kept:
-    told = {name: getattr(row, name) for name in Kept._fields if name != "options"}
-    return Kept(**told, options=json.loads(row.options))
+def _build_batch(row: BatchRow) -> Kept:
+    columns = {name: getattr(row, name) for name in Kept._fields if name != "options"}
+    return Kept(**columns, options=json.loads(row.options))
 
 
-def _is(work: Transaction, batch_id: str) -> tuple[Any, ...]:
+def _match_id(work: Transaction, batch_id: str) -> tuple[Any, ...]:
     return col(BatchRow.organisation_id) == work.organisation, col(BatchRow.id) == batch_id

@@ -1,4 +1,4 @@
-"""Chunks of a batch: taken up to be worked on, and done once, with their results in one commit."""
+"""Chunks of a batch: claimed by a worker, then finished once with results and audit together."""
 
 import json
 import struct
@@ -22,19 +22,19 @@ _LENGTH = struct.Struct("!Q")
 
 
 class Given(NamedTuple):
-    """What was sent: the references of its patients, each once, and the rows as blobs."""
+    """The rows of a chunk as sent, in encoded parts, with the distinct patient references."""
 
     references: tuple[str, ...]
     parts: tuple[bytes, ...]
 
     def pack(self) -> bytes:
-        """As one blob."""
-        told = json.dumps(self.references).encode()
-        return b"".join(_LENGTH.pack(len(each)) + each for each in (told, *self.parts))
+        """Encode as one length-prefixed byte string."""
+        references = json.dumps(self.references).encode()
+        return b"".join(_LENGTH.pack(len(part)) + part for part in (references, *self.parts))
 
 
 class Chosen(NamedTuple):
-    """What a batch was told to do."""
+    """The batch that a chunk belongs to, as the worker needs it."""
 
     id: str
     kind: str
@@ -46,7 +46,7 @@ class Chosen(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A chunk that is being worked on, for the `tries`-th time."""
+    """A chunk claimed for processing; `tries` counts this attempt."""
 
     batch: Chosen
     number: int
@@ -57,9 +57,9 @@ class Taken(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a chunk: results as a blob, and what is told of them.
+    """The results of a chunk as bytes, and a note about them.
 
-    `also` writes what else came of it, in the same transaction, and completes what is told.
+    `also` writes further effects in the same transaction and returns additions to the note.
     """
 
     note: dict[str, Any]
@@ -69,78 +69,79 @@ class Outcome(NamedTuple):
 
 
 def take(store: Store, organisation: str, batch: str, number: int) -> Taken | None:
-    """Count one more try and give out the chunk; None where there is nothing to do any more.
+    """Claim a chunk and count the attempt; return None if there is nothing left to do.
 
-    The try is committed before anything is done: what ends the process has been counted.
+    The attempt is committed before any work starts, so one that kills the process is counted too.
     """
     with (
         store.database.writing() as connection,
         OrganisationSession(connection, organisation) as session,
     ):
-        row = _waiting(session, batch, number)
+        row = _load_waiting(session, batch, number)
         if row is None:
             return None
-        owner, chunk = row
+        batch_row, chunk = row
         session.execute(
             update(BatchChunkRow)
-            .where(*_is(organisation, batch, number))
+            .where(*_match_chunk(organisation, batch, number))
             .values(tries=chunk.tries + 1)
         )
-        work = store.within(session, Actor(organisation, owner.actor, owner.means))
+        work = store.within(session, Actor(organisation, batch_row.actor, batch_row.means))
         return Taken(
             Chosen(
                 batch,
-                owner.kind,
-                owner.rulebook,
-                owner.rulebook_sha256,
-                json.loads(owner.options),
-                owner.parent,
-                owner.actor,
+                batch_row.kind,
+                batch_row.rulebook,
+                batch_row.rulebook_sha256,
+                json.loads(batch_row.options),
+                batch_row.parent,
+                batch_row.actor,
             ),
             number,
             chunk.rows_before,
             chunk.rows,
             chunk.tries + 1,
-            opened_given(_opened(work, chunk, "given")),
+            opened_given(_decrypt(work, chunk, "given")),
         )
 
 
 def finish(
     store: Store, session: OrganisationSession, batch: str, number: int, outcome: Outcome
 ) -> Transaction | None:
-    """Lay down what came of a chunk, audited; None where it is done, cancelled or gone."""
-    if outcome.also is not None:  # what it keeps of patients is not missed by who erases one now
+    """Store and audit the outcome of a chunk; None if it is finished, cancelled or deleted."""
+    if outcome.also is not None:  # a concurrent erasure must see the screenings that this stores
         tenancy.in_turn(session, session.organisation or "")
-    row = _waiting(session, batch, number, hold=True)
+    row = _load_waiting(session, batch, number, for_update=True)
     if row is None or session.organisation is None:
         return None
-    owner, chunk = row
+    batch_row, chunk = row
     work = store.within(
-        session, Actor(session.organisation, owner.actor, owner.means, f"batch {owner.kind}")
+        session,
+        Actor(session.organisation, batch_row.actor, batch_row.means, f"batch {batch_row.kind}"),
     )
-    name = place(batch, number)
-    given = _opened(work, chunk, "given")
+    row_name = place(batch, number)
+    content = _decrypt(work, chunk, "given")
     note = outcome.note | (outcome.also(work) if outcome.also else {})
     session.execute(
         update(BatchChunkRow)
-        .where(*_is(work.organisation, batch, number))
+        .where(*_match_chunk(work.organisation, batch, number))
         .values(
             state=outcome.state,
             done_at=work.now,
             key_id=work.key_id,
-            patients=patients_index(work, given),
-            given=work.seal(_TABLE, "given", name, given),
-            note=work.seal(_TABLE, "note", name, json.dumps(note).encode()),
-            made=work.seal(_TABLE, "made", name, outcome.made),
+            patients=patients_index(work, content),
+            given=work.seal(_TABLE, "given", row_name, content),
+            note=work.seal(_TABLE, "note", row_name, json.dumps(note).encode()),
+            made=work.seal(_TABLE, "made", row_name, outcome.made),
         )
     )
-    ended = outcome.state.replace(DONE, "ok")
-    work.audit(_ACTIONS[owner.kind], "batch", batch, outcome=ended, count=chunk.rows)
+    audit_outcome = outcome.state.replace(DONE, "ok")
+    work.audit(_ACTIONS[batch_row.kind], "batch", batch, outcome=audit_outcome, count=chunk.rows)
     return work
 
 
 def notes(work: Transaction, batch: str, *, first: int = 0) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Each finished chunk with what is told of it, in order."""
+    """Yield each finished chunk from number `first` with its note, in order."""
     columns = [
         col(getattr(BatchChunkRow, name))
         for name in ("batch_id", "number", "rows_before", "rows", "state", "key_id", "note")
@@ -156,23 +157,23 @@ def notes(work: Transaction, batch: str, *, first: int = 0) -> Iterator[tuple[An
         .order_by(col(BatchChunkRow.number))
     )
     for row in rows:
-        yield row, json.loads(_opened(work, row, "note"))
+        yield row, json.loads(_decrypt(work, row, "note"))
 
 
 def made(work: Transaction, batch: str, number: int) -> bytes | None:
-    """The results of a chunk; None where there are none, or the batch is gone."""
-    row = _chunk(work, batch, number, "made")
-    return None if row is None or row.made is None else _opened(work, row, "made")
+    """Return the results of a chunk; None if it has none or the batch is deleted."""
+    row = _load_column(work, batch, number, "made")
+    return None if row is None or row.made is None else _decrypt(work, row, "made")
 
 
 def given(work: Transaction, batch: str, number: int) -> Given | None:
-    """The rows of a chunk as they were sent; None where the batch is gone."""
-    row = _chunk(work, batch, number, "given")
-    return None if row is None else opened_given(_opened(work, row, "given"))
+    """Return the rows of a chunk as sent; None if the batch is deleted."""
+    row = _load_column(work, batch, number, "given")
+    return None if row is None else opened_given(_decrypt(work, row, "given"))
 
 
 class Where(NamedTuple):
-    """The place of a chunk in its batch, and the rows that are its own."""
+    """The position of a chunk in its batch."""
 
     batch: str
     number: int
@@ -180,53 +181,55 @@ class Where(NamedTuple):
     rows: int
 
 
-def sealed_row(work: Transaction, where: Where, plain: Given) -> dict[str, Any]:
-    """The values of a new chunk."""
-    content = plain.pack()
+def sealed_row(work: Transaction, position: Where, content: Given) -> dict[str, Any]:
+    """Return the column values of a new chunk, its content encrypted."""
+    packed = content.pack()
     return {
         "organisation_id": work.organisation,
-        "batch_id": where.batch,
-        "number": where.number,
-        "rows_before": where.rows_before,
-        "rows": where.rows,
+        "batch_id": position.batch,
+        "number": position.number,
+        "rows_before": position.rows_before,
+        "rows": position.rows,
         "tries": 0,
         "state": WAITING,
         "done_at": None,
         "key_id": work.key_id,
-        "patients": patients_index(work, content),
-        "given": work.seal(_TABLE, "given", place(where.batch, where.number), content),
+        "patients": patients_index(work, packed),
+        "given": work.seal(_TABLE, "given", place(position.batch, position.number), packed),
         "note": None,
         "made": None,
     }
 
 
 def place(batch: str, number: int) -> str:
-    """What the seals of a chunk are bound to."""
+    """Return the row name that the encrypted fields of a chunk are bound to."""
     return f"{batch}|{number}"
 
 
 def patients_index(work: Transaction, content: bytes) -> bytes:
-    """The keyed hashes of the patients named in it, by the key that seals now."""
+    """Return the keyed hashes of the patients named in the content, sorted and joined."""
     key = work.keys.current
-    named = opened_given(content).references
-    return b"".join(sorted(key.keyed("patient_index", each) for each in named))
+    references = opened_given(content).references
+    return b"".join(sorted(key.keyed("patient_index", reference) for reference in references))
 
 
 def opened_given(content: bytes) -> Given:
-    """What was packed."""
-    told, *parts = _parts(content)
-    return Given(tuple(json.loads(told)), tuple(parts))
+    """Decode the output of `pack`."""
+    references, *parts = _split_parts(content)
+    return Given(tuple(json.loads(references)), tuple(parts))
 
 
-def _parts(content: bytes) -> Iterable[bytes]:
-    place = 0
-    while place < len(content):
-        (length,) = _LENGTH.unpack_from(content, place)
-        place += _LENGTH.size + length
-        yield content[place - length : place]
+def _split_parts(content: bytes) -> Iterable[bytes]:
+    offset = 0
+    while offset < len(content):
+        (length,) = _LENGTH.unpack_from(content, offset)
+        offset += _LENGTH.size + length
+        yield content[offset - length : offset]
 
 
-def _waiting(session: OrganisationSession, batch: str, number: int, *, hold: bool = False) -> Any:
+def _load_waiting(
+    session: OrganisationSession, batch: str, number: int, *, for_update: bool = False
+) -> Any:
     query = (
         select(BatchRow, BatchChunkRow)
         .join(
@@ -235,32 +238,32 @@ def _waiting(session: OrganisationSession, batch: str, number: int, *, hold: boo
             & (col(BatchChunkRow.batch_id) == col(BatchRow.id)),
         )
         .where(
-            *_is(session.organisation or "", batch, number),
+            *_match_chunk(session.organisation or "", batch, number),
             col(BatchChunkRow.state) == WAITING,
             col(BatchRow.cancelled_at).is_(None),
         )
     )
-    if hold:
+    if for_update:
         query = query.with_for_update()
     row = session.execute(query).one_or_none()
     return None if row is None else tuple(row)
 
 
-def _chunk(work: Transaction, batch: str, number: int, column: str) -> Any:
+def _load_column(work: Transaction, batch: str, number: int, column: str) -> Any:
     columns = [
         col(getattr(BatchChunkRow, name)) for name in ("batch_id", "number", "key_id", column)
     ]
     return work.session.execute(
-        select(*columns).where(*_is(work.organisation, batch, number))
+        select(*columns).where(*_match_chunk(work.organisation, batch, number))
     ).one_or_none()
 
 
-def _opened(work: Transaction, row: Any, column: str) -> bytes:
-    name = place(row.batch_id, row.number)
-    return work.open(row.key_id, _TABLE, column, name, getattr(row, column))
+def _decrypt(work: Transaction, row: Any, column: str) -> bytes:
+    row_name = place(row.batch_id, row.number)
+    return work.open(row.key_id, _TABLE, column, row_name, getattr(row, column))
 
 
-def _is(organisation: str, batch: str, number: int) -> tuple[Any, ...]:
+def _match_chunk(organisation: str, batch: str, number: int) -> tuple[Any, ...]:
     return (
         col(BatchChunkRow.organisation_id) == organisation,
         col(BatchChunkRow.batch_id) == batch,

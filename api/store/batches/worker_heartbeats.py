@@ -1,4 +1,4 @@
-"""Workers: the processes that work on batches, each heard of every few seconds."""
+"""Heartbeats of the worker processes that score batches."""
 
 from datetime import datetime
 from typing import Any
@@ -10,18 +10,20 @@ from sqlmodel import col
 from api.store.database.tables import WorkerRow
 
 
-def be_heard(session: Session, name: str, now: datetime, lost: datetime) -> None:
-    """Note that this one lives, and forget those not heard of since `lost`."""
-    done: Any = session.execute(
+def be_heard(session: Session, name: str, now: datetime, cutoff: datetime) -> None:
+    """Record a heartbeat of this worker, and delete workers not seen since the cutoff."""
+    result: Any = session.execute(
         update(WorkerRow).where(col(WorkerRow.name) == name).values(seen_at=now)
     )
-    if not done.rowcount:
+    if not result.rowcount:
         session.execute(insert(WorkerRow).values(name=name, seen_at=now))
-    session.execute(delete(WorkerRow).where(col(WorkerRow.seen_at) < lost))
+    session.execute(delete(WorkerRow).where(col(WorkerRow.seen_at) < cutoff))
 
 
-def living(session: Session, lost: datetime) -> set[str]:
-    """The names of those heard of since `lost`."""
+def living(session: Session, cutoff: datetime) -> set[str]:
+    """Return the names of the workers seen since the cutoff."""
     return set(
-        session.execute(select(col(WorkerRow.name)).where(col(WorkerRow.seen_at) >= lost)).scalars()
+        session.execute(
+            select(col(WorkerRow.name)).where(col(WorkerRow.seen_at) >= cutoff)
+        ).scalars()
     )

@@ -1,4 +1,4 @@
-"""Column types that both databases keep alike: instants in UTC, bytes, ids."""
+"""Column types that behave the same on SQLite and PostgreSQL: instants in UTC."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,13 +8,13 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant, to the microsecond; SQLite keeps it as text in UTC."""
+    """A timezone-aware instant to the microsecond; SQLite stores it as text in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """In UTC, without its zone where the database has none. Raises ValueError if naive."""
+        """Convert to UTC, naive for SQLite. Raises ValueError for a naive value."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -23,7 +23,7 @@ class Instant(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, _: Any) -> datetime | None:
-        """Aware again."""
+        """Return the value as an aware instant in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,8 +1,8 @@
-"""The database: an encrypted SQLite file of our own, or PostgreSQL by its address.
+"""The database engine: an embedded, encrypted SQLite file or a PostgreSQL server.
 
-Both give transactions of one kind: `writing` is serialised as the database needs it, `reading` sees
-one state. Whatever goes wrong in storage, or with the keys that it needs, is one Problem,
-`unavailable`, and a line in the log.
+Both offer the same two kinds of transaction: write (serialised on SQLite) and read (one consistent
+state). Every failure of storage, or of the keys it needs, becomes the Problem `unavailable` and one
+line in the log.
 """
 
 import time
@@ -53,7 +53,7 @@ _POSTGRES_OPTIONS = (
     f"-c lock_timeout={LOCK_SECONDS}s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c timezone=UTC"
 )
-_OURS = (
+_CALLER_ERRORS = (
     ArgumentError,
     CompileError,
     DataError,
@@ -62,79 +62,79 @@ _OURS = (
     NoResultFound,
     ProgrammingError,
 )
-"""What a mistake of ours raises: the database itself is well."""
+"""Errors caused by our own statements: the database itself works."""
 AILING = {
     "full": "the database is full",
     "locked": "the database is locked",
     "away": "the database does not answer",
 }
-"""What is wrong, in words that tell no secret."""
+"""The text of each kind of fault; it contains no secret."""
 
 _NO_KEY = "A key that this needs is missing: whoever runs the service must act."
 _log = structlog.get_logger("nociscreen")
 
 
 class DatabaseError(Exception):
-    """The database may not be used as it stands; whoever runs the service must act."""
+    """The database is unusable as it is; the operator must act."""
 
 
 class Database:
-    """An engine, and how transactions begin on it."""
+    """A SQLAlchemy engine and the transactions that begin on it."""
 
-    def __init__(self, engine: Engine, turns: Turns | None = None) -> None:
+    def __init__(self, engine: Engine, write_lock: Turns | None = None) -> None:
         self.engine = engine
         self.on_fault: Callable[[str], None] = lambda _: None
-        self._turns = turns
-        self._failed: tuple[float, str] | None = None
+        self._write_lock = write_lock
+        self._last_fault: tuple[float, str] | None = None
 
     @property
     def ails(self) -> str | None:
-        """How storage failed a moment ago, where nothing was written since: `full`, `locked` ..."""
-        at, kind = self._failed or (float("-inf"), None)
+        """The last fault (`full`, `locked`, `away`) until a write succeeds or some seconds pass."""
+        at, kind = self._last_fault or (float("-inf"), None)
         return kind if time.monotonic() - at < REMEMBERED_SECONDS else None
 
     @property
     def embedded(self) -> bool:
-        """Whether this is the SQLite file."""
-        return self._turns is not None
+        """Whether this is the embedded SQLite file."""
+        return self._write_lock is not None
 
     @contextmanager
     def writing(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[Connection]:
-        """A transaction that may write; committed at the end, undone by any exception.
+        """Begin a write transaction, committed at the end, rolled back by any exception.
 
-        On SQLite it waits so long for the other writers of this process.
+        On SQLite it waits up to `wait_seconds` for the other writers of this process.
         """
         with self.faults_told():
-            if self._turns is None:
+            if self._write_lock is None:
                 with self.engine.begin() as connection:
                     yield connection
             else:
-                with self._turns.taken(wait_seconds), self._immediate().begin() as connection:
+                with self._write_lock.taken(wait_seconds), self._immediate().begin() as connection:
                     yield connection
-            self._failed = None
+            self._last_fault = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold the turn to write, for a transaction on `immediate` that another begins."""
-        if self._turns is None:
+        """Hold the write lock while a library begins its own transaction on the write engine."""
+        if self._write_lock is None:
             yield
         else:
-            with self._turns.taken(TURN_SECONDS):
+            with self._write_lock.taken(TURN_SECONDS):
                 yield
 
     @property
     def immediate(self) -> Engine:
-        """The engine whose transactions may write from their beginning; take `turn` first."""
-        return self.engine if self._turns is None else self._immediate()
+        """The engine for transactions of a library that write; hold the write lock first."""
+        return self.engine if self._write_lock is None else self._immediate()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
+        """Begin a transaction that only reads."""
         with self.faults_told(), self.engine.begin() as connection:
             yield connection
 
     def forget_erased(self) -> None:
-        """Empty SQLite's log of pages as they were; PostgreSQL's own cleaning does it there."""
+        """Truncate SQLite's write-ahead log, so that erased pages are gone from disk."""
         if self.embedded:
             with self.faults_told(), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()
@@ -142,17 +142,17 @@ class Database:
 
     @contextmanager
     def faults_told(self) -> Iterator[None]:
-        """Turn trouble of the database into the Problem `unavailable`; ours stays ours."""
+        """Translate database and key faults into the Problem `unavailable`, and no other error."""
         try:
             yield
-        except _OURS:
+        except _CALLER_ERRORS:
             raise
         except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
             if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
-                raise  # a value could not be bound: the database never saw it
+                raise  # a value could not be bound: the statement never reached the database
             cause = (error.orig if isinstance(error, DBAPIError) else error) or error
-            kind = _kind(cause)
-            self._failed = time.monotonic(), kind
+            kind = _classify_fault(cause)
+            self._last_fault = time.monotonic(), kind
             self.on_fault(kind)
             _log.warning("storage", fault=kind, error=type(cause).__name__)
             raise _unavailable() from error
@@ -166,7 +166,7 @@ class Database:
 
 
 def embedded(path: Path, key: bytes) -> Database:
-    """The SQLite file, encrypted by this key of 32 bytes; made where it is missing."""
+    """Open the SQLite file, encrypted with this 32-byte key; create it if it is missing."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
@@ -193,7 +193,7 @@ def embedded(path: Path, key: bytes) -> Database:
 
 
 def connected(path: Path, key: bytes) -> Any:
-    """A connection to an encrypted file, set up as every one must be."""
+    """Connect to an encrypted SQLite file and apply the required pragmas."""
     connection = sqlcipher3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
     )
@@ -204,10 +204,10 @@ def connected(path: Path, key: bytes) -> Any:
 
 
 def postgres(url: str) -> Database:
-    """PostgreSQL at this address, as a role that row-level security binds."""
-    address = make_url(url).set(drivername="postgresql+psycopg")
+    """Open the PostgreSQL database at this URL, as a role subject to row-level security."""
+    psycopg_url = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(
-        address,
+        psycopg_url,
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=LOCK_SECONDS,
@@ -215,12 +215,12 @@ def postgres(url: str) -> Database:
         hide_parameters=True,
         connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": LOCK_SECONDS},
     )
-    event.listen(engine, "connect", _take_role)
+    event.listen(engine, "connect", _set_role)
     return Database(engine)
 
 
-def _take_role(connection: Any, _: Any) -> None:
-    """Step down to the role of the application, where it exists and this one may."""
+def _set_role(connection: Any, _: Any) -> None:
+    """Switch to the application role if it exists and the current role is a member."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM pg_roles "
@@ -233,7 +233,7 @@ def _take_role(connection: Any, _: Any) -> None:
 
 
 def check_walls(database: Database) -> None:
-    """Refuse a PostgreSQL role that row-level security does not bind. Raises DatabaseError."""
+    """Raise DatabaseError if the PostgreSQL role can bypass row-level security."""
     if database.embedded:
         return
     with database.reading() as connection:
@@ -248,11 +248,10 @@ def _unavailable(detail: str | None = None) -> Problem:
     return Problem("unavailable", detail, headers={"Retry-After": RETRY_SECONDS})
 
 
-def _kind(cause: BaseException) -> str:
-    """What is wrong with the storage, by one of a few words."""
-    name, text = type(cause).__name__, str(cause)
-    if name == "DiskFull" or "is full" in text or "disk I/O" in text:
+def _classify_fault(cause: BaseException) -> str:
+    name, message = type(cause).__name__, str(cause)
+    if name == "DiskFull" or "is full" in message or "disk I/O" in message:
         return "full"
-    if "locked" in text or name in ("TimeoutError", "LockNotAvailable", "QueryCanceled"):
+    if "locked" in message or name in ("TimeoutError", "LockNotAvailable", "QueryCanceled"):
         return "locked"
     return "away"

@@ -1,4 +1,4 @@
-"""Migrations: bring a database to the tables of this release, each step tested both ways."""
+"""Migrations: upgrade or downgrade the database schema and compare it with this release."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,46 +17,46 @@ SCRIPTS = Path(__file__).parents[1] / "migrations"
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to a revision. Processes that start at once take turns.
+    """Upgrade the database to a revision; processes that start together wait for each other.
 
-    Raises DatabaseError where a newer release has been at it.
+    Raises DatabaseError if a newer release has migrated it.
     """
-    with _owning(database) as connection:
-        command.upgrade(_config(connection), revision)
+    with _schema_owner(database) as connection:
+        command.upgrade(_alembic_config(connection), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Take the database back to an earlier revision."""
-    with _owning(database) as connection:
-        command.downgrade(_config(connection), revision)
+    """Downgrade the database to an earlier revision."""
+    with _schema_owner(database) as connection:
+        command.downgrade(_alembic_config(connection), revision)
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the database has the tables of this release.
+    """Return whether the database schema is that of this release.
 
-    An older release may not have let the application ask.
+    An older schema may not let the application role read the revision.
     """
     try:
         with connection.begin_nested():
-            held = MigrationContext.configure(connection).get_current_revision()
+            revision = MigrationContext.configure(connection).get_current_revision()
     except ProgrammingError:
         return False
-    return held == newest()
+    return revision == newest()
 
 
 def newest() -> str | None:
-    """The revision of this release."""
-    return ScriptDirectory.from_config(_config(None)).get_current_head()
+    """Return the schema revision of this release."""
+    return ScriptDirectory.from_config(_alembic_config(None)).get_current_head()
 
 
 def revisions() -> list[tuple[str, str | None]]:
-    """Every revision with the one before it, oldest first."""
-    walked = ScriptDirectory.from_config(_config(None)).walk_revisions()
-    return [(each.revision, each.down_revision) for each in reversed(list(walked))]  # type: ignore[misc]
+    """Return each revision with its predecessor, oldest first."""
+    scripts = list(ScriptDirectory.from_config(_alembic_config(None)).walk_revisions())
+    return [(script.revision, script.down_revision) for script in reversed(scripts)]  # type: ignore[misc]
 
 
 def check(database: Database) -> None:
-    """Raises DatabaseError where the tables are not those of this release."""
+    """Raise DatabaseError if the database schema is not that of this release."""
     with database.reading() as connection:
         if not is_current(connection):
             raise DatabaseError(
@@ -65,22 +65,22 @@ def check(database: Database) -> None:
 
 
 @contextmanager
-def _owning(database: Database) -> Iterator[Connection]:
-    """One at a time, as the role that owns the tables, with all the time that it takes."""
+def _schema_owner(database: Database) -> Iterator[Connection]:
+    """Begin a transaction as the owner of the tables, one process at a time, without timeouts."""
     with database.writing() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7304181)")
-        held = MigrationContext.configure(connection).get_current_revision()
-        if held not in {None, *(each for each, _ in revisions())}:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        if revision not in {None, *(known for known, _ in revisions())}:
             raise DatabaseError("a newer release has changed the tables: run that one")
         yield connection
-    database.engine.dispose()  # connections opened before the tables have not their role
+    database.engine.dispose()  # earlier connections lack the application role
 
 
-def _config(connection: Connection | None) -> Config:
+def _alembic_config(connection: Connection | None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection

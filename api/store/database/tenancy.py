@@ -1,8 +1,8 @@
-"""Sessions that see one organisation: the second wall behind every filter.
+"""Tenant isolation: sessions limited to one organisation, a second check behind every filter.
 
-Each query of a session is held to its organisation, whether it says so or not, and no statement on
-its connection puts in a row of another, however it is made; on PostgreSQL row-level security holds
-both once more, also against what is not a statement of ours.
+Every query of such a session is filtered by its organisation, and no statement on its connection
+can insert a row of another one. On PostgreSQL, row-level security enforces both again, including
+for statements from outside this code.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ from api.store.database.tables import OWNED, Owned
 
 ORGANISATION = "nociscreen.organisation"
 EVERY = "nociscreen.every_organisation"
-_HELD = "nociscreen_organisation"
-_TURN = "hashtextextended(:organisation, 7304182)"
+_OPTION = "nociscreen_organisation"
+_ORGANISATION_LOCK = "hashtextextended(:organisation, 7304182)"
 
 
 class OrganisationSession(Session):
-    """A session of one organisation, or of all where `organisation` is None."""
+    """A session limited to one organisation, or open to all if `organisation` is None."""
 
     def __init__(self, connection: Connection, organisation: str | None) -> None:
         super().__init__(
@@ -35,27 +35,27 @@ class OrganisationSession(Session):
             execution_options={"synchronize_session": False},
         )
         self.organisation = organisation
-        connection.execution_options(**{_HELD: organisation})
+        connection.execution_options(**{_OPTION: organisation})
         if connection.dialect.name == "postgresql":
             hold(connection, organisation)
 
     def put(self, table: type[Owned], row: Mapping[str, Any]) -> None:
-        """Put in one row of plain values. Raises RuntimeError where it is another's."""
-        self.connection().execute(_putting(table), row)
+        """Insert one row. Raises RuntimeError if it belongs to another organisation."""
+        self.connection().execute(_insert_statement(table), row)
 
 
 @lru_cache
-def _putting(table: type[Owned]) -> Insert:
-    """The statement, made once: to build it anew costs more than to run it."""
+def _insert_statement(table: type[Owned]) -> Insert:
+    """Cached because building the statement costs more than running it."""
     return insert(cast("Table", table.__table__))  # type: ignore[attr-defined]
 
 
 def hold(connection: Connection, organisation: str | None) -> None:
-    """Tell PostgreSQL's policies whose rows this transaction may touch.
+    """Set the organisation whose rows PostgreSQL's policies let this transaction access.
 
-    In one organisation it also holds off `alone`, which waits for it, until it ends.
+    For a single organisation it also takes that organisation's lock in shared mode.
     """
-    shared = "" if organisation is None else f", pg_advisory_xact_lock_shared({_TURN})"
+    shared = "" if organisation is None else f", pg_advisory_xact_lock_shared({_ORGANISATION_LOCK})"
     connection.execute(
         text(
             f"SELECT set_config(:one, :organisation, true), set_config(:all, :every, true){shared}"
@@ -70,12 +70,12 @@ def hold(connection: Connection, organisation: str | None) -> None:
 
 
 def alone(session: Session, organisation: str) -> None:
-    """Be the only transaction in the organisation, from now to its end; waits for the others."""
-    _lock(session, _TURN, organisation)
+    """Lock the organisation until the transaction ends; waits for all its other transactions."""
+    _lock(session, _ORGANISATION_LOCK, organisation)
 
 
 def in_turn(session: Session, organisation: str) -> None:
-    """Be the only one that erases, or keeps from being erased, until the transaction ends."""
+    """Lock erasure and legal holds in the organisation until the transaction ends."""
     _lock(session, "hashtextextended(:organisation, 7304183)", organisation)
 
 
@@ -92,25 +92,27 @@ def _lock(session: Session, name: str, organisation: str) -> None:
 def _refuse_foreign_rows(
     connection: Connection, statement: Any, many: Any, one: Any, _: Any
 ) -> None:
-    """Whatever puts a row in, or moves it, must say plainly that it is the organisation's own."""
-    held = connection.get_execution_options().get(_HELD)
-    if held is None or not isinstance(statement, Insert | Update) or _is_shared(statement):
+    """Require every INSERT to name the session's organisation, and every UPDATE to keep it."""
+    organisation = connection.get_execution_options().get(_OPTION)
+    if organisation is None or not isinstance(statement, Insert | Update) or _is_shared(statement):
         return
-    named = list(_named_organisations(statement, [*(many or ()), one or {}]))
-    if any(each != held for each in named) or (isinstance(statement, Insert) and not named):
-        raise RuntimeError("in one organisation no row of another is put in")
+    written = list(_written_organisations(statement, [*(many or ()), one or {}]))
+    if any(value != organisation for value in written) or (
+        isinstance(statement, Insert) and not written
+    ):
+        raise RuntimeError("a session of one organisation may not write a row of another")
 
 
 def _is_shared(statement: Insert | Update) -> bool:
     return "organisation_id" not in cast("Table", statement.table).columns
 
 
-def _named_organisations(statement: Any, parameters: list[Any]) -> Iterator[Any]:
-    """Every organisation that rows are given; one that is worked out is not known: None."""
+def _written_organisations(statement: Any, parameters: list[Any]) -> Iterator[Any]:
+    """Yield the organisation that each row is given; None if the database computes it."""
     if isinstance(statement, Insert) and statement.select is not None:
         yield None
-    built = statement._values or {}, *chain(*statement._multi_values)  # noqa: SLF001 - as it is
-    for row in (*built, *parameters):
+    inline = statement._values or {}, *chain(*statement._multi_values)  # noqa: SLF001 - no public way
+    for row in (*inline, *parameters):
         if not isinstance(row, Mapping):
             yield None
             continue
@@ -120,12 +122,14 @@ def _named_organisations(statement: Any, parameters: list[Any]) -> Iterator[Any]
 
 
 @event.listens_for(OrganisationSession, "do_orm_execute")
-def _hold_to_organisation(state: ORMExecuteState) -> None:
+def _filter_by_organisation(state: ORMExecuteState) -> None:
     session: Any = state.session
     if session.organisation is None:
         return
     if not state.is_orm_statement:
-        raise RuntimeError("in one organisation only tables of the store are asked, by their class")
+        raise RuntimeError(
+            "a session of one organisation can only query mapped tables of the store"
+        )
     if not state.is_column_load:
         state.statement = state.statement.options(*_criteria(session.organisation))
 

@@ -1,6 +1,7 @@
-"""Allowed places: where connections in an organisation's name may go. Told by whoever runs it all.
+"""Allowed hosts: the hosts and ports to which an organisation may connect.
 
-An organisation reads its list and does not change it: what lies in the house is not its to open.
+The operator maintains the list. An organisation can read it but cannot change it, because it opens
+the private network.
 """
 
 from typing import Any
@@ -15,8 +16,8 @@ from api.store.transaction import Transaction
 
 
 def allow(work: Transaction, place: Place, *, private: bool) -> None:
-    """From now on connections may go there; what was said of the place before is forgotten."""
-    work.session.execute(delete(AllowedPlaceRow).where(*_at(work, place)))
+    """Allow connections to this host and port, replacing an earlier entry for it."""
+    work.session.execute(delete(AllowedPlaceRow).where(*_match_place(work, place)))
     work.session.execute(
         insert(AllowedPlaceRow).values(
             organisation_id=work.organisation,
@@ -29,23 +30,23 @@ def allow(work: Transaction, place: Place, *, private: bool) -> None:
 
 
 def disallow(work: Transaction, place: Place) -> None:
-    """From the next connection on none goes there. Raises Problem `not_found`."""
-    if place not in {each.place for each in allowed(work)}:
+    """Remove this host and port from the next connection on. Raises Problem `not_found`."""
+    if place not in {entry.place for entry in allowed(work)}:
         raise Problem("not_found")
-    work.session.execute(delete(AllowedPlaceRow).where(*_at(work, place)))
+    work.session.execute(delete(AllowedPlaceRow).where(*_match_place(work, place)))
 
 
 def allowed(work: Transaction) -> tuple[Allowed, ...]:
-    """Every place that the organisation may reach."""
+    """Return every host and port that the organisation may connect to."""
     rows = work.session.execute(
         select(AllowedPlaceRow)
         .where(col(AllowedPlaceRow.organisation_id) == work.organisation)
         .order_by(col(AllowedPlaceRow.host), col(AllowedPlaceRow.port))
     ).scalars()
-    return tuple(Allowed(Place(each.host, each.port), each.private) for each in rows)
+    return tuple(Allowed(Place(row.host, row.port), row.private) for row in rows)
 
 
-def _at(work: Transaction, place: Place) -> tuple[Any, ...]:
+def _match_place(work: Transaction, place: Place) -> tuple[Any, ...]:
     return (
         col(AllowedPlaceRow.organisation_id) == work.organisation,
         col(AllowedPlaceRow.host) == place.host,

@@ -1,4 +1,4 @@
-"""Destinations: who receives deliveries. Address, options and secrets are sealed in one piece."""
+"""Destinations that receive deliveries; address, options and secrets are encrypted together."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ TABLE = "destination"
 
 
 class Sealed(Frozen):
-    """What is known of a destination and shown to nobody whole."""
+    """The encrypted part of a destination; clients never see all of it."""
 
     address: str
     options: dict[str, Any] = Field(default_factory=dict)
@@ -32,14 +32,14 @@ class Sealed(Frozen):
     certificate_and_key: str | None = None
 
     def signing_key(self) -> SigningKey | None:
-        """The key that we sign in with, where there is one."""
+        """Return the private key that signs our client assertions there, if there is one."""
         if self.key_kid is None or self.key_pem is None:
             return None
         return SigningKey(self.key_kid, "ES384", self.key_pem.encode())
 
 
 def add(work: Transaction, name: str, profile: str, content: Sealed, *, follows: bool) -> str:
-    """A new destination; its id."""
+    """Store a new destination and return its id."""
     destination_id = f"d-{uuid4()}"
     work.session.execute(
         insert(DestinationRow).values(
@@ -54,90 +54,91 @@ def add(work: Transaction, name: str, profile: str, content: Sealed, *, follows:
             lease_holder=None,
             lease_until=None,
             key_id=work.key_id,
-            content=_sealed(work, destination_id, content),
+            content=_encrypt(work, destination_id, content),
         )
     )
     return destination_id
 
 
 def found(work: Transaction, destination_id: str) -> Destination:
-    """The destination. Raises Problem `not_found`."""
-    return _told(work, _row(work, destination_id))
+    """Return the destination. Raises Problem `not_found`."""
+    return _build_destination(work, _load_row(work, destination_id))
 
 
 def every(work: Transaction) -> list[Destination]:
-    """All destinations, in the order in which they were made."""
+    """Return all destinations, oldest first."""
     rows = work.session.execute(
         select(DestinationRow)
         .where(col(DestinationRow.organisation_id) == work.organisation)
         .order_by(col(DestinationRow.created_at), col(DestinationRow.id))
     ).scalars()
-    return [_told(work, row) for row in rows.all()]
+    return [_build_destination(work, row) for row in rows.all()]
 
 
 def opened(work: Transaction, destination_id: str) -> Sealed:
-    """What is sealed of it. Raises Problem `not_found`."""
-    return _opened(work, _row(work, destination_id))
+    """Return the decrypted part of the destination. Raises Problem `not_found`."""
+    return _decrypt(work, _load_row(work, destination_id))
 
 
 def change(
     work: Transaction, destination_id: str, changes: Mapping[str, Any], content: Sealed
 ) -> None:
-    """Change name, active or follows, and what is sealed. Raises Problem `not_found`."""
-    _row(work, destination_id)
+    """Update the given columns and replace the encrypted part. Raises Problem `not_found`."""
+    _load_row(work, destination_id)
     work.session.execute(
         update(DestinationRow)
-        .where(*_is(work, destination_id))
-        .values(**changes, key_id=work.key_id, content=_sealed(work, destination_id, content))
+        .where(*_match_id(work, destination_id))
+        .values(**changes, key_id=work.key_id, content=_encrypt(work, destination_id, content))
     )
     work.session.expire_all()
 
 
 def drop(work: Transaction, destination_id: str) -> None:
-    """Forget a destination. Raises Problem `not_found`, `conflict` where anything went there."""
-    _row(work, destination_id)
-    if sum(_counts(work, destination_id).values()):
+    """Delete a destination. Raises Problem `not_found`, or `conflict` if it has deliveries."""
+    _load_row(work, destination_id)
+    if sum(_count_by_state(work, destination_id).values()):
         raise Problem("conflict", "Something was sent there: make it inactive instead.")
-    work.session.execute(delete(DestinationRow).where(*_is(work, destination_id)))
+    work.session.execute(delete(DestinationRow).where(*_match_id(work, destination_id)))
 
 
-def _row(work: Transaction, destination_id: str) -> DestinationRow:
+def _load_row(work: Transaction, destination_id: str) -> DestinationRow:
     row = work.session.execute(
-        select(DestinationRow).where(*_is(work, destination_id))
+        select(DestinationRow).where(*_match_id(work, destination_id))
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
     return row
 
 
-def _is(work: Transaction, destination_id: str) -> tuple[Any, ...]:
+def _match_id(work: Transaction, destination_id: str) -> tuple[Any, ...]:
     return (
         col(DestinationRow.organisation_id) == work.organisation,
         col(DestinationRow.id) == destination_id,
     )
 
 
-def _sealed(work: Transaction, destination_id: str, content: Sealed) -> bytes:
-    plain = content.model_dump_json(exclude_none=True).encode()
-    return work.seal(TABLE, "content", destination_id, plain)
+def _encrypt(work: Transaction, destination_id: str, content: Sealed) -> bytes:
+    plaintext = content.model_dump_json(exclude_none=True).encode()
+    return work.seal(TABLE, "content", destination_id, plaintext)
 
 
-def _opened(work: Transaction, row: DestinationRow) -> Sealed:
-    plain = work.open(row.key_id, TABLE, "content", row.id, row.content)
-    return Sealed(**json.loads(plain) | _strict(json.loads(plain)))
+def _decrypt(work: Transaction, row: DestinationRow) -> Sealed:
+    plaintext = work.open(row.key_id, TABLE, "content", row.id, row.content)
+    values = json.loads(plaintext)
+    return Sealed(**values | _to_strict_types(values))
 
 
-def _strict(plain: dict[str, Any]) -> dict[str, Any]:
-    """The parts of it that JSON has no kind of its own for."""
-    smart = plain.get("smart")
-    told: dict[str, Any] = {"webhook_secrets": tuple(plain.get("webhook_secrets", ()))}
-    return told | ({"smart": Smart(**smart)} if smart else {})
+def _to_strict_types(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts that JSON has no type for, as strict validation needs them."""
+    smart = values.get("smart")
+    parts: dict[str, Any] = {"webhook_secrets": tuple(values.get("webhook_secrets", ()))}
+    return parts | ({"smart": Smart(**smart)} if smart else {})
 
 
-def _told(work: Transaction, row: DestinationRow) -> Destination:
-    content = _opened(work, row)
+def _build_destination(work: Transaction, row: DestinationRow) -> Destination:
+    content = _decrypt(work, row)
     key = content.signing_key()
-    counts = _counts(work, row.id)
+    counts = _count_by_state(work, row.id)
     return Destination(
         id=row.id,
         name=row.name,
@@ -155,7 +156,7 @@ def _told(work: Transaction, row: DestinationRow) -> Destination:
     )
 
 
-def _counts(work: Transaction, destination_id: str) -> dict[str, int]:
+def _count_by_state(work: Transaction, destination_id: str) -> dict[str, int]:
     rows = work.session.execute(
         select(col(DeliveryRow.state), func.count(col(DeliveryRow.id)))
         .where(

@@ -1,7 +1,7 @@
-"""Dispatch: one process at a time sends to a destination, and writes down each try before it.
+"""Dispatch: one process at a time sends to a destination and records each attempt beforehand.
 
-A lease says who sends. Whoever ends without a word leaves a try of unknown outcome behind: when
-the lease has run out, the same bytes go out again under the same number.
+A lease names the sending process. If that process dies, its attempt has an unknown outcome: once
+the lease has expired, another process sends the same bytes under the same control id.
 """
 
 from datetime import datetime, timedelta
@@ -16,19 +16,19 @@ from api.store.deliveries.outbox import OPEN
 from api.store.transaction import Transaction
 from schemas.delivery import Event
 
-_AHEAD = 1000
-_REPLY_BYTES = 4096
+_MAX_SCANNED = 1000
+_MAX_REPLY_BYTES = 4096
 
 
 class Waiting(NamedTuple):
-    """A destination for which something is due."""
+    """A destination that has a delivery due."""
 
     organisation: str
     destination: str
 
 
 class Taken(NamedTuple):
-    """The delivery whose turn it is. `payload` is None until it was made for the first time."""
+    """The delivery to send next; `payload` is None until it is first composed."""
 
     id: str
     destination: str
@@ -41,7 +41,7 @@ class Taken(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a try ended, and what becomes of the delivery: `due_at` where it is to be tried again."""
+    """How an attempt ended; `due_at` is set if the delivery is to be retried."""
 
     outcome: str
     code: str = ""
@@ -52,14 +52,14 @@ class Ended(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """Who sends, and for how long nobody else does."""
+    """The process that sends, and for how many seconds it excludes others."""
 
     holder: str
     seconds: float
 
 
 def waiting(session: Session, now: datetime) -> list[Waiting]:
-    """Every destination for which something is due or was left under way."""
+    """Return every destination that has a delivery due or abandoned in flight."""
     rows = session.execute(
         select(col(DeliveryRow.organisation_id), col(DeliveryRow.destination_id))
         .join(
@@ -81,18 +81,18 @@ def waiting(session: Session, now: datetime) -> list[Waiting]:
 
 
 def take(work: Transaction, destination: str, lease: Lease) -> Taken | None:
-    """The delivery whose turn it is; None where there is none, or another process sends.
+    """Lease the destination and return its next delivery; None if there is none or it is leased.
 
-    What was left under way is told to have ended in an unknown way, and waits again.
+    An abandoned attempt ends with the outcome `unknown`, and its delivery waits again.
     """
     row = work.session.execute(
-        select(DestinationRow).where(*_is(work, destination)).with_for_update()
+        select(DestinationRow).where(*_match_destination(work, destination)).with_for_update()
     ).scalar_one_or_none()
-    if row is None or not row.active or not _free(row, lease, work.now):
+    if row is None or not row.active or not _is_available(row, lease, work.now):
         return None
-    due, later = _due(work, destination)
-    if due is None:  # nobody looks again before then, unless something new comes
-        row.lease_holder, row.lease_until = None, later
+    due, next_due_at = _find_due(work, destination)
+    if due is None:  # no process looks again before then, unless a delivery is enqueued
+        row.lease_holder, row.lease_until = None, next_due_at
         work.session.flush()
         return None
     row.lease_holder = lease.holder
@@ -107,36 +107,39 @@ def take(work: Transaction, destination: str, lease: Lease) -> Taken | None:
     )
 
 
-def made(work: Transaction, taken: Taken, payload: bytes) -> bool:
-    """Keep what will be sent, the first time and every other. False where it was erased."""
-    done: Any = work.session.execute(
+def made(work: Transaction, delivery: Taken, payload: bytes) -> bool:
+    """Store the payload of a delivery, which every attempt sends. Return False if it was erased."""
+    result: Any = work.session.execute(
         update(DeliveryRow)
-        .where(*_of(work, taken), col(DeliveryRow.payload).is_(None))
-        .values(payload=work.seal("delivery", "payload", taken.id, payload), key_id=work.key_id)
+        .where(*_match_delivery(work, delivery), col(DeliveryRow.payload).is_(None))
+        .values(payload=work.seal("delivery", "payload", delivery.id, payload), key_id=work.key_id)
     )
-    return bool(done.rowcount)
+    return bool(result.rowcount)
 
 
-def begin(work: Transaction, taken: Taken, lease: Lease) -> int | None:
-    """Write down that a try begins; its number. None where it is not ours to send any more."""
-    held: Any = work.session.execute(
+def begin(work: Transaction, delivery: Taken, lease: Lease) -> int | None:
+    """Record the start of an attempt and return its number; None if lease or delivery is lost."""
+    renewed: Any = work.session.execute(
         update(DestinationRow)
-        .where(*_is(work, taken.destination), col(DestinationRow.lease_holder) == lease.holder)
+        .where(
+            *_match_destination(work, delivery.destination),
+            col(DestinationRow.lease_holder) == lease.holder,
+        )
         .values(lease_until=work.now + timedelta(seconds=lease.seconds))
     )
-    begun: Any = held.rowcount and work.session.execute(
+    started: Any = renewed.rowcount and work.session.execute(
         update(DeliveryRow)
-        .where(*_of(work, taken), col(DeliveryRow.state) == "waiting")
+        .where(*_match_delivery(work, delivery), col(DeliveryRow.state) == "waiting")
         .values(state="under_way", tries=col(DeliveryRow.tries) + 1)
     )
-    if not begun or not begun.rowcount:
+    if not started or not started.rowcount:
         return None
-    number = 1 + len(_attempts(work, taken.id))
+    number = 1 + len(_list_attempt_ids(work, delivery.id))
     work.session.execute(
         insert(AttemptRow).values(
             organisation_id=work.organisation,
-            id=f"{taken.id}.{number}",
-            delivery_id=taken.id,
+            id=f"{delivery.id}.{number}",
+            delivery_id=delivery.id,
             number=number,
             begun_at=work.now,
             ended_at=None,
@@ -149,44 +152,47 @@ def begin(work: Transaction, taken: Taken, lease: Lease) -> int | None:
     return number
 
 
-def end(work: Transaction, taken: Taken, number: int | None, ended: Ended) -> bool:
-    """Write down how a try ended. False where another process took it up meanwhile, or it is gone.
+def end(work: Transaction, delivery: Taken, number: int | None, ending: Ended) -> bool:
+    """Record how an attempt ended. Return False if another process took over or it was erased.
 
-    `number` is None where nothing was tried: it could not be made.
+    `number` is None if no attempt was made because composing failed.
     """
-    if number is not None and not _end_attempt(work, taken, number, ended):
+    if number is not None and not _end_attempt(work, delivery, number, ending):
         return False
-    values: dict[str, Any] = {"reason": "" if ended.delivered else ended.outcome}
-    if ended.due_at is not None:
-        values |= {"state": "waiting", "due_at": ended.due_at}
+    values: dict[str, Any] = {"reason": "" if ending.delivered else ending.outcome}
+    if ending.due_at is not None:
+        values |= {"state": "waiting", "due_at": ending.due_at}
     else:
-        values |= {"state": "delivered" if ended.delivered else "parked", "ended_at": work.now}
-    if ended.error:
+        values |= {"state": "delivered" if ending.delivered else "parked", "ended_at": work.now}
+    if ending.error:
         values["errors"] = col(DeliveryRow.errors) + 1
-    done: Any = work.session.execute(
+    result: Any = work.session.execute(
         update(DeliveryRow)
-        .where(*_of(work, taken), col(DeliveryRow.state).in_(OPEN))
+        .where(*_match_delivery(work, delivery), col(DeliveryRow.state).in_(OPEN))
         .values(**values)
     )
-    return bool(done.rowcount)
+    return bool(result.rowcount)
 
 
 def release(work: Transaction, destination: str, lease: Lease) -> None:
-    """Let others send."""
+    """Release the lease on the destination."""
     work.session.execute(
         update(DestinationRow)
-        .where(*_is(work, destination), col(DestinationRow.lease_holder) == lease.holder)
+        .where(
+            *_match_destination(work, destination), col(DestinationRow.lease_holder) == lease.holder
+        )
         .values(lease_holder=None, lease_until=None)
     )
 
 
-def _free(row: DestinationRow, lease: Lease, now: datetime) -> bool:
-    ours = row.lease_holder in (None, lease.holder)
-    return ours or row.lease_until is None or row.lease_until <= now
+def _is_available(row: DestinationRow, lease: Lease, now: datetime) -> bool:
+    if row.lease_holder in (None, lease.holder):
+        return True
+    return row.lease_until is None or row.lease_until <= now
 
 
-def _due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, datetime | None]:
-    """The first that is due of all that are first in their line; else when the next one is."""
+def _find_due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, datetime | None]:
+    """Return the next due delivery among the heads of all lines, else when the next one is due."""
     rows = work.session.execute(
         select(DeliveryRow)
         .where(
@@ -195,24 +201,24 @@ def _due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, datet
             col(DeliveryRow.state).in_(OPEN),
         )
         .order_by(col(DeliveryRow.seq))
-        .limit(_AHEAD)
+        .limit(_MAX_SCANNED)
     ).scalars()
-    seen: set[str] = set()
-    later: datetime | None = None
+    lines: set[str] = set()
+    next_due_at: datetime | None = None
     for row in rows:
-        if row.line in seen:
+        if row.line in lines:
             continue
-        seen.add(row.line)
+        lines.add(row.line)
         if row.state == "under_way":
-            _left_behind(work, row)
+            _end_abandoned(work, row)
         if row.due_at <= work.now:
             return row, None
-        later = min(later or row.due_at, row.due_at)
-    return None, later
+        next_due_at = min(next_due_at or row.due_at, row.due_at)
+    return None, next_due_at
 
 
-def _left_behind(work: Transaction, row: DeliveryRow) -> None:
-    """Whoever sent it has ended: what became of it nobody knows."""
+def _end_abandoned(work: Transaction, row: DeliveryRow) -> None:
+    """End the abandoned attempt of a process that died, its outcome unknown."""
     work.session.execute(
         update(AttemptRow)
         .where(
@@ -226,46 +232,46 @@ def _left_behind(work: Transaction, row: DeliveryRow) -> None:
     work.session.flush()
 
 
-def _end_attempt(work: Transaction, taken: Taken, number: int, ended: Ended) -> bool:
-    name = f"{taken.id}.{number}"
-    reply = ended.reply[:_REPLY_BYTES]
-    done: Any = work.session.execute(
+def _end_attempt(work: Transaction, delivery: Taken, number: int, ending: Ended) -> bool:
+    attempt_id = f"{delivery.id}.{number}"
+    reply = ending.reply[:_MAX_REPLY_BYTES]
+    result: Any = work.session.execute(
         update(AttemptRow)
         .where(
             col(AttemptRow.organisation_id) == work.organisation,
-            col(AttemptRow.id) == name,
+            col(AttemptRow.id) == attempt_id,
             col(AttemptRow.ended_at).is_(None),
         )
         .values(
             ended_at=work.now,
-            outcome=ended.outcome,
-            code=ended.code[:80],
+            outcome=ending.outcome,
+            code=ending.code[:80],
             key_id=work.key_id,
-            reply=work.seal("attempt", "reply", name, reply) if reply else None,
+            reply=work.seal("attempt", "reply", attempt_id, reply) if reply else None,
         )
     )
-    return bool(done.rowcount)
+    return bool(result.rowcount)
 
 
-def _attempts(work: Transaction, delivery: str) -> list[str]:
+def _list_attempt_ids(work: Transaction, delivery_id: str) -> list[str]:
     rows = work.session.execute(
         select(col(AttemptRow.id)).where(
             col(AttemptRow.organisation_id) == work.organisation,
-            col(AttemptRow.delivery_id) == delivery,
+            col(AttemptRow.delivery_id) == delivery_id,
         )
     )
     return list(rows.scalars())
 
 
-def _is(work: Transaction, destination: str) -> tuple[Any, ...]:
+def _match_destination(work: Transaction, destination: str) -> tuple[Any, ...]:
     return (
         col(DestinationRow.organisation_id) == work.organisation,
         col(DestinationRow.id) == destination,
     )
 
 
-def _of(work: Transaction, taken: Taken) -> tuple[Any, ...]:
+def _match_delivery(work: Transaction, delivery: Taken) -> tuple[Any, ...]:
     return (
         col(DeliveryRow.organisation_id) == work.organisation,
-        col(DeliveryRow.id) == taken.id,
+        col(DeliveryRow.id) == delivery.id,
     )

@@ -1,7 +1,7 @@
-"""The outbox: what is to be delivered, in order, until it is known to have arrived.
+"""The outbox: deliveries queued in order until they are known to have arrived.
 
-A delivery is enqueued in the transaction that makes it needed, and leaves it by being delivered,
-parked for a person to look at, or cancelled. Nothing here sends: see `dispatch`.
+A delivery is enqueued in the transaction that causes it. It leaves the queue when it is delivered,
+parked for a person to review, or cancelled. Sending is done in `dispatch`.
 """
 
 from collections.abc import Iterator
@@ -19,28 +19,28 @@ from schemas.delivery import Attempt, Delivery, DeliveryLine, Event, State
 from schemas.patient import KnownPatient
 
 WHOLE = "-"
-"""The line of a destination that takes everything in one order."""
+"""The line of every delivery to a destination that needs one strict order."""
 OPEN = ("waiting", "under_way")
-_LOOKED_AT = case((col(DestinationRow.lease_holder).is_(None), None),
+_WAKE_TIME = case((col(DestinationRow.lease_holder).is_(None), None),
                   else_=col(DestinationRow.lease_until))  # fmt: skip
-"""Where nobody sends now, the destination is looked at anew."""
-_NEVER_TAKEN = ("refused", "unfit")
-_NOTHING_LEFT = ("unreachable", "unresolvable", "not_allowed", "no_tls")
-"""How a try ends of which the receiver has not had a byte of the message."""
+"""Wakes an idle destination: clears its next check time unless a process holds the lease."""
+_NEVER_ACCEPTED_REASONS = ("refused", "unfit")
+_NOTHING_SENT_OUTCOMES = ("unreachable", "unresolvable", "not_allowed", "no_tls")
+"""Attempt outcomes in which the receiver got no byte of the message."""
 
 
 def control_id(delivery_id: str) -> str:
-    """The number under which a receiver knows a delivery, however often it is sent."""
+    """Return the message control id of a delivery, the same for every attempt."""
     return delivery_id.replace("-", "")[:20].upper()
 
 
 def line_of(work: Transaction, patient: KnownPatient) -> str:
-    """The line of one patient's deliveries."""
+    """Return the line of a patient's deliveries, which are sent in order."""
     return work.fingerprint(f"line\x1f{patient.reference}\x1f{patient.system or ''}".encode())
 
 
 class Wanted(NamedTuple):
-    """What is to be delivered where."""
+    """A delivery to be enqueued."""
 
     destination: str
     screening: str
@@ -49,7 +49,7 @@ class Wanted(NamedTuple):
 
 
 def takes(work: Transaction, destination_id: str) -> bool | None:
-    """Whether the destination is active, held so until the transaction ends; None without one."""
+    """Return whether the destination is active and lock it; None if it does not exist."""
     query = select(col(DestinationRow.active)).where(
         col(DestinationRow.organisation_id) == work.organisation,
         col(DestinationRow.id) == destination_id,
@@ -58,28 +58,28 @@ def takes(work: Transaction, destination_id: str) -> bool | None:
 
 
 def went(work: Transaction, destination_id: str, screening: str) -> bool:
-    """Whether this was put on its way there before, as a result."""
+    """Return whether the screening was enqueued there before as a result."""
     return any(
-        each.destination_id == destination_id and each.event == "result"
-        for each in _of(work, screening)
+        row.destination_id == destination_id and row.event == "result"
+        for row in _list_rows(work, screening)
     )
 
 
-def enqueue(work: Transaction, wanted: Wanted) -> DeliveryLine:
-    """Put it at the end of its destination's queue.
+def enqueue(work: Transaction, delivery: Wanted) -> DeliveryLine:
+    """Append a delivery to its destination's queue and return it.
 
-    Raises Problem `not_found` where there is no such destination or the screening was erased
-    meanwhile, `conflict` where it is inactive or the same was enqueued there before.
+    Raises Problem `not_found` if the destination or the screening does not exist, `conflict` if the
+    destination is inactive or the same delivery was enqueued there before.
     """
-    seq = _next(work, wanted.destination)
+    seq = _next_position(work, delivery.destination)
     delivery_id = str(uuid4())
     row = {
         "organisation_id": work.organisation,
         "id": delivery_id,
-        "destination_id": wanted.destination,
-        "screening_id": wanted.screening,
-        "event": wanted.event,
-        "line": wanted.line,
+        "destination_id": delivery.destination,
+        "screening_id": delivery.screening,
+        "event": delivery.event,
+        "line": delivery.line,
         "seq": seq,
         "state": "waiting",
         "reason": "",
@@ -96,87 +96,93 @@ def enqueue(work: Transaction, wanted: Wanted) -> DeliveryLine:
         with work.session.begin_nested():
             work.session.execute(insert(DeliveryRow).values(**row))
     except IntegrityError:
-        if not _is_kept(work, wanted.screening):
+        if not _is_stored(work, delivery.screening):
             raise Problem("not_found") from None
-        again = "It was put on its way there already: send that delivery again instead."
-        raise Problem("conflict", again) from None
-    return line(_row(work, delivery_id))
+        raise Problem(
+            "conflict", "It was put on its way there already: send that delivery again instead."
+        ) from None
+    return line(_load_row(work, delivery_id))
 
 
 def found(work: Transaction, delivery_id: str) -> Delivery:
-    """The delivery with every try. Raises Problem `not_found`."""
-    row = _row(work, delivery_id)
-    return Delivery(**line(row).model_dump(), attempts=tuple(_attempts(work, row)))
+    """Return the delivery with all its attempts. Raises Problem `not_found`."""
+    row = _load_row(work, delivery_id)
+    return Delivery(**line(row).model_dump(), attempts=tuple(_load_attempts(work, row)))
 
 
 def resend(work: Transaction, delivery_id: str) -> Delivery:
-    """Try it again from the start, under the same number.
+    """Queue a delivery again with fresh counters, under the same control id.
 
-    Raises Problem `not_found`, and `conflict` where it is under way or waits already.
+    Raises Problem `not_found`, or `conflict` if it is queued or in flight already or if the
+    destination is inactive.
     """
-    row = _row(work, delivery_id)
+    row = _load_row(work, delivery_id)
     if row.state in OPEN:
         raise Problem("conflict", "It waits to be sent already.")
-    if not _active(work, row.destination_id):
+    if not _is_active(work, row.destination_id):
         raise Problem("conflict", "The destination is not active.")
-    _set(work, row, state="waiting", reason="", tries=0, errors=0, due_at=work.now, ended_at=None)
+    _update_row(
+        work, row, state="waiting", reason="", tries=0, errors=0, due_at=work.now, ended_at=None
+    )
     work.session.execute(
         update(DestinationRow)
         .where(
             col(DestinationRow.organisation_id) == work.organisation,
             col(DestinationRow.id) == row.destination_id,
         )
-        .values(lease_until=_LOOKED_AT)
+        .values(lease_until=_WAKE_TIME)
     )
     return found(work, delivery_id)
 
 
 def cancel(work: Transaction, delivery_id: str) -> Delivery:
-    """Give it up; what had arrived before it was to be sent again has arrived still.
+    """Cancel a delivery; if an earlier attempt was accepted, mark it as delivered again.
 
-    Raises Problem `not_found`, and `conflict` where it is under way or arrived.
+    Raises Problem `not_found`, or `conflict` if it is in flight or delivered.
     """
-    row = _row(work, delivery_id)
+    row = _load_row(work, delivery_id)
     if row.state in ("under_way", "delivered"):
         raise Problem("conflict", "It is under way, or has arrived already.")
-    if any(each.outcome == "accepted" for each in _attempts(work, row)):
-        _set(work, row, state="delivered", reason="", ended_at=work.now)
+    if any(attempt.outcome == "accepted" for attempt in _load_attempts(work, row)):
+        _update_row(work, row, state="delivered", reason="", ended_at=work.now)
     elif row.state != "cancelled":
-        _set(work, row, state="cancelled", reason="cancelled", ended_at=work.now)
+        _update_row(work, row, state="cancelled", reason="cancelled", ended_at=work.now)
     return found(work, delivery_id)
 
 
 def replaced(work: Transaction, earlier: str, later: str) -> None:
-    """Send a correction to wherever the screening that it corrects has gone."""
-    made = []
-    for row in _followed(work, earlier):
+    """Enqueue a correction to every destination that its predecessor was sent to."""
+    enqueued = []
+    for row in _list_followed(work, earlier):
         event: Event = "replacement"
         if row.state == "waiting" and not _was_tried(work, row):
-            _set(work, row, state="cancelled", reason="superseded", ended_at=work.now)
+            _update_row(work, row, state="cancelled", reason="superseded", ended_at=work.now)
             event = cast("Event", row.event)
-        elif row.state == "parked" and row.reason in _NEVER_TAKEN:
+        elif row.state == "parked" and row.reason in _NEVER_ACCEPTED_REASONS:
             event = cast("Event", row.event)
-        made.append(enqueue(work, Wanted(row.destination_id, later, event, row.line)))
-    _audit(work, made)
+        enqueued.append(enqueue(work, Wanted(row.destination_id, later, event, row.line)))
+    _audit_enqueued(work, enqueued)
 
 
 def withdrawn(work: Transaction, screening: str, replaced_by: str | None) -> None:
-    """Take a screening back wherever it has gone, unless a correction took its place there."""
-    corrected = {each.destination_id for each in _of(work, replaced_by)} if replaced_by else set()
-    made = []
-    for row in _followed(work, screening):
-        if row.destination_id in corrected:
+    """Enqueue a withdrawal to every destination of a screening, except where a correction went."""
+    corrected_ids = (
+        {row.destination_id for row in _list_rows(work, replaced_by)} if replaced_by else set()
+    )
+    enqueued = []
+    for row in _list_followed(work, screening):
+        if row.destination_id in corrected_ids:
             continue
         if row.event == "result" and row.state == "waiting" and not _was_tried(work, row):
-            _set(work, row, state="cancelled", reason="withdrawn", ended_at=work.now)
-        elif not (row.state == "parked" and row.reason in _NEVER_TAKEN):
-            wanted = Wanted(row.destination_id, screening, "withdrawal", row.line)
-            made.append(enqueue(work, wanted))
-    _audit(work, made)
+            _update_row(work, row, state="cancelled", reason="withdrawn", ended_at=work.now)
+        elif not (row.state == "parked" and row.reason in _NEVER_ACCEPTED_REASONS):
+            withdrawal = Wanted(row.destination_id, screening, "withdrawal", row.line)
+            enqueued.append(enqueue(work, withdrawal))
+    _audit_enqueued(work, enqueued)
 
 
 def line(row: DeliveryRow) -> DeliveryLine:
-    """A row as it is told."""
+    """Convert a row to its schema, without attempts."""
     return DeliveryLine(
         id=row.id,
         screening=row.screening_id,
@@ -193,15 +199,15 @@ def line(row: DeliveryRow) -> DeliveryLine:
     )
 
 
-def _next(work: Transaction, destination_id: str) -> int:
-    """The next place in a queue; whoever comes after waits until this transaction has ended."""
+def _next_position(work: Transaction, destination_id: str) -> int:
+    """Return the next queue position, locking the destination until the transaction ends."""
     query = (
         update(DestinationRow)
         .where(
             col(DestinationRow.organisation_id) == work.organisation,
             col(DestinationRow.id) == destination_id,
         )
-        .values(last_seq=col(DestinationRow.last_seq) + 1, lease_until=_LOOKED_AT)
+        .values(last_seq=col(DestinationRow.last_seq) + 1, lease_until=_WAKE_TIME)
         .returning(col(DestinationRow.last_seq), col(DestinationRow.active))
     )
     row = work.session.execute(query).one_or_none()
@@ -212,53 +218,55 @@ def _next(work: Transaction, destination_id: str) -> int:
     return int(row.last_seq)
 
 
-def _is_kept(work: Transaction, screening: str) -> bool:
+def _is_stored(work: Transaction, screening: str) -> bool:
     query = select(col(ScreeningRow.id)).where(
         col(ScreeningRow.organisation_id) == work.organisation, col(ScreeningRow.id) == screening
     )
     return work.session.execute(query).first() is not None
 
 
-def _followed(work: Transaction, screening: str) -> list[DeliveryRow]:
-    """What went, or is to go, to an active destination that wants to be told what comes later."""
+def _list_followed(work: Transaction, screening: str) -> list[DeliveryRow]:
+    """Return the sent or queued deliveries to active destinations that want follow-ups."""
     rows = [
-        each
-        for each in _of(work, screening)
-        if each.event != "withdrawal" and (each.state != "cancelled" or _may_have_left(work, each))
+        row
+        for row in _list_rows(work, screening)
+        if row.event != "withdrawal" and (row.state != "cancelled" or _may_have_left(work, row))
     ]
-    wanting = set(
+    followers = set(
         work.session.execute(
             select(col(DestinationRow.id)).where(
                 col(DestinationRow.organisation_id) == work.organisation,
-                col(DestinationRow.id).in_([each.destination_id for each in rows]),
+                col(DestinationRow.id).in_([row.destination_id for row in rows]),
                 col(DestinationRow.active),
                 col(DestinationRow.follows),
             )
         ).scalars()
     )
     return sorted(
-        (each for each in rows if each.destination_id in wanting),
-        key=lambda each: each.destination_id,  # in one order, so that none waits for another
+        (row for row in rows if row.destination_id in followers),
+        key=lambda row: row.destination_id,  # one locking order, so that no deadlock occurs
     )
 
 
 def _was_tried(work: Transaction, row: DeliveryRow) -> bool:
-    """Whether it was ever tried; how often since it was last resent does not tell."""
-    return any(_attempts(work, row))
+    """Return whether it was ever attempted; `tries` restarts when it is resent."""
+    return any(_load_attempts(work, row))
 
 
 def _may_have_left(work: Transaction, row: DeliveryRow) -> bool:
-    """Whether the receiver may have it, as far as the tries tell."""
-    return any(each.outcome not in _NOTHING_LEFT for each in _attempts(work, row))
+    """Return whether, by its attempts, any byte may have reached the receiver."""
+    return any(
+        attempt.outcome not in _NOTHING_SENT_OUTCOMES for attempt in _load_attempts(work, row)
+    )
 
 
-def _audit(work: Transaction, made: list[DeliveryLine]) -> None:
-    """Last of all: whoever holds the end of the audit waits for no row of a destination."""
-    for each in made:
-        work.audit("deliver", "delivery", each.id, outcome="enqueued")
+def _audit_enqueued(work: Transaction, deliveries: list[DeliveryLine]) -> None:
+    """Audit last: a transaction that locks the audit chain must not wait for a destination."""
+    for delivery in deliveries:
+        work.audit("deliver", "delivery", delivery.id, outcome="enqueued")
 
 
-def _of(work: Transaction, screening: str) -> list[DeliveryRow]:
+def _list_rows(work: Transaction, screening: str) -> list[DeliveryRow]:
     rows = work.session.execute(
         select(DeliveryRow)
         .where(
@@ -270,7 +278,7 @@ def _of(work: Transaction, screening: str) -> list[DeliveryRow]:
     return list(rows.scalars())
 
 
-def _row(work: Transaction, delivery_id: str) -> DeliveryRow:
+def _load_row(work: Transaction, delivery_id: str) -> DeliveryRow:
     row = work.session.execute(
         select(DeliveryRow).where(
             col(DeliveryRow.organisation_id) == work.organisation,
@@ -282,7 +290,7 @@ def _row(work: Transaction, delivery_id: str) -> DeliveryRow:
     return row
 
 
-def _active(work: Transaction, destination_id: str) -> bool:
+def _is_active(work: Transaction, destination_id: str) -> bool:
     return bool(
         work.session.execute(
             select(col(DestinationRow.active)).where(
@@ -293,30 +301,30 @@ def _active(work: Transaction, destination_id: str) -> bool:
     )
 
 
-def _set(work: Transaction, row: DeliveryRow, **values: Any) -> None:
+def _update_row(work: Transaction, row: DeliveryRow, **values: Any) -> None:
     for name, value in values.items():
         setattr(row, name, value)
     work.session.flush()
 
 
-def _attempts(work: Transaction, row: DeliveryRow) -> Iterator[Attempt]:
+def _load_attempts(work: Transaction, delivery: DeliveryRow) -> Iterator[Attempt]:
     rows = work.session.execute(
         select(AttemptRow)
         .where(
             col(AttemptRow.organisation_id) == work.organisation,
-            col(AttemptRow.delivery_id) == row.id,
+            col(AttemptRow.delivery_id) == delivery.id,
         )
         .order_by(col(AttemptRow.number))
     ).scalars()
-    for each in rows:
+    for row in rows:
         reply = None
-        if each.reply is not None:
-            reply = work.open(each.key_id, "attempt", "reply", each.id, each.reply)
+        if row.reply is not None:
+            reply = work.open(row.key_id, "attempt", "reply", row.id, row.reply)
         yield Attempt(
-            number=each.number,
-            begun_at=each.begun_at,
-            ended_at=each.ended_at,
-            outcome=each.outcome,
-            code=each.code,
+            number=row.number,
+            begun_at=row.begun_at,
+            ended_at=row.ended_at,
+            outcome=row.outcome,
+            code=row.code,
             reply=None if reply is None else reply.decode("utf-8", "replace"),
         )

@@ -1,4 +1,4 @@
-"""Lists of deliveries: a page of an organisation's, newest first; all that went of a person."""
+"""Lists of deliveries: pages of an organisation's deliveries, and all deliveries of a patient."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from schemas.rights import KeptDelivery
 
 
 class Narrowed(NamedTuple):
-    """What a list is narrowed by; None does not narrow. `before` is the last one seen."""
+    """Filters of a delivery list; None does not filter. `before` is the last delivery seen."""
 
     state: str | None = None
     destination: str | None = None
@@ -24,30 +24,30 @@ class Narrowed(NamedTuple):
     before: tuple[datetime, str] | None = None
 
 
-def page(work: Transaction, narrowed: Narrowed, most: int) -> list[DeliveryLine]:
-    """At most so many."""
-    filters = {
-        DeliveryRow.state: narrowed.state,
-        DeliveryRow.destination_id: narrowed.destination,
-        DeliveryRow.screening_id: narrowed.screening,
+def page(work: Transaction, filters: Narrowed, limit: int) -> list[DeliveryLine]:
+    """Return at most `limit` deliveries that match the filters, newest first."""
+    columns = {
+        DeliveryRow.state: filters.state,
+        DeliveryRow.destination_id: filters.destination,
+        DeliveryRow.screening_id: filters.screening,
     }
-    which: list[Any] = [col(DeliveryRow.organisation_id) == work.organisation]
-    which += [col(column) == value for column, value in filters.items() if value is not None]
-    if narrowed.before is not None:
-        at, last = narrowed.before
+    conditions: list[Any] = [col(DeliveryRow.organisation_id) == work.organisation]
+    conditions += [col(column) == value for column, value in columns.items() if value is not None]
+    if filters.before is not None:
+        at, last = filters.before
         created, number = col(DeliveryRow.created_at), col(DeliveryRow.id)
-        which.append(or_(created < at, and_(created == at, number < last)))
+        conditions.append(or_(created < at, and_(created == at, number < last)))
     rows = work.session.execute(
         select(DeliveryRow)
-        .where(*which)
+        .where(*conditions)
         .order_by(col(DeliveryRow.created_at).desc(), col(DeliveryRow.id).desc())
-        .limit(most)
+        .limit(limit)
     ).scalars()
     return [line(row) for row in rows]
 
 
 def kept(work: Transaction, ids: list[str]) -> Iterator[KeptDelivery]:
-    """What was sent of these screenings, or is to be, by the names of its destinations."""
+    """Yield all deliveries of these screenings with their payloads, oldest first."""
     rows = work.session.execute(
         select(DeliveryRow, col(DestinationRow.name))
         .join(

@@ -1,4 +1,4 @@
-"""Drafts: what a patient has answered under a link so far, sealed, until it is sent."""
+"""Drafts: the encrypted answers given under a link before they are submitted."""
 
 from typing import Any
 
@@ -14,13 +14,15 @@ NO_TIER = "none"
 
 
 def found(work: Transaction, link_id: str) -> Draft | None:
-    """The draft; None where nothing was begun."""
-    row = work.session.execute(select(DraftRow).where(*_of(work, link_id))).scalar_one_or_none()
+    """Return the draft of a link, or None if it was not started."""
+    row = work.session.execute(
+        select(DraftRow).where(*_match_link(work, link_id))
+    ).scalar_one_or_none()
     return None if row is None else draft_of(work, row)
 
 
 def keep(work: Transaction, link_id: str, draft: Draft) -> None:
-    """Keep it in the place of what was kept before."""
+    """Store the draft of a link, replacing the previous one."""
     content = draft.model_dump_json().encode()
     values = {
         "changed_at": work.now,
@@ -28,31 +30,31 @@ def keep(work: Transaction, link_id: str, draft: Draft) -> None:
         "tier_index": tier_index(work, draft),
         "content": work.seal(TABLE, "content", link_id, content),
     }
-    changed: Any = work.session.execute(
-        update(DraftRow).where(*_of(work, link_id)).values(**values)
+    result: Any = work.session.execute(
+        update(DraftRow).where(*_match_link(work, link_id)).values(**values)
     )
-    if not changed.rowcount:
-        named = {"organisation_id": work.organisation, "link_id": link_id}
-        work.session.put(DraftRow, named | {"started_at": work.now} | values)
+    if not result.rowcount:
+        key = {"organisation_id": work.organisation, "link_id": link_id}
+        work.session.put(DraftRow, key | {"started_at": work.now} | values)
 
 
 def drop(work: Transaction, link_id: str) -> None:
-    """Nothing of it stays."""
-    work.session.execute(delete(DraftRow).where(*_of(work, link_id)))
+    """Delete the draft of a link."""
+    work.session.execute(delete(DraftRow).where(*_match_link(work, link_id)))
 
 
 def draft_of(work: Transaction, row: Any) -> Draft:
-    """The draft of a row."""
+    """Decrypt the draft of a row."""
     content = work.open(row.key_id, TABLE, "content", row.link_id, row.content)
     return Draft.model_validate_json(content)
 
 
 def tier_index(work: Transaction, draft: Draft) -> bytes:
-    """What a draft that needs action is found by."""
+    """Return the keyed hash of the red-flag tier, which urgent drafts are found by."""
     return work.keys.current.keyed("tier_index", draft.tier)
 
 
-def _of(work: Transaction, link_id: str) -> tuple[Any, ...]:
+def _match_link(work: Transaction, link_id: str) -> tuple[Any, ...]:
     return (
         col(DraftRow.organisation_id) == work.organisation,
         col(DraftRow.link_id) == link_id,

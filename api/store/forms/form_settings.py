@@ -1,4 +1,4 @@
-"""What an organisation chose for its forms, or what holds until it chooses."""
+"""An organisation's settings for its patient forms."""
 
 from sqlalchemy import delete, select
 from sqlmodel import col
@@ -11,7 +11,7 @@ TABLE = "form_settings"
 
 
 def own(work: Transaction) -> FormSettings:
-    """The settings of the organisation."""
+    """Return the organisation's settings, or the defaults if it has none."""
     row = work.session.execute(
         select(FormSettingsRow).where(col(FormSettingsRow.organisation_id) == work.organisation)
     ).scalar_one_or_none()
@@ -21,12 +21,12 @@ def own(work: Transaction) -> FormSettings:
     return FormSettings.model_validate_json(content)
 
 
-def change(work: Transaction, chosen: FormSettings) -> None:
-    """From now on these hold."""
+def change(work: Transaction, settings: FormSettings) -> None:
+    """Replace the organisation's settings."""
     work.session.execute(
         delete(FormSettingsRow).where(col(FormSettingsRow.organisation_id) == work.organisation)
     )
-    content = chosen.model_dump_json().encode()
+    content = settings.model_dump_json().encode()
     row = {
         "organisation_id": work.organisation,
         "changed_at": work.now,

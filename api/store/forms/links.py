@@ -1,7 +1,7 @@
-"""Links: made for one patient, found by the hash of their secret, used up by sending the answers.
+"""Links to patient forms, found by the hash of their secret and used up by submitting the answers.
 
-The secret is shown when the link is made and kept nowhere. A wrong, used, revoked or expired link
-is found as none.
+The secret is shown once, when the link is created, and is not stored. An unknown, used, revoked or
+expired link is not found.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,11 +23,11 @@ from schemas.patient import KnownPatient
 
 TABLE = "link"
 KEPT_AFTER = timedelta(days=30)
-"""For so long an expired link stays in sight, with what was answered under it."""
+"""How long an expired link, with its draft, is retained."""
 
 
 class Wanted(NamedTuple):
-    """A link to be made."""
+    """A link to be created."""
 
     patient: KnownPatient
     rulebook: str
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
 
 
 class Open(NamedTuple):
-    """A link by its secret: whose, for what; `holder` where one browser has it."""
+    """A link found by its secret; `holder` hashes the browser secret it is bound to, if any."""
 
     organisation: str
     id: str
@@ -49,34 +49,34 @@ class Open(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Some links, newest first, and the id after which the next ones stand."""
+    """One page of links, newest first, and the id to continue after, or None on the last page."""
 
     links: tuple[Link, ...]
     next: str | None
 
 
-def make(work: Transaction, wanted: Wanted) -> tuple[Link, str]:
-    """A new link and its secret."""
+def make(work: Transaction, link: Wanted) -> tuple[Link, str]:
+    """Create a link and return it with its secret."""
     link_id, secret = str(uuid4()), new_link_secret()
     row = {
         "organisation_id": work.organisation,
         "id": link_id,
         "sha256": hashed(secret),
-        "kind": wanted.kind,
-        "rulebook": wanted.rulebook,
-        "language": wanted.language,
-        "ask_again_days": wanted.ask_again_days,
+        "kind": link.kind,
+        "rulebook": link.rulebook,
+        "language": link.language,
+        "ask_again_days": link.ask_again_days,
         "created_at": work.now,
-        "expires_at": work.now + timedelta(days=wanted.days),
+        "expires_at": work.now + timedelta(days=link.days),
         "actor": work.actor.id,
         "holder_sha256": None,
         "revoked_at": None,
         "submitted_at": None,
         "screening_id": None,
         "key_id": work.key_id,
-        **indexes(work, wanted.patient),
+        **indexes(work, link.patient),
         "patient": work.seal(
-            TABLE, "patient", link_id, wanted.patient.model_dump_json(exclude_none=True).encode()
+            TABLE, "patient", link_id, link.patient.model_dump_json(exclude_none=True).encode()
         ),
     }
     work.session.put(LinkRow, row)
@@ -84,119 +84,127 @@ def make(work: Transaction, wanted: Wanted) -> tuple[Link, str]:
 
 
 def open_now(store: Store, secret: str) -> Open | None:
-    """The link of this secret, where it may be answered now; None for every other."""
-    return _by_secret(store, secret, "new")
+    """Return the link with this secret if it may be answered now, else None."""
+    return _find_by_secret(store, secret, "new")
 
 
 def sent(store: Store, secret: str) -> Open | None:
-    """The link of this secret, where what was answered under it was sent; else None."""
-    return _by_secret(store, secret, "submitted")
+    """Return the link with this secret if its answers were submitted, else None."""
+    return _find_by_secret(store, secret, "submitted")
 
 
 def enter(work: Transaction, link: Open) -> None:
-    """Have the link to oneself until the transaction ends; waits for whoever has it.
+    """Lock the link until the transaction ends, waiting for any other holder of the lock.
 
-    Raises Problem `not_found` where it may not be answered any more as it was found.
+    Raises Problem `not_found` if it may no longer be answered or was bound to another browser.
     """
-    here = work.session.execute(
+    row = work.session.execute(
         select(col(LinkRow.id))
         .where(
-            *_may_be_answered(work, link.id),
+            *_match_open(work, link.id),
             col(LinkRow.holder_sha256).is_not_distinct_from(link.holder),
         )
         .with_for_update()
     ).one_or_none()
-    if here is None:
+    if row is None:
         raise Problem("not_found")
 
 
 def hold(work: Transaction, link_id: str, holder: str) -> None:
-    """From now on only who knows `holder` may go on. Raises Problem `not_found` if another does."""
-    done: Any = work.session.execute(
+    """Bind the link to the browser that knows `holder`.
+
+    Raises Problem `not_found` if it is bound already.
+    """
+    result: Any = work.session.execute(
         update(LinkRow)
-        .where(*_is(work, link_id), col(LinkRow.holder_sha256).is_(None))
+        .where(*_match_id(work, link_id), col(LinkRow.holder_sha256).is_(None))
         .values(holder_sha256=hashed(holder))
     )
-    if not done.rowcount:
+    if not result.rowcount:
         raise Problem("not_found")
 
 
 def use_up(work: Transaction, link_id: str) -> KnownPatient:
-    """Use the link up; for whom it was. Raises Problem `not_found` where it is no longer open."""
-    done: Any = work.session.execute(
-        update(LinkRow).where(*_may_be_answered(work, link_id)).values(submitted_at=work.now)
+    """Mark the link as submitted and return its patient.
+
+    Raises Problem `not_found` if it is no longer open.
+    """
+    result: Any = work.session.execute(
+        update(LinkRow).where(*_match_open(work, link_id)).values(submitted_at=work.now)
     )
-    if not done.rowcount:
+    if not result.rowcount:
         raise Problem("not_found")
-    row = work.session.execute(select(LinkRow).where(*_is(work, link_id))).scalar_one()
+    row = work.session.execute(select(LinkRow).where(*_match_id(work, link_id))).scalar_one()
     return patient_of(work, row)
 
 
 def became(work: Transaction, link_id: str, screening_id: str) -> None:
-    """What was answered under the link is kept as this screening; the draft goes."""
+    """Record the screening made from the answers of the link, and delete its draft."""
     work.session.execute(
-        update(LinkRow).where(*_is(work, link_id)).values(screening_id=screening_id)
+        update(LinkRow).where(*_match_id(work, link_id)).values(screening_id=screening_id)
     )
     drafts.drop(work, link_id)
 
 
 def revoke(work: Transaction, link_id: str) -> None:
-    """Nobody can answer under it any more. Raises Problem `not_found`, `conflict` once sent."""
+    """Revoke the link. Raises Problem `not_found`, or `conflict` if its answers were submitted."""
     link = found(work, link_id)
     if link.state == "submitted":
         raise Problem("conflict", "The answers were sent already; the link is used up.")
     work.session.execute(
         update(LinkRow)
-        .where(*_is(work, link_id), col(LinkRow.revoked_at).is_(None))
+        .where(*_match_id(work, link_id), col(LinkRow.revoked_at).is_(None))
         .values(revoked_at=work.now)
     )
 
 
 def found(work: Transaction, link_id: str) -> Link:
-    """The link. Raises Problem `not_found`."""
-    rows = _rows(work, *_is(work, link_id), limit=1)
+    """Return the link. Raises Problem `not_found`."""
+    rows = _load_rows(work, *_match_id(work, link_id), limit=1)
     if not rows:
         raise Problem("not_found")
-    return _told(work, *rows[0])
+    return _build_link(work, *rows[0])
 
 
 def urgent(work: Transaction) -> tuple[Link, ...]:
-    """The links under which a red flag was answered and nothing was sent yet, newest first."""
-    return tuple(_told(work, *each) for each in _urgent(work))
+    """Return the unsubmitted links whose drafts raise a red flag, newest first, at most 200."""
+    return tuple(_build_link(work, *row) for row in _load_urgent(work))
 
 
 def begun_urgent(work: Transaction) -> tuple[KeptLink, ...]:
-    """The same with what was answered under each."""
-    return tuple(kept(work, *each) for each in _urgent(work))
+    """Return the unsubmitted links whose drafts raise a red flag, with their drafts."""
+    return tuple(kept(work, *row) for row in _load_urgent(work))
 
 
 def page(work: Transaction, limit: int, after: str | None = None) -> Page:
-    """So many links, newest first. Raises Problem `not_found` for `after` that is no link."""
-    which: list[Any] = []
+    """Return a page of links, newest first. Raises Problem `not_found` if `after` is no link."""
+    conditions: list[Any] = []
     if after is not None:
         last = found(work, after)
-        which = [
+        conditions = [
             (col(LinkRow.created_at) < last.created_at)
             | ((col(LinkRow.created_at) == last.created_at) & (col(LinkRow.id) < last.id))
         ]
-    rows = _rows(work, *which, limit=limit + 1)
-    told = tuple(_told(work, *each) for each in rows[:limit])
-    return Page(told, told[-1].id if len(rows) > limit else None)
+    rows = _load_rows(work, *conditions, limit=limit + 1)
+    links = tuple(_build_link(work, *row) for row in rows[:limit])
+    return Page(links, links[-1].id if len(rows) > limit else None)
 
 
 def kept(work: Transaction, link: Any, draft: Any) -> KeptLink:
-    """A link with what is kept under it."""
-    told = _told(work, link, draft)
-    return KeptLink(**dict(told), draft=None if draft is None else drafts.draft_of(work, draft))
+    """Return a link with its draft, decrypted from their rows."""
+    return KeptLink(
+        **dict(_build_link(work, link, draft)),
+        draft=None if draft is None else drafts.draft_of(work, draft),
+    )
 
 
-def of_person(work: Transaction, *which: Any) -> list[tuple[Any, Any]]:
-    """The rows of links, each with its draft or None, that these conditions choose."""
-    return _rows(work, *which, limit=None)
+def of_person(work: Transaction, *conditions: Any) -> list[tuple[Any, Any]]:
+    """Return the rows of the links that match these conditions, each with its draft row or None."""
+    return _load_rows(work, *conditions, limit=None)
 
 
 def erase(work: Transaction, ids: list[str]) -> None:
-    """Erase links with what was answered under them."""
+    """Delete links with their drafts."""
     work.session.execute(
         delete(LinkRow).where(
             col(LinkRow.organisation_id) == work.organisation, col(LinkRow.id).in_(ids)
@@ -205,8 +213,8 @@ def erase(work: Transaction, ids: list[str]) -> None:
 
 
 def any_stale(session: Session, organisation: str) -> bool:
-    """Whether `stale` may find any."""
-    found_one = session.execute(
+    """Return whether an unsubmitted link is past its retention, on hold or not."""
+    row = session.execute(
         select(col(LinkRow.id))
         .where(
             col(LinkRow.organisation_id) == organisation,
@@ -215,11 +223,14 @@ def any_stale(session: Session, organisation: str) -> bool:
         )
         .limit(1)
     ).first()
-    return found_one is not None
+    return row is not None
 
 
 def stale(work: Transaction, held: set[bytes]) -> list[str]:
-    """The ids of links that nobody sent anything under, long expired and on no hold."""
+    """Return the ids of unsubmitted links past their retention whose patients are under no hold.
+
+    `held` are the patient hashes under a legal hold.
+    """
     rows = work.session.execute(
         select(col(LinkRow.id), col(LinkRow.patient_index)).where(
             col(LinkRow.organisation_id) == work.organisation,
@@ -231,13 +242,13 @@ def stale(work: Transaction, held: set[bytes]) -> list[str]:
 
 
 def patient_of(work: Transaction, row: Any) -> KnownPatient:
-    """For whom a link is."""
+    """Decrypt the patient of a link row."""
     content = work.open(row.key_id, TABLE, "patient", row.id, row.patient)
     return KnownPatient.model_validate_json(content)
 
 
 def move(work: Transaction, row: Any, patient: KnownPatient) -> None:
-    """From now on the link is this patient's; what was answered under it hangs on the link."""
+    """Assign the link, and with it its draft, to another patient."""
     content = patient.model_dump_json(exclude_none=True).encode()
     row.patient = work.seal(TABLE, "patient", row.id, content)
     for name, index in indexes(work, patient).items():
@@ -247,21 +258,21 @@ def move(work: Transaction, row: Any, patient: KnownPatient) -> None:
 
 
 def indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
-    """What a link is searched by, each a keyed hash."""
+    """Return the keyed hashes that a link is searched by."""
     return {
         "patient_index": work.keys.current.keyed("patient_index", patient.reference),
         "system_index": work.keys.current.keyed("system_index", patient.system),
     }
 
 
-def _by_secret(store: Store, secret: str, state: LinkState) -> Open | None:
+def _find_by_secret(store: Store, secret: str, state: LinkState) -> Open | None:
     with store.glance() as session:
         row = session.execute(
             select(LinkRow, col(OrganisationRow.active))
             .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
             .where(col(LinkRow.sha256) == hashed(secret))
         ).one_or_none()
-    if row is None or not row.active or _state(row[0], None, datetime.now(UTC)) != state:
+    if row is None or not row.active or _derive_state(row[0], None, datetime.now(UTC)) != state:
         return None
     link = row[0]
     return Open(
@@ -274,26 +285,26 @@ def _by_secret(store: Store, secret: str, state: LinkState) -> Open | None:
     )
 
 
-def _urgent(work: Transaction) -> list[tuple[Any, Any]]:
-    calm = work.keys.keyed("tier_index", drafts.NO_TIER)
-    which = col(DraftRow.tier_index).not_in(calm), col(LinkRow.submitted_at).is_(None)
-    return _rows(work, *which, limit=200)
+def _load_urgent(work: Transaction) -> list[tuple[Any, Any]]:
+    no_tier = work.keys.keyed("tier_index", drafts.NO_TIER)
+    conditions = col(DraftRow.tier_index).not_in(no_tier), col(LinkRow.submitted_at).is_(None)
+    return _load_rows(work, *conditions, limit=200)
 
 
-def _is(work: Transaction, link_id: str) -> tuple[Any, ...]:
+def _match_id(work: Transaction, link_id: str) -> tuple[Any, ...]:
     return col(LinkRow.organisation_id) == work.organisation, col(LinkRow.id) == link_id
 
 
-def _may_be_answered(work: Transaction, link_id: str) -> tuple[Any, ...]:
+def _match_open(work: Transaction, link_id: str) -> tuple[Any, ...]:
     return (
-        *_is(work, link_id),
+        *_match_id(work, link_id),
         col(LinkRow.submitted_at).is_(None),
         col(LinkRow.revoked_at).is_(None),
         col(LinkRow.expires_at) > work.now,
     )
 
 
-def _rows(work: Transaction, *which: Any, limit: int | None) -> list[tuple[Any, Any]]:
+def _load_rows(work: Transaction, *conditions: Any, limit: int | None) -> list[tuple[Any, Any]]:
     query = (
         select(LinkRow, DraftRow)
         .outerjoin(
@@ -301,7 +312,7 @@ def _rows(work: Transaction, *which: Any, limit: int | None) -> list[tuple[Any, 
             (col(DraftRow.organisation_id) == col(LinkRow.organisation_id))
             & (col(DraftRow.link_id) == col(LinkRow.id)),
         )
-        .where(col(LinkRow.organisation_id) == work.organisation, *which)
+        .where(col(LinkRow.organisation_id) == work.organisation, *conditions)
         .order_by(col(LinkRow.created_at).desc(), col(LinkRow.id).desc())
         .limit(limit)
         .execution_options(populate_existing=True)
@@ -309,26 +320,26 @@ def _rows(work: Transaction, *which: Any, limit: int | None) -> list[tuple[Any, 
     return [(row[0], row[1]) for row in work.session.execute(query).all()]
 
 
-def _told(work: Transaction, row: Any, draft: Any) -> Link:
-    sent = row.submitted_at
+def _build_link(work: Transaction, row: Any, draft: Any) -> Link:
+    submitted_at = row.submitted_at
     return Link(
         id=row.id,
         created_at=row.created_at,
         expires_at=row.expires_at,
         kind=row.kind,
-        state=_state(row, draft, work.now),
+        state=_derive_state(row, draft, work.now),
         rulebook=row.rulebook,
         language=row.language,
         patient=patient_of(work, row),
         started_at=None if draft is None else draft.started_at,
-        submitted_at=sent,
+        submitted_at=submitted_at,
         tier=None if draft is None else drafts.draft_of(work, draft).tier,
         screening=row.screening_id,
-        ask_again_on=sent and (sent + timedelta(days=row.ask_again_days)).date(),
+        ask_again_on=submitted_at and (submitted_at + timedelta(days=row.ask_again_days)).date(),
     )
 
 
-def _state(row: Any, draft: Any, now: datetime) -> LinkState:
+def _derive_state(row: Any, draft: Any, now: datetime) -> LinkState:
     if row.submitted_at is not None:
         return "submitted"
     if row.revoked_at is not None:

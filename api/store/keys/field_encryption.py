@@ -1,7 +1,7 @@
-"""Sealing: a field of one organisation to bytes that mean nothing elsewhere, and back.
+"""Field encryption: encrypts and decrypts single fields with the keys of an organisation.
 
-AES-256-GCM; the associated data are organisation, table, column and row, so that sealed bytes do
-not open anywhere else. What must be searched for is a keyed hash (HMAC-SHA-256).
+AES-256-GCM with organisation, table, column and row as associated data, so that ciphertext copied
+to another place cannot be decrypted. Searchable values are stored as keyed hashes (HMAC-SHA-256).
 """
 
 import hashlib
@@ -22,11 +22,11 @@ _FORMAT = b"\x01"
 
 
 class SealError(Exception):
-    """Sealed bytes do not open: they were changed or moved, or their key is gone."""
+    """A field cannot be decrypted: it was changed or moved, or its key is gone."""
 
 
 class Place(NamedTuple):
-    """Where a sealed field lives."""
+    """The place of an encrypted field; bound into its ciphertext."""
 
     table: str
     column: str
@@ -34,71 +34,77 @@ class Place(NamedTuple):
 
 
 class DataKey:
-    """One data key of an organisation: seals fields and hashes words."""
+    """One data-encryption key of an organisation: encrypts fields and hashes search values."""
 
     def __init__(self, key_id: str, organisation: str, secret: bytes) -> None:
         self.id = key_id
         self._organisation = organisation
-        self._cipher = AESGCM(_derived(secret, b"fields"))
-        self._index = _derived(secret, b"index")
+        self._cipher = AESGCM(_derive_key(secret, b"fields"))
+        self._hash_key = _derive_key(secret, b"index")
 
     def seal(self, place: Place, plain: bytes) -> bytes:
-        """The field, sealed."""
+        """Encrypt a field."""
         nonce = os.urandom(NONCE_BYTES)
-        return _FORMAT + nonce + self._cipher.encrypt(nonce, plain, _FORMAT + self._bound_to(place))
+        return (
+            _FORMAT
+            + nonce
+            + self._cipher.encrypt(nonce, plain, _FORMAT + self._associated_data(place))
+        )
 
     def open(self, place: Place, sealed: bytes) -> bytes:
-        """The field. Raises SealError."""
+        """Decrypt a field. Raises SealError."""
         start = len(_FORMAT)
-        nonce, rest = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
+        nonce, ciphertext = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
         try:
-            return self._cipher.decrypt(nonce, rest, sealed[:start] + self._bound_to(place))
+            return self._cipher.decrypt(
+                nonce, ciphertext, sealed[:start] + self._associated_data(place)
+            )
         except (InvalidTag, ValueError):
             raise SealError(f"{place.table}.{place.column} does not open") from None
 
     def keyed(self, what: str, word: str | None) -> bytes:
-        """The keyed hash of a word; None is a word of its own."""
-        given = "\x00" if word is None else unicodedata.normalize("NFC", word)
-        text = f"{self._organisation}\x1f{what}\x1f{given}"
-        return hmac.digest(self._index, text.encode(), "sha256")
+        """Return the keyed hash of a value for one purpose; None hashes unlike any text."""
+        normalized = "\x00" if word is None else unicodedata.normalize("NFC", word)
+        message = f"{self._organisation}\x1f{what}\x1f{normalized}"
+        return hmac.digest(self._hash_key, message.encode(), "sha256")
 
-    def _bound_to(self, place: Place) -> bytes:
+    def _associated_data(self, place: Place) -> bytes:
         return "\x1f".join((self._organisation, *place)).encode()
 
 
 class DataKeys:
-    """The data keys of an organisation: one seals, all open."""
+    """The data-encryption keys of an organisation: the current one encrypts, all decrypt."""
 
     def __init__(self, current: DataKey, others: Iterable[DataKey] = ()) -> None:
         self.current = current
-        self._by_id = {each.id: each for each in (*others, current)}
+        self._by_id = {key.id: key for key in (*others, current)}
 
     def __contains__(self, key_id: str) -> bool:
         return key_id in self._by_id
 
     def older(self) -> list[str]:
-        """The ids of the keys that no longer seal."""
-        return [each for each in self._by_id if each != self.current.id]
+        """Return the ids of the keys that no longer encrypt."""
+        return [key_id for key_id in self._by_id if key_id != self.current.id]
 
     def open(self, key_id: str, place: Place, sealed: bytes) -> bytes:
-        """The field, sealed by that key. Raises SealError."""
+        """Decrypt a field with the key of that id. Raises SealError."""
         key = self._by_id.get(key_id)
         if key is None:
             raise SealError(f"the key of {place.table}.{place.column} is gone")
         return key.open(place, sealed)
 
     def keyed(self, what: str, word: str | None) -> list[bytes]:
-        """The hashes to look for: one for each key that may have made it."""
-        return [each.keyed(what, word) for each in self._by_id.values()]
+        """Return the hash of the value by each key: a row may match any of them."""
+        return [key.keyed(what, word) for key in self._by_id.values()]
 
 
-def _derived(secret: bytes, purpose: bytes) -> bytes:
+def _derive_key(secret: bytes, purpose: bytes) -> bytes:
     return HKDFExpand(SHA256(), KEY_BYTES, b"nociscreen " + purpose).derive(secret)
 
 
 def digest(*parts: bytes) -> str:
-    """The SHA-256 of the parts, each with its length, as hexadecimal digits."""
-    held = hashlib.sha256()
+    """Return the SHA-256 of the parts, each prefixed by its length, in hexadecimal."""
+    digester = hashlib.sha256()
     for part in parts:
-        held.update(len(part).to_bytes(8, "big") + part)
-    return held.hexdigest()
+        digester.update(len(part).to_bytes(8, "big") + part)
+    return digester.hexdigest()

@@ -1,6 +1,6 @@
-"""The key of the database file: random, kept beside the file, wrapped by the key ring.
+"""The key of the SQLite file: random, stored beside the file, wrapped by the key ring.
 
-So the ring can change its keys without the file being written anew.
+Rotating the key ring therefore rewraps this key only, and not the whole file.
 """
 
 import os
@@ -16,43 +16,43 @@ from api.store.key_ring import (
     write_over,
 )
 
-_ABOUT = "database file"
+_ASSOCIATED_DATA = "database file"
 
 
 def beside(database: Path) -> Path:
-    """Where the wrapped key of a database file lies."""
+    """Return the path of a database file's wrapped key."""
     return database.with_name(f"{database.name}.key")
 
 
 def file_key(database: Path, ring: KeyRing) -> bytes:
-    """The key of this file; made where neither the file nor its key is there yet.
+    """Return the key of this file; create it if neither the file nor its key exists.
 
-    Raises KeyRingError where the file has lost its key, or the ring cannot unwrap it.
+    Raises KeyRingError if the file exists without its key, or the ring cannot unwrap the key.
     """
     path = beside(database)
     if path.exists():
-        return _kept(path, ring)
+        return _read_key(path, ring)
     if database.exists():
         raise KeyRingError(f"{database.name} cannot be opened: {path.name} is missing beside it")
-    with suppress(FileExistsError):  # another process was faster: its key is the one
-        write_once(path, _wrapped(ring, os.urandom(KEY_BYTES)))
-    return _kept(path, ring)
+    with suppress(FileExistsError):  # another process was faster: use its key
+        write_once(path, _wrap_key(ring, os.urandom(KEY_BYTES)))
+    return _read_key(path, ring)
 
 
 def keep(database: Path, ring: KeyRing, key: bytes) -> None:
-    """Lay the key beside the file, wrapped by the current key of the ring, whole or not at all."""
-    write_over(beside(database), _wrapped(ring, key))
+    """Write the key beside the file atomically, wrapped by the current key of the ring."""
+    write_over(beside(database), _wrap_key(ring, key))
 
 
-def _wrapped(ring: KeyRing, key: bytes) -> str:
-    key_id, wrapped = ring.wrap(key, _ABOUT)
+def _wrap_key(ring: KeyRing, key: bytes) -> str:
+    key_id, wrapped = ring.wrap(key, _ASSOCIATED_DATA)
     return f"{key_id}:{wrapped.hex()}\n"
 
 
-def _kept(path: Path, ring: KeyRing) -> bytes:
+def _read_key(path: Path, ring: KeyRing) -> bytes:
     key_id, _, text = text_of(path).strip().partition(":")
     try:
         wrapped = bytes.fromhex(text)
     except ValueError:
         raise KeyRingError("the key beside the database file is not readable") from None
-    return ring.unwrap(key_id, wrapped, _ABOUT)
+    return ring.unwrap(key_id, wrapped, _ASSOCIATED_DATA)

@@ -1,4 +1,4 @@
-"""The keys of each organisation, unwrapped once and kept in memory while they stand."""
+"""The keys of each organisation, unwrapped once and cached until they change."""
 
 import os
 from datetime import datetime
@@ -15,44 +15,44 @@ from api.store.key_ring import KEY_BYTES, KeyRing
 from api.store.keys.field_encryption import DataKey, DataKeys
 
 DATA, AUDIT = "data", "audit"
-_STAND = select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
+_CURRENT_ROWS = select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
     col(OrganisationKeyRow.organisation_id) == bindparam("of")
 )
 
 
 class HeldKeys(NamedTuple):
-    """What one organisation seals and chains with."""
+    """The unwrapped data and audit keys of one organisation."""
 
     data: DataKeys
     audit: AuditKey
 
 
 class OrganisationKeys:
-    """Knows the keys of every organisation that was asked for."""
+    """Loads, adds and deletes the keys of organisations; caches them unwrapped."""
 
     def __init__(self, ring: KeyRing) -> None:
         self.ring = ring
-        self._held: dict[str, tuple[frozenset[tuple[str, bool]], HeldKeys]] = {}
+        self._cache: dict[str, tuple[frozenset[tuple[str, bool]], HeldKeys]] = {}
 
     def of(self, session: Session, organisation: str) -> HeldKeys | None:
-        """The keys as they stand now; None where there is no such organisation.
+        """Return the organisation's keys; None if the organisation does not exist.
 
-        Raises KeyRingError where the ring lacks a key that wraps them.
+        Raises KeyRingError if the ring lacks a key that wraps them.
         """
-        rows = session.execute(_STAND, {"of": organisation}).all()
-        stand = frozenset((row.id, row.current) for row in rows)
-        known = self._held.get(organisation)
-        if known is None or known[0] != stand:
+        rows = session.execute(_CURRENT_ROWS, {"of": organisation}).all()
+        version = frozenset((row.id, row.current) for row in rows)
+        cached = self._cache.get(organisation)
+        if cached is None or cached[0] != version:
             if not rows:
                 return None
-            known = stand, self._unwrapped(session, organisation)
-            self._held[organisation] = known
-        return known[1]
+            cached = version, self._unwrap_keys(session, organisation)
+            self._cache[organisation] = cached
+        return cached[1]
 
     def add(
         self, session: Session, organisation: str, kind: str, at: datetime
     ) -> OrganisationKeyRow:
-        """A new key, current from now on; the one before it still opens what it sealed."""
+        """Add a new current key; the previous one still decrypts."""
         session.execute(
             update(OrganisationKeyRow)
             .where(
@@ -75,7 +75,7 @@ class OrganisationKeys:
         return row
 
     def drop(self, session: Session, organisation: str, key_id: str) -> None:
-        """Destroy a key with which nothing is sealed any more."""
+        """Delete a key that encrypts no row any more."""
         session.execute(
             delete(OrganisationKeyRow).where(
                 col(OrganisationKeyRow.organisation_id) == organisation,
@@ -83,7 +83,7 @@ class OrganisationKeys:
             )
         )
 
-    def _unwrapped(self, session: Session, organisation: str) -> HeldKeys:
+    def _unwrap_keys(self, session: Session, organisation: str) -> HeldKeys:
         rows = session.execute(
             select(OrganisationKeyRow).where(
                 col(OrganisationKeyRow.organisation_id) == organisation
@@ -106,5 +106,5 @@ class OrganisationKeys:
 
 
 def about(row: OrganisationKeyRow) -> str:
-    """What the wrapping of a key is bound to."""
+    """Return the associated data of a wrapped organisation key."""
     return f"{row.organisation_id}|{row.kind}|{row.id}"

@@ -1,7 +1,7 @@
-"""The keys that sign access tokens: kept sealed, shared by every process, changed in good time.
+"""The keys that sign access tokens: stored wrapped, shared by all processes, rotated regularly.
 
-A new key is published before it signs, so that whoever keeps the published keys for a while knows
-it by then; an old one is trusted until the last token it signed has expired.
+A new key is published before it signs, so that clients which cache the JWK set know it in time; an
+old key stays trusted until the last token that it signed has expired.
 """
 
 import time
@@ -25,7 +25,7 @@ FRESH_SECONDS = 15.0
 LEAST_SECONDS = 1.0
 
 
-class _Known(NamedTuple):
+class _CachedKey(NamedTuple):
     key: SigningKey
     verifying: VerifyingKey
     signs_from: datetime
@@ -33,71 +33,72 @@ class _Known(NamedTuple):
 
 
 class SigningKeys:
-    """The signing keys as every process sees them, at most a few seconds old."""
+    """The signing keys of the database, cached for a few seconds."""
 
     def __init__(
         self, ring: KeyRing, glance: Callable[[], AbstractContextManager[Session]]
     ) -> None:
         self._ring = ring
         self._glance = glance
-        self._guard = Lock()
-        self._known: dict[str, _Known] = {}
+        self._lock = Lock()
+        self._cache: dict[str, _CachedKey] = {}
         self._read_at = float("-inf")
 
     def current(self) -> SigningKey:
-        """The key that signs now: the newest whose time has come. Raises LookupError for none."""
+        """Return the newest key that may sign now. Raises LookupError if there is none."""
         now = datetime.now(UTC)
-        signing = [
-            each
-            for each in self._fresh(FRESH_SECONDS).values()
-            if each.signs_from <= now and _trusted(each, now)
+        candidates = [
+            cached
+            for cached in self._load(FRESH_SECONDS).values()
+            if cached.signs_from <= now and _is_trusted(cached, now)
         ]
-        if not signing:
+        if not candidates:
             raise LookupError("there is no key to sign with")
-        return max(signing, key=lambda each: each.signs_from).key
+        return max(candidates, key=lambda cached: cached.signs_from).key
 
     def published(self) -> list[SigningKey]:
-        """Every key that is trusted now, or will be."""
+        """Return every key that is trusted now or will be."""
         now = datetime.now(UTC)
-        return [each.key for each in self._fresh(FRESH_SECONDS).values() if _trusted(each, now)]
+        cache = self._load(FRESH_SECONDS)
+        return [cached.key for cached in cache.values() if _is_trusted(cached, now)]
 
     def find(self, kid: str) -> VerifyingKey | None:
-        """The key of that name, where it is trusted now."""
-        known = self._fresh(FRESH_SECONDS).get(kid) or self._fresh(LEAST_SECONDS).get(kid)
-        return known.verifying if known and _trusted(known, datetime.now(UTC)) else None
+        """Return the key with this key id; None if it is unknown or no longer trusted."""
+        cached = self._load(FRESH_SECONDS).get(kid) or self._load(LEAST_SECONDS).get(kid)
+        return cached.verifying if cached and _is_trusted(cached, datetime.now(UTC)) else None
 
     def forget(self) -> None:
-        """Read the keys anew when they are next asked for."""
+        """Invalidate the cache."""
         self._read_at = float("-inf")
 
-    def _fresh(self, seconds: float) -> dict[str, _Known]:
-        with self._guard:
-            if time.monotonic() - self._read_at > seconds:
+    def _load(self, max_age_seconds: float) -> dict[str, _CachedKey]:
+        with self._lock:
+            if time.monotonic() - self._read_at > max_age_seconds:
                 with self._glance() as session:
-                    self._known = _read(session, self._ring, self._known)
+                    self._cache = _read_keys(session, self._ring, self._cache)
                 self._read_at = time.monotonic()
-            return self._known
+            return self._cache
 
 
 def add_key(
     session: Session, ring: KeyRing, algorithm: SigningAlgorithm, *, at_once: bool = False
 ) -> SigningKey:
-    """A new key, which signs once it was published for a while; `at_once` distrusts the others."""
+    """Add a key that signs after a publication period; `at_once` revokes all other keys."""
     now = datetime.now(UTC)
-    signs_from = now if at_once or _none_yet(session) else now + PUBLISHED_BEFORE
-    until = now if at_once else signs_from + TRUSTED_AFTER
-    trusted = or_(
-        col(SigningKeyRow.trusted_until).is_(None), col(SigningKeyRow.trusted_until) > until
+    signs_from = now if at_once or _has_no_key(session) else now + PUBLISHED_BEFORE
+    trusted_until = now if at_once else signs_from + TRUSTED_AFTER
+    is_trusted = or_(
+        col(SigningKeyRow.trusted_until).is_(None), col(SigningKeyRow.trusted_until) > trusted_until
     )
-    session.execute(update(SigningKeyRow).where(trusted).values(trusted_until=until))
+    session.execute(update(SigningKeyRow).where(is_trusted).values(trusted_until=trusted_until))
     key = new_signing_key(algorithm)
-    ring_key_id, sealed = ring.wrap(key.private_pem, about(key.kid))
+    ring_key_id, wrapped = ring.wrap(key.private_pem, about(key.kid))
     session.execute(
         insert(SigningKeyRow).values(
             kid=key.kid,
             algorithm=key.algorithm,
             ring_key_id=ring_key_id,
-            sealed=sealed,
+            sealed=wrapped,
             created_at=now,
             signs_from=signs_from,
             trusted_until=None,
@@ -107,41 +108,43 @@ def add_key(
 
 
 def due(session: Session, days: int) -> bool:
-    """Whether the newest key is older than this, or there is none."""
+    """Return whether the newest key is older than `days`, or there is none."""
     newest = session.execute(select(func.max(col(SigningKeyRow.signs_from)))).scalar_one()
     return newest is None or newest < datetime.now(UTC) - timedelta(days=days)
 
 
 def drop_distrusted(session: Session) -> None:
-    """Delete keys that no living token can be signed with."""
+    """Delete the keys that are no longer trusted."""
     session.execute(
         delete(SigningKeyRow).where(col(SigningKeyRow.trusted_until) < datetime.now(UTC))
     )
 
 
-def _none_yet(session: Session) -> bool:
+def _has_no_key(session: Session) -> bool:
     return session.execute(select(col(SigningKeyRow.kid)).limit(1)).first() is None
 
 
-def _read(session: Session, ring: KeyRing, known: dict[str, _Known]) -> dict[str, _Known]:
-    found = {}
+def _read_keys(
+    session: Session, ring: KeyRing, cache: dict[str, _CachedKey]
+) -> dict[str, _CachedKey]:
+    keys = {}
     for row in session.execute(select(SigningKeyRow)).scalars():
-        if row.kid in known:
-            key, verifying = known[row.kid][:2]
+        if row.kid in cache:
+            key, verifying = cache[row.kid][:2]
         else:
             pem = ring.unwrap(row.ring_key_id, row.sealed, about(row.kid))
             key = SigningKey(
                 kid=row.kid, algorithm=cast("SigningAlgorithm", row.algorithm), private_pem=pem
             )
             verifying = key.verifying()
-        found[row.kid] = _Known(key, verifying, row.signs_from, row.trusted_until)
-    return found
+        keys[row.kid] = _CachedKey(key, verifying, row.signs_from, row.trusted_until)
+    return keys
 
 
-def _trusted(known: _Known, now: datetime) -> bool:
-    return known.trusted_until is None or now < known.trusted_until
+def _is_trusted(cached: _CachedKey, now: datetime) -> bool:
+    return cached.trusted_until is None or now < cached.trusted_until
 
 
 def about(kid: str) -> str:
-    """What the wrapping of a key is bound to."""
+    """Return the associated data of a wrapped signing key."""
     return f"signing|{kid}"

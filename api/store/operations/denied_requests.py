@@ -1,8 +1,9 @@
-"""Refusals: whoever is not let through leaves a row, and a flood of strangers leaves few.
+"""Audit rows of denied requests, aggregated so that a flood of them writes only a few rows.
 
-A caller that is known is recorded each time. Strangers, and callers that come too often, are told
-one row a second for each kind of refusal; `count` says how many it stands for. Nobody waits long
-for a row about a refusal: where the database has another writer, it is written after that.
+Each denial of a known caller is recorded. Denials of anonymous callers, and of callers over their
+rate limit, are aggregated to one row per second, actor and code, whose `count` says how many it
+stands for. A request does not wait long for its row: if the database is busy, the row is retried
+later.
 """
 
 import threading
@@ -25,86 +26,85 @@ STRANGER = Actor(SYSTEM, "unknown", "anonymous")
 _log = structlog.get_logger("nociscreen")
 
 
-class _Kind(NamedTuple):
+class _AggregateKey(NamedTuple):
     actor: Actor
     code: str
 
 
-class _Late(NamedTuple):
+class _Denial(NamedTuple):
     actor: Actor
     code: str
     target: str
-    times: int
+    occurrences: int
 
 
 class Refusals:
-    """Records what was refused, in the chain of whose call it was."""
+    """Records denied requests in the audit chain of the caller's organisation."""
 
     def __init__(self, store: Store, now: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._now = now
-        self._guard = threading.Lock()
-        self._untold: dict[_Kind, tuple[float, int]] = {}
-        self._late: deque[_Late] = deque()
+        self._lock = threading.Lock()
+        self._aggregates: dict[_AggregateKey, tuple[float, int]] = {}
+        self._pending: deque[_Denial] = deque()
 
     def record(self, actor: Actor, code: str, target: str = "") -> None:
-        """Record one. Where it was refused as the database does not serve, the log alone tells."""
+        """Record one denial. If the database is unavailable, only the log records it."""
         if code == "unavailable":
             _log.warning("refusal_not_recorded", code=code, count=1)
             return
-        if len(self._untold) >= KINDS_AT_ONCE:
+        if len(self._aggregates) >= KINDS_AT_ONCE:
             self.flush()
         count = 1
         if actor.organisation == SYSTEM or code == "too_many":
-            count = self._due(_Kind(actor._replace(request_id=""), code))
+            count = self._count_due(_AggregateKey(actor._replace(request_id=""), code))
         if count:
-            self._write(actor, code, target, count)
+            self._write(_Denial(actor, code, target, count))
 
     def flush(self) -> None:
-        """Record what was counted and not yet told."""
-        with self._guard:
-            untold, self._untold = self._untold, {}
-        for kind, (_, count) in untold.items():
+        """Record all denials that were counted but not yet written."""
+        with self._lock:
+            aggregates, self._aggregates = self._aggregates, {}
+        for key, (_, count) in aggregates.items():
             if count:
-                self._write(kind.actor, kind.code, "", count)
-        self._catch_up()
+                self._write(_Denial(key.actor, key.code, "", count))
+        self._retry_pending()
 
-    def _due(self, kind: _Kind) -> int:
-        """How many the next row stands for; 0 where it is too soon for one."""
+    def _count_due(self, key: _AggregateKey) -> int:
+        """Return how many denials to write in a row now; 0 if it is too soon."""
         now = self._now()
-        with self._guard:
-            since, count = self._untold.get(kind, (float("-inf"), 0))
+        with self._lock:
+            since, count = self._aggregates.get(key, (float("-inf"), 0))
             if now - since >= WINDOW_SECONDS:
-                self._untold[kind] = now, 0
+                self._aggregates[key] = now, 0
                 return count + 1
-            self._untold[kind] = since, count + 1
+            self._aggregates[key] = since, count + 1
             return 0
 
-    def _write(self, actor: Actor, code: str, target: str, count: int) -> None:
-        late = _Late(actor, code, target, count)
-        if self._written(late):
-            self._catch_up()
+    def _write(self, denial: _Denial) -> None:
+        if self._try_write(denial):
+            self._retry_pending()
 
-    def _catch_up(self) -> None:
-        """Write what had to wait, for as long as the database takes it."""
-        for _ in range(len(self._late)):
+    def _retry_pending(self) -> None:
+        """Write the pending rows, until the database is busy again."""
+        for _ in range(len(self._pending)):
             try:
-                late = self._late.popleft()
+                denial = self._pending.popleft()
             except IndexError:  # another thread wrote it
                 return
-            if not self._written(late):
+            if not self._try_write(denial):
                 return
 
-    def _written(self, late: _Late) -> bool:
-        """Write one row; where the database is busy, it waits for a better time."""
-        actor, code, target, times = late
+    def _try_write(self, denial: _Denial) -> bool:
+        """Write one row, or keep it pending if the database is unavailable; True if written."""
+        actor, code, target, count = denial
         try:
             with self._store.transaction(actor, WAIT_SECONDS) as work:
-                work.audit("refuse", target=target, outcome=code, count=times)
+                work.audit("refuse", target=target, outcome=code, count=count)
         except Problem as problem:
-            if problem.code == "unavailable" and len(self._late) < KINDS_AT_ONCE:
-                self._late.append(late)
+            if problem.code == "unavailable" and len(self._pending) < KINDS_AT_ONCE:
+                self._pending.append(denial)
             else:
-                _log.warning("refusal_not_recorded", code=code, count=times)
+                _log.warning("refusal_not_recorded", code=code, count=count)
             return False
         return True

@@ -1,4 +1,4 @@
-"""Upkeep: what must happen without being asked: erasing what is due, dropping what has expired."""
+"""Housekeeping: erases records past their retention, deletes expired rows, rotates keys."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,17 +25,17 @@ _LONGEST_DAYS = 365.25 * 1000
 _log = structlog.get_logger("nociscreen")
 
 
-class _NothingDue(Exception):  # noqa: N818 - it is no error
-    """All that is old enough is held, or the past of what stays; undoes the transaction."""
+class _NothingDue(Exception):  # noqa: N818 - not an error
+    """Nothing may be erased after all; rolls the transaction back."""
 
 
 def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) -> None:
-    """All of it once. What fails in one organisation does not stop the others."""
+    """Run every task once. A failure in one organisation does not stop the others."""
     with store.across() as session:
         now = datetime.now(UTC)
         session.execute(delete(AnsweredRow).where(col(AnsweredRow.created_at) < now - KEPT))
-        for used in (UsedAssertionRow, UsedTokenRow):
-            session.execute(delete(used).where(col(used.expires_at) < now))
+        for table in (UsedAssertionRow, UsedTokenRow):
+            session.execute(delete(table).where(col(table.expires_at) < now))
         sessions.drop_ended(session)
         invitations.drop_expired(session)
         login_attempts.drop_forgotten(session)
@@ -45,18 +45,18 @@ def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) ->
             store.within(session, SERVICE).audit("rotate", "signing_key")
     drop_expired(store)
     with store.glance() as session:
-        every = organisations.every(session)
-    for each in every:
+        all_organisations = organisations.every(session)
+    for organisation in all_organisations:
         try:
-            erase_stale_links(store, each.id)
-            if each.retention_years:
-                erase_due(store, each.id, each.retention_years)
-        except Exception as error:  # noqa: BLE001 - one organisation's trouble stays its own
-            _log.warning("upkeep", organisation=each.id, error=type(error).__name__)
+            erase_stale_links(store, organisation.id)
+            if organisation.retention_years:
+                erase_due(store, organisation.id, organisation.retention_years)
+        except Exception as error:  # noqa: BLE001 - isolates the organisations
+            _log.warning("upkeep", organisation=organisation.id, error=type(error).__name__)
 
 
 def drop_expired(store: Store) -> None:
-    """Erase the batches whose time is over."""
+    """Erase the batches whose retention has ended."""
     with store.glance() as session:
         due = batches.expired(session, datetime.now(UTC))
     for organisation, ids in due.items():
@@ -68,7 +68,7 @@ def drop_expired(store: Store) -> None:
 
 
 def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
-    """Erase what an organisation has kept for longer than it wants; None where nothing is due."""
+    """Erase the screenings of an organisation past its retention; None if none are due."""
     actor = Actor(organisation, SERVICE.id, SERVICE.means)
     with store.glance() as session:
         due = session.execute(
@@ -83,7 +83,7 @@ def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
         return None
     with suppress(_NothingDue), store.transaction(actor) as work:
         tenancy.in_turn(work.session, organisation)
-        ids = _due(work, years)
+        ids = _list_due_screenings(work, years)
         if not ids:
             raise _NothingDue
         erased = data_subject_rights.erase_screenings(work, ids)
@@ -93,7 +93,7 @@ def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
 
 
 def erase_stale_links(store: Store, organisation: str) -> int:
-    """Erase links that expired long ago with what was answered and never sent; how many."""
+    """Erase long-expired links with their unsubmitted answers; return their number."""
     actor = Actor(organisation, SERVICE.id, SERVICE.means)
     with store.glance() as session:
         if not links.any_stale(session, organisation):
@@ -109,8 +109,8 @@ def erase_stale_links(store: Store, organisation: str) -> int:
     return 0
 
 
-def _due(work: Transaction, years: int) -> list[str]:
-    """What is old enough, on no hold, and not the past of a screening that stays."""
+def _list_due_screenings(work: Transaction, years: int) -> list[str]:
+    """List old screenings that no legal hold and no later version in retention protects."""
     rows = work.session.execute(
         select(
             col(ScreeningRow.id),
@@ -119,18 +119,19 @@ def _due(work: Transaction, years: int) -> list[str]:
             col(ScreeningRow.patient_index),
         ).where(col(ScreeningRow.organisation_id) == work.organisation)
     ).all()
-    held = legal_holds.held_indexes(work)
-    before = {row.id: row.replaces for row in rows}
-    stays = {
-        row.id for row in rows if row.created_at >= _years_ago(years) or row.patient_index in held
+    held_indexes = legal_holds.held_indexes(work)
+    since = _years_ago(years)
+    previous = {row.id: row.replaces for row in rows}
+    retained = {
+        row.id for row in rows if row.created_at >= since or row.patient_index in held_indexes
     }
-    for each in list(stays):
-        earlier = before[each]
+    for screening_id in list(retained):
+        earlier = previous[screening_id]
         while earlier is not None:
-            stays.add(earlier)
-            earlier = before[earlier]
+            retained.add(earlier)
+            earlier = previous[earlier]
     return patient_lookup.latest_first(
-        {row.id: row.replaces for row in rows if row.id not in stays}
+        {row.id: row.replaces for row in rows if row.id not in retained}
     )
 
 

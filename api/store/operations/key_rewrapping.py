@@ -1,6 +1,6 @@
-"""Wrapping: every key in the database wrapped anew, once another key of the ring stands first."""
+"""Key rewrapping: wraps every key in the database again after the key ring was rotated."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -12,37 +12,39 @@ from api.store.key_ring import KeyRing
 from api.store.keys import organisation_keys, signing_keys
 
 
-class _Wrapped(NamedTuple):
-    """A table of wrapped keys, the column that holds them, and what each is bound to."""
+class _WrappedColumn(NamedTuple):
+    """A table of wrapped keys, their column, and the associated data of a row."""
 
     table: Any
     column: str
-    about: Callable[[Any], str]
+    associated_data: Callable[[Any], str]
 
 
-_WRAPPED = (
-    _Wrapped(OrganisationKeyRow, "wrapped", organisation_keys.about),
-    _Wrapped(SigningKeyRow, "sealed", lambda row: signing_keys.about(row.kid)),
+_WRAPPED_COLUMNS = (
+    _WrappedColumn(OrganisationKeyRow, "wrapped", organisation_keys.about),
+    _WrappedColumn(SigningKeyRow, "sealed", lambda row: signing_keys.about(row.kid)),
 )
 
 
 def wrap_anew(session: Session, ring: KeyRing) -> int:
-    """Wrap every key by the current key of the ring; how many were not yet.
+    """Wrap every key with the current key of the ring; return how many changed.
 
-    Raises KeyRingError where the ring lacks a key that wraps one.
+    Raises KeyRingError if the ring lacks a key that wraps one.
     """
-    count = sum(1 for each in _WRAPPED for _ in _wrapped_anew(session, ring, each))
+    count = sum(_rewrap_column(session, ring, column) for column in _WRAPPED_COLUMNS)
     session.flush()
     return count
 
 
-def _wrapped_anew(session: Session, ring: KeyRing, kept: _Wrapped) -> Iterator[Any]:
-    rows = session.execute(
-        select(kept.table).where(col(kept.table.ring_key_id) != ring.current)
-    ).scalars()
+def _rewrap_column(session: Session, ring: KeyRing, wrapped: _WrappedColumn) -> int:
+    rows = (
+        session.execute(select(wrapped.table).where(col(wrapped.table.ring_key_id) != ring.current))
+        .scalars()
+        .all()
+    )
     for row in rows:
-        about = kept.about(row)
-        secret = ring.unwrap(row.ring_key_id, getattr(row, kept.column), about)
-        row.ring_key_id, wrapped = ring.wrap(secret, about)
-        setattr(row, kept.column, wrapped)
-        yield row
+        associated_data = wrapped.associated_data(row)
+        secret = ring.unwrap(row.ring_key_id, getattr(row, wrapped.column), associated_data)
+        row.ring_key_id, ciphertext = ring.wrap(secret, associated_data)
+        setattr(row, wrapped.column, ciphertext)
+    return len(rows)

@@ -1,7 +1,7 @@
-"""Rotation: everything an organisation keeps sealed by a new key, while it is being used.
+"""Key rotation: encrypts all fields of an organisation with a new key, while it is in use.
 
-The new key seals from the first moment; what the old one sealed is sealed anew in small
-transactions, and once nothing is left the old key is destroyed.
+The new key encrypts from the start; rows of the old key are encrypted again in small transactions,
+and when none is left the old key is destroyed.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 
 STEP = 100
-_SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
+_ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (ScreeningRow, ("patient", "context", "answers", "assessment")),
     (EnteredInErrorRow, ("reason",)),
     (AcknowledgementRow, ("content",)),
@@ -56,7 +56,7 @@ _SEALED: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (AttemptRow, ("reply",)),
     (PatientMoveRow, ("content",)),
 )
-_NAMES: dict[type[Any], Callable[[Any], str]] = {
+_ROW_NAMES: dict[type[Any], Callable[[Any], str]] = {
     EnteredInErrorRow: lambda row: row.screening_id,
     AnsweredRow: lambda row: f"{row.actor}|{row.route}|{row.key_hash}",
     DraftRow: lambda row: row.link_id,
@@ -67,9 +67,9 @@ _NAMES: dict[type[Any], Callable[[Any], str]] = {
 
 
 def rotate(store: Store, actor: Actor) -> int:
-    """Seal all of the actor's organisation by a new key; how many rows it were."""
+    """Encrypt all rows of the actor's organisation with a new key; return their number."""
     with store.across() as session:
-        tenancy.alone(session, actor.organisation)  # whoever seals by the old key has ended
+        tenancy.alone(session, actor.organisation)  # waits for transactions that use the old key
         work = store.within(session, actor)
         store.keys.add(session, actor.organisation, DATA, work.now)
         work.audit("rotate", "data_key")
@@ -77,7 +77,7 @@ def rotate(store: Store, actor: Actor) -> int:
 
 
 def finish(store: Store, actor: Actor) -> int:
-    """Seal anew what older keys sealed, and destroy them; also after a rotation was cut off."""
+    """Encrypt the rows of older keys again and destroy these keys; resumes after a crash."""
     total = 0
     while count := _step(store, actor):
         total += count
@@ -85,40 +85,43 @@ def finish(store: Store, actor: Actor) -> int:
 
 
 def _step(store: Store, actor: Actor) -> int:
-    """Seal some rows anew; where none is left, destroy the keys that sealed them."""
+    """Encrypt some rows again; if none is left, destroy the old keys. Return the row count."""
     with store.transaction(actor) as work:
-        for table, columns in _SEALED:
-            rows = work.session.execute(
-                select(table)
-                .where(
-                    table.organisation_id == work.organisation,
-                    col(table.key_id) != work.key_id,
+        for table, columns in _ENCRYPTED_COLUMNS:
+            rows = (
+                work.session.execute(
+                    select(table)
+                    .where(
+                        table.organisation_id == work.organisation,
+                        col(table.key_id) != work.key_id,
+                    )
+                    .limit(STEP)
+                    .with_for_update()
                 )
-                .limit(STEP)
-                .with_for_update()
-            ).scalars()
-            found = rows.all()
-            for row in found:
-                _seal_anew(work, row, columns)
-            if found:
+                .scalars()
+                .all()
+            )
+            for row in rows:
+                _reencrypt(work, row, columns)
+            if rows:
                 work.session.flush()
-                work.audit("rotate", str(table.__tablename__), count=len(found))
-                return len(found)
-        older = work.keys.older()
-        for key_id in older:
+                work.audit("rotate", str(table.__tablename__), count=len(rows))
+                return len(rows)
+        old_key_ids = work.keys.older()
+        for key_id in old_key_ids:
             store.keys.drop(work.session, actor.organisation, key_id)
-        work.audit("rotate", "data_key", outcome="destroyed" if older else "nothing_left")
+        work.audit("rotate", "data_key", outcome="destroyed" if old_key_ids else "nothing_left")
         return 0
 
 
-def _seal_anew(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
-    table, name = str(row.__tablename__), _name(row)
+def _reencrypt(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
+    table, name = str(row.__tablename__), _row_name(row)
     plain = {
-        column: work.open(row.key_id, table, column, name, sealed)
+        column: work.open(row.key_id, table, column, name, ciphertext)
         for column in columns
-        if (sealed := getattr(row, column)) is not None
+        if (ciphertext := getattr(row, column)) is not None
     }
-    indexes = _indexes(work, row, plain)
+    indexes = _keyed_hashes(work, row, plain)
     for column, content in plain.items():
         setattr(row, column, work.seal(table, column, name, content))
     for column, index in indexes.items():
@@ -126,8 +129,8 @@ def _seal_anew(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
     row.key_id = work.key_id
 
 
-def _indexes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, bytes]:
-    """What the row is searched by, by the key that seals now."""
+def _keyed_hashes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the row's search columns, hashed with the current key."""
     match row:
         case ScreeningRow():
             assessment = screenings.assessment_of(work, row)
@@ -143,7 +146,7 @@ def _indexes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, 
     return {}
 
 
-def _name(row: Any) -> str:
-    """What a row's seal is bound to."""
-    name = _NAMES.get(type(row))
-    return name(row) if name else str(row.id)
+def _row_name(row: Any) -> str:
+    """Return the name of a row in the associated data of its fields."""
+    build_name = _ROW_NAMES.get(type(row))
+    return build_name(row) if build_name else str(row.id)

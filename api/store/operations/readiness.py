@@ -1,4 +1,4 @@
-"""Readiness: what keeps the store from working now, in fixed words that tell no secret."""
+"""Readiness: lists the faults that keep the store from working, in fixed, public words."""
 
 from collections.abc import Iterator
 
@@ -13,20 +13,20 @@ from api.store.store import Store
 
 
 def wrong_with(store: Store) -> Iterator[tuple[str, str]]:
-    """A code and a sentence for each thing that is wrong; nothing where the store works."""
+    """Yield a code and a sentence for each fault; nothing if the store works."""
     try:
         with store.glance() as session:
             if not migrate.is_current(session.connection()):
                 yield "tables", "the tables are not those of this release"
-            elif (ailing := store.database.ails) in ("full", "locked"):
-                yield "database", AILING[ailing]
+            elif (fault := store.database.ails) in ("full", "locked"):
+                yield "database", AILING[fault]
             else:
-                yield from _wrong_with_keys(store, session)
+                yield from _list_key_faults(store, session)
     except Problem:
         yield "database", AILING[store.database.ails or "away"]
 
 
-def _wrong_with_keys(store: Store, session: Session) -> Iterator[tuple[str, str]]:
+def _list_key_faults(store: Store, session: Session) -> Iterator[tuple[str, str]]:
     try:
         if store.keys.of(session, SYSTEM) is None:
             yield "tables", "the service's own chain is missing"

@@ -1,4 +1,4 @@
-"""Opening the store as the settings say: the key ring first, then the database, then its tables."""
+"""Startup: opens the store from the settings: key ring, database, schema."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,10 +15,10 @@ from api.store.store import Store
 
 
 def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> Store:
-    """The store, its tables those of this release; made where it is embedded and missing.
+    """Open the store and upgrade its schema; create it if it is embedded and missing.
 
-    `tell` is told what was made and where. Raises KeyRingError or DatabaseError, each saying in
-    one line what is wrong.
+    Calls `tell` with a message for each created file. Raises KeyRingError or DatabaseError with a
+    one-line message.
     """
     ring = open_ring(settings, tell)
     database = open_database(settings, ring)
@@ -34,8 +34,8 @@ def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None)
         database.engine.dispose()
         if isinstance(problem.__cause__, KeyRingError):
             raise problem.__cause__ from None
-        named = "NOCISCREEN_DATABASE_FILE" if database.embedded else "DATABASE_URL"
-        raise DatabaseError(f"{named}: {AILING[database.ails or 'away']}") from problem
+        setting = "NOCISCREEN_DATABASE_FILE" if database.embedded else "DATABASE_URL"
+        raise DatabaseError(f"{setting}: {AILING[database.ails or 'away']}") from problem
     except BaseException:
         database.engine.dispose()
         raise
@@ -43,7 +43,7 @@ def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None)
 
 
 def open_ring(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> KeyRing:
-    """The key ring from the environment or its file; embedded, a missing file is made."""
+    """Open the key ring of the settings; create a missing file for an embedded database."""
     if settings.key_ring is not None:
         text = settings.key_ring.get_secret_value()
         return KeyRing(lambda: text)
@@ -63,7 +63,7 @@ def open_ring(settings: Settings, tell: Callable[[str], None] = lambda _: None) 
 
 
 def open_database(settings: Settings, ring: KeyRing) -> Database:
-    """The database as it stands."""
+    """Open the database of the settings without checking its schema."""
     if settings.database_url is None:
         path = settings.database_file
         return databases.embedded(path, file_key(path, ring))

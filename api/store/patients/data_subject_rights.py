@@ -1,4 +1,4 @@
-"""The rights of a patient: everything kept on one person given out, or erased."""
+"""A patient's data-subject rights: export and erasure of everything stored on the patient."""
 
 from base64 import b64encode
 from collections import Counter
@@ -22,55 +22,58 @@ from schemas.rights import Erased, KeptOnPatient, KeptReport
 _STEP = 500
 
 
-def erase(work: Transaction, person: Person) -> Erased:
-    """Erase all that is kept on a person, but for the audit, which holds nothing of it.
+def erase(work: Transaction, patient: Person) -> Erased:
+    """Erase everything stored on a patient except the audit, which holds no patient data.
 
-    A batch that names the reference, or one that was merged into it, goes whole, with its reports:
-    its sender has the file.
+    A batch that names the reference, or one merged into it, is erased whole with its reports; its
+    sender has the file.
 
-    Raises Problem `not_found` where nothing is kept, `held` under a legal hold, also on another
-    patient whom such a batch names, `conflict` where several systems use the reference.
+    Raises Problem `not_found` if nothing is stored, `held` if the patient, or another patient named
+    in such a batch, is under a legal hold, `conflict` if several systems use the reference.
     """
     tenancy.in_turn(work.session, work.organisation)
-    linked = linked_to(work, person)
-    ids = screening_ids(work, person, linked)
-    if legal_holds.holding(work, person):
+    link_rows = linked_to(work, patient)
+    ids = screening_ids(work, patient, link_rows)
+    if legal_holds.holding(work, patient):
         raise Problem("held")
-    sent = _batches(work, person, ids)
-    released = legal_holds.released(work, person)
-    if not ids and not linked and not sent and not released:
+    batch_ids = _list_batch_ids(work, patient, ids)
+    hold_ids = legal_holds.released(work, patient)
+    if not ids and not link_rows and not batch_ids and not hold_ids:
         raise Problem("not_found")
-    legal_holds.refuse_held(work, sent)
-    links.erase(work, [link.id for link, _ in linked])
-    batches.drop(work, sent)
-    erased = erase_screenings(work, ids).model_copy(
-        update={"links": len(linked), "batches": len(sent)}
+    legal_holds.refuse_held(work, batch_ids)
+    links.erase(work, [link.id for link, _ in link_rows])
+    batches.drop(work, batch_ids)
+    counts = erase_screenings(work, ids).model_copy(
+        update={"links": len(link_rows), "batches": len(batch_ids)}
     )
-    legal_holds.erase(work, released)
-    return erased
+    legal_holds.erase(work, hold_ids)
+    return counts
 
 
 def erase_batch(work: Transaction, batch_id: str) -> None:
-    """Erase a batch with all that was sent and made. Raises Problem `held` as `erase` does."""
+    """Erase a batch with its rows and results.
+
+    Raises Problem `held` if the batch names a patient under a legal hold.
+    """
     tenancy.in_turn(work.session, work.organisation)
     legal_holds.refuse_held(work, [batch_id])
     batches.drop(work, [batch_id])
 
 
 def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
-    """Erase screenings with all that hangs on them; how much it was.
+    """Erase screenings with their dependent rows and return the counts.
 
-    What replaces another comes before it, as `latest_first` orders them.
+    A correction must precede the screening it replaces, as `sort_latest_first` orders them.
     """
     counts: Counter[str] = Counter()
     for start in range(0, len(ids), _STEP):
-        some = ids[start : start + _STEP]
+        step_ids = ids[start : start + _STEP]
         for table in (ReportRow, AcknowledgementRow, DeliveryRow):
-            counts[str(table.__tablename__)] += _count(work, table, some)
+            counts[str(table.__tablename__)] += _count_rows(work, table, step_ids)
         work.session.execute(
             delete(ScreeningRow).where(
                 col(ScreeningRow.organisation_id) == work.organisation,
-                col(ScreeningRow.id).in_(some),
+                col(ScreeningRow.id).in_(step_ids),
             )
         )
     return Erased(
@@ -81,16 +84,19 @@ def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
     )
 
 
-def export(work: Transaction, person: Person) -> KeptOnPatient:
-    """All that is kept on a person. Raises Problem `not_found`, `conflict` as `erase` does."""
-    linked = linked_to(work, person)
-    ids = screening_ids(work, person, linked)
-    sent = _batches(work, person, ids)
-    if not ids and not linked and not sent:
+def export(work: Transaction, patient: Person) -> KeptOnPatient:
+    """Return everything stored on a patient.
+
+    Raises Problem `not_found` if there is nothing, `conflict` if several systems use the reference.
+    """
+    link_rows = linked_to(work, patient)
+    ids = screening_ids(work, patient, link_rows)
+    batch_ids = _list_batch_ids(work, patient, ids)
+    if not ids and not link_rows and not batch_ids:
         raise Problem("not_found")
     return KeptOnPatient(
-        links=tuple(links.kept(work, *each) for each in linked),
-        screenings=tuple(screenings.found(work, each) for each in ids),
+        links=tuple(links.kept(work, *row) for row in link_rows),
+        screenings=tuple(screenings.found(work, screening_id) for screening_id in ids),
         reports=tuple(
             KeptReport(
                 screening=row.screening_id,
@@ -109,20 +115,23 @@ def export(work: Transaction, person: Person) -> KeptOnPatient:
             ).scalars()
         ),
         deliveries=tuple(search.kept(work, ids)),
-        holds=tuple(legal_holds.holding(work, person)),
-        batches=tuple(batches.named_in(work, sent)),
+        holds=tuple(legal_holds.holding(work, patient)),
+        batches=tuple(batches.named_in(work, batch_ids)),
     )
 
 
-def _batches(work: Transaction, person: Person, ids: list[str]) -> list[str]:
-    """The ids of batches that name the person, also by a number that these screenings came from."""
-    numbers = {move.from_reference for each in ids for move in events.moves(work, each)}
-    numbers.add(person.reference)
-    return sorted({each for number in numbers for each in batches.naming(work, number)})
+def _list_batch_ids(work: Transaction, patient: Person, ids: list[str]) -> list[str]:
+    """Return the ids of batches that name the patient, also by a number merged into this one."""
+    numbers = {
+        move.from_reference for screening_id in ids for move in events.moves(work, screening_id)
+    } | {patient.reference}
+    return sorted({batch_id for number in numbers for batch_id in batches.naming(work, number)})
 
 
-def _count(work: Transaction, table: Any, ids: list[str]) -> int:
-    which = table.organisation_id == work.organisation, col(table.screening_id).in_(ids)
+def _count_rows(work: Transaction, table: Any, ids: list[str]) -> int:
+    conditions = table.organisation_id == work.organisation, col(table.screening_id).in_(ids)
     return int(
-        work.session.execute(select(func.count()).select_from(table).where(*which)).scalar_one()
+        work.session.execute(
+            select(func.count()).select_from(table).where(*conditions)
+        ).scalar_one()
     )

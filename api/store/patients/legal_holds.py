@@ -1,4 +1,4 @@
-"""Legal holds: what keeps everything on a person from being erased until it is released."""
+"""Legal holds: block the erasure of a patient until they are released."""
 
 import json
 from typing import Any
@@ -20,29 +20,29 @@ from schemas.rights import LegalHold
 HOLDING = "POST /v1/patients/holds"
 
 
-def place(work: Transaction, person: Person, reason: str) -> LegalHold:
-    """From now on nothing of this person may be erased."""
+def place(work: Transaction, patient: Person, reason: str) -> LegalHold:
+    """Place a legal hold on the patient and return it."""
     tenancy.in_turn(work.session, work.organisation)
-    made = LegalHold(id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason)
-    content = {"reference": person.reference, "system": person.system, "reason": reason}
+    hold = LegalHold(id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason)
+    content = {"reference": patient.reference, "system": patient.system, "reason": reason}
     work.session.execute(
         insert(LegalHoldRow).values(
             organisation_id=work.organisation,
-            id=made.id,
+            id=hold.id,
             placed_at=work.now,
             released_at=None,
             actor=work.actor.id,
             key_id=work.key_id,
             **indexes(work, content),
-            content=work.seal("legal_hold", "content", made.id, json.dumps(content).encode()),
+            content=work.seal("legal_hold", "content", hold.id, json.dumps(content).encode()),
         )
     )
-    return made
+    return hold
 
 
 def release(work: Transaction, hold_id: str) -> None:
     """End a legal hold. Raises Problem `not_found`."""
-    done: Any = work.session.execute(
+    result: Any = work.session.execute(
         update(LegalHoldRow)
         .where(
             col(LegalHoldRow.organisation_id) == work.organisation,
@@ -51,12 +51,12 @@ def release(work: Transaction, hold_id: str) -> None:
         )
         .values(released_at=work.now)
     )
-    if not done.rowcount:
+    if not result.rowcount:
         raise Problem("not_found")
 
 
-def holding(work: Transaction, person: Person | None = None) -> list[LegalHold]:
-    """The legal holds on a person, or on anyone, that are not released."""
+def holding(work: Transaction, patient: Person | None = None) -> list[LegalHold]:
+    """Return the unreleased legal holds, of one patient or of all."""
     return [
         LegalHold(
             id=row.id,
@@ -64,40 +64,40 @@ def holding(work: Transaction, person: Person | None = None) -> list[LegalHold]:
             placed_by=row.actor,
             reason=content_of(work, row)["reason"],
         )
-        for row in _holds(work, person)
+        for row in _load_holds(work, patient)
     ]
 
 
 def held_indexes(work: Transaction) -> set[bytes]:
-    """Every hash that a held patient's reference may have been kept under."""
+    """Return every keyed hash that the reference of a patient under hold may be stored under."""
     return {
-        each
-        for row in _holds(work, None)
-        for each in work.keys.keyed("patient_index", content_of(work, row)["reference"])
+        index
+        for row in _load_holds(work, None)
+        for index in work.keys.keyed("patient_index", content_of(work, row)["reference"])
     }
 
 
 def content_of(work: Transaction, row: LegalHoldRow) -> Any:
-    """Whom a hold is on, and why."""
+    """Decrypt the content of a hold: reference, system and reason."""
     return json.loads(work.open(row.key_id, "legal_hold", "content", row.id, row.content))
 
 
 def indexes(work: Transaction, content: Any) -> dict[str, bytes]:
-    """What a hold is searched by."""
+    """Return the keyed hashes that a hold is searched by."""
     return {
         "patient_index": work.keys.current.keyed("patient_index", content["reference"]),
         "system_index": work.keys.current.keyed("system_index", content["system"]),
     }
 
 
-def released(work: Transaction, person: Person) -> list[str]:
-    """The ids of the legal holds on a person of whom no hold is left."""
-    query = select(col(LegalHoldRow.id)).where(*_holds_on(work, person))
+def released(work: Transaction, patient: Person) -> list[str]:
+    """Return the ids of all legal holds on a patient, released ones included."""
+    query = select(col(LegalHoldRow.id)).where(*_match_holds(work, patient))
     return list(work.session.execute(query).scalars())
 
 
 def erase(work: Transaction, ids: list[str]) -> None:
-    """Erase legal holds, and the answers that told of them: they repeat the reason."""
+    """Delete legal holds and the stored responses that repeat their reasons."""
     if not ids:
         return
     work.session.execute(
@@ -109,45 +109,48 @@ def erase(work: Transaction, ids: list[str]) -> None:
 
 
 def refuse_held(work: Transaction, ids: list[str]) -> None:
-    """Raise Problem `held` where one of these batches names a held patient.
+    """Raise Problem `held` if one of these batches names a patient under a legal hold.
 
-    A held patient may be named by a number that was merged into the one that is held.
+    A batch may name the patient by a number that was merged into the one under hold.
     """
-    contents = [content_of(work, row) for row in _holds(work, None)]
-    numbers = {each["reference"] for each in contents}
-    for each in numbers.copy():
-        numbers |= _merged_into(work, Person(each, None))
-    hashes = {each for number in numbers for each in work.keys.keyed("patient_index", number)}
+    numbers = {content_of(work, row)["reference"] for row in _load_holds(work, None)}
+    for number in numbers.copy():
+        numbers |= _list_merged_numbers(work, Person(number, None))
+    hashes = {index for number in numbers for index in work.keys.keyed("patient_index", number)}
     if batches.naming_any(work, ids, hashes):
         raise Problem("held")
 
 
-def _holds(work: Transaction, person: Person | None) -> list[LegalHoldRow]:
+def _load_holds(work: Transaction, patient: Person | None) -> list[LegalHoldRow]:
     query = select(LegalHoldRow).where(
         col(LegalHoldRow.organisation_id) == work.organisation,
         col(LegalHoldRow.released_at).is_(None),
     )
-    if person is not None:
-        query = query.where(*_holds_on(work, person))
+    if patient is not None:
+        query = query.where(*_match_holds(work, patient))
     return list(work.session.execute(query.order_by(col(LegalHoldRow.placed_at))).scalars())
 
 
-def _holds_on(work: Transaction, person: Person) -> list[Any]:
-    """A hold that names no system is on whoever has the reference."""
-    found = which(work, LegalHoldRow, Person(person.reference, None))
-    if person.exact:
+def _match_holds(work: Transaction, patient: Person) -> list[Any]:
+    """Return the conditions for holds on this patient; one without a system covers all systems."""
+    conditions = which(work, LegalHoldRow, Person(patient.reference, None))
+    if patient.exact:
         systems = [
-            each
-            for system in {person.system, None}
-            for each in work.keys.keyed("system_index", system)
+            index
+            for system in {patient.system, None}
+            for index in work.keys.keyed("system_index", system)
         ]
-        found.append(col(LegalHoldRow.system_index).in_(systems))
-    return found
+        conditions.append(col(LegalHoldRow.system_index).in_(systems))
+    return conditions
 
 
-def _merged_into(work: Transaction, person: Person) -> set[str]:
-    """The numbers that screenings of whoever has the reference came from."""
+def _list_merged_numbers(work: Transaction, patient: Person) -> set[str]:
+    """Return the earlier numbers of all screenings under this reference."""
     ids = work.session.execute(
-        select(col(ScreeningRow.id)).where(*which(work, ScreeningRow, person))
+        select(col(ScreeningRow.id)).where(*which(work, ScreeningRow, patient))
     ).scalars()
-    return {move.from_reference for each in ids.all() for move in events.moves(work, each)}
+    return {
+        move.from_reference
+        for screening_id in ids.all()
+        for move in events.moves(work, screening_id)
+    }

@@ -1,11 +1,11 @@
-"""Merging: screenings and links go over to the number that stays, with holds and drafts.
+"""Merges two patient numbers: screenings, links, drafts and holds move to the surviving number.
 
-The number on a paper that was issued before is never lost: each screening tells all its moves.
-A batch stays as its sender made it, and is told of: erasing either number erases it.
+Each screening records its moves, so the number on a report issued earlier can still be found. A
+batch stays as it was sent and is only counted; erasing either number erases it.
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import insert, select, update
@@ -25,7 +25,7 @@ from schemas.patient import KnownPatient
 from schemas.rights import Merged
 from schemas.screening import Context
 
-_SEALED = ("patient", "context", "answers", "assessment")
+_ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment")
 
 
 class _Move(NamedTuple):
@@ -34,29 +34,29 @@ class _Move(NamedTuple):
 
 
 def merge(work: Transaction, retired: Person, survivor: Person, means: str = "api") -> Merged:
-    """Move all that is kept under one number to another, holds too. Twice is once.
+    """Move everything stored under one number to another, with its legal holds. Idempotent.
 
-    Raises Problem `conflict` where both are one, or several systems use the retired number.
+    Raises Problem `conflict` if both numbers are equal or several systems use the retired one.
     """
     if retired == survivor:
         raise Problem("conflict", "Both numbers are the same.")
     tenancy.in_turn(work.session, work.organisation)
-    linked = patient_lookup.linked_to(work, retired)
-    ids = patient_lookup.screening_ids(work, retired, linked)
-    for each in ids:
-        _move(work, each, survivor, means)
-    for link, _ in linked:
-        links.move(work, link, _renamed(links.patient_of(work, link), survivor))
-    held = _hold(work, retired, survivor)
-    for each in ids:
-        work.audit("merge", "screening", each)
-    for link, _ in linked:
+    link_rows = patient_lookup.linked_to(work, retired)
+    ids = patient_lookup.screening_ids(work, retired, link_rows)
+    for screening_id in ids:
+        _move_screening(work, screening_id, survivor, means)
+    for link, _ in link_rows:
+        links.move(work, link, _with_number(links.patient_of(work, link), survivor))
+    hold_count = _copy_holds(work, retired, survivor)
+    for screening_id in ids:
+        work.audit("merge", "screening", screening_id)
+    for link, _ in link_rows:
         work.audit("merge", "link", link.id)
-    named = len(batches.naming(work, retired.reference))
-    return Merged(screenings=len(ids), links=len(linked), holds=held, batches=named)
+    batch_count = len(batches.naming(work, retired.reference))
+    return Merged(screenings=len(ids), links=len(link_rows), holds=hold_count, batches=batch_count)
 
 
-def _move(work: Transaction, screening_id: str, survivor: Person, means: str) -> None:
+def _move_screening(work: Transaction, screening_id: str, survivor: Person, means: str) -> None:
     row = work.session.execute(
         select(ScreeningRow)
         .where(
@@ -66,9 +66,9 @@ def _move(work: Transaction, screening_id: str, survivor: Person, means: str) ->
         .with_for_update()
     ).scalar_one()
     before = screenings.patient_of(work, row)
-    move = _Move(before, _renamed(before, survivor))
-    _remember(work, screening_id, move, means)
-    _seal_anew(work, row, move.after)
+    move = _Move(before, _with_number(before, survivor))
+    _record_move(work, screening_id, move, means)
+    _encrypt_again(work, row, move.after)
     work.session.execute(
         update(DeliveryRow)
         .where(
@@ -81,34 +81,33 @@ def _move(work: Transaction, screening_id: str, survivor: Person, means: str) ->
     )
 
 
-def _renamed(patient: KnownPatient, survivor: Person) -> KnownPatient:
-    named = {"reference": survivor.reference, "system": survivor.system}
-    return patient.model_copy(update=named)
+def _with_number(patient: KnownPatient, survivor: Person) -> KnownPatient:
+    return patient.model_copy(update={"reference": survivor.reference, "system": survivor.system})
 
 
-def _seal_anew(work: Transaction, row: ScreeningRow, patient: KnownPatient) -> None:
+def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) -> None:
     assessment = screenings.assessment_of(work, row)
-    plain = {name: screenings.opened(work, row, name) for name in _SEALED}
-    plain["patient"] = patient.model_dump_json(exclude_none=True).encode()
-    plain["context"] = _without_old_subject(plain["context"])
-    for name, content in plain.items():
-        setattr(row, name, work.seal(screenings.TABLE, name, row.id, content))
+    plaintexts = {name: screenings.opened(work, row, name) for name in _ENCRYPTED_COLUMNS}
+    plaintexts["patient"] = patient.model_dump_json(exclude_none=True).encode()
+    plaintexts["context"] = _drop_fhir_subject(plaintexts["context"])
+    for name, plaintext in plaintexts.items():
+        setattr(row, name, work.seal(screenings.TABLE, name, row.id, plaintext))
     for name, index in screenings.indexes(work, patient, assessment).items():
         setattr(row, name, index)
     row.key_id = work.key_id
     work.session.flush()
 
 
-def _without_old_subject(content: bytes) -> bytes:
-    """A FHIR response's own reference names the patient that is no more: the number does not."""
+def _drop_fhir_subject(content: bytes) -> bytes:
+    """Drop the subject of the FHIR response: it names the retired patient by the sender's id."""
     context = Context.model_validate_json(content)
     if context.fhir is None or context.fhir.subject is None:
         return content
-    named = context.fhir.model_copy(update={"subject": None, "subject_identified": True})
-    return context.model_copy(update={"fhir": named}).model_dump_json(exclude_none=True).encode()
+    fhir = context.fhir.model_copy(update={"subject": None, "subject_identified": True})
+    return context.model_copy(update={"fhir": fhir}).model_dump_json(exclude_none=True).encode()
 
 
-def _remember(work: Transaction, screening_id: str, move: _Move, means: str) -> None:
+def _record_move(work: Transaction, screening_id: str, move: _Move, means: str) -> None:
     move_id = str(uuid4())
     content = {
         "from_reference": move.before.reference,
@@ -130,10 +129,10 @@ def _remember(work: Transaction, screening_id: str, move: _Move, means: str) -> 
     )
 
 
-def _hold(work: Transaction, retired: Person, survivor: Person) -> int:
-    """What was held stays held under the number that stays; how many holds were laid on it."""
-    there: Any = {each.reason for each in legal_holds.holding(work, survivor)}
-    missing = {each.reason for each in legal_holds.holding(work, retired)} - there
+def _copy_holds(work: Transaction, retired: Person, survivor: Person) -> int:
+    """Copy the missing holds of the retired number to the surviving one and return how many."""
+    present = {hold.reason for hold in legal_holds.holding(work, survivor)}
+    missing = {hold.reason for hold in legal_holds.holding(work, retired)} - present
     for reason in sorted(missing):
         legal_holds.place(work, survivor, reason)
     return len(missing)

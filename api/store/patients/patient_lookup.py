@@ -1,7 +1,7 @@
-"""People: whom something is kept on, known by the reference and the system that numbers so.
+"""Finds the screenings and links of a patient by reference and numbering system.
 
-Where several systems use the same reference, the system must be named, or that it is the one
-without: nobody is taken for another.
+If several systems use the same reference, the caller must name the system, or say that the patient
+has none, so that no patient is mistaken for another.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,10 @@ _SEVERAL = (
 
 
 class Person(NamedTuple):
-    """Whom it is about; without a system it is whoever has the reference, or who has none."""
+    """Selects a patient by reference.
+
+    `system` None matches any system, or only patients without one if `without_system` is set.
+    """
 
     reference: str
     system: str | None
@@ -30,54 +33,61 @@ class Person(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether it is said which system numbers so, or that none does."""
+        """Whether the selector fixes the system."""
         return self.system is not None or self.without_system
 
 
-def linked_to(work: Transaction, person: Person) -> list[tuple[Any, Any]]:
-    """The rows of all links of a person, each with its draft or None."""
-    return links.of_person(work, *which(work, LinkRow, person))
+def linked_to(work: Transaction, patient: Person) -> list[tuple[Any, Any]]:
+    """Return the rows of all links of the patient, each with its draft row or None."""
+    return links.of_person(work, *which(work, LinkRow, patient))
 
 
-def screening_ids(work: Transaction, person: Person, linked: list[tuple[Any, Any]]) -> list[str]:
-    """The ids of all screenings of a person with these links, the latest correction first.
+def screening_ids(
+    work: Transaction, patient: Person, link_rows: list[tuple[Any, Any]]
+) -> list[str]:
+    """Return the ids of all screenings of the patient, the latest correction first.
 
-    Raises Problem `conflict` where several systems use the reference.
+    Raises Problem `conflict` if several systems use the reference.
     """
     rows = (
         work.session.execute(
             select(ScreeningRow)
-            .where(*which(work, ScreeningRow, person))
+            .where(*which(work, ScreeningRow, patient))
             .order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
         )
         .scalars()
         .all()
     )
     systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
-    systems |= {links.patient_of(work, link).system for link, _ in linked}
+    systems |= {links.patient_of(work, link).system for link, _ in link_rows}
     if len(systems) > 1:
         raise Problem("conflict", _SEVERAL)
     return latest_first({row.id: row.replaces for row in rows})
 
 
 def latest_first(replaced: Mapping[str, str | None]) -> list[str]:
-    """The ids of screenings, each with what it replaces, in an order in which they can go."""
+    """Return screening ids sorted so that a correction precedes the screening it replaces.
 
-    def earlier(screening_id: str) -> int:
-        count, each = 0, replaced.get(screening_id)
-        while each is not None:
-            count, each = count + 1, replaced.get(each)
+    `replaced` maps each id to the id that it replaces.
+    """
+
+    def count_earlier(screening_id: str) -> int:
+        count, predecessor = 0, replaced.get(screening_id)
+        while predecessor is not None:
+            count, predecessor = count + 1, replaced.get(predecessor)
         return count
 
-    return sorted(replaced, key=earlier, reverse=True)
+    return sorted(replaced, key=count_earlier, reverse=True)
 
 
-def which(work: Transaction, table: Any, person: Person) -> list[Any]:
-    """What rows of a table that knows people by hashes are found by."""
-    found = [
+def which(work: Transaction, table: Any, patient: Person) -> list[Any]:
+    """Return the conditions that select the rows of this patient in a table with patient hashes."""
+    conditions = [
         table.organisation_id == work.organisation,
-        col(table.patient_index).in_(work.keys.keyed("patient_index", person.reference)),
+        col(table.patient_index).in_(work.keys.keyed("patient_index", patient.reference)),
     ]
-    if person.exact:
-        found.append(col(table.system_index).in_(work.keys.keyed("system_index", person.system)))
-    return found
+    if patient.exact:
+        conditions.append(
+            col(table.system_index).in_(work.keys.keyed("system_index", patient.system))
+        )
+    return conditions

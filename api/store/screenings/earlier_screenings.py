@@ -1,4 +1,4 @@
-"""Earlier screenings: one screening in, the ones of the same patient that stand before it out."""
+"""Earlier screenings of the same patient and instrument, for the trend in a report."""
 
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ MOST = 6
 
 
 class Earlier(NamedTuple):
-    """One earlier screening, as far as a trend needs it."""
+    """One earlier screening, reduced to the parts that a trend shows."""
 
     created_at: datetime
     answered_on: date | None
@@ -25,11 +25,11 @@ class Earlier(NamedTuple):
 
 
 def before(work: Transaction, screening: Screening) -> tuple[Earlier, ...]:
-    """The newest six before this one, oldest first, by the same instrument.
+    """Return up to six screenings of the same instrument that precede this one, oldest first.
 
-    Only what still stands: nothing that was entered in error or corrected by another screening.
+    Screenings that were entered in error or replaced by a correction are left out.
     """
-    rows = work.session.execute(_standing(work, screening)).scalars().all()
+    rows = work.session.execute(_select_in_force(work, screening)).scalars().all()
     return tuple(
         Earlier(
             row.created_at,
@@ -40,11 +40,11 @@ def before(work: Transaction, screening: Screening) -> tuple[Earlier, ...]:
     )
 
 
-def _standing(work: Transaction, screening: Screening) -> Any:
+def _select_in_force(work: Transaction, screening: Screening) -> Any:
     patient = screening.patient
     instrument = screening.assessment.rulebook.partition("@")[0]
     replacing: Any = aliased(ScreeningRow)
-    when = tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))
+    position = tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))
     return (
         select(ScreeningRow)
         .where(
@@ -54,7 +54,7 @@ def _standing(work: Transaction, screening: Screening) -> Any:
             ),
             col(ScreeningRow.system_index).in_(work.keys.keyed("system_index", patient.system)),
             col(ScreeningRow.rulebook).startswith(f"{instrument}@", autoescape=True),
-            when < tuple_(screening.created_at, screening.id),
+            position < tuple_(screening.created_at, screening.id),
             ~exists().where(
                 replacing.organisation_id == work.organisation,
                 replacing.replaces == col(ScreeningRow.id),

@@ -1,4 +1,4 @@
-"""Sequels: what became of a screening, each a row: replaced, in error, acknowledged, moved."""
+"""Later events of a screening, one row each: replacement, error, acknowledgement, patient move."""
 
 import json
 
@@ -16,7 +16,7 @@ from schemas.screening import Acknowledgement, EnteredInError, Moved
 
 
 def replaced_by(work: Transaction, screening_id: str) -> str | None:
-    """The id of the screening that replaces it, where one does."""
+    """Return the id of the screening that replaces this one, or None."""
     return work.session.execute(
         select(col(ScreeningRow.id)).where(
             col(ScreeningRow.organisation_id) == work.organisation,
@@ -26,7 +26,7 @@ def replaced_by(work: Transaction, screening_id: str) -> str | None:
 
 
 def error(work: Transaction, screening_id: str) -> EnteredInError | None:
-    """That it was entered in error, where it was."""
+    """Return the record that this screening was entered in error, or None."""
     row = work.session.execute(
         select(EnteredInErrorRow).where(
             col(EnteredInErrorRow.organisation_id) == work.organisation,
@@ -40,7 +40,7 @@ def error(work: Transaction, screening_id: str) -> EnteredInError | None:
 
 
 def acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
-    """Who acknowledged its red flags, oldest first."""
+    """Return the acknowledgements of its red flags, oldest first."""
     rows = work.session.execute(
         select(AcknowledgementRow)
         .where(
@@ -61,7 +61,7 @@ def acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgem
 
 
 def moves(work: Transaction, screening_id: str) -> tuple[Moved, ...]:
-    """From which number of its patient to which it went, oldest first."""
+    """Return the moves of this screening from one patient number to another, oldest first."""
     rows = work.session.execute(
         select(PatientMoveRow)
         .where(

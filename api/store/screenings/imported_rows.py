@@ -1,4 +1,4 @@
-"""Imported rows: which rows of files were kept already, by a keyed hash of each."""
+"""Fingerprints of imported file rows, so that no row is imported twice."""
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -13,30 +13,33 @@ from schemas.screening import Screening
 
 
 def is_there(work: Transaction, row: str) -> bool:
-    """Whether this row was imported, and is kept still."""
-    found = work.session.execute(
+    """Return whether this row was imported and its screening is still stored."""
+    imported = work.session.execute(
         select(col(ImportedRow.screening_id)).where(
             col(ImportedRow.organisation_id) == work.organisation,
             col(ImportedRow.fingerprint) == _fingerprint(work, row),
         )
     ).first()
-    return found is not None
+    return imported is not None
 
 
-def keep(work: Transaction, row: str, kept: Kept) -> Screening:
-    """Keep what stood in the row. Raises Problem `conflict` where another was faster."""
-    made = screenings.add(work, kept)
+def keep(work: Transaction, row: str, intake: Kept) -> Screening:
+    """Store the screening of an imported row with the fingerprint of the row.
+
+    Raises Problem `conflict` if another process is importing the same row.
+    """
+    screening = screenings.add(work, intake)
     values = {
         "organisation_id": work.organisation,
         "fingerprint": _fingerprint(work, row),
-        "screening_id": made.id,
+        "screening_id": screening.id,
         "at": work.now,
     }
     try:
         work.session.put(ImportedRow, values)
     except IntegrityError:
         raise Problem("conflict", "The row is being imported by another process.") from None
-    return made
+    return screening
 
 
 def _fingerprint(work: Transaction, row: str) -> str:

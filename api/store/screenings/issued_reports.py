@@ -1,4 +1,4 @@
-"""Issued reports: each kept sealed as it was sent, known by the hash of its bytes."""
+"""Issued reports, each stored encrypted as it was sent and identified by its SHA-256."""
 
 import hashlib
 from uuid import uuid4
@@ -14,12 +14,12 @@ from api.store.transaction import Transaction
 
 
 def issue(work: Transaction, screening_id: str, media_type: str, content: bytes) -> str:
-    """Keep a report that is about to be sent; its SHA-256. The same bytes are kept once.
+    """Store a report that is about to be sent and return its SHA-256.
 
-    Raises Problem `not_found` where there is no such screening.
+    Identical bytes are stored once. Raises Problem `not_found` if the screening does not exist.
     """
     sha256 = hashlib.sha256(content).hexdigest()
-    if _held(work, screening_id, sha256):
+    if _is_stored(work, screening_id, sha256):
         return sha256
     report_id = str(uuid4())
     try:
@@ -37,22 +37,25 @@ def issue(work: Transaction, screening_id: str, media_type: str, content: bytes)
                     content=work.seal("report", "content", report_id, content),
                 )
             )
-    except IntegrityError:  # issued by another at this moment, or erased
-        if not _held(work, screening_id, sha256):
+    except IntegrityError:  # another request issued it just now, or the screening was erased
+        if not _is_stored(work, screening_id, sha256):
             raise Problem("not_found") from None
     return sha256
 
 
 def was_issued(store: Store, sha256: str) -> bool:
-    """Whether any organisation issued a report of these bytes. Not one column of it is read."""
+    """Return whether any organisation issued a report with this SHA-256.
+
+    The query reads no column of the report.
+    """
     with store.glance() as session:
-        return bool(session.execute(_ISSUED, {"sha256": sha256}).scalar_one())
+        return bool(session.execute(_IS_ISSUED, {"sha256": sha256}).scalar_one())
 
 
-_ISSUED = select(exists().where(col(ReportRow.sha256) == bindparam("sha256")))
+_IS_ISSUED = select(exists().where(col(ReportRow.sha256) == bindparam("sha256")))
 
 
-def _held(work: Transaction, screening_id: str, sha256: str) -> bool:
+def _is_stored(work: Transaction, screening_id: str, sha256: str) -> bool:
     row = work.session.execute(
         select(col(ReportRow.id)).where(
             col(ReportRow.organisation_id) == work.organisation,

@@ -1,4 +1,4 @@
-"""The latest screening that holds, of one patient under whatever numbers the patient has."""
+"""A patient's latest screening that is in force, under any of the patient's numbers."""
 
 from collections.abc import Iterable
 
@@ -15,27 +15,27 @@ from schemas.screening import Screening
 def latest(
     work: Transaction, numbers: Iterable[tuple[str, str | None]], instrument: str
 ) -> Screening | None:
-    """The newest of the instrument that was neither replaced nor entered in error.
+    """Return the newest screening of the instrument that was neither replaced nor entered in error.
 
-    A number is a reference with the system that numbers so, or None for one kept without a system:
-    each is met exactly.
+    A number is a reference with its system, or with None if it was stored without a system. Both
+    must match exactly. Returns None if no screening matches.
     """
-    whose = [
+    patient_filters = [
         and_(
             col(ScreeningRow.patient_index).in_(work.keys.keyed("patient_index", reference)),
             col(ScreeningRow.system_index).in_(work.keys.keyed("system_index", system)),
         )
         for reference, system in numbers
     ]
-    if not whose:
+    if not patient_filters:
         return None
     replacing = aliased(ScreeningRow)
-    found = work.session.execute(
+    screening_id = work.session.execute(
         select(col(ScreeningRow.id))
         .where(
             col(ScreeningRow.organisation_id) == work.organisation,
             col(ScreeningRow.rulebook).startswith(f"{instrument}@", autoescape=True),
-            or_(*whose),
+            or_(*patient_filters),
             ~exists().where(
                 col(replacing.organisation_id) == work.organisation,
                 col(replacing.replaces) == col(ScreeningRow.id),
@@ -48,4 +48,4 @@ def latest(
         .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
         .limit(1)
     ).scalar_one_or_none()
-    return screenings.found(work, found) if found else None
+    return None if screening_id is None else screenings.found(work, screening_id)

@@ -1,7 +1,7 @@
-"""Screenings: kept once and whole, found again by their organisation, never changed.
+"""Screenings: stored once, read within their organisation, never changed.
 
-What becomes of one is a row of its own: a screening that replaces it, that it was entered in error,
-that its red flags were acknowledged.
+Every later event is a row of its own: a replacement, an entry in error, an acknowledgement of red
+flags.
 """
 
 import json
@@ -38,7 +38,7 @@ SOFTWARE_VERSION = version("nociscreen")
 
 
 class Kept(NamedTuple):
-    """What is kept of one intake."""
+    """A scored intake that is to be stored as a screening."""
 
     patient: KnownPatient
     context: Context
@@ -48,32 +48,32 @@ class Kept(NamedTuple):
 
 
 def add(
-    work: Transaction, kept: Kept, *, replaces: str | None = None, named: str | None = None
+    work: Transaction, intake: Kept, *, replaces: str | None = None, named: str | None = None
 ) -> Screening:
-    """Keep a screening, under this id if one is given.
+    """Store a screening, with the requested id if there is one, and return it.
 
-    Raises Problem `conflict` where another replaces the same one already, or has the id.
+    Raises Problem `conflict` if another screening replaces the same one already or has the id.
     """
     screening_id = named or str(uuid4())
-    assessment = kept.assessment
-    made = new(kept, screening_id, work.actor.id, work.now, replaces)
-    sealed = {
-        "patient": kept.patient.model_dump_json(exclude_none=True).encode(),
-        "context": kept.context.model_dump_json(exclude_none=True).encode(),
-        "answers": json.dumps(kept.answers, ensure_ascii=False).encode(),
+    assessment = intake.assessment
+    screening = new(intake, screening_id, work.actor.id, work.now, replaces)
+    plaintexts = {
+        "patient": intake.patient.model_dump_json(exclude_none=True).encode(),
+        "context": intake.context.model_dump_json(exclude_none=True).encode(),
+        "answers": json.dumps(intake.answers, ensure_ascii=False).encode(),
         "assessment": zlib.compress(assessment.model_dump_json(by_alias=True).encode(), 1),
     }
     row = {
         "organisation_id": work.organisation,
         "id": screening_id,
         "created_at": work.now,
-        **made.origin.model_dump(),
+        **screening.origin.model_dump(),
         "rulebook": assessment.rulebook,
         "rulebook_sha256": assessment.rulebook_sha256,
         "replaces": replaces,
         "key_id": work.key_id,
-        **indexes(work, kept.patient, assessment),
-        **{name: work.seal(TABLE, name, screening_id, plain) for name, plain in sealed.items()},
+        **indexes(work, intake.patient, assessment),
+        **{name: work.seal(TABLE, name, screening_id, plain) for name, plain in plaintexts.items()},
     }
     try:
         work.session.put(ScreeningRow, row)
@@ -83,31 +83,31 @@ def add(
             "Another screening replaces this one already or has its identifier, or it was erased.",
         ) from None
     work.kept.append(assessment.status)
-    return made
+    return screening
 
 
 def new(
-    kept: Kept, screening_id: str, actor: str, now: datetime, replaces: str | None = None
+    intake: Kept, screening_id: str, actor: str, now: datetime, replaces: str | None = None
 ) -> Screening:
-    """The screening that keeping this makes; nothing is kept by it."""
+    """Build the screening of a scored intake without storing it."""
     return Screening(
         id=screening_id,
         created_at=now,
         replaces=replaces,
         state="final",
-        patient=kept.patient,
-        assessment=kept.assessment,
+        patient=intake.patient,
+        assessment=intake.assessment,
         replaced_by=None,
         entered_in_error=None,
         acknowledgements=(),
-        origin=Origin(actor=actor, means=kept.means, software_version=SOFTWARE_VERSION),
-        context=kept.context,
-        answers=dict(kept.answers),
+        origin=Origin(actor=actor, means=intake.means, software_version=SOFTWARE_VERSION),
+        context=intake.context,
+        answers=dict(intake.answers),
     )
 
 
 def found(work: Transaction, screening_id: str) -> Screening:
-    """The screening with all that became of it. Raises Problem `not_found`."""
+    """Return the screening with its later events. Raises Problem `not_found`."""
     row = work.session.execute(
         select(ScreeningRow).where(
             col(ScreeningRow.organisation_id) == work.organisation,
@@ -139,32 +139,32 @@ def found(work: Transaction, screening_id: str) -> Screening:
     )
 
 
-def amend(work: Transaction, original: Screening, kept: Kept) -> Screening:
-    """Keep a correction of this screening.
+def amend(work: Transaction, original: Screening, intake: Kept) -> Screening:
+    """Store a correction of this screening and return it.
 
-    Raises Problem `conflict` where it was corrected already, entered in error, or is another
-    patient's.
+    Raises Problem `conflict` if the original was replaced or entered in error, or if the correction
+    names another patient.
     """
     if original.state == "entered_in_error":
         raise Problem("conflict", "What was entered in error cannot be amended.")
     if original.state == "amended":
         raise Problem("conflict", "Another screening replaces this one already.")
-    same = (original.patient.reference, original.patient.system)
-    if (kept.patient.reference, kept.patient.system) != same:
+    patient = (original.patient.reference, original.patient.system)
+    if (intake.patient.reference, intake.patient.system) != patient:
         raise Problem("conflict", "An amendment stays with its patient.")
-    amended = add(work, kept, replaces=original.id)
+    amended = add(work, intake, replaces=original.id)
     outbox.replaced(work, original.id, amended.id)
     return amended
 
 
 def enter_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
-    """Say that a screening must not be relied on.
+    """Mark a screening as entered in error.
 
-    Raises Problem `conflict` the second time, `not_found` where it was erased meanwhile.
+    Raises Problem `conflict` if it is marked already, `not_found` if it was erased meanwhile.
     """
-    already = Problem("conflict", "The screening is marked as entered in error already.")
+    marked_already = Problem("conflict", "The screening is marked as entered in error already.")
     if screening.entered_in_error is not None:
-        raise already
+        raise marked_already
     try:
         with work.session.begin_nested():
             work.session.execute(
@@ -177,10 +177,10 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
                     reason=work.seal("entered_in_error", "reason", screening.id, reason.encode()),
                 )
             )
-    except IntegrityError:  # another was faster
+    except IntegrityError:  # another request marked or erased it just now
         if events.error(work, screening.id) is None:
             raise Problem("not_found") from None
-        raise already from None
+        raise marked_already from None
     outbox.withdrawn(work, screening.id, screening.replaced_by)
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
@@ -188,66 +188,66 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
 def acknowledge(
     work: Transaction, screening: Screening, practitioner: str, done: str
 ) -> Acknowledgement:
-    """Say who saw the red flags and what was done.
+    """Record that a practitioner saw the red flags, and the action taken.
 
-    Raises Problem `conflict` without any flag, `not_found` where it was erased meanwhile.
+    Raises Problem `conflict` if there is no red flag, `not_found` if it was erased meanwhile.
     """
     if not screening.assessment.safety.flags:
         raise Problem("conflict", "The screening raised no red flag.")
-    made = Acknowledgement(
+    acknowledgement = Acknowledgement(
         id=str(uuid4()), at=work.now, by=work.actor.id, practitioner=practitioner, done=done
     )
-    content = made.model_dump_json(include={"practitioner", "done"}).encode()
+    content = acknowledgement.model_dump_json(include={"practitioner", "done"}).encode()
     row = {
         "organisation_id": work.organisation,
-        "id": made.id,
+        "id": acknowledgement.id,
         "screening_id": screening.id,
-        "at": made.at,
-        "actor": made.by,
+        "at": acknowledgement.at,
+        "actor": acknowledgement.by,
         "key_id": work.key_id,
-        "content": work.seal("acknowledgement", "content", made.id, content),
+        "content": work.seal("acknowledgement", "content", acknowledgement.id, content),
     }
     try:
         work.session.put(AcknowledgementRow, row)
     except IntegrityError:
         raise Problem("not_found") from None
-    return made
+    return acknowledgement
 
 
 def state(*, replaced: bool, in_error: bool) -> State:
-    """What a screening is worth now: an error outweighs an amendment."""
+    """Return the state of a screening; entered in error outranks amended."""
     if in_error:
         return "entered_in_error"
     return "amended" if replaced else "final"
 
 
 def indexes(work: Transaction, patient: KnownPatient, assessment: Assessment) -> dict[str, bytes]:
-    """What a screening is searched by, each a keyed hash."""
-    words = {
+    """Return the keyed hashes that a screening is searched by."""
+    terms = {
         "patient_index": patient.reference,
         "system_index": patient.system,
         "status_index": assessment.status,
         "tier_index": assessment.safety.tier,
         "band_index": band_of(assessment),
     }
-    return {name: work.keys.current.keyed(name, word) for name, word in words.items()}
+    return {name: work.keys.current.keyed(name, term) for name, term in terms.items()}
 
 
 def band_of(assessment: Assessment) -> str | None:
-    """The band that was given, where one was."""
-    return next((each.band for each in (assessment.totals or {}).values() if each.band), None)
+    """Return the first band that any total reached, or None."""
+    return next((total.band for total in (assessment.totals or {}).values() if total.band), None)
 
 
 def patient_of(work: Transaction, row: Any) -> KnownPatient:
-    """The patient of a row."""
+    """Decrypt the patient of a screening row."""
     return KnownPatient.model_validate_json(opened(work, row, "patient"))
 
 
 def assessment_of(work: Transaction, row: Any) -> Assessment:
-    """The assessment of a row."""
+    """Decrypt the assessment of a screening row."""
     return Assessment.model_validate_json(zlib.decompress(opened(work, row, "assessment")))
 
 
 def opened(work: Transaction, row: Any, column: str) -> bytes:
-    """A sealed column of a row of screenings."""
+    """Decrypt one column of a screening row."""
     return work.open(row.key_id, TABLE, column, row.id, getattr(row, column))

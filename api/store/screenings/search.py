@@ -1,4 +1,4 @@
-"""Lists of screenings, newest first, a page at a time; the cursor tells nothing to who holds it."""
+"""Lists of screenings, newest first, in pages with an encrypted cursor."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ _NEWEST_FIRST = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
 
 
 class Page(NamedTuple):
-    """A stretch of the list, and the cursor of the next one."""
+    """One page of the list and the cursor of the next page, or None on the last."""
 
     lines: tuple[ScreeningLine, ...]
     next: str | None
@@ -37,67 +37,72 @@ class _Position(NamedTuple):
 
 
 def first_page(work: Transaction, filters: ScreeningFilters, limit: int) -> Page:
-    """The newest screenings that the filters let through."""
-    return _page(work, _matching(work, filters), filters, limit)
+    """Return the first page of the screenings that match the filters."""
+    return _load_page(work, _select_matching(work, filters), filters, limit)
 
 
 def next_page(work: Transaction, cursor: str) -> Page:
-    """The page after the one that gave this cursor. Raises Problem `wrong_shape` for any other."""
-    at = _opened(work, cursor)
-    query = _matching(work, at.filters).where(
-        tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id)) < tuple_(at.created_at, at.id)
+    """Return the page after the one that issued this cursor.
+
+    Raises Problem `wrong_shape` for an invalid cursor.
+    """
+    position = _decrypt_cursor(work, cursor)
+    query = _select_matching(work, position.filters).where(
+        tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))
+        < tuple_(position.created_at, position.id)
     )
-    return _page(work, query, at.filters, at.limit)
+    return _load_page(work, query, position.filters, position.limit)
 
 
 def unseen(work: Transaction, tiers: Iterable[str], limit: int) -> tuple[ScreeningLine, ...]:
-    """Screenings in force whose red flags nobody acknowledged: by these tiers, each newest first.
+    """Return screenings in force with unacknowledged red flags, at most `limit` for each tier.
 
-    At most `limit` of each tier.
+    Ordered as the tiers are given, newest first within a tier.
     """
-    kept = (
-        each
+    rows = (
+        row
         for tier in tiers
-        for each in work.session.execute(
-            _matching(work, ScreeningFilters(tier=tier))
-            .where(~_replaced(work), ~_in_error(work), ~_acknowledged(work))
+        for row in work.session.execute(
+            _select_matching(work, ScreeningFilters(tier=tier))
+            .where(~_is_replaced(work), ~_is_in_error(work), ~_is_acknowledged(work))
             .order_by(*_NEWEST_FIRST)
             .limit(limit)
         ).all()
     )
-    return tuple(_line(work, each) for each in kept)
+    return tuple(_build_line(work, row) for row in rows)
 
 
-def _page(work: Transaction, query: Any, filters: ScreeningFilters, limit: int) -> Page:
+def _load_page(work: Transaction, query: Any, filters: ScreeningFilters, limit: int) -> Page:
     rows = work.session.execute(query.order_by(*_NEWEST_FIRST).limit(limit + 1)).all()
-    shown = rows[:limit]
-    more = len(rows) > limit
-    last = shown[-1].ScreeningRow if more else None
+    page_rows = rows[:limit]
+    last = page_rows[-1].ScreeningRow if len(rows) > limit else None
     return Page(
-        tuple(_line(work, row) for row in shown),
-        _sealed(work, _Position(filters, limit, last.created_at, last.id)) if last else None,
+        tuple(_build_line(work, row) for row in page_rows),
+        _encrypt_cursor(work, _Position(filters, limit, last.created_at, last.id))
+        if last
+        else None,
     )
 
 
-def _matching(work: Transaction, filters: ScreeningFilters) -> Any:
+def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
     query: Any = select(
         ScreeningRow,
-        _replaced(work).label("replaced"),
-        _in_error(work).label("in_error"),
-        _acknowledged(work).label("acknowledged"),
+        _is_replaced(work).label("replaced"),
+        _is_in_error(work).label("in_error"),
+        _is_acknowledged(work).label("acknowledged"),
     ).where(col(ScreeningRow.organisation_id) == work.organisation)
-    for name, word in (
+    for name, term in (
         ("patient_index", filters.patient),
         ("system_index", filters.patient_system),
         ("status_index", filters.status),
         ("tier_index", filters.tier),
         ("band_index", filters.band),
     ):
-        if word is not None:
-            query = query.where(col(getattr(ScreeningRow, name)).in_(work.keys.keyed(name, word)))
+        if term is not None:
+            query = query.where(col(getattr(ScreeningRow, name)).in_(work.keys.keyed(name, term)))
     if isinstance(filters, PatientFilters) and filters.without_system:
-        none = work.keys.keyed("system_index", None)
-        query = query.where(col(ScreeningRow.system_index).in_(none))
+        no_system = work.keys.keyed("system_index", None)
+        query = query.where(col(ScreeningRow.system_index).in_(no_system))
     if filters.rulebook is not None:
         query = query.where(
             or_(
@@ -112,7 +117,7 @@ def _matching(work: Transaction, filters: ScreeningFilters) -> Any:
     return query
 
 
-def _replaced(work: Transaction) -> Any:
+def _is_replaced(work: Transaction) -> Any:
     replacing: Any = aliased(ScreeningRow)
     return exists().where(
         replacing.organisation_id == work.organisation,
@@ -120,60 +125,60 @@ def _replaced(work: Transaction) -> Any:
     )
 
 
-def _in_error(work: Transaction) -> Any:
+def _is_in_error(work: Transaction) -> Any:
     return exists().where(
         col(EnteredInErrorRow.organisation_id) == work.organisation,
         col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
     )
 
 
-def _acknowledged(work: Transaction) -> Any:
+def _is_acknowledged(work: Transaction) -> Any:
     return exists().where(
         col(AcknowledgementRow.organisation_id) == work.organisation,
         col(AcknowledgementRow.screening_id) == col(ScreeningRow.id),
     )
 
 
-def _line(work: Transaction, found: Any) -> ScreeningLine:
-    row = found.ScreeningRow
-    assessment = assessment_of(work, row)
+def _build_line(work: Transaction, row: Any) -> ScreeningLine:
+    screening = row.ScreeningRow
+    assessment = assessment_of(work, screening)
     return ScreeningLine(
-        id=row.id,
-        created_at=row.created_at,
-        replaces=row.replaces,
-        state=state(replaced=found.replaced, in_error=found.in_error),
-        patient=patient_of(work, row),
-        rulebook=row.rulebook,
+        id=screening.id,
+        created_at=screening.created_at,
+        replaces=screening.replaces,
+        state=state(replaced=row.replaced, in_error=row.in_error),
+        patient=patient_of(work, screening),
+        rulebook=screening.rulebook,
         status=assessment.status,
         tier=assessment.safety.tier,
         band=band_of(assessment),
         flags=len(assessment.safety.flags),
         all_asked=assessment.safety.all_asked,
         not_asked=len(assessment.safety.unanswered),
-        acknowledged=found.acknowledged,
+        acknowledged=row.acknowledged,
     )
 
 
-def _sealed(work: Transaction, at: _Position) -> str:
-    told = [
-        at.filters.model_dump_json(exclude_none=True),
-        at.limit,
-        at.created_at.isoformat(),
-        at.id,
+def _encrypt_cursor(work: Transaction, position: _Position) -> str:
+    content = [
+        position.filters.model_dump_json(exclude_none=True),
+        position.limit,
+        position.created_at.isoformat(),
+        position.id,
     ]
-    sealed = work.keys.current.seal(_place(work), json.dumps(told).encode())
+    sealed = work.keys.current.seal(_cursor_place(work), json.dumps(content).encode())
     return f"{work.key_id}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
 
 
-def _opened(work: Transaction, cursor: str) -> _Position:
+def _decrypt_cursor(work: Transaction, cursor: str) -> _Position:
     key_id, _, text = cursor.partition(".")
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        told = json.loads(work.keys.open(key_id, _place(work), sealed))
+        content = json.loads(work.keys.open(key_id, _cursor_place(work), sealed))
     except (SealError, binascii.Error, ValueError):
         error = FieldError(pointer="/cursor", code="cursor", detail="must be one that a list gave")
         raise Problem("wrong_shape", errors=[error]) from None
-    filters, limit, created_at, screening_id = told
+    filters, limit, created_at, screening_id = content
     return _Position(
         PatientFilters.model_validate_json(filters),
         limit,
@@ -182,5 +187,5 @@ def _opened(work: Transaction, cursor: str) -> _Position:
     )
 
 
-def _place(work: Transaction) -> Place:
+def _cursor_place(work: Transaction) -> Place:
     return Place(_CURSOR, "position", work.organisation)

@@ -1,4 +1,4 @@
-"""Lineages: a screening with the ones that correct it, as one thing that has versions."""
+"""The versions of a screening: the first one and the corrections that follow it."""
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -11,27 +11,27 @@ from schemas.screening import Screening
 
 
 def lineage(work: Transaction, first: str) -> list[Screening]:
-    """The screening and each that corrects the one before it.
+    """Return the screening and its successive corrections, first version first.
 
-    Raises Problem `not_found` where there is none, or where it corrects another itself.
+    Raises Problem `not_found` if it does not exist or is itself a correction.
     """
-    found = [screenings.found(work, first)]
-    if found[0].replaces is not None:
+    versions = [screenings.found(work, first)]
+    if versions[0].replaces is not None:
         raise Problem("not_found")
-    while (later := found[-1].replaced_by) is not None:
-        found.append(screenings.found(work, later))
-    return found
+    while (next_id := versions[-1].replaced_by) is not None:
+        versions.append(screenings.found(work, next_id))
+    return versions
 
 
 def first_of(work: Transaction, screening: str) -> str:
-    """The id of the screening that this one, through however many others, corrects."""
-    here, earlier = screening, _corrected_by(work, screening)
-    while earlier is not None:
-        here, earlier = earlier, _corrected_by(work, earlier)
-    return here
+    """Return the id of the first version of this screening."""
+    version, replaced_id = screening, _find_replaced_id(work, screening)
+    while replaced_id is not None:
+        version, replaced_id = replaced_id, _find_replaced_id(work, replaced_id)
+    return version
 
 
-def _corrected_by(work: Transaction, screening: str) -> str | None:
+def _find_replaced_id(work: Transaction, screening: str) -> str | None:
     return work.session.execute(
         select(col(ScreeningRow.replaces)).where(
             col(ScreeningRow.organisation_id) == work.organisation,

@@ -1,4 +1,4 @@
-"""What anyone may read: rulebooks, health, metrics, problem types."""
+"""Public routes: rulebooks, health, metrics and problem types."""
 
 from api.system.routes import health, metrics, problem_types, rulebooks
 

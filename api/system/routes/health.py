@@ -1,6 +1,6 @@
-"""Health: whether the process lives, and whether it can do its work.
+"""Liveness and readiness probes.
 
-Both are told without the threads that requests work in: those may all be waiting.
+Both answer on the event loop: the threads that serve requests may all be busy.
 """
 
 import asyncio
@@ -20,31 +20,31 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 
 class Health(BaseModel):
-    """That all is well; anything else is a problem."""
+    """The service is healthy; any other state is a problem."""
 
     model_config = ConfigDict(frozen=True)
 
     status: Literal["ok"] = "ok"
 
 
-@router.get("/live", operation_id="live", summary="Is the process alive?")
+@router.get("/live", operation_id="live", summary="Liveness probe")
 async def live() -> Health:
-    """Answers while the process can answer at all."""
+    """Answer while the process can answer requests."""
     return Health()
 
 
-@router.get("/ready", operation_id="ready", responses=refusals(503), summary="Can it work?")
+@router.get("/ready", operation_id="ready", responses=refusals(503), summary="Readiness probe")
 async def ready(rulebooks: Rulebooks, request: Request) -> Health:
-    """Answers while it can score and keep; else `errors` say what is wrong, in fixed words."""
+    """Answer while the service can score and store; otherwise `errors` lists fixed fault texts."""
     store: Store = request.app.state.store
     try:
         async with asyncio.timeout(ASKED_SECONDS):
-            wrong = await asyncio.to_thread(lambda: dict(wrong_with(store)))
+            faults = await asyncio.to_thread(lambda: dict(wrong_with(store)))
     except TimeoutError:
-        wrong = {"database": "the database does not answer"}
+        faults = {"database": "the database does not answer"}
     if not rulebooks.scored():
-        wrong["no_rulebook"] = "no rulebook is in use"
-    if wrong:
-        errors = [FieldError(pointer="", code=code, detail=told) for code, told in wrong.items()]
+        faults["no_rulebook"] = "no rulebook is in use"
+    if faults:
+        errors = [FieldError(pointer="", code=code, detail=text) for code, text in faults.items()]
         raise Problem("unavailable", errors=errors, headers={"Retry-After": "5"})
     return Health()

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counts and times, nothing of patients, clients or organisations."""
+"""Prometheus metrics: counts and durations without patients, clients or organisations."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -21,6 +21,6 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
     summary="Read the metrics",
 )
 async def read_metrics(request: Request) -> Response:
-    """Requests, problems, screenings kept and faults of storage, counted since the start."""
+    """Return requests, problems, stored screenings and storage faults, counted since the start."""
     metrics: Metrics = request.app.state.metrics
     return Response(metrics.text(), media_type=TEXT)

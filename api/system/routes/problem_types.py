@@ -1,4 +1,4 @@
-"""Problem types, each documented under the address that its problems carry."""
+"""Problem types, each documented at the URL in the `type` of its problems."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/problems", tags=["problems"])
 
 
 class ProblemType(BaseModel):
-    """What one type of problem means."""
+    """One type of problem."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class ProblemType(BaseModel):
 def read_problem(
     code: Annotated[str, Path(max_length=60, examples=["wrong_shape"])],
 ) -> ProblemType:
-    """The status, the title and the meaning of one type of problem."""
+    """Return the status, title and meaning of one type of problem."""
     kind = KINDS.get(code)
     if kind is None:
         raise Problem("not_found")

@@ -1,4 +1,4 @@
-"""Rulebooks, open to all: what is asked, what it weighs, why, and on whose authority."""
+"""Public routes to read rulebooks: questions, weights, rationale and citations."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -18,11 +18,11 @@ from scoring.compiled_rulebook import LoadedRulebook
 router = APIRouter(prefix="/v1/rulebooks", tags=["rulebooks"])
 Instrument = Annotated[str, Path(max_length=40, examples=["phq4"])]
 Version = Annotated[str, Path(max_length=14, examples=["1.0.0"])]
-Known = Annotated[str | None, Header(alias="If-None-Match", max_length=200)]
+_IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=200)]
 
 
 class Listed(BaseModel):
-    """One version of one instrument, and where it stands."""
+    """One rulebook in the list, with its status."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +38,7 @@ class Listed(BaseModel):
 
 
 class ListOfRulebooks(BaseModel):
-    """Every rulebook, in the order of the index."""
+    """Every rulebook, in catalogue order."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,16 +46,16 @@ class ListOfRulebooks(BaseModel):
 
 
 class PublishedRulebook(Listed, Rulebook):
-    """One rulebook, whole: every question, criterion, level, point, discount, flag and source."""
+    """One complete rulebook: questions, criteria, points, discounts, red flags and citations."""
 
     model_config = ConfigDict(strict=False)
 
 
 @router.get("", operation_id="list_rulebooks", summary="List the rulebooks")
 def list_rulebooks(rulebooks: Rulebooks) -> ListOfRulebooks:
-    """Every rulebook with its status, approver and hash."""
+    """Return every rulebook with its status, approver and hash."""
     return ListOfRulebooks(
-        rulebooks=[Listed(**_listed(rulebooks, entry)) for entry in rulebooks.entries]
+        rulebooks=[Listed(**_summarise(rulebooks, entry)) for entry in rulebooks.entries]
     )
 
 
@@ -67,13 +67,16 @@ def list_rulebooks(rulebooks: Rulebooks) -> ListOfRulebooks:
     summary="Read a rulebook",
 )
 def read_rulebook(
-    instrument: Instrument, version: Version, rulebooks: Rulebooks, known: Known = None
+    instrument: Instrument,
+    version: Version,
+    rulebooks: Rulebooks,
+    if_none_match: _IfNoneMatch = None,
 ) -> Response:
-    """The whole reasoning of one version. It never changes, so keep it by its ETag."""
-    loaded = _found(rulebooks, instrument, version)
+    """Return one complete rulebook. It never changes, so cache it by its ETag."""
+    loaded = _find(rulebooks, instrument, version)
     content = loaded.rulebook.model_dump(mode="json", by_alias=True)
-    listed = Listed(**_listed(rulebooks, rulebooks.entry(loaded))).model_dump(mode="json")
-    return _kept(loaded, known, JSONResponse(listed | content))
+    listed = Listed(**_summarise(rulebooks, rulebooks.entry(loaded))).model_dump(mode="json")
+    return _with_etag(loaded, if_none_match, JSONResponse(listed | content))
 
 
 @router.get(
@@ -91,38 +94,43 @@ def read_rulebook(
     summary="Read the JSON Schema of the answers",
 )
 def read_schema(
-    instrument: Instrument, version: Version, rulebooks: Rulebooks, known: Known = None
+    instrument: Instrument,
+    version: Version,
+    rulebooks: Rulebooks,
+    if_none_match: _IfNoneMatch = None,
 ) -> Response:
-    """The JSON Schema of the member `answers`: one property a question."""
-    loaded = _found(rulebooks, instrument, version)
+    """Return the JSON Schema of the member `answers`: one property for each question."""
+    loaded = _find(rulebooks, instrument, version)
     schema = answer_model(loaded.rulebook).model_json_schema()
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
-    return _kept(loaded, known, JSONResponse(content, media_type="application/schema+json"))
+    return _with_etag(
+        loaded, if_none_match, JSONResponse(content, media_type="application/schema+json")
+    )
 
 
-def _found(rulebooks: Catalogue, instrument: str, version: str) -> LoadedRulebook:
+def _find(rulebooks: Catalogue, instrument: str, version: str) -> LoadedRulebook:
     try:
         return rulebooks.any_status(instrument, version)
     except UnknownRulebookError:
         raise Problem("not_found") from None
 
 
-def _listed(rulebooks: Catalogue, entry: Entry) -> dict[str, Any]:
-    here = f"/v1/rulebooks/{entry.instrument}/{entry.version}"
+def _summarise(rulebooks: Catalogue, entry: Entry) -> dict[str, Any]:
+    url = f"/v1/rulebooks/{entry.instrument}/{entry.version}"
     loaded = rulebooks.any_status(entry.instrument, entry.version)
     return {
         "name": entry.name,
         "title": loaded.rulebook.rulebook.title,
         **entry.model_dump(exclude={"file"}),
-        "links": {"self": here, "schema": f"{here}/schema"},
+        "links": {"self": url, "schema": f"{url}/schema"},
     }
 
 
-def _kept(loaded: LoadedRulebook, known: str | None, response: Response) -> Response:
-    """The response with its ETag, or 304 where the caller has it already."""
+def _with_etag(loaded: LoadedRulebook, if_none_match: str | None, response: Response) -> Response:
+    """Return the response with its ETag, or 304 if the caller has this version already."""
     tag = f'"{loaded.sha256}"'
     headers = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
-    if is_known(tag, known):
+    if is_known(tag, if_none_match):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return response

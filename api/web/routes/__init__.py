@@ -1,4 +1,4 @@
-"""Static files of the pages."""
+"""Routes of the static files."""
 
 from api.web.routes import static
 

@@ -1,4 +1,4 @@
-"""The static files of pages, which anybody may read and a browser may keep."""
+"""Serve the public, cacheable static files of the pages."""
 
 from fastapi import APIRouter, Response
 
@@ -10,10 +10,10 @@ router = APIRouter(prefix="/static", include_in_schema=False)
 
 @router.get("/{name}")
 def read_static(name: str) -> Response:
-    """One file."""
-    held = static_files.content(name)
-    if held is None:
+    """Return one static file."""
+    static_file = static_files.content(name)
+    if static_file is None:
         raise Problem("not_found")
-    body, kind = held
+    body, media_type = static_file
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(body, media_type=kind, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)

@@ -1,4 +1,4 @@
-// What makes the desk a little easier where scripts run. Everything works without it.
+// Copies a link or a note to the clipboard. Optional: every page works without scripts.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {

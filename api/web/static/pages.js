@@ -1,14 +1,14 @@
-// What makes the pages a little easier where scripts run. Everything works without it.
+// Optional improvements of the pages, which all work without scripts.
 "use strict";
 
 document.documentElement.classList.add("scripted");
 
-// "None of these", "I don't know" and "Skip" stand alone in a group; marking one clears the others.
+// "None of these", "I don't know" and "Skip" exclude the other options of a group; marking one clears them.
 for (const group of document.querySelectorAll("[data-exclusive]")) {
   group.addEventListener("change", (event) => {
     const mark = event.target;
     if (mark.type === "number" || mark.type === "text") {
-      if (mark.value) group.querySelectorAll("[data-alone]").forEach((each) => { each.checked = false; });
+      if (mark.value) group.querySelectorAll("[data-alone]").forEach((option) => { option.checked = false; });
       return;
     }
     if (!mark.checked) return;
@@ -22,7 +22,7 @@ for (const group of document.querySelectorAll("[data-exclusive]")) {
   });
 }
 
-// The picture of the body is a second way to the same checkboxes.
+// A tap on the body map toggles the checkbox of that part.
 for (const map of document.querySelectorAll(".body-map")) {
   const group = map.closest("[data-exclusive]");
   const parts = map.querySelectorAll("[data-for]");
@@ -37,18 +37,18 @@ for (const map of document.querySelectorAll(".body-map")) {
   show();
 }
 
-// What is to be put right is read first.
+// Screen readers start with the list of faults.
 document.querySelector(".errors")?.focus();
 
-// On a shared device a page that nobody touches goes away, and so does what it shows.
+// On a shared device an idle page is left, so that it shows no answers to others.
 const idle = Number(document.body.dataset.idleSeconds || 0);
 if (idle) {
   let timer;
-  const again = () => {
+  const restart = () => {
     clearTimeout(timer);
     timer = setTimeout(() => location.replace(document.body.dataset.leave), idle * 1000);
   };
-  for (const kind of ["pointerdown", "keydown", "input", "scroll"]) addEventListener(kind, again, { passive: true });
-  again();
+  for (const kind of ["pointerdown", "keydown", "input", "scroll"]) addEventListener(kind, restart, { passive: true });
+  restart();
 }
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -1,7 +1,7 @@
-"""The tables. What they hold of a person is sealed; what is searched by is a keyed hash.
+"""The table classes: personal data is encrypted, and searchable values are keyed hashes.
 
-Classes stay in this package: what leaves it is a schema. Rows of an organisation carry
-`organisation_id` first in their key, so that no reference can point into another organisation.
+Only the store uses these classes; callers get schemas. `organisation_id` comes first in the primary
+key of each owned row, so that no foreign key can point into another organisation.
 """
 
 from api.store.database.tables.access import (

@@ -1,4 +1,4 @@
-"""Who may call: clients, their secrets and keys, practitioners; and the keys that sign tokens."""
+"""Tables of clients with their credentials, practitioners, and the keys that sign tokens."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ class ClientRow(Owned, table=True):
 
 
 class ClientSecretRow(Owned, table=True):
-    """The hash of a client's secret; two may live at once, so that it can be changed."""
+    """The hash of a client secret; two may be valid at once, so that it can be rotated."""
 
     __tablename__: ClassVar[Any] = "client_secret"
     __table_args__: ClassVar[Any] = (of_client(cascade=True),)
@@ -49,7 +49,7 @@ class ClientKeyRow(Owned, table=True):
 
 
 class ApiKeyRow(Owned, table=True):
-    """The hash of an API key of a client; two may live at once."""
+    """The hash of an API key of a client; two may be valid at once."""
 
     __tablename__: ClassVar[Any] = "api_key"
     __table_args__: ClassVar[Any] = (UniqueConstraint("id"), of_client(cascade=True))
@@ -64,7 +64,7 @@ class ApiKeyRow(Owned, table=True):
 
 
 class UsedAssertionRow(Owned, table=True):
-    """A client assertion that was used once and may not be again."""
+    """A client assertion that has been used and is refused if replayed."""
 
     __tablename__: ClassVar[Any] = "used_assertion"
     __table_args__: ClassVar[Any] = (of_client(cascade=True),)
@@ -89,7 +89,7 @@ class PractitionerRow(Owned, table=True):
 
 
 class SigningKeyRow(SQLModel, table=True):
-    """A key that signs access tokens, sealed by a key of the ring."""
+    """A key that signs access tokens, wrapped by a key of the key ring."""
 
     __tablename__: ClassVar[Any] = "signing_key"
 

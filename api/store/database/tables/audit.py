@@ -1,4 +1,4 @@
-"""The record of every act, and the keys of an organisation."""
+"""Tables of the audit chain and of the keys of each organisation."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,10 +10,10 @@ from api.store.database.tables.owned import ID, WORD, Owned, instant, sealed
 
 
 class OrganisationKeyRow(Owned, table=True):
-    """A key of an organisation, wrapped by a key of the ring. `kind`: data or audit.
+    """A key of an organisation, wrapped by a key of the key ring. `kind`: data or audit.
 
-    One of each kind is current; a data key that is no longer current opens what it sealed until
-    that is sealed anew.
+    One of each kind is current; an older data key still decrypts, until all rows that it encrypted
+    are encrypted again.
     """
 
     __tablename__: ClassVar[Any] = "organisation_key"
@@ -27,7 +27,7 @@ class OrganisationKeyRow(Owned, table=True):
 
 
 class AuditRow(Owned, table=True):
-    """One act, chained to the one before it in its organisation. Never changed, never deleted."""
+    """One act, chained to the previous one of its organisation. Never changed or deleted."""
 
     __tablename__: ClassVar[Any] = "audit"
 
@@ -47,7 +47,7 @@ class AuditRow(Owned, table=True):
 
 
 class AuditHeadRow(Owned, table=True):
-    """The end of an organisation's chain; held while a row is appended."""
+    """The end of an organisation's audit chain; locked while a row is appended."""
 
     __tablename__: ClassVar[Any] = "audit_head"
 

@@ -1,4 +1,4 @@
-"""Batches: what was sent to be scored or printed, in chunks that are each done once; who works."""
+"""Tables of batches, their chunks, and the worker processes."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from api.store.database.tables.owned import ID, WORD, Owned, instant, sealed
 class BatchRow(Owned, table=True):
     """One batch. `kind`: scores, or reports or deliveries of the batch `parent`, erased with it.
 
-    `options` are the words that were chosen, as JSON: nothing of a patient.
+    `options` are the batch's options as JSON, without patient data.
     """
 
     __tablename__: ClassVar[Any] = "batch"
@@ -44,10 +44,10 @@ class BatchRow(Owned, table=True):
 
 
 class BatchChunkRow(Owned, table=True):
-    """Some rows of a batch: as they were sent, and what came of them, committed in one.
+    """A chunk of a batch: its rows as received (`given`) and their result (`made`).
 
-    `patients` are keyed hashes of the references in it, one after another. `state`: waiting, done,
-    or set_aside where it was tried too often.
+    `patients` holds the keyed hashes of its patient references, concatenated. `state`: waiting,
+    done, or set_aside after too many attempts.
     """
 
     __tablename__: ClassVar[Any] = "batch_chunk"
@@ -74,7 +74,7 @@ class BatchChunkRow(Owned, table=True):
 
 
 class WorkerRow(SQLModel, table=True):
-    """A process that works on batches, and when it was last heard of."""
+    """A worker process and its last heartbeat."""
 
     __tablename__: ClassVar[Any] = "worker"
 

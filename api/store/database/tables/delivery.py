@@ -1,6 +1,6 @@
-"""What goes out: where it may go, to whom, in which order, how often it was tried; who was merged.
+"""Tables of allowed hosts, destinations, deliveries, delivery attempts and patient merges.
 
-A delivery belongs to its screening and is erased with it, its sealed bytes too.
+A delivery belongs to its screening and is erased with it, including its encrypted payload.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from api.store.database.tables.owned import ID, WORD, Owned, instant, of_screeni
 
 
 class AllowedPlaceRow(Owned, table=True):
-    """A host and port that connections in the organisation's name may go to."""
+    """A host and port on the organisation's allowlist for outgoing connections."""
 
     __tablename__: ClassVar[Any] = "allowed_place"
 
@@ -24,7 +24,7 @@ class AllowedPlaceRow(Owned, table=True):
 
 
 class DestinationRow(Owned, table=True):
-    """A receiver of deliveries. Its address and secrets are sealed; one process at a time sends."""
+    """A receiver of deliveries, with encrypted address and secrets; the lease holder sends."""
 
     __tablename__: ClassVar[Any] = "destination"
 
@@ -42,7 +42,7 @@ class DestinationRow(Owned, table=True):
 
 
 class DeliveryRow(Owned, table=True):
-    """One screening on its way to one destination. `line`: what must stay in order."""
+    """One screening to be sent to one destination; deliveries of one `line` stay in order."""
 
     __tablename__: ClassVar[Any] = "delivery"
     __table_args__: ClassVar[Any] = (
@@ -77,7 +77,7 @@ class DeliveryRow(Owned, table=True):
 
 
 class AttemptRow(Owned, table=True):
-    """One try to bring a delivery, written down before anything leaves."""
+    """One attempt to send a delivery, recorded before any byte is sent."""
 
     __tablename__: ClassVar[Any] = "attempt"
     __table_args__: ClassVar[Any] = (
@@ -101,7 +101,7 @@ class AttemptRow(Owned, table=True):
 
 
 class PatientMoveRow(Owned, table=True):
-    """That a screening went from one number of its patient to another, and which they were."""
+    """A screening's move from one patient identifier to another after a patient merge."""
 
     __tablename__: ClassVar[Any] = "patient_move"
     __table_args__: ClassVar[Any] = (

@@ -1,4 +1,4 @@
-"""What is kept of forms: links, what was answered under them, and an organisation's choices."""
+"""Tables of form links, drafts and the form settings of each organisation."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from api.store.database.tables.owned import ID, WORD, Owned, instant, keyed, of_
 
 
 class LinkRow(Owned, table=True):
-    """A link by the hash of its secret, and for whom it is."""
+    """A form link, found by the hash of its secret, and its patient."""
 
     __tablename__: ClassVar[Any] = "link"
     __table_args__: ClassVar[Any] = (
@@ -40,7 +40,7 @@ class LinkRow(Owned, table=True):
 
 
 class DraftRow(Owned, table=True):
-    """What was answered under a link so far; gone once it is sent."""
+    """The answers entered through a link so far; deleted on submission."""
 
     __tablename__: ClassVar[Any] = "draft"
     __table_args__: ClassVar[Any] = (
@@ -60,7 +60,7 @@ class DraftRow(Owned, table=True):
 
 
 class FormSettingsRow(Owned, table=True):
-    """What an organisation chose for its forms."""
+    """The form settings of an organisation."""
 
     __tablename__: ClassVar[Any] = "form_settings"
 

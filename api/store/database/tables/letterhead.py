@@ -1,4 +1,4 @@
-"""What an organisation prints above its reports."""
+"""Table of letterheads, printed at the top of reports."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from api.store.database.tables.owned import Owned
 
 
 class LetterheadRow(Owned, table=True):
-    """The one letterhead of an organisation; its lines of address stand one under another."""
+    """The letterhead of an organisation; address lines are separated by newlines."""
 
     __tablename__: ClassVar[Any] = "letterhead"
 

@@ -1,4 +1,4 @@
-"""What every table has in common, and the organisation that rows belong to."""
+"""Column and foreign key definitions shared by the tables, and the organisation table."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -13,22 +13,22 @@ WORD = 80
 
 
 def instant(*, nullable: bool = False) -> Any:
-    """A moment in time."""
+    """Define a column for an aware instant."""
     return Field(default=None, sa_type=Instant, nullable=nullable)
 
 
 def sealed(*, nullable: bool = False) -> Any:
-    """Bytes that only a key of the organisation opens."""
+    """Define a column for bytes encrypted or wrapped by a key."""
     return Field(default=None, sa_type=LargeBinary, nullable=nullable)
 
 
 def keyed() -> Any:
-    """A keyed hash, to search by."""
+    """Define a column for a keyed hash that is searched by."""
     return Field(default=None, sa_type=LargeBinary, nullable=False)
 
 
 def of_client(*, cascade: bool = False) -> ForeignKeyConstraint:
-    """A client of the same organisation."""
+    """Define a foreign key to a client of the same organisation."""
     return ForeignKeyConstraint(
         ["organisation_id", "client_id"],
         ["client.organisation_id", "client.id"],
@@ -37,7 +37,7 @@ def of_client(*, cascade: bool = False) -> ForeignKeyConstraint:
 
 
 def of_screening() -> ForeignKeyConstraint:
-    """A screening of the same organisation, erased with it."""
+    """Define a foreign key to a screening of the same organisation; erased with it."""
     return ForeignKeyConstraint(
         ["organisation_id", "screening_id"],
         ["screening.organisation_id", "screening.id"],
@@ -59,6 +59,6 @@ class OrganisationRow(SQLModel, table=True):
 
 
 class Owned(SQLModel):
-    """A row of one organisation; every query for it is held to that organisation."""
+    """Base of every table whose rows belong to one organisation."""
 
     organisation_id: str = Field(primary_key=True, max_length=ID, foreign_key="organisation.id")

@@ -1,4 +1,4 @@
-"""What is kept of patients: screenings and all that hangs on them."""
+"""Tables of screenings and the records that belong to them."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from api.store.database.tables.owned import ID, WORD, Owned, instant, keyed, of_
 
 
 class ScreeningRow(Owned, table=True):
-    """One kept intake with its assessment. Never changed, only sealed anew or erased."""
+    """One intake with its assessment. Never changed, only encrypted again or erased."""
 
     __tablename__: ClassVar[Any] = "screening"
     __table_args__: ClassVar[Any] = (
@@ -44,7 +44,7 @@ class ScreeningRow(Owned, table=True):
 
 
 class EnteredInErrorRow(Owned, table=True):
-    """That a screening must not be relied on, and why."""
+    """The statement that a screening was entered in error, and the reason."""
 
     __tablename__: ClassVar[Any] = "entered_in_error"
     __table_args__: ClassVar[Any] = (of_screening(),)
@@ -57,7 +57,7 @@ class EnteredInErrorRow(Owned, table=True):
 
 
 class AcknowledgementRow(Owned, table=True):
-    """Who acknowledged the red flags of a screening, when, and what was done."""
+    """An acknowledgement of a screening's red flags, and the action taken."""
 
     __tablename__: ClassVar[Any] = "acknowledgement"
     __table_args__: ClassVar[Any] = (
@@ -74,7 +74,7 @@ class AcknowledgementRow(Owned, table=True):
 
 
 class ReportRow(Owned, table=True):
-    """An issued report, by the hash of its bytes."""
+    """An issued report, found by the hash of its bytes."""
 
     __tablename__: ClassVar[Any] = "report"
     __table_args__: ClassVar[Any] = (
@@ -94,7 +94,7 @@ class ReportRow(Owned, table=True):
 
 
 class AnsweredRow(Owned, table=True):
-    """The answer to a request that named itself by an Idempotency-Key."""
+    """The stored response to a request with an Idempotency-Key."""
 
     __tablename__: ClassVar[Any] = "answered"
     __table_args__: ClassVar[Any] = (
@@ -115,7 +115,7 @@ class AnsweredRow(Owned, table=True):
 
 
 class LegalHoldRow(Owned, table=True):
-    """That nothing of a patient may be erased, and why."""
+    """A legal hold on the records of a patient, and the reason."""
 
     __tablename__: ClassVar[Any] = "legal_hold"
     __table_args__: ClassVar[Any] = (

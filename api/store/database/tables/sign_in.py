@@ -1,4 +1,4 @@
-"""How practitioners sign in: what they prove themselves by, invitations, sessions, failures."""
+"""Tables of practitioners' login credentials, invitations, sessions and failed logins."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from api.store.database.tables.owned import ID, Owned, instant, of_screening, se
 
 
 def of_practitioner() -> ForeignKeyConstraint:
-    """A practitioner of the same organisation."""
+    """Define a foreign key to a practitioner of the same organisation; deleted with it."""
     return ForeignKeyConstraint(
         ["organisation_id", "practitioner_id"],
         ["practitioner.organisation_id", "practitioner.id"],
@@ -19,7 +19,7 @@ def of_practitioner() -> ForeignKeyConstraint:
 
 
 class SignInRow(Owned, table=True):
-    """What a practitioner proves themselves by: a name, a password, a second factor."""
+    """The login credentials of a practitioner: name, password and second factor."""
 
     __tablename__: ClassVar[Any] = "sign_in"
     __table_args__: ClassVar[Any] = (of_practitioner(), UniqueConstraint("name_sha256"))
@@ -34,7 +34,7 @@ class SignInRow(Owned, table=True):
 
 
 class RecoveryCodeRow(Owned, table=True):
-    """A code that stands for the second factor once."""
+    """A recovery code that replaces the second factor once."""
 
     __tablename__: ClassVar[Any] = "recovery_code"
     __table_args__: ClassVar[Any] = (of_practitioner(),)
@@ -45,7 +45,7 @@ class RecoveryCodeRow(Owned, table=True):
 
 
 class IdentityRow(Owned, table=True):
-    """Who a practitioner is to the identity provider of OpenID Connect."""
+    """The OpenID Connect identity of a practitioner."""
 
     __tablename__: ClassVar[Any] = "identity"
     __table_args__: ClassVar[Any] = (of_practitioner(), UniqueConstraint("subject_sha256"))
@@ -56,7 +56,7 @@ class IdentityRow(Owned, table=True):
 
 
 class InvitationRow(Owned, table=True):
-    """An invitation to choose what to sign in with, by the hash of its secret."""
+    """An invitation to set up login credentials, found by the hash of its secret."""
 
     __tablename__: ClassVar[Any] = "invitation"
     __table_args__: ClassVar[Any] = (of_practitioner(), UniqueConstraint("sha256"))
@@ -73,7 +73,7 @@ class InvitationRow(Owned, table=True):
 
 
 class SessionRow(Owned, table=True):
-    """A practitioner who is signed in, by the hash of what their browser holds."""
+    """A practitioner's session, found by the hash of its cookie."""
 
     __tablename__: ClassVar[Any] = "session"
     __table_args__: ClassVar[Any] = (
@@ -91,7 +91,7 @@ class SessionRow(Owned, table=True):
 
 
 class FailureRow(Owned, table=True):
-    """How often signing in failed in one way of trying, known by a keyed hash of it alone."""
+    """The failed logins of one counter; `way` is the keyed hash that identifies it."""
 
     __tablename__: ClassVar[Any] = "sign_in_failure"
 
@@ -102,7 +102,7 @@ class FailureRow(Owned, table=True):
 
 
 class ImportedRow(Owned, table=True):
-    """That a row of a file was imported, by a keyed hash of the row; gone with its screening."""
+    """An imported row of a file, known by a keyed hash; deleted with its screening."""
 
     __tablename__: ClassVar[Any] = "imported"
     __table_args__: ClassVar[Any] = (of_screening(),)

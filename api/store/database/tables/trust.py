@@ -1,4 +1,4 @@
-"""Whom an organisation trusts: sets of keys, issuers of tokens."""
+"""Tables of the external JWK sets and token issuers that an organisation trusts."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from api.store.database.tables.owned import ID, WORD, Owned, instant, of_client
 
 
 class ClientKeySetRow(Owned, table=True):
-    """Where a client publishes the public keys that it signs its assertions with."""
+    """The URL of the JWK set that verifies a client's assertions."""
 
     __tablename__: ClassVar[Any] = "client_key_set"
     __table_args__: ClassVar[Any] = (of_client(cascade=True),)
@@ -21,9 +21,9 @@ class ClientKeySetRow(Owned, table=True):
 
 
 class IssuerRow(Owned, table=True):
-    """An issuer whose tokens are taken, of one organisation alone.
+    """An external token issuer, trusted by one organisation alone.
 
-    `kind`: access or hooks. The audience of hooks is each address that is called: it is empty here.
+    `kind`: access or hooks. For hooks `audience` is empty: it must be the URL that is called.
     """
 
     __tablename__: ClassVar[Any] = "issuer"
@@ -39,7 +39,7 @@ class IssuerRow(Owned, table=True):
 
 
 class UsedTokenRow(Owned, table=True):
-    """A token of an issuer that was used once and may not be again."""
+    """A token of an external issuer that has been used and is refused if replayed."""
 
     __tablename__: ClassVar[Any] = "used_token"
     __table_args__: ClassVar[Any] = (

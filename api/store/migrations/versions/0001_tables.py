@@ -1,4 +1,4 @@
-"""The first tables."""
+"""The initial tables: organisations, clients, keys, screenings, audit."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create the tables."""
     op.create_table(
         "organisation",
         sa.Column("id", sa.String(64), nullable=False),
@@ -337,7 +337,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, with all that they hold."""
+    """Drop the tables."""
     op.drop_table("used_assertion")
     op.drop_index("report_by_hash", table_name="report")
     op.drop_table("report")

@@ -1,4 +1,4 @@
-"""The second walls: rows of one organisation on PostgreSQL, and what may never be changed."""
+"""Row-level security on PostgreSQL, and triggers that keep audit and screenings unchanged."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,17 +42,17 @@ HELD = (
 
 
 def upgrade() -> None:
-    """Put them up."""
+    """Create policies, triggers and grants."""
     if op.get_bind().dialect.name == "postgresql":
-        _append_only_postgres()
-        _hold_to_organisation()
-        _grant()
+        _create_postgres_triggers()
+        _create_policies()
+        _grant_application_role()
     else:
-        _append_only_sqlite()
+        _create_sqlite_triggers()
 
 
 def downgrade() -> None:
-    """Take them down."""
+    """Drop policies, triggers and grants."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP TRIGGER audit_appended ON audit")
         op.execute("DROP TRIGGER audit_kept ON audit")
@@ -69,7 +69,7 @@ def downgrade() -> None:
             op.execute(f"DROP TRIGGER {trigger}")
 
 
-def _append_only_sqlite() -> None:
+def _create_sqlite_triggers() -> None:
     for name, moment in (("audit_unchanged", "UPDATE"), ("audit_undeleted", "DELETE")):
         op.execute(
             f"CREATE TRIGGER {name} BEFORE {moment} ON audit "
@@ -83,7 +83,7 @@ def _append_only_sqlite() -> None:
     )
 
 
-def _append_only_postgres() -> None:
+def _create_postgres_triggers() -> None:
     op.execute(
         "CREATE FUNCTION nociscreen_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION '% never changes', TG_TABLE_NAME; END $$"
@@ -103,7 +103,7 @@ def _append_only_postgres() -> None:
     )
 
 
-def _hold_to_organisation() -> None:
+def _create_policies() -> None:
     for table in (*OWNED, "organisation"):
         held = HELD.format(column="id" if table == "organisation" else "organisation_id")
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
@@ -113,8 +113,8 @@ def _hold_to_organisation() -> None:
         )
 
 
-def _grant() -> None:
-    """Make the role of the application where this one may, and give it what it needs."""
+def _grant_application_role() -> None:
+    """Create the application role if this role may, and grant it access to the tables."""
     if not _role_exists():
         may = op.get_bind().execute(
             sa.text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")

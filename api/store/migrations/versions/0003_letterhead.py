@@ -1,4 +1,4 @@
-"""The letterhead of each organisation, behind the same walls as all that is its own."""
+"""The letterhead of each organisation, with its row-level security policy."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ HELD = (
 
 
 def upgrade() -> None:
-    """Make the table, with a plain row for every organisation that is there."""
+    """Create the table, with a default row for each existing organisation."""
     op.create_table(
         "letterhead",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -32,15 +32,15 @@ def upgrade() -> None:
         "SELECT id, '', NULL, 'UTC', 'en' FROM organisation"
     )
     if op.get_bind().dialect.name == "postgresql":
-        _put_up_walls()
+        _create_policy()
 
 
 def downgrade() -> None:
-    """Take it away, with what was set in it."""
+    """Drop the table."""
     op.drop_table("letterhead")
 
 
-def _put_up_walls() -> None:
+def _create_policy() -> None:
     op.execute("ALTER TABLE letterhead ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE letterhead FORCE ROW LEVEL SECURITY")
     op.execute(

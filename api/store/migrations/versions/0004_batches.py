@@ -1,4 +1,4 @@
-"""Batches: scored and printed in chunks, and the processes that do it."""
+"""Batches, their chunks, and the worker processes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,9 +15,9 @@ HELD = (
 
 
 def upgrade() -> None:
-    """Make them, behind their walls."""
-    _batch()
-    _chunk()
+    """Create the tables and their row-level security policies."""
+    _create_batch()
+    _create_batch_chunk()
     op.create_table(
         "worker",
         sa.Column("name", sa.String(200), nullable=False),
@@ -25,11 +25,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     if op.get_bind().dialect.name == "postgresql":
-        _wall()
+        _create_policies()
 
 
 def downgrade() -> None:
-    """Drop them, with all that they hold."""
+    """Drop the tables."""
     op.drop_table("worker")
     op.drop_table("batch_chunk")
     for index in ("batch_waiting", "batch_by_parent", "batch_by_time"):
@@ -37,7 +37,7 @@ def downgrade() -> None:
     op.drop_table("batch")
 
 
-def _batch() -> None:
+def _create_batch() -> None:
     op.create_table(
         "batch",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -68,7 +68,7 @@ def _batch() -> None:
     op.create_index("batch_waiting", "batch", ["enqueued_at"])
 
 
-def _chunk() -> None:
+def _create_batch_chunk() -> None:
     op.create_table(
         "batch_chunk",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -94,7 +94,7 @@ def _chunk() -> None:
     )
 
 
-def _wall() -> None:
+def _create_policies() -> None:
     for table in OWNED:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

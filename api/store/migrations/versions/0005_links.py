@@ -1,4 +1,4 @@
-"""Links, what was answered under them, and what an organisation chose for its forms."""
+"""Form links, drafts, and the form settings of each organisation."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,21 +15,21 @@ HELD = (
 
 
 def upgrade() -> None:
-    """Make the tables and put up their walls."""
-    _link()
-    _draft()
-    _form_settings()
+    """Create the tables and their row-level security policies."""
+    _create_link()
+    _create_draft()
+    _create_form_settings()
     if op.get_bind().dialect.name == "postgresql":
-        _hold_to_organisation()
+        _create_policies()
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop the tables."""
     for table in reversed(OWNED):
         op.drop_table(table)
 
 
-def _link() -> None:
+def _create_link() -> None:
     op.create_table(
         "link",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -63,7 +63,7 @@ def _link() -> None:
     op.create_index("link_by_patient", "link", ["organisation_id", "patient_index"])
 
 
-def _draft() -> None:
+def _create_draft() -> None:
     op.create_table(
         "draft",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -83,7 +83,7 @@ def _draft() -> None:
     )
 
 
-def _form_settings() -> None:
+def _create_form_settings() -> None:
     op.create_table(
         "form_settings",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -96,7 +96,7 @@ def _form_settings() -> None:
     )
 
 
-def _hold_to_organisation() -> None:
+def _create_policies() -> None:
     for table in OWNED:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

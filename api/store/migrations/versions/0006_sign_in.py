@@ -1,4 +1,4 @@
-"""How practitioners sign in, and which rows of files were imported."""
+"""Login credentials, invitations, sessions, login failures, and imported rows."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,31 +23,31 @@ HELD = (
 
 
 def upgrade() -> None:
-    """Make the tables and put up their walls."""
-    _proofs()
-    _invitation()
-    _session()
-    _failure()
-    _imported()
+    """Create the tables and their row-level security policies."""
+    _create_credentials()
+    _create_invitation()
+    _create_session()
+    _create_failure()
+    _create_imported()
     if op.get_bind().dialect.name == "postgresql":
-        _hold_to_organisation()
+        _create_policies()
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop the tables."""
     for table in reversed(OWNED):
         op.drop_table(table)
 
 
-def _id(name: str = "id") -> sa.Column[str]:
+def _id_column(name: str = "id") -> sa.Column[str]:
     return sa.Column(name, sa.String(64), nullable=False)
 
 
-def _at(name: str, *, nullable: bool = False) -> sa.Column[object]:
+def _instant_column(name: str, *, nullable: bool = False) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
 
-def _of_practitioner() -> sa.ForeignKeyConstraint:
+def _reference_practitioner() -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(
         ["organisation_id", "practitioner_id"],
         ["practitioner.organisation_id", "practitioner.id"],
@@ -55,100 +55,100 @@ def _of_practitioner() -> sa.ForeignKeyConstraint:
     )
 
 
-def _owned(name: str, *parts: sa.schema.SchemaItem, key: tuple[str, ...]) -> None:
+def _create_owned_table(name: str, *parts: sa.schema.SchemaItem, key: tuple[str, ...]) -> None:
     op.create_table(
         name,
-        _id("organisation_id"),
+        _id_column("organisation_id"),
         *parts,
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
         sa.PrimaryKeyConstraint("organisation_id", *key),
     )
 
 
-def _proofs() -> None:
-    _owned(
+def _create_credentials() -> None:
+    _create_owned_table(
         "sign_in",
-        _id("practitioner_id"),
+        _id_column("practitioner_id"),
         sa.Column("name_sha256", sa.String(64), nullable=False),
         sa.Column("password_hash", sa.String(200), nullable=False),
-        _at("changed_at"),
+        _instant_column("changed_at"),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
-        _id("key_id"),
+        _id_column("key_id"),
         sa.Column("totp", sa.LargeBinary(), nullable=False),
-        _of_practitioner(),
+        _reference_practitioner(),
         sa.UniqueConstraint("name_sha256"),
         key=("practitioner_id",),
     )
-    _owned(
+    _create_owned_table(
         "recovery_code",
-        _id("practitioner_id"),
+        _id_column("practitioner_id"),
         sa.Column("sha256", sa.String(64), nullable=False),
-        _at("used_at", nullable=True),
-        _of_practitioner(),
+        _instant_column("used_at", nullable=True),
+        _reference_practitioner(),
         key=("practitioner_id", "sha256"),
     )
-    _owned(
+    _create_owned_table(
         "identity",
-        _id("practitioner_id"),
+        _id_column("practitioner_id"),
         sa.Column("subject_sha256", sa.String(64), nullable=False),
-        _at("linked_at"),
-        _of_practitioner(),
+        _instant_column("linked_at"),
+        _reference_practitioner(),
         sa.UniqueConstraint("subject_sha256"),
         key=("practitioner_id",),
     )
 
 
-def _invitation() -> None:
-    _owned(
+def _create_invitation() -> None:
+    _create_owned_table(
         "invitation",
-        _id(),
-        _id("practitioner_id"),
+        _id_column(),
+        _id_column("practitioner_id"),
         sa.Column("sha256", sa.String(64), nullable=False),
-        _at("created_at"),
-        _at("expires_at"),
-        _at("used_at", nullable=True),
-        _id("actor"),
-        _id("key_id"),
+        _instant_column("created_at"),
+        _instant_column("expires_at"),
+        _instant_column("used_at", nullable=True),
+        _id_column("actor"),
+        _id_column("key_id"),
         sa.Column("totp", sa.LargeBinary(), nullable=False),
-        _of_practitioner(),
+        _reference_practitioner(),
         sa.UniqueConstraint("sha256"),
         key=("id",),
     )
 
 
-def _session() -> None:
-    _owned(
+def _create_session() -> None:
+    _create_owned_table(
         "session",
-        _id(),
-        _id("practitioner_id"),
+        _id_column(),
+        _id_column("practitioner_id"),
         sa.Column("sha256", sa.String(64), nullable=False),
-        _at("created_at"),
-        _at("seen_at"),
-        _at("ends_at"),
-        _of_practitioner(),
+        _instant_column("created_at"),
+        _instant_column("seen_at"),
+        _instant_column("ends_at"),
+        _reference_practitioner(),
         sa.UniqueConstraint("sha256"),
         key=("id",),
     )
     op.create_index("session_by_practitioner", "session", ["organisation_id", "practitioner_id"])
 
 
-def _failure() -> None:
-    _owned(
+def _create_failure() -> None:
+    _create_owned_table(
         "sign_in_failure",
-        _id("way"),
+        _id_column("way"),
         sa.Column("count", sa.Integer(), nullable=False),
-        _at("last_at"),
-        _at("until", nullable=True),
+        _instant_column("last_at"),
+        _instant_column("until", nullable=True),
         key=("way",),
     )
 
 
-def _imported() -> None:
-    _owned(
+def _create_imported() -> None:
+    _create_owned_table(
         "imported",
         sa.Column("fingerprint", sa.String(64), nullable=False),
-        _id("screening_id"),
-        _at("at"),
+        _id_column("screening_id"),
+        _instant_column("at"),
         sa.ForeignKeyConstraint(
             ["organisation_id", "screening_id"],
             ["screening.organisation_id", "screening.id"],
@@ -158,7 +158,7 @@ def _imported() -> None:
     )
 
 
-def _hold_to_organisation() -> None:
+def _create_policies() -> None:
     for table in OWNED:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

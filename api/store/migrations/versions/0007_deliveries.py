@@ -1,4 +1,4 @@
-"""Deliveries: allowed places, destinations, what is on its way, and merged patients."""
+"""Deliveries: allowed hosts, destinations, deliveries, attempts, and patient merges."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,21 +15,21 @@ HELD = (
 
 
 def upgrade() -> None:
-    """Make them, each behind the walls of its organisation."""
-    _places_and_destinations()
-    _deliveries()
-    _moves()
+    """Create the tables and their row-level security policies."""
+    _create_allowlist_and_destinations()
+    _create_deliveries()
+    _create_patient_moves()
     if op.get_bind().dialect.name == "postgresql":
-        _wall()
+        _create_policies()
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the tables."""
     for table in reversed(TABLES):
         op.drop_table(table)
 
 
-def _places_and_destinations() -> None:
+def _create_allowlist_and_destinations() -> None:
     op.create_table(
         "allowed_place",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -59,7 +59,7 @@ def _places_and_destinations() -> None:
     )
 
 
-def _deliveries() -> None:
+def _create_deliveries() -> None:
     op.create_table(
         "delivery",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -119,7 +119,7 @@ def _deliveries() -> None:
     )
 
 
-def _moves() -> None:
+def _create_patient_moves() -> None:
     op.create_table(
         "patient_move",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -143,7 +143,7 @@ def _moves() -> None:
     )
 
 
-def _wall() -> None:
+def _create_policies() -> None:
     found = op.get_bind().execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": ROLE})
     may = found.first() is not None
     for table in TABLES:

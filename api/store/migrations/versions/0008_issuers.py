@@ -1,4 +1,4 @@
-"""Sets of keys by address, issuers of tokens and which of theirs were used."""
+"""JWK set URLs of clients, external token issuers, and their used tokens."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,21 +15,21 @@ HELD = (
 
 
 def upgrade() -> None:
-    """Make the tables and put up their walls."""
-    _client_key_set()
-    _issuer()
-    _used_token()
+    """Create the tables and their row-level security policies."""
+    _create_client_key_set()
+    _create_issuer()
+    _create_used_token()
     if op.get_bind().dialect.name == "postgresql":
-        _hold_to_organisation()
+        _create_policies()
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop the tables."""
     for table in reversed(OWNED):
         op.drop_table(table)
 
 
-def _client_key_set() -> None:
+def _create_client_key_set() -> None:
     op.create_table(
         "client_key_set",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -46,7 +46,7 @@ def _client_key_set() -> None:
     )
 
 
-def _issuer() -> None:
+def _create_issuer() -> None:
     op.create_table(
         "issuer",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -63,7 +63,7 @@ def _issuer() -> None:
     )
 
 
-def _used_token() -> None:
+def _create_used_token() -> None:
     op.create_table(
         "used_token",
         sa.Column("organisation_id", sa.String(64), nullable=False),
@@ -80,7 +80,7 @@ def _used_token() -> None:
     )
 
 
-def _hold_to_organisation() -> None:
+def _create_policies() -> None:
     for table in OWNED:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

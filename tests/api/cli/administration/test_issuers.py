@@ -6,7 +6,6 @@ import pytest
 from support.commands import NOBODY, failed, run, said
 from support.interop.hospital_issuers import Signer
 
-__all__ = ["settings"]
 ISSUER = "https://login.example"
 
 

@@ -1,0 +1,27 @@
+"""`nociscreen openapi`: write the OpenAPI description and its examples, or check them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def openapi(
+    folder: Annotated[Path, typer.Option(help="Where openapi.json and examples/ go.")] = Path(
+        "openapi"
+    ),
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where they differ.")
+    ] = False,
+) -> None:
+    """Write the API's description and its examples."""
+    from api.cli.openapi_export import differing, write
+
+    if not check:
+        write(folder)
+        return
+    outdated = differing(folder)
+    for name in outdated:
+        typer.echo(f"{name} is not what the code says; run `nociscreen openapi`", err=True)
+    raise typer.Exit(1 if outdated else 0)

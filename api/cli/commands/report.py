@@ -1,0 +1,44 @@
+"""`nociscreen report`: score one intake and write its report to a file."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from api.cli.commands.score import IntakeFile, RulebookName, read_intake_file
+from api.cli.context import fail, load_settings
+
+
+def report(
+    intake: IntakeFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")],
+    rulebook: RulebookName = "nociplastic",
+    document: Annotated[
+        Literal["clinician", "patient"], typer.Option(help="`patient` for the patient's sheet.")
+    ] = "clinician",
+    locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
+) -> None:
+    """Score one intake and write its report: .pdf, .html, .rtf, .txt or .xml, as the file ends."""
+    from api.documents.document_builder import Printed, paper_of_intake
+    from api.documents.render_pool import Here
+    from api.documents.request import Chosen
+    from api.http.content_negotiation import by_suffix
+    from api.problems import Problem
+    from reports.phrases import languages
+    from reports.view.heading import Letterhead
+    from scoring.catalogue import catalogue
+
+    if locale not in languages():
+        fail(f"--locale is one of {', '.join(languages())}")
+    try:
+        document_request = Chosen(by_suffix(out.suffix), document, locale)
+    except Problem:
+        fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
+    request = read_intake_file(intake, rulebook)
+    settings = load_settings()
+    print_settings = Printed(Letterhead(name=settings.organisation), settings.test_organisation)
+    rendered = paper_of_intake(catalogue(), print_settings, Here(), request, document_request)
+    try:
+        out.write_bytes(rendered.content)
+    except OSError as error:
+        fail(f"the report cannot be written: {error.strerror}")

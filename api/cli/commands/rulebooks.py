@@ -1,0 +1,43 @@
+"""`nociscreen rulebook`: check a rulebook file and release it into the index."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.context import fail
+
+commands = typer.Typer(no_args_is_help=True, help="Check and release rulebooks.")
+RulebookFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+
+
+@commands.command()
+def check(file: RulebookFile) -> None:
+    """Check one rulebook file and print everything that is wrong with it."""
+    from scoring.catalogue import RulebookError, read
+
+    try:
+        loaded = read(file)
+    except RulebookError as error:
+        fail(str(error))
+    typer.echo(f"{loaded.name} holds together. SHA-256 {loaded.sha256}")
+
+
+@commands.command("release")
+def release_rulebook(
+    file: RulebookFile,
+    approver: Annotated[str, typer.Option(help="Who approved it, as it will be published.")],
+    on: Annotated[
+        str | None, typer.Option(help="The day, YYYY-MM-DD; today where left out.")
+    ] = None,
+) -> None:
+    """Enter a rulebook into the index, active, by the hash of its bytes."""
+    from scoring.catalogue import RulebookError, release
+
+    try:
+        released_on = date.fromisoformat(on) if on else datetime.now(UTC).date()
+        entry = release(file, approver, released_on)
+    except (RulebookError, ValueError) as error:
+        fail(str(error))
+    typer.echo(f"{entry.name} is active from {entry.released_on}. SHA-256 {entry.sha256}")

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
 
-from api.auth.request_context import Acts, Creates
-from api.auth.route_guard import actor_of
+from api.auth.request_context import IdempotentRequest, RequestContext
+from api.auth.route_guard import build_actor
 from api.documents import issuance
-from api.documents.document_builder import Printed
-from api.documents.render_pool import Renderer
+from api.documents.document_builder import PrintSettings
+from api.documents.render_pool import RendererPool
 from api.problems import FieldError, Problem
 from api.settings import Settings
 from api.store.accounts.callers import Caller
@@ -20,8 +20,8 @@ async def _catalogue(request: Request) -> Catalogue:
     return catalogue
 
 
-async def _renderer(request: Request) -> Renderer:
-    renderer: Renderer = request.app.state.renderer
+async def _renderer(request: Request) -> RendererPool:
+    renderer: RendererPool = request.app.state.renderer
     return renderer
 
 
@@ -35,24 +35,24 @@ async def _current_caller(request: Request) -> Caller:
     return caller
 
 
-async def _request_context(request: Request) -> Acts:
-    return Acts(request.app.state.store, actor_of(request, request.state.caller))
+async def _request_context(request: Request) -> RequestContext:
+    return RequestContext(request.app.state.store, build_actor(request, request.state.caller))
 
 
-def is_known(tag: str, known: str | None) -> bool:
+def is_etag_match(tag: str, if_none_match: str | None) -> bool:
     """Return whether `If-None-Match` names this ETag or `*`, compared weakly (RFC 9110, 13.1.2)."""
-    tags = [part.strip().removeprefix("W/") for part in (known or "").split(",")]
+    tags = [part.strip().removeprefix("W/") for part in (if_none_match or "").split(",")]
     return tag in tags or tags == ["*"]
 
 
-def peer_of(request: Request) -> str:
+def read_peer_address(request: Request) -> str:
     """Return the IP address of the client that sent the request."""
     return request.client.host if request.client else "unknown"
 
 
-def _print_settings(context: "Acting", caller: "Calling") -> Printed:
-    with context.store.reading_on(context.actor) as work:
-        return issuance.printed_in(work, test=caller.test)
+def _print_settings(context: "RequestContextDep", caller: "CurrentCaller") -> PrintSettings:
+    with context.store.continue_read(context.actor) as work:
+        return issuance.load_print_settings(work, test=caller.test)
 
 
 ScreeningId = Annotated[
@@ -73,12 +73,12 @@ BatchId = Annotated[
         examples=["6f6f6f6f-0000-4000-8000-000000000007"],
     ),
 ]
-Rulebooks = Annotated[Catalogue, Depends(_catalogue)]
-Reports = Annotated[Renderer, Depends(_renderer)]
-Chosen = Annotated[Settings, Depends(_settings)]
-Calling = Annotated[Caller, Depends(_current_caller)]
-Acting = Annotated[Acts, Depends(_request_context)]
-Printing = Annotated[Printed, Depends(_print_settings)]
+CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
+RendererDep = Annotated[RendererPool, Depends(_renderer)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+CurrentCaller = Annotated[Caller, Depends(_current_caller)]
+RequestContextDep = Annotated[RequestContext, Depends(_request_context)]
+PrintSettingsDep = Annotated[PrintSettings, Depends(_print_settings)]
 _IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -93,14 +93,14 @@ _IdempotencyKey = Annotated[
 
 
 async def _idempotent_request(
-    request: Request, context: Acting, key: _IdempotencyKey = None
-) -> Creates:
+    request: Request, context: RequestContextDep, key: _IdempotencyKey = None
+) -> IdempotentRequest:
     if len(request.headers.getlist("idempotency-key")) > 1:
         error = FieldError(
             pointer="/Idempotency-Key", code="doubled_name", detail="must not be given twice"
         )
         raise Problem("wrong_shape", errors=[error])
-    return Creates(context, request, key)
+    return IdempotentRequest(context, request, key)
 
 
-Creating = Annotated[Creates, Depends(_idempotent_request)]
+IdempotentRequestDep = Annotated[IdempotentRequest, Depends(_idempotent_request)]

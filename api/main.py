@@ -12,36 +12,41 @@ from starlette.exceptions import HTTPException
 
 from api.admin import routes as admin
 from api.audit import routes as audit
-from api.auth.external_tokens import Trust
-from api.auth.jwks_cache import KeySets
+from api.auth.external_tokens import ExternalTokenVerifier
+from api.auth.jwks_cache import JwksCache
 from api.batches import routes as batches
 from api.cds_hooks import routes as cds_hooks
-from api.contract.specification import describe
+from api.contract.specification import build_openapi
 from api.deliveries import routes as deliveries
 from api.desk import routes as desk
-from api.desk.oidc_login import Provider
-from api.documents.render_pool import Renderer
+from api.desk.oidc_login import OidcProvider
+from api.documents.render_pool import RendererPool
 from api.fhir import routes as fhir
 from api.fhir.elements import FHIR_JSON
-from api.fhir.resources.operation_outcome import outcome_of_problem
+from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
-from api.http.cors import Origins
-from api.http.middleware import Edge, ErrorFormat
+from api.http.cors import HooksCorsMiddleware
+from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
 from api.patients import routes as patients
-from api.problems import Problem, answer_http_error, answer_problem, answer_wrong_shape
+from api.problems import (
+    Problem,
+    respond_to_http_error,
+    respond_to_problem,
+    respond_to_validation_error,
+)
 from api.score import routes as score
 from api.screenings import routes as screenings
 from api.security.access_tokens import AccessTokens
 from api.settings import Settings
-from api.store.operations.denied_requests import Refusals
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.operations.startup import open_store
 from api.store.store import Store
 from api.system import routes as system
 from api.web import routes as web
-from api.web.csrf import Forgery
-from scoring.catalogue import Catalogue, catalogue
+from api.web.csrf import CsrfTokens
+from scoring.catalogue import Catalogue, load_catalogue
 
 DESCRIPTION = (
     "Scores a structured pain intake by a transparent, weighted, rule-based rulebook: how far the "
@@ -57,7 +62,7 @@ class Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, built on the first call."""
         if self.openapi_schema is None:
-            self.openapi_schema = describe(self)
+            self.openapi_schema = build_openapi(self)
         return self.openapi_schema
 
 
@@ -76,7 +81,7 @@ def create_app(
 ) -> FastAPI:
     """Return the application, ready to serve. Without `store`, open the one the settings name."""
     settings = settings or Settings()
-    rules = rules or catalogue()
+    rules = rules or load_catalogue()
     store = store or open_store(settings)
     app = Service(
         title="nociscreen",
@@ -91,30 +96,32 @@ def create_app(
     app.state.settings = settings
     app.state.catalogue = rules
     app.state.store = store
-    app.state.tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
-    app.state.key_sets = KeySets(store, settings.key_set_seconds)
-    app.state.trust = Trust(store, app.state.key_sets)
-    app.state.refusals = Refusals(store)
+    app.state.tokens = AccessTokens(
+        settings.issuer, settings.audience, store.signing_keys.look_up_trusted_key
+    )
+    app.state.key_sets = JwksCache(store, settings.key_set_seconds)
+    app.state.trust = ExternalTokenVerifier(store, app.state.key_sets)
+    app.state.refusals = DeniedRequestLog(store)
     app.state.limiter = RateLimiter()
-    app.state.forgery = Forgery(store.ring)
-    app.state.provider = Provider(settings, store.ring) if settings.oidc_issuer else None
+    app.state.forgery = CsrfTokens(store.key_ring)
+    app.state.provider = OidcProvider(settings, store.key_ring) if settings.oidc_issuer else None
     app.state.metrics = store.metrics
-    app.state.renderer = Renderer(
+    app.state.renderer = RendererPool(
         settings.render_workers, settings.render_queue, settings.render_seconds
     )
 
     for router in _routers(rules):
         app.include_router(router)
 
-    app.add_exception_handler(Problem, answer_problem)
-    app.add_exception_handler(RequestValidationError, answer_wrong_shape)
-    app.add_exception_handler(HTTPException, answer_http_error)
-    app.add_middleware(Origins, origins=settings.hooks_origins)
+    app.add_exception_handler(Problem, respond_to_problem)
+    app.add_exception_handler(RequestValidationError, respond_to_validation_error)
+    app.add_exception_handler(HTTPException, respond_to_http_error)
+    app.add_middleware(HooksCorsMiddleware, origins=settings.hooks_origins)
     app.add_middleware(
-        Edge,
+        RequestMiddleware,
         settings=settings,
         metrics=app.state.metrics,
-        error_formats=(ErrorFormat("/fhir", FHIR_JSON, outcome_of_problem),),
+        error_formats=(ErrorFormat("/fhir", FHIR_JSON, convert_problem),),
     )
     return app
 
@@ -122,14 +129,14 @@ def create_app(
 def _routers(rules: Catalogue) -> tuple[APIRouter, ...]:
     """Return every router, in the order of the OpenAPI document."""
     return (
-        *score.routers(rules),
-        *screenings.routers(rules),
-        *batches.routers(rules),
+        *score.build_routers(rules),
+        *screenings.build_routers(rules),
+        *batches.build_routers(rules),
         *patients.ROUTERS,
         *deliveries.ROUTERS,
         *audit.ROUTERS,
         *admin.ROUTERS,
-        *forms.routers(rules),
+        *forms.build_routers(rules),
         *oauth.ROUTERS,
         *fhir.ROUTERS,
         *cds_hooks.ROUTERS,

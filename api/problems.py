@@ -18,10 +18,10 @@ from fastapi.routing import iter_route_contexts
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-MEDIA_TYPE = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
-class Kind(NamedTuple):
+class ProblemDefinition(NamedTuple):
     """A type of problem, as documented under `/problems/{code}`."""
 
     status: int
@@ -29,90 +29,102 @@ class Kind(NamedTuple):
     meaning: str
 
 
-KINDS: dict[str, Kind] = {
-    "malformed_json": Kind(
+PROBLEM_DEFINITIONS: dict[str, ProblemDefinition] = {
+    "malformed_json": ProblemDefinition(
         400, "Malformed JSON", "The body is not JSON that can be read in one way only."
     ),
-    "malformed_request": Kind(400, "Malformed request", "The request itself could not be read."),
-    "unknown_grant": Kind(
+    "malformed_request": ProblemDefinition(
+        400, "Malformed request", "The request itself could not be read."
+    ),
+    "unknown_grant": ProblemDefinition(
         400, "Grant not supported", "Send `grant_type=client_credentials`: there is no other."
     ),
-    "unknown_scope": Kind(
+    "unknown_scope": ProblemDefinition(
         400, "Scope not granted", "None of what is asked for is a scope that the client has."
     ),
-    "no_token": Kind(401, "No token", "Send an access token: `Authorization: Bearer <token>`."),
-    "bad_token": Kind(
+    "no_token": ProblemDefinition(
+        401, "No token", "Send an access token: `Authorization: Bearer <token>`."
+    ),
+    "bad_token": ProblemDefinition(
         401, "Token refused", "The access token is not one of ours, or no longer valid."
     ),
-    "missing_scope": Kind(
+    "missing_scope": ProblemDefinition(
         403, "Scope missing", "The token does not carry the scope that this route needs."
     ),
-    "not_from_here": Kind(
+    "not_from_here": ProblemDefinition(
         403, "Not from here", "A form of a page must be sent from that page. Open it again."
     ),
-    "not_found": Kind(404, "Not found", "There is nothing here, or nothing that you may see."),
-    "method_not_allowed": Kind(405, "Method not allowed", "The `Allow` header names the methods."),
-    "bad_client": Kind(401, "Client refused", "The client did not prove itself."),
-    "conflict": Kind(
+    "not_found": ProblemDefinition(
+        404, "Not found", "There is nothing here, or nothing that you may see."
+    ),
+    "method_not_allowed": ProblemDefinition(
+        405, "Method not allowed", "The `Allow` header names the methods."
+    ),
+    "bad_client": ProblemDefinition(401, "Client refused", "The client did not prove itself."),
+    "conflict": ProblemDefinition(
         409, "Conflict", "What is asked for does not go with what is kept. `detail` says why."
     ),
-    "held": Kind(
+    "held": ProblemDefinition(
         409, "Under legal hold", "A legal hold keeps this from being erased. Release it first."
     ),
-    "stale": Kind(
+    "stale": ProblemDefinition(
         412,
         "Another version",
         "What is kept is another version than the one that `If-Match` names.",
     ),
-    "prefetch_missing": Kind(
+    "prefetch_missing": ProblemDefinition(
         412, "Prefetch missing", "The Patient is needed: prefetch it as the service says."
     ),
-    "no_version": Kind(
+    "no_version": ProblemDefinition(
         400, "Version missing", 'Name the version that is to be corrected: `If-Match: W/"1"`.'
     ),
-    "unfit": Kind(
+    "unfit": ProblemDefinition(
         422,
         "Unfit for its destination",
         "The destination would not take it. `errors` say why, by the place in what would be sent.",
     ),
-    "other_request": Kind(
+    "other_request": ProblemDefinition(
         422, "Another request", "The `Idempotency-Key` was used for a request with another body."
     ),
-    "not_acceptable": Kind(
+    "not_acceptable": ProblemDefinition(
         406, "Not acceptable", "`Accept` names no format that this resource comes in."
     ),
-    "too_slow": Kind(408, "Body too slow", "The body did not arrive in time. Send it again."),
-    "too_large": Kind(413, "Body too large", "The body is larger than this route takes."),
-    "unusable_file": Kind(
+    "too_slow": ProblemDefinition(
+        408, "Body too slow", "The body did not arrive in time. Send it again."
+    ),
+    "too_large": ProblemDefinition(
+        413, "Body too large", "The body is larger than this route takes."
+    ),
+    "unusable_file": ProblemDefinition(
         422, "Unusable file", "No row can be read from the file. `detail` says what was expected."
     ),
-    "range_not_satisfiable": Kind(
+    "range_not_satisfiable": ProblemDefinition(
         416, "Range not satisfiable", "The file ends before the range. `Content-Range` says where."
     ),
-    "unsupported_media_type": Kind(
+    "unsupported_media_type": ProblemDefinition(
         415, "Unsupported media type", "Send `application/json` in UTF-8, without content encoding."
     ),
-    "wrong_shape": Kind(
+    "wrong_shape": ProblemDefinition(
         422,
         "Wrong shape",
         "The request can be read, but not as this route needs it. `errors` name each place.",
     ),
-    "headers_too_large": Kind(
+    "headers_too_large": ProblemDefinition(
         431, "Headers too large", "The headers are larger than the service takes."
     ),
-    "too_many": Kind(
+    "too_many": ProblemDefinition(
         429, "Too many requests", "All hands are busy. `Retry-After` says when to come back."
     ),
-    "report_stopped": Kind(
+    "report_stopped": ProblemDefinition(
         503,
         "Report stopped",
         "Laying the report out took more time or memory than the service gives to one report. "
         "`Retry-After` says when to try again; shorter texts make it lighter.",
     ),
-    "internal": Kind(
+    "internal": ProblemDefinition(
         500, "Internal error", "Something of ours failed. The request id helps us to find it."
     ),
-    "unavailable": Kind(
+    "unavailable": ProblemDefinition(
         503, "Unavailable", "The service is not ready. `Retry-After` says when to come back."
     ),
 }
@@ -167,22 +179,22 @@ class Problem(Exception):  # noqa: N818 - "problem" is the word of RFC 9457
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.kind = KINDS[code]
-        self.detail = detail or self.kind.meaning
+        self.definition = PROBLEM_DEFINITIONS[code]
+        self.detail = detail or self.definition.meaning
         self.errors = list(errors)
         self.headers = dict(headers or {})
 
-    def body(self) -> ProblemBody:
+    def build_body(self) -> ProblemBody:
         """Return the body of the response."""
         return ProblemBody(
             type=f"/problems/{self.code}",
-            title=self.kind.title,
-            status=self.kind.status,
+            title=self.definition.title,
+            status=self.definition.status,
             detail=self.detail,
             errors=self.errors or None,
         )
 
-    def within(self, names: Container[str]) -> "Problem":
+    def limit_pointers(self, names: Container[str]) -> "Problem":
         """Return a copy whose pointers end before the first step that is not one of `names`."""
         errors = [
             error.model_copy(update={"pointer": _known_part(error.pointer, names)})
@@ -190,22 +202,22 @@ class Problem(Exception):  # noqa: N818 - "problem" is the word of RFC 9457
         ]
         return Problem(self.code, self.detail, errors=errors, headers=self.headers)
 
-    def response(self) -> JSONResponse:
+    def build_response(self) -> JSONResponse:
         """Return the problem as a response."""
         return JSONResponse(
-            self.body().model_dump(exclude_none=True),
-            status_code=self.kind.status,
+            self.build_body().model_dump(exclude_none=True),
+            status_code=self.definition.status,
             headers=self.headers,
-            media_type=MEDIA_TYPE,
+            media_type=PROBLEM_MEDIA_TYPE,
         )
 
 
-async def answer_problem(_: Request, problem: Exception) -> JSONResponse:
+async def respond_to_problem(_: Request, problem: Exception) -> JSONResponse:
     """Return the response to a Problem."""
-    return cast("Problem", problem).response()
+    return cast("Problem", problem).build_response()
 
 
-async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
+async def respond_to_http_error(request: Request, error: Exception) -> JSONResponse:
     """Return the response to an error of the framework: unknown path, wrong method."""
     http_error = cast("HTTPException", error)
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
@@ -214,7 +226,7 @@ async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
     headers = http_error.headers
     if code == "method_not_allowed":
         headers = {"Allow": _list_allowed_methods(request)}
-    return Problem(code, headers=headers).response()
+    return Problem(code, headers=headers).build_response()
 
 
 def _list_allowed_methods(request: Request) -> str:
@@ -225,13 +237,15 @@ def _list_allowed_methods(request: Request) -> str:
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
-async def answer_wrong_shape(_: Request, error: Exception) -> JSONResponse:
+async def respond_to_validation_error(_: Request, error: Exception) -> JSONResponse:
     """Return the response to an invalid body or parameter: every fault, no value."""
     validation_error = cast("RequestValidationError", error)
-    return wrong_shape(validation_error.errors(), validation_error.body).response()
+    return build_validation_problem(
+        validation_error.errors(), validation_error.body
+    ).build_response()
 
 
-def wrong_shape(faults: Iterable[Mapping[str, Any]], body: Any = None) -> Problem:
+def build_validation_problem(faults: Iterable[Mapping[str, Any]], body: Any = None) -> Problem:
     """Build one problem from pydantic's errors: each place with a sentence, never a value."""
     errors = [_build_field_error(fault, _rulebook_tag(body)) for fault in faults]
     return Problem("wrong_shape", errors=errors)

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import uvicorn
 from fastapi import Body, FastAPI, Response
 
-from api.intakes.models import any_intake
-from scoring.catalogue import catalogue
+from api.intakes.models import intake_union
+from scoring.catalogue import load_catalogue
 
-Intake: Any = Annotated[any_intake(catalogue().scored()), Body()]
+Intake: Any = Annotated[intake_union(load_catalogue().list_active()), Body()]
 CONTENT = b"x" * int(sys.argv[2])
 app = FastAPI()
 

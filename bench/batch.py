@@ -15,9 +15,9 @@ import polars as pl
 import zen
 
 from bench.expressions import expressions
-from schemas.base import plain_number
-from scoring.catalogue import catalogue
-from scoring.columns import compiled
+from schemas.base import to_json_number
+from scoring.catalogue import load_catalogue
+from scoring.columns import compile_column_rules
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -32,7 +32,7 @@ def batches(figure: Callable[..., object]) -> Iterator[object]:
     sys.path.insert(0, str(ROOT / "tests" / "scoring"))
     from support.scoring.engine_rows import TYPES, frame_of, random_intake
 
-    loaded = catalogue().active("nociplastic")
+    loaded = load_catalogue().find_active("nociplastic")
     random = Random(1)
     some = [random_intake(loaded, random) for _ in range(20_000)]
     frame = pl.concat([frame_of(loaded, some)] * max(1, ROWS // 20_000)).rechunk()
@@ -58,7 +58,7 @@ def batches(figure: Callable[..., object]) -> Iterator[object]:
 def _in_memory(
     loaded, frame: pl.DataFrame, some: list[dict]
 ) -> tuple[Callable[[], float], Callable[[], float]]:
-    rules = compiled(loaded)
+    rules = compile_column_rules(loaded)
     names = [name for name in rules.columns if name not in ("flags", "missing")]
     compiled_texts = [zen.compile_expression(text) for text in expressions(loaded).values()]
     facts = [
@@ -67,7 +67,7 @@ def _in_memory(
 
     def ours() -> float:
         started = perf_counter()
-        rules.assessed(frame.lazy()).select(names).collect(engine="streaming")
+        rules.assess_intakes(frame.lazy()).select(names).collect(engine="streaming")
         return frame.height / (perf_counter() - started)
 
     def other() -> float:
@@ -153,4 +153,4 @@ def _peak(command: list[str]) -> int:
 def _plain(value: object) -> object:
     if isinstance(value, tuple | list):
         return list(value)
-    return value if value is None or isinstance(value, bool | int | str) else plain_number(value)
+    return value if value is None or isinstance(value, bool | int | str) else to_json_number(value)

@@ -14,7 +14,7 @@ from time import perf_counter
 
 import psycopg
 
-from api.store.database.engine import connected
+from api.store.database.engine import connect_sqlite
 from bench.load import rate
 
 ROOT = Path(__file__).parents[1]
@@ -30,12 +30,12 @@ def on_sqlite(seconds: float) -> Iterator[tuple[Side, Side]]:
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:
         key = os.urandom(32)
         file = Path(folder) / "raw.db"
-        make = connected(file, key)
+        make = connect_sqlite(file, key)
         make.execute("CREATE TABLE one (id INTEGER PRIMARY KEY, content BLOB)")
         turn = threading.Lock()
 
         def commits(until: float) -> int:
-            connection, count = connected(file, key), 0
+            connection, count = connect_sqlite(file, key), 0
             while perf_counter() < until:
                 with turn:
                     connection.execute("BEGIN IMMEDIATE")
@@ -55,7 +55,7 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
     sys.path.insert(0, str(ROOT / "tests"))
     from support.postgres import Postgres
 
-    from api.store.key_ring import make_file
+    from api.store.key_ring import create_key_ring_file
 
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "cluster"
@@ -74,7 +74,7 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
                         count += 1
                 return count
 
-            make_file(Path(folder) / "key-ring")
+            create_key_ring_file(Path(folder) / "key-ring")
             with _served(folder, {"DATABASE_URL": kept}, seconds) as ours:
                 yield ours, lambda: _together(commits, seconds)
         finally:

@@ -7,9 +7,9 @@ import json
 from typing import assert_never
 
 from schemas.conditions import (
-    All,
+    AllOf,
     Always,
-    Any,
+    AnyOf,
     AtLeast,
     AtMost,
     Condition,
@@ -21,7 +21,7 @@ from schemas.conditions import (
 )
 from schemas.rulebook import Criterion
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.conditions import options_named
+from scoring.conditions import expand_options
 
 
 def expressions(loaded: LoadedRulebook) -> dict[str, str]:
@@ -79,13 +79,13 @@ def _said(  # noqa: C901, PLR0911 - one line for each word of a closed set
         case AtMost():
             return f"{condition.subject} != null and {condition.subject} <= {condition.at_most}"
         case Includes():
-            options = json.dumps(sorted(options_named(condition, loaded.questions)))
+            options = json.dumps(sorted(expand_options(condition, loaded.questions)))
             return f"some({condition.subject} ?? [], # in {options})"
         case CountsAtLeast():
             return f"len({condition.subject} ?? []) >= {condition.counts_at_least}"
-        case All():
+        case AllOf():
             return " and ".join(f"({_said(part, loaded)})" for part in condition.all)
-        case Any():
+        case AnyOf():
             return " or ".join(f"({_said(part, loaded)})" for part in condition.any)
         case Not():
             return f"not ({_said(condition.not_, loaded)})"

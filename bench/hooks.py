@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from api.security.keys import new_signing_key
-from api.security.signatures import signed
+from api.security.keys import generate_signing_key
+from api.security.signatures import sign_token
 
 ROOT = Path(__file__).parents[1]
 ISSUER = "https://ehr.example"
@@ -36,7 +36,7 @@ def seconds_at_p95(port: int) -> tuple[float, float]:
 @contextmanager
 def _served(port: int) -> Iterator[object]:
     """A service with an EHR and a screening of its patient."""
-    key = new_signing_key("ES384")
+    key = generate_signing_key("ES384")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environment = os.environ | {
@@ -56,7 +56,7 @@ def _served(port: int) -> Iterator[object]:
 
         token = run("token").strip()
         organisation = json.loads((folder / "client.json").read_text())["organisation"]
-        terms = {"keys": [key.public_jwk()], "scopes": ["screenings:read"]}
+        terms = {"keys": [key.to_public_jwk()], "scopes": ["screenings:read"]}
         (folder / "ehr.json").write_text(json.dumps(terms))
         run("admin", "issuer", "add", ISSUER, f"{folder}/ehr.json", "--hooks",
             "--organisation", organisation)  # fmt: skip
@@ -98,7 +98,7 @@ def _request(port: int, key: object) -> bytes:
         "context": {"userId": "Practitioner/1", "patientId": "p1"},
         "prefetch": {"patient": patient},
     }
-    return _http(port, PATH, signed(claims, key, "JWT"), hook)
+    return _http(port, PATH, sign_token(claims, key, "JWT"), hook)
 
 
 def _http(port: int, path: str, token: str, body: dict) -> bytes:

@@ -16,7 +16,7 @@ from time import perf_counter
 
 import typst
 
-from api.documents.render_pool import Renderer
+from api.documents.render_pool import RendererPool
 from reports.blocks import Block, Document, Paragraph, Picture, Section, Table
 from reports.font_coverage import FONTS
 from reports.pdf.render import render
@@ -47,7 +47,7 @@ def reports(figure: Callable) -> list:
             _rate(compiled),
             BESIDE_TYPST,
         )
-    one, two = Renderer(1, 8, 60.0), Renderer(2, 8, 60.0)
+    one, two = RendererPool(1, 8, 60.0), RendererPool(2, 8, 60.0)
     try:
         workers = figure(
             "reports on 2 workers : on 1",
@@ -79,7 +79,7 @@ def _rate(make: Callable[[], object]) -> Callable[[], float]:
     return measured
 
 
-def _rate_of_many(renderer: Renderer, document: Document) -> Callable[[], float]:
+def _rate_of_many(renderer: RendererPool, document: Document) -> Callable[[], float]:
     """Four callers at once, each waiting for its report."""
 
     def measured() -> float:

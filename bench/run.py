@@ -26,10 +26,10 @@ from bench.expressions import expressions, graph
 from bench.hooks import seconds_at_p95
 from bench.load import rate
 from bench.reports import reports
-from schemas.base import plain_number
-from scoring.catalogue import catalogue
+from schemas.base import to_json_number
+from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.engine import assess, weigh
+from scoring.engine import assess, weigh_answers
 
 ROOT = Path(__file__).parents[1]
 INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
@@ -124,10 +124,11 @@ def hooked() -> list[Figure]:
 
 def in_process() -> list[Figure]:
     """The engine beside zen-engine, over every vignette in which each criterion is answered."""
-    loaded = catalogue().active("nociplastic")
+    loaded = load_catalogue().find_active("nociplastic")
     intakes = [each for each in _vignettes() if _all_answered(loaded, each)]
     facts = [
-        {name: _plain(value) for name, value in loaded.facts(each).items()} for each in intakes
+        {name: _plain(value) for name, value in loaded.derive_facts(each).items()}
+        for each in intakes
     ]
     decision = zen.ZenEngine().create_decision(graph(loaded))
     compiled = [zen.compile_expression(text) for text in expressions(loaded).values()]
@@ -146,7 +147,7 @@ def in_process() -> list[Figure]:
         return measured
 
     gc.freeze()
-    weighed = repeated(lambda answers: weigh(loaded, answers), intakes)
+    weighed = repeated(lambda answers: weigh_answers(loaded, answers), intakes)
     assessed = repeated(lambda answers: assess(loaded, answers), intakes)
     each_alone = repeated(lambda known: [one.evaluate(known) for one in compiled], facts)
     one_decision = repeated(decision.evaluate, facts)
@@ -161,7 +162,7 @@ def in_process() -> list[Figure]:
 def assess_intake(body: bytes) -> bytes:
     """The answer of `/v1/score` to this body."""
     intake = json.loads(body)
-    loaded = catalogue().active(intake["rulebook"])
+    loaded = load_catalogue().find_active(intake["rulebook"])
     return assess(loaded, intake["answers"]).model_dump_json(by_alias=True).encode()
 
 
@@ -192,7 +193,7 @@ def _all_answered(loaded: LoadedRulebook, answers: dict) -> bool:
 
 
 def _must_agree(loaded: LoadedRulebook, answers: dict, points: dict[str, float]) -> None:
-    weights = weigh(loaded, answers).weights
+    weights = weigh_answers(loaded, answers).criteria
     for criterion, weight in zip(loaded.rulebook.criterion, weights, strict=True):
         if abs(points[criterion.id] * 100 - weight.points) > 1e-6:
             raise SystemExit(f"{criterion.id}: {points[criterion.id]} is not {weight.points / 100}")
@@ -201,7 +202,7 @@ def _must_agree(loaded: LoadedRulebook, answers: dict, points: dict[str, float])
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return list(value)
-    return value if value is None or isinstance(value, bool | int | str) else plain_number(value)
+    return value if value is None or isinstance(value, bool | int | str) else to_json_number(value)
 
 
 def _request(body: bytes, token: str) -> bytes:

@@ -4,17 +4,17 @@ from typing import Annotated, Literal, Union
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 
 
-class Run(Frozen):
+class Run(FrozenModel):
     """Text in one weight."""
 
     text: str
     strong: bool = False
 
 
-class Paragraph(Frozen):
+class Paragraph(FrozenModel):
     """A paragraph of text; `aside` stands before it, in the margin if the format has one."""
 
     kind: Literal["paragraph"] = "paragraph"
@@ -23,14 +23,14 @@ class Paragraph(Frozen):
     runs: Many[Run]
 
 
-class TableRow(Frozen):
+class TableRow(FrozenModel):
     """Cells of a row; the first is its header. A `part` is a subheading of the rows below it."""
 
     cells: Many[str]
     part: bool = False
 
 
-class Table(Frozen):
+class Table(FrozenModel):
     """A table with a caption and column headers."""
 
     kind: Literal["table"] = "table"
@@ -40,7 +40,7 @@ class Table(Frozen):
     rows: Many[TableRow]
 
 
-class Picture(Frozen):
+class Picture(FrozenModel):
     """An SVG drawing; `words` is its text alternative."""
 
     kind: Literal["picture"] = "picture"
@@ -49,7 +49,7 @@ class Picture(Frozen):
     svg: str
 
 
-class Section(Frozen):
+class Section(FrozenModel):
     """Blocks under a heading."""
 
     kind: Literal["section"] = "section"
@@ -62,7 +62,7 @@ class Section(Frozen):
 Block = Annotated[Union[Paragraph, Table, Picture, Section], Field(discriminator="kind")]  # noqa: UP007 - `|` can't name a class that is not yet defined
 
 
-class Letters(Frozen):
+class Letters(FrozenModel):
     """The letterhead as printed; the logo is Base64."""
 
     name: str = ""
@@ -71,7 +71,7 @@ class Letters(Frozen):
     logo_type: str = ""
 
 
-class Document(Frozen):
+class Document(FrozenModel):
     """A document: texts that stand on every page, and its blocks.
 
     `who` names the patient and `what` the rulebook; `mark` warns of an error or a test. `page_of`

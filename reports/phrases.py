@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many, Name, Text, plain_number
+from schemas.base import FrozenModel, Many, Name, Text, to_json_number
 
 LOCALES = Path(__file__).parent / "locales"
 MINUS = "\N{MINUS SIGN}"
 
 
-class Wording(Frozen):
+class Wording(FrozenModel):
     """The content of `locales/<language>.toml`: every text of a report that no rulebook holds."""
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")]
@@ -41,7 +41,7 @@ class Wording(Frozen):
 
     def number(self, points: Decimal | int) -> str:
         """Format exact points without trailing zeros, with a typographic minus."""
-        plain = str(plain_number(Decimal(points))).replace("-", MINUS)
+        plain = str(to_json_number(Decimal(points))).replace("-", MINUS)
         return plain.replace(".", self.decimal)
 
     def signed(self, points: Decimal) -> str:

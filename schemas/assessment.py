@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Exact, Frozen, Many, Part
+from schemas.base import ExactDecimal, FrozenModel, FrozenPart, Many
 
 Status = Literal["withheld_red_flag", "out_of_scope", "insufficient_information", "scored"]
-AnswerValue = bool | int | Exact | str | Many[str]
+AnswerValue = bool | int | ExactDecimal | str | Many[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RaisedFlag(Part):
+class RaisedFlag(FrozenPart):
     """A red flag that is present, with the recommended action."""
 
     id: str
@@ -28,7 +28,7 @@ class RaisedFlag(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Safety(Part):
+class Safety(FrozenPart):
     """Red flags: `tier` is the most urgent tier present, or `none` if no red flag was reported."""
 
     tier: str
@@ -38,7 +38,7 @@ class Safety(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeReason(Part):
+class ScopeReason(FrozenPart):
     """A reason why the instrument does not apply to this person."""
 
     id: str
@@ -46,7 +46,7 @@ class ScopeReason(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope(Part):
+class Scope(FrozenPart):
     """Reasons that put the intake out of scope, and the unanswered scope questions."""
 
     reasons: Many[ScopeReason]
@@ -54,54 +54,54 @@ class Scope(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range(Part):
+class Range(FrozenPart):
     """The least and the most a total can still become once everything is answered."""
 
-    least: Exact
-    most: Exact
+    least: ExactDecimal
+    most: ExactDecimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TotalPoints(Part):
+class TotalPoints(FrozenPart):
     """One total with its range; band and meaning are null unless the total is placed in a band."""
 
-    points: Exact
+    points: ExactDecimal
     range: Range
     band: str | None
     meaning: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MechanismPicture(Part):
+class MechanismPicture(FrozenPart):
     """The points for each pain mechanism. They need not add up to a fixed sum."""
 
     id: str | None
     label: str | None
-    ledgers: dict[str, Exact]
+    ledgers: dict[str, ExactDecimal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DomainPoints(Part):
+class DomainPoints(FrozenPart):
     """The sum of a domain, and its points after floor, ceiling and gate."""
 
     id: str
     label: str
-    points: Exact
-    sum: Exact
-    floor: Exact
-    ceiling: Exact
+    points: ExactDecimal
+    sum: ExactDecimal
+    floor: ExactDecimal
+    ceiling: ExactDecimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedDiscount(Part):
+class AppliedDiscount(FrozenPart):
     """The factor by which positive points were multiplied, and the reason."""
 
-    factor: Exact
+    factor: ExactDecimal
     because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeighedCriterion(Part):
+class WeighedCriterion(FrozenPart):
     """One criterion: its answers, its points and the explanation in one sentence."""
 
     id: str
@@ -110,8 +110,8 @@ class WeighedCriterion(Part):
     verdict: Literal["for", "against", "neutral", "unanswered"]
     answers: dict[str, AnswerValue | None]
     level: str | None
-    points: Exact | None
-    full_points: Exact | None
+    points: ExactDecimal | None
+    full_points: ExactDecimal | None
     discount: AppliedDiscount | None
     because: str
     grade: str
@@ -119,25 +119,25 @@ class WeighedCriterion(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MissingAnswer(Part):
+class MissingAnswer(FrozenPart):
     """An unanswered question, and how many points its criteria could still move."""
 
     question: str
-    swing: Exact
+    swing: ExactDecimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhatIf(Part):
+class WhatIf(FrozenPart):
     """The banded total and its band without the points of one criterion."""
 
     criterion: str
-    points: Exact
+    points: ExactDecimal
     band: str | None
     changes_band: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GradedCriterion(Part):
+class GradedCriterion(FrozenPart):
     """One criterion of a published grading; `met` is null if unknown."""
 
     id: str
@@ -146,7 +146,7 @@ class GradedCriterion(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GradingReached(Part):
+class GradingResult(FrozenPart):
     """The result of a published grading. It never affects the points."""
 
     grade: str
@@ -156,7 +156,7 @@ class GradingReached(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PatternState(Part):
+class PatternState(FrozenPart):
     """The state of one pattern of the evidence sheet."""
 
     number: int
@@ -167,7 +167,7 @@ class PatternState(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patterns(Part):
+class Patterns(FrozenPart):
     """The evidence sheet; `seen` counts the patterns present and is not a score."""
 
     seen: int
@@ -175,12 +175,12 @@ class Patterns(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindingInContext(Part):
+class FindingInContext(FrozenPart):
     """A reported imaging finding, with its prevalence without pain and the counter-evidence."""
 
     id: str
     label: str
-    prevalence: Exact | None
+    prevalence: ExactDecimal | None
     age: int | None
     population: str
     text: str | None
@@ -190,7 +190,7 @@ class FindingInContext(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NextStepOffered(Part):
+class NextStepOption(FrozenPart):
     """An option for the clinician to consider, never an instruction."""
 
     id: str
@@ -199,7 +199,7 @@ class NextStepOffered(Part):
     citations: Many[str]
 
 
-class Assessment(Frozen):
+class Assessment(FrozenModel):
     """The result of scoring one intake, with the reasons for it. Not a diagnosis."""
 
     rulebook: str
@@ -213,9 +213,9 @@ class Assessment(Frozen):
     criteria: Many[WeighedCriterion] | None
     missing: Many[MissingAnswer] | None
     what_if: Many[WhatIf] | None
-    gradings: dict[str, GradingReached] | None
-    derived: dict[str, bool | int | Exact | None] | None
+    gradings: dict[str, GradingResult] | None
+    derived: dict[str, bool | int | ExactDecimal | None] | None
     patterns: Patterns | None
     findings: Many[FindingInContext] | None
-    next_steps: Many[NextStepOffered] | None
+    next_steps: Many[NextStepOption] | None
     limitations: Many[str]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 
 Action = Literal[
     "create",
@@ -34,16 +34,18 @@ Action = Literal[
     "deliver",
     "merge",
 ]
-Means = Literal["token", "api_key", "command_line", "anonymous", "service", "link", "session"]
+AuthenticationMeans = Literal[
+    "token", "api_key", "command_line", "anonymous", "service", "link", "session"
+]
 
 
-class Act(Frozen):
+class AuditedAction(FrozenModel):
     """One audited action. `target` is an internal id; `count` is the number of grouped actions."""
 
     actor: str = Field(
         description="The id of the client or practitioner, or `command_line`, `service`, `unknown`."
     )
-    means: Means
+    means: AuthenticationMeans
     action: Action
     outcome: str = Field(default="ok", description="`ok`, or the code of the problem.")
     kind: str = Field(default="", description="The kind of object: screening, report, client ...")
@@ -53,14 +55,14 @@ class Act(Frozen):
     count: int = 1
 
 
-class AuditEntry(Act):
+class AuditEntry(AuditedAction):
     """An audited action with its position in the audit chain of its organisation."""
 
     seq: int
     at: datetime
 
 
-class Checkpoint(Frozen):
+class Checkpoint(FrozenModel):
     """The sealed end of an audit chain at an instant; stored elsewhere, it reveals truncation."""
 
     organisation: str
@@ -70,7 +72,7 @@ class Checkpoint(Frozen):
     seal: str
 
 
-class ChainFault(Frozen):
+class ChainFault(FrozenModel):
     """One position at which an audit chain fails verification."""
 
     seq: int

@@ -17,25 +17,25 @@ from pydantic import (
 T = TypeVar("T")
 
 
-class Frozen(BaseModel):
+class FrozenModel(BaseModel):
     """An immutable model that rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Part:
+class FrozenPart:
     """Base of frozen dataclasses inside models: cheap to build, validated only when parsed."""
 
     __slots__ = ()
-    __pydantic_config__ = Frozen.model_config
+    __pydantic_config__ = FrozenModel.model_config
 
 
-def plain_number(value: Decimal) -> int | float:
+def to_json_number(value: Decimal) -> int | float:
     """Return the JSON number for a decimal, without trailing zeros: 18, 1.5, 0.25."""
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def exact(value: Any) -> Any:
+def to_exact_decimal(value: Any) -> Any:
     """Return a number as the decimal it was written as. Raises ValueError for text and booleans."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("must be a number")
@@ -55,17 +55,17 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]
 Points = Annotated[
     Decimal,
     Field(strict=False, allow_inf_nan=False),
-    BeforeValidator(exact),
+    BeforeValidator(to_exact_decimal),
     AfterValidator(_check_two_decimals),
-    PlainSerializer(plain_number, return_type=int | float, when_used="json"),
+    PlainSerializer(to_json_number, return_type=int | float, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]
 """Points: an exact number with at most two decimals."""
 
-Exact = Annotated[
+ExactDecimal = Annotated[
     Decimal,
     Field(strict=False),
-    PlainSerializer(plain_number, return_type=int | float, when_used="json"),
+    PlainSerializer(to_json_number, return_type=int | float, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]
 """A number calculated by the engine, exact to two decimals."""

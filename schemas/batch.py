@@ -5,32 +5,32 @@ A problem states where it is and what was expected, never the invalid value.
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 
 ROW_ID = "row_id"
 PATIENT_REFERENCE = "patient_reference"
-PASSED_THROUGH = (ROW_ID, PATIENT_REFERENCE)
+PASSTHROUGH_COLUMNS = (ROW_ID, PATIENT_REFERENCE)
 """Optional columns that are copied to the results unchanged."""
 
-PROBLEMS = "problems"
-STATUS = "status"
-TIER = "tier"
-FLAGS = "flags"
-BAND = "band"
-LEAST = "least"
-MOST = "most"
-PICTURE = "picture"
-MISSING = "missing"
-DOMAIN = "domain_"
-BECAUSE = "because_"
-JOINED_BY = "|"
+PROBLEMS_COLUMN = "problems"
+STATUS_COLUMN = "status"
+TIER_COLUMN = "tier"
+FLAGS_COLUMN = "flags"
+BAND_COLUMN = "band"
+LEAST_COLUMN = "least"
+MOST_COLUMN = "most"
+PICTURE_COLUMN = "picture"
+MISSING_COLUMN = "missing"
+DOMAIN_PREFIX = "domain_"
+BECAUSE_PREFIX = "because_"
+LIST_SEPARATOR = "|"
 """Separator of the parts of a list in CSV."""
 
 NONE_OF_THESE = "none"
 """CSV value for an answer with no option marked. An empty cell means not answered."""
 
 
-class RowProblem(Frozen):
+class RowProblem(FrozenModel):
     """One problem of one row. `row` counts from 1; `line` is where the row begins in its file."""
 
     row: int = Field(ge=1)
@@ -41,17 +41,17 @@ class RowProblem(Frozen):
     expected: str
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """The problem in one line: where it is, and what was expected."""
         location = [self.file, f"line {self.line}" if self.line else f"row {self.row}", self.column]
         return ": ".join([*filter(None, location), self.expected])
 
 
-MOST_PROBLEMS = 1000
+MAX_SUMMARY_PROBLEMS = 1000
 """How many problems a summary lists; the column `problems` has all of them."""
 
 
-class BatchSummary(Frozen):
+class BatchSummary(FrozenModel):
     """The result of a batch. Counts are of rows; `problems` are the first ones, ordered by row."""
 
     rulebook: str

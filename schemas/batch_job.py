@@ -5,13 +5,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.batch import RowProblem
 
 BatchState = Literal["waiting", "running", "done", "cancelled"]
 
 
-class Progress(Frozen):
+class BatchProgress(FrozenModel):
     """The progress of a batch. Counts are of rows."""
 
     state: BatchState
@@ -24,7 +24,7 @@ class Progress(Frozen):
     finished_at: datetime | None = None
 
 
-class ScoringBatch(Progress):
+class ScoringBatch(BatchProgress):
     """A batch of intakes to be scored."""
 
     id: str
@@ -46,7 +46,7 @@ class BatchProblem(RowProblem):
     row_id: str | None = None
 
 
-class ReportsBatch(Progress):
+class ReportsBatch(BatchProgress):
     """The reports of a batch, one for each selected row, as a ZIP or as deliveries."""
 
     id: str
@@ -68,7 +68,7 @@ class ReportsBatch(Progress):
     links: dict[str, str]
 
 
-class BatchLine(Frozen):
+class BatchListItem(FrozenModel):
     """A batch as an item of a list."""
 
     id: str
@@ -79,7 +79,7 @@ class BatchLine(Frozen):
     rows: int
 
 
-class BatchList(Frozen):
+class BatchList(FrozenModel):
     """Batches, newest first."""
 
-    batches: tuple[BatchLine, ...]
+    batches: tuple[BatchListItem, ...]

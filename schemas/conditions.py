@@ -11,10 +11,10 @@ from typing import Any as Anything
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.base import Frozen, Many, Name, Points
+from schemas.base import FrozenModel, Many, Name, Points
 
 
-class Statement(Frozen):
+class Statement(FrozenModel):
     """A condition on one question or one derived value."""
 
     question: Name | None = None
@@ -68,25 +68,25 @@ class CountsAtLeast(Statement):
     counts_at_least: int = Field(ge=1)
 
 
-class All(Frozen):
+class AllOf(FrozenModel):
     """True if every part is true."""
 
     all: Many["Condition"] = Field(min_length=1)
 
 
-class Any(Frozen):
+class AnyOf(FrozenModel):
     """True if at least one part is true."""
 
     any: Many["Condition"] = Field(min_length=1)
 
 
-class Not(Frozen):
+class Not(FrozenModel):
     """True if the part is false."""
 
     not_: "Condition" = Field(alias="not")
 
 
-class Always(Frozen):
+class Always(FrozenModel):
     """True for all answers; used for the last level of a criterion."""
 
     always: bool
@@ -98,22 +98,22 @@ class Always(Frozen):
         return self
 
 
-_WORDS: dict[str, type[Frozen]] = {
+_WORDS: dict[str, type[FrozenModel]] = {
     "is": Is,
     "one_of": OneOf,
     "at_least": AtLeast,
     "at_most": AtMost,
     "includes": Includes,
     "counts_at_least": CountsAtLeast,
-    "all": All,
-    "any": Any,
+    "all": AllOf,
+    "any": AnyOf,
     "not": Not,
     "always": Always,
 }
 
 
 def _find_word(table: Anything) -> str | None:
-    if isinstance(table, Frozen):
+    if isinstance(table, FrozenModel):
         return next(word for word, kind in _WORDS.items() if isinstance(table, kind))
     matches = [word for word in _WORDS if word in table] if isinstance(table, dict) else []
     return matches[0] if len(matches) == 1 else None
@@ -126,8 +126,8 @@ Condition = Annotated[
     | Annotated[AtMost, Tag("at_most")]
     | Annotated[Includes, Tag("includes")]
     | Annotated[CountsAtLeast, Tag("counts_at_least")]
-    | Annotated[All, Tag("all")]
-    | Annotated[Any, Tag("any")]
+    | Annotated[AllOf, Tag("all")]
+    | Annotated[AnyOf, Tag("any")]
     | Annotated[Not, Tag("not")]
     | Annotated[Always, Tag("always")],
     Discriminator(
@@ -138,17 +138,17 @@ Condition = Annotated[
 ]
 """A condition on the answers: true, false or unknown."""
 
-for _model in (All, Any, Not):
+for _model in (AllOf, AnyOf, Not):
     _model.model_rebuild()
 
 
-def statements(condition: "Condition | None") -> Iterator[Statement]:
+def iterate_statements(condition: "Condition | None") -> Iterator[Statement]:
     """Yield every statement inside a condition, in the order written."""
     match condition:
         case Statement():
             yield condition
-        case All(all=parts) | Any(any=parts):
+        case AllOf(all=parts) | AnyOf(any=parts):
             for part in parts:
-                yield from statements(part)
+                yield from iterate_statements(part)
         case Not(not_=part):
-            yield from statements(part)
+            yield from iterate_statements(part)

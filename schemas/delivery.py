@@ -5,15 +5,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.organisation import Title
 
-Event = Literal["result", "replacement", "withdrawal"]
+DeliveryEvent = Literal["result", "replacement", "withdrawal"]
 DestinationId = Annotated[str, Field(pattern=r"^d-[0-9a-f-]{36}$")]
-State = Literal["waiting", "under_way", "delivered", "parked", "cancelled"]
+DeliveryState = Literal["waiting", "under_way", "delivered", "parked", "cancelled"]
 
 
-class Place(Frozen):
+class AllowedEndpoint(FrozenModel):
     """An allowed host and port; `private` if it may have a private address."""
 
     host: str
@@ -21,7 +21,7 @@ class Place(Frozen):
     private: bool
 
 
-class Smart(Frozen):
+class SmartSignIn(FrozenModel):
     """How the service signs in at a FHIR server: SMART Backend Services with its own key."""
 
     token_url: str = Field(max_length=2000, pattern=r"^https?://[\x21-\x7e]+$")
@@ -33,7 +33,7 @@ class Smart(Frozen):
     )
 
 
-class Destination(Frozen):
+class Destination(FrozenModel):
     """A receiver of deliveries."""
 
     id: str
@@ -43,7 +43,7 @@ class Destination(Frozen):
     active: bool
     follows: bool = Field(description="Whether corrections and withdrawals are sent automatically.")
     options: dict[str, Any]
-    smart: Smart | None
+    smart: SmartSignIn | None
     public_key: dict[str, str] | None = Field(
         description="JWK to register at the receiver for SMART Backend Services."
     )
@@ -53,7 +53,7 @@ class Destination(Frozen):
     created_at: datetime
 
 
-class Attempt(Frozen):
+class DeliveryAttempt(FrozenModel):
     """One attempt. The outcome is `unknown` if the sender stopped before it was known."""
 
     number: int
@@ -64,14 +64,14 @@ class Attempt(Frozen):
     reply: str | None = Field(description="The beginning of the receiver's response.")
 
 
-class DeliveryLine(Frozen):
+class DeliveryListItem(FrozenModel):
     """The delivery of one screening to one destination."""
 
     id: str
     screening: str
     destination: str
-    event: Event
-    state: State
+    event: DeliveryEvent
+    state: DeliveryState
     reason: str = Field(
         description="Code of the reason for the state; empty if there was no fault."
     )
@@ -83,13 +83,13 @@ class DeliveryLine(Frozen):
     ended_at: datetime | None
 
 
-class Delivery(DeliveryLine):
+class Delivery(DeliveryListItem):
     """A delivery with all its attempts."""
 
-    attempts: Many[Attempt]
+    attempts: Many[DeliveryAttempt]
 
 
-class Misfit(Frozen):
+class DestinationMisfit(FrozenModel):
     """One reason why a destination would not accept a delivery."""
 
     code: str
@@ -97,7 +97,7 @@ class Misfit(Frozen):
     detail: str
 
 
-class Part(Frozen):
+class PreviewPart(FrozenModel):
     """One message that would be sent: `text` if it is text, otherwise `base64`."""
 
     address: str
@@ -107,10 +107,10 @@ class Part(Frozen):
     base64: str | None
 
 
-class Preview(Frozen):
+class DeliveryPreview(FrozenModel):
     """What would be sent, and why it would be refused. Message ids and times will differ."""
 
     fits: bool
-    misfits: Many[Misfit]
+    misfits: Many[DestinationMisfit]
     unconfirmed: Many[str] = Field(description="Facts the profile assumes that are not confirmed.")
-    parts: Many[Part]
+    parts: Many[PreviewPart]

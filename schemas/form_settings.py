@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.links import Language
 from schemas.patient import READABLE
 
@@ -17,7 +17,7 @@ TextByLanguage = Annotated[
 AskAgainDays = Annotated[int, Field(ge=1, le=3660)]
 
 
-class EmergencyNumber(Frozen):
+class EmergencyNumber(FrozenModel):
     """An emergency phone number and its label."""
 
     label: EmergencyLabel = Field(description="The name of the service as patients know it.")
@@ -25,7 +25,7 @@ class EmergencyNumber(Frozen):
     crisis: bool = Field(default=False, description="A crisis line for suicidal thoughts.")
 
 
-class FormSettings(Frozen):
+class FormSettings(FrozenModel):
     """Consent and privacy texts, emergency numbers, and the questions asked."""
 
     consent: TextByLanguage = Field(

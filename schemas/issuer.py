@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.patient import Reference
 
 IssuerKind = Literal["access", "hooks"]
@@ -13,7 +13,7 @@ IssuerUrl = Annotated[str, Field(pattern=r"^https?://[!-~]{1,490}$")]
 IssuerScope = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 
 
-class IssuerTerms(Frozen):
+class IssuerTerms(FrozenModel):
     """How the tokens of an issuer are verified and interpreted.
 
     Keys are given by value or by the address at which they are published, never both.
@@ -47,7 +47,7 @@ class IssuerTerms(Frozen):
         return self
 
 
-class Issuer(Frozen):
+class Issuer(FrozenModel):
     """An issuer whose tokens are accepted for one organisation."""
 
     id: str

@@ -5,16 +5,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many, Name
+from schemas.base import FrozenModel, Many, Name
 from schemas.patient import KnownPatient
 
 LinkKind = Literal["once", "until_submitted"]
 LinkState = Literal["new", "started", "submitted", "revoked", "expired"]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
-Left = Literal["unknown", "skipped"]
+OpenReason = Literal["unknown", "skipped"]
 
 
-class Link(Frozen):
+class Link(FrozenModel):
     """A link without its address, which is stored only as a hash."""
 
     id: str
@@ -46,11 +46,11 @@ class NewLink(Link):
     qr: str = Field(description="`url` as a QR code in SVG.")
 
 
-class Draft(Frozen):
+class Draft(FrozenModel):
     """Answers under a link that the patient has not submitted yet."""
 
     answers: dict[Name, Any] = Field(default_factory=dict)
-    left: dict[Name, Left] = Field(
+    left: dict[Name, OpenReason] = Field(
         default_factory=dict, description="Questions left open, and how."
     )
     adversity: bool | None = Field(default=None, description="Consent to questions on adversity.")
@@ -60,7 +60,7 @@ class Draft(Frozen):
     place: int | None = Field(default=None, description="The step to continue with.")
 
 
-class KeptLink(Link):
+class LinkDetail(Link):
     """A link with its stored draft."""
 
     draft: Draft | None

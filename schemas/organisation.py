@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.patient import READABLE
 
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE)]
 
 
-class Organisation(Frozen):
+class Organisation(FrozenModel):
     """A clinic or hospital that owns its screenings."""
 
     id: str
@@ -22,7 +22,7 @@ class Organisation(Frozen):
     created_at: datetime
 
 
-class LiveCredential(Frozen):
+class CredentialSummary(FrozenModel):
     """A client secret or API key without its value."""
 
     id: str
@@ -31,7 +31,7 @@ class LiveCredential(Frozen):
     scopes: Many[str] | None = None
 
 
-class PublishedKey(Frozen):
+class PublishedKey(FrozenModel):
     """A public key registered by a client."""
 
     kid: str
@@ -39,7 +39,7 @@ class PublishedKey(Frozen):
     created_at: datetime
 
 
-class Client(Frozen):
+class Client(FrozenModel):
     """A program that calls the API, with its scopes and credentials."""
 
     id: str
@@ -48,15 +48,15 @@ class Client(Frozen):
     active: bool
     requests_per_minute: int | None
     created_at: datetime
-    secrets: Many[LiveCredential]
+    secrets: Many[CredentialSummary]
     keys: Many[PublishedKey]
     key_set_url: str | None = Field(
         default=None, description="Where the client publishes its keys."
     )
-    api_keys: Many[LiveCredential]
+    api_keys: Many[CredentialSummary]
 
 
-class Practitioner(Frozen):
+class Practitioner(FrozenModel):
     """A person of the organisation who can sign in."""
 
     id: str

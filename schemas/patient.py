@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 
 
 def _parse_iso_date(value: Any) -> Any:
@@ -26,18 +26,18 @@ def _parse_iso_date(value: Any) -> Any:
 Day = Annotated[
     date, BeforeValidator(_parse_iso_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
-EARLIEST = date(1900, 1, 1)
+EARLIEST_DAY = date(1900, 1, 1)
 _EARLIEST_TIME_ZONE = timezone(timedelta(hours=14))
 
 
-def day_fault(day: date) -> str | None:
+def find_day_fault(day: date) -> str | None:
     """Return why a day cannot be in the past, or None if it can.
 
     Depends on today's date, so it applies to new input and not to stored dates.
     """
-    if EARLIEST <= day <= datetime.now(_EARLIEST_TIME_ZONE).date():
+    if EARLIEST_DAY <= day <= datetime.now(_EARLIEST_TIME_ZONE).date():
         return None
-    return f"must be from {EARLIEST} to today"
+    return f"must be from {EARLIEST_DAY} to today"
 
 
 # the characters the strict JSON decoder accepts, as far as a pattern can express it
@@ -50,7 +50,7 @@ Note = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
 AnsweredBy = Literal["patient", "proxy", "staff", "clinician"]
 
 
-class Patient(Frozen):
+class Patient(FrozenModel):
     """The person screened. These fields are not used in scoring."""
 
     reference: Reference | None = Field(
@@ -72,7 +72,7 @@ class KnownPatient(Patient):
     reference: Reference = Field(description="The patient's number in your system.")
 
 
-class Clinician(Frozen):
+class Clinician(FrozenModel):
     """The clinician who attests the answers to the clinician's questions."""
 
     reference: Reference

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many, Text
+from schemas.base import FrozenModel, Many, Text
 
 Transport = Literal["mllp", "fhir", "webhook"]
 DocumentFormat = Literal["pdf", "rtf", "txt", "html", "xml"]
@@ -18,7 +18,7 @@ PushedResource = Literal[
 ]
 
 
-class ProfileFact(Frozen):
+class ProfileFact(FrozenModel):
     """One fact about an EHR on which the profile relies."""
 
     says: Text
@@ -26,7 +26,7 @@ class ProfileFact(Frozen):
     source: str
 
 
-class DocumentOptions(Frozen):
+class DocumentOptions(FrozenModel):
     """The format of the report, and whether it is sent inline or as a URL."""
 
     form: DocumentFormat = "pdf"
@@ -39,7 +39,7 @@ class DocumentOptions(Frozen):
     display: AsciiText = "Risk assessment and screening note"
 
 
-class V2Options(Frozen):
+class V2Options(FrozenModel):
     """The field values of an HL7 v2.5.1 message."""
 
     message: Literal["ORU", "MDM"] = "ORU"
@@ -66,7 +66,7 @@ class V2Options(Frozen):
     most_field_characters: Annotated[int, Field(ge=200)] = 65_536
 
 
-class FhirOptions(Frozen):
+class FhirOptions(FrozenModel):
     """How FHIR resources are sent."""
 
     mode: Literal["transaction", "single"] = "transaction"
@@ -79,7 +79,7 @@ class FhirOptions(Frozen):
     withdrawal: Literal["update", "none"] = "update"
 
 
-class Profile(Frozen):
+class Profile(FrozenModel):
     """How one kind of EHR receives a screening."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]

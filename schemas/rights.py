@@ -5,13 +5,13 @@ from typing import Literal
 
 from pydantic import Base64Bytes, Field
 
-from schemas.base import Frozen, Many
-from schemas.links import KeptLink
+from schemas.base import FrozenModel, Many
+from schemas.links import LinkDetail
 from schemas.patient import Note
 from schemas.screening import Screening
 
 
-class Erased(Frozen):
+class ErasureCounts(FrozenModel):
     """How many items of a patient were erased."""
 
     screenings: int
@@ -24,7 +24,7 @@ class Erased(Frozen):
     )
 
 
-class LegalHold(Frozen):
+class LegalHold(FrozenModel):
     """A legal hold: nothing of the patient may be erased."""
 
     id: str
@@ -33,7 +33,7 @@ class LegalHold(Frozen):
     reason: Note
 
 
-class KeptReport(Frozen):
+class StoredReport(FrozenModel):
     """An issued report, its content in base64."""
 
     screening: str
@@ -43,7 +43,7 @@ class KeptReport(Frozen):
     content: Base64Bytes
 
 
-class KeptDelivery(Frozen):
+class StoredDelivery(FrozenModel):
     """A delivery of a screening, its content in base64."""
 
     screening: str
@@ -54,7 +54,7 @@ class KeptDelivery(Frozen):
     content: Base64Bytes | None
 
 
-class NamedInBatch(Frozen):
+class PatientBatch(FrozenModel):
     """A batch with rows of the patient, whose sender has the original file."""
 
     id: str
@@ -63,7 +63,7 @@ class NamedInBatch(Frozen):
     expires_at: datetime
 
 
-class Merged(Frozen):
+class MergeCounts(FrozenModel):
     """How many items moved from one number of a patient to another."""
 
     screenings: int
@@ -75,15 +75,15 @@ class Merged(Frozen):
     )
 
 
-class KeptOnPatient(Frozen):
+class PatientDataExport(FrozenModel):
     """All data stored on one patient."""
 
     screenings: Many[Screening]
-    reports: Many[KeptReport]
-    deliveries: Many[KeptDelivery]
+    reports: Many[StoredReport]
+    deliveries: Many[StoredDelivery]
     holds: Many[LegalHold]
-    links: Many[KeptLink] = ()
-    batches: Many[NamedInBatch] = Field(
+    links: Many[LinkDetail] = ()
+    batches: Many[PatientBatch] = Field(
         default=(),
         description="Batches with rows of the patient, and their reports and deliveries.",
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from schemas.base import Frozen, Many, Name, Points, Share, Text
+from schemas.base import FrozenModel, Many, Name, Points, Share, Text
 from schemas.conditions import Condition
 
 Version = Annotated[
@@ -19,7 +19,7 @@ Respondent = Literal["patient", "clinician", "either"]
 Grade = Annotated[str, StringConstraints(pattern=r"^[ABCD](/[ABCD])?$")]
 
 
-class Header(Frozen):
+class Header(FrozenModel):
     """`[rulebook]`: title, intended use, copyright and general settings of the instrument."""
 
     instrument: Instrument
@@ -40,7 +40,7 @@ class Header(Frozen):
         return f"{self.instrument}@{self.version}"
 
 
-class Citation(Frozen):
+class Citation(FrozenModel):
     """`[[citation]]`: one published source. `unverified` means cited from memory, not re-read."""
 
     id: Name
@@ -50,7 +50,7 @@ class Citation(Frozen):
     unverified: bool = False
 
 
-class Topic(Frozen):
+class Topic(FrozenModel):
     """`[[topic]]`: a group of questions asked together."""
 
     id: Name
@@ -58,14 +58,14 @@ class Topic(Frozen):
     intro: Text | None = None
 
 
-class Option(Frozen):
+class Option(FrozenModel):
     """One option of a question."""
 
     id: Name
     label: Text
 
 
-class Question(Frozen):
+class Question(FrozenModel):
     """`[[question]]`: one question; `shown` if no rule reads it but the report prints it."""
 
     id: Name
@@ -95,7 +95,7 @@ class Question(Frozen):
         return self
 
 
-class Derived(Frozen):
+class Derived(FrozenModel):
     """`[[derived]]`: a value calculated from answers; unknown until every input is known.
 
     Exactly one calculation is set: `options_in` (number of marked options of one group),
@@ -124,7 +124,7 @@ class Derived(Frozen):
         return self
 
 
-class Domain(Frozen):
+class Domain(FrozenModel):
     """`[[domain]]`: a group of criteria whose summed points are clamped to floor and ceiling."""
 
     id: Name
@@ -134,7 +134,7 @@ class Domain(Frozen):
     note: Text | None = None
 
 
-class Gate(Frozen):
+class Gate(FrozenModel):
     """`[[gate]]`: a domain that counts only if other domains together reach a sum."""
 
     domain: Name
@@ -143,7 +143,7 @@ class Gate(Frozen):
     because: Text
 
 
-class Level(Frozen):
+class Level(FrozenModel):
     """One step of a criterion; `finding` is its sentence, with {ids} to be filled in."""
 
     id: Name
@@ -152,7 +152,7 @@ class Level(Frozen):
     finding: Text
 
 
-class Discount(Frozen):
+class Discount(FrozenModel):
     """A reason to reduce positive points; {which} is replaced by the matching options."""
 
     when: Condition
@@ -160,7 +160,7 @@ class Discount(Frozen):
     because: Text
 
 
-class Criterion(Frozen):
+class Criterion(FrozenModel):
     """`[[criterion]]`: one weighted claim about the answers, with its rationale."""
 
     id: Name
@@ -173,7 +173,7 @@ class Criterion(Frozen):
     discount: Many[Discount] = Field(default=(), serialization_alias="discounts")
 
 
-class Total(Frozen):
+class Total(FrozenModel):
     """`[[total]]`: a sum of domains. One total is `banded` and determines the band."""
 
     id: Name
@@ -183,7 +183,7 @@ class Total(Frozen):
     banded: bool = False
 
 
-class BandNeeds(Frozen):
+class BandNeeds(FrozenModel):
     """What a band requires besides points, and the band to use otherwise."""
 
     when: Condition | None = None
@@ -192,7 +192,7 @@ class BandNeeds(Frozen):
     because: Text
 
 
-class Band(Frozen):
+class Band(FrozenModel):
     """`[[band]]`: a stretch of the scale; `from` includes its edge, `above` excludes it."""
 
     id: Name
@@ -209,7 +209,7 @@ class Band(Frozen):
         return self
 
 
-class LedgerPart(Frozen):
+class LedgerPart(FrozenModel):
     """A total or domain in a ledger: `factor` times its points, or times their negative part."""
 
     total: Name | None = None
@@ -225,7 +225,7 @@ class LedgerPart(Frozen):
         return self
 
 
-class Ledger(Frozen):
+class Ledger(FrozenModel):
     """`[[ledger]]`: the points for one pain mechanism."""
 
     id: Name
@@ -233,7 +233,7 @@ class Ledger(Frozen):
     part: Many[LedgerPart] = Field(min_length=1, serialization_alias="parts")
 
 
-class Picture(Frozen):
+class Picture(FrozenModel):
     """`[[picture]]`: demands on the ledgers; the first picture that meets them all is used."""
 
     id: Name
@@ -250,7 +250,7 @@ class Picture(Frozen):
         return not (self.at_least or self.any_at_least or self.below or self.exceeds)
 
 
-class Tier(Frozen):
+class Tier(FrozenModel):
     """`[[tier]]`: how soon to act on a red flag, most urgent first."""
 
     id: Name
@@ -258,7 +258,7 @@ class Tier(Frozen):
     withholds: bool = False
 
 
-class Flag(Frozen):
+class Flag(FrozenModel):
     """`[[flag]]`: a finding to act on regardless of points, raised only if `when` is true.
 
     `about_person` marks a concern for the person's safety. It is listed first and sets the tier,
@@ -275,7 +275,7 @@ class Flag(Frozen):
     about_person: bool = False
 
 
-class ScopeRule(Frozen):
+class ScopeRule(FrozenModel):
     """`[[scope]]`: a reason why the instrument does not apply to a person."""
 
     id: Name
@@ -283,7 +283,7 @@ class ScopeRule(Frozen):
     when: Condition
 
 
-class GradeStep(Frozen):
+class GradeStep(FrozenModel):
     """A grade, given if `when` is true, if `unless` is false or unknown, or always."""
 
     id: Name
@@ -298,7 +298,7 @@ class GradeStep(Frozen):
         return self
 
 
-class GradingCriterion(Frozen):
+class GradingCriterion(FrozenModel):
     """One criterion of a published grading; with `not_met`, it is unknown if neither is true."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
@@ -307,7 +307,7 @@ class GradingCriterion(Frozen):
     not_met: Condition | None = None
 
 
-class Grading(Frozen):
+class Grading(FrozenModel):
     """`[[grading]]`: a published grading system that never affects the points."""
 
     id: Name
@@ -318,7 +318,7 @@ class Grading(Frozen):
     citations: Many[Name] = Field(min_length=1)
 
 
-class Pattern(Frozen):
+class Pattern(FrozenModel):
     """`[[pattern]]`: one pattern of the evidence sheet, with the strength of its evidence."""
 
     number: int = Field(ge=1)
@@ -329,7 +329,7 @@ class Pattern(Frozen):
     evidence: Text
 
 
-class Prevalence(Frozen):
+class Prevalence(FrozenModel):
     """The share of people without pain who have a finding at one age, with its own sources."""
 
     age: int = Field(ge=0, le=120)
@@ -338,7 +338,7 @@ class Prevalence(Frozen):
     citations: Many[Name] = ()
 
 
-class Finding(Frozen):
+class Finding(FrozenModel):
     """`[[finding]]`: an imaging finding in context; it never affects the points."""
 
     id: Name
@@ -365,7 +365,7 @@ class Finding(Frozen):
         return self
 
 
-class NextStep(Frozen):
+class NextStep(FrozenModel):
     """`[[next_step]]`: an option for the clinician to consider, never an instruction."""
 
     id: Name
@@ -377,7 +377,7 @@ class NextStep(Frozen):
     when: Condition | None = None
 
 
-class Limitation(Frozen):
+class Limitation(FrozenModel):
     """`[[limitation]]`: a limitation of the assessment, always or if a condition is true."""
 
     text: Text
@@ -385,7 +385,7 @@ class Limitation(Frozen):
     where_not_attested: bool = False
 
 
-class Wording(Frozen):
+class Wording(FrozenModel):
     """`[wording]`: templates of the engine's sentences, with {placeholders}."""
 
     answered: Text
@@ -408,7 +408,7 @@ class Wording(Frozen):
     scored: Text
 
 
-class Rulebook(Frozen):
+class Rulebook(FrozenModel):
     """One version of one instrument, unchanged after release. JSON uses plurals for lists."""
 
     rulebook: Header

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from schemas.assessment import Assessment
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.patient import READABLE, AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
 
 
@@ -30,11 +30,11 @@ Instant = Annotated[
     BeforeValidator(_parse_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-State = Literal["final", "amended", "entered_in_error"]
-Means = Literal["api", "form", "fhir", "hl7v2", "batch", "import"]
+ScreeningState = Literal["final", "amended", "entered_in_error"]
+ScreeningSource = Literal["api", "form", "fhir", "hl7v2", "batch", "import"]
 
 
-class FhirContext(Frozen):
+class FhirContext(FrozenModel):
     """Metadata of a FHIR QuestionnaireResponse, returned when it is read."""
 
     for_patient: bool = Field(description="Whether the questionnaire for patients was answered.")
@@ -53,7 +53,7 @@ class FhirContext(Frozen):
     )
 
 
-class Context(Frozen):
+class ScreeningContext(FrozenModel):
     """Information submitted together with the answers."""
 
     answered_on: Day | None = None
@@ -63,7 +63,7 @@ class Context(Frozen):
     fhir: FhirContext | None = None
 
 
-class Acknowledgement(Frozen):
+class Acknowledgement(FrozenModel):
     """An acknowledgement of red flags and the action taken. It does not change the assessment."""
 
     id: str
@@ -75,7 +75,7 @@ class Acknowledgement(Frozen):
     done: Note = Field(description="The action taken.")
 
 
-class EnteredInError(Frozen):
+class EnteredInError(FrozenModel):
     """Marks a screening as entered in error, with the reason."""
 
     at: datetime
@@ -83,7 +83,7 @@ class EnteredInError(Frozen):
     reason: Note
 
 
-class Moved(Frozen):
+class PatientMove(FrozenModel):
     """The move of a screening to another number of its patient by a merge."""
 
     at: datetime
@@ -95,39 +95,39 @@ class Moved(Frozen):
     to_system: Reference | None
 
 
-class Origin(Frozen):
+class ScreeningOrigin(FrozenModel):
     """The client that stored a screening, the interface and the software version."""
 
     actor: str
-    means: Means
+    means: ScreeningSource
     software_version: str
 
 
-class Screening(Frozen):
+class Screening(FrozenModel):
     """One stored intake. It is immutable; a correction is a new screening that `replaces` it."""
 
     id: str
     created_at: datetime
     replaces: str | None
-    state: State
+    state: ScreeningState
     patient: KnownPatient
     assessment: Assessment
     replaced_by: str | None
     entered_in_error: EnteredInError | None
     acknowledgements: Many[Acknowledgement]
-    moves: Many[Moved] = ()
-    origin: Origin
-    context: Context
+    moves: Many[PatientMove] = ()
+    origin: ScreeningOrigin
+    context: ScreeningContext
     answers: dict[str, Any]
 
 
-class ScreeningLine(Frozen):
+class ScreeningListItem(FrozenModel):
     """A screening as an item of a list."""
 
     id: str
     created_at: datetime
     replaces: str | None
-    state: State
+    state: ScreeningState
     patient: KnownPatient
     rulebook: str
     status: str
@@ -139,18 +139,18 @@ class ScreeningLine(Frozen):
     acknowledged: bool
 
 
-Word = Annotated[str, Field(max_length=60, pattern=READABLE)]
+FilterValue = Annotated[str, Field(max_length=60, pattern=READABLE)]
 
 
-class ScreeningFilters(Frozen):
+class ScreeningFilters(FrozenModel):
     """Filters for a list of screenings; a null filter does not apply."""
 
     patient: Reference | None = None
     patient_system: Reference | None = None
-    rulebook: Word | None = None
-    status: Word | None = None
-    tier: Word | None = None
-    band: Word | None = None
+    rulebook: FilterValue | None = None
+    status: FilterValue | None = None
+    tier: FilterValue | None = None
+    band: FilterValue | None = None
     created_from: Instant | None = None
     created_before: Instant | None = None
 

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from pydantic import Field
 
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 from schemas.organisation import Practitioner
 
 
-class Invitation(Frozen):
+class Invitation(FrozenModel):
     """A single-use invitation to set up login credentials."""
 
     id: str
@@ -23,7 +23,7 @@ class NewInvitation(Invitation):
     url: str = Field(description="Give this address only to the practitioner.")
 
 
-class SignedIn(Frozen):
+class PractitionerSession(FrozenModel):
     """The session of a signed-in practitioner."""
 
     session: str

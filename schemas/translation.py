@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, StringConstraints
 
-from schemas.base import Frozen, Text
+from schemas.base import FrozenModel, Text
 from schemas.rulebook import Rulebook
 
 UNTRANSLATED_FIELDS = {"rationale", "attribution", "copyright", "summary"}
@@ -21,7 +21,7 @@ TRANSLATED_FIELDS = {
 }
 
 
-class Translation(Frozen):
+class Translation(FrozenModel):
     """`translations/<version>.<language>.toml`."""
 
     rulebook: str
@@ -32,12 +32,12 @@ class Translation(Frozen):
     texts: dict[str, Text]
 
 
-def places(rulebook: Rulebook) -> dict[str, str]:
+def list_texts(rulebook: Rulebook) -> dict[str, str]:
     """Return every text to translate by its path, in rulebook order."""
     return dict(_iterate_texts(rulebook, ()))
 
 
-def translated(rulebook: Rulebook, translation: Translation) -> Rulebook:
+def apply_translation(rulebook: Rulebook, translation: Translation) -> Rulebook:
     """Return the rulebook with translated texts; scoring is unchanged."""
     translated_rulebook: Rulebook = _replace_texts(rulebook, (), translation.texts)
     return translated_rulebook

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, WithJsonSchema, create_model
 
-from schemas.base import Frozen, Many, Points
+from schemas.base import FrozenModel, Many, Points
 from schemas.rulebook import Question, Rulebook
 
 
-def answer_model(rulebook: Rulebook) -> type[BaseModel]:
+def build_answer_model(rulebook: Rulebook) -> type[BaseModel]:
     """Return the pydantic model of a flat object of answers; absent or null means not answered."""
     fields: dict[str, Any] = {
         question.id: (
@@ -19,7 +19,7 @@ def answer_model(rulebook: Rulebook) -> type[BaseModel]:
     }
     header = rulebook.rulebook
     name = f"{header.instrument.title()}Answers_{header.version.replace('.', '_')}"
-    return create_model(name, __base__=Frozen, __doc__=f"Answers to {header.name}.", **fields)
+    return create_model(name, __base__=FrozenModel, __doc__=f"Answers to {header.name}.", **fields)
 
 
 def _answer_type(question: Question) -> Any:

@@ -16,14 +16,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from schemas.base import Frozen, Text
+from schemas.base import FrozenModel, Text
 from schemas.rulebook import Instrument, Rulebook, Version
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.validation.rulebook_validation import review
-from scoring.validation.rulebook_versions import change, least_version
+from scoring.validation.rulebook_validation import find_rulebook_faults
+from scoring.validation.rulebook_versions import classify_change, find_least_version
 
-Model = TypeVar("Model", bound=Frozen)
-SHIPPED = Path(__file__).parent / "rulebooks"
+Model = TypeVar("Model", bound=FrozenModel)
+RULEBOOKS_FOLDER = Path(__file__).parent / "rulebooks"
 
 
 class RulebookError(Exception):
@@ -34,7 +34,7 @@ class UnknownRulebookError(LookupError):
     """There is no rulebook of that name, or it is not active."""
 
 
-class Entry(Frozen):
+class CatalogueEntry(FrozenModel):
     """`[[entry]]` of index.toml: the release record of one rulebook file."""
 
     instrument: Instrument
@@ -51,7 +51,7 @@ class Entry(Frozen):
         return f"{self.instrument}@{self.version}"
 
     @property
-    def order(self) -> tuple[int, ...]:
+    def sort_key(self) -> tuple[int, ...]:
         """The version as a tuple of numbers, for sorting."""
         return _parse_version(self.version)
 
@@ -59,14 +59,14 @@ class Entry(Frozen):
 class Catalogue:
     """The rulebooks of a folder by name, in the order of its index."""
 
-    def __init__(self, folder: Path = SHIPPED) -> None:
+    def __init__(self, folder: Path = RULEBOOKS_FOLDER) -> None:
         index = _read_toml(folder / "index.toml")
         self.entries = tuple(
-            _validate(Entry, table, "index.toml") for table in index.get("entry", ())
+            _validate(CatalogueEntry, table, "index.toml") for table in index.get("entry", ())
         )
         self._loaded = {entry.name: _load_entry(folder, entry) for entry in self.entries}
 
-    def active(self, name: str) -> LoadedRulebook:
+    def find_active(self, name: str) -> LoadedRulebook:
         """Return the active rulebook of that name, or the newest active version of an instrument.
 
         Raises UnknownRulebookError.
@@ -78,46 +78,48 @@ class Catalogue:
         ]
         if not entries:
             raise UnknownRulebookError("no active rulebook has that name")
-        return self._loaded[max(entries, key=lambda entry: entry.order).name]
+        return self._loaded[max(entries, key=lambda entry: entry.sort_key).name]
 
-    def any_status(self, instrument: str, version: str) -> LoadedRulebook:
+    def find_version(self, instrument: str, version: str) -> LoadedRulebook:
         """Return that version, active or not. Raises UnknownRulebookError."""
         try:
             return self._loaded[f"{instrument}@{version}"]
         except KeyError:
             raise UnknownRulebookError("no rulebook has that name and version") from None
 
-    def entry(self, loaded: LoadedRulebook) -> Entry:
+    def find_entry(self, loaded: LoadedRulebook) -> CatalogueEntry:
         """Return the index entry of a loaded rulebook."""
         return next(entry for entry in self.entries if entry.name == loaded.name)
 
-    def scored(self) -> tuple[LoadedRulebook, ...]:
+    def list_active(self) -> tuple[LoadedRulebook, ...]:
         """Return every active rulebook, in the order of the index."""
         return tuple(self._loaded[entry.name] for entry in self.entries if entry.status == "active")
 
 
 @cache
-def catalogue() -> Catalogue:
+def load_catalogue() -> Catalogue:
     """Return the rulebooks that ship with the product; loaded once per process."""
     return Catalogue()
 
 
-def read(path: Path) -> LoadedRulebook:
+def read_rulebook(path: Path) -> LoadedRulebook:
     """Read and validate a rulebook file. Raises RulebookError, which lists every fault."""
     rulebook = _validate(Rulebook, _read_toml(path), path.name)
-    faults = review(rulebook)
+    faults = find_rulebook_faults(rulebook)
     if faults:
         raise RulebookError("\n".join(f"{path.name}: {fault}" for fault in faults))
-    return LoadedRulebook(rulebook, sha256(path))
+    return LoadedRulebook(rulebook, hash_file(path))
 
 
-def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED) -> Entry:
+def add_release(
+    path: Path, approver: str, released_on: date, folder: Path = RULEBOOKS_FOLDER
+) -> CatalogueEntry:
     """Add a rulebook file of the folder to its index as active, with its hash.
 
     Raises RulebookError if the file is invalid, already released, or its version is too low for
     its changes.
     """
-    loaded = read(path)
+    loaded = read_rulebook(path)
     header = loaded.rulebook.rulebook
     if not path.resolve().is_relative_to(folder.resolve()):
         raise RulebookError(f"{path.name}: must lie in the folder of rulebooks to be released")
@@ -129,9 +131,9 @@ def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED
     if any(entry.version == header.version for entry in versions):
         raise RulebookError(f"{file}: {loaded.name} is released already and never changes")
     if versions:
-        newest = max(versions, key=lambda entry: entry.order)
-        _check_version(released.any_status(newest.instrument, newest.version), loaded, file)
-    entry = Entry(
+        newest = max(versions, key=lambda entry: entry.sort_key)
+        _check_version(released.find_version(newest.instrument, newest.version), loaded, file)
+    entry = CatalogueEntry(
         instrument=header.instrument,
         version=header.version,
         file=file,
@@ -145,33 +147,33 @@ def release(path: Path, approver: str, released_on: date, folder: Path = SHIPPED
     return entry
 
 
-def sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of the file as hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _load_entry(folder: Path, entry: Entry) -> LoadedRulebook:
+def _load_entry(folder: Path, entry: CatalogueEntry) -> LoadedRulebook:
     path = folder / entry.file
     if not path.is_file():
         raise RulebookError(f"index.toml: {entry.name}: the file {entry.file} is missing")
-    if sha256(path) != entry.sha256:
+    if hash_file(path) != entry.sha256:
         raise RulebookError(f"{entry.file}: the bytes are not those released as {entry.name}")
-    loaded = read(path)
+    loaded = read_rulebook(path)
     if loaded.name != entry.name:
         raise RulebookError(f"{entry.file}: holds {loaded.name}, but the index says {entry.name}")
     return loaded
 
 
 def _check_version(old: LoadedRulebook, new: LoadedRulebook, file: str) -> None:
-    kind = change(old.rulebook, new.rulebook)
+    kind = classify_change(old.rulebook, new.rulebook)
     if kind is None:
         raise RulebookError(f"{file}: says the same as {old.name}")
-    least = least_version(old.rulebook.rulebook.version, kind)
+    least = find_least_version(old.rulebook.rulebook.version, kind)
     if _parse_version(new.rulebook.rulebook.version) < _parse_version(least):
         raise RulebookError(f"{file}: a {kind} change to {old.name} needs version {least} or later")
 
 
-def _format_entry(entry: Entry) -> str:
+def _format_entry(entry: CatalogueEntry) -> str:
     lines = ["", "[[entry]]"]
     for name, value in entry.model_dump().items():
         lines.append(f"{name} = {value if isinstance(value, date) else json.dumps(value)}")

@@ -7,8 +7,8 @@ from typing import Literal
 from schemas.assessment import (
     FindingInContext,
     GradedCriterion,
-    GradingReached,
-    NextStepOffered,
+    GradingResult,
+    NextStepOption,
     Patterns,
     PatternState,
     RaisedFlag,
@@ -18,15 +18,15 @@ from schemas.rulebook import Finding, GradeStep, Grading, GradingCriterion, Patt
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 
-CitingPart = RaisedFlag | WeighedCriterion | GradingReached | FindingInContext | NextStepOffered
+CitingPart = RaisedFlag | WeighedCriterion | GradingResult | FindingInContext | NextStepOption
 
 
-def gradings(loaded: LoadedRulebook, facts: Facts) -> dict[str, GradingReached]:
+def apply_gradings(loaded: LoadedRulebook, facts: Facts) -> dict[str, GradingResult]:
     """Return the result of each published grading, by its id."""
     return {grading.id: _grade(loaded, grading, facts) for grading in loaded.rulebook.grading}
 
 
-def patterns(loaded: LoadedRulebook, facts: Facts) -> Patterns:
+def match_patterns(loaded: LoadedRulebook, facts: Facts) -> Patterns:
     """Return the state of every pattern of the evidence sheet, by its own numbering."""
     states = tuple(
         PatternState(
@@ -41,7 +41,7 @@ def patterns(loaded: LoadedRulebook, facts: Facts) -> Patterns:
     return Patterns(seen=sum(pattern.state == "seen" for pattern in states), list=states)
 
 
-def findings(loaded: LoadedRulebook, facts: Facts) -> tuple[FindingInContext, ...]:
+def list_findings_in_context(loaded: LoadedRulebook, facts: Facts) -> tuple[FindingInContext, ...]:
     """Return each reported finding with its prevalence without pain and the counter-evidence."""
     return tuple(
         _put_in_context(finding, facts)
@@ -50,44 +50,46 @@ def findings(loaded: LoadedRulebook, facts: Facts) -> tuple[FindingInContext, ..
     )
 
 
-def next_steps(
+def select_next_steps(
     loaded: LoadedRulebook, facts: Facts, status: str, picture: str | None
-) -> tuple[NextStepOffered, ...]:
+) -> tuple[NextStepOption, ...]:
     """Return the next steps that apply to this status, picture and facts."""
     return tuple(
-        NextStepOffered(
+        NextStepOption(
             id=step.id, label=step.label, certainty=step.certainty, citations=step.citations
         )
         for step in loaded.rulebook.next_step
         if (not step.pictures or picture in step.pictures)
         and (not step.statuses or status in step.statuses)
-        and (step.when is None or loaded.holds(step.when, facts))
+        and (step.when is None or loaded.evaluate(step.when, facts))
     )
 
 
-def limitations(
-    loaded: LoadedRulebook, facts: Facts, shown: Iterable[CitingPart], *, attested: bool
+def list_limitations(
+    loaded: LoadedRulebook, facts: Facts, citing_parts: Iterable[CitingPart], *, attested: bool
 ) -> tuple[str, ...]:
     """Return the limitations that apply, ending with the unverified sources among those `shown`."""
     book = loaded.rulebook
-    unattested = not attested and any(facts.get(name) is not None for name in loaded.by_clinician)
+    unattested = not attested and any(
+        facts.get(name) is not None for name in loaded.clinician_questions
+    )
     texts = [
         limitation.text
         for limitation in book.limitation
-        if (limitation.when is None or loaded.holds(limitation.when, facts))
+        if (limitation.when is None or loaded.evaluate(limitation.when, facts))
         and (unattested or not limitation.where_not_attested)
     ]
-    cited = set(chain.from_iterable(part.citations for part in shown))
+    cited = set(chain.from_iterable(part.citations for part in citing_parts))
     unverified = [source.id for source in book.citation if source.unverified and source.id in cited]
     if unverified:
-        sources = loaded.explainer.listed(unverified)
+        sources = loaded.explainer.join_words(unverified)
         texts.append(book.wording.unverified_sources.format(sources=sources))
     return tuple(texts)
 
 
-def _grade(loaded: LoadedRulebook, grading: Grading, facts: Facts) -> GradingReached:
+def _grade(loaded: LoadedRulebook, grading: Grading, facts: Facts) -> GradingResult:
     step = next(step for step in grading.grade if _grade_applies(loaded, step, facts))
-    return GradingReached(
+    return GradingResult(
         grade=step.id,
         label=step.label,
         criteria=tuple(
@@ -100,24 +102,26 @@ def _grade(loaded: LoadedRulebook, grading: Grading, facts: Facts) -> GradingRea
 
 def _grade_applies(loaded: LoadedRulebook, step: GradeStep, facts: Facts) -> bool:
     if step.when is not None:
-        return loaded.holds(step.when, facts) is True
-    return step.unless is None or loaded.holds(step.unless, facts) is not True
+        return loaded.evaluate(step.when, facts) is True
+    return step.unless is None or loaded.evaluate(step.unless, facts) is not True
 
 
 def _is_met(loaded: LoadedRulebook, criterion: GradingCriterion, facts: Facts) -> bool | None:
-    met = loaded.holds(criterion.met, facts)
+    met = loaded.evaluate(criterion.met, facts)
     if criterion.not_met is None or met is True:
         return met
-    return False if loaded.holds(criterion.not_met, facts) is True else None
+    return False if loaded.evaluate(criterion.not_met, facts) is True else None
 
 
 def _pattern_state(
     loaded: LoadedRulebook, pattern: Pattern, facts: Facts
 ) -> Literal["seen", "not_seen", "not_asked"]:
-    seen = loaded.holds(pattern.seen, facts)
+    seen = loaded.evaluate(pattern.seen, facts)
     if seen is True:
         return "seen"
-    not_seen = seen is False if pattern.not_seen is None else loaded.holds(pattern.not_seen, facts)
+    not_seen = (
+        seen is False if pattern.not_seen is None else loaded.evaluate(pattern.not_seen, facts)
+    )
     return "not_seen" if not_seen else "not_asked"
 
 

@@ -5,17 +5,17 @@ from typing import Any
 
 from schemas.conditions import Condition
 from schemas.rulebook import Question, Rulebook
-from scoring.conditions import Facts, test
-from scoring.criterion_results import shower
-from scoring.derived_values import counted
+from scoring.conditions import Facts, compile_condition
+from scoring.criterion_results import compile_criterion_result
+from scoring.derived_values import compile_derived_value
 from scoring.explanation import Explainer
 from scoring.validation.question_dependencies import (
-    blocks_with_conditions,
-    questions_discounting,
-    questions_read,
-    questions_weighed,
+    find_condition_questions,
+    find_discount_questions,
+    find_level_questions,
+    iterate_conditions,
 )
-from scoring.weighing import Adder, Weight, band_start, weigher
+from scoring.weighing import CriterionPoints, PointsAdder, compile_criterion, find_band_start
 
 
 class UnknownQuestionError(ValueError):
@@ -31,31 +31,42 @@ class LoadedRulebook:
         self.name = rulebook.rulebook.name
         criteria = rulebook.criterion
         self.questions = {question.id: question for question in rulebook.question}
-        self.sources = {derived.id: derived for derived in rulebook.derived}
+        self.derived_by_id = {derived.id: derived for derived in rulebook.derived}
         self.explainer = Explainer(rulebook)
-        self.weighers = [weigher(criterion, self.questions) for criterion in criteria]
-        self.adder = Adder(rulebook)
-        self.domains = {domain.id: index for index, domain in enumerate(rulebook.domain)}
-        self.banded = next((n for n, total in enumerate(rulebook.total) if total.banded), None)
-        self.band_starts = [start for start in map(band_start, rulebook.band) if start is not None]
-        self.read_by = [questions_weighed(criterion, self.sources) for criterion in criteria]
-        self.touched_by = [
-            tuple(dict.fromkeys([*reads, *questions_discounting(criterion, self.sources)]))
-            for criterion, reads in zip(criteria, self.read_by, strict=True)
+        self.weighers = [compile_criterion(criterion, self.questions) for criterion in criteria]
+        self.adder = PointsAdder(rulebook)
+        self.domain_indexes = {domain.id: index for index, domain in enumerate(rulebook.domain)}
+        self.banded_total_index = next(
+            (n for n, total in enumerate(rulebook.total) if total.banded), None
+        )
+        self.band_starts = [
+            start for start in map(find_band_start, rulebook.band) if start is not None
         ]
-        self.shown = [
-            shower(criterion, reads, self.questions, self.explainer)
-            for criterion, reads in zip(criteria, self.read_by, strict=True)
+        self.level_questions = [
+            find_level_questions(criterion, self.derived_by_id) for criterion in criteria
         ]
-        self.by_clinician = self._select_questions(lambda question: question.who == "clinician")
-        self.expected = self._select_questions(lambda question: not question.optional)
-        self.asked_for_scope = [
+        self.criterion_questions = [
+            tuple(dict.fromkeys([*reads, *find_discount_questions(criterion, self.derived_by_id)]))
+            for criterion, reads in zip(criteria, self.level_questions, strict=True)
+        ]
+        self.result_builders = [
+            compile_criterion_result(criterion, reads, self.questions, self.explainer)
+            for criterion, reads in zip(criteria, self.level_questions, strict=True)
+        ]
+        self.clinician_questions = self._select_questions(
+            lambda question: question.who == "clinician"
+        )
+        self.expected_questions = self._select_questions(lambda question: not question.optional)
+        self.scope_questions = [
             name
-            for name in questions_read([rule.when for rule in rulebook.scope], self.sources)
+            for name in find_condition_questions(
+                [rule.when for rule in rulebook.scope], self.derived_by_id
+            )
             if name not in rulebook.rulebook.must_answer
         ]
         self._calculations = [
-            (derived.id, counted(derived, self.questions)) for derived in rulebook.derived
+            (derived.id, compile_derived_value(derived, self.questions))
+            for derived in rulebook.derived
         ]
         self._option_orders = {
             question.id: {option.id: index for index, option in enumerate(question.options)}
@@ -63,11 +74,11 @@ class LoadedRulebook:
             if question.kind == "multi"
         }
         self._tests = {
-            id(condition): test(condition, self.questions)
-            for _, condition in blocks_with_conditions(rulebook)
+            id(condition): compile_condition(condition, self.questions)
+            for _, condition in iterate_conditions(rulebook)
         }
 
-    def facts(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+    def derive_facts(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answers, with options in questionnaire order, and the derived values.
 
         Raises UnknownQuestionError.
@@ -85,11 +96,11 @@ class LoadedRulebook:
             facts[name] = calculate(facts)
         return facts
 
-    def weights(self, facts: Facts) -> list[Weight]:
+    def weigh_criteria(self, facts: Facts) -> list[CriterionPoints]:
         """Return the points of each criterion, in rulebook order."""
         return [weigh(facts) for weigh in self.weighers]
 
-    def holds(self, condition: Condition, facts: Facts) -> bool | None:
+    def evaluate(self, condition: Condition, facts: Facts) -> bool | None:
         """Return whether a condition object of this rulebook is true, false or unknown (None)."""
         return self._tests[id(condition)](facts)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any as Anything
 
 from schemas.conditions import (
-    All,
+    AllOf,
     Always,
-    Any,
+    AnyOf,
     AtLeast,
     AtMost,
     Condition,
@@ -25,12 +25,12 @@ from schemas.rulebook import Question
 
 Facts = Mapping[str, Anything]
 Truth = bool | None
-Test = Callable[[Facts], Truth]
+CompiledCondition = Callable[[Facts], Truth]
 
 
-def test(  # noqa: C901, PLR0911 - one case for each word of a closed set
+def compile_condition(  # noqa: C901, PLR0911 - one case for each word of a closed set
     condition: Condition, questions: Mapping[str, Question]
-) -> Test:
+) -> CompiledCondition:
     """Compile the condition; `questions` define the options of each group."""
     match condition:
         case Is(subject=subject, is_=expected):
@@ -42,42 +42,42 @@ def test(  # noqa: C901, PLR0911 - one case for each word of a closed set
         case AtMost(subject=subject, at_most=edge):
             return _test_known_fact(subject, lambda fact: bool(fact <= edge))
         case Includes():
-            included = options_named(condition, questions)
+            included = expand_options(condition, questions)
             return _test_known_fact(condition.subject, lambda fact: not included.isdisjoint(fact))
         case CountsAtLeast(subject=subject, counts_at_least=least):
             return _test_known_fact(subject, lambda fact: len(fact) >= least)
-        case All(all=parts):
-            return _join([test(part, questions) for part in parts], deciding=False)
-        case Any(any=parts):
-            return _join([test(part, questions) for part in parts], deciding=True)
+        case AllOf(all=parts):
+            return _join([compile_condition(part, questions) for part in parts], deciding=False)
+        case AnyOf(any=parts):
+            return _join([compile_condition(part, questions) for part in parts], deciding=True)
         case Not(not_=part):
-            return _negate(test(part, questions))
+            return _negate(compile_condition(part, questions))
         case Always():
             return lambda _: True
     raise TypeError(f"no meaning is given to the condition {type(condition).__name__}")
 
 
-def options_named(condition: Includes, questions: Mapping[str, Question]) -> frozenset[str]:
+def expand_options(condition: Includes, questions: Mapping[str, Question]) -> frozenset[str]:
     """Return the options an `includes` condition names, with each group replaced by its options."""
     groups = questions[condition.subject].groups
     return frozenset(option for name in condition.includes for option in groups.get(name, (name,)))
 
 
-def found(
+def find_matching_options(
     condition: Condition, facts: Facts, questions: Mapping[str, Question]
 ) -> Iterable[tuple[str, str]]:
     """Yield the marked options, as (question id, option id), that make the condition true."""
     match condition:
         case Includes(subject=subject):
-            options = options_named(condition, questions)
+            options = expand_options(condition, questions)
             marked = facts.get(subject) or ()
             yield from ((subject, option) for option in marked if option in options)
-        case All(all=parts) | Any(any=parts):
+        case AllOf(all=parts) | AnyOf(any=parts):
             for part in parts:
-                yield from found(part, facts, questions)
+                yield from find_matching_options(part, facts, questions)
 
 
-def _test_known_fact(subject: str, holds: Callable[[Anything], bool]) -> Test:
+def _test_known_fact(subject: str, holds: Callable[[Anything], bool]) -> CompiledCondition:
     def test_fact(facts: Facts) -> Truth:
         fact = facts.get(subject)
         return None if fact is None else holds(fact)
@@ -85,7 +85,7 @@ def _test_known_fact(subject: str, holds: Callable[[Anything], bool]) -> Test:
     return test_fact
 
 
-def _join(parts: list[Test], *, deciding: bool) -> Test:
+def _join(parts: list[CompiledCondition], *, deciding: bool) -> CompiledCondition:
     def test_parts(facts: Facts) -> Truth:
         unknown = False
         for part in parts:
@@ -98,7 +98,7 @@ def _join(parts: list[Test], *, deciding: bool) -> Test:
     return test_parts
 
 
-def _negate(part: Test) -> Test:
+def _negate(part: CompiledCondition) -> CompiledCondition:
     def test_negation(facts: Facts) -> Truth:
         truth = part(facts)
         return None if truth is None else not truth

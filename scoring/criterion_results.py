@@ -7,15 +7,15 @@ from typing import Any, Literal
 from schemas.assessment import AppliedDiscount, WeighedCriterion
 from schemas.rulebook import Criterion, Question
 from scoring.conditions import Facts
-from scoring.explanation import PLACE, Explainer
-from scoring.weighing import Weight, closed, exact
+from scoring.explanation import PLACEHOLDER, Explainer
+from scoring.weighing import CriterionPoints, find_enumerable_question, to_points
 
-BuildResult = Callable[[Weight, Facts], WeighedCriterion]
+BuildResult = Callable[[CriterionPoints, Facts], WeighedCriterion]
 
 
-def shower(
+def compile_criterion_result(
     criterion: Criterion,
-    reads: Sequence[str],
+    question_ids: Sequence[str],
     questions: Mapping[str, Question],
     explainer: Explainer,
 ) -> BuildResult:
@@ -24,9 +24,9 @@ def shower(
     Undiscounted results are cached if the levels and sentences depend on one question with few
     answers.
     """
-    explain = explainer.explains(criterion, reads)
+    explain = explainer.compile_explanation(criterion, question_ids)
 
-    def build(weight: Weight, facts: Facts) -> WeighedCriterion:
+    def build(weight: CriterionPoints, facts: Facts) -> WeighedCriterion:
         level = None if weight.level is None else criterion.level[weight.level]
         explanation = explain(weight, facts)
         return WeighedCriterion(
@@ -34,31 +34,33 @@ def shower(
             domain=criterion.domain,
             label=criterion.label,
             verdict=_verdict(weight),
-            answers={name: facts.get(name) for name in reads},
+            answers={name: facts.get(name) for name in question_ids},
             level=level.id if level else None,
-            points=exact(weight.points) if level else None,
-            full_points=exact(weight.full) if level else None,
+            points=to_points(weight.points) if level else None,
+            full_points=to_points(weight.full_points) if level else None,
             discount=None
             if weight.discount is None
             else AppliedDiscount(
                 factor=criterion.discount[weight.discount].factor,
-                because=explanation.discounted_because,
+                because=explanation.discount_reason,
             ),
             because=explanation.because,
             grade=criterion.grade,
             citations=criterion.citations,
         )
 
-    question = closed(criterion, questions)
-    placeholders = {name for level in criterion.level for name in PLACE.findall(level.finding)}
+    question = find_enumerable_question(criterion, questions)
+    placeholders = {
+        name for level in criterion.level for name in PLACEHOLDER.findall(level.finding)
+    }
     if question is None or not placeholders <= {question}:
         return build
 
     @cache
-    def build_cached(weight: Weight, answer: Any) -> WeighedCriterion:
+    def build_cached(weight: CriterionPoints, answer: Any) -> WeighedCriterion:
         return build(weight, {question: answer})
 
-    def build_or_reuse(weight: Weight, facts: Facts) -> WeighedCriterion:
+    def build_or_reuse(weight: CriterionPoints, facts: Facts) -> WeighedCriterion:
         if weight.discount is None:
             return build_cached(weight, facts.get(question))
         return build(weight, facts)
@@ -66,7 +68,7 @@ def shower(
     return build_or_reuse
 
 
-def _verdict(weight: Weight) -> Literal["for", "against", "neutral", "unanswered"]:
+def _verdict(weight: CriterionPoints) -> Literal["for", "against", "neutral", "unanswered"]:
     if weight.level is None:
         return "unanswered"
     return "for" if weight.points > 0 else "against" if weight.points < 0 else "neutral"

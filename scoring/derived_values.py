@@ -5,15 +5,15 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from schemas.rulebook import Derived, Question
-from scoring.conditions import Facts, test
+from scoring.conditions import Facts, compile_condition
 
 Calculation = Callable[[Facts], Any]
 
 
-def counted(derived: Derived, questions: Mapping[str, Question]) -> Calculation:
+def compile_derived_value(derived: Derived, questions: Mapping[str, Question]) -> Calculation:
     """Compile the derived value; its function returns None while a fact it needs is unknown."""
     if derived.when is not None:
-        return test(derived.when, questions)
+        return compile_condition(derived.when, questions)
     if derived.question is None:
         return _add(derived.sum_of) if derived.sum_of else _average(derived.mean_of)
     groups = questions[derived.question].groups

@@ -16,14 +16,14 @@ from schemas.assessment import (
 from scoring import clinical_context, safety, scale, what_if_analysis
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
-from scoring.weighing import Sums, Weight, exact
+from scoring.weighing import CriterionPoints, Sums, to_points
 
 
 class WeighedIntake(NamedTuple):
     """The points of each criterion, and the sums: current, least possible and most possible."""
 
-    weights: list[Weight]
-    now: Sums
+    criteria: list[CriterionPoints]
+    current: Sums
     least: Sums
     most: Sums
 
@@ -36,9 +36,9 @@ def assess(
     `answers` follow the rulebook's answer model; absent or None means not answered. `attested`
     means that a clinician is named for the clinician's answers. Raises UnknownQuestionError.
     """
-    facts = loaded.facts(answers)
-    safety_result = safety.safety(loaded, facts)
-    scope = safety.scope(loaded, facts)
+    facts = loaded.derive_facts(answers)
+    safety_result = safety.assess_safety(loaded, facts)
+    scope = safety.assess_scope(loaded, facts)
     parts: dict[str, Any] = dict.fromkeys(Assessment.model_fields)
     parts.update(
         rulebook=loaded.name,
@@ -46,12 +46,12 @@ def assess(
         safety=safety_result.safety,
         scope=scope,
     )
-    if safety_result.withholds:
+    if safety_result.withholds_score:
         parts.update(status="withheld_red_flag")
     elif scope.reasons:
         parts.update(
             status="out_of_scope",
-            gradings=clinical_context.gradings(loaded, facts),
+            gradings=clinical_context.apply_gradings(loaded, facts),
             derived=_shown_derived_values(loaded, facts),
         )
     else:
@@ -63,40 +63,43 @@ def assess(
         *(parts["findings"] or ()),
         *(parts["next_steps"] or ()),
     ]
-    parts.update(limitations=clinical_context.limitations(loaded, facts, shown, attested=attested))
+    parts.update(
+        limitations=clinical_context.list_limitations(loaded, facts, shown, attested=attested)
+    )
     return Assessment(**parts)
 
 
-def weigh(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> WeighedIntake:
+def weigh_answers(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> WeighedIntake:
     """Return points, totals and their range in hundredths. Raises UnknownQuestionError."""
-    return _weighed(loaded, loaded.facts(answers))
+    return _weigh_facts(loaded, loaded.derive_facts(answers))
 
 
-def _weighed(loaded: LoadedRulebook, facts: Facts) -> WeighedIntake:
-    weights = loaded.weights(facts)
+def _weigh_facts(loaded: LoadedRulebook, facts: Facts) -> WeighedIntake:
+    weights = loaded.weigh_criteria(facts)
     return WeighedIntake(
         weights,
-        loaded.adder.add_up([weight.points for weight in weights]),
-        loaded.adder.add_up([weight.least for weight in weights]),
-        loaded.adder.add_up([weight.most for weight in weights]),
+        loaded.adder.calculate_sums([weight.points for weight in weights]),
+        loaded.adder.calculate_sums([weight.least for weight in weights]),
+        loaded.adder.calculate_sums([weight.most for weight in weights]),
     )
 
 
 def _score(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
-    weighed = _weighed(loaded, facts)
-    status = _status(loaded, weighed, facts)
-    banded = loaded.banded
+    weighed = _weigh_facts(loaded, facts)
+    status = _determine_status(loaded, weighed, facts)
+    banded = loaded.banded_total_index
     band = None
     if status == "scored" and banded is not None:
-        band = scale.band_given(loaded, weighed.now, banded, facts)
-    picture = scale.picture(loaded, weighed.now, facts, named=status == "scored")
+        band = scale.select_band(loaded, weighed.current, banded, facts)
+    picture = scale.build_picture(loaded, weighed.current, facts, is_identified=status == "scored")
     return {
         "status": status,
         "totals": {
             total.id: TotalPoints(
-                points=exact(weighed.now.totals[index]),
+                points=to_points(weighed.current.totals[index]),
                 range=Range(
-                    least=exact(weighed.least.totals[index]), most=exact(weighed.most.totals[index])
+                    least=to_points(weighed.least.totals[index]),
+                    most=to_points(weighed.most.totals[index]),
                 ),
                 band=band.id if band and index == banded else None,
                 meaning=band.meaning if band and index == banded else None,
@@ -104,35 +107,37 @@ def _score(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
             for index, total in enumerate(loaded.rulebook.total)
         },
         "picture": picture,
-        "domains": _domain_points(loaded, weighed.now),
+        "domains": _domain_points(loaded, weighed.current),
         "criteria": tuple(
             [
                 show(weight, facts)
-                for show, weight in zip(loaded.shown, weighed.weights, strict=True)
+                for show, weight in zip(loaded.result_builders, weighed.criteria, strict=True)
             ]
         ),
-        "missing": what_if_analysis.missing(loaded, weighed.weights, facts),
-        "what_if": what_if_analysis.what_if(
-            loaded, weighed.weights, weighed.now, facts, band.id if band else None
+        "missing": what_if_analysis.list_missing_answers(loaded, weighed.criteria, facts),
+        "what_if": what_if_analysis.calculate_what_ifs(
+            loaded, weighed.criteria, weighed.current, facts, band.id if band else None
         ),
-        "gradings": clinical_context.gradings(loaded, facts),
+        "gradings": clinical_context.apply_gradings(loaded, facts),
         "derived": _shown_derived_values(loaded, facts),
-        "patterns": clinical_context.patterns(loaded, facts),
-        "findings": clinical_context.findings(loaded, facts),
-        "next_steps": clinical_context.next_steps(
+        "patterns": clinical_context.match_patterns(loaded, facts),
+        "findings": clinical_context.list_findings_in_context(loaded, facts),
+        "next_steps": clinical_context.select_next_steps(
             loaded, facts, status, picture.id if picture else None
         ),
     }
 
 
-def _status(loaded: LoadedRulebook, weighed: WeighedIntake, facts: Facts) -> Status:
+def _determine_status(loaded: LoadedRulebook, weighed: WeighedIntake, facts: Facts) -> Status:
     header = loaded.rulebook.rulebook
     if any(facts.get(name) is None for name in header.must_answer):
         return "insufficient_information"
-    index = loaded.banded
+    index = loaded.banded_total_index
     if index is None:
         return "scored"
-    apart = scale.bands_apart(loaded, weighed.least.totals[index], weighed.most.totals[index])
+    apart = scale.count_bands_between(
+        loaded, weighed.least.totals[index], weighed.most.totals[index]
+    )
     return "insufficient_information" if apart > header.bands_apart else "scored"
 
 
@@ -141,13 +146,13 @@ def _domain_points(loaded: LoadedRulebook, sums: Sums) -> tuple[DomainPoints, ..
         DomainPoints(
             id=domain.id,
             label=domain.label,
-            points=exact(points),
-            sum=exact(added),
+            points=to_points(points),
+            sum=to_points(added),
             floor=domain.floor,
             ceiling=domain.ceiling,
         )
         for domain, added, points in zip(
-            loaded.rulebook.domain, sums.domains, sums.counted, strict=True
+            loaded.rulebook.domain, sums.domain_sums, sums.domain_points, strict=True
         )
     )
 

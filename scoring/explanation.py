@@ -6,11 +6,11 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from schemas.base import plain_number
-from schemas.conditions import statements
+from schemas.base import to_json_number
+from schemas.conditions import iterate_statements
 from schemas.rulebook import Criterion, Discount, Rulebook, Wording
-from scoring.conditions import Facts, found
-from scoring.weighing import Weight
+from scoring.conditions import Facts, find_matching_options
+from scoring.weighing import CriterionPoints
 
 WriteText = Callable[[Facts], str]
 
@@ -19,17 +19,17 @@ class Explanation(NamedTuple):
     """The sentence of a criterion, and the reason for its discount or an empty text."""
 
     because: str
-    discounted_because: str = ""
+    discount_reason: str = ""
 
 
-Explain = Callable[[Weight, Facts], Explanation]
-PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
+Explain = Callable[[CriterionPoints, Facts], Explanation]
+PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
 @cache
-def points_text(points: int) -> str:
+def format_points(points: int) -> str:
     """Return hundredths as signed points: +1.5, 0, -3."""
-    return f"{plain_number(Decimal(points) / 100):+}" if points else "0"
+    return f"{to_json_number(Decimal(points) / 100):+}" if points else "0"
 
 
 class Explainer:
@@ -45,20 +45,23 @@ class Explainer:
             for option in question.options
         }
 
-    def explains(self, criterion: Criterion, reads: Iterable[str]) -> Explain:
+    def compile_explanation(self, criterion: Criterion, question_ids: Iterable[str]) -> Explain:
         """Return a function that explains the criterion from its weight and the facts."""
-        findings = [self.filled(level.finding) for level in criterion.level]
+        findings = [self.compile_template(level.finding) for level in criterion.level]
         reasons = [self._compile_reason(discount) for discount in criterion.discount]
-        labels = [(question, mid_sentence(self._questions[question].label)) for question in reads]
+        labels = [
+            (question, lowercase_first_letter(self._questions[question].label))
+            for question in question_ids
+        ]
 
-        def explain(weight: Weight, facts: Facts) -> Explanation:
+        def explain(weight: CriterionPoints, facts: Facts) -> Explanation:
             if weight.level is None:
                 unanswered = [label for question, label in labels if facts.get(question) is None]
                 return Explanation(
                     self._wording.unanswered.format(
-                        questions=self.listed(unanswered),
-                        least=points_text(weight.least),
-                        most=points_text(weight.most),
+                        questions=self.join_words(unanswered),
+                        least=format_points(weight.least),
+                        most=format_points(weight.most),
                     )
                 )
             finding = findings[weight.level](facts)
@@ -72,8 +75,8 @@ class Explainer:
             return Explanation(
                 self._wording.discounted.format(
                     finding=finding,
-                    full_points=self._points_phrase(weight.full),
-                    factor=plain_number(criterion.discount[weight.discount].factor),
+                    full_points=self._points_phrase(weight.full_points),
+                    factor=to_json_number(criterion.discount[weight.discount].factor),
                     points=self._points_phrase(weight.points),
                     because=reason,
                 ),
@@ -82,22 +85,22 @@ class Explainer:
 
         return explain
 
-    def filled(self, template: str) -> WriteText:
+    def compile_template(self, template: str) -> WriteText:
         """Return a function of facts that fills each {id} in the template with that answer."""
-        pieces = PLACE.split(template)
+        pieces = PLACEHOLDER.split(template)
         if len(pieces) == 1:
             return lambda _: template
         texts, names = pieces[::2], pieces[1::2]
 
         def fill(facts: Facts) -> str:
-            words = [self.words(name, facts.get(name)) for name in names]
+            words = [self.describe_answer(name, facts.get(name)) for name in names]
             return texts[0] + "".join(
                 word + text for word, text in zip(words, texts[1:], strict=True)
             )
 
         return fill
 
-    def words(self, name: str, answer: Any) -> str:
+    def describe_answer(self, name: str, answer: Any) -> str:
         """Return an answer in words: option labels, yes or no, or the number."""
         match answer:
             case None:
@@ -109,10 +112,10 @@ class Explainer:
             case int():
                 return str(answer)
             case float() | Decimal():
-                return str(plain_number(Decimal(str(answer))))
-        return self.listed(self._marked_labels(name, answer)) or self._wording.nothing_marked
+                return str(to_json_number(Decimal(str(answer))))
+        return self.join_words(self._marked_labels(name, answer)) or self._wording.nothing_marked
 
-    def listed(self, words: Iterable[str]) -> str:
+    def join_words(self, words: Iterable[str]) -> str:
         """Join words for a sentence: a, b and c."""
         *first, last = [*words] or [""]
         return self._wording.and_.join([self._wording.listed.join(first), last]) if first else last
@@ -126,13 +129,13 @@ class Explainer:
         if "{which}" not in discount.because:
             return lambda _: discount.because
 
-        subjects = {statement.subject for statement in statements(discount.when)}
+        subjects = {statement.subject for statement in iterate_statements(discount.when)}
         labels = {key: label for key, label in self._labels.items() if key[0] in subjects}
         order = {key: index for index, key in enumerate(labels)}
 
         def reason(facts: Facts) -> str:
-            matched = set(found(discount.when, facts, self._questions))
-            which = self.listed(labels[key] for key in sorted(matched, key=order.__getitem__))
+            matched = set(find_matching_options(discount.when, facts, self._questions))
+            which = self.join_words(labels[key] for key in sorted(matched, key=order.__getitem__))
             return discount.because.replace("{which}", which)
 
         return reason
@@ -140,9 +143,9 @@ class Explainer:
 
 def _format_points_phrase(wording: Wording, points: int) -> str:
     template = wording.point if abs(points) == 100 else wording.points
-    return template.format(number=points_text(points))
+    return template.format(number=format_points(points))
 
 
-def mid_sentence(label: str) -> str:
+def lowercase_first_letter(label: str) -> str:
     """Return the label with its first letter in lower case, unless it starts an abbreviation."""
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]

@@ -14,10 +14,10 @@ class SafetyResult(NamedTuple):
     """The safety part of an assessment, and whether a red flag withholds the score."""
 
     safety: Safety
-    withholds: bool
+    withholds_score: bool
 
 
-def safety(loaded: LoadedRulebook, facts: Facts) -> SafetyResult:
+def assess_safety(loaded: LoadedRulebook, facts: Facts) -> SafetyResult:
     """Return the red flags raised: concerns for the person first, then by urgency.
 
     A flag is raised only if its condition is known to be true; unanswered safety questions are
@@ -26,7 +26,7 @@ def safety(loaded: LoadedRulebook, facts: Facts) -> SafetyResult:
     book = loaded.rulebook
     urgency = {tier.id: index for index, tier in enumerate(book.tier)}
     withholding = {tier.id for tier in book.tier if tier.withholds}
-    raised = [flag for flag in book.flag if loaded.holds(flag.when, facts)]
+    raised = [flag for flag in book.flag if loaded.evaluate(flag.when, facts)]
     raised.sort(key=lambda flag: (not flag.about_person, urgency[flag.tier]))
     unanswered = tuple(name for name in book.rulebook.safety_questions if facts.get(name) is None)
     return SafetyResult(
@@ -40,15 +40,15 @@ def safety(loaded: LoadedRulebook, facts: Facts) -> SafetyResult:
     )
 
 
-def scope(loaded: LoadedRulebook, facts: Facts) -> Scope:
+def assess_scope(loaded: LoadedRulebook, facts: Facts) -> Scope:
     """Return the reasons that put the intake out of scope, and the unanswered scope questions."""
     return Scope(
         reasons=tuple(
             ScopeReason(id=rule.id, label=rule.label)
             for rule in loaded.rulebook.scope
-            if loaded.holds(rule.when, facts)
+            if loaded.evaluate(rule.when, facts)
         ),
-        unanswered=tuple(name for name in loaded.asked_for_scope if facts.get(name) is None),
+        unanswered=tuple(name for name in loaded.scope_questions if facts.get(name) is None),
     )
 
 

@@ -4,12 +4,12 @@ import tomllib
 from functools import cache
 
 from schemas.rulebook import Rulebook
-from schemas.translation import Translation, translated
-from scoring.catalogue import SHIPPED, RulebookError
+from schemas.translation import Translation, apply_translation
+from scoring.catalogue import RULEBOOKS_FOLDER, RulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
 
-def in_language(loaded: LoadedRulebook, language: str) -> Rulebook | None:
+def translate_rulebook(loaded: LoadedRulebook, language: str) -> Rulebook | None:
     """Return the rulebook in this language, or None if there is no translation.
 
     Raises RulebookError if the translation was made from a different rulebook file.
@@ -22,11 +22,13 @@ def in_language(loaded: LoadedRulebook, language: str) -> Rulebook | None:
 @cache
 def _read_translation(loaded: LoadedRulebook, language: str) -> Rulebook | None:
     header = loaded.rulebook.rulebook
-    file = SHIPPED / header.instrument / "translations" / f"{header.version}.{language}.toml"
+    file = (
+        RULEBOOKS_FOLDER / header.instrument / "translations" / f"{header.version}.{language}.toml"
+    )
     if not file.exists():
         return None
     translation = Translation.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     source = (loaded.name, loaded.sha256, language)
     if (translation.rulebook, translation.sha256, translation.language) != source:
         raise RulebookError(f"{file.name}: is no translation of {loaded.name} as it was released")
-    return translated(loaded.rulebook, translation)
+    return apply_translation(loaded.rulebook, translation)

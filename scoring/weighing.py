@@ -11,12 +11,12 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from schemas.conditions import statements
+from schemas.conditions import iterate_statements
 from schemas.rulebook import Band, Criterion, Question, Rulebook
-from scoring.conditions import Facts, Test, Truth, test
+from scoring.conditions import CompiledCondition, Facts, Truth, compile_condition
 
 
-class Weight(NamedTuple):
+class CriterionPoints(NamedTuple):
     """Points of one criterion in hundredths; `level` and `discount` are indexes in the rulebook.
 
     `least` and `most` are the limits of the points still possible. An unanswered criterion has
@@ -24,51 +24,53 @@ class Weight(NamedTuple):
     """
 
     level: int | None
-    full: int
+    full_points: int
     points: int
     discount: int | None
     least: int
     most: int
-    open: bool
+    is_open: bool
 
 
 class Sums(NamedTuple):
     """Domain sums, domain points after clamp and gate, and totals, each in rulebook order."""
 
-    domains: list[int]
-    counted: list[int]
+    domain_sums: list[int]
+    domain_points: list[int]
     totals: list[int]
 
 
-WeighCriterion = Callable[[Facts], Weight]
+WeighCriterion = Callable[[Facts], CriterionPoints]
 LevelResult = tuple[int | None, tuple[int, ...]]
 """Index and points of the level that applies, or None and the points of every possible level."""
 
 
-def hundredths(points: Decimal) -> int:
+def to_hundredths(points: Decimal) -> int:
     """Return exact points as a whole number of hundredths."""
     return int(points * 100)
 
 
-def band_start(band: Band) -> int | None:
+def find_band_start(band: Band) -> int | None:
     """Return the lowest hundredths in the band, or None for the lowest band."""
     if band.above is not None:
-        return hundredths(band.above) + 1
-    return None if band.from_ is None else hundredths(band.from_)
+        return to_hundredths(band.above) + 1
+    return None if band.from_ is None else to_hundredths(band.from_)
 
 
-def weigher(criterion: Criterion, questions: Mapping[str, Question]) -> WeighCriterion:
+def compile_criterion(criterion: Criterion, questions: Mapping[str, Question]) -> WeighCriterion:
     """Compile the criterion into a function from facts to its points."""
     read_level = _compile_levels(criterion, questions)
-    tests = [test(discount.when, questions) for discount in criterion.discount]
-    factors = [hundredths(discount.factor) for discount in criterion.discount]
+    tests = [compile_condition(discount.when, questions) for discount in criterion.discount]
+    factors = [to_hundredths(discount.factor) for discount in criterion.discount]
 
     @cache
-    def weight(level: int | None, possible: tuple[int, ...], truths: tuple[Truth, ...]) -> Weight:
+    def weight(
+        level: int | None, possible: tuple[int, ...], truths: tuple[Truth, ...]
+    ) -> CriterionPoints:
         discount, factor = _find_smallest(factors, truths, (True,))
         _, least_factor = _find_smallest(factors, truths, (True, None))
         full = possible[0] if level is not None else 0
-        return Weight(
+        return CriterionPoints(
             level,
             full,
             _discount(full, factor),
@@ -78,54 +80,57 @@ def weigher(criterion: Criterion, questions: Mapping[str, Question]) -> WeighCri
             level is None or (full > 0 and None in truths),
         )
 
-    def weigh(facts: Facts) -> Weight:
+    def weigh(facts: Facts) -> CriterionPoints:
         return weight(*read_level(facts), tuple([holds(facts) for holds in tests]))
 
     return weigh
 
 
-def closed(criterion: Criterion, questions: Mapping[str, Question]) -> str | None:
+def find_enumerable_question(criterion: Criterion, questions: Mapping[str, Question]) -> str | None:
     """Return the only question the levels read, if it is a boolean or a choice; otherwise None."""
     subjects = {
-        statement.subject for level in criterion.level for statement in statements(level.when)
+        statement.subject
+        for level in criterion.level
+        for statement in iterate_statements(level.when)
     }
     question = questions.get(subjects.pop()) if len(subjects) == 1 else None
     return question.id if question and question.kind in ("boolean", "choice") else None
 
 
-class Adder:
+class PointsAdder:
     """Adds the points of a rulebook's criteria up to domains and totals, in hundredths."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         indexes = {domain.id: index for index, domain in enumerate(rulebook.domain)}
         self._domain_indexes = [indexes[criterion.domain] for criterion in rulebook.criterion]
         self._bounds = [
-            (hundredths(domain.floor), hundredths(domain.ceiling)) for domain in rulebook.domain
+            (to_hundredths(domain.floor), to_hundredths(domain.ceiling))
+            for domain in rulebook.domain
         ]
         self._gates = [
             (
                 indexes[gate.domain],
                 [indexes[name] for name in gate.needs],
-                hundredths(gate.at_least),
+                to_hundredths(gate.at_least),
             )
             for gate in rulebook.gate
         ]
         self._totals = [[indexes[name] for name in total.domains] for total in rulebook.total]
 
-    def add_up(self, points: Sequence[int]) -> Sums:
+    def calculate_sums(self, points: Sequence[int]) -> Sums:
         """Return the sums of one number of points for each criterion, in rulebook order."""
         domains = [0] * len(self._bounds)
         for index, criterion_points in zip(self._domain_indexes, points, strict=True):
             domains[index] += criterion_points
         return self._sum_domains(domains)
 
-    def without(self, sums: Sums, criterion: int, points: int) -> Sums:
+    def remove_criterion(self, sums: Sums, criterion: int, points: int) -> Sums:
         """Return the sums without the points of the criterion at this index."""
         domain = self._domain_indexes[criterion]
-        domains = sums.domains.copy()
+        domains = sums.domain_sums.copy()
         domains[domain] -= points
-        if self._clamp(domain, domains[domain]) == self._clamp(domain, sums.domains[domain]):
-            return sums._replace(domains=domains)
+        if self._clamp(domain, domains[domain]) == self._clamp(domain, sums.domain_sums[domain]):
+            return sums._replace(domain_sums=domains)
         return self._sum_domains(domains)
 
     def _clamp(self, domain: int, points: int) -> int:
@@ -145,8 +150,11 @@ class Adder:
 def _compile_levels(
     criterion: Criterion, questions: Mapping[str, Question]
 ) -> Callable[[Facts], LevelResult]:
-    levels = [(test(level.when, questions), hundredths(level.points)) for level in criterion.level]
-    question = closed(criterion, questions)
+    levels = [
+        (compile_condition(level.when, questions), to_hundredths(level.points))
+        for level in criterion.level
+    ]
+    question = find_enumerable_question(criterion, questions)
     if question is None:
         return lambda facts: _read_levels(levels, facts)
     answers = (None, True, False, *(option.id for option in questions[question].options))
@@ -154,7 +162,7 @@ def _compile_levels(
     return lambda facts: table[facts.get(question)]
 
 
-def _read_levels(levels: Sequence[tuple[Test, int]], facts: Facts) -> LevelResult:
+def _read_levels(levels: Sequence[tuple[CompiledCondition, int]], facts: Facts) -> LevelResult:
     possible: list[int] = []
     for index, (holds, points) in enumerate(levels):
         truth = holds(facts)
@@ -184,6 +192,6 @@ def _discount(points: int, factor: int) -> int:
 
 
 @cache
-def exact(points: int) -> Decimal:
+def to_points(points: int) -> Decimal:
     """Return hundredths as exact points."""
     return Decimal(points) / 100

@@ -16,10 +16,10 @@ from support.postgres import Postgres
 from api.main import Service, create_app
 from api.settings import Settings
 from api.store.database import migrate
-from api.store.database.engine import postgres as postgres_database
+from api.store.database.engine import open_postgres as postgres_database
 from api.store.operations.startup import open_store
 from api.store.store import Store
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
 SLOW_DRAWING = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -48,7 +48,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def nociplastic() -> LoadedRulebook:
-    return catalogue().active("nociplastic")
+    return load_catalogue().find_active("nociplastic")
 
 
 @pytest.fixture(scope="session")

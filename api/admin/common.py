@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import AfterValidator, Field
 
-from api.security.scopes import SCOPES, known
-from api.store.idempotency import Answer
-from schemas.base import Frozen, Many
+from api.security.scopes import SCOPES, sort_known_scopes
+from api.store.idempotency import IdempotentResponse
+from schemas.base import FrozenModel, Many
 
 ClientId = Annotated[
     str,
@@ -20,7 +20,7 @@ ClientId = Annotated[
 
 
 def _known_scope(scope: str) -> str:
-    known([scope])
+    sort_known_scopes([scope])
     return scope
 
 
@@ -30,7 +30,7 @@ Scope = Annotated[
 Scopes = Annotated[Many[Scope], Field(min_length=1, max_length=len(SCOPES))]
 
 
-def changes(change: Frozen, nullable: str = "") -> dict[str, Any]:
+def collect_changes(change: FrozenModel, nullable: str = "") -> dict[str, Any]:
     """Return the members that were sent; a null counts only for the `nullable` member."""
     sent_members = change.model_dump(exclude_unset=True)
     return {
@@ -38,6 +38,6 @@ def changes(change: Frozen, nullable: str = "") -> dict[str, Any]:
     }
 
 
-def answered(made: Frozen, location: str | None = None) -> Answer:
+def build_created_answer(made: FrozenModel, location: str | None = None) -> IdempotentResponse:
     """Return a 201 answer with this body."""
-    return Answer(201, made.model_dump_json().encode(), location)
+    return IdempotentResponse(201, made.model_dump_json().encode(), location)

@@ -11,18 +11,18 @@ from urllib.parse import unquote_plus
 
 from fastapi import Request
 
-from api.auth.jwks_cache import KeySets, Source
-from api.http.request_body import take_form
+from api.auth.jwks_cache import JwksCache, JwksSource
+from api.http.request_body import read_form_fields
 from api.problems import Problem
 from api.security import smart_scopes
 from api.security.client_assertions import (
-    Assertion,
     InvalidAssertionError,
-    claimed_client,
+    VerifiedAssertion,
+    read_claimed_client,
     verify_assertion,
 )
-from api.security.scopes import known
-from api.security.signatures import VerifyingKey, claimed_algorithm
+from api.security.scopes import sort_known_scopes
+from api.security.signatures import VerifyingKey, read_claimed_algorithm
 from api.settings import Settings
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
@@ -32,16 +32,16 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
 
 
-class Proved(NamedTuple):
+class AuthenticatedClient(NamedTuple):
     """An authenticated client, and its assertion if it sent one, which may be used once only."""
 
     caller: Caller
-    assertion: Assertion | None
+    assertion: VerifiedAssertion | None
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_token_request(request: Request) -> dict[str, str]:
     """Return the fields of the form. Raises Problem if one is repeated or the grant is unknown."""
-    pairs = await take_form(request)
+    pairs = await read_form_fields(request)
     form = dict(pairs)
     if len(form) != len(pairs):
         raise Problem("malformed_request", "A field must not be given twice.")
@@ -52,7 +52,7 @@ async def read_form(request: Request) -> dict[str, str]:
     return form
 
 
-def proved_by(request: Request, form: dict[str, str]) -> Proved:
+def authenticate_client(request: Request, form: dict[str, str]) -> AuthenticatedClient:
     """Authenticate the client by exactly one method. Raises Problem `bad_client`."""
     store: Store = request.app.state.store
     basic = _read_basic_credentials(request)
@@ -64,43 +64,47 @@ def proved_by(request: Request, form: dict[str, str]) -> Proved:
     client, secret = basic or (form.get("client_id", ""), form["client_secret"])
     if basic and form.get("client_id", client) != client:
         raise _bad_client(request)
-    caller = callers.by_secret(store, client, secret)
+    caller = callers.authenticate_secret(store, client, secret)
     if caller is None:
         raise _bad_client(request)
-    return Proved(caller, None)
+    return AuthenticatedClient(caller, None)
 
 
-def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> Proved:
+def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> AuthenticatedClient:
     store: Store = request.app.state.store
     settings: Settings = request.app.state.settings
-    key_sets: KeySets = request.app.state.key_sets
+    key_sets: JwksCache = request.app.state.key_sets
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise _bad_client(request)
     try:
         assertion = verify_assertion(
             form["client_assertion"],
             audiences=(settings.public_url + TOKEN_PATH, settings.issuer),
-            find=partial(_find_key, store, key_sets, claimed_algorithm(form["client_assertion"])),
-            key_set=lambda client: (callers.key_set_of(store, client) or (None, None))[1],
+            find_key=partial(
+                _find_key, store, key_sets, read_claimed_algorithm(form["client_assertion"])
+            ),
+            find_jwks_url=lambda client: (callers.look_up_key_set(store, client) or (None, None))[
+                1
+            ],
         )
     except InvalidAssertionError:
         raise _bad_client(request) from None
-    caller = callers.known(store, assertion.client)
+    caller = callers.look_up_client(store, assertion.client)
     if caller is None or form.get("client_id", assertion.client) != assertion.client:
         raise _bad_client(request)
-    return Proved(caller, assertion)
+    return AuthenticatedClient(caller, assertion)
 
 
 def _find_key(
-    store: Store, key_sets: KeySets, algorithm: Any, client: str, kid: str
+    store: Store, key_sets: JwksCache, algorithm: Any, client: str, kid: str
 ) -> VerifyingKey | None:
     """Find the client's key with that id: a registered one, or one of its published JWK set.
 
     Raises Problem `unavailable` if the set cannot be fetched.
     """
-    registered = callers.client_key_of(store, client, kid)
-    source = None if registered else callers.key_set_of(store, client)
-    return key_sets.key(Source(*source), kid, algorithm) if source else registered
+    registered = callers.look_up_client_key(store, client, kid)
+    source = None if registered else callers.look_up_key_set(store, client)
+    return key_sets.find_key(JwksSource(*source), kid, algorithm) if source else registered
 
 
 def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
@@ -119,18 +123,20 @@ def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
     return unquote_plus(client), unquote_plus(secret)
 
 
-def granted_by(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
+def select_granted_scopes(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
     """Return the requested scopes that the caller has; all of them if none is requested.
 
     Raises Problem `unknown_scope`.
     """
     requested = form.get("scope", "").split() or caller.scopes
-    fhir = [scope for scope in requested if smart_scopes.is_smart(scope)]
+    fhir = [scope for scope in requested if smart_scopes.is_smart_scope(scope)]
     try:
         granted_scopes = [
-            scope for scope in known(set(requested) - set(fhir)) if scope in caller.scopes
+            scope
+            for scope in sort_known_scopes(set(requested) - set(fhir))
+            if scope in caller.scopes
         ]
-        granted_scopes += smart_scopes.granted(fhir, caller.scopes)
+        granted_scopes += smart_scopes.grant_scopes(fhir, caller.scopes)
     except ValueError:
         raise Problem("unknown_scope") from None
     if not granted_scopes:
@@ -138,10 +144,10 @@ def granted_by(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
     return tuple(granted_scopes)
 
 
-def client_named(request: Request, form: dict[str, str]) -> str | None:
+def read_unverified_client_id(request: Request, form: dict[str, str]) -> str | None:
     """Return the client id in the request, unverified: only for rate limits and the audit."""
     if "client_assertion" in form:
-        return claimed_client(form["client_assertion"])
+        return read_claimed_client(form["client_assertion"])
     try:
         basic = _read_basic_credentials(request)
     except Problem:

@@ -8,35 +8,35 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from api.auth.jwks_cache import KeySets, Source
+from api.auth.jwks_cache import JwksCache, JwksSource
 from api.problems import Problem
 from api.security import smart_scopes
-from api.security.claims import PLAIN, SKEW_SECONDS
-from api.security.jwks import key_in
-from api.security.jws import opened
+from api.security.claims import CLOCK_SKEW_SECONDS, PRINTABLE_PATTERN
+from api.security.jwks import find_jwk
+from api.security.jws import decode_unverified
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.scopes import SCOPES
 from api.security.signatures import (
-    Expected,
-    RefusedTokenError,
+    ExpectedToken,
+    InvalidTokenError,
     VerifyingKey,
-    claimed_algorithm,
-    verified,
+    read_claimed_algorithm,
+    verify_token,
 )
 from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
-from api.store.accounts.issuers import Trusted
+from api.store.accounts.issuers import TrustedIssuer
 from api.store.store import Store
 from schemas.issuer import Issuer
 
-LONGEST_ACCESS_SECONDS = 90 * 60
-LONGEST_HOOK_SECONDS = 5 * 60
+MAX_ACCESS_TOKEN_SECONDS = 90 * 60
+MAX_HOOK_TOKEN_SECONDS = 5 * 60
 _ALGORITHMS = (*EC_CURVES, *RSA_ALGORITHMS)
 _IGNORED_HEADERS = frozenset({"x5t", "x5t#S256"})
 _MAX_TOKEN_SCOPES = 200
 
 
-class Hooked(NamedTuple):
+class EhrCall(NamedTuple):
     """A call from an EHR with the id of its token, which may be used once only."""
 
     caller: Caller
@@ -45,16 +45,16 @@ class Hooked(NamedTuple):
     expires_at: int
 
 
-class Trust:
+class ExternalTokenVerifier:
     """Verifies tokens of the external issuers registered in the store, by their keys."""
 
-    def __init__(self, store: Store, key_sets: KeySets) -> None:
+    def __init__(self, store: Store, key_sets: JwksCache) -> None:
         self._store = store
         self._key_sets = key_sets
 
-    def by_access_token(self, token: str) -> Caller:
+    def verify_access_token(self, token: str) -> Caller:
         """Return the caller of an access token. Raises Problem `bad_token`, `unavailable`."""
-        unverified = claims_of(token)
+        unverified = read_unverified_claims(token)
         for audience in _list_audiences(unverified):
             registration = self._find_issuer("access", unverified, audience)
             if registration is not None:
@@ -62,95 +62,95 @@ class Trust:
                     token, registration.issuer, _expect_access_token(registration.issuer)
                 )
                 return _build_caller(registration, claims)
-        raise bad_token()
+        raise build_token_problem()
 
-    def by_hook_token(self, token: str, address: str) -> Hooked:
+    def verify_hook_token(self, token: str, url: str) -> EhrCall:
         """Return the EHR call to this address. Raises Problem `bad_token`, `unavailable`."""
-        registration = self._find_issuer("hooks", claims_of(token), "")
+        registration = self._find_issuer("hooks", read_unverified_claims(token), "")
         if registration is None:
-            raise bad_token()
+            raise build_token_problem()
         claims = self._verify(
-            token, registration.issuer, _expect_hook_token(registration.issuer, address)
+            token, registration.issuer, _expect_hook_token(registration.issuer, url)
         )
-        caller = registration.caller(
+        caller = registration.build_caller(
             registration.issuer.issuer, frozenset(registration.issuer.terms.scopes), frozenset()
         )
-        return Hooked(caller, registration.issuer, claims["jti"], claims["exp"])
+        return EhrCall(caller, registration.issuer, claims["jti"], claims["exp"])
 
     def _find_issuer(
         self, kind: Any, unverified: Mapping[str, Any], audience: str
-    ) -> Trusted | None:
+    ) -> TrustedIssuer | None:
         issuer = unverified.get("iss")
         if not isinstance(issuer, str) or not 0 < len(issuer) <= 500:
             return None
-        return issuers.trusted(self._store, kind, issuer, audience)
+        return issuers.look_up_trusted_issuer(self._store, kind, issuer, audience)
 
-    def _verify(self, token: str, issuer: Issuer, expected: Expected) -> dict[str, Any]:
-        find = partial(self._find_key, issuer, claimed_algorithm(token))
+    def _verify(self, token: str, issuer: Issuer, expected: ExpectedToken) -> dict[str, Any]:
+        find = partial(self._find_key, issuer, read_claimed_algorithm(token))
         try:
-            return verified(token, find=find, expected=expected)
-        except RefusedTokenError:
-            raise bad_token() from None
+            return verify_token(token, find_key=find, expected=expected)
+        except InvalidTokenError:
+            raise build_token_problem() from None
 
     def _find_key(self, issuer: Issuer, algorithm: Any, kid: str) -> VerifyingKey | None:
         url = issuer.terms.key_set_url
         if url is None:
-            return key_in(issuer.terms.keys, kid, algorithm)
-        return self._key_sets.key(Source(issuer.organisation, url), kid, algorithm)
+            return find_jwk(issuer.terms.keys, kid, algorithm)
+        return self._key_sets.find_key(JwksSource(issuer.organisation, url), kid, algorithm)
 
 
 @lru_cache(maxsize=1024)
-def issuer_of(token: str) -> str | None:
+def read_unverified_issuer(token: str) -> str | None:
     """Return the issuer named in a token, unverified: use it only to choose the verifier."""
-    issuer = claims_of(token).get("iss")
+    issuer = read_unverified_claims(token).get("iss")
     return issuer if isinstance(issuer, str) else None
 
 
-def claims_of(token: str) -> dict[str, Any]:
+def read_unverified_claims(token: str) -> dict[str, Any]:
     """Return the unverified claims of a token, to choose the verifier; empty if unreadable."""
     try:
-        return opened(token).claims
+        return decode_unverified(token).claims
     except ValueError:
         return {}
 
 
-def bad_token() -> Problem:
+def build_token_problem() -> Problem:
     """Build the one problem for every token that fails verification."""
     return Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def _expect_access_token(issuer: Issuer) -> Expected:
+def _expect_access_token(issuer: Issuer) -> ExpectedToken:
     types = (issuer.terms.token_type,)
-    return Expected(
+    return ExpectedToken(
         algorithms=_ALGORITHMS,
         types=(*types, "application/at+jwt") if types == ("at+jwt",) else types,
         issuer=issuer.issuer,
         audience=issuer.audience,
-        required=frozenset({"iss", "aud", "sub", "iat", "exp"}),
-        others=True,
-        life_seconds=LONGEST_ACCESS_SECONDS,
-        ahead_seconds=LONGEST_ACCESS_SECONDS + SKEW_SECONDS,
-        key_set=issuer.terms.key_set_url,
-        ignored=_IGNORED_HEADERS,
-        listed=True,
-        subject=PLAIN,
+        required_claims=frozenset({"iss", "aud", "sub", "iat", "exp"}),
+        allow_other_claims=True,
+        max_lifetime_seconds=MAX_ACCESS_TOKEN_SECONDS,
+        max_expiry_seconds=MAX_ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS,
+        jwks_url=issuer.terms.key_set_url,
+        ignored_headers=_IGNORED_HEADERS,
+        allow_audience_list=True,
+        subject_pattern=PRINTABLE_PATTERN,
     )
 
 
-def _expect_hook_token(issuer: Issuer, address: str) -> Expected:
-    return Expected(
+def _expect_hook_token(issuer: Issuer, address: str) -> ExpectedToken:
+    return ExpectedToken(
         algorithms=_ALGORITHMS,
         types=("JWT",),
         issuer=issuer.issuer,
         audience=address,
-        required=frozenset({"iss", "aud", "iat", "exp", "jti"}),
-        others=True,
-        life_seconds=LONGEST_HOOK_SECONDS,
-        ahead_seconds=LONGEST_HOOK_SECONDS + SKEW_SECONDS,
-        key_set=issuer.terms.key_set_url,
-        ignored=_IGNORED_HEADERS,
-        listed=True,
-        subject=PLAIN,
+        required_claims=frozenset({"iss", "aud", "iat", "exp", "jti"}),
+        allow_other_claims=True,
+        max_lifetime_seconds=MAX_HOOK_TOKEN_SECONDS,
+        max_expiry_seconds=MAX_HOOK_TOKEN_SECONDS + CLOCK_SKEW_SECONDS,
+        jwks_url=issuer.terms.key_set_url,
+        ignored_headers=_IGNORED_HEADERS,
+        allow_audience_list=True,
+        subject_pattern=PRINTABLE_PATTERN,
     )
 
 
@@ -162,15 +162,15 @@ def _list_audiences(unverified: Mapping[str, Any]) -> Iterable[str]:
     return (audience,) if isinstance(audience, str) and 0 < len(audience) <= 500 else ()
 
 
-def _build_caller(registration: Trusted, claims: Mapping[str, Any]) -> Caller:
+def _build_caller(registration: TrustedIssuer, claims: Mapping[str, Any]) -> Caller:
     terms = registration.issuer.terms
     token_scopes = _parse_scopes(claims.get(terms.scope_claim))
     allowed = frozenset(terms.scopes)
     mapped = {scope for word in token_scopes for scope in terms.mapping.get(word, ())}
     scopes = frozenset(scope for scope in SCOPES if scope in mapped & allowed)
-    fhir = frozenset[str]().union(*(smart_scopes.grants(word) for word in token_scopes))
-    return registration.caller(
-        claims["sub"], scopes, smart_scopes.within(fhir, allowed) if fhir else fhir
+    fhir = frozenset[str]().union(*(smart_scopes.expand_scope(word) for word in token_scopes))
+    return registration.build_caller(
+        claims["sub"], scopes, smart_scopes.limit_permissions(fhir, allowed) if fhir else fhir
     )
 
 

@@ -14,29 +14,29 @@ from typing import Any, NamedTuple
 import structlog
 
 from api.http import strict_json
-from api.outbound.connection import Way
-from api.outbound.errors import OutgoingError
-from api.outbound.http_client import Answer, Asked, answered
+from api.outbound.connection import ConnectionPolicy
+from api.outbound.errors import OutboundError
+from api.outbound.http_client import OutboundRequest, OutboundResponse, send_request
 from api.problems import Problem
-from api.security.jwks import key_in, keys_of
+from api.security.jwks import find_jwk, parse_jwks
 from api.security.keys import VerifyingKey
-from api.store.accounts.organisations import SERVICE
+from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.deliveries import allowed_hosts
-from api.store.locks import NamedTurns
+from api.store.locks import KeyedLocks
 from api.store.store import Store
 
-MOST_BYTES = 128 * 1024
-MOST_SETS = 256
-USUAL_SECONDS = 300
-LONGEST_SECONDS = 3600
-SHORTEST_SECONDS = 1
-AGAIN_SECONDS = 10
+MAX_SET_BYTES = 128 * 1024
+MAX_SETS = 256
+DEFAULT_LIFETIME_SECONDS = 300
+MAX_LIFETIME_SECONDS = 3600
+MIN_LIFETIME_SECONDS = 1
+REFETCH_SECONDS = 10
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})\"?(?:[\s,]|$)", re.IGNORECASE)
 _NO_STORE = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:[\s,]|$)", re.IGNORECASE)
 _log = structlog.get_logger("nociscreen")
 
 
-class Source(NamedTuple):
+class JwksSource(NamedTuple):
     """The address of a JWK set and the organisation whose allowlist applies."""
 
     organisation: str
@@ -51,7 +51,7 @@ class _CachedSet(NamedTuple):
     until: float
 
 
-class KeySets:
+class JwksCache:
     """A cache of the JWK sets in use. Thread-safe."""
 
     def __init__(
@@ -60,31 +60,31 @@ class KeySets:
         self._store = store
         self._seconds = seconds
         self._now = now
-        self._sets: OrderedDict[Source, _CachedSet] = OrderedDict()
+        self._sets: OrderedDict[JwksSource, _CachedSet] = OrderedDict()
         self._lock = threading.Lock()
-        self._locks = NamedTurns()
+        self._locks = KeyedLocks()
 
-    def key(self, source: Source, kid: str, algorithm: Any) -> VerifyingKey | None:
+    def find_key(self, source: JwksSource, kid: str, algorithm: Any) -> VerifyingKey | None:
         """Return the key with that id, or None if the set has none.
 
         Raises Problem `unavailable` if the set cannot be fetched.
         """
         jwk_set = self._find_cached(source)
-        key = jwk_set and key_in(jwk_set.keys or (), kid, algorithm)
+        key = jwk_set and find_jwk(jwk_set.keys or (), kid, algorithm)
         if key is not None:
             return key
         try:
-            with self._locks.taken(source, self._seconds + 1):
+            with self._locks.acquire(source, self._seconds + 1):
                 jwk_set = self._find_cached(source)
-                if jwk_set is None or jwk_set.fetched_at + AGAIN_SECONDS <= self._now():
+                if jwk_set is None or jwk_set.fetched_at + REFETCH_SECONDS <= self._now():
                     jwk_set = self._refresh(source)
         except TimeoutError:
             raise _unavailable() from None
         if jwk_set.keys is None:
             raise _unavailable()
-        return key_in(jwk_set.keys, kid, algorithm)
+        return find_jwk(jwk_set.keys, kid, algorithm)
 
-    def _find_cached(self, source: Source) -> _CachedSet | None:
+    def _find_cached(self, source: JwksSource) -> _CachedSet | None:
         """Return the cached set unless it has expired."""
         with self._lock:
             jwk_set = self._sets.get(source)
@@ -93,51 +93,51 @@ class KeySets:
             self._sets.move_to_end(source)
             return jwk_set
 
-    def _refresh(self, source: Source) -> _CachedSet:
+    def _refresh(self, source: JwksSource) -> _CachedSet:
         now = self._now()
         try:
             response = self._fetch(source)
             keys = _parse_keys(response)
             jwk_set = _CachedSet(keys, now, now + _lifetime_seconds(response))
-        except OutgoingError as error:
-            _log.warning("key_set", organisation=source.organisation, why=error.why)
-            jwk_set = _CachedSet(None, now, now + AGAIN_SECONDS)
+        except OutboundError as error:
+            _log.warning("key_set", organisation=source.organisation, why=error.reason)
+            jwk_set = _CachedSet(None, now, now + REFETCH_SECONDS)
         with self._lock:
             self._sets[source] = jwk_set
-            while len(self._sets) > MOST_SETS:
+            while len(self._sets) > MAX_SETS:
                 self._sets.popitem(last=False)
         return jwk_set
 
-    def _fetch(self, source: Source) -> Answer:
-        actor = SERVICE._replace(organisation=source.organisation)
-        with self._store.glance() as session:
-            allowed = allowed_hosts.allowed(self._store.within(session, actor))
-        request = Asked("GET", source.url, {"Accept": "application/json"})
-        return answered(request, Way(allowed, self._seconds), MOST_BYTES)
+    def _fetch(self, source: JwksSource) -> OutboundResponse:
+        actor = SERVICE_ACTOR._replace(organisation=source.organisation)
+        with self._store.read_all_organisations() as session:
+            allowed = allowed_hosts.list_allowed_hosts(self._store.join_transaction(session, actor))
+        request = OutboundRequest("GET", source.url, {"Accept": "application/json"})
+        return send_request(request, ConnectionPolicy(allowed, self._seconds), MAX_SET_BYTES)
 
 
-def _parse_keys(response: Answer) -> tuple[dict[str, Any], ...]:
+def _parse_keys(response: OutboundResponse) -> tuple[dict[str, Any], ...]:
     if response.status != 200:
-        raise OutgoingError("unreadable")
+        raise OutboundError("unreadable")
     try:
-        return keys_of(strict_json.parse(response.content))
+        return parse_jwks(strict_json.parse(response.content))
     except (Problem, ValueError):
-        raise OutgoingError("unreadable") from None
+        raise OutboundError("unreadable") from None
 
 
-def _lifetime_seconds(response: Answer) -> int:
+def _lifetime_seconds(response: OutboundResponse) -> int:
     """Return the lifetime from `Cache-Control`: five minutes by default, an hour at most.
 
     At least one second, even for `no-store`: simultaneous callers share one response.
     """
     cache_control = response.headers.get("cache-control", "")
     if _NO_STORE.search(cache_control):
-        return SHORTEST_SECONDS
+        return MIN_LIFETIME_SECONDS
     age = _MAX_AGE.search(cache_control)
-    seconds = int(age[1]) if age else USUAL_SECONDS
-    return max(SHORTEST_SECONDS, min(seconds, LONGEST_SECONDS))
+    seconds = int(age[1]) if age else DEFAULT_LIFETIME_SECONDS
+    return max(MIN_LIFETIME_SECONDS, min(seconds, MAX_LIFETIME_SECONDS))
 
 
 def _unavailable() -> Problem:
     detail = "The keys that would prove the signature cannot be fetched now."
-    return Problem("unavailable", detail, headers={"Retry-After": str(AGAIN_SECONDS)})
+    return Problem("unavailable", detail, headers={"Retry-After": str(REFETCH_SECONDS)})

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from fastapi import Request, Response
 
 from api.store import idempotency
-from api.store.idempotency import Answer
+from api.store.idempotency import IdempotentResponse
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 
 
-class Acts(NamedTuple):
+class RequestContext(NamedTuple):
     """The store and the authenticated actor of one request."""
 
     store: Store
@@ -24,22 +24,22 @@ class Acts(NamedTuple):
         return self.store.transaction(self.actor)
 
 
-class Creates(NamedTuple):
+class IdempotentRequest(NamedTuple):
     """A request that creates something, with its `Idempotency-Key` if it has one."""
 
-    acts: Acts
+    context: RequestContext
     request: Request
     key: str | None
 
-    def once(self, make: Callable[[Transaction], Answer]) -> Response:
+    def run_once(self, handler: Callable[[Transaction], IdempotentResponse]) -> Response:
         """Run the handler in one transaction and return its answer; under a key, run it once.
 
         Raises Problem as `idempotency.once` does, and what the handler raises.
         """
-        with self._lock(), self.acts.transaction() as work:
-            answer = self._run_under_key(work, make) if self._key else make(work)
+        with self._lock(), self.context.transaction() as work:
+            answer = self._run_under_key(work, handler) if self._key else handler(work)
         headers = {"Location": answer.location} if answer.location else {}
-        if answer.replayed:
+        if answer.is_replay:
             headers["Idempotency-Replayed"] = "true"
         return Response(
             answer.body, status_code=answer.status, headers=headers, media_type="application/json"
@@ -58,13 +58,17 @@ class Creates(NamedTuple):
         """Hold the lock of the key; without a key there is none."""
         if not self._key:
             return nullcontext()
-        actor = self.acts.actor
+        actor = self.context.actor
         name = actor.organisation, actor.id, self._route, self._key
-        return idempotency.in_turn(self.acts.store.under_way, name)
+        return idempotency.lock_idempotency_key(self.context.store.key_locks, name)
 
-    def _run_under_key(self, work: Transaction, make: Callable[[Transaction], Answer]) -> Answer:
-        record = idempotency.named(work, self._route, self._key or "", self._canonical_request())
-        return idempotency.once(work, record, lambda: make(work))
+    def _run_under_key(
+        self, work: Transaction, make: Callable[[Transaction], IdempotentResponse]
+    ) -> IdempotentResponse:
+        record = idempotency.build_keyed_request(
+            work, self._route, self._key or "", self._canonical_request()
+        )
+        return idempotency.run_once(work, record, lambda: make(work))
 
     def _canonical_request(self) -> bytes:
         """Serialise the request so that the order of members and white space do not matter."""

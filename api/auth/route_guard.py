@@ -19,18 +19,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api.auth.external_tokens import Trust, bad_token, issuer_of
+from api.auth.external_tokens import (
+    ExternalTokenVerifier,
+    build_token_problem,
+    read_unverified_issuer,
+)
 from api.http.rate_limit import RateLimiter
-from api.http.request_body import JSON, Media, properties, take_json
+from api.http.request_body import JSON, BodyMediaType, list_property_names, read_json
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import FieldError, Problem
 from api.security.access_tokens import AccessTokens
-from api.security.client_secrets import looks_like_api_key, read_api_key
-from api.security.smart_scopes import needed
+from api.security.client_secrets import has_api_key_prefix, parse_api_key
+from api.security.smart_scopes import determine_permission
 from api.settings import Settings
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
-from api.store.operations.denied_requests import STRANGER, Refusals
+from api.store.operations.denied_requests import ANONYMOUS_ACTOR, DeniedRequestLog
 from api.store.store import Store
 from api.store.transaction import Actor
 
@@ -39,20 +43,26 @@ _log = structlog.get_logger("nociscreen")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def guarded(scope: str, takes: Media = JSON, times: int = 1) -> type[APIRoute]:
+def require_scope(
+    scope: str, body_media_type: BodyMediaType = JSON, body_size_factor: int = 1
+) -> type[APIRoute]:
     """Return a route class that requires this scope and accepts bodies of this media type.
 
-    `times` multiplies the limits on the size and the members of a body.
+    `body_size_factor` multiplies the limits on the size and the members of a body.
     """
-    return type("GuardedRoute", (GuardedRoute,), {"scope": scope, "takes": takes, "times": times})
+    return type(
+        "GuardedRoute",
+        (GuardedRoute,),
+        {"scope": scope, "body_media_type": body_media_type, "body_size_factor": body_size_factor},
+    )
 
 
 class GuardedRoute(APIRoute):
     """A route that requires a token or an API key; see `guarded`."""
 
     scope: str
-    takes: Media
-    times: int = 1
+    body_media_type: BodyMediaType
+    body_size_factor: int = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
@@ -64,7 +74,7 @@ class GuardedRoute(APIRoute):
         """The SMART permission that opens a FHIR route in place of the scope."""
         if not self.path.startswith(_FHIR):
             return None
-        return needed(next(iter(self.methods or ())), self.path.removeprefix(_FHIR))
+        return determine_permission(next(iter(self.methods or ())), self.path.removeprefix(_FHIR))
 
     @cached_property
     def _query_names(self) -> frozenset[str]:
@@ -80,22 +90,24 @@ class GuardedRoute(APIRoute):
     def _member_names(self) -> frozenset[str]:
         """The names of all members of the body's schema, at any depth."""
         body_type: Any = self.body_field and self.body_field.field_info.annotation
-        return frozenset(properties(TypeAdapter(body_type).json_schema()))
+        return frozenset(list_property_names(TypeAdapter(body_type).json_schema()))
 
-    def who(self, request: Request) -> Caller:
+    def authenticate(self, request: Request) -> Caller:
         """Authenticate the caller. Raises Problem `no_token` or `bad_token`."""
         return _authenticate(request)
 
-    async def asked(self, request: Request) -> Request:
+    async def prepare_request(self, request: Request) -> Request:
         """Return the request to validate; called once the caller is authorised."""
         return request
 
     async def _read_json(self, request: Request) -> None:
         """Read the body; the pointers of a problem name members of the schema only."""
         try:
-            await take_json(request, self.takes, self.times)
+            await read_json(request, self.body_media_type, self.body_size_factor)
         except Problem as problem:
-            raise problem.within(self._member_names) if problem.errors else problem from None
+            raise (
+                problem.limit_pointers(self._member_names) if problem.errors else problem
+            ) from None
 
     def get_route_handler(self) -> Handler:
         """Return FastAPI's handler behind the checks."""
@@ -103,10 +115,10 @@ class GuardedRoute(APIRoute):
 
         async def guard(request: Request) -> Response:
             try:
-                caller = await run_in_threadpool(self.who, request)
+                caller = await run_in_threadpool(self.authenticate, request)
                 request.state.caller = caller
                 _authorise(request, caller, self.scope, self._fhir_permission)
-                request = await self.asked(request)
+                request = await self.prepare_request(request)
                 check_query(request, self._query_names)
                 if self.body_field:
                     await self._read_json(request)
@@ -128,16 +140,16 @@ class GuardedRoute(APIRoute):
 
 def _authenticate(request: Request) -> Caller:
     store: Store = request.app.state.store
-    credential = bearer(request)
-    if not looks_like_api_key(credential):
+    credential = read_credential(request)
+    if not has_api_key_prefix(credential):
         caller = _find_by_token(request, credential)
     else:
         try:
-            caller = callers.by_api_key(store, *read_api_key(credential))
+            caller = callers.authenticate_api_key(store, *parse_api_key(credential))
         except ValueError:
             caller = None
     if caller is None:
-        raise bad_token()
+        raise build_token_problem()
     return caller
 
 
@@ -146,17 +158,17 @@ def _find_by_token(request: Request, token: str) -> Caller | None:
     state = request.app.state
     settings: Settings = state.settings
     tokens: AccessTokens = state.tokens
-    trust: Trust = state.trust
-    if issuer_of(token) not in (None, settings.issuer):
-        return trust.by_access_token(token)
-    return callers.by_token(state.store, tokens.verify(token))
+    trust: ExternalTokenVerifier = state.trust
+    if read_unverified_issuer(token) not in (None, settings.issuer):
+        return trust.verify_access_token(token)
+    return callers.resolve_principal(state.store, tokens.verify(token))
 
 
-def bearer(request: Request) -> str:
+def read_credential(request: Request) -> str:
     """Return the token or API key of the request. Raises Problem `no_token` unless it has one."""
     headers = request.headers.getlist("authorization")
     keys = request.headers.getlist("x-api-key")
-    if len(keys) == 1 and not headers and looks_like_api_key(keys[0]):
+    if len(keys) == 1 and not headers and has_api_key_prefix(keys[0]):
         return keys[0]
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 and not keys else ("", "", "")
     if scheme.lower() != "bearer" or not token:
@@ -169,22 +181,22 @@ def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: st
     settings: Settings = request.app.state.settings
     limiter: RateLimiter = request.app.state.limiter
     limiter.take(caller.client, caller.requests_per_minute or settings.client_requests_per_minute)
-    if scope not in caller.scopes and fhir_permission not in caller.fhir:
+    if scope not in caller.scopes and fhir_permission not in caller.fhir_scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
         raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
 
 
-def check_query(request: Request, names: frozenset[str]) -> None:
+def check_query(request: Request, known_names: frozenset[str]) -> None:
     """Raise Problem `wrong_shape` for an unknown or a repeated query parameter."""
     query_names = [name for name, _ in request.query_params.multi_items()]
     errors = [
         FieldError(
             pointer="", code="extra_forbidden", detail="there is no parameter of a name given"
         )
-        for name in set(query_names) - names
+        for name in set(query_names) - known_names
     ] + [
         FieldError(pointer=f"/{name}", code="doubled_name", detail="must not be given twice")
-        for name in sorted(names)
+        for name in sorted(known_names)
         if query_names.count(name) > 1
     ]
     if errors:
@@ -192,10 +204,10 @@ def check_query(request: Request, names: frozenset[str]) -> None:
 
 
 def _record_denial(request: Request, code: str) -> None:
-    denied_requests: Refusals = request.app.state.refusals
+    denied_requests: DeniedRequestLog = request.app.state.refusals
     caller: Caller | None = getattr(request.state, "caller", None)
     target = next((value for value in request.path_params.values() if _is_id(value)), "")
-    denied_requests.record(actor_of(request, caller), code, target)
+    denied_requests.record(build_actor(request, caller), code, target)
 
 
 def _record_unexpected_error(request: Request) -> None:
@@ -216,16 +228,18 @@ def _is_id(text: str) -> bool:
         return False
 
 
-def actor_of(request: Request, caller: Caller | None) -> Actor:
+def build_actor(request: Request, caller: Caller | None) -> Actor:
     """Return the actor of the request: the caller, or the stranger without one."""
     if caller is None:
-        return stranger(request)
-    return stranger(request)._replace(
+        return build_anonymous_actor(request)
+    return build_anonymous_actor(request)._replace(
         organisation=caller.organisation, id=caller.client, means=caller.means
     )
 
 
-def stranger(request: Request) -> Actor:
+def build_anonymous_actor(request: Request) -> Actor:
     """Return the unauthenticated actor of the request."""
     route = getattr(request.scope.get("route"), "path", "")
-    return STRANGER._replace(route=f"{request.method} {route}", request_id=REQUEST_ID.get() or "")
+    return ANONYMOUS_ACTOR._replace(
+        route=f"{request.method} {route}", request_id=REQUEST_ID.get() or ""
+    )

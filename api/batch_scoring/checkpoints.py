@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.batch import RowProblem
 
 
-class OtherRunError(Exception):
+class RunMismatchError(Exception):
     """The parts belong to another run: its input, rulebook or options differ. The caller acts."""
 
 
-class Note(Frozen):
+class PartSummary(FrozenModel):
     """Row counts and problems of one part."""
 
     rows: int
@@ -30,40 +30,40 @@ class Note(Frozen):
     problems: Many[RowProblem] = ()
 
 
-class Parts:
+class Checkpoints:
     """The parts of one run, in a folder that only its owner can read."""
 
-    def __init__(self, out: Path, suffix: str) -> None:
-        self.folder = out.with_name(f".{out.name}.parts")
+    def __init__(self, output: Path, suffix: str) -> None:
+        self.folder = output.with_name(f".{output.name}.parts")
         self._suffix = suffix
 
-    def begin(self, run_identity: dict[str, Any], *, resume: bool) -> None:
+    def open_run(self, run_identity: dict[str, Any], *, resume: bool) -> None:
         """Resume the same run where it stopped, or start again. Raises OtherRunError."""
         digest = hashlib.sha256(json.dumps(run_identity, sort_keys=True).encode()).hexdigest()
         digest_file = self.folder / "run"
         if resume and digest_file.exists():
             if digest_file.read_text(encoding="ascii") != digest:
-                raise OtherRunError
+                raise RunMismatchError
             return
-        self.drop()
+        self.delete()
         self.folder.mkdir(mode=0o700)
-        written(digest_file, digest.encode())
+        write_atomically(digest_file, digest.encode())
 
-    def note(self, number: int) -> Note | None:
+    def read_summary(self, number: int) -> PartSummary | None:
         """Return the summary of part `number`; None if the part is not finished."""
         file = self._summary_file(number)
-        return Note.model_validate_json(file.read_bytes()) if file.exists() else None
+        return PartSummary.model_validate_json(file.read_bytes()) if file.exists() else None
 
-    def keep(self, number: int, content: bytes, summary: Note) -> None:
+    def write_part(self, number: int, content: bytes, summary: PartSummary) -> None:
         """Write a part, then its summary."""
-        written(self.folder / f"{number:06d}{self._suffix}", content)
-        written(self._summary_file(number), summary.model_dump_json().encode())
+        write_atomically(self.folder / f"{number:06d}{self._suffix}", content)
+        write_atomically(self._summary_file(number), summary.model_dump_json().encode())
 
-    def files(self) -> list[Path]:
+    def list_files(self) -> list[Path]:
         """Return the files of all parts, in order."""
         return sorted(self.folder.glob(f"*{self._suffix}"))
 
-    def drop(self) -> None:
+    def delete(self) -> None:
         """Delete all parts and their summaries."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -71,7 +71,7 @@ class Parts:
         return self.folder / f"{number:06d}.json"
 
 
-def written(file: Path, content: bytes) -> None:
+def write_atomically(file: Path, content: bytes) -> None:
     """Write a file atomically and flush it to disk."""
     unfinished = file.with_name(f"{file.name}.unfinished")
     with unfinished.open("wb") as stream:
@@ -79,10 +79,10 @@ def written(file: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.replace(file)
-    settle(file.parent)
+    sync_folder(file.parent)
 
 
-def settle(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush the entries of a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -91,7 +91,7 @@ def settle(folder: Path) -> None:
         os.close(handle)
 
 
-def joined(files: list[Path]) -> Iterator[bytes]:
+def read_files(files: list[Path]) -> Iterator[bytes]:
     """Yield the bytes of all files, one file after another."""
     for file in files:
         with file.open("rb") as stream:

@@ -6,7 +6,7 @@ import polars as pl
 
 from schemas.batch import RowProblem
 from scoring.columns import ColumnRules
-from scoring.columns.parsing import Lines, intakes_of
+from scoring.columns.parsing import LineLookup, parse_intakes
 
 
 class ScoredChunk(NamedTuple):
@@ -15,7 +15,7 @@ class ScoredChunk(NamedTuple):
     results: pl.DataFrame
     faults: pl.DataFrame
 
-    def problems(
+    def list_problems(
         self, *, rows_before: int = 0, file: str | None = None, limit: int | None = None
     ) -> tuple[RowProblem, ...]:
         """Return the first `limit` faults, with rows counted from 1 over the whole batch."""
@@ -33,13 +33,13 @@ class ScoredChunk(NamedTuple):
         return dict(counts.iter_rows())
 
 
-def scored(
+def score_frame(
     chunk: pl.DataFrame,
     rules: ColumnRules,
     *,
     explain: bool = False,
     faults: pl.DataFrame | None = None,
-    lines: Lines | None = None,
+    lines: LineLookup | None = None,
 ) -> ScoredChunk:
     """Score a chunk whose columns are question ids, `row_id` and `patient_reference`.
 
@@ -47,6 +47,8 @@ def scored(
     `faults` (see `scoring.columns.parsing`) are those of the reader; their rows get no status.
     `lines` maps rows to the lines of their file.
     """
-    parsed = intakes_of(chunk, rules.loaded, faults, lines)
-    results = rules.assessed(parsed.intakes.lazy(), explain=explain).collect(engine="streaming")
+    parsed = parse_intakes(chunk, rules.loaded, faults, lines)
+    results = rules.assess_intakes(parsed.intakes.lazy(), explain=explain).collect(
+        engine="streaming"
+    )
     return ScoredChunk(results, parsed.faults)

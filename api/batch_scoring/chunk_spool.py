@@ -8,30 +8,30 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Self
 
-from api.batch_scoring.encrypted_tempfile import SealedFile
-from api.store.batches.chunks import Given, opened_given
+from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
+from api.store.batches.chunks import ChunkContent, unpack_content
 
 _HEAD = struct.Struct("!QQ")
 
 
-class Spool:
+class ChunkSpool:
     """Chunks, each with its number of rows."""
 
     def __init__(self) -> None:
-        self._file = SealedFile()
+        self._file = EncryptedTempFile()
 
-    def put(self, rows: int, chunk: Given) -> None:
+    def append(self, rows: int, chunk: ChunkContent) -> None:
         """Append a chunk."""
         content = chunk.pack()
         self._file.append(_HEAD.pack(rows, len(content)) + content)
 
-    def __iter__(self) -> Iterator[tuple[int, Given]]:
+    def __iter__(self) -> Iterator[tuple[int, ChunkContent]]:
         """Yield the chunks in order, each with its number of rows."""
-        stream = io.BufferedReader(Unclosed(self._file))
+        stream = io.BufferedReader(NonClosingReader(self._file))
         self._file.seek(0)
         while head := stream.read(_HEAD.size):
             rows, length = _HEAD.unpack(head)
-            yield rows, opened_given(stream.read(length))
+            yield rows, unpack_content(stream.read(length))
 
     def __enter__(self) -> Self:
         return self
@@ -40,10 +40,10 @@ class Spool:
         self._file.close()
 
 
-class Unclosed(io.RawIOBase):
+class NonClosingReader(io.RawIOBase):
     """A view of an encrypted file that leaves the file open when the view is closed."""
 
-    def __init__(self, file: SealedFile) -> None:
+    def __init__(self, file: EncryptedTempFile) -> None:
         super().__init__()
         self._file = file
 

@@ -8,14 +8,14 @@ from typing import Any, BinaryIO, NamedTuple
 import polars as pl
 
 from api.batch_scoring.column_names import ColumnNames
-from api.batch_scoring.file_formats import Format
-from api.batch_scoring.readers.base import Piece, Rows, faults_of
-from api.batch_scoring.readers.csv import csv_pieces
-from api.batch_scoring.readers.ndjson import json_pieces
-from api.batch_scoring.readers.parquet import parquet_pieces
-from api.store.batches.chunks import Given
+from api.batch_scoring.file_formats import BatchFormat
+from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_frame
+from api.batch_scoring.readers.csv import read_csv_pieces
+from api.batch_scoring.readers.ndjson import read_ndjson_pieces
+from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.store.batches.chunks import ChunkContent
 from schemas.batch import PATIENT_REFERENCE
-from scoring.columns import ColumnRules, compiled
+from scoring.columns import ColumnRules, compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 
 BLOCK_BYTES = 2 * 1024 * 1024
@@ -27,7 +27,7 @@ class TooManyRowsError(Exception):
     """More rows than a batch may have. The client must act."""
 
 
-class Chunk(NamedTuple):
+class RowChunk(NamedTuple):
     """Rows as they were parsed, their faults, and the lines on which they begin, if known."""
 
     frame: pl.DataFrame
@@ -35,25 +35,25 @@ class Chunk(NamedTuple):
     lines: list[int] | None
 
 
-class Sent(NamedTuple):
+class BatchUpload(NamedTuple):
     """An uploaded file, with its size in bytes and its format."""
 
     file: BinaryIO
     size: int
-    form: Format
+    file_format: BatchFormat
 
 
-class Limits(NamedTuple):
+class BatchLimits(NamedTuple):
     """Rows in a chunk, rows in a file, and the bytes to which a file may unpack."""
 
     chunk_rows: int
-    rows: int
-    bytes: int
+    max_rows: int
+    unpacked_bytes: int
 
 
-def chunks(
-    upload: Sent, loaded: LoadedRulebook, limits: Limits, *, ignore_unknown: bool
-) -> Iterator[tuple[int, Given]]:
+def read_chunks(
+    upload: BatchUpload, loaded: LoadedRulebook, limits: BatchLimits, *, ignore_unknown: bool
+) -> Iterator[tuple[int, ChunkContent]]:
     """Yield the rows of the file chunk by chunk, each chunk with its number of rows.
 
     Raises UnusableInputError, TooManyRowsError.
@@ -61,16 +61,16 @@ def chunks(
     names = ColumnNames(loaded, ignore_unknown=ignore_unknown)
     total = 0
     for piece in _pieces(upload, loaded, names, limits):
-        rows = piece.rows()
+        rows = piece.parse_rows()
         total += rows.frame.height
-        if total > limits.rows:
+        if total > limits.max_rows:
             raise TooManyRowsError
         for start in range(0, rows.frame.height, limits.chunk_rows):
             count = min(limits.chunk_rows, rows.frame.height - start)
-            yield count, packed(_slice(rows, start, count))
+            yield count, pack_chunk(_slice(rows, start, count))
 
 
-def packed(chunk: Chunk) -> Given:
+def pack_chunk(chunk: RowChunk) -> ChunkContent:
     """Serialise a chunk for storage."""
     frame = chunk.frame
     references: tuple[str, ...] = ()
@@ -79,54 +79,54 @@ def packed(chunk: Chunk) -> Given:
         references = tuple(reference for reference in distinct if reference)
     if chunk.lines is not None:
         frame = frame.with_columns(pl.Series(_LINE, chunk.lines, pl.UInt64))
-    return Given(references, (_encode_ipc(frame), _encode_ipc(chunk.faults)))
+    return ChunkContent(references, (_encode_ipc(frame), _encode_ipc(chunk.faults)))
 
 
-def unpacked(stored: Given) -> Chunk:
+def unpack_chunk(stored: ChunkContent) -> RowChunk:
     """Deserialise a chunk."""
     frame, faults = (pl.read_ipc(io.BytesIO(part)) for part in stored.parts[:2])
     if _LINE not in frame.columns:
-        return Chunk(frame, faults, None)
-    return Chunk(frame.drop(_LINE), faults, frame[_LINE].to_list())
+        return RowChunk(frame, faults, None)
+    return RowChunk(frame.drop(_LINE), faults, frame[_LINE].to_list())
 
 
 @lru_cache(maxsize=8)
-def rules_of(loaded: LoadedRulebook) -> ColumnRules:
+def compile_rules(loaded: LoadedRulebook) -> ColumnRules:
     """Compile a rulebook for scoring by columns; cached."""
-    return compiled(loaded)
+    return compile_column_rules(loaded)
 
 
-def all_faulty(rows: int, code: str, expected: str) -> pl.DataFrame:
+def build_uniform_faults(rows: int, code: str, expected: str) -> pl.DataFrame:
     """Return a frame with the same fault for each of `rows` rows."""
-    return faults_of((row, None, code, expected) for row in range(rows))
+    return build_faults_frame((row, None, code, expected) for row in range(rows))
 
 
 def _pieces(
-    upload: Sent, loaded: LoadedRulebook, names: ColumnNames, limits: Limits
-) -> Iterator[Piece]:
+    upload: BatchUpload, loaded: LoadedRulebook, names: ColumnNames, limits: BatchLimits
+) -> Iterator[FilePiece]:
     sizes: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "record_bytes": RECORD_BYTES}
-    match upload.form:
+    match upload.file_format:
         case "csv":
-            yield from csv_pieces(upload.file, names, **sizes)
+            yield from read_csv_pieces(upload.file, names, **sizes)
         case "ndjson":
-            yield from json_pieces(upload.file, loaded, names, **sizes)
+            yield from read_ndjson_pieces(upload.file, loaded, names, **sizes)
         case "parquet":
-            yield from parquet_pieces(
+            yield from read_parquet_pieces(
                 io.BytesIO(upload.file.read()),
                 names,
                 size=upload.size,
                 record_bytes=RECORD_BYTES,
-                unpacked_bytes=limits.bytes,
+                unpacked_bytes=limits.unpacked_bytes,
             )
 
 
-def _slice(rows: Rows, start: int, count: int) -> Chunk:
+def _slice(rows: ParsedRows, start: int, count: int) -> RowChunk:
     row = pl.col("row")
     faults = rows.faults.filter((row >= start) & (row < start + count)).with_columns(
         (row - start).cast(pl.UInt32)
     )
     lines = rows.lines(list(range(start, start + count))) if rows.lines else None
-    return Chunk(rows.frame.slice(start, count), faults, lines)
+    return RowChunk(rows.frame.slice(start, count), faults, lines)
 
 
 def _encode_ipc(frame: pl.DataFrame) -> bytes:

@@ -4,23 +4,23 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from schemas.batch import NONE_OF_THESE, PASSED_THROUGH
+from schemas.batch import NONE_OF_THESE, PASSTHROUGH_COLUMNS
 from schemas.rulebook import Question, Rulebook
-from scoring.columns.expected_values import limits
+from scoring.columns.expected_values import describe_limits
 
 _HEADER = ("column", "kind", "who", "label", "text", "values", "value", "value_label")
 
 
-def template_of(book: Rulebook) -> str:
+def render_template_csv(book: Rulebook) -> str:
     """Return a CSV file with a header for every column and no rows."""
-    return _csv([[*PASSED_THROUGH, *(question.id for question in book.question)]])
+    return _csv([[*PASSTHROUGH_COLUMNS, *(question.id for question in book.question)]])
 
 
-def codebook_of(book: Rulebook) -> str:
+def render_codebook_csv(book: Rulebook) -> str:
     """Return a CSV file with a line for each column and each of its options."""
     identifiers = [
         (name, "text", "", "", "Comes out as it went in; optional.", "", "", "")
-        for name in PASSED_THROUGH
+        for name in PASSTHROUGH_COLUMNS
     ]
     questions = (row for question in book.question for row in _rows(question))
     return _csv([_HEADER, *identifiers, *questions])
@@ -32,9 +32,9 @@ def _rows(question: Question) -> Iterable[Sequence[str]]:
         case "boolean":
             yield (*column, "true or false; also yes, no, 1, 0; empty: not answered", "", "")
         case "integer":
-            yield (*column, f"whole number {limits(question)}", "", "")
+            yield (*column, f"whole number {describe_limits(question)}", "", "")
         case "decimal":
-            yield (*column, f"number {limits(question)}, at most two decimals", "", "")
+            yield (*column, f"number {describe_limits(question)}, at most two decimals", "", "")
         case "choice":
             for option in question.options:
                 yield (*column, "one of", option.id, option.label)

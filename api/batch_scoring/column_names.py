@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from api.batch_scoring.file_formats import UnusableInputError, names_told, unknown_told
-from schemas.batch import PASSED_THROUGH
+from api.batch_scoring.file_formats import UnusableInputError, describe_unknown, join_names
+from schemas.batch import PASSTHROUGH_COLUMNS
 from scoring.compiled_rulebook import LoadedRulebook
 
 
@@ -22,16 +22,16 @@ class ColumnNames:
         ignore_unknown: bool = False,
     ) -> None:
         self.questions = loaded.questions
-        self.known = {*PASSED_THROUGH, *loaded.questions}
+        self.known = {*PASSTHROUGH_COLUMNS, *loaded.questions}
         self.mapping = dict(mapping or {})
         self.ignore_unknown = ignore_unknown
         unknown = sorted(set(self.mapping.values()) - self.known)
         if unknown:
             raise UnusableInputError(
-                f"the mapping names what {loaded.name} does not ask: {names_told(unknown)}"
+                f"the mapping names what {loaded.name} does not ask: {join_names(unknown)}"
             )
 
-    def kept(self, header: Sequence[str]) -> dict[int, str]:
+    def match_header(self, header: Sequence[str]) -> dict[int, str]:
         """Return our name for each column to read, by its position. Raises UnusableInputError.
 
         Messages give unknown columns by position: without a header, the names are a patient's row.
@@ -40,20 +40,20 @@ class ColumnNames:
         unknown = [place for place, name in enumerate(names) if name not in self.known]
         if unknown and not self.ignore_unknown:
             raise UnusableInputError(
-                f"{unknown_told(unknown, len(names), 'columns')}; "
+                f"{describe_unknown(unknown, len(names), 'columns')}; "
                 "a header names questions of the rulebook",
                 option="--ignore-unknown leaves them out",
             )
         columns = {place: name for place, name in enumerate(names) if name in self.known}
         duplicates = sorted(name for name, count in Counter(columns.values()).items() if count > 1)
         if duplicates:
-            raise UnusableInputError(f"columns that occur twice: {names_told(duplicates)}")
+            raise UnusableInputError(f"columns that occur twice: {join_names(duplicates)}")
         if not columns:
             raise UnusableInputError("no column is a question of the rulebook")
         return columns
 
 
-def read_mapping(file: Path) -> dict[str, str]:
+def load_column_mapping(file: Path) -> dict[str, str]:
     """Read a TOML or JSON file with one table from the file's column names to ours."""
     try:
         text = file.read_text(encoding="utf-8-sig")

@@ -12,11 +12,11 @@ from typing import IO
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from typing_extensions import Buffer
 
-CELL = 1 << 20
+CELL_BYTES = 1 << 20
 _TAG_BYTES = 16
 
 
-class SealedFile(io.RawIOBase):
+class EncryptedTempFile(io.RawIOBase):
     """Bytes appended in order, then read from any position; encrypted in cells on disk."""
 
     def __init__(self) -> None:
@@ -43,9 +43,9 @@ class SealedFile(io.RawIOBase):
         self._digest.update(piece)
         self._size += len(piece)
         self._cell += piece
-        while len(self._cell) >= CELL:
-            self._write_cell(bytes(self._cell[:CELL]))
-            del self._cell[:CELL]
+        while len(self._cell) >= CELL_BYTES:
+            self._write_cell(bytes(self._cell[:CELL_BYTES]))
+            del self._cell[:CELL_BYTES]
 
     def readable(self) -> bool:
         """Return True."""
@@ -66,7 +66,7 @@ class SealedFile(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         if self._position >= self._size:
             return 0
-        number, within = divmod(self._position, CELL)
+        number, within = divmod(self._position, CELL_BYTES)
         piece = self._read_cell(number)[within : within + len(view)]
         view[: len(piece)] = piece
         self._position += len(piece)
@@ -78,13 +78,13 @@ class SealedFile(io.RawIOBase):
         super().close()
 
     def _write_cell(self, cell: bytes) -> None:
-        number = self._file.seek(0, os.SEEK_END) // (CELL + _TAG_BYTES)
+        number = self._file.seek(0, os.SEEK_END) // (CELL_BYTES + _TAG_BYTES)
         self._file.write(self._cipher.encrypt(number.to_bytes(12, "big"), cell, None))
 
     def _read_cell(self, number: int) -> bytes:
         if self._cached_cell[0] != number:
-            self._file.seek(number * (CELL + _TAG_BYTES))
-            encrypted = self._file.read(CELL + _TAG_BYTES)
+            self._file.seek(number * (CELL_BYTES + _TAG_BYTES))
+            encrypted = self._file.read(CELL_BYTES + _TAG_BYTES)
             nonce = number.to_bytes(12, "big")
             cell = self._cipher.decrypt(nonce, encrypted, None) if encrypted else bytes(self._cell)
             self._cached_cell = number, cell

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
-Format = Literal["csv", "ndjson", "parquet"]
+BatchFormat = Literal["csv", "ndjson", "parquet"]
 Compression = Literal["gzip", "zstd"]
-STANDARD = "-"
-_FORMATS: dict[str, Format] = {
+STANDARD_STREAM = "-"
+_FORMATS: dict[str, BatchFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -38,14 +38,14 @@ class UnusableInputError(Exception):
         self.option = option
 
 
-class Named(NamedTuple):
+class FileFormat(NamedTuple):
     """The format of a file and its compression."""
 
-    format: Format
-    packing: Compression | None
+    format: BatchFormat
+    compression: Compression | None
 
 
-def told_by(name: str, override: str | None = None) -> Named:
+def detect_format(name: str, override: str | None = None) -> FileFormat:
     """Detect format and compression from a file name, or from `override` (csv, csv.gz ...)."""
     suffixes = Path(f"x.{override}" if override else name).suffixes[-2:]
     compression = _COMPRESSIONS.get(suffixes[-1].lower()) if suffixes else None
@@ -56,12 +56,12 @@ def told_by(name: str, override: str | None = None) -> Named:
             "the format is not told by the name: it ends with .csv, .ndjson or .parquet "
             "(the first two also with .gz or .zst behind), or is named by --format and --to"
         )
-    return Named(kind, compression)
+    return FileFormat(kind, compression)
 
 
-def found(pattern: str) -> tuple[str, ...]:
+def expand_pattern(pattern: str) -> tuple[str, ...]:
     """Return the files that a name or a pattern matches, sorted; `-` is standard input."""
-    if pattern == STANDARD or Path(pattern).is_file():
+    if pattern == STANDARD_STREAM or Path(pattern).is_file():
         return (pattern,)
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
     files = tuple(sorted(name for name in names if Path(name).is_file()))
@@ -71,9 +71,9 @@ def found(pattern: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def opened(name: str, compression: Compression | None) -> Iterator[BinaryIO]:
+def open_input(name: str, compression: Compression | None) -> Iterator[BinaryIO]:
     """Open a file and decompress it as it is read. Raises OSError if it cannot be opened."""
-    if name == STANDARD:
+    if name == STANDARD_STREAM:
         yield _decompress(sys.stdin.buffer, compression)
         return
     with Path(name).open("rb") as stream:
@@ -95,7 +95,7 @@ def _decompress(stream: BinaryIO, compression: Compression | None) -> BinaryIO:
             return stream
 
 
-def packed(content: bytes, compression: Compression | None) -> bytes:
+def compress_member(content: bytes, compression: Compression | None) -> bytes:
     """Compress the content as one member; concatenated members decompress in order."""
     match compression:
         case "gzip":
@@ -108,13 +108,13 @@ def packed(content: bytes, compression: Compression | None) -> bytes:
             return content
 
 
-def unknown_told(places: Sequence[int], total: int, noun: str) -> str:
+def describe_unknown(places: Sequence[int], total: int, noun: str) -> str:
     """Describe unknown names in a message by position: a name could contain patient data."""
     positions = _join_first([str(place + 1) for place in places])
     return f"{len(places):,} of {total:,} {noun} are not known, counted from 1: {positions}"
 
 
-def names_told(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Return the first 20 names for a message, and how many more there are."""
     return _join_first([repr(name[:80]) for name in names])
 

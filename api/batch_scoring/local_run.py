@@ -13,100 +13,116 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from api.batch_scoring.checkpoints import Note, OtherRunError, Parts, joined, settle
-from api.batch_scoring.chunk_scorer import scored
+from api.batch_scoring.checkpoints import (
+    Checkpoints,
+    PartSummary,
+    RunMismatchError,
+    read_files,
+    sync_folder,
+)
+from api.batch_scoring.chunk_scorer import score_frame
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import (
-    STANDARD,
-    Named,
+    STANDARD_STREAM,
+    FileFormat,
     UnusableInputError,
-    found,
-    opened,
-    packed,
-    told_by,
+    compress_member,
+    detect_format,
+    expand_pattern,
+    open_input,
 )
-from api.batch_scoring.readers.base import Piece
-from api.batch_scoring.readers.csv import csv_pieces
-from api.batch_scoring.readers.ndjson import json_pieces
-from api.batch_scoring.readers.parquet import parquet_pieces
-from api.batch_scoring.writers import as_csv, as_ndjson, as_part, parquet_of
-from schemas.batch import BAND, MOST_PROBLEMS, STATUS, TIER, BatchSummary
+from api.batch_scoring.readers.base import FilePiece
+from api.batch_scoring.readers.csv import read_csv_pieces
+from api.batch_scoring.readers.ndjson import read_ndjson_pieces
+from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
+from schemas.batch import (
+    BAND_COLUMN,
+    MAX_SUMMARY_PROBLEMS,
+    STATUS_COLUMN,
+    TIER_COLUMN,
+    BatchSummary,
+)
 from scoring.columns import ColumnRules
 
 
-class Batch(NamedTuple):
+class BatchRun(NamedTuple):
     """The options of a run: a file, a pattern or `-` as input, a file or `-` as output."""
 
     source: str
-    out: str
+    output: str
     rules: ColumnRules
     names: ColumnNames
     explain: bool = False
-    format: str | None = None
-    to: str | None = None
+    input_format: str | None = None
+    output_format: str | None = None
     encoding: str = "utf-8"
     resume: bool = False
     block_bytes: int | None = None
     record_bytes: int | None = None
 
 
-class Step(NamedTuple):
+class RunProgress(NamedTuple):
     """The progress of a run: rows done, bytes read, and bytes in total (None if unknown)."""
 
     rows: int
-    bytes: int
-    of_bytes: int | None
+    bytes_read: int
+    total_bytes: int | None
 
 
 class InputFile(NamedTuple):
     """One input; `label` is its name in problems, None if it is the only input."""
 
     name: str
-    file_format: Named
+    file_format: FileFormat
     label: str | None
 
 
-def run(batch: Batch, on_step: Callable[[Step], None] = lambda _: None) -> BatchSummary:
+def run_batch(
+    batch: BatchRun, on_progress: Callable[[RunProgress], None] = lambda _: None
+) -> BatchSummary:
     """Score every row and write the results to the output.
 
     Raises UnusableInputError, and OSError if a file cannot be read or written.
     """
     inputs = _find_inputs(batch)
-    output = told_by(batch.out, batch.to)
-    if batch.out == STANDARD:
-        return _run_to_stdout(batch, inputs, output, on_step)
-    parts = Parts(Path(batch.out), ".arrow" if output.format == "parquet" else ".part")
+    output = detect_format(batch.output, batch.output_format)
+    if batch.output == STANDARD_STREAM:
+        return _run_to_stdout(batch, inputs, output, on_progress)
+    parts = Checkpoints(Path(batch.output), ".arrow" if output.format == "parquet" else ".part")
     try:
-        parts.begin(_run_identity(batch, inputs, output), resume=batch.resume)
-    except OtherRunError:
+        parts.open_run(_run_identity(batch, inputs, output), resume=batch.resume)
+    except RunMismatchError:
         raise UnusableInputError(
             "what was begun cannot go on: input, rulebook or options have changed since; "
             "leave out --resume to start anew"
         ) from None
     try:
-        summaries = _score_parts(batch, inputs, output, parts, on_step)
+        summaries = _score_parts(batch, inputs, output, parts, on_progress)
     except UnusableInputError:
-        parts.drop()
+        parts.delete()
         raise
-    _merge_parts(output, parts, Path(batch.out))
-    parts.drop()
+    _merge_parts(output, parts, Path(batch.output))
+    parts.delete()
     return _summarise(batch.rules, summaries)
 
 
-def _find_inputs(batch: Batch) -> list[InputFile]:
-    names = found(batch.source)
-    if batch.source == STANDARD and batch.resume:
+def _find_inputs(batch: BatchRun) -> list[InputFile]:
+    names = expand_pattern(batch.source)
+    if batch.source == STANDARD_STREAM and batch.resume:
         raise UnusableInputError("standard input cannot be read a second time: no --resume")
     several = len(names) > 1
     return [
-        InputFile(name, told_by(name, batch.format), Path(name).name if several else None)
+        InputFile(
+            name, detect_format(name, batch.input_format), Path(name).name if several else None
+        )
         for name in names
     ]
 
 
-def _run_identity(batch: Batch, inputs: list[InputFile], output: Named) -> dict[str, Any]:
+def _run_identity(batch: BatchRun, inputs: list[InputFile], output: FileFormat) -> dict[str, Any]:
     """Return the inputs and options that must be unchanged for a run to resume."""
-    stats = [(file.name, Path(file.name).stat()) for file in inputs if file.name != STANDARD]
+    stats = [(file.name, Path(file.name).stat()) for file in inputs if file.name != STANDARD_STREAM]
     return {
         "inputs": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats],
         "formats": [[*file.file_format] for file in inputs],
@@ -121,130 +137,137 @@ def _run_identity(batch: Batch, inputs: list[InputFile], output: Named) -> dict[
 
 
 def _score_parts(
-    batch: Batch,
+    batch: BatchRun,
     inputs: list[InputFile],
-    output: Named,
-    parts: Parts,
-    on_step: Callable[[Step], None],
-) -> list[Note]:
-    summaries: list[Note] = []
+    output: FileFormat,
+    parts: Checkpoints,
+    on_step: Callable[[RunProgress], None],
+) -> list[PartSummary]:
+    summaries: list[PartSummary] = []
     meter = _ProgressMeter(inputs, on_step)
     for number, (file, piece) in enumerate(_pieces(batch, inputs)):
-        summary = parts.note(number)
+        summary = parts.read_summary(number)
         if summary is None:
             content, summary = _score_piece(batch, output, file, piece, summaries)
-            parts.keep(number, content, summary)
+            parts.write_part(number, content, summary)
         summaries.append(summary)
-        meter.add(summary.rows, piece.bytes)
+        meter.add(summary.rows, piece.input_bytes)
     if not summaries:
         content, summary = _empty_part(batch, output)
-        parts.keep(0, content, summary)
+        parts.write_part(0, content, summary)
         summaries.append(summary)
     return summaries
 
 
-def _pieces(batch: Batch, inputs: list[InputFile]) -> Iterator[tuple[InputFile, Piece]]:
+def _pieces(batch: BatchRun, inputs: list[InputFile]) -> Iterator[tuple[InputFile, FilePiece]]:
     for file in inputs:
         if file.file_format.format == "parquet":
             yield from ((file, piece) for piece in _read_parquet(batch, file))
             continue
-        with opened(file.name, file.file_format.packing) as stream:
+        with open_input(file.name, file.file_format.compression) as stream:
             sizes = {"block_bytes": batch.block_bytes, "record_bytes": batch.record_bytes}
             try:
-                pieces: Iterator[Piece]
+                pieces: Iterator[FilePiece]
                 if file.file_format.format == "csv":
-                    pieces = csv_pieces(stream, batch.names, encoding=batch.encoding, **sizes)
+                    pieces = read_csv_pieces(stream, batch.names, encoding=batch.encoding, **sizes)
                 else:
-                    pieces = json_pieces(stream, batch.rules.loaded, batch.names, **sizes)
+                    pieces = read_ndjson_pieces(stream, batch.rules.loaded, batch.names, **sizes)
                 yield from ((file, piece) for piece in pieces)
             except (EOFError, ValueError) as error:
                 raise UnusableInputError(f"cannot be unpacked: {type(error).__name__}") from None
 
 
-def _read_parquet(batch: Batch, file: InputFile) -> Iterator[Piece]:
-    if file.name != STANDARD:
+def _read_parquet(batch: BatchRun, file: InputFile) -> Iterator[FilePiece]:
+    if file.name != STANDARD_STREAM:
         size = Path(file.name).stat().st_size
-        yield from parquet_pieces(file.name, batch.names, size=size)
+        yield from read_parquet_pieces(file.name, batch.names, size=size)
         return
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "in.parquet"
         with copy.open("wb") as stream:
             while piece := sys.stdin.buffer.read(1024 * 1024):
                 stream.write(piece)
-        yield from parquet_pieces(str(copy), batch.names, size=copy.stat().st_size)
+        yield from read_parquet_pieces(str(copy), batch.names, size=copy.stat().st_size)
 
 
 def _score_piece(
-    batch: Batch, output: Named, file: InputFile, piece: Piece, earlier: list[Note]
-) -> tuple[bytes, Note]:
-    rows = piece.rows()
-    chunk = scored(
+    batch: BatchRun,
+    output: FileFormat,
+    file: InputFile,
+    piece: FilePiece,
+    earlier: list[PartSummary],
+) -> tuple[bytes, PartSummary]:
+    rows = piece.parse_rows()
+    chunk = score_frame(
         rows.frame, batch.rules, explain=batch.explain, faults=rows.faults, lines=rows.lines
     )
-    summary = Note(
+    summary = PartSummary(
         rows=chunk.results.height,
         rows_with_problems=chunk.faults["row"].n_unique(),
-        by_status=chunk.count_values(STATUS),
-        by_band=chunk.count_values(BAND),
-        by_tier=chunk.count_values(TIER),
-        problems=chunk.problems(
+        by_status=chunk.count_values(STATUS_COLUMN),
+        by_band=chunk.count_values(BAND_COLUMN),
+        by_tier=chunk.count_values(TIER_COLUMN),
+        problems=chunk.list_problems(
             rows_before=sum(part.rows for part in earlier),
             file=file.label,
-            limit=MOST_PROBLEMS - sum(len(part.problems) for part in earlier),
+            limit=MAX_SUMMARY_PROBLEMS - sum(len(part.problems) for part in earlier),
         ),
     )
     return _encode(chunk.results, output, first=not earlier), summary
 
 
-def _empty_part(batch: Batch, output: Named) -> tuple[bytes, Note]:
+def _empty_part(batch: BatchRun, output: FileFormat) -> tuple[bytes, PartSummary]:
     """Return the part and summary of inputs without a row."""
-    results = scored(pl.DataFrame(), batch.rules, explain=batch.explain).results.clear()
-    summary = Note(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
+    results = score_frame(pl.DataFrame(), batch.rules, explain=batch.explain).results.clear()
+    summary = PartSummary(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
     return _encode(results, output, first=True), summary
 
 
-def _encode(results: pl.DataFrame, output: Named, *, first: bool) -> bytes:
+def _encode(results: pl.DataFrame, output: FileFormat, *, first: bool) -> bytes:
     match output.format:
         case "csv":
-            return packed(as_csv(results, header=first), output.packing)
+            return compress_member(encode_csv(results, header=first), output.compression)
         case "ndjson":
-            return packed(as_ndjson(results), output.packing)
+            return compress_member(encode_ndjson(results), output.compression)
         case "parquet":
-            return as_part(results)
+            return encode_ipc(results)
 
 
-def _merge_parts(output: Named, parts: Parts, out: Path) -> None:
+def _merge_parts(output: FileFormat, parts: Checkpoints, out: Path) -> None:
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
         if output.format == "parquet":
-            parquet_of(parts.files(), unfinished)
+            merge_into_parquet(parts.list_files(), unfinished)
         else:
             with unfinished.open("wb") as stream:
-                stream.writelines(joined(parts.files()))
+                stream.writelines(read_files(parts.list_files()))
         with unfinished.open("rb+") as stream:
             os.fsync(stream.fileno())
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)
-    settle(out.parent)
+    sync_folder(out.parent)
 
 
 def _run_to_stdout(
-    batch: Batch, inputs: list[InputFile], output: Named, on_step: Callable[[Step], None]
+    batch: BatchRun,
+    inputs: list[InputFile],
+    output: FileFormat,
+    on_step: Callable[[RunProgress], None],
 ) -> BatchSummary:
     if output.format == "parquet":
         with TemporaryDirectory() as folder:
             file = Path(folder) / "out.parquet"
-            summary = run(batch._replace(out=str(file), to="parquet"), on_step)
-            sys.stdout.buffer.writelines(joined([file]))
+            summary = run_batch(batch._replace(output=str(file), output_format="parquet"), on_step)
+            sys.stdout.buffer.writelines(read_files([file]))
             return summary
-    summaries: list[Note] = []
+    summaries: list[PartSummary] = []
     meter = _ProgressMeter(inputs, on_step)
     for source, piece in _pieces(batch, inputs):
         content, part = _score_piece(batch, output, source, piece, summaries)
         sys.stdout.buffer.write(content)
         summaries.append(part)
-        meter.add(part.rows, piece.bytes)
+        meter.add(part.rows, piece.input_bytes)
     if not summaries:
         content, part = _empty_part(batch, output)
         sys.stdout.buffer.write(content)
@@ -256,9 +279,9 @@ def _run_to_stdout(
 class _ProgressMeter:
     """Adds up the progress of a run and reports it."""
 
-    def __init__(self, inputs: list[InputFile], on_step: Callable[[Step], None]) -> None:
+    def __init__(self, inputs: list[InputFile], on_step: Callable[[RunProgress], None]) -> None:
         is_known = all(
-            file.name != STANDARD and file.file_format.packing is None for file in inputs
+            file.name != STANDARD_STREAM and file.file_format.compression is None for file in inputs
         )
         self._total = sum(Path(file.name).stat().st_size for file in inputs) if is_known else None
         self._rows = self._bytes = 0
@@ -266,10 +289,10 @@ class _ProgressMeter:
 
     def add(self, rows: int, size: int) -> None:
         self._rows, self._bytes = self._rows + rows, self._bytes + size
-        self._on_step(Step(self._rows, self._bytes, self._total))
+        self._on_step(RunProgress(self._rows, self._bytes, self._total))
 
 
-def _summarise(rules: ColumnRules, summaries: list[Note]) -> BatchSummary:
+def _summarise(rules: ColumnRules, summaries: list[PartSummary]) -> BatchSummary:
     def add_counts(name: str) -> dict[str, int]:
         total: Counter[str] = Counter()
         for summary in summaries:

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from api.batch_scoring.file_formats import Format
-from api.batch_scoring.writers import ROW_GROUP, as_csv, as_ndjson
+from api.batch_scoring.file_formats import BatchFormat
+from api.batch_scoring.writers import ROW_GROUP_ROWS, encode_csv, encode_ndjson
 
-MEDIA_TYPES: dict[Format, str] = {
+MEDIA_TYPES: dict[BatchFormat, str] = {
     "csv": "text/csv",
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
 
 
-def stream(
-    file_format: Format, chunks: Iterator[bytes], empty_results: Callable[[], pl.DataFrame]
+def stream_results(
+    file_format: BatchFormat, chunks: Iterator[bytes], empty_results: Callable[[], pl.DataFrame]
 ) -> Iterator[bytes]:
     """Yield the results of all chunks as one file, or `empty_results` if there is no chunk."""
     frames = (pl.read_ipc(io.BytesIO(chunk)) for chunk in chunks)
@@ -25,14 +25,14 @@ def stream(
         return
     first = True
     for frame in frames:
-        yield as_csv(frame, header=first) if file_format == "csv" else as_ndjson(frame)
+        yield encode_csv(frame, header=first) if file_format == "csv" else encode_ndjson(frame)
         first = False
     if first and file_format == "csv":
-        yield as_csv(empty_results(), header=True)
+        yield encode_csv(empty_results(), header=True)
 
 
 def _parquet(frames: list[pl.DataFrame]) -> bytes:
     """Encode in memory: the footer counts all rows, and no plain text may be written to disk."""
     buffer = io.BytesIO()
-    pl.concat(frames).write_parquet(buffer, row_group_size=ROW_GROUP)
+    pl.concat(frames).write_parquet(buffer, row_group_size=ROW_GROUP_ROWS)
     return buffer.getvalue()

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import polars as pl
 
-from schemas.batch import JOINED_BY
+from schemas.batch import LIST_SEPARATOR
 
-ROW_GROUP = 131_072
+ROW_GROUP_ROWS = 131_072
 _FORMULA = r"^(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - spreadsheets read the wide forms too
 _NUMBER = r"^\s*[+-]?[0-9]+(?:[.,][0-9]+)?\s*$"
 _INTEGRAL = re.compile(rb'(?<=[,{])("[A-Za-z0-9_]+":-?[0-9]+)\.0(?=[,}])')
 
 
-def as_csv(results: pl.DataFrame, *, header: bool) -> bytes:
+def encode_csv(results: pl.DataFrame, *, header: bool) -> bytes:
     """Encode as CSV: lists joined by `|`, and no text that a spreadsheet would run as a formula."""
     cells = results.select([_cell(name, kind) for name, kind in results.schema.items()])
     buffer = io.BytesIO()
@@ -23,29 +23,29 @@ def as_csv(results: pl.DataFrame, *, header: bool) -> bytes:
     return buffer.getvalue()
 
 
-def as_ndjson(results: pl.DataFrame) -> bytes:
+def encode_ndjson(results: pl.DataFrame) -> bytes:
     """Encode as NDJSON: one object per line, integral numbers without a decimal point."""
     buffer = io.BytesIO()
     results.write_ndjson(buffer)
     return _INTEGRAL.sub(rb"\1", buffer.getvalue())
 
 
-def as_part(results: pl.DataFrame) -> bytes:
+def encode_ipc(results: pl.DataFrame) -> bytes:
     """Encode as Arrow IPC, the storage format of chunks."""
     buffer = io.BytesIO()
     results.write_ipc(buffer, compression="lz4")
     return buffer.getvalue()
 
 
-def parquet_of(parts: Sequence[Path], file: Path) -> None:
+def merge_into_parquet(parts: Sequence[Path], file: Path) -> None:
     """Merge Arrow IPC files into one Parquet file, one row group at a time."""
-    pl.scan_ipc(list(parts)).sink_parquet(file, row_group_size=ROW_GROUP)
+    pl.scan_ipc(list(parts)).sink_parquet(file, row_group_size=ROW_GROUP_ROWS)
 
 
 def _cell(name: str, kind: pl.DataType) -> pl.Expr:
     value = pl.col(name)
     if isinstance(kind, pl.List):
-        return _escape_formula(value.cast(pl.List(pl.String)).list.join(JOINED_BY)).alias(name)
+        return _escape_formula(value.cast(pl.List(pl.String)).list.join(LIST_SEPARATOR)).alias(name)
     if kind == pl.String:
         return _escape_formula(value).alias(name)
     if kind.is_float():

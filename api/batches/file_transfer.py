@@ -11,14 +11,14 @@ from typing import NamedTuple
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
-from api.batch_scoring.encrypted_tempfile import SealedFile
-from api.batch_scoring.file_formats import Format
+from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
+from api.batch_scoring.file_formats import BatchFormat
 from api.batch_scoring.result_stream import MEDIA_TYPES
 from api.problems import Problem
 from api.settings import Settings
 
-OFFERED: tuple[Format, ...] = ("csv", "ndjson", "parquet")
-_ACCEPTED_TYPES: dict[str, Format] = {
+OFFERED_FORMATS: tuple[BatchFormat, ...] = ("csv", "ndjson", "parquet")
+_ACCEPTED_TYPES: dict[str, BatchFormat] = {
     "text/csv": "csv",
     "application/csv": "csv",
     "application/x-ndjson": "ndjson",
@@ -26,13 +26,13 @@ _ACCEPTED_TYPES: dict[str, Format] = {
     "application/jsonl": "ndjson",
     "application/vnd.apache.parquet": "parquet",
 }
-SOON = "2"
+RETRY_AFTER_SECONDS = "2"
 """Seconds after which a client may ask for the progress again (`Retry-After`)."""
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _ZERO_WEIGHT = re.compile(r"q\s*=\s*(0(?:\.0{0,3})?)\s*$")
 
 
-def format_sent(request: Request) -> Format:
+def parse_upload_format(request: Request) -> BatchFormat:
     """Return the format of the upload's media type. Raises Problem `unsupported_media_type`."""
     media_types = request.headers.getlist("content-type")
     media_type, _, rest = (media_types[0] if len(media_types) == 1 else "").partition(";")
@@ -51,9 +51,9 @@ def format_sent(request: Request) -> Format:
     return file_format
 
 
-async def receive(request: Request, settings: Settings) -> SealedFile:
+async def receive_upload(request: Request, settings: Settings) -> EncryptedTempFile:
     """Receive the body into an encrypted file. Raises Problem `too_slow` or `too_large`."""
-    file = SealedFile()
+    file = EncryptedTempFile()
     try:
         async with asyncio.timeout(settings.upload_seconds):
             await _write_body(file, request, settings.batch_bytes)
@@ -66,7 +66,7 @@ async def receive(request: Request, settings: Settings) -> SealedFile:
     return file
 
 
-async def _write_body(file: SealedFile, request: Request, limit: int) -> None:
+async def _write_body(file: EncryptedTempFile, request: Request, limit: int) -> None:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:18]) > limit:
         raise Problem("too_large", headers={"Connection": "close"})
@@ -76,10 +76,10 @@ async def _write_body(file: SealedFile, request: Request, limit: int) -> None:
         file.append(piece)
 
 
-def format_wanted(accept: str | None) -> Format:
+def negotiate_format(accept: str | None) -> BatchFormat:
     """Return the first format that `Accept` names; CSV if it accepts all. Raises Problem 406."""
     if accept is None or not accept.strip():
-        return OFFERED[0]
+        return OFFERED_FORMATS[0]
     for item in accept.split(","):
         media_range, *parameters = item.lower().split(";")
         if any(_ZERO_WEIGHT.search(parameter) for parameter in parameters):
@@ -94,41 +94,43 @@ def format_wanted(accept: str | None) -> Format:
     raise Problem("not_acceptable")
 
 
-def format_of(suffix: str) -> Format:
+def parse_suffix(suffix: str) -> BatchFormat:
     """Return the format of a URL suffix. Raises Problem `not_found`."""
-    for file_format in OFFERED:
+    for file_format in OFFERED_FORMATS:
         if file_format == suffix:
             return file_format
     raise Problem("not_found")
 
 
-class File(NamedTuple):
+class FileDownload(NamedTuple):
     """A file to download; `pieces` yields its bytes, the same at every call."""
 
     media_type: str
     name: str
-    tag: str
-    pieces: Callable[[], Iterator[bytes]]
+    etag: str
+    stream_bytes: Callable[[], Iterator[bytes]]
 
 
-def results_file(file_format: Format, tag: str, pieces: Callable[[], Iterator[bytes]]) -> File:
+def build_results_download(
+    file_format: BatchFormat, tag: str, pieces: Callable[[], Iterator[bytes]]
+) -> FileDownload:
     """Return the results as a file whose name says nothing about the batch."""
-    return File(MEDIA_TYPES[file_format], f"nociscreen-results.{file_format}", tag, pieces)
+    return FileDownload(MEDIA_TYPES[file_format], f"nociscreen-results.{file_format}", tag, pieces)
 
 
-def sent(request: Request, file: File) -> Response:
+def build_file_response(request: Request, file: FileDownload) -> Response:
     """Return the whole file, or the one range requested. Raises `range_not_satisfiable`."""
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
-        "ETag": f'"{file.tag}"',
+        "ETag": f'"{file.etag}"',
         "Accept-Ranges": "bytes",
         "Vary": "Accept",
     }
     byte_range = _RANGE.fullmatch(request.headers.get("range", ""))
     is_unchanged = request.headers.get("if-range") in (None, headers["ETag"])
     if byte_range is None or not is_unchanged or byte_range[0] == "bytes=-":
-        return StreamingResponse(file.pieces(), media_type=file.media_type, headers=headers)
-    size = sum(len(piece) for piece in file.pieces())
+        return StreamingResponse(file.stream_bytes(), media_type=file.media_type, headers=headers)
+    size = sum(len(piece) for piece in file.stream_bytes())
     start, end = _resolve_bounds(byte_range[1], byte_range[2], size)
     if start >= size or start > end:
         raise Problem("range_not_satisfiable", headers={"Content-Range": f"bytes */{size}"})
@@ -137,7 +139,7 @@ def sent(request: Request, file: File) -> Response:
         "Content-Length": str(end - start + 1),
     }
     return StreamingResponse(
-        _cut(file.pieces(), start, end + 1),
+        _cut(file.stream_bytes(), start, end + 1),
         status_code=206,
         media_type=file.media_type,
         headers=headers,

@@ -3,22 +3,22 @@
 import zipfile
 from collections.abc import Iterator
 
-from api.auth.request_context import Acts
-from api.jobs.print_chunk import reports_in
+from api.auth.request_context import RequestContext
+from api.jobs.print_chunk import unpack_reports
 from api.store.batches import chunks as batch_chunks
-from api.store.batches.batches import Kept
+from api.store.batches.batches import StoredBatch
 
 
-def zipped(context: Acts, batch: Kept) -> Iterator[bytes]:
+def stream_zip(context: RequestContext, batch: StoredBatch) -> Iterator[bytes]:
     """Yield the ZIP in pieces; its entries are stored uncompressed, as PDF is compressed."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for number in range(batch.chunks):
-            with context.store.reading_on(context.actor) as work:
-                content = batch_chunks.made(work, batch.id, number)
+            with context.store.continue_read(context.actor) as work:
+                content = batch_chunks.read_chunk_results(work, batch.id, number)
             if content is None:
                 raise RuntimeError("the batch was erased while it was sent")
-            for report in reports_in(content):
+            for report in unpack_reports(content):
                 archive.writestr(zipfile.ZipInfo(report.name), report.content)
             yield sink.take()
     yield sink.take()

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from api.fhir.elements import Base
-from api.fhir.questionnaire_catalogue import form_id
+from api.fhir.elements import CanonicalUrls
+from api.fhir.questionnaire_catalogue import derive_form_id
 from schemas.assessment import Assessment
 from schemas.screening import Screening
 from scoring.compiled_rulebook import LoadedRulebook
 
 Card = dict[str, Any]
-SUMMARY = 139
+MAX_SUMMARY_CHARACTERS = 139
 _DISCLAIMER = "Decision support for clinicians, not a diagnosis."
 _TEXTS_WITHOUT_BAND = {
     "withheld_red_flag": "withheld until the red flags are dealt with",
@@ -25,33 +25,35 @@ _TEXTS_WITHOUT_BAND = {
 }
 
 
-class Chart(NamedTuple):
+class ChartContext(NamedTuple):
     """Context of the cards: the EHR's id of the patient, and the newest active rulebook."""
 
-    patient: str
-    newest: LoadedRulebook
-    days: int
-    url: str
+    patient_id: str
+    newest_rulebook: LoadedRulebook
+    due_after_days: int
+    public_url: str
     now: datetime
 
 
-def cards(chart: Chart, latest: Screening | None, scored_by: LoadedRulebook | None) -> list[Card]:
+def build_cards(
+    chart: ChartContext, latest: Screening | None, scored_by: LoadedRulebook | None
+) -> list[Card]:
     """Build the cards of the latest screening, and one if the questionnaire is due."""
     result: list[Card] = []
     if latest is not None and scored_by is not None:
         result = [*_build_screening_cards(chart, latest, scored_by)]
-    if latest is None or latest.created_at < chart.now - timedelta(days=chart.days):
+    if latest is None or latest.created_at < chart.now - timedelta(days=chart.due_after_days):
         result.append(_build_due_card(chart, latest))
     return result
 
 
 def _build_screening_cards(
-    chart: Chart, latest: Screening, scored_by: LoadedRulebook
+    chart: ChartContext, latest: Screening, scored_by: LoadedRulebook
 ) -> Iterator[Card]:
     flags = latest.assessment.safety.flags
     link = {
         "label": "Every reason, and the report",
-        "url": f"{chart.url}/desk/screenings/{latest.id}",
+        "url": f"{chart.public_url}/desk/screenings/{latest.id}",
         "type": "absolute",
     }
     if flags:
@@ -59,7 +61,7 @@ def _build_screening_cards(
     yield _build_result_card(chart, latest, scored_by) | {"links": [link]}
 
 
-def _build_red_flag_card(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Card:
+def _build_red_flag_card(chart: ChartContext, latest: Screening, scored_by: LoadedRulebook) -> Card:
     flags = latest.assessment.safety.flags
     tier_id = latest.assessment.safety.tier
     tier = next(tier for tier in scored_by.rulebook.tier if tier.id == tier_id)
@@ -77,7 +79,7 @@ def _build_red_flag_card(chart: Chart, latest: Screening, scored_by: LoadedRuleb
     )
 
 
-def _build_result_card(chart: Chart, latest: Screening, scored_by: LoadedRulebook) -> Card:
+def _build_result_card(chart: ChartContext, latest: Screening, scored_by: LoadedRulebook) -> Card:
     assessment = latest.assessment
     meaning = next(
         (total.meaning for total in (assessment.totals or {}).values() if total.band), None
@@ -111,13 +113,13 @@ def _find_band_label(assessment: Assessment, scored_by: LoadedRulebook) -> str |
     return next((band.label for band in scored_by.rulebook.band if band.id == band_id), None)
 
 
-def _build_due_card(chart: Chart, latest: Screening | None) -> Card:
-    header = chart.newest.rulebook.rulebook
-    base = Base(chart.url)
-    questionnaire_id = form_id(header.instrument, for_patient=True)
-    canonical = f"{base.questionnaire(questionnaire_id)}|{header.version}"
+def _build_due_card(chart: ChartContext, latest: Screening | None) -> Card:
+    header = chart.newest_rulebook.rulebook.rulebook
+    base = CanonicalUrls(chart.public_url)
+    questionnaire_id = derive_form_id(header.instrument, for_patient=True)
+    canonical = f"{base.questionnaire_url(questionnaire_id)}|{header.version}"
     detail = (
-        f"The latest one is of {_format_date(latest)}, more than {chart.days} days ago."
+        f"The latest one is of {_format_date(latest)}, more than {chart.due_after_days} days ago."
         if latest
         else "None is kept here under the patient's identifiers."
     )
@@ -126,15 +128,15 @@ def _build_due_card(chart: Chart, latest: Screening | None) -> Card:
         "status": "requested",
         "intent": "order",
         "description": header.title,
-        "for": {"reference": f"Patient/{chart.patient}"},
+        "for": {"reference": f"Patient/{chart.patient_id}"},
         "input": [{"type": {"text": "questionnaire"}, "valueCanonical": canonical}],
     }
-    key = f"due {header.instrument} {chart.patient} {latest.id if latest else ''}"
+    key = f"due {header.instrument} {chart.patient_id} {latest.id if latest else ''}"
     return _build_card(chart, key, f"{header.title}: questionnaire due", "info", detail) | {
         "suggestions": [
             {
                 "label": "Ask the patient to fill in the questionnaire",
-                "uuid": str(uuid5(NAMESPACE_URL, f"{chart.url} order {key}")),
+                "uuid": str(uuid5(NAMESPACE_URL, f"{chart.public_url} order {key}")),
                 "isRecommended": True,
                 "actions": [
                     {
@@ -149,15 +151,17 @@ def _build_due_card(chart: Chart, latest: Screening | None) -> Card:
     }
 
 
-def _build_card(chart: Chart, key: str, summary: str, indicator: str, detail: str) -> Card:
+def _build_card(chart: ChartContext, key: str, summary: str, indicator: str, detail: str) -> Card:
     """Build a card. The same key gives the same UUID, so that feedback refers to one card."""
-    instrument = chart.newest.rulebook.rulebook.instrument
+    instrument = chart.newest_rulebook.rulebook.rulebook.instrument
     return {
-        "uuid": str(uuid5(NAMESPACE_URL, f"{chart.url} {instrument} {key}")),
-        "summary": summary if len(summary) <= SUMMARY else f"{summary[: SUMMARY - 1]}…",
+        "uuid": str(uuid5(NAMESPACE_URL, f"{chart.public_url} {instrument} {key}")),
+        "summary": summary
+        if len(summary) <= MAX_SUMMARY_CHARACTERS
+        else f"{summary[: MAX_SUMMARY_CHARACTERS - 1]}…",
         "indicator": indicator,
         "detail": detail,
-        "source": {"label": "nociscreen", "url": f"{chart.url}/"},
+        "source": {"label": "nociscreen", "url": f"{chart.public_url}/"},
     }
 
 

@@ -16,7 +16,7 @@ Uuid = Annotated[
     str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$", max_length=36)
 ]
 FhirId = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
-MOST_IDENTIFIERS = 50
+MAX_IDENTIFIERS = 50
 
 
 class _RequestModel(BaseModel):
@@ -35,7 +35,7 @@ class Prefetch(_RequestModel):
     patient: dict[str, Any] | None = None
 
 
-class Hook(_RequestModel):
+class HookRequest(_RequestModel):
     """A call of a CDS service."""
 
     hook: Literal["patient-view"]
@@ -53,20 +53,22 @@ class CardFeedback(_RequestModel):
     outcomeTimestamp: Annotated[str, Field(max_length=40)]  # noqa: N815 - the standard's name
 
 
-class Feedback(_RequestModel):
+class FeedbackRequest(_RequestModel):
     """Feedback on cards."""
 
     feedback: Annotated[Many[CardFeedback], Field(min_length=1, max_length=100)]
 
 
-class Numbered(NamedTuple):
+class CdsPatientIdentifier(NamedTuple):
     """A patient identifier and its system, if any."""
 
     reference: str
     system: str | None
 
 
-def patients(hook: Hook, own_system: str | None) -> list[Numbered]:
+def list_patient_identifiers(
+    hook: HookRequest, own_system: str | None
+) -> list[CdsPatientIdentifier]:
     """List the distinct identifiers of the patient whose chart is open.
 
     An identifier in `own_system` also matches patients stored without a system. Raises Problem
@@ -83,19 +85,19 @@ def patients(hook: Hook, own_system: str | None) -> list[Numbered]:
 
 
 def _list_identifiers(
-    hook: Hook, patient: dict[str, Any], own_system: str | None
-) -> Iterator[Numbered]:
+    hook: HookRequest, patient: dict[str, Any], own_system: str | None
+) -> Iterator[CdsPatientIdentifier]:
     identifiers = patient.get("identifier")
-    for entry in identifiers[:MOST_IDENTIFIERS] if isinstance(identifiers, list) else ():
+    for entry in identifiers[:MAX_IDENTIFIERS] if isinstance(identifiers, list) else ():
         identifier = entry if isinstance(entry, dict) else {}
         system, value = identifier.get("system"), identifier.get("value")
         if not _is_short(system) or not _is_short(value) or identifier.get("use") == "old":
             continue
-        yield Numbered(value, system)
+        yield CdsPatientIdentifier(value, system)
         if system == own_system:
-            yield Numbered(value, None)
+            yield CdsPatientIdentifier(value, None)
     if hook.fhirServer is not None:
-        yield Numbered(hook.context.patientId, hook.fhirServer.rstrip("/"))
+        yield CdsPatientIdentifier(hook.context.patientId, hook.fhirServer.rstrip("/"))
 
 
 def _is_short(text: Any) -> TypeGuard[str]:

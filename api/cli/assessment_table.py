@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.assessment import Assessment, WeighedCriterion
-from schemas.base import plain_number
+from schemas.base import to_json_number
 
 
 def print_assessment(assessment: Assessment) -> None:
@@ -57,4 +57,4 @@ def _criteria_table(criteria: tuple[WeighedCriterion, ...]) -> Table:
 
 
 def _format_points(points: Decimal) -> str:
-    return str(plain_number(points))
+    return str(to_json_number(points))

@@ -6,34 +6,38 @@ from pathlib import Path
 from api.security.scopes import SCOPES
 from api.settings import Settings
 from api.store.accounts import clients, invitations, login_credentials, organisations, practitioners
-from api.store.accounts.organisations import OPERATOR, SYSTEM
+from api.store.accounts.organisations import OPERATOR_ACTOR, SYSTEM
 from api.store.database import tenancy
-from api.store.key_ring import write_over
+from api.store.key_ring import replace_private_file
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
 
-NAME = "First organisation"
-PRACTITIONER = "First practitioner"
+FIRST_ORGANISATION_NAME = "First organisation"
+FIRST_PRACTITIONER_NAME = "First practitioner"
 
 
-def first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, str] | None:
+def create_first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, str] | None:
     """Create the first organisation and client; return None if an organisation exists.
 
     The returned credentials are also written to the file, readable by its owner only.
     Organisation, client and file are created together or not at all. Raises OSError if the file
     cannot be written.
     """
-    with store.glance() as session:
-        if organisations.every(session):
+    with store.read_all_organisations() as session:
+        if organisations.list_organisations(session):
             return None
-    with store.across() as session:
-        tenancy.alone(session, SYSTEM)
-        if organisations.every(session):  # another process was faster
+    with store.write_all_organisations() as session:
+        tenancy.lock_organisation(session, SYSTEM)
+        if organisations.list_organisations(session):  # another process was faster
             return None
-        organisation = organisations.begin(store, session, NAME, test=test)
-        work = store.within(session, OPERATOR._replace(organisation=organisation.id))
-        client = clients.add(work, "first client", SCOPES)
+        organisation = organisations.add_organisation_in(
+            store, session, FIRST_ORGANISATION_NAME, test=test
+        )
+        work = store.join_transaction(
+            session, OPERATOR_ACTOR._replace(organisation=organisation.id)
+        )
+        client = clients.add_client(work, "first client", SCOPES)
         _, secret = clients.add_secret(work, client.id)
         work.audit("administer", "client", client.id)
         credentials = {
@@ -41,34 +45,41 @@ def first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, s
             "client_id": client.id,
             "client_secret": secret,
         }
-        write_over(file, json.dumps(credentials, indent=2))
+        replace_private_file(file, json.dumps(credentials, indent=2))
     return credentials
 
 
-def first_invitation(store: Store, settings: Settings) -> str | None:
+def create_first_invitation(store: Store, settings: Settings) -> str | None:
     """Return the one-time URL at which the first practitioner sets up their login.
 
     Return None if a practitioner can sign in already, or unless there is exactly one organisation.
     """
-    with store.glance() as session:
-        existing = organisations.every(session)
-        if len(existing) != 1 or login_credentials.anybody(session):
+    with store.read_all_organisations() as session:
+        existing = organisations.list_organisations(session)
+        if len(existing) != 1 or login_credentials.has_any_login(session):
             return None
-    with store.transaction(OPERATOR._replace(organisation=existing[0].id)) as work:
-        eligible = [row for row in practitioners.every(work) if row.active and row.scopes]
+    with store.transaction(OPERATOR_ACTOR._replace(organisation=existing[0].id)) as work:
+        eligible = [
+            row for row in practitioners.list_practitioners(work) if row.active and row.scopes
+        ]
         practitioner = eligible[0] if eligible else _add_practitioner(work)
-        invitation, secret = invitations.make(work, practitioner.id)
+        invitation, secret = invitations.add_invitation(work, practitioner.id)
         work.audit("administer", "invitation", invitation.id)
     return f"{settings.public_url}/invitation/{secret}"
 
 
 def _add_practitioner(work: Transaction) -> Practitioner:
-    practitioner = practitioners.add(work, "first", PRACTITIONER, (*practitioners.AT_DESK, "admin"))
+    practitioner = practitioners.add_practitioner(
+        work,
+        "first",
+        FIRST_PRACTITIONER_NAME,
+        (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin"),
+    )
     work.audit("administer", "practitioner", practitioner.id)
     return practitioner
 
 
-def the_first(file: Path) -> str | None:
+def read_first_client_id(file: Path) -> str | None:
     """Return the client id in the first client's file; None if the file or the id is missing."""
     if not file.is_file():
         return None

@@ -35,7 +35,7 @@ def load_settings() -> "Settings":
 @contextmanager
 def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store"]:
     """Open the configured store and close it afterwards; exit 2 if the store raises an error."""
-    from api.observability.structured_logging import silenced
+    from api.observability.structured_logging import suppress_logging
     from api.problems import Problem
     from api.store.database.engine import DatabaseError
     from api.store.key_ring import KeyRingError
@@ -43,7 +43,7 @@ def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store
 
     settings = settings or load_settings()
     try:
-        with silenced():
+        with suppress_logging():
             store = open_store(settings, print_note)
         try:
             yield store
@@ -59,7 +59,7 @@ def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store
         cause = problem.__cause__
         if isinstance(cause, KeyRingError):
             fail(_describe_key_ring_error(settings, cause))
-        fail(f"{problem.kind.title}: {problem.detail}")
+        fail(f"{problem.definition.title}: {problem.detail}")
 
 
 def _describe_key_ring_error(settings: "Settings", error: "KeyRingError") -> str:
@@ -68,9 +68,9 @@ def _describe_key_ring_error(settings: "Settings", error: "KeyRingError") -> str
 
 def build_operator(organisation: str) -> "Actor":
     """Return the operator at the terminal as an actor in this organisation."""
-    from api.store.accounts.organisations import OPERATOR
+    from api.store.accounts.organisations import OPERATOR_ACTOR
 
-    return OPERATOR._replace(organisation=organisation)
+    return OPERATOR_ACTOR._replace(organisation=organisation)
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def print_note(text: str) -> None:
 
 def format_problem(problem: "Problem") -> str:
     """Return a problem as the JSON document that the API would send."""
-    return json.dumps(problem.body().model_dump(exclude_none=True), indent=2)
+    return json.dumps(problem.build_body().model_dump(exclude_none=True), indent=2)
 
 
 def fail(message: str) -> NoReturn:

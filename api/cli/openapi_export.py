@@ -7,13 +7,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.contract.operation_examples import examples, scored
-from api.contract.specification import describe
+from api.contract.operation_examples import load_example_intakes, score_example
+from api.contract.specification import build_openapi
 from api.main import create_app
 from api.settings import Settings
 
 
-def write(folder: Path) -> None:
+def write_openapi_files(folder: Path) -> None:
     """Write openapi.json and examples/ into the folder."""
     for name, text in _render_files().items():
         file = folder / name
@@ -21,7 +21,7 @@ def write(folder: Path) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def differing(folder: Path) -> list[str]:
+def find_outdated_files(folder: Path) -> list[str]:
     """Return the names of the files in the folder that are missing or differ from the code."""
     return [
         name
@@ -31,10 +31,10 @@ def differing(folder: Path) -> list[str]:
 
 
 def _render_files() -> dict[str, str]:
-    files = {"openapi.json": _format_json(describe(_create_throwaway_app()))}
-    for name, request in examples().items():
+    files = {"openapi.json": _format_json(build_openapi(_create_throwaway_app()))}
+    for name, request in load_example_intakes().items():
         files[f"examples/{name}.request.json"] = _format_json(request)
-        files[f"examples/{name}.response.json"] = _format_json(scored(request))
+        files[f"examples/{name}.response.json"] = _format_json(score_example(request))
     return files
 
 

@@ -14,11 +14,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from api.batch_scoring.local_run import Step
+from api.batch_scoring.local_run import RunProgress
 
 
 @contextmanager
-def show_progress(console: Console | None = None) -> Iterator[Callable[[Step], None]]:
+def show_progress(console: Console | None = None) -> Iterator[Callable[[RunProgress], None]]:
     """Yield a callback that moves the bar on stderr; it only counts without a known size."""
     columns = (
         SpinnerColumn(),
@@ -31,12 +31,12 @@ def show_progress(console: Console | None = None) -> Iterator[Callable[[Step], N
     with Progress(*columns, console=console or Console(stderr=True)) as progress:
         task = progress.add_task("", total=None, rows=0, rate=0.0)
 
-        def on_step(step: Step) -> None:
+        def on_step(step: RunProgress) -> None:
             elapsed = progress.tasks[0].elapsed or 1.0
             progress.update(
                 task,
-                completed=step.bytes,
-                total=step.of_bytes,
+                completed=step.bytes_read,
+                total=step.total_bytes,
                 rows=step.rows,
                 rate=step.rows / elapsed,
             )

@@ -15,16 +15,16 @@ from fastapi import FastAPI, Response
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.intakes.reader import read_intake
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
-EXAMPLES = Path(__file__).parent / "examples"
-Document = dict[str, Any]
+EXAMPLES_FOLDER = Path(__file__).parent / "examples"
+OpenApiObject = dict[str, Any]
 
 
-def exemplify(app: FastAPI, operation: Document) -> None:
+def attach_examples(app: FastAPI, operation: OpenApiObject) -> None:
     """Attach examples to the parameters, request body and success responses of an operation."""
-    exchange = exchanges().get(operation["operationId"], {})
+    exchange = load_operation_examples().get(operation["operationId"], {})
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in exchange.get("parameters", {}):
             value = exchange["parameters"][parameter["name"]]
@@ -46,7 +46,7 @@ def exemplify(app: FastAPI, operation: Document) -> None:
                 content["examples"] = _as_openapi_examples(matching)
 
 
-def _drop_wrong_media_types(operation: Document) -> None:
+def _drop_wrong_media_types(operation: OpenApiObject) -> None:
     """Drop text examples from the request bodies of other media types."""
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         examples = content["examples"]
@@ -60,29 +60,29 @@ def _drop_wrong_media_types(operation: Document) -> None:
                 del content["examples"]
 
 
-def scored(request: Document) -> Document:
+def score_example(request: OpenApiObject) -> OpenApiObject:
     """Score an example intake and return the response body."""
-    intake = read_intake(json.dumps(request).encode(), "", catalogue())
+    intake = read_intake(json.dumps(request).encode(), "", load_catalogue())
     answers = intake.answers.model_dump(exclude_none=True)
-    loaded = catalogue().active(intake.rulebook)
+    loaded = load_catalogue().find_active(intake.rulebook)
     return assess(loaded, answers, attested=intake.attested).model_dump(mode="json", by_alias=True)
 
 
 @cache
-def examples() -> dict[str, Any]:
+def load_example_intakes() -> dict[str, Any]:
     """Return the example intakes by name, as clients send them."""
-    return _read_json_files(EXAMPLES)
+    return _read_json_files(EXAMPLES_FOLDER)
 
 
 @cache
-def exchanges() -> dict[str, Any]:
+def load_operation_examples() -> dict[str, Any]:
     """Return the examples stored in files, by operation, with their references resolved.
 
     `answered_as` names an operation whose example is used as well.
     """
     stored = {
         name: _resolve_references(example)
-        for name, example in _read_json_files(EXAMPLES / "operations").items()
+        for name, example in _read_json_files(EXAMPLES_FOLDER / "operations").items()
     }
     shared = {
         name: example["answered_as"] for name, example in stored.items() if "answered_as" in example
@@ -101,11 +101,11 @@ def _resolve_references(value: Any) -> Any:
     """Replace `$intake`, `$answers` and `$scored` by the example intake they name."""
     match value:
         case {"$scored": name}:
-            return scored(examples()[name])
+            return score_example(load_example_intakes()[name])
         case {"$answers": name}:
-            return examples()[name]["answers"]
+            return load_example_intakes()[name]["answers"]
         case {"$intake": name, **others}:
-            return examples()[name] | others
+            return load_example_intakes()[name] | others
         case dict():
             return {name: _resolve_references(member) for name, member in value.items()}
         case list():
@@ -113,20 +113,20 @@ def _resolve_references(value: Any) -> Any:
     return value
 
 
-def _list_requests(exchange: Document) -> Document:
-    return {"example": exchange["request"]} if "request" in exchange else examples()
+def _list_requests(exchange: OpenApiObject) -> OpenApiObject:
+    return {"example": exchange["request"]} if "request" in exchange else load_example_intakes()
 
 
-def _list_answers(app: FastAPI, operation: Document, exchange: Document) -> Document:
+def _list_answers(app: FastAPI, operation: OpenApiObject, exchange: OpenApiObject) -> OpenApiObject:
     """Return the response bodies by name: from the file, by scoring, or by calling the route."""
     if "answer" in exchange:
         return {"example": exchange["answer"]}
     if "requestBody" in operation:
-        return {name: scored(request) for name, request in examples().items()}
+        return {name: score_example(request) for name, request in load_example_intakes().items()}
     return {} if "security" in operation else {"example": _call_open_route(app, operation)}
 
 
-def _call_open_route(app: FastAPI, operation: Document) -> Any:
+def _call_open_route(app: FastAPI, operation: OpenApiObject) -> Any:
     """Call a route without authentication, with the examples of its path parameters."""
     endpoint = _find_endpoint(app, operation["operationId"])
     arguments = {
@@ -160,5 +160,5 @@ def _is_of(media_type: str, example: Any) -> bool:
     return media_type.endswith("json") and not media_type.endswith("ndjson")
 
 
-def _as_openapi_examples(values: Document) -> Document:
+def _as_openapi_examples(values: OpenApiObject) -> OpenApiObject:
     return {name: {"value": value} for name, value in values.items()}

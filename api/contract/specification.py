@@ -7,12 +7,12 @@ responses for each operation.
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.contract.operation_examples import Document, exemplify
-from api.fhir.http import outcomes
-from api.http.error_responses import refusals
+from api.contract.operation_examples import OpenApiObject, attach_examples
+from api.fhir.http import outcome_responses
+from api.http.error_responses import error_responses
 from api.problems import ProblemBody
 
-TOKEN = {
+TOKEN_SCHEME = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
@@ -21,14 +21,14 @@ TOKEN = {
     "authenticates with its secret, or with an assertion signed by its own key "
     "(`private_key_jwt`). Each operation lists the scopes that it needs.",
 }
-API_KEY = {
+API_KEY_SCHEME = {
     "type": "apiKey",
     "in": "header",
     "name": "X-API-Key",
     "description": "An API key, for small integrations without OAuth. It expires, has at most the "
     "scopes of its client, and needs the same scope as a token.",
 }
-EHR = {
+EHR_SCHEME = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
@@ -38,7 +38,7 @@ EHR = {
 }
 
 
-def describe(app: FastAPI) -> Document:
+def build_openapi(app: FastAPI) -> OpenApiObject:
     """Return the complete OpenAPI document of the application."""
     document = get_openapi(
         title=app.title,
@@ -50,7 +50,11 @@ def describe(app: FastAPI) -> Document:
         servers=[{"url": "/"}],
     )
     components = document["components"]
-    components["securitySchemes"] = {"token": TOKEN, "api_key": API_KEY, "ehr": EHR}
+    components["securitySchemes"] = {
+        "token": TOKEN_SCHEME,
+        "api_key": API_KEY_SCHEME,
+        "ehr": EHR_SCHEME,
+    }
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"].update(problem.pop("$defs"))
     components["schemas"][ProblemBody.__name__] = problem
@@ -59,15 +63,15 @@ def describe(app: FastAPI) -> Document:
     for path, methods in document["paths"].items():
         for operation in methods.values():
             _add_error_responses(operation, fhir=path.startswith("/fhir"))
-            exemplify(app, operation)
+            attach_examples(app, operation)
     return document
 
 
-def _add_error_responses(operation: Document, *, fhir: bool) -> None:
+def _add_error_responses(operation: OpenApiObject, *, fhir: bool) -> None:
     """Add the errors of every route, and replace FastAPI's own 422 by a problem."""
     responses = operation["responses"]
     statuses = [429, 500]
     if "application/json" in responses.get("422", {}).get("content", {}):
         statuses.append(422)
-    errors = outcomes(*statuses) if fhir else refusals(*statuses)
+    errors = outcome_responses(*statuses) if fhir else error_responses(*statuses)
     responses.update({str(status): response for status, response in errors.items()})

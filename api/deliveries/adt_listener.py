@@ -14,23 +14,23 @@ from typing import NamedTuple, cast
 
 import structlog
 
-from api.hl7v2.acknowledgement import Fault, acknowledging
-from api.hl7v2.mllp_framing import FrameError, Frames, framed
-from api.hl7v2.parser import Message, UnreadableError, heading, read
-from api.hl7v2.patient_merge import Merge, NotAMergeError, Numbered, merges
+from api.hl7v2.acknowledgement import Hl7ErrorDetail, encode_acknowledgement
+from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
+from api.hl7v2.parser import Hl7Message, UnreadableMessageError, parse_header, parse_hl7_message
+from api.hl7v2.patient_merge import Hl7PatientIdentifier, NotAMergeError, PatientMerge, parse_merges
 from api.problems import Problem
 from api.store.patients import merges as patient_merges
-from api.store.patients.patient_lookup import Person
+from api.store.patients.patient_lookup import PatientSelector
 from api.store.store import Store
 from api.store.transaction import Actor
 
-MOST_BYTES = 64 * 1024
-IDLE_SECONDS = 60.0
-MOST_CONNECTIONS = 64
+MAX_MESSAGE_BYTES = 64 * 1024
+IDLE_TIMEOUT_SECONDS = 60.0
+MAX_CONNECTIONS = 64
 _log = structlog.get_logger("nociscreen")
 
 
-class Taking(NamedTuple):
+class AdtContext(NamedTuple):
     """The store, the actor for merges and audit, and identifier systems by assigning authority."""
 
     store: Store
@@ -38,66 +38,68 @@ class Taking(NamedTuple):
     authorities: Mapping[str, str]
 
 
-def answer(context: Taking, content: bytes) -> bytes:
+def apply_message(context: AdtContext, content: bytes) -> bytes:
     """Apply one message and return its acknowledgement."""
     now = datetime.now(UTC)
-    message: Message | None = None
+    message: Hl7Message | None = None
     try:
-        message = read(content)
+        message = parse_hl7_message(content)
         _require_control_id(message)
-        for patient_merge in merges(message, context.authorities):
+        for patient_merge in parse_merges(message, context.authorities):
             _merge_patients(context, patient_merge)
-    except UnreadableError as error:
-        fault = Fault("100", "Segment sequence error", str(error))
-        return _refuse(context, message or heading(content), "unreadable", fault)
+    except UnreadableMessageError as error:
+        fault = Hl7ErrorDetail("100", "Segment sequence error", str(error))
+        return _refuse(context, message or parse_header(content), "unreadable", fault)
     except NotAMergeError as error:
-        return _refuse(context, message, "not_a_merge", error.fault)
+        return _refuse(context, message, "not_a_merge", error.error_detail)
     except Problem as problem:
         if problem.code != "unavailable":
-            fault = Fault("204", "Unknown key identifier", problem.detail)
+            fault = Hl7ErrorDetail("204", "Unknown key identifier", problem.detail)
             return _refuse(context, message, problem.code, fault)
-        fault = Fault("207", "Application internal error", "try again later")
-        return acknowledging(message, now, "AE", fault)
+        fault = Hl7ErrorDetail("207", "Application internal error", "try again later")
+        return encode_acknowledgement(message, now, "AE", fault)
     except Exception as error:  # noqa: BLE001 - the sender gets an acknowledgement without details
         _log.error("mllp", error=type(error).__name__)
-        fault = Fault("207", "Application internal error", "something of ours failed")
-        return acknowledging(message, now, "AE", fault)
-    return acknowledging(message, now, "AA")
+        fault = Hl7ErrorDetail("207", "Application internal error", "something of ours failed")
+        return encode_acknowledgement(message, now, "AE", fault)
+    return encode_acknowledgement(message, now, "AA")
 
 
-def _require_control_id(message: Message) -> None:
+def _require_control_id(message: Hl7Message) -> None:
     """Require the control id by which the sender matches the acknowledgement."""
-    if not message.word(message.first("MSH"), 10):
+    if not message.read_component(message.find_segment("MSH"), 10):
         raise NotAMergeError(
-            Fault("101", "Required field missing", "MSH-10: expected a control id")
+            Hl7ErrorDetail("101", "Required field missing", "MSH-10: expected a control id")
         )
 
 
-def _refuse(context: Taking, message: Message | None, code: str, fault: Fault) -> bytes:
+def _refuse(
+    context: AdtContext, message: Hl7Message | None, code: str, fault: Hl7ErrorDetail
+) -> bytes:
     """Audit and encode a refusal; without a database there is no audit row."""
     with suppress(Problem), context.store.transaction(context.actor) as work:
         work.audit("refuse", "patient", outcome=code)
-    return acknowledging(message, datetime.now(UTC), "AR", fault)
+    return encode_acknowledgement(message, datetime.now(UTC), "AR", fault)
 
 
-def _merge_patients(context: Taking, request: Merge) -> None:
+def _merge_patients(context: AdtContext, request: PatientMerge) -> None:
     with context.store.transaction(context.actor) as work:
-        merged = patient_merges.merge(
+        merged = patient_merges.merge_patients(
             work, _to_person(request.retired), _to_person(request.survivor), "hl7v2"
         )
         work.audit("merge", "patient", count=merged.screenings)
 
 
-def _to_person(identifier: Numbered) -> Person:
+def _to_person(identifier: Hl7PatientIdentifier) -> PatientSelector:
     for part in filter(None, identifier):
         if len(part) > 200:
             raise NotAMergeError(
-                Fault("102", "Data type error", "a number of 200 characters at most")
+                Hl7ErrorDetail("102", "Data type error", "a number of 200 characters at most")
             )
-    return Person(identifier.reference, identifier.system)
+    return PatientSelector(identifier.reference, identifier.system)
 
 
-class Listener(socketserver.ThreadingTCPServer):
+class AdtListener(socketserver.ThreadingTCPServer):
     """An MLLP server, plain or with TLS: one thread per connection, up to a limit."""
 
     allow_reuse_address = True
@@ -105,12 +107,12 @@ class Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 16
 
     def __init__(
-        self, address: tuple[str, int], taking: Taking, tls_context: ssl.SSLContext | None
+        self, address: tuple[str, int], adt_context: AdtContext, tls_context: ssl.SSLContext | None
     ) -> None:
         super().__init__(address, _Connection)
-        self.taking = taking
-        self.context = tls_context
-        self.places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self.adt_context = adt_context
+        self.tls_context = tls_context
+        self.connection_slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
     @property
     def port(self) -> int:
@@ -122,30 +124,30 @@ class _Connection(socketserver.BaseRequestHandler):
     """One connection: each message is acknowledged before the next is read."""
 
     def handle(self) -> None:
-        server = cast("Listener", self.server)
+        server = cast("AdtListener", self.server)
         plain: socket.socket = self.request
-        plain.settimeout(IDLE_SECONDS)
-        if not server.places.acquire(blocking=False):
+        plain.settimeout(IDLE_TIMEOUT_SECONDS)
+        if not server.connection_slots.acquire(blocking=False):
             return
         try:
             self._serve(server, plain)
         finally:
-            server.places.release()
+            server.connection_slots.release()
 
-    def _serve(self, server: Listener, plain: socket.socket) -> None:
+    def _serve(self, server: AdtListener, plain: socket.socket) -> None:
         with suppress(OSError):
-            if server.context is None:
-                _serve(server.taking, plain)
+            if server.tls_context is None:
+                _serve(server.adt_context, plain)
                 return
-            with server.context.wrap_socket(plain, server_side=True) as secured:
-                _serve(server.taking, secured)
+            with server.tls_context.wrap_socket(plain, server_side=True) as secured:
+                _serve(server.adt_context, secured)
 
 
-def _serve(context: Taking, connection: socket.socket) -> None:
-    frames = Frames(MOST_BYTES)
+def _serve(context: AdtContext, connection: socket.socket) -> None:
+    frames = FrameDecoder(MAX_MESSAGE_BYTES)
     while chunk := connection.recv(1 << 16):
         try:
             for content in frames.feed(chunk):
-                connection.sendall(framed(answer(context, content)))
+                connection.sendall(frame_message(apply_message(context, content)))
         except FrameError:
             return

@@ -3,33 +3,33 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from api.deliveries.screening_snapshot import Subject
-from api.documents.render_pool import Layout
-from api.fhir.elements import Base
-from schemas.delivery import Event
+from api.deliveries.screening_snapshot import ScreeningSnapshot
+from api.documents.render_pool import PdfRenderer
+from api.fhir.elements import CanonicalUrls
+from schemas.delivery import DeliveryEvent
 from schemas.profile import Profile
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
 
-class House(NamedTuple):
+class ComposeContext(NamedTuple):
     """The rulebooks, the PDF renderer and the canonical URLs of the service."""
 
     rulebooks: Catalogue
-    renderer: Layout
-    base: Base
+    renderer: PdfRenderer
+    canonical_urls: CanonicalUrls
 
-    def rulebook(self, snapshot: Subject) -> LoadedRulebook:
+    def find_rulebook(self, snapshot: ScreeningSnapshot) -> LoadedRulebook:
         """Return the rulebook that scored the screening."""
         instrument, _, version = snapshot.screening.assessment.rulebook.partition("@")
-        return self.rulebooks.any_status(instrument, version)
+        return self.rulebooks.find_version(instrument, version)
 
 
-class Wanted(NamedTuple):
+class ComposeRequest(NamedTuple):
     """An event of a screening, composed for one destination profile under one control id."""
 
-    subject: Subject
-    event: Event
+    snapshot: ScreeningSnapshot
+    event: DeliveryEvent
     profile: Profile
     control_id: str
-    at: datetime
+    composed_at: datetime

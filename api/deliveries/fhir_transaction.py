@@ -4,57 +4,69 @@ import hashlib
 from base64 import b64encode
 from typing import Any
 
-from api.deliveries.compose_request import House, Wanted
-from api.fhir.elements import Resource, Version
-from api.fhir.questionnaire_catalogue import Form
-from api.fhir.resources.bundle import transaction
-from api.fhir.resources.document_reference import TITLE, Kind, document_reference
-from api.fhir.resources.observation import observation
-from api.fhir.resources.questionnaire_response import questionnaire_response
-from api.fhir.resources.risk_assessment import risk_assessment
+from api.deliveries.compose_request import ComposeContext, ComposeRequest
+from api.fhir.elements import Resource, ResourceVersion
+from api.fhir.questionnaire_catalogue import QuestionnaireForm
+from api.fhir.resources.bundle import build_transaction_bundle
+from api.fhir.resources.document_reference import TITLE, ReportType, build_document_reference
+from api.fhir.resources.observation import build_observation
+from api.fhir.resources.questionnaire_response import build_questionnaire_response
+from api.fhir.resources.risk_assessment import build_risk_assessment
 from reports.formats import MEDIA_TYPES
 
 
-def bundle_of(context: House, request: Wanted, report: bytes | None, url: str) -> Resource:
+def build_transaction(
+    context: ComposeContext, request: ComposeRequest, report: bytes | None, url: str
+) -> Resource:
     """Return conditional creates of the profile's resources, or updates for a withdrawal."""
-    snapshot, options = request.subject, request.profile.fhir
-    loaded = context.rulebook(snapshot)
-    version = Version(snapshot.screening, snapshot.first, snapshot.number, loaded, context.base)
+    snapshot, options = request.snapshot, request.profile.fhir
+    loaded = context.find_rulebook(snapshot)
+    version = ResourceVersion(
+        snapshot.screening,
+        snapshot.first_id,
+        snapshot.version_number,
+        loaded,
+        context.canonical_urls,
+    )
     resources = [_build_resource(name, context, request, version) for name in options.resources]
     for resource in resources:
         if resource["resourceType"] == "DocumentReference":
             resource["content"][0]["attachment"] = _build_attachment(request, version, report, url)
-    bundle = transaction(version, resources)
+    bundle = build_transaction_bundle(version, resources)
     if request.event == "withdrawal":
         for entry in bundle["entry"]:
             entry["request"] = _as_conditional_update(entry["request"])
     return bundle
 
 
-def _build_resource(name: str, context: House, request: Wanted, version: Version) -> Resource:
+def _build_resource(
+    name: str, context: ComposeContext, request: ComposeRequest, version: ResourceVersion
+) -> Resource:
     match name:
         case "QuestionnaireResponse":
             fhir = version.screening.context.fhir
-            entry = context.rulebooks.entry(version.loaded)
-            form = Form(version.loaded, entry, bool(fhir and fhir.for_patient), version.base)
-            return questionnaire_response(version, form)
+            entry = context.rulebooks.find_entry(version.loaded)
+            form = QuestionnaireForm(
+                version.loaded, entry, bool(fhir and fhir.for_patient), version.urls
+            )
+            return build_questionnaire_response(version, form)
         case "Observation":
-            return observation(version)
+            return build_observation(version)
         case "RiskAssessment":
-            return risk_assessment(version)
+            return build_risk_assessment(version)
     document = request.profile.document
-    return document_reference(version, Kind(document.code, document.display))
+    return build_document_reference(version, ReportType(document.code, document.display))
 
 
 def _build_attachment(
-    request: Wanted, version: Version, report: bytes | None, url: str
+    request: ComposeRequest, version: ResourceVersion, report: bytes | None, url: str
 ) -> dict[str, Any]:
     form, media_types = request.profile.document.form, request.profile.document.media_types
     attachment: dict[str, Any] = {
         "contentType": media_types.get(form, MEDIA_TYPES[form]),
         "language": "en",
         "title": f"{TITLE} {version.screening.created_at.date().isoformat()}",
-        "creation": version.kept,
+        "creation": version.stored_at,
     }
     if report is None:
         return attachment | {"url": url}

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from api.problems import FieldError, Problem
 from schemas.profile import Profile
 
-FOLDER = Path(__file__).parent / "profiles"
+PROFILE_FOLDER = Path(__file__).parent / "profiles"
 _OVERRIDABLE = {
     "document": ("form", "how", "code", "display", "most_bytes"),
     "v2": None,
@@ -22,25 +22,25 @@ _OVERRIDABLE = {
 
 
 @cache
-def profiles() -> Mapping[str, Profile]:
+def load_profiles() -> Mapping[str, Profile]:
     """Load every profile, by name."""
-    loaded = map(_read_profile, sorted(FOLDER.glob("*.toml")))
+    loaded = map(_read_profile, sorted(PROFILE_FOLDER.glob("*.toml")))
     return {profile.name: profile for profile in loaded}
 
 
-def profile(name: str) -> Profile:
+def find_profile(name: str) -> Profile:
     """Return the profile of this name. Raises Problem `wrong_shape` if there is none."""
-    if name not in profiles():
-        expected = "must be one of " + ", ".join(profiles())
+    if name not in load_profiles():
+        expected = "must be one of " + ", ".join(load_profiles())
         raise Problem(
             "wrong_shape", errors=[FieldError(pointer="/profile", code="unknown", detail=expected)]
         )
-    return profiles()[name]
+    return load_profiles()[name]
 
 
-def own(name: str, options: Mapping[str, Any]) -> Profile:
+def apply_options(name: str, options: Mapping[str, Any]) -> Profile:
     """Return the profile with a destination's options. Raises Problem `wrong_shape`."""
-    base = profile(name)
+    base = find_profile(name)
     merged = base.model_dump()
     for section, section_options in options.items():
         known = section in _OVERRIDABLE and isinstance(section_options, dict)

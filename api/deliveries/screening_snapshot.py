@@ -3,36 +3,36 @@
 from typing import NamedTuple
 
 from api.documents import issuance
-from api.documents.document_builder import Printed, Told
+from api.documents.document_builder import PrintSettings, ReportSource
 from api.store.accounts import organisations
 from api.store.screenings import screenings
-from api.store.screenings.versions import first_of
+from api.store.screenings.versions import find_first_version_id
 from api.store.transaction import Transaction
 from schemas.screening import Screening
 
 
-class Subject(NamedTuple):
+class ScreeningSnapshot(NamedTuple):
     """A screening with its report source, print settings and place among its versions."""
 
-    told: Told
-    first: str
-    number: int
-    printed: Printed
+    report_source: ReportSource
+    first_id: str
+    version_number: int
+    print_settings: PrintSettings
 
     @property
     def screening(self) -> Screening:
         """The screening to deliver."""
-        return self.told.screening
+        return self.report_source.screening
 
 
-def subject(work: Transaction, screening_id: str) -> Subject:
+def load_screening_snapshot(work: Transaction, screening_id: str) -> ScreeningSnapshot:
     """Load the snapshot of a screening. Raises Problem `not_found`."""
-    source = issuance.told_in(work, screening_id)
-    return Subject(
+    source = issuance.load_report_source_in(work, screening_id)
+    return ScreeningSnapshot(
         source,
-        first_of(work, screening_id),
+        find_first_version_id(work, screening_id),
         _count_versions(work, source.screening),
-        issuance.printed_in(work, test=organisations.own(work).test),
+        issuance.load_print_settings(work, test=organisations.find_own_organisation(work).test),
     )
 
 
@@ -40,5 +40,5 @@ def _count_versions(work: Transaction, screening: Screening) -> int:
     """Count the screening and the versions before it."""
     count, earlier = 1, screening.replaces
     while earlier is not None:
-        count, earlier = count + 1, screenings.found(work, earlier).replaces
+        count, earlier = count + 1, screenings.find_screening(work, earlier).replaces
     return count

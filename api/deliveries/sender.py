@@ -15,60 +15,65 @@ from uuid import uuid4
 import structlog
 
 from api.deliveries import profiles
-from api.deliveries.attempt_result import Sent
-from api.deliveries.compose import Composed, composed
-from api.deliveries.compose_request import House, Wanted
-from api.deliveries.screening_snapshot import Subject, subject
-from api.deliveries.transports.fhir import Server, SignIn, Tokens, over_fhir
-from api.deliveries.transports.mllp import over_mllp
-from api.deliveries.transports.webhook import Hook, over_webhook
-from api.outbound.connection import Trust, Way
+from api.deliveries.attempt_result import AttemptResult
+from api.deliveries.compose import ComposedPayload, compose_payload
+from api.deliveries.compose_request import ComposeContext, ComposeRequest
+from api.deliveries.screening_snapshot import ScreeningSnapshot, load_screening_snapshot
+from api.deliveries.transports.fhir import (
+    AccessTokenCache,
+    FhirServer,
+    SmartCredentials,
+    send_over_fhir,
+)
+from api.deliveries.transports.mllp import send_over_mllp
+from api.deliveries.transports.webhook import WebhookEndpoint, send_over_webhook
+from api.outbound.connection import ConnectionPolicy, TlsCredentials
 from api.problems import Problem
 from api.settings import Settings
 from api.store.accounts import organisations
 from api.store.deliveries import allowed_hosts, destinations, dispatch
-from api.store.deliveries.destinations import Sealed
-from api.store.deliveries.dispatch import Ended, Lease, Taken, Waiting
-from api.store.deliveries.outbox import control_id
+from api.store.deliveries.destinations import DestinationSecrets
+from api.store.deliveries.dispatch import AttemptEnd, ClaimedDelivery, DueDestination, Lease
+from api.store.deliveries.outbox import build_control_id
 from api.store.screenings import issued_reports
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 from schemas.profile import Profile
 
-EVERY_SECONDS = 1.0
-FIRST_DELAY_SECONDS = 5.0
-LONGEST_DELAY_SECONDS = 3600.0
+POLL_INTERVAL_SECONDS = 1.0
+FIRST_RETRY_SECONDS = 5.0
+MAX_RETRY_SECONDS = 3600.0
 _log = structlog.get_logger("nociscreen")
 
 
 class _Job(NamedTuple):
     """A leased delivery, its destination's settings, and the snapshot if not yet composed."""
 
-    delivery: Taken
-    snapshot: Subject | None
-    destination: Sealed
+    delivery: ClaimedDelivery
+    snapshot: ScreeningSnapshot | None
+    destination: DestinationSecrets
     profile: Profile
-    policy: Way
+    policy: ConnectionPolicy
 
 
-class Sender:
+class DeliverySender:
     """Sends deliveries of every organisation. Several processes may run one each."""
 
-    def __init__(self, store: Store, settings: Settings, context: House) -> None:
+    def __init__(self, store: Store, settings: Settings, context: ComposeContext) -> None:
         self._store, self._settings, self._context = store, settings, context
         self._lease = Lease(str(uuid4()), settings.delivery_lease_seconds)
-        self._tokens = Tokens()
+        self._tokens = AccessTokenCache()
 
-    def due(self) -> list[Waiting]:
+    def list_due_destinations(self) -> list[DueDestination]:
         """List the destinations with a due delivery."""
-        with self._store.glance() as session:
-            return dispatch.waiting(session, datetime.now(UTC))
+        with self._store.read_all_organisations() as session:
+            return dispatch.list_due_destinations(session, datetime.now(UTC))
 
     def send_all(self) -> int:
         """Send all due deliveries, destination by destination; return the number of attempts."""
-        return sum(self.work_off(destination) for destination in self.due())
+        return sum(self.drain(destination) for destination in self.list_due_destinations())
 
-    def work_off(self, waiting: Waiting, stopping: threading.Event | None = None) -> int:
+    def drain(self, waiting: DueDestination, stopping: threading.Event | None = None) -> int:
         """Send the due deliveries of one destination; return the number of attempts."""
         attempts = 0
         while stopping is None or not stopping.is_set():
@@ -81,35 +86,43 @@ class Sender:
             self._release_lease(waiting)
         return attempts
 
-    def _release_lease(self, waiting: Waiting) -> None:
+    def _release_lease(self, waiting: DueDestination) -> None:
         with self._store.transaction(self._actor(waiting)) as work:
-            dispatch.release(work, waiting.destination, self._lease)
+            dispatch.release_lease(work, waiting.destination, self._lease)
             work.audit("deliver", "destination", waiting.destination, outcome="released")
 
-    def _take_job(self, waiting: Waiting) -> _Job | None:
+    def _take_job(self, waiting: DueDestination) -> _Job | None:
         with self._store.transaction(self._actor(waiting)) as work:
-            delivery = dispatch.take(work, waiting.destination, self._lease)
+            delivery = dispatch.claim_delivery(work, waiting.destination, self._lease)
             if delivery is None:
                 work.audit("deliver", "destination", waiting.destination, outcome="nothing_due")
                 return None
-            destination = destinations.opened(work, waiting.destination)
+            destination = destinations.find_destination_secrets(work, waiting.destination)
             try:
-                profile = profiles.own(delivery.profile, destination.options)
+                profile = profiles.apply_options(delivery.profile, destination.options)
             except Problem:  # this release has dropped the profile or one of the options
-                dispatch.end(work, delivery, None, Ended("unfit", "profile"))
+                dispatch.end_attempt(work, delivery, None, AttemptEnd("unfit", "profile"))
                 work.audit("deliver", "delivery", delivery.id, outcome="unfit")
                 return None
-            snapshot = subject(work, delivery.screening) if delivery.payload is None else None
-            trust = Trust(destination.authorities, destination.certificate_and_key)
-            policy = Way(allowed_hosts.allowed(work), self._settings.delivery_seconds, trust=trust)
+            snapshot = (
+                load_screening_snapshot(work, delivery.screening)
+                if delivery.payload is None
+                else None
+            )
+            trust = TlsCredentials(destination.authorities, destination.certificate_and_key)
+            policy = ConnectionPolicy(
+                allowed_hosts.list_allowed_hosts(work),
+                self._settings.delivery_seconds,
+                tls_credentials=trust,
+            )
             work.audit("deliver", "delivery", delivery.id, outcome="taken")
         return _Job(delivery, snapshot, destination, profile, policy)
 
-    def _send(self, waiting: Waiting, job: _Job) -> None:
+    def _send(self, waiting: DueDestination, job: _Job) -> None:
         delivery, content, payload = job.delivery, job.delivery.payload, None
         if content is None:
             result = self._compose(job)
-            if isinstance(result, Sent):
+            if isinstance(result, AttemptResult):
                 self._record_result(waiting, delivery, None, result)
                 return
             payload, content = result, result.content
@@ -117,59 +130,69 @@ class Sender:
             if payload is not None and not self._store_payload(work, delivery, payload):
                 work.audit("deliver", "delivery", delivery.id, outcome="gone")
                 return
-            number = dispatch.begin(work, delivery, self._lease)
+            number = dispatch.begin_attempt(work, delivery, self._lease)
             outcome = "begun" if number is not None else "not_ours"
             work.audit("deliver", "delivery", delivery.id, outcome=outcome)
         if number is not None:
             self._record_result(waiting, delivery, number, self._transmit(job, content))
 
-    def _store_payload(self, work: Transaction, delivery: Taken, payload: Composed) -> bool:
+    def _store_payload(
+        self, work: Transaction, delivery: ClaimedDelivery, payload: ComposedPayload
+    ) -> bool:
         """Store the payload, and its report as issued; False if the delivery was erased."""
-        if not dispatch.made(work, delivery, payload.content):
+        if not dispatch.store_payload(work, delivery, payload.content):
             return False
         if (report := payload.report) is not None:
-            issued_reports.issue(work, delivery.screening, report.media_type, report.content)
+            issued_reports.add_issued_report(
+                work, delivery.screening, report.media_type, report.content
+            )
         return True
 
-    def _compose(self, job: _Job) -> Composed | Sent:
+    def _compose(self, job: _Job) -> ComposedPayload | AttemptResult:
         """Return the payload, or the result that says why it can't be composed."""
         if job.snapshot is None:
             raise RuntimeError("expected a snapshot for a delivery without a payload")
-        name = control_id(job.delivery.id)
-        request = Wanted(job.snapshot, job.delivery.event, job.profile, name, datetime.now(UTC))
+        name = build_control_id(job.delivery.id)
+        request = ComposeRequest(
+            job.snapshot, job.delivery.event, job.profile, name, datetime.now(UTC)
+        )
         try:
-            payload = composed(self._context, request)
+            payload = compose_payload(self._context, request)
         except Problem as problem:
-            return Sent("transient_failure", "not_composed", problem.code)
+            return AttemptResult("transient_failure", "not_composed", problem.code)
         if payload.misfits:
             codes = " ".join(dict.fromkeys(misfit.code for misfit in payload.misfits))
-            return Sent("permanent_failure", "unfit", codes)
+            return AttemptResult("permanent_failure", "unfit", codes)
         return payload
 
-    def _transmit(self, job: _Job, content: bytes) -> Sent:
-        name, destination = control_id(job.delivery.id), job.destination
+    def _transmit(self, job: _Job, content: bytes) -> AttemptResult:
+        name, destination = build_control_id(job.delivery.id), job.destination
         match job.profile.transport:
             case "mllp":
-                return over_mllp(content, name, destination.address, job.policy)
+                return send_over_mllp(content, name, destination.address, job.policy)
             case "webhook":
-                endpoint = Hook(destination.address, destination.webhook_secrets)
-                return over_webhook(content, name, endpoint, job.policy)
+                endpoint = WebhookEndpoint(destination.address, destination.webhook_secrets)
+                return send_over_webhook(content, name, endpoint, job.policy)
             case "fhir":
-                smart, key = destination.smart, destination.signing_key()
-                login = SignIn(smart, key) if smart and key else None
+                smart, key = destination.smart, destination.load_signing_key()
+                login = SmartCredentials(smart, key) if smart and key else None
                 destination_id, mode = job.delivery.destination, job.profile.fhir.mode
-                server = Server(destination.address, destination_id, mode, login)
-                return over_fhir(content, server, self._tokens, job.policy)
+                server = FhirServer(destination.address, destination_id, mode, login)
+                return send_over_fhir(content, server, self._tokens, job.policy)
 
     def _record_result(
-        self, waiting: Waiting, delivery: Taken, number: int | None, result: Sent
+        self,
+        waiting: DueDestination,
+        delivery: ClaimedDelivery,
+        number: int | None,
+        result: AttemptResult,
     ) -> None:
         ended = self._schedule(delivery, result)
         parked = not ended.delivered and ended.due_at is None
         with self._store.transaction(self._actor(waiting)) as work:
-            dispatch.end(work, delivery, number, ended)
+            dispatch.end_attempt(work, delivery, number, ended)
             work.audit("deliver", "delivery", delivery.id, outcome=result.outcome)
-        self._store.metrics.tried(result.outcome, parked=parked)
+        self._store.metrics.record_delivery_attempt(result.outcome, parked=parked)
         if parked:
             _log.warning(
                 "delivery parked",
@@ -178,46 +201,46 @@ class Sender:
                 outcome=result.outcome,
             )
 
-    def _schedule(self, delivery: Taken, result: Sent) -> Ended:
+    def _schedule(self, delivery: ClaimedDelivery, result: AttemptResult) -> AttemptEnd:
         """Decide whether and when the delivery is tried again."""
-        is_error = result.fate == "transient_failure"
+        is_error = result.disposition == "transient_failure"
         attempts, errors = delivery.tries + 1, delivery.errors + is_error
         may_retry = attempts < self._settings.delivery_tries
         if is_error:
             may_retry = may_retry and errors < self._settings.delivery_error_tries
         due_at = None
-        if result.fate in ("no_response", "transient_failure") and may_retry:
-            wait_seconds = max(delay(attempts), result.wait_seconds)
+        if result.disposition in ("no_response", "transient_failure") and may_retry:
+            wait_seconds = max(compute_retry_delay(attempts), result.retry_after_seconds)
             due_at = datetime.now(UTC) + timedelta(seconds=wait_seconds)
-        return Ended(
+        return AttemptEnd(
             result.outcome,
-            result.code,
+            result.receiver_code,
             result.reply,
-            delivered=result.fate == "delivered",
-            error=is_error,
+            delivered=result.disposition == "delivered",
+            is_error=is_error,
             due_at=due_at,
         )
 
-    def _actor(self, waiting: Waiting) -> Actor:
-        service = organisations.SERVICE
+    def _actor(self, waiting: DueDestination) -> Actor:
+        service = organisations.SERVICE_ACTOR
         return Actor(waiting.organisation, service.id, service.means)
 
 
-def delay(attempts: int) -> float:
+def compute_retry_delay(attempts: int) -> float:
     """Return the seconds until the next attempt: five, then doubled each time, at most an hour."""
-    return float(min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempts - 1, 20)))
+    return float(min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 20)))
 
 
 @contextmanager
-def sending(sender: Sender, workers: int) -> Iterator[None]:
+def running_sender(sender: DeliverySender, workers: int) -> Iterator[None]:
     """Send in background threads until the block ends; attempts in progress are then completed."""
     stopping = threading.Event()
-    busy: set[Waiting] = set()
+    busy: set[DueDestination] = set()
     busy_lock = threading.Lock()
 
-    def send(destination: Waiting) -> None:
+    def send(destination: DueDestination) -> None:
         try:
-            sender.work_off(destination, stopping)
+            sender.drain(destination, stopping)
         except Problem as problem:
             _log.warning("delivery", problem=problem.code)
         except Exception as error:  # noqa: BLE001 - one destination's failure must not stop the others
@@ -227,9 +250,9 @@ def sending(sender: Sender, workers: int) -> Iterator[None]:
                 busy.discard(destination)
 
     def poll(pool: ThreadPoolExecutor) -> None:
-        while not stopping.wait(EVERY_SECONDS):
+        while not stopping.wait(POLL_INTERVAL_SECONDS):
             try:
-                due = sender.due()
+                due = sender.list_due_destinations()
             except Problem as problem:
                 _log.warning("delivery", problem=problem.code)
                 continue

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from api.desk.session_guard import PractitionerPage
-from api.forms.answer_parser import Marks, kept_marks, read, sent_marks
-from api.forms.body_map import picture
-from api.forms.form_model import SKIPPED, UNKNOWN, Form, Step, Wish, form_of
-from api.intakes.models import KeptIntake, any_intake
+from api.forms.answer_parser import ControlState, fill_from_answers, fill_from_fields, parse_step
+from api.forms.body_map import build_body_map
+from api.forms.form_model import SKIPPED, UNKNOWN, FormOptions, FormStep, IntakeForm, build_form
+from api.intakes.models import StorableIntake, intake_union
 from api.problems import Problem
-from api.web.page_route import Fields, only
+from api.web.page_route import FormFields, read_field
 from schemas.patient import KnownPatient, Note, Reference
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue, UnknownRulebookError
@@ -33,13 +33,13 @@ class AnswerForm(NamedTuple):
     """All questions of a rulebook, as a form for clinicians."""
 
     rulebook: LoadedRulebook
-    form: Form
+    form: IntakeForm
 
     def build_variables(
-        self, marks: list[Marks], faults: dict[str, str], *, is_open: bool
+        self, marks: list[ControlState], faults: dict[str, str], *, is_open: bool
     ) -> dict[str, Any]:
         """Return the template variables; `is_open` unfolds every topic."""
-        questions = self.form.asked
+        questions = self.form.questions
         return {
             "title": self.rulebook.rulebook.rulebook.title,
             "steps": [
@@ -55,17 +55,19 @@ class AnswerForm(NamedTuple):
             "faults": faults,
             "questions": questions,
             "body_maps": {
-                question.name: picture(question) for question in questions if question.body_map
+                question.name: build_body_map(question)
+                for question in questions
+                if question.has_body_map
             },
         }
 
-    def fill_steps_from_answers(self, answers: dict[str, Any]) -> list[Marks]:
+    def fill_steps_from_answers(self, answers: dict[str, Any]) -> list[ControlState]:
         """Return the controls of each step for saved answers."""
-        return [kept_marks(step, answers, {}) for step in self.form.steps]
+        return [fill_from_answers(step, answers, {}) for step in self.form.steps]
 
-    def fill_steps_from_fields(self, fields: Fields) -> list[Marks]:
+    def fill_steps_from_fields(self, fields: FormFields) -> list[ControlState]:
         """Return the controls of each step as they were submitted."""
-        return [sent_marks(step, fields) for step in self.form.steps]
+        return [fill_from_fields(step, fields) for step in self.form.steps]
 
 
 def build_answer_form(
@@ -76,18 +78,18 @@ def build_answer_form(
     Raises UnknownRulebookError.
     """
     try:
-        loaded = rulebooks.active(name)
+        loaded = rulebooks.find_active(name)
     except UnknownRulebookError:
-        loaded = rulebooks.active(name.partition("@")[0])
-    options = Wish("clinician", desk.language, adversity_asked=adversity)
-    return AnswerForm(loaded, form_of(loaded, options))
+        loaded = rulebooks.find_active(name.partition("@")[0])
+    options = FormOptions("clinician", desk.language, asks_adversity=adversity)
+    return AnswerForm(loaded, build_form(loaded, options))
 
 
 def parse_answers(
     rulebooks: Catalogue,
     desk: PractitionerPage,
     form: AnswerForm,
-    fields: Fields,
+    fields: FormFields,
     original: Screening | None,
 ) -> ParsedAnswers:
     """Return the intake of a new patient, or of the original screening that it corrects."""
@@ -108,16 +110,16 @@ def parse_answers(
         "note": note,
         "answers": answers,
     }
-    intake_adapter = TypeAdapter[Any](any_intake(rulebooks.scored(), KeptIntake))
+    intake_adapter = TypeAdapter[Any](intake_union(rulebooks.list_active(), StorableIntake))
     try:
         return ParsedAnswers(intake_adapter.validate_python(body), {})
     except ValidationError:  # an answer kept from an older rulebook no longer fits its question
         raise Problem("conflict") from None
 
 
-def read_text(fields: Fields, name: str) -> str:
+def read_text(fields: FormFields, name: str) -> str:
     r"""Return the text of a multi-line field, stripped and with `\n` as line ending."""
-    return only(fields, name).replace("\r\n", "\n").strip()
+    return read_field(fields, name).replace("\r\n", "\n").strip()
 
 
 def is_valid_text(text_type: TypeAdapter[Any], text: str) -> bool:
@@ -129,35 +131,37 @@ def is_valid_text(text_type: TypeAdapter[Any], text: str) -> bool:
     return True
 
 
-def _count_answers(marks: Marks) -> int:
+def _count_answers(marks: ControlState) -> int:
     """Count the answered questions, without those deliberately left open."""
     open_values = {UNKNOWN, SKIPPED}
-    checked = [values for values in marks.marked.values() if values and not values & open_values]
-    return len(checked) + len([text for text in marks.written.values() if text])
+    checked = [
+        values for values in marks.selected_options.values() if values and not values & open_values
+    ]
+    return len(checked) + len([text for text in marks.entered_text.values() if text])
 
 
-def _has_fault(step: Step, faults: dict[str, str]) -> bool:
-    return any(question.name in faults for question in step.asked)
+def _has_fault(step: FormStep, faults: dict[str, str]) -> bool:
+    return any(question.name in faults for question in step.questions)
 
 
 def _parse_steps(
-    form: AnswerForm, fields: Fields, original: Screening | None
+    form: AnswerForm, fields: FormFields, original: Screening | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return answers and faults; original answers to questions not on this form are kept."""
-    on_form = {question.id for question in form.form.asked}
+    on_form = {question.id for question in form.form.questions}
     in_rulebook = {question.id for question in form.rulebook.rulebook.question}
     original_answers = original.answers if original else {}
     answers = {k: v for k, v in original_answers.items() if k in in_rulebook and k not in on_form}
     faults: dict[str, str] = {}
     for step in form.form.steps:
-        reading = read(step, fields)
+        reading = parse_step(step, fields)
         answers |= reading.answers
         faults |= reading.faults
     return answers, faults
 
 
-def _parse_patient(fields: Fields, faults: dict[str, str]) -> KnownPatient | None:
-    values = {name: only(fields, name).strip() or None for name in PATIENT_FIELDS}
+def _parse_patient(fields: FormFields, faults: dict[str, str]) -> KnownPatient | None:
+    values = {name: read_field(fields, name).strip() or None for name in PATIENT_FIELDS}
     for name, text in values.items():
         is_missing = text is None and name == "reference"
         if is_missing or (text and not is_valid_text(_REFERENCE, text)):

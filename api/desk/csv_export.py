@@ -24,19 +24,19 @@ def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[by
     while True:
         with desk.context.transaction() as work:
             page = (
-                search.first_page(work, filters, PAGE_SIZE)
+                search.list_first_page(work, filters, PAGE_SIZE)
                 if cursor is None
-                else search.next_page(work, cursor)
+                else search.list_next_page(work, cursor)
             )
-            batch = [screenings.found(work, line.id) for line in page.lines]
+            batch = [screenings.find_screening(work, line.id) for line in page.lines]
             work.audit("export", "screening", count=max(len(batch), 1))
         yield _encode_rows(map(_build_row, batch))
-        cursor = page.next
+        cursor = page.next_cursor
         if cursor is None:
             return
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Prefix a text with an apostrophe if a spreadsheet would evaluate it as a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
@@ -67,7 +67,11 @@ def _build_row(screening: Screening) -> tuple[str, ...]:
         answered_on.isoformat() if answered_on else "",
         screening.id,
     )
-    return (*map(harmless, cells_before), *map(str, numbers), *map(harmless, cells_after))
+    return (
+        *map(escape_formula, cells_before),
+        *map(str, numbers),
+        *map(escape_formula, cells_after),
+    )
 
 
 def _encode_rows(rows: Iterable[tuple[str, ...]]) -> bytes:

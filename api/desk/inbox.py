@@ -10,12 +10,12 @@ from api.desk.screening_rows import NO_TIER, DisplayFormatter, ScreeningListRow,
 from api.store.forms import links
 from api.store.screenings import search
 from api.store.transaction import Transaction
-from schemas.links import KeptLink
+from schemas.links import LinkDetail
 from schemas.patient import KnownPatient
 from schemas.rulebook import Flag
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.safety import safety
+from scoring.safety import assess_safety
 
 MAX_PER_TIER = 100
 """The most screenings shown for one tier; the list filtered by tier shows them all."""
@@ -43,7 +43,7 @@ def list_unacknowledged(
     work: Transaction, rulebooks: Catalogue, formatter: DisplayFormatter
 ) -> Inbox:
     """Return the unacknowledged screenings of the tiers that withhold a score."""
-    lines = search.unseen(work, _withholding_tiers(rulebooks), MAX_PER_TIER + 1)
+    lines = search.list_unacknowledged(work, _withholding_tiers(rulebooks), MAX_PER_TIER + 1)
     by_tier: dict[str, list[ScreeningListRow]] = {}
     for line in lines:
         by_tier.setdefault(line.tier, []).append(build_row(line, formatter))
@@ -57,14 +57,14 @@ def list_unsubmitted(
     """Return the unsent answers under links in which a red flag was marked."""
     unsubmitted = [
         _build_unsubmitted(link, _find_rulebook(rulebooks, link.rulebook), formatter)
-        for link in links.begun_urgent(work)
+        for link in links.list_urgent_drafts(work)
     ]
     work.audit("list", "draft", count=max(len(unsubmitted), 1))
     return tuple(sorted(unsubmitted, key=lambda answers: answers.tier))
 
 
 def _build_unsubmitted(
-    link: KeptLink, loaded: LoadedRulebook | None, formatter: DisplayFormatter
+    link: LinkDetail, loaded: LoadedRulebook | None, formatter: DisplayFormatter
 ) -> UnsubmittedRedFlag:
     tier = link.tier or NO_TIER
     return UnsubmittedRedFlag(
@@ -77,11 +77,11 @@ def _build_unsubmitted(
 
 
 def _translated_flags(
-    link: KeptLink, loaded: LoadedRulebook, formatter: DisplayFormatter
+    link: LinkDetail, loaded: LoadedRulebook, formatter: DisplayFormatter
 ) -> tuple[Flag, ...]:
     """Return the flags raised by the answers, in the language of the desk."""
     answers = link.draft.answers if link.draft else {}
-    raised = safety(loaded, loaded.facts(answers)).safety.flags
+    raised = assess_safety(loaded, loaded.derive_facts(answers)).safety.flags
     book = formatter.find_rulebook(link.rulebook) or loaded.rulebook
     flags = {flag.id: flag for flag in book.flag}
     return tuple(flags[flag.id] for flag in raised)
@@ -103,6 +103,6 @@ def _withholding_tiers(rulebooks: Catalogue) -> list[str]:
 def _find_rulebook(rulebooks: Catalogue, name: str) -> LoadedRulebook | None:
     instrument, _, version = name.partition("@")
     try:
-        return rulebooks.any_status(instrument, version)
+        return rulebooks.find_version(instrument, version)
     except UnknownRulebookError:
         return None

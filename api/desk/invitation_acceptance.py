@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from fastapi import Request
 
-from api.auth.route_guard import stranger
+from api.auth.route_guard import build_anonymous_actor
 from api.desk.login import start_session
 from api.problems import Problem
-from api.security.passwords import WeakPasswordError, check_strength, hashed_password
-from api.security.totp import step_of
+from api.security.passwords import WeakPasswordError, check_password_strength, hash_password
+from api.security.totp import find_matching_step
 from api.store.accounts import invitations, login_credentials, sessions
-from api.store.accounts.invitations import Invited
-from api.store.accounts.login_credentials import Chosen
-from api.store.operations.denied_requests import Refusals
+from api.store.accounts.invitations import OpenInvitation
+from api.store.accounts.login_credentials import NewCredentials
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.store import Store
 
 MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 100
@@ -28,7 +28,7 @@ class InvitationForm(NamedTuple):
     code: str
 
 
-def find_form_faults(form: InvitationForm, invited: Invited) -> dict[str, str]:
+def find_form_faults(form: InvitationForm, invited: OpenInvitation) -> dict[str, str]:
     """Return the faults of name and password: a phrase by field name."""
     faults = {}
     name = form.name.strip()
@@ -47,7 +47,7 @@ def find_password_faults(
     texts = list(known_words)
     words = [word for text in texts for word in text.split()]
     try:
-        check_strength(password, (*texts, *words))
+        check_password_strength(password, (*texts, *words))
     except WeakPasswordError as error:
         faults["password"] = str(error)
     if password != password_repeat:
@@ -56,36 +56,36 @@ def find_password_faults(
 
 
 def accept_invitation(
-    request: Request, invited: Invited, form: InvitationForm, faults: dict[str, str]
+    request: Request, invited: OpenInvitation, form: InvitationForm, faults: dict[str, str]
 ) -> tuple[tuple[str, ...], str] | None:
     """Store the credentials; return recovery codes and session secret, or None after adding faults.
 
     Raises Problem.
     """
     store: Store = request.app.state.store
-    password_hash = hashed_password(form.password)
+    password_hash = hash_password(form.password)
     practitioner = invited.practitioner.id
-    actor = stranger(request)._replace(
+    actor = build_anonymous_actor(request)._replace(
         organisation=invited.organisation, id=practitioner, means="session"
     )
     try:
         with store.transaction(actor) as work:
-            totp = invitations.totp_of(work, invited.id)
-            step = step_of(totp, form.code)
+            totp = invitations.read_totp_secret(work, invited.id)
+            step = find_matching_step(totp, form.code)
             if step is None:
                 faults["code"] = "fault_code"
                 work.audit("refuse", "invitation", invited.id, outcome="bad_sign_in")
                 return None
-            invitations.use_up(work, invited.id)
-            sessions.end_all(work, practitioner)
-            credentials = Chosen(form.name, password_hash, totp, step)
-            codes = login_credentials.choose(work, practitioner, credentials)
+            invitations.consume_invitation(work, invited.id)
+            sessions.end_practitioner_sessions(work, practitioner)
+            credentials = NewCredentials(form.name, password_hash, totp, step)
+            codes = login_credentials.set_credentials(work, practitioner, credentials)
             work.audit("administer", "sign_in", practitioner)
             return codes, start_session(request, work, practitioner)
     except Problem as problem:
         if problem.code != "conflict":
             raise
-        refusals: Refusals = request.app.state.refusals
+        refusals: DeniedRequestLog = request.app.state.refusals
         refusals.record(actor, problem.code, invited.id)
         faults["name"] = "fault_name_taken"
         return None

@@ -13,26 +13,26 @@ from typing import NamedTuple
 from fastapi import Request
 from starlette.responses import Response
 
-from api.auth.route_guard import stranger
-from api.dependencies import peer_of
+from api.auth.route_guard import build_anonymous_actor
+from api.dependencies import read_peer_address
 from api.desk import cookies
 from api.desk.session_guard import YEAR_SECONDS, PractitionerPage, session_lifetimes
 from api.http.rate_limit import RateLimiter
 from api.problems import Problem
-from api.security.passwords import is_password
+from api.security.passwords import verify_password
 from api.store.accounts import login_attempts, login_credentials, sessions
-from api.store.accounts.login_attempts import Trying
-from api.store.accounts.login_credentials import Proof
+from api.store.accounts.login_attempts import AttemptCounter
+from api.store.accounts.login_credentials import StoredLogin
 from api.store.accounts.organisations import SYSTEM
-from api.store.operations.denied_requests import Refusals
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 
-FREE = 5
-FREE_FROM_ANYWHERE = 50
+FREE_ATTEMPTS = 5
+FREE_ATTEMPTS_ANYWHERE = 50
 ATTEMPTS_PER_MINUTE = 30
 _FAILED_OUTCOME = "bad_sign_in"
-_UNKNOWN_NAME = Proof(SYSTEM, "", None)
+_UNKNOWN_NAME = StoredLogin(SYSTEM, "", None)
 _PURPOSE = b"signing in"
 
 
@@ -51,14 +51,14 @@ def authenticate(request: Request, form: LoginForm) -> tuple[Actor, str] | None:
     """
     store: Store = request.app.state.store
     limiter: RateLimiter = request.app.state.limiter
-    limiter.take(f"sign-in {peer_of(request)}", ATTEMPTS_PER_MINUTE)
+    limiter.take(f"sign-in {read_peer_address(request)}", ATTEMPTS_PER_MINUTE)
     counters = _attempt_counters(request, form.name)
-    _count_attempt(request, counters, stranger(request))
-    credentials = login_credentials.named(store, form.name) or _UNKNOWN_NAME
-    is_right = is_password(form.password, credentials.password_hash)
+    _count_attempt(request, counters, build_anonymous_actor(request))
+    credentials = login_credentials.look_up_login(store, form.name) or _UNKNOWN_NAME
+    is_right = verify_password(form.password, credentials.password_hash)
     session = _check_second_factor(request, credentials, form.code if is_right else "")
     if session is not None:
-        login_attempts.give_back(store, counters)
+        login_attempts.clear_attempt(store, counters)
     return session
 
 
@@ -68,19 +68,23 @@ def verify_own_password(desk: PractitionerPage, password: str) -> bool:
     Raises Problem `too_many` after too many attempts.
     """
     practitioner = desk.signed_in.practitioner.id
-    counters = [Trying(_keyed_hash(desk.request, f"own|{practitioner}"), FREE)]
+    counters = [AttemptCounter(_keyed_hash(desk.request, f"own|{practitioner}"), FREE_ATTEMPTS)]
     _count_attempt(desk.request, counters, desk.actor)
-    stored = login_credentials.password_hash(desk.store, desk.signed_in.organisation, practitioner)
-    is_right = is_password(password, stored)
+    stored = login_credentials.read_password_hash(
+        desk.store, desk.signed_in.organisation, practitioner
+    )
+    is_right = verify_password(password, stored)
     if is_right:
-        login_attempts.give_back(desk.store, counters)
+        login_attempts.clear_attempt(desk.store, counters)
     return is_right
 
 
 def start_session(request: Request, work: Transaction, practitioner: str) -> str:
     """Start a session that replaces this browser's previous one; return its secret."""
-    sessions.end_held(work, cookies.read_cookie(request, cookies.SESSION))
-    secret = sessions.begin(work, practitioner, session_lifetimes(request.app.state.settings))
+    sessions.end_session_by_secret(work, cookies.read_cookie(request, cookies.SESSION))
+    secret = sessions.begin_session(
+        work, practitioner, session_lifetimes(request.app.state.settings)
+    )
     work.audit("sign_in", "practitioner", practitioner)
     return secret
 
@@ -96,44 +100,46 @@ def set_session_cookies(
         cookies.set_cookie(request, response, cookies.DEVICE, device, YEAR_SECONDS)
 
 
-def _count_attempt(request: Request, counters: list[Trying], actor: Actor) -> None:
+def _count_attempt(request: Request, counters: list[AttemptCounter], actor: Actor) -> None:
     """Count an attempt before it is checked. Raises Problem `too_many`, recorded."""
     try:
-        login_attempts.take(request.app.state.store, counters)
+        login_attempts.record_attempt(request.app.state.store, counters)
     except Problem as problem:
-        refusals: Refusals = request.app.state.refusals
+        refusals: DeniedRequestLog = request.app.state.refusals
         refusals.record(actor, problem.code)
         raise
 
 
 def _check_second_factor(
-    request: Request, credentials: Proof, code: str
+    request: Request, credentials: StoredLogin, code: str
 ) -> tuple[Actor, str] | None:
     """Start a session if the code is right; the code is empty after a wrong password.
 
     Every outcome makes the same database queries and writes as much.
     """
     store: Store = request.app.state.store
-    actor = stranger(request)._replace(organisation=credentials.organisation)
+    actor = build_anonymous_actor(request)._replace(organisation=credentials.organisation)
     if code:
         actor = actor._replace(id=credentials.practitioner, means="session")
     with store.transaction(actor) as work:
-        if login_credentials.is_second_factor(work, credentials.practitioner, code):
+        if login_credentials.use_second_factor(work, credentials.practitioner, code):
             return actor, start_session(request, work, credentials.practitioner)
         work.audit("refuse", "practitioner", credentials.practitioner, outcome=_FAILED_OUTCOME)
     return None
 
 
-def _attempt_counters(request: Request, name: str) -> list[Trying]:
+def _attempt_counters(request: Request, name: str) -> list[AttemptCounter]:
     """Return the counters of an attempt: the known device's, else the network's and the name's."""
-    name_hash = login_credentials.name_hash(name)
+    name_hash = login_credentials.hash_login_name(name)
     nonce, _, proof = cookies.read_cookie(request, cookies.DEVICE).partition(".")
     if nonce and hmac.compare_digest(_device_proof(request, name, nonce).encode(), proof.encode()):
-        return [Trying(_keyed_hash(request, f"device|{name_hash}|{nonce}"), FREE)]
-    network = _network_of(peer_of(request))
+        return [AttemptCounter(_keyed_hash(request, f"device|{name_hash}|{nonce}"), FREE_ATTEMPTS)]
+    network = _network_of(read_peer_address(request))
     return [
-        Trying(_keyed_hash(request, f"address|{name_hash}|{network}"), FREE),
-        Trying(_keyed_hash(request, f"name|{name_hash}"), FREE_FROM_ANYWHERE, shared=True),
+        AttemptCounter(_keyed_hash(request, f"address|{name_hash}|{network}"), FREE_ATTEMPTS),
+        AttemptCounter(
+            _keyed_hash(request, f"name|{name_hash}"), FREE_ATTEMPTS_ANYWHERE, is_shared=True
+        ),
     ]
 
 
@@ -147,9 +153,9 @@ def _network_of(peer: str) -> str:
 
 
 def _device_proof(request: Request, name: str, nonce: str) -> str:
-    return _keyed_hash(request, f"known|{login_credentials.name_hash(name)}|{nonce}")
+    return _keyed_hash(request, f"known|{login_credentials.hash_login_name(name)}|{nonce}")
 
 
 def _keyed_hash(request: Request, text: str) -> str:
     store: Store = request.app.state.store
-    return hmac.digest(store.ring.derived(_PURPOSE)[0], text.encode(), "sha256").hex()
+    return hmac.digest(store.key_ring.derive_keys(_PURPOSE)[0], text.encode(), "sha256").hex()

@@ -18,14 +18,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from api.problems import Problem
-from api.security.id_tokens import subject_of
-from api.security.signatures import RefusedTokenError
+from api.security.id_tokens import verify_id_token
+from api.security.signatures import InvalidTokenError
 from api.settings import Settings
 from api.store.key_ring import KeyRing
 
 FLOW_SECONDS = 600
 DISCOVERY_SECONDS = 3600
-ANSWER_BYTES = 256 * 1024
+MAX_RESPONSE_BYTES = 256 * 1024
 TIMEOUT_SECONDS = 10
 RETURN_PATH = "/sign-in/provider/return"
 _PURPOSE = b"sign-in at a provider"
@@ -42,11 +42,11 @@ class OidcFlow(NamedTuple):
     expires_at: int
 
 
-class ProviderError(Exception):
+class OidcProviderError(Exception):
     """The provider cannot be reached or sends an invalid response."""
 
 
-class Provider:
+class OidcProvider:
     """The OpenID Connect provider named in the settings."""
 
     def __init__(self, settings: Settings, ring: KeyRing) -> None:
@@ -79,7 +79,7 @@ class Provider:
         }
         try:
             endpoint = self._find_endpoint("authorization_endpoint")
-        except ProviderError:
+        except OidcProviderError:
             raise Problem("unavailable", headers={"Retry-After": "30"}) from None
         separator = "&" if "?" in endpoint else "?"
         return f"{endpoint}{separator}{urlencode(parameters)}", self._encrypt_flow(flow)
@@ -98,14 +98,14 @@ class Provider:
         try:
             token = self._redeem_code(response["code"], flow.verifier)
             keys = self._fetch_json(self._find_endpoint("jwks_uri"))
-            subject = subject_of(
+            subject = verify_id_token(
                 token,
                 keys=keys,
                 issuer=self._settings.oidc_issuer,
                 client=self._settings.oidc_client_id,
                 nonce=flow.nonce,
             )
-        except (ProviderError, RefusedTokenError):
+        except (OidcProviderError, InvalidTokenError):
             return None
         return subject, flow.invitation
 
@@ -124,7 +124,7 @@ class Provider:
         } | ({"client_secret": secret.get_secret_value()} if secret else {})
         token = self._fetch_json(self._find_endpoint("token_endpoint"), form).get("id_token")
         if not isinstance(token, str):
-            raise ProviderError
+            raise OidcProviderError
         return token
 
     def _find_endpoint(self, name: str) -> str:
@@ -134,11 +134,11 @@ class Provider:
             issuer = self._settings.oidc_issuer
             document = self._fetch_json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
             if document.get("issuer") != issuer:
-                raise ProviderError
+                raise OidcProviderError
             self._discovery = time.monotonic(), document
         url = document.get(name)
         if not isinstance(url, str):
-            raise ProviderError
+            raise OidcProviderError
         _require_secure_url(url)
         return url
 
@@ -152,22 +152,22 @@ class Provider:
                 client.stream(method, url, data=form) as response,
             ):
                 if response.status_code != 200:
-                    raise ProviderError
+                    raise OidcProviderError
                 body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
-                    if len(body) > ANSWER_BYTES:
-                        raise ProviderError
+                    if len(body) > MAX_RESPONSE_BYTES:
+                        raise OidcProviderError
             document = json.loads(bytes(body))
         except (httpx.HTTPError, ValueError, RecursionError):
-            raise ProviderError from None
+            raise OidcProviderError from None
         if not isinstance(document, dict):
-            raise ProviderError
+            raise OidcProviderError
         return document
 
     def _encrypt_flow(self, flow: OidcFlow) -> str:
         nonce = os.urandom(12)
-        key = self._ring.derived(_PURPOSE)[0]
+        key = self._ring.derive_keys(_PURPOSE)[0]
         ciphertext = AESGCM(key).encrypt(nonce, json.dumps(flow).encode(), _PURPOSE)
         return base64.urlsafe_b64encode(nonce + ciphertext).decode().rstrip("=")
 
@@ -176,7 +176,7 @@ class Provider:
             encrypted = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except ValueError:
             return None
-        for key in self._ring.derived(_PURPOSE):
+        for key in self._ring.derive_keys(_PURPOSE):
             try:
                 plaintext = AESGCM(key).decrypt(encrypted[:12], encrypted[12:], _PURPOSE)
             except (InvalidTag, ValueError):
@@ -190,4 +190,4 @@ def _require_secure_url(url: str) -> None:
     """Raise ProviderError unless the URL uses https or points to this machine."""
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise ProviderError
+        raise OidcProviderError

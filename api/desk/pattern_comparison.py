@@ -5,7 +5,7 @@ from typing import NamedTuple
 from api.store.screenings import screenings, search
 from api.store.transaction import Transaction
 from reports.view.model import PatternLine, View
-from schemas.screening import Screening, ScreeningFilters, ScreeningLine
+from schemas.screening import Screening, ScreeningFilters, ScreeningListItem
 
 MAX_SCREENINGS = 5
 
@@ -24,9 +24,11 @@ def list_earlier(work: Transaction, screening: Screening) -> list[Screening]:
         rulebook=screening.assessment.rulebook.partition("@")[0],
         created_before=screening.created_at,
     )
-    page = search.first_page(work, filters, 100)
+    page = search.list_first_page(work, filters, 100)
     ids = [line.id for line in page.lines if _is_comparable(line, screening)]
-    return [screenings.found(work, screening_id) for screening_id in ids[: MAX_SCREENINGS - 1]]
+    return [
+        screenings.find_screening(work, screening_id) for screening_id in ids[: MAX_SCREENINGS - 1]
+    ]
 
 
 def build_rows(views: list[View]) -> list[PatternRow]:
@@ -38,7 +40,7 @@ def build_rows(views: list[View]) -> list[PatternRow]:
     ]
 
 
-def _is_comparable(line: ScreeningLine, screening: Screening) -> bool:
+def _is_comparable(line: ScreeningListItem, screening: Screening) -> bool:
     """Return whether it is a valid, scored screening of the same patient."""
     return (
         line.patient.system == screening.patient.system

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from api.problems import Problem
 from reports.phrases import wording
 from schemas.rulebook import Rulebook
-from schemas.screening import ScreeningFilters, ScreeningLine
+from schemas.screening import ScreeningFilters, ScreeningListItem
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.translations import in_language
+from scoring.translations import translate_rulebook
 
 PAGE_SIZE = 25
 NO_TIER = "none"
@@ -96,24 +96,24 @@ class DisplayFormatter:
     def has_translation(self, rulebook: str, language: str) -> bool:
         """Return whether the rulebook is available in a language."""
         loaded = self._find_loaded(rulebook)
-        return loaded is not None and in_language(loaded, language) is not None
+        return loaded is not None and translate_rulebook(loaded, language) is not None
 
     def find_rulebook(self, rulebook: str) -> Rulebook | None:
         """Return the rulebook, translated if possible; None if it is unknown."""
         loaded = self._find_loaded(rulebook)
         if loaded is None:
             return None
-        return in_language(loaded, self._language) or loaded.rulebook
+        return translate_rulebook(loaded, self._language) or loaded.rulebook
 
     def _find_loaded(self, rulebook: str) -> LoadedRulebook | None:
         instrument, _, version = rulebook.partition("@")
         try:
-            return self._rulebooks.any_status(instrument, version)
+            return self._rulebooks.find_version(instrument, version)
         except UnknownRulebookError:
             return None
 
 
-def build_row(line: ScreeningLine, formatter: DisplayFormatter) -> ScreeningListRow:
+def build_row(line: ScreeningListItem, formatter: DisplayFormatter) -> ScreeningListRow:
     """Return a screening as a row of the list."""
     return ScreeningListRow(
         id=line.id,
@@ -140,7 +140,9 @@ def list_tier_choices(rulebooks: Catalogue, formatter: DisplayFormatter) -> list
 
 def map_tiers(rulebooks: Catalogue) -> dict[str, str]:
     """Return the tiers of all active rulebooks, each with the name of a rulebook that has it."""
-    return {tier.id: loaded.name for loaded in rulebooks.scored() for tier in loaded.rulebook.tier}
+    return {
+        tier.id: loaded.name for loaded in rulebooks.list_active() for tier in loaded.rulebook.tier
+    }
 
 
 def list_instrument_choices(
@@ -149,7 +151,7 @@ def list_instrument_choices(
     """Return the instruments in use, each with the title of its newest rulebook."""
     titles = {
         loaded.rulebook.rulebook.instrument: formatter.format_title(loaded.name)
-        for loaded in rulebooks.scored()
+        for loaded in rulebooks.list_active()
     }
     return [FilterChoice(instrument, title) for instrument, title in titles.items()]
 

@@ -10,24 +10,30 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.request_context import Acts
-from api.auth.route_guard import stranger
+from api.auth.request_context import RequestContext
+from api.auth.route_guard import build_anonymous_actor
 from api.desk import cookies
 from api.documents import issuance
-from api.documents.document_builder import Printed
+from api.documents.document_builder import PrintSettings
 from api.problems import Problem
 from api.settings import Settings
 from api.store.accounts import letterheads, sessions
-from api.store.accounts.sessions import Lasting
-from api.store.operations.denied_requests import Refusals
+from api.store.accounts.sessions import SessionLifetimes
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.store import Store
 from api.store.transaction import Actor
-from api.web.csrf import FIELD, csrf_tokens
-from api.web.languages import chosen_language
-from api.web.page_route import Fields, PageRoute, fields_of, only, problem_phrases
-from api.web.page_texts import languages
-from api.web.templating import Look, page, see
-from schemas.sign_in import SignedIn
+from api.web.csrf import CSRF_FIELD, find_csrf_tokens
+from api.web.languages import negotiate_language
+from api.web.page_route import (
+    FormFields,
+    PageRoute,
+    choose_problem_phrases,
+    read_field,
+    read_page_form,
+)
+from api.web.page_texts import list_languages
+from api.web.templating import PageOptions, redirect_to, render_page
+from schemas.sign_in import PractitionerSession
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 YEAR_SECONDS = 365 * 24 * 3600
@@ -41,7 +47,7 @@ class PractitionerPage(NamedTuple):
     """One request of a signed-in practitioner: their rights, and pages rendered for them."""
 
     request: Request
-    signed_in: SignedIn
+    signed_in: PractitionerSession
     language: str
 
     @property
@@ -56,26 +62,26 @@ class PractitionerPage(NamedTuple):
         return _practitioner_actor(self.request, self.signed_in)
 
     @property
-    def context(self) -> Acts:
+    def context(self) -> RequestContext:
         """The context for transactions in the practitioner's name."""
-        return Acts(self.store, self.actor)
+        return RequestContext(self.store, self.actor)
 
     @property
     def csrf_token(self) -> str:
         """The CSRF token of the forms in this session."""
-        return csrf_tokens(self.request).token(_csrf_binding(self.signed_in))
+        return find_csrf_tokens(self.request).issue_token(_csrf_binding(self.signed_in))
 
     @property
     def time_zone(self) -> tzinfo:
         """The time zone of the organisation."""
-        with self.store.glance() as session:
-            letterhead = letterheads.of(session, self.signed_in.organisation)
+        with self.store.read_all_organisations() as session:
+            letterhead = letterheads.find_letterhead(session, self.signed_in.organisation)
         return ZoneInfo(letterhead.time_zone)
 
-    def load_print_settings(self) -> Printed:
+    def load_print_settings(self) -> PrintSettings:
         """Return the letterhead and the settings under which documents are printed."""
-        with self.store.reading_on(self.actor) as work:
-            return issuance.printed_in(work, test=self.signed_in.test)
+        with self.store.continue_read(self.actor) as work:
+            return issuance.load_print_settings(work, test=self.signed_in.test)
 
     def has_scope(self, scope: str) -> bool:
         """Return whether the practitioner has this scope."""
@@ -88,19 +94,19 @@ class PractitionerPage(NamedTuple):
 
     def render(self, template: str, status: int = 200, **variables: Any) -> Response:
         """Render a page of the desk."""
-        look = Look(self.language, status)
+        look = PageOptions(self.language, status)
         response = _render(self, f"desk/{template}.html.j2", look, variables)
         remember_language(self.request, response)
         return response
 
     def redirect(self, path: str) -> Response:
         """Redirect to another page."""
-        return see(self.request, path)
+        return redirect_to(self.request, path)
 
 
-def session_lifetimes(settings: Settings) -> Lasting:
+def session_lifetimes(settings: Settings) -> SessionLifetimes:
     """Return how long sessions last, idle and in total."""
-    return Lasting(
+    return SessionLifetimes(
         timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
     )
 
@@ -120,7 +126,7 @@ def build_desk_route(scope: str | None = None) -> type[PageRoute]:
                 except Problem as problem:
                     return await _refuse(request, None, problem)
                 if desk is None:
-                    response = see(request, LOGIN_PATH)
+                    response = redirect_to(request, LOGIN_PATH)
                     cookies.delete_cookie(request, response, cookies.SESSION)
                     return response
                 request.state.desk = desk
@@ -140,15 +146,15 @@ def build_desk_route(scope: str | None = None) -> type[PageRoute]:
 def select_language(request: Request) -> str:
     """Return the language chosen on this page or a previous one, else the browser's."""
     previous = cookies.read_cookie(request, cookies.LANGUAGE)
-    if "language" not in request.query_params and previous in languages():
+    if "language" not in request.query_params and previous in list_languages():
         return previous
-    return chosen_language(request)
+    return negotiate_language(request)
 
 
 def remember_language(request: Request, response: Response) -> None:
     """Keep the language chosen on this page for the next pages."""
     language = request.query_params.get("language", "")
-    if language in languages():
+    if language in list_languages():
         cookies.set_cookie(request, response, cookies.LANGUAGE, language, YEAR_SECONDS)
 
 
@@ -161,14 +167,18 @@ PractitionerPageDep = Annotated[PractitionerPage, Depends(_current_page)]
 
 
 async def _checked_fields(
-    request: Request, desk: PractitionerPageDep, fields: Annotated[Fields, Depends(fields_of)]
-) -> Fields:
+    request: Request,
+    desk: PractitionerPageDep,
+    fields: Annotated[FormFields, Depends(read_page_form)],
+) -> FormFields:
     """Return the form fields. Raises Problem `not_from_here` without this session's token."""
-    csrf_tokens(request).check(request, only(fields, FIELD), _csrf_binding(desk.signed_in))
+    find_csrf_tokens(request).check_request(
+        request, read_field(fields, CSRF_FIELD), _csrf_binding(desk.signed_in)
+    )
     return fields
 
 
-CheckedFields = Annotated[Fields, Depends(_checked_fields)]
+CheckedFields = Annotated[FormFields, Depends(_checked_fields)]
 
 
 def _find_session(request: Request) -> PractitionerPage | None:
@@ -176,25 +186,25 @@ def _find_session(request: Request) -> PractitionerPage | None:
     if not secret:
         return None
     state = request.app.state
-    signed_in = sessions.signed_in(state.store, secret, session_lifetimes(state.settings))
+    signed_in = sessions.look_up_session(state.store, secret, session_lifetimes(state.settings))
     return PractitionerPage(request, signed_in, select_language(request)) if signed_in else None
 
 
 async def _refuse(request: Request, desk: PractitionerPage | None, problem: Problem) -> Response:
-    actor = desk.actor if desk else stranger(request)
-    refusals: Refusals = request.app.state.refusals
+    actor = desk.actor if desk else build_anonymous_actor(request)
+    refusals: DeniedRequestLog = request.app.state.refusals
     await run_in_threadpool(refusals.record, actor, problem.code)
-    look = Look(select_language(request), problem.kind.status, problem.headers)
-    phrases = problem_phrases(problem, _CODES_WITH_TEXT)
+    look = PageOptions(select_language(request), problem.definition.status, problem.headers)
+    phrases = choose_problem_phrases(problem, _CODES_WITH_TEXT)
     if desk is None:
-        return page(request, "problem.html.j2", look, **phrases)
+        return render_page(request, "problem.html.j2", look, **phrases)
     return _render(desk, "desk/problem.html.j2", look, phrases)
 
 
 def _render(
-    desk: PractitionerPage, template: str, look: Look, variables: Mapping[str, Any]
+    desk: PractitionerPage, template: str, look: PageOptions, variables: Mapping[str, Any]
 ) -> Response:
-    return page(
+    return render_page(
         desk.request,
         template,
         look,
@@ -205,11 +215,11 @@ def _render(
     )
 
 
-def _practitioner_actor(request: Request, signed_in: SignedIn) -> Actor:
-    return stranger(request)._replace(
+def _practitioner_actor(request: Request, signed_in: PractitionerSession) -> Actor:
+    return build_anonymous_actor(request)._replace(
         organisation=signed_in.organisation, id=signed_in.practitioner.id, means="session"
     )
 
 
-def _csrf_binding(signed_in: SignedIn) -> str:
+def _csrf_binding(signed_in: PractitionerSession) -> str:
     return f"desk {signed_in.session}"

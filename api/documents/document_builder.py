@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from fastapi import Response
 
-from api.documents.render_pool import Layout
-from api.documents.request import Chosen
+from api.documents.render_pool import PdfRenderer
+from api.documents.request import DocumentRequest
 from api.problems import Problem
-from api.store.screenings.earlier_screenings import Earlier
+from api.store.screenings.earlier_screenings import PriorScreening
 from reports.formats import Kind, Written, written
 from reports.phrases import wording
 from reports.view.charts import banded
@@ -29,25 +29,25 @@ from schemas.assessment import Assessment
 from schemas.form_settings import EmergencyNumber
 from schemas.patient import Patient
 from schemas.rulebook import Total
-from schemas.screening import Context, Screening
+from schemas.screening import Screening, ScreeningContext
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
-from scoring.translations import in_language
+from scoring.translations import translate_rulebook
 
 
-def paper(
+def render_document(
     loaded: LoadedRulebook,
     assessment: Assessment,
     heading: Heading,
-    renderer: Layout,
-    chosen: Chosen,
+    renderer: PdfRenderer,
+    document_request: DocumentRequest,
 ) -> Written:
     """Render the document of one assessment, in the requested language or the letterhead's.
 
     Raises Problem `not_acceptable` for a note to the patient or a missing translation.
     """
-    form, kind, language = chosen
+    form, kind, language = document_request
     if form == "note" and kind == "patient":
         raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
     books = _choose_language(loaded, language, heading.letterhead.language)
@@ -56,7 +56,7 @@ def paper(
 
 def _choose_language(loaded: LoadedRulebook, requested: str | None, default: str) -> Books:
     """Return the rulebook in the requested language; without one, in the default or in English."""
-    translation = in_language(loaded, requested or default)
+    translation = translate_rulebook(loaded, requested or default)
     if translation is None and requested is not None:
         raise Problem("not_acceptable", "The rulebook was not translated into this language.")
     if translation is None:
@@ -64,66 +64,86 @@ def _choose_language(loaded: LoadedRulebook, requested: str | None, default: str
     return Books(loaded.rulebook, translation, wording(requested or default))
 
 
-class Printed(NamedTuple):
+class PrintSettings(NamedTuple):
     """Settings of an organisation for its documents: letterhead, test mark, emergency numbers."""
 
     letterhead: Letterhead
     test: bool
-    help_numbers: tuple[EmergencyNumber, ...] = ()
+    emergency_numbers: tuple[EmergencyNumber, ...] = ()
 
 
-def paper_of_intake(
-    rulebooks: Catalogue, printed: Printed, renderer: Layout, intake: Any, chosen: Chosen
+def render_intake(
+    rulebooks: Catalogue,
+    print_settings: PrintSettings,
+    renderer: PdfRenderer,
+    intake: Any,
+    document_request: DocumentRequest,
 ) -> Written:
     """Score an intake and render its document."""
-    loaded = rulebooks.active(intake.rulebook)
+    loaded = rulebooks.find_active(intake.rulebook)
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
-    heading = Heading(**_heading_fields(printed, intake.patient or Patient(), intake.context))
-    return paper(loaded, assessment, heading, renderer, chosen)
+    heading = Heading(
+        **_heading_fields(print_settings, intake.patient or Patient(), intake.context)
+    )
+    return render_document(loaded, assessment, heading, renderer, document_request)
 
 
-class Answered(NamedTuple):
+class PatientAnswers(NamedTuple):
     """Validated answers and their patient."""
 
     answers: dict[str, Any]
     patient: Patient
 
 
-def paper_of_answers(
-    loaded: LoadedRulebook, printed: Printed, renderer: Layout, answered: Answered, chosen: Chosen
+def render_answers(
+    loaded: LoadedRulebook,
+    print_settings: PrintSettings,
+    renderer: PdfRenderer,
+    patient_answers: PatientAnswers,
+    document_request: DocumentRequest,
 ) -> Written:
     """Score validated answers to one version of a rulebook and render their document."""
-    heading = Heading(**_heading_fields(printed, answered.patient, Context()))
-    return paper(loaded, assess(loaded, answered.answers), heading, renderer, chosen)
+    heading = Heading(
+        **_heading_fields(print_settings, patient_answers.patient, ScreeningContext())
+    )
+    return render_document(
+        loaded, assess(loaded, patient_answers.answers), heading, renderer, document_request
+    )
 
 
-def paper_of_screening(
-    rulebooks: Catalogue, printed: Printed, renderer: Layout, told: "Told", chosen: Chosen
+def render_screening(
+    rulebooks: Catalogue,
+    print_settings: PrintSettings,
+    renderer: PdfRenderer,
+    source: "ReportSource",
+    document_request: DocumentRequest,
 ) -> Written:
     """Render the document of a stored screening with its later events; nothing is scored again."""
-    loaded = _find_rulebook(rulebooks, told)
-    heading = _build_heading(printed, told, loaded)
-    return paper(loaded, told.screening.assessment, heading, renderer, chosen)
+    loaded = _find_rulebook(rulebooks, source)
+    heading = _build_heading(print_settings, source, loaded)
+    return render_document(loaded, source.screening.assessment, heading, renderer, document_request)
 
 
-def view_of_screening(
-    rulebooks: Catalogue, printed: Printed, told: "Told", language: str
+def build_screening_view(
+    rulebooks: Catalogue, print_settings: PrintSettings, source: "ReportSource", language: str
 ) -> tuple[View, str]:
     """Return the view of a stored screening and its language; English if untranslated."""
-    loaded = _find_rulebook(rulebooks, told)
-    available = language if in_language(loaded, language) else "en"
+    loaded = _find_rulebook(rulebooks, source)
+    available = language if translate_rulebook(loaded, language) else "en"
     books = _choose_language(loaded, available, available)
-    heading = _build_heading(printed, told, loaded)
-    return view_in(books, told.screening.assessment, heading), available
+    heading = _build_heading(print_settings, source, loaded)
+    return view_in(books, source.screening.assessment, heading), available
 
 
-def _find_rulebook(rulebooks: Catalogue, source: "Told") -> LoadedRulebook:
+def _find_rulebook(rulebooks: Catalogue, source: "ReportSource") -> LoadedRulebook:
     instrument, _, version = source.screening.assessment.rulebook.partition("@")
-    return rulebooks.any_status(instrument, version)
+    return rulebooks.find_version(instrument, version)
 
 
-def _build_heading(print_settings: Printed, source: "Told", loaded: LoadedRulebook) -> Heading:
+def _build_heading(
+    print_settings: PrintSettings, source: "ReportSource", loaded: LoadedRulebook
+) -> Heading:
     screening = source.screening
     error = screening.entered_in_error
     return Heading(
@@ -142,17 +162,17 @@ def _build_heading(print_settings: Printed, source: "Told", loaded: LoadedRulebo
     )
 
 
-class Told(NamedTuple):
+class ReportSource(NamedTuple):
     """A screening, the versions before and after it, and earlier screenings of the patient."""
 
     screening: Screening
     replaces: Screening | None
     replaced_by: Screening | None
-    earlier: tuple[Earlier, ...] = ()
+    earlier: tuple[PriorScreening, ...] = ()
 
 
 def _list_earlier_totals(
-    source: Told, main: Total | None, letterhead: Letterhead
+    source: ReportSource, main: Total | None, letterhead: Letterhead
 ) -> tuple[EarlierScreening, ...]:
     """Return the banded totals of earlier screenings, except withheld and later-answered ones."""
     if main is None:
@@ -186,29 +206,31 @@ def _summarise(screening: Screening | None, letterhead: Letterhead) -> OtherScre
     )
 
 
-def sent(made: Written, kind: Kind = "clinician") -> Response:
+def build_download(document: Written, kind: Kind = "clinician") -> Response:
     """Return the document as a download; the file name holds the kind and no patient data."""
     file_name = "patient-sheet" if kind == "patient" else "report"
     headers = {
-        "Content-Disposition": f'attachment; filename="nociscreen-{file_name}{made.suffix}"',
+        "Content-Disposition": f'attachment; filename="nociscreen-{file_name}{document.suffix}"',
         "Vary": "Accept",
-        "Repr-Digest": repr_digest(made.content),
+        "Repr-Digest": format_repr_digest(document.content),
     }
-    return Response(made.content, media_type=made.media_type, headers=headers)
+    return Response(document.content, media_type=document.media_type, headers=headers)
 
 
-def repr_digest(content: bytes) -> str:
+def format_repr_digest(content: bytes) -> str:
     """Return the `Repr-Digest` value of the content: SHA-256 (RFC 9530)."""
     return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
-def _heading_fields(print_settings: Printed, patient: Patient, context: Context) -> dict[str, Any]:
+def _heading_fields(
+    print_settings: PrintSettings, patient: Patient, context: ScreeningContext
+) -> dict[str, Any]:
     """Return the fields of the heading of a document produced now."""
     return {
         "produced_at": datetime.now(UTC),
         "letterhead": print_settings.letterhead,
         "test": print_settings.test,
-        "help_numbers": print_settings.help_numbers,
+        "help_numbers": print_settings.emergency_numbers,
         "patient_reference": patient.reference,
         "patient_system": patient.system,
         "patient_name": patient.name,

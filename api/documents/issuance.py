@@ -1,7 +1,7 @@
 """Loads a stored screening for its report, and stores the report as issued."""
 
-from api.auth.request_context import Acts
-from api.documents.document_builder import Printed, Told
+from api.auth.request_context import RequestContext
+from api.documents.document_builder import PrintSettings, ReportSource
 from api.store.accounts import letterheads
 from api.store.forms import form_settings
 from api.store.screenings import earlier_screenings, issued_reports, screenings
@@ -9,33 +9,35 @@ from api.store.transaction import Transaction
 from reports.formats import Written
 
 
-def told(acts: Acts, screening: str) -> Told:
+def load_report_source(context: RequestContext, screening: str) -> ReportSource:
     """Load a screening for its report, and audit the read. Raises Problem `not_found`."""
-    with acts.transaction() as work:
-        source = told_in(work, screening)
+    with context.transaction() as work:
+        source = load_report_source_in(work, screening)
         work.audit("read", "screening", screening, count=1 + len(source.earlier))
     return source
 
 
-def told_in(work: Transaction, screening: str) -> Told:
+def load_report_source_in(work: Transaction, screening: str) -> ReportSource:
     """Load a screening for its report; the caller audits the read. Raises Problem `not_found`."""
-    current = screenings.found(work, screening)
+    current = screenings.find_screening(work, screening)
     previous, following = (
-        screenings.found(work, screening_id) if screening_id else None
+        screenings.find_screening(work, screening_id) if screening_id else None
         for screening_id in (current.replaces, current.replaced_by)
     )
-    return Told(current, previous, following, earlier_screenings.before(work, current))
+    return ReportSource(
+        current, previous, following, earlier_screenings.list_earlier_screenings(work, current)
+    )
 
 
-def printed_in(work: Transaction, *, test: bool) -> Printed:
+def load_print_settings(work: Transaction, *, test: bool) -> PrintSettings:
     """Load the organisation's settings for its documents. Raises Problem `not_found`."""
-    letterhead = letterheads.of(work.session, work.organisation)
-    return Printed(letterhead, test, form_settings.own(work).emergency_numbers)
+    letterhead = letterheads.find_letterhead(work.session, work.organisation)
+    return PrintSettings(letterhead, test, form_settings.load_form_settings(work).emergency_numbers)
 
 
-def issue(acts: Acts, screening: str, made: Written) -> Written:
+def record_issued(context: RequestContext, screening: str, document: Written) -> Written:
     """Store the report as issued. Raises Problem `not_found` if the screening was erased."""
-    with acts.transaction() as work:
-        issued_reports.issue(work, screening, made.media_type, made.content)
+    with context.transaction() as work:
+        issued_reports.add_issued_report(work, screening, document.media_type, document.content)
         work.audit("report", "screening", screening)
-    return made
+    return document

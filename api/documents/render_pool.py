@@ -20,23 +20,25 @@ from api.problems import Problem
 from reports.blocks import Document
 from reports.render_worker import LENGTH, MOST_BYTES
 
-MEMORY = 1536 * 1024 * 1024
-JOBS_EACH = 200
+MAX_MEMORY_BYTES = 1536 * 1024 * 1024
+JOBS_PER_PROCESS = 200
 START_SECONDS = 30.0
 _INHERITED_ENV = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
-class Layout(Protocol):
+class PdfRenderer(Protocol):
     """Renders documents to PDF."""
 
     def render(self, document: Document) -> bytes:
         """Return the PDF of the document."""
 
 
-class Renderer:
+class RendererPool:
     """Renders up to `workers` documents at once and queues `queue`, each for up to `seconds`."""
 
-    def __init__(self, workers: int, queue: int, seconds: float, *, memory: int = MEMORY) -> None:
+    def __init__(
+        self, workers: int, queue: int, seconds: float, *, memory: int = MAX_MEMORY_BYTES
+    ) -> None:
         self._places = threading.BoundedSemaphore(workers + queue)
         self._idle: LifoQueue[_Process | None] = LifoQueue()
         for _ in range(workers):
@@ -75,7 +77,7 @@ class Renderer:
                 process.kill()
             self._idle.put(None)
             raise
-        if process.jobs >= JOBS_EACH:
+        if process.jobs >= JOBS_PER_PROCESS:
             process.kill()
             process = None
         self._idle.put(process)
@@ -91,7 +93,7 @@ class Renderer:
             semaphore.release()
 
 
-class Here:
+class InProcessRenderer:
     """Renders in this process, for a program that renders one document and exits."""
 
     def render(self, document: Document) -> bytes:

@@ -4,67 +4,69 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import Depends, Path, Query, Request
 
-from api.http.content_negotiation import OFFERED, by_accept, by_suffix
-from api.problems import MEDIA_TYPE, ProblemBody
+from api.http.content_negotiation import REPORT_FORMATS, find_format_by_suffix, negotiate_format
+from api.problems import PROBLEM_MEDIA_TYPE, ProblemBody
 from reports.formats import MEDIA_TYPES, Format, Kind
 from reports.phrases import languages
 
 
-class Chosen(NamedTuple):
+class DocumentRequest(NamedTuple):
     """Requested report: format, audience, language."""
 
-    form: Format = "pdf"
-    kind: Kind = "clinician"
+    format: Format = "pdf"
+    audience: Kind = "clinician"
     language: str | None = None
 
 
 Language: Any = Literal[languages()]
-Document = Annotated[Kind, Query(examples=["clinician"])]
-Locale = Annotated[Language | None, Query(examples=["en"])]
-Suffix = Annotated[Literal["pdf", "html", "rtf", "txt", "xml"], Path(examples=["pdf"])]
+AudienceParameter = Annotated[Kind, Query(examples=["clinician"])]
+LocaleParameter = Annotated[Language | None, Query(examples=["en"])]
+SuffixParameter = Annotated[Literal["pdf", "html", "rtf", "txt", "xml"], Path(examples=["pdf"])]
 
 
 async def _by_accept(
-    request: Request, document: Document = "clinician", locale: Locale = None
-) -> Chosen:
-    return Chosen(by_accept(request.headers.get("accept")), document, locale)
+    request: Request, document: AudienceParameter = "clinician", locale: LocaleParameter = None
+) -> DocumentRequest:
+    return DocumentRequest(negotiate_format(request.headers.get("accept")), document, locale)
 
 
 async def _by_suffix(
-    suffix: Suffix, document: Document = "clinician", locale: Locale = None
-) -> Chosen:
-    return Chosen(by_suffix(f".{suffix}"), document, locale)
+    suffix: SuffixParameter,
+    document: AudienceParameter = "clinician",
+    locale: LocaleParameter = None,
+) -> DocumentRequest:
+    return DocumentRequest(find_format_by_suffix(f".{suffix}"), document, locale)
 
 
-async def _as_note(locale: Locale = None) -> Chosen:
-    return Chosen("note", "clinician", locale)
+async def _as_note(locale: LocaleParameter = None) -> DocumentRequest:
+    return DocumentRequest("note", "clinician", locale)
 
 
-ByAccept = Annotated[Chosen, Depends(_by_accept)]
-BySuffix = Annotated[Chosen, Depends(_by_suffix)]
-AsNote = Annotated[Chosen, Depends(_as_note)]
+DocumentByAccept = Annotated[DocumentRequest, Depends(_by_accept)]
+DocumentBySuffix = Annotated[DocumentRequest, Depends(_by_suffix)]
+NoteRequest = Annotated[DocumentRequest, Depends(_as_note)]
 
 _NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
     406: {
         "description": "Unknown format, or the rulebook is not translated into this language",
         "content": {
-            MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}
+            PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}
         },
     }
 }
-DOCUMENTS: dict[int | str, dict[str, Any]] = {
+DOCUMENT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The document",
         "content": {
             MEDIA_TYPES[form].split(";")[0]: {
                 "schema": {"type": "string"} | ({"format": "binary"} if form == "pdf" else {})
             }
-            for form in OFFERED
+            for form in REPORT_FORMATS
         },
     },
     **_NOT_ACCEPTABLE,
 }
-NOTE: dict[int | str, dict[str, Any]] = {
+NOTE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The note", "content": {"text/plain": {"schema": {"type": "string"}}}},
     **_NOT_ACCEPTABLE,
 }

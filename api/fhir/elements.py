@@ -14,43 +14,43 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 Resource = dict[str, Any]
 FHIR_JSON = "application/fhir+json"
-URN = "urn:ietf:rfc:3986"
-TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
-EXTENSION = "http://hl7.org/fhir/StructureDefinition"
-ID = r"[A-Za-z0-9\-.]{1,64}"
+URI_SYSTEM = "urn:ietf:rfc:3986"
+TERMINOLOGY_BASE = "http://terminology.hl7.org/CodeSystem"
+EXTENSION_BASE = "http://hl7.org/fhir/StructureDefinition"
+ID_PATTERN = r"[A-Za-z0-9\-.]{1,64}"
 NONE_OF_THESE = "none-of-these"
 """The answer code for "no option applies" in a multi question; no option id has a hyphen."""
 _URI = re.compile(r"\S+:\S+")
 
 
-class Base(NamedTuple):
+class CanonicalUrls(NamedTuple):
     """The canonical URLs under a service URL, which has no trailing slash."""
 
-    service: str
+    service_url: str
 
     @property
-    def url(self) -> str:
+    def fhir_url(self) -> str:
         """The base URL of the FHIR API."""
-        return f"{self.service}/fhir"
+        return f"{self.service_url}/fhir"
 
-    def questionnaire(self, name: str) -> str:
+    def questionnaire_url(self, name: str) -> str:
         """Return the canonical URL of a questionnaire, without its version."""
-        return f"{self.url}/Questionnaire/{name}"
+        return f"{self.fhir_url}/Questionnaire/{name}"
 
-    def options(self, instrument: str, question: str) -> str:
+    def option_system(self, instrument: str, question: str) -> str:
         """Return the code system of the options of one question."""
-        return f"{self.url}/CodeSystem/{instrument}/{question}"
+        return f"{self.fhir_url}/CodeSystem/{instrument}/{question}"
 
-    def results(self, instrument: str) -> str:
+    def result_system(self, instrument: str) -> str:
         """Return the code system of computed results: totals, criteria and red flags."""
-        return f"{self.url}/CodeSystem/{instrument}"
+        return f"{self.fhir_url}/CodeSystem/{instrument}"
 
-    def bands(self, instrument: str) -> str:
+    def band_system(self, instrument: str) -> str:
         """Return the code system of the bands of an instrument."""
-        return f"{self.url}/CodeSystem/{instrument}/band"
+        return f"{self.fhir_url}/CodeSystem/{instrument}/band"
 
 
-class Version(NamedTuple):
+class ResourceVersion(NamedTuple):
     """One screening as a version of the resources that are derived from it.
 
     `first` is the id of the original screening and the logical id of the resources. `number`
@@ -59,10 +59,10 @@ class Version(NamedTuple):
     """
 
     screening: Screening
-    first: str
+    logical_id: str
     number: int
     loaded: LoadedRulebook
-    base: Base
+    urls: CanonicalUrls
     successor: Screening | None = None
 
     @property
@@ -71,66 +71,66 @@ class Version(NamedTuple):
         return self.loaded.rulebook.rulebook.instrument
 
     @property
-    def corrects(self) -> bool:
+    def is_correction(self) -> bool:
         """Whether the screening corrects an earlier one."""
         return self.screening.replaces is not None
 
     @property
-    def answered(self) -> str:
+    def answered_at(self) -> str:
         """The instant or date at which the answers were given."""
         context = self.screening.context
         if context.fhir is not None and context.fhir.authored is not None:
             return context.fhir.authored
-        return context.answered_on.isoformat() if context.answered_on else self.kept
+        return context.answered_on.isoformat() if context.answered_on else self.stored_at
 
     @property
-    def updated(self) -> str:
+    def updated_at(self) -> str:
         """The instant of the last change: creation or entry in error."""
         error = self.screening.entered_in_error
-        return instant(error.at) if error else self.kept
+        return format_instant(error.at) if error else self.stored_at
 
     @property
-    def kept(self) -> str:
+    def stored_at(self) -> str:
         """The instant at which the screening was created."""
-        return instant(self.screening.created_at)
+        return format_instant(self.screening.created_at)
 
 
-def named(resource_type: str, version: Version) -> Resource:
+def begin_resource(resource_type: str, version: ResourceVersion) -> Resource:
     """Return the first elements of a resource: type, id, version and last update."""
     return {
         "resourceType": resource_type,
-        "id": version.first,
-        "meta": {"versionId": str(version.number), "lastUpdated": version.updated},
+        "id": version.logical_id,
+        "meta": {"versionId": str(version.number), "lastUpdated": version.updated_at},
     }
 
 
-def identifier(version: Version, resource_type: str) -> Resource:
+def build_resource_identifier(version: ResourceVersion, resource_type: str) -> Resource:
     """Return the permanent identifier of one type of resource of one screening."""
-    return {"system": URN, "value": urn(version, f"{resource_type} identifier")}
+    return {"system": URI_SYSTEM, "value": derive_urn(version, f"{resource_type} identifier")}
 
 
-def urn(version: Version, purpose: str) -> str:
+def derive_urn(version: ResourceVersion, purpose: str) -> str:
     """Return a `urn:uuid:` that is unique to the screening and the purpose."""
     return f"urn:uuid:{uuid5(NAMESPACE_URL, f'{version.screening.id} {purpose}')}"
 
 
-def reference(resource_type: str, version: Version) -> Resource:
+def build_reference(resource_type: str, version: ResourceVersion) -> Resource:
     """Return a reference to a resource of the screening."""
-    return {"reference": f"{resource_type}/{version.first}"}
+    return {"reference": f"{resource_type}/{version.logical_id}"}
 
 
-def subject(version: Version) -> Resource:
+def build_patient_reference(version: ResourceVersion) -> Resource:
     """Return the Reference to the patient, literal if the response had one, or by identifier."""
     patient, fhir = version.screening.patient, version.screening.context.fhir
     element: Resource = {"type": "Patient"}
     if fhir is not None and fhir.subject is not None:
         element["reference"] = fhir.subject
     if fhir is None or fhir.subject is None or fhir.subject_identified:
-        element["identifier"] = numbered(patient.reference, patient.system)
+        element["identifier"] = build_identifier(patient.reference, patient.system)
     return element | ({"display": patient.name} if patient.name else {})
 
 
-def numbered(value: str, system: str | None) -> Resource:
+def build_identifier(value: str, system: str | None) -> Resource:
     """Return an Identifier; a system that is not a URI becomes the name of the assigner."""
     if system is None:
         return {"value": value}
@@ -139,27 +139,27 @@ def numbered(value: str, system: str | None) -> Resource:
     return {"value": value, "assigner": {"display": system}}
 
 
-def software(version: Version) -> Resource:
+def build_software_reference(version: ResourceVersion) -> Resource:
     """Return the Reference to the service, in the version that scored the screening."""
     name = f"nociscreen {version.screening.origin.software_version}"
     return {
         "type": "Device",
-        "identifier": {"system": version.base.service, "value": name},
+        "identifier": {"system": version.urls.service_url, "value": name},
         "display": name,
     }
 
 
-def instant(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """Return a UTC time as a FHIR instant, ending in `Z`."""
     return at.isoformat().replace("+00:00", "Z")
 
 
-def coded(system: str, code: str, display: str | None = None) -> Resource:
+def build_concept(system: str, code: str, display: str | None = None) -> Resource:
     """Return a CodeableConcept of one coding, with the display as its text."""
     coding = {"system": system, "code": code} | ({"display": display} if display else {})
     return {"coding": [coding]} | ({"text": display} if display else {})
 
 
-def local(version: Version, code: str, display: str) -> Resource:
+def build_result_concept(version: ResourceVersion, code: str, display: str) -> Resource:
     """Return a CodeableConcept from the code system of the instrument's results."""
-    return coded(version.base.results(version.instrument), code, display)
+    return build_concept(version.urls.result_system(version.instrument), code, display)

@@ -10,20 +10,20 @@ from fastapi import Body, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
-from api.auth.route_guard import guarded
-from api.dependencies import Chosen, Rulebooks, is_known
-from api.fhir.elements import FHIR_JSON, ID, Base, Resource, Version
-from api.fhir.questionnaire_catalogue import Form, forms
-from api.fhir.resources.document_reference import Kind
-from api.fhir.resources.questionnaire_response import questionnaire_response
-from api.http.error_responses import refusals
-from api.http.request_body import Media
+from api.auth.route_guard import require_scope
+from api.dependencies import CatalogueDep, SettingsDep, is_etag_match
+from api.fhir.elements import FHIR_JSON, ID_PATTERN, CanonicalUrls, Resource, ResourceVersion
+from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
+from api.fhir.resources.document_reference import ReportType
+from api.fhir.resources.questionnaire_response import build_questionnaire_response
+from api.http.error_responses import error_responses
+from api.http.request_body import BodyMediaType
 from api.problems import Problem
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"
-_BODY_MEDIA = Media(
+_BODY_MEDIA = BodyMediaType(
     f"{FHIR_JSON}` or `application/json",
     re.compile(rf"application/(fhir\+json|json){_CHARSET}", re.IGNORECASE),
 )
@@ -61,25 +61,25 @@ ScreeningId = Annotated[
     ),
     _matching(r"[0-9a-f-]{36}"),
 ]
-DefinedId = Annotated[str, _matching(ID)]
+DefinitionId = Annotated[str, _matching(ID_PATTERN)]
 VersionNumber = Annotated[str, Path(alias="number", examples=["1"]), _matching(r"[1-9][0-9]{0,8}")]
 
 
-def fhir_guarded(scope: str) -> type[APIRoute]:
+def guarded_fhir_route(scope: str) -> type[APIRoute]:
     """Return a class of FHIR routes that require this scope."""
-    return guarded(scope, _BODY_MEDIA)
+    return require_scope(scope, _BODY_MEDIA)
 
 
-def outcomes(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def outcome_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI error responses of a FHIR route, as OperationOutcomes."""
     content = {FHIR_JSON: {"schema": _OUTCOME}}
     return {
         status: response if status == _HEADERS_TOO_LARGE else response | {"content": content}
-        for status, response in refusals(*statuses).items()
+        for status, response in error_responses(*statuses).items()
     }
 
 
-def resources(resource_type: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+def resource_response(resource_type: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI response of a FHIR route that returns this type of resource."""
     schema = {
         "type": "object",
@@ -89,15 +89,15 @@ def resources(resource_type: str, status: int = 200) -> dict[int | str, dict[str
     return {status: {"description": resource_type, "content": {FHIR_JSON: {"schema": schema}}}}
 
 
-NOT_CHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
 
-async def _canonical_urls(settings: Chosen) -> Base:
-    return Base(settings.public_url)
+async def _canonical_urls(settings: SettingsDep) -> CanonicalUrls:
+    return CanonicalUrls(settings.public_url)
 
 
-async def _report_type(settings: Chosen) -> Kind:
-    return Kind(settings.report_loinc_code, settings.report_loinc_display)
+async def _report_type(settings: SettingsDep) -> ReportType:
+    return ReportType(settings.report_loinc_code, settings.report_loinc_display)
 
 
 _Format = Annotated[
@@ -145,11 +145,13 @@ def _is_fhir_version(parameter: str) -> bool:
     return name.strip() == "fhirversion" and value.strip('" ') == "4.0"
 
 
-InJson = Depends(_require_json)
-AtBase = Annotated[Base, Depends(_canonical_urls)]
-Filed = Annotated[Kind, Depends(_report_type)]
-Known = Annotated[str | None, Header(alias="If-None-Match", max_length=200, examples=['W/"7"'])]
-ResourceIn = Annotated[
+RequireJson = Depends(_require_json)
+CanonicalUrlsDep = Annotated[CanonicalUrls, Depends(_canonical_urls)]
+ReportTypeDep = Annotated[ReportType, Depends(_report_type)]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", max_length=200, examples=['W/"7"'])
+]
+ResourceBody = Annotated[
     dict[str, Any],
     Body(
         media_type=FHIR_JSON,
@@ -159,18 +161,18 @@ ResourceIn = Annotated[
 ]
 
 
-def sent(
-    resource: Resource, *, status: int = 200, known: str | None = None, **headers: str
+def send_resource(
+    resource: Resource, *, status: int = 200, if_none_match: str | None = None, **headers: str
 ) -> Response:
     """Return the resource as a response with its version headers, or 304 if `known` matches."""
-    headers |= version_headers(resource)
-    if "ETag" in headers and is_known(headers["ETag"].removeprefix("W/"), known):
+    headers |= build_version_headers(resource)
+    if "ETag" in headers and is_etag_match(headers["ETag"].removeprefix("W/"), if_none_match):
         return Response(status_code=304, headers=headers)
     body = json.dumps(resource, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Response(body, status_code=status, headers=headers, media_type=FHIR_JSON)
 
 
-def version_headers(resource: Resource) -> dict[str, str]:
+def build_version_headers(resource: Resource) -> dict[str, str]:
     """Return the `ETag` and `Last-Modified` headers from the resource's meta element."""
     meta, headers = resource.get("meta", {}), {}
     if "versionId" in meta:
@@ -181,9 +183,12 @@ def version_headers(resource: Resource) -> dict[str, str]:
     return headers
 
 
-def version_of(
-    screenings: list[Screening], rulebooks: Catalogue, urls: Base, number: int | None = None
-) -> Version:
+def build_version(
+    screenings: list[Screening],
+    rulebooks: Catalogue,
+    urls: CanonicalUrls,
+    number: int | None = None,
+) -> ResourceVersion:
     """Return a version of a lineage: the newest, or the one with this number.
 
     `screenings` are the lineage, oldest first. Raises Problem `not_found` if there is no such
@@ -197,31 +202,33 @@ def version_of(
     screening = screenings[min(number, len(screenings)) - 1]
     if number == len(screenings) and in_error:
         screening = screening.model_copy(update={"entered_in_error": None})
-    version = told(screening, rulebooks, urls)
-    return version._replace(first=screenings[0].id, number=number)
+    version = build_single_version(screening, rulebooks, urls)
+    return version._replace(logical_id=screenings[0].id, number=number)
 
 
-def told(screening: Screening, rulebooks: Catalogue, urls: Base) -> Version:
+def build_single_version(
+    screening: Screening, rulebooks: Catalogue, urls: CanonicalUrls
+) -> ResourceVersion:
     """Return a screening as the only version of its resources."""
     instrument, _, version = screening.assessment.rulebook.partition("@")
-    loaded = rulebooks.any_status(instrument, version)
-    return Version(screening, screening.id, 1, loaded, urls)
+    loaded = rulebooks.find_version(instrument, version)
+    return ResourceVersion(screening, screening.id, 1, loaded, urls)
 
 
-def form_of(version: Version, rulebooks: Catalogue) -> Form:
+def form_of_version(version: ResourceVersion, rulebooks: Catalogue) -> QuestionnaireForm:
     """Return the questionnaire that the screening answers."""
     fhir = version.screening.context.fhir
-    entry = rulebooks.entry(version.loaded)
-    return Form(version.loaded, entry, bool(fhir and fhir.for_patient), version.base)
+    entry = rulebooks.find_entry(version.loaded)
+    return QuestionnaireForm(version.loaded, entry, bool(fhir and fhir.for_patient), version.urls)
 
 
-def response_of(version: Version, rulebooks: Catalogue) -> Resource:
+def build_response_resource(version: ResourceVersion, rulebooks: Catalogue) -> Resource:
     """Return the QuestionnaireResponse of this version."""
-    return questionnaire_response(version, form_of(version, rulebooks))
+    return build_questionnaire_response(version, form_of_version(version, rulebooks))
 
 
-async def _list_forms(rulebooks: Rulebooks, urls: AtBase) -> list[Form]:
-    return forms(rulebooks, urls)
+async def _list_forms(rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> list[QuestionnaireForm]:
+    return list_questionnaire_forms(rulebooks, urls)
 
 
-Forms = Annotated[list[Form], Depends(_list_forms)]
+FormsDep = Annotated[list[QuestionnaireForm], Depends(_list_forms)]

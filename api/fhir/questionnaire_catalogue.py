@@ -2,31 +2,31 @@
 
 from typing import NamedTuple
 
-from api.fhir.elements import Base
+from api.fhir.elements import CanonicalUrls
 from schemas.rulebook import Question, Topic
-from scoring.catalogue import Catalogue, Entry
+from scoring.catalogue import Catalogue, CatalogueEntry
 from scoring.compiled_rulebook import LoadedRulebook
 
-PATIENTS = "-patient"
+PATIENT_SUFFIX = "-patient"
 
 
-class Form(NamedTuple):
+class QuestionnaireForm(NamedTuple):
     """One questionnaire; the patients' form omits weights, totals and clinicians' questions."""
 
     loaded: LoadedRulebook
-    entry: Entry
+    entry: CatalogueEntry
     for_patient: bool
-    base: Base
+    urls: CanonicalUrls
 
     @property
     def id(self) -> str:
         """The logical id, shared by all versions."""
-        return form_id(self.entry.instrument, for_patient=self.for_patient)
+        return derive_form_id(self.entry.instrument, for_patient=self.for_patient)
 
     @property
     def url(self) -> str:
         """The canonical URL without the version."""
-        return self.base.questionnaire(self.id)
+        return self.urls.questionnaire_url(self.id)
 
     @property
     def canonical(self) -> str:
@@ -38,9 +38,9 @@ class Form(NamedTuple):
         """The link ids of the totals, which are computed and never asked."""
         if self.for_patient:
             return ()
-        return tuple(total_link(total.id) for total in self.loaded.rulebook.total)
+        return tuple(total_link_id(total.id) for total in self.loaded.rulebook.total)
 
-    def topics(self) -> list[tuple[Topic, list[Question]]]:
+    def questions_by_topic(self) -> list[tuple[Topic, list[Question]]]:
         """Return the questions by topic, in order; topics without questions are left out."""
         included = [
             question
@@ -54,33 +54,37 @@ class Form(NamedTuple):
         return [(topic, questions) for topic, questions in by_topic if questions]
 
 
-def form_id(instrument: str, *, for_patient: bool = False) -> str:
+def derive_form_id(instrument: str, *, for_patient: bool = False) -> str:
     """Return the logical id of an instrument's questionnaire."""
-    return instrument.replace("_", "-") + (PATIENTS if for_patient else "")
+    return instrument.replace("_", "-") + (PATIENT_SUFFIX if for_patient else "")
 
 
-def topic_link(topic: str) -> str:
+def topic_link_id(topic: str) -> str:
     """Return the link id of a topic; it cannot clash, since no question id has a dot."""
     return f"topic.{topic}"
 
 
-def total_link(total: str) -> str:
+def total_link_id(total: str) -> str:
     """Return the link id of a total."""
     return f"total.{total}"
 
 
-def forms(catalogue: Catalogue, urls: Base) -> list[Form]:
+def list_questionnaire_forms(catalogue: Catalogue, urls: CanonicalUrls) -> list[QuestionnaireForm]:
     """Return the questionnaires of all active and retired rulebooks, in index order."""
     return [
-        Form(catalogue.any_status(entry.instrument, entry.version), entry, for_patient, urls)
+        QuestionnaireForm(
+            catalogue.find_version(entry.instrument, entry.version), entry, for_patient, urls
+        )
         for entry in catalogue.entries
         if entry.status != "draft"
         for for_patient in (False, True)
     ]
 
 
-def newest(candidates: list[Form]) -> Form | None:
+def find_newest_form(candidates: list[QuestionnaireForm]) -> QuestionnaireForm | None:
     """Return the newest active form, or the newest if none is active; None for an empty list."""
     return max(
-        candidates, key=lambda form: (form.entry.status == "active", form.entry.order), default=None
+        candidates,
+        key=lambda form: (form.entry.status == "active", form.entry.sort_key),
+        default=None,
     )

@@ -8,40 +8,40 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
-from api.auth.request_context import Acts
-from api.fhir.elements import ID, Base, Resource
-from api.fhir.http import sent
-from api.fhir.resources.bundle import searchset
+from api.auth.request_context import RequestContext
+from api.fhir.elements import ID_PATTERN, CanonicalUrls, Resource
+from api.fhir.http import send_resource
+from api.fhir.resources.bundle import build_searchset
 from api.problems import FieldError, Problem
 from api.store.screenings import screenings
 from api.store.screenings import search as screening_search
-from api.store.screenings.versions import first_of, lineage
+from api.store.screenings.versions import find_first_version_id, list_versions
 from api.store.transaction import Transaction
 from schemas.patient import READABLE
 from schemas.screening import PatientFilters, Screening
 
 _NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
-TOKEN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
+TOKEN_PATTERN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
 """Pattern of `system|value` or a value alone, in readable characters."""
-IN_A_SYSTEM = rf"^{_NO_BAR}*\|{_NO_BAR}+$"
+IDENTIFIER_PATTERN = rf"^{_NO_BAR}*\|{_NO_BAR}+$"
 """Pattern of `system|value`, or `|value` for an identifier without a system."""
 
 
-class Search(NamedTuple):
+class ScreeningSearch(NamedTuple):
     """A search: its filters, page size and cursor, and the parameters as the client sent them."""
 
     filters: PatientFilters
     id: str | None
-    most: int
-    page: str | None
-    given: dict[str, str]
+    page_size: int
+    cursor: str | None
+    parameters: dict[str, str]
 
 
 _Patient = Annotated[
     str | None,
     Query(
         max_length=200,
-        pattern=rf'^(https?://[!"$->@-~]+/)?(Patient/)?{ID}$',
+        pattern=rf'^(https?://[!"$->@-~]+/)?(Patient/)?{ID_PATTERN}$',
         description="An id, or a literal reference to a Patient. URLs are often logged: to search "
         "for a patient by identifier, prefer the form of `_search`.",
         examples=["Patient/p1"],
@@ -52,7 +52,7 @@ _PatientIdentifier = Annotated[
     Query(
         alias="patient:identifier",
         max_length=200,
-        pattern=TOKEN,
+        pattern=TOKEN_PATTERN,
         description="`system|value`, or a value in any system.",
         examples=["urn:oid:1.2.3|MRN-0042"],
     ),
@@ -74,7 +74,7 @@ _Count = Annotated[
         examples=["20"],
     ),
 ]
-Page = Annotated[
+PageCursor = Annotated[
     str | None,
     Query(
         alias="_page",
@@ -92,15 +92,15 @@ async def _search(  # noqa: PLR0913 - FastAPI passes what a route needs as param
     patient_identifier: _PatientIdentifier = None,
     id_: _Id = None,
     count: _Count = "20",
-    page: Page = None,
-) -> Search:
+    page: PageCursor = None,
+) -> ScreeningSearch:
     parameters = dict(request.query_params)
     parameters.pop("_format", None)
     if page is not None and set(parameters) != {"_page"}:
         error = FieldError(pointer="/_page", code="cursor", detail="must stand alone")
         raise Problem("wrong_shape", errors=[error])
     filters = _patient_filters(patient, patient_identifier)
-    return Search(filters, id_, int(count), page, parameters)
+    return ScreeningSearch(filters, id_, int(count), page, parameters)
 
 
 def _patient_filters(patient: str | None, identifier: str | None) -> PatientFilters:
@@ -132,67 +132,75 @@ def _build_filters(reference: str, system: str, *, without_system: bool) -> Pati
     )
 
 
-Searching = Annotated[Search, Depends(_search)]
+ScreeningSearchDep = Annotated[ScreeningSearch, Depends(_search)]
 
 
-class Found(NamedTuple):
+class SearchResults(NamedTuple):
     """One page of results: lineages of screenings, and the cursor of the next page."""
 
     lineages: list[list[Screening]]
-    next: str | None
+    next_cursor: str | None
 
 
-def newest_of_each(work: Transaction, search: Search) -> Found:
+def find_lineages(work: Transaction, search: ScreeningSearch) -> SearchResults:
     """Return each lineage whose newest screening is on this page."""
     if search.id is not None:
         versions = _find_lineage(work, search.id)
-        return Found([versions] if versions and _matches(versions[-1], search) else [], None)
+        return SearchResults(
+            [versions] if versions and _matches(versions[-1], search) else [], None
+        )
     page = _load_page(work, search)
     page_ids = {line.id for line in page.lines}
     lineages = [
-        lineage(work, first_of(work, line.id)) for line in page.lines if line.state != "amended"
+        list_versions(work, find_first_version_id(work, line.id))
+        for line in page.lines
+        if line.state != "amended"
     ]
-    return Found([versions for versions in lineages if versions[-1].id in page_ids], page.next)
+    return SearchResults(
+        [versions for versions in lineages if versions[-1].id in page_ids], page.next_cursor
+    )
 
 
-def each_alone(work: Transaction, search: Search) -> Found:
+def find_screenings_with_successor(work: Transaction, search: ScreeningSearch) -> SearchResults:
     """Return each screening on this page, including corrected ones, with its successor."""
     if search.id is not None:
         pair = _find_with_successor(work, search.id)
-        return Found([pair] if pair and _matches(pair[0], search) else [], None)
+        return SearchResults([pair] if pair and _matches(pair[0], search) else [], None)
     page = _load_page(work, search)
-    return Found([with_successor(work, line.id) for line in page.lines], page.next)
+    return SearchResults(
+        [load_with_successor(work, line.id) for line in page.lines], page.next_cursor
+    )
 
 
-def with_successor(work: Transaction, screening: str) -> list[Screening]:
+def load_with_successor(work: Transaction, screening: str) -> list[Screening]:
     """Return the screening, followed by the screening that corrects it, if any."""
-    original = screenings.found(work, screening)
+    original = screenings.find_screening(work, screening)
     if original.replaced_by is None:
         return [original]
-    return [original, screenings.found(work, original.replaced_by)]
+    return [original, screenings.find_screening(work, original.replaced_by)]
 
 
-def _load_page(work: Transaction, search: Search) -> screening_search.Page:
-    if search.page is not None:
-        return screening_search.next_page(work, search.page)
-    return screening_search.first_page(work, search.filters, search.most)
+def _load_page(work: Transaction, search: ScreeningSearch) -> screening_search.ScreeningPage:
+    if search.cursor is not None:
+        return screening_search.list_next_page(work, search.cursor)
+    return screening_search.list_first_page(work, search.filters, search.page_size)
 
 
 def _find_lineage(work: Transaction, first: str) -> list[Screening]:
     try:
-        return lineage(work, first)
+        return list_versions(work, first)
     except Problem:
         return []
 
 
 def _find_with_successor(work: Transaction, screening: str) -> list[Screening]:
     try:
-        return with_successor(work, screening)
+        return load_with_successor(work, screening)
     except Problem:
         return []
 
 
-def _matches(screening: Screening, search: Search) -> bool:
+def _matches(screening: Screening, search: ScreeningSearch) -> bool:
     filters = search.filters
     if filters.without_system and screening.patient.system is not None:
         return False
@@ -206,39 +214,39 @@ def _matches(screening: Screening, search: Search) -> bool:
     )
 
 
-def searched(  # noqa: PLR0913 - each part of a search
-    context: Acts,
-    search: Search,
-    urls: Base,
+def run_search(  # noqa: PLR0913 - each part of a search
+    context: RequestContext,
+    search: ScreeningSearch,
+    urls: CanonicalUrls,
     resource_type: str,
     *,
-    find: Callable[[Transaction, Search], Found],
-    tell: Callable[[list[Screening]], Resource],
+    find_results: Callable[[Transaction, ScreeningSearch], SearchResults],
+    build_resource: Callable[[list[Screening]], Resource],
 ) -> Response:
     """Run the search and return a page of its results, each converted to a resource by `tell`."""
     with context.transaction() as work:
-        results = find(work, search)
+        results = find_results(work, search)
         work.audit("list", "screening", count=max(len(results.lineages), 1))
-    next_parameters = {"_page": results.next} if results.next else None
-    resources = [tell(versions) for versions in results.lineages]
-    return paged(resources, urls, resource_type, search.given, next_parameters)
+    next_parameters = {"_page": results.next_cursor} if results.next_cursor else None
+    resources = [build_resource(versions) for versions in results.lineages]
+    return send_page(resources, urls, resource_type, search.parameters, next_parameters)
 
 
-def paged(
+def send_page(
     resources: Iterable[Resource],
-    urls: Base,
+    urls: CanonicalUrls,
     resource_type: str,
-    given: dict[str, str],
-    following: dict[str, str] | None = None,
+    parameters: dict[str, str],
+    next_parameters: dict[str, str] | None = None,
 ) -> Response:
     """Return a searchset with links to this page and, if there is one, the next."""
-    endpoint = f"{urls.url}/{resource_type}"
-    self_url = f"{endpoint}?{urlencode(given)}" if given else endpoint
-    next_url = f"{endpoint}?{urlencode(following)}" if following else None
-    return sent(searchset(resources, urls.url, self_url, next_url))
+    endpoint = f"{urls.fhir_url}/{resource_type}"
+    self_url = f"{endpoint}?{urlencode(parameters)}" if parameters else endpoint
+    next_url = f"{endpoint}?{urlencode(next_parameters)}" if next_parameters else None
+    return send_resource(build_searchset(resources, urls.fhir_url, self_url, next_url))
 
 
-def id_named_by(work: Transaction, system: str | None, value: str) -> str:
+def derive_screening_id(work: Transaction, system: str | None, value: str) -> str:
     """Return the screening id that belongs to this identifier, whether it exists or not."""
     name = json.dumps(["fhir identifier", system, value]).encode()
-    return str(UUID(work.fingerprint(name)[:32], version=5))
+    return str(UUID(work.compute_fingerprint(name)[:32], version=5))

@@ -11,9 +11,9 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
 from api.auth.route_guard import GuardedRoute, Handler
-from api.fhir.http import outcomes, resources
-from api.http.error_responses import GUARDED
-from api.http.request_body import FORM, JSON, take_query
+from api.fhir.http import outcome_responses, resource_response
+from api.http.error_responses import GUARDED_ERRORS
+from api.http.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
 
 _SEARCH_ERRORS = (406, 422)
 _FORM_ERRORS = (400, 408, 413, 415)
@@ -22,8 +22,8 @@ _FORM_ERRORS = (400, 408, 413, 415)
 class _FormSearchRoute(GuardedRoute):
     """A guarded search that takes parameters from a form, the query string, or both."""
 
-    async def asked(self, request: Request) -> Request:
-        return await take_query(request)
+    async def prepare_request(self, request: Request) -> Request:
+        return await merge_form_into_query(request)
 
 
 class _PublicFormSearchRoute(APIRoute):
@@ -33,16 +33,16 @@ class _PublicFormSearchRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def merge_form(request: Request) -> Response:
-            return await handler(await take_query(request))
+            return await handler(await merge_form_into_query(request))
 
         return merge_form
 
 
-def search_routes(
+def add_search_routes(
     routes: APIRouter, path: str, word: str, *, scope: str | None, **options: Any
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
     """Return a decorator that routes a search by GET and POST; scope None makes it public."""
-    guard_errors = GUARDED if scope else ()
+    guard_errors = GUARDED_ERRORS if scope else ()
 
     def add_routes(search: Callable[..., Response]) -> Callable[..., Response]:
         routes.add_api_route(
@@ -50,7 +50,8 @@ def search_routes(
             search,
             operation_id=f"search_{word}",
             response_class=Response,
-            responses=resources("Bundle") | outcomes(*{*guard_errors, *_SEARCH_ERRORS}),
+            responses=resource_response("Bundle")
+            | outcome_responses(*{*guard_errors, *_SEARCH_ERRORS}),
             **options,
         )
         routes.add_api_route(
@@ -59,8 +60,8 @@ def search_routes(
             methods=["POST"],
             operation_id=f"search_{word}_by_form",
             response_class=Response,
-            responses=resources("Bundle")
-            | outcomes(*{*guard_errors, *_SEARCH_ERRORS, *_FORM_ERRORS}),
+            responses=resource_response("Bundle")
+            | outcome_responses(*{*guard_errors, *_SEARCH_ERRORS, *_FORM_ERRORS}),
             route_class_override=_guarded_form_route(scope) if scope else _PublicFormSearchRoute,
             openapi_extra={"requestBody": _describe_form(cast("APIRoute", routes.routes[-1]))},
             **options,
@@ -71,7 +72,7 @@ def search_routes(
 
 
 def _guarded_form_route(scope: str) -> type[APIRoute]:
-    return type("FormSearchRoute", (_FormSearchRoute,), {"scope": scope, "takes": JSON})
+    return type("FormSearchRoute", (_FormSearchRoute,), {"scope": scope, "body_media_type": JSON})
 
 
 def _describe_form(route: APIRoute) -> dict[str, Any]:
@@ -82,4 +83,4 @@ def _describe_form(route: APIRoute) -> dict[str, Any]:
         if isinstance(field.field_info, params.Query)
     }
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return {"content": {FORM: {"schema": schema}}}
+    return {"content": {FORM_MEDIA_TYPE: {"schema": schema}}}

@@ -7,89 +7,91 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from api.forms.form_model import NONE, SKIPPED, UNKNOWN, Asked, Step
-from schemas.base import plain_number
-from schemas.links import Left
+from api.forms.form_model import NONE, SKIPPED, UNKNOWN, FormQuestion, FormStep
+from schemas.base import to_json_number
+from schemas.links import OpenReason
 
-LONGEST_NUMBER = 12
-_OPEN_REASONS: dict[str, Left] = {UNKNOWN: "unknown", SKIPPED: "skipped"}
+MAX_NUMBER_LENGTH = 12
+_OPEN_REASONS: dict[str, OpenReason] = {UNKNOWN: "unknown", SKIPPED: "skipped"}
 
 
-class Reading(NamedTuple):
+class ParsedStep(NamedTuple):
     """The parsed fields of a step: answers and open questions by question id, faults by field."""
 
     answers: dict[str, Any]
-    left: dict[str, Left]
+    open_questions: dict[str, OpenReason]
     faults: dict[str, str]
 
 
-class Marks(NamedTuple):
+class ControlState(NamedTuple):
     """The state of a step's controls by field name: the checked values and the entered text."""
 
-    marked: Mapping[str, frozenset[str]]
-    written: Mapping[str, str]
+    selected_options: Mapping[str, frozenset[str]]
+    entered_text: Mapping[str, str]
 
 
-def read(step: Step, fields: Mapping[str, list[str]]) -> Reading:
+def parse_step(step: FormStep, fields: Mapping[str, list[str]]) -> ParsedStep:
     """Parse the fields of a step. Each fault is the name of a phrase."""
-    reading = Reading({}, {}, {})
-    for question in step.asked:
+    reading = ParsedStep({}, {}, {})
+    for question in step.questions:
         values = [value.strip() for value in fields.get(question.name, []) if value.strip()]
         _parse_question(question, values, reading)
     return reading
 
 
-def sent_marks(step: Step, fields: Mapping[str, list[str]]) -> Marks:
+def fill_from_fields(step: FormStep, fields: Mapping[str, list[str]]) -> ControlState:
     """Return the controls as they were submitted."""
-    names = [question.name for question in step.asked]
-    return Marks(
+    names = [question.name for question in step.questions]
+    return ControlState(
         {name: frozenset(fields.get(name, ())) for name in names},
         {name: _entered_number(fields.get(name, [])) for name in names},
     )
 
 
-def kept_marks(step: Step, answers: Mapping[str, Any], left: Mapping[str, Left]) -> Marks:
+def fill_from_answers(
+    step: FormStep, answers: Mapping[str, Any], left: Mapping[str, OpenReason]
+) -> ControlState:
     """Return the controls for saved answers; confidential answers stay blank."""
     checked: dict[str, frozenset[str]] = {}
     entered: dict[str, str] = {}
-    for question in step.asked:
-        answer = None if question.unspoken else answers.get(question.id)
+    for question in step.questions:
+        answer = None if question.confidential else answers.get(question.id)
         if question.id in left:
             checked[question.name] = frozenset({left[question.id]})
         elif answer is not None and question.control == "number":
             entered[question.name] = str(answer)
         elif answer is not None:
             checked[question.name] = _checked_values(question, answer)
-    return Marks(checked, entered)
+    return ControlState(checked, entered)
 
 
-def in_words(asked: Asked, answer: Any) -> list[str]:
+def describe_answer(question: FormQuestion, answer: Any) -> list[str]:
     """Return the answer in the words of the page; empty for "none of these"."""
-    if asked.control == "number":
+    if question.control == "number":
         return [str(answer)]
     answers = _as_list(answer)
-    return [choice.label for choice in asked.choices if _contains(answers, choice.answer)]
+    return [choice.label for choice in question.choices if _contains(answers, choice.answer)]
 
 
-def _parse_question(question: Asked, values: list[str], reading: Reading) -> None:
+def _parse_question(question: FormQuestion, values: list[str], reading: ParsedStep) -> None:
     exclusive = [value for value in values if value in (NONE, UNKNOWN, SKIPPED)]
     if not values:
-        if question.needed:
+        if question.required:
             reading.faults[question.name] = "fault_needed"
     elif len(exclusive) > 1 or (exclusive and len(values) > 1):
         reading.faults[question.name] = "fault_alone"
     elif exclusive and exclusive[0] in _OPEN_REASONS:
-        if question.needed and not (question.unsure and exclusive[0] == UNKNOWN):
+        if question.required and not (question.may_be_unsure and exclusive[0] == UNKNOWN):
             reading.faults[question.name] = "fault_needed"
         else:
-            reading.left[question.id] = _OPEN_REASONS[exclusive[0]]
+            reading.open_questions[question.id] = _OPEN_REASONS[exclusive[0]]
     elif question.control == "number":
         _parse_number(question, values[0], reading)
     else:
         _parse_choices(question, values, reading)
 
 
-def _parse_choices(question: Asked, values: list[str], reading: Reading) -> None:
+def _parse_choices(question: FormQuestion, values: list[str], reading: ParsedStep) -> None:
     answers_by_value = {choice.value: choice.answer for choice in question.choices}
     several = question.control == "several"
     if several and values == [NONE]:
@@ -104,22 +106,22 @@ def _parse_choices(question: Asked, values: list[str], reading: Reading) -> None
         reading.answers[question.id] = answers_by_value[values[0]]
 
 
-def _parse_number(question: Asked, text: str, reading: Reading) -> None:
+def _parse_number(question: FormQuestion, text: str, reading: ParsedStep) -> None:
     try:
-        number = Decimal(text.replace(",", ".")) if len(text) <= LONGEST_NUMBER else None
+        number = Decimal(text.replace(",", ".")) if len(text) <= MAX_NUMBER_LENGTH else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
         reading.faults[question.name] = "fault_number"
-    elif not (question.least or 0) <= number <= (question.most or 0):
+    elif not (question.minimum or 0) <= number <= (question.maximum or 0):
         reading.faults[question.name] = "fault_range"
-    elif question.whole and number != number.to_integral_value():
+    elif question.integer_only and number != number.to_integral_value():
         reading.faults[question.name] = "fault_whole"
     else:
-        reading.answers[question.id] = plain_number(round(number, 2))
+        reading.answers[question.id] = to_json_number(round(number, 2))
 
 
-def _checked_values(question: Asked, answer: Any) -> frozenset[str]:
+def _checked_values(question: FormQuestion, answer: Any) -> frozenset[str]:
     if answer in ([], ()):
         return frozenset({NONE})
     answers = _as_list(answer)
@@ -138,4 +140,6 @@ def _contains(answers: list[Any], answer: Any) -> bool:
 
 
 def _entered_number(values: list[str]) -> str:
-    return next((value for value in values if value not in (UNKNOWN, SKIPPED)), "")[:LONGEST_NUMBER]
+    return next((value for value in values if value not in (UNKNOWN, SKIPPED)), "")[
+        :MAX_NUMBER_LENGTH
+    ]

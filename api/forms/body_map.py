@@ -2,44 +2,48 @@
 
 from typing import NamedTuple
 
-from api.forms.form_model import Asked
+from api.forms.form_model import FormQuestion
 from reports.view.body_map import Region, figure
 
 
-class Part(NamedTuple):
+class BodyMapPart(NamedTuple):
     """One drawn part of the body and the id of its checkbox."""
 
     path: str
     mirrored: bool
-    control: str
+    control_id: str
     label: str
 
 
-class View(NamedTuple):
+class BodyMapView(NamedTuple):
     """The body from one side, drawn at the x offset `left`; `name` and `sides` are phrases."""
 
-    left: int
+    x_offset: int
     name: str
-    sides: tuple[str, str]
-    parts: tuple[Part, ...]
+    side_phrases: tuple[str, str]
+    parts: tuple[BodyMapPart, ...]
 
 
-def picture(asked: Asked) -> tuple[View, View]:
+def build_body_map(question: FormQuestion) -> tuple[BodyMapView, BodyMapView]:
     """Return the front and the back view."""
     body = figure()
     return (
-        View(5, "body_front", ("right_side", "left_side"), _build_parts(asked, body.front)),
-        View(125, "body_back", ("left_side", "right_side"), _build_parts(asked, body.back)),
+        BodyMapView(
+            5, "body_front", ("right_side", "left_side"), _build_parts(question, body.front)
+        ),
+        BodyMapView(
+            125, "body_back", ("left_side", "right_side"), _build_parts(question, body.back)
+        ),
     )
 
 
-def _build_parts(question: Asked, regions: tuple[Region, ...]) -> tuple[Part, ...]:
+def _build_parts(question: FormQuestion, regions: tuple[Region, ...]) -> tuple[BodyMapPart, ...]:
     positions = {choice.answer: position for position, choice in enumerate(question.choices)}
     return tuple(
-        Part(
+        BodyMapPart(
             region.path,
             mirrored=side == 1,
-            control=f"{question.name}-{positions[site]}" if positions[site] else question.name,
+            control_id=f"{question.name}-{positions[site]}" if positions[site] else question.name,
             label=question.choices[positions[site]].label,
         )
         for region in regions

@@ -8,18 +8,18 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from api.forms.layout import Layout, layout_of
+from api.forms.layout import FormLayout, load_layout
 from schemas.rulebook import Question, Rulebook, Topic
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.translations import in_language
+from scoring.translations import translate_rulebook
 
-Who = Literal["patient", "clinician"]
-Control = Literal["one", "scale", "several", "number"]
+Audience = Literal["patient", "clinician"]
+ControlKind = Literal["one", "scale", "several", "number"]
 YES, NO, NONE, UNKNOWN, SKIPPED = "yes", "no", "none", "unknown", "skipped"
-LONGEST_SCALE = 11
+MAX_SCALE_STEPS = 11
 
 
-class Choice(NamedTuple):
+class QuestionChoice(NamedTuple):
     """One option of a question: its control's value, its label and the answer it stands for."""
 
     value: str
@@ -27,7 +27,7 @@ class Choice(NamedTuple):
     answer: str | bool | int
 
 
-class Asked(NamedTuple):
+class FormQuestion(NamedTuple):
     """One question as it appears on a page.
 
     `unsure`: an answer is required, and "not sure" counts as one. `unspoken`: no page shows the
@@ -36,89 +36,91 @@ class Asked(NamedTuple):
 
     id: str
     name: str
-    control: Control
+    control: ControlKind
     text: str
     help: str | None
-    choices: tuple[Choice, ...]
-    ends: tuple[str, str] | None
-    least: int | None
-    most: int | None
-    whole: bool
-    needed: bool
-    unsure: bool
-    body_map: bool
-    unspoken: bool
+    choices: tuple[QuestionChoice, ...]
+    end_labels: tuple[str, str] | None
+    minimum: int | None
+    maximum: int | None
+    integer_only: bool
+    required: bool
+    may_be_unsure: bool
+    has_body_map: bool
+    confidential: bool
     attribution: str | None
 
 
-class Step(NamedTuple):
+class FormStep(NamedTuple):
     """The questions of one page. `consent` asks whether the next step may be asked at all."""
 
     heading: str
     intro: str | None
-    asked: tuple[Asked, ...]
+    questions: tuple[FormQuestion, ...]
     for_clinician: bool = False
-    consent: bool = False
+    asks_consent: bool = False
 
 
-class Form(NamedTuple):
+class IntakeForm(NamedTuple):
     """All steps of a form in order, and their language."""
 
     rulebook: str
     language: str
-    steps: tuple[Step, ...]
+    steps: tuple[FormStep, ...]
 
     @property
-    def asked(self) -> tuple[Asked, ...]:
+    def questions(self) -> tuple[FormQuestion, ...]:
         """The questions of all steps."""
-        return tuple(question for step in self.steps for question in step.asked)
+        return tuple(question for step in self.steps for question in step.questions)
 
 
-class Wish(NamedTuple):
+class FormOptions(NamedTuple):
     """The audience and the language of a form, and whether it asks about adversity.
 
     `adversity`: None asks for consent first; True and False are the patient's reply to that.
     """
 
-    who: Who = "patient"
+    audience: Audience = "patient"
     language: str = "en"
-    adversity_asked: bool = True
-    adversity: bool | None = None
+    asks_adversity: bool = True
+    adversity_consent: bool | None = None
 
 
-def form_of(loaded: LoadedRulebook, wish: Wish) -> Form:
+def build_form(loaded: LoadedRulebook, options: FormOptions) -> IntakeForm:
     """Return the form of a rulebook, in English if it has no translation into the language."""
-    book = in_language(loaded, wish.language)
-    language = wish.language if book is not None else "en"
+    book = translate_rulebook(loaded, options.language)
+    language = options.language if book is not None else "en"
     book = book or loaded.rulebook
-    layout = layout_of(book.rulebook.instrument)
-    builder = _FormBuilder(book, layout, wish._replace(language=language))
-    steps = builder.clinician_steps() if wish.who == "clinician" else builder.patient_steps()
-    return Form(loaded.name, language, tuple(steps))
+    layout = load_layout(book.rulebook.instrument)
+    builder = _FormBuilder(book, layout, options._replace(language=language))
+    steps = (
+        builder.clinician_steps() if options.audience == "clinician" else builder.patient_steps()
+    )
+    return IntakeForm(loaded.name, language, tuple(steps))
 
 
 class _FormBuilder:
     """Combines the topics and questions of a rulebook with a layout."""
 
-    def __init__(self, book: Rulebook, layout: Layout, options: Wish) -> None:
+    def __init__(self, book: Rulebook, layout: FormLayout, options: FormOptions) -> None:
         self._book, self._layout, self._options = book, layout, options
         self._positions = {question.id: n for n, question in enumerate(book.question)}
         first = {topic_id: n for n, topic_id in enumerate(layout.first)}
         self._topics = sorted(book.topic, key=lambda topic: first.get(topic.id, len(first)))
 
-    def patient_steps(self) -> Iterable[Step]:
+    def patient_steps(self) -> Iterable[FormStep]:
         """Yield what a patient can know; adversity comes last, after a consent of its own."""
         adversity = set(self._layout.adversity)
         for topic in self._topics:
             questions = [q for q in self._questions_of(topic) if self._is_for_patient(q)]
             yield from self._build_step(topic, [q for q in questions if q.id not in adversity])
         sensitive = [question for question in self._book.question if question.id in adversity]
-        if sensitive and self._options.adversity_asked:
-            yield Step("", None, (), consent=True)
-            if self._options.adversity:
-                yield Step("", None, tuple(map(self._build_question, sensitive)))
+        if sensitive and self._options.asks_adversity:
+            yield FormStep("", None, (), asks_consent=True)
+            if self._options.adversity_consent:
+                yield FormStep("", None, tuple(map(self._build_question, sensitive)))
 
-    def clinician_steps(self) -> Iterable[Step]:
+    def clinician_steps(self) -> Iterable[FormStep]:
         """Yield all questions: first those a patient can answer, then those for clinicians only."""
         for for_clinician in (False, True):
             for topic in self._book.topic:
@@ -126,7 +128,7 @@ class _FormBuilder:
                     question
                     for question in self._questions_of(topic)
                     if self._is_for_patient(question) != for_clinician
-                    and (self._options.adversity_asked or question.id not in self._layout.adversity)
+                    and (self._options.asks_adversity or question.id not in self._layout.adversity)
                 ]
                 for step in self._build_step(topic, questions):
                     yield step._replace(for_clinician=for_clinician)
@@ -137,28 +139,28 @@ class _FormBuilder:
     def _is_for_patient(self, question: Question) -> bool:
         return question.who != "clinician" and question.id not in self._layout.for_clinician
 
-    def _build_step(self, topic: Topic, questions: list[Question]) -> Iterable[Step]:
+    def _build_step(self, topic: Topic, questions: list[Question]) -> Iterable[FormStep]:
         if not questions:
             return
-        is_patient = self._options.who == "patient"
+        is_patient = self._options.audience == "patient"
         headings = self._layout.heading.get(topic.id, {}) if is_patient else {}
         intros = self._layout.intro.get(topic.id, {}) if is_patient else {}
-        yield Step(
+        yield FormStep(
             headings.get(self._options.language, topic.label),
             intros.get(self._options.language, topic.intro),
             tuple(map(self._build_question, questions)),
         )
 
-    def _build_question(self, question: Question) -> Asked:
-        labels = scale_labels(question)
-        ends = None if labels else scale_ends(question)
-        is_patient = self._options.who == "patient"
+    def _build_question(self, question: Question) -> FormQuestion:
+        labels = parse_scale_labels(question)
+        ends = None if labels else parse_scale_ends(question)
+        is_patient = self._options.audience == "patient"
         needed = (
             is_patient
             and question.id in self._book.rulebook.must_answer
             and question.id not in self._layout.may_be_left
         )
-        return Asked(
+        return FormQuestion(
             id=question.id,
             name=f"q{self._positions[question.id]}",
             control=_select_control(question, labels),
@@ -169,14 +171,14 @@ class _FormBuilder:
             if ends
             else self._help_text(question),
             choices=tuple(_build_choices(self._book, question, labels)),
-            ends=ends,
-            least=None if question.minimum is None else int(question.minimum),
-            most=None if question.maximum is None else int(question.maximum),
-            whole=question.kind == "integer",
-            needed=needed,
-            unsure=needed and question.id in self._layout.may_be_unsure,
-            unspoken=is_patient and question.id in self._layout.unspoken,
-            body_map=question.id == self._layout.body_map,
+            end_labels=ends,
+            minimum=None if question.minimum is None else int(question.minimum),
+            maximum=None if question.maximum is None else int(question.maximum),
+            integer_only=question.kind == "integer",
+            required=needed,
+            may_be_unsure=needed and question.id in self._layout.may_be_unsure,
+            confidential=is_patient and question.id in self._layout.unspoken,
+            has_body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
         )
 
@@ -195,7 +197,7 @@ class _FormBuilder:
         return f"{question.label}. {question.text}" if is_repeated else question.text
 
 
-def scale_labels(question: Question) -> list[str] | None:
+def parse_scale_labels(question: Question) -> list[str] | None:
     """Parse the labels of all numbers from a help text like `0 never, 1 sometimes, 2 often.`"""
     if not _is_scale(question) or question.help is None:
         return None
@@ -207,7 +209,7 @@ def scale_labels(question: Question) -> list[str] | None:
     return [match[1] for match in matches if match] if all(matches) else None
 
 
-def scale_ends(question: Question) -> tuple[str, str] | None:
+def parse_scale_ends(question: Question) -> tuple[str, str] | None:
     """Parse the labels of both ends of a scale from a help text like `0 none to 10 worst.`"""
     if not _is_scale(question) or question.help is None:
         return None
@@ -224,10 +226,10 @@ def _help_before_labels(text: str | None) -> str | None:
 def _is_scale(question: Question) -> bool:
     if question.kind != "integer":
         return False
-    return int(question.maximum or 0) - int(question.minimum or 0) < LONGEST_SCALE
+    return int(question.maximum or 0) - int(question.minimum or 0) < MAX_SCALE_STEPS
 
 
-def _select_control(question: Question, labels: list[str] | None) -> Control:
+def _select_control(question: Question, labels: list[str] | None) -> ControlKind:
     match question.kind:
         case "multi":
             return "several"
@@ -241,18 +243,18 @@ def _select_control(question: Question, labels: list[str] | None) -> Control:
 
 def _build_choices(
     book: Rulebook, question: Question, labels: list[str] | None
-) -> Iterable[Choice]:
+) -> Iterable[QuestionChoice]:
     if question.kind == "boolean":
-        yield Choice(YES, _capitalise_first(book.wording.truth_true), True)
-        yield Choice(NO, _capitalise_first(book.wording.truth_false), False)
+        yield QuestionChoice(YES, _capitalise_first(book.wording.truth_true), True)
+        yield QuestionChoice(NO, _capitalise_first(book.wording.truth_false), False)
     elif question.options:
         for position, option in enumerate(question.options):
-            yield Choice(f"o{position}", _capitalise_first(option.label), option.id)
+            yield QuestionChoice(f"o{position}", _capitalise_first(option.label), option.id)
     elif _is_scale(question):
         least = int(question.minimum or 0)
         for number in range(least, int(question.maximum or 0) + 1):
             label = _capitalise_first(labels[number - least]) if labels else str(number)
-            yield Choice(f"n{number}", label, number)
+            yield QuestionChoice(f"n{number}", label, number)
 
 
 def _capitalise_first(label: str) -> str:

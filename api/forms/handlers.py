@@ -11,106 +11,121 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.forms import intake_progress, views
-from api.forms.answer_parser import Reading, read, sent_marks
-from api.forms.form_model import Step
-from api.forms.intake_progress import Course
-from api.forms.link_access import hold
-from api.forms.page_context import Scene, Then, keep
-from api.forms.red_flag_advice import advice
+from api.forms.answer_parser import ParsedStep, fill_from_fields, parse_step
+from api.forms.form_model import FormStep
+from api.forms.intake_progress import IntakeProgress
+from api.forms.link_access import bind_to_browser
+from api.forms.page_context import PageContext, ResponseFactory, save_draft
+from api.forms.red_flag_advice import build_advice
 from api.intakes import reader
 from api.store.forms import drafts, links
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
-from api.web.page_route import Fields, only
-from api.web.page_texts import languages
-from api.web.templating import see
+from api.web.page_route import FormFields, read_field
+from api.web.page_texts import list_languages
+from api.web.templating import redirect_to
 from schemas.links import Draft
 from schemas.patient import KnownPatient
 from scoring.catalogue import Catalogue
 
 
-def agreed(work: Transaction, scene: Scene, fields: Fields) -> Then:
+def give_consent(work: Transaction, context: PageContext, fields: FormFields) -> ResponseFactory:
     """Start a draft after consent; a link of kind `once` is bound to this browser."""
-    if scene.begun is not None:
-        return scene.elsewhere
-    if only(fields, "agree") != "yes":
-        return partial(views.first, scene, fault=True)
-    link, way, language = scene.visit.link, scene.way, only(fields, "language")
-    response = see(way.request, f"{way.base}/1")
+    if context.progress is not None:
+        return context.redirect_to_current_step
+    if read_field(fields, "agree") != "yes":
+        return partial(views.render_start, context, fault=True)
+    link, way, language = context.intake.link, context.access, read_field(fields, "language")
+    response = redirect_to(way.request, f"{way.base_path}/1")
     if link.kind == "once":
-        links.hold(work, link.id, hold(response, way.request.app.state.settings, link))
-    drafts.keep(work, link.id, Draft(language=language if language in languages() else None))
+        links.bind_holder(
+            work, link.id, bind_to_browser(response, way.request.app.state.settings, link)
+        )
+    drafts.save_draft(
+        work, link.id, Draft(language=language if language in list_languages() else None)
+    )
     work.audit("create", "draft", link.id)
     return lambda: response
 
 
-def answered(work: Transaction, scene: Scene, number: int, fields: Fields) -> Then:
+def save_step(
+    work: Transaction, context: PageContext, number: int, fields: FormFields
+) -> ResponseFactory:
     """Save the answers of a step and the step to go on with."""
-    step = scene.step(number)
+    step = context.find_step(number)
     if step is None:
-        return scene.elsewhere
-    reading = read(step, fields)
+        return context.redirect_to_current_step
+    reading = parse_step(step, fields)
     place = max(_next_step(number, fields, reading), 1)
-    if only(fields, "to") == "later" and _is_complete(step, reading, fields):
+    if read_field(fields, "to") == "later" and _is_complete(step, reading, fields):
         place = number + 1
-    draft = _apply_step(scene.course, step, reading, fields)
-    updated = keep(work, scene, draft.model_copy(update={"place": place}))
+    draft = _apply_step(context.started_progress, step, reading, fields)
+    updated = save_draft(work, context, draft.model_copy(update={"place": place}))
     return partial(_show_next, updated, number, fields, reading)
 
 
-def advised(work: Transaction, scene: Scene, fields: Fields) -> Then:
+def acknowledge_advice(
+    work: Transaction, context: PageContext, fields: FormFields
+) -> ResponseFactory:
     """Save that the advice was read; advice for flags raised in the meantime is shown first."""
-    progress = scene.begun
+    progress = context.progress
     if progress is None:
-        return scene.elsewhere
-    if only(fields, "read") != "yes":
-        return partial(views.advising, scene, fault=True)
-    if not scene.way.told_of(only(fields, "told"), progress.told):
-        return scene.elsewhere
+        return context.redirect_to_current_step
+    if read_field(fields, "read") != "yes":
+        return partial(views.render_advice, context, fault=True)
+    if not context.access.is_flags_token(read_field(fields, "told"), progress.visible_flags):
+        return context.redirect_to_current_step
     draft = progress.draft.model_copy(update={"seen": progress.flags})
-    return partial(keep(work, scene, draft).go, progress.place)
+    return partial(save_draft(work, context, draft).redirect_to_step, progress.next_step)
 
 
-def sending(
-    work: Transaction, scene: Scene, destination: str, intake_adapter: TypeAdapter[Any]
-) -> Then:
+def submit(
+    work: Transaction, context: PageContext, destination: str, intake_adapter: TypeAdapter[Any]
+) -> ResponseFactory:
     """Submit the answers as a screening, unless advice or required answers are outstanding."""
-    progress = scene.begun
-    if progress is None or progress.unread:
-        return scene.elsewhere
+    progress = context.progress
+    if progress is None or progress.unacknowledged_flags:
+        return context.redirect_to_current_step
     if destination == "back":
-        return partial(scene.go, len(progress.form.steps))
+        return partial(context.redirect_to_step, len(progress.form.steps))
     if destination == "later":
-        return partial(views.put_by, scene)
-    if progress.missing:
-        return partial(views.reviewing, scene, missing=True)
-    reminders = advice(progress.rulebook, progress.form, progress.draft.answers, progress.flags)
-    _submit(work, scene, intake_adapter)
+        return partial(views.render_saved, context)
+    if progress.incomplete_steps:
+        return partial(views.render_review, context, missing=True)
+    reminders = build_advice(
+        progress.rulebook, progress.form, progress.draft.answers, progress.flags
+    )
+    _submit(work, context, intake_adapter)
     return partial(
-        views.sent, scene.way, scene.language, {"advice": reminders, "settings": scene.settings}
+        views.render_confirmation,
+        context.access,
+        context.language,
+        {"advice": reminders, "settings": context.settings},
     )
 
 
-def _apply_step(progress: Course, step: Step, reading: Reading, fields: Fields) -> Draft:
-    if not step.consent:
-        return intake_progress.kept(progress, step, reading)
-    reply = only(fields, "adversity")
+def _apply_step(
+    progress: IntakeProgress, step: FormStep, reading: ParsedStep, fields: FormFields
+) -> Draft:
+    if not step.asks_consent:
+        return intake_progress.apply_step(progress, step, reading)
+    reply = read_field(fields, "adversity")
     if reply not in ("yes", "no"):
         return progress.draft
-    return intake_progress.consented(progress, adversity=reply == "yes")
+    return intake_progress.apply_adversity_consent(progress, adversity=reply == "yes")
 
 
-def _is_complete(step: Step, reading: Reading, fields: Fields) -> bool:
+def _is_complete(step: FormStep, reading: ParsedStep, fields: FormFields) -> bool:
     """Return whether every question of the step was answered or deliberately left open."""
-    if step.consent:
-        return only(fields, "adversity") in ("yes", "no")
-    settled = reading.answers.keys() | reading.left.keys()
-    return all(question.id in settled for question in step.asked)
+    if step.asks_consent:
+        return read_field(fields, "adversity") in ("yes", "no")
+    settled = reading.answers.keys() | reading.open_questions.keys()
+    return all(question.id in settled for question in step.questions)
 
 
-def _next_step(number: int, fields: Fields, reading: Reading) -> int:
+def _next_step(number: int, fields: FormFields, reading: ParsedStep) -> int:
     """Return the number of the step to go to; faults only block going forward."""
-    match only(fields, "to"):
+    match read_field(fields, "to"):
         case "back":
             return number - 1
         case "later":
@@ -119,28 +134,32 @@ def _next_step(number: int, fields: Fields, reading: Reading) -> int:
             return number if reading.faults else number + 1
 
 
-def _show_next(scene: Scene, number: int, fields: Fields, reading: Reading) -> Response:
+def _show_next(
+    scene: PageContext, number: int, fields: FormFields, reading: ParsedStep
+) -> Response:
     """Respond to a saved step; unacknowledged advice comes before everything else."""
-    to = only(fields, "to")
-    if scene.course.unread:
-        return scene.go("advice")
+    to = read_field(fields, "to")
+    if scene.started_progress.unacknowledged_flags:
+        return scene.redirect_to_step("advice")
     if to == "later":
-        return views.put_by(scene)
+        return views.render_saved(scene)
     if reading.faults and to != "back":
-        marks = sent_marks(scene.course.form.steps[number - 1], fields)
-        return views.asking(scene, number, marks, reading.faults)
-    return scene.go(_next_step(number, fields, reading))
+        marks = fill_from_fields(scene.started_progress.form.steps[number - 1], fields)
+        return views.render_step(scene, number, marks, reading.faults)
+    return scene.redirect_to_step(_next_step(number, fields, reading))
 
 
-def _submit(work: Transaction, scene: Scene, intake_adapter: TypeAdapter[Any]) -> None:
+def _submit(work: Transaction, scene: PageContext, intake_adapter: TypeAdapter[Any]) -> None:
     """Save the answers the way `POST /v1/screenings` does, and use up the link."""
-    link, request = scene.visit.link, scene.way.request
-    patient = links.use_up(work, link.id)
-    body = _build_body(link.rulebook, patient, scene.course.draft)
+    link, request = scene.intake.link, scene.access.request
+    patient = links.mark_submitted(work, link.id)
+    body = _build_body(link.rulebook, patient, scene.started_progress.draft)
     intake = intake_adapter.validate_python(body)
     rulebooks: Catalogue = request.app.state.catalogue
-    screening = screenings.add(work, reader.kept(rulebooks, intake, patient, "form"))
-    links.became(work, link.id, screening.id)
+    screening = screenings.add_screening(
+        work, reader.score_intake(rulebooks, intake, patient, "form")
+    )
+    links.attach_screening(work, link.id, screening.id)
     work.audit("create", "screening", screening.id)
     work.audit("answer", "link", link.id)
 

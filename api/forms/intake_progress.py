@@ -3,130 +3,140 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from api.forms.answer_parser import Reading, in_words
-from api.forms.form_model import Asked, Form, Step, Wish, form_of
-from api.forms.red_flag_advice import alarm, unspoken
+from api.forms.answer_parser import ParsedStep, describe_answer
+from api.forms.form_model import FormOptions, FormQuestion, FormStep, IntakeForm, build_form
+from api.forms.red_flag_advice import find_confidential_flags, find_red_flags
 from schemas.links import Draft
 from scoring.compiled_rulebook import LoadedRulebook
 
 
-class Course(NamedTuple):
+class IntakeProgress(NamedTuple):
     """A draft together with the form that it answers."""
 
     rulebook: LoadedRulebook
-    form: Form
+    form: IntakeForm
     draft: Draft
 
     @property
     def flags(self) -> tuple[str, ...]:
         """The ids of the red flags in the answers for which patients get advice."""
-        return alarm(self.rulebook, self.draft.answers).flags
+        return find_red_flags(self.rulebook, self.draft.answers).flags
 
     @property
-    def unread(self) -> tuple[str, ...]:
+    def unacknowledged_flags(self) -> tuple[str, ...]:
         """The flags whose advice the patient has not acknowledged yet."""
         return tuple(flag for flag in self.flags if flag not in self.draft.seen)
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def visible_flags(self) -> tuple[str, ...]:
         """The flags whose advice may be shown now; confidential ones only until acknowledged.
 
         A person who opens the link later must not learn of a confidential answer.
         """
-        confidential = unspoken(self.rulebook, self.draft.answers)
-        unread = self.unread
+        confidential = find_confidential_flags(self.rulebook, self.draft.answers)
+        unread = self.unacknowledged_flags
         return tuple(flag for flag in self.flags if flag in unread or flag not in confidential)
 
     @property
-    def missing(self) -> list[int]:
+    def incomplete_steps(self) -> list[int]:
         """The numbers of the steps that still need an answer."""
         return [
             number
             for number, step in enumerate(self.form.steps, 1)
-            if any(self.lacks(question) for question in step.asked)
+            if any(self.is_missing(question) for question in step.questions)
         ]
 
     @property
-    def place(self) -> int:
+    def next_step(self) -> int:
         """The number of the step to go on with; after the last step comes the review."""
         return self.draft.place or 1
 
-    def lacks(self, asked: Asked) -> bool:
+    def is_missing(self, question: FormQuestion) -> bool:
         """Return whether a required answer is missing; "not sure" counts where it is allowed."""
-        unsure = asked.unsure and asked.id in self.draft.left
-        return asked.needed and asked.id not in self.draft.answers and not unsure
+        unsure = question.may_be_unsure and question.id in self.draft.left
+        return question.required and question.id not in self.draft.answers and not unsure
 
 
-class Told(NamedTuple):
+class ReviewAnswer(NamedTuple):
     """One question for review: its answer in words (None if open), `held` if not to be shown."""
 
     text: str
-    words: list[str] | None
-    held: bool
+    answer: list[str] | None
+    is_hidden: bool
 
 
-class Part(NamedTuple):
+class ReviewSection(NamedTuple):
     """One step on the review page."""
 
     number: int
     heading: str
-    answers: list[Told]
+    answers: list[ReviewAnswer]
 
 
-def course_of(rulebook: LoadedRulebook, draft: Draft, language: str, *, adversity: bool) -> Course:
+def build_progress(
+    rulebook: LoadedRulebook, draft: Draft, language: str, *, adversity: bool
+) -> IntakeProgress:
     """Return the progress of a patient's intake in a language."""
-    options = Wish("patient", language, adversity, draft.adversity)
-    return Course(rulebook, form_of(rulebook, options), draft)
+    options = FormOptions("patient", language, adversity, draft.adversity)
+    return IntakeProgress(rulebook, build_form(rulebook, options), draft)
 
 
-def kept(course: Course, step: Step, reading: Reading) -> Draft:
+def apply_step(progress: IntakeProgress, step: FormStep, parsed: ParsedStep) -> Draft:
     """Return the draft with the answers of a step replaced; faulty fields keep the old answer."""
-    draft = course.draft
-    answered = reading.answers.keys() | reading.left.keys()
+    draft = progress.draft
+    answered = parsed.answers.keys() | parsed.open_questions.keys()
     replaced = {
         question.id
-        for question in step.asked
-        if question.name not in reading.faults
-        and not (question.unspoken and question.id not in answered)
+        for question in step.questions
+        if question.name not in parsed.faults
+        and not (question.confidential and question.id not in answered)
     }
-    answers = _without(draft.answers, replaced) | reading.answers
-    left = _without(draft.left, replaced) | reading.left
-    return _with_flags(course, draft.model_copy(update={"answers": answers, "left": left}))
+    answers = _without(draft.answers, replaced) | parsed.answers
+    left = _without(draft.left, replaced) | parsed.open_questions
+    return _with_flags(progress, draft.model_copy(update={"answers": answers, "left": left}))
 
 
-def consented(course: Course, *, adversity: bool) -> Draft:
+def apply_adversity_consent(progress: IntakeProgress, *, adversity: bool) -> Draft:
     """Return the draft with the reply to the adversity consent; a refusal drops those answers."""
-    draft = course.draft.model_copy(update={"adversity": adversity})
+    draft = progress.draft.model_copy(update={"adversity": adversity})
     if adversity:
         return draft
-    all_questions = form_of(course.rulebook, Wish("patient", "en", adversity=True)).asked
-    other_questions = form_of(course.rulebook, Wish("patient", "en", adversity=False)).asked
+    all_questions = build_form(
+        progress.rulebook, FormOptions("patient", "en", adversity_consent=True)
+    ).questions
+    other_questions = build_form(
+        progress.rulebook, FormOptions("patient", "en", adversity_consent=False)
+    ).questions
     dropped = {q.id for q in all_questions} - {q.id for q in other_questions}
     answers, left = _without(draft.answers, dropped), _without(draft.left, dropped)
-    return _with_flags(course, draft.model_copy(update={"answers": answers, "left": left}))
+    return _with_flags(progress, draft.model_copy(update={"answers": answers, "left": left}))
 
 
-def parts(course: Course) -> list[Part]:
+def build_review(progress: IntakeProgress) -> list[ReviewSection]:
     """Return all questions asked so far with their answers, step by step."""
     return [
-        Part(number, step.heading, [_review_answer(course, question) for question in step.asked])
-        for number, step in enumerate(course.form.steps, 1)
-        if step.asked
+        ReviewSection(
+            number,
+            step.heading,
+            [_review_answer(progress, question) for question in step.questions],
+        )
+        for number, step in enumerate(progress.form.steps, 1)
+        if step.questions
     ]
 
 
-def _review_answer(course: Course, question: Asked) -> Told:
+def _review_answer(course: IntakeProgress, question: FormQuestion) -> ReviewAnswer:
     answer = course.draft.answers.get(question.id)
-    return Told(
+    return ReviewAnswer(
         question.text,
-        None if answer is None else in_words(question, answer),
-        held=question.unspoken and answer is not None,
+        None if answer is None else describe_answer(question, answer),
+        is_hidden=question.confidential and answer is not None,
     )
 
 
-def _with_flags(course: Course, draft: Draft) -> Draft:
+def _with_flags(course: IntakeProgress, draft: Draft) -> Draft:
     """Update the tier; the advice of a flag that vanishes and returns must be read again."""
-    raised = alarm(course.rulebook, draft.answers)
+    raised = find_red_flags(course.rulebook, draft.answers)
     seen = tuple(flag for flag in draft.seen if flag in raised.flags)
     return draft.model_copy(update={"tier": raised.tier, "seen": seen})
 

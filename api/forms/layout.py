@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pydantic import Field
 
-from schemas.base import Frozen, Many, Name, Text
+from schemas.base import FrozenModel, Many, Name, Text
 from schemas.links import Language
 
-LAYOUTS = Path(__file__).parent / "layouts"
-ByLanguage = dict[Language, Text]
+LAYOUT_FOLDER = Path(__file__).parent / "layouts"
+TextByLanguage = dict[Language, Text]
 
 
-class Layout(Frozen):
+class FormLayout(FrozenModel):
     """The content of `layouts/<instrument>.toml`; the defaults apply if there is no file."""
 
     first: Many[Name] = ()
@@ -25,15 +25,15 @@ class Layout(Frozen):
     body_map: Name | None = None
     advice: dict[Name, Name] = Field(default_factory=dict)
     advice_by_tier: dict[Name, Name] = Field(default_factory=dict)
-    intro: dict[Name, ByLanguage] = Field(default_factory=dict)
-    heading: dict[Name, ByLanguage] = Field(default_factory=dict)
-    help: dict[Name, ByLanguage] = Field(default_factory=dict)
+    intro: dict[Name, TextByLanguage] = Field(default_factory=dict)
+    heading: dict[Name, TextByLanguage] = Field(default_factory=dict)
+    help: dict[Name, TextByLanguage] = Field(default_factory=dict)
 
 
 @cache
-def layout_of(instrument: str) -> Layout:
+def load_layout(instrument: str) -> FormLayout:
     """Return the layout of an instrument."""
-    file = LAYOUTS / f"{instrument}.toml"
+    file = LAYOUT_FOLDER / f"{instrument}.toml"
     if not file.exists():
-        return Layout()
-    return Layout.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return FormLayout()
+    return FormLayout.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))

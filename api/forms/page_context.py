@@ -12,149 +12,160 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.forms.form_model import Step
-from api.forms.intake_progress import Course, course_of
-from api.forms.link_access import KIOSK, KIOSK_SECONDS, Visit, Way, set_cookie
+from api.forms.form_model import FormStep
+from api.forms.intake_progress import IntakeProgress, build_progress
+from api.forms.link_access import (
+    KIOSK_COOKIE,
+    KIOSK_SECONDS,
+    LinkAccess,
+    OpenIntake,
+    set_intake_cookie,
+)
 from api.problems import Problem
 from api.store.accounts import organisations
 from api.store.forms import drafts, form_settings, links
-from api.store.operations.denied_requests import Refusals
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.transaction import Transaction
-from api.web.languages import chosen_language
-from api.web.page_texts import languages
-from api.web.templating import Look, page, see
+from api.web.languages import negotiate_language
+from api.web.page_texts import list_languages
+from api.web.templating import PageOptions, redirect_to, render_page
 from schemas.form_settings import FormSettings
 from schemas.links import Draft
 
-Then = Callable[[], Response]
+ResponseFactory = Callable[[], Response]
 """Builds the response after the transaction has been committed."""
 
 
-class Scene(NamedTuple):
+class PageContext(NamedTuple):
     """Everything that a page of an intake shows, read in one audited transaction."""
 
-    visit: Visit
-    organisation: str
+    intake: OpenIntake
+    organisation_name: str
     settings: FormSettings
     language: str
-    begun: Course | None
+    progress: IntakeProgress | None
 
     @property
-    def course(self) -> Course:
+    def started_progress(self) -> IntakeProgress:
         """The progress of a started intake. Raises Problem `not_found` if it was not started."""
-        if self.begun is None:
+        if self.progress is None:
             raise Problem("not_found")
-        return self.begun
+        return self.progress
 
     @property
-    def way(self) -> Way:
+    def access(self) -> LinkAccess:
         """How the request reached the link."""
-        return self.visit.way
+        return self.intake.access
 
-    def show(self, template: str, status: int = 200, **variables: Any) -> Response:
+    def render(self, template: str, status: int = 200, **variables: Any) -> Response:
         """Render a page of the intake."""
-        response = page(
-            self.way.request,
+        response = render_page(
+            self.access.request,
             f"intake/{template}.html.j2",
-            Look(self.language, status),
-            access=self.way,
-            token=self.way.token,
-            organisation=self.organisation,
+            PageOptions(self.language, status),
+            access=self.access,
+            token=self.access.csrf_token,
+            organisation=self.organisation_name,
             settings=self.settings,
             **variables,
         )
-        if self.way.kiosk:
+        if self.access.is_kiosk:
             response.headers["Refresh"] = f"{KIOSK_SECONDS};url=/kiosk"
-            settings = self.way.request.app.state.settings
-            set_cookie(response, settings, (KIOSK, self.way.secret), KIOSK_SECONDS)
+            settings = self.access.request.app.state.settings
+            set_intake_cookie(response, settings, (KIOSK_COOKIE, self.access.secret), KIOSK_SECONDS)
         return response
 
-    def go(self, step: int | str) -> Response:
+    def redirect_to_step(self, step: int | str) -> Response:
         """Redirect to a page by name or step number; past the last step comes the review."""
         if isinstance(step, str):
-            return see(self.way.request, f"{self.way.base}/{step}")
-        if self.begun is None or step < 1:
-            return see(self.way.request, self.way.base)
-        last = len(self.begun.form.steps)
-        return see(self.way.request, f"{self.way.base}/{'review' if step > last else step}")
+            return redirect_to(self.access.request, f"{self.access.base_path}/{step}")
+        if self.progress is None or step < 1:
+            return redirect_to(self.access.request, self.access.base_path)
+        last = len(self.progress.form.steps)
+        return redirect_to(
+            self.access.request, f"{self.access.base_path}/{'review' if step > last else step}"
+        )
 
-    def elsewhere(self) -> Response:
+    def redirect_to_current_step(self) -> Response:
         """Redirect to the current page: the start, unacknowledged advice or the next step."""
-        if self.begun is not None and self.begun.unread:
-            return self.go("advice")
-        return self.go(self.begun.place if self.begun else 0)
+        if self.progress is not None and self.progress.unacknowledged_flags:
+            return self.redirect_to_step("advice")
+        return self.redirect_to_step(self.progress.next_step if self.progress else 0)
 
-    def step(self, number: int) -> Step | None:
+    def find_step(self, number: int) -> FormStep | None:
         """Return the step with this number, or None if it may not be shown now."""
-        progress = self.begun
-        if progress is None or progress.unread or number > len(progress.form.steps):
+        progress = self.progress
+        if progress is None or progress.unacknowledged_flags or number > len(progress.form.steps):
             return None
         return progress.form.steps[number - 1]
 
 
-def scene_of(seen: Visit) -> Scene:
+def read_page_context(intake: OpenIntake) -> PageContext:
     """Read the context of a page; a language chosen on this page is saved."""
-    with _locked_context(seen) as (_, scene):
-        return scene
+    with _locked_context(intake) as (_, context):
+        return context
 
 
-def turn(seen: Visit, take: Callable[[Transaction, Scene], Then]) -> Response:
-    """Run `take` with exclusive access to the link; build the response after the commit.
+def with_exclusive_link(
+    intake: OpenIntake, handler: Callable[[Transaction, PageContext], ResponseFactory]
+) -> Response:
+    """Run the handler with exclusive access to the link; build the response after the commit.
 
-    Raises Problem `not_found` if the link was closed since the request began, and whatever `take`
+    Raises Problem `not_found` if the link was closed since the request began, and what the handler
     raises.
     """
-    with _locked_context(seen) as (work, scene):
-        build_response = take(work, scene)
+    with _locked_context(intake) as (work, context):
+        build_response = handler(work, context)
     return build_response()
 
 
-def keep(work: Transaction, scene: Scene, draft: Draft) -> Scene:
+def save_draft(work: Transaction, context: PageContext, draft: Draft) -> PageContext:
     """Save the draft; return the context with it."""
-    link = scene.visit.link.id
-    drafts.keep(work, link, draft)
+    link = context.intake.link.id
+    drafts.save_draft(work, link, draft)
     work.audit("answer", "draft", link)
-    return _with_draft(scene, draft)
+    return _with_draft(context, draft)
 
 
 @contextmanager
-def _locked_context(intake: Visit) -> Iterator[tuple[Transaction, Scene]]:
+def _locked_context(intake: OpenIntake) -> Iterator[tuple[Transaction, PageContext]]:
     """Read the context in a transaction that locks the link; record a refusal."""
     try:
-        with intake.way.store.transaction(intake.actor) as work:
-            links.enter(work, intake.link)
-            draft = drafts.found(work, intake.link.id)
+        with intake.access.store.transaction(intake.actor) as work:
+            links.lock_link(work, intake.link)
+            draft = drafts.find_draft(work, intake.link.id)
             yield work, _read_context(work, intake, draft)
-            if not work.audited:
+            if not work.audit_row_count:
                 work.audit("read", "link" if draft is None else "draft", intake.link.id)
     except Problem as problem:
-        refusals: Refusals = intake.way.request.app.state.refusals
+        refusals: DeniedRequestLog = intake.access.request.app.state.refusals
         refusals.record(intake.actor, problem.code)
         raise
 
 
-def _read_context(work: Transaction, intake: Visit, draft: Draft | None) -> Scene:
-    settings = form_settings.own(work)
-    organisation = organisations.own(work).name
-    language = _select_language(intake.way.request, intake, draft)
+def _read_context(work: Transaction, intake: OpenIntake, draft: Draft | None) -> PageContext:
+    settings = form_settings.load_form_settings(work)
+    organisation = organisations.find_own_organisation(work).name
+    language = _select_language(intake.access.request, intake, draft)
     if draft is not None and draft.language != language:
         draft = draft.model_copy(update={"language": language})
-        drafts.keep(work, intake.link.id, draft)
-    return _with_draft(Scene(intake, organisation, settings, language, None), draft)
+        drafts.save_draft(work, intake.link.id, draft)
+    return _with_draft(PageContext(intake, organisation, settings, language, None), draft)
 
 
-def _with_draft(scene: Scene, draft: Draft | None) -> Scene:
+def _with_draft(context: PageContext, draft: Draft | None) -> PageContext:
     if draft is None:
-        return scene
-    adversity = scene.settings.adversity_questions
-    progress = course_of(scene.visit.rulebook, draft, scene.language, adversity=adversity)
-    return Scene(scene.visit, scene.organisation, scene.settings, scene.language, progress)
+        return context
+    adversity = context.settings.adversity_questions
+    rulebook = context.intake.rulebook
+    progress = build_progress(rulebook, draft, context.language, adversity=adversity)
+    return context._replace(progress=progress)
 
 
-def _select_language(request: Request, intake: Visit, draft: Draft | None) -> str:
+def _select_language(request: Request, intake: OpenIntake, draft: Draft | None) -> str:
     """Prefer the language chosen on this page, then the draft's, the link's, the browser's."""
     chosen = request.query_params.get("language", "")
     previous = (draft and draft.language) or intake.link.language
-    if chosen in languages():
+    if chosen in list_languages():
         return chosen
-    return previous if previous in languages() else chosen_language(request)
+    return previous if previous in list_languages() else negotiate_language(request)

@@ -7,16 +7,25 @@ and which of the patient's answers call for it.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from api.forms.answer_parser import in_words
-from api.forms.form_model import Form
-from api.forms.layout import Layout, layout_of
+from api.forms.answer_parser import describe_answer
+from api.forms.form_model import IntakeForm
+from api.forms.layout import FormLayout, load_layout
 from schemas.form_settings import EmergencyNumber, FormSettings
 from schemas.rulebook import Flag
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.conditions import found
-from scoring.safety import safety
+from scoring.conditions import find_matching_options
+from scoring.safety import assess_safety
 
-ORDER = ("crisis_now", "now", "crisis_today", "unsafe", "today", "medicine", "soon", "mention")
+ADVICE_ORDER = (
+    "crisis_now",
+    "now",
+    "crisis_today",
+    "unsafe",
+    "today",
+    "medicine",
+    "soon",
+    "mention",
+)
 """All advice phrases, the most urgent first."""
 _URGENT = {"crisis_now", "now", "crisis_today", "today"}
 _CRISIS = {"crisis_now", "crisis_today"}
@@ -26,37 +35,37 @@ class Advice(NamedTuple):
     """One thing to do now, and the answers that call for it."""
 
     phrase: str
-    marked: tuple[str, ...]
+    selected_options: tuple[str, ...]
     urgent: bool
-    call: bool
-    crisis: bool
+    shows_numbers: bool
+    is_crisis: bool
 
-    def numbers(self, settings: FormSettings) -> list[EmergencyNumber]:
+    def select_numbers(self, settings: FormSettings) -> list[EmergencyNumber]:
         """Return the numbers to call; in a crisis the crisis lines come first."""
         numbers = settings.emergency_numbers
-        crisis_lines = [number for number in numbers if number.crisis] if self.crisis else []
+        crisis_lines = [number for number in numbers if number.crisis] if self.is_crisis else []
         return [*crisis_lines, *(number for number in numbers if not number.crisis)]
 
 
-class Alarm(NamedTuple):
+class PatientRedFlags(NamedTuple):
     """The red flags in answers: the tier, and the ids of the flags with advice for patients."""
 
     tier: str
     flags: tuple[str, ...]
 
 
-def alarm(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Alarm:
+def find_red_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> PatientRedFlags:
     """Return the red flags that the answers raise."""
-    result = safety(loaded, loaded.facts(answers)).safety
+    result = assess_safety(loaded, loaded.derive_facts(answers)).safety
     flags = [flag.id for flag in result.flags if _advice_phrase(loaded, flag.id)]
-    return Alarm(result.tier, tuple(flags))
+    return PatientRedFlags(result.tier, tuple(flags))
 
 
-def advice(
-    loaded: LoadedRulebook, form: Form, answers: Mapping[str, Any], flags: Iterable[str]
+def build_advice(
+    loaded: LoadedRulebook, form: IntakeForm, answers: Mapping[str, Any], flags: Iterable[str]
 ) -> list[Advice]:
     """Return the advice for these flags, the most urgent first, each phrase once."""
-    facts, flag_ids = loaded.facts(answers), set(flags)
+    facts, flag_ids = loaded.derive_facts(answers), set(flags)
     marked: dict[str, list[str]] = {}
     for flag in loaded.rulebook.flag:
         phrase = _advice_phrase(loaded, flag.id)
@@ -67,30 +76,31 @@ def advice(
             phrase,
             tuple(dict.fromkeys(marked[phrase])),
             urgent=phrase in _URGENT,
-            call=phrase in _URGENT,
-            crisis=phrase in _CRISIS,
+            shows_numbers=phrase in _URGENT,
+            is_crisis=phrase in _CRISIS,
         )
-        for phrase in ORDER
+        for phrase in ADVICE_ORDER
         if phrase in marked
     ]
 
 
-def unspoken(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
+def find_confidential_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
     """Return the ids of the red flags raised by answers that no page shows again."""
-    facts = loaded.facts(answers)
-    confidential = set(layout_of(loaded.rulebook.rulebook.instrument).unspoken)
+    facts = loaded.derive_facts(answers)
+    confidential = set(load_layout(loaded.rulebook.rulebook.instrument).unspoken)
     return {
         flag.id
         for flag in loaded.rulebook.flag
         if any(
-            question in confidential for question, _ in found(flag.when, facts, loaded.questions)
+            question in confidential
+            for question, _ in find_matching_options(flag.when, facts, loaded.questions)
         )
     }
 
 
 def _advice_phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
     flag = next(flag for flag in loaded.rulebook.flag if flag.id == flag_id)
-    layout = layout_of(loaded.rulebook.rulebook.instrument)
+    layout = load_layout(loaded.rulebook.rulebook.instrument)
     return (
         layout.advice.get(flag.id)
         or layout.advice_by_tier.get(flag.tier)
@@ -98,7 +108,7 @@ def _advice_phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
     )
 
 
-def _default_phrase(loaded: LoadedRulebook, layout: Layout, flag: Flag) -> str | None:
+def _default_phrase(loaded: LoadedRulebook, layout: FormLayout, flag: Flag) -> str | None:
     """Return cautious advice for a rulebook whose layout assigns none to its tiers."""
     if layout.advice_by_tier:
         return None
@@ -107,12 +117,12 @@ def _default_phrase(loaded: LoadedRulebook, layout: Layout, flag: Flag) -> str |
 
 
 def _marked_options(
-    loaded: LoadedRulebook, form: Form, flag: Flag, facts: Mapping[str, Any]
+    loaded: LoadedRulebook, form: IntakeForm, flag: Flag, facts: Mapping[str, Any]
 ) -> list[str]:
-    questions = {question.id: question for question in form.asked if not question.unspoken}
+    questions = {question.id: question for question in form.questions if not question.confidential}
     return [
         words
-        for question_id, option in found(flag.when, facts, loaded.questions)
+        for question_id, option in find_matching_options(flag.when, facts, loaded.questions)
         if question_id in questions
-        for words in in_words(questions[question_id], [option])
+        for words in describe_answer(questions[question_id], [option])
     ]

@@ -5,102 +5,110 @@ from typing import Any
 from starlette.responses import Response
 
 from api.forms import intake_progress
-from api.forms.answer_parser import Marks
-from api.forms.body_map import picture
-from api.forms.form_model import Wish, form_of
-from api.forms.link_access import Way, forget
-from api.forms.page_context import Scene
-from api.forms.red_flag_advice import advice
-from api.web.templating import Look, page
+from api.forms.answer_parser import ControlState
+from api.forms.body_map import build_body_map
+from api.forms.form_model import FormOptions, build_form
+from api.forms.link_access import LinkAccess, clear_device
+from api.forms.page_context import PageContext
+from api.forms.red_flag_advice import build_advice
+from api.web.templating import PageOptions, render_page
 
 _FAULTY = 422
 
 
-def first(scene: Scene, *, fault: bool = False) -> Response:
+def render_start(context: PageContext, *, fault: bool = False) -> Response:
     """Show the start page: purpose, consent, privacy and emergency numbers."""
-    options = Wish("patient", scene.language, scene.settings.adversity_questions)
-    steps = len(form_of(scene.visit.rulebook, options).steps)
-    return scene.show(
+    options = FormOptions("patient", context.language, context.settings.adversity_questions)
+    steps = len(build_form(context.intake.rulebook, options).steps)
+    return context.render(
         "first",
         _FAULTY if fault else 200,
         steps=steps,
-        is_started=scene.begun is not None,
+        is_started=context.progress is not None,
         fault=fault,
     )
 
 
-def asking(scene: Scene, number: int, marks: Marks, faults: dict[str, str]) -> Response:
+def render_step(
+    context: PageContext, number: int, controls: ControlState, faults: dict[str, str]
+) -> Response:
     """Show one step with the state of its controls and its faults."""
-    progress = scene.course
+    progress = context.started_progress
     step, draft = progress.form.steps[number - 1], progress.draft
-    return scene.show(
+    return context.render(
         "step",
         _FAULTY if faults else 200,
         step=step,
         number=number,
         total=len(progress.form.steps),
         form_language=progress.form.language,
-        marks=marks,
+        marks=controls,
         faults=faults,
-        hidden={q.name for q in step.asked if q.unspoken and q.id in draft.answers},
+        hidden={q.name for q in step.questions if q.confidential and q.id in draft.answers},
         adversity=draft.adversity,
-        body_maps={q.name: picture(q) for q in step.asked if q.body_map},
-        has_advice=bool(progress.told),
+        body_maps={q.name: build_body_map(q) for q in step.questions if q.has_body_map},
+        has_advice=bool(progress.visible_flags),
     )
 
 
-def advising(scene: Scene, *, fault: bool = False) -> Response:
+def render_advice(context: PageContext, *, fault: bool = False) -> Response:
     """Show the advice for the red flags in the answers so far."""
-    progress = scene.begun
-    if progress is None or not progress.told:
-        return scene.elsewhere()
-    return scene.show(
+    progress = context.progress
+    if progress is None or not progress.visible_flags:
+        return context.redirect_to_current_step()
+    return context.render(
         "advice",
         _FAULTY if fault else 200,
-        advice=advice(progress.rulebook, progress.form, progress.draft.answers, progress.told),
-        flags_token=scene.way.mark_of(progress.told),
+        advice=build_advice(
+            progress.rulebook, progress.form, progress.draft.answers, progress.visible_flags
+        ),
+        flags_token=context.access.issue_flags_token(progress.visible_flags),
         fault=fault,
     )
 
 
-def reviewing(scene: Scene, *, missing: bool = False) -> Response:
+def render_review(context: PageContext, *, missing: bool = False) -> Response:
     """Show all answers for review before they are submitted."""
-    progress = scene.course
-    sections = intake_progress.parts(progress)
-    response = scene.show(
+    progress = context.started_progress
+    sections = intake_progress.build_review(progress)
+    response = context.render(
         "review",
         _FAULTY if missing else 200,
         sections=sections,
         form_language=progress.form.language,
-        open_count=sum(item.words is None for section in sections for item in section.answers),
-        missing=missing or bool(progress.missing),
-        has_advice=bool(progress.told),
+        open_count=sum(item.answer is None for section in sections for item in section.answers),
+        missing=missing or bool(progress.incomplete_steps),
+        has_advice=bool(progress.visible_flags),
     )
-    scene.way.look_through(response)
+    context.access.mark_reviewed(response)
     return response
 
 
-def put_by(scene: Scene) -> Response:
+def render_saved(context: PageContext) -> Response:
     """Show that the answers are saved but not sent, and repeat the advice that may be shown."""
-    progress = scene.course
-    reminders = advice(progress.rulebook, progress.form, progress.draft.answers, progress.told)
-    shown = {"advice": reminders, "settings": scene.settings}
-    return sent(scene.way, scene.language, shown, "later")
-
-
-def sent(way: Way, language: str, shown: dict[str, Any], what: str = "sent") -> Response:
-    """Show that the answers were sent or saved, with the advice; clear a shared device."""
-    response = page(
-        way.request,
-        "intake/sent.html.j2",
-        Look(language),
-        heading=f"{what}_heading",
-        explanation=f"{what}_told",
-        is_sent=what == "sent",
-        kiosk=way.kiosk,
-        **({"advice": [], "settings": None} | shown),
+    progress = context.started_progress
+    reminders = build_advice(
+        progress.rulebook, progress.form, progress.draft.answers, progress.visible_flags
     )
-    if way.kiosk:
-        forget(response)
+    shown = {"advice": reminders, "settings": context.settings}
+    return render_confirmation(context.access, context.language, shown, "later")
+
+
+def render_confirmation(
+    access: LinkAccess, language: str, variables: dict[str, Any], outcome: str = "sent"
+) -> Response:
+    """Show that the answers were sent or saved, with the advice; clear a shared device."""
+    response = render_page(
+        access.request,
+        "intake/sent.html.j2",
+        PageOptions(language),
+        heading=f"{outcome}_heading",
+        explanation=f"{outcome}_told",
+        is_sent=outcome == "sent",
+        kiosk=access.is_kiosk,
+        **({"advice": [], "settings": None} | variables),
+    )
+    if access.is_kiosk:
+        clear_device(response)
         response.headers["Refresh"] = "60;url=/kiosk"
     return response

@@ -48,7 +48,7 @@ _ASCII_SUBSTITUTES = str.maketrans(
 )
 
 
-class Misfit(NamedTuple):
+class EncodingIssue(NamedTuple):
     """A reason why a receiver would refuse the message: the field, and its limit."""
 
     code: str
@@ -56,14 +56,14 @@ class Misfit(NamedTuple):
     detail: str
 
 
-class Fitted(NamedTuple):
+class EncodedMessage(NamedTuple):
     """An encoded message, and the reasons why a receiver would refuse it."""
 
     content: bytes
-    misfits: tuple[Misfit, ...]
+    issues: tuple[EncodingIssue, ...]
 
 
-def fitted(message: str, options: V2Options) -> Fitted:
+def encode_message(message: str, options: V2Options) -> EncodedMessage:
     """Encode the message. Typographic characters may be simplified, such as dashes and quotes.
 
     Any other character that the character set lacks is reported as an issue.
@@ -72,7 +72,7 @@ def fitted(message: str, options: V2Options) -> Fitted:
     if codec != "utf-8":
         message = "".join(_substitute(character, codec) for character in message)
     issues = [*_find_overlong_fields(message, options), *_find_unencodable_fields(message, codec)]
-    return Fitted(message.encode(codec, "replace"), tuple(issues))
+    return EncodedMessage(message.encode(codec, "replace"), tuple(issues))
 
 
 def _substitute(character: str, codec: str) -> str:
@@ -83,7 +83,7 @@ def _substitute(character: str, codec: str) -> str:
     return character
 
 
-def _find_overlong_fields(message: str, options: V2Options) -> Iterator[Misfit]:
+def _find_overlong_fields(message: str, options: V2Options) -> Iterator[EncodingIssue]:
     for place, field in _list_fields(message):
         segment, number = place
         limit = _FIELD_LIMITS.get(place, options.most_field_characters)
@@ -91,22 +91,24 @@ def _find_overlong_fields(message: str, options: V2Options) -> Iterator[Misfit]:
             limit = _OBX_VALUE_LIMITS.get(field.value_type, options.most_field_characters)
         limit = min(limit, options.most_field_characters)
         if len(field.value) > limit:
-            yield Misfit("too_long", f"{segment}-{number}", f"holds at most {limit} characters")
+            yield EncodingIssue(
+                "too_long", f"{segment}-{number}", f"holds at most {limit} characters"
+            )
         if place in _CODED_FIELDS and len(field.value.partition("^")[0]) > _MAX_CODE_CHARACTERS:
-            yield Misfit(
+            yield EncodingIssue(
                 "too_long",
                 f"{segment}-{number}.1",
                 f"holds at most {_MAX_CODE_CHARACTERS} characters",
             )
 
 
-def _find_unencodable_fields(message: str, codec: str) -> Iterator[Misfit]:
+def _find_unencodable_fields(message: str, codec: str) -> Iterator[EncodingIssue]:
     for (segment, number), field in _list_fields(message):
         try:
             field.value.encode(codec)
         except UnicodeEncodeError:
             detail = "holds a character that the receiver's character set has not"
-            yield Misfit("foreign_character", f"{segment}-{number}", detail)
+            yield EncodingIssue("foreign_character", f"{segment}-{number}", detail)
 
 
 class _Field(NamedTuple):

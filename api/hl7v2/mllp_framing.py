@@ -7,12 +7,12 @@ class FrameError(ValueError):
     """The received bytes are no MLLP frame, or the frame is too long."""
 
 
-def framed(message: bytes) -> bytes:
+def frame_message(message: bytes) -> bytes:
     """Wrap a message in its MLLP frame."""
     return START + message + END + RETURN
 
 
-class Frames:
+class FrameDecoder:
     """An incremental decoder of MLLP frames."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -20,7 +20,7 @@ class Frames:
         self._buffer = bytearray()
 
     @property
-    def half(self) -> bool:
+    def has_partial_frame(self) -> bool:
         """True if a frame has begun and not ended."""
         return bool(self._buffer)
 

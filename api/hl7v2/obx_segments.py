@@ -7,102 +7,102 @@ from base64 import b64encode
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from api.hl7v2.fields import composed, escaped, instant, segment
-from api.hl7v2.screening_event import SYSTEM, Report, Told
+from api.hl7v2.fields import build_segment, escape_text, format_timestamp, join_components
+from api.hl7v2.screening_event import CODING_SYSTEM, Hl7Report, ScreeningEvent
 from schemas.assessment import Assessment
-from schemas.base import plain_number
+from schemas.base import to_json_number
 
-POINTS = composed("{score}", "score", "UCUM")
+POINTS_UNIT = join_components("{score}", "score", "UCUM")
 _FINAL, _CORRECTED, _ENTERED_IN_ERROR, _NO_VALUE = "F", "C", "W", "X"
 
 
-class Observed(NamedTuple):
+class ObxObservation(NamedTuple):
     """One observation before numbering; `value` is None where there is none."""
 
-    kind: str
+    value_type: str
     code: str
     label: str
     value: str | None
-    sub: str = "1"
+    sub_id: str = "1"
     units: str = ""
-    range: str = ""
-    flagged: bool = False
-    wrong: bool = False
+    reference_range: str = ""
+    is_abnormal: bool = False
+    is_withdrawn: bool = False
     notes: tuple[str, ...] = ()
 
 
-def observations(event: Told) -> list[str]:
+def build_observations(event: ScreeningEvent) -> list[str]:
     """Build every OBX segment, each followed by its notes, and finally the report."""
     lines: list[str] = []
     number = 0
     for number, observation in enumerate(_list_observations(event), start=1):
         lines.append(_build_obx(event, number, observation))
         lines += [
-            segment("NTE", {1: str(note_number), 2: "L", 3: escaped(note)})
+            build_segment("NTE", {1: str(note_number), 2: "L", 3: escape_text(note)})
             for note_number, note in enumerate(observation.notes, start=1)
         ]
     if event.report is not None:
-        lines.append(report_obx(event, event.report, number + 1))
+        lines.append(build_report_obx(event, event.report, number + 1))
     return lines
 
 
-def report_obx(event: Told, report: Report, number: int) -> str:
+def build_report_obx(event: ScreeningEvent, report: Hl7Report, number: int) -> str:
     """Build the OBX of the report: its content as ED, or its URL as RP."""
     fields = {
         1: str(number),
         2: "RP" if report.url else "ED",
-        3: composed(report.code, report.display, "LN"),
+        3: join_components(report.code, report.display, "LN"),
         4: "1",
         5: _build_report_pointer(event, report)
         if report.url
         else _encapsulate_report(event, report),
-        11: _FINAL if event.event == "result" else _CORRECTED,
-        14: instant(event.observed_at),
+        11: _FINAL if event.kind == "result" else _CORRECTED,
+        14: format_timestamp(event.observed_at),
     }
-    return segment("OBX", fields)
+    return build_segment("OBX", fields)
 
 
-def _encapsulate_report(event: Told, report: Report) -> str:
+def _encapsulate_report(event: ScreeningEvent, report: Hl7Report) -> str:
     components = [
         component.replace("{form}", report.form.upper()) for component in event.options.encapsulated
     ]
-    return "^".join([*map(escaped, components), b64encode(report.content).decode()])
+    return "^".join([*map(escape_text, components), b64encode(report.content).decode()])
 
 
-def _build_report_pointer(event: Told, report: Report) -> str:
+def _build_report_pointer(event: ScreeningEvent, report: Hl7Report) -> str:
     application, kind, subtype, _ = event.options.encapsulated
     components = report.url, application, kind, subtype.replace("{form}", report.form.upper())
-    return composed(*components)
+    return join_components(*components)
 
 
-def _build_obx(event: Told, number: int, observation: Observed) -> str:
+def _build_obx(event: ScreeningEvent, number: int, observation: ObxObservation) -> str:
     value = observation.value or ""
     fields = {
         1: str(number),
-        2: observation.kind,
-        3: composed(observation.code, observation.label, SYSTEM),
-        4: observation.sub,
+        2: observation.value_type,
+        3: join_components(observation.code, observation.label, CODING_SYSTEM),
+        4: observation.sub_id,
         5: value,
         6: observation.units,
-        7: observation.range,
-        8: "A" if observation.flagged else "",
+        7: observation.reference_range,
+        8: "A" if observation.is_abnormal else "",
         11: _determine_status(event, observation),
-        14: instant(event.observed_at),
+        14: format_timestamp(event.observed_at),
     }
-    return segment("OBX", fields)
+    return build_segment("OBX", fields)
 
 
-def _determine_status(event: Told, observation: Observed) -> str:
-    if observation.wrong:
+def _determine_status(event: ScreeningEvent, observation: ObxObservation) -> str:
+    if observation.is_withdrawn:
         return _ENTERED_IN_ERROR
     if observation.value is None:
         return _NO_VALUE
-    return _FINAL if event.event == "result" else _CORRECTED
+    return _FINAL if event.kind == "result" else _CORRECTED
 
 
-def _list_observations(event: Told) -> Iterator[Observed]:
-    if event.event == "withdrawal":
-        yield Observed("ST", "status", "Status of the screening", "entered in error")
+def _list_observations(event: ScreeningEvent) -> Iterator[ObxObservation]:
+    if event.kind == "withdrawal":
+        yield ObxObservation("ST", "status", "Status of the screening", "entered in error")
         yield from (
             _as_withdrawn(observation)
             for observation in _describe_assessment(event)
@@ -112,67 +112,80 @@ def _list_observations(event: Told) -> Iterator[Observed]:
         yield from _describe_assessment(event)
 
 
-def _as_withdrawn(observation: Observed) -> Observed:
+def _as_withdrawn(observation: ObxObservation) -> ObxObservation:
     """Drop the value of an observation that was entered in error."""
-    return Observed(
-        observation.kind, observation.code, observation.label, None, sub=observation.sub, wrong=True
+    return ObxObservation(
+        observation.value_type,
+        observation.code,
+        observation.label,
+        None,
+        sub_id=observation.sub_id,
+        is_withdrawn=True,
     )
 
 
-def _describe_assessment(event: Told) -> Iterator[Observed]:
+def _describe_assessment(event: ScreeningEvent) -> Iterator[ObxObservation]:
     assessment = event.screening.assessment
     yield from _describe_safety(event, assessment)
-    yield Observed("ST", "status", "Status of the screening", escaped(assessment.status))
+    yield ObxObservation("ST", "status", "Status of the screening", escape_text(assessment.status))
     yield from _describe_totals(event, assessment)
     yield from _describe_criteria(assessment)
     notes = tuple(assessment.limitations)
-    yield Observed("ST", "rulebook", "Rulebook", escaped(assessment.rulebook), notes=notes)
+    yield ObxObservation(
+        "ST", "rulebook", "Rulebook", escape_text(assessment.rulebook), notes=notes
+    )
 
 
-def _describe_safety(event: Told, assessment: Assessment) -> Iterator[Observed]:
+def _describe_safety(event: ScreeningEvent, assessment: Assessment) -> Iterator[ObxObservation]:
     safety = assessment.safety
     labels = {level.id: level.label for level in event.rulebook.tier}
-    tier = composed(safety.tier, labels.get(safety.tier, "No red flag reported"), SYSTEM)
-    yield Observed("CE", "tier", "Red flags, most urgent tier", tier, flagged=bool(safety.flags))
+    tier = join_components(
+        safety.tier, labels.get(safety.tier, "No red flag reported"), CODING_SYSTEM
+    )
+    yield ObxObservation(
+        "CE", "tier", "Red flags, most urgent tier", tier, is_abnormal=bool(safety.flags)
+    )
     for sub_id, flag in enumerate(safety.flags, start=1):
         notes = f"{flag.tier} {flag.id}", flag.suspect, flag.action
-        text = escaped(flag.label)
-        yield Observed(
-            "TX", "red_flag", "Red flag", text, sub=str(sub_id), flagged=True, notes=notes
+        text = escape_text(flag.label)
+        yield ObxObservation(
+            "TX", "red_flag", "Red flag", text, sub_id=str(sub_id), is_abnormal=True, notes=notes
         )
     if safety.unanswered:
         question_ids = ", ".join(safety.unanswered)
-        yield Observed(
-            "TX", "safety_unanswered", "Safety questions not answered", escaped(question_ids)
+        yield ObxObservation(
+            "TX", "safety_unanswered", "Safety questions not answered", escape_text(question_ids)
         )
 
 
-def _describe_totals(event: Told, assessment: Assessment) -> Iterator[Observed]:
+def _describe_totals(event: ScreeningEvent, assessment: Assessment) -> Iterator[ObxObservation]:
     results = assessment.totals or {}
     bands = {band.id: band for band in event.rulebook.band}
     for total in event.rulebook.total:
         result = results.get(total.id)
-        value = f"{plain_number(result.points)}" if result else None
-        yield Observed("NM", total.id, total.label, value, units=POINTS if result else "")
+        value = f"{to_json_number(result.points)}" if result else None
+        yield ObxObservation(
+            "NM", total.id, total.label, value, units=POINTS_UNIT if result else ""
+        )
         label = f"{total.label}, least and most once all is answered"
         least_most = (
-            f"^{plain_number(result.range.least)}^-^{plain_number(result.range.most)}"
+            f"^{to_json_number(result.range.least)}^-^{to_json_number(result.range.most)}"
             if result
             else None
         )
-        yield Observed("SN", f"{total.id}.range"[:20], label, least_most)
+        yield ObxObservation("SN", f"{total.id}.range"[:20], label, least_most)
         if total.banded:
             band = bands.get(result.band or "") if result else None
-            value = composed(band.id, band.label, SYSTEM) if band else None
+            value = join_components(band.id, band.label, CODING_SYSTEM) if band else None
             notes = (band.meaning,) if band else ()
-            yield Observed(
+            yield ObxObservation(
                 "CE", f"{total.id}.band"[:20], f"{total.label}, band", value, notes=notes
             )
 
 
-def _describe_criteria(assessment: Assessment) -> Iterator[Observed]:
+def _describe_criteria(assessment: Assessment) -> Iterator[ObxObservation]:
     for criterion in assessment.criteria or ():
-        value = None if criterion.points is None else f"{plain_number(criterion.points)}"
+        value = None if criterion.points is None else f"{to_json_number(criterion.points)}"
         notes = (f"{criterion.verdict}: {criterion.because}",)
-        units = POINTS if value is not None else ""
-        yield Observed("NM", criterion.id, criterion.label, value, units=units, notes=notes)
+        units = POINTS_UNIT if value is not None else ""
+        yield ObxObservation("NM", criterion.id, criterion.label, value, units=units, notes=notes)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from api.hl7v2.acknowledgement import Fault
-from api.hl7v2.parser import Message
+from api.hl7v2.acknowledgement import Hl7ErrorDetail
+from api.hl7v2.parser import Hl7Message
 
 _UNSUPPORTED = "200", "Unsupported message type"
 _MISSING = "101", "Required field missing"
@@ -18,42 +18,42 @@ _UNKNOWN = "204", "Unknown key identifier"
 class NotAMergeError(ValueError):
     """The message is no patient merge, or does not identify both patients."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.detail)
-        self.fault = fault
+    def __init__(self, error_detail: Hl7ErrorDetail) -> None:
+        super().__init__(error_detail.detail)
+        self.error_detail = error_detail
 
 
-class Numbered(NamedTuple):
+class Hl7PatientIdentifier(NamedTuple):
     """A patient identifier and its system, if known."""
 
     reference: str
     system: str | None
 
 
-class Merge(NamedTuple):
+class PatientMerge(NamedTuple):
     """A retired patient identifier, and the one that survives."""
 
-    retired: Numbered
-    survivor: Numbered
+    retired: Hl7PatientIdentifier
+    survivor: Hl7PatientIdentifier
 
 
-def merges(message: Message, authorities: Mapping[str, str]) -> list[Merge]:
+def parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> list[PatientMerge]:
     """Parse the merges. `authorities` maps names of assigning authorities to identifier systems.
 
     Identifiers of unknown authorities are skipped, as long as others remain. Raises NotAMergeError.
     """
-    header = message.first("MSH")
-    message_type = message.word(header, 9), message.word(header, 9, 2)
+    header = message.find_segment("MSH")
+    message_type = message.read_component(header, 9), message.read_component(header, 9, 2)
     if message_type != ("ADT", "A40"):
-        raise NotAMergeError(Fault(*_UNSUPPORTED, "expected ADT^A40"))
+        raise NotAMergeError(Hl7ErrorDetail(*_UNSUPPORTED, "expected ADT^A40"))
     requested = list(_parse_merges(message, authorities))
     if not requested:
-        raise NotAMergeError(Fault(*_MISSING, "expected PID and MRG"))
+        raise NotAMergeError(Hl7ErrorDetail(*_MISSING, "expected PID and MRG"))
     return requested
 
 
-def _parse_merges(message: Message, authorities: Mapping[str, str]) -> Iterator[Merge]:
-    survivors: list[Numbered] = []
+def _parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> Iterator[PatientMerge]:
+    survivors: list[Hl7PatientIdentifier] = []
     for segment in message.segments:
         if segment[0] == "PID":
             survivors = _parse_identifiers(message, segment, 3, authorities)
@@ -61,45 +61,56 @@ def _parse_merges(message: Message, authorities: Mapping[str, str]) -> Iterator[
             retired = _parse_identifiers(message, segment, 1, authorities)
             if not retired or not survivors:
                 raise NotAMergeError(
-                    Fault(*_UNKNOWN, "expected a number of a known authority in PID-3 and in MRG-1")
+                    Hl7ErrorDetail(
+                        *_UNKNOWN, "expected a number of a known authority in PID-3 and in MRG-1"
+                    )
                 )
             yield from (
-                Merge(identifier, _find_survivor(identifier, survivors)) for identifier in retired
+                PatientMerge(identifier, _find_survivor(identifier, survivors))
+                for identifier in retired
             )
 
 
-def _find_survivor(retired: Numbered, survivors: list[Numbered]) -> Numbered:
+def _find_survivor(
+    retired: Hl7PatientIdentifier, survivors: list[Hl7PatientIdentifier]
+) -> Hl7PatientIdentifier:
     """Find the only surviving identifier of the same system."""
     candidates = [survivor for survivor in survivors if survivor.system == retired.system]
     if len(candidates) != 1:
         raise NotAMergeError(
-            Fault(*_UNKNOWN, "expected one number in PID-3 of the authority that MRG-1 names")
+            Hl7ErrorDetail(
+                *_UNKNOWN, "expected one number in PID-3 of the authority that MRG-1 names"
+            )
         )
     return candidates[0]
 
 
 def _parse_identifiers(
-    message: Message, segment: tuple[str, ...], field_number: int, authorities: Mapping[str, str]
-) -> list[Numbered]:
+    message: Hl7Message, segment: tuple[str, ...], field_number: int, authorities: Mapping[str, str]
+) -> list[Hl7PatientIdentifier]:
     """Parse the identifiers in a field, skipping those of unknown authorities."""
     identifiers = []
-    for components in message.repetitions(segment, field_number):
+    for components in message.read_repetitions(segment, field_number):
         with suppress(LookupError):
             system = _resolve_system(
                 message, components[3] if len(components) > 3 else "", authorities
             )
             identifiers += (
-                [Numbered(message.unescaped(components[0]), system)] if components[0] else []
+                [Hl7PatientIdentifier(message.unescape(components[0]), system)]
+                if components[0]
+                else []
             )
     return identifiers
 
 
-def _resolve_system(message: Message, authority: str, authorities: Mapping[str, str]) -> str | None:
+def _resolve_system(
+    message: Hl7Message, authority: str, authorities: Mapping[str, str]
+) -> str | None:
     """Return the identifier system of an assigning authority; None if the field is empty.
 
     Raises LookupError for an unknown authority.
     """
-    parts = [message.unescaped(part) for part in authority.split(message.separators.part)]
+    parts = [message.unescape(part) for part in authority.split(message.separators.subcomponent)]
     name, universal_id, universal_type = (*parts, "", "", "")[:3]
     if name in authorities:
         return authorities[name]

@@ -1,12 +1,12 @@
 """Builds the segments and fields for the patient, the visit and the ordering clinician."""
 
-from api.hl7v2.fields import composed, day, escaped, segment
-from api.hl7v2.screening_event import Told
+from api.hl7v2.fields import build_segment, escape_text, format_date, join_components
+from api.hl7v2.screening_event import ScreeningEvent
 from schemas.patient import KnownPatient
 from schemas.profile import V2Options
 
 
-def patient(event: Told) -> str:
+def build_pid(event: ScreeningEvent) -> str:
     """Build PID, with the patient's identifier as the receiver's authority assigns it."""
     person, options = event.screening.patient, event.options
     identifier = _encode_identifier(
@@ -14,44 +14,50 @@ def patient(event: Told) -> str:
     )
     fields = {1: "1", 3: identifier, 5: _encode_name(person)}
     if person.birth_date is not None:
-        fields[7] = day(person.birth_date)
-    return segment("PID", fields)
+        fields[7] = format_date(person.birth_date)
+    return build_segment("PID", fields)
 
 
-def visit(event: Told) -> str:
+def build_pv1(event: ScreeningEvent) -> str:
     """Build PV1, with the visit number if the intake has one."""
-    fields = {1: "1", 2: escaped(event.options.patient_class)}
+    fields = {1: "1", 2: escape_text(event.options.patient_class)}
     if event.screening.patient.encounter is not None:
-        fields[19] = composed(event.screening.patient.encounter)
-    return segment("PV1", fields)
+        fields[19] = join_components(event.screening.patient.encounter)
+    return build_segment("PV1", fields)
 
 
-def clinician(event: Told) -> str:
+def encode_clinician(event: ScreeningEvent) -> str:
     """Encode the ordering clinician as XCN: the id alone, as names here have no separate parts."""
     ordering_clinician = event.screening.context.clinician
     if ordering_clinician is None:
         return ""
     authority = event.options.clinician_authority
-    return "^".join([escaped(ordering_clinician.reference), *[""] * 7, escaped(authority)]).rstrip(
-        "^"
-    )
+    return "^".join(
+        [escape_text(ordering_clinician.reference), *[""] * 7, escape_text(authority)]
+    ).rstrip("^")
 
 
-def authority(system: str | None, options: V2Options) -> str:
+def encode_authority(system: str | None, options: V2Options) -> str:
     """Encode an assigning authority as HD: the receiver's name for it, or its OID or URI."""
     if system is None:
         return ""
     if system in options.authorities:
-        return escaped(options.authorities[system])
+        return escape_text(options.authorities[system])
     if system.startswith("urn:oid:"):
-        return f"&{escaped(system.removeprefix('urn:oid:'))}&ISO"
-    return f"&{escaped(system)}&URI"
+        return f"&{escape_text(system.removeprefix('urn:oid:'))}&ISO"
+    return f"&{escape_text(system)}&URI"
 
 
 def _encode_identifier(
     identifier: str, system: str | None, options: V2Options, identifier_type: str
 ) -> str:
-    parts = [escaped(identifier), "", "", authority(system, options), escaped(identifier_type)]
+    parts = [
+        escape_text(identifier),
+        "",
+        "",
+        encode_authority(system, options),
+        escape_text(identifier_type),
+    ]
     return "^".join(parts).rstrip("^")
 
 
@@ -61,5 +67,5 @@ def _encode_name(person: KnownPatient) -> str:
         return "^^^^^^U"
     family, comma, given = (part.strip() for part in person.name.partition(","))
     if comma and family and given:
-        return f"{escaped(family)}^{escaped(given)}^^^^^L"
-    return f"{escaped(person.name)}^^^^^^D"
+        return f"{escape_text(family)}^{escape_text(given)}^^^^^L"
+    return f"{escape_text(person.name)}^^^^^^D"

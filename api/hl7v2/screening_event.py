@@ -3,19 +3,19 @@
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from api.hl7v2.fields import composed, number_of
+from api.hl7v2.fields import derive_identifier, join_components
 from schemas.profile import V2Options
 from schemas.rulebook import Rulebook
 from schemas.screening import Screening
 
-Event = Literal["result", "replacement", "withdrawal"]
-SYSTEM = "99NSCR"
+ScreeningEventKind = Literal["result", "replacement", "withdrawal"]
+CODING_SYSTEM = "99NSCR"
 """The local coding system of our results."""
 _IDENTIFIER_LENGTH = 17
 """Leaves room for `^` and a namespace of four characters in an entity identifier of 22."""
 
 
-class Report(NamedTuple):
+class Hl7Report(NamedTuple):
     """The report: its content or URL, and its document type."""
 
     form: str
@@ -25,41 +25,41 @@ class Report(NamedTuple):
     url: str = ""
 
 
-class Told(NamedTuple):
+class ScreeningEvent(NamedTuple):
     """An event of a screening, with all that a message for one receiver needs.
 
     `first` is the id of the first version of the screening.
     """
 
-    event: Event
+    kind: ScreeningEventKind
     screening: Screening
-    first: str
+    first_id: str
     rulebook: Rulebook
-    report: Report | None
+    report: Hl7Report | None
     control_id: str
-    at: datetime
-    test: bool
+    sent_at: datetime
+    is_test: bool
     options: V2Options
 
     @property
-    def order(self) -> str:
+    def filler_order_number(self) -> str:
         """The filler order number, the same for all versions of the screening."""
-        return self.numbered(f"result {self.first}")
+        return self.build_entity_identifier(f"result {self.first_id}")
 
     @property
-    def document(self) -> str:
+    def document_number(self) -> str:
         """The document number of this screening's report."""
-        return self.numbered(f"document {self.screening.id}")
+        return self.build_entity_identifier(f"document {self.screening.id}")
 
     @property
-    def replaced_document(self) -> str:
+    def replaced_document_number(self) -> str:
         """The document number of the replaced report; empty if there is none."""
         replaced = self.screening.replaces
-        return self.numbered(f"document {replaced}") if replaced else ""
+        return self.build_entity_identifier(f"document {replaced}") if replaced else ""
 
-    def numbered(self, key: str) -> str:
+    def build_entity_identifier(self, key: str) -> str:
         """Build an entity identifier (EI) for a key."""
-        return composed(number_of(key, _IDENTIFIER_LENGTH), self.options.namespace)
+        return join_components(derive_identifier(key, _IDENTIFIER_LENGTH), self.options.namespace)
 
     @property
     def observed_at(self) -> datetime:

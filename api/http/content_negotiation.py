@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from api.problems import Problem
 from reports.formats import MEDIA_TYPES, SUFFIXES, Format
 
-OFFERED: tuple[Format, ...] = ("pdf", "html", "rtf", "txt", "xml")
-ALSO: dict[str, Format] = {
+REPORT_FORMATS: tuple[Format, ...] = ("pdf", "html", "rtf", "txt", "xml")
+MEDIA_TYPE_ALIASES: dict[str, Format] = {
     "text/rtf": "rtf",
     "application/xhtml+xml": "html",
     "application/xml": "xml",
@@ -17,13 +17,13 @@ _MEDIA_RANGE = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*((?:;[^,;]*)*)\
 _WEIGHT = re.compile(r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)")
 
 
-def by_accept(accept: str | None) -> Format:
+def negotiate_format(accept: str | None) -> Format:
     """Return the format that `Accept` prefers; PDF if it accepts all. Raises Problem 406."""
     if accept is None or not accept.strip():
-        return OFFERED[0]
+        return REPORT_FORMATS[0]
     matches: dict[Format, tuple[int, float, int]] = {}
     for position, (media_range, weight) in enumerate(_parse_media_ranges(accept)):
-        for form in OFFERED:
+        for form in REPORT_FORMATS:
             specificity = _specificity(media_range, form)
             if specificity is not None and (form not in matches or specificity > matches[form][0]):
                 matches[form] = (specificity, weight, -position)
@@ -33,14 +33,14 @@ def by_accept(accept: str | None) -> Format:
 
     def preference(form: Format) -> tuple[float, int, int, int]:
         specificity, weight, earliness = matches[form]
-        return weight, specificity, earliness, -OFFERED.index(form)
+        return weight, specificity, earliness, -REPORT_FORMATS.index(form)
 
     return max(acceptable, key=preference)
 
 
-def by_suffix(suffix: str) -> Format:
+def find_format_by_suffix(suffix: str) -> Format:
     """Return the format of a suffix that includes its dot. Raises Problem 404."""
-    for form in OFFERED:
+    for form in REPORT_FORMATS:
         if SUFFIXES[form] == suffix:
             return form
     raise Problem("not_found")
@@ -60,7 +60,7 @@ def _specificity(media_range: str, form: Format) -> int | None:
     media_type = MEDIA_TYPES[form].split(";")[0]
     if media_range == media_type:
         return 3
-    if ALSO.get(media_range) == form:
+    if MEDIA_TYPE_ALIASES.get(media_range) == form:
         return 2
     if media_range == media_type.split("/")[0] + "/*":
         return 1

@@ -3,10 +3,10 @@
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-HOOKS = "/cds-services"
+HOOKS_PATH = "/cds-services"
 
 
-class Origins:
+class HooksCorsMiddleware:
     """Middleware that allows cross-origin requests to CDS Hooks from these origins only."""
 
     def __init__(self, app: ASGIApp, origins: str) -> None:
@@ -22,6 +22,6 @@ class Origins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        is_hook = f"{scope.get('path', '')}/".startswith(f"{HOOKS}/")
+        is_hook = f"{scope.get('path', '')}/".startswith(f"{HOOKS_PATH}/")
         app = self._hooks_app if self._hooks_app and is_hook else self._app
         await app(scope, receive, send)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from api.problems import MEDIA_TYPE, ProblemBody
+from api.problems import PROBLEM_MEDIA_TYPE, ProblemBody
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses for these error statuses."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}}
+    content = {
+        PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}
+    }
     return {status: {"description": _TITLES[status], "content": content} for status in statuses}
 
 
@@ -30,5 +32,5 @@ _TITLES = {
     500: "Unexpected server error",
     503: "Not ready; see Retry-After",
 }
-GUARDED = (401, 403, 422, 429, 431, 503)
-TAKING = (400, 401, 403, 408, 413, 415, 422, 429, 431, 503)
+GUARDED_ERRORS = (401, 403, 422, 429, 431, 503)
+BODY_ERRORS = (400, 401, 403, 408, 413, 415, 422, 429, 431, 503)

@@ -17,25 +17,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.observability.metrics import Metrics
 from api.observability.structured_logging import REQUEST_ID
-from api.problems import KINDS, MEDIA_TYPE, Problem
+from api.problems import PROBLEM_DEFINITIONS, PROBLEM_MEDIA_TYPE, Problem
 from api.settings import Settings
 
-HEADERS = [
+SECURITY_HEADERS = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
-CLIENT_GONE = 499
-EMPTY = (204, 304)
-HEADER_COUNT = 100
-ALWAYS = "/health/live"
+CLIENT_CLOSED_REQUEST = 499
+BODILESS_STATUSES = (204, 304)
+MAX_HEADER_COUNT = 100
+LIVENESS_PATH = "/health/live"
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
 _HOST = re.compile(rb"[A-Za-z0-9._~:\[\]-]{1,255}")
 _PROBLEM = re.compile(rb'"type":"/problems/([a-z_]+)"|"diagnostics":"problem ([a-z_]+):')
-_PROBLEM_CONTENT_TYPE = (b"content-type", MEDIA_TYPE.encode())
+_PROBLEM_CONTENT_TYPE = (b"content-type", PROBLEM_MEDIA_TYPE.encode())
 _log = structlog.get_logger("nociscreen")
 
 
@@ -47,7 +47,7 @@ class ErrorFormat(NamedTuple):
     render: Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-class Edge:
+class RequestMiddleware:
     """The outermost ASGI middleware; see the module."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Edge:
         self._metrics = metrics
         self._error_formats = error_formats
         self._in_flight = 0
-        metrics.watch(lambda: self._in_flight)
+        metrics.track_requests_in_progress(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -71,7 +71,7 @@ class Edge:
             return
         if scope["method"] == "HEAD":  # answered like GET, without the body
             send = _without_body(send)
-        answer = Answer(send, self._error_format(scope["path"]))
+        answer = ResponseRecorder(send, self._error_format(scope["path"]))
         request_id = REQUEST_ID.set(answer.request_id)
         started = time.perf_counter()
         self._in_flight += 1
@@ -82,21 +82,21 @@ class Edge:
             self._report(scope, answer, time.perf_counter() - started)
             REQUEST_ID.reset(request_id)
 
-    async def _respond(self, scope: Scope, receive: Receive, answer: "Answer") -> None:
+    async def _respond(self, scope: Scope, receive: Receive, answer: "ResponseRecorder") -> None:
         try:
             self._admit(scope)
         except Problem as problem:
-            await problem.response()(scope, receive, answer.send)
+            await problem.build_response()(scope, receive, answer.send)
             return
         app_scope = dict(scope) | {"method": "GET"} if scope["method"] == "HEAD" else scope
         try:
             await self._app(app_scope, receive, answer.send)
         except ClientDisconnect:
-            answer.status = CLIENT_GONE
+            answer.status = CLIENT_CLOSED_REQUEST
         except Exception:  # noqa: BLE001 - the last resort: no detail of any error reaches the client
             _log.exception("failed")
             if not answer.status:
-                await Problem("internal").response()(scope, receive, answer.send)
+                await Problem("internal").build_response()(scope, receive, answer.send)
         finally:
             scope["route"] = app_scope.get("route")
 
@@ -108,19 +108,19 @@ class Edge:
     def _admit(self, scope: Scope) -> None:
         """Raise the Problem of a malformed request, or of one over the limit."""
         headers = scope["headers"]
-        if len(headers) > HEADER_COUNT or _head_bytes(scope) > self._settings.header_bytes:
+        if len(headers) > MAX_HEADER_COUNT or _head_bytes(scope) > self._settings.header_bytes:
             raise Problem("headers_too_large")
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             raise Problem("malformed_request", "Exactly one `Host` header is needed.")
-        if self._in_flight > self._settings.concurrent_requests and scope["path"] != ALWAYS:
+        if self._in_flight > self._settings.concurrent_requests and scope["path"] != LIVENESS_PATH:
             raise Problem("too_many", headers={"Retry-After": "1"})
 
-    def _report(self, scope: Scope, answer: "Answer", seconds: float) -> None:
+    def _report(self, scope: Scope, answer: "ResponseRecorder", seconds: float) -> None:
         method, route = _safe_method(scope), _route_template(scope)
-        self._metrics.answered(route, method, answer.status, seconds)
+        self._metrics.record_request(route, method, answer.status, seconds)
         if answer.problem:
-            self._metrics.problem(answer.problem)
+            self._metrics.record_problem(answer.problem)
         _log.info(
             "request",
             method=method,
@@ -139,7 +139,7 @@ def _without_body(send: Send) -> Send:
     return send_without_body
 
 
-class Answer:
+class ResponseRecorder:
     """Sends a response with its id and headers, and records its status and problem code."""
 
     def __init__(self, send: Send, error_format: ErrorFormat | None = None) -> None:
@@ -155,9 +155,9 @@ class Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message["headers"]
-            if self.status in EMPTY:
+            if self.status in BODILESS_STATUSES:
                 headers = [header for header in headers if header[0].lower() != b"content-type"]
-            message["headers"] = completed(headers, self.request_id)
+            message["headers"] = complete_headers(headers, self.request_id)
             if self._error_format and _PROBLEM_CONTENT_TYPE in message["headers"]:
                 self._pending_start = message
                 return
@@ -170,10 +170,12 @@ class Answer:
         await self._send(message)
 
 
-def completed(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def complete_headers(
+    headers: list[tuple[bytes, bytes]], request_id: str
+) -> list[tuple[bytes, bytes]]:
     """Return the headers with the missing security headers and the request id added."""
     names = {name.lower() for name, _ in headers}
-    missing = [header for header in HEADERS if header[0] not in names]
+    missing = [header for header in SECURITY_HEADERS if header[0] not in names]
     return [*headers, *missing, (b"x-request-id", request_id.encode("ascii"))]
 
 
@@ -197,7 +199,7 @@ def _find_problem_code(body: bytes) -> str:
     """Find the code of the problem in an error body."""
     match = _PROBLEM.search(body, 0, 2000)
     code = (match[1] or match[2]).decode("ascii") if match else ""
-    return code if code in KINDS else ""
+    return code if code in PROBLEM_DEFINITIONS else ""
 
 
 def _safe_method(scope: Scope) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from api.problems import Problem
 
-CLIENTS = 10_000
+MAX_CLIENTS = 10_000
 
 
 class RateLimiter:
@@ -30,7 +30,7 @@ class RateLimiter:
         """
         with self._lock:
             self._full_at[client] = self._compute_full_at(client, per_minute)
-            if len(self._full_at) > CLIENTS:
+            if len(self._full_at) > MAX_CLIENTS:
                 self._drop_fullest()
 
     def check(self, client: str, per_minute: int) -> None:
@@ -48,5 +48,7 @@ class RateLimiter:
         return full_at
 
     def _drop_fullest(self) -> None:
-        for client in heapq.nsmallest(CLIENTS // 10, self._full_at, key=self._full_at.__getitem__):
+        for client in heapq.nsmallest(
+            MAX_CLIENTS // 10, self._full_at, key=self._full_at.__getitem__
+        ):
             del self._full_at[client]

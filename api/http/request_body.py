@@ -14,23 +14,23 @@ from api.problems import Problem
 from api.settings import Settings
 
 
-class Media(NamedTuple):
+class BodyMediaType(NamedTuple):
     """A media type that a route accepts: its name for messages, and its pattern."""
 
-    named: str
+    name: str
     pattern: re.Pattern[str]
 
 
-JSON = Media(
+JSON = BodyMediaType(
     "application/json",
     re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE),
 )
-FORM = "application/x-www-form-urlencoded"
-FORM_BYTES = 16 * 1024
-FORM_FIELDS = 20
+FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
+MAX_FORM_BYTES = 16 * 1024
+MAX_FORM_FIELDS = 20
 
 
-async def take_json(request: Request, takes: Media, times: int = 1) -> None:
+async def read_json(request: Request, media_type: BodyMediaType, times: int = 1) -> None:
     """Read the body into the request, where FastAPI looks for its bytes and its value.
 
     A body of several intakes (`times` over 1) is parsed in a thread, off the event loop.
@@ -41,61 +41,64 @@ async def take_json(request: Request, takes: Media, times: int = 1) -> None:
     content_types = request.headers.getlist("content-type")
     if (
         len(content_types) != 1
-        or not takes.pattern.fullmatch(content_types[0])
+        or not media_type.pattern.fullmatch(content_types[0])
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
-        expected = f"Send `{takes.named}` in UTF-8, without content encoding."
+        expected = f"Send `{media_type.name}` in UTF-8, without content encoding."
         raise Problem("unsupported_media_type", expected)
     body = await read_body(request, settings.body_bytes * times)
     request._body = body  # noqa: SLF001 - where Starlette caches the body
     if times == 1:
         value = strict_json.parse(body)
     else:
-        value = await run_in_threadpool(strict_json.parse, body, strict_json.MEMBERS * times)
+        value = await run_in_threadpool(strict_json.parse, body, strict_json.MAX_MEMBERS * times)
     request._json = value  # noqa: SLF001 - where Starlette caches the value
 
 
-async def take_form(
-    request: Request, most: int = FORM_BYTES, fields: int = FORM_FIELDS
+async def read_form_fields(
+    request: Request, max_bytes: int = MAX_FORM_BYTES, max_fields: int = MAX_FORM_FIELDS
 ) -> list[tuple[str, str]]:
     """Return the fields of the form in their order.
 
     Raises Problem `unsupported_media_type`, `malformed_request`, `too_slow` or `too_large`.
     """
     content_types = request.headers.getlist("content-type")
-    if len(content_types) != 1 or content_types[0].partition(";")[0].strip().lower() != FORM:
-        raise Problem("unsupported_media_type", f"Send `{FORM}`.")
-    body = await read_body(request, most)
+    if (
+        len(content_types) != 1
+        or content_types[0].partition(";")[0].strip().lower() != FORM_MEDIA_TYPE
+    ):
+        raise Problem("unsupported_media_type", f"Send `{FORM_MEDIA_TYPE}`.")
+    body = await read_body(request, max_bytes)
     try:
         return parse_qsl(
             body.decode("ascii"),
             keep_blank_values=True,
             strict_parsing=bool(body),
             errors="strict",
-            max_num_fields=fields,
+            max_num_fields=max_fields,
         )
     except ValueError:
         raise Problem("malformed_request", "The form cannot be read.") from None
 
 
-async def take_query(request: Request) -> Request:
+async def merge_form_into_query(request: Request) -> Request:
     """Return the request with the fields of its form appended to its query string.
 
     An empty body without a content type is treated as no form. Raises Problem as `take_form` does.
     """
-    if "content-type" not in request.headers and not await read_body(request, FORM_BYTES):
+    if "content-type" not in request.headers and not await read_body(request, MAX_FORM_BYTES):
         return request
-    form = urlencode(await take_form(request)).encode()
+    form = urlencode(await read_form_fields(request)).encode()
     query = b"&".join(filter(None, [request.scope["query_string"], form]))
     return Request(dict(request.scope) | {"query_string": query}, request.receive)
 
 
-async def read_body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, max_bytes: int) -> bytes:
     """Read the body, of at most `most` bytes. Raises Problem `too_slow` or `too_large`."""
     settings: Settings = request.app.state.settings
     try:
         async with asyncio.timeout(settings.body_seconds):
-            return await _read_bytes(request, most)
+            return await _read_bytes(request, max_bytes)
     except TimeoutError:
         raise Problem("too_slow", headers={"Connection": "close"}) from None
 
@@ -112,13 +115,13 @@ async def _read_bytes(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def properties(schema: Any) -> Iterator[str]:
+def list_property_names(schema: Any) -> Iterator[str]:
     """Yield the name of every property in a JSON schema, at any depth."""
     if isinstance(schema, list):
         for item in schema:
-            yield from properties(item)
+            yield from list_property_names(item)
     elif isinstance(schema, dict):
         names = schema.get("properties")
         yield from names if isinstance(names, dict) else ()
         for subschema in schema.values():
-            yield from properties(subschema)
+            yield from list_property_names(subschema)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from api.http.uvicorn_protocol import connection
+from api.http.uvicorn_protocol import build_protocol_class
 from api.settings import Settings
 
-FILES_BESIDES = 512
+RESERVED_FILES = 512
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """A uvicorn server that calls `listening` with its port once it accepts connections."""
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
         self._listening(self.servers[0].sockets[0].getsockname()[1])
 
 
-def bound(host: str, port: int) -> list[socket.socket]:
+def bind_sockets(host: str, port: int) -> list[socket.socket]:
     """Return sockets bound to every address of the host, on this port; 0 chooses a free one.
 
     Raises OSError if the port is in use or reserved, or the host is not of this machine. Each
@@ -52,25 +52,25 @@ def bound(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def address_of(host: str, listening: socket.socket) -> str:
+def build_base_url(host: str, listener: socket.socket) -> str:
     """Return the URL at which this machine reaches the listening socket."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 # nosec B104 - compared, not bound
     name = f"[{name}]" if ":" in name and not name.startswith("[") else name
-    return f"http://{name}:{listening.getsockname()[1]}"
+    return f"http://{name}:{listener.getsockname()[1]}"
 
 
-def config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Config:
+def build_server_config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Config:
     """Return the uvicorn configuration of the application.
 
     uvicorn's `limit_concurrency` stays off: it answers in plain text and counts idle connections.
     The middleware limits requests and the protocol limits connections.
     """
-    _raise_file_limit(settings.connections + FILES_BESIDES)
+    _raise_file_limit(settings.connections + RESERVED_FILES)
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=connection(settings, app.state.metrics),
+        http=build_protocol_class(settings, app.state.metrics),
         ws="none",
         lifespan="on",
         server_header=False,

@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 
 from api.problems import FieldError, Problem
 
-DEPTH = 24
-MEMBERS = 5000
-NUMBER_CHARACTERS = 40
-WHOLE_DIGITS = 17
-EXPONENT = 200  # keeps later arithmetic from overflowing or underflowing
-TEXT_CHARACTERS = 10_000
+MAX_DEPTH = 24
+MAX_MEMBERS = 5000
+MAX_NUMBER_CHARACTERS = 40
+MAX_WHOLE_DIGITS = 17
+MAX_EXPONENT = 200  # keeps later arithmetic from overflowing or underflowing
+MAX_TEXT_CHARACTERS = 10_000
 _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _OVERRIDE = "\u202a-\u202e\u2066-\u2069"
 _INVALID = "\ud800-\udfff\ufdd0-\ufdef" + "".join(
@@ -32,7 +32,7 @@ _FORBIDDEN = re.compile(f"[{_CONTROL}{_OVERRIDE}{_INVALID}]")
 _ESCAPES = re.compile(r"\\[ubf]")  # the escapes that can encode a forbidden character
 
 
-def parse(body: bytes, members: int = MEMBERS) -> Any:
+def parse(body: bytes, max_members: int = MAX_MEMBERS) -> Any:
     """Return the JSON value of the body. Numbers are exact: int (3, 3.0, 3e0) or Decimal.
 
     Raises Problem `malformed_json`.
@@ -45,9 +45,9 @@ def parse(body: bytes, members: int = MEMBERS) -> Any:
     except json.JSONDecodeError as error:
         _reject("", "not_json", f"is not JSON: line {error.lineno}, column {error.colno}")
     except RecursionError:
-        _reject("", "too_deep", f"must not nest deeper than {DEPTH}")
-    _check_shape(value, members)
-    if len(text) > TEXT_CHARACTERS or _may_contain_forbidden(text):
+        _reject("", "too_deep", f"must not nest deeper than {MAX_DEPTH}")
+    _check_shape(value, max_members)
+    if len(text) > MAX_TEXT_CHARACTERS or _may_contain_forbidden(text):
         _check_strings("", value)
     return value
 
@@ -77,15 +77,15 @@ def _reject_constant(_: str) -> NoReturn:
 
 
 def _parse_decimal(text: str) -> Decimal | int:
-    if len(text) > NUMBER_CHARACTERS or abs(_exponent(text)) > EXPONENT:
+    if len(text) > MAX_NUMBER_CHARACTERS or abs(_exponent(text)) > MAX_EXPONENT:
         _reject(
             "",
             "number_too_long",
-            f"numbers have at most {NUMBER_CHARACTERS} characters "
-            f"and an exponent from -{EXPONENT} to {EXPONENT}",
+            f"numbers have at most {MAX_NUMBER_CHARACTERS} characters "
+            f"and an exponent from -{MAX_EXPONENT} to {MAX_EXPONENT}",
         )
     number = Decimal(text)
-    is_whole = abs(number) < 10**WHOLE_DIGITS and number == int(number)
+    is_whole = abs(number) < 10**MAX_WHOLE_DIGITS and number == int(number)
     return int(number) if is_whole else number
 
 
@@ -94,8 +94,8 @@ def _exponent(text: str) -> int:
 
 
 def _parse_whole(text: str) -> int:
-    if len(text.lstrip("-")) > WHOLE_DIGITS:
-        _reject("", "number_too_long", f"whole numbers have at most {WHOLE_DIGITS} digits")
+    if len(text.lstrip("-")) > MAX_WHOLE_DIGITS:
+        _reject("", "number_too_long", f"whole numbers have at most {MAX_WHOLE_DIGITS} digits")
     return int(text)
 
 
@@ -115,8 +115,8 @@ def _check_shape(value: Any, max_members: int) -> None:
         place, depth, container = open_values.pop()
         if not isinstance(container, dict | list):
             continue
-        if depth > DEPTH:
-            _reject(place, "too_deep", f"must not nest deeper than {DEPTH}")
+        if depth > MAX_DEPTH:
+            _reject(place, "too_deep", f"must not nest deeper than {MAX_DEPTH}")
         if isinstance(container, _DuplicateNames):
             _reject(place, "doubled_name", "must not hold a name twice")
         members += len(container)
@@ -138,15 +138,17 @@ def _check_strings(place: str, value: Any) -> None:
             if isinstance(name, str):
                 _check_string(place, name, "names ")
             if isinstance(part, str):
-                if len(part) > TEXT_CHARACTERS or not part.isprintable():
+                if len(part) > MAX_TEXT_CHARACTERS or not part.isprintable():
                     _check_string(f"{place}/{_escape_step(name)}", part, "")
             elif isinstance(part, dict | list):
                 _check_strings(f"{place}/{_escape_step(name)}", part)
 
 
 def _check_string(place: str, text: str, subject: str) -> None:
-    if len(text) > TEXT_CHARACTERS:
-        _reject(place, "text_too_long", f"{subject}must have at most {TEXT_CHARACTERS} characters")
+    if len(text) > MAX_TEXT_CHARACTERS:
+        _reject(
+            place, "text_too_long", f"{subject}must have at most {MAX_TEXT_CHARACTERS} characters"
+        )
     if not text.isprintable() and (forbidden := _FORBIDDEN.search(text)):
         code, kind = _classify_forbidden(forbidden[0])
         _reject(place, code, f"{subject}must not hold {kind}")

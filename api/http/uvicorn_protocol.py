@@ -17,34 +17,36 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from api.http.middleware import completed
+from api.http.middleware import complete_headers
 from api.observability.metrics import Metrics
 from api.problems import Problem
 from api.settings import Settings
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 8 * 1024 * 1024
-FRAMING = 8  # framing bytes allowed for each byte of a body: chunks of one byte need six
+FRAMING_BYTES_PER_BODY_BYTE = (
+    8  # framing bytes allowed for each byte of a body: chunks of one byte need six
+)
 
 
-def connection(settings: Settings, metrics: Metrics) -> type[HttpToolsProtocol]:
+def build_protocol_class(settings: Settings, metrics: Metrics) -> type[HttpToolsProtocol]:
     """Return the protocol class for the connections of one server."""
 
-    class ServerConnection(Connection):
+    class ServerConnection(BoundedConnection):
         """A connection of this server."""
 
-        waiting: dict[Connection, None] = {}  # noqa: RUF012 - shared by the connections of one server
+        waiting: dict[BoundedConnection, None] = {}  # noqa: RUF012 - shared by the connections of one server
 
     ServerConnection.settings, ServerConnection.metrics = settings, metrics
     return ServerConnection
 
 
-class Connection(HttpToolsProtocol):
+class BoundedConnection(HttpToolsProtocol):
     """See the module. `waiting` holds the connections without a request, the oldest first."""
 
     settings: Settings
     metrics: Metrics
-    waiting: dict["Connection", None]
+    waiting: dict["BoundedConnection", None]
 
     _headers_due: asyncio.TimerHandle | None = None
     _reading_due: asyncio.TimerHandle | None = None
@@ -106,7 +108,7 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Accept a piece of the body, and count down the framing that it allows."""
-        self._framing = max(0, self._framing - FRAMING * len(body))
+        self._framing = max(0, self._framing - FRAMING_BYTES_PER_BODY_BYTE * len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -161,7 +163,7 @@ class Connection(HttpToolsProtocol):
         self._stop_waiting()
         self._stop_watching()
         self._is_rejected = True
-        self.metrics.problem(code)
+        self.metrics.record_problem(code)
         cycle = self.cycle
         if self.pipeline or (
             cycle is not None
@@ -176,7 +178,7 @@ class Connection(HttpToolsProtocol):
         self.transport.write(_serialise(Problem(code)))
         self._half_close()
 
-    def end(self, cycle: RequestResponseCycle) -> None:
+    def end_response(self, cycle: RequestResponseCycle) -> None:
         """Close after a response; if its request is still arriving, discard the rest first."""
         if not (cycle.response_complete and cycle.more_body) or self.transport.is_closing():
             self.transport.close()
@@ -229,13 +231,13 @@ class Connection(HttpToolsProtocol):
 class _LingeringTransport:
     """The transport of one request; the connection decides how to close it."""
 
-    def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+    def __init__(self, connection: BoundedConnection, cycle: RequestResponseCycle) -> None:
         self._connection = connection
         self._cycle = cycle
 
     def close(self) -> None:
         """End the request and its response."""
-        self._connection.end(self._cycle)
+        self._connection.end_response(self._cycle)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection.transport, name)
@@ -243,7 +245,7 @@ class _LingeringTransport:
 
 def _serialise(problem: Problem) -> bytes:
     """Return the complete HTTP response of a problem."""
-    response = problem.response()
-    headers = completed([*response.raw_headers, (b"connection", b"close")], uuid.uuid4().hex)
+    response = problem.build_response()
+    headers = complete_headers([*response.raw_headers, (b"connection", b"close")], uuid.uuid4().hex)
     lines = [name + b": " + value + b"\r\n" for name, value in headers]
     return b"".join([STATUS_LINE[response.status_code], *lines, b"\r\n", bytes(response.body)])

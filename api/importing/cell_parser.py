@@ -8,13 +8,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from api.importing.mapping import QuestionMap
-from schemas.base import plain_number
+from schemas.base import to_json_number
 from schemas.rulebook import Question
 
 YES = ("yes", "true", "1", "y", "checked")
 NO = ("no", "false", "0", "n")
 UNCHECKED = ("", "0", "no", "false", "unchecked")
-NOT_SAID = object()
+UNANSWERED = object()
 """The row does not answer the question."""
 
 
@@ -22,14 +22,14 @@ class CellError(ValueError):
     """The cell cannot be an answer to its question."""
 
 
-def answer(question_map: QuestionMap, question: Question, row: Mapping[str, str]) -> Any:
+def parse_answer(question_map: QuestionMap, question: Question, row: Mapping[str, str]) -> Any:
     """Return the answer in the row, or NOT_SAID. Raises CellError."""
     if question_map.columns:
         return _parse_checkboxes(question_map, row)
     cell = row[question_map.column or ""].strip()
     text = cell.casefold()
     if not cell or text in {word.casefold() for word in question_map.unanswered}:
-        return NOT_SAID
+        return UNANSWERED
     words = {word.casefold(): value for word, value in _known_words(question_map, question).items()}
     if question.kind == "multi":
         return _parse_several(question_map, cell, words)
@@ -58,7 +58,7 @@ def _parse_checkboxes(question_map: QuestionMap, row: Mapping[str, str]) -> Any:
     is_none = none_column is not None and _is_checked(row[none_column])
     if checked and is_none:
         raise CellError("expected either an option or none of them, not both")
-    return checked if checked or is_none else NOT_SAID
+    return checked if checked or is_none else UNANSWERED
 
 
 def _is_checked(cell: str) -> bool:
@@ -95,4 +95,4 @@ def _parse_number(cell: str, times: int) -> Any:
         number = None
     if number is None or not number.is_finite():
         raise CellError("expected a number")
-    return plain_number(round(number * times, 2))
+    return to_json_number(round(number * times, 2))

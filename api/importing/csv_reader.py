@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.importing.cell_parser import NOT_SAID, CellError, answer
-from api.importing.mapping import Mapping, MappingError
-from api.intakes.models import KeptIntake, any_intake
-from api.problems import wrong_shape
-from schemas.patient import EARLIEST, day_fault
+from api.importing.cell_parser import UNANSWERED, CellError, parse_answer
+from api.importing.mapping import ImportMapping, MappingError
+from api.intakes.models import StorableIntake, intake_union
+from api.problems import build_validation_problem
+from schemas.patient import EARLIEST_DAY, find_day_fault
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -27,7 +27,7 @@ MAX_COLUMNS = 5_000
 MAX_CELL_LENGTH = 100_000
 
 
-class Trouble(NamedTuple):
+class ImportProblem(NamedTuple):
     """One problem of a row."""
 
     line: int
@@ -35,39 +35,39 @@ class Trouble(NamedTuple):
     expected: str
 
 
-class Row(NamedTuple):
+class ImportRow(NamedTuple):
     """A row: its line, its name in the file, and its intake, None if there are problems."""
 
     line: int
     name: str
     intake: Any
-    troubles: tuple[Trouble, ...]
+    problems: tuple[ImportProblem, ...]
 
 
-class Fate(NamedTuple):
+class ColumnUse(NamedTuple):
     """The use made of a column, and how many of its cells are filled and have problems."""
 
     column: str
-    taken_for: str
+    used_as: str
     filled: int
-    troubled: int
+    faulty: int
 
 
-class Reading:
+class ImportReader:
     """Reads one file row by row; `fates` counts the rows read so far."""
 
     def __init__(
-        self, file: Path, mapping: Mapping, loaded: LoadedRulebook, rulebooks: Catalogue
+        self, file: Path, mapping: ImportMapping, loaded: LoadedRulebook, rulebooks: Catalogue
     ) -> None:
         self._file, self._mapping = file, mapping
         self._questions = {question.id: question for question in loaded.rulebook.question}
         self._rulebook = loaded.name
-        self._intakes = TypeAdapter[Any](any_intake(rulebooks.scored(), KeptIntake))
+        self._intakes = TypeAdapter[Any](intake_union(rulebooks.list_active(), StorableIntake))
         self._filled: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
         self.columns: list[str] = []
 
-    def rows(self) -> Iterator[Row]:
+    def read_rows(self) -> Iterator[ImportRow]:
         """Yield every row. Raises MappingError if the file does not fit the mapping."""
         csv.field_size_limit(MAX_CELL_LENGTH)
         encoding = "utf-8-sig" if self._mapping.encoding == "utf-8" else self._mapping.encoding
@@ -87,11 +87,11 @@ class Reading:
         except OSError as error:
             raise MappingError(f"the file cannot be read: {error.strerror}") from None
 
-    def fates(self) -> list[Fate]:
+    def list_column_uses(self) -> list[ColumnUse]:
         """Return the use made of each column of the file, in order."""
-        uses = self._mapping.named
+        uses = self._mapping.column_uses
         return [
-            Fate(column, uses[column], self._filled[column], self._problems[column])
+            ColumnUse(column, uses[column], self._filled[column], self._problems[column])
             for column in self.columns
         ]
 
@@ -99,7 +99,7 @@ class Reading:
         self.columns = [cell.strip() for cell in cells]
         if len(cells) > MAX_COLUMNS:
             raise MappingError(f"the file has more than {MAX_COLUMNS} columns")
-        mapped, counts = self._mapping.named, Counter(self.columns)
+        mapped, counts = self._mapping.column_uses, Counter(self.columns)
         faults = [
             f"column `{column}` is not in the file" for column in mapped if column not in counts
         ]
@@ -112,34 +112,34 @@ class Reading:
         if faults:
             raise MappingError("\n".join(faults))
 
-    def _read_row(self, line: int, cells: list[str]) -> Row:
+    def _read_row(self, line: int, cells: list[str]) -> ImportRow:
         if len(cells) != len(self.columns):
             expected = f"{len(self.columns)} cells, as in the first line"
-            return Row(line, "", None, (Trouble(line, "", expected),))
+            return ImportRow(line, "", None, (ImportProblem(line, "", expected),))
         row = dict(zip(self.columns, cells, strict=True))
         self._filled.update(name for name, cell in row.items() if cell.strip())
-        problems: list[Trouble] = []
+        problems: list[ImportProblem] = []
         body = self._build_body(line, row, problems)
         intake = None if problems else self._validate(line, body, problems)
         self._problems.update({problem.column for problem in problems})
-        return Row(line, self._name_row(row), intake, tuple(problems))
+        return ImportRow(line, self._name_row(row), intake, tuple(problems))
 
     def _build_body(
-        self, line: int, row: dict[str, str], problems: list[Trouble]
+        self, line: int, row: dict[str, str], problems: list[ImportProblem]
     ) -> dict[str, Any]:
         mapping = self._mapping
         reference = row[mapping.patient].strip()
         if not reference:
-            problems.append(Trouble(line, mapping.patient, "a number that names the patient"))
+            problems.append(ImportProblem(line, mapping.patient, "a number that names the patient"))
         answers = {}
         for question in mapping.question:
             try:
-                value = answer(question, self._questions[question.id], row)
+                value = parse_answer(question, self._questions[question.id], row)
             except CellError as error:
                 expected = str(error).removeprefix("expected ")
-                problems.append(Trouble(line, question.named[0], expected))
+                problems.append(ImportProblem(line, question.column_names[0], expected))
                 continue
-            if value is not NOT_SAID:
+            if value is not UNANSWERED:
                 answers[question.id] = value
         return {
             "rulebook": self._rulebook,
@@ -149,34 +149,38 @@ class Reading:
             "answers": answers,
         }
 
-    def _parse_day(self, line: int, row: dict[str, str], problems: list[Trouble]) -> date | None:
+    def _parse_day(
+        self, line: int, row: dict[str, str], problems: list[ImportProblem]
+    ) -> date | None:
         source = self._mapping.answered_on
         if source is None or not row[source.column].strip():
             return None
         try:
             parsed = datetime.strptime(row[source.column].strip(), source.format)  # noqa: DTZ007 - a day
         except ValueError:
-            problems.append(Trouble(line, source.column, f"a day written as {source.format}"))
+            problems.append(ImportProblem(line, source.column, f"a day written as {source.format}"))
             return None
-        if day_fault(parsed.date()):
-            problems.append(Trouble(line, source.column, f"a day from {EARLIEST} to today"))
+        if find_day_fault(parsed.date()):
+            problems.append(
+                ImportProblem(line, source.column, f"a day from {EARLIEST_DAY} to today")
+            )
             return None
         return parsed.date()
 
-    def _validate(self, line: int, body: dict[str, Any], problems: list[Trouble]) -> Any:
+    def _validate(self, line: int, body: dict[str, Any], problems: list[ImportProblem]) -> Any:
         try:
             return self._intakes.validate_python(body)
         except ValidationError as error:
             faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         problems += [
-            Trouble(line, self._find_column(error.pointer), error.detail)
-            for error in wrong_shape(faults, body).errors
+            ImportProblem(line, self._find_column(error.pointer), error.detail)
+            for error in build_validation_problem(faults, body).errors
         ]
         return None
 
     def _find_column(self, pointer: str) -> str:
         """Return the column of a JSON pointer into the body."""
-        columns = {question.id: question.named[0] for question in self._mapping.question}
+        columns = {question.id: question.column_names[0] for question in self._mapping.question}
         _, _, within = pointer.partition("/answers/")
         return columns.get(within.partition("/")[0], self._mapping.patient)
 

@@ -9,28 +9,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from schemas.base import Frozen, Many, Name
+from schemas.base import FrozenModel, Many, Name
 from schemas.patient import AnsweredBy, Reference
 from schemas.rulebook import Question
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
-MAPS = Path(__file__).parent / "maps"
-Column = Annotated[str, Field(min_length=1, max_length=1000)]
+MAPPINGS_FOLDER = Path(__file__).parent / "maps"
+SourceColumn = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class MappingError(ValueError):
     """The mapping cannot be used; the message has a line for each fault."""
 
 
-class DateColumn(Frozen):
+class DateColumn(FrozenModel):
     """The column of a date, and its format (`strptime`)."""
 
-    column: Column
+    column: SourceColumn
     format: Annotated[str, Field(min_length=2, max_length=60)] = "%Y-%m-%d"
 
 
-class QuestionMap(Frozen):
+class QuestionMap(FrozenModel):
     """The column that answers one question, or the columns of its options.
 
     `values` maps words in cells to answers, in addition to the labels and ids of the options;
@@ -39,9 +39,9 @@ class QuestionMap(Frozen):
     """
 
     id: Name
-    column: Column | None = None
-    columns: dict[Column, str] = Field(default_factory=dict)
-    none_column: Column | None = None
+    column: SourceColumn | None = None
+    columns: dict[SourceColumn, str] = Field(default_factory=dict)
+    none_column: SourceColumn | None = None
     split: Annotated[str, Field(min_length=1, max_length=5)] = ", "
     values: dict[str, bool | int | str] = Field(default_factory=dict)
     none: Many[str] = ()
@@ -49,33 +49,33 @@ class QuestionMap(Frozen):
     times: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @property
-    def named(self) -> tuple[str, ...]:
+    def column_names(self) -> tuple[str, ...]:
         """The columns that it reads."""
         single = (self.column, self.none_column)
         return (*(column for column in single if column is not None), *self.columns)
 
 
-class Mapping(Frozen):
+class ImportMapping(FrozenModel):
     """The content of a mapping file."""
 
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
     rulebook: Annotated[str, Field(max_length=60)]
-    patient: Column
+    patient: SourceColumn
     system: Reference | None = None
-    row: Column | None = None
+    row: SourceColumn | None = None
     answered_on: DateColumn | None = None
     answered_by: AnsweredBy | None = None
-    ignore: Many[Column] = ()
+    ignore: Many[SourceColumn] = ()
     delimiter: Literal[",", ";", "\t"] = ","
     encoding: Literal["utf-8", "utf-16", "cp1252"] = "utf-8"
     question: Many[QuestionMap] = Field(min_length=1)
 
     @property
-    def named(self) -> dict[str, str]:
+    def column_uses(self) -> dict[str, str]:
         """The use made of each column that the mapping contains."""
         uses = dict.fromkeys(self.ignore, "left out")
         for question in self.question:
-            uses |= dict.fromkeys(question.named, f"answers {question.id}")
+            uses |= dict.fromkeys(question.column_names, f"answers {question.id}")
         uses[self.patient] = "the patient's number"
         if self.row is not None:
             uses[self.row] = "names the row"
@@ -84,18 +84,18 @@ class Mapping(Frozen):
         return uses
 
 
-def read(file: Path, rulebooks: Catalogue) -> tuple[Mapping, LoadedRulebook]:
+def load_mapping(file: Path, rulebooks: Catalogue) -> tuple[ImportMapping, LoadedRulebook]:
     """Read a mapping and return it with the rulebook that it maps to. Raises MappingError."""
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
-        mapping = Mapping.model_validate(table)
-        loaded = rulebooks.active(mapping.rulebook)
+        mapping = ImportMapping.model_validate(table)
+        loaded = rulebooks.find_active(mapping.rulebook)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingError(f"it is not TOML in UTF-8: {error}") from None
     except ValidationError as error:
         raise MappingError("\n".join(map(_describe, error.errors()))) from None
     except UnknownRulebookError:
-        names = ", ".join(rulebook.name for rulebook in rulebooks.scored())
+        names = ", ".join(rulebook.name for rulebook in rulebooks.list_active())
         raise MappingError(f"rulebook: expected one of {names}") from None
     faults = list(_find_faults(mapping, loaded))
     if faults:
@@ -103,16 +103,16 @@ def read(file: Path, rulebooks: Catalogue) -> tuple[Mapping, LoadedRulebook]:
     return mapping, loaded
 
 
-def samples() -> dict[str, Path]:
+def list_sample_mappings() -> dict[str, Path]:
     """Return the mapping files included with the service, by the name of the tool."""
-    return {file.stem: file for file in sorted(MAPS.glob("*.toml"))}
+    return {file.stem: file for file in sorted(MAPPINGS_FOLDER.glob("*.toml"))}
 
 
 def _describe(fault: Any) -> str:
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
-def _find_faults(mapping: Mapping, loaded: LoadedRulebook) -> Any:
+def _find_faults(mapping: ImportMapping, loaded: LoadedRulebook) -> Any:
     questions = {question.id: question for question in loaded.rulebook.question}
     seen: set[str] = set()
     for question_map in mapping.question:

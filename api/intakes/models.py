@@ -20,9 +20,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient, day_fault
-from schemas.screening import Context
-from scoring.answer_model import answer_model
+from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient, find_day_fault
+from schemas.screening import ScreeningContext
+from scoring.answer_model import build_answer_model
 from scoring.compiled_rulebook import LoadedRulebook
 
 
@@ -43,7 +43,7 @@ class Intake(BaseModel):
     def _check_dates(self) -> Self:
         """Check that neither date is in the future and that birth precedes the answers."""
         birth_date = self.patient.birth_date if self.patient else None
-        refuse_days({("answered_on",): self.answered_on, ("patient", "birth_date"): birth_date})
+        check_dates({("answered_on",): self.answered_on, ("patient", "birth_date"): birth_date})
         if birth_date and self.answered_on and birth_date > self.answered_on:
             raise _validation_error({("patient", "birth_date"): "must not be after answered_on"})
         return self
@@ -54,9 +54,9 @@ class Intake(BaseModel):
         return self.clinician is not None
 
     @property
-    def context(self) -> Context:
+    def context(self) -> ScreeningContext:
         """The context of the answers: when, by whom, which clinician, and the note."""
-        return Context(
+        return ScreeningContext(
             answered_on=self.answered_on,
             answered_by=self.answered_by,
             clinician=self.clinician,
@@ -64,15 +64,15 @@ class Intake(BaseModel):
         )
 
 
-class KeptIntake(Intake):
+class StorableIntake(Intake):
     """An intake to be stored: its patient must have a reference."""
 
     patient: KnownPatient
 
 
-def refuse_days(days: Mapping[tuple[str, ...], date | None]) -> None:
+def check_dates(dates: Mapping[tuple[str, ...], date | None]) -> None:
     """Check dates, keyed by their place in the body. Raises ValidationError for impossible ones."""
-    faults = {place: day_fault(day) for place, day in days.items() if day is not None}
+    faults = {place: find_day_fault(day) for place, day in dates.items() if day is not None}
     if impossible := {place: fault for place, fault in faults.items() if fault}:
         raise _validation_error(impossible)
 
@@ -86,7 +86,7 @@ def _validation_error(faults: Mapping[tuple[str, ...], str]) -> ValidationError:
     return ValidationError.from_exception_data("days", details)
 
 
-def intake_model(
+def build_intake_model(
     rulebook: LoadedRulebook, names: Iterable[str], base: type[Intake] = Intake
 ) -> type[Intake]:
     """Build the model of an intake for this rulebook, which accepts these rulebook names."""
@@ -96,13 +96,16 @@ def intake_model(
             Literal[tuple(names)],
             Field(description="An instrument, or one version of it (`instrument@version`)."),
         ),
-        "answers": (answer_model(rulebook.rulebook), Field(description="Answers by question id.")),
+        "answers": (
+            build_answer_model(rulebook.rulebook),
+            Field(description="Answers by question id."),
+        ),
     }
     name = f"{header.instrument.title()}{base.__name__}_{header.version.replace('.', '_')}"
     return create_model(name, __base__=base, __doc__=f"An intake for {header.name}.", **fields)
 
 
-def any_intake(rulebooks: Iterable[LoadedRulebook], base: type[Intake] = Intake) -> Any:
+def intake_union(rulebooks: Iterable[LoadedRulebook], base: type[Intake] = Intake) -> Any:
     """Return the union of the intake models of the rulebooks, discriminated by `rulebook`.
 
     An instrument without a version means its newest version.
@@ -117,7 +120,7 @@ def any_intake(rulebooks: Iterable[LoadedRulebook], base: type[Intake] = Intake)
     for rulebook in rulebooks:
         header = rulebook.rulebook.rulebook
         short_name = [header.instrument] if newest[header.instrument] is rulebook else []
-        models.append(intake_model(rulebook, [*short_name, header.name], base))
+        models.append(build_intake_model(rulebook, [*short_name, header.name], base))
     return Annotated[reduce(or_, models), Field(discriminator="rulebook")]
 
 

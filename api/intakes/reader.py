@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.http import strict_json
-from api.intakes.models import any_intake
-from api.problems import wrong_shape
-from api.store.screenings.screenings import Kept
+from api.intakes.models import intake_union
+from api.problems import build_validation_problem
+from api.store.screenings.screenings import ScoredIntake
 from schemas.patient import KnownPatient
-from schemas.screening import Context, Means
+from schemas.screening import ScreeningContext, ScreeningSource
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
@@ -21,32 +21,38 @@ def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
     if isinstance(value, dict) and "answers" not in value:
         value = {"rulebook": rulebook, "answers": value}
     try:
-        return TypeAdapter(any_intake(catalogue.scored())).validate_python(value)
+        return TypeAdapter(intake_union(catalogue.list_active())).validate_python(value)
     except ValidationError as error:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
-        raise wrong_shape(faults, value) from error
+        raise build_validation_problem(faults, value) from error
 
 
-def kept(rulebooks: Catalogue, intake: Any, patient: KnownPatient, means: Means = "api") -> Kept:
+def score_intake(
+    rulebooks: Catalogue, intake: Any, patient: KnownPatient, means: ScreeningSource = "api"
+) -> ScoredIntake:
     """Score a validated intake and return it for storage: answers as sent, and assessment."""
-    return kept_of(
-        rulebooks.active(intake.rulebook),
+    return score_answers(
+        rulebooks.find_active(intake.rulebook),
         intake.answers,
-        Sent(patient, intake.context, means, attested=intake.attested),
+        Submission(patient, intake.context, means, attested=intake.attested),
     )
 
 
-class Sent(NamedTuple):
+class Submission(NamedTuple):
     """The data that accompany answers, and the means by which they arrived."""
 
     patient: KnownPatient
-    context: Context
-    means: Means
+    context: ScreeningContext
+    means: ScreeningSource
     attested: bool = False
 
 
-def kept_of(loaded: LoadedRulebook, answers: BaseModel, sent: Sent) -> Kept:
+def score_answers(
+    loaded: LoadedRulebook, answers: BaseModel, submission: Submission
+) -> ScoredIntake:
     """Score validated answers to one version of a rulebook and return them for storage."""
-    assessment = assess(loaded, answers.model_dump(exclude_none=True), attested=sent.attested)
+    assessment = assess(loaded, answers.model_dump(exclude_none=True), attested=submission.attested)
     as_sent = answers.model_dump(mode="json", exclude_unset=True)
-    return Kept(sent.patient, sent.context, as_sent, assessment, sent.means)
+    return ScoredIntake(
+        submission.patient, submission.context, as_sent, assessment, submission.means
+    )

@@ -8,27 +8,27 @@ import structlog
 
 from api.problems import Problem
 from api.settings import Settings
-from api.store.operations.housekeeping import keep_up
+from api.store.operations.housekeeping import run_housekeeping
 from api.store.store import Store
 
-EVERY_SECONDS = 3600.0
+INTERVAL_SECONDS = 3600.0
 _log = structlog.get_logger("nociscreen")
 
 
 @contextmanager
-def kept_up(store: Store, settings: Settings) -> Iterator[None]:
+def running_housekeeping(store: Store, settings: Settings) -> Iterator[None]:
     """Run the housekeeping until the block ends."""
     stopped = threading.Event()
 
     def run() -> None:
         while True:
             try:
-                keep_up(store, settings.token_algorithm, settings.signing_key_days)
+                run_housekeeping(store, settings.token_algorithm, settings.signing_key_days)
             except Problem as problem:
                 _log.warning("upkeep", problem=problem.code)
             except Exception:  # noqa: BLE001 - a failure is retried after an hour
                 _log.exception("upkeep")
-            if stopped.wait(EVERY_SECONDS):
+            if stopped.wait(INTERVAL_SECONDS):
                 return
 
     thread = threading.Thread(target=run, name="upkeep", daemon=True)

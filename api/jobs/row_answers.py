@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from api.batch_scoring.chunking import unpacked
-from api.store.batches.chunks import Taken
-from schemas.batch import JOINED_BY, PATIENT_REFERENCE
-from scoring.answer_model import answer_model
-from scoring.columns.parsing import intakes_of
+from api.batch_scoring.chunking import unpack_chunk
+from api.store.batches.chunks import ClaimedChunk
+from schemas.batch import LIST_SEPARATOR, PATIENT_REFERENCE
+from scoring.answer_model import build_answer_model
+from scoring.columns.parsing import parse_intakes
 from scoring.compiled_rulebook import LoadedRulebook
 
 
-class AnsweredRow(NamedTuple):
+class RowAnswers(NamedTuple):
     """One row of a batch. `reference` is the patient's as it was sent, or None."""
 
     number: int
@@ -22,19 +22,19 @@ class AnsweredRow(NamedTuple):
     reference: str | None
 
 
-def numbers_of(task: Taken) -> list[int]:
+def read_row_numbers(task: ClaimedChunk) -> list[int]:
     """Return the numbers of the rows in their batch, from 1."""
-    rows: list[int] = json.loads(task.given.parts[2])
+    rows: list[int] = json.loads(task.content.parts[2])
     return rows
 
 
-def answered_rows(task: Taken, loaded: LoadedRulebook) -> Iterator[AnsweredRow]:
+def read_answered_rows(task: ClaimedChunk, loaded: LoadedRulebook) -> Iterator[RowAnswers]:
     """Yield the rows with answers as a single intake has them, options in the order sent."""
-    chunk = unpacked(task.given)
-    intakes = intakes_of(chunk.frame, loaded, chunk.faults).intakes
-    model = answer_model(loaded.rulebook)
+    chunk = unpack_chunk(task.content)
+    intakes = parse_intakes(chunk.frame, loaded, chunk.faults).intakes
+    model = build_answer_model(loaded.rulebook)
     rows = zip(
-        numbers_of(task),
+        read_row_numbers(task),
         intakes.iter_rows(named=True),
         chunk.frame.iter_rows(named=True),
         strict=True,
@@ -46,7 +46,7 @@ def answered_rows(task: Taken, loaded: LoadedRulebook) -> Iterator[AnsweredRow]:
             if row.get(name) is not None
         }
         reference = row.get(PATIENT_REFERENCE) or None
-        yield AnsweredRow(number, model.model_validate(answers), reference)
+        yield RowAnswers(number, model.model_validate(answers), reference)
 
 
 def _restore_answer(loaded: LoadedRulebook, name: str, value: Any, cell: Any) -> Any:
@@ -55,6 +55,6 @@ def _restore_answer(loaded: LoadedRulebook, name: str, value: Any, cell: Any) ->
         return value
     if isinstance(value, int):
         value = [option.id for bit, option in enumerate(question.options) if value >> bit & 1]
-    words = cell.split(JOINED_BY) if isinstance(cell, str) else cell
+    words = cell.split(LIST_SEPARATOR) if isinstance(cell, str) else cell
     places = {word.strip(): place for place, word in enumerate(words)}
     return sorted(value, key=lambda option: places.get(option, 0))  # stored in the order sent

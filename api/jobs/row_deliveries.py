@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from api.deliveries import preview
 from api.problems import Problem
 from api.store.deliveries import outbox
-from api.store.deliveries.outbox import Wanted
+from api.store.deliveries.outbox import NewDelivery
 from api.store.screenings import screenings
-from api.store.screenings.screenings import Kept
+from api.store.screenings.screenings import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.batch import RowProblem
 from schemas.profile import Profile
@@ -24,18 +24,18 @@ _NOT_SENT = {
 }
 
 
-class SentRow(NamedTuple):
+class DeliverableRow(NamedTuple):
     """A row to store as a screening with this id, and to send."""
 
     number: int
     screening_id: str
-    kept: Kept
+    intake: ScoredIntake
 
-    def screening(self, actor: str, now: datetime) -> Screening:
+    def build_screening(self, actor: str, now: datetime) -> Screening:
         """Return the screening that the row becomes."""
-        return screenings.new(self.kept, self.screening_id, actor, now)
+        return screenings.build_screening(self.intake, self.screening_id, actor, now)
 
-    def problem(self, code: str, expected: str = "") -> RowProblem:
+    def build_problem(self, code: str, expected: str = "") -> RowProblem:
         """Return the problem for which the row is not sent."""
         return RowProblem(row=self.number, code=code, expected=expected or _NOT_SENT[code])
 
@@ -48,8 +48,11 @@ class _EnqueuedRow(NamedTuple):
     delivery: str
 
 
-def put_on_their_way(
-    destination: str, profile: Profile, rows: Iterable[SentRow], problems: Iterable[RowProblem]
+def plan_enqueueing(
+    destination: str,
+    profile: Profile,
+    rows: Iterable[DeliverableRow],
+    problems: Iterable[RowProblem],
 ) -> Callable[[Transaction], dict[str, Any]]:
     """Return a function that stores and enqueues the rows, and returns the note of the chunk.
 
@@ -57,11 +60,13 @@ def put_on_their_way(
     """
 
     def enqueue(work: Transaction) -> dict[str, Any]:
-        is_active, refused = outbox.takes(work, destination), list(problems)
+        is_active, refused = outbox.lock_active_state(work, destination), list(problems)
         enqueued: list[_EnqueuedRow] = []
         for row in rows:
             if not is_active:
-                refused.append(row.problem(*(NO_DESTINATION if is_active is None else INACTIVE)))
+                refused.append(
+                    row.build_problem(*(NO_DESTINATION if is_active is None else INACTIVE))
+                )
                 continue
             result = _enqueue_row(work, destination, profile, row)
             if isinstance(result, _EnqueuedRow):
@@ -69,12 +74,12 @@ def put_on_their_way(
             else:
                 refused.append(result)
         _audit(work, enqueued)
-        return told(len(enqueued), refused)
+        return build_delivery_note(len(enqueued), refused)
 
     return enqueue
 
 
-def told(enqueued: int, problems: Iterable[RowProblem]) -> dict[str, Any]:
+def build_delivery_note(enqueued: int, problems: Iterable[RowProblem]) -> dict[str, Any]:
     """Return the note of a chunk: how many rows were enqueued, and the problems by row."""
     by_row = sorted(problems, key=lambda problem: problem.row)
     return {
@@ -85,22 +90,24 @@ def told(enqueued: int, problems: Iterable[RowProblem]) -> dict[str, Any]:
 
 
 def _enqueue_row(
-    work: Transaction, destination: str, profile: Profile, row: SentRow
+    work: Transaction, destination: str, profile: Profile, row: DeliverableRow
 ) -> _EnqueuedRow | RowProblem:
     existing = _find_existing(work, row.screening_id)
     if existing is not None and existing.state != "final":
-        return row.problem(existing.state)
-    if outbox.went(work, destination, row.screening_id):
-        return row.problem("sent_before")
-    screening = existing or screenings.add(work, row.kept, named=row.screening_id)
-    line = preview.line(work, profile, screening.patient)
-    delivery = outbox.enqueue(work, Wanted(destination, screening.id, "result", line))
+        return row.build_problem(existing.state)
+    if outbox.has_result_delivery(work, destination, row.screening_id):
+        return row.build_problem("sent_before")
+    screening = existing or screenings.add_screening(
+        work, row.intake, requested_id=row.screening_id
+    )
+    line = preview.determine_ordering_line(work, profile, screening.patient)
+    delivery = outbox.enqueue_delivery(work, NewDelivery(destination, screening.id, "result", line))
     return _EnqueuedRow(screening.id, existing is None, delivery.id)
 
 
 def _find_existing(work: Transaction, screening_id: str) -> Screening | None:
     try:
-        return screenings.found(work, screening_id)
+        return screenings.find_screening(work, screening_id)
     except Problem as problem:
         if problem.code != "not_found":
             raise

@@ -12,32 +12,32 @@ from uuid import uuid4
 
 import structlog
 
-from api.jobs.chunk_runner import Bench
+from api.jobs.chunk_runner import WorkerContext
 from api.store.batches import batches, worker_heartbeats
 
 if TYPE_CHECKING:
-    from api.jobs.workflow_engine import Engine
+    from api.jobs.workflow_engine import WorkflowEngine
 
 POLL_SECONDS = 0.5
 HEARTBEAT_INTERVAL = timedelta(seconds=5)
 _log = structlog.get_logger("nociscreen")
 
 
-class Work:
+class JobWorker:
     """The worker of this process, which runs in its own thread."""
 
-    def __init__(self, context: Bench, *, at_once: bool) -> None:
+    def __init__(self, context: WorkerContext, *, at_once: bool) -> None:
         self._context = context
         self._at_once = at_once
-        self._engine: Engine | None = None
+        self._engine: WorkflowEngine | None = None
         self._heartbeat_at = datetime.min.replace(tzinfo=UTC)
         self._lost_after = timedelta(seconds=context.settings.worker_lost_seconds)
         self.name = _choose_name(context)
 
-    def go_on(self) -> None:
+    def run(self) -> None:
         """Poll for batches until the process stops."""
         wait = POLL_SECONDS
-        while not self._context.ended.wait(wait):
+        while not self._context.stop_requested.wait(wait):
             try:
                 self._poll()
                 wait = POLL_SECONDS
@@ -45,9 +45,9 @@ class Work:
                 _log.warning("work", error=type(error).__name__)
                 wait = min(wait * 2, 10.0)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Give running workflows a moment to finish, then stop."""
-        self._context.ended.set()
+        self._context.stop_requested.set()
         if self._engine is not None:
             self._engine.stop()
             self._engine = None
@@ -61,62 +61,66 @@ class Work:
             self._heartbeat(now)
         is_starting = self._engine is None
         if self._engine is None:
-            from api.jobs.workflow_engine import Engine
+            from api.jobs.workflow_engine import WorkflowEngine
 
-            self._engine = Engine(self._context, self.name, self._context.settings.job_threads)
+            self._engine = WorkflowEngine(
+                self._context, self.name, self._context.settings.job_threads
+            )
         if is_due:
             self._recover_orphaned_work(self._engine, now)
-        with self._context.store.glance() as session:
-            waiting = batches.waiting(session, again=is_starting)
+        with self._context.store.read_all_organisations() as session:
+            waiting = batches.list_pending_batches(session, include_enqueued=is_starting)
         for batch in waiting:
             self._engine.enqueue(batch)
-            with self._context.store.across() as session:
-                batches.enqueued(session, batch, now)
+            with self._context.store.write_all_organisations() as session:
+                batches.mark_enqueued(session, batch, now)
 
     def _has_work(self) -> bool:
         if self._at_once:
             return True
-        with self._context.store.glance() as session:
-            return batches.unfinished(session)
+        with self._context.store.read_all_organisations() as session:
+            return batches.has_unfinished_batches(session)
 
     def _heartbeat(self, now: datetime) -> None:
         """Send a heartbeat, before this worker starts any workflow, so that none looks orphaned."""
-        with self._context.store.across() as session:
-            worker_heartbeats.be_heard(session, self.name, now, now - self._lost_after)
+        with self._context.store.write_all_organisations() as session:
+            worker_heartbeats.record_heartbeat(session, self.name, now, now - self._lost_after)
         self._heartbeat_at = now
 
-    def _recover_orphaned_work(self, engine: "Engine", now: datetime) -> None:
+    def _recover_orphaned_work(self, engine: "WorkflowEngine", now: datetime) -> None:
         """Recover the workflows of workers without a recent heartbeat."""
-        busy = engine.at_work()
-        with self._context.store.glance() as session:
-            living = worker_heartbeats.living(session, now - self._lost_after)
+        busy = engine.list_busy_workers()
+        with self._context.store.read_all_organisations() as session:
+            living = worker_heartbeats.list_live_workers(session, now - self._lost_after)
         lost = busy - living - {self.name}
         if lost:
             _log.warning("workers_lost", count=len(lost))
-            engine.take_over(sorted(lost))
+            engine.recover_workflows(sorted(lost))
 
 
 @contextmanager
-def at_work(context: Bench, *, at_once: bool = False) -> Iterator[Work | None]:
+def running_worker(
+    context: WorkerContext, *, start_engine: bool = False
+) -> Iterator[JobWorker | None]:
     """Run a worker until the block ends; none if the settings allow no job thread.
 
-    With `at_once` the workflow engine starts even if no batch is waiting.
+    With `start_engine` the workflow engine starts even if no batch is waiting.
     """
     if context.settings.job_threads == 0:
         yield None
         return
-    worker = Work(context, at_once=at_once)
-    thread = threading.Thread(target=worker.go_on, name="work", daemon=True)
+    worker = JobWorker(context, at_once=start_engine)
+    thread = threading.Thread(target=worker.run, name="work", daemon=True)
     thread.start()
     try:
         yield worker
     finally:
-        context.ended.set()
+        context.stop_requested.set()
         thread.join(timeout=30)
-        worker.end()
+        worker.stop()
 
 
-def _choose_name(context: Bench) -> str:
+def _choose_name(context: WorkerContext) -> str:
     """Return the worker's name; work under a stable name resumes at once, not after a timeout."""
     if context.settings.database_url is None:
         return "service"

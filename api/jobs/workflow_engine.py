@@ -25,12 +25,18 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import QueuePool
 
-from api.jobs.chunk_runner import Bench, EndedError, Laid, lay_down, prepare
-from api.store.batches.batches import Waiting
+from api.jobs.chunk_runner import (
+    RecordedOutcome,
+    WorkerContext,
+    WorkerStoppedError,
+    record_outcome,
+    run_chunk,
+)
+from api.store.batches.batches import PendingBatch
 from api.store.database import engine as databases
 from api.store.database.engine import APP_ROLE, Database
 from api.store.database.tenancy import OrganisationSession
-from api.store.keys.file_key import file_key
+from api.store.keys.file_key import load_file_key
 
 APPLICATION = "nociscreen"
 VERSION = "1"
@@ -54,15 +60,15 @@ class ChunkKey(NamedTuple):
     number: int
 
 
-_context: Bench | None = None
+_context: WorkerContext | None = None
 _source: Any = None
 _log = structlog.get_logger("nociscreen")
 
 
-class Engine:
+class WorkflowEngine:
     """DBOS running in this process; at most one at a time."""
 
-    def __init__(self, context: Bench, name: str, threads: int) -> None:
+    def __init__(self, context: WorkerContext, name: str, threads: int) -> None:
         global _context, _source  # DBOS has one registry per process
         logging.getLogger("dbos").setLevel(logging.CRITICAL)  # its lines could contain anything
         self._context = context
@@ -80,7 +86,7 @@ class Engine:
             on_conflict="always_update",
         )
 
-    def enqueue(self, batch: Waiting) -> None:
+    def enqueue(self, batch: PendingBatch) -> None:
         """Enqueue every workflow of a batch; ids are deterministic, so repeating it is a no-op."""
         for number, first in enumerate(range(0, batch.chunks, CHUNKS_PER_TURN)):
             options: EnqueueOptions = {
@@ -94,20 +100,20 @@ class Engine:
             last = min(first + CHUNKS_PER_TURN, batch.chunks)
             DBOS.enqueue_workflow_with_options(options, batch.organisation, batch.id, first, last)
 
-    def at_work(self) -> set[str]:
+    def list_busy_workers(self) -> set[str]:
         """Return the names of the workers with an unfinished workflow, lost workers included."""
         pending = DBOS.list_workflows(
             status="PENDING", app_version=VERSION, load_input=False, load_output=False
         )
         return {workflow.executor_id for workflow in pending if workflow.executor_id}
 
-    def take_over(self, names: list[str]) -> None:
+    def recover_workflows(self, names: list[str]) -> None:
         """Requeue the unfinished workflows of lost workers."""
         DBOS._recover_pending_workflows(names)  # noqa: SLF001 - else a paid service
 
     def stop(self) -> None:
         """Stop after a moment; unfinished workflows resume elsewhere or later."""
-        self._context.ended.set()
+        self._context.stop_requested.set()
         DBOS.destroy(workflow_completion_timeout_sec=_STOP_SECONDS, destroy_registry=True)
         self._system.dispose()
 
@@ -121,33 +127,33 @@ def _turn(organisation: str, batch: str, first: int, last: int) -> None:
         _run_chunk_step(context, source, ChunkKey(organisation, batch, number))
 
 
-def _run_chunk_step(context: Bench, source: Any, key: ChunkKey) -> None:
-    outcome = prepare(context, *key)
-    isolation = "SERIALIZABLE" if context.store.database.embedded else "READ COMMITTED"
-    recorded = Laid("over")
+def _run_chunk_step(context: WorkerContext, source: Any, key: ChunkKey) -> None:
+    outcome = run_chunk(context, *key)
+    isolation = "SERIALIZABLE" if context.store.database.is_embedded else "READ COMMITTED"
+    recorded = RecordedOutcome("over")
 
     def commit() -> str:
         nonlocal recorded
         connection = source.sql_session().connection()
         with OrganisationSession(connection, key.organisation) as session:
-            recorded = lay_down(context.store, session, key.batch, key.number, outcome)
+            recorded = record_outcome(context.store, session, key.batch, key.number, outcome)
             session.flush()
-            return recorded.told
+            return recorded.state
 
     wait = 0.1
     while True:
         try:
-            with context.store.database.turn():
+            with context.store.database.lock_writes():
                 source.run_tx_step({"name": "chunk", "isolation_level": isolation}, commit)
         except dbos_errors.DBOSException:  # another worker has taken it over
             raise
         except Exception as error:  # noqa: BLE001 - a storage fault: retried
             _log.warning("batch", batch=key.batch, error=type(error).__name__)
-            if context.ended.wait(wait):
-                raise EndedError from None
+            if context.stop_requested.wait(wait):
+                raise WorkerStoppedError from None
             wait = min(wait * 2, 10.0)
         else:
-            recorded.count_in(context.store)
+            recorded.count_screenings(context.store)
             return
 
 
@@ -166,12 +172,12 @@ def _build_config(system: SqlEngine, name: str) -> DBOSConfig:
     }
 
 
-def _create_system_engine(context: Bench) -> SqlEngine:
+def _create_system_engine(context: WorkerContext) -> SqlEngine:
     """Create the engine for DBOS's own tables: an encrypted file or a schema in PostgreSQL."""
     settings = context.settings
     if settings.database_url is None:
         return _create_embedded_engine(
-            settings.jobs_file, file_key(settings.jobs_file, context.store.ring)
+            settings.jobs_file, load_file_key(settings.jobs_file, context.store.key_ring)
         )
     url = make_url(settings.database_url.get_secret_value())
     return create_engine(
@@ -191,7 +197,7 @@ def _create_embedded_engine(path: Path, key: bytes) -> SqlEngine:
         path.touch(mode=0o600)
 
     def connect() -> Any:
-        connection = databases.connected(path, key)
+        connection = databases.connect_sqlite(path, key)
         connection.execute("PRAGMA busy_timeout=30000")
         connection.isolation_level = "IMMEDIATE"
         return connection
@@ -207,7 +213,7 @@ def _create_embedded_engine(path: Path, key: bytes) -> SqlEngine:
     )
 
 
-def _create_datasource(context: Bench) -> Any:
+def _create_datasource(context: WorkerContext) -> Any:
     """Create the source of checkpoints in the store's database, so that both commit together."""
     database, url = context.store.database, context.settings.database_url
     if url is not None:
@@ -216,7 +222,7 @@ def _create_datasource(context: Bench) -> Any:
         )
     return SQLAlchemyDatasource.create(
         "sqlite://" if url is None else "postgresql://",
-        engine=database.immediate,
+        engine=database.write_engine,
         schema=SCHEMA,
         serializer=DBOSPortableJSONSerializer(),
         run_migrations=url is None,
@@ -224,7 +230,7 @@ def _create_datasource(context: Bench) -> Any:
 
 
 def _find_role(database: Database) -> str | None:
-    with database.reading() as connection:
+    with database.begin_read() as connection:
         role = connection.execute(
             text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": APP_ROLE}
         ).first()

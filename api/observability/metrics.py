@@ -14,7 +14,22 @@ from prometheus_client import (
     generate_latest,
 )
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LATENCY_BUCKETS_SECONDS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2.5,
+    5,
+    10,
+    30,
+)
 
 
 class Metrics:
@@ -33,7 +48,7 @@ class Metrics:
             "nociscreen_request_seconds",
             "How long requests took.",
             ("route",),
-            buckets=SECONDS,
+            buckets=LATENCY_BUCKETS_SECONDS,
             registry=registry,
         )
         self._in_progress = Gauge(
@@ -58,37 +73,37 @@ class Metrics:
             "nociscreen_audit_rows", "Rows written to the audit.", registry=registry
         )
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+    def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Record a response; `route` is the declared path."""
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def watch(self, count_in_progress: Callable[[], int]) -> None:
+    def track_requests_in_progress(self, count_in_progress: Callable[[], int]) -> None:
         """Set the callback that counts requests in progress."""
         self._in_progress.set_function(count_in_progress)
 
-    def problem(self, code: str) -> None:
+    def record_problem(self, code: str) -> None:
         """Count a problem response by its code."""
         self._problems.labels(code).inc()
 
-    def kept(self, status: str) -> None:
+    def record_screening(self, status: str) -> None:
         """Count a stored screening by the status of its assessment."""
         self._screenings.labels(status).inc()
 
-    def storage_fault(self, kind: str) -> None:
+    def record_storage_fault(self, kind: str) -> None:
         """Count a storage fault by its kind: `full`, `locked`, `away` or `keys`."""
         self._faults.labels(kind).inc()
 
-    def tried(self, outcome: str, *, parked: bool) -> None:
+    def record_delivery_attempt(self, outcome: str, *, parked: bool) -> None:
         """Count a delivery attempt by its outcome, and a parked delivery."""
         self._attempts.labels(outcome).inc()
         if parked:
             self._parked.inc()
 
-    def audited(self, rows: int = 1) -> None:
+    def record_audit_rows(self, rows: int = 1) -> None:
         """Count audit rows."""
         self._audit_rows.inc(rows)
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """Render all metrics in Prometheus text format 0.0.4."""
         return generate_latest(self._registry)

@@ -21,26 +21,28 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
-FRAMES = 40
-CHAIN = 10
+MAX_FRAMES = 40
+MAX_CHAINED_EXCEPTIONS = 10
 _CONSTANT_MESSAGE_LOGGER = "uvicorn.error"
 _log = structlog.get_logger("nociscreen")
 
 
-def configure() -> None:
+def configure_logging() -> None:
     """Log events, warnings and uncaught exceptions to standard error as JSON."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            with_request_id,
-            without_messages,
+            add_request_id,
+            remove_exception_messages,
             structlog.processors.JSONRenderer(serializer=_encode_json),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(handlers=[Foreign(logging.WARNING)], level=logging.WARNING, force=True)
+    logging.basicConfig(
+        handlers=[LibraryLogHandler(logging.WARNING)], level=logging.WARNING, force=True
+    )
     warnings.showwarning = _log_warning
     sys.excepthook = _log_uncaught
     sys.unraisablehook = lambda failure: _log_error(failure.exc_value)
@@ -48,7 +50,7 @@ def configure() -> None:
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
+def suppress_logging() -> Iterator[None]:
     """Suppress our own log events in the block; the caller reports errors itself."""
     previous_config = structlog.get_config()
     structlog.configure(processors=[_drop_event], cache_logger_on_first_use=False)
@@ -62,14 +64,14 @@ def _drop_event(_: WrappedLogger, __: str, ___: EventDict) -> EventDict:
     raise structlog.DropEvent
 
 
-def with_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Add the id of the current request, if any."""
     if (request_id := REQUEST_ID.get()) is not None:
         event.setdefault("request_id", request_id)
     return event
 
 
-def without_messages(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def remove_exception_messages(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Replace exception information by classes and stack frames."""
     exc_info = event.pop("exc_info", None)
     event.pop("stack_info", None)
@@ -77,15 +79,15 @@ def without_messages(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         exc_info = sys.exc_info()
     error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):
-        event["exception"] = told(error)
+        event["exception"] = describe_exception(error)
     return event
 
 
-def told(error: BaseException) -> list[dict[str, Any]]:
+def describe_exception(error: BaseException) -> list[dict[str, Any]]:
     """Describe an exception and its causes, outermost first, without messages, notes or locals."""
     chain: list[BaseException] = []
     pending: list[BaseException | None] = [error]
-    while pending and len(chain) < CHAIN:
+    while pending and len(chain) < MAX_CHAINED_EXCEPTIONS:
         current = pending.pop(0)
         if current is None or any(current is known for known in chain):
             continue
@@ -112,7 +114,7 @@ def _list_frames(traceback: TracebackType | None) -> list[str]:
         code = traceback.tb_frame.f_code
         frames.append(f"{_shorten_path(code.co_filename)}:{traceback.tb_lineno} {code.co_name}")
         traceback = traceback.tb_next
-    return frames[-FRAMES:]
+    return frames[-MAX_FRAMES:]
 
 
 def _shorten_path(filename: str) -> str:
@@ -126,7 +128,7 @@ def _shorten_path(filename: str) -> str:
     return str(path.relative_to(max(folders, key=lambda folder: len(folder.parts))))
 
 
-class Foreign(logging.Handler):
+class LibraryLogHandler(logging.Handler):
     """Logs library records in our own format."""
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -9,39 +9,39 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from api.outbound.errors import OutgoingError
+from api.outbound.errors import OutboundError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-PORTS = {"https": 443, "http": 80, "mllp": 2575, "mllps": 2575}
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+DEFAULT_PORTS = {"https": 443, "http": 80, "mllp": 2575, "mllps": 2575}
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
-class Place(NamedTuple):
+class HostPort(NamedTuple):
     """A normalised host and a port."""
 
     host: str
     port: int
 
 
-class Allowed(NamedTuple):
+class AllowedHost(NamedTuple):
     """An allowed host and port; `private` permits private addresses."""
 
-    place: Place
-    private: bool
+    host_port: HostPort
+    is_private_allowed: bool
 
 
-class Target(NamedTuple):
+class TargetUrl(NamedTuple):
     """The parts of a receiver's URL."""
 
     scheme: str
-    place: Place
+    host_port: HostPort
     path: str
 
 
-def target(address: str, schemes: Collection[str]) -> Target:
+def parse_target_url(address: str, schemes: Collection[str]) -> TargetUrl:
     """Parse a URL. Raises ValueError for any unusual or ambiguous spelling."""
     if not re.fullmatch(r"[\x21-\x7e]{1,2000}", address) or "\\" in address:
         raise ValueError("must be an address of plain characters")
@@ -61,11 +61,13 @@ def target(address: str, schemes: Collection[str]) -> Target:
         raise ValueError("must name a port between 1 and 65535")
     is_ipv6 = parts.netloc.startswith("[")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host_port = Place(host(parts.hostname, bracketed=is_ipv6), port or PORTS[parts.scheme])
-    return Target(parts.scheme, host_port, path)
+    host_port = HostPort(
+        normalise_host(parts.hostname, bracketed=is_ipv6), port or DEFAULT_PORTS[parts.scheme]
+    )
+    return TargetUrl(parts.scheme, host_port, path)
 
 
-def host(name: str, *, bracketed: bool = False) -> str:
+def normalise_host(name: str, *, bracketed: bool = False) -> str:
     """Normalise a host. Raises ValueError for spellings that only some programs accept."""
     name = name.lower().removesuffix(".")
     if bracketed or ":" in name:
@@ -90,29 +92,31 @@ def _refuse_host() -> str:
     raise ValueError("must be a host name, or an IP address in its plain spelling")
 
 
-def allowance(host_port: Place, allowed: Collection[Allowed]) -> Allowed:
+def find_allowed_host(host_port: HostPort, allowed: Collection[AllowedHost]) -> AllowedHost:
     """Return the entry that allows a host and port. Raises OutgoingError `not_allowed`."""
     for entry in allowed:
-        if entry.place == host_port:
+        if entry.host_port == host_port:
             return entry
-    raise OutgoingError("not_allowed")
+    raise OutboundError("not_allowed")
 
 
-def permitted(addresses: Collection[str], *, private: bool) -> tuple[str, ...]:
+def require_permitted_addresses(
+    addresses: Collection[str], *, allow_private: bool
+) -> tuple[str, ...]:
     """Return the addresses if all of them are permitted, or raise OutgoingError.
 
     A name resolving to both public and private addresses is rejected (DNS rebinding).
     """
     if not addresses:
-        raise OutgoingError("unresolvable")
+        raise OutboundError("unresolvable")
     for text in addresses:
         for address in _list_effective_addresses(ipaddress.ip_address(text)):
-            if not _is_permitted(address, private=private):
-                raise OutgoingError("not_allowed")
+            if not _is_permitted(address, private=allow_private):
+                raise OutboundError("not_allowed")
     return tuple(addresses)
 
 
-def _list_effective_addresses(address: Address) -> Iterator[Address]:
+def _list_effective_addresses(address: IpAddress) -> Iterator[IpAddress]:
     """Yield the address, and the IPv4 addresses embedded in it."""
     yield address
     if isinstance(address, ipaddress.IPv6Address):
@@ -122,7 +126,7 @@ def _list_effective_addresses(address: Address) -> Iterator[Address]:
         yield from (candidate for candidate in embedded if candidate is not None)
 
 
-def _is_permitted(address: Address, *, private: bool) -> bool:
+def _is_permitted(address: IpAddress, *, private: bool) -> bool:
     if address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255":
         return False
     if private:

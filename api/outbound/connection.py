@@ -13,38 +13,43 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from api.outbound.allowlist import Allowed, Place, allowance, permitted
-from api.outbound.errors import OutgoingError
+from api.outbound.allowlist import (
+    AllowedHost,
+    HostPort,
+    find_allowed_host,
+    require_permitted_addresses,
+)
+from api.outbound.errors import OutboundError
 
-Resolve = Callable[[Place], Collection[str]]
+Resolver = Callable[[HostPort], Collection[str]]
 
 
-def resolved(host_port: Place) -> list[str]:
+def resolve_host(host_port: HostPort) -> list[str]:
     """Resolve a host to its distinct addresses with the system's resolver."""
     try:
         results = socket.getaddrinfo(host_port.host, host_port.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise OutgoingError("unresolvable") from None
+        raise OutboundError("unresolvable") from None
     return list(dict.fromkeys(str(result[4][0]) for result in results))
 
 
-class Trust(NamedTuple):
+class TlsCredentials(NamedTuple):
     """PEM texts: CA certificates instead of the system's, and our certificate with its key."""
 
-    authorities: str | None = None
-    certificate_and_key: str | None = None
+    ca_certificates: str | None = None
+    client_certificate_and_key: str | None = None
 
 
-class Way(NamedTuple):
+class ConnectionPolicy(NamedTuple):
     """Limits for connections: allowed hosts, a deadline in seconds, and TLS credentials."""
 
-    allowed: tuple[Allowed, ...]
-    seconds: float
-    resolve: Resolve = resolved
-    trust: Trust = Trust()
+    allowed_hosts: tuple[AllowedHost, ...]
+    deadline_seconds: float
+    resolver: Resolver = resolve_host
+    tls_credentials: TlsCredentials = TlsCredentials()
 
 
-class Line:
+class DeadlineSocket:
     """A connected socket with a deadline."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -52,11 +57,11 @@ class Line:
         self._timed_out = threading.Event()
 
     @property
-    def late(self) -> bool:
+    def is_past_deadline(self) -> bool:
         """True if the deadline passed."""
         return self._timed_out.is_set()
 
-    def end(self) -> None:
+    def abort(self) -> None:
         """Shut the socket down, so that pending reads and writes fail at once."""
         self._timed_out.set()
         with suppress(OSError):
@@ -64,42 +69,44 @@ class Line:
 
     def send(self, content: bytes) -> None:
         """Send all bytes. Raises OutgoingError."""
-        with self.told():
+        with self.translate_errors():
             self.socket.sendall(content)
 
     def receive(self, max_bytes: int = 1 << 16) -> bytes:
         """Receive a chunk, empty at the end of the stream. Raises OutgoingError."""
-        with self.told():
+        with self.translate_errors():
             chunk = self.socket.recv(max_bytes)
-        if self.late:
-            raise OutgoingError("too_slow")
+        if self.is_past_deadline:
+            raise OutboundError("too_slow")
         return chunk
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Translate socket errors into OutgoingError."""
         try:
             yield
         except TimeoutError:
-            raise OutgoingError("too_slow") from None
+            raise OutboundError("too_slow") from None
         except OSError:
-            raise OutgoingError("too_slow" if self.late else "cut_off") from None
+            raise OutboundError("too_slow" if self.is_past_deadline else "cut_off") from None
 
 
 @contextmanager
-def connected(host_port: Place, policy: Way, *, tls: bool) -> Iterator[Line]:
+def open_connection(
+    host_port: HostPort, policy: ConnectionPolicy, *, tls: bool
+) -> Iterator[DeadlineSocket]:
     """Connect to an allowed host. Raises OutgoingError, `not_allowed` before any DNS query."""
-    private = allowance(host_port, policy.allowed).private
-    addresses = permitted(policy.resolve(host_port), private=private)
-    plain = _connect_first(addresses, host_port.port, policy.seconds)
+    private = find_allowed_host(host_port, policy.allowed_hosts).is_private_allowed
+    addresses = require_permitted_addresses(policy.resolver(host_port), allow_private=private)
+    plain = _connect_first(addresses, host_port.port, policy.deadline_seconds)
     timer: threading.Timer | None = None
     try:
-        connection = Line(plain)
-        timer = threading.Timer(policy.seconds, connection.end)
+        connection = DeadlineSocket(plain)
+        timer = threading.Timer(policy.deadline_seconds, connection.abort)
         timer.daemon = True
         timer.start()
         if tls:
-            _start_tls(connection, host_port, policy.trust)
+            _start_tls(connection, host_port, policy.tls_credentials)
         yield connection
     finally:
         if timer is not None:
@@ -113,24 +120,26 @@ def _connect_first(addresses: Collection[str], port: int, timeout_seconds: float
     for address in addresses:
         with suppress(OSError):
             return socket.create_connection((address, port), timeout=timeout_seconds)
-    raise OutgoingError("unreachable")
+    raise OutboundError("unreachable")
 
 
-def _start_tls(connection: Line, host_port: Place, credentials: Trust) -> None:
+def _start_tls(
+    connection: DeadlineSocket, host_port: HostPort, credentials: TlsCredentials
+) -> None:
     """Start TLS, verifying the host name; the deadline covers the handshake."""
     try:
-        context = ssl.create_default_context(cadata=credentials.authorities)
-        if credentials.certificate_and_key is not None:
-            _load_client_certificate(context, credentials.certificate_and_key)
+        context = ssl.create_default_context(cadata=credentials.ca_certificates)
+        if credentials.client_certificate_and_key is not None:
+            _load_client_certificate(context, credentials.client_certificate_and_key)
         secured = context.wrap_socket(
             connection.socket, server_hostname=host_port.host, do_handshake_on_connect=False
         )
         connection.socket = secured
         secured.do_handshake()
     except TimeoutError:
-        raise OutgoingError("too_slow") from None
+        raise OutboundError("too_slow") from None
     except (OSError, ValueError):  # an SSLError is an OSError
-        raise OutgoingError("too_slow" if connection.late else "no_tls") from None
+        raise OutboundError("too_slow" if connection.is_past_deadline else "no_tls") from None
 
 
 def _load_client_certificate(context: ssl.SSLContext, certificate_and_key: str) -> None:

@@ -5,7 +5,7 @@ OutgoingError    there was no acceptable response; `why` is one of a closed set 
 
 from typing import Literal
 
-Why = Literal[
+OutboundFailure = Literal[
     "not_allowed",
     "unresolvable",
     "unreachable",
@@ -18,9 +18,9 @@ Why = Literal[
 ]
 
 
-class OutgoingError(Exception):
+class OutboundError(Exception):
     """An outbound connection failed. The message contains no address."""
 
-    def __init__(self, why: Why) -> None:
-        super().__init__(why)
-        self.why: Why = why
+    def __init__(self, reason: OutboundFailure) -> None:
+        super().__init__(reason)
+        self.reason: OutboundFailure = reason

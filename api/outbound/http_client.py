@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-from api.outbound.allowlist import Place, Target, allowance, target
-from api.outbound.connection import Line, Way, connected
-from api.outbound.errors import OutgoingError
+from api.outbound.allowlist import HostPort, TargetUrl, find_allowed_host, parse_target_url
+from api.outbound.connection import ConnectionPolicy, DeadlineSocket, open_connection
+from api.outbound.errors import OutboundError
 
-MOST_BYTES = 1 << 20
+MAX_RESPONSE_BYTES = 1 << 20
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _FIXED_HEADERS = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "nociscreen"}
 
 
-class Answer(NamedTuple):
+class OutboundResponse(NamedTuple):
     """A response; header names are in lower case."""
 
     status: int
@@ -26,29 +26,34 @@ class Answer(NamedTuple):
     content: bytes
 
 
-class Asked(NamedTuple):
+class OutboundRequest(NamedTuple):
     """A request with an absolute URL."""
 
     method: str
-    address: str
+    url: str
     headers: Mapping[str, str] = {}
     content: bytes | None = None
 
 
-def answered(request: Asked, policy: Way, most_bytes: int = MOST_BYTES) -> Answer:
+def send_request(
+    request: OutboundRequest, policy: ConnectionPolicy, max_bytes: int = MAX_RESPONSE_BYTES
+) -> OutboundResponse:
     """Send a request. Raises OutgoingError. Plain HTTP only goes to hosts allowed as private."""
-    receiver = _parse_target(request.address)
-    if receiver.scheme == "http" and not allowance(receiver.place, policy.allowed).private:
-        raise OutgoingError("not_allowed")
-    with connected(receiver.place, policy, tls=receiver.scheme == "https") as connection:
-        return _exchange(connection, receiver, request, most_bytes)
+    receiver = _parse_target(request.url)
+    if (
+        receiver.scheme == "http"
+        and not find_allowed_host(receiver.host_port, policy.allowed_hosts).is_private_allowed
+    ):
+        raise OutboundError("not_allowed")
+    with open_connection(receiver.host_port, policy, tls=receiver.scheme == "https") as connection:
+        return _exchange(connection, receiver, request, max_bytes)
 
 
-def _parse_target(address: str) -> Target:
+def _parse_target(address: str) -> TargetUrl:
     try:
-        return target(address, ("https", "http"))
+        return parse_target_url(address, ("https", "http"))
     except ValueError:
-        raise OutgoingError("not_allowed") from None
+        raise OutboundError("not_allowed") from None
 
 
 class _ConnectedHttp(http.client.HTTPConnection):
@@ -60,10 +65,12 @@ class _ConnectedHttp(http.client.HTTPConnection):
         self.auto_open = 0
 
 
-def _exchange(connection: Line, receiver: Target, request: Asked, max_bytes: int) -> Answer:
+def _exchange(
+    connection: DeadlineSocket, receiver: TargetUrl, request: OutboundRequest, max_bytes: int
+) -> OutboundResponse:
     http_connection = _ConnectedHttp(_format_host(receiver), connection.socket)
     headers = _FIXED_HEADERS | dict(request.headers)
-    with connection.told(), closing(http_connection):
+    with connection.translate_errors(), closing(http_connection):
         try:
             http_connection.request(request.method, receiver.path, request.content, headers)
             with http_connection.getresponse() as response:
@@ -71,26 +78,32 @@ def _exchange(connection: Line, receiver: Target, request: Asked, max_bytes: int
                 response_headers = {name.lower(): value for name, value in response.getheaders()}
                 status, missing_bytes = response.status, response.length
         except http.client.RemoteDisconnected:
-            raise OutgoingError("too_slow" if connection.late else "cut_off") from None
+            raise OutboundError("too_slow" if connection.is_past_deadline else "cut_off") from None
         except (http.client.HTTPException, ValueError):
-            raise OutgoingError("too_slow" if connection.late else "unreadable") from None
-    if connection.late:
-        raise OutgoingError("too_slow")
+            raise OutboundError(
+                "too_slow" if connection.is_past_deadline else "unreadable"
+            ) from None
+    if connection.is_past_deadline:
+        raise OutboundError("too_slow")
     if len(content) > max_bytes:
-        raise OutgoingError("too_large")
+        raise OutboundError("too_large")
     if 300 <= status < 400:
-        raise OutgoingError("redirected")
+        raise OutboundError("redirected")
     if missing_bytes:  # fewer bytes than Content-Length
-        raise OutgoingError("cut_off")
-    return Answer(status, response_headers, content)
+        raise OutboundError("cut_off")
+    return OutboundResponse(status, response_headers, content)
 
 
-def _format_host(receiver: Target) -> str:
-    name = f"[{receiver.place.host}]" if ":" in receiver.place.host else receiver.place.host
-    is_default_port = receiver.place.port == _DEFAULT_PORTS[receiver.scheme]
-    return name if is_default_port else f"{name}:{receiver.place.port}"
+def _format_host(receiver: TargetUrl) -> str:
+    name = (
+        f"[{receiver.host_port.host}]"
+        if ":" in receiver.host_port.host
+        else receiver.host_port.host
+    )
+    is_default_port = receiver.host_port.port == _DEFAULT_PORTS[receiver.scheme]
+    return name if is_default_port else f"{name}:{receiver.host_port.port}"
 
 
-def place_of(address: str) -> Place:
+def parse_host_port(address: str) -> HostPort:
     """Return the host and port of a URL of any supported scheme. Raises ValueError."""
-    return target(address, ("https", "http", "mllps", "mllp")).place
+    return parse_target_url(address, ("https", "http", "mllps", "mllp")).host_port

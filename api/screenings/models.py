@@ -3,56 +3,56 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from api.store.idempotency import Answer
-from api.store.screenings.screenings import Kept
+from api.store.idempotency import IdempotentResponse
+from api.store.screenings.screenings import ScoredIntake
 from schemas.assessment import Assessment
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.patient import KnownPatient
 from schemas.screening import (
     Acknowledgement,
-    Context,
     EnteredInError,
-    Moved,
-    Origin,
+    PatientMove,
     Screening,
-    State,
+    ScreeningContext,
+    ScreeningOrigin,
+    ScreeningState,
 )
 
-HERE = "/v1/screenings"
+SCREENINGS_PATH = "/v1/screenings"
 
 
-class KeptScreening(Frozen):
+class ScreeningResponse(FrozenModel):
     """A stored screening; for `store=false`, state `not_kept` and nulls."""
 
     id: str | None
     created_at: datetime | None
     replaces: str | None
-    state: State | Literal["not_kept"]
+    state: ScreeningState | Literal["not_kept"]
     patient: KnownPatient
     assessment: Assessment
     links: dict[str, str]
 
 
-class WholeScreening(KeptScreening):
+class ScreeningDetail(ScreeningResponse):
     """A screening with its answers, origin and later events."""
 
     replaced_by: str | None
     entered_in_error: EnteredInError | None
     acknowledgements: Many[Acknowledgement]
-    moves: Many[Moved]
-    origin: Origin
-    context: Context
+    moves: Many[PatientMove]
+    origin: ScreeningOrigin
+    context: ScreeningContext
     answers: dict[str, Any]
 
 
-def created(screening: Screening) -> Answer:
+def created_response(screening: Screening) -> IdempotentResponse:
     """Return the 201 response for a stored screening."""
     body = _describe_screening(screening).model_dump_json(by_alias=True).encode()
-    return Answer(201, body, f"{HERE}/{screening.id}", screening.id)
+    return IdempotentResponse(201, body, f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
 
-def _describe_screening(screening: Screening) -> KeptScreening:
-    return KeptScreening(
+def _describe_screening(screening: Screening) -> ScreeningResponse:
+    return ScreeningResponse(
         id=screening.id,
         created_at=screening.created_at,
         replaces=screening.replaces,
@@ -63,9 +63,9 @@ def _describe_screening(screening: Screening) -> KeptScreening:
     )
 
 
-def unkept(scored: Kept) -> KeptScreening:
+def not_stored_response(scored: ScoredIntake) -> ScreeningResponse:
     """Return the body for a scored intake that was not stored."""
-    return KeptScreening(
+    return ScreeningResponse(
         id=None,
         created_at=None,
         replaces=None,
@@ -76,14 +76,14 @@ def unkept(scored: Kept) -> KeptScreening:
     )
 
 
-def whole(screening: Screening) -> WholeScreening:
+def screening_detail(screening: Screening) -> ScreeningDetail:
     """Return the body for a screening with all its details."""
     parts = {name: getattr(screening, name) for name in Screening.model_fields}
-    return WholeScreening(**parts, links=_links(screening))
+    return ScreeningDetail(**parts, links=_links(screening))
 
 
 def _links(screening: Screening) -> dict[str, str]:
-    path = f"{HERE}/{screening.id}"
+    path = f"{SCREENINGS_PATH}/{screening.id}"
     links = {
         "self": path,
         "report": f"{path}/report",
@@ -93,4 +93,4 @@ def _links(screening: Screening) -> dict[str, str]:
         "acknowledgements": f"{path}/acknowledgements",
     }
     versions = {"replaces": screening.replaces, "replaced_by": screening.replaced_by}
-    return links | {name: f"{HERE}/{other}" for name, other in versions.items() if other}
+    return links | {name: f"{SCREENINGS_PATH}/{other}" for name, other in versions.items() if other}

@@ -12,22 +12,22 @@ from typing import Any, Literal, NamedTuple
 
 from api.problems import Problem
 from api.security import smart_scopes
-from api.security.claims import NAME, SKEW_SECONDS
+from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN
 from api.security.keys import EC_CURVES
-from api.security.scopes import known
+from api.security.scopes import sort_known_scopes
 from api.security.signatures import (
-    Expected,
-    RefusedTokenError,
+    ExpectedToken,
+    InvalidTokenError,
     SigningKey,
     VerifyingKey,
-    claimed_kid,
-    proved,
-    signed,
+    read_claimed_kid,
+    sign_token,
+    verify_with_key,
 )
 
-TYPE = "at+jwt"
-LONGEST_LIFE_SECONDS = 15 * 60
-REMEMBERED = 1024
+ACCESS_TOKEN_TYPE = "at+jwt"
+MAX_LIFETIME_SECONDS = 15 * 60
+CACHED_TOKENS = 1024
 _REQUIRED_CLAIMS = frozenset(
     ("iss", "aud", "sub", "client_id", "organisation", "scope", "iat", "nbf", "exp", "jti")
 )
@@ -41,45 +41,48 @@ class Principal(NamedTuple):
     scopes: frozenset[str]
     expires_at: int
     means: Literal["token", "api_key"]
-    fhir: frozenset[str] = frozenset()
+    fhir_permissions: frozenset[str] = frozenset()
 
 
 class AccessTokens:
     """Tokens of one issuer for one audience. `find` returns the trusted key of a `kid`."""
 
     def __init__(
-        self, issuer: str, audience: str, find: Callable[[str], VerifyingKey | None]
+        self, issuer: str, audience: str, find_key: Callable[[str], VerifyingKey | None]
     ) -> None:
-        self._expected = Expected(
+        self._expected = ExpectedToken(
             algorithms=tuple(EC_CURVES),
-            types=(TYPE,),
+            types=(ACCESS_TOKEN_TYPE,),
             issuer=issuer,
             audience=audience,
-            required=_REQUIRED_CLAIMS,
-            others=False,
-            life_seconds=LONGEST_LIFE_SECONDS,
-            ahead_seconds=LONGEST_LIFE_SECONDS + SKEW_SECONDS,
+            required_claims=_REQUIRED_CLAIMS,
+            allow_other_claims=False,
+            max_lifetime_seconds=MAX_LIFETIME_SECONDS,
+            max_expiry_seconds=MAX_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS,
         )
-        self._find = find
-        self._verify_cached = lru_cache(maxsize=REMEMBERED)(self._verify_with_key)
+        self._find = find_key
+        self._verify_cached = lru_cache(maxsize=CACHED_TOKENS)(self._verify_with_key)
 
-    def sign(
+    def issue(
         self,
         key: SigningKey,
         *,
         client: str,
         organisation: str,
         scopes: Iterable[str],
-        life_seconds: int = 300,
+        lifetime_seconds: int = 300,
     ) -> str:
         """Issue a token. Raises ValueError for an invalid name, scope or lifetime."""
-        if not 0 < life_seconds <= LONGEST_LIFE_SECONDS:
+        if not 0 < lifetime_seconds <= MAX_LIFETIME_SECONDS:
             raise ValueError("life: expected 1 to 900 seconds")
-        if not (NAME.fullmatch(client) and NAME.fullmatch(organisation)):
+        if not (NAME_PATTERN.fullmatch(client) and NAME_PATTERN.fullmatch(organisation)):
             raise ValueError("client, organisation: expected 1 to 100 plain characters")
         requested = tuple(scopes)
-        smart_requested = tuple(scope for scope in requested if smart_scopes.grants(scope))
-        granted = (*known(set(requested) - set(smart_requested)), *dict.fromkeys(smart_requested))
+        smart_requested = tuple(scope for scope in requested if smart_scopes.expand_scope(scope))
+        granted = (
+            *sort_known_scopes(set(requested) - set(smart_requested)),
+            *dict.fromkeys(smart_requested),
+        )
         if not granted:
             raise ValueError("scopes: expected at least one")
         now = int(time.time())
@@ -92,10 +95,10 @@ class AccessTokens:
             "scope": " ".join(granted),
             "iat": now,
             "nbf": now,
-            "exp": now + life_seconds,
+            "exp": now + lifetime_seconds,
             "jti": secrets.token_urlsafe(16),
         }
-        return signed(claims, key, TYPE)
+        return sign_token(claims, key, ACCESS_TOKEN_TYPE)
 
     def verify(self, token: str) -> Principal:
         """Verify a token and return its client. Raises Problem `bad_token` for any defect.
@@ -104,35 +107,38 @@ class AccessTokens:
         `find` are passed on.
         """
         try:
-            kid = claimed_kid(token)
-        except RefusedTokenError:
+            kid = read_claimed_kid(token)
+        except InvalidTokenError:
             raise _bad_token() from None
         key = self._find(kid)
         try:
             principal = self._verify_cached(token, key)
-        except RefusedTokenError:
+        except InvalidTokenError:
             raise _bad_token() from None
         if principal.expires_at <= time.time():
             raise _bad_token()
         return principal
 
     def _verify_with_key(self, token: str, key: VerifyingKey | None) -> Principal:
-        return _to_principal(proved(token, key, self._expected))
+        return _to_principal(verify_with_key(token, key, self._expected))
 
 
-def jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
+def build_jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
     """Return the public keys as a JWK set."""
-    return {"keys": [key.public_jwk() for key in keys]}
+    return {"keys": [key.to_public_jwk() for key in keys]}
 
 
 def _to_principal(claims: Mapping[str, Any]) -> Principal:
     client, organisation, scope = (claims[name] for name in ("sub", "organisation", "scope"))
     if client != claims["client_id"] or not isinstance(organisation, str):
-        raise RefusedTokenError
-    if not NAME.fullmatch(organisation) or claims["nbf"] < claims["iat"] - SKEW_SECONDS:
-        raise RefusedTokenError
-    if not isinstance(scope, str) or not NAME.fullmatch(claims["jti"]):
-        raise RefusedTokenError
+        raise InvalidTokenError
+    if (
+        not NAME_PATTERN.fullmatch(organisation)
+        or claims["nbf"] < claims["iat"] - CLOCK_SKEW_SECONDS
+    ):
+        raise InvalidTokenError
+    if not isinstance(scope, str) or not NAME_PATTERN.fullmatch(claims["jti"]):
+        raise InvalidTokenError
     scopes, fhir = _parse_scopes(scope)
     return Principal(client, organisation, scopes, claims["exp"], "token", fhir)
 
@@ -140,14 +146,14 @@ def _to_principal(claims: Mapping[str, Any]) -> Principal:
 def _parse_scopes(scope: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return our scopes and the SMART permissions; they must be unique, ours first and in order."""
     words = scope.split(" ")
-    smart_granted = list(dict.fromkeys(word for word in words if smart_scopes.grants(word)))
+    smart_granted = list(dict.fromkeys(word for word in words if smart_scopes.expand_scope(word)))
     try:
-        scopes = known(set(words) - set(smart_granted))
+        scopes = sort_known_scopes(set(words) - set(smart_granted))
     except ValueError:
-        raise RefusedTokenError from None
+        raise InvalidTokenError from None
     if [*scopes, *smart_granted] != words:
-        raise RefusedTokenError
-    return frozenset(scopes), frozenset[str]().union(*map(smart_scopes.grants, smart_granted))
+        raise InvalidTokenError
+    return frozenset(scopes), frozenset[str]().union(*map(smart_scopes.expand_scope, smart_granted))
 
 
 def _bad_token() -> Problem:

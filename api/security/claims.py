@@ -5,13 +5,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-SKEW_SECONDS = 30
-NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
-PLAIN = re.compile(r"[!-~]{1,200}")
+CLOCK_SKEW_SECONDS = 30
+NAME_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+PRINTABLE_PATTERN = re.compile(r"[!-~]{1,200}")
 _TIME_CLAIMS = ("iat", "nbf", "exp")
 
 
-class Expected(NamedTuple):
+class ExpectedToken(NamedTuple):
     """Requirements for one kind of token. A type of None means a header without `typ`.
 
     `beside_access_token`: the token may carry the hash (`at_hash`) of an access token, which is not
@@ -23,27 +23,27 @@ class Expected(NamedTuple):
     types: tuple[str | None, ...]
     issuer: str
     audience: str
-    required: frozenset[str]
-    others: bool
-    life_seconds: int
-    ahead_seconds: int
-    key_set: str | None = None
-    ignored: frozenset[str] = frozenset()
-    listed: bool = False
-    subject: re.Pattern[str] = NAME
-    beside_access_token: bool = False
+    required_claims: frozenset[str]
+    allow_other_claims: bool
+    max_lifetime_seconds: int
+    max_expiry_seconds: int
+    jwks_url: str | None = None
+    ignored_headers: frozenset[str] = frozenset()
+    allow_audience_list: bool = False
+    subject_pattern: re.Pattern[str] = NAME_PATTERN
+    accompanies_access_token: bool = False
 
 
-def check(claims: Mapping[str, Any], expected: Expected) -> None:
+def check_claims(claims: Mapping[str, Any], expected: ExpectedToken) -> None:
     """Raise ValueError if the claims do not meet the requirements now."""
-    if not expected.required <= claims.keys():
+    if not expected.required_claims <= claims.keys():
         raise ValueError("claims are missing")
-    if not (expected.others or claims.keys() == expected.required):
+    if not (expected.allow_other_claims or claims.keys() == expected.required_claims):
         raise ValueError("there are other claims")
-    audiences = (expected.audience, [expected.audience]) if expected.listed else ()
+    audiences = (expected.audience, [expected.audience]) if expected.allow_audience_list else ()
     if claims["iss"] != expected.issuer or claims["aud"] not in (expected.audience, *audiences):
         raise ValueError("issuer or audience")
-    for name, pattern in (("sub", expected.subject), ("jti", PLAIN)):
+    for name, pattern in (("sub", expected.subject_pattern), ("jti", PRINTABLE_PATTERN)):
         if name in claims and not _is_text_matching(pattern, claims[name]):
             raise ValueError("sub or jti")
     _check_times(claims, expected)
@@ -53,16 +53,16 @@ def _is_text_matching(pattern: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _check_times(claims: Mapping[str, Any], expected: Expected) -> None:
+def _check_times(claims: Mapping[str, Any], expected: ExpectedToken) -> None:
     """Check times. `exp` gets no clock skew, so that a `jti` need not be stored beyond it."""
     now = time.time()
     if any(type(claims[name]) is not int for name in _TIME_CLAIMS if name in claims):
         raise ValueError("times are whole numbers")
     expires_at = claims["exp"]
-    issued_at = claims.get("iat", expires_at - expected.life_seconds)
-    if not now < expires_at <= now + expected.ahead_seconds:
+    issued_at = claims.get("iat", expires_at - expected.max_lifetime_seconds)
+    if not now < expires_at <= now + expected.max_expiry_seconds:
         raise ValueError("expired, or too far ahead")
-    if not 0 < expires_at - issued_at <= expected.life_seconds:
+    if not 0 < expires_at - issued_at <= expected.max_lifetime_seconds:
         raise ValueError("it lives too long")
-    if max(issued_at, claims.get("nbf", 0)) > now + SKEW_SECONDS:
+    if max(issued_at, claims.get("nbf", 0)) > now + CLOCK_SKEW_SECONDS:
         raise ValueError("it is not valid yet")

@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
-from api.security.claims import NAME, SKEW_SECONDS
-from api.security.jws import Opened, opened
+from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN
+from api.security.jws import UnverifiedToken, decode_unverified
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
-from api.security.signatures import Expected, RefusedTokenError, VerifyingKey, verified
+from api.security.signatures import ExpectedToken, InvalidTokenError, VerifyingKey, verify_token
 
-LIFE_SECONDS = 300
-_MAX_LIFETIME_SECONDS = LIFE_SECONDS + SKEW_SECONDS
+ASSERTION_LIFETIME_SECONDS = 300
+_MAX_LIFETIME_SECONDS = ASSERTION_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS
 
 
 class InvalidAssertionError(ValueError):
@@ -25,7 +25,7 @@ class InvalidAssertionError(ValueError):
         super().__init__("the client assertion is refused")
 
 
-class Assertion(NamedTuple):
+class VerifiedAssertion(NamedTuple):
     """A verified assertion: the client, the token id and the expiry."""
 
     client: str
@@ -37,9 +37,9 @@ def verify_assertion(
     text: str,
     *,
     audiences: Collection[str],
-    find: Callable[[str, str], VerifyingKey | None],
-    key_set: Callable[[str], str | None] = lambda _: None,
-) -> Assertion:
+    find_key: Callable[[str, str], VerifyingKey | None],
+    find_jwks_url: Callable[[str], str | None] = lambda _: None,
+) -> VerifiedAssertion:
     """Verify an assertion with the key that `find` returns for a client and `kid`.
 
     `key_set` returns the client's registered JWKS URL, if any. Raises InvalidAssertionError for any
@@ -50,41 +50,41 @@ def verify_assertion(
     audience = unverified.claims.get("aud") if unverified else None
     if client is None or not isinstance(audience, str) or audience not in frozenset(audiences):
         raise InvalidAssertionError
-    expected = Expected(
+    expected = ExpectedToken(
         algorithms=(*EC_CURVES, *RSA_ALGORITHMS),
         types=("JWT", None),
         issuer=client,
         audience=audience,
-        required=frozenset(("iss", "sub", "aud", "exp", "jti")),
-        others=True,
-        life_seconds=_MAX_LIFETIME_SECONDS,
-        ahead_seconds=_MAX_LIFETIME_SECONDS,
-        key_set=key_set(client),
+        required_claims=frozenset(("iss", "sub", "aud", "exp", "jti")),
+        allow_other_claims=True,
+        max_lifetime_seconds=_MAX_LIFETIME_SECONDS,
+        max_expiry_seconds=_MAX_LIFETIME_SECONDS,
+        jwks_url=find_jwks_url(client),
     )
     try:
-        claims = verified(text, find=partial(find, client), expected=expected)
-    except RefusedTokenError:
+        claims = verify_token(text, find_key=partial(find_key, client), expected=expected)
+    except InvalidTokenError:
         raise InvalidAssertionError from None
-    return Assertion(client, claims["jti"], claims["exp"])
+    return VerifiedAssertion(client, claims["jti"], claims["exp"])
 
 
-def claimed_client(text: str) -> str | None:
+def read_claimed_client(text: str) -> str | None:
     """Return the client that an unverified assertion names: for audit and rate limits only."""
     return _find_client(_decode_or_none(text))
 
 
-def _decode_or_none(text: str) -> Opened | None:
+def _decode_or_none(text: str) -> UnverifiedToken | None:
     try:
-        return opened(text)
+        return decode_unverified(text)
     except ValueError:
         return None
 
 
-def _find_client(unverified: Opened | None) -> str | None:
+def _find_client(unverified: UnverifiedToken | None) -> str | None:
     """Return the client id if issuer and subject are the same valid name."""
     if unverified is None:
         return None
     client = unverified.claims.get("iss")
-    if not isinstance(client, str) or not NAME.fullmatch(client):
+    if not isinstance(client, str) or not NAME_PATTERN.fullmatch(client):
         return None
     return client if unverified.claims.get("sub") == client else None

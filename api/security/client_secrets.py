@@ -16,7 +16,7 @@ _API_KEY = re.compile(r"nsk_(?:live|test)_([0-9a-f]{16})\.[A-Za-z0-9_-]{43}[0-9a
 _CHECKSUM_LENGTH = 8
 
 
-class ApiKey(NamedTuple):
+class GeneratedApiKey(NamedTuple):
     """A new API key: the text is shown once, its id and hash are stored."""
 
     id: str
@@ -24,46 +24,46 @@ class ApiKey(NamedTuple):
     hash: str
 
 
-def new_secret() -> str:
+def generate_client_secret() -> str:
     """Generate a client secret: `nss_` and 256 random bits."""
     return "nss_" + secrets.token_urlsafe(32)
 
 
-def new_link_secret() -> str:
+def generate_link_secret() -> str:
     """Generate the secret part of a link's URL: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
-def hashed(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """Return the SHA-256 of a secret or API key in hex."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def matches(secret: str, hash: str) -> bool:  # noqa: A002 - the name of the column
+def verify_secret(secret: str, hash: str) -> bool:  # noqa: A002 - the name of the column
     """Return True if the secret has this hash, compared in constant time."""
-    return compare_digest(hashed(secret).encode(), hash.encode("utf-8", "surrogatepass"))
+    return compare_digest(hash_secret(secret).encode(), hash.encode("utf-8", "surrogatepass"))
 
 
-def new_api_key(*, test: bool) -> ApiKey:
+def generate_api_key(*, test: bool) -> GeneratedApiKey:
     """Generate `nsk_live_<id>.<secret><checksum>`, or `nsk_test_...` for a test organisation."""
     key_id = secrets.token_hex(8)
     unchecked = f"nsk_{'test' if test else 'live'}_{key_id}.{secrets.token_urlsafe(32)}"
     text = unchecked + _checksum(unchecked)
-    return ApiKey(key_id, text, hashed(text))
+    return GeneratedApiKey(key_id, text, hash_secret(text))
 
 
-def read_api_key(text: str) -> tuple[str, str]:
+def parse_api_key(text: str) -> tuple[str, str]:
     """Return the key's id and hash. Raises ValueError if the text is no API key."""
     match = _API_KEY.fullmatch(text) if len(text) == API_KEY_LENGTH else None
     if match is None or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
         raise ValueError("expected an API key")
-    return match[1], hashed(text)
+    return match[1], hash_secret(text)
 
 
-def looks_like_api_key(text: str) -> bool:
+def has_api_key_prefix(text: str) -> bool:
     """Return True if the text starts like an API key, complete or not."""
     return text.startswith("nsk_")
 
 
 def _checksum(start: str) -> str:
-    return hashed(start)[:_CHECKSUM_LENGTH]
+    return hash_secret(start)[:_CHECKSUM_LENGTH]

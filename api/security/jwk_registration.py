@@ -10,29 +10,29 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from api.security.base64url import decoded
-from api.security.jws import KID
+from api.security.base64url import decode_base64url
+from api.security.jws import KID_PATTERN
 from api.security.keys import (
     EC_CURVES,
     RSA_ALGORITHMS,
     RSA_BITS,
     RSA_EXPONENTS,
     VerifyingKey,
-    public_pem,
-    thumbprint,
+    compute_thumbprint,
+    encode_public_pem,
 )
 
-MEMBERS = 32
+MAX_MEMBERS = 32
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "r", "t", "priv", "seed")
 _MAX_NUMBER_CHARACTERS = 1366  # 8192 bits in base64url
 
 
-def client_key(jwk: Mapping[str, Any]) -> tuple[VerifyingKey, dict[str, str]]:
+def parse_client_jwk(jwk: Mapping[str, Any]) -> tuple[VerifyingKey, dict[str, str]]:
     """Return the key of a JWK and the members to store. Raises ValueError.
 
     P-256 implies ES256 and P-384 ES384; RSA defaults to RS384 and allows RS256 and RS512 in `alg`.
     """
-    if not isinstance(jwk, Mapping) or len(jwk) > MEMBERS:
+    if not isinstance(jwk, Mapping) or len(jwk) > MAX_MEMBERS:
         raise ValueError("expected one JWK, an object of few members")
     if any(name in jwk for name in _PRIVATE_MEMBERS):
         raise ValueError("expected a public key: no private or secret member")
@@ -45,11 +45,11 @@ def client_key(jwk: Mapping[str, Any]) -> tuple[VerifyingKey, dict[str, str]]:
             algorithm, public = _parse_rsa_key(jwk)
         case _:
             raise ValueError("kty: expected EC or RSA")
-    kid = jwk.get("kid", thumbprint(public))
-    if not isinstance(kid, str) or not KID.fullmatch(kid):
+    kid = jwk.get("kid", compute_thumbprint(public))
+    if not isinstance(kid, str) or not KID_PATTERN.fullmatch(kid):
         raise ValueError("kid: expected 1 to 128 plain characters")
-    key = VerifyingKey(kid, algorithm, public_pem(public))
-    return key, key.public_jwk()
+    key = VerifyingKey(kid, algorithm, encode_public_pem(public))
+    return key, key.to_jwk()
 
 
 def _check_purpose(jwk: Mapping[str, Any]) -> None:
@@ -101,6 +101,6 @@ def _decode_member(jwk: Mapping[str, Any], member: str) -> bytes:
     if not isinstance(text, str) or not 1 < len(text) <= _MAX_NUMBER_CHARACTERS:
         raise ValueError(expected)
     try:
-        return decoded(text)
+        return decode_base64url(text)
     except ValueError:
         raise ValueError(expected) from None

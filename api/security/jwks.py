@@ -3,22 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
-from api.security.jwk_registration import client_key
+from api.security.jwk_registration import parse_client_jwk
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS, VerifyingKey
 
-MOST_KEYS = 100
+MAX_KEYS = 100
 _KEY_TYPES = dict.fromkeys(EC_CURVES, "EC") | dict.fromkeys(RSA_ALGORITHMS, "RSA")
 
 
-def keys_of(document: Any) -> tuple[dict[str, Any], ...]:
+def parse_jwks(document: Any) -> tuple[dict[str, Any], ...]:
     """Return the keys of a JWK set. Raises ValueError for any other document."""
     keys = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(keys, list) or len(keys) > MOST_KEYS:
+    if not isinstance(keys, list) or len(keys) > MAX_KEYS:
         raise ValueError("expected an object with a list of at most 100 keys")
     return tuple(key for key in keys if isinstance(key, dict))
 
 
-def key_in(keys: Iterable[dict[str, Any]], kid: str, algorithm: Any) -> VerifyingKey | None:
+def find_jwk(keys: Iterable[dict[str, Any]], kid: str, algorithm: Any) -> VerifyingKey | None:
     """Return the only key with this `kid` and a key type for the algorithm; None if ambiguous.
 
     An RSA key without `alg` may verify any supported RSA algorithm.
@@ -28,6 +28,6 @@ def key_in(keys: Iterable[dict[str, Any]], kid: str, algorithm: Any) -> Verifyin
     if key_type is None or len(candidates) != 1:
         return None
     try:
-        return client_key({"alg": algorithm} | candidates[0])[0]
+        return parse_client_jwk({"alg": algorithm} | candidates[0])[0]
     except ValueError:
         return None

@@ -9,35 +9,35 @@ import math
 import re
 from typing import Any, NamedTuple, NoReturn
 
-from api.security.base64url import decoded
+from api.security.base64url import decode_base64url
 
-LONGEST = 8192
-BRACKETS = 32
-DIGITS = 17
-KID = re.compile(r"[A-Za-z0-9._:~/+=@-]{1,128}")
+MAX_TOKEN_CHARACTERS = 8192
+MAX_BRACKETS = 32
+MAX_DIGITS = 17
+KID_PATTERN = re.compile(r"[A-Za-z0-9._:~/+=@-]{1,128}")
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{2,1200}\.[A-Za-z0-9_-]{2,6000}\.[A-Za-z0-9_-]{2,1366}")
 _BRACKET = re.compile(r"[\[{]")
 
 
-class Opened(NamedTuple):
+class UnverifiedToken(NamedTuple):
     """The unverified header and claims of a token."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
 
 
-def opened(text: str) -> Opened:
+def decode_unverified(text: str) -> UnverifiedToken:
     """Decode the header and the claims. Raises ValueError if the text is no signed token."""
-    if len(text) > LONGEST or not _SHAPE.fullmatch(text):
+    if len(text) > MAX_TOKEN_CHARACTERS or not _SHAPE.fullmatch(text):
         raise ValueError("expected three parts of base64url")
     header, claims, signature = text.split(".")
-    decoded(signature)
-    return Opened(_parse_object(header), _parse_object(claims))
+    decode_base64url(signature)
+    return UnverifiedToken(_parse_object(header), _parse_object(claims))
 
 
 def _parse_object(part: str) -> dict[str, Any]:
-    text = decoded(part).decode("utf-8")
-    if len(_BRACKET.findall(text)) > BRACKETS:
+    text = decode_base64url(part).decode("utf-8")
+    if len(_BRACKET.findall(text)) > MAX_BRACKETS:
         raise ValueError("expected hardly any nesting")
     value = _DECODER.decode(text)
     if not isinstance(value, dict):
@@ -58,7 +58,7 @@ def _reject_constant(_: str) -> NoReturn:
 
 
 def _parse_integer(text: str) -> int:
-    if len(text.lstrip("-")) > DIGITS:
+    if len(text.lstrip("-")) > MAX_DIGITS:
         raise ValueError("expected shorter numbers")
     return int(text)
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from api.security.base64url import encoded
-from api.security.jws import KID
+from api.security.base64url import encode_base64url
+from api.security.jws import KID_PATTERN
 
 SigningAlgorithm = Literal["ES256", "ES384"]
 EC_CURVES: Mapping[str, tuple[str, type[ec.EllipticCurve]]] = {
@@ -36,11 +36,11 @@ class VerifyingKey:
     public_pem: bytes
 
     def __post_init__(self) -> None:
-        if not KID.fullmatch(self.kid):
+        if not KID_PATTERN.fullmatch(self.kid):
             raise ValueError("kid: expected 1 to 128 plain characters")
         _check_algorithm(serialization.load_pem_public_key(self.public_pem), self.algorithm)
 
-    def public_jwk(self) -> dict[str, str]:
+    def to_jwk(self) -> dict[str, str]:
         """Return the key as a JWK (RFC 7517) with `kid`, `alg` and `use`."""
         public = serialization.load_pem_public_key(self.public_pem)
         return _public_members(public) | {"kid": self.kid, "alg": self.algorithm, "use": "sig"}
@@ -57,19 +57,19 @@ class SigningKey:
     def __post_init__(self) -> None:
         if self.algorithm not in EC_CURVES:
             raise ValueError("algorithm: expected ES256 or ES384")
-        self.verifying()
+        self.to_verifying_key()
 
-    def public_jwk(self) -> dict[str, str]:
+    def to_public_jwk(self) -> dict[str, str]:
         """Return the public key as a JWK."""
-        return self.verifying().public_jwk()
+        return self.to_verifying_key().to_jwk()
 
-    def verifying(self) -> VerifyingKey:
+    def to_verifying_key(self) -> VerifyingKey:
         """Return the public key with the same `kid`."""
         private = serialization.load_pem_private_key(self.private_pem, password=None)
-        return VerifyingKey(self.kid, self.algorithm, public_pem(private.public_key()))
+        return VerifyingKey(self.kid, self.algorithm, encode_public_pem(private.public_key()))
 
 
-def new_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
+def generate_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
     """Generate a key whose `kid` is its thumbprint. Raises ValueError for other algorithms."""
     if algorithm not in EC_CURVES:
         raise ValueError("algorithm: expected ES256 or ES384")
@@ -79,18 +79,18 @@ def new_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return SigningKey(thumbprint(private.public_key()), algorithm, pem)
+    return SigningKey(compute_thumbprint(private.public_key()), algorithm, pem)
 
 
-def thumbprint(public: PublicKeyTypes) -> str:
+def compute_thumbprint(public: PublicKeyTypes) -> str:
     """Return the JWK thumbprint (RFC 7638): SHA-256 in base64url, 43 characters."""
     numbers = _public_members(public)
     members = {name: numbers[name] for name in _THUMBPRINT_MEMBERS if name in numbers}
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
-    return encoded(hashlib.sha256(text.encode("ascii")).digest())
+    return encode_base64url(hashlib.sha256(text.encode("ascii")).digest())
 
 
-def public_pem(public: PublicKeyTypes) -> bytes:
+def encode_public_pem(public: PublicKeyTypes) -> bytes:
     """Encode a public key as SubjectPublicKeyInfo in PEM."""
     return public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -121,9 +121,9 @@ def _public_members(public: PublicKeyTypes) -> dict[str, str]:
     size = (public.key_size + 7) // 8
     point = public.public_numbers()
     curve = next(name for name, kind in EC_CURVES.values() if isinstance(public.curve, kind))
-    x, y = (encoded(coordinate.to_bytes(size, "big")) for coordinate in (point.x, point.y))
+    x, y = (encode_base64url(coordinate.to_bytes(size, "big")) for coordinate in (point.x, point.y))
     return {"kty": "EC", "crv": curve, "x": x, "y": y}
 
 
 def _encode_integer(number: int) -> str:
-    return encoded(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+    return encode_base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))

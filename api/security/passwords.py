@@ -14,9 +14,9 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
-SHORTEST = 12
-LONGEST = 200
-STRONG_ENOUGH = 3
+MIN_PASSWORD_CHARACTERS = 12
+MAX_PASSWORD_CHARACTERS = 200
+MIN_STRENGTH_SCORE = 3
 _SCORED_CHARACTERS = 72
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 _CONCURRENT_HASHES = threading.BoundedSemaphore(4)
@@ -26,13 +26,13 @@ class WeakPasswordError(ValueError):
     """The password is too weak; the message is the name of a phrase."""
 
 
-def hashed_password(password: str) -> str:
+def hash_password(password: str) -> str:
     """Return the hash to store of a password."""
     with _CONCURRENT_HASHES:
         return _HASHER.hash(_normalise(password))
 
 
-def is_password(password: str, stored_hash: str | None) -> bool:
+def verify_password(password: str, stored_hash: str | None) -> bool:
     """Return True if the password matches; without a stored hash, False in the same time."""
     with _CONCURRENT_HASHES:
         try:
@@ -42,16 +42,16 @@ def is_password(password: str, stored_hash: str | None) -> bool:
     return is_match and stored_hash is not None
 
 
-def check_strength(password: str, personal_words: Iterable[str]) -> None:
+def check_password_strength(password: str, personal_words: Iterable[str]) -> None:
     """Raise WeakPasswordError for a short, long or easily guessed password."""
-    if len(password) < SHORTEST:
+    if len(password) < MIN_PASSWORD_CHARACTERS:
         raise WeakPasswordError("password_short")
-    if len(password) > LONGEST:
+    if len(password) > MAX_PASSWORD_CHARACTERS:
         raise WeakPasswordError("password_long")
     estimate = zxcvbn(
         password[:_SCORED_CHARACTERS], user_inputs=[word.lower() for word in personal_words if word]
     )
-    if estimate["score"] < STRONG_ENOUGH:
+    if estimate["score"] < MIN_STRENGTH_SCORE:
         raise WeakPasswordError("password_weak")
 
 
@@ -61,4 +61,6 @@ def _dummy_hash() -> str:
 
 
 def _normalise(password: str) -> bytes:
-    return unicodedata.normalize("NFKC", password[: LONGEST + 1]).encode("utf-8", "replace")
+    return unicodedata.normalize("NFKC", password[: MAX_PASSWORD_CHARACTERS + 1]).encode(
+        "utf-8", "replace"
+    )

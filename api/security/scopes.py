@@ -16,7 +16,7 @@ SCOPES = (
 )
 
 
-def known(scopes: Iterable[str]) -> tuple[str, ...]:
+def sort_known_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     """Return the scopes without duplicates, in the order of `SCOPES`. Raises ValueError."""
     requested = set(scopes)
     if not requested.issubset(SCOPES):

@@ -7,7 +7,7 @@ scopes, and is only granted to clients with that scope.
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-PERMITTED: dict[str, str | None] = {
+PERMISSION_SCOPES: dict[str, str | None] = {
     "Questionnaire.r": None,
     "Questionnaire.s": None,
     "QuestionnaireResponse.c": "screenings:write",
@@ -33,12 +33,12 @@ _SCOPE = re.compile(r"system/(\*|[A-Z][A-Za-z]{1,60})\.(read|write|\*|(?=[cruds]
 _CONTEXTS = ("system/", "user/", "patient/")
 
 
-def is_smart(scope: str) -> bool:
+def is_smart_scope(scope: str) -> bool:
     """Return True for a SMART scope, supported or not."""
     return scope.startswith(_CONTEXTS)
 
 
-def grants(scope: str) -> frozenset[str]:
+def expand_scope(scope: str) -> frozenset[str]:
     """Return the supported permissions of a scope; empty if it is no system scope."""
     match = _SCOPE.fullmatch(scope)
     if match is None:
@@ -46,29 +46,29 @@ def grants(scope: str) -> frozenset[str]:
     letters = _V1_LETTERS.get(match[2], match[2])
     return frozenset(
         permission
-        for permission in PERMITTED
+        for permission in PERMISSION_SCOPES
         if match[1] in ("*", permission.partition(".")[0]) and permission[-1] in letters
     )
 
 
-def within(permissions: Iterable[str], client_scopes: Collection[str]) -> frozenset[str]:
+def limit_permissions(permissions: Iterable[str], client_scopes: Collection[str]) -> frozenset[str]:
     """Return the permissions that a client with these scopes of ours may have."""
     return frozenset(
         permission
         for permission in permissions
-        if PERMITTED[permission] is None or PERMITTED[permission] in client_scopes
+        if PERMISSION_SCOPES[permission] is None or PERMISSION_SCOPES[permission] in client_scopes
     )
 
 
-def granted(requested: Iterable[str], client_scopes: Collection[str]) -> tuple[str, ...]:
+def grant_scopes(requested: Iterable[str], client_scopes: Collection[str]) -> tuple[str, ...]:
     """Return the granted scopes: each as requested if fully granted, or reduced.
 
     A wildcard scope becomes one scope per resource type.
     """
     scopes: dict[str, None] = {}
     for scope in requested:
-        permissions = within(grants(scope), client_scopes)
-        parts = list(written(permissions))
+        permissions = limit_permissions(expand_scope(scope), client_scopes)
+        parts = list(format_scopes(permissions))
         is_complete = (
             len(parts) == 1
             and "*" not in scope
@@ -78,15 +78,15 @@ def granted(requested: Iterable[str], client_scopes: Collection[str]) -> tuple[s
     return tuple(scopes)
 
 
-def written(permissions: Collection[str]) -> Iterator[str]:
+def format_scopes(permissions: Collection[str]) -> Iterator[str]:
     """Format permissions as version 2 scopes, one per resource type."""
-    for type_ in dict.fromkeys(permission.partition(".")[0] for permission in PERMITTED):
+    for type_ in dict.fromkeys(permission.partition(".")[0] for permission in PERMISSION_SCOPES):
         letters = "".join(letter for letter in "cruds" if f"{type_}.{letter}" in permissions)
         if letters:
             yield f"system/{type_}.{letters}"
 
 
-def needed(method: str, path: str) -> str:
+def determine_permission(method: str, path: str) -> str:
     """Return the permission that a FHIR request needs, by method and path below the base."""
     type_, *segments = path.strip("/").split("/")
     match method, segments:

@@ -8,24 +8,24 @@ from hmac import compare_digest
 import pyotp
 
 STEP_SECONDS = 30
-CODES = 10
+RECOVERY_CODE_COUNT = 10
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 _SEPARATORS = re.compile(r"[\s-]+")
 
 
-def new_totp() -> str:
+def generate_totp_secret() -> str:
     """Generate a TOTP secret in base 32, for an authenticator app."""
     return pyotp.random_base32()
 
 
-def totp_address(totp: str, name: str, issuer: str) -> str:
+def build_provisioning_uri(totp: str, name: str, issuer: str) -> str:
     """Return the provisioning URI that an app reads from a QR code."""
     return pyotp.TOTP(totp).provisioning_uri(name=name, issuer_name=issuer)
 
 
-def step_of(totp: str, code: str) -> int | None:
+def find_matching_step(totp: str, code: str) -> int | None:
     """Return the time step that matches a code: the current, previous or next one, or None."""
-    normalised, now = plain_code(code), int(time.time()) // STEP_SECONDS
+    normalised, now = normalise_code(code), int(time.time()) // STEP_SECONDS
     generator = pyotp.TOTP(totp)
     for step in (now, now - 1, now + 1):
         if compare_digest(generator.at(step * STEP_SECONDS).encode(), normalised.encode()):
@@ -33,14 +33,14 @@ def step_of(totp: str, code: str) -> int | None:
     return None
 
 
-def new_recovery_codes() -> tuple[str, ...]:
+def generate_recovery_codes() -> tuple[str, ...]:
     """Generate single-use codes of about 50 random bits."""
     return tuple(
         "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(2))
-        for _ in range(CODES)
+        for _ in range(RECOVERY_CODE_COUNT)
     )
 
 
-def plain_code(code: str) -> str:
+def normalise_code(code: str) -> str:
     """Normalise a code for comparison: no spaces, no hyphens, lower case."""
     return _SEPARATORS.sub("", code[:40]).lower()

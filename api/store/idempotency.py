@@ -19,24 +19,24 @@ from sqlmodel import col
 
 from api.problems import Problem
 from api.store.database.tables import AnsweredRow
-from api.store.locks import NamedTurns
+from api.store.locks import KeyedLocks
 from api.store.transaction import Transaction
 
-KEPT = timedelta(hours=24)
+RESPONSE_RETENTION = timedelta(hours=24)
 WAIT_SECONDS = 10.0
 
 
-class Answer(NamedTuple):
+class IdempotentResponse(NamedTuple):
     """The response to an idempotent request, and the screening it belongs to."""
 
     status: int
     body: bytes
     location: str | None = None
     screening_id: str | None = None
-    replayed: bool = False
+    is_replay: bool = False
 
 
-class Named(NamedTuple):
+class KeyedRequest(NamedTuple):
     """A request by its idempotency key: keyed hashes of the key and of the whole request."""
 
     route: str
@@ -45,30 +45,34 @@ class Named(NamedTuple):
 
 
 @contextmanager
-def in_turn(turns: NamedTurns, name: Hashable) -> Iterator[None]:
+def lock_idempotency_key(key_locks: KeyedLocks, name: Hashable) -> Iterator[None]:
     """Lock a name within this process.
 
     Raises Problem `conflict` if the lock is not free after 10 seconds.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(turns.taken(name, WAIT_SECONDS))
+            stack.enter_context(key_locks.acquire(name, WAIT_SECONDS))
         except TimeoutError:
             raise _still_running() from None
         yield
 
 
-def new_name() -> str:
+def generate_idempotency_key() -> str:
     """Return a new random idempotency key, for a form that a page will submit."""
     return secrets.token_urlsafe(16)
 
 
-def named(work: Transaction, route: str, key: str, request: bytes) -> Named:
+def build_keyed_request(work: Transaction, route: str, key: str, request: bytes) -> KeyedRequest:
     """Return the request to this route with this idempotency key, both as keyed hashes."""
-    return Named(route, work.fingerprint(key.encode()), work.fingerprint(request))
+    return KeyedRequest(
+        route, work.compute_fingerprint(key.encode()), work.compute_fingerprint(request)
+    )
 
 
-def once(work: Transaction, request: Named, make: Callable[[], Answer]) -> Answer:
+def run_once(
+    work: Transaction, request: KeyedRequest, handler: Callable[[], IdempotentResponse]
+) -> IdempotentResponse:
     """Return the stored response to this request, or run it now and store its response.
 
     Raises Problem `other_request` if the key was used with another body, and `conflict` if another
@@ -89,12 +93,12 @@ def once(work: Transaction, request: Named, make: Callable[[], Answer]) -> Answe
         if type(error.orig).__name__ == "LockNotAvailable":
             raise _still_running() from None
         raise
-    answer = make()
+    answer = handler()
     _store_response(work, request, answer)
     return answer
 
 
-def forget(work: Transaction, route: str, tells: Callable[[bytes], bool]) -> None:
+def delete_responses(work: Transaction, route: str, matches: Callable[[bytes], bool]) -> None:
     """Delete the stored responses of a route whose body matches.
 
     Not needed for screenings: their responses are deleted with the screening's row.
@@ -107,14 +111,14 @@ def forget(work: Transaction, route: str, tells: Callable[[bytes], bool]) -> Non
         )
     ).scalars()
     for row in rows.all():
-        if tells(_decrypt_response(work, row)[1].encode()):
-            request = Named(row.route, row.key_hash, row.request_hash)
+        if matches(_decrypt_response(work, row)[1].encode()):
+            request = KeyedRequest(row.route, row.key_hash, row.request_hash)
             work.session.execute(
                 delete(AnsweredRow).where(*_match_request(work, request, row.actor))
             )
 
 
-def _load_response(work: Transaction, request: Named) -> Answer | None:
+def _load_response(work: Transaction, request: KeyedRequest) -> IdempotentResponse | None:
     row = work.session.execute(
         select(AnsweredRow).where(*_match_request(work, request))
     ).scalar_one_or_none()
@@ -126,18 +130,18 @@ def _load_response(work: Transaction, request: Named) -> Answer | None:
         return None
     location, body = _decrypt_response(work, row)
     work.audit("read", "answer", row.screening_id or "", outcome="replayed")
-    return Answer(row.status, body.encode(), location, row.screening_id, replayed=True)
+    return IdempotentResponse(row.status, body.encode(), location, row.screening_id, is_replay=True)
 
 
 def _decrypt_response(work: Transaction, row: Any) -> tuple[str | None, str]:
     """Return the Location header and the body."""
     name = _row_name(row.actor, row)
-    content = work.open(row.key_id, "answered", "content", name, row.content)
+    content = work.decrypt_field(row.key_id, "answered", "content", name, row.content)
     location, body = json.loads(zlib.decompress(content))
     return location, body
 
 
-def _reserve(work: Transaction, request: Named) -> None:
+def _reserve(work: Transaction, request: KeyedRequest) -> None:
     work.session.execute(
         insert(AnsweredRow).values(
             organisation_id=work.organisation,
@@ -146,13 +150,13 @@ def _reserve(work: Transaction, request: Named) -> None:
             created_at=work.now,
             screening_id=None,
             status=None,
-            key_id=work.key_id,
+            key_id=work.current_key_id,
             content=None,
         )
     )
 
 
-def _store_response(work: Transaction, request: Named, answer: Answer) -> None:
+def _store_response(work: Transaction, request: KeyedRequest, answer: IdempotentResponse) -> None:
     content = zlib.compress(json.dumps([answer.location, answer.body.decode()]).encode(), 1)
     work.session.execute(
         update(AnsweredRow)
@@ -160,21 +164,24 @@ def _store_response(work: Transaction, request: Named, answer: Answer) -> None:
         .values(
             status=answer.status,
             screening_id=answer.screening_id,
-            content=work.seal("answered", "content", _row_name(work.actor.id, request), content),
+            content=work.encrypt_field(
+                "answered", "content", _row_name(work.actor.id, request), content
+            ),
         )
     )
 
 
-def _drop_expired(work: Transaction, request: Named) -> None:
+def _drop_expired(work: Transaction, request: KeyedRequest) -> None:
     work.session.execute(
         delete(AnsweredRow).where(
-            *_match_request(work, request), col(AnsweredRow.created_at) < work.now - KEPT
+            *_match_request(work, request),
+            col(AnsweredRow.created_at) < work.now - RESPONSE_RETENTION,
         )
     )
 
 
 def _match_request(
-    work: Transaction, request: Named, actor: str | None = None
+    work: Transaction, request: KeyedRequest, actor: str | None = None
 ) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions for the row of a request; the actor defaults to the current one."""
     return (
@@ -185,7 +192,7 @@ def _match_request(
     )
 
 
-def _row_name(actor: str, request: Named | AnsweredRow) -> str:
+def _row_name(actor: str, request: KeyedRequest | AnsweredRow) -> str:
     return f"{actor}|{request.route}|{request.key_hash}"
 
 

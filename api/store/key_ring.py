@@ -30,46 +30,46 @@ class KeyRing:
 
     def __init__(self, source: Callable[[], str]) -> None:
         self._source = source
-        self._keys = parse(source())
+        self._keys = parse_key_ring(source())
 
     @property
-    def current(self) -> str:
+    def current_key_id(self) -> str:
         """The id of the key that wraps now."""
         return next(iter(self._keys))
 
-    def reread(self) -> None:
+    def reload(self) -> None:
         """Reload the keys from the source."""
-        self._keys = parse(self._source())
+        self._keys = parse_key_ring(self._source())
 
-    def derived(self, purpose: bytes) -> tuple[bytes, ...]:
+    def derive_keys(self, purpose: bytes) -> tuple[bytes, ...]:
         """Derive one 32-byte key per ring key for this purpose alone; the first is current."""
         info = b"nociscreen ring " + purpose
         return tuple(
             HKDFExpand(SHA256(), KEY_BYTES, info).derive(key) for key in self._keys.values()
         )
 
-    def wrap(self, secret: bytes, about: str) -> tuple[str, bytes]:
+    def wrap(self, secret: bytes, associated_data: str) -> tuple[str, bytes]:
         """Return the current key's id and the wrapped secret, bound to the associated data."""
-        self.reread()  # another process may have put a new key first
+        self.reload()  # another process may have put a new key first
         nonce = os.urandom(NONCE_BYTES)
         key_id, key = next(iter(self._keys.items()))
-        return key_id, nonce + AESGCM(key).encrypt(nonce, secret, about.encode())
+        return key_id, nonce + AESGCM(key).encrypt(nonce, secret, associated_data.encode())
 
-    def unwrap(self, key_id: str, wrapped: bytes, about: str) -> bytes:
+    def unwrap(self, key_id: str, wrapped: bytes, associated_data: str) -> bytes:
         """Return the secret. Raises KeyRingError if the key is missing or the bytes changed."""
         if key_id not in self._keys:
-            self.reread()
+            self.reload()
         key = self._keys.get(key_id)
         if key is None:
             raise KeyRingError("the key ring lacks a key that this database was kept with")
         try:
             nonce, ciphertext = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
-            return AESGCM(key).decrypt(nonce, ciphertext, about.encode())
+            return AESGCM(key).decrypt(nonce, ciphertext, associated_data.encode())
         except (InvalidTag, ValueError):
             raise KeyRingError("a key of the ring is not the one that this was kept with") from None
 
 
-def parse(text: str) -> dict[str, bytes]:
+def parse_key_ring(text: str) -> dict[str, bytes]:
     """Return the keys of the text by id. Raises KeyRingError, which never quotes the text."""
     keys: dict[str, bytes] = {}
     for entry in re.split(r"[\s,]+", text.strip()):
@@ -82,27 +82,27 @@ def parse(text: str) -> dict[str, bytes]:
     return keys
 
 
-def new_entry() -> str:
+def generate_entry() -> str:
     """Return a new random key as an entry of a key ring."""
     key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
     return f"k{secrets.token_hex(4)}:{key}"
 
 
-def make_file(path: Path) -> None:
+def create_key_ring_file(path: Path) -> None:
     """Create a key ring with one key, readable by its owner only. Raises FileExistsError."""
-    write_once(path, new_entry() + "\n")
+    create_private_file(path, generate_entry() + "\n")
 
 
-def put_first(path: Path) -> str:
+def prepend_new_key(path: Path) -> str:
     """Put a new key first in the file, atomically, and return its id."""
-    entry = new_entry()
-    text = text_of(path)
-    parse(text)
-    write_over(path, f"{entry}\n{text}")
+    entry = generate_entry()
+    text = read_key_file(path)
+    parse_key_ring(text)
+    replace_private_file(path, f"{entry}\n{text}")
     return entry.partition(":")[0]
 
 
-def text_of(path: Path) -> str:
+def read_key_file(path: Path) -> str:
     """Return the text of a key file. Raises KeyRingError if it cannot be read."""
     try:
         return path.read_text(encoding="ascii", errors="replace")
@@ -110,7 +110,7 @@ def text_of(path: Path) -> str:
         raise KeyRingError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def write_once(path: Path, text: str) -> None:
+def create_private_file(path: Path, text: str) -> None:
     """Create a file that only its owner can read, atomically. Raises FileExistsError."""
     temporary = _write_temporary(path, text)
     try:
@@ -119,7 +119,7 @@ def write_once(path: Path, text: str) -> None:
         temporary.unlink()
 
 
-def write_over(path: Path, text: str) -> None:
+def replace_private_file(path: Path, text: str) -> None:
     """Replace a file atomically by one that only its owner can read."""
     _write_temporary(path, text).replace(path)
 

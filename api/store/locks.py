@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import Event, Lock
 
 
-class Turns:
+class FairLock:
     """A lock that is granted in the order of the requests."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Turns:
         self._locked = False
 
     @contextmanager
-    def taken(self, seconds: float) -> Iterator[None]:
+    def acquire(self, seconds: float) -> Iterator[None]:
         """Hold the lock. Raises TimeoutError if it is not free within `seconds`."""
         granted = self._enqueue()
         if granted is not None and not granted.wait(seconds) and not self._leave_queue(granted):
@@ -53,24 +53,24 @@ class Turns:
                 self._locked = False
 
 
-class NamedTurns:
+class KeyedLocks:
     """One fair lock per key; a lock exists only while it is held or waited for."""
 
     def __init__(self) -> None:
         self._guard = Lock()
-        self._asked: dict[Hashable, tuple[Turns, int]] = {}
+        self._locks: dict[Hashable, tuple[FairLock, int]] = {}
 
     @contextmanager
-    def taken(self, name: Hashable, seconds: float) -> Iterator[None]:
+    def acquire(self, key: Hashable, seconds: float) -> Iterator[None]:
         """Hold the lock of this key. Raises TimeoutError if it is not free within `seconds`."""
         with self._guard:
-            lock, count = self._asked.get(name) or (Turns(), 0)
-            self._asked[name] = lock, count + 1
+            lock, count = self._locks.get(key) or (FairLock(), 0)
+            self._locks[key] = lock, count + 1
         try:
-            with lock.taken(seconds):
+            with lock.acquire(seconds):
                 yield
         finally:
             with self._guard:
-                lock, count = self._asked.pop(name)
+                lock, count = self._locks.pop(key)
                 if count > 1:
-                    self._asked[name] = lock, count - 1
+                    self._locks[key] = lock, count - 1

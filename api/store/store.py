@@ -11,7 +11,7 @@ from api.store.database.tenancy import OrganisationSession
 from api.store.key_ring import KeyRing
 from api.store.keys.organisation_keys import OrganisationKeys
 from api.store.keys.signing_keys import SigningKeys
-from api.store.locks import NamedTurns
+from api.store.locks import KeyedLocks
 from api.store.transaction import Actor, Transaction
 
 
@@ -21,11 +21,11 @@ class Store:
     def __init__(self, database: Database, ring: KeyRing) -> None:
         self.database = database
         self.metrics = Metrics()
-        database.on_fault = self.metrics.storage_fault
-        self.ring = ring
-        self.keys = OrganisationKeys(ring)
-        self.signing = SigningKeys(ring, self.glance)
-        self.under_way = NamedTurns()
+        database.on_fault = self.metrics.record_storage_fault
+        self.key_ring = ring
+        self.organisation_keys = OrganisationKeys(ring)
+        self.signing_keys = SigningKeys(ring, self.read_all_organisations)
+        self.key_locks = KeyedLocks()
 
     @contextmanager
     def transaction(
@@ -37,48 +37,48 @@ class Store:
         process holds the file for longer than `wait_seconds`; RuntimeError without an audit row.
         """
         with (
-            self.database.writing(wait_seconds) as connection,
+            self.database.begin_write(wait_seconds) as connection,
             OrganisationSession(connection, actor.organisation) as session,
         ):
-            yield (work := self.within(session, actor))
+            yield (work := self.join_transaction(session, actor))
             session.flush()
-            if not work.audited:
+            if not work.audit_row_count:
                 raise RuntimeError("the transaction wrote no audit row")
-        self.metrics.audited(work.audited)
-        for status in work.kept:
-            self.metrics.kept(status)
+        self.metrics.record_audit_rows(work.audit_row_count)
+        for status in work.stored_statuses:
+            self.metrics.record_screening(status)
 
     @contextmanager
-    def reading_on(self, actor: Actor) -> Iterator[Transaction]:
+    def continue_read(self, actor: Actor) -> Iterator[Transaction]:
         """Begin a further read for a streamed response whose audit row is already committed."""
         with (
-            self.database.reading() as connection,
+            self.database.begin_read() as connection,
             OrganisationSession(connection, actor.organisation) as session,
         ):
-            yield self.within(session, actor)
+            yield self.join_transaction(session, actor)
 
-    def within(self, session: OrganisationSession, actor: Actor) -> Transaction:
+    def join_transaction(self, session: OrganisationSession, actor: Actor) -> Transaction:
         """Return a unit of work on an open session. Raises Problem `not_found`."""
-        keys = self.keys.of(session, actor.organisation)
+        keys = self.organisation_keys.load_keys(session, actor.organisation)
         if keys is None:
             raise Problem("not_found")
         return Transaction(session, actor, keys.data, keys.audit, datetime.now(UTC))
 
     @contextmanager
-    def across(self) -> Iterator[OrganisationSession]:
+    def write_all_organisations(self) -> Iterator[OrganisationSession]:
         """Begin a write transaction over all organisations: login, command line, housekeeping."""
         with (
-            self.database.writing() as connection,
+            self.database.begin_write() as connection,
             OrganisationSession(connection, None) as session,
         ):
             yield session
             session.flush()
 
     @contextmanager
-    def glance(self) -> Iterator[OrganisationSession]:
+    def read_all_organisations(self) -> Iterator[OrganisationSession]:
         """Begin a read transaction over all organisations, for example to identify a caller."""
         with (
-            self.database.reading() as connection,
+            self.database.begin_read() as connection,
             OrganisationSession(connection, None) as session,
         ):
             yield session

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from api.store.audit import chain
 from api.store.audit.chain import AuditKey
 from api.store.database.tenancy import OrganisationSession
-from api.store.keys.field_encryption import DataKeys, Place
-from schemas.audit import Act, Action, Means
+from api.store.keys.field_encryption import DataKeys, FieldLocation
+from schemas.audit import Action, AuditedAction, AuthenticationMeans
 
 
 class Actor(NamedTuple):
@@ -16,7 +16,7 @@ class Actor(NamedTuple):
 
     organisation: str
     id: str
-    means: Means
+    means: AuthenticationMeans
     route: str = ""
     request_id: str = ""
 
@@ -37,10 +37,10 @@ class Transaction:
     ) -> None:
         self.session = session
         self.actor = actor
-        self.keys = data_keys
+        self.data_keys = data_keys
         self.now = now
-        self.audited = 0
-        self.kept: list[str] = []
+        self.audit_row_count = 0
+        self.stored_statuses: list[str] = []
         self._audit_key = audit_key
 
     @property
@@ -49,21 +49,23 @@ class Transaction:
         return self.actor.organisation
 
     @property
-    def key_id(self) -> str:
+    def current_key_id(self) -> str:
         """The id of the current data-encryption key."""
-        return self.keys.current.id
+        return self.data_keys.current.id
 
-    def seal(self, table: str, column: str, row: str, plain: bytes) -> bytes:
+    def encrypt_field(self, table: str, column: str, row: str, plaintext: bytes) -> bytes:
         """Encrypt a field with the organisation's current key."""
-        return self.keys.current.seal(Place(table, column, row), plain)
+        return self.data_keys.current.encrypt(FieldLocation(table, column, row), plaintext)
 
-    def open(self, key_id: str, table: str, column: str, row: str, sealed: bytes) -> bytes:
+    def decrypt_field(
+        self, key_id: str, table: str, column: str, row: str, encrypted_field: bytes
+    ) -> bytes:
         """Decrypt a field of this organisation. Raises SealError."""
-        return self.keys.open(key_id, Place(table, column, row), sealed)
+        return self.data_keys.decrypt(key_id, FieldLocation(table, column, row), encrypted_field)
 
-    def fingerprint(self, told: bytes) -> str:
+    def compute_fingerprint(self, content: bytes) -> str:
         """Return a keyed hash (hexadecimal) that key rotation does not change."""
-        return hmac.digest(self._audit_key.secret, b"fingerprint\x1f" + told, "sha256").hex()
+        return hmac.digest(self._audit_key.secret, b"fingerprint\x1f" + content, "sha256").hex()
 
     def audit(
         self,
@@ -75,7 +77,7 @@ class Transaction:
         count: int = 1,
     ) -> None:
         """Write an audit row in this transaction. Call it last: it locks the audit chain."""
-        act = Act(
+        act = AuditedAction(
             actor=self.actor.id,
             means=self.actor.means,
             action=action,
@@ -86,5 +88,5 @@ class Transaction:
             request_id=self.actor.request_id,
             count=count,
         )
-        chain.append(self.session, self._audit_key, act, self.now)
-        self.audited += 1
+        chain.append_entry(self.session, self._audit_key, act, self.now)
+        self.audit_row_count += 1

@@ -12,38 +12,38 @@ from starlette.requests import Request
 from api.problems import Problem
 from api.store.key_ring import KeyRing
 
-FIELD = "token"
+CSRF_FIELD = "token"
 _PURPOSE = b"forms of pages"
 _SAME_SITE = ("same-origin", "none")
 
 
-class Forgery:
+class CsrfTokens:
     """Issues the tokens of page forms and refuses requests without a valid one."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
 
-    def token(self, bound_to: str) -> str:
+    def issue_token(self, bound_to: str) -> str:
         """Return the token for a form as hexadecimal digits."""
-        return _token(self._ring.derived(_PURPOSE)[0], bound_to)
+        return _token(self._ring.derive_keys(_PURPOSE)[0], bound_to)
 
-    def check(self, request: Request, given: str, bound_to: str) -> None:
+    def check_request(self, request: Request, token: str, bound_to: str) -> None:
         """Raise Problem `not_from_here` unless the request comes from one of these forms."""
-        if not (_is_same_origin(request) and self.is_ours(given, bound_to)):
+        if not (_is_same_origin(request) and self.is_valid(token, bound_to)):
             raise Problem("not_from_here")
 
-    def is_ours(self, given: str, bound_to: str) -> bool:
+    def is_valid(self, token: str, bound_to: str) -> bool:
         """Return whether the token was issued here for this binding, by any current key."""
         matches = [
-            hmac.compare_digest(_token(key, bound_to).encode(), given.encode())
-            for key in self._ring.derived(_PURPOSE)
+            hmac.compare_digest(_token(key, bound_to).encode(), token.encode())
+            for key in self._ring.derive_keys(_PURPOSE)
         ]
         return any(matches)
 
 
-def csrf_tokens(request: Request) -> Forgery:
+def find_csrf_tokens(request: Request) -> CsrfTokens:
     """Return the token issuer of the application."""
-    tokens: Forgery = request.app.state.forgery
+    tokens: CsrfTokens = request.app.state.forgery
     return tokens
 
 

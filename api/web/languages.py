@@ -2,21 +2,21 @@
 
 from starlette.requests import Request
 
-from api.web.page_texts import languages
+from api.web.page_texts import list_languages
 
 
-def chosen_language(request: Request) -> str:
+def negotiate_language(request: Request) -> str:
     """Return the language from `?language=`, else from `Accept-Language`, else English."""
     chosen = request.query_params.get("language", "")
-    if chosen in languages():
+    if chosen in list_languages():
         return chosen
-    for language in accepted(request.headers.get("accept-language", "")):
-        if language in languages():
+    for language in parse_accept_language(request.headers.get("accept-language", "")):
+        if language in list_languages():
             return language
-    return languages()[0]
+    return list_languages()[0]
 
 
-def accepted(header: str) -> list[str]:
+def parse_accept_language(header: str) -> list[str]:
     """Return the languages of an `Accept-Language` header, preferred first (RFC 9110, 12.5.4)."""
     ranges = []
     for position, part in enumerate(header[:500].split(",")):

@@ -10,14 +10,14 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from api.http.request_body import take_form
+from api.http.request_body import read_form_fields
 from api.problems import Problem
-from api.web.templating import Look, page
+from api.web.templating import PageOptions, render_page
 
-FORM_BYTES = 64 * 1024
-FORM_FIELDS = 500
-Fields = dict[str, list[str]]
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+MAX_FORM_BYTES = 64 * 1024
+MAX_FORM_FIELDS = 500
+FormFields = dict[str, list[str]]
+PageHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 _CODES_WITH_TEXT = ("not_found", "not_from_here", "too_many", "unavailable")
 
 
@@ -29,7 +29,7 @@ class PageRoute(APIRoute):
         kwargs["response_model"] = None
         super().__init__(*args, **kwargs)
 
-    def get_route_handler(self) -> Handler:
+    def get_route_handler(self) -> PageHandler:
         """Return the handler, which answers a problem with a page."""
         handle = super().get_route_handler()
 
@@ -37,34 +37,36 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except Problem as problem:
-                return refusal(request, problem)
+                return render_problem(request, problem)
             except RequestValidationError:
-                return refusal(request, Problem("not_found"))
+                return render_problem(request, Problem("not_found"))
 
         return handle_with_problem_page
 
 
-def refusal(request: Request, problem: Problem) -> Response:
+def render_problem(request: Request, problem: Problem) -> Response:
     """Return the page of a problem."""
-    look = Look(status=problem.kind.status, headers=problem.headers)
-    return page(request, "problem.html.j2", look, **problem_phrases(problem, _CODES_WITH_TEXT))
+    look = PageOptions(status=problem.definition.status, headers=problem.headers)
+    return render_page(
+        request, "problem.html.j2", look, **choose_problem_phrases(problem, _CODES_WITH_TEXT)
+    )
 
 
-def problem_phrases(problem: Problem, codes: Collection[str]) -> dict[str, str]:
+def choose_problem_phrases(problem: Problem, codes: Collection[str]) -> dict[str, str]:
     """Return the phrases of a problem page; a code not in `codes` is shown as unexpected."""
     code = problem.code if problem.code in codes else "unexpected"
     return {"heading": f"{code}_heading", "explanation": f"{code}_told"}
 
 
-async def fields_of(request: Request) -> Fields:
+async def read_page_form(request: Request) -> FormFields:
     """Read a form body into all values by field name. Raises Problem."""
-    fields: Fields = {}
-    for name, value in await take_form(request, FORM_BYTES, FORM_FIELDS):
+    fields: FormFields = {}
+    for name, value in await read_form_fields(request, MAX_FORM_BYTES, MAX_FORM_FIELDS):
         fields.setdefault(name, []).append(value)
     return fields
 
 
-def only(fields: Fields, name: str) -> str:
+def read_field(fields: FormFields, name: str) -> str:
     """Return the one value of a field; empty if it is missing or was sent more than once."""
     values = fields.get(name, [])
     return values[0] if len(values) == 1 else ""

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.base import Frozen, Name, Text
+from schemas.base import FrozenModel, Name, Text
 
 LOCALES = Path(__file__).parent / "locales"
 
 
-class PageWording(Frozen):
+class PageTexts(FrozenModel):
     """The content of `locales/<language>.toml`."""
 
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")]
@@ -25,18 +25,18 @@ class PageWording(Frozen):
 
 
 @cache
-def wording(language: str) -> PageWording:
+def load_page_texts(language: str) -> PageTexts:
     """Return the texts of an available language, for the pages of patients and practitioners."""
     patient_texts, desk_texts = (
         tomllib.loads(file.read_text(encoding="utf-8"))
         for file in (LOCALES / f"{language}.toml", LOCALES / "desk" / f"{language}.toml")
     )
     words = patient_texts["words"] | desk_texts["words"]
-    return PageWording.model_validate(patient_texts | {"words": words})
+    return PageTexts.model_validate(patient_texts | {"words": words})
 
 
 @cache
-def languages() -> tuple[str, ...]:
+def list_languages() -> tuple[str, ...]:
     """Return the languages of the pages, English first."""
     codes = sorted(file.stem for file in LOCALES.glob("*.toml"))
     return ("en", *(code for code in codes if code != "en"))

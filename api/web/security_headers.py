@@ -3,7 +3,7 @@
 from api.settings import Settings
 
 
-def page_headers(settings: Settings) -> dict[str, str]:
+def build_page_headers(settings: Settings) -> dict[str, str]:
     """Return the headers of every page; framing is forbidden unless the settings name ancestors."""
     ancestors = settings.frame_ancestors or "'none'"
     headers = {

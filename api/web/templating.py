@@ -12,13 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.web.languages import chosen_language
-from api.web.page_texts import languages, wording
-from api.web.security_headers import page_headers
-from api.web.static_files import address
+from api.web.languages import negotiate_language
+from api.web.page_texts import list_languages, load_page_texts
+from api.web.security_headers import build_page_headers
+from api.web.static_files import build_static_url
 
 
-class Look(NamedTuple):
+class PageOptions(NamedTuple):
     """Language, status and additional headers of a page."""
 
     language: str | None = None
@@ -26,31 +26,33 @@ class Look(NamedTuple):
     headers: Mapping[str, str] | None = None
 
 
-def page(request: Request, template: str, look: Look | None = None, **variables: Any) -> Response:
+def render_page(
+    request: Request, template: str, options: PageOptions | None = None, **variables: Any
+) -> Response:
     """Render a page, in the visitor's language unless `look` names one."""
-    look = look or Look()
-    language = look.language or chosen_language(request)
+    options = options or PageOptions()
+    language = options.language or negotiate_language(request)
     html = (
         _environment()
         .get_template(template)
         .render(
-            say=wording(language).say,
+            say=load_page_texts(language).say,
             language=language,
-            languages=[(code, wording(code).name) for code in languages()],
-            static=address,
+            languages=[(code, load_page_texts(code).name) for code in list_languages()],
+            static=build_static_url,
             **variables,
         )
     )
-    headers = page_headers(request.app.state.settings) | {
+    headers = build_page_headers(request.app.state.settings) | {
         "Content-Language": language,
         "Vary": "Accept-Language, Cookie",
     }
-    return HTMLResponse(html, look.status, headers=headers | dict(look.headers or {}))
+    return HTMLResponse(html, options.status, headers=headers | dict(options.headers or {}))
 
 
-def see(request: Request, path: str) -> Response:
+def redirect_to(request: Request, path: str) -> Response:
     """Redirect to another page of this service by GET (status 303)."""
-    return RedirectResponse(path, 303, headers=page_headers(request.app.state.settings))
+    return RedirectResponse(path, 303, headers=build_page_headers(request.app.state.settings))
 
 
 @cache

@@ -7,13 +7,13 @@ from reports.document.summary_page import framed, heading
 from reports.phrases import Wording
 from reports.svg import drawn
 from reports.view.model import View
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 
 BANDS_NAMING_THE_CONDITION = ("some", "many", "strong")
 """Bands for which the sheet names the condition."""
 
 
-class Cycle(Frozen):
+class Cycle(FrozenModel):
     """A drawing of steps that form a circle; `words` is its text alternative."""
 
     steps: Many[str]

@@ -5,12 +5,12 @@ from uuid import NAMESPACE_OID, uuid5
 
 from reports.svg import environment
 from reports.view.heading import Heading
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 
 OID = "urn:oid:"
 
 
-class CdaPatient(Frozen):
+class CdaPatient(FrozenModel):
     """The patient in the header; `root` is the OID of the system of the reference."""
 
     reference: str | None

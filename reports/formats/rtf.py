@@ -1,6 +1,6 @@
 """Write a document as RTF, for charts that take no PDF; drawings are described in words.
 
-Characters with a meaning in RTF are escaped; non-ASCII characters are written as UTF-16 units.
+RTF control characters are escaped; non-ASCII characters are written as UTF-16 units.
 """
 
 from reports.blocks import Block, Document, Paragraph, Picture, Run, Section, Table, TableRow
@@ -28,12 +28,13 @@ def rtf(document: Document) -> str:
         f"{{\\field{{\\*\\fldinst NUMPAGES}}}}{_escape(after)}"
     )
     letters = document.letters
+    who, mark, what = map(_escape, (document.who, document.mark, document.what))
     head = [
         _HEAD,
         f"\\deflang{language}\\lang{language}\\fs{_DEFAULT_FONT_SIZE}",
         f"{{\\info{{\\title {_escape(document.title)}}}}}",
-        f"{{\\header\\pard\\fs15 {_escape(document.who)}\\tab\\b {_escape(document.mark)}\\b0\\par}}",
-        f"{{\\footer\\pard\\fs15 {_escape(document.what)}\\tab {page}\\par}}",
+        f"{{\\header\\pard\\fs15 {who}\\tab\\b {mark}\\b0\\par}}",
+        f"{{\\footer\\pard\\fs15 {what}\\tab {page}\\par}}",
         *(
             f"\\pard\\qr\\fs16 {_escape(line)}\\par"
             for line in (letters.name, *letters.lines)

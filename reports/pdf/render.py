@@ -1,7 +1,7 @@
-"""Render a document as PDF/A-3a and PDF/UA-1 with its JSON embedded. Only this uses WeasyPrint.
+"""Render a document as PDF/A-3a and PDF/UA-1 with its JSON embedded.
 
-Nothing is fetched: the logo is part of the document. Output is deterministic: it depends on neither
-the clock, random numbers nor installed fonts.
+Only this module imports WeasyPrint. Nothing is fetched: the logo is part of the document. Output
+is deterministic: it depends on neither the clock, random numbers nor installed fonts.
 """
 
 import base64
@@ -101,7 +101,7 @@ class _Page(weasyprint.HTML):  # type: ignore[misc] # WeasyPrint has no types
 
 @contextmanager
 def _paused_garbage_collection() -> Iterator[None]:
-    """Pause garbage collection: rendering then takes a fifth of the time."""
+    """Pause garbage collection, which slows rendering."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -126,8 +126,8 @@ def _font_configuration() -> FontConfiguration:
 
 def _margin_css(document: Document) -> str:
     """Return the CSS of the page margins; all texts in it are escaped as CSS strings."""
-    before, between, after = (*document.page_of, "", "")[:3]
-    page = f"{_css_string(before)} counter(page) {_css_string(between)} counter(pages) {_css_string(after)}"
+    before, between, after = map(_css_string, (*document.page_of, "", "")[:3])
+    page = f"{before} counter(page) {between} counter(pages) {after}"
     small = "font-size: 7.6pt; line-height: 1.2; color: #444"
     bold = f"{small}; font-weight: 600"
     return f"""

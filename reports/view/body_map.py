@@ -6,26 +6,26 @@ from pathlib import Path
 
 from reports.phrases import Wording
 from schemas.assessment import Assessment
-from schemas.base import Frozen, Many, Name
+from schemas.base import FrozenModel, Many, Name
 from schemas.rulebook import Rulebook
 
 
-class Region(Frozen):
+class Region(FrozenModel):
     """A part of the drawn body; with two sites its path is mirrored for the second."""
 
     sites: Many[Name]
     path: str
 
 
-class Figure(Frozen):
-    """The content of `templates/body.toml`: the question about sites and the drawing of each site."""
+class Figure(FrozenModel):
+    """The content of `templates/body.toml`: the question about sites, and their drawings."""
 
     question: Name
     front: Many[Region]
     back: Many[Region]
 
 
-class Shape(Frozen):
+class Shape(FrozenModel):
     """One drawn shape."""
 
     path: str
@@ -33,7 +33,7 @@ class Shape(Frozen):
     marked: bool
 
 
-class BodyMap(Frozen):
+class BodyMap(FrozenModel):
     """The shapes of both views and the labels of the marked sites; `words` describes them."""
 
     front: Many[Shape]
@@ -67,7 +67,7 @@ def _list_marked_sites(assessment: Assessment, question: str) -> set[str]:
 
 
 def _draw_shapes(regions: Many[Region], marked: set[str]) -> tuple[Shape, ...]:
-    """Return the shapes, unmarked ones first so that they don't cover the outline of marked ones."""
+    """Return the shapes, unmarked ones first so that they don't cover marked outlines."""
     shapes = [
         Shape(path=region.path, mirrored=side == 1, marked=site in marked)
         for region in regions

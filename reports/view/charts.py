@@ -6,7 +6,7 @@ from itertools import pairwise
 from reports.phrases import Wording
 from reports.view.heading import EarlierScreening, Heading
 from schemas.assessment import Assessment, TotalPoints
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.rulebook import Band, Rulebook, Total
 
 OUTER_BAND_POINTS = Decimal(4)
@@ -16,7 +16,7 @@ MIN_LABEL_GAP = 7.0
 """Least distance between the labels of a trend, in percent of its width."""
 
 
-class Stretch(Frozen):
+class Stretch(FrozenModel):
     """A band on the scale; `given` is the band of the result."""
 
     label: str
@@ -26,7 +26,7 @@ class Stretch(Frozen):
     given: bool
 
 
-class Scale(Frozen):
+class Scale(FrozenModel):
     """The banded total on its scale, with the bands and the range."""
 
     stretches: Many[Stretch]
@@ -39,7 +39,7 @@ class Scale(Frozen):
     words: str
 
 
-class Bar(Frozen):
+class Bar(FrozenModel):
     """One bar from `start` to `end`."""
 
     label: str
@@ -49,7 +49,7 @@ class Bar(Frozen):
     negative: bool = False
 
 
-class Bars(Frozen):
+class Bars(FrozenModel):
     """Bars on a common axis with a zero line, and optionally their total."""
 
     zero: float
@@ -58,7 +58,7 @@ class Bars(Frozen):
     words: str
 
 
-class TrendPoint(Frozen):
+class TrendPoint(FrozenModel):
     """One screening of the trend; `now` is the reported one."""
 
     on: str
@@ -71,7 +71,7 @@ class TrendPoint(Frozen):
     same_rulebook: bool
 
 
-class Trend(Frozen):
+class Trend(FrozenModel):
     """The banded total over time; points of other rulebooks are drawn hollow."""
 
     zero: float

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from reports.logo import Logo
 from reports.phrases import languages
-from schemas.base import Exact, Frozen, Many
+from schemas.base import ExactDecimal, FrozenModel, Many
 from schemas.form_settings import EmergencyNumber
 from schemas.patient import READABLE
 
@@ -44,8 +44,8 @@ Language = Annotated[
 ]
 
 
-class Letterhead(Frozen):
-    """The settings of an organisation for its reports. They can't change the content of a report."""
+class Letterhead(FrozenModel):
+    """The settings of an organisation for its reports; they can't change what a report says."""
 
     name: Annotated[str, Field(max_length=200)] | None = None
     address: Annotated[Many[Line], Field(max_length=5)] = ()
@@ -59,7 +59,7 @@ class Letterhead(Frozen):
         return moment.astimezone(zone)
 
 
-class Reported(Frozen):
+class Reported(FrozenModel):
     """A red flag of another screening, with the label it had there."""
 
     id: str
@@ -67,7 +67,7 @@ class Reported(Frozen):
     label: str
 
 
-class Seen(Frozen):
+class Seen(FrozenModel):
     """An acknowledgement of red flags: by which practitioner, when, and what was done."""
 
     by: str
@@ -75,7 +75,7 @@ class Seen(Frozen):
     done: str
 
 
-class OtherScreening(Frozen):
+class OtherScreening(FrozenModel):
     """The screening that this one replaces or is replaced by."""
 
     id: str
@@ -83,16 +83,16 @@ class OtherScreening(Frozen):
     flags: Many[Reported] = ()
 
 
-class EarlierScreening(Frozen):
+class EarlierScreening(FrozenModel):
     """The banded total of an earlier screening, for the trend."""
 
     on: date
-    points: Exact
+    points: ExactDecimal
     band: str | None
     rulebook: str
 
 
-class Heading(Frozen):
+class Heading(FrozenModel):
     """The context of an assessment in a report; only `produced_at` is required."""
 
     produced_at: datetime

@@ -4,10 +4,10 @@ from reports.blocks import Letters
 from reports.view.body_map import BodyMap
 from reports.view.charts import Bars, Scale, Trend
 from reports.view.sources import Source
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 
 
-class FlagLine(Frozen):
+class FlagLine(FrozenModel):
     """A red flag and its action.
 
     `marked`: the patient marked it. `about_person`: it must not appear on the patient sheet.
@@ -23,7 +23,7 @@ class FlagLine(Frozen):
     sources: str
 
 
-class Reason(Frozen):
+class Reason(FrozenModel):
     """One criterion with its points and the sentence that explains them."""
 
     id: str
@@ -37,7 +37,7 @@ class Reason(Frozen):
     answered: bool
 
 
-class DomainLine(Frozen):
+class DomainLine(FrozenModel):
     """A domain, the points that count, and why they differ from its sum if they do."""
 
     id: str
@@ -48,7 +48,7 @@ class DomainLine(Frozen):
     note: str
 
 
-class Open(Frozen):
+class Open(FrozenModel):
     """An unanswered question and by how many points it could still move the total."""
 
     label: str
@@ -56,7 +56,7 @@ class Open(Frozen):
     required: bool
 
 
-class Row(Frozen):
+class Row(FrozenModel):
     """A label with its text."""
 
     name: str
@@ -64,7 +64,7 @@ class Row(Frozen):
     sources: str = ""
 
 
-class Graded(Frozen):
+class Graded(FrozenModel):
     """A published grading and its criteria."""
 
     name: str
@@ -74,7 +74,7 @@ class Graded(Frozen):
     sources: str
 
 
-class FindingLine(Frozen):
+class FindingLine(FrozenModel):
     """An imaging finding with its prevalence in people without pain."""
 
     label: str
@@ -86,7 +86,7 @@ class FindingLine(Frozen):
     sources: str
 
 
-class PatternLine(Frozen):
+class PatternLine(FrozenModel):
     """One pattern of the evidence sheet."""
 
     number: int
@@ -98,7 +98,7 @@ class PatternLine(Frozen):
     evidence: str
 
 
-class View(Frozen):
+class View(FrozenModel):
     """Everything that a report shows. Withheld parts are None or empty."""
 
     language: str

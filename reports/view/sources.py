@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from schemas.assessment import Assessment
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 from schemas.rulebook import Citation, Rulebook
 
 UNVERIFIED = "\N{DAGGER}"
 
 
-class Source(Frozen):
+class Source(FrozenModel):
     """One entry of the list of sources."""
 
     mark: str

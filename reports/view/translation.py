@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from reports.phrases import Wording
 from schemas.assessment import Assessment, FindingInContext, TotalPoints, WeighedCriterion
-from schemas.base import plain_number
+from schemas.base import to_json_number
 from schemas.rulebook import Criterion, Rulebook
 
 _PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
@@ -235,13 +235,13 @@ def _listed(books: Books, words: Iterable[str]) -> str:
 def _points(books: Books, points: Decimal | None) -> str:
     points = points or Decimal(0)
     wording = books.told.wording
-    signed = f"{plain_number(points):+}" if points else "0"
+    signed = f"{to_json_number(points):+}" if points else "0"
     template = wording.point if abs(points) == 1 else wording.points
     return template.format(number=signed.replace(".", books.words.decimal))
 
 
 def _number(books: Books, number: Decimal) -> str:
-    return str(plain_number(number)).replace(".", books.words.decimal)
+    return str(to_json_number(number)).replace(".", books.words.decimal)
 
 
 def _read(template: str, sentence: str) -> tuple[str, ...]:

@@ -4,6 +4,6 @@ This is the second interpreter of the conditions in `schemas.conditions`. The fi
 `scoring.engine`, assesses one intake. Both agree on every output column, to the hundredth.
 """
 
-from scoring.columns.rules import ColumnRules, compiled
+from scoring.columns.rules import ColumnRules, compile_column_rules
 
-__all__ = ["ColumnRules", "compiled"]
+__all__ = ["ColumnRules", "compile_column_rules"]

@@ -12,8 +12,8 @@ from typing import cast
 import polars as pl
 import pyarrow as pa
 
-from scoring.columns.parsing import intakes_of
-from scoring.columns.rules import compiled
+from scoring.columns.parsing import parse_intakes
+from scoring.columns.rules import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 
 
@@ -25,7 +25,7 @@ class ArrowRules:
         self._explain = explain
         self.schema = self._score_frame(pl.DataFrame()).schema
 
-    def scored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def score_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return one row of results for each row, in order; unknown columns are ignored.
 
         Text columns are parsed like CSV cells, typed columns like JSON. A row with a fault has
@@ -44,13 +44,15 @@ class ArrowRules:
         batches = table.to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=self.schema)
 
-    def each(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def score_batches(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the results of each batch, as Spark's `mapInArrow` expects."""
-        return map(self.scored, batches)
+        return map(self.score_batch, batches)
 
     def _score_frame(self, frame: pl.DataFrame) -> pa.Table:
-        parsed = intakes_of(frame, self._loaded)
-        results = compiled(self._loaded).assessed(parsed.intakes.lazy(), explain=self._explain)
+        parsed = parse_intakes(frame, self._loaded)
+        results = compile_column_rules(self._loaded).assess_intakes(
+            parsed.intakes.lazy(), explain=self._explain
+        )
         plain_columns = [
             pl.col(name).cast(pl.List(pl.String) if isinstance(kind, pl.List) else pl.String)
             for name, kind in results.collect_schema().items()

@@ -14,9 +14,9 @@ from operator import and_, or_
 import polars as pl
 
 from schemas.conditions import (
-    All,
+    AllOf,
     Always,
-    Any,
+    AnyOf,
     AtLeast,
     AtMost,
     Condition,
@@ -27,24 +27,24 @@ from schemas.conditions import (
     OneOf,
 )
 from schemas.rulebook import Derived, Question
-from scoring.conditions import options_named
+from scoring.conditions import expand_options
 
-MASK = pl.UInt64
-OPTIONS = 63
+MASK_TYPE = pl.UInt64
+MAX_MASK_OPTIONS = 63
 """The most options a mask can hold; the last bit means `none` while a cell is parsed."""
 
 
-def answer(subject: str) -> str:
+def answer_column_name(subject: str) -> str:
     """Return the name of the working column of a question or a derived value."""
     return f"answer.{subject}"
 
 
-def asked(subject: str) -> pl.Expr:
+def answer_column(subject: str) -> pl.Expr:
     """Return the working column of a question or a derived value."""
-    return pl.col(answer(subject))
+    return pl.col(answer_column_name(subject))
 
 
-class Meaning:
+class ConditionCompiler:
     """Compiles the conditions of one rulebook into expressions over its answers."""
 
     def __init__(self, questions: Mapping[str, Question], sources: Mapping[str, Derived]) -> None:
@@ -54,47 +54,51 @@ class Meaning:
         }
         self._in_hundredths |= {derived.id for derived in sources.values() if derived.mean_of}
 
-    def of(self, condition: Condition) -> pl.Expr:  # noqa: PLR0911 - one case for each word
+    def compile(self, condition: Condition) -> pl.Expr:  # noqa: PLR0911 - one case for each word
         """Return the condition as an expression of true, false and null."""
         match condition:
             case Is(subject=subject, is_=bool(expected)):
-                return asked(subject) if expected else ~asked(subject)
+                return answer_column(subject) if expected else ~answer_column(subject)
             case Is(subject=subject, is_=option):
-                return asked(subject) == self._option_index(subject, str(option))
+                return answer_column(subject) == self._option_index(subject, str(option))
             case OneOf(subject=subject, one_of=options):
                 return reduce(
-                    or_, [asked(subject) == self._option_index(subject, name) for name in options]
+                    or_,
+                    [
+                        answer_column(subject) == self._option_index(subject, name)
+                        for name in options
+                    ],
                 )
             case AtLeast(subject=subject, at_least=edge):
-                return asked(subject) >= self._threshold(subject, edge, ceil)
+                return answer_column(subject) >= self._threshold(subject, edge, ceil)
             case AtMost(subject=subject, at_most=edge):
-                return asked(subject) <= self._threshold(subject, edge, floor)
+                return answer_column(subject) <= self._threshold(subject, edge, floor)
             case Includes(subject=subject):
-                mask = self.mask(subject, options_named(condition, self._questions))
-                return (asked(subject) & mask) != pl.lit(0, MASK)
+                mask = self.option_mask(subject, expand_options(condition, self._questions))
+                return (answer_column(subject) & mask) != pl.lit(0, MASK_TYPE)
             case CountsAtLeast(subject=subject, counts_at_least=1):
-                return asked(subject) != pl.lit(0, MASK)
+                return answer_column(subject) != pl.lit(0, MASK_TYPE)
             case CountsAtLeast(subject=subject, counts_at_least=least):
-                return asked(subject).bitwise_count_ones() >= least
+                return answer_column(subject).bitwise_count_ones() >= least
             case _:
                 return self._join_parts(condition)
 
     def _join_parts(self, condition: Condition) -> pl.Expr:
         match condition:
-            case All(all=parts):
-                return reduce(and_, [self.of(part) for part in parts])
-            case Any(any=parts):
-                return reduce(or_, [self.of(part) for part in parts])
+            case AllOf(all=parts):
+                return reduce(and_, [self.compile(part) for part in parts])
+            case AnyOf(any=parts):
+                return reduce(or_, [self.compile(part) for part in parts])
             case Not(not_=part):
-                return ~self.of(part)
+                return ~self.compile(part)
             case Always():
                 return pl.lit(value=True)
         raise TypeError(f"no meaning is given to the condition {type(condition).__name__}")
 
-    def mask(self, question: str, options: frozenset[str]) -> pl.Expr:
+    def option_mask(self, question: str, options: frozenset[str]) -> pl.Expr:
         """Return the mask of these options as a literal."""
         indexes = self._option_indexes(question)
-        return pl.lit(sum(1 << indexes[name] for name in options), MASK)
+        return pl.lit(sum(1 << indexes[name] for name in options), MASK_TYPE)
 
     def _option_index(self, question: str, option: str) -> pl.Expr:
         return pl.lit(self._option_indexes(question)[option], pl.UInt8)

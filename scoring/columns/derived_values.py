@@ -5,23 +5,27 @@ from collections.abc import Mapping
 import polars as pl
 
 from schemas.rulebook import Derived, Question
-from scoring.columns.conditions import MASK, Meaning, asked
+from scoring.columns.conditions import MASK_TYPE, ConditionCompiler, answer_column
 
 
-def counted(derived: Derived, questions: Mapping[str, Question], meaning: Meaning) -> pl.Expr:
+def derived_expression(
+    derived: Derived, questions: Mapping[str, Question], meaning: ConditionCompiler
+) -> pl.Expr:
     """Return the derived value as an expression, null if a fact is unknown; means in hundredths."""
     if derived.when is not None:
-        return meaning.of(derived.when)
+        return meaning.compile(derived.when)
     if derived.question is None:
         if derived.sum_of:
             return _add(derived.sum_of, questions)
         return _average(derived.mean_of, questions)
-    marked, groups = asked(derived.question), questions[derived.question].groups
+    marked, groups = answer_column(derived.question), questions[derived.question].groups
     if derived.options_in is not None:
-        group = meaning.mask(derived.question, frozenset(groups[derived.options_in]))
+        group = meaning.option_mask(derived.question, frozenset(groups[derived.options_in]))
         return (marked & group).bitwise_count_ones().cast(pl.Int32)
-    masks = [meaning.mask(derived.question, frozenset(groups[name])) for name in derived.groups_in]
-    first, *others = [((marked & mask) != pl.lit(0, MASK)).cast(pl.Int32) for mask in masks]
+    masks = [
+        meaning.option_mask(derived.question, frozenset(groups[name])) for name in derived.groups_in
+    ]
+    first, *others = [((marked & mask) != pl.lit(0, MASK_TYPE)).cast(pl.Int32) for mask in masks]
     return sum(others, start=first)
 
 
@@ -32,7 +36,7 @@ def _add(ids: tuple[str, ...], questions: Mapping[str, Question]) -> pl.Expr:
 
 def _whole_number(name: str, questions: Mapping[str, Question]) -> pl.Expr:
     """Return the answer as a whole number; the fraction of a decimal is cut off."""
-    answer = asked(name).cast(pl.Int32)
+    answer = answer_column(name).cast(pl.Int32)
     if name in questions and questions[name].kind == "decimal":
         return answer.sign() * (answer.abs() // 100)
     return answer

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from schemas.base import plain_number
+from schemas.base import to_json_number
 from schemas.batch import NONE_OF_THESE
 from schemas.rulebook import Question
 
 MAX_LISTED_OPTIONS = 8
-CODES = {
+FAULT_CODES = {
     "boolean": "not_true_or_false",
     "integer": "not_a_whole_number",
     "decimal": "not_a_number",
@@ -17,15 +17,15 @@ CODES = {
 """The code of a fault, by the kind of question."""
 
 
-def expected(question: Question, *, as_text: bool) -> str:
+def describe_expected_value(question: Question, *, as_text: bool) -> str:
     """Return the expected value of a text cell (`as_text`) or of a typed column."""
     match question.kind:
         case "boolean":
             return "must be true, false, yes, no, 1 or 0" if as_text else "must be true or false"
         case "integer":
-            return f"must be a whole number {limits(question)}"
+            return f"must be a whole number {describe_limits(question)}"
         case "decimal":
-            return f"must be a number {limits(question)} with at most two decimals"
+            return f"must be a number {describe_limits(question)} with at most two decimals"
         case "choice":
             return f"must be one {_describe_options(question).removeprefix('some ')}"
         case "multi":
@@ -40,7 +40,7 @@ def _describe_options(question: Question) -> str:
     return f"some of {', '.join(option.id for option in question.options)}"
 
 
-def limits(question: Question) -> str:
+def describe_limits(question: Question) -> str:
     """Return the limits of a number, such as `from 0 to 10`."""
     least, most = question.minimum or Decimal(0), question.maximum or Decimal(0)
-    return f"from {plain_number(least)} to {plain_number(most)}"
+    return f"from {to_json_number(least)} to {to_json_number(most)}"

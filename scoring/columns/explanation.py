@@ -4,37 +4,37 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
-from schemas.base import plain_number
-from schemas.conditions import All, Any, Condition, Includes
+from schemas.base import to_json_number
+from schemas.conditions import AllOf, AnyOf, Condition, Includes
 from schemas.rulebook import Criterion, Discount
-from scoring.columns.conditions import MASK, Meaning, asked
-from scoring.columns.weighing import Weighing
+from scoring.columns.conditions import MASK_TYPE, ConditionCompiler, answer_column
+from scoring.columns.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.conditions import options_named
-from scoring.explanation import PLACE, mid_sentence, points_text
-from scoring.weighing import hundredths
+from scoring.conditions import expand_options
+from scoring.explanation import PLACEHOLDER, format_points, lowercase_first_letter
+from scoring.weighing import to_hundredths
 
 
-class Sentences:
+class ExplanationExpressions:
     """The sentences of one rulebook as expressions over its answers and points."""
 
-    def __init__(self, loaded: LoadedRulebook, meaning: Meaning) -> None:
+    def __init__(self, loaded: LoadedRulebook, meaning: ConditionCompiler) -> None:
         self._loaded = loaded
         self._meaning = meaning
         self._wording = loaded.rulebook.wording
 
-    def because(self, index: int) -> pl.Expr:
+    def explain_criterion(self, index: int) -> pl.Expr:
         """Return the sentence of the criterion at this index, equal to `scoring.explanation`."""
         criterion = self._loaded.rulebook.criterion[index]
         sentence: pl.Expr = pl.lit(None, pl.String)
         for n in reversed(range(len(criterion.level))):
             at_level = self._explain_level(criterion, index, n)
             sentence = pl.when(pl.col(f"level.{index}.{n}")).then(at_level).otherwise(sentence)
-        is_unanswered = pl.col(Weighing.points(index)).is_null()
+        is_unanswered = pl.col(WeighingStages.points_column_name(index)).is_null()
         return pl.when(is_unanswered).then(self._explain_unanswered(index)).otherwise(sentence)
 
     def _explain_level(self, criterion: Criterion, index: int, level: int) -> pl.Expr:
-        full = hundredths(criterion.level[level].points)
+        full = to_hundredths(criterion.level[level].points)
         finding = self._fill(criterion.level[level].finding)
         sentence = _fill_template(
             self._wording.answered,
@@ -42,7 +42,7 @@ class Sentences:
         )
         if full <= 0:
             return sentence
-        factors = [hundredths(discount.factor) for discount in criterion.discount]
+        factors = [to_hundredths(discount.factor) for discount in criterion.discount]
         smallest_first = sorted(range(len(factors)), key=factors.__getitem__)
         for n in reversed([n for n in smallest_first if factors[n] < 100]):
             discounted = _fill_template(
@@ -50,7 +50,7 @@ class Sentences:
                 {
                     "finding": finding,
                     "full_points": pl.lit(self._points_phrase(full)),
-                    "factor": pl.lit(str(plain_number(criterion.discount[n].factor))),
+                    "factor": pl.lit(str(to_json_number(criterion.discount[n].factor))),
                     "points": pl.lit(self._points_phrase(full * factors[n] // 100)),
                     "because": self._reason(criterion.discount[n]),
                 },
@@ -61,13 +61,14 @@ class Sentences:
 
     def _explain_unanswered(self, index: int) -> pl.Expr:
         open_labels = [
-            pl.when(asked(name).is_null()).then(
-                pl.lit(mid_sentence(self._loaded.questions[name].label))
+            pl.when(answer_column(name).is_null()).then(
+                pl.lit(lowercase_first_letter(self._loaded.questions[name].label))
             )
-            for name in self._loaded.read_by[index]
+            for name in self._loaded.level_questions[index]
         ]
         least, most = (
-            _signed_number(pl.col(Weighing.points(index, side))) for side in ("least", "most")
+            _signed_number(pl.col(WeighingStages.points_column_name(index, side)))
+            for side in ("least", "most")
         )
         questions = self._join_words(open_labels)
         expressions = {"questions": questions, "least": least, "most": most}
@@ -75,46 +76,48 @@ class Sentences:
 
     def _points_phrase(self, points: int) -> str:
         template = self._wording.point if abs(points) == 100 else self._wording.points
-        return template.format(number=points_text(points))
+        return template.format(number=format_points(points))
 
     def _fill(self, template: str) -> pl.Expr:
-        names = set(PLACE.findall(template))
+        names = set(PLACEHOLDER.findall(template))
         return _fill_template(template, {name: self._words(name) for name in names})
 
     def _words(self, name: str) -> pl.Expr:
         """Return an answer in words: option labels, yes or no, or the number."""
         known = self._known_words(name)
         unknown = pl.lit(self._wording.not_answered)
-        return pl.when(asked(name).is_null()).then(unknown).otherwise(known)
+        return pl.when(answer_column(name).is_null()).then(unknown).otherwise(known)
 
     def _known_words(self, name: str) -> pl.Expr:
         question = self._loaded.questions.get(name)
-        source = self._loaded.sources.get(name)
+        source = self._loaded.derived_by_id.get(name)
         if (question and question.kind == "boolean") or (source and source.when is not None):
             yes, no = pl.lit(self._wording.truth_true), pl.lit(self._wording.truth_false)
-            return pl.when(asked(name)).then(yes).otherwise(no)
+            return pl.when(answer_column(name)).then(yes).otherwise(no)
         if (question and question.kind == "decimal") or (source and source.mean_of):
-            return _plain_number(asked(name))
+            return _plain_number(answer_column(name))
         if question is None or question.kind == "integer":
-            return asked(name).cast(pl.String)
+            return answer_column(name).cast(pl.String)
         labels = [option.label for option in question.options]
         if question.kind == "choice":
-            return asked(name).replace_strict(
+            return answer_column(name).replace_strict(
                 list(range(len(labels))), labels, return_dtype=pl.String
             )
         marked = [
-            pl.when((asked(name) & pl.lit(1 << index, MASK)) != 0).then(pl.lit(label))
+            pl.when((answer_column(name) & pl.lit(1 << index, MASK_TYPE)) != 0).then(pl.lit(label))
             for index, label in enumerate(labels)
         ]
         nothing = pl.lit(self._wording.nothing_marked)
-        return pl.when(asked(name) == 0).then(nothing).otherwise(self._join_words(marked))
+        return pl.when(answer_column(name) == 0).then(nothing).otherwise(self._join_words(marked))
 
     def _reason(self, discount: Discount) -> pl.Expr:
         if "{which}" not in discount.because:
             return pl.lit(discount.because)
         relevant = set(_included_options(discount.when, self._loaded))
         labels = [
-            pl.when((asked(question.id) & pl.lit(1 << index, MASK)) != 0).then(pl.lit(option.label))
+            pl.when((answer_column(question.id) & pl.lit(1 << index, MASK_TYPE)) != 0).then(
+                pl.lit(option.label)
+            )
             for question in self._loaded.rulebook.question
             for index, option in enumerate(question.options)
             if (question.id, option.id) in relevant
@@ -142,15 +145,15 @@ class Sentences:
 def _included_options(condition: Condition, loaded: LoadedRulebook) -> Iterator[tuple[str, str]]:
     match condition:
         case Includes(subject=subject):
-            yield from ((subject, name) for name in options_named(condition, loaded.questions))
-        case All(all=parts) | Any(any=parts):
+            yield from ((subject, name) for name in expand_options(condition, loaded.questions))
+        case AllOf(all=parts) | AnyOf(any=parts):
             for part in parts:
                 yield from _included_options(part, loaded)
 
 
 def _fill_template(template: str, expressions: Mapping[str, pl.Expr]) -> pl.Expr:
     """Return the template with an expression for each placeholder."""
-    pieces = PLACE.split(template)
+    pieces = PLACEHOLDER.split(template)
     return pl.concat_str(
         [expressions[piece] if n % 2 else pl.lit(piece) for n, piece in enumerate(pieces)]
     )

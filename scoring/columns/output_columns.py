@@ -8,51 +8,60 @@ import tomllib
 from collections import Counter
 
 from schemas.batch import (
-    BAND,
-    BECAUSE,
-    DOMAIN,
-    FLAGS,
-    LEAST,
-    MISSING,
-    MOST,
-    PASSED_THROUGH,
-    PICTURE,
-    PROBLEMS,
-    STATUS,
-    TIER,
+    BAND_COLUMN,
+    BECAUSE_PREFIX,
+    DOMAIN_PREFIX,
+    FLAGS_COLUMN,
+    LEAST_COLUMN,
+    MISSING_COLUMN,
+    MOST_COLUMN,
+    PASSTHROUGH_COLUMNS,
+    PICTURE_COLUMN,
+    PROBLEMS_COLUMN,
+    STATUS_COLUMN,
+    TIER_COLUMN,
 )
-from scoring.catalogue import SHIPPED
+from scoring.catalogue import RULEBOOKS_FOLDER
 from scoring.compiled_rulebook import LoadedRulebook
 
 
-class Outline:
+class OutputColumns:
     """The names of the output columns of one rulebook. Raises ValueError if two are the same."""
 
     def __init__(self, loaded: LoadedRulebook) -> None:
         book = loaded.rulebook
-        self.gradings = gradings_carried(loaded)
+        self.gradings = list_output_gradings(loaded)
         self.criteria = [criterion.id for criterion in book.criterion]
-        self.because = [f"{BECAUSE}{name}" for name in self.criteria]
-        self.domains = [f"{DOMAIN}{domain.id}" for domain in book.domain]
+        self.because_names = [f"{BECAUSE_PREFIX}{name}" for name in self.criteria]
+        self.domain_names = [f"{DOMAIN_PREFIX}{domain.id}" for domain in book.domain]
         banded = [total.id for total in book.total if total.banded]
         others = [total.id for total in book.total if not total.banded]
         self.names = (
-            *(*PASSED_THROUGH, "rulebook", "rulebook_sha256", STATUS, TIER, FLAGS),
-            *([*banded, LEAST, MOST, BAND] if banded else []),
+            *(
+                *PASSTHROUGH_COLUMNS,
+                "rulebook",
+                "rulebook_sha256",
+                STATUS_COLUMN,
+                TIER_COLUMN,
+                FLAGS_COLUMN,
+            ),
+            *([*banded, LEAST_COLUMN, MOST_COLUMN, BAND_COLUMN] if banded else []),
             *others,
-            *([PICTURE, *(ledger.id for ledger in book.ledger)] if book.ledger else []),
-            *(*self.gradings, MISSING, *self.domains, *self.criteria, PROBLEMS),
+            *([PICTURE_COLUMN, *(ledger.id for ledger in book.ledger)] if book.ledger else []),
+            *(*self.gradings, MISSING_COLUMN, *self.domain_names, *self.criteria, PROBLEMS_COLUMN),
         )
-        self.explained = (*self.names[:-1], *self.because, PROBLEMS)
-        duplicates = [name for name, count in Counter(self.explained).items() if count > 1]
+        self.names_with_explanations = (*self.names[:-1], *self.because_names, PROBLEMS_COLUMN)
+        duplicates = [
+            name for name, count in Counter(self.names_with_explanations).items() if count > 1
+        ]
         if duplicates:
             raise ValueError(f"{loaded.name}: two columns are called {duplicates[0]}")
 
 
-def gradings_carried(loaded: LoadedRulebook) -> list[str]:
+def list_output_gradings(loaded: LoadedRulebook) -> list[str]:
     """Return the ids of the gradings in a batch's results, in rulebook order."""
     gradings = [grading.id for grading in loaded.rulebook.grading]
-    file = SHIPPED / loaded.rulebook.rulebook.instrument / "columns.toml"
+    file = RULEBOOKS_FOLDER / loaded.rulebook.rulebook.instrument / "columns.toml"
     if not file.exists():
         return gradings
     selected = tomllib.loads(file.read_text(encoding="utf-8"))["gradings"]

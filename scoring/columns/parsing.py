@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from schemas.batch import JOINED_BY, NONE_OF_THESE, PASSED_THROUGH, PROBLEMS
+from schemas.batch import LIST_SEPARATOR, NONE_OF_THESE, PASSTHROUGH_COLUMNS, PROBLEMS_COLUMN
 from schemas.rulebook import Question
-from scoring.columns.conditions import MASK
-from scoring.columns.expected_values import CODES, expected
-from scoring.columns.typed_answers import options_of
+from scoring.columns.conditions import MASK_TYPE
+from scoring.columns.expected_values import FAULT_CODES, describe_expected_value
+from scoring.columns.typed_answers import option_enum
 from scoring.compiled_rulebook import LoadedRulebook
 
-FAULTS = pl.Schema(
+FAULT_SCHEMA = pl.Schema(
     {
         "row": pl.UInt32,
         "line": pl.UInt64,
@@ -28,7 +28,7 @@ FAULTS = pl.Schema(
 )
 """One fault; `row` counts from 0, `column` is null for the whole row, `line` if unknown."""
 
-Lines = Callable[[list[int]], list[int]]
+LineLookup = Callable[[list[int]], list[int]]
 """Maps rows of a frame, from 0, to the lines in the file on which they begin."""
 
 _INVALID, _CELL, _NUMBER, _ONE, _LIST, _MASK = "bad.", "cell.", "number.", "one.", "list.", "mask."
@@ -45,11 +45,11 @@ class ParsedIntakes(NamedTuple):
     faults: pl.DataFrame
 
 
-def intakes_of(
+def parse_intakes(
     frame: pl.DataFrame,
     loaded: LoadedRulebook,
     faults: pl.DataFrame | None = None,
-    lines: Lines | None = None,
+    lines: LineLookup | None = None,
 ) -> ParsedIntakes:
     """Validate every answer as the answer model does and return every row; none is dropped.
 
@@ -64,7 +64,7 @@ def intakes_of(
         tidied = frame.select([_tidy(question) for question in retried])
         parsed = parsed.with_columns(_parse(tidied, retried).drop(_ROW))
     new_faults = [_list_faults(parsed, question, kinds[question.id]) for question in questions]
-    all_faults = pl.concat([FAULTS.to_frame() if faults is None else faults, *new_faults])
+    all_faults = pl.concat([FAULT_SCHEMA.to_frame() if faults is None else faults, *new_faults])
     all_faults = _add_lines(all_faults.sort("row", maintain_order=True), lines)
     intakes = parsed.select(pl.exclude(f"^{_INVALID}.*$"))
     return ParsedIntakes(_add_problems(intakes, all_faults), all_faults)
@@ -76,7 +76,7 @@ def _parse(frame: pl.DataFrame, questions: list[Question]) -> pl.DataFrame:
     Parses in stages, so that shared intermediate columns are calculated once.
     """
     typed = [(question, frame.schema[question.id]) for question in questions]
-    passthrough = [name for name in PASSED_THROUGH if name in frame.schema]
+    passthrough = [name for name in PASSTHROUGH_COLUMNS if name in frame.schema]
     parsed = frame.lazy().select(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW),
         *(pl.col(name).cast(pl.String) for name in passthrough),
@@ -109,11 +109,11 @@ def _parse_cell(question: Question, kind: pl.DataType) -> list[pl.Expr]:
         case "multi" if kind == pl.String:
             words, bits = _words_with_bits(question, with_none=True)
             one = cell.cast(pl.Enum(words), strict=False).to_physical()
-            one = one.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
-            parts = pl.when(cell.str.contains(JOINED_BY, literal=True)).then(cell)
+            one = one.replace_strict(list(range(len(words))), bits, return_dtype=MASK_TYPE)
+            parts = pl.when(cell.str.contains(LIST_SEPARATOR, literal=True)).then(cell)
             return [
                 one.alias(_ONE + question.id),
-                parts.str.split(JOINED_BY).alias(_LIST + question.id),
+                parts.str.split(LIST_SEPARATOR).alias(_LIST + question.id),
             ]
         case "multi" if _is_word_list(kind):
             listed = cell.arr.to_list() if isinstance(kind, pl.Array) else cell
@@ -127,7 +127,7 @@ def _parse_list(question: Question, kind: pl.DataType) -> list[pl.Expr]:
         return []
     words, bits = _words_with_bits(question, with_none=False)
     element = pl.element().cast(pl.Enum(words), strict=False).to_physical()
-    bit = element.replace_strict(list(range(len(words))), bits, return_dtype=MASK)
+    bit = element.replace_strict(list(range(len(words))), bits, return_dtype=MASK_TYPE)
     return [pl.col(_LIST + question.id).list.eval(bit).list.sum().alias(_MASK + question.id)]
 
 
@@ -155,7 +155,7 @@ def _parse_text(question: Question) -> pl.Expr:
         case "decimal":
             return _limit(question, number, scale=100).cast(pl.Float64) / 100
         case "choice":
-            return cell.cast(options_of(question), strict=False)
+            return cell.cast(option_enum(question), strict=False)
         case "multi":
             return pl.coalesce(
                 pl.col(_ONE + question.id) & _OPTION_BITS, _distinct_options(question)
@@ -176,7 +176,7 @@ def _check_typed(question: Question, kind: pl.DataType) -> pl.Expr:  # noqa: PLR
         case "decimal" if kind.is_float() or kind.is_decimal():
             return _limit(question, pl.when(number == number.round(2)).then(number))
         case "choice" if kind in (pl.Enum, pl.Categorical):
-            return cell.cast(pl.String).cast(options_of(question), strict=False)
+            return cell.cast(pl.String).cast(option_enum(question), strict=False)
         case "multi" if _is_word_list(kind):
             return _distinct_options(question)
     return pl.when(cell.is_null()).then(None)
@@ -246,7 +246,7 @@ def _tidy(question: Question) -> pl.Expr:
         case "integer":
             return cell.str.replace(r"^([+-]?\d+)[.,]0*$", "$1").str.strip_prefix("+")
         case "multi":
-            return cell.str.replace_all(r"\s*\|\s*", JOINED_BY).str.replace(
+            return cell.str.replace_all(r"\s*\|\s*", LIST_SEPARATOR).str.replace(
                 "(?i)^none$", NONE_OF_THESE
             )
     return cell
@@ -255,20 +255,20 @@ def _tidy(question: Question) -> pl.Expr:
 def _list_faults(parsed: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.DataFrame:
     rows = parsed[_INVALID + question.id].arg_true()
     if rows.is_empty():
-        return FAULTS.to_frame()
+        return FAULT_SCHEMA.to_frame()
     return pl.DataFrame(
         {
             "row": rows,
             "line": None,
             "column": question.id,
-            "code": CODES[question.kind],
-            "expected": expected(question, as_text=kind == pl.String),
+            "code": FAULT_CODES[question.kind],
+            "expected": describe_expected_value(question, as_text=kind == pl.String),
         },
-        schema=FAULTS,
+        schema=FAULT_SCHEMA,
     )
 
 
-def _add_lines(faults: pl.DataFrame, lines: Lines | None) -> pl.DataFrame:
+def _add_lines(faults: pl.DataFrame, lines: LineLookup | None) -> pl.DataFrame:
     if lines is None or faults.is_empty():
         return faults
     return faults.with_columns(pl.Series("line", lines(faults["row"].to_list()), pl.UInt64))
@@ -276,8 +276,8 @@ def _add_lines(faults: pl.DataFrame, lines: Lines | None) -> pl.DataFrame:
 
 def _add_problems(intakes: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     if faults.is_empty():
-        return intakes.with_columns(pl.lit(None, pl.List(pl.String)).alias(PROBLEMS))
+        return intakes.with_columns(pl.lit(None, pl.List(pl.String)).alias(PROBLEMS_COLUMN))
     line = "line " + pl.col("line").cast(pl.String)
     message = pl.concat_str([line, "column", "expected"], separator=": ", ignore_nulls=True)
-    by_row = faults.group_by("row").agg(message.alias(PROBLEMS))
+    by_row = faults.group_by("row").agg(message.alias(PROBLEMS_COLUMN))
     return intakes.join(by_row, left_on=_ROW, right_on="row", how="left", maintain_order="left")

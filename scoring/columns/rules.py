@@ -7,26 +7,26 @@ from operator import add, or_
 import polars as pl
 
 from schemas.batch import (
-    BAND,
-    DOMAIN,
-    FLAGS,
-    LEAST,
-    MISSING,
-    MOST,
-    PASSED_THROUGH,
-    PICTURE,
-    PROBLEMS,
-    STATUS,
-    TIER,
+    BAND_COLUMN,
+    DOMAIN_PREFIX,
+    FLAGS_COLUMN,
+    LEAST_COLUMN,
+    MISSING_COLUMN,
+    MOST_COLUMN,
+    PASSTHROUGH_COLUMNS,
+    PICTURE_COLUMN,
+    PROBLEMS_COLUMN,
+    STATUS_COLUMN,
+    TIER_COLUMN,
 )
 from schemas.rulebook import GradeStep, Grading
-from scoring.columns.conditions import Meaning, answer, asked
-from scoring.columns.derived_values import counted
-from scoring.columns.explanation import Sentences
-from scoring.columns.output_columns import Outline
-from scoring.columns.scale import Scale, ledger_column
-from scoring.columns.typed_answers import typed
-from scoring.columns.weighing import Weighing
+from scoring.columns.conditions import ConditionCompiler, answer_column, answer_column_name
+from scoring.columns.derived_values import derived_expression
+from scoring.columns.explanation import ExplanationExpressions
+from scoring.columns.output_columns import OutputColumns
+from scoring.columns.scale import ScaleExpressions, ledger_column_name
+from scoring.columns.typed_answers import compact_answers
+from scoring.columns.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.safety import NO_TIER
 
@@ -42,22 +42,26 @@ class ColumnRules:
 
     def __init__(self, loaded: LoadedRulebook) -> None:
         self.loaded = loaded
-        self.outline = Outline(loaded)
+        self.output_columns = OutputColumns(loaded)
         self._book = loaded.rulebook
-        self._meaning = Meaning(loaded.questions, loaded.sources)
-        self._scale = Scale(loaded, self._meaning)
-        self._sentences = Sentences(loaded, self._meaning)
-        weighing = Weighing(self._book, self._meaning)
-        most_key = 2 * weighing.most_points * len(self._book.question)
+        self._meaning = ConditionCompiler(loaded.questions, loaded.derived_by_id)
+        self._scale = ScaleExpressions(loaded, self._meaning)
+        self._sentences = ExplanationExpressions(loaded, self._meaning)
+        weighing = WeighingStages(self._book, self._meaning)
+        most_key = 2 * weighing.points_bound * len(self._book.question)
         self._key_type: type[pl.DataType] = pl.Int32 if most_key < 2**24 else pl.Int64
         self._far = 2**24 if most_key < 2**24 else 2**56
         self._stages = [
             *(
-                [counted(derived, loaded.questions, self._meaning).alias(answer(derived.id))]
+                [
+                    derived_expression(derived, loaded.questions, self._meaning).alias(
+                        answer_column_name(derived.id)
+                    )
+                ]
                 for derived in self._book.derived
             ),
-            *weighing.stages(),
-            self._scale.ledgers(),
+            *weighing.build_stages(),
+            self._scale.ledger_expressions(),
             [self._status().alias(_CODE)],
         ]
         self._results = self._result_columns()
@@ -65,9 +69,9 @@ class ColumnRules:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the output columns, in order."""
-        return self.outline.names
+        return self.output_columns.names
 
-    def assessed(self, intakes: pl.LazyFrame, *, explain: bool = False) -> pl.LazyFrame:
+    def assess_intakes(self, intakes: pl.LazyFrame, *, explain: bool = False) -> pl.LazyFrame:
         """Return the output columns lazily, with one row for each intake, in order.
 
         The column of a question is Boolean, an integer, a float or decimal (at most two decimals),
@@ -79,7 +83,9 @@ class ColumnRules:
         for stage in self._stages:
             if stage:
                 frame = frame.with_columns(stage)
-        names = self.outline.explained if explain else self.outline.names
+        names = (
+            self.output_columns.names_with_explanations if explain else self.output_columns.names
+        )
         results = self._results | (self._explanation_columns() if explain else {})
         return frame.select([results[name].alias(name) for name in names])
 
@@ -87,23 +93,25 @@ class ColumnRules:
         schema = intakes.collect_schema()
         passthrough = [
             pl.col(name).cast(pl.String) if name in schema else pl.lit(None, pl.String).alias(name)
-            for name in PASSED_THROUGH
+            for name in PASSTHROUGH_COLUMNS
         ]
-        none = pl.lit(None, pl.List(pl.String)).alias(PROBLEMS)
-        problems = pl.col(PROBLEMS) if PROBLEMS in schema else none
+        none = pl.lit(None, pl.List(pl.String)).alias(PROBLEMS_COLUMN)
+        problems = pl.col(PROBLEMS_COLUMN) if PROBLEMS_COLUMN in schema else none
         good = (problems.is_null() | (problems.list.len() == 0)).alias(_GOOD)
-        return intakes.select(*passthrough, problems, good, *typed(self.loaded.questions, schema))
+        return intakes.select(
+            *passthrough, problems, good, *compact_answers(self.loaded.questions, schema)
+        )
 
     def _status(self) -> pl.Expr:
         withholding = {tier.id for tier in self._book.tier if tier.withholds}
         withheld = [
-            self._meaning.of(flag.when)
+            self._meaning.compile(flag.when)
             for flag in self._book.flag
             if flag.tier in withholding and not flag.about_person
         ]
-        outside = [self._meaning.of(rule.when) for rule in self._book.scope]
-        unanswered = [asked(name).is_null() for name in self._book.rulebook.must_answer]
-        too_little = _any([*unanswered, self._scale.is_wide()])
+        outside = [self._meaning.compile(rule.when) for rule in self._book.scope]
+        unanswered = [answer_column(name).is_null() for name in self._book.rulebook.must_answer]
+        too_little = _any([*unanswered, self._scale.is_range_too_wide()])
         return (
             pl.when(~pl.col(_GOOD)).then(None)
             .when(_any(withheld)).then(pl.lit(_WITHHELD, pl.UInt8))
@@ -116,47 +124,51 @@ class ColumnRules:
         """Return each result by the name of its column."""
         code = pl.col(_CODE)
         results = {
-            **{name: pl.col(name) for name in PASSED_THROUGH},
+            **{name: pl.col(name) for name in PASSTHROUGH_COLUMNS},
             "rulebook": pl.lit(self.loaded.name),
             "rulebook_sha256": pl.lit(self.loaded.sha256),
-            STATUS: code.cat.to(pl.Enum(STATUSES)),
-            TIER: self._most_urgent_tier(),
-            FLAGS: self._raised_flags(),
-            MISSING: self._where_weighed(self._missing_questions()),
-            PROBLEMS: pl.col(PROBLEMS),
+            STATUS_COLUMN: code.cat.to(pl.Enum(STATUSES)),
+            TIER_COLUMN: self._most_urgent_tier(),
+            FLAGS_COLUMN: self._raised_flags(),
+            MISSING_COLUMN: self._where_weighed(self._missing_questions()),
+            PROBLEMS_COLUMN: pl.col(PROBLEMS_COLUMN),
             **self._point_columns(),
         }
         for grading in self._book.grading:
-            if grading.id in self.outline.gradings:
+            if grading.id in self.output_columns.gradings:
                 grade = self._grade(grading)
                 results[grading.id] = pl.when(code >= _OUT_OF_SCOPE).then(grade)
-        if self.loaded.banded is not None:
-            results[BAND] = pl.when(code == _SCORED).then(self._scale.band())
+        if self.loaded.banded_total_index is not None:
+            results[BAND_COLUMN] = pl.when(code == _SCORED).then(self._scale.select_band())
         if self._book.ledger:
-            results[PICTURE] = pl.when(code == _SCORED).then(self._scale.picture())
+            results[PICTURE_COLUMN] = pl.when(code == _SCORED).then(self._scale.select_picture())
         return results
 
     def _point_columns(self) -> dict[str, pl.Expr]:
-        now, least, most = (Weighing.sums(self._book, side) for side in ("now", "least", "most"))
-        domains = [f"{DOMAIN}{domain.id}" for domain in self._book.domain]
+        now, least, most = (
+            WeighingStages.sum_column_names(self._book, side) for side in ("now", "least", "most")
+        )
+        domains = [f"{DOMAIN_PREFIX}{domain.id}" for domain in self._book.domain]
         sums = {
             **dict(zip((total.id for total in self._book.total), now.totals, strict=True)),
-            **{ledger.id: ledger_column(ledger.id) for ledger in self._book.ledger},
-            **dict(zip(domains, now.counted, strict=True)),
+            **{ledger.id: ledger_column_name(ledger.id) for ledger in self._book.ledger},
+            **dict(zip(domains, now.domain_points, strict=True)),
         }
-        if self.loaded.banded is not None:
-            banded = self.loaded.banded
-            sums |= {LEAST: least.totals[banded], MOST: most.totals[banded]}
+        if self.loaded.banded_total_index is not None:
+            banded = self.loaded.banded_total_index
+            sums |= {LEAST_COLUMN: least.totals[banded], MOST_COLUMN: most.totals[banded]}
         points = {name: _to_points(pl.col(column)) for name, column in sums.items()}
         for index, criterion in enumerate(self._book.criterion):
-            column = pl.col(Weighing.points(index))
-            points[criterion.id] = _to_points(column, possible=Weighing.possible(criterion))
+            column = pl.col(WeighingStages.points_column_name(index))
+            points[criterion.id] = _to_points(
+                column, possible=WeighingStages.list_possible_points(criterion)
+            )
         return {name: self._where_weighed(expression) for name, expression in points.items()}
 
     def _explanation_columns(self) -> dict[str, pl.Expr]:
         return {
-            name: self._where_weighed(self._sentences.because(index))
-            for index, name in enumerate(self.outline.because)
+            name: self._where_weighed(self._sentences.explain_criterion(index))
+            for index, name in enumerate(self.output_columns.because_names)
         }
 
     @staticmethod
@@ -167,7 +179,9 @@ class ColumnRules:
         names = [*(tier.id for tier in self._book.tier), NO_TIER]
         index: pl.Expr = pl.lit(len(names) - 1, pl.UInt8)
         for n, name in reversed(list(enumerate(names[:-1]))):
-            raised = [self._meaning.of(flag.when) for flag in self._book.flag if flag.tier == name]
+            raised = [
+                self._meaning.compile(flag.when) for flag in self._book.flag if flag.tier == name
+            ]
             index = pl.when(_any(raised)).then(pl.lit(n, pl.UInt8)).otherwise(index)
         return pl.when(_GOOD).then(index).cat.to(pl.Enum(names))
 
@@ -178,7 +192,7 @@ class ColumnRules:
             self._book.flag, key=lambda flag: (not flag.about_person, urgency[flag.tier])
         )
         raised = [
-            pl.when(self._meaning.of(flag.when)).then(pl.lit(index, pl.UInt8))
+            pl.when(self._meaning.compile(flag.when)).then(pl.lit(index, pl.UInt8))
             for index, flag in enumerate(flags)
         ]
         return pl.when(_GOOD).then(_list_names(raised, [flag.id for flag in flags]))
@@ -189,7 +203,7 @@ class ColumnRules:
         keys = [
             self._missing_key(name, index).alias(name)
             for index, name in enumerate(names)
-            if name in self.loaded.expected
+            if name in self.loaded.expected_questions
         ]
         return _list_names(keys, names, sort=True)
 
@@ -197,20 +211,21 @@ class ColumnRules:
         """Return the sort key of a missing question; modulo `count` it is the question's index."""
         count = len(self.loaded.questions)
         if name in self._book.rulebook.must_answer:
-            return pl.when(asked(name).is_null()).then(
+            return pl.when(answer_column(name).is_null()).then(
                 pl.lit(index - count * (self._far // count), self._key_type)
             )
         swings = [
-            (pl.col(Weighing.points(n, "most")) - pl.col(Weighing.points(n, "least"))).cast(
-                self._key_type
-            )
-            for n, names in enumerate(self.loaded.touched_by)
+            (
+                pl.col(WeighingStages.points_column_name(n, "most"))
+                - pl.col(WeighingStages.points_column_name(n, "least"))
+            ).cast(self._key_type)
+            for n, names in enumerate(self.loaded.criterion_questions)
             if name in names
         ]
         if not swings:
             return pl.lit(None, self._key_type)
         swing = reduce(add, swings)
-        return pl.when(asked(name).is_null() & (swing > 0)).then(index - swing * count)
+        return pl.when(answer_column(name).is_null() & (swing > 0)).then(index - swing * count)
 
     def _grade(self, grading: Grading) -> pl.Expr:
         names = [step.id for step in grading.grade]
@@ -221,14 +236,14 @@ class ColumnRules:
 
     def _applies(self, step: GradeStep) -> pl.Expr:
         if step.when is not None:
-            return self._meaning.of(step.when)
+            return self._meaning.compile(step.when)
         if step.unless is not None:
-            return ~self._meaning.of(step.unless).fill_null(value=False)
+            return ~self._meaning.compile(step.unless).fill_null(value=False)
         return pl.lit(value=True)
 
 
 @cache
-def compiled(loaded: LoadedRulebook) -> ColumnRules:
+def compile_column_rules(loaded: LoadedRulebook) -> ColumnRules:
     """Return the rules of this rulebook over columns; compiled once per process."""
     return ColumnRules(loaded)
 

@@ -6,41 +6,43 @@ from operator import add, and_, or_
 import polars as pl
 
 from schemas.rulebook import BandNeeds, Ledger, LedgerPart, Picture
-from scoring.columns.conditions import Meaning
-from scoring.columns.weighing import Weighing
+from scoring.columns.conditions import ConditionCompiler
+from scoring.columns.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.weighing import hundredths
+from scoring.weighing import to_hundredths
 
 
-def ledger_column(ledger: str) -> str:
+def ledger_column_name(ledger: str) -> str:
     """Return the name of the column with a ledger's hundredths."""
     return f"ledger.{ledger}"
 
 
-class Scale:
+class ScaleExpressions:
     """Bands, ledgers and pictures of one rulebook as expressions over its sums."""
 
-    def __init__(self, loaded: LoadedRulebook, meaning: Meaning) -> None:
+    def __init__(self, loaded: LoadedRulebook, meaning: ConditionCompiler) -> None:
         self._loaded = loaded
         self._book = loaded.rulebook
         self._meaning = meaning
-        self._now = Weighing.sums(loaded.rulebook)
+        self._now = WeighingStages.sum_column_names(loaded.rulebook)
 
-    def is_wide(self) -> pl.Expr:
+    def is_range_too_wide(self) -> pl.Expr:
         """Return whether the ends of the banded range are too many bands apart."""
-        if self._loaded.banded is None:
+        if self._loaded.banded_total_index is None:
             return pl.lit(value=False)
         least, most = (
-            Weighing.sums(self._book, side).totals[self._loaded.banded]
+            WeighingStages.sum_column_names(self._book, side).totals[
+                self._loaded.banded_total_index
+            ]
             for side in ("least", "most")
         )
         return self._band_index(most) - self._band_index(least) > self._book.rulebook.bands_apart
 
-    def band(self) -> pl.Expr:
+    def select_band(self) -> pl.Expr:
         """Return the band of the banded total, or its fallback if its needs are not met."""
-        if self._loaded.banded is None:
+        if self._loaded.banded_total_index is None:
             return pl.lit(None, pl.String)
-        index = self._band_index(self._now.totals[self._loaded.banded])
+        index = self._band_index(self._now.totals[self._loaded.banded_total_index])
         result: pl.Expr = pl.lit(None, pl.String)
         for number, band in enumerate(self._book.band):
             name: pl.Expr = pl.lit(band.id)
@@ -50,13 +52,14 @@ class Scale:
             result = pl.when(index == number).then(name).otherwise(result)
         return result
 
-    def ledgers(self) -> list[pl.Expr]:
+    def ledger_expressions(self) -> list[pl.Expr]:
         """Return the points for each mechanism, as named columns."""
         return [
-            self._sum_ledger(ledger).alias(ledger_column(ledger.id)) for ledger in self._book.ledger
+            self._sum_ledger(ledger).alias(ledger_column_name(ledger.id))
+            for ledger in self._book.ledger
         ]
 
-    def picture(self) -> pl.Expr:
+    def select_picture(self) -> pl.Expr:
         """Return the first picture whose demands on the ledgers are all met."""
         result: pl.Expr = pl.lit(None, pl.String)
         for picture in reversed(self._book.picture):
@@ -69,11 +72,11 @@ class Scale:
 
     def _needs_met(self, needs: BandNeeds) -> pl.Expr:
         demands: list[pl.Expr] = [
-            pl.col(self._now.counted[self._loaded.domains[name]]) > 0
+            pl.col(self._now.domain_points[self._loaded.domain_indexes[name]]) > 0
             for name in needs.domains_above_zero
         ]
         if needs.when is not None:
-            demands.append(self._meaning.of(needs.when))
+            demands.append(self._meaning.compile(needs.when))
         return _all(demands)
 
     def _sum_ledger(self, ledger: Ledger) -> pl.Expr:
@@ -84,27 +87,27 @@ class Scale:
         source = (
             self._now.totals[totals.index(part.total)]
             if part.total
-            else self._now.counted[self._loaded.domains[part.domain or ""]]
+            else self._now.domain_points[self._loaded.domain_indexes[part.domain or ""]]
         )
         points = pl.col(source).cast(pl.Int64)
         if part.only_negative:
             points = points.clip(upper_bound=0)
-        points = points * hundredths(part.factor) // 100
+        points = points * to_hundredths(part.factor) // 100
         if part.when is None:
             return points
-        return pl.when(self._meaning.of(part.when)).then(points).otherwise(pl.lit(0, pl.Int64))
+        return pl.when(self._meaning.compile(part.when)).then(points).otherwise(pl.lit(0, pl.Int64))
 
 
 def _matches(picture: Picture) -> pl.Expr:
-    at_least = [_ledger(name) >= hundredths(edge) for name, edge in picture.at_least.items()]
-    one_of = [_ledger(name) >= hundredths(edge) for name, edge in picture.any_at_least.items()]
-    below = [_ledger(name) < hundredths(edge) for name, edge in picture.below.items()]
+    at_least = [_ledger(name) >= to_hundredths(edge) for name, edge in picture.at_least.items()]
+    one_of = [_ledger(name) >= to_hundredths(edge) for name, edge in picture.any_at_least.items()]
+    below = [_ledger(name) < to_hundredths(edge) for name, edge in picture.below.items()]
     exceeds = [_ledger(larger) > _ledger(smaller) for larger, smaller in picture.exceeds.items()]
     return _all([*at_least, *([reduce(or_, one_of)] if one_of else []), *below, *exceeds])
 
 
 def _ledger(name: str) -> pl.Expr:
-    return pl.col(ledger_column(name))
+    return pl.col(ledger_column_name(name))
 
 
 def _all(demands: list[pl.Expr]) -> pl.Expr:

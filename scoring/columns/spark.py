@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.columns.arrow import ArrowRules
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def scored(
+def score_dataframe(
     intakes: "DataFrame", rulebook: str = "nociplastic", *, explain: bool = False
 ) -> "DataFrame":
     """Return one row of results for each intake. This package must be installed on every worker.
@@ -22,7 +22,9 @@ def scored(
     """
 
     def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return ArrowRules(catalogue().active(rulebook), explain=explain).each(batches)
+        return ArrowRules(load_catalogue().find_active(rulebook), explain=explain).score_batches(
+            batches
+        )
 
-    schema = ArrowRules(catalogue().active(rulebook), explain=explain).schema
+    schema = ArrowRules(load_catalogue().find_active(rulebook), explain=explain).schema
     return intakes.mapInArrow(score_batches, from_arrow_schema(schema))

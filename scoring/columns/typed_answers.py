@@ -9,34 +9,36 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from schemas.rulebook import Question
-from scoring.columns.conditions import MASK, OPTIONS, answer
+from scoring.columns.conditions import MASK_TYPE, MAX_MASK_OPTIONS, answer_column_name
 
 
-def typed(questions: Mapping[str, Question], schema: pl.Schema) -> Iterator[pl.Expr]:
+def compact_answers(questions: Mapping[str, Question], schema: pl.Schema) -> Iterator[pl.Expr]:
     """Yield one column for each question, null if `schema` has no column of that name."""
     for question in questions.values():
         kind = schema.get(question.id, pl.Null())
-        yield _compact(question, kind).alias(answer(question.id))
+        yield _compact(question, kind).alias(answer_column_name(question.id))
 
 
-def options_of(question: Question) -> pl.Enum:
+def option_enum(question: Question) -> pl.Enum:
     """Return the options of a question as an Enum, in questionnaire order."""
     return pl.Enum([option.id for option in question.options])
 
 
-def mask_of(marked: pl.Expr, question: Question) -> pl.Expr:
+def encode_mask(marked: pl.Expr, question: Question) -> pl.Expr:
     """Return lists of options as masks. No option may occur twice in a list."""
     count = len(question.options)
-    if count > OPTIONS:
-        raise ValueError(f"question {question.id}: over {OPTIONS} options cannot be a mask")
+    if count > MAX_MASK_OPTIONS:
+        raise ValueError(
+            f"question {question.id}: over {MAX_MASK_OPTIONS} options cannot be a mask"
+        )
     bits = (
         pl.element()
         .to_physical()
         .replace_strict(
-            list(range(count)), [1 << index for index in range(count)], return_dtype=MASK
+            list(range(count)), [1 << index for index in range(count)], return_dtype=MASK_TYPE
         )
     )
-    return marked.cast(pl.List(options_of(question))).list.eval(bits).list.sum()
+    return marked.cast(pl.List(option_enum(question))).list.eval(bits).list.sum()
 
 
 def _compact(question: Question, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911 - one case for each kind
@@ -51,13 +53,13 @@ def _compact(question: Question, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911
         case "choice":
             if kind == pl.Null:
                 return _null(pl.UInt8())
-            options = options_of(question)
+            options = option_enum(question)
             option = cell if kind == options else cell.cast(pl.String).cast(options)
             return option.to_physical().cast(pl.UInt8)
         case "multi":
             if kind == pl.Null:
-                return _null(MASK())
-            return cell.cast(MASK) if kind.is_integer() else mask_of(cell, question)
+                return _null(MASK_TYPE())
+            return cell.cast(MASK_TYPE) if kind.is_integer() else encode_mask(cell, question)
 
 
 def _null(kind: pl.DataType) -> pl.Expr:

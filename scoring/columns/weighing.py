@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from schemas.conditions import Always, statements
+from schemas.conditions import Always, iterate_statements
 from schemas.rulebook import Criterion, Rulebook
-from scoring.columns.conditions import Meaning
-from scoring.weighing import hundredths
+from scoring.columns.conditions import ConditionCompiler
+from scoring.weighing import to_hundredths
 
 _SIDES = ("now", "least", "most")
 
@@ -24,46 +24,46 @@ _SIDES = ("now", "least", "most")
 class SumColumns(NamedTuple):
     """Names of the columns with the domain points after gates, and the totals, of one side."""
 
-    counted: list[str]
+    domain_points: list[str]
     totals: list[str]
 
 
-class Weighing:
+class WeighingStages:
     """The criteria of a rulebook as stages of named expressions, each based on the one before.
 
     A side is `now`, `least` or `most`.
     """
 
-    def __init__(self, rulebook: Rulebook, meaning: Meaning) -> None:
+    def __init__(self, rulebook: Rulebook, meaning: ConditionCompiler) -> None:
         self._rulebook = rulebook
         self._meaning = meaning
-        self.most_points = _most_points(rulebook)
-        self._kind = pl.Int16 if self.most_points < 2**15 else pl.Int64
-        self.domains = {domain.id: index for index, domain in enumerate(rulebook.domain)}
+        self.points_bound = _most_points(rulebook)
+        self._kind = pl.Int16 if self.points_bound < 2**15 else pl.Int64
+        self.domain_indexes = {domain.id: index for index, domain in enumerate(rulebook.domain)}
 
     @staticmethod
-    def points(index: int, side: str = "now") -> str:
+    def points_column_name(index: int, side: str = "now") -> str:
         """Return the name of the column with the points of the criterion at this index."""
         return f"weight.{index}.{side}"
 
     @staticmethod
-    def possible(criterion: Criterion) -> set[int]:
+    def list_possible_points(criterion: Criterion) -> set[int]:
         """Return every number of hundredths the criterion can give."""
-        full = {hundredths(level.points) for level in criterion.level}
-        factors = [hundredths(discount.factor) for discount in criterion.discount]
+        full = {to_hundredths(level.points) for level in criterion.level}
+        factors = [to_hundredths(discount.factor) for discount in criterion.discount]
         return full | {
             points * factor // 100 for points in full if points > 0 for factor in factors
         }
 
     @staticmethod
-    def sums(rulebook: Rulebook, side: str = "now") -> SumColumns:
+    def sum_column_names(rulebook: Rulebook, side: str = "now") -> SumColumns:
         """Return the names of the columns with the sums of one side."""
         return SumColumns(
             [f"counted.{side}.{index}" for index in range(len(rulebook.domain))],
             [f"total.{side}.{index}" for index in range(len(rulebook.total))],
         )
 
-    def stages(self) -> list[list[pl.Expr]]:
+    def build_stages(self) -> list[list[pl.Expr]]:
         """Return the stages in order, from conditions to totals."""
         weights = [
             expression
@@ -76,11 +76,11 @@ class Weighing:
         expressions: list[pl.Expr] = []
         for index, criterion in enumerate(self._rulebook.criterion):
             expressions += [
-                self._meaning.of(level.when).alias(f"level.{index}.{n}")
+                self._meaning.compile(level.when).alias(f"level.{index}.{n}")
                 for n, level in enumerate(criterion.level)
             ]
             for n, discount in enumerate(criterion.discount):
-                holds = self._meaning.of(discount.when)
+                holds = self._meaning.compile(discount.when)
                 expressions.append(holds.alias(f"discount.{index}.{n}"))
                 expressions.append(holds.fill_null(value=True).alias(f"maybe.{index}.{n}"))
         return expressions
@@ -91,15 +91,15 @@ class Weighing:
         least = [self._level_points(index, criterion, n, "maybe") for n in range(len(levels))]
         weigh = self._weigh_together if _has_one_subject(criterion) else self._weigh_in_order
         sides = zip(weigh(levels, now, least), _SIDES, strict=True)
-        return [points.alias(self.points(index, side)) for points, side in sides]
+        return [points.alias(self.points_column_name(index, side)) for points, side in sides]
 
     def _level_points(self, index: int, criterion: Criterion, level: int, prefix: str) -> pl.Expr:
         """Return the points of a level after the smallest discount with a true `prefix` column."""
-        full = hundredths(criterion.level[level].points)
+        full = to_hundredths(criterion.level[level].points)
         points: pl.Expr = pl.lit(full, self._kind)
         if full <= 0:
             return points
-        factors = [hundredths(discount.factor) for discount in criterion.discount]
+        factors = [to_hundredths(discount.factor) for discount in criterion.discount]
         for n in sorted(range(len(factors)), key=lambda n: factors[n], reverse=True):
             discounted = pl.lit(full * factors[n] // 100, self._kind)
             points = pl.when(pl.col(f"{prefix}.{index}.{n}")).then(discounted).otherwise(points)
@@ -139,13 +139,13 @@ class Weighing:
         for side in _SIDES:
             for index, domain in enumerate(self._rulebook.domain):
                 members = [
-                    pl.col(self.points(n, side)).fill_null(0)
+                    pl.col(self.points_column_name(n, side)).fill_null(0)
                     for n, criterion in enumerate(self._rulebook.criterion)
                     if criterion.domain == domain.id
                 ]
                 points = reduce(add, members).clip(
-                    pl.lit(hundredths(domain.floor), self._kind),
-                    pl.lit(hundredths(domain.ceiling), self._kind),
+                    pl.lit(to_hundredths(domain.floor), self._kind),
+                    pl.lit(to_hundredths(domain.ceiling), self._kind),
                 )
                 expressions.append(points.alias(f"clamped.{side}.{index}"))
         return expressions
@@ -154,19 +154,19 @@ class Weighing:
         return [
             self._gated_domain(side, index).alias(name)
             for side in _SIDES
-            for index, name in enumerate(self.sums(self._rulebook, side).counted)
+            for index, name in enumerate(self.sum_column_names(self._rulebook, side).domain_points)
         ]
 
     def _gated_domain(self, side: str, index: int) -> pl.Expr:
         clamped = pl.col(f"clamped.{side}.{index}")
-        gates = [gate for gate in self._rulebook.gate if self.domains[gate.domain] == index]
+        gates = [gate for gate in self._rulebook.gate if self.domain_indexes[gate.domain] == index]
         if not gates:
             return clamped
         is_open = reduce(
             and_,
             [
-                _add_columns([f"clamped.{side}.{self.domains[name]}" for name in gate.needs])
-                >= hundredths(gate.at_least)
+                _add_columns([f"clamped.{side}.{self.domain_indexes[name]}" for name in gate.needs])
+                >= to_hundredths(gate.at_least)
                 for gate in gates
             ],
         )
@@ -175,9 +175,9 @@ class Weighing:
     def _totals(self) -> list[pl.Expr]:
         expressions = []
         for side in _SIDES:
-            counted, totals = self.sums(self._rulebook, side)
+            counted, totals = self.sum_column_names(self._rulebook, side)
             for total, name in zip(self._rulebook.total, totals, strict=True):
-                members = [counted[self.domains[domain]] for domain in total.domains]
+                members = [counted[self.domain_indexes[domain]] for domain in total.domains]
                 expressions.append(_add_columns(members).alias(name))
         return expressions
 
@@ -185,11 +185,11 @@ class Weighing:
 def _most_points(rulebook: Rulebook) -> int:
     """Return a number of hundredths that no sum of any side can exceed."""
     most = sum(
-        max(abs(hundredths(level.points)) for level in criterion.level)
+        max(abs(to_hundredths(level.points)) for level in criterion.level)
         for criterion in rulebook.criterion
     )
     return most + sum(
-        max(abs(hundredths(domain.floor)), abs(hundredths(domain.ceiling)))
+        max(abs(to_hundredths(domain.floor)), abs(to_hundredths(domain.ceiling)))
         for domain in rulebook.domain
     )
 
@@ -198,7 +198,7 @@ def _has_one_subject(criterion: Criterion) -> bool:
     """Return whether all levels depend on one subject, so that all are known or none is."""
     if any(_contains_always(level.when) for level in criterion.level):
         return False
-    claims = chain.from_iterable(statements(level.when) for level in criterion.level)
+    claims = chain.from_iterable(iterate_statements(level.when) for level in criterion.level)
     return len({claim.subject for claim in claims}) == 1
 
 

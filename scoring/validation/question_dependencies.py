@@ -2,39 +2,41 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from schemas.conditions import Condition, statements
+from schemas.conditions import Condition, iterate_statements
 from schemas.rulebook import Criterion, Derived, Rulebook
 
 DerivedById = Mapping[str, Derived]
 
 
-def questions_read(conditions: Iterable[Condition | None], sources: DerivedById) -> list[str]:
+def find_condition_questions(
+    conditions: Iterable[Condition | None], sources: DerivedById
+) -> list[str]:
     """Return the questions these conditions depend on, without duplicates, in order of use."""
     subjects = (
-        statement.subject for condition in conditions for statement in statements(condition)
+        statement.subject for condition in conditions for statement in iterate_statements(condition)
     )
     return _resolve_derived(subjects, sources)
 
 
-def questions_weighed(criterion: Criterion, sources: DerivedById) -> list[str]:
+def find_level_questions(criterion: Criterion, sources: DerivedById) -> list[str]:
     """Return the questions that the levels of a criterion depend on."""
-    return questions_read([level.when for level in criterion.level], sources)
+    return find_condition_questions([level.when for level in criterion.level], sources)
 
 
-def questions_discounting(criterion: Criterion, sources: DerivedById) -> list[str]:
+def find_discount_questions(criterion: Criterion, sources: DerivedById) -> list[str]:
     """Return the questions that the discounts of a criterion depend on."""
-    return questions_read([discount.when for discount in criterion.discount], sources)
+    return find_condition_questions([discount.when for discount in criterion.discount], sources)
 
 
-def questions_counted(derived: Derived, sources: DerivedById) -> list[str]:
+def find_derived_questions(derived: Derived, sources: DerivedById) -> list[str]:
     """Return the questions that a derived value is calculated from."""
     operands = [derived.question] if derived.question else [*derived.sum_of, *derived.mean_of]
     return _resolve_derived(
-        [*operands, *(statement.subject for statement in statements(derived.when))], sources
+        [*operands, *(statement.subject for statement in iterate_statements(derived.when))], sources
     )
 
 
-def blocks_with_conditions(book: Rulebook) -> Iterator[tuple[str, Condition]]:
+def iterate_conditions(book: Rulebook) -> Iterator[tuple[str, Condition]]:
     """Yield every condition of the rulebook with the name of its block."""
     for block, condition in _conditions(book):
         if condition is not None:
@@ -72,6 +74,8 @@ def _conditions(book: Rulebook) -> Iterator[tuple[str, Condition | None]]:
 def _resolve_derived(subjects: Iterable[str], sources: DerivedById) -> list[str]:
     questions: dict[str, None] = {}
     for subject in subjects:
-        resolved = questions_counted(sources[subject], sources) if subject in sources else [subject]
+        resolved = (
+            find_derived_questions(sources[subject], sources) if subject in sources else [subject]
+        )
         questions.update(dict.fromkeys(resolved))
     return list(questions)

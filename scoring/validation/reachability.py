@@ -9,16 +9,23 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
-from schemas.conditions import AtLeast, AtMost, Condition, CountsAtLeast, Statement, statements
+from schemas.conditions import (
+    AtLeast,
+    AtMost,
+    Condition,
+    CountsAtLeast,
+    Statement,
+    iterate_statements,
+)
 from schemas.rulebook import Criterion, Derived, Question, Rulebook
-from scoring.conditions import Facts, test
+from scoring.conditions import Facts, compile_condition
 
 
-def unreached_levels(criterion: Criterion, book: Rulebook) -> list[str]:
+def find_unreachable_levels(criterion: Criterion, book: Rulebook) -> list[str]:
     """Return the levels that no answers reach: an earlier level always applies, or theirs never."""
     questions = {question.id: question for question in book.question}
     conditions = [level.when for level in criterion.level]
-    tests = [test(condition, questions) for condition in conditions]
+    tests = [compile_condition(condition, questions) for condition in conditions]
     reached = {
         next((index for index, holds in enumerate(tests) if holds(facts)), None)
         for facts in _generate_facts(conditions, book)
@@ -26,16 +33,16 @@ def unreached_levels(criterion: Criterion, book: Rulebook) -> list[str]:
     return [level.id for index, level in enumerate(criterion.level) if index not in reached]
 
 
-def never_true(condition: Condition, book: Rulebook) -> bool:
+def is_never_true(condition: Condition, book: Rulebook) -> bool:
     """Return whether no answers make the condition true."""
-    holds = test(condition, {question.id: question for question in book.question})
+    holds = compile_condition(condition, {question.id: question for question in book.question})
     return not any(holds(facts) for facts in _generate_facts([condition], book))
 
 
 def _generate_facts(conditions: Sequence[Condition], book: Rulebook) -> Iterator[Facts]:
     by_subject: dict[str, list[Statement]] = {}
     for condition in conditions:
-        for statement in statements(condition):
+        for statement in iterate_statements(condition):
             by_subject.setdefault(statement.subject, []).append(statement)
     questions = {question.id: question for question in book.question}
     derived = {value.id: value for value in book.derived}

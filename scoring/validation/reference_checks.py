@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from schemas.conditions import Includes, Is, OneOf, Statement, statements
+from schemas.conditions import Includes, Is, OneOf, Statement, iterate_statements
 from schemas.rulebook import Question, Rulebook
-from scoring.validation.question_dependencies import blocks_with_conditions
+from scoring.validation.question_dependencies import iterate_conditions
 
 Faults = Iterator[str]
 
 
-def doubled_ids(book: Rulebook) -> Faults:
+def check_duplicate_ids(book: Rulebook) -> Faults:
     """Yield a fault for each id that is used twice within one kind of block."""
     kinds = {kind: _ids(book, kind) for kind in _BLOCK_KINDS}
     kinds["question or derived"] = [*_ids(book, "question"), *_ids(book, "derived")]
@@ -31,7 +31,7 @@ def doubled_ids(book: Rulebook) -> Faults:
         )
 
 
-def unknown_names(book: Rulebook) -> Faults:
+def check_references(book: Rulebook) -> Faults:
     """Yield a fault for each reference to a block that does not exist."""
     known = {
         kind: set(_ids(book, kind))
@@ -53,7 +53,7 @@ def unknown_names(book: Rulebook) -> Faults:
             yield f"{block}: there is no {kind} {name}"
 
 
-def cited(book: Rulebook) -> Iterator[tuple[str, str]]:
+def iterate_citations(book: Rulebook) -> Iterator[tuple[str, str]]:
     """Yield every citation id in use, with the block that cites it."""
     for kind in ["criterion", "flag", "grading", "finding", "next_step"]:
         for block in getattr(book, kind):
@@ -63,12 +63,12 @@ def cited(book: Rulebook) -> Iterator[tuple[str, str]]:
             yield from ((name, f"finding {finding.id} > age {row.age}") for name in row.citations)
 
 
-def misfit_conditions(book: Rulebook) -> Faults:
+def check_conditions(book: Rulebook) -> Faults:
     """Yield a fault for each condition with an unknown subject or the wrong kind of question."""
     questions = {question.id: question for question in book.question}
     derived = set(_ids(book, "derived"))
-    for block, condition in blocks_with_conditions(book):
-        for statement in statements(condition):
+    for block, condition in iterate_conditions(book):
+        for statement in iterate_statements(condition):
             subject = statement.subject
             if statement.derived is not None:
                 if subject not in derived:
@@ -107,7 +107,7 @@ def _references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
         yield from (("question", name, f"finding {finding.id}") for name in questions)
     for step in book.next_step:
         yield from (("picture", name, f"next_step {step.id}") for name in step.pictures)
-    yield from (("citation", name, block) for name, block in cited(book))
+    yield from (("citation", name, block) for name, block in iterate_citations(book))
 
 
 def _scale_references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
@@ -170,7 +170,7 @@ def _option_names(statement: object) -> tuple[str, ...]:
     return ()
 
 
-def unknown_options(book: Rulebook) -> Faults:
+def check_option_references(book: Rulebook) -> Faults:
     """Yield a fault for each option, group or question that does not exist but is referred to."""
     questions = {question.id: question for question in book.question}
     for question in book.question:

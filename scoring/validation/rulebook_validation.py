@@ -4,27 +4,27 @@ from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
 
-from schemas.conditions import Condition, Includes, statements
+from schemas.conditions import Condition, Includes, iterate_statements
 from schemas.rulebook import Rulebook
-from scoring.explanation import PLACE
+from scoring.explanation import PLACEHOLDER
 from scoring.validation.question_dependencies import (
-    blocks_with_conditions,
-    questions_counted,
-    questions_read,
+    find_condition_questions,
+    find_derived_questions,
+    iterate_conditions,
 )
-from scoring.validation.reachability import never_true, unreached_levels
+from scoring.validation.reachability import find_unreachable_levels, is_never_true
 from scoring.validation.reference_checks import (
     Faults,
-    cited,
-    doubled_ids,
-    misfit_conditions,
-    unknown_names,
-    unknown_options,
+    check_conditions,
+    check_duplicate_ids,
+    check_option_references,
+    check_references,
+    iterate_citations,
 )
-from scoring.weighing import band_start, hundredths
+from scoring.weighing import find_band_start, to_hundredths
 
 
-def review(rulebook: Rulebook) -> list[str]:
+def find_rulebook_faults(rulebook: Rulebook) -> list[str]:
     """Return a message for each fault, which names its block; an empty list if there is none.
 
     Later checks rely on valid references, so faults in references are returned alone.
@@ -38,18 +38,18 @@ def review(rulebook: Rulebook) -> list[str]:
 
 def _check_questions(book: Rulebook) -> Faults:
     sources = {derived.id: derived for derived in book.derived}
-    conditions = [condition for _, condition in blocks_with_conditions(book)]
-    used_questions = set(questions_read(conditions, sources))
+    conditions = [condition for _, condition in iterate_conditions(book)]
+    used_questions = set(find_condition_questions(conditions, sources))
     for derived in book.derived:
         if derived.shown:
-            used_questions.update(questions_counted(derived, sources))
+            used_questions.update(find_derived_questions(derived, sources))
     for finding in book.finding:
         used_questions.update(filter(None, [finding.question, finding.age_question]))
     for question in book.question:
         if question.id not in used_questions and not question.shown:
             yield f"question {question.id}: it is asked but never read or shown"
     used_derived = {
-        statement.derived for condition in conditions for statement in statements(condition)
+        statement.derived for condition in conditions for statement in iterate_statements(condition)
     }
     for derived in book.derived:
         if derived.id not in used_derived and not derived.shown:
@@ -57,7 +57,7 @@ def _check_questions(book: Rulebook) -> Faults:
 
 
 def _check_citations(book: Rulebook) -> Faults:
-    used = {name for name, _ in cited(book)}
+    used = {name for name, _ in iterate_citations(book)}
     for citation in book.citation:
         if citation.id not in used:
             yield f"citation {citation.id}: it is never cited"
@@ -65,10 +65,10 @@ def _check_citations(book: Rulebook) -> Faults:
 
 def _check_reachability(book: Rulebook) -> Faults:
     for criterion in book.criterion:
-        for name in unreached_levels(criterion, book):
+        for name in find_unreachable_levels(criterion, book):
             yield f"criterion {criterion.id} > level {name}: no answers reach it"
-    for block, condition in blocks_with_conditions(book):
-        if " > level " not in block and never_true(condition, book):
+    for block, condition in iterate_conditions(book):
+        if " > level " not in block and is_never_true(condition, book):
             yield f"{block}: no answers make its condition true"
 
 
@@ -78,7 +78,7 @@ def _check_discounts(book: Rulebook) -> Faults:
             for discount in criterion.discount:
                 if (
                     level.points > 0
-                    and hundredths(level.points) * hundredths(discount.factor) % 100
+                    and to_hundredths(level.points) * to_hundredths(discount.factor) % 100
                 ):
                     yield (
                         f"criterion {criterion.id} > level {level.id}: "
@@ -93,17 +93,17 @@ def _check_bands(book: Rulebook) -> Faults:
     if not banded or not book.band:
         return
     lowest, *others = book.band
-    if band_start(lowest) is not None:
+    if find_band_start(lowest) is not None:
         yield f"band {lowest.id}: the lowest band starts nowhere"
     yield from (
         f"band {band.id}: only the lowest starts nowhere"
         for band in others
-        if band_start(band) is None
+        if find_band_start(band) is None
     )
     domains = [domain for domain in book.domain if domain.id in banded[0].domains]
-    least = hundredths(sum((domain.floor for domain in domains), start=Decimal(0)))
-    most = hundredths(sum((domain.ceiling for domain in domains), start=Decimal(0)))
-    starts = [least, *(band_start(band) or 0 for band in others), most + 1]
+    least = to_hundredths(sum((domain.floor for domain in domains), start=Decimal(0)))
+    most = to_hundredths(sum((domain.ceiling for domain in domains), start=Decimal(0)))
+    starts = [least, *(find_band_start(band) or 0 for band in others), most + 1]
     for band, (start, end) in zip(book.band, pairwise(starts), strict=True):
         if max(start, least) >= end:
             yield f"band {band.id}: no points reach it"
@@ -156,17 +156,17 @@ def _check_templates(book: Rulebook) -> Faults:
     answers |= {derived.id for derived in book.derived}
     for criterion in book.criterion:
         for level in criterion.level:
-            for name in PLACE.findall(level.finding):
+            for name in PLACEHOLDER.findall(level.finding):
                 if name not in answers:
                     yield f"criterion {criterion.id} > level {level.id}: {{{name}}} is no question"
         for discount in criterion.discount:
-            if set(PLACE.findall(discount.because)) - {"which"}:
+            if set(PLACEHOLDER.findall(discount.because)) - {"which"}:
                 yield f"criterion {criterion.id} > discount: only {{which}} can be filled in"
             if "{which}" in discount.because and not _contains_includes(discount.when):
                 yield f"criterion {criterion.id} > discount: {{which}} needs 'includes'"
     for name, placeholders in _PLACEHOLDERS.items():
         template = getattr(book.wording, name)
-        if set(PLACE.findall(template)) != placeholders:
+        if set(PLACEHOLDER.findall(template)) != placeholders:
             expected = ", ".join(f"{{{placeholder}}}" for placeholder in sorted(placeholders))
             yield f"wording > {name}: it must use {expected}"
 
@@ -184,15 +184,15 @@ _PLACEHOLDERS = {
 
 
 def _contains_includes(condition: Condition) -> bool:
-    return any(isinstance(statement, Includes) for statement in statements(condition))
+    return any(isinstance(statement, Includes) for statement in iterate_statements(condition))
 
 
 Check = Callable[[Rulebook], Faults]
 _REFERENCE_CHECKS: tuple[Check, ...] = (
-    doubled_ids,
-    unknown_names,
-    unknown_options,
-    misfit_conditions,
+    check_duplicate_ids,
+    check_references,
+    check_option_references,
+    check_conditions,
 )
 _CONTENT_CHECKS: tuple[Check, ...] = (
     _check_questions,

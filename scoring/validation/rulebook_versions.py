@@ -23,7 +23,7 @@ _EVIDENCE = {
 _EVIDENCE_BLOCKS = ("citation", "finding", "next_step", "limitation", "topic", "wording")
 
 
-def change(old: Rulebook, new: Rulebook) -> Change | None:
+def classify_change(old: Rulebook, new: Rulebook) -> Change | None:
     """Return the most significant kind of change between two rulebooks; None if they are equal."""
     before, after = old.model_dump(), new.model_dump()
     if _scoring_content(before) != _scoring_content(after):
@@ -35,7 +35,7 @@ def change(old: Rulebook, new: Rulebook) -> Change | None:
     return None if before == after else "patch"
 
 
-def least_version(old: str, weight: Change) -> str:
+def find_least_version(old: str, weight: Change) -> str:
     """Return the lowest version number that may follow `old` after a change of this kind."""
     major, minor, patch = (int(part) for part in old.split("."))
     match weight:

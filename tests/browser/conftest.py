@@ -70,7 +70,7 @@ def address(where: Settings) -> Iterator[str]:
 def clinic(store: Store) -> Clinic:
     """A clinic with numbers to call."""
     made = builders.clinic(store, "Harbour Pain Clinic")
-    do(store, made, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+    do(store, made, form_settings.update_form_settings, FormSettings(emergency_numbers=NUMBERS))
     return made
 
 

@@ -71,7 +71,7 @@ def whole_way(page, address, store, clinic, who, screening):
     assert "You are signed out" in page.inner_text("main")
     page.goto(f"{address}/desk/screenings/{screening}")
     assert page.url.endswith("/sign-in")
-    found = do(store, clinic, screenings.found, amended)
+    found = do(store, clinic, screenings.find_screening, amended)
     assert (found.replaces, found.answers["age_years"]) == (screening, 45)
 
 
@@ -86,8 +86,15 @@ def test_the_whole_way_with_scripts_off(browser, address, store, clinic, grace, 
 
 
 def test_an_invitation_is_accepted_with_an_app(page, address, store, clinic):
-    made = do(store, clinic, practitioners.add, "new", "Dr New", practitioners.AT_DESK)
-    _, secret = do(store, clinic, invitations.make, made.id)
+    made = do(
+        store,
+        clinic,
+        practitioners.add_practitioner,
+        "new",
+        "Dr New",
+        practitioners.DEFAULT_PRACTITIONER_SCOPES,
+    )
+    _, secret = do(store, clinic, invitations.add_invitation, made.id)
     page.goto(f"{address}/invitation/{secret}")
     who = Person(made.id, f"{made.id}@example.org", page.inner_text(".secret"), ())
     page.fill("#name", who.name)
@@ -135,15 +142,24 @@ def test_by_keyboard_alone(page, address, grace, flagged, store, clinic):
     to(".desk-bar button")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("signed-out"))
-    assert do(store, clinic, screenings.found, flagged).acknowledgements[0].done == "Called"
+    assert (
+        do(store, clinic, screenings.find_screening, flagged).acknowledgements[0].done == "Called"
+    )
 
 
 def pages(page, address, store, clinic, who, flagged, scored) -> Iterator[str]:
     """Every page there is, once it is there; what each is called."""
     link, _ = link_of(store, clinic, reference="MRN-0050")
-    do(store, clinic, drafts.keep, link, Draft(tier="T1"))
-    invited = do(store, clinic, practitioners.add, "new", "Dr New", practitioners.AT_DESK)
-    _, secret = do(store, clinic, invitations.make, invited.id)
+    do(store, clinic, drafts.save_draft, link, Draft(tier="T1"))
+    invited = do(
+        store,
+        clinic,
+        practitioners.add_practitioner,
+        "new",
+        "Dr New",
+        practitioners.DEFAULT_PRACTITIONER_SCOPES,
+    )
+    _, secret = do(store, clinic, invitations.add_invitation, invited.id)
     page.goto(f"{address}/sign-in")
     yield "sign-in"
     page.fill("#name", who.name)
@@ -187,8 +203,8 @@ def pages(page, address, store, clinic, who, flagged, scored) -> Iterator[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_barrier(page, address, store, clinic, grace, flagged, scored, scheme):
-    everything = {"scopes": (*practitioners.AT_DESK, "admin")}
-    do(store, clinic, practitioners.change, grace.id, everything)
+    everything = {"scopes": (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin")}
+    do(store, clinic, practitioners.update_practitioner, grace.id, everything)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

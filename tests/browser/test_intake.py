@@ -11,7 +11,7 @@ from support.builders import do
 
 from api.store.forms import drafts, links
 from api.store.screenings import screenings
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 ERROR = re.compile("^chrome-error:")
 FLAGGED = {"q53": "o5", "q57": "o1"}
@@ -20,9 +20,9 @@ FLAGGED = {"q53": "o5", "q57": "o1"}
 
 def kept(store, clinic, link_id):
     """The screening that the link became."""
-    link = do(store, clinic, links.found, link_id)
+    link = do(store, clinic, links.find_link, link_id)
     assert link.state == "submitted"
-    return do(store, clinic, screenings.found, link.screening)
+    return do(store, clinic, screenings.find_screening, link.screening)
 
 
 class TestTheWholeWay:
@@ -89,7 +89,7 @@ class TestTheWholeWay:
         reach(page, "Keep and go on later")
         enter(page)
         expect(page.locator("h1")).to_have_text("Your answers are kept")
-        draft = do(store, clinic, drafts.found, link)
+        draft = do(store, clinic, drafts.find_draft, link)
         assert draft.answers["pain_sites"] == ["neck"]
 
     def test_needs_no_script(self, browser, address, store, clinic):
@@ -153,7 +153,7 @@ class TestTheConnectionCut:
         page.click("button[value=send]", no_wait_after=True)
         expect(page).to_have_url(ERROR)
         page.context.set_offline(False)
-        assert do(store, clinic, links.found, link).state == "started"
+        assert do(store, clinic, links.find_link, link).state == "started"
         page.goto(f"{address}/intake/{secret}/review")
         expect(page.locator(".answers dd").first).to_have_text("44")
         page.click("button[value=send]")
@@ -193,7 +193,7 @@ class TestARedFlag:
         page.check("#read")
         page.click("button[type=submit]")
         assert at(page) == "3"
-        (urgent,) = do(store, clinic, links.urgent)
+        (urgent,) = do(store, clinic, links.list_urgent_links)
         assert (urgent.id, urgent.tier, urgent.state) == (link, "T1", "started")
 
     def test_on_personal_safety_is_read_back_on_no_page(self, page, address, store, clinic):
@@ -208,7 +208,7 @@ class TestARedFlag:
         page.goto(f"{address}/intake/{secret}/2")
         assert page.locator("input[name=q57]:checked").count() == 0
         page.click("button[value=next]")
-        draft = do(store, clinic, drafts.found, link)
+        draft = do(store, clinic, drafts.find_draft, link)
         assert draft.answers["rf_personal_safety"] == ["unsafe_at_home"]
         page.goto(f"{address}/intake/{secret}/review")
         expect(page.locator(".answers").nth(1)).not_to_contain_text("safe at home")
@@ -297,12 +297,12 @@ class TestAdversity:
         expect(page.locator("legend").first).to_contain_text("serious adversity")
         page.check("input[name=q40][value=n3]")
         page.click("button[value=next]")
-        assert do(store, clinic, drafts.found, link).answers["ace_count"] == 3
+        assert do(store, clinic, drafts.find_draft, link).answers["ace_count"] == 3
         page.goto(f"{address}/intake/{secret}/13")
         page.check("#adversity-no")
         page.click("button[value=next]")
         assert at(page) == "review"
-        assert "ace_count" not in do(store, clinic, drafts.found, link).answers
+        assert "ace_count" not in do(store, clinic, drafts.find_draft, link).answers
 
 
 class TestAKiosk:
@@ -331,7 +331,7 @@ class TestAKiosk:
         page.click("text=Clear the screen")
         page.go_back()
         expect(page.locator("h1")).to_have_text("There is nothing here")
-        assert len(do(store, clinic, drafts.found, link).answers) == 4
+        assert len(do(store, clinic, drafts.find_draft, link).answers) == 4
 
 
 def test_a_link_for_once_opens_for_the_browser_that_began_alone(
@@ -366,7 +366,7 @@ def reach(page, wanted):
 
 
 def test_every_active_rulebook_has_a_form(page, address, store, clinic):
-    for loaded in catalogue().scored():
+    for loaded in load_catalogue().list_active():
         link, secret = link_of(store, clinic, loaded.name)
         begin(page, f"{address}/intake/{secret}")
         walk(page)

@@ -8,12 +8,12 @@ from axe_playwright_python.sync_playwright import Axe
 from support.browser.form_patients import answer_page, at, begin, link_of
 from support.builders import do
 
-from api.forms.form_model import Wish, form_of
+from api.forms.form_model import FormOptions, build_form
 from api.store.forms import form_settings
-from api.web.page_texts import wording
+from api.web.page_texts import load_page_texts
 from schemas.form_settings import FormSettings
-from scoring.catalogue import catalogue
-from scoring.translations import in_language
+from scoring.catalogue import load_catalogue
+from scoring.translations import translate_rulebook
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 TELLING = ("id", "label", "meaning", "suspect", "action", "rationale", "note", "evidence")
@@ -98,11 +98,11 @@ def test_no_page_is_wider_than_its_screen_nor_breaks_its_own_policy(page, addres
 def test_nothing_that_a_patient_is_sent_tells_how_it_is_weighed(
     page, address, store, clinic, language, rulebook
 ):
-    numbers = (do(store, clinic, form_settings.own)).emergency_numbers
-    do(store, clinic, form_settings.change, FormSettings(emergency_numbers=numbers))
+    numbers = (do(store, clinic, form_settings.load_form_settings)).emergency_numbers
+    do(store, clinic, form_settings.update_form_settings, FormSettings(emergency_numbers=numbers))
     sent = []
     page.on("response", lambda response: sent.append(whole(response)))
-    loaded = catalogue().active(rulebook)
+    loaded = load_catalogue().find_active(rulebook)
     _, secret = link_of(store, clinic, rulebook, language=language)
     texts = [
         page.evaluate("document.documentElement.outerHTML") for _ in pages(page, address, secret)
@@ -113,7 +113,7 @@ def test_nothing_that_a_patient_is_sent_tells_how_it_is_weighed(
 
 
 def test_the_words_that_are_looked_for_are_found_where_they_are():
-    loaded = catalogue().active("nociplastic")
+    loaded = load_catalogue().find_active("nociplastic")
     words = secrets_of(loaded, "en")
     assert {"nociplastic@1.0.0", "A1", "worse_with_stress", "T0"} <= set(words)
     for each in words:
@@ -134,7 +134,7 @@ def secrets_of(loaded, language: str) -> list[str]:
 
     What the questionnaire itself has to say, in the patient's own words, is none.
     """
-    book = in_language(loaded, language)
+    book = translate_rulebook(loaded, language)
     parts = [*book.criterion, *book.domain, *book.total, *book.band, *book.ledger, *book.picture,
              *book.tier, *book.flag, *book.grading, *book.pattern, *book.derived, *book.finding,
              *book.next_step, *book.scope]  # fmt: skip
@@ -145,13 +145,17 @@ def secrets_of(loaded, language: str) -> list[str]:
     words |= {level.finding for level in levels} | {level.id for level in levels}
     words |= {question.id for question in book.question}
     words |= {option.id for question in book.question for option in question.options}
-    asked = spoken(form_of(loaded, Wish("patient", language, adversity=True)))
+    asked = spoken(build_form(loaded, FormOptions("patient", language, adversity_consent=True)))
     return sorted(each for each in words if each and len(each) > 1 and not told(each, asked))
 
 
 def spoken(form) -> str:
     """Everything that the form says, and what any page of ours says and is made of."""
-    words = [*wording(form.language).words.values(), *wording("en").words.values(), MARKUP]
+    words = [
+        *load_page_texts(form.language).words.values(),
+        *load_page_texts("en").words.values(),
+        MARKUP,
+    ]
     for step in form.steps:
         words += [step.heading, step.intro or ""]
         for each in step.asked:

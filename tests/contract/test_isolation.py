@@ -193,8 +193,8 @@ def ask(kept_service, kept_clinic, kept_client):
 
     def asked(method: str, path: str, body: Any = None, **headers: str) -> Seen:
         before = len(audited(kept_service, kept_clinic))
-        kept_service.state.store.signing.forget()
-        kept_service.state.store.signing.published()  # read now, and so not in between
+        kept_service.state.store.signing_keys.forget()
+        kept_service.state.store.signing_keys.list_published_keys()  # cached now
         with statements(kept_service) as told:
             answer = kept_client.request(method, path, json=body, headers=headers)
         rows = len(audited(kept_service, kept_clinic)) - before

@@ -11,9 +11,9 @@ from support.callers import bearing, calling
 from support.interop.hospital_issuers import Hospital
 from support.path_resources import addressed, filled, things_of
 
-from api.cli.openapi_export import differing
-from api.contract.operation_examples import exchanges
-from api.http.request_body import FORM
+from api.cli.openapi_export import find_outdated_files
+from api.contract.operation_examples import load_operation_examples
+from api.http.request_body import FORM_MEDIA_TYPE
 from api.main import create_app
 from api.security.scopes import SCOPES
 
@@ -88,7 +88,7 @@ def name(operation) -> str:
 
 
 def test_the_committed_contract_is_what_the_code_says():
-    assert differing(FOLDER) == []
+    assert find_outdated_files(FOLDER) == []
 
 
 def test_the_served_document_is_the_committed_one(client):
@@ -101,7 +101,7 @@ def test_no_two_operations_share_an_id():
 
 
 def test_every_file_of_examples_belongs_to_an_operation():
-    assert set(exchanges()) <= {name(operation) for operation in OPERATIONS}
+    assert set(load_operation_examples()) <= {name(operation) for operation in OPERATIONS}
 
 
 @pytest.mark.parametrize("file", REQUESTS, ids=lambda file: file.name)
@@ -167,7 +167,7 @@ def test_both_ways_to_prove_oneself_are_described():
 
 @pytest.mark.parametrize(
     "operation",
-    [each for each in OPERATIONS if name(each) in exchanges()],
+    [each for each in OPERATIONS if name(each) in load_operation_examples()],
     ids=name,
 )
 def test_every_example_is_answered_in_the_shape_of_its_example(service, owner, client, operation):
@@ -175,7 +175,7 @@ def test_every_example_is_answered_in_the_shape_of_its_example(service, owner, c
     things = things_of(client, path) | NAMES
     body, headers = _body(described), _headers(described)
     given = {"content": body} if isinstance(body, str) else {"json": filled(body, things)}
-    if FORM in described.get("requestBody", {}).get("content", {}):
+    if FORM_MEDIA_TYPE in described.get("requestBody", {}).get("content", {}):
         given = {"data": body}
     if isinstance(body, str):
         headers["Content-Type"] = "text/csv"

@@ -86,21 +86,21 @@ class TestWhatACallerLostIsLostAtTheNextCall:
         return held
 
     def test_a_scope(self, store, kept_service, kept_clinic, caller):
-        do(store, kept_clinic, clients.change, kept_clinic.client, {"scopes": ["score"]})
+        do(store, kept_clinic, clients.update_client, kept_clinic.client, {"scopes": ["score"]})
         assert refused(caller) == (403, "/problems/missing_scope")
         assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "missing_scope")
 
     def test_being_active(self, store, kept_clinic, caller):
-        do(store, kept_clinic, clients.change, kept_clinic.client, {"active": False})
+        do(store, kept_clinic, clients.update_client, kept_clinic.client, {"active": False})
         assert refused(caller) == (401, "/problems/bad_token")
 
     def test_its_organisation_being_open(self, store, kept_clinic, caller):
-        do(store, kept_clinic, organisations.change, {"active": False})
+        do(store, kept_clinic, organisations.update_organisation, {"active": False})
         assert refused(caller) == (401, "/problems/bad_token")
 
     def test_and_given_back_is_there_again(self, store, kept_clinic, caller):
         for active in (False, True):
-            do(store, kept_clinic, clients.change, kept_clinic.client, {"active": active})
+            do(store, kept_clinic, clients.update_client, kept_clinic.client, {"active": active})
         assert caller.get("/v1/organisation").status_code == 200
 
 
@@ -115,7 +115,7 @@ def test_a_client_that_moved_is_refused_with_the_token_it_had(
     kept_service, kept_clinic, other_clinic, store
 ):
     caller = calling(kept_service, kept_clinic)
-    with store.across() as session:
+    with store.write_all_organisations() as session:
         for table in (ClientSecretRow, ApiKeyRow):
             session.query(table).filter(table.client_id == kept_clinic.client).delete()
         session.query(ClientRow).filter(ClientRow.id == kept_clinic.client).update(

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from api.cli import main
-from api.problems import KINDS
+from api.problems import PROBLEM_DEFINITIONS
 from api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def test_every_setting_stands_in_the_readme(setting):
     assert f"`{setting}`" in README
 
 
-@pytest.mark.parametrize("code", KINDS)
+@pytest.mark.parametrize("code", PROBLEM_DEFINITIONS)
 def test_every_type_of_problem_stands_in_the_readme(code):
     assert f"`{code}`" in README
 

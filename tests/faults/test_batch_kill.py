@@ -25,7 +25,7 @@ from support.processes import PROGRAM, environment, serving
 from api.security.access_tokens import AccessTokens
 from api.store.audit import chain
 from api.store.database import migrate
-from api.store.database.engine import postgres as postgres_database
+from api.store.database.engine import open_postgres as postgres_database
 from api.store.operations.startup import open_store
 
 KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
@@ -85,7 +85,9 @@ class Sender:
 def a_clinic(settings) -> tuple[builders.Clinic, str]:
     store = open_store(settings)
     clinic = builders.clinic(store)
-    tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+    tokens = AccessTokens(
+        settings.issuer, settings.audience, store.signing_keys.look_up_trusted_key
+    )
     token = builders.token(store, tokens, clinic)
     store.close()
     return clinic, token
@@ -100,12 +102,12 @@ def each_is_there_once(settings, clinic, sender: Sender, batch: str) -> None:
     assert table["row_id"].to_list() == [f"r{n}" for n in range(ROWS)]
     assert set(table["status"]) == {"scored"}
     store = open_store(settings)
-    with store.glance() as session:
-        scored = [each for each in chain.entries(session, clinic.organisation)
+    with store.read_all_organisations() as session:
+        scored = [each for each in chain.read_entries(session, clinic.organisation)
                   if each.action == "score" and each.target == batch]  # fmt: skip
-        held = store.keys.of(session, clinic.organisation)
-        assert chain.verify(session, held.audit) == ()
-        if store.database.embedded:
+        held = store.organisation_keys.load_keys(session, clinic.organisation)
+        assert chain.verify_chain(session, held.audit) == ()
+        if store.database.is_embedded:
             connection = session.connection()
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     store.close()
@@ -299,7 +301,7 @@ def test_a_small_batch_does_not_wait_for_another_organisations_huge_one(kept):
 
 def _last_done(settings, batch: str):
     store = open_store(settings)
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         at = (
             session.connection()
             .exec_driver_sql(
@@ -314,7 +316,7 @@ def _last_done(settings, batch: str):
 def _done_after(settings, batch: str, other: str) -> int:
     """How many chunks of the batch were finished after the last of the other."""
     store = open_store(settings)
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         count = (
             session.connection()
             .exec_driver_sql(

@@ -19,9 +19,9 @@ from support.failing_storage import prepared
 from support.postgres import Postgres
 from support.processes import serving
 
-from api.store.database.engine import connected
-from api.store.keys.file_key import file_key
-from api.store.operations.startup import open_ring
+from api.store.database.engine import connect_sqlite
+from api.store.keys.file_key import load_file_key
+from api.store.operations.startup import open_key_ring
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -153,7 +153,7 @@ def place(request, tmp_path, tmp_path_factory):
 @contextlib.contextmanager
 def locked(settings) -> Iterator[None]:
     path = settings.database_file
-    other = connected(path, file_key(path, open_ring(settings)))
+    other = connect_sqlite(path, load_file_key(path, open_key_ring(settings)))
     other.execute("BEGIN EXCLUSIVE")
     yield
     other.execute("ROLLBACK")

@@ -21,15 +21,15 @@ KILLS = int(os.environ.get("NOCISCREEN_KILLS", "5"))
 def settled(settings, clinic) -> tuple[list, list]:
     """The ids of kept screenings, and those that the audit says were kept."""
     store = open_store(settings)
-    with store.glance() as session:
-        rows = list(chain.entries(session, clinic.organisation))
-        held = store.keys.of(session, clinic.organisation)
-        assert chain.verify(session, held.audit) == ()
+    with store.read_all_organisations() as session:
+        rows = list(chain.read_entries(session, clinic.organisation))
+        held = store.organisation_keys.load_keys(session, clinic.organisation)
+        assert chain.verify_chain(session, held.audit) == ()
     created = [row.target for row in rows if row.action == "create"]
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         connection = session.connection()
         kept = list(connection.exec_driver_sql("SELECT id FROM screening").scalars())
-        if store.database.embedded:
+        if store.database.is_embedded:
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
     store.close()
@@ -39,7 +39,7 @@ def settled(settings, clinic) -> tuple[list, list]:
 def test_nothing_answered_is_lost_and_nothing_is_half_written(kept):
     store = open_store(kept)
     clinic = builders.clinic(store)
-    tokens = AccessTokens(kept.issuer, kept.audience, store.signing.find)
+    tokens = AccessTokens(kept.issuer, kept.audience, store.signing_keys.look_up_trusted_key)
     token = builders.token(store, tokens, clinic)
     store.close()
     chance = random.Random(4711)
@@ -75,7 +75,7 @@ def all_are_whole(settings, clinic, answered) -> None:
     sent = builders.request(example="phq4")["answers"]
     with store.transaction(clinic.actor) as work:
         for each in answered:
-            found = screenings.found(work, each.body["id"])
+            found = screenings.find_screening(work, each.body["id"])
             told = found.model_dump(mode="json", by_alias=True)
             whole = {name: told[name] for name in each.body if name != "links"}
             assert whole == {name: each.body[name] for name in whole}

@@ -16,8 +16,8 @@ from support.interop.mllp_receivers import python_hl7
 from support.processes import serving
 
 from api.store.deliveries import allowed_hosts, destinations, outbox, search
-from api.store.deliveries.destinations import Sealed
-from api.store.deliveries.search import Narrowed
+from api.store.deliveries.destinations import DestinationSecrets
+from api.store.deliveries.search import DeliveryFilters
 from api.store.operations.startup import open_store
 
 KILLS = int(os.environ.get("NOCISCREEN_KILLS", "3"))
@@ -32,8 +32,8 @@ def enqueued(store, clinic, where: str, count: int) -> list[str]:
         do(
             store,
             clinic,
-            outbox.enqueue,
-            outbox.Wanted(where, each.id, "result", outbox.WHOLE),
+            outbox.enqueue_delivery,
+            outbox.NewDelivery(where, each.id, "result", outbox.SINGLE_LINE),
         ).control_id
         for each in given
     ]
@@ -41,18 +41,18 @@ def enqueued(store, clinic, where: str, count: int) -> list[str]:
 
 def made(store, clinic, place) -> str:
     def make(work):
-        allowed_hosts.allow(work, place, private=True)
+        allowed_hosts.add_allowed_host(work, place, private=True)
         address = f"mllp://{place.host}:{place.port}"
         options = {"document": {"how": "url"}}
-        sealed = Sealed(address=address, options=options)
-        return destinations.add(work, "EHR", "generic-v2", sealed, follows=True)
+        sealed = DestinationSecrets(address=address, options=options)
+        return destinations.add_destination(work, "EHR", "generic-v2", sealed, follows=True)
 
     return do(store, clinic, make)
 
 
 def states(settings, clinic) -> Counter:
     store = open_store(settings)
-    lines = do(store, clinic, search.page, Narrowed(), 1000)
+    lines = do(store, clinic, search.list_deliveries, DeliveryFilters(), 1000)
     store.close()
     return Counter(each.state for each in lines)
 

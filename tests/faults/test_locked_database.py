@@ -10,9 +10,9 @@ from support.concurrent_writers import Writers, ask
 from support.failing_storage import prepared, refused_for_now
 from support.processes import serving
 
-from api.store.database.engine import connected
-from api.store.keys.file_key import file_key
-from api.store.operations.startup import open_ring
+from api.store.database.engine import connect_sqlite
+from api.store.keys.file_key import load_file_key
+from api.store.operations.startup import open_key_ring
 
 CROWD = 60
 """More than there are threads to work in."""
@@ -23,7 +23,9 @@ def locked(tmp_path):
     """A served file that another process writes to without end; what lets go of it is handed on."""
     settings = builders.kept_in(tmp_path)
     token = prepared(settings)
-    other = connected(settings.database_file, file_key(settings.database_file, open_ring(settings)))
+    other = connect_sqlite(
+        settings.database_file, load_file_key(settings.database_file, open_key_ring(settings))
+    )
     with serving(settings) as served:
         other.execute("BEGIN IMMEDIATE")
         yield served.address, token, lambda: other.execute("ROLLBACK")

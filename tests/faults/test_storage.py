@@ -105,7 +105,7 @@ def test_a_locked_file_refuses_and_is_well_when_it_is_free(tmp_path):
     settings = builders.kept_in(tmp_path)
     token = prepared(settings)
     ring = KeyRing(settings.key_ring_file.read_text)
-    key = file_key.file_key(settings.database_file, ring)
+    key = file_key.load_file_key(settings.database_file, ring)
     with serving(settings) as served:
         other = sqlcipher3.connect(str(settings.database_file), isolation_level=None)
         other.execute(f"PRAGMA key = \"x'{key.hex()}'\"")

@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from scoring.answer_model import answer_model
-from scoring.catalogue import catalogue
+from scoring.answer_model import build_answer_model
+from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import UnknownQuestionError
-from scoring.engine import assess, weigh
+from scoring.engine import assess, weigh_answers
 
-LOADED = catalogue().active("nociplastic")
-ANSWERS = answer_model(LOADED.rulebook)
+LOADED = load_catalogue().find_active("nociplastic")
+ANSWERS = build_answer_model(LOADED.rulebook)
 
 
 def accepted(**answers):
@@ -124,7 +124,7 @@ def test_the_schema_of_the_model_is_closed():
     assert "required" not in schema
 
 
-@pytest.mark.parametrize("take", [assess, weigh])
+@pytest.mark.parametrize("take", [assess, weigh_answers])
 def test_the_engine_refuses_what_is_not_asked(take):
     with pytest.raises(UnknownQuestionError):
         take(LOADED, {"insurance": True})

@@ -6,13 +6,13 @@ import pytest
 from support.scoring.small_rulebook import SMALL, Release, at_version, released
 
 from scoring.catalogue import (
-    SHIPPED,
+    RULEBOOKS_FOLDER,
     Catalogue,
     RulebookError,
     UnknownRulebookError,
-    catalogue,
-    read,
-    sha256,
+    hash_file,
+    load_catalogue,
+    read_rulebook,
 )
 
 
@@ -24,8 +24,8 @@ def written(folder, text):
 
 def test_a_released_rulebook_is_active(tmp_path):
     found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
-    assert found.active("weather").name == "weather@1.0.0"
-    assert found.active("weather@1.0.0").sha256 == hashlib.sha256(SMALL.encode()).hexdigest()
+    assert found.find_active("weather").name == "weather@1.0.0"
+    assert found.find_active("weather@1.0.0").sha256 == hashlib.sha256(SMALL.encode()).hexdigest()
 
 
 def test_one_changed_byte_stops_the_load_and_names_the_file(tmp_path):
@@ -75,9 +75,9 @@ def test_what_is_not_active_is_not_in_use(tmp_path, status):
     found = Catalogue(released(tmp_path, Release("1.0.0", SMALL, status)))
     for name in ("weather", "weather@1.0.0"):
         with pytest.raises(UnknownRulebookError):
-            found.active(name)
-    assert found.any_status("weather", "1.0.0").name == "weather@1.0.0"
-    assert found.scored() == ()
+            found.find_active(name)
+    assert found.find_version("weather", "1.0.0").name == "weather@1.0.0"
+    assert found.list_active() == ()
 
 
 def test_an_unknown_status_is_refused(tmp_path):
@@ -91,33 +91,36 @@ def test_the_newest_active_version_is_chosen_by_number_and_not_by_letter(tmp_pat
     drafts = [Release("2.0.0", at_version("2.0.0"), "draft")]
     folder = released(tmp_path, *(Release(each, at_version(each)) for each in versions), *drafts)
     found = Catalogue(folder)
-    assert found.active("weather").name == "weather@1.10.0"
-    assert found.active("weather@1.9.0").name == "weather@1.9.0"
+    assert found.find_active("weather").name == "weather@1.10.0"
+    assert found.find_active("weather@1.9.0").name == "weather@1.9.0"
 
 
 @pytest.mark.parametrize("name", ["", "rain", "weather@", "weather@9.9.9", "WEATHER", "weather@1"])
 def test_an_unknown_name_is_refused(tmp_path, name):
     found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
     with pytest.raises(UnknownRulebookError):
-        found.active(name)
+        found.find_active(name)
 
 
 def test_an_unknown_version_is_refused(tmp_path):
     found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
     with pytest.raises(UnknownRulebookError):
-        found.any_status("weather", "1.0.1")
+        found.find_version("weather", "1.0.1")
 
 
 def test_the_entry_of_a_rulebook_tells_its_release(tmp_path):
     found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
-    entry = found.entry(found.active("weather"))
+    entry = found.find_entry(found.find_active("weather"))
     assert (entry.name, entry.released_on.isoformat()) == ("weather@1.0.0", "2026-01-31")
 
 
 def test_what_ships_is_what_was_released():
-    for entry in catalogue().entries:
-        assert sha256(SHIPPED / entry.file) == entry.sha256
-    assert {each.name for each in catalogue().scored()} >= {"nociplastic@1.0.0", "phq4@1.0.0"}
+    for entry in load_catalogue().entries:
+        assert hash_file(RULEBOOKS_FOLDER / entry.file) == entry.sha256
+    assert {each.name for each in load_catalogue().list_active()} >= {
+        "nociplastic@1.0.0",
+        "phq4@1.0.0",
+    }
 
 
 BROKEN = {
@@ -159,7 +162,7 @@ def test_a_broken_rulebook_is_refused_with_file_and_block(tmp_path, fault):
     old, new, block = BROKEN[fault]
     assert old in SMALL
     with pytest.raises(RulebookError) as refused:
-        read(written(tmp_path, SMALL.replace(old, new, 1)))
+        read_rulebook(written(tmp_path, SMALL.replace(old, new, 1)))
     assert str(refused.value).startswith("weather.toml: ")
     assert block in str(refused.value)
 
@@ -167,17 +170,17 @@ def test_a_broken_rulebook_is_refused_with_file_and_block(tmp_path, fault):
 def test_a_discount_that_gives_thousandths_is_refused(tmp_path):
     text = SMALL.replace("factor = 0.25", "factor = 0.33").replace("points = 4", "points = 4.5")
     with pytest.raises(RulebookError, match=r"W1 > level true.*not exact"):
-        read(written(tmp_path, text))
+        read_rulebook(written(tmp_path, text))
 
 
 def test_a_discount_that_gives_hundredths_is_accepted(tmp_path):
-    assert read(written(tmp_path, SMALL.replace("factor = 0.25", "factor = 0.33")))
+    assert read_rulebook(written(tmp_path, SMALL.replace("factor = 0.25", "factor = 0.33")))
 
 
 def test_every_fault_is_told_at_once(tmp_path):
     text = SMALL.replace('domain = "sky"', 'domain = "sea"').replace('["mild"]', '["east"]')
     with pytest.raises(RulebookError) as refused:
-        read(written(tmp_path, text))
+        read_rulebook(written(tmp_path, text))
     assert "sea" in str(refused.value)
     assert "east" in str(refused.value)
 
@@ -187,4 +190,4 @@ def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path, content):
     path = tmp_path / "weather.toml"
     path.write_bytes(content)
     with pytest.raises(RulebookError, match=r"^weather\.toml: "):
-        read(path)
+        read_rulebook(path)

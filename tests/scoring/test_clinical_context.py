@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
-NOCIPLASTIC = catalogue().active("nociplastic")
+NOCIPLASTIC = load_catalogue().find_active("nociplastic")
 AGES = (20, 30, 40, 50, 60, 70, 80)
 PERCENT = {
     "disc_degeneration": (37, 52, 68, 80, 88, 93, 96),

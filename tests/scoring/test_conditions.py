@@ -11,7 +11,7 @@ from support.scoring.small_rulebook import SMALL
 from schemas.conditions import Condition
 from schemas.rulebook import Question
 from scoring import conditions
-from scoring.catalogue import read
+from scoring.catalogue import read_rulebook
 
 READ = TypeAdapter(Condition)
 TRUTHS = (True, False, None)
@@ -21,11 +21,11 @@ TRUTHS = (True, False, None)
 def questions(tmp_path_factory):
     path = tmp_path_factory.mktemp("rulebook") / "weather.toml"
     path.write_text(SMALL, encoding="utf-8")
-    return read(path).questions
+    return read_rulebook(path).questions
 
 
 def holds(table, facts, questions: dict[str, Question] | None = None):
-    return conditions.test(READ.validate_python(table), questions or {})(facts)
+    return conditions.compile_condition(READ.validate_python(table), questions or {})(facts)
 
 
 def part(name):
@@ -169,5 +169,5 @@ def test_anything_else_is_no_condition(table):
 def test_found_names_the_marked_options_that_matter(questions):
     table = {"any": [{"question": "winds", "includes": ["mild"]}, part("rain")]}
     facts = {"winds": ("north", "west"), "rain": True}
-    named = conditions.found(READ.validate_python(table), facts, questions)
+    named = conditions.find_matching_options(READ.validate_python(table), facts, questions)
     assert list(named) == [("winds", "west")]

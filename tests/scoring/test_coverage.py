@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from support.scoring.vignettes import LOADED, WITHHELD, Vignette, vignettes
 
-from schemas.conditions import Includes, statements
+from schemas.conditions import Includes, iterate_statements
 from schemas.rulebook import Discount
-from scoring.conditions import options_named
+from scoring.conditions import expand_options
 
 BOOK = LOADED.rulebook
 VIGNETTES = vignettes()
@@ -138,9 +138,9 @@ def test_each_domain_reaches_its_floor_and_its_ceiling():
 def _reasons(discount: Discount) -> set[tuple[str, str]]:
     return {
         (each.subject, option)
-        for each in statements(discount.when)
+        for each in iterate_statements(discount.when)
         for option in (
-            options_named(each, LOADED.questions) if isinstance(each, Includes) else ("true",)
+            expand_options(each, LOADED.questions) if isinstance(each, Includes) else ("true",)
         )
     }
 

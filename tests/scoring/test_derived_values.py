@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.rulebook import Derived, Question
-from scoring.derived_values import counted
+from scoring.derived_values import compile_derived_value
 
 SITES = Question.model_validate(
     {
@@ -24,7 +24,7 @@ SITES = Question.model_validate(
 
 def value(facts, **way):
     derived = Derived.model_validate({"id": "x", "label": "X", **way})
-    return counted(derived, {"sites": SITES})(facts)
+    return compile_derived_value(derived, {"sites": SITES})(facts)
 
 
 @pytest.mark.parametrize(("marked", "count"), [((), 0), (("a",), 1), (("a", "c", "d"), 2)])

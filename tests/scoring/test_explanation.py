@@ -5,16 +5,16 @@ from decimal import Decimal
 import pytest
 from support.scoring.small_rulebook import SMALL
 
-from scoring.catalogue import catalogue, read
+from scoring.catalogue import load_catalogue, read_rulebook
 from scoring.engine import assess
-from scoring.explanation import points_text
+from scoring.explanation import format_points
 
 
 @pytest.fixture(scope="module")
 def weather(tmp_path_factory):
     path = tmp_path_factory.mktemp("rulebook") / "weather.toml"
     path.write_text(SMALL, encoding="utf-8")
-    return read(path)
+    return read_rulebook(path)
 
 
 def because(loaded, answers):
@@ -34,7 +34,7 @@ def because(loaded, answers):
     ],
 )
 def test_points_are_signed_and_without_trailing_zeros(hundredths, text):
-    assert points_text(hundredths) == text
+    assert format_points(hundredths) == text
 
 
 def test_an_answer_and_its_points_are_told(weather):
@@ -73,14 +73,14 @@ def test_an_open_question_is_told_with_what_it_could_give(weather):
 def test_an_abbreviation_keeps_its_capitals_inside_a_sentence(tmp_path):
     path = tmp_path / "weather.toml"
     path.write_text(SMALL.replace('label = "Rain"', 'label = "GPS rain"'), encoding="utf-8")
-    assert because(read(path), {}) == "Open (GPS rain): -1 to +4."
+    assert because(read_rulebook(path), {}) == "Open (GPS rain): -1 to +4."
 
 
 def test_sources_not_re_read_are_named_where_they_are_shown(weather):
     assert assess(weather, {"rain": True}).limitations == ("Made up.", "Not re-read: someone_2020.")
 
 
-@pytest.mark.parametrize("loaded", catalogue().scored(), ids=lambda it: it.name)
+@pytest.mark.parametrize("loaded", load_catalogue().list_active(), ids=lambda it: it.name)
 def test_no_sentence_leaves_a_place_unfilled(loaded):
     for criterion in assess(loaded, {}).criteria:
         assert "{" not in criterion.because
@@ -117,7 +117,7 @@ def test_of_two_equal_discounts_the_first_is_told(tmp_path):
     )
     path = tmp_path / "weather.toml"
     path.write_text(SMALL.replace("[[total]]", second), encoding="utf-8")
-    line = assess(read(path), {"rain": True, "winds": ("north", "west")}).criteria[0]
+    line = assess(read_rulebook(path), {"rain": True, "winds": ("north", "west")}).criteria[0]
     assert line.discount.because == "it may be the west wind"
 
 

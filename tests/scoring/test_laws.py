@@ -14,21 +14,23 @@ from support.scoring.answer_strategies import (
     without,
 )
 
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.engine import assess, weigh
-from scoring.weighing import exact
+from scoring.engine import assess, weigh_answers
+from scoring.weighing import to_points
 
-NOCIPLASTIC = catalogue().active("nociplastic")
+NOCIPLASTIC = load_catalogue().find_active("nociplastic")
 MOOD = [each.id for each in NOCIPLASTIC.rulebook.question if each.topic == "mood"]
 MOOD += ["gad7_total", "phq9_total"]
 FLAG_GROUPS = NOCIPLASTIC.rulebook.rulebook.safety_questions
-every_rulebook = pytest.mark.parametrize("loaded", catalogue().scored(), ids=lambda it: it.name)
+every_rulebook = pytest.mark.parametrize(
+    "loaded", load_catalogue().list_active(), ids=lambda it: it.name
+)
 
 
 def totals(loaded: LoadedRulebook, sums: Any) -> dict[str, Decimal]:
     names = (total.id for total in loaded.rulebook.total)
-    return dict(zip(names, map(exact, sums.totals), strict=True))
+    return dict(zip(names, map(to_points, sums.totals), strict=True))
 
 
 @every_rulebook
@@ -49,17 +51,17 @@ def test_contributions_add_up(loaded, data):
 @given(data=st.data())
 def test_the_range_holds_every_completion(loaded, data):
     answers = data.draw(partial_answers(loaded))
-    weighed = weigh(loaded, answers)
+    weighed = weigh_answers(loaded, answers)
     least, most = totals(loaded, weighed.least), totals(loaded, weighed.most)
-    completed = totals(loaded, weigh(loaded, data.draw(complete(loaded, answers))).now)
+    completed = totals(loaded, weigh_answers(loaded, data.draw(complete(loaded, answers))).current)
     assert all(least[name] <= points <= most[name] for name, points in completed.items())
 
 
 @every_rulebook
 @given(data=st.data())
 def test_a_complete_intake_has_a_range_of_one_point(loaded, data):
-    weighed = weigh(loaded, data.draw(complete(loaded, {})))
-    assert weighed.least.totals == weighed.now.totals == weighed.most.totals
+    weighed = weigh_answers(loaded, data.draw(complete(loaded, {})))
+    assert weighed.least.totals == weighed.current.totals == weighed.most.totals
 
 
 @every_rulebook
@@ -68,7 +70,7 @@ def test_answering_only_narrows_the_range(loaded, data):
     fuller = data.draw(partial_answers(loaded))
     assume(fuller)
     left_open = data.draw(st.sets(st.sampled_from(sorted(fuller)), min_size=1))
-    wide, narrow = weigh(loaded, without(fuller, left_open)), weigh(loaded, fuller)
+    wide, narrow = weigh_answers(loaded, without(fuller, left_open)), weigh_answers(loaded, fuller)
     for before, after in zip(wide.least.totals, narrow.least.totals, strict=True):
         assert before <= after
     for before, after in zip(wide.most.totals, narrow.most.totals, strict=True):
@@ -78,7 +80,7 @@ def test_answering_only_narrows_the_range(loaded, data):
 @every_rulebook
 @given(data=st.data())
 def test_points_lie_within_the_range_of_their_criterion_when_answered(loaded, data):
-    for weight in weigh(loaded, data.draw(partial_answers(loaded))).weights:
+    for weight in weigh_answers(loaded, data.draw(partial_answers(loaded))).criteria:
         assert weight.least <= weight.most
         if weight.level is not None:
             assert weight.least <= weight.points <= weight.most
@@ -89,10 +91,10 @@ def test_points_lie_within_the_range_of_their_criterion_when_answered(loaded, da
 def test_unanswered_is_never_read_as_no(loaded, data):
     """A criterion with one question, once it is left open, has no level and no points."""
     answers = data.draw(unflagged_answers(loaded))
-    single = [names[0] for names in loaded.read_by if len(names) == 1]
+    single = [names[0] for names in loaded.level_questions if len(names) == 1]
     question = data.draw(st.sampled_from(sorted(set(single))))
     assessment = assess(loaded, without(answers, [question]))
-    for criterion, names in zip(assessment.criteria, loaded.read_by, strict=True):
+    for criterion, names in zip(assessment.criteria, loaded.level_questions, strict=True):
         if names == [question]:
             assert criterion.verdict == "unanswered"
             assert (criterion.level, criterion.points, criterion.full_points) == (None, None, None)
@@ -132,14 +134,14 @@ def test_the_same_answers_give_the_same_bytes(loaded, data):
 def test_discounts_never_add_points(loaded, data):
     answers = data.draw(partial_answers(loaded))
     for criterion, weight in zip(
-        loaded.rulebook.criterion, weigh(loaded, answers).weights, strict=True
+        loaded.rulebook.criterion, weigh_answers(loaded, answers).criteria, strict=True
     ):
-        assert weight.points <= max(weight.full, 0) or weight.points == weight.full
-        if weight.full <= 0:
-            assert (weight.points, weight.discount) == (weight.full, None)
+        assert weight.points <= max(weight.full_points, 0) or weight.points == weight.full_points
+        if weight.full_points <= 0:
+            assert (weight.points, weight.discount) == (weight.full_points, None)
         if weight.discount is not None:
             factor = criterion.discount[weight.discount].factor
-            assert exact(weight.points) == exact(weight.full) * factor
+            assert to_points(weight.points) == to_points(weight.full_points) * factor
 
 
 @every_rulebook
@@ -154,7 +156,7 @@ def test_what_if_totals_are_true(loaded, data):
             0 if name == line.criterion else int(given_points * 100)
             for name, given_points in points.items()
         ]
-        assert totals(loaded, loaded.adder.add_up(left))[banded.id] == line.points
+        assert totals(loaded, loaded.adder.calculate_sums(left))[banded.id] == line.points
         assert line.changes_band == (
             None if line.band is None else line.band != assessment.totals[banded.id].band
         )
@@ -174,9 +176,11 @@ def test_missing_lists_exactly_what_is_open_and_tells_something(loaded, data):
     for question in loaded.rulebook.question:
         name = question.id
         swing = sum(
-            exact(weight.most - weight.least)
-            for weight, names in zip(weigh(loaded, answers).weights, loaded.touched_by, strict=True)
-            if name in names and weight.open
+            to_points(weight.most - weight.least)
+            for weight, names in zip(
+                weigh_answers(loaded, answers).criteria, loaded.criterion_questions, strict=True
+            )
+            if name in names and weight.is_open
         )
         is_open = answers.get(name) is None and not question.optional
         assert (name in listed) == (is_open and (name in required or swing > 0)), name
@@ -192,8 +196,10 @@ def test_missing_lists_exactly_what_is_open_and_tells_something(loaded, data):
 @given(data=st.data())
 def test_weigh_agrees_with_assess(loaded, data):
     answers = data.draw(unflagged_answers(loaded))
-    assessment, weighed = assess(loaded, answers), weigh(loaded, answers)
-    now, least, most = (totals(loaded, sums) for sums in (weighed.now, weighed.least, weighed.most))
+    assessment, weighed = assess(loaded, answers), weigh_answers(loaded, answers)
+    now, least, most = (
+        totals(loaded, sums) for sums in (weighed.current, weighed.least, weighed.most)
+    )
     for name, total in assessment.totals.items():
         assert (total.points, total.range.least, total.range.most) == (
             now[name],
@@ -230,22 +236,22 @@ def test_red_flags_never_move_a_total(data):
     answers = data.draw(partial_answers(NOCIPLASTIC))
     flags = {name: answer_to(NOCIPLASTIC.questions[name]) for name in FLAG_GROUPS}
     marked = {**answers, **data.draw(st.fixed_dictionaries(flags))}
-    assert weigh(NOCIPLASTIC, marked) == weigh(NOCIPLASTIC, answers)
+    assert weigh_answers(NOCIPLASTIC, marked) == weigh_answers(NOCIPLASTIC, answers)
 
 
 @given(st.data())
 def test_distress_moves_nothing_where_the_pain_itself_shows_no_pattern(data):
     answers = data.draw(unflagged_answers(NOCIPLASTIC))
-    before = weigh(NOCIPLASTIC, answers)
+    before = weigh_answers(NOCIPLASTIC, answers)
     domains = [domain.id for domain in NOCIPLASTIC.rulebook.domain]
-    counted = dict(zip(domains, before.now.counted, strict=True))
+    counted = dict(zip(domains, before.current.domain_points, strict=True))
     assume(counted["distribution"] + counted["sensitivity"] + counted["behaviour"] < 300)
     mood = {name: answer_to(NOCIPLASTIC.questions[name]) for name in MOOD}
     for distressed in (
         {**answers, **data.draw(st.fixed_dictionaries(mood))},
         without(answers, MOOD),
     ):
-        assert weigh(NOCIPLASTIC, distressed).now.totals == before.now.totals
+        assert weigh_answers(NOCIPLASTIC, distressed).current.totals == before.current.totals
 
 
 @given(st.data())
@@ -257,19 +263,21 @@ def test_what_speaks_for_it_never_lowers_the_contribution(data):
     place = book.criterion.index(criterion)
     discounting = {
         name
-        for reads, touched in zip(NOCIPLASTIC.read_by, NOCIPLASTIC.touched_by, strict=True)
+        for reads, touched in zip(
+            NOCIPLASTIC.level_questions, NOCIPLASTIC.criterion_questions, strict=True
+        )
         for name in set(touched) - set(reads)
     }
-    names = [name for name in NOCIPLASTIC.read_by[place] if name not in discounting]
-    assume(names and len(names) == len(NOCIPLASTIC.read_by[place]))
+    names = [name for name in NOCIPLASTIC.level_questions[place] if name not in discounting]
+    assume(names and len(names) == len(NOCIPLASTIC.level_questions[place]))
     supportive = {
         **answers,
         **{name: data.draw(answer_to(NOCIPLASTIC.questions[name])) for name in names},
     }
-    after = weigh(NOCIPLASTIC, supportive)
-    assume(after.weights[place].level == 0)
-    before = totals(NOCIPLASTIC, weigh(NOCIPLASTIC, answers).now)["contribution"]
-    assert totals(NOCIPLASTIC, after.now)["contribution"] >= before
+    after = weigh_answers(NOCIPLASTIC, supportive)
+    assume(after.criteria[place].level == 0)
+    before = totals(NOCIPLASTIC, weigh_answers(NOCIPLASTIC, answers).current)["contribution"]
+    assert totals(NOCIPLASTIC, after.current)["contribution"] >= before
 
 
 @given(unflagged_answers(NOCIPLASTIC))

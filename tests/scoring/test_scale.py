@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.rulebook import Band
-from scoring.weighing import band_start
+from scoring.weighing import find_band_start
 
 
 @pytest.mark.parametrize(
@@ -11,4 +11,4 @@ from scoring.weighing import band_start
 )
 def test_a_band_starts_at_its_edge_or_right_above_it(edge, start):
     band = Band.model_validate({"id": "b", "label": "B", "meaning": "M"} | edge)
-    assert band_start(band) == start
+    assert find_band_start(band) == start

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scoring.catalogue import SHIPPED, catalogue
-from scoring.translations import in_language
+from scoring.catalogue import RULEBOOKS_FOLDER, load_catalogue
+from scoring.translations import translate_rulebook
 
 FORMS = Path(__file__).parents[2] / "api" / "web" / "locales"
 NOT_SAID = {
@@ -21,7 +21,10 @@ FOR_MEN_ONLY = (
 
 def said(language: str) -> list[str]:
     """The texts of every translation and of the pages, without the names of their keys."""
-    files = [*SHIPPED.glob(f"*/translations/*.{language}.toml"), *FORMS.rglob(f"{language}.toml")]
+    files = [
+        *RULEBOOKS_FOLDER.glob(f"*/translations/*.{language}.toml"),
+        *FORMS.rglob(f"{language}.toml"),
+    ]
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [line.partition(" = ")[2] for line in lines if not line.startswith("rulebook")]
 
@@ -40,7 +43,7 @@ def test_spanish_asks_women_and_men():
 
 
 def test_spanish_parts_of_a_limb_are_not_read_as_the_whole_limb():
-    told = in_language(catalogue().active("nociplastic"), "es")
+    told = translate_rulebook(load_catalogue().find_active("nociplastic"), "es")
     (sites,) = [each.options for each in told.question if each.id == "pain_sites"]
     labels = {each.id: each.label for each in sites}
     for side in ("left", "right"):

@@ -49,7 +49,7 @@ def test_contributions_add_up_to_domain_sums(vignette: Vignette):
 
 @every_scored_one
 def test_each_criterion_repeats_the_answers_that_it_read(vignette: Vignette):
-    given = LOADED.facts(vignette.answers)
+    given = LOADED.derive_facts(vignette.answers)
     for criterion in ASSESSED[vignette.name].criteria:
         assert criterion.answers
         assert criterion.answers == {name: given.get(name) for name in criterion.answers}
@@ -83,7 +83,7 @@ def test_what_if_is_true(vignette: Vignette):
     assert [each.criterion for each in assessment.what_if] == [n for n, p in given.items() if p]
     band = assessment.totals["predominance"].band
     for line in assessment.what_if:
-        left = oracle.add_up({**given, line.criterion: Decimal(0)})
+        left = oracle.calculate_sums({**given, line.criterion: Decimal(0)})
         assert line.points == left["predominance"]
         expected = oracle.band_given(left, vignette.answers) if band else None
         assert line.band == expected

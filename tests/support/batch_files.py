@@ -8,11 +8,11 @@ import polars as pl
 from starlette.testclient import TestClient
 from support import builders
 
-from api.documents.render_pool import Here
-from api.jobs.chunk_runner import Bench, by_hand
+from api.documents.render_pool import InProcessRenderer
+from api.jobs.chunk_runner import WorkerContext, run_inline
 from api.main import Service
 from api.store.batches import batches
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -55,20 +55,22 @@ def send(client: TestClient, text: str | bytes, query: str = "", **headers: str)
     return response.json()
 
 
-def bench_of(service: Service) -> Bench:
+def bench_of(service: Service) -> WorkerContext:
     """Where the service's own batches are worked on, in this process."""
-    return Bench(service.state.store, service.state.settings, catalogue(), Here())
+    return WorkerContext(
+        service.state.store, service.state.settings, load_catalogue(), InProcessRenderer()
+    )
 
 
 def work(service: Service) -> None:
     """Do all that waits."""
     store = service.state.store
-    with store.glance() as session:
-        waiting = batches.waiting(session)
+    with store.read_all_organisations() as session:
+        waiting = batches.list_pending_batches(session)
     for each in waiting:
-        by_hand(bench_of(service), each.organisation, each.id, range(each.chunks))
-        with store.across() as session:
-            batches.enqueued(session, each, datetime.now(UTC))
+        run_inline(bench_of(service), each.organisation, each.id, range(each.chunks))
+        with store.write_all_organisations() as session:
+            batches.mark_enqueued(session, each, datetime.now(UTC))
 
 
 def done(client: TestClient, text: str | bytes, query: str = "", **headers: str) -> dict:

@@ -12,27 +12,27 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy.engine import Connection
 
-from api.outbound.allowlist import Place
+from api.outbound.allowlist import HostPort
 from api.security.scopes import SCOPES
 from api.settings import Settings
 from api.store import idempotency
 from api.store.accounts import clients, organisations
-from api.store.accounts.organisations import OPERATOR
+from api.store.accounts.organisations import OPERATOR_ACTOR
 from api.store.deliveries import allowed_hosts, destinations, dispatch, outbox
-from api.store.deliveries.destinations import Sealed
+from api.store.deliveries.destinations import DestinationSecrets
 from api.store.forms import drafts, form_settings, links
-from api.store.key_ring import make_file
+from api.store.key_ring import create_key_ring_file
 from api.store.patients import legal_holds, merges
-from api.store.patients.patient_lookup import Person
+from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import issued_reports, screenings
-from api.store.screenings.screenings import Kept
+from api.store.screenings.screenings import ScoredIntake
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 from schemas.form_settings import FormSettings
 from schemas.links import Draft
 from schemas.patient import KnownPatient
-from schemas.screening import Context, Screening
-from scoring.catalogue import catalogue
+from schemas.screening import Screening, ScreeningContext
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
 FHIR = "http://127.0.0.1:8000/fhir"
@@ -56,7 +56,7 @@ def kept_in(folder: Path, url: str | None = None, **more: object) -> Settings:
     """Settings of a store of its own: in this folder, or at this address."""
     ring = folder / "key-ring"
     if url and not ring.exists():
-        make_file(ring)
+        create_key_ring_file(ring)
     return Settings(
         database_file=folder / "nociscreen.db", key_ring_file=ring, database_url=url, **more
     )
@@ -73,19 +73,19 @@ def kept_on(request: pytest.FixtureRequest, folder: Path) -> Settings:
 
 def clinic(store: Store, name: str = "Clinic", scopes=SCOPES, *, test: bool = False) -> Clinic:
     """A new organisation with a client that may do this."""
-    made = organisations.add(store, name, test=test)
-    with store.transaction(OPERATOR._replace(organisation=made.id)) as work:
-        client = clients.add(work, "client", scopes)
+    made = organisations.add_organisation(store, name, test=test)
+    with store.transaction(OPERATOR_ACTOR._replace(organisation=made.id)) as work:
+        client = clients.add_client(work, "client", scopes)
         _, secret = clients.add_secret(work, client.id)
-        allowed_hosts.allow(work, Place("ehr.example", 443), private=False)
+        allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 443), private=False)
         work.audit("administer", "client", client.id)
     return Clinic(made.id, client.id, secret)
 
 
 def token(store: Store, tokens, clinic: Clinic, scopes=SCOPES) -> str:
     """An access token of the clinic's client."""
-    return tokens.sign(
-        store.signing.current(),
+    return tokens.issue(
+        store.signing_keys.find_current_key(),
         client=clinic.client,
         organisation=clinic.organisation,
         scopes=scopes,
@@ -121,7 +121,7 @@ def assessed(example: str) -> tuple[dict[str, Any], Any]:
     """The answers of an example, and their assessment."""
     text = (EXAMPLES / f"{example}.json").read_text()
     exact = json.loads(text, parse_float=Decimal)["answers"]
-    assessment = assess(catalogue().active("nociplastic"), exact, attested=True)
+    assessment = assess(load_catalogue().find_active("nociplastic"), exact, attested=True)
     return json.loads(text)["answers"], assessment
 
 
@@ -131,13 +131,13 @@ def intake(
     """What is kept of an example."""
     answers, assessment = assessed(example)
     about = KnownPatient(reference=reference, **patient)
-    return Kept(about, Context(note=note), answers, assessment)
+    return ScoredIntake(about, ScreeningContext(note=note), answers, assessment)
 
 
 def add(store: Store, clinic: Clinic, reference: str = "MRN-0042", **more: str) -> Screening:
     """A screening, kept."""
     with store.transaction(clinic.actor) as work:
-        made = screenings.add(work, intake(reference, **more))
+        made = screenings.add_screening(work, intake(reference, **more))
         work.audit("create", "screening", made.id)
     return made
 
@@ -154,33 +154,45 @@ def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word
     """Everything that can be kept on a patient: screenings, what hangs on them, answers, a hold."""
     words = {"note": f"note-{word}", "name": f"name-{word}"}
     made = add(store, clinic, f"old-{word}", example="red_flag", **words)
-    do(store, clinic, merges.merge, Person(f"old-{word}", None), Person(reference, None))
-    made = do(store, clinic, screenings.found, made.id)
+    do(
+        store,
+        clinic,
+        merges.merge_patients,
+        PatientSelector(f"old-{word}", None),
+        PatientSelector(reference, None),
+    )
+    made = do(store, clinic, screenings.find_screening, made.id)
 
     def hang(work: Transaction) -> Screening:
-        allowed_hosts.allow(work, Place("ehr.example", 443), private=False)
-        sealed = Sealed(address=f"mllps://ehr.example:443/#{word}")
-        where = destinations.add(work, "EHR", "generic-v2", sealed, follows=False)
-        wanted = outbox.Wanted(where, made.id, "result", outbox.WHOLE)
-        sent = outbox.enqueue(work, wanted).id
-        taken = dispatch.take(work, where, LEASE)
-        dispatch.made(work, taken, f"MSH payload-{word}".encode())
-        number = dispatch.begin(work, taken, LEASE)
-        dispatch.end(work, taken, number, dispatch.Ended("error", "AE", f"reply-{word}".encode()))
-        assert outbox.found(work, sent).state == "parked"
-        screenings.acknowledge(work, made, f"dr-{word}", f"done-{word}")
-        issued_reports.issue(work, made.id, "application/pdf", f"%PDF report-{word}".encode())
-        amended = screenings.amend(work, made, intake(reference, **words))
-        screenings.enter_in_error(work, made, f"reason-{word}")
-        named = idempotency.named(work, "POST /v1/screenings", f"key-{made.id}", b"body")
-        answer = idempotency.Answer(201, f"answer-{word}".encode(), None, amended.id)
-        idempotency.once(work, named, lambda: answer)
-        held = legal_holds.place(work, Person(reference, None), f"hold-{word}")
-        legal_holds.release(work, held.id)
+        allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 443), private=False)
+        sealed = DestinationSecrets(address=f"mllps://ehr.example:443/#{word}")
+        where = destinations.add_destination(work, "EHR", "generic-v2", sealed, follows=False)
+        wanted = outbox.NewDelivery(where, made.id, "result", outbox.SINGLE_LINE)
+        sent = outbox.enqueue_delivery(work, wanted).id
+        taken = dispatch.claim_delivery(work, where, LEASE)
+        dispatch.store_payload(work, taken, f"MSH payload-{word}".encode())
+        number = dispatch.begin_attempt(work, taken, LEASE)
+        dispatch.end_attempt(
+            work, taken, number, dispatch.AttemptEnd("error", "AE", f"reply-{word}".encode())
+        )
+        assert outbox.find_delivery(work, sent).state == "parked"
+        screenings.acknowledge_red_flags(work, made, f"dr-{word}", f"done-{word}")
+        issued_reports.add_issued_report(
+            work, made.id, "application/pdf", f"%PDF report-{word}".encode()
+        )
+        amended = screenings.amend_screening(work, made, intake(reference, **words))
+        screenings.mark_entered_in_error(work, made, f"reason-{word}")
+        named = idempotency.build_keyed_request(
+            work, "POST /v1/screenings", f"key-{made.id}", b"body"
+        )
+        answer = idempotency.IdempotentResponse(201, f"answer-{word}".encode(), None, amended.id)
+        idempotency.run_once(work, named, lambda: answer)
+        held = legal_holds.place_hold(work, PatientSelector(reference, None), f"hold-{word}")
+        legal_holds.release_hold(work, held.id)
         about = KnownPatient(reference=reference, name=f"name-{word}")
-        link, _ = links.make(work, links.Wanted(about, "phq4@1.0.0", 90))
-        drafts.keep(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
-        form_settings.change(work, FormSettings(privacy={"en": f"privacy-{word}"}))
+        link, _ = links.add_link(work, links.LinkRequest(about, "phq4@1.0.0", 90))
+        drafts.save_draft(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
+        form_settings.update_form_settings(work, FormSettings(privacy={"en": f"privacy-{word}"}))
         return amended
 
     return made, do(store, clinic, hang)
@@ -189,8 +201,8 @@ def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word
 @contextmanager
 def tampering(store: Store) -> Iterator[Connection]:
     """The database in the hands of someone who owns it: no trigger, no role, no filter."""
-    with store.database.writing() as connection:
-        if store.database.embedded:
+    with store.database.begin_write() as connection:
+        if store.database.is_embedded:
             for name in (
                 connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
                 .scalars()

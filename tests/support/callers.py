@@ -32,8 +32,8 @@ def calling(service: Service, clinic: Clinic, scopes=SCOPES) -> TestClient:
 
 def audited(service: Service, clinic: Clinic) -> list[AuditEntry]:
     """Every row of the clinic's audit, oldest first."""
-    with service.state.store.glance() as session:
-        return list(chain.entries(session, clinic.organisation))
+    with service.state.store.read_all_organisations() as session:
+        return list(chain.read_entries(session, clinic.organisation))
 
 
 def last_act(service: Service, clinic: Clinic) -> tuple[str, str, str, str]:

@@ -14,7 +14,9 @@ def prepared(settings) -> str:
     """A token of a clinic in this store."""
     store = open_store(settings)
     clinic = builders.clinic(store)
-    tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+    tokens = AccessTokens(
+        settings.issuer, settings.audience, store.signing_keys.look_up_trusted_key
+    )
     token = builders.token(store, tokens, clinic)
     store.close()
     return token

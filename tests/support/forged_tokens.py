@@ -50,9 +50,9 @@ def public_pem(private) -> bytes:
 def signature(private, algorithm: str, text: str) -> bytes:
     digest = HASHES[algorithm[-3:]]
     if isinstance(private, rsa.RSAPrivateKey):
-        return private.sign(text.encode(), padding.PKCS1v15(), digest)
+        return private.issue(text.encode(), padding.PKCS1v15(), digest)
     octets = (private.key_size + 7) // 8
-    r, s = utils.decode_dss_signature(private.sign(text.encode(), ec.ECDSA(digest)))
+    r, s = utils.decode_dss_signature(private.issue(text.encode(), ec.ECDSA(digest)))
     return r.to_bytes(octets, "big") + s.to_bytes(octets, "big")
 
 

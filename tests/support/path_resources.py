@@ -7,9 +7,9 @@ from starlette.testclient import TestClient
 from support.batch_files import done, rows, work
 from support.builders import request
 
-from api.outbound.allowlist import Place
-from api.security.keys import new_signing_key
-from api.store.accounts.organisations import OPERATOR
+from api.outbound.allowlist import HostPort
+from api.security.keys import generate_signing_key
+from api.store.accounts.organisations import OPERATOR_ACTOR
 from api.store.deliveries import allowed_hosts
 
 KEY_SET = {"url": "https://ehr.example/jwks.json"}
@@ -74,9 +74,9 @@ def destination(client: TestClient) -> dict:
     """A destination at a place that is allowed."""
     store = client.app.state.store
     own = client.get("/v1/organisation").json()["id"]
-    with store.transaction(OPERATOR._replace(organisation=own)) as work:
-        allowed_hosts.allow(work, Place("ehr.example", 443), private=False)
-        allowed_hosts.allow(work, Place("ehr.example", 2575), private=False)
+    with store.transaction(OPERATOR_ACTOR._replace(organisation=own)) as work:
+        allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 443), private=False)
+        allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 2575), private=False)
         work.audit("administer", "place")
     wanted = {"name": "EHR", "profile": "generic-v2", "address": "mllps://ehr.example:2575"}
     by_url = {"document": {"how": "url"}}
@@ -107,7 +107,7 @@ def made(client: TestClient, path: str, body: dict | None = None, **headers: str
 
 def public_jwk(algorithm: str = "ES256") -> dict[str, str]:
     """A new public key, as a client registers it."""
-    whole = new_signing_key(algorithm).public_jwk()
+    whole = generate_signing_key(algorithm).to_public_jwk()
     return {name: whole[name] for name in ("kty", "crv", "x", "y")}
 
 

@@ -15,10 +15,10 @@ from reports.view.model import View
 from reports.view.translation import Books
 from reports.view.view_builder import view_in
 from schemas.assessment import Assessment
-from scoring.answer_model import answer_model
-from scoring.catalogue import catalogue
+from scoring.answer_model import build_answer_model
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
-from scoring.translations import in_language
+from scoring.translations import translate_rulebook
 
 EXAMPLES = Path(__file__).parents[2] / "api" / "contract" / "examples"
 NAMES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
@@ -26,9 +26,9 @@ NAMES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
 
 def assessed(name: str, **changed) -> tuple[str, Assessment]:
     intake = json.loads((EXAMPLES / f"{name}.json").read_text())
-    loaded = catalogue().active(intake["rulebook"])
+    loaded = load_catalogue().find_active(intake["rulebook"])
     given = json.dumps(intake["answers"] | changed)
-    answers = answer_model(loaded.rulebook).model_validate_json(given)
+    answers = build_answer_model(loaded.rulebook).model_validate_json(given)
     return loaded.name, assess(loaded, answers.model_dump(exclude_none=True))
 
 
@@ -73,8 +73,8 @@ def squeezed(words: str) -> str:
 
 def viewed(name: str, answers: dict | None = None, language: str = "en", **given) -> View:
     rulebook, assessment = assessed(name, **(answers or {}))
-    loaded, words = catalogue().active(rulebook), wording(language)
-    told = in_language(loaded, language)
+    loaded, words = load_catalogue().find_active(rulebook), wording(language)
+    told = translate_rulebook(loaded, language)
     return view_in(Books(loaded.rulebook, told, words), assessment, heading(**given))
 
 

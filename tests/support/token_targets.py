@@ -52,7 +52,7 @@ def access_opens(tokens: AccessTokens, token: str) -> bool:
     else:
         return True
     assert refusal.headers == {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    assert refusal.response().body == Problem("bad_token").response().body
+    assert refusal.build_response().body == Problem("bad_token").build_response().body
     assert refusal.__cause__ is None
     return False
 
@@ -60,7 +60,7 @@ def access_opens(tokens: AccessTokens, token: str) -> bool:
 def assertion_opens(key: VerifyingKey, text: str) -> bool:
     """Whether the assertion opens; every refusal is the same to the letter."""
     try:
-        verify_assertion(text, audiences=[TOKEN_URL], find=lambda _client, _kid: key)
+        verify_assertion(text, audiences=[TOKEN_URL], find_key=lambda _client, _kid: key)
     except InvalidAssertionError as error:
         refusal = str(error)
     else:

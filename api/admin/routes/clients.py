@@ -5,21 +5,21 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.admin.common import ClientId, Scopes, answered, changes
-from api.auth.route_guard import guarded
-from api.dependencies import Acting, Creating
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.admin.common import ClientId, Scopes, build_created_answer, collect_changes
+from api.auth.route_guard import require_scope
+from api.dependencies import IdempotentRequestDep, RequestContextDep
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store.accounts import clients
-from api.store.idempotency import Answer
+from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.organisation import Client, Title
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
+router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class NewClient(Frozen):
+class NewClient(FrozenModel):
     """A client to be created."""
 
     name: Title
@@ -27,7 +27,7 @@ class NewClient(Frozen):
     requests_per_minute: PerMinute | None = None
 
 
-class ClientChange(Frozen):
+class ClientChange(FrozenModel):
     """The changes to a client; omitted members stay as they are."""
 
     name: Title | None = None
@@ -36,7 +36,7 @@ class ClientChange(Frozen):
     requests_per_minute: PerMinute | None = None
 
 
-class ListOfClients(Frozen):
+class ClientList(FrozenModel):
     """All clients of the organisation."""
 
     clients: Many[Client]
@@ -45,13 +45,13 @@ class ListOfClients(Frozen):
 @router.get(
     "/clients",
     operation_id="list_clients",
-    responses=refusals(*GUARDED),
+    responses=error_responses(*GUARDED_ERRORS),
     summary="List clients",
 )
-def list_clients(acts: Acting) -> ListOfClients:
+def list_clients(acts: RequestContextDep) -> ClientList:
     """Return every client with its scopes and its active secrets and keys."""
     with acts.transaction() as work:
-        client_list = ListOfClients(clients=tuple(clients.every(work)))
+        client_list = ClientList(clients=tuple(clients.list_clients(work)))
         work.audit("list", "client")
     return client_list
 
@@ -61,33 +61,33 @@ def list_clients(acts: Acting) -> ListOfClients:
     operation_id="add_client",
     status_code=201,
     response_model=Client,
-    responses=refusals(*TAKING, 409),
+    responses=error_responses(*BODY_ERRORS, 409),
     summary="Create a client",
 )
 def add_client(
     wanted: NewClient,
-    creating: Creating,
+    creating: IdempotentRequestDep,
 ) -> Response:
     """Create a client. It authenticates with a secret, public key or API key that you add later."""
 
-    def add(work: Transaction) -> Answer:
-        client = clients.add(work, wanted.name, wanted.scopes, wanted.requests_per_minute)
+    def add(work: Transaction) -> IdempotentResponse:
+        client = clients.add_client(work, wanted.name, wanted.scopes, wanted.requests_per_minute)
         work.audit("administer", "client", client.id)
-        return answered(client, f"/v1/clients/{client.id}")
+        return build_created_answer(client, f"/v1/clients/{client.id}")
 
-    return creating.once(add)
+    return creating.run_once(add)
 
 
 @router.get(
     "/clients/{client}",
     operation_id="read_client",
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read a client",
 )
-def read_client(client: ClientId, acts: Acting) -> Client:
+def read_client(client: ClientId, acts: RequestContextDep) -> Client:
     """Return the client with its scopes and its active secrets and keys."""
     with acts.transaction() as work:
-        stored = clients.found(work, client)
+        stored = clients.find_client(work, client)
         work.audit("read", "client", client)
     return stored
 
@@ -95,13 +95,13 @@ def read_client(client: ClientId, acts: Acting) -> Client:
 @router.patch(
     "/clients/{client}",
     operation_id="change_client",
-    responses=refusals(*TAKING, 404),
+    responses=error_responses(*BODY_ERRORS, 404),
     summary="Change a client",
 )
-def change_client(client: ClientId, change: ClientChange, acts: Acting) -> Client:
+def change_client(client: ClientId, change: ClientChange, acts: RequestContextDep) -> Client:
     """Change the members sent, also for issued tokens. `active` false deactivates the client."""
     with acts.transaction() as work:
-        values = changes(change, nullable="requests_per_minute")
-        changed = clients.change(work, client, values)
+        values = collect_changes(change, nullable="requests_per_minute")
+        changed = clients.update_client(work, client, values)
         work.audit("administer", "client", client)
     return changed

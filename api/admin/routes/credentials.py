@@ -6,21 +6,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.admin.common import ClientId, Scopes, answered
-from api.auth.route_guard import guarded
-from api.dependencies import Acting, Calling, Creating
-from api.http.error_responses import GUARDED, TAKING, refusals
-from api.outbound.allowlist import allowance, target
-from api.outbound.errors import OutgoingError
+from api.admin.common import ClientId, Scopes, build_created_answer
+from api.auth.route_guard import require_scope
+from api.dependencies import CurrentCaller, IdempotentRequestDep, RequestContextDep
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.outbound.allowlist import find_allowed_host, parse_target_url
+from api.outbound.errors import OutboundError
 from api.problems import FieldError, Problem
 from api.store.accounts import clients
 from api.store.deliveries import allowed_hosts
-from api.store.idempotency import Answer
+from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
-from schemas.base import Frozen
-from schemas.organisation import LiveCredential, PublishedKey
+from schemas.base import FrozenModel
+from schemas.organisation import CredentialSummary, PublishedKey
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
+router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
 SecretId = Annotated[
     str,
     Path(
@@ -34,26 +34,26 @@ Kid = Annotated[str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", exam
 Days = Annotated[int, Field(ge=1, le=3660)]
 
 
-class NewKey(Frozen):
+class NewPublicKey(FrozenModel):
     """A public key as a JWK (RFC 7517): RSA of 2048 bits or more, P-256 or P-384."""
 
     jwk: dict[str, Any]
 
 
-class KeySet(Frozen):
+class ClientKeySet(FrozenModel):
     """The URL of the JWK set where a client publishes its public keys."""
 
     url: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class NewApiKey(Frozen):
+class NewApiKey(FrozenModel):
     """An API key to be created."""
 
     scopes: Scopes
     expires_in_days: Days = 365
 
 
-class NewCredential(LiveCredential):
+class NewCredential(CredentialSummary):
     """A secret or an API key with its text, which is shown only in this response."""
 
     text: str
@@ -64,34 +64,34 @@ class NewCredential(LiveCredential):
     operation_id="add_secret",
     status_code=201,
     response_model=NewCredential,
-    responses=refusals(*GUARDED, 404, 409),
+    responses=error_responses(*GUARDED_ERRORS, 404, 409),
     summary="Create a secret",
 )
 def add_secret(
     client: ClientId,
-    creating: Creating,
+    creating: IdempotentRequestDep,
 ) -> Response:
     """Create a secret. A client may have two at a time, so that it can be rotated."""
 
-    def create(work: Transaction) -> Answer:
+    def create(work: Transaction) -> IdempotentResponse:
         credential, text = clients.add_secret(work, client)
         work.audit("administer", "secret", credential.id)
-        return answered(NewCredential(**credential.model_dump(), text=text))
+        return build_created_answer(NewCredential(**credential.model_dump(), text=text))
 
-    return creating.once(create)
+    return creating.run_once(create)
 
 
 @router.delete(
     "/clients/{client}/secrets/{secret}",
     operation_id="drop_secret",
     status_code=204,
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Delete a secret",
 )
-def drop_secret(client: ClientId, secret: SecretId, acts: Acting) -> None:
+def drop_secret(client: ClientId, secret: SecretId, acts: RequestContextDep) -> None:
     """Delete the secret. The client can no longer authenticate with it."""
     with acts.transaction() as work:
-        clients.drop_secret(work, client, secret)
+        clients.revoke_secret(work, client, secret)
         work.audit("administer", "secret", secret)
 
 
@@ -100,57 +100,57 @@ def drop_secret(client: ClientId, secret: SecretId, acts: Acting) -> None:
     operation_id="add_key",
     status_code=201,
     response_model=PublishedKey,
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Register a public key",
 )
 def add_key(
     client: ClientId,
-    wanted: NewKey,
-    creating: Creating,
+    wanted: NewPublicKey,
+    creating: IdempotentRequestDep,
 ) -> Response:
     """Register a key for `private_key_jwt`. Its type sets the algorithm: RS384, ES256 or ES384."""
 
-    def register(work: Transaction) -> Answer:
+    def register(work: Transaction) -> IdempotentResponse:
         try:
-            registered = clients.add_key(work, client, wanted.jwk)
+            registered = clients.add_client_key(work, client, wanted.jwk)
         except ValueError as error:
             fault = FieldError(pointer="/jwk", code="jwk", detail=str(error))
             raise Problem("wrong_shape", errors=[fault]) from None
         work.audit("administer", "public_key", client)
-        return answered(registered)
+        return build_created_answer(registered)
 
-    return creating.once(register)
+    return creating.run_once(register)
 
 
 @router.delete(
     "/clients/{client}/keys/{kid}",
     operation_id="drop_key",
     status_code=204,
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Delete a public key",
 )
-def drop_key(client: ClientId, kid: Kid, acts: Acting) -> None:
+def drop_key(client: ClientId, kid: Kid, acts: RequestContextDep) -> None:
     """Delete the public key. The client can no longer authenticate with it."""
     with acts.transaction() as work:
-        clients.drop_key(work, client, kid)
+        clients.revoke_client_key(work, client, kid)
         work.audit("administer", "public_key", client)
 
 
 @router.put(
     "/clients/{client}/key-set",
     operation_id="set_key_set",
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Set the JWKS URL of a client",
 )
-def set_key_set(client: ClientId, wanted: KeySet, acts: Acting) -> KeySet:
+def set_key_set(client: ClientId, wanted: ClientKeySet, acts: RequestContextDep) -> ClientKeySet:
     """Set the JWKS URL for `private_key_jwt`. To rotate a key, publish the new one beside the old.
 
     The service fetches the set when needed, and only from hosts that the operator has allowed.
     """
     with acts.transaction() as work:
-        clients.found(work, client)
+        clients.find_client(work, client)
         _check_reachable(work, wanted.url)
-        clients.set_key_set(work, client, wanted.url)
+        clients.set_key_set_url(work, client, wanted.url)
         work.audit("administer", "key_set", client)
     return wanted
 
@@ -159,30 +159,30 @@ def set_key_set(client: ClientId, wanted: KeySet, acts: Acting) -> KeySet:
     "/clients/{client}/key-set",
     operation_id="drop_key_set",
     status_code=204,
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Delete the JWKS URL of a client",
 )
-def drop_key_set(client: ClientId, acts: Acting) -> None:
+def drop_key_set(client: ClientId, acts: RequestContextDep) -> None:
     """Delete the URL. The client can no longer authenticate with the keys published there."""
     with acts.transaction() as work:
-        clients.drop_key_set(work, client)
+        clients.delete_key_set_url(work, client)
         work.audit("administer", "key_set", client)
 
 
 def _check_reachable(work: Transaction, url: str) -> None:
     """Raise Problem `wrong_shape` for an invalid URL, `conflict` for one that is not allowed."""
     try:
-        parsed = target(url, ("https", "http"))
+        parsed = parse_target_url(url, ("https", "http"))
     except ValueError as error:
         fault = FieldError(pointer="/url", code="address", detail=str(error))
         raise Problem("wrong_shape", errors=[fault]) from None
     try:
-        entry = allowance(parsed.place, allowed_hosts.allowed(work))
-    except OutgoingError:
+        entry = find_allowed_host(parsed.host_port, allowed_hosts.list_allowed_hosts(work))
+    except OutboundError:
         raise Problem(
             "conflict", "Whoever runs the service has not allowed this host and port."
         ) from None
-    if parsed.scheme == "http" and not entry.private:
+    if parsed.scheme == "http" and not entry.is_private_allowed:
         raise Problem("conflict", "Plain HTTP is for what was allowed as private.")
 
 
@@ -191,21 +191,21 @@ def _check_reachable(work: Transaction, url: str) -> None:
     operation_id="add_api_key",
     status_code=201,
     response_model=NewCredential,
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Create an API key",
 )
 def add_api_key(
     client: ClientId,
     wanted: NewApiKey,
-    creating: Creating,
-    caller: Calling,
+    creating: IdempotentRequestDep,
+    caller: CurrentCaller,
 ) -> Response:
     """Create a key for simple clients: sent as `X-API-Key`, no token needed.
 
     Its scopes must be among those of the client.
     """
 
-    def create(work: Transaction) -> Answer:
+    def create(work: Transaction) -> IdempotentResponse:
         expires_at = work.now + timedelta(days=wanted.expires_in_days)
         try:
             credential, text = clients.add_api_key(
@@ -214,19 +214,19 @@ def add_api_key(
         except ValueError:
             raise Problem("conflict", "A key may do no more than its client.") from None
         work.audit("administer", "api_key", credential.id)
-        return answered(NewCredential(**credential.model_dump(), text=text))
+        return build_created_answer(NewCredential(**credential.model_dump(), text=text))
 
-    return creating.once(create)
+    return creating.run_once(create)
 
 
 @router.delete(
     "/clients/{client}/api-keys/{key}",
     operation_id="revoke_api_key",
     status_code=204,
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Revoke an API key",
 )
-def revoke_api_key(client: ClientId, key: KeyId, acts: Acting) -> None:
+def revoke_api_key(client: ClientId, key: KeyId, acts: RequestContextDep) -> None:
     """Revoke the API key from the next request on."""
     with acts.transaction() as work:
         clients.revoke_api_key(work, client, key)

@@ -7,18 +7,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from api.admin.common import changes
-from api.auth.route_guard import guarded
-from api.dependencies import Acting
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.admin.common import collect_changes
+from api.auth.route_guard import require_scope
+from api.dependencies import RequestContextDep
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store.accounts import letterheads, organisations
 from api.store.transaction import Transaction
 from reports.logo import LOGO_BYTES, checked
 from reports.view.heading import Language, Letterhead, Line, Zone
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.organisation import Organisation, Title
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
+router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
 Years = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -40,7 +40,7 @@ Logo = Annotated[
 Address = Annotated[Many[Line], Field(max_length=5)]
 
 
-class ShownLetterhead(Frozen):
+class LetterheadResponse(FrozenModel):
     """The letterhead printed on every report beside the organisation's name, with its locale."""
 
     address: Many[str] = Field(description="At most five lines.")
@@ -49,7 +49,7 @@ class ShownLetterhead(Frozen):
     locale: str = Field(description="The language of reports if the request names none.")
 
 
-class LetterheadChange(Frozen):
+class LetterheadChange(FrozenModel):
     """The changes to a letterhead; omitted members stay. `logo` null removes the logo."""
 
     address: Address | None = None
@@ -58,13 +58,13 @@ class LetterheadChange(Frozen):
     locale: Annotated[Language, Field(examples=["de"])] | None = None
 
 
-class OwnOrganisation(Organisation):
+class OrganisationResponse(Organisation):
     """The caller's organisation with its letterhead."""
 
-    letterhead: ShownLetterhead
+    letterhead: LetterheadResponse
 
 
-class OrganisationChange(Frozen):
+class OrganisationChange(FrozenModel):
     """The changes to an organisation; omitted members stay as they are."""
 
     name: Title | None = None
@@ -76,10 +76,10 @@ class OrganisationChange(Frozen):
 @router.get(
     "/organisation",
     operation_id="read_organisation",
-    responses=refusals(*GUARDED),
+    responses=error_responses(*GUARDED_ERRORS),
     summary="Read your organisation",
 )
-def read_organisation(acts: Acting) -> OwnOrganisation:
+def read_organisation(acts: RequestContextDep) -> OrganisationResponse:
     """Return its name, test flag, retention and letterhead."""
     with acts.transaction() as work:
         organisation = _load_organisation(work)
@@ -90,20 +90,22 @@ def read_organisation(acts: Acting) -> OwnOrganisation:
 @router.patch(
     "/organisation",
     operation_id="change_organisation",
-    responses=refusals(*TAKING),
+    responses=error_responses(*BODY_ERRORS),
     summary="Change your organisation",
 )
-def change_organisation(change: OrganisationChange, acts: Acting) -> OwnOrganisation:
+def change_organisation(
+    change: OrganisationChange, acts: RequestContextDep
+) -> OrganisationResponse:
     """Change the members sent; `retention_years` null retains without limit.
 
     A new letterhead applies from the next report on. The text of reports cannot be changed.
     """
-    values = changes(change, nullable="retention_years")
+    values = collect_changes(change, nullable="retention_years")
     values.pop("letterhead", None)
     with acts.transaction() as work:
-        organisations.change(work, values)
+        organisations.update_organisation(work, values)
         if change.letterhead is not None:
-            letterheads.change(work, _letterhead_columns(change.letterhead))
+            letterheads.update_letterhead(work, _letterhead_columns(change.letterhead))
         organisation = _load_organisation(work)
         work.audit("administer", "organisation", organisation.id)
     return organisation
@@ -111,7 +113,7 @@ def change_organisation(change: OrganisationChange, acts: Acting) -> OwnOrganisa
 
 def _letterhead_columns(change: LetterheadChange) -> dict[str, Any]:
     """Return the letterhead columns to change."""
-    values = changes(change, nullable="logo")
+    values = collect_changes(change, nullable="logo")
     if values.get("logo") is not None:
         values["logo"] = base64.b64decode(values["logo"])
     if "locale" in values:
@@ -119,14 +121,16 @@ def _letterhead_columns(change: LetterheadChange) -> dict[str, Any]:
     return values
 
 
-def _load_organisation(work: Transaction) -> OwnOrganisation:
-    organisation = organisations.own(work)
-    letterhead = letterheads.of(work.session, work.organisation)
-    return OwnOrganisation(**organisation.model_dump(), letterhead=_build_letterhead(letterhead))
+def _load_organisation(work: Transaction) -> OrganisationResponse:
+    organisation = organisations.find_own_organisation(work)
+    letterhead = letterheads.find_letterhead(work.session, work.organisation)
+    return OrganisationResponse(
+        **organisation.model_dump(), letterhead=_build_letterhead(letterhead)
+    )
 
 
-def _build_letterhead(letterhead: Letterhead) -> ShownLetterhead:
-    return ShownLetterhead(
+def _build_letterhead(letterhead: Letterhead) -> LetterheadResponse:
+    return LetterheadResponse(
         address=letterhead.address,
         logo=base64.b64encode(letterhead.logo).decode() if letterhead.logo else None,
         time_zone=letterhead.time_zone,

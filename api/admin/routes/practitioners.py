@@ -4,18 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from api.admin.common import Scope, answered, changes
-from api.auth.route_guard import guarded
-from api.dependencies import Acting, Chosen, Creating
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.admin.common import Scope, build_created_answer, collect_changes
+from api.auth.route_guard import require_scope
+from api.dependencies import IdempotentRequestDep, RequestContextDep, SettingsDep
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store.accounts import invitations, practitioners
-from api.store.idempotency import Answer
+from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
-from schemas.base import Frozen, Many
+from schemas.base import FrozenModel, Many
 from schemas.organisation import Practitioner, Title
 from schemas.sign_in import NewInvitation
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=guarded("admin"))
+router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
 PractitionerId = Annotated[
     str,
     Path(
@@ -26,7 +26,7 @@ PractitionerId = Annotated[
 ]
 
 
-class NewPractitioner(Frozen):
+class NewPractitioner(FrozenModel):
     """A practitioner to be added."""
 
     reference: Title
@@ -34,7 +34,7 @@ class NewPractitioner(Frozen):
     scopes: Many[Scope] = ()
 
 
-class PractitionerChange(Frozen):
+class PractitionerChange(FrozenModel):
     """The changes to a practitioner; omitted members stay as they are."""
 
     name: Title | None = None
@@ -42,7 +42,7 @@ class PractitionerChange(Frozen):
     active: bool | None = None
 
 
-class ListOfPractitioners(Frozen):
+class PractitionerList(FrozenModel):
     """All practitioners of the organisation."""
 
     practitioners: Many[Practitioner]
@@ -51,13 +51,15 @@ class ListOfPractitioners(Frozen):
 @router.get(
     "/practitioners",
     operation_id="list_practitioners",
-    responses=refusals(*GUARDED),
+    responses=error_responses(*GUARDED_ERRORS),
     summary="List practitioners",
 )
-def list_practitioners(acts: Acting) -> ListOfPractitioners:
+def list_practitioners(acts: RequestContextDep) -> PractitionerList:
     """Return every practitioner of the organisation."""
     with acts.transaction() as work:
-        practitioner_list = ListOfPractitioners(practitioners=tuple(practitioners.every(work)))
+        practitioner_list = PractitionerList(
+            practitioners=tuple(practitioners.list_practitioners(work))
+        )
         work.audit("list", "practitioner")
     return practitioner_list
 
@@ -67,32 +69,32 @@ def list_practitioners(acts: Acting) -> ListOfPractitioners:
     operation_id="add_practitioner",
     status_code=201,
     response_model=Practitioner,
-    responses=refusals(*TAKING, 409),
+    responses=error_responses(*BODY_ERRORS, 409),
     summary="Add a practitioner",
 )
 def add_practitioner(
     wanted: NewPractitioner,
-    creating: Creating,
+    creating: IdempotentRequestDep,
 ) -> Response:
     """Add a practitioner by the reference that the organisation uses for them."""
 
-    def add(work: Transaction) -> Answer:
-        added = practitioners.add(work, wanted.reference, wanted.name, wanted.scopes)
+    def add(work: Transaction) -> IdempotentResponse:
+        added = practitioners.add_practitioner(work, wanted.reference, wanted.name, wanted.scopes)
         work.audit("administer", "practitioner", added.id)
-        return answered(added, f"/v1/practitioners/{added.id}")
+        return build_created_answer(added, f"/v1/practitioners/{added.id}")
 
-    return creating.once(add)
+    return creating.run_once(add)
 
 
 @router.post(
     "/practitioners/{practitioner}/invitations",
     operation_id="invite_practitioner",
     status_code=201,
-    responses=refusals(*GUARDED, 404, 409),
+    responses=error_responses(*GUARDED_ERRORS, 404, 409),
     summary="Invite a practitioner to sign in",
 )
 def invite_practitioner(
-    practitioner: PractitionerId, acts: Acting, settings: Chosen
+    practitioner: PractitionerId, acts: RequestContextDep, settings: SettingsDep
 ) -> NewInvitation:
     """Create an invitation: at its URL the practitioner sets new login credentials, once.
 
@@ -100,7 +102,7 @@ def invite_practitioner(
     replaces the previous invitation.
     """
     with acts.transaction() as work:
-        invitation, secret = invitations.make(work, practitioner)
+        invitation, secret = invitations.add_invitation(work, practitioner)
         work.audit("administer", "invitation", invitation.id)
     return NewInvitation(**dict(invitation), url=f"{settings.public_url}/invitation/{secret}")
 
@@ -108,13 +110,13 @@ def invite_practitioner(
 @router.get(
     "/practitioners/{practitioner}",
     operation_id="read_practitioner",
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read a practitioner",
 )
-def read_practitioner(practitioner: PractitionerId, acts: Acting) -> Practitioner:
+def read_practitioner(practitioner: PractitionerId, acts: RequestContextDep) -> Practitioner:
     """Return the reference, name and scopes of a practitioner."""
     with acts.transaction() as work:
-        stored = practitioners.found(work, practitioner)
+        stored = practitioners.find_practitioner(work, practitioner)
         work.audit("read", "practitioner", practitioner)
     return stored
 
@@ -122,14 +124,14 @@ def read_practitioner(practitioner: PractitionerId, acts: Acting) -> Practitione
 @router.patch(
     "/practitioners/{practitioner}",
     operation_id="change_practitioner",
-    responses=refusals(*TAKING, 404),
+    responses=error_responses(*BODY_ERRORS, 404),
     summary="Change a practitioner",
 )
 def change_practitioner(
-    practitioner: PractitionerId, change: PractitionerChange, acts: Acting
+    practitioner: PractitionerId, change: PractitionerChange, acts: RequestContextDep
 ) -> Practitioner:
     """Change the members sent. `active` false ends all access and every session."""
     with acts.transaction() as work:
-        changed = practitioners.change(work, practitioner, changes(change))
+        changed = practitioners.update_practitioner(work, practitioner, collect_changes(change))
         work.audit("administer", "practitioner", practitioner)
     return changed

@@ -5,17 +5,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.auth.route_guard import guarded
-from api.dependencies import Acting
-from api.fhir.resources.audit_event import audit_event
-from api.http.error_responses import GUARDED, refusals
+from api.auth.route_guard import require_scope
+from api.dependencies import RequestContextDep
+from api.fhir.resources.audit_event import format_audit_event
+from api.http.error_responses import GUARDED_ERRORS, error_responses
 from api.store.audit import chain
 from schemas.audit import AuditEntry
 
-router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=guarded("audit:read"))
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=require_scope("audit:read"))
 NDJSON = "application/x-ndjson"
 FHIR = "application/fhir+ndjson"
-MOST = 10_000
+MAX_ENTRIES = 10_000
 After = Annotated[
     int,
     Query(
@@ -36,18 +36,20 @@ After = Annotated[
                 FHIR: {"schema": {"type": "string"}},
             },
         },
-        **refusals(*GUARDED),
+        **error_responses(*GUARDED_ERRORS),
     },
     summary="Read the audit",
 )
-def read_audit(acts: Acting, request: Request, after: After = 0) -> Response:
+def read_audit(acts: RequestContextDep, request: Request, after: After = 0) -> Response:
     """Return who did what and when, without patient data.
 
     Send `Accept: application/fhir+ndjson` for FHIR R4.
     """
     fhir = FHIR in request.headers.get("accept", "")
     with acts.transaction() as work:
-        entries = chain.entries(work.session, work.organisation, after=after, most=MOST)
+        entries = chain.read_entries(
+            work.session, work.organisation, after=after, limit=MAX_ENTRIES
+        )
         lines = list(_encode_lines(entries, work.organisation, fhir=fhir))
         work.audit("export", "audit", count=max(len(lines), 1))
     return Response("".join(lines), media_type=FHIR if fhir else NDJSON)
@@ -55,4 +57,4 @@ def read_audit(acts: Acting, request: Request, after: After = 0) -> Response:
 
 def _encode_lines(entries: Iterator[AuditEntry], organisation: str, *, fhir: bool) -> Iterator[str]:
     for entry in entries:
-        yield (audit_event(entry, organisation) if fhir else entry.model_dump_json()) + "\n"
+        yield (format_audit_event(entry, organisation) if fhir else entry.model_dump_json()) + "\n"

@@ -5,29 +5,29 @@ from typing import NamedTuple, Protocol
 
 import polars as pl
 
-from scoring.columns.parsing import FAULTS, Lines
+from scoring.columns.parsing import FAULT_SCHEMA, LineLookup
 
 
-class Rows(NamedTuple):
+class ParsedRows(NamedTuple):
     """Parsed rows under our column names, their faults by row from 0, and their lines, if any."""
 
     frame: pl.DataFrame
     faults: pl.DataFrame
-    lines: Lines | None
+    lines: LineLookup | None
 
 
-class Piece(Protocol):
+class FilePiece(Protocol):
     """A piece of a file that is parsed on demand."""
 
     @property
-    def bytes(self) -> int:
+    def input_bytes(self) -> int:
         """The bytes of input that the piece covers."""
 
-    def rows(self) -> Rows:
+    def parse_rows(self) -> ParsedRows:
         """Parse the rows. Raises UnusableInputError."""
 
 
-def faults_of(faults: Iterable[tuple[int, str | None, str, str]]) -> pl.DataFrame:
+def build_faults_frame(faults: Iterable[tuple[int, str | None, str, str]]) -> pl.DataFrame:
     """Return a frame of faults, each a row from 0, a column, a code and the expected value."""
     rows = [(row, None, column, code, expected) for row, column, code, expected in faults]
-    return pl.DataFrame(rows, schema=FAULTS, orient="row")
+    return pl.DataFrame(rows, schema=FAULT_SCHEMA, orient="row")

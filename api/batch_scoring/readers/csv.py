@@ -16,8 +16,8 @@ import polars as pl
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
-from api.batch_scoring.readers.base import Rows, faults_of
-from api.batch_scoring.readers.record_blocks import Block, blocks
+from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
+from api.batch_scoring.readers.record_blocks import RecordBlock, read_blocks
 
 HEADER_BYTES = 4 * 1024 * 1024
 _SEPARATORS = (",", ";", "\t")
@@ -53,17 +53,17 @@ class TextLines(NamedTuple):
 class CsvPiece(NamedTuple):
     """A piece of a CSV file."""
 
-    block: Block
+    block: RecordBlock
     layout: CsvLayout
 
     @property
-    def bytes(self) -> int:
+    def input_bytes(self) -> int:
         """The bytes of input that the piece covers."""
         return len(self.block.raw)
 
-    def rows(self) -> Rows:
+    def parse_rows(self) -> ParsedRows:
         """Parse the cells as texts; None if not answered. Raises UnusableInputError."""
-        text = _remove_blank_lines(_decode(self.block, self.layout.encoding), self.block.line)
+        text = _remove_blank_lines(_decode(self.block, self.layout.encoding), self.block.first_line)
         try:
             frame = _parse(text.raw, self.layout, [*self.layout.columns, self.layout.width])
         except pl.exceptions.PolarsError:
@@ -72,10 +72,10 @@ class CsvPiece(NamedTuple):
             return _parse_by_row(text, self.layout)
         lines = partial(_find_lines, text, self.layout.separator, frame.height)
         columns = [pl.col(str(place)).alias(name) for place, name in self.layout.columns.items()]
-        return Rows(frame.select(columns), faults_of(()), lines)
+        return ParsedRows(frame.select(columns), build_faults_frame(()), lines)
 
 
-def csv_pieces(
+def read_csv_pieces(
     stream: BinaryIO,
     names: ColumnNames,
     *,
@@ -86,7 +86,7 @@ def csv_pieces(
     """Yield the pieces of a CSV file. Raises UnusableInputError for its header or a long line."""
     layout, rest, line = _read_header(_read_start(stream), names, encoding)
     body = cast("BinaryIO", _Chained(rest, stream))
-    for block in blocks(body, line=line, block_bytes=block_bytes, record_bytes=record_bytes):
+    for block in read_blocks(body, line=line, block_bytes=block_bytes, record_bytes=record_bytes):
         yield CsvPiece(block, layout)
 
 
@@ -133,7 +133,7 @@ def _read_header(start: bytes, names: ColumnNames, encoding: str) -> tuple[CsvLa
         first += b"\n" + more
     if b"\r" in first.rstrip(b"\r"):
         raise UnusableInputError("line 1: lines must end with LF or CRLF, not with CR alone")
-    text = _decode(Block(first, line), encoding).decode()
+    text = _decode(RecordBlock(first, line), encoding).decode()
     if not text.strip():
         raise UnusableInputError(f"line {line}: there is no header")
     separator = separator or max(_SEPARATORS, key=_count_outside_quotes(text).__getitem__)
@@ -143,7 +143,7 @@ def _read_header(start: bytes, names: ColumnNames, encoding: str) -> tuple[CsvLa
     ]
     while header and not header[-1]:
         header.pop()
-    layout = CsvLayout(encoding, separator, len(header), names.kept(header))
+    layout = CsvLayout(encoding, separator, len(header), names.match_header(header))
     return layout, rest, line + first.count(b"\n") + 1
 
 
@@ -151,10 +151,10 @@ def _count_outside_quotes(text: str) -> Counter[str]:
     return Counter("".join(text.split('"')[::2]))
 
 
-def _decode(block: Block, encoding: str) -> bytes:
+def _decode(block: RecordBlock, encoding: str) -> bytes:
     """Return the block as UTF-8, which is not validated here."""
     if b"\0" in block.raw:
-        line = block.line + block.raw.count(b"\n", 0, block.raw.index(b"\0"))
+        line = block.first_line + block.raw.count(b"\n", 0, block.raw.index(b"\0"))
         raise UnusableInputError(f"line {line}: must not hold a NUL character")
     if encoding == "utf-8":
         return block.raw
@@ -204,7 +204,7 @@ def _is_even(frame: pl.DataFrame, text: bytes, layout: CsvLayout) -> bool:
     return bool(separators == frame.height * (layout.width - 1))
 
 
-def _parse_by_row(text: TextLines, layout: CsvLayout) -> Rows:
+def _parse_by_row(text: TextLines, layout: CsvLayout) -> ParsedRows:
     """Parse an uneven block row by row, counting the cells of each row."""
     rows: list[list[str | None]] = []
     faults, first_lines = [], []
@@ -219,7 +219,9 @@ def _parse_by_row(text: TextLines, layout: CsvLayout) -> Rows:
         rows.append([None if is_faulty else row[place] or None for place in layout.columns])
     schema = dict.fromkeys(layout.columns.values(), pl.String)
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return Rows(frame, faults_of(faults), lambda rows: [first_lines[row] for row in rows])
+    return ParsedRows(
+        frame, build_faults_frame(faults), lambda rows: [first_lines[row] for row in rows]
+    )
 
 
 def _read_rows(text: TextLines, separator: str) -> Iterator[tuple[int, list[str]]]:

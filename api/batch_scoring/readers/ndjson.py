@@ -10,16 +10,16 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from api.batch_scoring.column_names import ColumnNames
-from api.batch_scoring.file_formats import unknown_told
-from api.batch_scoring.readers.base import Rows, faults_of
-from api.batch_scoring.readers.record_blocks import Block, blocks
+from api.batch_scoring.file_formats import describe_unknown
+from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
+from api.batch_scoring.readers.record_blocks import RecordBlock, read_blocks
 from api.http import strict_json
-from api.intakes.models import intake_model
-from api.problems import Problem, wrong_shape
-from schemas.batch import PASSED_THROUGH, PATIENT_REFERENCE
+from api.intakes.models import build_intake_model
+from api.problems import Problem, build_validation_problem
+from schemas.batch import PASSTHROUGH_COLUMNS, PATIENT_REFERENCE
 from schemas.patient import Reference
-from scoring.answer_model import answer_model
-from scoring.columns.expected_values import CODES, expected
+from scoring.answer_model import build_answer_model
+from scoring.columns.expected_values import FAULT_CODES, describe_expected_value
 from scoring.compiled_rulebook import LoadedRulebook
 
 LineFault = tuple[str | None, str, str]
@@ -45,10 +45,10 @@ class LineParser:
         header = loaded.rulebook.rulebook
         self._loaded = loaded
         self._names = names
-        self._body = intake_model(loaded, [header.instrument, header.name])
-        self._answers = answer_model(loaded.rulebook)
+        self._body = build_intake_model(loaded, [header.instrument, header.name])
+        self._answers = build_answer_model(loaded.rulebook)
         self.schema = pl.Schema(
-            {name: pl.String() for name in PASSED_THROUGH}
+            {name: pl.String() for name in PASSTHROUGH_COLUMNS}
             | {question.id: _COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
         )
 
@@ -64,11 +64,13 @@ class LineParser:
         if len(row) < len(value):
             return {}, [(None, "doubled", "must not hold a name twice, nor two that mean the same")]
         identifiers = {
-            name: str(row[name]) for name in PASSED_THROUGH if type(row.get(name)) in (str, int)
+            name: str(row[name])
+            for name in PASSTHROUGH_COLUMNS
+            if type(row.get(name)) in (str, int)
         }
         faults: list[LineFault] = [
             (name, "not_a_text", "must be a text or a whole number")
-            for name in PASSED_THROUGH
+            for name in PASSTHROUGH_COLUMNS
             if row.get(name) is not None and name not in identifiers
         ]
         reference = _find_reference(row)
@@ -83,7 +85,7 @@ class LineParser:
         return {self._names.mapping.get(name, name): value for name, value in row.items()}
 
     def _validate(self, row: dict[str, Any]) -> dict[str, Any]:
-        rest = {name: value for name, value in row.items() if name not in PASSED_THROUGH}
+        rest = {name: value for name, value in row.items() if name not in PASSTHROUGH_COLUMNS}
         if "answers" not in row:
             return self._answers.model_validate(self._drop_unknown(rest)).model_dump()
         if self._names.ignore_unknown:
@@ -105,63 +107,71 @@ class LineParser:
             {**error, "loc": ("body", *error["loc"])} for error in validation.errors()
         ]
         unknown = [error["loc"][1:] for error in errors if error["type"] == _UNKNOWN]
-        problem = wrong_shape([error for error in errors if error["type"] != _UNKNOWN], row)
+        problem = build_validation_problem(
+            [error for error in errors if error["type"] != _UNKNOWN], row
+        )
         faults = [_fault(error.pointer, error.code, error.detail) for error in problem.errors]
         questions = self._loaded.questions
         return [
-            (name, CODES[questions[name].kind], expected(questions[name], as_text=False))
+            (
+                name,
+                FAULT_CODES[questions[name].kind],
+                describe_expected_value(questions[name], as_text=False),
+            )
             if name in questions
             else (name, code, detail)
             for name, code, detail in dict.fromkeys(faults)
         ] + _list_unknown(row, unknown)
 
 
-class JsonPiece(NamedTuple):
+class NdjsonPiece(NamedTuple):
     """A piece of an NDJSON file."""
 
-    block: Block
+    block: RecordBlock
     parse: Callable[[bytes], tuple[dict[str, Any], list[LineFault]]]
     schema: pl.Schema
 
     @property
-    def bytes(self) -> int:
+    def input_bytes(self) -> int:
         """The bytes of input that the piece covers."""
         return len(self.block.raw)
 
-    def rows(self) -> Rows:
+    def parse_rows(self) -> ParsedRows:
         """Parse the answers, typed; empty lines are not rows."""
         rows: list[dict[str, Any]] = []
         faults, first_lines = [], []
-        for line, raw in enumerate(self.block.raw.split(b"\n"), self.block.line):
+        for line, raw in enumerate(self.block.raw.split(b"\n"), self.block.first_line):
             text = raw.strip(b"\r\t ")
             if text:
                 row, row_faults = self.parse(text)
                 faults += [(len(rows), *fault) for fault in row_faults]
                 first_lines.append(line)
                 rows.append({} if row_faults else row)
-                rows[-1] |= {name: row.get(name) for name in PASSED_THROUGH}
+                rows[-1] |= {name: row.get(name) for name in PASSTHROUGH_COLUMNS}
         frame = pl.DataFrame(
             {name: [row.get(name) for row in rows] for name in self.schema}, schema=self.schema
         )
-        return Rows(frame, faults_of(faults), lambda rows: [first_lines[row] for row in rows])
+        return ParsedRows(
+            frame, build_faults_frame(faults), lambda rows: [first_lines[row] for row in rows]
+        )
 
 
-def json_pieces(
+def read_ndjson_pieces(
     stream: BinaryIO,
     loaded: LoadedRulebook,
     names: ColumnNames,
     *,
     block_bytes: int | None = None,
     record_bytes: int | None = None,
-) -> Iterator[JsonPiece]:
+) -> Iterator[NdjsonPiece]:
     """Yield the pieces of an NDJSON file. Raises UnusableInputError for a line that is too long."""
     parser = LineParser(loaded, names)
-    line_blocks = blocks(
+    line_blocks = read_blocks(
         stream, quoted=False, block_bytes=block_bytes or BLOCK_BYTES, record_bytes=record_bytes
     )
     for number, block in enumerate(line_blocks):
         raw = block.raw.removeprefix(_BOM) if number == 0 else block.raw
-        yield JsonPiece(block._replace(raw=raw), parser.parse, parser.schema)
+        yield NdjsonPiece(block._replace(raw=raw), parser.parse, parser.schema)
 
 
 def _find_reference(row: dict[str, Any]) -> str | None:
@@ -186,7 +196,7 @@ def _list_unknown(row: dict[str, Any], unknown: list[tuple[str, ...]]) -> list[L
         for step in parents:
             parent = parent[step]
         places = [place for place, name in enumerate(parent) if name in names]
-        detail = unknown_told(places, len(parent), "members")
+        detail = describe_unknown(places, len(parent), "members")
         faults.append((parents[0] if parents else None, _UNKNOWN, detail))
     return faults
 

@@ -15,14 +15,14 @@ from polars.exceptions import PanicException
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
-from api.batch_scoring.readers.base import Rows, faults_of
-from api.batch_scoring.readers.parquet_limits import Room, unpacks_to_more
-from api.batch_scoring.readers.parquet_metadata import groups_of
+from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
+from api.batch_scoring.readers.parquet_limits import ParquetLimits, unpacked_size_error
+from api.batch_scoring.readers.parquet_metadata import read_row_groups
 from api.batch_scoring.readers.record_blocks import BLOCK_BYTES, RECORD_BYTES
-from schemas.batch import PASSED_THROUGH
+from schemas.batch import PASSTHROUGH_COLUMNS
 from schemas.rulebook import Question
 
-ROWS = 65_536
+MAX_SLICE_ROWS = 65_536
 _DECODE_ERRORS = (OSError, pl.exceptions.PolarsError, PanicException)
 _UNSUPPORTED_TYPES = (pl.Binary, pl.Duration, pl.Object, pl.Unknown)
 
@@ -33,15 +33,15 @@ class ParquetPiece(NamedTuple):
     frame: pl.LazyFrame
     start: int
     height: int
-    bytes: int
+    input_bytes: int
 
-    def rows(self) -> Rows:
+    def parse_rows(self) -> ParsedRows:
         """Read the columns with the types of the file. Raises UnusableInputError."""
-        frame = _collected(self.frame.slice(self.start, self.height))
-        return Rows(frame, faults_of(()), None)
+        frame = _collect(self.frame.slice(self.start, self.height))
+        return ParsedRows(frame, build_faults_frame(()), None)
 
 
-def parquet_pieces(  # noqa: PLR0913 - a file and its limits
+def read_parquet_pieces(  # noqa: PLR0913 - a file and its limits
     source: str | io.BytesIO,
     names: ColumnNames,
     *,
@@ -58,27 +58,29 @@ def parquet_pieces(  # noqa: PLR0913 - a file and its limits
     """
     scan, schema, height = _scan(source)
     header = schema.names()
-    columns = {header[place]: ours for place, ours in names.kept(header).items()}
+    columns = {header[place]: ours for place, ours in names.match_header(header).items()}
     for theirs, ours in columns.items():
         _check_type(ours, schema[theirs], names.questions.get(ours))
     with _open_content(source) as content:
-        groups = groups_of(content, columns)
+        groups = read_row_groups(content, columns)
     if sum(group.rows for group in groups) != height:
         raise UnusableInputError("the Parquet file is damaged")
-    limits = Room(groups, {theirs: names.questions.get(ours) for theirs, ours in columns.items()})
-    limits.refuse(unpacked_bytes)
+    limits = ParquetLimits(
+        groups, {theirs: names.questions.get(ours) for theirs, ours in columns.items()}
+    )
+    limits.check(unpacked_bytes)
     frame = scan.select(
-        pl.col(theirs).cast(pl.String).alias(ours) if ours in PASSED_THROUGH
+        pl.col(theirs).cast(pl.String).alias(ours) if ours in PASSTHROUGH_COLUMNS
         else pl.col(theirs).alias(ours)
         for theirs, ours in columns.items()
     )  # fmt: skip
-    slice_rows = min(rows or ROWS, limits.rows_each)
+    slice_rows = min(rows or MAX_SLICE_ROWS, limits.rows_per_slice)
     total = 0
     for start in range(0, height, slice_rows):
         sizes = _text_bytes(frame.slice(start, min(slice_rows, height - start)))
         total += sum(sizes)
         if unpacked_bytes is not None and total > unpacked_bytes:
-            raise unpacks_to_more(unpacked_bytes)
+            raise unpacked_size_error(unpacked_bytes)
         for place, count in _split(sizes, record_bytes or RECORD_BYTES, start + 1):
             yield ParquetPiece(frame, start + place, count, size * count // height)
 
@@ -92,7 +94,7 @@ def _scan(source: str | io.BytesIO) -> tuple[pl.LazyFrame, pl.Schema, int]:
         raise UnusableInputError("the file is no Parquet, or is damaged") from None
 
 
-def _collected(frame: pl.LazyFrame) -> pl.DataFrame:
+def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
     try:
         return frame.collect(engine="streaming")
     except _DECODE_ERRORS:
@@ -131,7 +133,7 @@ def _text_bytes(frame: pl.LazyFrame) -> list[int]:
             lengths.append(texts.list.eval(pl.element().str.len_bytes()).list.sum())
     total = pl.sum_horizontal(pl.lit(0, pl.UInt64), *(length.cast(pl.UInt64) for length in lengths))
     rows = frame.with_columns(total.fill_null(0).alias("\0bytes")).select("\0bytes")
-    return _collected(rows)["\0bytes"].to_list()
+    return _collect(rows)["\0bytes"].to_list()
 
 
 def _split(sizes: list[int], longest: int, first: int) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ _MAX_DEPTH = 16
 _TRUE, _FALSE, _BYTE = 1, 2, 3
 
 
-class Column(NamedTuple):
+class ColumnSizes(NamedTuple):
     """The sizes of a column of a row group, from its page headers.
 
     `bytes` and `page` (the largest page) are unpacked bytes. Each element of a list counts as a
@@ -27,19 +27,19 @@ class Column(NamedTuple):
     """
 
     values: int = 0
-    bytes: int = 0
-    words: int = 0
-    page: int = 0
+    unpacked_bytes: int = 0
+    dictionary_bytes: int = 0
+    largest_page_bytes: int = 0
 
 
-class Group(NamedTuple):
+class RowGroup(NamedTuple):
     """A row group: its number of rows and its columns by name; a list is one column."""
 
     rows: int
-    columns: dict[str, Column]
+    columns: dict[str, ColumnSizes]
 
 
-def groups_of(content: memoryview | mmap, names: Collection[str]) -> list[Group]:
+def read_row_groups(content: memoryview | mmap, names: Collection[str]) -> list[RowGroup]:
     """Read the row groups, with the columns of these names. Raises UnusableInputError."""
     try:
         footer = _read_footer(content)
@@ -58,17 +58,21 @@ def _read_footer(content: memoryview | mmap) -> dict[int, Any]:
     return _ThriftReader(content, size - 8 - length, size - 8).read_struct()
 
 
-def _read_group(content: memoryview | mmap, group: dict[int, Any], names: Collection[str]) -> Group:
-    columns: dict[str, Column] = {}
+def _read_group(
+    content: memoryview | mmap, group: dict[int, Any], names: Collection[str]
+) -> RowGroup:
+    columns: dict[str, ColumnSizes] = {}
     for chunk in group[1]:
         metadata = chunk[3]
         name = metadata[3][0].decode()
         if name in names:
-            columns[name] = _read_column(content, metadata, columns.get(name, Column()))
-    return Group(_non_negative(group[3]), columns)
+            columns[name] = _read_column(content, metadata, columns.get(name, ColumnSizes()))
+    return RowGroup(_non_negative(group[3]), columns)
 
 
-def _read_column(content: memoryview | mmap, metadata: dict[int, Any], total: Column) -> Column:
+def _read_column(
+    content: memoryview | mmap, metadata: dict[int, Any], total: ColumnSizes
+) -> ColumnSizes:
     values, size, words, largest = total
     for kind, unpacked, count in _read_pages(content, metadata):
         size += unpacked
@@ -77,7 +81,7 @@ def _read_column(content: memoryview | mmap, metadata: dict[int, Any], total: Co
             words += unpacked
         else:
             values += count
-    return Column(values, size, words, largest)
+    return ColumnSizes(values, size, words, largest)
 
 
 def _read_pages(

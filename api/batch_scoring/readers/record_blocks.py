@@ -10,21 +10,21 @@ RECORD_BYTES = 32 * 1024 * 1024
 """The longest record; a longer line is refused before it fills the memory."""
 
 
-class Block(NamedTuple):
+class RecordBlock(NamedTuple):
     """Whole records, and the line on which the first begins (from 1)."""
 
     raw: bytes
-    line: int
+    first_line: int
 
 
-def blocks(
+def read_blocks(
     stream: BinaryIO,
     *,
     line: int = 1,
     quoted: bool = True,
     block_bytes: int | None = None,
     record_bytes: int | None = None,
-) -> Iterator[Block]:
+) -> Iterator[RecordBlock]:
     """Yield the stream in blocks. With `quoted`, a quoted cell may contain newlines.
 
     Raises UnusableInputError if a record is longer than `record_bytes` or a quotation mark is never
@@ -43,12 +43,12 @@ def blocks(
         rest = buffer[end:]
         if end:
             records = buffer[:end]
-            yield Block(records, line)
+            yield RecordBlock(records, line)
             line += records.count(b"\n")
     if quoted and rest.count(b'"') % 2:
         raise UnusableInputError(f"line {line} or later: a quotation mark is never closed")
     if rest.strip(b"\r\n"):
-        yield Block(rest, line)
+        yield RecordBlock(rest, line)
 
 
 def _last_record_end(buffer: bytes, *, quoted: bool) -> int:

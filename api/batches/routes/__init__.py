@@ -6,6 +6,6 @@ from api.batches.routes import batches, reports, results
 from scoring.catalogue import Catalogue
 
 
-def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+def build_routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
     """Return the routers in documentation order, their bodies typed by the rulebooks."""
-    return (batches.router(catalogue), results.router, reports.router)
+    return (batches.build_router(catalogue), results.router, reports.router)

@@ -7,24 +7,30 @@ from typing import Annotated, Any, BinaryIO, Literal, cast
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.request_context import Acts, Creates
-from api.auth.route_guard import guarded
-from api.batch_scoring.chunk_spool import Spool, Unclosed
-from api.batch_scoring.chunking import Limits, Sent, TooManyRowsError, chunks
-from api.batch_scoring.encrypted_tempfile import SealedFile
-from api.batch_scoring.file_formats import Format, UnusableInputError
-from api.batches.file_transfer import SOON, format_sent, receive
-from api.dependencies import Acting, BatchId, Chosen, Creating, Rulebooks
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.auth.request_context import IdempotentRequest, RequestContext
+from api.auth.route_guard import require_scope
+from api.batch_scoring.chunk_spool import ChunkSpool, NonClosingReader
+from api.batch_scoring.chunking import BatchLimits, BatchUpload, TooManyRowsError, read_chunks
+from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
+from api.batch_scoring.file_formats import BatchFormat, UnusableInputError
+from api.batches.file_transfer import RETRY_AFTER_SECONDS, parse_upload_format, receive_upload
+from api.dependencies import (
+    BatchId,
+    CatalogueDep,
+    IdempotentRequestDep,
+    RequestContextDep,
+    SettingsDep,
+)
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
-from api.store.batches.batches import SCORE, Kept, Wanted
-from api.store.idempotency import Answer
+from api.store.batches.batches import SCORE, NewBatch, StoredBatch
+from api.store.idempotency import IdempotentResponse
 from api.store.patients import data_subject_rights
 from api.store.transaction import Transaction
-from schemas.batch_job import BatchLine, BatchList, ScoringBatch
+from schemas.batch_job import BatchList, BatchListItem, ScoringBatch
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -35,9 +41,9 @@ _FILES = {
 }
 
 
-def router(catalogue: Catalogue) -> APIRouter:
+def build_router(catalogue: Catalogue) -> APIRouter:
     """Return the routes, typed by the rulebooks in use."""
-    routes = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
+    routes = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=require_scope("batches"))
     rulebook_name: Any = Literal[tuple(_rulebook_names(catalogue))]
 
     @routes.post(
@@ -45,16 +51,16 @@ def router(catalogue: Catalogue) -> APIRouter:
         operation_id="send_batch",
         status_code=202,
         response_model=ScoringBatch,
-        responses=refusals(*TAKING, 409),
+        responses=error_responses(*BODY_ERRORS, 409),
         summary="Send a batch of intakes to be scored",
         openapi_extra={"requestBody": {"required": True, "content": _FILES}},
     )
     async def send_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
         request: Request,
         *,
-        creating: Creating,
-        rulebooks: Rulebooks,
-        settings: Chosen,
+        creating: IdempotentRequestDep,
+        rulebooks: CatalogueDep,
+        settings: SettingsDep,
         rulebook: Annotated[
             rulebook_name, Query(description="The instrument, or version of one, to score by.")
         ] = "nociplastic",
@@ -70,57 +76,61 @@ def router(catalogue: Catalogue) -> APIRouter:
         Returns 202 with links to the progress and the results. The file is encrypted as it is
         received. Each row gives one row of results, in the same order.
         """
-        file_format = format_sent(request)
-        file = await receive(request, settings)
+        file_format = parse_upload_format(request)
+        file = await receive_upload(request, settings)
         with file:
             # The idempotency key covers the content too: Starlette caches the parsed body here.
             request._json = [file_format, file.sha256]  # noqa: SLF001
-            loaded = rulebooks.active(rulebook)
+            loaded = rulebooks.find_active(rulebook)
             upload = _Upload(
                 file, file_format, loaded, settings, explain=explain, ignore_unknown=ignore_unknown
             )
             response = await run_in_threadpool(upload.store, creating)
-        response.headers["Retry-After"] = SOON
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return response
 
     @routes.get(
         "",
         operation_id="list_batches",
-        responses=refusals(*GUARDED),
+        responses=error_responses(*GUARDED_ERRORS),
         summary="List batches",
     )
-    def list_batches(acts: Acting, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> BatchList:
+    def list_batches(
+        acts: RequestContextDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    ) -> BatchList:
         """Batches, newest first. A batch is deleted when it expires."""
         with acts.transaction() as work:
-            lines = tuple(_batch_line(work, batch) for batch in batches.newest(work, limit))
+            lines = tuple(
+                _batch_line(work, batch) for batch in batches.list_newest_batches(work, limit)
+            )
             work.audit("list", "batch", count=len(lines))
         return BatchList(batches=lines)
 
     @routes.get(
         "/{batch}",
         operation_id="read_batch",
-        responses=refusals(*GUARDED, 404),
+        responses=error_responses(*GUARDED_ERRORS, 404),
         summary="Read the progress of a batch",
     )
-    def read_batch(batch: BatchId, acts: Acting) -> ScoringBatch:
+    def read_batch(batch: BatchId, acts: RequestContextDep) -> ScoringBatch:
         """Counts of rows: done, by status, by band, by tier, with problems, set aside."""
         with acts.transaction() as work:
-            progress = _batch_detail(work, batches.found(work, batch, SCORE))
+            progress = _batch_detail(work, batches.find_batch(work, batch, SCORE))
             work.audit("read", "batch", batch)
         return progress
 
     @routes.post(
         "/{batch}/cancel",
         operation_id="cancel_batch",
-        responses=refusals(*GUARDED, 404),
+        responses=error_responses(*GUARDED_ERRORS, 404),
         summary="Cancel a batch",
     )
-    def cancel_batch(batch: BatchId, acts: Acting) -> ScoringBatch:
+    def cancel_batch(batch: BatchId, acts: RequestContextDep) -> ScoringBatch:
         """No more rows of the batch or of its reports are started. Cancelling again is a no-op."""
         with acts.transaction() as work:
-            batches.found(work, batch, SCORE)
-            batches.cancel(work, batch)
-            progress = _batch_detail(work, batches.found(work, batch, SCORE))
+            batches.find_batch(work, batch, SCORE)
+            batches.cancel_batch(work, batch)
+            progress = _batch_detail(work, batches.find_batch(work, batch, SCORE))
             work.audit("cancel", "batch", batch)
         return progress
 
@@ -128,10 +138,10 @@ def router(catalogue: Catalogue) -> APIRouter:
         "/{batch}",
         operation_id="drop_batch",
         status_code=204,
-        responses=refusals(*GUARDED, 404, 409),
+        responses=error_responses(*GUARDED_ERRORS, 404, 409),
         summary="Erase a batch",
     )
-    def drop_batch(batch: BatchId, acts: Acting) -> Response:
+    def drop_batch(batch: BatchId, acts: RequestContextDep) -> Response:
         """Erases the upload, the results and the reports. Returns 409 if the batch names a patient
         under legal hold.
         """
@@ -146,8 +156,8 @@ class _Upload:
 
     def __init__(  # noqa: PLR0913 - a file and the options of its batch
         self,
-        file: SealedFile,
-        file_format: Format,
+        file: EncryptedTempFile,
+        file_format: BatchFormat,
         loaded: LoadedRulebook,
         settings: Settings,
         *,
@@ -158,48 +168,48 @@ class _Upload:
         self._settings = settings
         self._explain, self._ignore_unknown = explain, ignore_unknown
 
-    def store(self, request: Creates) -> Response:
+    def store(self, request: IdempotentRequest) -> Response:
         """Store the batch. Raises Problem `unusable_file`, or `too_large` for too many rows."""
-        with Spool() as spool:
+        with ChunkSpool() as spool:
             self._parse(spool)
-            return request.once(partial(self._create, spool))
+            return request.run_once(partial(self._create, spool))
 
-    def _parse(self, spool: Spool) -> None:
+    def _parse(self, spool: ChunkSpool) -> None:
         """Parse the whole file before the transaction, so that no other writer waits for it."""
         settings = self._settings
-        limits = Limits(settings.batch_chunk_rows, settings.batch_rows, settings.batch_bytes)
+        limits = BatchLimits(settings.batch_chunk_rows, settings.batch_rows, settings.batch_bytes)
         self._file.seek(0)
-        stream = cast("BinaryIO", io.BufferedReader(Unclosed(self._file)))
-        upload = Sent(stream, self._file.size, self._format)
+        stream = cast("BinaryIO", io.BufferedReader(NonClosingReader(self._file)))
+        upload = BatchUpload(stream, self._file.size, self._format)
         try:
-            for rows, chunk in chunks(
+            for rows, chunk in read_chunks(
                 upload, self._loaded, limits, ignore_unknown=self._ignore_unknown
             ):
-                spool.put(rows, chunk)
+                spool.append(rows, chunk)
         except UnusableInputError as error:
             raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
         except TooManyRowsError:
-            raise Problem("too_large", f"A batch has at most {limits.rows:,} rows.") from None
+            raise Problem("too_large", f"A batch has at most {limits.max_rows:,} rows.") from None
 
-    def _create(self, spool: Spool, work: Transaction) -> Answer:
-        job = Wanted(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
-        expires_at = batches.in_days(work.now, self._settings.batch_days)
-        batch = batches.add(work, job, spool, expires_at)
+    def _create(self, spool: ChunkSpool, work: Transaction) -> IdempotentResponse:
+        job = NewBatch(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
+        expires_at = batches.compute_expiry(work.now, self._settings.batch_days)
+        batch = batches.add_batch(work, job, spool, expires_at)
         detail = _batch_detail(work, batch)
         work.audit("create", "batch", batch.id, count=batch.rows)
-        return Answer(202, detail.model_dump_json().encode(), detail.links["self"])
+        return IdempotentResponse(202, detail.model_dump_json().encode(), detail.links["self"])
 
 
 def _rulebook_names(catalogue: Catalogue) -> list[str]:
     """Return the names that a batch may give: an instrument, or one version of it."""
-    headers = [loaded.rulebook.rulebook for loaded in catalogue.scored()]
+    headers = [loaded.rulebook.rulebook for loaded in catalogue.list_active()]
     return sorted({header.instrument for header in headers} | {header.name for header in headers})
 
 
-def _batch_detail(work: Transaction, batch: Kept) -> ScoringBatch:
+def _batch_detail(work: Transaction, batch: StoredBatch) -> ScoringBatch:
     totals: dict[str, dict[str, int]] = {"by_status": {}, "by_band": {}, "by_tier": {}}
     rows_with_problems = 0
-    for _, note in batch_chunks.notes(work, batch.id):
+    for _, note in batch_chunks.list_chunk_notes(work, batch.id):
         rows_with_problems += note["with_problems"]
         for name, total in totals.items():
             for value, count in note[name].items():
@@ -207,7 +217,7 @@ def _batch_detail(work: Transaction, batch: Kept) -> ScoringBatch:
     counts: dict[str, Any] = {**totals}
     path = f"/v1/batches/{batch.id}"
     return ScoringBatch(
-        **dict(batches.progress(work, batch)),
+        **dict(batches.compute_progress(work, batch)),
         **counts,
         id=batch.id,
         created_at=batch.created_at,
@@ -225,20 +235,20 @@ def _batch_detail(work: Transaction, batch: Kept) -> ScoringBatch:
     )
 
 
-def _batch_line(work: Transaction, batch: Kept) -> BatchLine:
-    return BatchLine(
+def _batch_line(work: Transaction, batch: StoredBatch) -> BatchListItem:
+    return BatchListItem(
         id=batch.id,
         created_at=batch.created_at,
         expires_at=batch.expires_at,
-        state=batches.progress(work, batch).state,
+        state=batches.compute_progress(work, batch).state,
         rulebook=batch.rulebook,
         rows=batch.rows,
     )
 
 
-def _erase(context: Acts, batch_id: str) -> None:
+def _erase(context: RequestContext, batch_id: str) -> None:
     with context.transaction() as work:
-        batch = batches.found(work, batch_id, SCORE)
+        batch = batches.find_batch(work, batch_id, SCORE)
         data_subject_rights.erase_batch(work, batch_id)
         work.audit("erase", "batch", batch_id, count=batch.rows)
-    context.store.database.forget_erased()
+    context.store.database.truncate_wal()

@@ -10,29 +10,36 @@ import polars as pl
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from api.auth.route_guard import guarded
-from api.batch_scoring.chunking import Chunk, all_faulty, packed, unpacked
-from api.batches.file_transfer import SOON, File, sent
-from api.batches.zip_stream import zipped
+from api.auth.route_guard import require_scope
+from api.batch_scoring.chunking import RowChunk, build_uniform_faults, pack_chunk, unpack_chunk
+from api.batches.file_transfer import RETRY_AFTER_SECONDS, FileDownload, build_file_response
+from api.batches.zip_stream import stream_zip
 from api.deliveries import profiles
-from api.dependencies import Acting, BatchId, Calling, Chosen, Creating, Rulebooks
-from api.http.error_responses import GUARDED, TAKING, refusals
-from api.jobs.print_chunk import ROWS
+from api.dependencies import (
+    BatchId,
+    CatalogueDep,
+    CurrentCaller,
+    IdempotentRequestDep,
+    RequestContextDep,
+    SettingsDep,
+)
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.jobs.print_chunk import ROWS_PER_CHUNK
 from api.problems import FieldError, Problem
 from api.settings import Settings
 from api.store.accounts.callers import Caller
 from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
-from api.store.batches.batches import DELIVERIES, REPORTS, SCORE, Kept, Wanted
-from api.store.batches.chunks import Given
+from api.store.batches.batches import DELIVERIES, REPORTS, SCORE, NewBatch, StoredBatch
+from api.store.batches.chunks import ChunkContent
 from api.store.deliveries import destinations
-from api.store.idempotency import Answer
-from api.store.keys.field_encryption import digest
+from api.store.idempotency import IdempotentResponse
+from api.store.keys.field_encryption import hash_parts
 from api.store.transaction import Transaction
 from reports.phrases import languages
 from schemas.assessment import Status
-from schemas.base import Frozen, Many
-from schemas.batch import BAND, MOST_PROBLEMS, STATUS, TIER, RowProblem
+from schemas.base import FrozenModel, Many
+from schemas.batch import BAND_COLUMN, MAX_SUMMARY_PROBLEMS, STATUS_COLUMN, TIER_COLUMN, RowProblem
 from schemas.batch_job import ReportsBatch
 from schemas.delivery import DestinationId
 from schemas.patient import READABLE
@@ -48,13 +55,13 @@ ReportsId = Annotated[
         examples=["6f6f6f6f-0000-4000-8000-000000000008"],
     ),
 ]
-router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=require_scope("batches"))
 _FilterValue = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE)]
 FilterValues = Annotated[Many[_FilterValue], Field(max_length=20)]
 StatusFilter = Annotated[Many[Status], Field(max_length=20)]
 
 
-class ReportsWanted(Frozen):
+class ReportsWanted(FrozenModel):
     """Which rows to print, and how. A filter that is left out matches every row."""
 
     status: StatusFilter = Field(
@@ -78,17 +85,17 @@ class ReportsWanted(Frozen):
     operation_id="print_batch",
     status_code=202,
     response_model=ReportsBatch,
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Print or deliver the rows of a batch",
 )
 def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     batch: BatchId,
     wanted: ReportsWanted,
     *,
-    creating: Creating,
-    settings: Chosen,
-    caller: Calling,
-    rulebooks: Rulebooks,
+    creating: IdempotentRequestDep,
+    settings: SettingsDep,
+    caller: CurrentCaller,
+    rulebooks: CatalogueDep,
 ) -> Response:
     """Prints a report of each row that has a status and matches the filters. Returns 409 until the
     batch is done.
@@ -101,26 +108,26 @@ def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
         _check_scopes(caller)
         _check_no_format(wanted)
 
-    def create(work: Transaction) -> Answer:
-        scored = batches.found(work, batch, SCORE)
+    def create(work: Transaction) -> IdempotentResponse:
+        scored = batches.find_batch(work, batch, SCORE)
         _check_filters(wanted, scored, rulebooks)
         return _create(work, scored, wanted, settings, caller)
 
-    response = creating.once(create)
-    response.headers["Retry-After"] = SOON
+    response = creating.run_once(create)
+    response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 
 
 @router.get(
     "/{batch}/reports/{reports}",
     operation_id="read_batch_reports",
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read the progress of a batch's reports",
 )
-def read_batch_reports(batch: BatchId, reports: ReportsId, acts: Acting) -> ReportsBatch:
+def read_batch_reports(batch: BatchId, reports: ReportsId, acts: RequestContextDep) -> ReportsBatch:
     """Counts of rows: printed or enqueued for delivery, and set aside if that failed."""
     with acts.transaction() as work:
-        progress = _reports_detail(work, batches.reports_of(work, batch, reports))
+        progress = _reports_detail(work, batches.find_child_batch(work, batch, reports))
         work.audit("read", "batch", reports)
     return progress
 
@@ -138,28 +145,32 @@ def read_batch_reports(batch: BatchId, reports: ReportsId, acts: Acting) -> Repo
             "description": "The requested range of the ZIP",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **refusals(*GUARDED, 404, 409, 416),
+        **error_responses(*GUARDED_ERRORS, 404, 409, 416),
     },
     summary="Download the reports as one ZIP",
 )
-def read_batch_zip(batch: BatchId, reports: ReportsId, request: Request, acts: Acting) -> Response:
+def read_batch_zip(
+    batch: BatchId, reports: ReportsId, request: Request, acts: RequestContextDep
+) -> Response:
     """Files are named by the number of their row. Use `Range` to resume an interrupted download."""
     with acts.transaction() as work:
-        job = batches.reports_of(work, batch, reports)
+        job = batches.find_child_batch(work, batch, reports)
         if job.kind == DELIVERIES:
             raise Problem("conflict", "They were sent to a destination: there is no ZIP of them.")
-        if batches.progress(work, job).state != "done":
+        if batches.compute_progress(work, job).state != "done":
             raise Problem("conflict", "The reports are not done.", headers={"Retry-After": "5"})
         work.audit("report", "batch", reports, count=job.rows)
-    tag = digest(reports.encode())[:32]
+    tag = hash_parts(reports.encode())[:32]
     name = "nociscreen-reports.zip"
-    return sent(request, File("application/zip", name, tag, lambda: zipped(acts, job)))
+    return build_file_response(
+        request, FileDownload("application/zip", name, tag, lambda: stream_zip(acts, job))
+    )
 
 
-def _check_filters(wanted: ReportsWanted, scored: Kept, rulebooks: Catalogue) -> None:
+def _check_filters(wanted: ReportsWanted, scored: StoredBatch, rulebooks: Catalogue) -> None:
     """Raise Problem `wrong_shape` for a band or tier that the batch's rulebook does not have."""
     instrument, _, number = scored.rulebook.partition("@")
-    rulebook = rulebooks.any_status(instrument, number).rulebook
+    rulebook = rulebooks.find_version(instrument, number).rulebook
     known = {
         "band": [band.id for band in rulebook.band],
         "tier": [*(tier.id for tier in rulebook.tier), NO_TIER],
@@ -179,10 +190,16 @@ def _check_filters(wanted: ReportsWanted, scored: Kept, rulebooks: Catalogue) ->
 
 
 def _create(
-    work: Transaction, scored: Kept, wanted: ReportsWanted, settings: Settings, caller: Caller
-) -> Answer:
-    if batches.progress(work, scored).state != "done":
-        raise Problem("conflict", "The batch is not done.", headers={"Retry-After": SOON})
+    work: Transaction,
+    scored: StoredBatch,
+    wanted: ReportsWanted,
+    settings: Settings,
+    caller: Caller,
+) -> IdempotentResponse:
+    if batches.compute_progress(work, scored).state != "done":
+        raise Problem(
+            "conflict", "The batch is not done.", headers={"Retry-After": RETRY_AFTER_SECONDS}
+        )
     options: dict[str, Any] = {"organisation": caller.organisation, "test": caller.test}
     if wanted.destination is None:
         kind = REPORTS
@@ -191,12 +208,12 @@ def _create(
         _check_destination(work, wanted.destination)
         kind = DELIVERIES
         options |= {"destination": wanted.destination}
-    job = Wanted(kind, scored.rulebook, scored.rulebook_sha256, options, scored.id)
+    job = NewBatch(kind, scored.rulebook, scored.rulebook_sha256, options, scored.id)
     chunks = _limit_rows(_select_rows(work, scored, wanted), settings.batch_reports)
-    batch = batches.add(work, job, chunks, scored.expires_at)
+    batch = batches.add_batch(work, job, chunks, scored.expires_at)
     detail = _reports_detail(work, batch)
     work.audit("create", "batch", batch.id, count=batch.rows)
-    return Answer(202, detail.model_dump_json().encode(), detail.links["self"])
+    return IdempotentResponse(202, detail.model_dump_json().encode(), detail.links["self"])
 
 
 def _check_scopes(caller: Caller) -> None:
@@ -221,13 +238,15 @@ def _check_no_format(wanted: ReportsWanted) -> None:
 
 def _check_destination(work: Transaction, destination_id: str) -> None:
     """Raise Problem `not_found`, `conflict` if it is inactive, or `wrong_shape` for its options."""
-    destination = destinations.found(work, destination_id)
-    profiles.own(destination.profile, destination.options)
+    destination = destinations.find_destination(work, destination_id)
+    profiles.apply_options(destination.profile, destination.options)
     if not destination.active:
         raise Problem("conflict", "The destination is not active.")
 
 
-def _limit_rows(chunks: Iterator[tuple[int, Given]], limit: int) -> Iterator[tuple[int, Given]]:
+def _limit_rows(
+    chunks: Iterator[tuple[int, ChunkContent]], limit: int
+) -> Iterator[tuple[int, ChunkContent]]:
     total = 0
     for count, chunk in chunks:
         total += count
@@ -237,28 +256,32 @@ def _limit_rows(chunks: Iterator[tuple[int, Given]], limit: int) -> Iterator[tup
 
 
 def _select_rows(
-    work: Transaction, scored: Kept, wanted: ReportsWanted
-) -> Iterator[tuple[int, Given]]:
+    work: Transaction, scored: StoredBatch, wanted: ReportsWanted
+) -> Iterator[tuple[int, ChunkContent]]:
     """Yield chunks of the rows that match, with the numbers of the rows in the batch."""
     rows_before = 0
     for number in range(scored.chunks):
-        stored = batch_chunks.given(work, scored.id, number)
-        content = batch_chunks.made(work, scored.id, number)
+        stored = batch_chunks.read_chunk_content(work, scored.id, number)
+        content = batch_chunks.read_chunk_results(work, scored.id, number)
         if stored is None or content is None:
             raise Problem("not_found")
-        results, frame = pl.read_ipc(io.BytesIO(content)), unpacked(stored).frame
+        results, frame = pl.read_ipc(io.BytesIO(content)), unpack_chunk(stored).frame
         rows = results.with_row_index("row").filter(_matches(results, wanted))["row"].to_list()
-        for start in range(0, len(rows), ROWS):
-            selected = rows[start : start + ROWS]
-            chunk = packed(Chunk(frame[selected], all_faulty(0, "", ""), None))
+        for start in range(0, len(rows), ROWS_PER_CHUNK):
+            selected = rows[start : start + ROWS_PER_CHUNK]
+            chunk = pack_chunk(RowChunk(frame[selected], build_uniform_faults(0, "", ""), None))
             numbers = json.dumps([rows_before + row + 1 for row in selected]).encode()
             yield len(selected), chunk._replace(parts=(*chunk.parts, numbers))
         rows_before += results.height
 
 
 def _matches(results: pl.DataFrame, wanted: ReportsWanted) -> pl.Expr:
-    matches = pl.col(STATUS).is_not_null()
-    for column, values in ((STATUS, wanted.status), (BAND, wanted.band), (TIER, wanted.tier)):
+    matches = pl.col(STATUS_COLUMN).is_not_null()
+    for column, values in (
+        (STATUS_COLUMN, wanted.status),
+        (BAND_COLUMN, wanted.band),
+        (TIER_COLUMN, wanted.tier),
+    ):
         if values and column in results.columns:
             matches &= pl.col(column).cast(pl.String).is_in(list(values)).fill_null(value=False)
         elif values:
@@ -266,8 +289,8 @@ def _matches(results: pl.DataFrame, wanted: ReportsWanted) -> pl.Expr:
     return matches
 
 
-def _reports_detail(work: Transaction, batch: Kept) -> ReportsBatch:
-    notes = [note for _, note in batch_chunks.notes(work, batch.id)]
+def _reports_detail(work: Transaction, batch: StoredBatch) -> ReportsBatch:
+    notes = [note for _, note in batch_chunks.list_chunk_notes(work, batch.id)]
     problems = [RowProblem(**problem) for note in notes for problem in note.get("problems", ())]
     set_aside = {"rows_set_aside": sum(len(note["failed"]) for note in notes)}
     path = f"/v1/batches/{batch.parent}/reports/{batch.id}"
@@ -277,13 +300,13 @@ def _reports_detail(work: Transaction, batch: Kept) -> ReportsBatch:
     else:
         output = {"deliveries": f"/v1/deliveries?destination={destination}"}
     return ReportsBatch(
-        **dict(batches.progress(work, batch)) | set_aside,
+        **dict(batches.compute_progress(work, batch)) | set_aside,
         id=batch.id,
         batch=batch.parent or "",
         destination=destination,
         rows_enqueued=sum(note.get("enqueued", 0) for note in notes),
         failed=Counter(problem.code for problem in problems),
-        problems=tuple(problems[:MOST_PROBLEMS]),
+        problems=tuple(problems[:MAX_SUMMARY_PROBLEMS]),
         created_at=batch.created_at,
         expires_at=batch.expires_at,
         links={"self": path} | output,

@@ -8,18 +8,24 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import StreamingResponse
 
-from api.auth.request_context import Acts
-from api.auth.route_guard import guarded
-from api.batch_scoring.file_formats import Format
-from api.batch_scoring.result_stream import MEDIA_TYPES, stream
-from api.batches.file_transfer import SOON, format_of, format_wanted, results_file, sent
-from api.dependencies import Acting, BatchId, Rulebooks
-from api.http.error_responses import GUARDED, refusals
+from api.auth.request_context import RequestContext
+from api.auth.route_guard import require_scope
+from api.batch_scoring.file_formats import BatchFormat
+from api.batch_scoring.result_stream import MEDIA_TYPES, stream_results
+from api.batches.file_transfer import (
+    RETRY_AFTER_SECONDS,
+    build_file_response,
+    build_results_download,
+    negotiate_format,
+    parse_suffix,
+)
+from api.dependencies import BatchId, CatalogueDep, RequestContextDep
+from api.http.error_responses import GUARDED_ERRORS, error_responses
 from api.problems import Problem
 from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
-from api.store.batches.batches import SCORE, Kept
-from api.store.keys.field_encryption import digest
+from api.store.batches.batches import SCORE, StoredBatch
+from api.store.keys.field_encryption import hash_parts
 from schemas.batch_job import BatchProblem
 from scoring.catalogue import Catalogue
 
@@ -34,9 +40,9 @@ _FILE: dict[str, Any] = {
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The results"} | _FILE,
     206: {"description": "The requested range of the results"} | _FILE,
-    **refusals(*GUARDED, 404, 406, 409, 416),
+    **error_responses(*GUARDED_ERRORS, 404, 406, 409, 416),
 }
-router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("batches"))
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=require_scope("batches"))
 
 
 @router.get(
@@ -47,13 +53,13 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=guarded("
     summary="Read the results of a batch",
 )
 def read_batch_results(
-    batch: BatchId, request: Request, acts: Acting, rulebooks: Rulebooks
+    batch: BatchId, request: Request, acts: RequestContextDep, rulebooks: CatalogueDep
 ) -> Response:
     """One row of results for each row sent, in order. `Accept` chooses CSV, NDJSON or Parquet.
 
     Use `Range` to resume an interrupted download. Returns 409 until the batch is done.
     """
-    file_format = format_wanted(request.headers.get("accept"))
+    file_format = negotiate_format(request.headers.get("accept"))
     return _send_results(request, acts, rulebooks, batch, file_format)
 
 
@@ -65,10 +71,14 @@ def read_batch_results(
     summary="Read the results of a batch in one format",
 )
 def read_batch_results_as(
-    batch: BatchId, suffix: FormatSuffix, request: Request, acts: Acting, rulebooks: Rulebooks
+    batch: BatchId,
+    suffix: FormatSuffix,
+    request: Request,
+    acts: RequestContextDep,
+    rulebooks: CatalogueDep,
 ) -> Response:
     """The results of the batch in the format of the URL suffix; `Accept` is ignored."""
-    return _send_results(request, acts, rulebooks, batch, format_of(suffix))
+    return _send_results(request, acts, rulebooks, batch, parse_suffix(suffix))
 
 
 @router.get(
@@ -80,64 +90,70 @@ def read_batch_results_as(
             "description": "The problems",
             "content": {MEDIA_TYPES["ndjson"]: {"schema": {"type": "string"}}},
         },
-        **refusals(*GUARDED, 404),
+        **error_responses(*GUARDED_ERRORS, 404),
     },
     summary="List the problems of a batch's rows",
 )
-def read_batch_problems(batch: BatchId, acts: Acting) -> Response:
+def read_batch_problems(batch: BatchId, acts: RequestContextDep) -> Response:
     """One JSON object per line for each problem found so far: row, line, `row_id`, column, the
     expected value, and a sentence as `detail`. A problem never repeats the value of a cell.
     """
     with acts.transaction() as work:
-        batches.found(work, batch, SCORE)
+        batches.find_batch(work, batch, SCORE)
         work.audit("read", "batch_problems", batch)
     return StreamingResponse(_problem_lines(acts, batch), media_type=MEDIA_TYPES["ndjson"])
 
 
 def _send_results(
-    request: Request, context: Acts, rulebooks: Catalogue, batch_id: str, file_format: Format
+    request: Request,
+    context: RequestContext,
+    rulebooks: Catalogue,
+    batch_id: str,
+    file_format: BatchFormat,
 ) -> Response:
     with context.transaction() as work:
-        batch = batches.found(work, batch_id, SCORE)
-        if batches.progress(work, batch).state != "done":
-            raise Problem("conflict", "The batch is not done.", headers={"Retry-After": SOON})
+        batch = batches.find_batch(work, batch_id, SCORE)
+        if batches.compute_progress(work, batch).state != "done":
+            raise Problem(
+                "conflict", "The batch is not done.", headers={"Retry-After": RETRY_AFTER_SECONDS}
+            )
         work.audit("read", "batch_results", batch_id, count=batch.rows)
-    tag = digest(batch_id.encode(), file_format.encode(), version("nociscreen").encode())[:32]
+    tag = hash_parts(batch_id.encode(), file_format.encode(), version("nociscreen").encode())[:32]
 
     def stream_pieces() -> Iterator[bytes]:
         chunks = _read_chunks(context, batch)
-        return stream(file_format, chunks, lambda: _empty_results(rulebooks, batch))
+        return stream_results(file_format, chunks, lambda: _empty_results(rulebooks, batch))
 
-    return sent(request, results_file(file_format, tag, stream_pieces))
+    return build_file_response(request, build_results_download(file_format, tag, stream_pieces))
 
 
-def _read_chunks(context: Acts, batch: Kept) -> Iterator[bytes]:
+def _read_chunks(context: RequestContext, batch: StoredBatch) -> Iterator[bytes]:
     """Yield the results of each chunk. Raises RuntimeError if the batch is erased meanwhile."""
     for number in range(batch.chunks):
-        with context.store.reading_on(context.actor) as work:
-            content = batch_chunks.made(work, batch.id, number)
+        with context.store.continue_read(context.actor) as work:
+            content = batch_chunks.read_chunk_results(work, batch.id, number)
         if content is None:
             raise RuntimeError("the batch was erased while it was sent")
         yield content
 
 
-def _empty_results(rulebooks: Catalogue, batch: Kept) -> Any:
+def _empty_results(rulebooks: Catalogue, batch: StoredBatch) -> Any:
     """Return the result columns of the batch without rows."""
     import polars as pl
 
-    from api.batch_scoring.chunk_scorer import scored
-    from api.batch_scoring.chunking import rules_of
+    from api.batch_scoring.chunk_scorer import score_frame
+    from api.batch_scoring.chunking import compile_rules
 
     instrument, _, number = batch.rulebook.partition("@")
-    rules = rules_of(rulebooks.any_status(instrument, number))
-    return scored(pl.DataFrame(), rules, explain=batch.options["explain"]).results.clear()
+    rules = compile_rules(rulebooks.find_version(instrument, number))
+    return score_frame(pl.DataFrame(), rules, explain=batch.options["explain"]).results.clear()
 
 
-def _problem_lines(context: Acts, batch_id: str) -> Iterator[bytes]:
+def _problem_lines(context: RequestContext, batch_id: str) -> Iterator[bytes]:
     first = 0
     while True:
-        with context.store.reading_on(context.actor) as work:
-            chunk = next(batch_chunks.notes(work, batch_id, first=first), None)
+        with context.store.continue_read(context.actor) as work:
+            chunk = next(batch_chunks.list_chunk_notes(work, batch_id, first=first), None)
         if chunk is None:
             return
         row, note = chunk
@@ -146,5 +162,5 @@ def _problem_lines(context: Acts, batch_id: str) -> Iterator[bytes]:
 
 
 def _encode_problem(problem: dict[str, Any]) -> str:
-    line = problem | {"detail": BatchProblem(**problem).told}
+    line = problem | {"detail": BatchProblem(**problem).message}
     return json.dumps(line, ensure_ascii=False) + "\n"

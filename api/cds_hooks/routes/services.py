@@ -4,65 +4,67 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from api.auth.external_tokens import Hooked, Trust
-from api.auth.route_guard import GuardedRoute, bearer
-from api.cds_hooks.cards import Chart, cards
-from api.cds_hooks.requests import Feedback, Hook, patients
-from api.cds_hooks.service_catalogue import in_use, services
-from api.dependencies import Acting, Chosen, Rulebooks
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.auth.external_tokens import EhrCall, ExternalTokenVerifier
+from api.auth.route_guard import GuardedRoute, read_credential
+from api.cds_hooks.cards import ChartContext, build_cards
+from api.cds_hooks.requests import FeedbackRequest, HookRequest, list_patient_identifiers
+from api.cds_hooks.service_catalogue import list_active_rulebooks, list_services
+from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.http.request_body import JSON
 from api.problems import Problem
-from api.security.claims import SKEW_SECONDS
+from api.security.claims import CLOCK_SKEW_SECONDS
 from api.settings import Settings
 from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
 from api.store.forms import form_settings
-from api.store.screenings.latest import latest
+from api.store.screenings.latest import find_latest_screening
 from api.store.transaction import Transaction
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 
 
 class HookRoute(GuardedRoute):
     """A route that requires an EHR's token, issued for this URL and used only once."""
 
     scope = "screenings:read"
-    takes = JSON
+    body_media_type = JSON
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"openapi_extra": {"security": [{"ehr": []}]}})
 
-    def who(self, request: Request) -> Caller:
+    def authenticate(self, request: Request) -> Caller:
         """Return the calling EHR. Raises Problem."""
-        trust: Trust = request.app.state.trust
+        trust: ExternalTokenVerifier = request.app.state.trust
         settings: Settings = request.app.state.settings
-        hook_call = trust.by_hook_token(bearer(request), settings.public_url + request.url.path)
+        hook_call = trust.verify_hook_token(
+            read_credential(request), settings.public_url + request.url.path
+        )
         request.state.hooked = hook_call
         return hook_call.caller
 
 
-class Services(Frozen):
+class CdsServiceList(FrozenModel):
     """The CDS services of this server."""
 
     services: list[dict[str, Any]]
 
 
-class Cards(Frozen):
+class CdsCardList(FrozenModel):
     """CDS cards, the most urgent first."""
 
     cards: list[dict[str, Any]]
 
 
-class Thanks(Frozen):
+class FeedbackResponse(FrozenModel):
     """An empty response."""
 
 
-async def _current_hook_call(request: Request) -> Hooked:
-    hook_call: Hooked = request.state.hooked
+async def _current_hook_call(request: Request) -> EhrCall:
+    hook_call: EhrCall = request.state.hooked
     return hook_call
 
 
-HookCallDep = Annotated[Hooked, Depends(_current_hook_call)]
+HookCallDep = Annotated[EhrCall, Depends(_current_hook_call)]
 ServiceId = Annotated[
     str, Path(alias="service", pattern=r"^[a-z0-9-]{1,60}$", examples=["nociplastic"])
 ]
@@ -72,76 +74,80 @@ router = APIRouter(prefix="/cds-services", tags=["CDS Hooks"], route_class=HookR
 @router.get(
     "",
     operation_id="discover_services",
-    responses=refusals(*GUARDED),
+    responses=error_responses(*GUARDED_ERRORS),
     summary="List CDS services",
 )
-def discover_services(acts: Acting, hook_call: HookCallDep, rulebooks: Rulebooks) -> Services:
+def discover_services(
+    acts: RequestContextDep, hook_call: HookCallDep, rulebooks: CatalogueDep
+) -> CdsServiceList:
     """List one service per instrument with an active rulebook."""
     with acts.transaction() as work:
         _use_token_once(work, hook_call)
         work.audit("list", "service")
-    return Services(services=list(services(rulebooks)))
+    return CdsServiceList(services=list(list_services(rulebooks)))
 
 
 @router.post(
     "/{service}",
     operation_id="call_service",
-    responses=refusals(*TAKING, 404, 412),
+    responses=error_responses(*BODY_ERRORS, 404, 412),
     summary="Call a CDS service",
 )
 def call_service(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     service: ServiceId,
-    hook: Hook,
+    hook: HookRequest,
     *,
-    acts: Acting,
+    acts: RequestContextDep,
     hook_call: HookCallDep,
-    rulebooks: Rulebooks,
-    settings: Chosen,
-) -> Cards:
+    rulebooks: CatalogueDep,
+    settings: SettingsDep,
+) -> CdsCardList:
     """Return cards for the latest screening, red flags first, or for a due questionnaire.
 
     The patient is looked up by the identifiers of the prefetched Patient, in the EHR's organisation
     only. Nothing is scored, and no card is a diagnosis.
     """
-    newest = in_use(rulebooks).get(service)
+    newest = list_active_rulebooks(rulebooks).get(service)
     if newest is None:
         raise Problem("not_found")
-    identifiers = patients(hook, hook_call.issuer.terms.patient_system)
+    identifiers = list_patient_identifiers(hook, hook_call.issuer.terms.patient_system)
     instrument = newest.rulebook.rulebook.instrument
     with acts.transaction() as work:
         _use_token_once(work, hook_call)
-        screening = latest(work, identifiers, instrument)
-        days = form_settings.own(work).ask_again_days
+        screening = find_latest_screening(work, identifiers, instrument)
+        days = form_settings.load_form_settings(work).ask_again_days
         work.audit("read", "screening", screening.id if screening else "")
-    chart = Chart(hook.context.patientId, newest, days, settings.public_url, work.now)
+    chart = ChartContext(hook.context.patientId, newest, days, settings.public_url, work.now)
     version = screening.assessment.rulebook.partition("@")[2] if screening else ""
-    scored_by = rulebooks.any_status(instrument, version) if screening else None
-    return Cards(cards=cards(chart, screening, scored_by))
+    scored_by = rulebooks.find_version(instrument, version) if screening else None
+    return CdsCardList(cards=build_cards(chart, screening, scored_by))
 
 
 @router.post(
     "/{service}/feedback",
     operation_id="tell_feedback",
-    responses=refusals(*TAKING, 404),
+    responses=error_responses(*BODY_ERRORS, 404),
     summary="Receive card feedback",
 )
-def tell_feedback(
+def receive_feedback(
     service: ServiceId,
-    feedback: Feedback,
-    acts: Acting,
+    feedback: FeedbackRequest,
+    acts: RequestContextDep,
     hook_call: HookCallDep,
-    rulebooks: Rulebooks,
-) -> Thanks:
+    rulebooks: CatalogueDep,
+) -> FeedbackResponse:
     """Record in the audit trail if a card was accepted or overridden. Reasons are not stored."""
-    if service not in in_use(rulebooks):
+    if service not in list_active_rulebooks(rulebooks):
         raise Problem("not_found")
     with acts.transaction() as work:
         _use_token_once(work, hook_call)
         for card_feedback in feedback.feedback:
             work.audit("answer", "card", card_feedback.card.lower(), outcome=card_feedback.outcome)
-    return Thanks()
+    return FeedbackResponse()
 
 
-def _use_token_once(work: Transaction, hook_call: Hooked) -> None:
+def _use_token_once(work: Transaction, hook_call: EhrCall) -> None:
     """Refuse a token that was used before."""
-    issuers.use_token(work, hook_call.issuer.id, hook_call.jti, hook_call.expires_at, SKEW_SECONDS)
+    issuers.consume_token(
+        work, hook_call.issuer.id, hook_call.jti, hook_call.expires_at, CLOCK_SKEW_SECONDS
+    )

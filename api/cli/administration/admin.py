@@ -22,12 +22,12 @@ def first(
     *, test: Annotated[bool, typer.Option("--test", help="Mark it as a test.")] = False
 ) -> None:
     """Make a first organisation and a client that may do everything, where there is none yet."""
-    from api.cli.bootstrap import first_client, first_invitation
+    from api.cli.bootstrap import create_first_client, create_first_invitation
 
     settings = load_settings()
     with open_configured_store(settings) as store:
-        credentials = first_client(store, settings.first_client_file, test=test)
-        address = first_invitation(store, settings)
+        credentials = create_first_client(store, settings.first_client_file, test=test)
+        address = create_first_invitation(store, settings)
     if address:
         print_note(f"to sign in for the first time, open {address}")
     if credentials is None:

@@ -39,16 +39,16 @@ def verify(
 
     expected = _read_checkpoints(checkpoints) if checkpoints else ()
     is_tampered = False
-    with open_configured_store() as store, store.glance() as session:
+    with open_configured_store() as store, store.read_all_organisations() as session:
         for key in _audit_keys(store, session, organisation):
             own = tuple(item for item in expected if item.organisation == key.organisation)
-            faults = chain.verify(session, key, own)
+            faults = chain.verify_chain(session, key, own)
             is_tampered = is_tampered or bool(faults)
             for fault in faults:
                 until = f" to {fault.until}" if fault.until else ""
                 typer.echo(f"{key.organisation}: row {fault.seq}{until}: {fault.what}")
             if not faults:
-                rows = chain.checkpoint(session, key, _now()).seq
+                rows = chain.create_checkpoint(session, key, _now()).seq
                 typer.echo(f"{key.organisation}: {rows} rows hold")
     raise typer.Exit(TAMPERED if is_tampered else 0)
 
@@ -58,9 +58,9 @@ def checkpoint(organisation: Owner = None) -> None:
     """Print where each chain ends now. Keep it away from the database: it shows a cut-off end."""
     from api.store.audit import chain
 
-    with open_configured_store() as store, store.glance() as session:
+    with open_configured_store() as store, store.read_all_organisations() as session:
         for key in _audit_keys(store, session, organisation):
-            typer.echo(chain.checkpoint(session, key, _now()).model_dump_json())
+            typer.echo(chain.create_checkpoint(session, key, _now()).model_dump_json())
 
 
 @commands.command()
@@ -72,17 +72,19 @@ def export(
     after: Annotated[int, typer.Option(min=0, help="The rows after this one.")] = 0,
 ) -> None:
     """Print the rows, one a line, oldest first."""
-    from api.fhir.resources.audit_event import audit_event
+    from api.fhir.resources.audit_event import format_audit_event
     from api.store.audit import chain
 
     if form not in ("ndjson", "fhir"):
         fail("--format must be ndjson or fhir")
     count = 0
     with open_configured_store() as store:
-        with store.glance() as session:
-            for row in chain.entries(session, organisation, after=after):
+        with store.read_all_organisations() as session:
+            for row in chain.read_entries(session, organisation, after=after):
                 is_fhir = form == "fhir"
-                typer.echo(audit_event(row, organisation) if is_fhir else row.model_dump_json())
+                typer.echo(
+                    format_audit_event(row, organisation) if is_fhir else row.model_dump_json()
+                )
                 count += 1
         with store.transaction(build_operator(organisation)) as work:
             work.audit("export", "audit", count=max(count, 1))
@@ -97,8 +99,10 @@ def _audit_keys(
     if organisation:
         ids = [organisation]
     else:
-        ids = [organisations.SYSTEM, *(row.id for row in organisations.every(session))]
-    key_sets = [store.keys.of(session, organisation_id) for organisation_id in ids]
+        ids = [organisations.SYSTEM, *(row.id for row in organisations.list_organisations(session))]
+    key_sets = [
+        store.organisation_keys.load_keys(session, organisation_id) for organisation_id in ids
+    ]
     if None in key_sets:
         fail("there is no organisation of that id")
     return [key_set.audit for key_set in key_sets if key_set is not None]

@@ -31,7 +31,7 @@ def add_client(
 
     with open_transaction(organisation) as work:
         try:
-            client = clients.add(work, name, scope, requests_per_minute)
+            client = clients.add_client(work, name, scope, requests_per_minute)
         except ValueError as error:
             fail(str(error))
         text = clients.add_secret(work, client.id)[1] if secret else None
@@ -46,7 +46,7 @@ def list_clients(organisation: Owner) -> None:
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:
-        listing = clients.every(work)
+        listing = clients.list_clients(work)
         work.audit("list", "client")
         print_json([client.model_dump(mode="json") for client in listing])
 
@@ -67,7 +67,7 @@ def change_client(
     changes = {field: value for field, value in options.items() if value is not None}
     with open_transaction(organisation) as work:
         try:
-            updated = clients.change(work, client, changes)
+            updated = clients.update_client(work, client, changes)
         except ValueError as error:
             fail(str(error))
         work.audit("administer", "client", client)
@@ -93,7 +93,7 @@ def drop_secret(
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:
-        clients.drop_secret(work, client, secret)
+        clients.revoke_secret(work, client, secret)
         work.audit("administer", "secret", secret)
 
 
@@ -108,7 +108,7 @@ def add_key(
 
     with open_transaction(organisation) as work:
         try:
-            registered = clients.add_key(work, client, json.loads(jwk.read_bytes()))
+            registered = clients.add_client_key(work, client, json.loads(jwk.read_bytes()))
         except ValueError as error:
             fail(str(error))
         work.audit("administer", "public_key", client)
@@ -127,7 +127,7 @@ def add_api_key(
 
     with open_transaction(organisation) as work:
         until = datetime.now(UTC) + timedelta(days=days)
-        test = organisations.own(work).test
+        test = organisations.find_own_organisation(work).test
         try:
             credential, text = clients.add_api_key(work, client, scope, until, test=test)
         except ValueError as error:

@@ -10,8 +10,8 @@ from api.cli.context import fail, load_settings, open_configured_store, print_no
 if TYPE_CHECKING:
     from api.settings import Settings
 
-To = Annotated[Path, typer.Argument(dir_okay=False, help="The file to be made.")]
-From = Annotated[Path, typer.Argument(dir_okay=False, help="A file that `backup` made.")]
+BackupTarget = Annotated[Path, typer.Argument(dir_okay=False, help="The file to be made.")]
+BackupSource = Annotated[Path, typer.Argument(dir_okay=False, help="A file that `backup` made.")]
 
 
 def migrate() -> None:
@@ -20,45 +20,47 @@ def migrate() -> None:
         print_note("the tables are those of this release")
 
 
-def backup(to: To) -> None:
+def backup(to: BackupTarget) -> None:
     """Copy the embedded database while it is in use; its wrapped key lies beside the copy."""
-    from api.store.accounts.organisations import OPERATOR
+    from api.store.accounts.organisations import OPERATOR_ACTOR
     from api.store.database.engine import DatabaseError
     from api.store.operations import backup as backups
 
     settings = _embedded_settings()
     with open_configured_store(settings) as store:
         try:
-            backups.backup(settings.database_file, store.ring, to)
+            backups.create_backup(settings.database_file, store.key_ring, to)
         except (DatabaseError, OSError) as error:
             fail(str(error))
-        with store.transaction(OPERATOR) as work:
+        with store.transaction(OPERATOR_ACTOR) as work:
             work.audit("backup", "database")
     print_note(f"{to} holds the database as it was; without the key ring it cannot be read")
 
 
-def restore(from_: From) -> None:
+def restore(from_: BackupSource) -> None:
     """Lay a backup where the database was, then verify the audit of all that it holds."""
     from api.store.accounts import organisations
     from api.store.audit import chain
     from api.store.database.engine import DatabaseError
     from api.store.key_ring import KeyRingError
     from api.store.operations import backup as backups
-    from api.store.operations.startup import open_ring
+    from api.store.operations.startup import open_key_ring
 
     settings = _embedded_settings()
     try:
-        backups.restore(from_, open_ring(settings), settings.database_file)
+        backups.restore_backup(from_, open_key_ring(settings), settings.database_file)
     except (DatabaseError, KeyRingError, OSError) as error:
         fail(str(error))
-    with open_configured_store(settings) as store, store.glance() as session:
-        ids = [organisations.SYSTEM, *(row.id for row in organisations.every(session))]
-        key_sets = [store.keys.of(session, organisation_id) for organisation_id in ids]
+    with open_configured_store(settings) as store, store.read_all_organisations() as session:
+        ids = [organisations.SYSTEM, *(row.id for row in organisations.list_organisations(session))]
+        key_sets = [
+            store.organisation_keys.load_keys(session, organisation_id) for organisation_id in ids
+        ]
         faults = [
             fault
             for key_set in key_sets
             if key_set
-            for fault in chain.verify(session, key_set.audit)
+            for fault in chain.verify_chain(session, key_set.audit)
         ]
     if faults:
         fail("the audit in the backup does not hold: run `nociscreen audit verify`")
@@ -67,11 +69,11 @@ def restore(from_: From) -> None:
 
 def upkeep() -> None:
     """Erase what is due, drop what has expired, change the signing key in time."""
-    from api.store.operations.housekeeping import keep_up
+    from api.store.operations.housekeeping import run_housekeeping
 
     settings = load_settings()
     with open_configured_store(settings) as store:
-        keep_up(store, settings.token_algorithm, settings.signing_key_days)
+        run_housekeeping(store, settings.token_algorithm, settings.signing_key_days)
 
 
 def _embedded_settings() -> "Settings":

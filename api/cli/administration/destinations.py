@@ -10,7 +10,7 @@ import typer
 from api.cli.context import fail, open_transaction, print_json
 
 if TYPE_CHECKING:
-    from api.outbound.allowlist import Place
+    from api.outbound.allowlist import HostPort
     from api.store.transaction import Transaction
 
 commands = typer.Typer(no_args_is_help=True, help="Receivers of deliveries.")
@@ -36,7 +36,7 @@ def allow_place(
     from api.store.deliveries import allowed_hosts
 
     with open_transaction(organisation) as work:
-        allowed_hosts.allow(work, _parse_place(place), private=private)
+        allowed_hosts.add_allowed_host(work, _parse_place(place), private=private)
         work.audit("administer", "place")
         print_json(_list_allowed_hosts(work))
 
@@ -47,7 +47,7 @@ def disallow_place(place: PlaceName, organisation: Owner) -> None:
     from api.store.deliveries import allowed_hosts
 
     with open_transaction(organisation) as work:
-        allowed_hosts.disallow(work, _parse_place(place))
+        allowed_hosts.delete_allowed_host(work, _parse_place(place))
         work.audit("administer", "place")
 
 
@@ -77,16 +77,18 @@ def add_destination(  # noqa: PLR0913, PLR0917 - a command has as many options a
     ] = True,
 ) -> None:
     """Make a destination; a webhook's secret is shown this once."""
-    from api.deliveries.preview import check
-    from api.deliveries.transports.webhook import new_secret
-    from api.security.signatures import new_signing_key
+    from api.deliveries.preview import check_destination
+    from api.deliveries.transports.webhook import generate_webhook_secret
+    from api.security.signatures import generate_signing_key
     from api.store.deliveries import allowed_hosts, destinations
-    from api.store.deliveries.destinations import Sealed
-    from schemas.delivery import Smart
+    from api.store.deliveries.destinations import DestinationSecrets
+    from schemas.delivery import SmartSignIn
 
-    smart = Smart(token_url=token_url, client_id=client_id) if token_url and client_id else None
-    key = new_signing_key("ES384") if smart else None
-    content = Sealed(
+    smart = (
+        SmartSignIn(token_url=token_url, client_id=client_id) if token_url and client_id else None
+    )
+    key = generate_signing_key("ES384") if smart else None
+    content = DestinationSecrets(
         address=address,
         options=_read_options(options),
         smart=smart,
@@ -95,13 +97,15 @@ def add_destination(  # noqa: PLR0913, PLR0917 - a command has as many options a
         authorities=tls_authorities.read_text("utf-8") if tls_authorities else None,
     )
     with open_transaction(organisation) as work:
-        transport = check(profile, content, allowed_hosts.allowed(work)).transport
-        secret = new_secret() if transport == "webhook" else None
+        transport = check_destination(
+            profile, content, allowed_hosts.list_allowed_hosts(work)
+        ).transport
+        secret = generate_webhook_secret() if transport == "webhook" else None
         if secret is not None:
             content = content.model_copy(update={"webhook_secrets": (secret,)})
-        destination_id = destinations.add(work, name, profile, content, follows=follows)
+        destination_id = destinations.add_destination(work, name, profile, content, follows=follows)
         work.audit("administer", "destination", destination_id)
-        summary = destinations.found(work, destination_id).model_dump(mode="json")
+        summary = destinations.find_destination(work, destination_id).model_dump(mode="json")
         print_json(summary | ({"webhook_secret": secret} if secret else {}))
 
 
@@ -111,7 +115,7 @@ def list_destinations(organisation: Owner) -> None:
     from api.store.deliveries import destinations
 
     with open_transaction(organisation) as work:
-        listing = destinations.every(work)
+        listing = destinations.list_destinations(work)
         work.audit("list", "destination")
         print_json([destination.model_dump(mode="json") for destination in listing])
 
@@ -130,19 +134,19 @@ def change_destination(
     options = {"active": active, "follows": follows}
     changes = {name: value for name, value in options.items() if value is not None}
     with open_transaction(organisation) as work:
-        content = destinations.opened(work, destination)
-        destinations.change(work, destination, changes, content)
+        content = destinations.find_destination_secrets(work, destination)
+        destinations.update_destination(work, destination, changes, content)
         work.audit("administer", "destination", destination)
-        print_json(destinations.found(work, destination))
+        print_json(destinations.find_destination(work, destination))
 
 
-def _parse_place(text: str) -> "Place":
-    from api.outbound.allowlist import target
+def _parse_place(text: str) -> "HostPort":
+    from api.outbound.allowlist import parse_target_url
 
     if not _HOST_AND_PORT.fullmatch(text):
         fail("HOST:PORT: must be a host and a port alone, no address; such as ehr.example:443")
     try:
-        return target(f"https://{text}", ("https",)).place
+        return parse_target_url(f"https://{text}", ("https",)).host_port
     except ValueError as error:
         fail(f"HOST:PORT: {error}")
 
@@ -151,7 +155,8 @@ def _list_allowed_hosts(work: "Transaction") -> list[dict[str, Any]]:
     from api.store.deliveries import allowed_hosts
 
     return [
-        host.place._asdict() | {"private": host.private} for host in allowed_hosts.allowed(work)
+        host.host_port._asdict() | {"private": host.is_private_allowed}
+        for host in allowed_hosts.list_allowed_hosts(work)
     ]
 
 

@@ -38,7 +38,7 @@ def add_issuer(
     issuer_terms = _read_terms(terms)
     with open_transaction(organisation) as work:
         try:
-            added = issuers.add(
+            added = issuers.add_issuer(
                 work, "hooks" if hooks else "access", issuer, audience, issuer_terms
             )
         except ValueError as error:
@@ -53,7 +53,7 @@ def list_issuers(organisation: Owner) -> None:
     from api.store.accounts import issuers
 
     with open_transaction(organisation) as work:
-        listing = issuers.every(work)
+        listing = issuers.list_issuers(work)
         work.audit("list", "issuer")
         print_json([issuer.model_dump(mode="json") for issuer in listing])
 
@@ -74,7 +74,7 @@ def change_issuer(
     issuer_terms = _read_terms(terms) if terms else None
     with open_transaction(organisation) as work:
         try:
-            updated = issuers.change(work, issuer, active=active, terms=issuer_terms)
+            updated = issuers.update_issuer(work, issuer, active=active, terms=issuer_terms)
         except ValueError as error:
             fail(_first_fault(error))
         work.audit("administer", "issuer", issuer)
@@ -87,7 +87,7 @@ def drop_issuer(issuer: IssuerId, organisation: Owner) -> None:
     from api.store.accounts import issuers
 
     with open_transaction(organisation) as work:
-        issuers.drop(work, issuer)
+        issuers.delete_issuer(work, issuer)
         work.audit("administer", "issuer", issuer)
 
 

@@ -18,9 +18,9 @@ commands = typer.Typer(no_args_is_help=True, help="Change keys while the service
 @commands.command()
 def new() -> None:
     """Print a new entry for a key ring; put it first."""
-    from api.store.key_ring import new_entry
+    from api.store.key_ring import generate_entry
 
-    typer.echo(new_entry())
+    typer.echo(generate_entry())
 
 
 @commands.command("rotate-ring")
@@ -30,26 +30,30 @@ def rotate_ring() -> None:
     Where the ring comes from the environment, put a new entry first there yourself, on every
     machine, then run this: it wraps everything by what stands first.
     """
-    from api.store.accounts.organisations import OPERATOR
-    from api.store.key_ring import put_first
+    from api.store.accounts.organisations import OPERATOR_ACTOR
+    from api.store.key_ring import prepend_new_key
     from api.store.keys import file_key
-    from api.store.operations.key_rewrapping import wrap_anew
+    from api.store.operations.key_rewrapping import rewrap_keys
 
     settings = load_settings()
     if settings.key_ring is None and settings.key_ring_file.is_file():
         print_note(
-            f"key {put_first(settings.key_ring_file)} is now first in {settings.key_ring_file}"
+            f"key {prepend_new_key(settings.key_ring_file)} is now first in {settings.key_ring_file}"
         )
     with open_configured_store(settings) as store:
-        if store.database.embedded:
+        if store.database.is_embedded:
             files = [settings.database_file]
-            if file_key.beside(settings.jobs_file).exists():
+            if file_key.locate_key_file(settings.jobs_file).exists():
                 files.append(settings.jobs_file)
             for file in files:
-                file_key.keep(file, store.ring, file_key.file_key(file, store.ring))
-        with store.across() as session:
-            count = wrap_anew(session, store.ring)
-            store.within(session, OPERATOR).audit("rotate", "ring_key", count=max(count, 1))
+                file_key.write_file_key(
+                    file, store.key_ring, file_key.load_file_key(file, store.key_ring)
+                )
+        with store.write_all_organisations() as session:
+            count = rewrap_keys(session, store.key_ring)
+            store.join_transaction(session, OPERATOR_ACTOR).audit(
+                "rotate", "ring_key", count=max(count, 1)
+            )
     print_note(
         f"{count} keys wrapped anew; the database needs the older keys of the ring no longer, but "
         "backups made before this do: keep those keys for as long as the backups"
@@ -64,7 +68,7 @@ def rotate_data(
     from api.store.operations import key_rotation
 
     with open_configured_store() as store:
-        count = key_rotation.rotate(store, build_operator(organisation))
+        count = key_rotation.rotate_data_key(store, build_operator(organisation))
     print_note(f"{count} rows sealed anew")
 
 
@@ -79,11 +83,13 @@ def rotate_signing(
     ] = False,
 ) -> None:
     """Make a new key to sign tokens with; it is published before it signs."""
-    from api.store.accounts.organisations import OPERATOR
+    from api.store.accounts.organisations import OPERATOR_ACTOR
     from api.store.keys import signing_keys
 
     settings = load_settings()
-    with open_configured_store(settings) as store, store.across() as session:
-        key = signing_keys.add_key(session, store.ring, settings.token_algorithm, at_once=at_once)
-        store.within(session, OPERATOR).audit("rotate", "signing_key")
-        print_json(key.public_jwk())
+    with open_configured_store(settings) as store, store.write_all_organisations() as session:
+        key = signing_keys.add_signing_key(
+            session, store.key_ring, settings.token_algorithm, at_once=at_once
+        )
+        store.join_transaction(session, OPERATOR_ACTOR).audit("rotate", "signing_key")
+        print_json(key.to_public_jwk())

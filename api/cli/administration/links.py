@@ -24,28 +24,28 @@ def add_link(  # noqa: PLR0913 - each option is one choice
     ] = False,
 ) -> None:
     """Make a link and print it with its address, which is shown this once."""
-    from api.forms.link_urls import shown_once
+    from api.forms.link_urls import build_new_link
     from api.store.forms import form_settings, links
     from schemas.links import LinkKind
     from schemas.patient import KnownPatient
-    from scoring.catalogue import UnknownRulebookError, catalogue
+    from scoring.catalogue import UnknownRulebookError, load_catalogue
 
     try:
-        name = catalogue().active(rulebook).name
+        name = load_catalogue().find_active(rulebook).name
         patient = KnownPatient(reference=reference)
     except UnknownRulebookError:
-        names = ", ".join(loaded.name for loaded in catalogue().scored())
+        names = ", ".join(loaded.name for loaded in load_catalogue().list_active())
         fail(f"--rulebook is one of {names}")
     except ValueError:
         fail("the reference must be a text of 1 to 200 characters")
     settings = load_settings()
     with open_transaction(organisation, settings) as work:
-        ask_again_days = form_settings.own(work).ask_again_days
+        ask_again_days = form_settings.load_form_settings(work).ask_again_days
         kind: LinkKind = "once" if once else "until_submitted"
-        link_request = links.Wanted(patient, name, ask_again_days, kind, days=days)
-        link, secret = links.make(work, link_request)
+        link_request = links.LinkRequest(patient, name, ask_again_days, kind, days=days)
+        link, secret = links.add_link(work, link_request)
         work.audit("create", "link", link.id)
-    new_link = shown_once(link, secret, settings.public_url)
+    new_link = build_new_link(link, secret, settings.public_url)
     if qr is not None:
         qr.write_text(new_link.qr, encoding="utf-8")
         print_note(f"the QR code is in {qr}")
@@ -58,7 +58,7 @@ def list_links(organisation: Organisation) -> None:
     from api.store.forms import links
 
     with open_transaction(organisation) as work:
-        urgent, page = links.urgent(work), links.page(work, 100)
+        urgent, page = links.list_urgent_links(work), links.list_links(work, 100)
         work.audit("list", "link", count=max(len(page.links), 1))
         print_json(
             {
@@ -76,7 +76,7 @@ def revoke_link(
     from api.store.forms import links
 
     with open_transaction(organisation) as work:
-        links.revoke(work, link)
+        links.revoke_link(work, link)
         work.audit("revoke", "link", link)
     print_note("revoked")
 
@@ -104,6 +104,6 @@ def show_or_change_forms(
         )
     with open_transaction(organisation) as work:
         if replacement is not None:
-            form_settings.change(work, replacement)
-        print_json(form_settings.own(work))
+            form_settings.update_form_settings(work, replacement)
+        print_json(form_settings.load_form_settings(work))
         work.audit("read" if replacement is None else "administer", "form_settings")

@@ -27,8 +27,8 @@ def mllp(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     ] = None,
 ) -> None:
     """Listen for HL7 v2 ADT^A40 and merge patients, until stopped."""
-    from api.deliveries.adt_listener import Listener, Taking
-    from api.observability.structured_logging import configure
+    from api.deliveries.adt_listener import AdtContext, AdtListener
+    from api.observability.structured_logging import configure_logging
     from api.store.accounts import organisations
 
     if certificate is None and host not in ("127.0.0.1", "::1", "localhost"):
@@ -36,32 +36,34 @@ def mllp(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     systems = dict(pair.partition("=")[::2] for pair in authority or ())
     if not all(systems.values()):
         fail("--authority is NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
-    configure()
+    configure_logging()
     with open_configured_store() as store:
-        with store.glance() as session:
-            if organisation not in {row.id for row in organisations.every(session)}:
+        with store.read_all_organisations() as session:
+            if organisation not in {row.id for row in organisations.list_organisations(session)}:
                 fail("there is no such organisation")
         actor = build_operator(organisation)._replace(route="mllp")
         tls = _build_tls_context(certificate, client_authority)
-        with Listener((host, port), Taking(store, actor, systems), tls) as listener:
+        with AdtListener((host, port), AdtContext(store, actor, systems), tls) as listener:
             typer.echo(f"nociscreen listens on mllp{'s' if tls else ''}://{host}:{listener.port}")
             listener.serve_forever()
 
 
 def deliver() -> None:
     """Send whatever is due, once, and say how many tries it were."""
-    from api.deliveries.compose_request import House
-    from api.deliveries.sender import Sender
-    from api.documents.render_pool import Here
-    from api.fhir.elements import Base
-    from api.observability.structured_logging import configure
-    from scoring.catalogue import catalogue
+    from api.deliveries.compose_request import ComposeContext
+    from api.deliveries.sender import DeliverySender
+    from api.documents.render_pool import InProcessRenderer
+    from api.fhir.elements import CanonicalUrls
+    from api.observability.structured_logging import configure_logging
+    from scoring.catalogue import load_catalogue
 
-    configure()
+    configure_logging()
     settings = load_settings()
     with open_configured_store(settings) as store:
-        compose_context = House(catalogue(), Here(), Base(settings.public_url))
-        print_json({"tries": Sender(store, settings, compose_context).send_all()})
+        compose_context = ComposeContext(
+            load_catalogue(), InProcessRenderer(), CanonicalUrls(settings.public_url)
+        )
+        print_json({"tries": DeliverySender(store, settings, compose_context).send_all()})
 
 
 def _build_tls_context(

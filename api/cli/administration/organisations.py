@@ -23,7 +23,9 @@ def add_organisation(
     from api.store.accounts import organisations
 
     with open_configured_store() as store:
-        print_json(organisations.add(store, name, test=test, retention_years=retention_years))
+        print_json(
+            organisations.add_organisation(store, name, test=test, retention_years=retention_years)
+        )
 
 
 @commands.command("list")
@@ -31,8 +33,8 @@ def list_organisations() -> None:
     """Every organisation."""
     from api.store.accounts import organisations
 
-    with open_configured_store() as store, store.glance() as session:
-        listing = organisations.every(session)
+    with open_configured_store() as store, store.read_all_organisations() as session:
+        listing = organisations.list_organisations(session)
         print_json([organisation.model_dump(mode="json") for organisation in listing])
 
 
@@ -59,7 +61,7 @@ def change_organisation(
     if retention_years == 0:
         changes["retention_years"] = None
     with open_transaction(organisation) as work:
-        updated = organisations.change(work, changes)
+        updated = organisations.update_organisation(work, changes)
         work.audit("administer", "organisation", organisation)
         print_json(updated)
 
@@ -91,7 +93,7 @@ def change_letterhead(  # noqa: PLR0913 - Typer passes each option as a paramete
         changes["logo"] = logo.read_bytes() if logo else None
     with open_transaction(organisation) as work:
         try:
-            letterhead = letterheads.change(work, changes)
+            letterhead = letterheads.update_letterhead(work, changes)
         except ValidationError as error:
             fail("; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()))
         work.audit("administer", "organisation", organisation)

@@ -22,7 +22,7 @@ def add_practitioner(
 
     with open_transaction(organisation) as work:
         try:
-            added = practitioners.add(work, reference, name, scope or ())
+            added = practitioners.add_practitioner(work, reference, name, scope or ())
         except ValueError as error:
             fail(str(error))
         work.audit("administer", "practitioner", added.id)
@@ -43,9 +43,11 @@ def invite_practitioner(
 
     settings = load_settings()
     with open_transaction(organisation, settings) as work:
-        if not practitioners.found(work, practitioner).scopes:
-            practitioners.change(work, practitioner, {"scopes": practitioners.AT_DESK})
-        invitation, secret = invitations.make(work, practitioner, days)
+        if not practitioners.find_practitioner(work, practitioner).scopes:
+            practitioners.update_practitioner(
+                work, practitioner, {"scopes": practitioners.DEFAULT_PRACTITIONER_SCOPES}
+            )
+        invitation, secret = invitations.add_invitation(work, practitioner, days)
         work.audit("administer", "invitation", invitation.id)
         summary = invitation.model_dump(mode="json")
         print_json(summary | {"url": f"{settings.public_url}/invitation/{secret}"})
@@ -57,7 +59,7 @@ def list_practitioners(organisation: Owner) -> None:
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work:
-        listing = practitioners.every(work)
+        listing = practitioners.list_practitioners(work)
         work.audit("list", "practitioner")
         print_json([practitioner.model_dump(mode="json") for practitioner in listing])
 
@@ -73,6 +75,6 @@ def change_practitioner(
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work:
-        updated = practitioners.change(work, practitioner, {"active": active})
+        updated = practitioners.update_practitioner(work, practitioner, {"active": active})
         work.audit("administer", "practitioner", practitioner)
         print_json(updated)

@@ -11,7 +11,7 @@ from api.cli.context import fail, print_note
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.batch_scoring.local_run import Batch, Step
+    from api.batch_scoring.local_run import BatchRun, RunProgress
     from schemas.batch import BatchSummary
     from scoring.compiled_rulebook import LoadedRulebook
 
@@ -71,21 +71,21 @@ def batch(  # noqa: PLR0913, PLR0917 - each is a flag
         return
     if source is None or out is None:
         fail("IN and -o OUT are needed")
-    from api.batch_scoring.column_names import ColumnNames, read_mapping
+    from api.batch_scoring.column_names import ColumnNames, load_column_mapping
     from api.batch_scoring.file_formats import UnusableInputError
-    from api.batch_scoring.local_run import Batch
-    from scoring.columns import compiled
+    from api.batch_scoring.local_run import BatchRun
+    from scoring.columns import compile_column_rules
 
     try:
-        own_names = read_mapping(mapping) if mapping else {}
-        request = Batch(
+        own_names = load_column_mapping(mapping) if mapping else {}
+        request = BatchRun(
             source,
             out,
-            compiled(loaded),
+            compile_column_rules(loaded),
             ColumnNames(loaded, own_names, ignore_unknown=ignore_unknown),
             explain=explain,
-            format=format_,
-            to=to,
+            input_format=format_,
+            output_format=to,
             encoding=ENCODINGS[encoding.lower()],
             resume=resume,
         )
@@ -105,32 +105,32 @@ def batch(  # noqa: PLR0913, PLR0917 - each is a flag
 
 
 def _load_rulebook(name: str) -> "LoadedRulebook":
-    from scoring.catalogue import UnknownRulebookError, catalogue
+    from scoring.catalogue import UnknownRulebookError, load_catalogue
 
     try:
-        return catalogue().active(name)
+        return load_catalogue().find_active(name)
     except UnknownRulebookError as error:
         fail(f"--rulebook: {error}")
 
 
-def _run(request: "Batch") -> "BatchSummary":
-    from api.batch_scoring.local_run import run
+def _run(request: "BatchRun") -> "BatchSummary":
+    from api.batch_scoring.local_run import run_batch
 
     if not sys.stderr.isatty():
-        return run(request, _line_printer())
+        return run_batch(request, _line_printer())
     from api.cli.progress_bar import show_progress
 
     with show_progress() as on_step:
-        return run(request, on_step)
+        return run_batch(request, on_step)
 
 
-def _line_printer() -> "Callable[[Step], None]":
+def _line_printer() -> "Callable[[RunProgress], None]":
     """Return a callback that prints one progress line every ten seconds."""
     from time import monotonic
 
     started = last_printed = monotonic()
 
-    def on_step(step: "Step") -> None:
+    def on_step(step: "RunProgress") -> None:
         nonlocal last_printed
         now = monotonic()
         if now - last_printed >= SECONDS_BETWEEN_LINES:
@@ -142,7 +142,7 @@ def _line_printer() -> "Callable[[Step], None]":
 
 def _print_summary(summary: "BatchSummary") -> None:
     for problem in summary.problems[:SHOWN_PROBLEMS]:
-        print_note(problem.told)
+        print_note(problem.message)
     if summary.rows_with_problems:
         print_note(
             f"{summary.rows_with_problems:,} rows had problems: the column `problems` has them all"
@@ -158,9 +158,11 @@ def _print_summary(summary: "BatchSummary") -> None:
 
 
 def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
-    from api.batch_scoring.codebook import codebook_of, template_of
+    from api.batch_scoring.codebook import render_codebook_csv, render_template_csv
 
-    text = codebook_of(loaded.rulebook) if codebook else template_of(loaded.rulebook)
+    text = (
+        render_codebook_csv(loaded.rulebook) if codebook else render_template_csv(loaded.rulebook)
+    )
     if out is None or out == "-":
         typer.echo(text, nl=False)
     else:
@@ -168,9 +170,9 @@ def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool
 
 
 def _write_file(file: Path, text: str) -> None:
-    from api.batch_scoring.checkpoints import written
+    from api.batch_scoring.checkpoints import write_atomically
 
     try:
-        written(file, text.encode())
+        write_atomically(file, text.encode())
     except OSError as error:
         fail(f"{file.name} cannot be written: {error.strerror}")

@@ -8,8 +8,8 @@ import typer
 from api.cli.context import build_operator, fail, open_configured_store, print_note
 
 if TYPE_CHECKING:
-    from api.importing.csv_reader import Fate, Reading, Trouble
-    from api.store.screenings.screenings import Kept
+    from api.importing.csv_reader import ColumnUse, ImportProblem, ImportReader
+    from api.store.screenings.screenings import ScoredIntake
 
 SHOWN_PROBLEMS = 200
 SOME_ROWS_BAD = 1
@@ -20,7 +20,7 @@ class _ImportResult(NamedTuple):
 
     counts: dict[str, int]
     flagged: int
-    problems: "list[Trouble]"
+    problems: "list[ImportProblem]"
 
 
 def import_answers(
@@ -38,22 +38,22 @@ def import_answers(
 
     Exits with 1 where a row could not be read; the others are kept all the same.
     """
-    from api.importing.csv_reader import Reading
-    from api.importing.mapping import MappingError, read
-    from scoring.catalogue import catalogue
+    from api.importing.csv_reader import ImportReader
+    from api.importing.mapping import MappingError, load_mapping
+    from scoring.catalogue import load_catalogue
 
     if organisation is None and not dry_run:
         fail("--organisation is needed, or --dry-run")
     try:
-        mapping, loaded = read(map_, catalogue())
+        mapping, loaded = load_mapping(map_, load_catalogue())
     except (MappingError, OSError) as error:
         fail(f"{map_}: {error}")
-    reading = Reading(file, mapping, loaded, catalogue())
+    reading = ImportReader(file, mapping, loaded, load_catalogue())
     try:
         result = _check_rows(reading) if dry_run else _store_rows(reading, organisation or "")
     except MappingError as error:
         fail(str(error))
-    _print_result(reading.fates(), result, dry_run=dry_run)
+    _print_result(reading.list_column_uses(), result, dry_run=dry_run)
     raise typer.Exit(SOME_ROWS_BAD if result.problems else 0)
 
 
@@ -61,22 +61,22 @@ def print_sample(
     tool: Annotated[str, typer.Argument(help="google_forms, jotform, redcap or simplepractice.")],
 ) -> None:
     """Print a mapping file to start from."""
-    from api.importing.mapping import samples
+    from api.importing.mapping import list_sample_mappings
 
-    sample = samples().get(tool)
+    sample = list_sample_mappings().get(tool)
     if sample is None:
-        fail(f"expected one of {', '.join(samples())}")
+        fail(f"expected one of {', '.join(list_sample_mappings())}")
     typer.echo(sample.read_text(encoding="utf-8"), nl=False)
 
 
-def _check_rows(reading: "Reading") -> _ImportResult:
+def _check_rows(reading: "ImportReader") -> _ImportResult:
     """Read and score every row without storing anything."""
-    problems: list[Trouble] = []
+    problems: list[ImportProblem] = []
     counts = {"good": 0, "doubled": 0, "wrong": 0}
     flagged = 0
     seen: set[str] = set()
-    for row in reading.rows():
-        problems += row.troubles
+    for row in reading.read_rows():
+        problems += row.problems
         outcome = "wrong" if row.intake is None else "doubled" if row.name in seen else "good"
         counts[outcome] += 1
         flagged += outcome == "good" and _has_red_flags(_score_row(row.intake))
@@ -84,44 +84,44 @@ def _check_rows(reading: "Reading") -> _ImportResult:
     return _ImportResult(counts, flagged, problems)
 
 
-def _store_rows(reading: "Reading", organisation: str) -> _ImportResult:
+def _store_rows(reading: "ImportReader", organisation: str) -> _ImportResult:
     """Store each readable row in its own transaction."""
     from api.store.screenings import imported_rows
 
-    problems: list[Trouble] = []
+    problems: list[ImportProblem] = []
     counts = {"kept": 0, "there already": 0, "wrong": 0}
     flagged = 0
     with open_configured_store() as store:
-        for row in reading.rows():
-            problems += row.troubles
+        for row in reading.read_rows():
+            problems += row.problems
             if row.intake is None:
                 counts["wrong"] += 1
                 continue
             with store.transaction(build_operator(organisation)) as work:
-                if imported_rows.is_there(work, row.name):
+                if imported_rows.is_imported(work, row.name):
                     counts["there already"] += 1
                     work.audit("import", "row", outcome="there_already")
                     continue
                 scored = _score_row(row.intake)
-                screening = imported_rows.keep(work, row.name, scored)
+                screening = imported_rows.add_imported_screening(work, row.name, scored)
                 work.audit("create", "screening", screening.id)
             counts["kept"] += 1
             flagged += _has_red_flags(scored)
     return _ImportResult(counts, flagged, problems)
 
 
-def _score_row(intake: Any) -> "Kept":
+def _score_row(intake: Any) -> "ScoredIntake":
     from api.intakes import reader
-    from scoring.catalogue import catalogue
+    from scoring.catalogue import load_catalogue
 
-    return reader.kept(catalogue(), intake, intake.patient, "import")
+    return reader.score_intake(load_catalogue(), intake, intake.patient, "import")
 
 
-def _has_red_flags(scored: "Kept") -> bool:
+def _has_red_flags(scored: "ScoredIntake") -> bool:
     return bool(scored.assessment.safety.flags)
 
 
-def _print_result(columns: "list[Fate]", result: _ImportResult, *, dry_run: bool) -> None:
+def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -129,7 +129,7 @@ def _print_result(columns: "list[Fate]", result: _ImportResult, *, dry_run: bool
     console = Console(width=120)
     table = Table("column", "what becomes of it", "filled", "wrong", box=None, pad_edge=False)
     for column in columns:
-        cells = (column.column, column.taken_for, str(column.filled), str(column.troubled))
+        cells = (column.column, column.used_as, str(column.filled), str(column.faulty))
         table.add_row(*map(Text, cells))
     console.print(table)
     counts, flagged, problems = result

@@ -16,12 +16,12 @@ def openapi(
     ] = False,
 ) -> None:
     """Write the API's description and its examples."""
-    from api.cli.openapi_export import differing, write
+    from api.cli.openapi_export import find_outdated_files, write_openapi_files
 
     if not check:
-        write(folder)
+        write_openapi_files(folder)
         return
-    outdated = differing(folder)
+    outdated = find_outdated_files(folder)
     for name in outdated:
         typer.echo(f"{name} is not what the code says; run `nociscreen openapi`", err=True)
     raise typer.Exit(1 if outdated else 0)

@@ -19,25 +19,29 @@ def report(
     locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
 ) -> None:
     """Score one intake and write its report: .pdf, .html, .rtf, .txt or .xml, as the file ends."""
-    from api.documents.document_builder import Printed, paper_of_intake
-    from api.documents.render_pool import Here
-    from api.documents.request import Chosen
-    from api.http.content_negotiation import by_suffix
+    from api.documents.document_builder import PrintSettings, render_intake
+    from api.documents.render_pool import InProcessRenderer
+    from api.documents.request import DocumentRequest
+    from api.http.content_negotiation import find_format_by_suffix
     from api.problems import Problem
     from reports.phrases import languages
     from reports.view.heading import Letterhead
-    from scoring.catalogue import catalogue
+    from scoring.catalogue import load_catalogue
 
     if locale not in languages():
         fail(f"--locale is one of {', '.join(languages())}")
     try:
-        document_request = Chosen(by_suffix(out.suffix), document, locale)
+        document_request = DocumentRequest(find_format_by_suffix(out.suffix), document, locale)
     except Problem:
         fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
     request = read_intake_file(intake, rulebook)
     settings = load_settings()
-    print_settings = Printed(Letterhead(name=settings.organisation), settings.test_organisation)
-    rendered = paper_of_intake(catalogue(), print_settings, Here(), request, document_request)
+    print_settings = PrintSettings(
+        Letterhead(name=settings.organisation), settings.test_organisation
+    )
+    rendered = render_intake(
+        load_catalogue(), print_settings, InProcessRenderer(), request, document_request
+    )
     try:
         out.write_bytes(rendered.content)
     except OSError as error:

@@ -15,10 +15,10 @@ RulebookFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 @commands.command()
 def check(file: RulebookFile) -> None:
     """Check one rulebook file and print everything that is wrong with it."""
-    from scoring.catalogue import RulebookError, read
+    from scoring.catalogue import RulebookError, read_rulebook
 
     try:
-        loaded = read(file)
+        loaded = read_rulebook(file)
     except RulebookError as error:
         fail(str(error))
     typer.echo(f"{loaded.name} holds together. SHA-256 {loaded.sha256}")
@@ -33,11 +33,11 @@ def release_rulebook(
     ] = None,
 ) -> None:
     """Enter a rulebook into the index, active, by the hash of its bytes."""
-    from scoring.catalogue import RulebookError, release
+    from scoring.catalogue import RulebookError, add_release
 
     try:
         released_on = date.fromisoformat(on) if on else datetime.now(UTC).date()
-        entry = release(file, approver, released_on)
+        entry = add_release(file, approver, released_on)
     except (RulebookError, ValueError) as error:
         fail(str(error))
     typer.echo(f"{entry.name} is active from {entry.released_on}. SHA-256 {entry.sha256}")

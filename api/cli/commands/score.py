@@ -25,12 +25,14 @@ def score(
     ] = False,
 ) -> None:
     """Score one intake and print the assessment as JSON."""
-    from scoring.catalogue import catalogue
+    from scoring.catalogue import load_catalogue
     from scoring.engine import assess
 
     request = read_intake_file(intake, rulebook)
     answers = request.answers.model_dump(exclude_none=True)
-    assessment = assess(catalogue().active(request.rulebook), answers, attested=request.attested)
+    assessment = assess(
+        load_catalogue().find_active(request.rulebook), answers, attested=request.attested
+    )
     if table:
         from api.cli.assessment_table import print_assessment
 
@@ -43,13 +45,13 @@ def read_intake_file(file: str, rulebook: str) -> Any:
     """Return the intake in the file, or on standard input for `-`; exit 2 if it is invalid."""
     from api.intakes.reader import read_intake
     from api.problems import Problem
-    from scoring.catalogue import catalogue
+    from scoring.catalogue import load_catalogue
 
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         fail(f"the file cannot be read: {error.strerror}")
     try:
-        return read_intake(text, rulebook, catalogue())
+        return read_intake(text, rulebook, load_catalogue())
     except Problem as problem:
         fail(format_problem(problem))

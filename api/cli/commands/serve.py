@@ -17,40 +17,44 @@ def serve(
     import gc
     from contextlib import nullcontext
 
-    from api.cli.bootstrap import first_client
-    from api.deliveries.compose_request import House
-    from api.deliveries.sender import Sender, sending
-    from api.fhir.elements import Base
-    from api.http.server import Server, address_of, bound, config
-    from api.jobs.chunk_runner import Bench
-    from api.jobs.housekeeping_thread import kept_up
-    from api.jobs.worker import at_work
+    from api.cli.bootstrap import create_first_client
+    from api.deliveries.compose_request import ComposeContext
+    from api.deliveries.sender import DeliverySender, running_sender
+    from api.fhir.elements import CanonicalUrls
+    from api.http.server import HttpServer, bind_sockets, build_base_url, build_server_config
+    from api.jobs.chunk_runner import WorkerContext
+    from api.jobs.housekeeping_thread import running_housekeeping
+    from api.jobs.worker import running_worker
     from api.main import create_app
-    from api.observability.structured_logging import configure
+    from api.observability.structured_logging import configure_logging
 
-    configure()
+    configure_logging()
     settings = load_settings()
     try:
-        sockets = bound(host, port)
+        sockets = bind_sockets(host, port)
     except OSError as error:
         fail(f"cannot listen on {host}, port {port}: {error.strerror}; choose another by --port")
     if "public_url" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"public_url": address_of(host, sockets[0])})
+        settings = settings.model_copy(update={"public_url": build_base_url(host, sockets[0])})
     with open_configured_store(settings) as store:
-        if store.database.embedded and first_client(store, settings.first_client_file):
+        if store.database.is_embedded and create_first_client(store, settings.first_client_file):
             print_note(f"made a first organisation; its client is in {settings.first_client_file}")
         app = create_app(settings, store=store)
-        worker_context = Bench(store, settings, app.state.catalogue, app.state.renderer)
+        worker_context = WorkerContext(store, settings, app.state.catalogue, app.state.renderer)
         gc.freeze()
-        compose_context = House(app.state.catalogue, app.state.renderer, Base(settings.public_url))
+        compose_context = ComposeContext(
+            app.state.catalogue, app.state.renderer, CanonicalUrls(settings.public_url)
+        )
         sender = (
-            sending(Sender(store, settings, compose_context), settings.delivery_workers)
+            running_sender(
+                DeliverySender(store, settings, compose_context), settings.delivery_workers
+            )
             if settings.deliver
             else nullcontext()
         )
-        with kept_up(store, settings), at_work(worker_context), sender:
-            Server(
-                config(app, settings, host, port),
+        with running_housekeeping(store, settings), running_worker(worker_context), sender:
+            HttpServer(
+                build_server_config(app, settings, host, port),
                 lambda port_in_use: typer.echo(
                     f"nociscreen listens on http://{host}:{port_in_use}"
                 ),

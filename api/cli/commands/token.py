@@ -17,27 +17,31 @@ def token(
     minutes: Annotated[int, typer.Option(min=1, max=15, help="How long it lives.")] = 5,
 ) -> None:
     """Print an access token for a client. Embedded, a first client is made where there is none."""
-    from api.cli.bootstrap import first_client, the_first
+    from api.cli.bootstrap import create_first_client, read_first_client_id
     from api.security.access_tokens import AccessTokens
     from api.store.accounts import callers
 
     settings = load_settings()
     with open_configured_store(settings) as store:
-        if store.database.embedded:
-            first_client(store, settings.first_client_file)
-        caller = callers.known(store, client or the_first(settings.first_client_file) or "")
+        if store.database.is_embedded:
+            create_first_client(store, settings.first_client_file)
+        caller = callers.look_up_client(
+            store, client or read_first_client_id(settings.first_client_file) or ""
+        )
         if caller is None:
             fail("there is no such client, or it is shut out; name one by --client")
-        tokens = AccessTokens(settings.issuer, settings.audience, store.signing.find)
+        tokens = AccessTokens(
+            settings.issuer, settings.audience, store.signing_keys.look_up_trusted_key
+        )
         with store.transaction(build_operator(caller.organisation)) as work:
             work.audit("sign_in", "client", caller.client)
         try:
-            text = tokens.sign(
-                store.signing.current(),
+            text = tokens.issue(
+                store.signing_keys.find_current_key(),
                 client=caller.client,
                 organisation=caller.organisation,
                 scopes=scope or caller.scopes,
-                life_seconds=minutes * 60,
+                lifetime_seconds=minutes * 60,
             )
         except ValueError as error:
             fail(str(error))

@@ -10,14 +10,14 @@ from api.cli.context import fail, load_settings, open_configured_store
 
 def worker() -> None:
     """Work on batches until stopped, beside any number of others. Needs PostgreSQL."""
-    from api.documents.render_pool import Renderer
-    from api.jobs.chunk_runner import Bench
-    from api.jobs.housekeeping_thread import kept_up
-    from api.jobs.worker import at_work
-    from api.observability.structured_logging import configure
-    from scoring.catalogue import catalogue
+    from api.documents.render_pool import RendererPool
+    from api.jobs.chunk_runner import WorkerContext
+    from api.jobs.housekeeping_thread import running_housekeeping
+    from api.jobs.worker import running_worker
+    from api.observability.structured_logging import configure_logging
+    from scoring.catalogue import load_catalogue
 
-    configure()
+    configure_logging()
     settings = load_settings()
     if settings.database_url is None:
         fail("workers share a PostgreSQL database: set DATABASE_URL (embedded, the service works)")
@@ -27,9 +27,14 @@ def worker() -> None:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop_requested.set())
     with open_configured_store(settings) as store:
-        renderer = Renderer(settings.render_workers, settings.render_queue, settings.render_seconds)
-        worker_context = Bench(store, settings, catalogue(), renderer)
-        with kept_up(store, settings), at_work(worker_context, at_once=True) as work:
+        renderer = RendererPool(
+            settings.render_workers, settings.render_queue, settings.render_seconds
+        )
+        worker_context = WorkerContext(store, settings, load_catalogue(), renderer)
+        with (
+            running_housekeeping(store, settings),
+            running_worker(worker_context, start_engine=True) as work,
+        ):
             typer.echo(f"nociscreen works as {work.name if work else 'nobody'}")
             stop_requested.wait()
         renderer.close()

@@ -2,4 +2,4 @@
 
 from api.deliveries.routes import deliveries, destinations
 
-ROUTERS = (deliveries.writing, deliveries.reading, destinations.router)
+ROUTERS = (deliveries.write_router, deliveries.read_router, destinations.router)

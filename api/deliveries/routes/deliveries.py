@@ -5,25 +5,29 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from api.auth.route_guard import guarded
+from api.auth.route_guard import require_scope
 from api.deliveries import preview as delivery_preview
 from api.deliveries import profiles
-from api.deliveries.compose_request import House
-from api.deliveries.screening_snapshot import Subject, subject
-from api.dependencies import Acting, Creating, ScreeningId
-from api.fhir.elements import Base
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.deliveries.compose_request import ComposeContext
+from api.deliveries.screening_snapshot import ScreeningSnapshot, load_screening_snapshot
+from api.dependencies import IdempotentRequestDep, RequestContextDep, ScreeningId
+from api.fhir.elements import CanonicalUrls
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import FieldError, Problem
 from api.store.deliveries import allowed_hosts, destinations, outbox, search
-from api.store.deliveries.outbox import Wanted
-from api.store.deliveries.search import Narrowed
-from api.store.idempotency import Answer
+from api.store.deliveries.outbox import NewDelivery
+from api.store.deliveries.search import DeliveryFilters
+from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
-from schemas.base import Frozen, Many
-from schemas.delivery import Delivery, DeliveryLine, Destination, DestinationId, Preview
+from schemas.base import FrozenModel, Many
+from schemas.delivery import Delivery, DeliveryListItem, DeliveryPreview, Destination, DestinationId
 
-writing = APIRouter(prefix="/v1", tags=["deliveries"], route_class=guarded("deliveries:write"))
-reading = APIRouter(prefix="/v1", tags=["deliveries"], route_class=guarded("deliveries:read"))
+write_router = APIRouter(
+    prefix="/v1", tags=["deliveries"], route_class=require_scope("deliveries:write")
+)
+read_router = APIRouter(
+    prefix="/v1", tags=["deliveries"], route_class=require_scope("deliveries:read")
+)
 DeliveryId = Annotated[
     str,
     Path(
@@ -53,150 +57,157 @@ BeforeCursor = Annotated[
 _PAGE_SIZE = 50
 
 
-class Sending(Frozen):
+class DeliveryTarget(FrozenModel):
     """The destination of a delivery."""
 
     destination: DestinationId
 
 
-class ListOfDeliveries(Frozen):
+class DeliveryPage(FrozenModel):
     """A page of deliveries, newest first; pass `next` as `before` to get the following page."""
 
-    deliveries: Many[DeliveryLine]
+    deliveries: Many[DeliveryListItem]
     next: str | None
 
 
-async def _compose_context(request: Request) -> House:
+async def _compose_context(request: Request) -> ComposeContext:
     state = request.app.state
-    return House(state.catalogue, state.renderer, Base(state.settings.public_url))
+    return ComposeContext(state.catalogue, state.renderer, CanonicalUrls(state.settings.public_url))
 
 
-ComposeContextDep = Annotated[House, Depends(_compose_context)]
+ComposeContextDep = Annotated[ComposeContext, Depends(_compose_context)]
 
 
-@writing.post(
+@write_router.post(
     "/screenings/{screening}/deliveries",
     operation_id="deliver_screening",
     status_code=201,
-    response_model=DeliveryLine,
-    responses=refusals(*TAKING, 404, 409),
+    response_model=DeliveryListItem,
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Send a screening to a destination",
 )
-def deliver(
+def deliver_screening(
     screening: ScreeningId,
-    sending: Sending,
-    acts: Acting,
-    creating: Creating,
+    target: DeliveryTarget,
+    acts: RequestContextDep,
+    creating: IdempotentRequestDep,
     context: ComposeContextDep,
 ) -> Response:
     """Queue a delivery. It is refused at once if the destination would not accept it."""
-    snapshot, destination = _load_screening_and_destination(acts, screening, sending.destination)
-    event = delivery_preview.event_of(snapshot)
-    profile = profiles.own(destination.profile, destination.options)
-    delivery_preview.fitting(delivery_preview.made(context, snapshot, event, profile))
+    snapshot, destination = _load_screening_and_destination(acts, screening, target.destination)
+    event = delivery_preview.determine_event(snapshot)
+    profile = profiles.apply_options(destination.profile, destination.options)
+    delivery_preview.require_accepted(
+        delivery_preview.compose_for_preview(context, snapshot, event, profile)
+    )
 
-    def enqueue(work: Transaction) -> Answer:
-        line = delivery_preview.line(work, profile, snapshot.screening.patient)
-        request = Wanted(sending.destination, screening, event, line)
-        delivery = outbox.enqueue(work, request)
+    def enqueue(work: Transaction) -> IdempotentResponse:
+        line = delivery_preview.determine_ordering_line(work, profile, snapshot.screening.patient)
+        request = NewDelivery(target.destination, screening, event, line)
+        delivery = outbox.enqueue_delivery(work, request)
         work.audit("deliver", "delivery", delivery.id, outcome="enqueued")
         body = delivery.model_dump_json().encode()
-        return Answer(201, body, f"/v1/deliveries/{delivery.id}", screening)
+        return IdempotentResponse(201, body, f"/v1/deliveries/{delivery.id}", screening)
 
-    return creating.once(enqueue)
+    return creating.run_once(enqueue)
 
 
-@writing.post(
+@write_router.post(
     "/screenings/{screening}/deliveries/preview",
     operation_id="preview_delivery",
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Preview a delivery",
 )
-def preview(
-    screening: ScreeningId, sending: Sending, acts: Acting, context: ComposeContextDep
-) -> Preview:
+def preview_delivery(
+    screening: ScreeningId,
+    target: DeliveryTarget,
+    acts: RequestContextDep,
+    context: ComposeContextDep,
+) -> DeliveryPreview:
     """Return the exact content, and every reason for a refusal. Nothing is sent or stored."""
-    snapshot, destination = _load_screening_and_destination(acts, screening, sending.destination)
-    profile = profiles.own(destination.profile, destination.options)
-    payload = delivery_preview.made(context, snapshot, delivery_preview.event_of(snapshot), profile)
+    snapshot, destination = _load_screening_and_destination(acts, screening, target.destination)
+    profile = profiles.apply_options(destination.profile, destination.options)
+    payload = delivery_preview.compose_for_preview(
+        context, snapshot, delivery_preview.determine_event(snapshot), profile
+    )
     with acts.transaction() as work:
-        allowed = allowed_hosts.allowed(work)
+        allowed = allowed_hosts.list_allowed_hosts(work)
         work.audit("report", "screening", screening, outcome="previewed")
-    return delivery_preview.preview(payload, destination, profile, allowed)
+    return delivery_preview.build_preview(payload, destination, profile, allowed)
 
 
-@reading.get(
+@read_router.get(
     "/deliveries",
     operation_id="list_deliveries",
-    responses=refusals(*GUARDED),
+    responses=error_responses(*GUARDED_ERRORS),
     summary="List deliveries",
 )
 def list_deliveries(
-    acts: Acting,
+    acts: RequestContextDep,
     state: StateFilter = None,
     destination: DestinationFilter = None,
     screening: ScreeningFilter = None,
     before: BeforeCursor = None,
-) -> ListOfDeliveries:
+) -> DeliveryPage:
     """List deliveries, newest first. Deliveries with `state=parked` need manual review."""
-    criteria = Narrowed(state, destination, screening, _parse_cursor(before))
+    criteria = DeliveryFilters(state, destination, screening, _parse_cursor(before))
     with acts.transaction() as work:
-        page = search.page(work, criteria, _PAGE_SIZE)
+        page = search.list_deliveries(work, criteria, _PAGE_SIZE)
         work.audit("list", "delivery", count=len(page))
     is_full = len(page) == _PAGE_SIZE
     next_cursor = f"{_format_timestamp(page[-1].created_at)}_{page[-1].id}" if is_full else None
-    return ListOfDeliveries(deliveries=tuple(page), next=next_cursor)
+    return DeliveryPage(deliveries=tuple(page), next=next_cursor)
 
 
-@reading.get(
+@read_router.get(
     "/deliveries/{delivery}",
     operation_id="read_delivery",
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read a delivery",
 )
-def read_delivery(delivery: DeliveryId, acts: Acting) -> Delivery:
+def read_delivery(delivery: DeliveryId, acts: RequestContextDep) -> Delivery:
     """Return a delivery with every attempt: its times, its outcome and the receiver's reply."""
     with acts.transaction() as work:
-        stored = outbox.found(work, delivery)
+        stored = outbox.find_delivery(work, delivery)
         work.audit("read", "delivery", delivery)
     return stored
 
 
-@writing.post(
+@write_router.post(
     "/deliveries/{delivery}/resend",
     operation_id="resend_delivery",
-    responses=refusals(*GUARDED, 404, 409),
+    responses=error_responses(*GUARDED_ERRORS, 404, 409),
     summary="Send a delivery again",
 )
-def resend(delivery: DeliveryId, acts: Acting) -> Delivery:
+def resend_delivery(delivery: DeliveryId, acts: RequestContextDep) -> Delivery:
     """Send the same bytes under the same control id; attempts are counted from the start."""
     with acts.transaction() as work:
-        resent = outbox.resend(work, delivery)
+        resent = outbox.resend_delivery(work, delivery)
         work.audit("deliver", "delivery", delivery, outcome="resent")
     return resent
 
 
-@writing.post(
+@write_router.post(
     "/deliveries/{delivery}/cancel",
     operation_id="cancel_delivery",
-    responses=refusals(*GUARDED, 404, 409),
+    responses=error_responses(*GUARDED_ERRORS, 404, 409),
     summary="Cancel a delivery",
 )
-def cancel(delivery: DeliveryId, acts: Acting) -> Delivery:
+def cancel_delivery(delivery: DeliveryId, acts: RequestContextDep) -> Delivery:
     """Cancel a waiting or parked delivery; it is not sent."""
     with acts.transaction() as work:
-        cancelled = outbox.cancel(work, delivery)
+        cancelled = outbox.cancel_delivery(work, delivery)
         work.audit("deliver", "delivery", delivery, outcome="cancelled")
     return cancelled
 
 
 def _load_screening_and_destination(
-    acts: Acting, screening: str, destination: str
-) -> tuple[Subject, Destination]:
+    acts: RequestContextDep, screening: str, destination: str
+) -> tuple[ScreeningSnapshot, Destination]:
     with acts.transaction() as work:
-        snapshot = subject(work, screening)
-        recipient = destinations.found(work, destination)
-        count = 1 + len(snapshot.told.earlier)
+        snapshot = load_screening_snapshot(work, screening)
+        recipient = destinations.find_destination(work, destination)
+        count = 1 + len(snapshot.report_source.earlier)
         work.audit("read", "screening", screening, count=count)
     return snapshot, recipient
 

@@ -11,96 +11,108 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from api.deliveries.attempt_result import Sent, by_status, failed
+from api.deliveries.attempt_result import (
+    AttemptResult,
+    classify_http_status,
+    classify_outbound_error,
+)
 from api.fhir.elements import FHIR_JSON
-from api.outbound.connection import Way
-from api.outbound.errors import OutgoingError
-from api.outbound.http_client import Answer, Asked, answered
+from api.outbound.connection import ConnectionPolicy
+from api.outbound.errors import OutboundError
+from api.outbound.http_client import OutboundRequest, OutboundResponse, send_request
 from api.security.keys import SigningKey
-from api.security.signatures import signed
-from schemas.delivery import Smart
+from api.security.signatures import sign_token
+from schemas.delivery import SmartSignIn
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFETIME_SECONDS = 240
 _EXPIRY_MARGIN_SECONDS = 30
 
 
-class SignIn(NamedTuple):
+class SmartCredentials(NamedTuple):
     """SMART Backend Services settings of a server, and our signing key for it."""
 
-    smart: Smart
-    key: SigningKey
+    settings: SmartSignIn
+    signing_key: SigningKey
 
 
-class Tokens:
+class AccessTokenCache:
     """Cache of access tokens, each until shortly before it expires. Thread-safe."""
 
     def __init__(self) -> None:
         self._cached: dict[str, tuple[str, float]] = {}
 
-    def token(self, destination_id: str, login: SignIn, policy: Way) -> str | Sent:
+    def obtain_token(
+        self, destination_id: str, login: SmartCredentials, policy: ConnectionPolicy
+    ) -> str | AttemptResult:
         """Return a token, or the result of the failed token request."""
         cached = self._cached.get(destination_id)
         if cached is not None and cached[1] > time.monotonic():
             return cached[0]
-        response = answered(_build_token_request(login), policy)
+        response = send_request(_build_token_request(login), policy)
         if response.status != 200:
-            failure = by_status(response.status, response.content, dict(response.headers))
-            return Sent(
+            failure = classify_http_status(
+                response.status, response.content, dict(response.headers)
+            )
+            return AttemptResult(
                 "transient_failure",
                 "not_signed_in",
-                failure.code,
+                failure.receiver_code,
                 failure.reply,
-                failure.wait_seconds,
+                failure.retry_after_seconds,
             )
         body = _parse_object(response.content)
         token, seconds = body.get("access_token"), body.get("expires_in", 0)
         if not isinstance(token, str) or not token or not isinstance(seconds, int | float):
-            return Sent("transient_failure", "not_signed_in", str(response.status))
+            return AttemptResult("transient_failure", "not_signed_in", str(response.status))
         lifetime = max(0, seconds - _EXPIRY_MARGIN_SECONDS)
         self._cached[destination_id] = token, time.monotonic() + lifetime
         return token
 
-    def forget(self, destination_id: str) -> None:
+    def discard_token(self, destination_id: str) -> None:
         """Discard a token that the server refused."""
         self._cached.pop(destination_id, None)
 
 
-class Server(NamedTuple):
+class FhirServer(NamedTuple):
     """A FHIR server: its base URL, destination id, delivery mode and login."""
 
     address: str
-    whose: str
+    destination_id: str
     mode: str
-    sign_in: SignIn | None
+    credentials: SmartCredentials | None
 
 
-def over_fhir(content: bytes, server: Server, tokens: Tokens, policy: Way) -> Sent:
+def send_over_fhir(
+    content: bytes, server: FhirServer, tokens: AccessTokenCache, policy: ConnectionPolicy
+) -> AttemptResult:
     """Send the bundle and return the result of the attempt."""
     try:
         headers = {"Content-Type": FHIR_JSON, "Accept": FHIR_JSON, "Prefer": "return=minimal"}
-        if server.sign_in is not None:
-            token = tokens.token(server.whose, server.sign_in, policy)
-            if isinstance(token, Sent):
+        if server.credentials is not None:
+            token = tokens.obtain_token(server.destination_id, server.credentials, policy)
+            if isinstance(token, AttemptResult):
                 return token
             headers["Authorization"] = f"Bearer {token}"
         bundle = json.loads(content)
         as_transaction = bundle["type"] == "transaction" and server.mode == "transaction"
         send = _send_transaction if as_transaction else _send_each_resource
         result = send(bundle, server, headers, policy)
-    except OutgoingError as error:
-        return failed(error)
-    if result.code == "401":
-        tokens.forget(server.whose)
+    except OutboundError as error:
+        return classify_outbound_error(error)
+    if result.receiver_code == "401":
+        tokens.discard_token(server.destination_id)
     return result
 
 
 def _send_transaction(
-    bundle: dict[str, Any], server: Server, headers: dict[str, str], policy: Way
-) -> Sent:
-    response = answered(Asked("POST", server.address, headers, _encode_json(bundle)), policy)
-    result = by_status(response.status, response.content, dict(response.headers))
-    if result.fate != "delivered":
+    bundle: dict[str, Any], server: FhirServer, headers: dict[str, str], policy: ConnectionPolicy
+) -> AttemptResult:
+    response = send_request(
+        OutboundRequest("POST", server.address, headers, _encode_json(bundle)), policy
+    )
+    result = classify_http_status(response.status, response.content, dict(response.headers))
+    if result.disposition != "delivered":
         return result
     entries = _parse_object(response.content).get("entry", [])
     successes = [
@@ -109,20 +121,22 @@ def _send_transaction(
         if isinstance(entry, dict)
     ]
     if len(successes) != len(bundle["entry"]) or not all(successes):
-        return Sent("transient_failure", "not_all_taken", result.code, result.reply)
+        return AttemptResult(
+            "transient_failure", "not_all_taken", result.receiver_code, result.reply
+        )
     return result
 
 
 def _send_each_resource(
-    bundle: dict[str, Any], server: Server, headers: dict[str, str], policy: Way
-) -> Sent:
+    bundle: dict[str, Any], server: FhirServer, headers: dict[str, str], policy: ConnectionPolicy
+) -> AttemptResult:
     """Send each resource, replacing references to earlier ones by their ids on the server."""
-    entries, result = json.dumps(bundle["entry"]), Sent("delivered", "accepted", "200")
+    entries, result = json.dumps(bundle["entry"]), AttemptResult("delivered", "accepted", "200")
     for index in range(len(bundle["entry"])):
         entry = json.loads(entries)[index]
-        response = answered(_build_request(entry, server.address, headers), policy)
-        result = by_status(response.status, response.content, dict(response.headers))
-        if result.fate != "delivered":
+        response = send_request(_build_request(entry, server.address, headers), policy)
+        result = classify_http_status(response.status, response.content, dict(response.headers))
+        if result.disposition != "delivered":
             return result
         reference = _parse_local_reference(response, entry["resource"]["resourceType"])
         if reference is not None:
@@ -130,15 +144,15 @@ def _send_each_resource(
     return result
 
 
-def _build_request(entry: dict[str, Any], address: str, headers: dict[str, str]) -> Asked:
+def _build_request(entry: dict[str, Any], address: str, headers: dict[str, str]) -> OutboundRequest:
     request = entry["request"]
     condition = request.get("ifNoneExist")
     request_headers = headers | ({"If-None-Exist": condition} if condition else {})
     url = f"{address.rstrip('/')}/{request['url']}"
-    return Asked(request["method"], url, request_headers, _encode_json(entry["resource"]))
+    return OutboundRequest(request["method"], url, request_headers, _encode_json(entry["resource"]))
 
 
-def _parse_local_reference(response: Answer, resource_type: str) -> str | None:
+def _parse_local_reference(response: OutboundResponse, resource_type: str) -> str | None:
     """Return `Type/id` of the resource that a create made or matched."""
     segments = response.headers.get("location", "").split("/")
     for index, segment in enumerate(segments[:-1]):
@@ -148,8 +162,8 @@ def _parse_local_reference(response: Answer, resource_type: str) -> str | None:
     return f"{resource_type}/{resource['id']}" if isinstance(resource.get("id"), str) else None
 
 
-def _build_token_request(login: SignIn) -> Asked:
-    smart, now = login.smart, int(datetime.now(UTC).timestamp())
+def _build_token_request(login: SmartCredentials) -> OutboundRequest:
+    smart, now = login.settings, int(datetime.now(UTC).timestamp())
     claims = {
         "iss": smart.client_id,
         "sub": smart.client_id,
@@ -162,13 +176,13 @@ def _build_token_request(login: SignIn) -> Asked:
         "grant_type": "client_credentials",
         "scope": smart.scope,
         "client_assertion_type": _ASSERTION_TYPE,
-        "client_assertion": signed(claims, login.key, "JWT"),
+        "client_assertion": sign_token(claims, login.signing_key, "JWT"),
     }
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    return Asked("POST", smart.token_url, headers, urlencode(form).encode())
+    return OutboundRequest("POST", smart.token_url, headers, urlencode(form).encode())
 
 
-def parts(content: bytes, mode: str) -> Iterator[tuple[str, bytes]]:
+def split_bundle(content: bytes, mode: str) -> Iterator[tuple[str, bytes]]:
     """Split a bundle into its requests: paths below the base URL, and bodies."""
     bundle = json.loads(content)
     if mode == "transaction":

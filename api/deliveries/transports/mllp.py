@@ -3,61 +3,68 @@
 So an acknowledgement of an earlier message can't be mistaken for this one's.
 """
 
-from api.deliveries.attempt_result import Sent, failed
-from api.hl7v2.acknowledgement import acknowledgement
-from api.hl7v2.mllp_framing import FrameError, Frames, framed
-from api.hl7v2.parser import UnreadableError
-from api.outbound.allowlist import Target, allowance, target
-from api.outbound.connection import Line, Way, connected
-from api.outbound.errors import OutgoingError
+from api.deliveries.attempt_result import AttemptResult, classify_outbound_error
+from api.hl7v2.acknowledgement import parse_acknowledgement
+from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
+from api.hl7v2.parser import UnreadableMessageError
+from api.outbound.allowlist import TargetUrl, find_allowed_host, parse_target_url
+from api.outbound.connection import ConnectionPolicy, DeadlineSocket, open_connection
+from api.outbound.errors import OutboundError
 
 _MAX_ACKNOWLEDGEMENT_BYTES = 256 * 1024
-SCHEMES = ("mllps", "mllp")
+MLLP_SCHEMES = ("mllps", "mllp")
 
 
-def over_mllp(content: bytes, control_id: str, address: str, policy: Way) -> Sent:
+def send_over_mllp(
+    content: bytes, control_id: str, address: str, policy: ConnectionPolicy
+) -> AttemptResult:
     """Send the message and return the result; plain MLLP only goes to hosts allowed as private."""
     try:
         receiver = _resolve_target(address, policy)
-        with connected(receiver.place, policy, tls=receiver.scheme == "mllps") as connection:
-            connection.send(framed(content))
+        with open_connection(
+            receiver.host_port, policy, tls=receiver.scheme == "mllps"
+        ) as connection:
+            connection.send(frame_message(content))
             return _receive_acknowledgement(connection, control_id)
-    except OutgoingError as error:
-        return failed(error)
+    except OutboundError as error:
+        return classify_outbound_error(error)
 
 
-def _resolve_target(address: str, policy: Way) -> Target:
-    receiver = target(address, SCHEMES)
-    if receiver.scheme == "mllp" and not allowance(receiver.place, policy.allowed).private:
-        raise OutgoingError("not_allowed")
+def _resolve_target(address: str, policy: ConnectionPolicy) -> TargetUrl:
+    receiver = parse_target_url(address, MLLP_SCHEMES)
+    if (
+        receiver.scheme == "mllp"
+        and not find_allowed_host(receiver.host_port, policy.allowed_hosts).is_private_allowed
+    ):
+        raise OutboundError("not_allowed")
     return receiver
 
 
-def _receive_acknowledgement(connection: Line, control_id: str) -> Sent:
-    frames = Frames(_MAX_ACKNOWLEDGEMENT_BYTES)
+def _receive_acknowledgement(connection: DeadlineSocket, control_id: str) -> AttemptResult:
+    frames = FrameDecoder(_MAX_ACKNOWLEDGEMENT_BYTES)
     while True:
         chunk = connection.receive()
         if not chunk:
-            return Sent("no_response", "half" if frames.half else "cut_off")
+            return AttemptResult("no_response", "half" if frames.has_partial_frame else "cut_off")
         try:
             messages = frames.feed(chunk)
         except FrameError:
-            return Sent("no_response", "unreadable")
+            return AttemptResult("no_response", "unreadable")
         if messages:
             return _classify_acknowledgement(messages[0], control_id)
 
 
-def _classify_acknowledgement(reply: bytes, control_id: str) -> Sent:
+def _classify_acknowledgement(reply: bytes, control_id: str) -> AttemptResult:
     try:
-        parsed = acknowledgement(reply)
-    except UnreadableError:
-        return Sent("no_response", "unreadable", reply=reply)
+        parsed = parse_acknowledgement(reply)
+    except UnreadableMessageError:
+        return AttemptResult("no_response", "unreadable", reply=reply)
     if parsed.control_id != control_id:
-        return Sent("no_response", "wrong_control_id", parsed.code, reply)
+        return AttemptResult("no_response", "wrong_control_id", parsed.code, reply)
     match parsed.verdict:
         case "accepted":
-            return Sent("delivered", "accepted", parsed.code, reply)
+            return AttemptResult("delivered", "accepted", parsed.code, reply)
         case "error":
-            return Sent("transient_failure", "error", parsed.code, reply)
+            return AttemptResult("transient_failure", "error", parsed.code, reply)
         case "refused":
-            return Sent("permanent_failure", "refused", parsed.code, reply)
+            return AttemptResult("permanent_failure", "refused", parsed.code, reply)

@@ -10,9 +10,9 @@ from api.desk.session_guard import (
     PractitionerPageDep,
     build_desk_route,
 )
-from api.security.passwords import hashed_password
+from api.security.passwords import hash_password
 from api.store.accounts import login_credentials, sessions
-from api.web.page_route import only
+from api.web.page_route import read_field
 
 ACCOUNT_PATH = "/desk/account"
 _SCOPES = ("screenings:read", "screenings:write", "reports:read", "admin")
@@ -30,18 +30,20 @@ def show_account(request: Request, desk: PractitionerPageDep) -> Response:
 def change_password(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """Change the password, given the present one, and end all other sessions."""
     signed_in, practitioner = desk.signed_in, desk.signed_in.practitioner
-    present, password, repeat = (only(fields, name)[:300] for name in _PASSWORD_FIELDS)
+    present, password, repeat = (read_field(fields, name)[:300] for name in _PASSWORD_FIELDS)
     known_words = (practitioner.name, practitioner.reference, signed_in.organisation_name)
     faults = find_password_faults(password, repeat, known_words)
     if not verify_own_password(desk, present):
         faults = {"present": "fault_present"} | faults
-    password_hash = hashed_password(password)
+    password_hash = hash_password(password)
     with desk.context.transaction() as work:
         if faults:
             work.audit("refuse", "sign_in", practitioner.id, outcome="wrong_shape")
         else:
-            login_credentials.change_password(work, practitioner.id, password_hash)
-            sessions.end_all(work, practitioner.id, but=signed_in.session)
+            login_credentials.update_password(work, practitioner.id, password_hash)
+            sessions.end_practitioner_sessions(
+                work, practitioner.id, except_session=signed_in.session
+            )
             work.audit("administer", "sign_in", practitioner.id)
     return _render_account(desk, faults) if faults else desk.redirect(f"{ACCOUNT_PATH}?changed")
 
@@ -51,7 +53,7 @@ def _render_account(
 ) -> Response:
     practitioner, settings = desk.signed_in.practitioner, desk.request.app.state.settings
     with desk.context.transaction() as work:
-        count = sessions.count(work, practitioner.id)
+        count = sessions.count_sessions(work, practitioner.id)
         work.audit("read", "practitioner", practitioner.id)
     scopes = [scope for scope in _SCOPES if desk.has_scope(scope)]
     return desk.render(
@@ -61,7 +63,7 @@ def _render_account(
         scope_phrases=[f"desk_scope_{scope.replace(':', '_')}" for scope in scopes],
         idle_minutes=settings.session_idle_minutes,
         hours=settings.session_hours,
-        has_password=login_credentials.password_hash(
+        has_password=login_credentials.read_password_hash(
             desk.store, desk.signed_in.organisation, practitioner.id
         ),
         faults=faults,

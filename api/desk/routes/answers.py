@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Rulebooks, ScreeningId
+from api.dependencies import CatalogueDep, ScreeningId
 from api.desk.answer_form import (
     PATIENT_FIELDS,
     AnswerForm,
@@ -21,15 +21,15 @@ from api.desk.session_guard import (
     PractitionerPageDep,
     build_desk_route,
 )
-from api.forms.answer_parser import Marks
+from api.forms.answer_parser import ControlState
 from api.intakes import reader
 from api.problems import Problem
 from api.store import idempotency
 from api.store.forms import form_settings
-from api.store.idempotency import Answer
+from api.store.idempotency import IdempotentResponse
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
-from api.web.page_route import Fields, only
+from api.web.page_route import FormFields, read_field
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue, UnknownRulebookError
 
@@ -41,7 +41,7 @@ router = APIRouter(route_class=build_desk_route("screenings:write"))
 @router.get("/desk/new")
 def show_new_screening(
     desk: PractitionerPageDep,
-    rulebooks: Rulebooks,
+    rulebooks: CatalogueDep,
     rulebook: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Show the choice of an instrument, or all of its questions."""
@@ -50,14 +50,14 @@ def show_new_screening(
         choices = list_instrument_choices(rulebooks, formatter)
         return desk.render("new", choices=choices)
     form = _load_form(desk, rulebooks, rulebook)
-    values = {"once": idempotency.new_name()}
+    values = {"once": idempotency.generate_idempotency_key()}
     return _render_form(desk, form, form.fill_steps_from_answers({}), {}, values)
 
 
 @router.post("/desk/new")
 def create_screening(
     desk: PractitionerPageDep,
-    rulebooks: Rulebooks,
+    rulebooks: CatalogueDep,
     fields: CheckedFields,
     rulebook: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
@@ -66,25 +66,28 @@ def create_screening(
     parsed = parse_answers(rulebooks, desk, form, fields, None)
     if parsed.faults:
         return _render_faults(desk, form, fields, parsed)
-    scored = reader.kept(rulebooks, parsed.intake, parsed.intake.patient, "form")
+    scored = reader.score_intake(rulebooks, parsed.intake, parsed.intake.patient, "form")
 
-    def add_screening(work: Transaction) -> Answer:
-        screening = screenings.add(work, scored)
+    def add_screening(work: Transaction) -> IdempotentResponse:
+        screening = screenings.add_screening(work, scored)
         work.audit("create", "screening", screening.id)
-        return Answer(201, b"", f"{SCREENINGS_PATH}/{screening.id}", screening.id)
+        return IdempotentResponse(201, b"", f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
-    key = only(fields, "once")[:60]
+    key = read_field(fields, "once")[:60]
     lock = desk.actor.organisation, desk.actor.id, _IDEMPOTENT_ROUTE, key
-    with idempotency.in_turn(desk.store.under_way, lock), desk.context.transaction() as work:
+    with (
+        idempotency.lock_idempotency_key(desk.store.key_locks, lock),
+        desk.context.transaction() as work,
+    ):
         body = json.dumps(fields, sort_keys=True).encode()
-        request = idempotency.named(work, _IDEMPOTENT_ROUTE, key, body)
-        response = idempotency.once(work, request, lambda: add_screening(work))
+        request = idempotency.build_keyed_request(work, _IDEMPOTENT_ROUTE, key, body)
+        response = idempotency.run_once(work, request, lambda: add_screening(work))
     return desk.redirect(response.location or "/desk")
 
 
 @router.get(SCREENINGS_PATH + "/{screening}/answers")
 def show_answers(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId
+    desk: PractitionerPageDep, rulebooks: CatalogueDep, screening: ScreeningId
 ) -> Response:
     """Show all questions with the answers of a screening."""
     original = _read_original(desk, screening)
@@ -97,7 +100,10 @@ def show_answers(
 
 @router.post(SCREENINGS_PATH + "/{screening}/answers")
 def amend_screening(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId, fields: CheckedFields
+    desk: PractitionerPageDep,
+    rulebooks: CatalogueDep,
+    screening: ScreeningId,
+    fields: CheckedFields,
 ) -> Response:
     """Replace a screening by a new one, as `POST /v1/screenings/{id}/amendments` does."""
     original = _read_original(desk, screening)
@@ -105,23 +111,25 @@ def amend_screening(
     parsed = parse_answers(rulebooks, desk, form, fields, original)
     if parsed.faults:
         return _render_faults(desk, form, fields, parsed, original)
-    scored = reader.kept(rulebooks, parsed.intake, original.patient, "form")
+    scored = reader.score_intake(rulebooks, parsed.intake, original.patient, "form")
     with desk.context.transaction() as work:
-        amended = screenings.amend(work, screenings.found(work, screening), scored)
+        amended = screenings.amend_screening(
+            work, screenings.find_screening(work, screening), scored
+        )
         work.audit("amend", "screening", amended.id)
     return desk.redirect(f"{SCREENINGS_PATH}/{amended.id}")
 
 
 def _read_original(desk: PractitionerPage, screening_id: str) -> Screening:
     with desk.context.transaction() as work:
-        screening = screenings.found(work, screening_id)
+        screening = screenings.find_screening(work, screening_id)
         work.audit("read", "screening", screening_id)
     return screening
 
 
 def _load_form(desk: PractitionerPage, rulebooks: Catalogue, name: str) -> AnswerForm:
     with desk.context.transaction() as work:
-        adversity = form_settings.own(work).adversity_questions
+        adversity = form_settings.load_form_settings(work).adversity_questions
         work.audit("read", "form_settings")
     try:
         return build_answer_form(rulebooks, name, desk, adversity=adversity)
@@ -132,7 +140,7 @@ def _load_form(desk: PractitionerPage, rulebooks: Catalogue, name: str) -> Answe
 def _render_faults(
     desk: PractitionerPage,
     form: AnswerForm,
-    fields: Fields,
+    fields: FormFields,
     parsed: ParsedAnswers,
     original: Screening | None = None,
 ) -> Response:
@@ -144,7 +152,7 @@ def _render_faults(
 def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
     desk: PractitionerPage,
     form: AnswerForm,
-    marks: list[Marks],
+    marks: list[ControlState],
     faults: dict[str, str],
     values: dict[str, str],
     original: Screening | None = None,

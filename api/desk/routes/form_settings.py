@@ -14,8 +14,8 @@ from api.desk.session_guard import (
     build_desk_route,
 )
 from api.store.forms import form_settings
-from api.web.page_route import Fields, only
-from api.web.page_texts import languages
+from api.web.page_route import FormFields, read_field
+from api.web.page_texts import list_languages
 from schemas.form_settings import FormSettings
 
 SETTINGS_PATH = "/desk/forms"
@@ -29,7 +29,7 @@ router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("admin"))
 def show_settings(desk: PractitionerPageDep, *, saved: bool = False) -> Response:
     """Show the emergency numbers, the texts and what the forms ask."""
     with desk.context.transaction() as work:
-        settings = form_settings.own(work)
+        settings = form_settings.load_form_settings(work)
         work.audit("read", "form_settings")
     return _render_settings(desk, _fields_from_settings(settings), {}, saved=saved)
 
@@ -39,14 +39,14 @@ def change_settings(desk: PractitionerPageDep, fields: CheckedFields) -> Respons
     """Replace all settings, as `PUT /v1/organisation/forms` does."""
     values = _read_values(fields)
     with desk.context.transaction() as work:
-        current = form_settings.own(work)
+        current = form_settings.load_form_settings(work)
         work.audit("read", "form_settings")
     try:
         settings = FormSettings.model_validate(_build_body(values, current))
     except ValidationError as error:
         return _render_settings(desk, values, _find_faults(error, values))
     with desk.context.transaction() as work:
-        form_settings.change(work, settings)
+        form_settings.update_form_settings(work, settings)
         work.audit("administer", "form_settings")
     return desk.redirect(f"{SETTINGS_PATH}?saved=true")
 
@@ -81,23 +81,23 @@ def _fields_from_settings(settings: FormSettings) -> dict[str, str]:
     return values
 
 
-def _read_values(fields: Fields) -> dict[str, str]:
+def _read_values(fields: FormFields) -> dict[str, str]:
     return {name: read_text(fields, name) for name in _field_names()} | {
-        "adversity": "no" if only(fields, "adversity") == "no" else "yes"
+        "adversity": "no" if read_field(fields, "adversity") == "no" else "yes"
     }
 
 
 def _field_names() -> list[str]:
     numbers = [f"{name}{row}" for row in NUMBER_ROWS for name in ("label", "number", "crisis")]
-    texts = [f"{name}_{code}" for name in TEXTS for code in languages()]
+    texts = [f"{name}_{code}" for name in TEXTS for code in list_languages()]
     return [*numbers, *texts, "ask_again_days", "adversity"]
 
 
 def _build_body(values: Mapping[str, str], current: FormSettings) -> dict[str, Any]:
     """Return the settings as a request body; texts in languages not on the page are kept."""
     texts = {
-        name: {k: v for k, v in getattr(current, name).items() if k not in languages()}
-        | {code: values[f"{name}_{code}"] for code in languages() if values[f"{name}_{code}"]}
+        name: {k: v for k, v in getattr(current, name).items() if k not in list_languages()}
+        | {code: values[f"{name}_{code}"] for code in list_languages() if values[f"{name}_{code}"]}
         for name in TEXTS
     }
     days = values["ask_again_days"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import TypeAdapter
 
-from api.dependencies import Chosen, Rulebooks
+from api.dependencies import CatalogueDep, SettingsDep
 from api.desk.answer_form import PATIENT_FIELDS, is_valid_text
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
 from api.desk.session_guard import (
@@ -15,11 +15,11 @@ from api.desk.session_guard import (
     PractitionerPageDep,
     build_desk_route,
 )
-from api.forms.link_urls import shown_once
+from api.forms.link_urls import build_new_link
 from api.store.forms import form_settings, links
-from api.store.forms.links import Wanted
-from api.web.page_route import Fields, only
-from api.web.page_texts import languages
+from api.store.forms.links import LinkRequest
+from api.web.page_route import FormFields, read_field
+from api.web.page_texts import list_languages
 from schemas.links import Link
 from schemas.patient import KnownPatient, Reference
 from scoring.catalogue import Catalogue, UnknownRulebookError
@@ -36,49 +36,49 @@ router = APIRouter(prefix=LINKS_PATH, route_class=build_desk_route("screenings:w
 @router.get("")
 def list_links(
     desk: PractitionerPageDep,
-    rulebooks: Rulebooks,
+    rulebooks: CatalogueDep,
     after: Annotated[str | None, Query(pattern=r"^[0-9a-f-]{36}$")] = None,
 ) -> Response:
     """List links with their state, newest first."""
     formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
     with desk.context.transaction() as work:
-        page = links.page(work, PAGE_SIZE, after)
+        page = links.list_links(work, PAGE_SIZE, after)
         work.audit("list", "link", count=max(len(page.links), 1))
     rows = [_build_row(link, formatter) for link in page.links]
-    return desk.render("links", rows=rows, next_page=page.next)
+    return desk.render("links", rows=rows, next_page=page.next_id)
 
 
 @router.get("/new")
-def show_new_link(desk: PractitionerPageDep, rulebooks: Rulebooks) -> Response:
+def show_new_link(desk: PractitionerPageDep, rulebooks: CatalogueDep) -> Response:
     """Show the form of a new link."""
     return _render_form(desk, rulebooks, {"days": "14"}, {})
 
 
 @router.post("/new")
 def create_link(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, settings: Chosen, fields: CheckedFields
+    desk: PractitionerPageDep, rulebooks: CatalogueDep, settings: SettingsDep, fields: CheckedFields
 ) -> Response:
     """Create a link and show its URL and QR code, only this once."""
-    values = {name: only(fields, name).strip()[:300] for name in _FIELDS}
+    values = {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
     faults = _find_faults(values, fields)
     try:
-        rulebook = rulebooks.active(values["rulebook"]).name
+        rulebook = rulebooks.find_active(values["rulebook"]).name
     except UnknownRulebookError:
         faults["rulebook"] = "fault_unknown"
     if faults:
         return _render_form(desk, rulebooks, values, faults)
     patient = KnownPatient.model_validate({name: values[name] or None for name in PATIENT_FIELDS})
     with desk.context.transaction() as work:
-        ask_again_days = form_settings.own(work).ask_again_days
+        ask_again_days = form_settings.load_form_settings(work).ask_again_days
         kind: Any = "once" if values["kind"] == "once" else "until_submitted"
-        language = values["language"] if values["language"] in languages() else None
-        wanted = Wanted(patient, rulebook, ask_again_days, kind, language, int(values["days"]))
-        link, secret = links.make(work, wanted)
+        language = values["language"] if values["language"] in list_languages() else None
+        wanted = LinkRequest(patient, rulebook, ask_again_days, kind, language, int(values["days"]))
+        link, secret = links.add_link(work, wanted)
         work.audit("create", "link", link.id)
     formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
     return desk.render(
         "link_made",
-        link=shown_once(link, secret, settings.public_url),
+        link=build_new_link(link, secret, settings.public_url),
         expires=formatter.format_moment(link.expires_at),
     )
 
@@ -91,7 +91,7 @@ def revoke_link(
 ) -> Response:
     """Close a link to further answers."""
     with desk.context.transaction() as work:
-        links.revoke(work, link)
+        links.revoke_link(work, link)
         work.audit("revoke", "link", link)
     return desk.redirect(LINKS_PATH)
 
@@ -102,7 +102,7 @@ def _render_form(
     formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
     choices = list_instrument_choices(rulebooks, formatter)
     with desk.context.transaction() as work:
-        numbers = form_settings.own(work).emergency_numbers
+        numbers = form_settings.load_form_settings(work).emergency_numbers
         work.audit("read", "form_settings")
     return desk.render(
         "new_link",
@@ -115,10 +115,10 @@ def _render_form(
     )
 
 
-def _find_faults(values: dict[str, str], fields: Fields) -> dict[str, str]:
+def _find_faults(values: dict[str, str], fields: FormFields) -> dict[str, str]:
     faults = {}
     for name in PATIENT_FIELDS:
-        text = only(fields, name).strip()
+        text = read_field(fields, name).strip()
         if (text or name == "reference") and not is_valid_text(_REFERENCE, text):
             faults[name] = "fault_text"
     if not _DAYS.fullmatch(values["days"]):

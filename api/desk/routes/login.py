@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from api.auth.route_guard import stranger
-from api.dependencies import peer_of
+from api.auth.route_guard import build_anonymous_actor
+from api.dependencies import read_peer_address
 from api.desk import cookies
 from api.desk.invitation_acceptance import InvitationForm, accept_invitation, find_form_faults
 from api.desk.login import LoginForm, authenticate, set_session_cookies
@@ -17,21 +17,21 @@ from api.desk.session_guard import (
     remember_language,
     select_language,
 )
-from api.forms.qr_code import qr
+from api.forms.qr_code import render_qr_code
 from api.http.rate_limit import RateLimiter
 from api.problems import Problem
-from api.security.client_secrets import hashed
-from api.security.totp import totp_address
+from api.security.client_secrets import hash_secret
+from api.security.totp import build_provisioning_uri
 from api.store.accounts import invitations, sessions
-from api.store.accounts.invitations import Invited
+from api.store.accounts.invitations import OpenInvitation
 from api.store.store import Store
-from api.web.csrf import FIELD, csrf_tokens
-from api.web.page_route import Fields, PageRoute, fields_of, only
-from api.web.templating import Look, page, see
+from api.web.csrf import CSRF_FIELD, find_csrf_tokens
+from api.web.page_route import FormFields, PageRoute, read_field, read_page_form
+from api.web.templating import PageOptions, redirect_to, render_page
 
-UncheckedFields = Annotated[Fields, Depends(fields_of)]
+UncheckedFields = Annotated[FormFields, Depends(read_page_form)]
 WRONG_INVITATIONS_PER_MINUTE = 30
-CHOICES_PER_MINUTE = 10
+INVITATION_ATTEMPTS_PER_MINUTE = 10
 LOGIN_FORM_SECONDS = 3600
 router = APIRouter()
 _public = APIRouter(route_class=PageRoute)
@@ -51,7 +51,7 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
     """Start a session for a practitioner who proves their identity."""
     nonce = cookies.read_cookie(request, cookies.LOGIN_FORM)
     _check_csrf(request, fields, f"sign-in {nonce}" if nonce else "")
-    form = LoginForm(*(only(fields, name)[:200] for name in ("name", "password", "code")))
+    form = LoginForm(*(read_field(fields, name)[:200] for name in ("name", "password", "code")))
     try:
         login = authenticate(request, form)
     except Problem as problem:
@@ -61,7 +61,7 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
         return _render_login(request, "wait", minutes=-(-seconds // 60), headers=problem.headers)
     if login is None:
         return _render_login(request, "wrong")
-    response = see(request, "/desk")
+    response = redirect_to(request, "/desk")
     set_session_cookies(request, response, login[1], form.name)
     cookies.delete_cookie(request, response, cookies.LOGIN_FORM)
     return response
@@ -72,13 +72,13 @@ def sign_out(request: Request, desk: PractitionerPageDep, fields: CheckedFields)
     """End this session, or all sessions of the practitioner."""
     practitioner = desk.signed_in.practitioner.id
     with desk.context.transaction() as work:
-        if only(fields, "everywhere") == "yes":
-            count = sessions.end_all(work, practitioner)
+        if read_field(fields, "everywhere") == "yes":
+            count = sessions.end_practitioner_sessions(work, practitioner)
         else:
             count = 1
-            sessions.end(work, desk.signed_in.session)
+            sessions.end_session(work, desk.signed_in.session)
         work.audit("sign_out", "practitioner", practitioner, count=max(count, 1))
-    response = see(request, "/sign-in?signed-out")
+    response = redirect_to(request, "/sign-in?signed-out")
     cookies.delete_cookie(request, response, cookies.SESSION)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
@@ -87,80 +87,78 @@ def sign_out(request: Request, desk: PractitionerPageDep, fields: CheckedFields)
 InvitationSecret = Annotated[str, Path(max_length=100)]
 
 
-async def _open_invitation(request: Request, secret: InvitationSecret) -> Invited:
+async def _open_invitation(request: Request, secret: InvitationSecret) -> OpenInvitation:
     limiter: RateLimiter = request.app.state.limiter
-    limit_key = f"wrong invitation {peer_of(request)}"
+    limit_key = f"wrong invitation {read_peer_address(request)}"
     limiter.check(limit_key, WRONG_INVITATIONS_PER_MINUTE)
-    invited = invitations.open_now(request.app.state.store, secret)
+    invited = invitations.look_up_open_invitation(request.app.state.store, secret)
     if invited is None:
         limiter.take(limit_key, WRONG_INVITATIONS_PER_MINUTE)
-        request.app.state.refusals.record(stranger(request), "not_found")
+        request.app.state.refusals.record(build_anonymous_actor(request), "not_found")
         raise Problem("not_found")
     return invited
 
 
-OpenInvitation = Annotated[Invited, Depends(_open_invitation)]
+InvitationDep = Annotated[OpenInvitation, Depends(_open_invitation)]
 
 
 @_public.get("/invitation/{secret}")
-def show_invitation(
-    request: Request, secret: InvitationSecret, invited: OpenInvitation
-) -> Response:
+def show_invitation(request: Request, secret: InvitationSecret, invited: InvitationDep) -> Response:
     """Show the form in which the login credentials are chosen."""
     return _render_invitation(request, secret, invited, {}, "")
 
 
 @_public.post("/invitation/{secret}")
 def submit_invitation(
-    request: Request, secret: InvitationSecret, invited: OpenInvitation, fields: UncheckedFields
+    request: Request, secret: InvitationSecret, invited: InvitationDep, fields: UncheckedFields
 ) -> Response:
     """Store the chosen credentials, start a session and show the recovery codes."""
     _limit_choices(request, invited)
     _check_csrf(request, fields, _invitation_binding(secret))
     names = ("name", "password", "again", "code")
-    form = InvitationForm(*(only(fields, name)[:300] for name in names))
+    form = InvitationForm(*(read_field(fields, name)[:300] for name in names))
     faults = find_form_faults(form, invited)
     accepted = None if faults else accept_invitation(request, invited, form, faults)
     if accepted is None:
         return _render_invitation(request, secret, invited, faults, form.name)
     codes, session = accepted
-    look = Look(select_language(request))
-    response = page(request, "desk/codes.html.j2", look, codes=codes)
+    look = PageOptions(select_language(request))
+    response = render_page(request, "desk/codes.html.j2", look, codes=codes)
     set_session_cookies(request, response, session, form.name)
     return response
 
 
-def _limit_choices(request: Request, invited: Invited) -> None:
+def _limit_choices(request: Request, invited: InvitationDep) -> None:
     """Limit the choices under one invitation: repeated tries would reveal which names are taken."""
     limiter: RateLimiter = request.app.state.limiter
     try:
-        limiter.take(f"choosing {invited.id}", CHOICES_PER_MINUTE)
+        limiter.take(f"choosing {invited.id}", INVITATION_ATTEMPTS_PER_MINUTE)
     except Problem as problem:
-        actor = stranger(request)._replace(organisation=invited.organisation)
+        actor = build_anonymous_actor(request)._replace(organisation=invited.organisation)
         request.app.state.refusals.record(actor, problem.code, invited.id)
         raise
 
 
 def _render_invitation(
-    request: Request, secret: str, invited: Invited, faults: dict[str, str], name: str
+    request: Request, secret: str, invited: InvitationDep, faults: dict[str, str], name: str
 ) -> Response:
     store: Store = request.app.state.store
-    actor = stranger(request)._replace(organisation=invited.organisation)
+    actor = build_anonymous_actor(request)._replace(organisation=invited.organisation)
     with store.transaction(actor) as work:
-        totp = invitations.totp_of(work, invited.id)
+        totp = invitations.read_totp_secret(work, invited.id)
         work.audit("read", "invitation", invited.id)
-    totp_url = totp_address(totp, invited.practitioner.name, invited.organisation_name)
-    response = page(
+    totp_url = build_provisioning_uri(totp, invited.practitioner.name, invited.organisation_name)
+    response = render_page(
         request,
         "desk/invitation.html.j2",
-        Look(select_language(request), 422 if faults else 200),
+        PageOptions(select_language(request), 422 if faults else 200),
         base=f"/invitation/{secret}",
-        token=csrf_tokens(request).token(_invitation_binding(secret)),
+        token=find_csrf_tokens(request).issue_token(_invitation_binding(secret)),
         invited=invited,
         faults=faults,
         name=name,
         totp=totp,
-        qr=qr(totp_url),
+        qr=render_qr_code(totp_url),
         provider=_provider_name(request),
     )
     remember_language(request, response)
@@ -170,11 +168,11 @@ def _render_invitation(
 def _render_login(request: Request, fault: str = "", **options: Any) -> Response:
     nonce = cookies.read_cookie(request, cookies.LOGIN_FORM) or secrets.token_urlsafe(16)
     status = {"": 200, "wait": 429}.get(fault, 422)
-    response = page(
+    response = render_page(
         request,
         "desk/sign_in.html.j2",
-        Look(select_language(request), status, options.get("headers")),
-        token=csrf_tokens(request).token(f"sign-in {nonce}"),
+        PageOptions(select_language(request), status, options.get("headers")),
+        token=find_csrf_tokens(request).issue_token(f"sign-in {nonce}"),
         provider=_provider_name(request),
         fault=fault,
         minutes=options.get("minutes"),
@@ -185,14 +183,14 @@ def _render_login(request: Request, fault: str = "", **options: Any) -> Response
     return response
 
 
-def _check_csrf(request: Request, fields: Fields, bound_to: str) -> None:
+def _check_csrf(request: Request, fields: FormFields, bound_to: str) -> None:
     if not bound_to:
         raise Problem("not_from_here")
-    csrf_tokens(request).check(request, only(fields, FIELD), bound_to)
+    find_csrf_tokens(request).check_request(request, read_field(fields, CSRF_FIELD), bound_to)
 
 
 def _invitation_binding(secret: str) -> str:
-    return f"invitation {hashed(secret)}"
+    return f"invitation {hash_secret(secret)}"
 
 
 def _provider_name(request: Request) -> str:

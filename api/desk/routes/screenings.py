@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 from starlette.responses import StreamingResponse
 
-from api.dependencies import Reports, Rulebooks, ScreeningId
+from api.dependencies import CatalogueDep, RendererDep, ScreeningId
 from api.desk import inbox, pattern_comparison
 from api.desk.answer_form import is_valid_text, read_text
 from api.desk.csv_export import stream_csv
@@ -28,13 +28,18 @@ from api.desk.session_guard import (
     build_desk_route,
 )
 from api.documents import issuance
-from api.documents.document_builder import Told, paper_of_screening, sent, view_of_screening
-from api.documents.request import Chosen
-from api.http.content_negotiation import by_suffix
+from api.documents.document_builder import (
+    ReportSource,
+    build_download,
+    build_screening_view,
+    render_screening,
+)
+from api.documents.request import DocumentRequest
+from api.http.content_negotiation import find_format_by_suffix
 from api.store.accounts import practitioners
 from api.store.screenings import screenings, search
-from api.web.page_route import only
-from api.web.page_texts import languages
+from api.web.page_route import read_field
+from api.web.page_texts import list_languages
 from schemas.patient import Note
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
@@ -50,7 +55,7 @@ _report_routes = APIRouter(prefix=SCREENINGS_PATH, route_class=build_desk_route(
 @_read_routes.get("/desk")
 def list_screenings(
     desk: PractitionerPageDep,
-    rulebooks: Rulebooks,
+    rulebooks: CatalogueDep,
     request: Request,
     cursor: Annotated[str, Query(max_length=4000)] = "",
 ) -> Response:
@@ -61,19 +66,19 @@ def list_screenings(
 
 @_read_routes.post("/desk/find")
 def find_patient(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, fields: CheckedFields
+    desk: PractitionerPageDep, rulebooks: CatalogueDep, fields: CheckedFields
 ) -> Response:
     """List the screenings of one patient; a POST keeps the reference out of the URL."""
-    values = {"patient": only(fields, "patient")[:200]}
-    return _render_list(desk, rulebooks, values, only(fields, "cursor")[:4000])
+    values = {"patient": read_field(fields, "patient")[:200]}
+    return _render_list(desk, rulebooks, values, read_field(fields, "cursor")[:4000])
 
 
 @_read_routes.post("/desk/export")
 def export_screenings(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, fields: CheckedFields
+    desk: PractitionerPageDep, rulebooks: CatalogueDep, fields: CheckedFields
 ) -> Response:
     """Export the filtered screenings as CSV."""
-    values = {name: only(fields, name) for name in (*FILTERS, "patient")}
+    values = {name: read_field(fields, name) for name in (*FILTERS, "patient")}
     filters = parse_filters(values, rulebooks, desk.time_zone)
     headers = {
         "Content-Disposition": 'attachment; filename="nociscreen-screenings.csv"',
@@ -85,7 +90,7 @@ def export_screenings(
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}")
 def show_screening(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId
+    desk: PractitionerPageDep, rulebooks: CatalogueDep, screening: ScreeningId
 ) -> Response:
     """Show one screening: red flags, then the result, then all reasons."""
     return _render_screening(desk, rulebooks, screening)
@@ -93,17 +98,19 @@ def show_screening(
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}/evidence")
 def show_evidence(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId
+    desk: PractitionerPageDep, rulebooks: CatalogueDep, screening: ScreeningId
 ) -> Response:
     """Show the evidence sheet beside those of earlier screenings."""
-    current = issuance.told(desk.context, screening).screening
+    current = issuance.load_report_source(desk.context, screening).screening
     with desk.context.transaction() as work:
         earlier = pattern_comparison.list_earlier(work, current)
         work.audit("list", "screening", count=max(len(earlier), 1))
     compared = [current, *earlier]
     print_settings = desk.load_print_settings()
     views = [
-        view_of_screening(rulebooks, print_settings, Told(other, None, None), desk.language)[0]
+        build_screening_view(
+            rulebooks, print_settings, ReportSource(other, None, None), desk.language
+        )[0]
         for other in compared
     ]
     formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
@@ -119,7 +126,10 @@ def show_evidence(
 
 @_write_routes.post("/{screening}/acknowledgements")
 def acknowledge_red_flags(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId, fields: CheckedFields
+    desk: PractitionerPageDep,
+    rulebooks: CatalogueDep,
+    screening: ScreeningId,
+    fields: CheckedFields,
 ) -> Response:
     """Record that the practitioner has seen the red flags, and what was done."""
     done = read_text(fields, "done")
@@ -127,21 +137,26 @@ def acknowledge_red_flags(
         return _render_screening(desk, rulebooks, screening, {"done": "fault_done"}, done)
     with desk.context.transaction() as work:
         practitioner = desk.signed_in.practitioner.reference
-        screenings.acknowledge(work, screenings.found(work, screening), practitioner, done)
+        screenings.acknowledge_red_flags(
+            work, screenings.find_screening(work, screening), practitioner, done
+        )
         work.audit("acknowledge", "screening", screening)
     return desk.redirect(f"{SCREENINGS_PATH}/{screening}")
 
 
 @_write_routes.post("/{screening}/entered-in-error")
 def enter_in_error(
-    desk: PractitionerPageDep, rulebooks: Rulebooks, screening: ScreeningId, fields: CheckedFields
+    desk: PractitionerPageDep,
+    rulebooks: CatalogueDep,
+    screening: ScreeningId,
+    fields: CheckedFields,
 ) -> Response:
     """Mark a screening as entered in error; its documents then say not to rely on it."""
     reason = read_text(fields, "reason")
     if not is_valid_text(_NOTE, reason):
         return _render_screening(desk, rulebooks, screening, {"reason": "fault_reason"}, reason)
     with desk.context.transaction() as work:
-        screenings.enter_in_error(work, screenings.found(work, screening), reason)
+        screenings.mark_entered_in_error(work, screenings.find_screening(work, screening), reason)
         work.audit("enter_in_error", "screening", screening)
     return desk.redirect(f"{SCREENINGS_PATH}/{screening}")
 
@@ -152,8 +167,8 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     suffix: str,
     *,
     desk: PractitionerPageDep,
-    rulebooks: Rulebooks,
-    reports: Reports,
+    rulebooks: CatalogueDep,
+    reports: RendererDep,
     document: str = "clinician",
     locale: str = "",
 ) -> Response:
@@ -161,34 +176,36 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
 
     It is in the language `locale` if available, else in the language of the desk.
     """
-    report_format = by_suffix(f".{suffix}")
-    source = issuance.told(desk.context, screening)
+    report_format = find_format_by_suffix(f".{suffix}")
+    source = issuance.load_report_source(desk.context, screening)
     print_settings = desk.load_print_settings()
-    wanted = locale if locale in languages() else desk.language
-    language = view_of_screening(rulebooks, print_settings, source, wanted)[1]
-    request = Chosen(report_format, "patient" if document == "patient" else "clinician", language)
-    report = paper_of_screening(rulebooks, print_settings, reports, source, request)
-    return sent(issuance.issue(desk.context, screening, report), request.kind)
+    wanted = locale if locale in list_languages() else desk.language
+    language = build_screening_view(rulebooks, print_settings, source, wanted)[1]
+    request = DocumentRequest(
+        report_format, "patient" if document == "patient" else "clinician", language
+    )
+    report = render_screening(rulebooks, print_settings, reports, source, request)
+    return build_download(issuance.record_issued(desk.context, screening, report), request.audience)
 
 
 @_report_routes.get("/{screening}/note")
 def show_note(
     desk: PractitionerPageDep,
     screening: ScreeningId,
-    rulebooks: Rulebooks,
-    reports: Reports,
+    rulebooks: CatalogueDep,
+    reports: RendererDep,
     *,
     file: bool = False,
 ) -> Response:
     """Show the chart note for copying, or return it as a file; either way its issue is recorded."""
-    source = issuance.told(desk.context, screening)
+    source = issuance.load_report_source(desk.context, screening)
     print_settings = desk.load_print_settings()
-    language = view_of_screening(rulebooks, print_settings, source, desk.language)[1]
-    request = Chosen("note", "clinician", language)
-    note = paper_of_screening(rulebooks, print_settings, reports, source, request)
-    issuance.issue(desk.context, screening, note)
+    language = build_screening_view(rulebooks, print_settings, source, desk.language)[1]
+    request = DocumentRequest("note", "clinician", language)
+    note = render_screening(rulebooks, print_settings, reports, source, request)
+    issuance.record_issued(desk.context, screening, note)
     if file:
-        return sent(note)
+        return build_download(note)
     return desk.render(
         "note", screening=source.screening, note=note.content.decode(), report_language=language
     )
@@ -204,9 +221,9 @@ def _render_list(
     red_flags = inbox.Inbox()
     with desk.context.transaction() as work:
         page = (
-            search.next_page(work, cursor)
+            search.list_next_page(work, cursor)
             if cursor
-            else search.first_page(work, filters, PAGE_SIZE)
+            else search.list_first_page(work, filters, PAGE_SIZE)
         )
         if is_start:
             red_flags = inbox.list_unacknowledged(work, rulebooks, formatter)
@@ -217,7 +234,7 @@ def _render_list(
     return desk.render(
         "list",
         rows=[build_row(line, formatter) for line in page.lines],
-        next_cursor=page.next,
+        next_cursor=page.next_cursor,
         filters=dict(values) | {"tier": filters.tier or ""},
         inbox=red_flags,
         tiers=list_tier_choices(rulebooks, formatter),
@@ -233,12 +250,12 @@ def _render_screening(
     faults: Mapping[str, str] | None = None,
     text: str = "",
 ) -> Response:
-    source = issuance.told(desk.context, screening_id)
+    source = issuance.load_report_source(desk.context, screening_id)
     screening, assessment = source.screening, source.screening.assessment
     with desk.context.transaction() as work:
-        names = {person.reference: person.name for person in practitioners.every(work)}
+        names = {person.reference: person.name for person in practitioners.list_practitioners(work)}
         work.audit("list", "practitioner")
-    view, report_language = view_of_screening(
+    view, report_language = build_screening_view(
         rulebooks, desk.load_print_settings(), source, desk.language
     )
     formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
@@ -253,7 +270,9 @@ def _render_screening(
         view=view,
         report_language=report_language,
         sheet_languages=[
-            code for code in languages() if formatter.has_translation(assessment.rulebook, code)
+            code
+            for code in list_languages()
+            if formatter.has_translation(assessment.rulebook, code)
         ],
         day=_format_day(formatter, screening),
         tiers=[flag.tier for flag in assessment.safety.flags],

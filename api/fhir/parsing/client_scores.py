@@ -2,22 +2,26 @@
 
 from decimal import Decimal
 
-from api.fhir.parsing.items import Claim
-from api.fhir.resources.operation_outcome import Issue
+from api.fhir.parsing.items import ClientScore
+from api.fhir.resources.operation_outcome import OutcomeIssue
 from schemas.assessment import Assessment
 from scoring.compiled_rulebook import LoadedRulebook
 
 
-def differences(claims: list[Claim], loaded: LoadedRulebook, assessment: Assessment) -> list[Issue]:
+def compare_client_scores(
+    claims: list[ClientScore], loaded: LoadedRulebook, assessment: Assessment
+) -> list[OutcomeIssue]:
     """Return a warning for each total or weight that differs from the computed one."""
     return [
-        Issue("business-rule", _describe(claim), claim.path, severity="warning")
+        OutcomeIssue("business-rule", _describe(claim), claim.path, severity="warning")
         for claim in claims
         if claim.value != _computed_value(claim, loaded, assessment)
     ]
 
 
-def _computed_value(claim: Claim, loaded: LoadedRulebook, assessment: Assessment) -> Decimal | None:
+def _computed_value(
+    claim: ClientScore, loaded: LoadedRulebook, assessment: Assessment
+) -> Decimal | None:
     """Return the total, or the points of all criteria that read the question; None if withheld."""
     if claim.total is not None:
         total = (assessment.totals or {}).get(claim.total)
@@ -26,13 +30,13 @@ def _computed_value(claim: Claim, loaded: LoadedRulebook, assessment: Assessment
         return None
     points = [
         criterion.points
-        for criterion, question_ids in zip(assessment.criteria, loaded.read_by, strict=True)
+        for criterion, question_ids in zip(assessment.criteria, loaded.level_questions, strict=True)
         if claim.question in question_ids and criterion.points is not None
     ]
     return sum(points, Decimal(0)) if points else None
 
 
-def _describe(claim: Claim) -> str:
+def _describe(claim: ClientScore) -> str:
     if claim.total is not None:
         return f"the total '{claim.total}' that was sent is not the one computed here: ignored"
     return f"the weight sent with '{claim.question}' is not what the answer gave here: ignored"

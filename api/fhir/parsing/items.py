@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeGuard
 
-from api.fhir.elements import EXTENSION, NONE_OF_THESE, Resource
-from api.fhir.questionnaire_catalogue import Form, topic_link
-from api.fhir.resources.operation_outcome import Issue
-from schemas.base import plain_number
+from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, Resource
+from api.fhir.questionnaire_catalogue import QuestionnaireForm, topic_link_id
+from api.fhir.resources.operation_outcome import OutcomeIssue
+from schemas.base import to_json_number
 from schemas.rulebook import Question
 
 _ITEM_ELEMENTS = {"id", "extension", "linkId", "definition", "text", "answer", "item"}
@@ -22,10 +22,10 @@ _VALUE_ELEMENTS = {
     "choice": "valueCoding",
     "multi": "valueCoding",
 }
-_WEIGHT_URLS = {f"{EXTENSION}/ordinalValue", f"{EXTENSION}/itemWeight"}
+_WEIGHT_URLS = {f"{EXTENSION_BASE}/ordinalValue", f"{EXTENSION_BASE}/itemWeight"}
 
 
-class Claim(NamedTuple):
+class ClientScore(NamedTuple):
     """A number that the client computed: a total, or the weight of an answer."""
 
     total: str | None
@@ -34,26 +34,28 @@ class Claim(NamedTuple):
     path: str
 
 
-class Answered(NamedTuple):
+class ParsedItems(NamedTuple):
     """The result of parsing the items: answers by question id, claims and issues."""
 
     answers: dict[str, Any]
-    claims: list[Claim]
-    issues: list[Issue]
+    claims: list[ClientScore]
+    issues: list[OutcomeIssue]
 
 
 class _ItemParser:
     """Parses the items of one response to one form, and collects every issue."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: QuestionnaireForm) -> None:
         self._form = form
-        self._groups = {topic_link(topic.id): questions for topic, questions in form.topics()}
+        self._groups = {
+            topic_link_id(topic.id): questions for topic, questions in form.questions_by_topic()
+        }
         self._group_of = {
             question.id: link for link, questions in self._groups.items() for question in questions
         }
-        self._result = Answered({}, [], [])
+        self._result = ParsedItems({}, [], [])
 
-    def parse(self, items: Any) -> Answered:
+    def parse(self, items: Any) -> ParsedItems:
         """Parse the items at the top of the response."""
         known = [*self._groups, *self._form.totals]
         for link, item, path in self._valid_items(items, "QuestionnaireResponse.item", known):
@@ -64,7 +66,7 @@ class _ItemParser:
         return self._result
 
     def _refuse(self, code: str, text: str, path: str) -> None:
-        self._result.issues.append(Issue(code, text, path))
+        self._result.issues.append(OutcomeIssue(code, text, path))
 
     def _valid_items(
         self, items: Any, parent: str, known: list[str]
@@ -175,7 +177,7 @@ class _ItemParser:
             yield value
 
     def _parse_option(self, question: Question, coding: Any, path: str) -> Iterator[str]:
-        system = self._form.base.options(self._form.entry.instrument, question.id)
+        system = self._form.urls.option_system(self._form.entry.instrument, question.id)
         codes = [option.id for option in question.options]
         if question.kind == "multi":
             codes.append(NONE_OF_THESE)
@@ -192,7 +194,7 @@ class _ItemParser:
             for extension in _extensions(element):
                 value = extension.get("valueDecimal")
                 if str(extension.get("url")) in _WEIGHT_URLS and _is_decimal(value):
-                    claim = Claim(None, question.id, Decimal(value), path)
+                    claim = ClientScore(None, question.id, Decimal(value), path)
                     self._result.claims.append(claim)
 
     def _parse_total(self, total: str, item: Mapping[str, Any], path: str) -> None:
@@ -205,11 +207,11 @@ class _ItemParser:
             self._refuse("structure", text, path)
         else:
             self._result.claims.append(
-                Claim(total, None, Decimal(number), f"{path}.answer[0].value")
+                ClientScore(total, None, Decimal(number), f"{path}.answer[0].value")
             )
 
 
-def answered(form: Form, items: Any) -> Answered:
+def parse_items(form: QuestionnaireForm, items: Any) -> ParsedItems:
     """Parse the items of a response to this form, and collect every issue."""
     return _ItemParser(form).parse(items)
 
@@ -221,7 +223,7 @@ def _number_fault(question: Question, value: Any) -> str | None:
     if not _is_decimal(value):
         return "must be a number"
     if not least <= value <= most:
-        return f"must be from {plain_number(least)} to {plain_number(most)}"
+        return f"must be from {to_json_number(least)} to {to_json_number(most)}"
     if value * 100 % 1:
         return "must have at most two decimals"
     return None

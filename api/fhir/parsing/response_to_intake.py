@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from api.fhir.elements import ID, Resource
-from api.fhir.parsing.items import Answered, Claim, answered
-from api.fhir.questionnaire_catalogue import Form
-from api.fhir.resources.operation_outcome import Issue, Outcome
-from schemas.patient import AnsweredBy, Clinician, KnownPatient, day_fault
-from schemas.screening import Context, FhirContext
-from scoring.answer_model import answer_model
+from api.fhir.elements import ID_PATTERN, Resource
+from api.fhir.parsing.items import ClientScore, ParsedItems, parse_items
+from api.fhir.questionnaire_catalogue import QuestionnaireForm
+from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
+from schemas.patient import AnsweredBy, Clinician, KnownPatient, find_day_fault
+from schemas.screening import FhirContext, ScreeningContext
+from scoring.answer_model import build_answer_model
 
-HERE = "QuestionnaireResponse"
+RESPONSE_TYPE = "QuestionnaireResponse"
 _ELEMENTS = {
     "resourceType",
     "id",
@@ -37,7 +37,7 @@ _ELEMENTS = {
     "item",
 }
 _LITERAL_REFERENCE = re.compile(
-    rf"(?:(https?://\S{{1,150}})/)?([A-Z][A-Za-z]{{1,30}})/({ID})(/_history/{ID})?"
+    rf"(?:(https?://\S{{1,150}})/)?([A-Z][A-Za-z]{{1,30}})/({ID_PATTERN})(/_history/{ID_PATTERN})?"
 )
 _YEAR_OR_MONTH = re.compile(r"\d{4}(-\d{2})?")
 _DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}))?")
@@ -49,23 +49,23 @@ _ANSWERED_BY: dict[str, AnsweredBy] = {
 }
 
 
-class Received(NamedTuple):
+class ParsedResponse(NamedTuple):
     """A parsed response; `patient` is None if it has no subject."""
 
-    form: Form
+    form: QuestionnaireForm
     answers: dict[str, Any]
     answers_as_sent: dict[str, Any]
     patient: KnownPatient | None
-    context: Context
-    claims: list[Claim]
+    context: ScreeningContext
+    claims: list[ClientScore]
 
     @property
-    def attested(self) -> bool:
+    def is_attested(self) -> bool:
         """Whether the response names a clinician as its author."""
         return self.context.clinician is not None
 
 
-class Named(NamedTuple):
+class ParsedReference(NamedTuple):
     """The target of a Reference: literal parts, identifier and display."""
 
     kind: str | None
@@ -77,35 +77,38 @@ class Named(NamedTuple):
     display: str | None
 
     @property
-    def name(self) -> str:
+    def identifying_value(self) -> str:
         """The identifier value, or else the logical id."""
         return self.value or self.id or ""
 
 
-def received(resource: Any, known: Iterable[Form], *, patient_needed: bool) -> Received:
+def parse_response(
+    resource: Any, known_forms: Iterable[QuestionnaireForm], *, is_patient_required: bool
+) -> ParsedResponse:
     """Parse a response to one of the known forms. Raises Outcome with every issue, by its path."""
-    if not isinstance(resource, dict) or resource.get("resourceType") != HERE:
-        raise Outcome(
-            "wrong_shape", [Issue("structure", f"must be a {HERE}", "%resource.resourceType")]
+    if not isinstance(resource, dict) or resource.get("resourceType") != RESPONSE_TYPE:
+        raise InvalidResource(
+            "wrong_shape",
+            [OutcomeIssue("structure", f"must be a {RESPONSE_TYPE}", "%resource.resourceType")],
         )
     issues = _check_elements(resource)
-    form = _find_form(resource.get("questionnaire"), known, issues)
+    form = _find_form(resource.get("questionnaire"), known_forms, issues)
     references = {
-        name: _parse_reference(resource[name], f"{HERE}.{name}", issues)
+        name: _parse_reference(resource[name], f"{RESPONSE_TYPE}.{name}", issues)
         for name in ("subject", "encounter", "author", "source")
         if name in resource
     }
-    patient = _build_patient(references, issues, needed=patient_needed)
+    patient = _build_patient(references, issues, needed=is_patient_required)
     for_patient = bool(form and form.for_patient)
     context = _build_context(resource, references, issues, for_patient=for_patient)
-    parsed = Answered({}, [], [])
+    parsed = ParsedItems({}, [], [])
     if form is not None and "item" in resource:
-        parsed = answered(form, resource["item"])
+        parsed = parse_items(form, resource["item"])
     issues += parsed.issues
     if issues or form is None:
-        raise Outcome("wrong_shape", issues)
+        raise InvalidResource("wrong_shape", issues)
     model = _validate_answers(form, parsed.answers)
-    return Received(
+    return ParsedResponse(
         form,
         model.model_dump(exclude_none=True),
         model.model_dump(mode="json", exclude_unset=True),
@@ -115,56 +118,60 @@ def received(resource: Any, known: Iterable[Form], *, patient_needed: bool) -> R
     )
 
 
-def _validate_answers(form: Form, answers: dict[str, Any]) -> Any:
+def _validate_answers(form: QuestionnaireForm, answers: dict[str, Any]) -> Any:
     """Validate the answers by the rulebook's own model, which has the last word."""
     try:
-        return answer_model(form.loaded.rulebook).model_validate(answers)
+        return build_answer_model(form.loaded.rulebook).model_validate(answers)
     except ValidationError:
-        raise Outcome("wrong_shape", [Issue("value", "holds no answers", f"{HERE}.item")]) from None
+        raise InvalidResource(
+            "wrong_shape", [OutcomeIssue("value", "holds no answers", f"{RESPONSE_TYPE}.item")]
+        ) from None
 
 
-def _check_elements(resource: Resource) -> list[Issue]:
-    issues: list[Issue] = []
+def _check_elements(resource: Resource) -> list[OutcomeIssue]:
+    issues: list[OutcomeIssue] = []
     for name, value in resource.items():
         if name.removeprefix("_") not in _ELEMENTS:
             text = "holds an element that is not known, or that changes what the others mean"
-            issues.append(Issue("structure", text, HERE))
+            issues.append(OutcomeIssue("structure", text, RESPONSE_TYPE))
         elif value in (None, "", [], {}):
-            issues.append(Issue("structure", "must not be empty", f"{HERE}.{name}"))
+            issues.append(OutcomeIssue("structure", "must not be empty", f"{RESPONSE_TYPE}.{name}"))
     if resource.get("status") not in ("completed", "amended"):
         text = "must be completed or amended: only what is finished is scored"
-        issues.append(Issue("business-rule", text, f"{HERE}.status"))
+        issues.append(OutcomeIssue("business-rule", text, f"{RESPONSE_TYPE}.status"))
     return issues
 
 
-def _find_form(canonical: Any, known: Iterable[Form], issues: list[Issue]) -> Form | None:
+def _find_form(
+    canonical: Any, known: Iterable[QuestionnaireForm], issues: list[OutcomeIssue]
+) -> QuestionnaireForm | None:
     for form in known:
         if form.canonical == canonical and form.entry.status == "active":
             return form
     text = "must be url|version of a questionnaire that is published here and active"
-    issues.append(Issue("not-found", text, f"{HERE}.questionnaire"))
+    issues.append(OutcomeIssue("not-found", text, f"{RESPONSE_TYPE}.questionnaire"))
     return None
 
 
-def _parse_reference(value: Any, path: str, issues: list[Issue]) -> Named | None:
+def _parse_reference(value: Any, path: str, issues: list[OutcomeIssue]) -> ParsedReference | None:
     """Parse a Reference, which is literal or has an identifier."""
     members = value if isinstance(value, dict) else {}
     literal, identifier = members.get("reference"), members.get("identifier", {})
     match = _LITERAL_REFERENCE.fullmatch(literal) if isinstance(literal, str) else None
     if literal is not None and (match is None or len(literal) > 200):
         text = "must be a literal reference such as Patient/123, relative or with http(s)"
-        issues.append(Issue("value", text, f"{path}.reference"))
+        issues.append(OutcomeIssue("value", text, f"{path}.reference"))
         return None
     identified = (
         _parse_identifier(identifier, f"{path}.identifier", issues) if identifier else (None, None)
     )
     if match is None and identified is not None and identified[1] is None:
-        issues.append(Issue("required", "must have a reference or an identifier", path))
+        issues.append(OutcomeIssue("required", "must have a reference or an identifier", path))
     if identified is None:
         return None
     kind = match[2] if match else members.get("type")
     display = members.get("display")
-    return Named(
+    return ParsedReference(
         kind if isinstance(kind, str) else None,
         literal,
         match[1] if match else None,
@@ -175,14 +182,14 @@ def _parse_reference(value: Any, path: str, issues: list[Issue]) -> Named | None
 
 
 def _parse_identifier(
-    value: Any, path: str, issues: list[Issue]
+    value: Any, path: str, issues: list[OutcomeIssue]
 ) -> tuple[str | None, str | None] | None:
     """Return system and value of an Identifier; None if it is invalid."""
     members = value if isinstance(value, dict) else {}
     system, number = members.get("system"), members.get("value")
     if not _is_short(number) or (system is not None and not _is_short(system)):
         text = "must have a value, and a system if any, of at most 200 characters each"
-        issues.append(Issue("value", text, path))
+        issues.append(OutcomeIssue("value", text, path))
         return None
     return system, number
 
@@ -192,54 +199,58 @@ def _is_short(text: Any) -> bool:
 
 
 def _build_patient(
-    references: dict[str, Named | None], issues: list[Issue], *, needed: bool
+    references: dict[str, ParsedReference | None], issues: list[OutcomeIssue], *, needed: bool
 ) -> KnownPatient | None:
-    path = f"{HERE}.subject"
+    path = f"{RESPONSE_TYPE}.subject"
     if "subject" not in references:
         if needed:
             issues.append(
-                Issue("required", "must name the patient: what is kept is kept on one", path)
+                OutcomeIssue("required", "must name the patient: what is kept is kept on one", path)
             )
         return None
     subject, encounter = references["subject"], references.get("encounter")
     if subject is None:
         return None
     if subject.kind not in ("Patient", None):
-        issues.append(Issue("value", "must be a Patient", path))
+        issues.append(OutcomeIssue("value", "must be a Patient", path))
     return KnownPatient(
-        reference=subject.name or "-",
+        reference=subject.identifying_value or "-",
         system=subject.system if subject.value else subject.base,
         name=subject.display,
-        encounter=encounter.name or None if encounter else None,
+        encounter=encounter.identifying_value or None if encounter else None,
     )
 
 
 def _build_context(
     resource: Resource,
-    references: dict[str, Named | None],
-    issues: list[Issue],
+    references: dict[str, ParsedReference | None],
+    issues: list[OutcomeIssue],
     *,
     for_patient: bool,
-) -> Context:
+) -> ScreeningContext:
     authored = resource.get("authored")
     has_day = not (isinstance(authored, str) and _YEAR_OR_MONTH.fullmatch(authored))
     day = _parse_day(authored if has_day else f"{authored}-01-01"[:10])
     if authored is not None and day is None:
         text = "must be a year, a month, a day, or an instant with its zone"
-        issues.append(Issue("value", text, f"{HERE}.authored"))
-    if day is not None and (fault := day_fault(day)):
-        issues.append(Issue("value", fault, f"{HERE}.authored"))
+        issues.append(OutcomeIssue("value", text, f"{RESPONSE_TYPE}.authored"))
+    if day is not None and (fault := find_day_fault(day)):
+        issues.append(OutcomeIssue("value", fault, f"{RESPONSE_TYPE}.authored"))
     identifier = resource.get("identifier")
-    identified = _parse_identifier(identifier, f"{HERE}.identifier", issues) if identifier else None
+    identified = (
+        _parse_identifier(identifier, f"{RESPONSE_TYPE}.identifier", issues) if identifier else None
+    )
     subject, encounter = references.get("subject"), references.get("encounter")
     author, source = references.get("author"), references.get("source")
     respondent = source or author
     is_by_clinician = author and _ANSWERED_BY.get(author.kind or "") == "clinician"
     clinician = author if is_by_clinician else None
-    return Context(
+    return ScreeningContext(
         answered_on=day if has_day else None,
         answered_by=_ANSWERED_BY.get(respondent.kind or "") if respondent else None,
-        clinician=Clinician(reference=clinician.name) if clinician and clinician.name else None,
+        clinician=Clinician(reference=clinician.identifying_value)
+        if clinician and clinician.identifying_value
+        else None,
         fhir=FhirContext(
             for_patient=for_patient,
             authored=authored if day else None,

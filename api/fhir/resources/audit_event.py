@@ -30,7 +30,7 @@ _SUCCESS, _MINOR_FAILURE, _SERIOUS_FAILURE = "0", "4", "8"
 _SERIOUS_OUTCOMES = ("bad_token", "bad_client", "bad_sign_in", "missing_scope", "internal")
 
 
-def audit_event(entry: AuditEntry, organisation: str) -> str:
+def format_audit_event(entry: AuditEntry, organisation: str) -> str:
     """Return the AuditEvent as JSON. It contains no patient data, as the entry has none."""
     event: dict[str, Any] = {
         "resourceType": "AuditEvent",

@@ -4,12 +4,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from api.fhir.elements import URN, Resource, Version, identifier, instant, urn
+from api.fhir.elements import (
+    URI_SYSTEM,
+    Resource,
+    ResourceVersion,
+    build_resource_identifier,
+    derive_urn,
+    format_instant,
+)
 
 _IDENTIFIER_ELEMENTS = {"DocumentReference": "masterIdentifier"}
 
 
-def searchset(
+def build_searchset(
     resources: Iterable[Resource], base_url: str, self_url: str, next_url: str | None = None
 ) -> Resource:
     """Return one page of search results, with its links."""
@@ -28,7 +35,7 @@ def searchset(
     return bundle | ({"entry": entries} if entries else {})
 
 
-def transaction(version: Version, resources: list[Resource]) -> Resource:
+def build_transaction_bundle(version: ResourceVersion, resources: list[Resource]) -> Resource:
     """Return a transaction that creates each resource at most once, however often it is sent."""
     entries = [_transaction_entry(version, resource) for resource in resources]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
@@ -36,28 +43,28 @@ def transaction(version: Version, resources: list[Resource]) -> Resource:
     return resolved
 
 
-def document(version: Version, resources: list[Resource]) -> Resource:
+def build_document_bundle(version: ResourceVersion, resources: list[Resource]) -> Resource:
     """Return a document of these resources; the first must be its Composition."""
     entries = [
-        {"fullUrl": urn(version, resource["resourceType"]), "resource": resource}
+        {"fullUrl": derive_urn(version, resource["resourceType"]), "resource": resource}
         for resource in resources
     ]
     bundle = {
         "resourceType": "Bundle",
-        "identifier": {"system": URN, "value": urn(version, "document bundle")},
+        "identifier": {"system": URI_SYSTEM, "value": derive_urn(version, "document bundle")},
         "type": "document",
-        "timestamp": instant(version.screening.created_at),
+        "timestamp": format_instant(version.screening.created_at),
         "entry": entries,
     }
     resolved: Resource = _resolve_references(bundle, _full_urls(version, resources))
     return resolved
 
 
-def _transaction_entry(version: Version, resource: Resource) -> Resource:
+def _transaction_entry(version: ResourceVersion, resource: Resource) -> Resource:
     resource_type = resource["resourceType"]
     identified = _with_own_identifier(version, resource)
     return {
-        "fullUrl": urn(version, resource_type),
+        "fullUrl": derive_urn(version, resource_type),
         "resource": {
             name: element for name, element in identified.items() if name not in ("id", "meta")
         },
@@ -69,11 +76,11 @@ def _transaction_entry(version: Version, resource: Resource) -> Resource:
     }
 
 
-def _with_own_identifier(version: Version, resource: Resource) -> Resource:
+def _with_own_identifier(version: ResourceVersion, resource: Resource) -> Resource:
     """Give a correction its own identifier, or an EHR would take it for the original."""
-    if resource["resourceType"] != "QuestionnaireResponse" or not version.corrects:
+    if resource["resourceType"] != "QuestionnaireResponse" or not version.is_correction:
         return resource
-    return resource | {"identifier": identifier(version, "QuestionnaireResponse")}
+    return resource | {"identifier": build_resource_identifier(version, "QuestionnaireResponse")}
 
 
 def _identifier_query(resource: Resource) -> str:
@@ -88,9 +95,11 @@ def _escape_token(text: str) -> str:
     return quote(escaped, safe=":/.-_~")
 
 
-def _full_urls(version: Version, resources: list[Resource]) -> dict[str, str]:
+def _full_urls(version: ResourceVersion, resources: list[Resource]) -> dict[str, str]:
     return {
-        f"{resource['resourceType']}/{resource['id']}": urn(version, resource["resourceType"])
+        f"{resource['resourceType']}/{resource['id']}": derive_urn(
+            version, resource["resourceType"]
+        )
         for resource in resources
     }
 

@@ -5,7 +5,7 @@ A test exercises every capability that is declared here.
 
 from typing import NamedTuple
 
-from api.fhir.elements import FHIR_JSON, Base, Resource, coded
+from api.fhir.elements import FHIR_JSON, CanonicalUrls, Resource, build_concept
 
 _SEARCH = "http://hl7.org/fhir/SearchParameter"
 _PATIENT = ("patient", "reference", f"{_SEARCH}/clinical-patient")
@@ -13,25 +13,25 @@ _ID = ("_id", "token", f"{_SEARCH}/Resource-id")
 _EXTRACT = "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract"
 _DOCUMENT = "http://hl7.org/fhir/OperationDefinition/Composition-document"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-SCORE = "QuestionnaireResponse-score"
+SCORE_OPERATION_ID = "QuestionnaireResponse-score"
 
 
-class Served(NamedTuple):
+class ResourceCapability(NamedTuple):
     """The interactions, search parameters and operations of one resource type."""
 
-    type: str
+    resource_type: str
     interactions: tuple[str, ...]
     parameters: tuple[tuple[str, str, str], ...] = ()
     operations: tuple[tuple[str, str], ...] = ()
 
 
-def served(urls: Base) -> list[Served]:
+def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
     """Return the capabilities of each resource type that is served."""
     read_and_search = ("read", "search-type")
     patient_parameters = (_ID, _PATIENT)
     response = f"{_SEARCH}/QuestionnaireResponse"
     return [
-        Served(
+        ResourceCapability(
             "Questionnaire",
             ("read", "vread", "search-type"),
             (
@@ -41,7 +41,7 @@ def served(urls: Base) -> list[Served]:
                 ("status", "token", f"{_SEARCH}/Questionnaire-status"),
             ),
         ),
-        Served(
+        ResourceCapability(
             "QuestionnaireResponse",
             ("create", "read", "vread", "update", "search-type"),
             (
@@ -51,32 +51,32 @@ def served(urls: Base) -> list[Served]:
                 ("questionnaire", "reference", f"{response}-questionnaire"),
             ),
             (
-                ("score", f"{urls.url}/OperationDefinition/{SCORE}"),
+                ("score", f"{urls.fhir_url}/OperationDefinition/{SCORE_OPERATION_ID}"),
                 ("extract", _EXTRACT),
             ),
         ),
-        Served("Observation", read_and_search, patient_parameters),
-        Served("RiskAssessment", read_and_search, patient_parameters),
-        Served(
+        ResourceCapability("Observation", read_and_search, patient_parameters),
+        ResourceCapability("RiskAssessment", read_and_search, patient_parameters),
+        ResourceCapability(
             "Provenance",
             read_and_search,
             (_ID, ("patient", "reference", f"{_SEARCH}/Provenance-patient")),
         ),
-        Served("DocumentReference", read_and_search, patient_parameters),
-        Served("Binary", ("read",)),
-        Served("Composition", ("read",), (), (("document", _DOCUMENT),)),
-        Served("OperationDefinition", ("read",)),
-        Served("AuditEvent", ("search-type",)),
+        ResourceCapability("DocumentReference", read_and_search, patient_parameters),
+        ResourceCapability("Binary", ("read",)),
+        ResourceCapability("Composition", ("read",), (), (("document", _DOCUMENT),)),
+        ResourceCapability("OperationDefinition", ("read",)),
+        ResourceCapability("AuditEvent", ("search-type",)),
     ]
 
 
-def capability_statement(urls: Base, version: str, date: str) -> Resource:
+def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> Resource:
     """Return the CapabilityStatement of this release at this URL."""
     security = {
         "description": "An access token or an API key; the same scopes as everywhere in the API.",
         "service": [
-            coded(_SECURITY, "OAuth", "OAuth"),
-            coded(_SECURITY, "SMART-on-FHIR", "SMART-on-FHIR"),
+            build_concept(_SECURITY, "OAuth", "OAuth"),
+            build_concept(_SECURITY, "SMART-on-FHIR", "SMART-on-FHIR"),
         ],
     }
     return {
@@ -86,22 +86,22 @@ def capability_statement(urls: Base, version: str, date: str) -> Resource:
         "publisher": "nociscreen",
         "kind": "instance",
         "software": {"name": "nociscreen", "version": version},
-        "implementation": {"description": "nociscreen", "url": urls.url},
+        "implementation": {"description": "nociscreen", "url": urls.fhir_url},
         "fhirVersion": "4.0.1",
         "format": [FHIR_JSON, "json"],
         "rest": [
             {
                 "mode": "server",
                 "security": security,
-                "resource": [_build_resource(capability) for capability in served(urls)],
+                "resource": [_build_resource(capability) for capability in list_capabilities(urls)],
             }
         ],
     }
 
 
-def _build_resource(capability: Served) -> Resource:
+def _build_resource(capability: ResourceCapability) -> Resource:
     element: Resource = {
-        "type": capability.type,
+        "type": capability.resource_type,
         "interaction": [{"code": code} for code in capability.interactions],
     }
     if "vread" in capability.interactions:
@@ -124,12 +124,12 @@ def _build_resource(capability: Served) -> Resource:
     return element
 
 
-def score_definition(urls: Base, version: str) -> Resource:
+def build_score_definition(urls: CanonicalUrls, version: str) -> Resource:
     """Return the OperationDefinition of `$score`."""
     return {
         "resourceType": "OperationDefinition",
-        "id": SCORE,
-        "url": f"{urls.url}/OperationDefinition/{SCORE}",
+        "id": SCORE_OPERATION_ID,
+        "url": f"{urls.fhir_url}/OperationDefinition/{SCORE_OPERATION_ID}",
         "version": version,
         "name": "Score",
         "title": "Score a response",

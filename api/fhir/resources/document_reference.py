@@ -9,7 +9,16 @@ from html import escape
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from api.fhir.elements import URN, Resource, Version, coded, instant, reference, software, subject
+from api.fhir.elements import (
+    URI_SYSTEM,
+    Resource,
+    ResourceVersion,
+    build_concept,
+    build_patient_reference,
+    build_reference,
+    build_software_reference,
+    format_instant,
+)
 from api.fhir.resources.observation import NOT_A_DIAGNOSIS
 
 LOINC = "http://loinc.org"
@@ -20,7 +29,7 @@ _FORMAT = "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode"
 _XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
 
 
-class Kind(NamedTuple):
+class ReportType(NamedTuple):
     """The document type of a report: a LOINC code with its display."""
 
     code: str
@@ -29,10 +38,12 @@ class Kind(NamedTuple):
     @property
     def concept(self) -> Resource:
         """The document type as a CodeableConcept."""
-        return coded(LOINC, self.code, self.display) | {"text": TITLE}
+        return build_concept(LOINC, self.code, self.display) | {"text": TITLE}
 
 
-def document_reference(version: Version, kind: Kind, pdf: bytes | None = None) -> Resource:
+def build_document_reference(
+    version: ResourceVersion, report_type: ReportType, pdf: bytes | None = None
+) -> Resource:
     """Return the DocumentReference, with the URL of the report or, if given, the PDF itself."""
     screening = version.screening
     resource: Resource = {
@@ -42,114 +53,114 @@ def document_reference(version: Version, kind: Kind, pdf: bytes | None = None) -
             "versionId": str(_version_number(version)),
             "lastUpdated": _format_last_updated(version),
         },
-        "masterIdentifier": master_identifier(screening.id),
+        "masterIdentifier": build_master_identifier(screening.id),
         "status": _status(version),
         "docStatus": _doc_status(version),
-        "type": kind.concept,
-        "category": [coded(_CATEGORY, "clinical-note", "Clinical Note")],
-        "subject": subject(version),
-        "date": version.kept,
-        "author": [software(version)],
+        "type": report_type.concept,
+        "category": [build_concept(_CATEGORY, "clinical-note", "Clinical Note")],
+        "subject": build_patient_reference(version),
+        "date": version.stored_at,
+        "author": [build_software_reference(version)],
         "description": f"{screening.assessment.rulebook}. {NOT_A_DIAGNOSIS}",
         "content": [{"attachment": _build_attachment(version, pdf), "format": _build_format()}],
-        "context": {"related": [reference("QuestionnaireResponse", version)]},
+        "context": {"related": [build_reference("QuestionnaireResponse", version)]},
     }
     if screening.replaces is not None:
         earlier = {
             "type": "DocumentReference",
-            "identifier": master_identifier(screening.replaces),
+            "identifier": build_master_identifier(screening.replaces),
         }
         resource["relatesTo"] = [{"code": "replaces", "target": earlier}]
     return resource
 
 
-def binary(version: Version, pdf: bytes) -> Resource:
+def build_binary(version: ResourceVersion, pdf: bytes) -> Resource:
     """Return the PDF as a Binary, accessible to users who may access the patient."""
     return {
         "resourceType": "Binary",
         "id": version.screening.id,
         "contentType": PDF,
-        "securityContext": subject(version),
+        "securityContext": build_patient_reference(version),
         "data": b64encode(pdf).decode(),
     }
 
 
-def composition(version: Version, kind: Kind) -> Resource:
+def build_composition(version: ResourceVersion, report_type: ReportType) -> Resource:
     """Return the Composition that heads a document bundle, with sections of results and answers."""
     screening = version.screening
     in_error = screening.entered_in_error is not None
-    status = "amended" if version.corrects else "final"
+    status = "amended" if version.is_correction else "final"
     return {
         "resourceType": "Composition",
-        "id": version.first,
-        "meta": {"versionId": str(version.number), "lastUpdated": version.updated},
+        "id": version.logical_id,
+        "meta": {"versionId": str(version.number), "lastUpdated": version.updated_at},
         "identifier": {
-            "system": URN,
+            "system": URI_SYSTEM,
             "value": f"urn:uuid:{_derive_uuid(screening.id, 'composition')}",
         },
         "status": "entered-in-error" if in_error else status,
-        "type": kind.concept,
-        "subject": subject(version),
-        "date": version.kept,
-        "author": [software(version)],
+        "type": report_type.concept,
+        "subject": build_patient_reference(version),
+        "date": version.stored_at,
+        "author": [build_software_reference(version)],
         "title": TITLE,
         "section": [
             _build_section(
                 "Result", _summarise(version), ["Observation", "RiskAssessment"], version
             ),
             _build_section("Answers", [_count_answers(version)], ["QuestionnaireResponse"], version)
-            | {"code": coded(LOINC, "74465-6", "Questionnaire response Document")},
+            | {"code": build_concept(LOINC, "74465-6", "Questionnaire response Document")},
         ],
     }
 
 
-def master_identifier(screening: str) -> Resource:
+def build_master_identifier(screening: str) -> Resource:
     """Return the identifier of the report of one screening."""
-    return {"system": URN, "value": f"urn:uuid:{_derive_uuid(screening, 'document')}"}
+    return {"system": URI_SYSTEM, "value": f"urn:uuid:{_derive_uuid(screening, 'document')}"}
 
 
 def _derive_uuid(screening: str, purpose: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"{screening} {purpose} identifier"))
 
 
-def _version_number(version: Version) -> int:
+def _version_number(version: ResourceVersion) -> int:
     """Count the creation, a replacement and an entry in error."""
     screening = version.screening
     return 1 + (screening.replaced_by is not None) + (screening.entered_in_error is not None)
 
 
-def _format_last_updated(version: Version) -> str:
+def _format_last_updated(version: ResourceVersion) -> str:
     """Return the instant of the creation, replacement or entry in error, whichever was last."""
     error, successor = version.screening.entered_in_error, version.successor
     changes = [version.screening.created_at]
     changes += [error.at] if error else []
     changes += [successor.created_at] if successor else []
-    return instant(max(changes))
+    return format_instant(max(changes))
 
 
-def _status(version: Version) -> str:
+def _status(version: ResourceVersion) -> str:
     screening = version.screening
     if screening.entered_in_error is not None:
         return "entered-in-error"
     return "superseded" if screening.replaced_by else "current"
 
 
-def _doc_status(version: Version) -> str:
+def _doc_status(version: ResourceVersion) -> str:
     if version.screening.entered_in_error is not None:
         return "entered-in-error"
-    return "amended" if version.corrects else "final"
+    return "amended" if version.is_correction else "final"
 
 
-def _build_attachment(version: Version, pdf: bytes | None) -> Resource:
+def _build_attachment(version: ResourceVersion, pdf: bytes | None) -> Resource:
     screening = version.screening
     attachment: Resource = {
         "contentType": PDF,
         "language": "en",
         "title": f"{TITLE} {screening.created_at.date().isoformat()}",
-        "creation": version.kept,
+        "creation": version.stored_at,
     }
     if pdf is None:
-        return attachment | {"url": f"{version.base.url}/Binary/{screening.id}"}
+        return attachment | {"url": f"{version.urls.fhir_url}/Binary/{screening.id}"}
     digest = hashlib.sha1(pdf, usedforsecurity=False).digest()
     encoded = {"data": b64encode(pdf).decode(), "hash": b64encode(digest).decode()}
     return attachment | {"size": len(pdf)} | encoded
@@ -160,16 +171,18 @@ def _build_format() -> Resource:
     return {"system": _FORMAT, "code": code, "display": "mimeType Sufficient"}
 
 
-def _build_section(title: str, lines: list[str], types: list[str], version: Version) -> Resource:
+def _build_section(
+    title: str, lines: list[str], types: list[str], version: ResourceVersion
+) -> Resource:
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return {
         "title": title,
         "text": {"status": "generated", "div": f"<div {_XHTML}>{paragraphs}</div>"},
-        "entry": [reference(resource_type, version) for resource_type in types],
+        "entry": [build_reference(resource_type, version) for resource_type in types],
     }
 
 
-def _summarise(version: Version) -> list[str]:
+def _summarise(version: ResourceVersion) -> list[str]:
     """List the red flags first, then the totals with their bands."""
     assessment, rulebook = version.screening.assessment, version.loaded.rulebook
     lines = [f"{flag.tier}: {flag.label}. {flag.action}" for flag in assessment.safety.flags]
@@ -183,6 +196,6 @@ def _summarise(version: Version) -> list[str]:
     return [*lines, NOT_A_DIAGNOSIS]
 
 
-def _count_answers(version: Version) -> str:
+def _count_answers(version: ResourceVersion) -> str:
     count = sum(answer is not None for answer in version.screening.answers.values())
     return f"{count} of {len(version.loaded.questions)} questions answered"

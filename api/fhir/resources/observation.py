@@ -4,44 +4,44 @@ A withheld result has no value but a reason for its absence; so has an unanswere
 """
 
 from api.fhir.elements import (
-    TERMINOLOGY,
+    TERMINOLOGY_BASE,
     Resource,
-    Version,
-    coded,
-    identifier,
-    local,
-    named,
-    reference,
-    software,
-    subject,
+    ResourceVersion,
+    begin_resource,
+    build_concept,
+    build_patient_reference,
+    build_reference,
+    build_resource_identifier,
+    build_result_concept,
+    build_software_reference,
 )
 from schemas.assessment import TotalPoints, WeighedCriterion
-from schemas.base import Exact, plain_number
+from schemas.base import ExactDecimal, to_json_number
 from schemas.rulebook import Band, Total
 
 _UCUM = "http://unitsofmeasure.org"
-_ABSENT = f"{TERMINOLOGY}/data-absent-reason"
+_ABSENT = f"{TERMINOLOGY_BASE}/data-absent-reason"
 NOT_A_DIAGNOSIS = "Decision support for a clinician. Not a diagnosis."
 
 
-def observation(version: Version) -> Resource:
+def build_observation(version: ResourceVersion) -> Resource:
     """Return the Observation of one screening."""
     assessment, rulebook = version.screening.assessment, version.loaded.rulebook
-    main = main_total(version)
-    return named("Observation", version) | {
-        "identifier": [identifier(version, "Observation")],
-        "status": status(version),
-        "category": [coded(f"{TERMINOLOGY}/observation-category", "survey", "Survey")],
-        "code": local(version, main.id, f"{rulebook.rulebook.title}: {main.label}"),
-        "subject": subject(version),
-        "effectiveDateTime": version.answered,
-        "issued": version.kept,
+    main = find_main_total(version)
+    return begin_resource("Observation", version) | {
+        "identifier": [build_resource_identifier(version, "Observation")],
+        "status": result_status(version),
+        "category": [build_concept(f"{TERMINOLOGY_BASE}/observation-category", "survey", "Survey")],
+        "code": build_result_concept(version, main.id, f"{rulebook.rulebook.title}: {main.label}"),
+        "subject": build_patient_reference(version),
+        "effectiveDateTime": version.answered_at,
+        "issued": version.stored_at,
         "method": {"text": f"{assessment.rulebook}, SHA-256 {assessment.rulebook_sha256}"},
-        "device": software(version),
+        "device": build_software_reference(version),
         **_total_value(version, main.id),
         **_interpretation(version, main.id),
         **({"referenceRange": ranges} if (ranges := _reference_ranges(rulebook.band)) else {}),
-        "derivedFrom": [reference("QuestionnaireResponse", version)],
+        "derivedFrom": [build_reference("QuestionnaireResponse", version)],
         "note": [{"text": text} for text in _list_notes(version)],
         "component": [
             *_safety_components(version),
@@ -51,27 +51,27 @@ def observation(version: Version) -> Resource:
     }
 
 
-def _list_notes(version: Version) -> list[str]:
+def _list_notes(version: ResourceVersion) -> list[str]:
     """Return the disclaimer, the client's differing scores, and the limitations."""
     fhir = version.screening.context.fhir
     differences = fhir.differences if fhir is not None else ()
     return [NOT_A_DIAGNOSIS, *differences, *version.screening.assessment.limitations]
 
 
-def main_total(version: Version) -> Total:
+def find_main_total(version: ResourceVersion) -> Total:
     """Return the total that bands are derived from, or else the first."""
     totals = version.loaded.rulebook.total
     return next((total for total in totals if total.banded), totals[0])
 
 
-def status(version: Version) -> str:
+def result_status(version: ResourceVersion) -> str:
     """Return the FHIR status of the results of a screening."""
     if version.screening.entered_in_error is not None:
         return "entered-in-error"
-    return "amended" if version.corrects else "final"
+    return "amended" if version.is_correction else "final"
 
 
-def why_absent(version: Version) -> Resource:
+def build_absent_reason(version: ResourceVersion) -> Resource:
     """Return the reason why there is no score."""
     wording = version.loaded.rulebook.wording
     if version.screening.assessment.status == "out_of_scope":
@@ -80,36 +80,36 @@ def why_absent(version: Version) -> Resource:
 
 
 def _absent_reason(code: str, text: str) -> Resource:
-    return coded(_ABSENT, code) | {"text": text}
+    return build_concept(_ABSENT, code) | {"text": text}
 
 
-def _find_total(version: Version, total: str) -> TotalPoints | None:
+def _find_total(version: ResourceVersion, total: str) -> TotalPoints | None:
     return (version.screening.assessment.totals or {}).get(total)
 
 
-def _total_value(version: Version, total: str) -> Resource:
+def _total_value(version: ResourceVersion, total: str) -> Resource:
     result = _find_total(version, total)
     if result is None:
-        return {"dataAbsentReason": why_absent(version)}
+        return {"dataAbsentReason": build_absent_reason(version)}
     return {"valueQuantity": _quantity(result.points)}
 
 
-def _quantity(points: Exact) -> Resource:
+def _quantity(points: ExactDecimal) -> Resource:
     return {
-        "value": plain_number(points),
+        "value": to_json_number(points),
         "unit": "{score}",
         "system": _UCUM,
         "code": "{score}",
     }
 
 
-def _interpretation(version: Version, total: str) -> Resource:
+def _interpretation(version: ResourceVersion, total: str) -> Resource:
     """Return the band, if there is one, in the words of the rulebook."""
     result = _find_total(version, total)
     band = next((b for b in version.loaded.rulebook.band if result and b.id == result.band), None)
     if band is None:
         return {}
-    concept = coded(version.base.bands(version.instrument), band.id, band.label)
+    concept = build_concept(version.urls.band_system(version.instrument), band.id, band.label)
     return {"interpretation": [concept | {"text": f"{band.label}: {band.meaning}"}]}
 
 
@@ -119,15 +119,15 @@ def _reference_ranges(bands: tuple[Band, ...]) -> list[Resource]:
     for band in bands:
         if band.from_ is not None:
             low = {"low": _quantity(band.from_)}
-            ranges.append(low | {"text": f"{band.label}: from {plain_number(band.from_)}"})
+            ranges.append(low | {"text": f"{band.label}: from {to_json_number(band.from_)}"})
         elif band.above is not None:
-            ranges.append({"text": f"{band.label}: above {plain_number(band.above)}"})
+            ranges.append({"text": f"{band.label}: above {to_json_number(band.above)}"})
         else:
             ranges.append({"text": f"{band.label}: below all others"})
     return ranges
 
 
-def _safety_components(version: Version) -> list[Resource]:
+def _safety_components(version: ResourceVersion) -> list[Resource]:
     """Return the most urgent tier, then each red flag that is present."""
     safety = version.screening.assessment.safety
     tiers = {tier.id: tier.label for tier in version.loaded.rulebook.tier}
@@ -136,14 +136,14 @@ def _safety_components(version: Version) -> list[Resource]:
     wording = version.loaded.rulebook.wording
     no_flags = wording.no_flag_asked if safety.all_asked else wording.no_flag
     tier = {
-        "code": local(version, "safety", "Red flags"),
-        "valueCodeableConcept": local(
+        "code": build_result_concept(version, "safety", "Red flags"),
+        "valueCodeableConcept": build_result_concept(
             version, f"tier.{safety.tier}", tiers.get(safety.tier, no_flags)
         ),
     }
     flags = [
         {
-            "code": local(version, f"flag.{flag.id}", flag.label),
+            "code": build_result_concept(version, f"flag.{flag.id}", flag.label),
             "valueCodeableConcept": {"text": f"{flag.tier}: {flag.action}"},
         }
         for flag in safety.flags
@@ -151,10 +151,13 @@ def _safety_components(version: Version) -> list[Resource]:
     return [tier, *flags]
 
 
-def _total_components(version: Version, main: Total) -> list[Resource]:
+def _total_components(version: ResourceVersion, main: Total) -> list[Resource]:
     """Return the other totals, then the range of the main total."""
     components: list[Resource] = [
-        {"code": local(version, total.id, total.label), **_total_value(version, total.id)}
+        {
+            "code": build_result_concept(version, total.id, total.label),
+            **_total_value(version, total.id),
+        }
         for total in version.loaded.rulebook.total
         if total.id != main.id
     ]
@@ -163,28 +166,30 @@ def _total_components(version: Version, main: Total) -> list[Resource]:
         for name, points in (("least", main_result.range.least), ("most", main_result.range.most)):
             components.append(
                 {
-                    "code": local(version, f"{main.id}.{name}", f"{main.label}, at the {name}"),
+                    "code": build_result_concept(
+                        version, f"{main.id}.{name}", f"{main.label}, at the {name}"
+                    ),
                     "valueQuantity": _quantity(points),
                 }
             )
     return components
 
 
-def _criterion_components(version: Version) -> list[Resource]:
+def _criterion_components(version: ResourceVersion) -> list[Resource]:
     weighed = version.screening.assessment.criteria
     if weighed is not None:
         return [_criterion_component(version, criterion) for criterion in weighed]
     return [
         {
-            "code": local(version, criterion.id, criterion.label),
-            "dataAbsentReason": why_absent(version),
+            "code": build_result_concept(version, criterion.id, criterion.label),
+            "dataAbsentReason": build_absent_reason(version),
         }
         for criterion in version.loaded.rulebook.criterion
     ]
 
 
-def _criterion_component(version: Version, weighed: WeighedCriterion) -> Resource:
-    code = {"code": local(version, weighed.id, weighed.label)}
+def _criterion_component(version: ResourceVersion, weighed: WeighedCriterion) -> Resource:
+    code = {"code": build_result_concept(version, weighed.id, weighed.label)}
     if weighed.points is None:
         return code | {"dataAbsentReason": _absent_reason("unknown", weighed.because)}
     return code | {

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from fastapi.responses import JSONResponse
 
 from api.fhir.elements import FHIR_JSON, Resource
-from api.problems import KINDS, Problem
+from api.problems import PROBLEM_DEFINITIONS, Problem
 
 Severity = Literal["error", "warning", "information"]
 _CODES = {
@@ -39,7 +39,7 @@ _STEP = re.compile(r"/(?:(\d+)|([A-Za-z0-9_.@~-]+))")
 _ELEMENT = re.compile(r"[A-Za-z]+")
 
 
-class Issue(NamedTuple):
+class OutcomeIssue(NamedTuple):
     """One issue: its IssueType code, the expectation, and the location as a FHIRPath."""
 
     code: str
@@ -48,11 +48,11 @@ class Issue(NamedTuple):
     severity: Severity = "error"
 
 
-class Outcome(Problem):
+class InvalidResource(Problem):
     """A resource is rejected, with every issue."""
 
     def __init__(
-        self, code: str, issues: Iterable[Issue], *, headers: Mapping[str, str] | None = None
+        self, code: str, issues: Iterable[OutcomeIssue], *, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(code, headers=headers)
         self.issues = list(issues)
@@ -60,14 +60,14 @@ class Outcome(Problem):
     def response(self) -> JSONResponse:
         """Return the OperationOutcome as a response."""
         return JSONResponse(
-            operation_outcome(self.issues, self.code),
-            status_code=self.kind.status,
+            build_operation_outcome(self.issues, self.code),
+            status_code=self.definition.status,
             headers=self.headers,
             media_type=FHIR_JSON,
         )
 
 
-def operation_outcome(issues: Iterable[Issue], problem: str | None = None) -> Resource:
+def build_operation_outcome(issues: Iterable[OutcomeIssue], problem: str | None = None) -> Resource:
     """Return the OperationOutcome; `problem` is a code of the documented problem types."""
     return {
         "resourceType": "OperationOutcome",
@@ -75,28 +75,32 @@ def operation_outcome(issues: Iterable[Issue], problem: str | None = None) -> Re
     }
 
 
-def outcome_of_problem(body: Mapping[str, Any]) -> Resource:
+def convert_problem(body: Mapping[str, Any]) -> Resource:
     """Convert the body of a problem response into an OperationOutcome."""
     problem = str(body["type"]).rsplit("/", 1)[-1]
     code = _CODES.get(body["status"], "processing")
     errors = body.get("errors") or ()
-    issues = [Issue(code, _describe(error), _to_fhirpath(error["pointer"])) for error in errors]
-    return operation_outcome(issues or [Issue(code, body["detail"])], problem)
+    issues = [
+        OutcomeIssue(code, _describe(error), _to_fhirpath(error["pointer"])) for error in errors
+    ]
+    return build_operation_outcome(issues or [OutcomeIssue(code, body["detail"])], problem)
 
 
-def all_is_well() -> Resource:
+def build_success_outcome() -> Resource:
     """Return an OperationOutcome that reports success."""
-    return operation_outcome([Issue("informational", "All is well.", severity="information")])
+    return build_operation_outcome(
+        [OutcomeIssue("informational", "All is well.", severity="information")]
+    )
 
 
-def _build_issue(issue: Issue, problem: str | None) -> Resource:
+def _build_issue(issue: OutcomeIssue, problem: str | None) -> Resource:
     element: Resource = {
         "severity": issue.severity,
         "code": issue.code,
         "details": {"text": issue.text},
     }
     if problem is not None:
-        element["diagnostics"] = f"problem {problem}: {KINDS[problem].title}"
+        element["diagnostics"] = f"problem {problem}: {PROBLEM_DEFINITIONS[problem].title}"
     return element | ({"expression": [issue.expression]} if issue.expression else {})
 
 

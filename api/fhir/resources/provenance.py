@@ -1,30 +1,41 @@
 """Builds the Provenance of results: the response, the rulebook with its hash, the software."""
 
-from api.fhir.elements import TERMINOLOGY, Resource, Version, coded, named, reference, software
+from api.fhir.elements import (
+    TERMINOLOGY_BASE,
+    Resource,
+    ResourceVersion,
+    begin_resource,
+    build_concept,
+    build_reference,
+    build_software_reference,
+)
 
-RESULTS = ("Observation", "RiskAssessment")
-_AGENT = f"{TERMINOLOGY}/provenance-participant-type"
+RESULT_TYPES = ("Observation", "RiskAssessment")
+_AGENT = f"{TERMINOLOGY_BASE}/provenance-participant-type"
 
 
-def provenance(version: Version) -> Resource:
+def build_provenance(version: ResourceVersion) -> Resource:
     """Return the Provenance of the results of one screening."""
     screening = version.screening
     assessment = screening.assessment
     header = version.loaded.rulebook.rulebook
-    rulebook_url = f"{version.base.service}/v1/rulebooks/{header.instrument}/{header.version}"
-    author = {"identifier": {"system": version.base.service, "value": screening.origin.actor}}
-    return named("Provenance", version) | {
-        "target": [reference(resource_type, version) for resource_type in RESULTS],
-        "occurredDateTime": version.kept,
-        "recorded": version.updated,
+    rulebook_url = f"{version.urls.service_url}/v1/rulebooks/{header.instrument}/{header.version}"
+    author = {"identifier": {"system": version.urls.service_url, "value": screening.origin.actor}}
+    return begin_resource("Provenance", version) | {
+        "target": [build_reference(resource_type, version) for resource_type in RESULT_TYPES],
+        "occurredDateTime": version.stored_at,
+        "recorded": version.updated_at,
         "policy": [rulebook_url],
-        "activity": coded(f"{TERMINOLOGY}/v3-DataOperation", *_activity(version)),
+        "activity": build_concept(f"{TERMINOLOGY_BASE}/v3-DataOperation", *_activity(version)),
         "agent": [
-            {"type": coded(_AGENT, "assembler", "Assembler"), "who": software(version)},
-            {"type": coded(_AGENT, "enterer", "Enterer"), "who": author},
+            {
+                "type": build_concept(_AGENT, "assembler", "Assembler"),
+                "who": build_software_reference(version),
+            },
+            {"type": build_concept(_AGENT, "enterer", "Enterer"), "who": author},
         ],
         "entity": [
-            {"role": "source", "what": reference("QuestionnaireResponse", version)},
+            {"role": "source", "what": build_reference("QuestionnaireResponse", version)},
             {
                 "role": "source",
                 "what": {
@@ -39,7 +50,7 @@ def provenance(version: Version) -> Resource:
     }
 
 
-def _activity(version: Version) -> tuple[str, str]:
+def _activity(version: ResourceVersion) -> tuple[str, str]:
     """Return code and display: create for the first version, revise for any later one."""
-    is_first = not version.corrects and version.screening.entered_in_error is None
+    is_first = not version.is_correction and version.screening.entered_in_error is None
     return ("CREATE", "create") if is_first else ("UPDATE", "revise")

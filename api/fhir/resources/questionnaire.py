@@ -2,9 +2,14 @@
 
 from typing import Any
 
-from api.fhir.elements import EXTENSION, NONE_OF_THESE, Resource
-from api.fhir.questionnaire_catalogue import Form, form_id, topic_link, total_link
-from schemas.base import plain_number
+from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, Resource
+from api.fhir.questionnaire_catalogue import (
+    QuestionnaireForm,
+    derive_form_id,
+    topic_link_id,
+    total_link_id,
+)
+from schemas.base import to_json_number
 from schemas.rulebook import Question
 
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition"
@@ -19,7 +24,7 @@ _TYPES = {
 }
 
 
-def questionnaire(form: Form) -> Resource:
+def build_questionnaire(form: QuestionnaireForm) -> Resource:
     """Return the Questionnaire. A published version never changes."""
     header, entry = form.loaded.rulebook.rulebook, form.entry
     resource: Resource = {
@@ -43,12 +48,12 @@ def questionnaire(form: Form) -> Resource:
         "item": [*_build_groups(form), *_build_totals(form)],
     }
     if form.for_patient:
-        clinicians = form.base.questionnaire(form_id(entry.instrument))
+        clinicians = form.urls.questionnaire_url(derive_form_id(entry.instrument))
         resource["derivedFrom"] = [f"{clinicians}|{entry.version}"]
     return resource
 
 
-def _computable_name(form: Form) -> str:
+def _computable_name(form: QuestionnaireForm) -> str:
     return form.id.replace("-", " ").title().replace(" ", "")
 
 
@@ -62,19 +67,19 @@ def _build_launch_context() -> Resource:
     }
 
 
-def _build_groups(form: Form) -> list[Resource]:
+def _build_groups(form: QuestionnaireForm) -> list[Resource]:
     return [
         {
-            "linkId": topic_link(topic.id),
+            "linkId": topic_link_id(topic.id),
             "text": f"{topic.label}. {topic.intro}" if topic.intro else topic.label,
             "type": "group",
             "item": [_build_item(form, question) for question in questions],
         }
-        for topic, questions in form.topics()
+        for topic, questions in form.questions_by_topic()
     ]
 
 
-def _build_item(form: Form, question: Question) -> Resource:
+def _build_item(form: QuestionnaireForm, question: Question) -> Resource:
     item: Resource = {
         "linkId": question.id,
         "text": question.text,
@@ -95,11 +100,11 @@ def _build_extensions(question: Question) -> list[Resource]:
     if question.kind in ("integer", "decimal"):
         kind = f"value{question.kind.title()}"
         limits = [
-            {"url": f"{EXTENSION}/{name}", kind: plain_number(limit)}
+            {"url": f"{EXTENSION_BASE}/{name}", kind: to_json_number(limit)}
             for name, limit in (("minValue", question.minimum), ("maxValue", question.maximum))
             if limit is not None
         ]
-        places = {"url": f"{EXTENSION}/maxDecimalPlaces", "valueInteger": 2}
+        places = {"url": f"{EXTENSION_BASE}/maxDecimalPlaces", "valueInteger": 2}
         return [*limits, places] if question.kind == "decimal" else limits
     if question.kind == "multi":
         return [_build_item_control("check-box")]
@@ -108,23 +113,23 @@ def _build_extensions(question: Question) -> list[Resource]:
 
 def _build_item_control(code: str) -> Resource:
     concept = {"coding": [{"system": _ITEM_CONTROL, "code": code}]}
-    return {"url": f"{EXTENSION}/questionnaire-itemControl", "valueCodeableConcept": concept}
+    return {"url": f"{EXTENSION_BASE}/questionnaire-itemControl", "valueCodeableConcept": concept}
 
 
-def _build_options(form: Form, question: Question) -> list[Resource]:
-    system = form.base.options(form.entry.instrument, question.id)
+def _build_options(form: QuestionnaireForm, question: Question) -> list[Resource]:
+    system = form.urls.option_system(form.entry.instrument, question.id)
     options: list[Resource] = [
         {"valueCoding": {"system": system, "code": option.id, "display": option.label}}
         for option in question.options
     ]
     if question.kind == "multi":
         coding = {"system": system, "code": NONE_OF_THESE, "display": "None of these"}
-        exclusive = {"url": f"{EXTENSION}/questionnaire-optionExclusive", "valueBoolean": True}
+        exclusive = {"url": f"{EXTENSION_BASE}/questionnaire-optionExclusive", "valueBoolean": True}
         options.append({"extension": [exclusive], "valueCoding": coding})
     return options
 
 
-def _build_display_items(form: Form, question: Question) -> list[Resource]:
+def _build_display_items(form: QuestionnaireForm, question: Question) -> list[Resource]:
     """Return help and attribution as display items; for clinicians also the weights."""
     texts = {"help": question.help, "attribution": question.attribution}
     if not form.for_patient:
@@ -141,26 +146,26 @@ def _build_display_items(form: Form, question: Question) -> list[Resource]:
     ]
 
 
-def _describe_weights(form: Form, question: str) -> str:
+def _describe_weights(form: QuestionnaireForm, question: str) -> str:
     """List each criterion that reads the question, with the points of its levels."""
-    criteria = zip(form.loaded.rulebook.criterion, form.loaded.read_by, strict=True)
+    criteria = zip(form.loaded.rulebook.criterion, form.loaded.level_questions, strict=True)
     return " ".join(
         f"{criterion.id} {criterion.label}: "
-        + ", ".join(f"{level.id} {plain_number(level.points)}" for level in criterion.level)
+        + ", ".join(f"{level.id} {to_json_number(level.points)}" for level in criterion.level)
         + "."
         for criterion, question_ids in criteria
         if question in question_ids
     )
 
 
-def _build_totals(form: Form) -> list[Resource]:
+def _build_totals(form: QuestionnaireForm) -> list[Resource]:
     """Return a hidden item per total; a value that a client sends for it is only compared."""
     if form.for_patient:
         return []
-    hidden: dict[str, Any] = {"url": f"{EXTENSION}/questionnaire-hidden", "valueBoolean": True}
+    hidden: dict[str, Any] = {"url": f"{EXTENSION_BASE}/questionnaire-hidden", "valueBoolean": True}
     return [
         {
-            "linkId": total_link(total.id),
+            "linkId": total_link_id(total.id),
             "text": f"{total.label} (computed by the service)",
             "type": "decimal",
             "readOnly": True,

@@ -2,28 +2,35 @@
 
 from api.fhir.elements import (
     Resource,
-    Version,
-    coded,
-    identifier,
-    named,
-    reference,
-    software,
-    subject,
+    ResourceVersion,
+    begin_resource,
+    build_concept,
+    build_patient_reference,
+    build_reference,
+    build_resource_identifier,
+    build_software_reference,
 )
-from api.fhir.resources.observation import NOT_A_DIAGNOSIS, main_total, status, why_absent
+from api.fhir.resources.observation import (
+    NOT_A_DIAGNOSIS,
+    build_absent_reason,
+    find_main_total,
+    result_status,
+)
 
 
-def risk_assessment(version: Version) -> Resource:
+def build_risk_assessment(version: ResourceVersion) -> Resource:
     """Return the RiskAssessment; without a band it has no prediction and a note says why."""
-    resource = named("RiskAssessment", version) | {
-        "identifier": [identifier(version, "RiskAssessment")],
-        "status": status(version),
+    resource = begin_resource("RiskAssessment", version) | {
+        "identifier": [build_resource_identifier(version, "RiskAssessment")],
+        "status": result_status(version),
         "method": {"text": version.screening.assessment.rulebook},
         "code": {"text": version.loaded.rulebook.rulebook.title},
-        "subject": subject(version),
-        "occurrenceDateTime": version.kept,
-        "performer": software(version),
-        "basis": [reference(name, version) for name in ("QuestionnaireResponse", "Observation")],
+        "subject": build_patient_reference(version),
+        "occurrenceDateTime": version.stored_at,
+        "performer": build_software_reference(version),
+        "basis": [
+            build_reference(name, version) for name in ("QuestionnaireResponse", "Observation")
+        ],
         "note": [{"text": text} for text in _list_notes(version)],
     }
     if prediction := _build_prediction(version):
@@ -33,24 +40,26 @@ def risk_assessment(version: Version) -> Resource:
     return resource
 
 
-def _build_prediction(version: Version) -> Resource | None:
-    main = main_total(version)
+def _build_prediction(version: ResourceVersion) -> Resource | None:
+    main = find_main_total(version)
     total = (version.screening.assessment.totals or {}).get(main.id)
     if total is None or total.band is None:
         return None
     band = next(band for band in version.loaded.rulebook.band if band.id == total.band)
     return {
         "outcome": {"text": main.label},
-        "qualitativeRisk": coded(version.base.bands(version.instrument), band.id, band.label),
+        "qualitativeRisk": build_concept(
+            version.urls.band_system(version.instrument), band.id, band.label
+        ),
         "rationale": band.meaning,
     }
 
 
-def _list_notes(version: Version) -> list[str]:
+def _list_notes(version: ResourceVersion) -> list[str]:
     assessment, wording = version.screening.assessment, version.loaded.rulebook.wording
     flags = [f"{flag.tier}: {flag.label}. {flag.action}" for flag in assessment.safety.flags]
     if assessment.totals is None:
-        return [*flags, why_absent(version)["text"], NOT_A_DIAGNOSIS]
+        return [*flags, build_absent_reason(version)["text"], NOT_A_DIAGNOSIS]
     if assessment.status == "insufficient_information":
         return [*flags, wording.insufficient, NOT_A_DIAGNOSIS]
     return [*flags, NOT_A_DIAGNOSIS]

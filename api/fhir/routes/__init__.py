@@ -12,9 +12,9 @@ from api.fhir.routes import (
 
 ROUTERS = (
     definitions.router,
-    operations.SENT,
-    operations.KEPT,
-    operations.PRINTED,
+    operations.scoring_router,
+    operations.screening_router,
+    operations.report_router,
     response_read.router,
     response_write.router,
     results.router,

@@ -6,36 +6,42 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.auth.route_guard import check_query
-from api.fhir.elements import ID
+from api.fhir.elements import ID_PATTERN
 from api.fhir.http import (
-    NOT_CHANGED,
-    AtBase,
-    DefinedId,
-    Forms,
-    InJson,
-    Known,
-    outcomes,
-    resources,
-    sent,
+    NOT_MODIFIED,
+    CanonicalUrlsDep,
+    DefinitionId,
+    FormsDep,
+    IfNoneMatch,
+    RequireJson,
+    outcome_responses,
+    resource_response,
+    send_resource,
 )
-from api.fhir.questionnaire_catalogue import Form, newest
-from api.fhir.resources.capability_statement import SCORE, capability_statement, score_definition
-from api.fhir.resources.questionnaire import questionnaire
-from api.fhir.search import paged
-from api.fhir.search_routing import search_routes
+from api.fhir.questionnaire_catalogue import QuestionnaireForm, find_newest_form
+from api.fhir.resources.capability_statement import (
+    SCORE_OPERATION_ID,
+    build_capability_statement,
+    build_score_definition,
+)
+from api.fhir.resources.questionnaire import build_questionnaire
+from api.fhir.search import send_page
+from api.fhir.search_routing import add_search_routes
 from api.problems import Problem
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[InJson])
-RELEASED = "2026-11-24"
-Name = Annotated[DefinedId, Path(examples=["nociplastic"])]
-Number = Annotated[DefinedId, Path(examples=["1.0.0"])]
-Definition = Annotated[DefinedId, Path(examples=[SCORE])]
-Status = Annotated[
+router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
+RELEASED_ON = "2026-11-24"
+FormId = Annotated[DefinitionId, Path(examples=["nociplastic"])]
+FormVersion = Annotated[DefinitionId, Path(examples=["1.0.0"])]
+OperationId = Annotated[DefinitionId, Path(examples=[SCORE_OPERATION_ID])]
+QuestionnaireStatus = Annotated[
     Literal["draft", "active", "retired", "unknown"] | None,
     Query(description="No published questionnaire is `draft` or `unknown`.", examples=["active"]),
 ]
-NameAsked = Annotated[str | None, Query(alias="_id", pattern=f"^{ID}$", examples=["nociplastic"])]
-Count = Annotated[
+FormIdFilter = Annotated[
+    str | None, Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["nociplastic"])
+]
+PageSize = Annotated[
     str,
     Query(
         alias="_count",
@@ -44,7 +50,7 @@ Count = Annotated[
         examples=["100"],
     ),
 ]
-After = Annotated[
+PageOffset = Annotated[
     str,
     Query(
         alias="_page",
@@ -53,7 +59,7 @@ After = Annotated[
         examples=["0"],
     ),
 ]
-Url = Annotated[
+UrlFilter = Annotated[
     str | None,
     Query(
         max_length=400,
@@ -61,7 +67,7 @@ Url = Annotated[
         examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
     ),
 ]
-NumberAsked = Annotated[str | None, Query(max_length=14, examples=["1.0.0"])]
+VersionFilter = Annotated[str | None, Query(max_length=14, examples=["1.0.0"])]
 _SEARCH_PARAMETERS = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
 
 
@@ -73,29 +79,29 @@ async def _check_parameters(request: Request) -> None:
     "/metadata",
     operation_id="read_capabilities",
     response_class=Response,
-    responses=resources("CapabilityStatement") | outcomes(406, 422),
+    responses=resource_response("CapabilityStatement") | outcome_responses(406, 422),
     summary="Read the capabilities of the FHIR server",
 )
-def read_capabilities(urls: AtBase) -> Response:
+def read_capabilities(urls: CanonicalUrlsDep) -> Response:
     """Return the CapabilityStatement: FHIR R4, JSON."""
-    return sent(capability_statement(urls, installed("nociscreen"), RELEASED))
+    return send_resource(build_capability_statement(urls, installed("nociscreen"), RELEASED_ON))
 
 
 @router.get(
     "/OperationDefinition/{definition}",
     operation_id="read_operation_definition",
     response_class=Response,
-    responses=resources("OperationDefinition") | outcomes(404, 406, 422),
+    responses=resource_response("OperationDefinition") | outcome_responses(404, 406, 422),
     summary="Read the $score operation definition",
 )
-def read_operation_definition(definition: Definition, urls: AtBase) -> Response:
+def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -> Response:
     """Return the definition of `$score`, the only operation that no standard defines."""
-    if definition != SCORE:
+    if definition != SCORE_OPERATION_ID:
         raise Problem("not_found")
-    return sent(score_definition(urls, installed("nociscreen")))
+    return send_resource(build_score_definition(urls, installed("nociscreen")))
 
 
-@search_routes(
+@add_search_routes(
     router,
     "/Questionnaire",
     "questionnaires",
@@ -104,15 +110,15 @@ def read_operation_definition(definition: Definition, urls: AtBase) -> Response:
     dependencies=[Depends(_check_parameters)],
 )
 def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
-    all_forms: Forms,
-    urls: AtBase,
+    all_forms: FormsDep,
+    urls: CanonicalUrlsDep,
     *,
-    name: NameAsked = None,
-    url: Url = None,
-    version: NumberAsked = None,
-    status: Status = None,
-    count: Count = "100",
-    after: After = "0",
+    name: FormIdFilter = None,
+    url: UrlFilter = None,
+    version: VersionFilter = None,
+    status: QuestionnaireStatus = None,
+    count: PageSize = "100",
+    after: PageOffset = "0",
 ) -> Response:
     """Search the questionnaires: one per rulebook version for clinicians, and one for patients."""
     options = {"_id": name, "url": url, "version": version, "status": status, "_count": count}
@@ -126,19 +132,21 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
         and status in (None, form.entry.status)
     ]
     end = int(after) + int(count)
-    page = [questionnaire(form) for form in matching[int(after) : end]]
+    page = [build_questionnaire(form) for form in matching[int(after) : end]]
     next_parameters = parameters | {"_page": str(end)} if matching[end:] else None
-    return paged(page, urls, "Questionnaire", parameters | {"_page": after}, next_parameters)
+    return send_page(page, urls, "Questionnaire", parameters | {"_page": after}, next_parameters)
 
 
 @router.get(
     "/Questionnaire/{form}",
     operation_id="read_questionnaire",
     response_class=Response,
-    responses=resources("Questionnaire") | NOT_CHANGED | outcomes(404, 406, 422),
+    responses=resource_response("Questionnaire") | NOT_MODIFIED | outcome_responses(404, 406, 422),
     summary="Read the newest version of a questionnaire",
 )
-def read_questionnaire(form: Name, all_forms: Forms, if_none_match: Known = None) -> Response:
+def read_questionnaire(
+    form: FormId, all_forms: FormsDep, if_none_match: IfNoneMatch = None
+) -> Response:
     """Return the questions; the clinicians' form also shows the weight of each answer."""
     return _send_newest([item for item in all_forms if item.id == form], if_none_match)
 
@@ -147,11 +155,11 @@ def read_questionnaire(form: Name, all_forms: Forms, if_none_match: Known = None
     "/Questionnaire/{form}/_history/{version}",
     operation_id="read_questionnaire_version",
     response_class=Response,
-    responses=resources("Questionnaire") | NOT_CHANGED | outcomes(404, 406, 422),
+    responses=resource_response("Questionnaire") | NOT_MODIFIED | outcome_responses(404, 406, 422),
     summary="Read one version of a questionnaire",
 )
 def read_questionnaire_version(
-    form: Name, version: Number, all_forms: Forms, if_none_match: Known = None
+    form: FormId, version: FormVersion, all_forms: FormsDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Return one version. Versions never change."""
     return _send_newest(
@@ -160,8 +168,8 @@ def read_questionnaire_version(
     )
 
 
-def _send_newest(candidates: list[Form], if_none_match: str | None) -> Response:
-    form = newest(candidates)
+def _send_newest(candidates: list[QuestionnaireForm], if_none_match: str | None) -> Response:
+    form = find_newest_form(candidates)
     if form is None:
         raise Problem("not_found")
-    return sent(questionnaire(form), known=if_none_match)
+    return send_resource(build_questionnaire(form), if_none_match=if_none_match)

@@ -4,47 +4,57 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from api.auth.request_context import Acts
-from api.dependencies import Acting, Printing, Reports, Rulebooks
-from api.documents.document_builder import repr_digest
-from api.fhir.elements import FHIR_JSON, Resource, Version
+from api.auth.request_context import RequestContext
+from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep, RequestContextDep
+from api.documents.document_builder import format_repr_digest
+from api.fhir.elements import FHIR_JSON, Resource, ResourceVersion
 from api.fhir.http import (
-    NOT_CHANGED,
-    AtBase,
-    Filed,
-    InJson,
-    Known,
+    NOT_MODIFIED,
+    CanonicalUrlsDep,
+    IfNoneMatch,
+    ReportTypeDep,
+    RequireJson,
     ScreeningId,
-    fhir_guarded,
-    form_of,
-    outcomes,
-    resources,
-    sent,
-    told,
-    version_of,
+    build_single_version,
+    build_version,
+    form_of_version,
+    guarded_fhir_route,
+    outcome_responses,
+    resource_response,
+    send_resource,
 )
-from api.fhir.report_attachment import report_of
-from api.fhir.resources.bundle import document
-from api.fhir.resources.document_reference import PDF, binary, composition, document_reference
-from api.fhir.resources.observation import observation
-from api.fhir.resources.provenance import provenance
-from api.fhir.resources.questionnaire_response import questionnaire_response
-from api.fhir.resources.risk_assessment import risk_assessment
-from api.fhir.search import Searching, each_alone, searched, with_successor
-from api.fhir.search_routing import search_routes
-from api.http.error_responses import GUARDED
+from api.fhir.report_attachment import render_pdf_report
+from api.fhir.resources.bundle import build_document_bundle
+from api.fhir.resources.document_reference import (
+    PDF,
+    build_binary,
+    build_composition,
+    build_document_reference,
+)
+from api.fhir.resources.observation import build_observation
+from api.fhir.resources.provenance import build_provenance
+from api.fhir.resources.questionnaire_response import build_questionnaire_response
+from api.fhir.resources.risk_assessment import build_risk_assessment
+from api.fhir.search import (
+    ScreeningSearchDep,
+    find_screenings_with_successor,
+    load_with_successor,
+    run_search,
+)
+from api.fhir.search_routing import add_search_routes
+from api.http.error_responses import GUARDED_ERRORS
 from api.problems import Problem
 from api.store.screenings import screenings
-from api.store.screenings.versions import first_of, lineage
+from api.store.screenings.versions import find_first_version_id, list_versions
 from schemas.screening import Screening
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=fhir_guarded("reports:read"))
+router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=guarded_fhir_route("reports:read"))
 _BINARY_RESPONSE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The report, or the Binary resource that contains it",
         "content": {
             PDF: {"schema": {"type": "string", "format": "binary"}},
-            **resources("Binary")[200]["content"],
+            **resource_response("Binary")[200]["content"],
         },
     }
 }
@@ -54,81 +64,100 @@ Accept = Annotated[
 ]
 
 
-@search_routes(
+@add_search_routes(
     router,
     "/DocumentReference",
     "document_references",
     scope="reports:read",
     summary="Search DocumentReferences",
-    dependencies=[InJson],
+    dependencies=[RequireJson],
 )
 def search_document_references(
-    search: Searching, context: Acting, rulebooks: Rulebooks, urls: AtBase, report_type: Filed
+    search: ScreeningSearchDep,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+    report_type: ReportTypeDep,
 ) -> Response:
     """Return the DocumentReferences, newest first, including superseded ones."""
 
     def tell(pair: list[Screening]) -> Resource:
-        version = _with_successor(told(pair[0], rulebooks, urls), pair[1:])
-        return document_reference(version, report_type)
+        version = _with_successor(build_single_version(pair[0], rulebooks, urls), pair[1:])
+        return build_document_reference(version, report_type)
 
-    return searched(context, search, urls, "DocumentReference", find=each_alone, tell=tell)
+    return run_search(
+        context,
+        search,
+        urls,
+        "DocumentReference",
+        find_results=find_screenings_with_successor,
+        build_resource=tell,
+    )
 
 
 @router.get(
     "/DocumentReference/{screening}",
     operation_id="read_document_reference",
     response_class=Response,
-    responses=resources("DocumentReference") | NOT_CHANGED | outcomes(*GUARDED, 404, 406),
+    responses=resource_response("DocumentReference")
+    | NOT_MODIFIED
+    | outcome_responses(*GUARDED_ERRORS, 404, 406),
     summary="Read a DocumentReference",
-    dependencies=[InJson],
+    dependencies=[RequireJson],
 )
 def read_document_reference(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     screening: ScreeningId,
     *,
-    context: Acting,
-    rulebooks: Rulebooks,
-    urls: AtBase,
-    report_type: Filed,
-    if_none_match: Known = None,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+    report_type: ReportTypeDep,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return the DocumentReference of a screening; it links to the report as a Binary."""
     with context.transaction() as work:
-        original, *successors = with_successor(work, screening)
-        first = first_of(work, screening)
+        original, *successors = load_with_successor(work, screening)
+        first = find_first_version_id(work, screening)
         work.audit("read", "screening", screening)
-    version = _with_successor(told(original, rulebooks, urls), successors)._replace(first=first)
-    return sent(document_reference(version, report_type), known=if_none_match)
+    version = _with_successor(build_single_version(original, rulebooks, urls), successors)._replace(
+        logical_id=first
+    )
+    return send_resource(
+        build_document_reference(version, report_type), if_none_match=if_none_match
+    )
 
 
 @router.get(
     "/Binary/{screening}",
     operation_id="read_binary",
     response_class=Response,
-    responses=_BINARY_RESPONSE | outcomes(*GUARDED, 404, 406),
+    responses=_BINARY_RESPONSE | outcome_responses(*GUARDED_ERRORS, 404, 406),
     summary="Read the report of a screening",
 )
 def read_binary(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
-    context: Acting,
-    rulebooks: Rulebooks,
-    urls: AtBase,
-    renderer: Reports,
-    print_settings: Printing,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+    renderer: RendererDep,
+    print_settings: PrintSettingsDep,
     accept: Accept = None,
 ) -> Response:
     """Return the PDF, or if only `application/fhir+json` is accepted, the Binary resource."""
     wants_resource = _wants_resource(accept)
     current = _read_screening(context, screening)
-    pdf = report_of(context, rulebooks, print_settings, renderer, current)
+    pdf = render_pdf_report(context, rulebooks, print_settings, renderer, current)
     if wants_resource:
-        response = sent(binary(told(current, rulebooks, urls), pdf), Vary="Accept")
-        response.headers["Repr-Digest"] = repr_digest(bytes(response.body))
+        response = send_resource(
+            build_binary(build_single_version(current, rulebooks, urls), pdf), Vary="Accept"
+        )
+        response.headers["Repr-Digest"] = format_repr_digest(bytes(response.body))
         return response
     headers = {
         "Content-Disposition": 'attachment; filename="nociscreen-report.pdf"',
         "Vary": "Accept",
-        "Repr-Digest": repr_digest(pdf),
+        "Repr-Digest": format_repr_digest(pdf),
     }
     return Response(pdf, headers=headers, media_type=PDF)
 
@@ -137,61 +166,67 @@ def read_binary(  # noqa: PLR0913 - as above
     "/Composition/{screening}",
     operation_id="read_composition",
     response_class=Response,
-    responses=resources("Composition") | NOT_CHANGED | outcomes(*GUARDED, 404, 406),
+    responses=resource_response("Composition")
+    | NOT_MODIFIED
+    | outcome_responses(*GUARDED_ERRORS, 404, 406),
     summary="Read a Composition",
-    dependencies=[InJson],
+    dependencies=[RequireJson],
 )
 def read_composition(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
-    context: Acting,
-    rulebooks: Rulebooks,
-    urls: AtBase,
-    report_type: Filed,
-    if_none_match: Known = None,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+    report_type: ReportTypeDep,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return the Composition that heads the document of a response."""
-    version = version_of(_read_lineage(context, screening), rulebooks, urls)
-    return sent(composition(version, report_type), known=if_none_match)
+    version = build_version(_read_lineage(context, screening), rulebooks, urls)
+    return send_resource(build_composition(version, report_type), if_none_match=if_none_match)
 
 
 @router.get(
     "/Composition/{screening}/$document",
     operation_id="read_document",
     response_class=Response,
-    responses=resources("Bundle") | outcomes(*GUARDED, 404, 406),
+    responses=resource_response("Bundle") | outcome_responses(*GUARDED_ERRORS, 404, 406),
     summary="Read a response and its results as one document",
-    dependencies=[InJson],
+    dependencies=[RequireJson],
 )
 def read_document(
-    screening: ScreeningId, context: Acting, rulebooks: Rulebooks, urls: AtBase, report_type: Filed
+    screening: ScreeningId,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+    report_type: ReportTypeDep,
 ) -> Response:
     """Return Composition, response, Observation, RiskAssessment and Provenance as a Bundle."""
-    version = version_of(_read_lineage(context, screening), rulebooks, urls)
+    version = build_version(_read_lineage(context, screening), rulebooks, urls)
     content = [
-        composition(version, report_type),
-        questionnaire_response(version, form_of(version, rulebooks)),
-        observation(version),
-        risk_assessment(version),
-        provenance(version),
+        build_composition(version, report_type),
+        build_questionnaire_response(version, form_of_version(version, rulebooks)),
+        build_observation(version),
+        build_risk_assessment(version),
+        build_provenance(version),
     ]
-    return sent(document(version, content))
+    return send_resource(build_document_bundle(version, content))
 
 
-def _with_successor(version: Version, successors: list[Screening]) -> Version:
+def _with_successor(version: ResourceVersion, successors: list[Screening]) -> ResourceVersion:
     return version._replace(successor=successors[0] if successors else None)
 
 
-def _read_screening(context: Acts, screening: str) -> Screening:
+def _read_screening(context: RequestContext, screening: str) -> Screening:
     with context.transaction() as work:
-        current = screenings.found(work, screening)
+        current = screenings.find_screening(work, screening)
         work.audit("read", "screening", screening)
     return current
 
 
-def _read_lineage(context: Acts, screening: str) -> list[Screening]:
+def _read_lineage(context: RequestContext, screening: str) -> list[Screening]:
     with context.transaction() as work:
-        versions = lineage(work, screening)
+        versions = list_versions(work, screening)
         work.audit("read", "screening", screening)
     return versions
 

@@ -6,144 +6,159 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import Acting, Printing, Reports, Rulebooks
-from api.fhir.elements import Base, Resource, Version
+from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep, RequestContextDep
+from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
 from api.fhir.http import (
-    AtBase,
-    Filed,
-    Forms,
-    InJson,
-    ResourceIn,
+    CanonicalUrlsDep,
+    FormsDep,
+    ReportTypeDep,
+    RequireJson,
+    ResourceBody,
     ScreeningId,
-    fhir_guarded,
-    form_of,
-    outcomes,
-    resources,
-    sent,
-    version_of,
+    build_version,
+    form_of_version,
+    guarded_fhir_route,
+    outcome_responses,
+    resource_response,
+    send_resource,
 )
-from api.fhir.parsing.client_scores import differences
-from api.fhir.parsing.response_to_intake import HERE, Received, received
-from api.fhir.report_attachment import report_of
-from api.fhir.resources.bundle import transaction
-from api.fhir.resources.document_reference import document_reference
-from api.fhir.resources.observation import observation
-from api.fhir.resources.operation_outcome import Issue, operation_outcome
-from api.fhir.resources.questionnaire_response import questionnaire_response
-from api.fhir.resources.risk_assessment import risk_assessment
-from api.http.error_responses import GUARDED, TAKING
+from api.fhir.parsing.client_scores import compare_client_scores
+from api.fhir.parsing.response_to_intake import RESPONSE_TYPE, ParsedResponse, parse_response
+from api.fhir.report_attachment import render_pdf_report
+from api.fhir.resources.bundle import build_transaction_bundle
+from api.fhir.resources.document_reference import build_document_reference
+from api.fhir.resources.observation import build_observation
+from api.fhir.resources.operation_outcome import OutcomeIssue, build_operation_outcome
+from api.fhir.resources.questionnaire_response import build_questionnaire_response
+from api.fhir.resources.risk_assessment import build_risk_assessment
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS
 from api.store.screenings.screenings import SOFTWARE_VERSION
-from api.store.screenings.versions import lineage
+from api.store.screenings.versions import list_versions
 from schemas.assessment import Assessment
 from schemas.patient import KnownPatient
-from schemas.screening import Origin, Screening
+from schemas.screening import Screening, ScreeningOrigin
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
-SENT = APIRouter(
-    prefix=f"/fhir/{HERE}",
+scoring_router = APIRouter(
+    prefix=f"/fhir/{RESPONSE_TYPE}",
     tags=["FHIR"],
-    route_class=fhir_guarded("score"),
-    dependencies=[InJson],
+    route_class=guarded_fhir_route("score"),
+    dependencies=[RequireJson],
 )
-KEPT = APIRouter(
-    prefix=f"/fhir/{HERE}",
+screening_router = APIRouter(
+    prefix=f"/fhir/{RESPONSE_TYPE}",
     tags=["FHIR"],
-    route_class=fhir_guarded("screenings:read"),
-    dependencies=[InJson],
+    route_class=guarded_fhir_route("screenings:read"),
+    dependencies=[RequireJson],
 )
-PRINTED = APIRouter(
-    prefix=f"/fhir/{HERE}",
+report_router = APIRouter(
+    prefix=f"/fhir/{RESPONSE_TYPE}",
     tags=["FHIR"],
-    route_class=fhir_guarded("reports:read"),
-    dependencies=[InJson],
+    route_class=guarded_fhir_route("reports:read"),
+    dependencies=[RequireJson],
 )
 _UNKNOWN_PATIENT = KnownPatient(reference="-")
 _STORED_ELEMENTS = ("id", "meta", "identifier", "derivedFrom")
 
 
-@SENT.post(
+@scoring_router.post(
     "/$score",
     operation_id="score_response",
     response_class=Response,
-    responses={**resources("Parameters"), **outcomes(*TAKING, 406)},
+    responses={**resource_response("Parameters"), **outcome_responses(*BODY_ERRORS, 406)},
     summary="Score a response without storing it",
 )
-def score(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, urls: AtBase) -> Response:
+def score_response(
+    resource: ResourceBody, all_forms: FormsDep, rulebooks: CatalogueDep, urls: CanonicalUrlsDep
+) -> Response:
     """Send the response itself, or Parameters with it as `questionnaire-response`."""
-    intake = received(_unwrap_response(resource), all_forms, patient_needed=False)
+    intake = parse_response(_unwrap_response(resource), all_forms, is_patient_required=False)
     version, issues = _score_unstored(intake, rulebooks, urls)
     result = {
         name: element
-        for name, element in observation(version).items()
+        for name, element in build_observation(version).items()
         if name not in _STORED_ELEMENTS and (name != "subject" or intake.patient is not None)
     }
-    return sent(_build_parameters(result, issues))
+    return send_resource(_build_parameters(result, issues))
 
 
-@KEPT.post(
+@screening_router.post(
     "/{screening}/$score",
     operation_id="score_of_response",
     response_class=Response,
-    responses={**resources("Parameters"), **outcomes(*GUARDED, 404, 406)},
+    responses={**resource_response("Parameters"), **outcome_responses(*GUARDED_ERRORS, 404, 406)},
     summary="Read the score of a stored response",
 )
-def score_of(
-    screening: ScreeningId, context: Acting, rulebooks: Rulebooks, urls: AtBase
+def read_score(
+    screening: ScreeningId,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
 ) -> Response:
     """Return the result that was computed when the response was stored."""
     with context.transaction() as work:
-        versions = lineage(work, screening)
+        versions = list_versions(work, screening)
         work.audit("read", "screening", screening)
-    return sent(_build_parameters(observation(version_of(versions, rulebooks, urls)), []))
-
-
-@SENT.post(
-    "/$extract",
-    operation_id="extract_response",
-    response_class=Response,
-    responses={**resources("Parameters"), **outcomes(*TAKING, 406)},
-    summary="Extract the results of a response as a transaction",
-)
-def extract(resource: ResourceIn, all_forms: Forms, rulebooks: Rulebooks, urls: AtBase) -> Response:
-    """Return response, Observation and RiskAssessment. Nothing is stored, so there is no report."""
-    intake = received(_unwrap_response(resource), all_forms, patient_needed=True)
-    version, issues = _score_unstored(intake, rulebooks, urls)
-    return sent(_build_parameters(transaction(version, _list_results(version, rulebooks)), issues))
-
-
-@PRINTED.post(
-    "/{screening}/$extract",
-    operation_id="extract_of_response",
-    response_class=Response,
-    responses={**resources("Parameters"), **outcomes(*GUARDED, 404, 406)},
-    summary="Extract a stored response and its report as a transaction",
-)
-def extract_of(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
-    screening: ScreeningId,
-    *,
-    context: Acting,
-    rulebooks: Rulebooks,
-    urls: AtBase,
-    renderer: Reports,
-    print_settings: Printing,
-    report_type: Filed,
-) -> Response:
-    """Return a transaction for an EHR. It can be sent repeatedly: nothing is created twice."""
-    with context.transaction() as work:
-        versions = lineage(work, screening)
-        work.audit("read", "screening", screening)
-    version = version_of(versions, rulebooks, urls)
-    pdf = report_of(context, rulebooks, print_settings, renderer, version.screening)
-    document = document_reference(version, report_type, pdf)
-    return sent(
-        _build_parameters(transaction(version, [*_list_results(version, rulebooks), document]), [])
+    return send_resource(
+        _build_parameters(build_observation(build_version(versions, rulebooks, urls)), [])
     )
 
 
-def _list_results(version: Version, rulebooks: Catalogue) -> list[Resource]:
-    response = questionnaire_response(version, form_of(version, rulebooks))
-    return [response, observation(version), risk_assessment(version)]
+@scoring_router.post(
+    "/$extract",
+    operation_id="extract_response",
+    response_class=Response,
+    responses={**resource_response("Parameters"), **outcome_responses(*BODY_ERRORS, 406)},
+    summary="Extract the results of a response as a transaction",
+)
+def extract_response(
+    resource: ResourceBody, all_forms: FormsDep, rulebooks: CatalogueDep, urls: CanonicalUrlsDep
+) -> Response:
+    """Return response, Observation and RiskAssessment. Nothing is stored, so there is no report."""
+    intake = parse_response(_unwrap_response(resource), all_forms, is_patient_required=True)
+    version, issues = _score_unstored(intake, rulebooks, urls)
+    return send_resource(
+        _build_parameters(
+            build_transaction_bundle(version, _list_results(version, rulebooks)), issues
+        )
+    )
+
+
+@report_router.post(
+    "/{screening}/$extract",
+    operation_id="extract_of_response",
+    response_class=Response,
+    responses={**resource_response("Parameters"), **outcome_responses(*GUARDED_ERRORS, 404, 406)},
+    summary="Extract a stored response and its report as a transaction",
+)
+def extract_screening(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
+    screening: ScreeningId,
+    *,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+    renderer: RendererDep,
+    print_settings: PrintSettingsDep,
+    report_type: ReportTypeDep,
+) -> Response:
+    """Return a transaction for an EHR. It can be sent repeatedly: nothing is created twice."""
+    with context.transaction() as work:
+        versions = list_versions(work, screening)
+        work.audit("read", "screening", screening)
+    version = build_version(versions, rulebooks, urls)
+    pdf = render_pdf_report(context, rulebooks, print_settings, renderer, version.screening)
+    document = build_document_reference(version, report_type, pdf)
+    return send_resource(
+        _build_parameters(
+            build_transaction_bundle(version, [*_list_results(version, rulebooks), document]), []
+        )
+    )
+
+
+def _list_results(version: ResourceVersion, rulebooks: Catalogue) -> list[Resource]:
+    response = build_questionnaire_response(version, form_of_version(version, rulebooks))
+    return [response, build_observation(version), build_risk_assessment(version)]
 
 
 def _unwrap_response(resource: Resource) -> Any:
@@ -157,23 +172,23 @@ def _unwrap_response(resource: Resource) -> Any:
     return None
 
 
-def _build_parameters(result: Resource, issues: list[Issue]) -> Resource:
+def _build_parameters(result: Resource, issues: list[OutcomeIssue]) -> Resource:
     parameters: list[Resource] = [{"name": "return", "resource": result}]
     if issues:
-        parameters.append({"name": "issues", "resource": operation_outcome(issues)})
+        parameters.append({"name": "issues", "resource": build_operation_outcome(issues)})
     return {"resourceType": "Parameters", "parameter": parameters}
 
 
 def _score_unstored(
-    intake: Received, rulebooks: Catalogue, urls: Base
-) -> tuple[Version, list[Issue]]:
+    intake: ParsedResponse, rulebooks: Catalogue, urls: CanonicalUrls
+) -> tuple[ResourceVersion, list[OutcomeIssue]]:
     """Score a response without storing it; return it as a version, with warnings."""
-    assessment = assess(intake.form.loaded, intake.answers, attested=intake.attested)
-    issues = differences(intake.claims, intake.form.loaded, assessment)
-    return version_of([_unstored_screening(intake, assessment)], rulebooks, urls), issues
+    assessment = assess(intake.form.loaded, intake.answers, attested=intake.is_attested)
+    issues = compare_client_scores(intake.claims, intake.form.loaded, assessment)
+    return build_version([_unstored_screening(intake, assessment)], rulebooks, urls), issues
 
 
-def _unstored_screening(intake: Received, assessment: Assessment) -> Screening:
+def _unstored_screening(intake: ParsedResponse, assessment: Assessment) -> Screening:
     return Screening(
         id=str(uuid4()),
         created_at=datetime.now(UTC),
@@ -184,7 +199,7 @@ def _unstored_screening(intake: Received, assessment: Assessment) -> Screening:
         replaced_by=None,
         entered_in_error=None,
         acknowledgements=(),
-        origin=Origin(actor="", means="fhir", software_version=SOFTWARE_VERSION),
+        origin=ScreeningOrigin(actor="", means="fhir", software_version=SOFTWARE_VERSION),
         context=intake.context,
         answers=intake.answers_as_sent,
     )

@@ -4,48 +4,48 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import Acting, Rulebooks
-from api.fhir.elements import Resource, Version
+from api.dependencies import CatalogueDep, RequestContextDep
+from api.fhir.elements import Resource, ResourceVersion
 from api.fhir.http import (
-    NOT_CHANGED,
-    AtBase,
-    InJson,
-    Known,
+    NOT_MODIFIED,
+    CanonicalUrlsDep,
+    IfNoneMatch,
+    RequireJson,
     ScreeningId,
-    fhir_guarded,
-    outcomes,
-    resources,
-    sent,
-    version_of,
+    build_version,
+    guarded_fhir_route,
+    outcome_responses,
+    resource_response,
+    send_resource,
 )
-from api.fhir.resources.observation import observation
-from api.fhir.resources.provenance import provenance
-from api.fhir.resources.risk_assessment import risk_assessment
-from api.fhir.search import Searching, newest_of_each, searched
-from api.fhir.search_routing import search_routes
-from api.http.error_responses import GUARDED
-from api.store.screenings.versions import lineage
+from api.fhir.resources.observation import build_observation
+from api.fhir.resources.provenance import build_provenance
+from api.fhir.resources.risk_assessment import build_risk_assessment
+from api.fhir.search import ScreeningSearchDep, find_lineages, run_search
+from api.fhir.search_routing import add_search_routes
+from api.http.error_responses import GUARDED_ERRORS
+from api.store.screenings.versions import list_versions
 from schemas.screening import Screening
 
 router = APIRouter(
     prefix="/fhir",
     tags=["FHIR"],
-    route_class=fhir_guarded("screenings:read"),
-    dependencies=[InJson],
+    route_class=guarded_fhir_route("screenings:read"),
+    dependencies=[RequireJson],
 )
-_RESULTS: dict[str, tuple[str, Callable[[Version], Resource]]] = {
-    "Observation": ("observation", observation),
-    "RiskAssessment": ("risk_assessment", risk_assessment),
-    "Provenance": ("provenance", provenance),
+_RESULTS: dict[str, tuple[str, Callable[[ResourceVersion], Resource]]] = {
+    "Observation": ("observation", build_observation),
+    "RiskAssessment": ("risk_assessment", build_risk_assessment),
+    "Provenance": ("provenance", build_provenance),
 }
 
 
 def _add_routes(
-    resource_type: str, word: str, build_resource: Callable[[Version], Resource]
+    resource_type: str, word: str, build_resource: Callable[[ResourceVersion], Resource]
 ) -> None:
     """Add the routes that search a type of resource and read one by its screening id."""
 
-    @search_routes(
+    @add_search_routes(
         router,
         f"/{resource_type}",
         f"{word}s",
@@ -53,34 +53,43 @@ def _add_routes(
         summary=f"Search {resource_type}s",
     )
     def search_results(
-        search: Searching, context: Acting, rulebooks: Rulebooks, urls: AtBase
+        search: ScreeningSearchDep,
+        context: RequestContextDep,
+        rulebooks: CatalogueDep,
+        urls: CanonicalUrlsDep,
     ) -> Response:
         """Return the newest version of each, newest first."""
 
         def tell(versions: list[Screening]) -> Resource:
-            return build_resource(version_of(versions, rulebooks, urls))
+            return build_resource(build_version(versions, rulebooks, urls))
 
-        return searched(context, search, urls, resource_type, find=newest_of_each, tell=tell)
+        return run_search(
+            context, search, urls, resource_type, find_results=find_lineages, build_resource=tell
+        )
 
     @router.get(
         f"/{resource_type}/{{screening}}",
         operation_id=f"read_{word}",
         response_class=Response,
-        responses=resources(resource_type) | NOT_CHANGED | outcomes(*GUARDED, 404, 406),
+        responses=resource_response(resource_type)
+        | NOT_MODIFIED
+        | outcome_responses(*GUARDED_ERRORS, 404, 406),
         summary=f"Read a {resource_type}",
     )
     def read_result(
         screening: ScreeningId,
-        context: Acting,
-        rulebooks: Rulebooks,
-        urls: AtBase,
-        if_none_match: Known = None,
+        context: RequestContextDep,
+        rulebooks: CatalogueDep,
+        urls: CanonicalUrlsDep,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Return the stored result. Its id is that of the QuestionnaireResponse."""
         with context.transaction() as work:
-            versions = lineage(work, screening)
+            versions = list_versions(work, screening)
             work.audit("read", "screening", screening)
-        return sent(build_resource(version_of(versions, rulebooks, urls)), known=if_none_match)
+        return send_resource(
+            build_resource(build_version(versions, rulebooks, urls)), if_none_match=if_none_match
+        )
 
 
 for _resource_type, (_word, _builder) in _RESULTS.items():

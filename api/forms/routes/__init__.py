@@ -6,6 +6,6 @@ from api.forms.routes import form_settings, intake, links
 from scoring.catalogue import Catalogue
 
 
-def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+def build_routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
     """Return the routers in documentation order, their bodies typed by the rulebooks."""
-    return (form_settings.router, links.router, intake.router(catalogue))
+    return (form_settings.router, links.router, intake.build_router(catalogue))

@@ -2,27 +2,27 @@
 
 from fastapi import APIRouter
 
-from api.auth.route_guard import guarded
-from api.dependencies import Acting
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.auth.route_guard import require_scope
+from api.dependencies import RequestContextDep
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store.forms import form_settings
 from schemas.form_settings import FormSettings
 
 router = APIRouter(
-    prefix="/v1/organisation/forms", tags=["administration"], route_class=guarded("admin")
+    prefix="/v1/organisation/forms", tags=["administration"], route_class=require_scope("admin")
 )
 
 
 @router.get(
     "",
     operation_id="read_form_settings",
-    responses=refusals(*GUARDED),
+    responses=error_responses(*GUARDED_ERRORS),
     summary="Read the form settings",
 )
-def read_form_settings(acts: Acting) -> FormSettings:
+def read_form_settings(acts: RequestContextDep) -> FormSettings:
     """Read the consent and privacy texts, the emergency numbers and what the forms ask."""
     with acts.transaction() as work:
-        settings = form_settings.own(work)
+        settings = form_settings.load_form_settings(work)
         work.audit("read", "form_settings")
     return settings
 
@@ -30,12 +30,12 @@ def read_form_settings(acts: Acting) -> FormSettings:
 @router.put(
     "",
     operation_id="change_form_settings",
-    responses=refusals(*TAKING),
+    responses=error_responses(*BODY_ERRORS),
     summary="Replace the form settings",
 )
-def change_form_settings(chosen: FormSettings, acts: Acting) -> FormSettings:
+def change_form_settings(chosen: FormSettings, acts: RequestContextDep) -> FormSettings:
     """Replace all settings. A setting that is left out returns to its default."""
     with acts.transaction() as work:
-        form_settings.change(work, chosen)
+        form_settings.update_form_settings(work, chosen)
         work.audit("administer", "form_settings")
     return chosen

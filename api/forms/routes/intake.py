@@ -12,39 +12,39 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import TypeAdapter
 
 from api.forms import handlers, views
-from api.forms.answer_parser import kept_marks
+from api.forms.answer_parser import fill_from_answers
 from api.forms.link_access import (
-    KIOSK,
+    KIOSK_COOKIE,
     KIOSK_SECONDS,
-    Way,
-    by_address,
-    by_device,
-    forget,
-    sent_from_here,
-    set_cookie,
-    visit,
-    visit_to_send,
+    LinkAccess,
+    clear_device,
+    find_access_by_cookie,
+    find_access_by_url,
+    has_submitted,
+    open_intake,
+    open_intake_to_submit,
+    set_intake_cookie,
 )
-from api.forms.page_context import scene_of, turn
-from api.intakes.models import KeptIntake, any_intake
+from api.forms.page_context import read_page_context, with_exclusive_link
+from api.intakes.models import StorableIntake, intake_union
 from api.problems import Problem
-from api.web.languages import chosen_language
-from api.web.page_route import Fields, PageRoute, fields_of, only
-from api.web.templating import page, see
+from api.web.languages import negotiate_language
+from api.web.page_route import FormFields, PageRoute, read_field, read_page_form
+from api.web.templating import redirect_to, render_page
 from scoring.catalogue import Catalogue
 
-SubmittedFields = Annotated[Fields, Depends(fields_of)]
+SubmittedFields = Annotated[FormFields, Depends(read_page_form)]
 StepNumber = Annotated[int, Path(ge=1, le=200)]
-AccessDependency = Callable[..., Way]
+AccessDependency = Callable[..., LinkAccess]
 
 
-def router(catalogue: Catalogue) -> APIRouter:
+def build_router(catalogue: Catalogue) -> APIRouter:
     """Return the routes of the form, once for links in the URL and once for shared devices."""
     routes = APIRouter(route_class=PageRoute)
-    intake_adapter = TypeAdapter[Any](any_intake(catalogue.scored(), KeptIntake))
+    intake_adapter = TypeAdapter[Any](intake_union(catalogue.list_active(), StorableIntake))
     accesses: tuple[tuple[str, AccessDependency], ...] = (
-        ("/kiosk/form", by_device),
-        ("/intake/{link}", by_address),
+        ("/kiosk/form", find_access_by_cookie),
+        ("/intake/{link}", find_access_by_url),
     )
     for path, dependency in accesses:
         _add_start_routes(routes, path, dependency)
@@ -59,94 +59,100 @@ def _add_kiosk_routes(routes: APIRouter) -> None:
     @routes.get("/kiosk")
     def show_idle_kiosk(request: Request) -> Response:
         """Show a shared device between two patients, cleared of all their traces."""
-        response = page(request, "intake/kiosk.html.j2")
-        forget(response)
+        response = render_page(request, "intake/kiosk.html.j2")
+        clear_device(response)
         return response
 
     @routes.get("/kiosk/{link}")
     def store_link(request: Request, link: Annotated[str, Path(max_length=100)]) -> Response:
         """Move the link from the URL into a short-lived cookie."""
-        visit(Way(request, "/kiosk/form", link, kiosk=True))
-        response = see(request, "/kiosk/form")
-        set_cookie(response, request.app.state.settings, (KIOSK, link), KIOSK_SECONDS)
+        open_intake(LinkAccess(request, "/kiosk/form", link, is_kiosk=True))
+        response = redirect_to(request, "/kiosk/form")
+        set_intake_cookie(response, request.app.state.settings, (KIOSK_COOKIE, link), KIOSK_SECONDS)
         return response
 
 
 def _add_start_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
     @routes.get(path)
-    def show_start(way: Annotated[Way, Depends(dependency)]) -> Response:
+    def show_start(way: Annotated[LinkAccess, Depends(dependency)]) -> Response:
         """Show the start page: purpose, consent, privacy and emergency numbers."""
-        return views.first(scene_of(visit(way)))
+        return views.render_start(read_page_context(open_intake(way)))
 
     @routes.post(path)
-    def begin(way: Annotated[Way, Depends(dependency)], fields: SubmittedFields) -> Response:
+    def begin(way: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields) -> Response:
         """Start a draft after consent, or resume the one that exists."""
-        intake = visit(way)
-        way.check(only(fields, "token"))
-        return turn(intake, partial(handlers.agreed, fields=fields))
+        intake = open_intake(way)
+        way.check_csrf_token(read_field(fields, "token"))
+        return with_exclusive_link(intake, partial(handlers.give_consent, fields=fields))
 
 
 def _add_step_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
     @routes.get(path + "/{number}")
-    def show_step(way: Annotated[Way, Depends(dependency)], number: StepNumber) -> Response:
+    def show_step(way: Annotated[LinkAccess, Depends(dependency)], number: StepNumber) -> Response:
         """Show one step with its saved answers."""
-        context = scene_of(visit(way))
-        step = context.step(number)
+        context = read_page_context(open_intake(way))
+        step = context.find_step(number)
         if step is None:
-            return context.elsewhere()
-        draft = context.course.draft
-        return views.asking(context, number, kept_marks(step, draft.answers, draft.left), {})
+            return context.redirect_to_current_step()
+        draft = context.started_progress.draft
+        return views.render_step(
+            context, number, fill_from_answers(step, draft.answers, draft.left), {}
+        )
 
     @routes.post(path + "/{number}")
     def save_step(
-        way: Annotated[Way, Depends(dependency)], number: StepNumber, fields: SubmittedFields
+        way: Annotated[LinkAccess, Depends(dependency)], number: StepNumber, fields: SubmittedFields
     ) -> Response:
         """Save the answers of a step; then go on, back, or pause."""
-        intake = visit(way)
-        way.check(only(fields, "token"))
-        return turn(intake, partial(handlers.answered, number=number, fields=fields))
+        intake = open_intake(way)
+        way.check_csrf_token(read_field(fields, "token"))
+        return with_exclusive_link(
+            intake, partial(handlers.save_step, number=number, fields=fields)
+        )
 
 
 def _add_advice_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
     @routes.get(path + "/advice")
-    def show_advice(way: Annotated[Way, Depends(dependency)]) -> Response:
+    def show_advice(way: Annotated[LinkAccess, Depends(dependency)]) -> Response:
         """Show the advice; no other page is shown until it is acknowledged."""
-        return views.advising(scene_of(visit(way)))
+        return views.render_advice(read_page_context(open_intake(way)))
 
     @routes.post(path + "/advice")
     def acknowledge_advice(
-        way: Annotated[Way, Depends(dependency)], fields: SubmittedFields
+        way: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields
     ) -> Response:
         """Acknowledge the advice and go on to the next step."""
-        intake = visit(way)
-        way.check(only(fields, "token"))
-        return turn(intake, partial(handlers.advised, fields=fields))
+        intake = open_intake(way)
+        way.check_csrf_token(read_field(fields, "token"))
+        return with_exclusive_link(intake, partial(handlers.acknowledge_advice, fields=fields))
 
 
 def _add_review_routes(
     routes: APIRouter, path: str, dependency: AccessDependency, intake_adapter: TypeAdapter[Any]
 ) -> None:
     @routes.get(path + "/review")
-    def show_review(way: Annotated[Way, Depends(dependency)]) -> Response:
+    def show_review(way: Annotated[LinkAccess, Depends(dependency)]) -> Response:
         """Show all answers before they are submitted."""
-        context = scene_of(visit(way))
-        if context.begun is None or context.begun.unread:
-            return context.elsewhere()
-        return views.reviewing(context)
+        context = read_page_context(open_intake(way))
+        if context.progress is None or context.progress.unacknowledged_flags:
+            return context.redirect_to_current_step()
+        return views.render_review(context)
 
     @routes.post(path + "/review")
-    def submit(way: Annotated[Way, Depends(dependency)], fields: SubmittedFields) -> Response:
+    def submit(
+        way: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields
+    ) -> Response:
         """Save the answers as a screening and use up the link, in one transaction."""
-        intake = visit_to_send(way)
-        way.check(only(fields, "token"))
+        intake = open_intake_to_submit(way)
+        way.check_csrf_token(read_field(fields, "token"))
         if intake is not None:
             submit_answers = partial(
-                handlers.sending, destination=only(fields, "to"), intake_adapter=intake_adapter
+                handlers.submit, destination=read_field(fields, "to"), intake_adapter=intake_adapter
             )
             try:
-                return turn(intake, submit_answers)
+                return with_exclusive_link(intake, submit_answers)
             except Problem as problem:
-                if problem.code != "not_found" or not sent_from_here(way):
+                if problem.code != "not_found" or not has_submitted(way):
                     raise
         # a repeated submission gets the same confirmation
-        return views.sent(way, chosen_language(way.request), {})
+        return views.render_confirmation(way, negotiate_language(way.request), {})

@@ -9,22 +9,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AfterValidator, Field
 
-from api.auth.route_guard import guarded
-from api.dependencies import Acting, Chosen, Rulebooks
-from api.forms.link_urls import shown_once
-from api.http.error_responses import GUARDED, TAKING, refusals
-from api.intakes.models import refuse_days
+from api.auth.route_guard import require_scope
+from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
+from api.forms.link_urls import build_new_link
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.intakes.models import check_dates
 from api.problems import FieldError, Problem
 from api.store.forms import form_settings, links
-from api.web.page_texts import languages
-from schemas.base import Frozen, Many
+from api.web.page_texts import list_languages
+from schemas.base import FrozenModel, Many
 from schemas.form_settings import AskAgainDays
 from schemas.links import Language, Link, LinkKind, NewLink
 from schemas.patient import READABLE, KnownPatient
-from scoring.catalogue import Catalogue, UnknownRulebookError, catalogue
+from scoring.catalogue import Catalogue, UnknownRulebookError, load_catalogue
 
 LINKS_PATH = "/v1/links"
-router = APIRouter(prefix=LINKS_PATH, tags=["links"], route_class=guarded("screenings:write"))
+router = APIRouter(prefix=LINKS_PATH, tags=["links"], route_class=require_scope("screenings:write"))
 EXAMPLE_LINK_ID = "6f6f6f6f-0000-4000-8000-000000000005"
 LinkId = Annotated[str, Path(alias="link", pattern=r"^[0-9a-f-]{36}$", examples=[EXAMPLE_LINK_ID])]
 AfterLink = Annotated[
@@ -40,29 +40,31 @@ ExpiryDays = Annotated[int, Field(ge=1, le=90)]
 
 
 def _check_language(language: str) -> str:
-    if language not in languages():
-        raise ValueError(f"must be one of {', '.join(languages())}")
+    if language not in list_languages():
+        raise ValueError(f"must be one of {', '.join(list_languages())}")
     return language
 
 
 PageLanguage = Annotated[
-    Language, Field(json_schema_extra={"enum": list(languages())}), AfterValidator(_check_language)
+    Language,
+    Field(json_schema_extra={"enum": list(list_languages())}),
+    AfterValidator(_check_language),
 ]
 
 
 def _add_rulebook_names(schema: dict[str, Any]) -> None:
     """List the available instruments and rulebooks in the schema."""
-    rulebooks = catalogue().scored()
+    rulebooks = load_catalogue().list_active()
     instruments = dict.fromkeys(loaded.rulebook.rulebook.instrument for loaded in rulebooks)
     schema["enum"] = [*instruments, *(loaded.name for loaded in rulebooks)]
 
 
 def _check_birth_date(patient: KnownPatient) -> KnownPatient:
-    refuse_days({("birth_date",): patient.birth_date})
+    check_dates({("birth_date",): patient.birth_date})
     return patient
 
 
-class LinkWanted(Frozen):
+class LinkRequest(FrozenModel):
     """The patient, the instrument and the conditions of a new link."""
 
     patient: Annotated[KnownPatient, AfterValidator(_check_birth_date)]
@@ -81,7 +83,7 @@ class LinkWanted(Frozen):
     )
 
 
-class ListOfLinks(Frozen):
+class LinkList(FrozenModel):
     """Links, newest first. `urgent` lists the links with a red flag in answers not yet sent."""
 
     urgent: Many[Link]
@@ -93,17 +95,19 @@ class ListOfLinks(Frozen):
     "",
     operation_id="make_link",
     status_code=201,
-    responses=refusals(*TAKING),
+    responses=error_responses(*BODY_ERRORS),
     summary="Create a link for a patient",
 )
-def make_link(wanted: LinkWanted, acts: Acting, rulebooks: Rulebooks, settings: Chosen) -> NewLink:
+def make_link(
+    wanted: LinkRequest, acts: RequestContextDep, rulebooks: CatalogueDep, settings: SettingsDep
+) -> NewLink:
     """Create a link. Give its URL or QR code to the patient: both are shown only this once."""
     rulebook = _resolve_rulebook(rulebooks, wanted.rulebook)
     with acts.transaction() as work:
-        days = wanted.ask_again_days or form_settings.own(work).ask_again_days
-        link, secret = links.make(
+        days = wanted.ask_again_days or form_settings.load_form_settings(work).ask_again_days
+        link, secret = links.add_link(
             work,
-            links.Wanted(
+            links.LinkRequest(
                 wanted.patient,
                 rulebook,
                 days,
@@ -113,36 +117,36 @@ def make_link(wanted: LinkWanted, acts: Acting, rulebooks: Rulebooks, settings: 
             ),
         )
         work.audit("create", "link", link.id)
-    return shown_once(link, secret, settings.public_url)
+    return build_new_link(link, secret, settings.public_url)
 
 
 @router.get(
     "",
     operation_id="list_links",
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="List links",
 )
-def list_links(acts: Acting, limit: PageLimit = 50, after: AfterLink = None) -> ListOfLinks:
+def list_links(acts: RequestContextDep, limit: PageLimit = 50, after: AfterLink = None) -> LinkList:
     """List all links with their state. Look at the urgent ones first: they were not sent yet."""
     with acts.transaction() as work:
-        page = links.page(work, limit, after)
-        urgent = links.urgent(work)
+        page = links.list_links(work, limit, after)
+        urgent = links.list_urgent_links(work)
         work.audit("list", "link", count=max(len(page.links), 1))
-    next_page = f"{LINKS_PATH}?limit={limit}&after={page.next}" if page.next else None
-    return ListOfLinks(urgent=urgent, links=page.links, next=next_page)
+    next_page = f"{LINKS_PATH}?limit={limit}&after={page.next_id}" if page.next_id else None
+    return LinkList(urgent=urgent, links=page.links, next=next_page)
 
 
 @router.delete(
     "/{link}",
     operation_id="revoke_link",
     status_code=204,
-    responses=refusals(*GUARDED, 404, 409),
+    responses=error_responses(*GUARDED_ERRORS, 404, 409),
     summary="Revoke a link",
 )
-def revoke_link(link: LinkId, acts: Acting) -> Response:
+def revoke_link(link: LinkId, acts: RequestContextDep) -> Response:
     """Close a link to further answers. Answers given so far stay visible until it expires."""
     with acts.transaction() as work:
-        links.revoke(work, link)
+        links.revoke_link(work, link)
         work.audit("revoke", "link", link)
     return Response(status_code=204)
 
@@ -150,8 +154,8 @@ def revoke_link(link: LinkId, acts: Acting) -> Response:
 def _resolve_rulebook(rulebooks: Catalogue, name: str) -> str:
     """Return the active rulebook's name with its version, to which the link stays fixed."""
     try:
-        return rulebooks.active(name).name
+        return rulebooks.find_active(name).name
     except UnknownRulebookError:
-        names = ", ".join(loaded.name for loaded in rulebooks.scored())
+        names = ", ".join(loaded.name for loaded in rulebooks.list_active())
         error = FieldError(pointer="/rulebook", code="literal_error", detail=f"must be of {names}")
         raise Problem("wrong_shape", errors=[error]) from None

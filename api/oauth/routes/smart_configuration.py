@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from api.auth.client_authentication import TOKEN_PATH
-from api.dependencies import Chosen
+from api.dependencies import SettingsDep
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
-from api.security.smart_scopes import PERMITTED, written
+from api.security.smart_scopes import PERMISSION_SCOPES, format_scopes
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"])
 
@@ -31,7 +31,7 @@ class SmartConfiguration(BaseModel):
     operation_id="read_smart_configuration",
     summary="Read the SMART configuration",
 )
-def read_smart_configuration(settings: Chosen) -> SmartConfiguration:
+def read_smart_configuration(settings: SettingsDep) -> SmartConfiguration:
     """Returns the configuration for backend services. There is no authorisation endpoint; SMART
     requires the PKCE method nevertheless.
     """
@@ -44,7 +44,7 @@ def read_smart_configuration(settings: Chosen) -> SmartConfiguration:
         ],
         token_endpoint_auth_signing_alg_values_supported=sorted({*EC_CURVES, *RSA_ALGORITHMS}),
         grant_types_supported=["client_credentials"],
-        scopes_supported=list(written(PERMITTED)),
+        scopes_supported=list(format_scopes(PERMISSION_SCOPES)),
         code_challenge_methods_supported=["S256"],
         capabilities=["client-confidential-asymmetric", "permission-v1", "permission-v2"],
         jwks_uri=f"{settings.public_url}/.well-known/jwks.json",

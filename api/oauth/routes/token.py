@@ -15,25 +15,25 @@ from starlette.concurrency import run_in_threadpool
 from api.auth.client_authentication import (
     ASSERTION_TYPE,
     TOKEN_PATH,
-    client_named,
-    granted_by,
-    proved_by,
-    read_form,
+    authenticate_client,
+    read_token_request,
+    read_unverified_client_id,
+    select_granted_scopes,
 )
-from api.auth.route_guard import actor_of
-from api.dependencies import peer_of
-from api.http.error_responses import refusals
-from api.http.request_body import FORM
+from api.auth.route_guard import build_actor
+from api.dependencies import read_peer_address
+from api.http.error_responses import error_responses
+from api.http.request_body import FORM_MEDIA_TYPE
 from api.problems import Problem, ProblemBody
-from api.security.access_tokens import AccessTokens, jwks
-from api.security.claims import SKEW_SECONDS
+from api.security.access_tokens import AccessTokens, build_jwks
+from api.security.claims import CLOCK_SKEW_SECONDS
 from api.settings import Settings
 from api.store.accounts import callers
-from api.store.operations.denied_requests import Refusals
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.store import Store
 
-FAILURES_PER_MINUTE = 60
-FAILURES_OF_A_PEER = 600
+MAX_CLIENT_FAILURES_PER_MINUTE = 60
+MAX_PEER_FAILURES_PER_MINUTE = 600
 _OAUTH = {
     "bad_client": "invalid_client",
     "malformed_request": "invalid_request",
@@ -45,7 +45,7 @@ _STRING = {"type": "string", "maxLength": 8000}
 _BODY = {
     "required": True,
     "content": {
-        FORM: {
+        FORM_MEDIA_TYPE: {
             "schema": {
                 "type": "object",
                 "required": ["grant_type"],
@@ -85,14 +85,14 @@ class AccessToken(BaseModel):
     scope: str
 
 
-class SignInRefused(ProblemBody):
+class OAuthProblem(ProblemBody):
     """A problem with the error members of OAuth (RFC 6749, section 5.2)."""
 
     error: Literal["invalid_client", "invalid_request", "unsupported_grant_type", "invalid_scope"]
     error_description: str
 
 
-class PublishedKeys(BaseModel):
+class PublishedJwks(BaseModel):
     """The public keys of the access tokens, as a JWK set."""
 
     model_config = ConfigDict(frozen=True)
@@ -105,9 +105,9 @@ class PublishedKeys(BaseModel):
     operation_id="sign_in",
     response_model=AccessToken,
     responses={
-        400: {"description": "Invalid OAuth request", "model": SignInRefused},
-        401: {"description": "Client authentication failed", "model": SignInRefused},
-        **refusals(408, 413, 415, 429, 503),
+        400: {"description": "Invalid OAuth request", "model": OAuthProblem},
+        401: {"description": "Client authentication failed", "model": OAuthProblem},
+        **error_responses(408, 413, 415, 429, 503),
     },
     openapi_extra={"requestBody": _BODY},
     summary="Get an access token",
@@ -115,7 +115,7 @@ class PublishedKeys(BaseModel):
 async def sign_in(request: Request) -> Response:
     """Returns a token to a client that authenticates with its secret or a signed assertion."""
     try:
-        form = await read_form(request)
+        form = await read_token_request(request)
         return await run_in_threadpool(_issue_token, request, form)
     except Problem as problem:
         if problem.code not in _OAUTH:
@@ -126,30 +126,30 @@ async def sign_in(request: Request) -> Response:
 @router.get(
     "/.well-known/jwks.json",
     operation_id="read_keys",
-    response_model=PublishedKeys,
-    responses=refusals(503),
+    response_model=PublishedJwks,
+    responses=error_responses(503),
     summary="Read the public signing keys",
 )
 def read_keys(request: Request) -> Response:
     """Returns the JWK set. A new key is published before it signs tokens."""
     store: Store = request.app.state.store
     headers = {"Cache-Control": "public, max-age=300"}
-    return JSONResponse(jwks(store.signing.published()), headers=headers)
+    return JSONResponse(build_jwks(store.signing_keys.list_published_keys()), headers=headers)
 
 
 def _issue_token(request: Request, form: dict[str, str]) -> Response:
     state = request.app.state
     store: Store = state.store
     settings: Settings = state.settings
-    client = client_named(request, form)
+    client = read_unverified_client_id(request, form)
     try:
         _limit_failures(request, client, state.limiter.check)
-        authenticated = proved_by(request, form)
+        authenticated = authenticate_client(request, form)
         caller = authenticated.caller
-        granted_scopes = granted_by(form, caller)
-        with store.transaction(actor_of(request, caller)) as work:
+        granted_scopes = select_granted_scopes(form, caller)
+        with store.transaction(build_actor(request, caller)) as work:
             if authenticated.assertion is not None:
-                callers.use_assertion(work, authenticated.assertion, SKEW_SECONDS)
+                callers.consume_assertion(work, authenticated.assertion, CLOCK_SKEW_SECONDS)
             work.audit("sign_in", "client", caller.client)
     except Problem as problem:
         _record_failure(request, client, problem.code)
@@ -157,12 +157,12 @@ def _issue_token(request: Request, form: dict[str, str]) -> Response:
             _limit_failures(request, client, state.limiter.take)
         raise
     tokens: AccessTokens = state.tokens
-    token = tokens.sign(
-        store.signing.current(),
+    token = tokens.issue(
+        store.signing_keys.find_current_key(),
         client=caller.client,
         organisation=caller.organisation,
         scopes=granted_scopes,
-        life_seconds=settings.token_seconds,
+        lifetime_seconds=settings.token_seconds,
     )
     body = AccessToken(
         access_token=token, expires_in=settings.token_seconds, scope=" ".join(granted_scopes)
@@ -174,22 +174,24 @@ def _limit_failures(
     request: Request, client: str | None, limit: Callable[[str, int], None]
 ) -> None:
     """Limit the failures from one IP address, and those for one client from that address."""
-    peer = peer_of(request)
-    limit(f"sign-in {peer}", FAILURES_OF_A_PEER)
-    limit(f"sign-in {peer} {client}", FAILURES_PER_MINUTE)
+    peer = read_peer_address(request)
+    limit(f"sign-in {peer}", MAX_PEER_FAILURES_PER_MINUTE)
+    limit(f"sign-in {peer} {client}", MAX_CLIENT_FAILURES_PER_MINUTE)
 
 
 def _record_failure(request: Request, client: str | None, code: str) -> None:
     """Record the failure in the audit chain of the named client's organisation, if it exists."""
     store: Store = request.app.state.store
-    denied_requests: Refusals = request.app.state.refusals
-    caller = callers.known(store, client) if client else None
-    denied_requests.record(actor_of(request, caller), code)
+    denied_requests: DeniedRequestLog = request.app.state.refusals
+    caller = callers.look_up_client(store, client) if client else None
+    denied_requests.record(build_actor(request, caller), code)
 
 
 def _oauth_error(problem: Problem) -> JSONResponse:
     """Build an OAuth error response that is also a problem."""
-    body = problem.body().model_dump(exclude_none=True)
+    body = problem.build_body().model_dump(exclude_none=True)
     oauth_members = {"error": _OAUTH[problem.code], "error_description": problem.detail}
     headers = problem.headers | {"Cache-Control": "no-store"}
-    return JSONResponse(oauth_members | body, status_code=problem.kind.status, headers=headers)
+    return JSONResponse(
+        oauth_members | body, status_code=problem.definition.status, headers=headers
+    )

@@ -8,19 +8,19 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.auth.route_guard import guarded
-from api.dependencies import Acting, Creating
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.auth.route_guard import require_scope
+from api.dependencies import IdempotentRequestDep, RequestContextDep
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import Problem
-from api.store.idempotency import Answer
+from api.store.idempotency import IdempotentResponse
 from api.store.patients import data_subject_rights, legal_holds, merges
-from api.store.patients.patient_lookup import Person
+from api.store.patients.patient_lookup import PatientSelector
 from api.store.transaction import Transaction
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 from schemas.patient import Note, Reference
-from schemas.rights import Erased, KeptOnPatient, LegalHold, Merged
+from schemas.rights import ErasureCounts, LegalHold, MergeCounts, PatientDataExport
 
-router = APIRouter(prefix="/v1/patients", tags=["patients"], route_class=guarded("admin"))
+router = APIRouter(prefix="/v1/patients", tags=["patients"], route_class=require_scope("admin"))
 HoldId = Annotated[
     str,
     Path(
@@ -31,7 +31,7 @@ HoldId = Annotated[
 ]
 
 
-class PatientNamed(Frozen):
+class PatientIdentifier(FrozenModel):
     """A patient by reference, with the system if several systems use the reference."""
 
     reference: Reference
@@ -43,20 +43,20 @@ class PatientNamed(Frozen):
     )
 
     @property
-    def person(self) -> Person:
+    def selector(self) -> PatientSelector:
         """The patient to look up."""
         without_system = self.system is None and "system" in self.model_fields_set
-        return Person(self.reference, self.system, without_system)
+        return PatientSelector(self.reference, self.system, without_system)
 
 
-class MergeWanted(Frozen):
+class MergeRequest(FrozenModel):
     """The number to retire and the number that survives."""
 
-    retired: PatientNamed
-    survivor: PatientNamed
+    retired: PatientIdentifier
+    survivor: PatientIdentifier
 
 
-class HoldWanted(PatientNamed):
+class LegalHoldRequest(PatientIdentifier):
     """The patient to hold and the reason. Without a system the hold covers every system."""
 
     reason: Note
@@ -65,28 +65,28 @@ class HoldWanted(PatientNamed):
 @router.delete(
     "",
     operation_id="erase_patient",
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Erase a patient",
 )
-def erase_patient(patient: PatientNamed, acts: Acting) -> Erased:
+def erase_patient(patient: PatientIdentifier, acts: RequestContextDep) -> ErasureCounts:
     """Erase everything stored on a patient, with reports. The audit stays; it has no content."""
     with acts.transaction() as work:
-        erased = data_subject_rights.erase(work, patient.person)
+        erased = data_subject_rights.erase_patient(work, patient.selector)
         work.audit("erase", "patient", count=erased.screenings)
-    acts.store.database.forget_erased()
+    acts.store.database.truncate_wal()
     return erased
 
 
 @router.post(
     "/export",
     operation_id="export_patient",
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Export everything stored on a patient",
 )
-def export_patient(patient: PatientNamed, acts: Acting) -> KeptOnPatient:
+def export_patient(patient: PatientIdentifier, acts: RequestContextDep) -> PatientDataExport:
     """Return all screenings and reports in full, every hold, and every batch by its id."""
     with acts.transaction() as work:
-        exported = data_subject_rights.export(work, patient.person)
+        exported = data_subject_rights.export_patient(work, patient.selector)
         work.audit("export", "patient", count=len(exported.screenings))
     return exported
 
@@ -94,17 +94,17 @@ def export_patient(patient: PatientNamed, acts: Acting) -> KeptOnPatient:
 @router.post(
     "/merge",
     operation_id="merge_patients",
-    responses=refusals(*TAKING, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Merge two patient numbers",
 )
-def merge_patients(wanted: MergeWanted, acts: Acting) -> Merged:
+def merge_patients(wanted: MergeRequest, acts: RequestContextDep) -> MergeCounts:
     """Move everything stored under the retired number, holds included, to the surviving number.
 
     Each screening records the number it was created under. Links continue under the surviving
     number. Batches stay as they were sent; they are counted, and erased with either number.
     """
     with acts.transaction() as work:
-        merged = merges.merge(work, wanted.retired.person, wanted.survivor.person)
+        merged = merges.merge_patients(work, wanted.retired.selector, wanted.survivor.selector)
         if not any(dict(merged).values()):
             raise Problem("not_found")
         work.audit("merge", "patient", count=merged.screenings)
@@ -116,32 +116,32 @@ def merge_patients(wanted: MergeWanted, acts: Acting) -> Merged:
     operation_id="place_hold",
     status_code=201,
     response_model=LegalHold,
-    responses=refusals(*TAKING, 409),
+    responses=error_responses(*BODY_ERRORS, 409),
     summary="Place a legal hold",
 )
 def place_hold(
-    wanted: HoldWanted,
-    creating: Creating,
+    wanted: LegalHoldRequest,
+    creating: IdempotentRequestDep,
 ) -> Response:
     """Block all erasure of the patient, on request or by retention, until the hold is released."""
 
-    def place(work: Transaction) -> Answer:
-        hold = legal_holds.place(work, wanted.person, wanted.reason)
+    def place(work: Transaction) -> IdempotentResponse:
+        hold = legal_holds.place_hold(work, wanted.selector, wanted.reason)
         work.audit("hold", "legal_hold", hold.id)
-        return Answer(201, hold.model_dump_json().encode())
+        return IdempotentResponse(201, hold.model_dump_json().encode())
 
-    return creating.once(place)
+    return creating.run_once(place)
 
 
 @router.delete(
     "/holds/{hold}",
     operation_id="release_hold",
     status_code=204,
-    responses=refusals(*GUARDED, 404),
+    responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Release a legal hold",
 )
-def release_hold(hold: HoldId, acts: Acting) -> None:
+def release_hold(hold: HoldId, acts: RequestContextDep) -> None:
     """Release the hold. This erases nothing."""
     with acts.transaction() as work:
-        legal_holds.release(work, hold)
+        legal_holds.release_hold(work, hold)
         work.audit("release", "legal_hold", hold)

@@ -6,6 +6,6 @@ from api.score.routes import bulk, single
 from scoring.catalogue import Catalogue
 
 
-def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+def build_routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
     """Return the routers in documentation order, their bodies typed by the rulebooks."""
-    return (single.router(catalogue), bulk.router(catalogue))
+    return (single.build_router(catalogue), bulk.build_router(catalogue))

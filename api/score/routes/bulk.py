@@ -7,53 +7,55 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 from pydantic import Field, SkipValidation, TypeAdapter, ValidationError
 
-from api.auth.route_guard import guarded
-from api.dependencies import Rulebooks
-from api.http.error_responses import TAKING, refusals
-from api.intakes.models import Intake, any_intake
-from api.problems import Problem, ProblemBody, wrong_shape
+from api.auth.route_guard import require_scope
+from api.dependencies import CatalogueDep
+from api.http.error_responses import BODY_ERRORS, error_responses
+from api.intakes.models import Intake, intake_union
+from api.problems import Problem, ProblemBody, build_validation_problem
 from schemas.assessment import Assessment
-from schemas.base import Frozen
+from schemas.base import FrozenModel
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
-AT_ONCE = 1000
-TIMES = 24
+MAX_INTAKES = 1000
+BODY_SIZE_FACTOR = 24
 """The size limit of the request, as a multiple of the limit for one intake."""
 
 
-class Result(Frozen):
+class BulkScoreResult(FrozenModel):
     """The result for one intake: its assessment, or the problem that prevented scoring."""
 
     assessment: Assessment | None
     problem: ProblemBody | None
 
 
-class Results(Frozen):
+class BulkScoreResults(FrozenModel):
     """One result for each intake, in the order of the request."""
 
-    results: tuple[Result, ...]
+    results: tuple[BulkScoreResult, ...]
 
 
-def router(catalogue: Catalogue) -> APIRouter:
+def build_router(catalogue: Catalogue) -> APIRouter:
     """Return the router; its bodies are typed by the rulebooks in use."""
     routes = APIRouter(
-        prefix="/v1/score", tags=["batches"], route_class=guarded("score", times=TIMES)
+        prefix="/v1/score",
+        tags=["batches"],
+        route_class=require_scope("score", body_size_factor=BODY_SIZE_FACTOR),
     )
-    intake_type: Any = any_intake(catalogue.scored())
+    intake_type: Any = intake_union(catalogue.list_active())
     intakes_type: Any = Annotated[
-        list[Annotated[intake_type, SkipValidation]], Field(min_length=1, max_length=AT_ONCE)
+        list[Annotated[intake_type, SkipValidation]], Field(min_length=1, max_length=MAX_INTAKES)
     ]
     intake = TypeAdapter[Intake](intake_type)
 
     @routes.post(
         "/batch",
         operation_id="score_many",
-        response_model=Results,
-        responses=refusals(*TAKING),
+        response_model=BulkScoreResults,
+        responses=error_responses(*BODY_ERRORS),
         summary="Score up to 1,000 intakes at once",
     )
-    def score_many(intakes: Annotated[intakes_type, Body()], rulebooks: Rulebooks) -> Response:
+    def score_many(intakes: Annotated[intakes_type, Body()], rulebooks: CatalogueDep) -> Response:
         """Returns one result for each intake, in order: its assessment, or the problem that
         `POST /v1/score` would return. An invalid intake does not affect the others. Nothing is
         stored.
@@ -70,9 +72,9 @@ def _score(intake_type: TypeAdapter[Intake], value: Any, rulebooks: Catalogue) -
         intake: Any = intake_type.validate_python(value)
     except ValidationError as error:
         faults = _locate_in_body(error.errors(include_url=False, include_input=False))
-        return _render_problem(wrong_shape(faults, value))
+        return _render_problem(build_validation_problem(faults, value))
     assessment = assess(
-        rulebooks.active(intake.rulebook),
+        rulebooks.find_active(intake.rulebook),
         intake.answers.model_dump(exclude_none=True),
         attested=intake.attested,
     )
@@ -85,4 +87,6 @@ def _locate_in_body(faults: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
 
 
 def _render_problem(problem: Problem) -> str:
-    return json.dumps({"assessment": None, "problem": problem.body().model_dump(exclude_none=True)})
+    return json.dumps(
+        {"assessment": None, "problem": problem.build_body().model_dump(exclude_none=True)}
+    )

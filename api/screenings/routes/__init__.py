@@ -6,11 +6,11 @@ from api.screenings.routes import create, report_verification, reports, search, 
 from scoring.catalogue import Catalogue
 
 
-def routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
+def build_routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
     """Return the routers in documentation order, their bodies typed by the rulebooks."""
     return (
         search.router,
-        create.router(catalogue),
+        create.build_router(catalogue),
         status.router,
         reports.router,
         report_verification.router,

@@ -4,13 +4,18 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Response
 
-from api.auth.route_guard import guarded
-from api.dependencies import Creating, Rulebooks, ScreeningId
-from api.http.error_responses import TAKING, refusals
+from api.auth.route_guard import require_scope
+from api.dependencies import CatalogueDep, IdempotentRequestDep, ScreeningId
+from api.http.error_responses import BODY_ERRORS, error_responses
 from api.intakes import reader
-from api.intakes.models import Intake, KeptIntake, any_intake
-from api.screenings.models import HERE, KeptScreening, created, unkept
-from api.store.idempotency import Answer
+from api.intakes.models import Intake, StorableIntake, intake_union
+from api.screenings.models import (
+    SCREENINGS_PATH,
+    ScreeningResponse,
+    created_response,
+    not_stored_response,
+)
+from api.store.idempotency import IdempotentResponse
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
@@ -22,71 +27,78 @@ _StoreParameter = Annotated[
 ]
 
 
-def router(catalogue: Catalogue) -> APIRouter:
+def build_router(catalogue: Catalogue) -> APIRouter:
     """Return the router; its bodies are typed by the rulebooks in use."""
-    routes = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screenings:write"))
-    stored_intake_type: Any = Annotated[any_intake(catalogue.scored(), KeptIntake), Body()]
-    intake_type: Any = Annotated[any_intake(catalogue.scored()), Body()]
+    routes = APIRouter(
+        prefix=SCREENINGS_PATH, tags=["screenings"], route_class=require_scope("screenings:write")
+    )
+    stored_intake_type: Any = Annotated[
+        intake_union(catalogue.list_active(), StorableIntake), Body()
+    ]
+    intake_type: Any = Annotated[intake_union(catalogue.list_active()), Body()]
 
     @routes.post(
         "",
         operation_id="keep_screening",
         status_code=201,
-        response_model=KeptScreening,
+        response_model=ScreeningResponse,
         responses={
-            200: {"description": "Scored, but not stored", "model": KeptScreening},
-            **refusals(*TAKING, 409),
+            200: {"description": "Scored, but not stored", "model": ScreeningResponse},
+            **error_responses(*BODY_ERRORS, 409),
         },
         summary="Score an intake and store it",
     )
     def create(
         intake: stored_intake_type,
-        rulebooks: Rulebooks,
-        idempotent_request: Creating,
+        rulebooks: CatalogueDep,
+        idempotent_request: IdempotentRequestDep,
         store: _StoreParameter = "true",
     ) -> Response:
         """Stores the answers as sent, the assessment, the rulebook with its hash, and the time,
         actor and means.
         """
-        scored = reader.kept(rulebooks, intake, intake.patient)
+        scored = reader.score_intake(rulebooks, intake, intake.patient)
         if store == "false":
             return Response(
-                unkept(scored).model_dump_json(by_alias=True), media_type="application/json"
+                not_stored_response(scored).model_dump_json(by_alias=True),
+                media_type="application/json",
             )
 
-        def add_screening(work: Transaction) -> Answer:
-            screening = screenings.add(work, scored)
+        def add_screening(work: Transaction) -> IdempotentResponse:
+            screening = screenings.add_screening(work, scored)
             work.audit("create", "screening", screening.id)
-            return created(screening)
+            return created_response(screening)
 
-        return idempotent_request.once(add_screening)
+        return idempotent_request.run_once(add_screening)
 
     @routes.post(
         "/{screening}/amendments",
         operation_id="amend_screening",
         status_code=201,
-        response_model=KeptScreening,
-        responses=refusals(*TAKING, 404, 409),
+        response_model=ScreeningResponse,
+        responses=error_responses(*BODY_ERRORS, 404, 409),
         summary="Amend a screening",
     )
     def amend(
         screening: ScreeningId,
         intake: intake_type,
-        rulebooks: Rulebooks,
-        idempotent_request: Creating,
+        rulebooks: CatalogueDep,
+        idempotent_request: IdempotentRequestDep,
     ) -> Response:
         """Stores a new screening that replaces this one. The original is kept and links to its
         replacement.
         """
 
-        def add_amendment(work: Transaction) -> Answer:
-            original = screenings.found(work, screening)
+        def add_amendment(work: Transaction) -> IdempotentResponse:
+            original = screenings.find_screening(work, screening)
             patient = _amended_patient(intake, original)
-            amended = screenings.amend(work, original, reader.kept(rulebooks, intake, patient))
+            amended = screenings.amend_screening(
+                work, original, reader.score_intake(rulebooks, intake, patient)
+            )
             work.audit("amend", "screening", amended.id)
-            return created(amended)
+            return created_response(amended)
 
-        return idempotent_request.once(add_amendment)
+        return idempotent_request.run_once(add_amendment)
 
     return routes
 

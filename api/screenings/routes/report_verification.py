@@ -8,16 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from api.auth.route_guard import stranger
-from api.dependencies import peer_of
-from api.http.error_responses import refusals
+from api.auth.route_guard import build_anonymous_actor
+from api.dependencies import read_peer_address
+from api.http.error_responses import error_responses
 from api.http.rate_limit import RateLimiter
 from api.problems import Problem
-from api.store.operations.denied_requests import Refusals
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.screenings import issued_reports
 from api.store.store import Store
 
-PER_MINUTE = 60
+MAX_REQUESTS_PER_MINUTE = 60
 Sha256 = Annotated[
     str,
     Path(
@@ -30,7 +30,7 @@ Sha256 = Annotated[
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 
-class Verification(BaseModel):
+class ReportVerification(BaseModel):
     """Whether this service issued a report with that hash and still stores it."""
 
     model_config = ConfigDict(frozen=True)
@@ -41,10 +41,10 @@ class Verification(BaseModel):
 @router.get(
     "/verify/{sha256}",
     operation_id="verify_report",
-    responses=refusals(422, 429, 503),
+    responses=error_responses(422, 429, 503),
     summary="Verify a report",
 )
-def verify_report(sha256: Sha256, request: Request, response: Response) -> Verification:
+def verify_report(sha256: Sha256, request: Request, response: Response) -> ReportVerification:
     """Returns whether this service issued the file with that SHA-256, and nothing about the
     patient, the recipient or the time.
 
@@ -54,14 +54,14 @@ def verify_report(sha256: Sha256, request: Request, response: Response) -> Verif
     _limit_rate(request)
     store: Store = request.app.state.store
     response.headers["Cache-Control"] = "no-store"
-    return Verification(issued=issued_reports.was_issued(store, sha256.lower()))
+    return ReportVerification(issued=issued_reports.is_report_issued(store, sha256.lower()))
 
 
 def _limit_rate(request: Request) -> None:
     limiter: RateLimiter = request.app.state.limiter
     try:
-        limiter.take(f"verify {peer_of(request)}", PER_MINUTE)
+        limiter.take(f"verify {read_peer_address(request)}", MAX_REQUESTS_PER_MINUTE)
     except Problem as problem:
-        denied_requests: Refusals = request.app.state.refusals
-        denied_requests.record(stranger(request), problem.code)
+        denied_requests: DeniedRequestLog = request.app.state.refusals
+        denied_requests.record(build_anonymous_actor(request), problem.code)
         raise

@@ -2,16 +2,28 @@
 
 from fastapi import APIRouter, Response
 
-from api.auth.route_guard import guarded
-from api.dependencies import Acting, Printing, Reports, Rulebooks, ScreeningId
+from api.auth.route_guard import require_scope
+from api.dependencies import (
+    CatalogueDep,
+    PrintSettingsDep,
+    RendererDep,
+    RequestContextDep,
+    ScreeningId,
+)
 from api.documents import issuance
-from api.documents.document_builder import paper_of_screening, sent
-from api.documents.request import DOCUMENTS, NOTE, AsNote, ByAccept, BySuffix
-from api.http.error_responses import GUARDED, refusals
+from api.documents.document_builder import build_download, render_screening
+from api.documents.request import (
+    DOCUMENT_RESPONSES,
+    NOTE_RESPONSES,
+    DocumentByAccept,
+    DocumentBySuffix,
+    NoteRequest,
+)
+from api.http.error_responses import GUARDED_ERRORS, error_responses
 
-_REPORT_RESPONSES = {**DOCUMENTS, **refusals(*GUARDED, 404)}
+_REPORT_RESPONSES = {**DOCUMENT_RESPONSES, **error_responses(*GUARDED_ERRORS, 404)}
 router = APIRouter(
-    prefix="/v1/screenings", tags=["screenings"], route_class=guarded("reports:read")
+    prefix="/v1/screenings", tags=["screenings"], route_class=require_scope("reports:read")
 )
 
 
@@ -25,19 +37,21 @@ router = APIRouter(
 def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     screening: ScreeningId,
     *,
-    rulebooks: Rulebooks,
-    renderer: Reports,
-    context: Acting,
-    print_settings: Printing,
-    document_request: ByAccept,
+    rulebooks: CatalogueDep,
+    renderer: RendererDep,
+    context: RequestContextDep,
+    print_settings: PrintSettingsDep,
+    document_request: DocumentByAccept,
 ) -> Response:
     """Returns the report with the later events of the screening, such as its replacement.
 
     `Accept` selects PDF, HTML, RTF, plain text or CDA; the default is PDF.
     """
-    source = issuance.told(context, screening)
-    document = paper_of_screening(rulebooks, print_settings, renderer, source, document_request)
-    return sent(issuance.issue(context, screening, document), document_request.kind)
+    source = issuance.load_report_source(context, screening)
+    document = render_screening(rulebooks, print_settings, renderer, source, document_request)
+    return build_download(
+        issuance.record_issued(context, screening, document), document_request.audience
+    )
 
 
 @router.get(
@@ -50,36 +64,38 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
 def read_report_as(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
-    rulebooks: Rulebooks,
-    renderer: Reports,
-    context: Acting,
-    print_settings: Printing,
-    document_request: BySuffix,
+    rulebooks: CatalogueDep,
+    renderer: RendererDep,
+    context: RequestContextDep,
+    print_settings: PrintSettingsDep,
+    document_request: DocumentBySuffix,
 ) -> Response:
     """Returns the report in the format of the suffix. `Accept` is ignored."""
-    source = issuance.told(context, screening)
-    document = paper_of_screening(rulebooks, print_settings, renderer, source, document_request)
-    return sent(issuance.issue(context, screening, document), document_request.kind)
+    source = issuance.load_report_source(context, screening)
+    document = render_screening(rulebooks, print_settings, renderer, source, document_request)
+    return build_download(
+        issuance.record_issued(context, screening, document), document_request.audience
+    )
 
 
 @router.get(
     "/{screening}/note",
     operation_id="read_note",
     response_class=Response,
-    responses={**NOTE, **refusals(*GUARDED, 404)},
+    responses={**NOTE_RESPONSES, **error_responses(*GUARDED_ERRORS, 404)},
     summary="Read the note of a screening",
 )
 def read_note(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
-    rulebooks: Rulebooks,
-    renderer: Reports,
-    context: Acting,
-    print_settings: Printing,
-    document_request: AsNote,
+    rulebooks: CatalogueDep,
+    renderer: RendererDep,
+    context: RequestContextDep,
+    print_settings: PrintSettingsDep,
+    document_request: NoteRequest,
 ) -> Response:
     """Returns a few lines of plain text to paste into a chart."""
-    source = issuance.told(context, screening)
-    document = paper_of_screening(rulebooks, print_settings, renderer, source, document_request)
-    issuance.issue(context, screening, document)
+    source = issuance.load_report_source(context, screening)
+    document = render_screening(rulebooks, print_settings, renderer, source, document_request)
+    issuance.record_issued(context, screening, document)
     return Response(document.content, media_type=document.media_type)

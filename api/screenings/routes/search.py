@@ -7,23 +7,25 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from api.auth.request_context import Acts
-from api.auth.route_guard import guarded
-from api.dependencies import Acting, ScreeningId, is_known
-from api.http.error_responses import GUARDED, TAKING, refusals
+from api.auth.request_context import RequestContext
+from api.auth.route_guard import require_scope
+from api.dependencies import RequestContextDep, ScreeningId, is_etag_match
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import FieldError, Problem
-from api.screenings.models import HERE, WholeScreening, whole
+from api.screenings.models import SCREENINGS_PATH, ScreeningDetail, screening_detail
 from api.store.screenings import screenings
 from api.store.screenings import search as screening_search
-from api.store.screenings.search import Page
+from api.store.screenings.search import ScreeningPage
 from schemas.assessment import Status
-from schemas.base import Frozen, Many
-from schemas.screening import ScreeningFilters, ScreeningLine, Word
-from scoring.catalogue import catalogue
+from schemas.base import FrozenModel, Many
+from schemas.screening import FilterValue, ScreeningFilters, ScreeningListItem
+from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.safety import NO_TIER
 
-router = APIRouter(prefix=HERE, tags=["screenings"], route_class=guarded("screenings:read"))
+router = APIRouter(
+    prefix=SCREENINGS_PATH, tags=["screenings"], route_class=require_scope("screenings:read")
+)
 
 
 def _parse_digits(text: Any) -> Any:
@@ -34,10 +36,10 @@ def _parse_digits(text: Any) -> Any:
 _DIGITS = re.compile(r"[0-9]{1,3}")
 
 
-class ListOfScreenings(Frozen):
+class ScreeningListResponse(FrozenModel):
     """A page of screenings, newest first; `next` is the URL of the next page."""
 
-    screenings: Many[ScreeningLine]
+    screenings: Many[ScreeningListItem]
     next: str | None
 
 
@@ -52,12 +54,12 @@ def _one_of(words: Callable[[], tuple[str, ...]]) -> Any:
     def add_enum(schema: dict[str, Any]) -> None:
         schema["enum"] = list(words())
 
-    return Annotated[Word, AfterValidator(check_word), Field(json_schema_extra=add_enum)]
+    return Annotated[FilterValue, AfterValidator(check_word), Field(json_schema_extra=add_enum)]
 
 
 def _load_rulebooks() -> list[LoadedRulebook]:
-    rulebooks = catalogue()
-    return [rulebooks.any_status(entry.instrument, entry.version) for entry in rulebooks.entries]
+    rulebooks = load_catalogue()
+    return [rulebooks.find_version(entry.instrument, entry.version) for entry in rulebooks.entries]
 
 
 def _list_rulebooks() -> tuple[str, ...]:
@@ -80,7 +82,7 @@ def _list_statuses() -> tuple[str, ...]:
     return get_args(Status)
 
 
-class Listing(ScreeningFilters):
+class ScreeningListQuery(ScreeningFilters):
     """Parameters of a list: filters and page size, or the cursor of the previous page."""
 
     rulebook: _one_of(_list_rulebooks) | None = None  # type: ignore[valid-type]
@@ -91,7 +93,7 @@ class Listing(ScreeningFilters):
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
 
 
-class ListingInAddress(Listing):
+class ScreeningListQueryString(ScreeningListQuery):
     """The parameters in a query string, where a number is text."""
 
     limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_parse_digits)] = 50
@@ -100,11 +102,13 @@ class ListingInAddress(Listing):
 @router.get(
     "",
     operation_id="list_screenings",
-    response_model=ListOfScreenings,
-    responses=refusals(*GUARDED),
+    response_model=ScreeningListResponse,
+    responses=error_responses(*GUARDED_ERRORS),
     summary="List screenings",
 )
-def list_screenings(listing: Annotated[ListingInAddress, Query()], context: Acting) -> Response:
+def list_screenings(
+    listing: Annotated[ScreeningListQueryString, Query()], context: RequestContextDep
+) -> Response:
     """Returns a page, newest first. URLs are often logged: use the search to find a patient."""
     return _list_page(context, listing)
 
@@ -112,11 +116,11 @@ def list_screenings(listing: Annotated[ListingInAddress, Query()], context: Acti
 @router.post(
     "/search",
     operation_id="search_screenings",
-    response_model=ListOfScreenings,
-    responses=refusals(*TAKING),
+    response_model=ScreeningListResponse,
+    responses=error_responses(*BODY_ERRORS),
     summary="Search screenings",
 )
-def search(listing: Listing, context: Acting) -> Response:
+def search_screenings(listing: ScreeningListQuery, context: RequestContextDep) -> Response:
     """Returns the same list. The filters are in the body, so that no URL contains a patient's
     reference.
     """
@@ -126,27 +130,27 @@ def search(listing: Listing, context: Acting) -> Response:
 @router.get(
     "/{screening}",
     operation_id="read_screening",
-    response_model=WholeScreening,
-    responses={304: {"description": "Not changed"}, **refusals(*GUARDED, 404)},
+    response_model=ScreeningDetail,
+    responses={304: {"description": "Not changed"}, **error_responses(*GUARDED_ERRORS, 404)},
     summary="Read a screening",
 )
-def read(
+def read_screening(
     screening: ScreeningId,
-    context: Acting,
+    context: RequestContextDep,
     if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
 ) -> Response:
     """Returns a screening with its answers, context and later events."""
     with context.transaction() as work:
-        stored_screening = screenings.found(work, screening)
-        body = whole(stored_screening).model_dump_json(by_alias=True).encode()
-        tag = f'"{work.fingerprint(body)[:32]}"'
+        stored_screening = screenings.find_screening(work, screening)
+        body = screening_detail(stored_screening).model_dump_json(by_alias=True).encode()
+        tag = f'"{work.compute_fingerprint(body)[:32]}"'
         work.audit("read", "screening", screening)
-    if is_known(tag, if_none_match):
+    if is_etag_match(tag, if_none_match):
         return Response(status_code=304, headers={"ETag": tag})
     return Response(body, headers={"ETag": tag}, media_type="application/json")
 
 
-def _list_page(context: Acts, listing: Listing) -> Response:
+def _list_page(context: RequestContext, listing: ScreeningListQuery) -> Response:
     filters = ScreeningFilters(
         **{name: getattr(listing, name) for name in ScreeningFilters.model_fields}
     )
@@ -155,18 +159,18 @@ def _list_page(context: Acts, listing: Listing) -> Response:
         raise Problem("wrong_shape", errors=[error])
     with context.transaction() as work:
         page = (
-            screening_search.first_page(work, filters, listing.limit)
+            screening_search.list_first_page(work, filters, listing.limit)
             if listing.cursor is None
-            else screening_search.next_page(work, listing.cursor)
+            else screening_search.list_next_page(work, listing.cursor)
         )
         work.audit("list", "screening", count=max(len(page.lines), 1))
     return _render_page(page)
 
 
-def _render_page(page: Page) -> Response:
-    next_url = f"{HERE}?cursor={page.next}" if page.next else None
+def _render_page(page: ScreeningPage) -> Response:
+    next_url = f"{SCREENINGS_PATH}?cursor={page.next_cursor}" if page.next_cursor else None
     response = Response(
-        ListOfScreenings(screenings=page.lines, next=next_url).model_dump_json(by_alias=True),
+        ScreeningListResponse(screenings=page.lines, next=next_url).model_dump_json(by_alias=True),
         media_type="application/json",
     )
     if next_url:

@@ -13,9 +13,9 @@ from sqlmodel import col
 from api.problems import Problem
 from api.security import smart_scopes
 from api.security.access_tokens import Principal
-from api.security.client_assertions import Assertion
-from api.security.client_secrets import matches
-from api.security.jwk_registration import client_key
+from api.security.client_assertions import VerifiedAssertion
+from api.security.client_secrets import verify_secret
+from api.security.jwk_registration import parse_client_jwk
 from api.security.keys import VerifyingKey
 from api.store.database.tables import (
     ApiKeyRow,
@@ -26,10 +26,10 @@ from api.store.database.tables import (
     OrganisationRow,
     UsedAssertionRow,
 )
-from api.store.keys.field_encryption import digest
+from api.store.keys.field_encryption import hash_parts
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.audit import Means
+from schemas.audit import AuthenticationMeans
 
 
 class Caller(NamedTuple):
@@ -44,8 +44,8 @@ class Caller(NamedTuple):
     test: bool
     scopes: frozenset[str]
     requests_per_minute: int | None
-    means: Means
-    fhir: frozenset[str] = frozenset()
+    means: AuthenticationMeans
+    fhir_scopes: frozenset[str] = frozenset()
 
 
 _CALLER = (
@@ -65,19 +65,19 @@ _CALLER = (
 )
 
 
-def by_token(store: Store, principal: Principal) -> Caller | None:
+def resolve_principal(store: Store, principal: Principal) -> Caller | None:
     """Return the client of a verified token; None if it is inactive or has moved."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         caller = _load_caller(session, principal.client, "token")
     if caller is None or caller.organisation != principal.organisation:
         return None
-    fhir_scopes = smart_scopes.within(principal.fhir, caller.scopes)
-    return caller._replace(scopes=caller.scopes & principal.scopes, fhir=fhir_scopes)
+    fhir_scopes = smart_scopes.limit_permissions(principal.fhir_permissions, caller.scopes)
+    return caller._replace(scopes=caller.scopes & principal.scopes, fhir_scopes=fhir_scopes)
 
 
-def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
+def authenticate_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
     """Return the client of an API key; None if the key is not valid."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         row = session.execute(
             select(
                 col(ApiKeyRow.client_id),
@@ -96,9 +96,9 @@ def by_api_key(store: Store, key_id: str, sha256: str) -> Caller | None:
     return caller and caller._replace(scopes=caller.scopes & set(row.scopes.split()))
 
 
-def by_secret(store: Store, client: str, secret: str) -> Caller | None:
+def authenticate_secret(store: Store, client: str, secret: str) -> Caller | None:
     """Return the client if this is one of its valid secrets, otherwise None."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         now = datetime.now(UTC)
         rows = session.execute(
             select(col(ClientSecretRow.sha256), col(ClientSecretRow.expires_at)).where(
@@ -106,31 +106,31 @@ def by_secret(store: Store, client: str, secret: str) -> Caller | None:
             )
         ).all()
         valid_rows = [row for row in rows if row.expires_at is None or row.expires_at > now]
-        if True not in [matches(secret, row.sha256) for row in valid_rows]:
+        if True not in [verify_secret(secret, row.sha256) for row in valid_rows]:
             return None
         return _load_caller(session, client, "token")
 
 
-def known(store: Store, client: str) -> Caller | None:
+def look_up_client(store: Store, client: str) -> Caller | None:
     """Return the client of that id without authentication, to audit a denied request."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         return _load_caller(session, client, "token")
 
 
-def client_key_of(store: Store, client: str, kid: str) -> VerifyingKey | None:
+def look_up_client_key(store: Store, client: str, kid: str) -> VerifyingKey | None:
     """Return the client's registered public key with this key id; None if there is none."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         jwk = session.execute(
             select(col(ClientKeyRow.jwk)).where(
                 col(ClientKeyRow.client_id) == client, col(ClientKeyRow.kid) == kid
             )
         ).scalar_one_or_none()
-    return client_key(json.loads(jwk))[0] if jwk else None
+    return parse_client_jwk(json.loads(jwk))[0] if jwk else None
 
 
-def key_set_of(store: Store, client: str) -> tuple[str, str] | None:
+def look_up_key_set(store: Store, client: str) -> tuple[str, str] | None:
     """Return the client's organisation and JWK set URL; None if inactive or not set."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         row = session.execute(
             select(col(ClientKeySetRow.organisation_id), col(ClientKeySetRow.url))
             .join(ClientRow, col(ClientRow.id) == col(ClientKeySetRow.client_id))
@@ -144,7 +144,7 @@ def key_set_of(store: Store, client: str) -> tuple[str, str] | None:
         return (row.organisation_id, row.url) if row else None
 
 
-def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) -> None:
+def consume_assertion(work: Transaction, assertion: VerifiedAssertion, keep_seconds: int) -> None:
     """Mark a client assertion as used. Raises Problem `bad_client` if it was used before."""
     try:
         with work.session.begin_nested():
@@ -152,7 +152,7 @@ def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) ->
                 insert(UsedAssertionRow).values(
                     organisation_id=work.organisation,
                     client_id=assertion.client,
-                    jti_sha256=digest(assertion.jti.encode()),
+                    jti_sha256=hash_parts(assertion.jti.encode()),
                     expires_at=datetime.fromtimestamp(assertion.expires_at, UTC)
                     + timedelta(seconds=keep_seconds),
                 )
@@ -161,7 +161,7 @@ def use_assertion(work: Transaction, assertion: Assertion, keep_seconds: int) ->
         raise Problem("bad_client") from None
 
 
-def _load_caller(session: Session, client: str, means: Means) -> Caller | None:
+def _load_caller(session: Session, client: str, means: AuthenticationMeans) -> Caller | None:
     row = session.execute(_CALLER, {"client": client}).one_or_none()
     if row is None:
         return None

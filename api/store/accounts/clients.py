@@ -10,9 +10,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlmodel import col
 
 from api.problems import Problem
-from api.security.client_secrets import hashed, new_api_key, new_secret
-from api.security.jwk_registration import client_key
-from api.security.scopes import known
+from api.security.client_secrets import generate_api_key, generate_client_secret, hash_secret
+from api.security.jwk_registration import parse_client_jwk
+from api.security.scopes import sort_known_scopes
 from api.store.database.tables import (
     ApiKeyRow,
     ClientKeyRow,
@@ -21,12 +21,12 @@ from api.store.database.tables import (
     ClientSecretRow,
 )
 from api.store.transaction import Transaction
-from schemas.organisation import Client, LiveCredential, PublishedKey
+from schemas.organisation import Client, CredentialSummary, PublishedKey
 
-LIVE_AT_ONCE = 2
+MAX_LIVE_CREDENTIALS = 2
 
 
-def add(
+def add_client(
     work: Transaction, name: str, scopes: Iterable[str], requests_per_minute: int | None = None
 ) -> Client:
     """Add a client. Raises ValueError for an unknown scope."""
@@ -36,26 +36,26 @@ def add(
             organisation_id=work.organisation,
             id=client_id,
             name=name,
-            scopes=" ".join(known(scopes)),
+            scopes=" ".join(sort_known_scopes(scopes)),
             active=True,
             requests_per_minute=requests_per_minute,
             created_at=work.now,
         )
     )
-    return found(work, client_id)
+    return find_client(work, client_id)
 
 
-def every(work: Transaction) -> list[Client]:
+def list_clients(work: Transaction) -> list[Client]:
     """Return all clients of the organisation, oldest first."""
     ids = work.session.execute(
         select(col(ClientRow.id))
         .where(col(ClientRow.organisation_id) == work.organisation)
         .order_by(col(ClientRow.created_at), col(ClientRow.id))
     ).scalars()
-    return [found(work, client_id) for client_id in ids.all()]
+    return [find_client(work, client_id) for client_id in ids.all()]
 
 
-def found(work: Transaction, client_id: str) -> Client:
+def find_client(work: Transaction, client_id: str) -> Client:
     """Return the client. Raises Problem `not_found`."""
     row = work.session.execute(
         select(ClientRow).where(
@@ -84,15 +84,15 @@ def found(work: Transaction, client_id: str) -> Client:
     )
 
 
-def change(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Client:
+def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Client:
     """Update any of name, scopes, active and requests_per_minute; effective immediately.
 
     Raises Problem `not_found`, and ValueError for an unknown scope.
     """
-    found(work, client_id)
+    find_client(work, client_id)
     values = dict(changes)
     if "scopes" in values:
-        values["scopes"] = " ".join(known(values["scopes"]))
+        values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
     if values:
         work.session.execute(
             update(ClientRow)
@@ -102,38 +102,38 @@ def change(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Cli
             .values(**values)
         )
         work.session.expire_all()
-    return found(work, client_id)
+    return find_client(work, client_id)
 
 
 def add_secret(
     work: Transaction, client_id: str, expires_at: datetime | None = None
-) -> tuple[LiveCredential, str]:
+) -> tuple[CredentialSummary, str]:
     """Add a client secret and return it in clear text, once. Raises Problem `conflict` at two."""
     _lock_client(work, client_id)
-    if len(_live_secrets(work, client_id)) >= LIVE_AT_ONCE:
+    if len(_live_secrets(work, client_id)) >= MAX_LIVE_CREDENTIALS:
         raise Problem("conflict", "Two secrets are live already: take one back first.")
-    secret = new_secret()
-    credential = LiveCredential(id=str(uuid4()), created_at=work.now, expires_at=expires_at)
+    secret = generate_client_secret()
+    credential = CredentialSummary(id=str(uuid4()), created_at=work.now, expires_at=expires_at)
     work.session.execute(
         insert(ClientSecretRow).values(
             organisation_id=work.organisation,
             client_id=client_id,
-            sha256=hashed(secret),
+            sha256=hash_secret(secret),
             **credential.model_dump(exclude={"scopes"}),
         )
     )
     return credential, secret
 
 
-def drop_secret(work: Transaction, client_id: str, secret_id: str) -> None:
+def revoke_secret(work: Transaction, client_id: str, secret_id: str) -> None:
     """Revoke a client secret. Raises Problem `not_found`."""
     _revoke(work, ClientSecretRow, client_id, col(ClientSecretRow.id) == secret_id)
 
 
-def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
+def add_client_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
     """Register a public key for `private_key_jwt`. Raises ValueError, Problem `conflict`."""
     _lock_client(work, client_id)
-    key, canonical = client_key(jwk)
+    key, canonical = parse_client_jwk(jwk)
     if any(row.kid == key.kid for row in _list_rows(work, ClientKeyRow, client_id)):
         raise Problem("conflict", "The client has a key of that name already.")
     work.session.execute(
@@ -148,12 +148,12 @@ def add_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> Publis
     return PublishedKey(kid=key.kid, jwk=dict(canonical), created_at=work.now)
 
 
-def drop_key(work: Transaction, client_id: str, kid: str) -> None:
+def revoke_client_key(work: Transaction, client_id: str, kid: str) -> None:
     """Revoke a public key. Raises Problem `not_found`."""
     _revoke(work, ClientKeyRow, client_id, col(ClientKeyRow.kid) == kid)
 
 
-def set_key_set(work: Transaction, client_id: str, url: str) -> None:
+def set_key_set_url(work: Transaction, client_id: str, url: str) -> None:
     """Set the URL of the client's JWK set, in place of an earlier one.
 
     Raises Problem `not_found`.
@@ -167,23 +167,23 @@ def set_key_set(work: Transaction, client_id: str, url: str) -> None:
     )
 
 
-def drop_key_set(work: Transaction, client_id: str) -> None:
+def delete_key_set_url(work: Transaction, client_id: str) -> None:
     """Stop trusting the client's JWK set. Raises Problem `not_found`."""
     _revoke(work, ClientKeySetRow, client_id)
 
 
 def add_api_key(
     work: Transaction, client_id: str, scopes: Iterable[str], expires_at: datetime, *, test: bool
-) -> tuple[LiveCredential, str]:
+) -> tuple[CredentialSummary, str]:
     """Add an API key and return its text, once. Raises Problem `conflict` at two, ValueError."""
     _lock_client(work, client_id)
-    client = found(work, client_id)
-    key_scopes = known(scopes)
+    client = find_client(work, client_id)
+    key_scopes = sort_known_scopes(scopes)
     if not set(key_scopes) <= set(client.scopes):
         raise ValueError("a key may do no more than its client")
-    if len(client.api_keys) >= LIVE_AT_ONCE:
+    if len(client.api_keys) >= MAX_LIVE_CREDENTIALS:
         raise Problem("conflict", "Two keys are live already: revoke one first.")
-    key = new_api_key(test=test)
+    key = generate_api_key(test=test)
     work.session.execute(
         insert(ApiKeyRow).values(
             organisation_id=work.organisation,
@@ -196,7 +196,7 @@ def add_api_key(
             revoked_at=None,
         )
     )
-    credential = LiveCredential(
+    credential = CredentialSummary(
         id=key.id, created_at=work.now, expires_at=expires_at, scopes=key_scopes
     )
     return credential, key.text
@@ -267,7 +267,7 @@ def _delete_rows(work: Transaction, table: Any, client_id: str, *conditions: Any
     return bool(result.rowcount)
 
 
-def _live_credential(row: Any, scopes: tuple[str, ...] | None = None) -> LiveCredential:
-    return LiveCredential(
+def _live_credential(row: Any, scopes: tuple[str, ...] | None = None) -> CredentialSummary:
+    return CredentialSummary(
         id=row.id, created_at=row.created_at, expires_at=row.expires_at, scopes=scopes
     )

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.problems import Problem
-from api.security.client_secrets import hashed
-from api.security.totp import new_totp
-from api.store.accounts.practitioners import found as practitioner_found
-from api.store.accounts.practitioners import told
+from api.security.client_secrets import hash_secret
+from api.security.totp import generate_totp_secret
+from api.store.accounts.practitioners import build_practitioner
+from api.store.accounts.practitioners import find_practitioner as practitioner_found
 from api.store.database.tables import InvitationRow, OrganisationRow, PractitionerRow
 from api.store.store import Store
 from api.store.transaction import Transaction
@@ -21,10 +21,10 @@ from schemas.organisation import Practitioner
 from schemas.sign_in import Invitation
 
 TABLE = "invitation"
-DAYS = 7
+VALID_DAYS = 7
 
 
-class Invited(NamedTuple):
+class OpenInvitation(NamedTuple):
     """An invitation that can be accepted now, with its practitioner and organisation."""
 
     organisation: str
@@ -33,7 +33,9 @@ class Invited(NamedTuple):
     practitioner: Practitioner
 
 
-def make(work: Transaction, practitioner_id: str, days: int = DAYS) -> tuple[Invitation, str]:
+def add_invitation(
+    work: Transaction, practitioner_id: str, days: int = VALID_DAYS
+) -> tuple[Invitation, str]:
     """Add an invitation and return it with its secret; earlier ones of the practitioner end.
 
     Raises Problem `not_found`, and `conflict` for a practitioner who is inactive or has no scopes.
@@ -58,21 +60,21 @@ def make(work: Transaction, practitioner_id: str, days: int = DAYS) -> tuple[Inv
         "organisation_id": work.organisation,
         "id": invitation.id,
         "practitioner_id": practitioner_id,
-        "sha256": hashed(secret),
+        "sha256": hash_secret(secret),
         "created_at": invitation.created_at,
         "expires_at": invitation.expires_at,
         "used_at": None,
         "actor": work.actor.id,
-        "key_id": work.key_id,
-        "totp": work.seal(TABLE, "totp", invitation.id, new_totp().encode()),
+        "key_id": work.current_key_id,
+        "totp": work.encrypt_field(TABLE, "totp", invitation.id, generate_totp_secret().encode()),
     }
-    work.session.put(InvitationRow, row)
+    work.session.insert_row(InvitationRow, row)
     return invitation, secret
 
 
-def open_now(store: Store, secret: str) -> Invited | None:
+def look_up_open_invitation(store: Store, secret: str) -> OpenInvitation | None:
     """Return the invitation of this secret; None unless it can be accepted now."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         row = session.execute(
             select(InvitationRow, PractitionerRow, col(OrganisationRow.name))
             .join(
@@ -82,7 +84,7 @@ def open_now(store: Store, secret: str) -> Invited | None:
             )
             .join(OrganisationRow, col(OrganisationRow.id) == col(InvitationRow.organisation_id))
             .where(
-                col(InvitationRow.sha256) == hashed(secret),
+                col(InvitationRow.sha256) == hash_secret(secret),
                 col(InvitationRow.used_at).is_(None),
                 col(InvitationRow.expires_at) > datetime.now(UTC),
                 col(PractitionerRow.active),
@@ -92,20 +94,25 @@ def open_now(store: Store, secret: str) -> Invited | None:
     if row is None:
         return None
     invitation, practitioner, organisation_name = row
-    return Invited(invitation.organisation_id, organisation_name, invitation.id, told(practitioner))
+    return OpenInvitation(
+        invitation.organisation_id,
+        organisation_name,
+        invitation.id,
+        build_practitioner(practitioner),
+    )
 
 
-def totp_of(work: Transaction, invitation_id: str) -> str:
+def read_totp_secret(work: Transaction, invitation_id: str) -> str:
     """Return the TOTP secret for the authenticator app. Raises Problem `not_found`."""
     row = work.session.execute(
         select(InvitationRow).where(*_match_invitation(work, invitation_id))
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
-    return work.open(row.key_id, TABLE, "totp", row.id, row.totp).decode()
+    return work.decrypt_field(row.key_id, TABLE, "totp", row.id, row.totp).decode()
 
 
-def use_up(work: Transaction, invitation_id: str) -> None:
+def consume_invitation(work: Transaction, invitation_id: str) -> None:
     """Mark the invitation as used. Raises Problem `not_found` if it is used or expired."""
     result: Any = work.session.execute(
         update(InvitationRow)
@@ -120,7 +127,7 @@ def use_up(work: Transaction, invitation_id: str) -> None:
         raise Problem("not_found")
 
 
-def drop_expired(session: Session) -> None:
+def delete_expired_invitations(session: Session) -> None:
     """Delete the expired invitations of all organisations."""
     session.execute(delete(InvitationRow).where(col(InvitationRow.expires_at) < datetime.now(UTC)))
 

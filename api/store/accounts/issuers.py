@@ -14,24 +14,26 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from api.problems import Problem
-from api.security.jwk_registration import client_key
-from api.security.scopes import known
+from api.security.jwk_registration import parse_client_jwk
+from api.security.scopes import sort_known_scopes
 from api.store.accounts.callers import Caller
 from api.store.database.tables import IssuerRow, OrganisationRow, UsedTokenRow
-from api.store.keys.field_encryption import digest
+from api.store.keys.field_encryption import hash_parts
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.issuer import Issuer, IssuerKind, IssuerTerms
 
 
-class Trusted(NamedTuple):
+class TrustedIssuer(NamedTuple):
     """An active issuer and its active organisation."""
 
     issuer: Issuer
     organisation_name: str
     test: bool
 
-    def caller(self, subject: str, scopes: frozenset[str], fhir: frozenset[str]) -> Caller:
+    def build_caller(
+        self, subject: str, scopes: frozenset[str], fhir_scopes: frozenset[str]
+    ) -> Caller:
         """Return the caller for a subject of this issuer; its id contains a hash of the subject."""
         subject_hash = hashlib.sha256(subject.encode()).hexdigest()[:16]
         return Caller(
@@ -42,11 +44,11 @@ class Trusted(NamedTuple):
             scopes=scopes,
             requests_per_minute=None,
             means="token",
-            fhir=fhir,
+            fhir_scopes=fhir_scopes,
         )
 
 
-def add(
+def add_issuer(
     work: Transaction, kind: IssuerKind, issuer: str, audience: str, terms: IssuerTerms
 ) -> Issuer:
     """Add an issuer.
@@ -75,7 +77,7 @@ def add(
     return added
 
 
-def change(
+def update_issuer(
     work: Transaction,
     issuer_id: str,
     *,
@@ -103,14 +105,14 @@ def change(
     return _build_issuer(row)
 
 
-def drop(work: Transaction, issuer_id: str) -> None:
+def delete_issuer(work: Transaction, issuer_id: str) -> None:
     """Delete an issuer. Raises Problem `not_found`."""
     result: Any = work.session.execute(delete(IssuerRow).where(*_match_issuer(work, issuer_id)))
     if not result.rowcount:
         raise Problem("not_found")
 
 
-def every(work: Transaction) -> list[Issuer]:
+def list_issuers(work: Transaction) -> list[Issuer]:
     """Return all issuers of the organisation, oldest first."""
     rows = work.session.execute(
         select(IssuerRow)
@@ -120,9 +122,11 @@ def every(work: Transaction) -> list[Issuer]:
     return [_build_issuer(row) for row in rows]
 
 
-def trusted(store: Store, kind: IssuerKind, issuer: str, audience: str = "") -> Trusted | None:
+def look_up_trusted_issuer(
+    store: Store, kind: IssuerKind, issuer: str, audience: str = ""
+) -> TrustedIssuer | None:
     """Return the active issuer of an active organisation for this audience, otherwise None."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         row = session.execute(
             select(IssuerRow, col(OrganisationRow.name), col(OrganisationRow.test))
             .join(OrganisationRow, col(OrganisationRow.id) == col(IssuerRow.organisation_id))
@@ -134,10 +138,10 @@ def trusted(store: Store, kind: IssuerKind, issuer: str, audience: str = "") -> 
                 col(OrganisationRow.active),
             )
         ).one_or_none()
-        return Trusted(_build_issuer(row.IssuerRow), row.name, row.test) if row else None
+        return TrustedIssuer(_build_issuer(row.IssuerRow), row.name, row.test) if row else None
 
 
-def use_token(
+def consume_token(
     work: Transaction, issuer_id: str, jti: str, expires_at: int, keep_seconds: int
 ) -> None:
     """Mark a token as used. Raises Problem `bad_token` if it was used before."""
@@ -145,7 +149,7 @@ def use_token(
     row = {
         "organisation_id": work.organisation,
         "issuer_id": issuer_id,
-        "jti_sha256": digest(jti.encode()),
+        "jti_sha256": hash_parts(jti.encode()),
         "expires_at": until,
     }
     try:
@@ -158,8 +162,10 @@ def use_token(
 
 def _validate(terms: IssuerTerms) -> None:
     for jwk in terms.keys:
-        client_key(jwk)
-    known([*terms.scopes, *(scope for scopes in terms.mapping.values() for scope in scopes)])
+        parse_client_jwk(jwk)
+    sort_known_scopes(
+        [*terms.scopes, *(scope for scopes in terms.mapping.values() for scope in scopes)]
+    )
 
 
 def _build_issuer(row: Any) -> Issuer:

@@ -13,7 +13,7 @@ from api.store.transaction import Transaction
 from reports.view.heading import Letterhead
 
 
-def make(session: Session, organisation: str) -> None:
+def add_letterhead(session: Session, organisation: str) -> None:
     """Add the default letterhead of a new organisation: name only, in English and UTC."""
     default = Letterhead()
     session.execute(
@@ -27,7 +27,7 @@ def make(session: Session, organisation: str) -> None:
     )
 
 
-def of(session: Session, organisation: str) -> Letterhead:
+def find_letterhead(session: Session, organisation: str) -> Letterhead:
     """Return the organisation's letterhead with its name. Raises Problem `not_found`."""
     row = session.execute(
         select(
@@ -51,12 +51,12 @@ def of(session: Session, organisation: str) -> Letterhead:
     )
 
 
-def change(work: Transaction, changes: Mapping[str, Any]) -> Letterhead:
+def update_letterhead(work: Transaction, changes: Mapping[str, Any]) -> Letterhead:
     """Update any of address, logo, time_zone and language.
 
     Raises pydantic's ValidationError (a ValueError) for an invalid value.
     """
-    current = of(work.session, work.organisation)
+    current = find_letterhead(work.session, work.organisation)
     updated = Letterhead.model_validate(current.model_dump() | dict(changes))
     work.session.execute(
         update(LetterheadRow)

@@ -20,26 +20,26 @@ from api.store.accounts.organisations import SYSTEM
 from api.store.database.tables import FailureRow
 from api.store.store import Store
 
-FIRST_WAIT = 30
-LONGEST_WAIT = 900
-FORGOTTEN_AFTER = timedelta(days=1)
+FIRST_WAIT_SECONDS = 30
+MAX_WAIT_SECONDS = 900
+FAILURE_RETENTION = timedelta(days=1)
 
 
-class Trying(NamedTuple):
+class AttemptCounter(NamedTuple):
     """A counter of login attempts, by a keyed hash, with its number of free failures."""
 
     hash: str
-    free: int
-    shared: bool = False
+    free_failures: int
+    is_shared: bool = False
 
 
-def take(store: Store, ways: list[Trying]) -> None:
+def record_attempt(store: Store, counters: list[AttemptCounter]) -> None:
     """Count an attempt in each counter. Raises Problem `too_many`, counting none, to throttle."""
     now = datetime.now(UTC)
-    with store.across() as session:
-        counts = [_lock_count(session, way, now) for way in ways]
-        for way, count in zip(ways, counts, strict=True):
-            wait = wait_after(count + 1, way.free)
+    with store.write_all_organisations() as session:
+        counts = [_lock_count(session, way, now) for way in counters]
+        for way, count in zip(counters, counts, strict=True):
+            wait = compute_wait_seconds(count + 1, way.free_failures)
             session.execute(
                 update(FailureRow)
                 .where(*_match_counter(way))
@@ -51,31 +51,31 @@ def take(store: Store, ways: list[Trying]) -> None:
             )
 
 
-def give_back(store: Store, ways: list[Trying]) -> None:
+def clear_attempt(store: Store, counters: list[AttemptCounter]) -> None:
     """After a successful login, reset own counters and take the attempt off shared ones."""
-    with store.across() as session:
-        for way in ways:
-            if way.shared:
+    with store.write_all_organisations() as session:
+        for way in counters:
+            if way.is_shared:
                 decrement = update(FailureRow).where(*_match_counter(way))
                 session.execute(decrement.values(count=FailureRow.count - 1, until=None))
             else:
                 session.execute(delete(FailureRow).where(*_match_counter(way)))
 
 
-def wait_after(count: int, free: int) -> int:
+def compute_wait_seconds(count: int, free: int) -> int:
     """Return how many seconds the next attempt must wait after `count` failures."""
     if count < free:
         return 0
-    return min(FIRST_WAIT << min(count - free, 10), LONGEST_WAIT)
+    return min(FIRST_WAIT_SECONDS << min(count - free, 10), MAX_WAIT_SECONDS)
 
 
-def drop_forgotten(session: Session) -> None:
+def delete_old_failures(session: Session) -> None:
     """Delete the counters whose last failure is older than the retention."""
-    cutoff = datetime.now(UTC) - FORGOTTEN_AFTER
+    cutoff = datetime.now(UTC) - FAILURE_RETENTION
     session.execute(delete(FailureRow).where(col(FailureRow.last_at) < cutoff))
 
 
-def _lock_count(session: Session, way: Trying, now: datetime) -> int:
+def _lock_count(session: Session, way: AttemptCounter, now: datetime) -> int:
     """Return the failures so far and lock the counter until the transaction ends."""
     values = {"organisation_id": SYSTEM, "way": way.hash, "count": 0, "last_at": now}
     try:
@@ -90,8 +90,8 @@ def _lock_count(session: Session, way: Trying, now: datetime) -> int:
         seconds = int((row.until - now).total_seconds()) + 1
         raise Problem("too_many", headers={"Retry-After": str(seconds)})
     count: int = row.count
-    return 0 if row.last_at < now - FORGOTTEN_AFTER else count
+    return 0 if row.last_at < now - FAILURE_RETENTION else count
 
 
-def _match_counter(way: Trying) -> tuple[Any, ...]:
+def _match_counter(way: AttemptCounter) -> tuple[Any, ...]:
     return col(FailureRow.organisation_id) == SYSTEM, col(FailureRow.way) == way.hash

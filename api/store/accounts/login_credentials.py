@@ -9,8 +9,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.problems import Problem
-from api.security.client_secrets import hashed
-from api.security.totp import new_recovery_codes, new_totp, plain_code, step_of
+from api.security.client_secrets import hash_secret
+from api.security.totp import (
+    find_matching_step,
+    generate_recovery_codes,
+    generate_totp_secret,
+    normalise_code,
+)
 from api.store.database.tables import (
     IdentityRow,
     OrganisationRow,
@@ -22,10 +27,10 @@ from api.store.store import Store
 from api.store.transaction import Transaction
 
 TABLE = "sign_in"
-_DUMMY_TOTP = new_totp()
+_DUMMY_TOTP = generate_totp_secret()
 
 
-class Proof(NamedTuple):
+class StoredLogin(NamedTuple):
     """A login name's practitioner and password hash; no hash for an unknown name."""
 
     organisation: str
@@ -33,18 +38,18 @@ class Proof(NamedTuple):
     password_hash: str | None
 
 
-class Chosen(NamedTuple):
+class NewCredentials(NamedTuple):
     """New login credentials, and the TOTP time step of the code that confirmed them."""
 
     name: str
     password_hash: str
-    totp: str
-    step: int
+    totp_secret: str
+    time_step: int
 
 
-def named(store: Store, name: str) -> Proof | None:
+def look_up_login(store: Store, name: str) -> StoredLogin | None:
     """Return the login of this name; None if it is unknown or inactive."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         row = session.execute(
             select(
                 col(SignInRow.organisation_id),
@@ -53,14 +58,14 @@ def named(store: Store, name: str) -> Proof | None:
             )
             .join(PractitionerRow, *_join_practitioner(SignInRow))
             .join(OrganisationRow, col(OrganisationRow.id) == col(SignInRow.organisation_id))
-            .where(col(SignInRow.name_sha256) == name_hash(name), *_require_active())
+            .where(col(SignInRow.name_sha256) == hash_login_name(name), *_require_active())
         ).one_or_none()
-    return None if row is None else Proof(*row)
+    return None if row is None else StoredLogin(*row)
 
 
-def identified(store: Store, issuer: str, subject: str) -> tuple[str, str] | None:
+def look_up_identity(store: Store, issuer: str, subject: str) -> tuple[str, str] | None:
     """Return the ids of organisation and practitioner of an OpenID identity, or None."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         row = session.execute(
             select(col(IdentityRow.organisation_id), col(IdentityRow.practitioner_id))
             .join(PractitionerRow, *_join_practitioner(IdentityRow))
@@ -73,7 +78,7 @@ def identified(store: Store, issuer: str, subject: str) -> tuple[str, str] | Non
     return None if row is None else (row[0], row[1])
 
 
-def is_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
+def use_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
     """Check a TOTP or recovery code and mark it as used; False if it is wrong or used.
 
     An unknown practitioner takes the same time, so that the response reveals nothing.
@@ -83,8 +88,8 @@ def is_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
     ).scalar_one_or_none()
     totp = _DUMMY_TOTP
     if row is not None:
-        totp = work.open(row.key_id, TABLE, "totp", practitioner, row.totp).decode()
-    step = step_of(totp, code)
+        totp = work.decrypt_field(row.key_id, TABLE, "totp", practitioner, row.totp).decode()
+    step = find_matching_step(totp, code)
     if step is None or row is None:
         return _use_recovery_code(work, practitioner, code)
     result: Any = work.session.execute(
@@ -95,37 +100,39 @@ def is_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
     return bool(result.rowcount)
 
 
-def choose(work: Transaction, practitioner: str, chosen: Chosen) -> tuple[str, ...]:
+def set_credentials(
+    work: Transaction, practitioner: str, credentials: NewCredentials
+) -> tuple[str, ...]:
     """Replace the practitioner's credentials; return new recovery codes in clear text, once.
 
     Raises Problem `conflict` if the login name is taken.
     """
-    forget(work, practitioner)
+    delete_credentials(work, practitioner)
     row = {
         "organisation_id": work.organisation,
         "practitioner_id": practitioner,
-        "name_sha256": name_hash(chosen.name),
-        "password_hash": chosen.password_hash,
+        "name_sha256": hash_login_name(credentials.name),
+        "password_hash": credentials.password_hash,
         "changed_at": work.now,
-        "last_step": chosen.step,
-        "key_id": work.key_id,
-        "totp": work.seal(TABLE, "totp", practitioner, chosen.totp.encode()),
+        "last_step": credentials.time_step,
+        "key_id": work.current_key_id,
+        "totp": work.encrypt_field(TABLE, "totp", practitioner, credentials.totp_secret.encode()),
     }
     try:
         with work.session.begin_nested():
             work.session.execute(insert(SignInRow).values(**row))
     except IntegrityError:
         raise Problem("conflict", "Somebody signs in by that name already.") from None
-    codes = new_recovery_codes()
+    codes = generate_recovery_codes()
     for code in codes:
-        values = {"practitioner_id": practitioner, "sha256": hashed(plain_code(code))}
-        work.session.put(
+        values = {"practitioner_id": practitioner, "sha256": hash_secret(normalise_code(code))}
+        work.session.insert_row(
             RecoveryCodeRow, {"organisation_id": work.organisation, "used_at": None} | values
         )
     return codes
 
 
-def link(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
+def link_identity(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
     """Link an OpenID identity, in place of an earlier one. Raises Problem `conflict`."""
     work.session.execute(delete(IdentityRow).where(*_match_rows(work, IdentityRow, practitioner)))
     try:
@@ -142,16 +149,16 @@ def link(work: Transaction, practitioner: str, issuer: str, subject: str) -> Non
         raise Problem("conflict", "That identity belongs to somebody already.") from None
 
 
-def anybody(session: Session) -> bool:
+def has_any_login(session: Session) -> bool:
     """Return whether any practitioner of the service can log in."""
     passwords = select(col(SignInRow.practitioner_id)).limit(1)
     identities = select(col(IdentityRow.practitioner_id)).limit(1)
     return any(session.execute(query).first() is not None for query in (passwords, identities))
 
 
-def password_hash(store: Store, organisation: str, practitioner: str) -> str | None:
+def read_password_hash(store: Store, organisation: str, practitioner: str) -> str | None:
     """Return the practitioner's password hash; None without a password login."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         return session.execute(
             select(col(SignInRow.password_hash)).where(
                 col(SignInRow.organisation_id) == organisation,
@@ -160,24 +167,24 @@ def password_hash(store: Store, organisation: str, practitioner: str) -> str | N
         ).scalar_one_or_none()
 
 
-def change_password(work: Transaction, practitioner: str, hashed_anew: str) -> None:
+def update_password(work: Transaction, practitioner: str, new_password_hash: str) -> None:
     """Replace the password hash; login name, second factor and recovery codes stay."""
     work.session.execute(
         update(SignInRow)
         .where(*_match_rows(work, SignInRow, practitioner))
-        .values(password_hash=hashed_anew, changed_at=work.now)
+        .values(password_hash=new_password_hash, changed_at=work.now)
     )
 
 
-def forget(work: Transaction, practitioner: str) -> None:
+def delete_credentials(work: Transaction, practitioner: str) -> None:
     """Delete all login credentials of the practitioner."""
     for table in (SignInRow, RecoveryCodeRow, IdentityRow):
         work.session.execute(delete(table).where(*_match_rows(work, table, practitioner)))
 
 
-def name_hash(name: str) -> str:
+def hash_login_name(name: str) -> str:
     """Return the hash that a login name is found by; ignores case and surrounding spaces."""
-    return hashed(unicodedata.normalize("NFKC", name.strip()).casefold())
+    return hash_secret(unicodedata.normalize("NFKC", name.strip()).casefold())
 
 
 def _use_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
@@ -185,7 +192,7 @@ def _use_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
         update(RecoveryCodeRow)
         .where(
             *_match_rows(work, RecoveryCodeRow, practitioner),
-            col(RecoveryCodeRow.sha256) == hashed(plain_code(code)),
+            col(RecoveryCodeRow.sha256) == hash_secret(normalise_code(code)),
             col(RecoveryCodeRow.used_at).is_(None),
         )
         .values(used_at=work.now)
@@ -194,7 +201,7 @@ def _use_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
 
 
 def _hash_subject(issuer: str, subject: str) -> str:
-    return hashed(f"{issuer}\x1f{subject}")
+    return hash_secret(f"{issuer}\x1f{subject}")
 
 
 def _join_practitioner(table: Any) -> tuple[Any]:

@@ -14,12 +14,12 @@ from sqlmodel import col
 from api.problems import Problem
 from api.security.keys import SigningAlgorithm
 from api.store.accounts import letterheads
-from api.store.accounts.revocation import shut_out
+from api.store.accounts.revocation import revoke_access
 from api.store.audit import chain
 from api.store.database.tables import OrganisationRow
 from api.store.database.tenancy import OrganisationSession
 from api.store.keys import signing_keys
-from api.store.keys.organisation_keys import AUDIT, DATA
+from api.store.keys.organisation_keys import AUDIT_KIND, DATA_KIND
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 from schemas.organisation import Organisation
@@ -27,35 +27,37 @@ from schemas.organisation import Organisation
 SYSTEM = "system"
 """The organisation whose audit chain holds the service's own acts and anonymous denials."""
 
-SERVICE = Actor(SYSTEM, "service", "service")
-OPERATOR = Actor(SYSTEM, "command_line", "command_line")
+SERVICE_ACTOR = Actor(SYSTEM, "service", "service")
+OPERATOR_ACTOR = Actor(SYSTEM, "command_line", "command_line")
 
 
-def make_system(store: Store, algorithm: SigningAlgorithm) -> None:
+def ensure_system_organisation(store: Store, algorithm: SigningAlgorithm) -> None:
     """Create the system organisation and the first signing key, unless they exist."""
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         if _load_organisation(session, SYSTEM) is not None:
             return
     with (
         contextlib.suppress(IntegrityError),
-        store.across() as session,
+        store.write_all_organisations() as session,
     ):  # another process was faster
         _insert(
             store,
             session,
             _new_organisation(SYSTEM, "nociscreen", test=False, retention_years=None),
         )
-        signing_keys.add_key(session, store.ring, algorithm)
-        store.within(session, SERVICE).audit("administer", "organisation", SYSTEM)
+        signing_keys.add_signing_key(session, store.key_ring, algorithm)
+        store.join_transaction(session, SERVICE_ACTOR).audit("administer", "organisation", SYSTEM)
 
 
-def add(store: Store, name: str, *, test: bool, retention_years: int | None = None) -> Organisation:
+def add_organisation(
+    store: Store, name: str, *, test: bool, retention_years: int | None = None
+) -> Organisation:
     """Add an organisation with its own keys and audit chain."""
-    with store.across() as session:
-        return begin(store, session, name, test=test, retention_years=retention_years)
+    with store.write_all_organisations() as session:
+        return add_organisation_in(store, session, name, test=test, retention_years=retention_years)
 
 
-def begin(
+def add_organisation_in(
     store: Store,
     session: OrganisationSession,
     name: str,
@@ -69,12 +71,12 @@ def begin(
     )
     _insert(store, session, organisation)
     for audited_id in (SYSTEM, organisation.id):
-        actor = OPERATOR._replace(organisation=audited_id)
-        store.within(session, actor).audit("administer", "organisation", organisation.id)
+        actor = OPERATOR_ACTOR._replace(organisation=audited_id)
+        store.join_transaction(session, actor).audit("administer", "organisation", organisation.id)
     return organisation
 
 
-def every(session: Session) -> list[Organisation]:
+def list_organisations(session: Session) -> list[Organisation]:
     """Return all organisations except the system's own, oldest first."""
     rows = session.execute(
         select(OrganisationRow)
@@ -84,7 +86,7 @@ def every(session: Session) -> list[Organisation]:
     return [Organisation(**row.model_dump()) for row in rows]
 
 
-def own(work: Transaction) -> Organisation:
+def find_own_organisation(work: Transaction) -> Organisation:
     """Return the organisation of the transaction. Raises Problem `not_found`."""
     organisation = _load_organisation(work.session, work.organisation)
     if organisation is None:
@@ -92,12 +94,12 @@ def own(work: Transaction) -> Organisation:
     return organisation
 
 
-def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
+def update_organisation(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
     """Update any of name, test, active and retention_years.
 
     Deactivation and reactivation end all sessions and invitations.
     """
-    before = own(work)
+    before = find_own_organisation(work)
     if changes:
         work.session.execute(
             update(OrganisationRow)
@@ -105,9 +107,9 @@ def change(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
             .values(**changes)
         )
     work.session.expire_all()
-    updated = own(work)
+    updated = find_own_organisation(work)
     if updated.active != before.active:
-        shut_out(work)
+        revoke_access(work)
     return updated
 
 
@@ -133,9 +135,9 @@ def _new_organisation(
 
 def _insert(store: Store, session: Session, organisation: Organisation) -> None:
     session.execute(insert(OrganisationRow).values(**organisation.model_dump()))
-    letterheads.make(session, organisation.id)
-    store.keys.add(session, organisation.id, DATA, organisation.created_at)
-    store.keys.add(session, organisation.id, AUDIT, organisation.created_at)
-    keys = store.keys.of(session, organisation.id)
+    letterheads.add_letterhead(session, organisation.id)
+    store.organisation_keys.add_key(session, organisation.id, DATA_KIND, organisation.created_at)
+    store.organisation_keys.add_key(session, organisation.id, AUDIT_KIND, organisation.created_at)
+    keys = store.organisation_keys.load_keys(session, organisation.id)
     if keys is not None:
-        chain.begin(session, keys.audit)
+        chain.begin_chain(session, keys.audit)

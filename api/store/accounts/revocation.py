@@ -7,7 +7,7 @@ from api.store.database.tables import InvitationRow, SessionRow
 from api.store.transaction import Transaction
 
 
-def shut_out(work: Transaction, practitioner: str | None = None) -> None:
+def revoke_access(work: Transaction, practitioner: str | None = None) -> None:
     """End the sessions and invitations of one practitioner, or of all in the organisation."""
     for table in (SessionRow, InvitationRow):
         conditions = [col(table.organisation_id) == work.organisation]

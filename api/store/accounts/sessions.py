@@ -9,48 +9,50 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.security.client_secrets import hashed
-from api.store.accounts.practitioners import told
+from api.security.client_secrets import hash_secret
+from api.store.accounts.practitioners import build_practitioner
 from api.store.database.tables import OrganisationRow, PractitionerRow, SessionRow
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.sign_in import SignedIn
+from schemas.sign_in import PractitionerSession
 
-SEEN_AGAIN = timedelta(minutes=1)
+SEEN_UPDATE_INTERVAL = timedelta(minutes=1)
 
 
-class Lasting(NamedTuple):
+class SessionLifetimes(NamedTuple):
     """The idle timeout and the absolute timeout of sessions."""
 
     idle: timedelta
-    most: timedelta
+    absolute: timedelta
 
 
-def begin(work: Transaction, practitioner: str, lasting: Lasting) -> str:
+def begin_session(work: Transaction, practitioner: str, lifetimes: SessionLifetimes) -> str:
     """Begin a session and return the secret for its cookie."""
     secret = secrets.token_urlsafe(32)
     row = {
         "organisation_id": work.organisation,
         "id": str(uuid4()),
         "practitioner_id": practitioner,
-        "sha256": hashed(secret),
+        "sha256": hash_secret(secret),
         "created_at": work.now,
         "seen_at": work.now,
-        "ends_at": work.now + lasting.most,
+        "ends_at": work.now + lifetimes.absolute,
     }
-    work.session.put(SessionRow, row)
+    work.session.insert_row(SessionRow, row)
     return secret
 
 
-def signed_in(store: Store, secret: str, lasting: Lasting) -> SignedIn | None:
+def look_up_session(
+    store: Store, secret: str, lifetimes: SessionLifetimes
+) -> PractitionerSession | None:
     """Return the login of this session secret; None if unknown, expired or inactive."""
     now = datetime.now(UTC)
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         login = _load_login(session, secret)
-        if login is None or login.ends_at <= now or login.seen_at <= now - lasting.idle:
+        if login is None or login.ends_at <= now or login.seen_at <= now - lifetimes.idle:
             return None
-    if login.seen_at <= now - SEEN_AGAIN:
-        with store.across() as session:
+    if login.seen_at <= now - SEEN_UPDATE_INTERVAL:
+        with store.write_all_organisations() as session:
             session.execute(
                 update(SessionRow)
                 .where(
@@ -62,7 +64,7 @@ def signed_in(store: Store, secret: str, lasting: Lasting) -> SignedIn | None:
     return login
 
 
-def end(work: Transaction, session_id: str) -> None:
+def end_session(work: Transaction, session_id: str) -> None:
     """End a session."""
     work.session.execute(
         delete(SessionRow).where(
@@ -71,29 +73,31 @@ def end(work: Transaction, session_id: str) -> None:
     )
 
 
-def end_held(work: Transaction, secret: str) -> None:
+def end_session_by_secret(work: Transaction, secret: str) -> None:
     """End the session of this secret if it belongs to this organisation."""
     work.session.execute(
         delete(SessionRow).where(
             col(SessionRow.organisation_id) == work.organisation,
-            col(SessionRow.sha256) == hashed(secret),
+            col(SessionRow.sha256) == hash_secret(secret),
         )
     )
 
 
-def end_all(work: Transaction, practitioner: str, but: str = "") -> int:
+def end_practitioner_sessions(
+    work: Transaction, practitioner: str, except_session: str = ""
+) -> int:
     """End the practitioner's sessions, except possibly one; return how many ended."""
     result: Any = work.session.execute(
         delete(SessionRow).where(
             col(SessionRow.organisation_id) == work.organisation,
             col(SessionRow.practitioner_id) == practitioner,
-            col(SessionRow.id) != but,
+            col(SessionRow.id) != except_session,
         )
     )
     return int(result.rowcount)
 
 
-def count(work: Transaction, practitioner: str) -> int:
+def count_sessions(work: Transaction, practitioner: str) -> int:
     """Return the number of the practitioner's sessions, including idle ones."""
     rows = work.session.execute(
         select(col(SessionRow.id)).where(
@@ -105,12 +109,12 @@ def count(work: Transaction, practitioner: str) -> int:
     return len(rows)
 
 
-def drop_ended(session: Session) -> None:
+def delete_ended_sessions(session: Session) -> None:
     """Delete the expired sessions of all organisations."""
     session.execute(delete(SessionRow).where(col(SessionRow.ends_at) < datetime.now(UTC)))
 
 
-def _load_login(session: Session, secret: str) -> SignedIn | None:
+def _load_login(session: Session, secret: str) -> PractitionerSession | None:
     row = session.execute(
         select(SessionRow, PractitionerRow, OrganisationRow)
         .join(
@@ -120,7 +124,7 @@ def _load_login(session: Session, secret: str) -> SignedIn | None:
         )
         .join(OrganisationRow, col(OrganisationRow.id) == col(SessionRow.organisation_id))
         .where(
-            col(SessionRow.sha256) == hashed(secret),
+            col(SessionRow.sha256) == hash_secret(secret),
             col(PractitionerRow.active),
             col(OrganisationRow.active),
         )
@@ -128,9 +132,9 @@ def _load_login(session: Session, secret: str) -> SignedIn | None:
     if row is None:
         return None
     session_row, practitioner, organisation = row
-    return SignedIn(
+    return PractitionerSession(
         session=session_row.id,
-        practitioner=told(practitioner),
+        practitioner=build_practitioner(practitioner),
         organisation=session_row.organisation_id,
         organisation_name=organisation.name,
         test=organisation.test,

@@ -20,7 +20,7 @@ from sqlmodel import col
 
 from api.store.database.tables import AuditHeadRow, AuditRow
 from api.store.database.tenancy import OrganisationSession
-from schemas.audit import Act, AuditEntry, ChainFault, Checkpoint
+from schemas.audit import AuditedAction, AuditEntry, ChainFault, Checkpoint
 
 _FIRST_MAC = b"\x00" * 32
 _STEP = 1000
@@ -49,17 +49,17 @@ class AuditKey(NamedTuple):
     organisation: str
     secret: bytes
 
-    def mac(self, before: bytes, entry: "AuditEntry") -> bytes:
+    def compute_mac(self, before: bytes, entry: "AuditEntry") -> bytes:
         """Return the MAC of an entry, chained to the MAC of the previous row."""
         return hmac.digest(self.secret, before + _canonical(self.organisation, entry), "sha256")
 
-    def seal(self, seq: int, mac: bytes, purpose: str) -> bytes:
+    def compute_seal(self, seq: int, mac: bytes, purpose: str) -> bytes:
         """Return the MAC that proves the chain ended at this row."""
         text = f"{purpose}\x1f{self.organisation}\x1f{seq}\x1f".encode() + mac
         return hmac.digest(self.secret, text, "sha256")
 
 
-def begin(session: Session, key: AuditKey) -> None:
+def begin_chain(session: Session, key: AuditKey) -> None:
     """Start the chain of a new organisation."""
     session.execute(
         insert(AuditHeadRow).values(
@@ -67,19 +67,21 @@ def begin(session: Session, key: AuditKey) -> None:
             seq=0,
             key_id=key.id,
             mac=_FIRST_MAC,
-            seal=key.seal(0, _FIRST_MAC, "head"),
+            seal=key.compute_seal(0, _FIRST_MAC, "head"),
         )
     )
 
 
-def append(session: OrganisationSession, key: AuditKey, act: Act, at: datetime) -> AuditEntry:
+def append_entry(
+    session: OrganisationSession, key: AuditKey, act: AuditedAction, at: datetime
+) -> AuditEntry:
     """Append a row. Locks the end of the chain until the transaction ends: call it last."""
     head = session.execute(_SELECT_HEAD, {"of": key.organisation}).one()
     entry = AuditEntry(seq=head.seq + 1, at=at, **dict(act))
-    mac = key.mac(head.mac, entry)
+    mac = key.compute_mac(head.mac, entry)
     row = {"organisation_id": key.organisation, "key_id": key.id, "mac": mac, **dict(entry)}
-    session.put(AuditRow, row)
-    seal = key.seal(entry.seq, mac, "head")
+    session.insert_row(AuditRow, row)
+    seal = key.compute_seal(entry.seq, mac, "head")
     session.execute(
         _UPDATE_HEAD,
         {"of": key.organisation, "to": entry.seq, "by": key.id, "link": mac, "sealed": seal},
@@ -87,15 +89,15 @@ def append(session: OrganisationSession, key: AuditKey, act: Act, at: datetime) 
     return entry
 
 
-def entries(
-    session: Session, organisation: str, *, after: int = 0, most: int | None = None
+def read_entries(
+    session: Session, organisation: str, *, after: int = 0, limit: int | None = None
 ) -> Iterator[AuditEntry]:
     """Yield the entries of an organisation in order, read page by page."""
-    for row in islice(_read_rows(session, organisation, after), most):
+    for row in islice(_read_rows(session, organisation, after), limit):
         yield _build_entry(row)
 
 
-def checkpoint(session: Session, key: AuditKey, at: datetime) -> Checkpoint:
+def create_checkpoint(session: Session, key: AuditKey, at: datetime) -> Checkpoint:
     """Return the chain's end, to be stored elsewhere as later proof against truncation.
 
     Raises LookupError if the head row is missing.
@@ -109,7 +111,7 @@ def checkpoint(session: Session, key: AuditKey, at: datetime) -> Checkpoint:
     return unsealed.model_copy(update={"seal": _seal_checkpoint(key, unsealed)})
 
 
-def verify(
+def verify_chain(
     session: Session, key: AuditKey, checkpoints: tuple[Checkpoint, ...] = ()
 ) -> tuple[ChainFault, ...]:
     """Verify the chain against its key and checkpoints; return every fault found."""
@@ -170,14 +172,14 @@ def _is_authentic(key: AuditKey, row: Any, before: bytes) -> bool:
         entry = _build_entry(row)
     except ValidationError:  # a value outside the vocabulary of the audit
         return False
-    return row.key_id == key.id and hmac.compare_digest(key.mac(before, entry), row.mac)
+    return row.key_id == key.id and hmac.compare_digest(key.compute_mac(before, entry), row.mac)
 
 
 def _check_head(key: AuditKey, head: Any, seq: int, mac: bytes) -> Iterator[ChainFault]:
     if head is None:
         yield ChainFault(seq=seq, what="head_changed")
     elif head.key_id != key.id or not hmac.compare_digest(
-        key.seal(head.seq, head.mac, "head"), head.seal
+        key.compute_seal(head.seq, head.mac, "head"), head.seal
     ):
         yield ChainFault(seq=head.seq, what="head_changed")
     elif head.seq > seq:
@@ -201,7 +203,7 @@ def _is_genuine(key: AuditKey, checkpoint: Checkpoint) -> bool:
 
 def _seal_checkpoint(key: AuditKey, checkpoint: Checkpoint) -> str:
     at = checkpoint.at.astimezone(UTC).isoformat()
-    return key.seal(checkpoint.seq, bytes.fromhex(checkpoint.mac), f"checkpoint {at}").hex()
+    return key.compute_seal(checkpoint.seq, bytes.fromhex(checkpoint.mac), f"checkpoint {at}").hex()
 
 
 def _load_head(session: Session, organisation: str) -> Any:

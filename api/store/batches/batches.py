@@ -12,17 +12,17 @@ from sqlmodel import col
 
 from api.problems import Problem
 from api.store.batches import chunks as batch_chunks
-from api.store.batches.chunks import SET_ASIDE, WAITING, Given, Where
+from api.store.batches.chunks import SET_ASIDE, WAITING, ChunkContent, ChunkPosition
 from api.store.database.tables import BatchChunkRow, BatchRow
 from api.store.transaction import Transaction
-from schemas.batch_job import BatchState, Progress
-from schemas.rights import NamedInBatch
+from schemas.batch_job import BatchProgress, BatchState
+from schemas.rights import PatientBatch
 
 SCORE, REPORTS, DELIVERIES = "score", "reports", "deliveries"
 HASH_BYTES = 32
 
 
-class Wanted(NamedTuple):
+class NewBatch(NamedTuple):
     """A batch to be created. `options` must not contain patient data."""
 
     kind: str
@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
     parent: str | None = None
 
 
-class Kept(NamedTuple):
+class StoredBatch(NamedTuple):
     """A stored batch without its rows."""
 
     id: str
@@ -48,7 +48,7 @@ class Kept(NamedTuple):
     chunks: int
 
 
-class Waiting(NamedTuple):
+class PendingBatch(NamedTuple):
     """A batch that is not yet queued for the workers."""
 
     organisation: str
@@ -56,9 +56,12 @@ class Waiting(NamedTuple):
     chunks: int
 
 
-def add(
-    work: Transaction, batch: Wanted, chunks: Iterable[tuple[int, Given]], expires_at: datetime
-) -> Kept:
+def add_batch(
+    work: Transaction,
+    batch: NewBatch,
+    chunks: Iterable[tuple[int, ChunkContent]],
+    expires_at: datetime,
+) -> StoredBatch:
     """Store a new batch. Each chunk comes with its number of rows."""
     batch_id = str(uuid4())
     row = {
@@ -78,29 +81,31 @@ def add(
         "rows": 0,
         "chunks": 0,
     }
-    work.session.put(BatchRow, row)
+    work.session.insert_row(BatchRow, row)
     rows = number = 0
     for count, content in chunks:
-        position = Where(batch_id, number, rows, count)
-        work.session.put(BatchChunkRow, batch_chunks.sealed_row(work, position, content))
+        position = ChunkPosition(batch_id, number, rows, count)
+        work.session.insert_row(
+            BatchChunkRow, batch_chunks.build_chunk_row(work, position, content)
+        )
         rows, number = rows + count, number + 1
     work.session.execute(
         update(BatchRow).where(*_match_id(work, batch_id)).values(rows=rows, chunks=number)
     )
-    return found(work, batch_id, batch.kind)
+    return find_batch(work, batch_id, batch.kind)
 
 
-def found(work: Transaction, batch_id: str, kind: str) -> Kept:
+def find_batch(work: Transaction, batch_id: str, kind: str) -> StoredBatch:
     """Return the batch. Raises Problem `not_found`."""
     return _find(work, batch_id, col(BatchRow.kind) == kind)
 
 
-def reports_of(work: Transaction, parent: str, batch_id: str) -> Kept:
+def find_child_batch(work: Transaction, parent: str, batch_id: str) -> StoredBatch:
     """Return a report or delivery batch made from this parent. Raises Problem `not_found`."""
     return _find(work, batch_id, col(BatchRow.parent) == parent)
 
 
-def newest(work: Transaction, limit: int) -> list[Kept]:
+def list_newest_batches(work: Transaction, limit: int) -> list[StoredBatch]:
     """Return the newest scoring batches."""
     rows = work.session.execute(
         select(BatchRow)
@@ -111,7 +116,7 @@ def newest(work: Transaction, limit: int) -> list[Kept]:
     return [_build_batch(row) for row in rows]
 
 
-def progress(work: Transaction, batch: Kept) -> Progress:
+def compute_progress(work: Transaction, batch: StoredBatch) -> BatchProgress:
     """Return the state of the batch and its row counts."""
     counts = work.session.execute(
         select(
@@ -135,7 +140,7 @@ def progress(work: Transaction, batch: Kept) -> Progress:
     elif batch.cancelled_at is not None:
         state = "cancelled"
     last_done_at = max((row.last for row in by_state.values()), default=batch.created_at)
-    return Progress(
+    return BatchProgress(
         state=state,
         rows=batch.rows,
         rows_done=rows_done,
@@ -144,7 +149,7 @@ def progress(work: Transaction, batch: Kept) -> Progress:
     )
 
 
-def cancel(work: Transaction, batch_id: str) -> None:
+def cancel_batch(work: Transaction, batch_id: str) -> None:
     """Cancel the batch and its report batches; finished chunks stay until the batch expires."""
     work.session.execute(
         update(BatchRow)
@@ -157,15 +162,15 @@ def cancel(work: Transaction, batch_id: str) -> None:
     )
 
 
-def drop(work: Transaction, ids: Iterable[str]) -> None:
+def delete_batches(work: Transaction, ids: Iterable[str]) -> None:
     """Delete batches with their rows and results."""
     for batch_id in ids:
         work.session.execute(delete(BatchRow).where(*_match_id(work, batch_id)))
 
 
-def naming(work: Transaction, reference: str) -> list[str]:
+def list_batch_ids_naming(work: Transaction, reference: str) -> list[str]:
     """Return the sorted ids of the batches that name a patient by this reference."""
-    hashes = set(work.keys.keyed("patient_index", reference))
+    hashes = set(work.data_keys.compute_keyed_hashes("patient_index", reference))
     rows = work.session.execute(
         select(col(BatchChunkRow.batch_id), col(BatchChunkRow.patients)).where(
             col(BatchChunkRow.organisation_id) == work.organisation
@@ -174,7 +179,7 @@ def naming(work: Transaction, reference: str) -> list[str]:
     return sorted({row.batch_id for row in rows if hashes & _split_hashes(row.patients)})
 
 
-def named_in(work: Transaction, ids: Iterable[str]) -> Iterator[NamedInBatch]:
+def list_batches_for_export(work: Transaction, ids: Iterable[str]) -> Iterator[PatientBatch]:
     """Yield these batches as a patient data export lists them, oldest first."""
     rows = work.session.execute(
         select(BatchRow)
@@ -182,12 +187,12 @@ def named_in(work: Transaction, ids: Iterable[str]) -> Iterator[NamedInBatch]:
         .order_by(col(BatchRow.created_at), col(BatchRow.id))
     ).scalars()
     for row in rows:
-        yield NamedInBatch.model_validate(
-            {name: getattr(row, name) for name in NamedInBatch.model_fields}
+        yield PatientBatch.model_validate(
+            {name: getattr(row, name) for name in PatientBatch.model_fields}
         )
 
 
-def naming_any(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> bool:
+def has_any_patient(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> bool:
     """Return whether one of these batches names a patient whose reference hash is in `hashes`."""
     if not hashes:
         return False
@@ -200,7 +205,7 @@ def naming_any(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> boo
     return any(hashes & _split_hashes(row.patients) for row in rows)
 
 
-def expired(session: Session, now: datetime) -> dict[str, list[str]]:
+def list_expired_batch_ids(session: Session, now: datetime) -> dict[str, list[str]]:
     """Return the ids of expired batches by organisation."""
     expired_ids: dict[str, list[str]] = {}
     for row in session.execute(
@@ -212,21 +217,21 @@ def expired(session: Session, now: datetime) -> dict[str, list[str]]:
     return expired_ids
 
 
-def waiting(session: Session, *, again: bool = False) -> list[Waiting]:
+def list_pending_batches(session: Session, *, include_enqueued: bool = False) -> list[PendingBatch]:
     """Return the batches not yet queued for the workers, of all organisations, oldest first.
 
     `again` returns every unfinished batch, for a workflow engine that may have lost its queue.
     """
     query = select(col(BatchRow.organisation_id), col(BatchRow.id), col(BatchRow.chunks))
-    if again:
+    if include_enqueued:
         query = query.where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
     else:
         query = query.where(col(BatchRow.enqueued_at).is_(None)).limit(100)
     rows = session.execute(query.order_by(col(BatchRow.created_at)))
-    return [Waiting(row.organisation_id, row.id, row.chunks) for row in rows]
+    return [PendingBatch(row.organisation_id, row.id, row.chunks) for row in rows]
 
 
-def unfinished(session: Session) -> bool:
+def has_unfinished_batches(session: Session) -> bool:
     """Return whether any batch has work left."""
     row = session.execute(
         select(col(BatchRow.id))
@@ -236,7 +241,7 @@ def unfinished(session: Session) -> bool:
     return row is not None
 
 
-def enqueued(session: Session, batch: Waiting, now: datetime) -> None:
+def mark_enqueued(session: Session, batch: PendingBatch, now: datetime) -> None:
     """Record that the batch is queued for the workers."""
     session.execute(
         update(BatchRow)
@@ -245,12 +250,12 @@ def enqueued(session: Session, batch: Waiting, now: datetime) -> None:
     )
 
 
-def in_days(now: datetime, days: int) -> datetime:
+def compute_expiry(now: datetime, days: int) -> datetime:
     """Return when a batch stored now expires."""
     return now + timedelta(days=days)
 
 
-def _find(work: Transaction, batch_id: str, condition: Any) -> Kept:
+def _find(work: Transaction, batch_id: str, condition: Any) -> StoredBatch:
     row = work.session.execute(
         select(BatchRow).where(*_match_id(work, batch_id), condition)
     ).scalar_one_or_none()
@@ -271,9 +276,9 @@ def _split_hashes(index: bytes) -> set[bytes]:
     return {index[start : start + HASH_BYTES] for start in range(0, len(index), HASH_BYTES)}
 
 
-def _build_batch(row: BatchRow) -> Kept:
-    columns = {name: getattr(row, name) for name in Kept._fields if name != "options"}
-    return Kept(**columns, options=json.loads(row.options))
+def _build_batch(row: BatchRow) -> StoredBatch:
+    columns = {name: getattr(row, name) for name in StoredBatch._fields if name != "options"}
+    return StoredBatch(**columns, options=json.loads(row.options))
 
 
 def _match_id(work: Transaction, batch_id: str) -> tuple[Any, ...]:

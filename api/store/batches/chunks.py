@@ -21,7 +21,7 @@ _TABLE = "batch_chunk"
 _LENGTH = struct.Struct("!Q")
 
 
-class Given(NamedTuple):
+class ChunkContent(NamedTuple):
     """The rows of a chunk as sent, in encoded parts, with the distinct patient references."""
 
     references: tuple[str, ...]
@@ -33,7 +33,7 @@ class Given(NamedTuple):
         return b"".join(_LENGTH.pack(len(part)) + part for part in (references, *self.parts))
 
 
-class Chosen(NamedTuple):
+class ChunkBatch(NamedTuple):
     """The batch that a chunk belongs to, as the worker needs it."""
 
     id: str
@@ -45,36 +45,36 @@ class Chosen(NamedTuple):
     actor: str
 
 
-class Taken(NamedTuple):
+class ClaimedChunk(NamedTuple):
     """A chunk claimed for processing; `tries` counts this attempt."""
 
-    batch: Chosen
+    batch: ChunkBatch
     number: int
     rows_before: int
     rows: int
     tries: int
-    given: Given
+    content: ChunkContent
 
 
-class Outcome(NamedTuple):
+class ChunkOutcome(NamedTuple):
     """The results of a chunk as bytes, and a note about them.
 
     `also` writes further effects in the same transaction and returns additions to the note.
     """
 
     note: dict[str, Any]
-    made: bytes
+    results: bytes
     state: str = DONE
-    also: Callable[[Transaction], dict[str, Any]] | None = None
+    write_effects: Callable[[Transaction], dict[str, Any]] | None = None
 
 
-def take(store: Store, organisation: str, batch: str, number: int) -> Taken | None:
+def claim_chunk(store: Store, organisation: str, batch: str, number: int) -> ClaimedChunk | None:
     """Claim a chunk and count the attempt; return None if there is nothing left to do.
 
     The attempt is committed before any work starts, so one that kills the process is counted too.
     """
     with (
-        store.database.writing() as connection,
+        store.database.begin_write() as connection,
         OrganisationSession(connection, organisation) as session,
     ):
         row = _load_waiting(session, batch, number)
@@ -86,9 +86,11 @@ def take(store: Store, organisation: str, batch: str, number: int) -> Taken | No
             .where(*_match_chunk(organisation, batch, number))
             .values(tries=chunk.tries + 1)
         )
-        work = store.within(session, Actor(organisation, batch_row.actor, batch_row.means))
-        return Taken(
-            Chosen(
+        work = store.join_transaction(
+            session, Actor(organisation, batch_row.actor, batch_row.means)
+        )
+        return ClaimedChunk(
+            ChunkBatch(
                 batch,
                 batch_row.kind,
                 batch_row.rulebook,
@@ -101,38 +103,40 @@ def take(store: Store, organisation: str, batch: str, number: int) -> Taken | No
             chunk.rows_before,
             chunk.rows,
             chunk.tries + 1,
-            opened_given(_decrypt(work, chunk, "given")),
+            unpack_content(_decrypt(work, chunk, "given")),
         )
 
 
-def finish(
-    store: Store, session: OrganisationSession, batch: str, number: int, outcome: Outcome
+def finish_chunk(
+    store: Store, session: OrganisationSession, batch: str, number: int, outcome: ChunkOutcome
 ) -> Transaction | None:
     """Store and audit the outcome of a chunk; None if it is finished, cancelled or deleted."""
-    if outcome.also is not None:  # a concurrent erasure must see the screenings that this stores
-        tenancy.in_turn(session, session.organisation or "")
+    if (
+        outcome.write_effects is not None
+    ):  # a concurrent erasure must see the screenings that this stores
+        tenancy.lock_erasure(session, session.organisation or "")
     row = _load_waiting(session, batch, number, for_update=True)
     if row is None or session.organisation is None:
         return None
     batch_row, chunk = row
-    work = store.within(
+    work = store.join_transaction(
         session,
         Actor(session.organisation, batch_row.actor, batch_row.means, f"batch {batch_row.kind}"),
     )
-    row_name = place(batch, number)
+    row_name = build_row_name(batch, number)
     content = _decrypt(work, chunk, "given")
-    note = outcome.note | (outcome.also(work) if outcome.also else {})
+    note = outcome.note | (outcome.write_effects(work) if outcome.write_effects else {})
     session.execute(
         update(BatchChunkRow)
         .where(*_match_chunk(work.organisation, batch, number))
         .values(
             state=outcome.state,
             done_at=work.now,
-            key_id=work.key_id,
-            patients=patients_index(work, content),
-            given=work.seal(_TABLE, "given", row_name, content),
-            note=work.seal(_TABLE, "note", row_name, json.dumps(note).encode()),
-            made=work.seal(_TABLE, "made", row_name, outcome.made),
+            key_id=work.current_key_id,
+            patients=compute_patients_index(work, content),
+            given=work.encrypt_field(_TABLE, "given", row_name, content),
+            note=work.encrypt_field(_TABLE, "note", row_name, json.dumps(note).encode()),
+            made=work.encrypt_field(_TABLE, "made", row_name, outcome.results),
         )
     )
     audit_outcome = outcome.state.replace(DONE, "ok")
@@ -140,7 +144,9 @@ def finish(
     return work
 
 
-def notes(work: Transaction, batch: str, *, first: int = 0) -> Iterator[tuple[Any, dict[str, Any]]]:
+def list_chunk_notes(
+    work: Transaction, batch: str, *, first: int = 0
+) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Yield each finished chunk from number `first` with its note, in order."""
     columns = [
         col(getattr(BatchChunkRow, name))
@@ -160,19 +166,19 @@ def notes(work: Transaction, batch: str, *, first: int = 0) -> Iterator[tuple[An
         yield row, json.loads(_decrypt(work, row, "note"))
 
 
-def made(work: Transaction, batch: str, number: int) -> bytes | None:
+def read_chunk_results(work: Transaction, batch: str, number: int) -> bytes | None:
     """Return the results of a chunk; None if it has none or the batch is deleted."""
     row = _load_column(work, batch, number, "made")
     return None if row is None or row.made is None else _decrypt(work, row, "made")
 
 
-def given(work: Transaction, batch: str, number: int) -> Given | None:
+def read_chunk_content(work: Transaction, batch: str, number: int) -> ChunkContent | None:
     """Return the rows of a chunk as sent; None if the batch is deleted."""
     row = _load_column(work, batch, number, "given")
-    return None if row is None else opened_given(_decrypt(work, row, "given"))
+    return None if row is None else unpack_content(_decrypt(work, row, "given"))
 
 
-class Where(NamedTuple):
+class ChunkPosition(NamedTuple):
     """The position of a chunk in its batch."""
 
     batch: str
@@ -181,7 +187,9 @@ class Where(NamedTuple):
     rows: int
 
 
-def sealed_row(work: Transaction, position: Where, content: Given) -> dict[str, Any]:
+def build_chunk_row(
+    work: Transaction, position: ChunkPosition, content: ChunkContent
+) -> dict[str, Any]:
     """Return the column values of a new chunk, its content encrypted."""
     packed = content.pack()
     return {
@@ -193,30 +201,34 @@ def sealed_row(work: Transaction, position: Where, content: Given) -> dict[str, 
         "tries": 0,
         "state": WAITING,
         "done_at": None,
-        "key_id": work.key_id,
-        "patients": patients_index(work, packed),
-        "given": work.seal(_TABLE, "given", place(position.batch, position.number), packed),
+        "key_id": work.current_key_id,
+        "patients": compute_patients_index(work, packed),
+        "given": work.encrypt_field(
+            _TABLE, "given", build_row_name(position.batch, position.number), packed
+        ),
         "note": None,
         "made": None,
     }
 
 
-def place(batch: str, number: int) -> str:
+def build_row_name(batch: str, number: int) -> str:
     """Return the row name that the encrypted fields of a chunk are bound to."""
     return f"{batch}|{number}"
 
 
-def patients_index(work: Transaction, content: bytes) -> bytes:
+def compute_patients_index(work: Transaction, content: bytes) -> bytes:
     """Return the keyed hashes of the patients named in the content, sorted and joined."""
-    key = work.keys.current
-    references = opened_given(content).references
-    return b"".join(sorted(key.keyed("patient_index", reference) for reference in references))
+    key = work.data_keys.current
+    references = unpack_content(content).references
+    return b"".join(
+        sorted(key.compute_keyed_hash("patient_index", reference) for reference in references)
+    )
 
 
-def opened_given(content: bytes) -> Given:
+def unpack_content(content: bytes) -> ChunkContent:
     """Decode the output of `pack`."""
     references, *parts = _split_parts(content)
-    return Given(tuple(json.loads(references)), tuple(parts))
+    return ChunkContent(tuple(json.loads(references)), tuple(parts))
 
 
 def _split_parts(content: bytes) -> Iterable[bytes]:
@@ -259,8 +271,8 @@ def _load_column(work: Transaction, batch: str, number: int, column: str) -> Any
 
 
 def _decrypt(work: Transaction, row: Any, column: str) -> bytes:
-    row_name = place(row.batch_id, row.number)
-    return work.open(row.key_id, _TABLE, column, row_name, getattr(row, column))
+    row_name = build_row_name(row.batch_id, row.number)
+    return work.decrypt_field(row.key_id, _TABLE, column, row_name, getattr(row, column))
 
 
 def _match_chunk(organisation: str, batch: str, number: int) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from sqlmodel import col
 from api.store.database.tables import WorkerRow
 
 
-def be_heard(session: Session, name: str, now: datetime, cutoff: datetime) -> None:
+def record_heartbeat(session: Session, name: str, now: datetime, cutoff: datetime) -> None:
     """Record a heartbeat of this worker, and delete workers not seen since the cutoff."""
     result: Any = session.execute(
         update(WorkerRow).where(col(WorkerRow.name) == name).values(seen_at=now)
@@ -20,7 +20,7 @@ def be_heard(session: Session, name: str, now: datetime, cutoff: datetime) -> No
     session.execute(delete(WorkerRow).where(col(WorkerRow.seen_at) < cutoff))
 
 
-def living(session: Session, cutoff: datetime) -> set[str]:
+def list_live_workers(session: Session, cutoff: datetime) -> set[str]:
     """Return the names of the workers seen since the cutoff."""
     return set(
         session.execute(

@@ -31,15 +31,15 @@ from sqlalchemy.pool import QueuePool
 
 from api.problems import Problem
 from api.store.key_ring import KeyRingError
-from api.store.locks import Turns
+from api.store.locks import FairLock
 
 APP_ROLE = "nociscreen_app"
 BUSY_SECONDS = 5
 LOCK_SECONDS = 10
-TURN_SECONDS = 600
-CONNECTIONS = 24
-RETRY_SECONDS = "5"
-REMEMBERED_SECONDS = 10.0
+WRITE_LOCK_SECONDS = 600
+POOL_SIZE = 24
+RETRY_AFTER_SECONDS = "5"
+FAULT_MEMORY_SECONDS = 10.0
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -63,7 +63,7 @@ _CALLER_ERRORS = (
     ProgrammingError,
 )
 """Errors caused by our own statements: the database itself works."""
-AILING = {
+FAULT_TEXT = {
     "full": "the database is full",
     "locked": "the database is locked",
     "away": "the database does not answer",
@@ -81,67 +81,70 @@ class DatabaseError(Exception):
 class Database:
     """A SQLAlchemy engine and the transactions that begin on it."""
 
-    def __init__(self, engine: Engine, write_lock: Turns | None = None) -> None:
+    def __init__(self, engine: Engine, write_lock: FairLock | None = None) -> None:
         self.engine = engine
         self.on_fault: Callable[[str], None] = lambda _: None
         self._write_lock = write_lock
         self._last_fault: tuple[float, str] | None = None
 
     @property
-    def ails(self) -> str | None:
+    def current_fault(self) -> str | None:
         """The last fault (`full`, `locked`, `away`) until a write succeeds or some seconds pass."""
         at, kind = self._last_fault or (float("-inf"), None)
-        return kind if time.monotonic() - at < REMEMBERED_SECONDS else None
+        return kind if time.monotonic() - at < FAULT_MEMORY_SECONDS else None
 
     @property
-    def embedded(self) -> bool:
+    def is_embedded(self) -> bool:
         """Whether this is the embedded SQLite file."""
         return self._write_lock is not None
 
     @contextmanager
-    def writing(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[Connection]:
+    def begin_write(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[Connection]:
         """Begin a write transaction, committed at the end, rolled back by any exception.
 
         On SQLite it waits up to `wait_seconds` for the other writers of this process.
         """
-        with self.faults_told():
+        with self.translate_errors():
             if self._write_lock is None:
                 with self.engine.begin() as connection:
                     yield connection
             else:
-                with self._write_lock.taken(wait_seconds), self._immediate().begin() as connection:
+                with (
+                    self._write_lock.acquire(wait_seconds),
+                    self._immediate().begin() as connection,
+                ):
                     yield connection
             self._last_fault = None
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def lock_writes(self) -> Iterator[None]:
         """Hold the write lock while a library begins its own transaction on the write engine."""
         if self._write_lock is None:
             yield
         else:
-            with self._write_lock.taken(TURN_SECONDS):
+            with self._write_lock.acquire(WRITE_LOCK_SECONDS):
                 yield
 
     @property
-    def immediate(self) -> Engine:
+    def write_engine(self) -> Engine:
         """The engine for transactions of a library that write; hold the write lock first."""
         return self.engine if self._write_lock is None else self._immediate()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def begin_read(self) -> Iterator[Connection]:
         """Begin a transaction that only reads."""
-        with self.faults_told(), self.engine.begin() as connection:
+        with self.translate_errors(), self.engine.begin() as connection:
             yield connection
 
-    def forget_erased(self) -> None:
+    def truncate_wal(self) -> None:
         """Truncate SQLite's write-ahead log, so that erased pages are gone from disk."""
-        if self.embedded:
-            with self.faults_told(), self.engine.connect() as connection:
+        if self.is_embedded:
+            with self.translate_errors(), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
-    def faults_told(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Translate database and key faults into the Problem `unavailable`, and no other error."""
         try:
             yield
@@ -165,21 +168,21 @@ class Database:
         return self.engine.execution_options(begin="BEGIN IMMEDIATE")
 
 
-def embedded(path: Path, key: bytes) -> Database:
+def open_sqlite(path: Path, key: bytes) -> Database:
     """Open the SQLite file, encrypted with this 32-byte key; create it if it is missing."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
 
     def connect() -> Any:
-        return connected(path, key)
+        return connect_sqlite(path, key)
 
     engine = create_engine(
         "sqlite://",
         module=sqlcipher3.dbapi2,
         creator=connect,
         poolclass=QueuePool,
-        pool_size=CONNECTIONS,
+        pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=LOCK_SECONDS,
         hide_parameters=True,
@@ -189,10 +192,10 @@ def embedded(path: Path, key: bytes) -> Database:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
-    return Database(engine, Turns())
+    return Database(engine, FairLock())
 
 
-def connected(path: Path, key: bytes) -> Any:
+def connect_sqlite(path: Path, key: bytes) -> Any:
     """Connect to an encrypted SQLite file and apply the required pragmas."""
     connection = sqlcipher3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
@@ -203,12 +206,12 @@ def connected(path: Path, key: bytes) -> Any:
     return connection
 
 
-def postgres(url: str) -> Database:
+def open_postgres(url: str) -> Database:
     """Open the PostgreSQL database at this URL, as a role subject to row-level security."""
     psycopg_url = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(
         psycopg_url,
-        pool_size=CONNECTIONS,
+        pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=LOCK_SECONDS,
         pool_pre_ping=True,
@@ -232,11 +235,11 @@ def _set_role(connection: Any, _: Any) -> None:
     connection.commit()
 
 
-def check_walls(database: Database) -> None:
+def require_row_level_security(database: Database) -> None:
     """Raise DatabaseError if the PostgreSQL role can bypass row-level security."""
-    if database.embedded:
+    if database.is_embedded:
         return
-    with database.reading() as connection:
+    with database.begin_read() as connection:
         bypasses = connection.execute(
             text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
         ).scalar_one()
@@ -245,7 +248,7 @@ def check_walls(database: Database) -> None:
 
 
 def _unavailable(detail: str | None = None) -> Problem:
-    return Problem("unavailable", detail, headers={"Retry-After": RETRY_SECONDS})
+    return Problem("unavailable", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
 
 
 def _classify_fault(cause: BaseException) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from api.store.database.engine import Database, DatabaseError
 
-SCRIPTS = Path(__file__).parents[1] / "migrations"
+SCRIPTS_FOLDER = Path(__file__).parents[1] / "migrations"
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -41,23 +41,23 @@ def is_current(connection: Connection) -> bool:
             revision = MigrationContext.configure(connection).get_current_revision()
     except ProgrammingError:
         return False
-    return revision == newest()
+    return revision == find_latest_revision()
 
 
-def newest() -> str | None:
+def find_latest_revision() -> str | None:
     """Return the schema revision of this release."""
     return ScriptDirectory.from_config(_alembic_config(None)).get_current_head()
 
 
-def revisions() -> list[tuple[str, str | None]]:
+def list_revisions() -> list[tuple[str, str | None]]:
     """Return each revision with its predecessor, oldest first."""
     scripts = list(ScriptDirectory.from_config(_alembic_config(None)).walk_revisions())
     return [(script.revision, script.down_revision) for script in reversed(scripts)]  # type: ignore[misc]
 
 
-def check(database: Database) -> None:
+def require_current_schema(database: Database) -> None:
     """Raise DatabaseError if the database schema is not that of this release."""
-    with database.reading() as connection:
+    with database.begin_read() as connection:
         if not is_current(connection):
             raise DatabaseError(
                 "the tables are not those of this release: run `nociscreen migrate`"
@@ -67,14 +67,14 @@ def check(database: Database) -> None:
 @contextmanager
 def _schema_owner(database: Database) -> Iterator[Connection]:
     """Begin a transaction as the owner of the tables, one process at a time, without timeouts."""
-    with database.writing() as connection:
+    with database.begin_write() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7304181)")
         revision = MigrationContext.configure(connection).get_current_revision()
-        if revision not in {None, *(known for known, _ in revisions())}:
+        if revision not in {None, *(known for known, _ in list_revisions())}:
             raise DatabaseError("a newer release has changed the tables: run that one")
         yield connection
     database.engine.dispose()  # earlier connections lack the application role
@@ -82,6 +82,6 @@ def _schema_owner(database: Database) -> Iterator[Connection]:
 
 def _alembic_config(connection: Connection | None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("script_location", str(SCRIPTS_FOLDER))
     config.attributes["connection"] = connection
     return config

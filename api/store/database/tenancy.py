@@ -16,10 +16,10 @@ from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlmodel import col
 
-from api.store.database.tables import OWNED, Owned
+from api.store.database.tables import OWNED_TABLES, OwnedRow
 
-ORGANISATION = "nociscreen.organisation"
-EVERY = "nociscreen.every_organisation"
+ORGANISATION_SETTING = "nociscreen.organisation"
+ALL_ORGANISATIONS_SETTING = "nociscreen.every_organisation"
 _OPTION = "nociscreen_organisation"
 _ORGANISATION_LOCK = "hashtextextended(:organisation, 7304182)"
 
@@ -37,20 +37,20 @@ class OrganisationSession(Session):
         self.organisation = organisation
         connection.execution_options(**{_OPTION: organisation})
         if connection.dialect.name == "postgresql":
-            hold(connection, organisation)
+            set_organisation(connection, organisation)
 
-    def put(self, table: type[Owned], row: Mapping[str, Any]) -> None:
+    def insert_row(self, table: type[OwnedRow], row: Mapping[str, Any]) -> None:
         """Insert one row. Raises RuntimeError if it belongs to another organisation."""
         self.connection().execute(_insert_statement(table), row)
 
 
 @lru_cache
-def _insert_statement(table: type[Owned]) -> Insert:
+def _insert_statement(table: type[OwnedRow]) -> Insert:
     """Cached because building the statement costs more than running it."""
     return insert(cast("Table", table.__table__))  # type: ignore[attr-defined]
 
 
-def hold(connection: Connection, organisation: str | None) -> None:
+def set_organisation(connection: Connection, organisation: str | None) -> None:
     """Set the organisation whose rows PostgreSQL's policies let this transaction access.
 
     For a single organisation it also takes that organisation's lock in shared mode.
@@ -61,20 +61,20 @@ def hold(connection: Connection, organisation: str | None) -> None:
             f"SELECT set_config(:one, :organisation, true), set_config(:all, :every, true){shared}"
         ),
         {
-            "one": ORGANISATION,
+            "one": ORGANISATION_SETTING,
             "organisation": organisation or "",
-            "all": EVERY,
+            "all": ALL_ORGANISATIONS_SETTING,
             "every": "on" if organisation is None else "off",
         },
     )
 
 
-def alone(session: Session, organisation: str) -> None:
+def lock_organisation(session: Session, organisation: str) -> None:
     """Lock the organisation until the transaction ends; waits for all its other transactions."""
     _lock(session, _ORGANISATION_LOCK, organisation)
 
 
-def in_turn(session: Session, organisation: str) -> None:
+def lock_erasure(session: Session, organisation: str) -> None:
     """Lock erasure and legal holds in the organisation until the transaction ends."""
     _lock(session, "hashtextextended(:organisation, 7304183)", organisation)
 
@@ -140,5 +140,5 @@ def _criteria(organisation: str) -> tuple[LoaderCriteriaOption, ...]:
         with_loader_criteria(
             table, col(table.organisation_id) == organisation, include_aliases=True
         )
-        for table in OWNED
+        for table in OWNED_TABLES
     )

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlmodel import col
 
-from api.outbound.allowlist import Allowed, Place
+from api.outbound.allowlist import AllowedHost, HostPort
 from api.problems import Problem
 from api.store.database.tables import AllowedPlaceRow
 from api.store.transaction import Transaction
 
 
-def allow(work: Transaction, place: Place, *, private: bool) -> None:
+def add_allowed_host(work: Transaction, place: HostPort, *, private: bool) -> None:
     """Allow connections to this host and port, replacing an earlier entry for it."""
     work.session.execute(delete(AllowedPlaceRow).where(*_match_place(work, place)))
     work.session.execute(
@@ -29,24 +29,24 @@ def allow(work: Transaction, place: Place, *, private: bool) -> None:
     )
 
 
-def disallow(work: Transaction, place: Place) -> None:
+def delete_allowed_host(work: Transaction, place: HostPort) -> None:
     """Remove this host and port from the next connection on. Raises Problem `not_found`."""
-    if place not in {entry.place for entry in allowed(work)}:
+    if place not in {entry.host_port for entry in list_allowed_hosts(work)}:
         raise Problem("not_found")
     work.session.execute(delete(AllowedPlaceRow).where(*_match_place(work, place)))
 
 
-def allowed(work: Transaction) -> tuple[Allowed, ...]:
+def list_allowed_hosts(work: Transaction) -> tuple[AllowedHost, ...]:
     """Return every host and port that the organisation may connect to."""
     rows = work.session.execute(
         select(AllowedPlaceRow)
         .where(col(AllowedPlaceRow.organisation_id) == work.organisation)
         .order_by(col(AllowedPlaceRow.host), col(AllowedPlaceRow.port))
     ).scalars()
-    return tuple(Allowed(Place(row.host, row.port), row.private) for row in rows)
+    return tuple(AllowedHost(HostPort(row.host, row.port), row.private) for row in rows)
 
 
-def _match_place(work: Transaction, place: Place) -> tuple[Any, ...]:
+def _match_place(work: Transaction, place: HostPort) -> tuple[Any, ...]:
     return (
         col(AllowedPlaceRow.organisation_id) == work.organisation,
         col(AllowedPlaceRow.host) == place.host,

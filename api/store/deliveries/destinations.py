@@ -13,32 +13,34 @@ from api.problems import Problem
 from api.security.keys import SigningKey
 from api.store.database.tables import DeliveryRow, DestinationRow
 from api.store.transaction import Transaction
-from schemas.base import Frozen, Many
-from schemas.delivery import Destination, Smart
+from schemas.base import FrozenModel, Many
+from schemas.delivery import Destination, SmartSignIn
 
 TABLE = "destination"
 
 
-class Sealed(Frozen):
+class DestinationSecrets(FrozenModel):
     """The encrypted part of a destination; clients never see all of it."""
 
     address: str
     options: dict[str, Any] = Field(default_factory=dict)
-    smart: Smart | None = None
+    smart: SmartSignIn | None = None
     key_kid: str | None = None
     key_pem: str | None = None
     webhook_secrets: Many[str] = ()
     authorities: str | None = None
     certificate_and_key: str | None = None
 
-    def signing_key(self) -> SigningKey | None:
+    def load_signing_key(self) -> SigningKey | None:
         """Return the private key that signs our client assertions there, if there is one."""
         if self.key_kid is None or self.key_pem is None:
             return None
         return SigningKey(self.key_kid, "ES384", self.key_pem.encode())
 
 
-def add(work: Transaction, name: str, profile: str, content: Sealed, *, follows: bool) -> str:
+def add_destination(
+    work: Transaction, name: str, profile: str, content: DestinationSecrets, *, follows: bool
+) -> str:
     """Store a new destination and return its id."""
     destination_id = f"d-{uuid4()}"
     work.session.execute(
@@ -53,19 +55,19 @@ def add(work: Transaction, name: str, profile: str, content: Sealed, *, follows:
             last_seq=0,
             lease_holder=None,
             lease_until=None,
-            key_id=work.key_id,
+            key_id=work.current_key_id,
             content=_encrypt(work, destination_id, content),
         )
     )
     return destination_id
 
 
-def found(work: Transaction, destination_id: str) -> Destination:
+def find_destination(work: Transaction, destination_id: str) -> Destination:
     """Return the destination. Raises Problem `not_found`."""
     return _build_destination(work, _load_row(work, destination_id))
 
 
-def every(work: Transaction) -> list[Destination]:
+def list_destinations(work: Transaction) -> list[Destination]:
     """Return all destinations, oldest first."""
     rows = work.session.execute(
         select(DestinationRow)
@@ -75,25 +77,27 @@ def every(work: Transaction) -> list[Destination]:
     return [_build_destination(work, row) for row in rows.all()]
 
 
-def opened(work: Transaction, destination_id: str) -> Sealed:
+def find_destination_secrets(work: Transaction, destination_id: str) -> DestinationSecrets:
     """Return the decrypted part of the destination. Raises Problem `not_found`."""
     return _decrypt(work, _load_row(work, destination_id))
 
 
-def change(
-    work: Transaction, destination_id: str, changes: Mapping[str, Any], content: Sealed
+def update_destination(
+    work: Transaction, destination_id: str, changes: Mapping[str, Any], content: DestinationSecrets
 ) -> None:
     """Update the given columns and replace the encrypted part. Raises Problem `not_found`."""
     _load_row(work, destination_id)
     work.session.execute(
         update(DestinationRow)
         .where(*_match_id(work, destination_id))
-        .values(**changes, key_id=work.key_id, content=_encrypt(work, destination_id, content))
+        .values(
+            **changes, key_id=work.current_key_id, content=_encrypt(work, destination_id, content)
+        )
     )
     work.session.expire_all()
 
 
-def drop(work: Transaction, destination_id: str) -> None:
+def delete_destination(work: Transaction, destination_id: str) -> None:
     """Delete a destination. Raises Problem `not_found`, or `conflict` if it has deliveries."""
     _load_row(work, destination_id)
     if sum(_count_by_state(work, destination_id).values()):
@@ -117,27 +121,27 @@ def _match_id(work: Transaction, destination_id: str) -> tuple[Any, ...]:
     )
 
 
-def _encrypt(work: Transaction, destination_id: str, content: Sealed) -> bytes:
+def _encrypt(work: Transaction, destination_id: str, content: DestinationSecrets) -> bytes:
     plaintext = content.model_dump_json(exclude_none=True).encode()
-    return work.seal(TABLE, "content", destination_id, plaintext)
+    return work.encrypt_field(TABLE, "content", destination_id, plaintext)
 
 
-def _decrypt(work: Transaction, row: DestinationRow) -> Sealed:
-    plaintext = work.open(row.key_id, TABLE, "content", row.id, row.content)
+def _decrypt(work: Transaction, row: DestinationRow) -> DestinationSecrets:
+    plaintext = work.decrypt_field(row.key_id, TABLE, "content", row.id, row.content)
     values = json.loads(plaintext)
-    return Sealed(**values | _to_strict_types(values))
+    return DestinationSecrets(**values | _to_strict_types(values))
 
 
 def _to_strict_types(values: dict[str, Any]) -> dict[str, Any]:
     """Return the parts that JSON has no type for, as strict validation needs them."""
     smart = values.get("smart")
     parts: dict[str, Any] = {"webhook_secrets": tuple(values.get("webhook_secrets", ()))}
-    return parts | ({"smart": Smart(**smart)} if smart else {})
+    return parts | ({"smart": SmartSignIn(**smart)} if smart else {})
 
 
 def _build_destination(work: Transaction, row: DestinationRow) -> Destination:
     content = _decrypt(work, row)
-    key = content.signing_key()
+    key = content.load_signing_key()
     counts = _count_by_state(work, row.id)
     return Destination(
         id=row.id,
@@ -148,7 +152,7 @@ def _build_destination(work: Transaction, row: DestinationRow) -> Destination:
         follows=row.follows,
         options=content.options,
         smart=content.smart,
-        public_key=key.public_jwk() if key else None,
+        public_key=key.to_public_jwk() if key else None,
         own_certificate=content.certificate_and_key is not None,
         waiting=counts.get("waiting", 0) + counts.get("under_way", 0),
         parked=counts.get("parked", 0),

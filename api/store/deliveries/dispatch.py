@@ -12,42 +12,42 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.store.database.tables import AttemptRow, DeliveryRow, DestinationRow, OrganisationRow
-from api.store.deliveries.outbox import OPEN
+from api.store.deliveries.outbox import OPEN_STATES
 from api.store.transaction import Transaction
-from schemas.delivery import Event
+from schemas.delivery import DeliveryEvent
 
 _MAX_SCANNED = 1000
 _MAX_REPLY_BYTES = 4096
 
 
-class Waiting(NamedTuple):
+class DueDestination(NamedTuple):
     """A destination that has a delivery due."""
 
     organisation: str
     destination: str
 
 
-class Taken(NamedTuple):
+class ClaimedDelivery(NamedTuple):
     """The delivery to send next; `payload` is None until it is first composed."""
 
     id: str
     destination: str
     profile: str
     screening: str
-    event: Event
+    event: DeliveryEvent
     tries: int
     errors: int
     payload: bytes | None
 
 
-class Ended(NamedTuple):
+class AttemptEnd(NamedTuple):
     """How an attempt ended; `due_at` is set if the delivery is to be retried."""
 
     outcome: str
     code: str = ""
     reply: bytes = b""
     delivered: bool = False
-    error: bool = False
+    is_error: bool = False
     due_at: datetime | None = None
 
 
@@ -58,7 +58,7 @@ class Lease(NamedTuple):
     seconds: float
 
 
-def waiting(session: Session, now: datetime) -> list[Waiting]:
+def list_due_destinations(session: Session, now: datetime) -> list[DueDestination]:
     """Return every destination that has a delivery due or abandoned in flight."""
     rows = session.execute(
         select(col(DeliveryRow.organisation_id), col(DeliveryRow.destination_id))
@@ -69,7 +69,7 @@ def waiting(session: Session, now: datetime) -> list[Waiting]:
         )
         .join(OrganisationRow, col(OrganisationRow.id) == col(DeliveryRow.organisation_id))
         .where(
-            col(DeliveryRow.state).in_(OPEN),
+            col(DeliveryRow.state).in_(OPEN_STATES),
             col(DeliveryRow.due_at) <= now,
             col(DestinationRow.active),
             col(OrganisationRow.active),
@@ -77,10 +77,10 @@ def waiting(session: Session, now: datetime) -> list[Waiting]:
         )
         .distinct()
     )
-    return [Waiting(*row) for row in rows]
+    return [DueDestination(*row) for row in rows]
 
 
-def take(work: Transaction, destination: str, lease: Lease) -> Taken | None:
+def claim_delivery(work: Transaction, destination: str, lease: Lease) -> ClaimedDelivery | None:
     """Lease the destination and return its next delivery; None if there is none or it is leased.
 
     An abandoned attempt ends with the outcome `unknown`, and its delivery waits again.
@@ -100,24 +100,27 @@ def take(work: Transaction, destination: str, lease: Lease) -> Taken | None:
     work.session.flush()
     payload = None
     if due.payload is not None:
-        payload = work.open(due.key_id, "delivery", "payload", due.id, due.payload)
-    event = cast("Event", due.event)
-    return Taken(
+        payload = work.decrypt_field(due.key_id, "delivery", "payload", due.id, due.payload)
+    event = cast("DeliveryEvent", due.event)
+    return ClaimedDelivery(
         due.id, destination, row.profile, due.screening_id, event, due.tries, due.errors, payload
     )
 
 
-def made(work: Transaction, delivery: Taken, payload: bytes) -> bool:
+def store_payload(work: Transaction, delivery: ClaimedDelivery, payload: bytes) -> bool:
     """Store the payload of a delivery, which every attempt sends. Return False if it was erased."""
     result: Any = work.session.execute(
         update(DeliveryRow)
         .where(*_match_delivery(work, delivery), col(DeliveryRow.payload).is_(None))
-        .values(payload=work.seal("delivery", "payload", delivery.id, payload), key_id=work.key_id)
+        .values(
+            payload=work.encrypt_field("delivery", "payload", delivery.id, payload),
+            key_id=work.current_key_id,
+        )
     )
     return bool(result.rowcount)
 
 
-def begin(work: Transaction, delivery: Taken, lease: Lease) -> int | None:
+def begin_attempt(work: Transaction, delivery: ClaimedDelivery, lease: Lease) -> int | None:
     """Record the start of an attempt and return its number; None if lease or delivery is lost."""
     renewed: Any = work.session.execute(
         update(DestinationRow)
@@ -145,14 +148,16 @@ def begin(work: Transaction, delivery: Taken, lease: Lease) -> int | None:
             ended_at=None,
             outcome="begun",
             code="",
-            key_id=work.key_id,
+            key_id=work.current_key_id,
             reply=None,
         )
     )
     return number
 
 
-def end(work: Transaction, delivery: Taken, number: int | None, ending: Ended) -> bool:
+def end_attempt(
+    work: Transaction, delivery: ClaimedDelivery, number: int | None, ending: AttemptEnd
+) -> bool:
     """Record how an attempt ended. Return False if another process took over or it was erased.
 
     `number` is None if no attempt was made because composing failed.
@@ -164,17 +169,17 @@ def end(work: Transaction, delivery: Taken, number: int | None, ending: Ended) -
         values |= {"state": "waiting", "due_at": ending.due_at}
     else:
         values |= {"state": "delivered" if ending.delivered else "parked", "ended_at": work.now}
-    if ending.error:
+    if ending.is_error:
         values["errors"] = col(DeliveryRow.errors) + 1
     result: Any = work.session.execute(
         update(DeliveryRow)
-        .where(*_match_delivery(work, delivery), col(DeliveryRow.state).in_(OPEN))
+        .where(*_match_delivery(work, delivery), col(DeliveryRow.state).in_(OPEN_STATES))
         .values(**values)
     )
     return bool(result.rowcount)
 
 
-def release(work: Transaction, destination: str, lease: Lease) -> None:
+def release_lease(work: Transaction, destination: str, lease: Lease) -> None:
     """Release the lease on the destination."""
     work.session.execute(
         update(DestinationRow)
@@ -198,7 +203,7 @@ def _find_due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, 
         .where(
             col(DeliveryRow.organisation_id) == work.organisation,
             col(DeliveryRow.destination_id) == destination,
-            col(DeliveryRow.state).in_(OPEN),
+            col(DeliveryRow.state).in_(OPEN_STATES),
         )
         .order_by(col(DeliveryRow.seq))
         .limit(_MAX_SCANNED)
@@ -232,7 +237,9 @@ def _end_abandoned(work: Transaction, row: DeliveryRow) -> None:
     work.session.flush()
 
 
-def _end_attempt(work: Transaction, delivery: Taken, number: int, ending: Ended) -> bool:
+def _end_attempt(
+    work: Transaction, delivery: ClaimedDelivery, number: int, ending: AttemptEnd
+) -> bool:
     attempt_id = f"{delivery.id}.{number}"
     reply = ending.reply[:_MAX_REPLY_BYTES]
     result: Any = work.session.execute(
@@ -246,8 +253,8 @@ def _end_attempt(work: Transaction, delivery: Taken, number: int, ending: Ended)
             ended_at=work.now,
             outcome=ending.outcome,
             code=ending.code[:80],
-            key_id=work.key_id,
-            reply=work.seal("attempt", "reply", attempt_id, reply) if reply else None,
+            key_id=work.current_key_id,
+            reply=work.encrypt_field("attempt", "reply", attempt_id, reply) if reply else None,
         )
     )
     return bool(result.rowcount)
@@ -270,7 +277,7 @@ def _match_destination(work: Transaction, destination: str) -> tuple[Any, ...]:
     )
 
 
-def _match_delivery(work: Transaction, delivery: Taken) -> tuple[Any, ...]:
+def _match_delivery(work: Transaction, delivery: ClaimedDelivery) -> tuple[Any, ...]:
     return (
         col(DeliveryRow.organisation_id) == work.organisation,
         col(DeliveryRow.id) == delivery.id,

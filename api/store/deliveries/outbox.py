@@ -15,12 +15,18 @@ from sqlmodel import col
 from api.problems import Problem
 from api.store.database.tables import AttemptRow, DeliveryRow, DestinationRow, ScreeningRow
 from api.store.transaction import Transaction
-from schemas.delivery import Attempt, Delivery, DeliveryLine, Event, State
+from schemas.delivery import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryEvent,
+    DeliveryListItem,
+    DeliveryState,
+)
 from schemas.patient import KnownPatient
 
-WHOLE = "-"
+SINGLE_LINE = "-"
 """The line of every delivery to a destination that needs one strict order."""
-OPEN = ("waiting", "under_way")
+OPEN_STATES = ("waiting", "under_way")
 _WAKE_TIME = case((col(DestinationRow.lease_holder).is_(None), None),
                   else_=col(DestinationRow.lease_until))  # fmt: skip
 """Wakes an idle destination: clears its next check time unless a process holds the lease."""
@@ -29,26 +35,28 @@ _NOTHING_SENT_OUTCOMES = ("unreachable", "unresolvable", "not_allowed", "no_tls"
 """Attempt outcomes in which the receiver got no byte of the message."""
 
 
-def control_id(delivery_id: str) -> str:
+def build_control_id(delivery_id: str) -> str:
     """Return the message control id of a delivery, the same for every attempt."""
     return delivery_id.replace("-", "")[:20].upper()
 
 
-def line_of(work: Transaction, patient: KnownPatient) -> str:
+def compute_line(work: Transaction, patient: KnownPatient) -> str:
     """Return the line of a patient's deliveries, which are sent in order."""
-    return work.fingerprint(f"line\x1f{patient.reference}\x1f{patient.system or ''}".encode())
+    return work.compute_fingerprint(
+        f"line\x1f{patient.reference}\x1f{patient.system or ''}".encode()
+    )
 
 
-class Wanted(NamedTuple):
+class NewDelivery(NamedTuple):
     """A delivery to be enqueued."""
 
     destination: str
     screening: str
-    event: Event
+    event: DeliveryEvent
     line: str
 
 
-def takes(work: Transaction, destination_id: str) -> bool | None:
+def lock_active_state(work: Transaction, destination_id: str) -> bool | None:
     """Return whether the destination is active and lock it; None if it does not exist."""
     query = select(col(DestinationRow.active)).where(
         col(DestinationRow.organisation_id) == work.organisation,
@@ -57,7 +65,7 @@ def takes(work: Transaction, destination_id: str) -> bool | None:
     return work.session.execute(query.with_for_update()).scalar_one_or_none()
 
 
-def went(work: Transaction, destination_id: str, screening: str) -> bool:
+def has_result_delivery(work: Transaction, destination_id: str, screening: str) -> bool:
     """Return whether the screening was enqueued there before as a result."""
     return any(
         row.destination_id == destination_id and row.event == "result"
@@ -65,7 +73,7 @@ def went(work: Transaction, destination_id: str, screening: str) -> bool:
     )
 
 
-def enqueue(work: Transaction, delivery: Wanted) -> DeliveryLine:
+def enqueue_delivery(work: Transaction, delivery: NewDelivery) -> DeliveryListItem:
     """Append a delivery to its destination's queue and return it.
 
     Raises Problem `not_found` if the destination or the screening does not exist, `conflict` if the
@@ -89,7 +97,7 @@ def enqueue(work: Transaction, delivery: Wanted) -> DeliveryLine:
         "created_at": work.now,
         "ended_at": None,
         "actor": work.actor.id,
-        "key_id": work.key_id,
+        "key_id": work.current_key_id,
         "payload": None,
     }
     try:
@@ -101,23 +109,25 @@ def enqueue(work: Transaction, delivery: Wanted) -> DeliveryLine:
         raise Problem(
             "conflict", "It was put on its way there already: send that delivery again instead."
         ) from None
-    return line(_load_row(work, delivery_id))
+    return build_delivery_line(_load_row(work, delivery_id))
 
 
-def found(work: Transaction, delivery_id: str) -> Delivery:
+def find_delivery(work: Transaction, delivery_id: str) -> Delivery:
     """Return the delivery with all its attempts. Raises Problem `not_found`."""
     row = _load_row(work, delivery_id)
-    return Delivery(**line(row).model_dump(), attempts=tuple(_load_attempts(work, row)))
+    return Delivery(
+        **build_delivery_line(row).model_dump(), attempts=tuple(_load_attempts(work, row))
+    )
 
 
-def resend(work: Transaction, delivery_id: str) -> Delivery:
+def resend_delivery(work: Transaction, delivery_id: str) -> Delivery:
     """Queue a delivery again with fresh counters, under the same control id.
 
     Raises Problem `not_found`, or `conflict` if it is queued or in flight already or if the
     destination is inactive.
     """
     row = _load_row(work, delivery_id)
-    if row.state in OPEN:
+    if row.state in OPEN_STATES:
         raise Problem("conflict", "It waits to be sent already.")
     if not _is_active(work, row.destination_id):
         raise Problem("conflict", "The destination is not active.")
@@ -132,10 +142,10 @@ def resend(work: Transaction, delivery_id: str) -> Delivery:
         )
         .values(lease_until=_WAKE_TIME)
     )
-    return found(work, delivery_id)
+    return find_delivery(work, delivery_id)
 
 
-def cancel(work: Transaction, delivery_id: str) -> Delivery:
+def cancel_delivery(work: Transaction, delivery_id: str) -> Delivery:
     """Cancel a delivery; if an earlier attempt was accepted, mark it as delivered again.
 
     Raises Problem `not_found`, or `conflict` if it is in flight or delivered.
@@ -147,24 +157,26 @@ def cancel(work: Transaction, delivery_id: str) -> Delivery:
         _update_row(work, row, state="delivered", reason="", ended_at=work.now)
     elif row.state != "cancelled":
         _update_row(work, row, state="cancelled", reason="cancelled", ended_at=work.now)
-    return found(work, delivery_id)
+    return find_delivery(work, delivery_id)
 
 
-def replaced(work: Transaction, earlier: str, later: str) -> None:
+def enqueue_replacements(work: Transaction, earlier: str, later: str) -> None:
     """Enqueue a correction to every destination that its predecessor was sent to."""
     enqueued = []
     for row in _list_followed(work, earlier):
-        event: Event = "replacement"
+        event: DeliveryEvent = "replacement"
         if row.state == "waiting" and not _was_tried(work, row):
             _update_row(work, row, state="cancelled", reason="superseded", ended_at=work.now)
-            event = cast("Event", row.event)
+            event = cast("DeliveryEvent", row.event)
         elif row.state == "parked" and row.reason in _NEVER_ACCEPTED_REASONS:
-            event = cast("Event", row.event)
-        enqueued.append(enqueue(work, Wanted(row.destination_id, later, event, row.line)))
+            event = cast("DeliveryEvent", row.event)
+        enqueued.append(
+            enqueue_delivery(work, NewDelivery(row.destination_id, later, event, row.line))
+        )
     _audit_enqueued(work, enqueued)
 
 
-def withdrawn(work: Transaction, screening: str, replaced_by: str | None) -> None:
+def enqueue_withdrawals(work: Transaction, screening: str, replaced_by: str | None) -> None:
     """Enqueue a withdrawal to every destination of a screening, except where a correction went."""
     corrected_ids = (
         {row.destination_id for row in _list_rows(work, replaced_by)} if replaced_by else set()
@@ -176,23 +188,23 @@ def withdrawn(work: Transaction, screening: str, replaced_by: str | None) -> Non
         if row.event == "result" and row.state == "waiting" and not _was_tried(work, row):
             _update_row(work, row, state="cancelled", reason="withdrawn", ended_at=work.now)
         elif not (row.state == "parked" and row.reason in _NEVER_ACCEPTED_REASONS):
-            withdrawal = Wanted(row.destination_id, screening, "withdrawal", row.line)
-            enqueued.append(enqueue(work, withdrawal))
+            withdrawal = NewDelivery(row.destination_id, screening, "withdrawal", row.line)
+            enqueued.append(enqueue_delivery(work, withdrawal))
     _audit_enqueued(work, enqueued)
 
 
-def line(row: DeliveryRow) -> DeliveryLine:
+def build_delivery_line(row: DeliveryRow) -> DeliveryListItem:
     """Convert a row to its schema, without attempts."""
-    return DeliveryLine(
+    return DeliveryListItem(
         id=row.id,
         screening=row.screening_id,
         destination=row.destination_id,
-        event=cast("Event", row.event),
-        state=cast("State", row.state),
+        event=cast("DeliveryEvent", row.event),
+        state=cast("DeliveryState", row.state),
         reason=row.reason,
-        control_id=control_id(row.id),
+        control_id=build_control_id(row.id),
         tries=row.tries,
-        due_at=row.due_at if row.state in OPEN else None,
+        due_at=row.due_at if row.state in OPEN_STATES else None,
         created_at=row.created_at,
         created_by=row.actor,
         ended_at=row.ended_at,
@@ -260,7 +272,7 @@ def _may_have_left(work: Transaction, row: DeliveryRow) -> bool:
     )
 
 
-def _audit_enqueued(work: Transaction, deliveries: list[DeliveryLine]) -> None:
+def _audit_enqueued(work: Transaction, deliveries: list[DeliveryListItem]) -> None:
     """Audit last: a transaction that locks the audit chain must not wait for a destination."""
     for delivery in deliveries:
         work.audit("deliver", "delivery", delivery.id, outcome="enqueued")
@@ -307,7 +319,7 @@ def _update_row(work: Transaction, row: DeliveryRow, **values: Any) -> None:
     work.session.flush()
 
 
-def _load_attempts(work: Transaction, delivery: DeliveryRow) -> Iterator[Attempt]:
+def _load_attempts(work: Transaction, delivery: DeliveryRow) -> Iterator[DeliveryAttempt]:
     rows = work.session.execute(
         select(AttemptRow)
         .where(
@@ -319,8 +331,8 @@ def _load_attempts(work: Transaction, delivery: DeliveryRow) -> Iterator[Attempt
     for row in rows:
         reply = None
         if row.reply is not None:
-            reply = work.open(row.key_id, "attempt", "reply", row.id, row.reply)
-        yield Attempt(
+            reply = work.decrypt_field(row.key_id, "attempt", "reply", row.id, row.reply)
+        yield DeliveryAttempt(
             number=row.number,
             begun_at=row.begun_at,
             ended_at=row.ended_at,

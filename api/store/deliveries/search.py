@@ -9,13 +9,13 @@ from sqlalchemy import and_, or_, select
 from sqlmodel import col
 
 from api.store.database.tables import DeliveryRow, DestinationRow
-from api.store.deliveries.outbox import line
+from api.store.deliveries.outbox import build_delivery_line
 from api.store.transaction import Transaction
-from schemas.delivery import DeliveryLine
-from schemas.rights import KeptDelivery
+from schemas.delivery import DeliveryListItem
+from schemas.rights import StoredDelivery
 
 
-class Narrowed(NamedTuple):
+class DeliveryFilters(NamedTuple):
     """Filters of a delivery list; None does not filter. `before` is the last delivery seen."""
 
     state: str | None = None
@@ -24,7 +24,9 @@ class Narrowed(NamedTuple):
     before: tuple[datetime, str] | None = None
 
 
-def page(work: Transaction, filters: Narrowed, limit: int) -> list[DeliveryLine]:
+def list_deliveries(
+    work: Transaction, filters: DeliveryFilters, limit: int
+) -> list[DeliveryListItem]:
     """Return at most `limit` deliveries that match the filters, newest first."""
     columns = {
         DeliveryRow.state: filters.state,
@@ -43,10 +45,10 @@ def page(work: Transaction, filters: Narrowed, limit: int) -> list[DeliveryLine]
         .order_by(col(DeliveryRow.created_at).desc(), col(DeliveryRow.id).desc())
         .limit(limit)
     ).scalars()
-    return [line(row) for row in rows]
+    return [build_delivery_line(row) for row in rows]
 
 
-def kept(work: Transaction, ids: list[str]) -> Iterator[KeptDelivery]:
+def list_exported_deliveries(work: Transaction, ids: list[str]) -> Iterator[StoredDelivery]:
     """Yield all deliveries of these screenings with their payloads, oldest first."""
     rows = work.session.execute(
         select(DeliveryRow, col(DestinationRow.name))
@@ -64,8 +66,8 @@ def kept(work: Transaction, ids: list[str]) -> Iterator[KeptDelivery]:
     for row, name in rows:
         content = None
         if row.payload is not None:
-            content = work.open(row.key_id, "delivery", "payload", row.id, row.payload)
-        yield KeptDelivery(
+            content = work.decrypt_field(row.key_id, "delivery", "payload", row.id, row.payload)
+        yield StoredDelivery(
             screening=row.screening_id,
             destination=name,
             event=row.event,

@@ -10,18 +10,18 @@ from schemas.form_settings import FormSettings
 TABLE = "form_settings"
 
 
-def own(work: Transaction) -> FormSettings:
+def load_form_settings(work: Transaction) -> FormSettings:
     """Return the organisation's settings, or the defaults if it has none."""
     row = work.session.execute(
         select(FormSettingsRow).where(col(FormSettingsRow.organisation_id) == work.organisation)
     ).scalar_one_or_none()
     if row is None:
         return FormSettings()
-    content = work.open(row.key_id, TABLE, "content", work.organisation, row.content)
+    content = work.decrypt_field(row.key_id, TABLE, "content", work.organisation, row.content)
     return FormSettings.model_validate_json(content)
 
 
-def change(work: Transaction, settings: FormSettings) -> None:
+def update_form_settings(work: Transaction, settings: FormSettings) -> None:
     """Replace the organisation's settings."""
     work.session.execute(
         delete(FormSettingsRow).where(col(FormSettingsRow.organisation_id) == work.organisation)
@@ -31,7 +31,7 @@ def change(work: Transaction, settings: FormSettings) -> None:
         "organisation_id": work.organisation,
         "changed_at": work.now,
         "actor": work.actor.id,
-        "key_id": work.key_id,
-        "content": work.seal(TABLE, "content", work.organisation, content),
+        "key_id": work.current_key_id,
+        "content": work.encrypt_field(TABLE, "content", work.organisation, content),
     }
-    work.session.put(FormSettingsRow, row)
+    work.session.insert_row(FormSettingsRow, row)

@@ -13,20 +13,20 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.problems import Problem
-from api.security.client_secrets import hashed, new_link_secret
+from api.security.client_secrets import generate_link_secret, hash_secret
 from api.store.database.tables import DraftRow, LinkRow, OrganisationRow
 from api.store.forms import drafts
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.links import KeptLink, Language, Link, LinkKind, LinkState
+from schemas.links import Language, Link, LinkDetail, LinkKind, LinkState
 from schemas.patient import KnownPatient
 
 TABLE = "link"
-KEPT_AFTER = timedelta(days=30)
+RETENTION_AFTER_EXPIRY = timedelta(days=30)
 """How long an expired link, with its draft, is retained."""
 
 
-class Wanted(NamedTuple):
+class LinkRequest(NamedTuple):
     """A link to be created."""
 
     patient: KnownPatient
@@ -37,7 +37,7 @@ class Wanted(NamedTuple):
     days: int = 14
 
 
-class Open(NamedTuple):
+class OpenLink(NamedTuple):
     """A link found by its secret; `holder` hashes the browser secret it is bound to, if any."""
 
     organisation: str
@@ -45,23 +45,23 @@ class Open(NamedTuple):
     kind: LinkKind
     rulebook: str
     language: Language | None
-    holder: str | None
+    holder_sha256: str | None
 
 
-class Page(NamedTuple):
+class LinkPage(NamedTuple):
     """One page of links, newest first, and the id to continue after, or None on the last page."""
 
     links: tuple[Link, ...]
-    next: str | None
+    next_id: str | None
 
 
-def make(work: Transaction, link: Wanted) -> tuple[Link, str]:
+def add_link(work: Transaction, link: LinkRequest) -> tuple[Link, str]:
     """Create a link and return it with its secret."""
-    link_id, secret = str(uuid4()), new_link_secret()
+    link_id, secret = str(uuid4()), generate_link_secret()
     row = {
         "organisation_id": work.organisation,
         "id": link_id,
-        "sha256": hashed(secret),
+        "sha256": hash_secret(secret),
         "kind": link.kind,
         "rulebook": link.rulebook,
         "language": link.language,
@@ -73,27 +73,27 @@ def make(work: Transaction, link: Wanted) -> tuple[Link, str]:
         "revoked_at": None,
         "submitted_at": None,
         "screening_id": None,
-        "key_id": work.key_id,
-        **indexes(work, link.patient),
-        "patient": work.seal(
+        "key_id": work.current_key_id,
+        **compute_indexes(work, link.patient),
+        "patient": work.encrypt_field(
             TABLE, "patient", link_id, link.patient.model_dump_json(exclude_none=True).encode()
         ),
     }
-    work.session.put(LinkRow, row)
-    return found(work, link_id), secret
+    work.session.insert_row(LinkRow, row)
+    return find_link(work, link_id), secret
 
 
-def open_now(store: Store, secret: str) -> Open | None:
+def find_open_link(store: Store, secret: str) -> OpenLink | None:
     """Return the link with this secret if it may be answered now, else None."""
     return _find_by_secret(store, secret, "new")
 
 
-def sent(store: Store, secret: str) -> Open | None:
+def find_submitted_link(store: Store, secret: str) -> OpenLink | None:
     """Return the link with this secret if its answers were submitted, else None."""
     return _find_by_secret(store, secret, "submitted")
 
 
-def enter(work: Transaction, link: Open) -> None:
+def lock_link(work: Transaction, link: OpenLink) -> None:
     """Lock the link until the transaction ends, waiting for any other holder of the lock.
 
     Raises Problem `not_found` if it may no longer be answered or was bound to another browser.
@@ -102,7 +102,7 @@ def enter(work: Transaction, link: Open) -> None:
         select(col(LinkRow.id))
         .where(
             *_match_open(work, link.id),
-            col(LinkRow.holder_sha256).is_not_distinct_from(link.holder),
+            col(LinkRow.holder_sha256).is_not_distinct_from(link.holder_sha256),
         )
         .with_for_update()
     ).one_or_none()
@@ -110,7 +110,7 @@ def enter(work: Transaction, link: Open) -> None:
         raise Problem("not_found")
 
 
-def hold(work: Transaction, link_id: str, holder: str) -> None:
+def bind_holder(work: Transaction, link_id: str, holder: str) -> None:
     """Bind the link to the browser that knows `holder`.
 
     Raises Problem `not_found` if it is bound already.
@@ -118,13 +118,13 @@ def hold(work: Transaction, link_id: str, holder: str) -> None:
     result: Any = work.session.execute(
         update(LinkRow)
         .where(*_match_id(work, link_id), col(LinkRow.holder_sha256).is_(None))
-        .values(holder_sha256=hashed(holder))
+        .values(holder_sha256=hash_secret(holder))
     )
     if not result.rowcount:
         raise Problem("not_found")
 
 
-def use_up(work: Transaction, link_id: str) -> KnownPatient:
+def mark_submitted(work: Transaction, link_id: str) -> KnownPatient:
     """Mark the link as submitted and return its patient.
 
     Raises Problem `not_found` if it is no longer open.
@@ -135,20 +135,20 @@ def use_up(work: Transaction, link_id: str) -> KnownPatient:
     if not result.rowcount:
         raise Problem("not_found")
     row = work.session.execute(select(LinkRow).where(*_match_id(work, link_id))).scalar_one()
-    return patient_of(work, row)
+    return decrypt_patient(work, row)
 
 
-def became(work: Transaction, link_id: str, screening_id: str) -> None:
+def attach_screening(work: Transaction, link_id: str, screening_id: str) -> None:
     """Record the screening made from the answers of the link, and delete its draft."""
     work.session.execute(
         update(LinkRow).where(*_match_id(work, link_id)).values(screening_id=screening_id)
     )
-    drafts.drop(work, link_id)
+    drafts.delete_draft(work, link_id)
 
 
-def revoke(work: Transaction, link_id: str) -> None:
+def revoke_link(work: Transaction, link_id: str) -> None:
     """Revoke the link. Raises Problem `not_found`, or `conflict` if its answers were submitted."""
-    link = found(work, link_id)
+    link = find_link(work, link_id)
     if link.state == "submitted":
         raise Problem("conflict", "The answers were sent already; the link is used up.")
     work.session.execute(
@@ -158,7 +158,7 @@ def revoke(work: Transaction, link_id: str) -> None:
     )
 
 
-def found(work: Transaction, link_id: str) -> Link:
+def find_link(work: Transaction, link_id: str) -> Link:
     """Return the link. Raises Problem `not_found`."""
     rows = _load_rows(work, *_match_id(work, link_id), limit=1)
     if not rows:
@@ -166,44 +166,44 @@ def found(work: Transaction, link_id: str) -> Link:
     return _build_link(work, *rows[0])
 
 
-def urgent(work: Transaction) -> tuple[Link, ...]:
+def list_urgent_links(work: Transaction) -> tuple[Link, ...]:
     """Return the unsubmitted links whose drafts raise a red flag, newest first, at most 200."""
     return tuple(_build_link(work, *row) for row in _load_urgent(work))
 
 
-def begun_urgent(work: Transaction) -> tuple[KeptLink, ...]:
+def list_urgent_drafts(work: Transaction) -> tuple[LinkDetail, ...]:
     """Return the unsubmitted links whose drafts raise a red flag, with their drafts."""
-    return tuple(kept(work, *row) for row in _load_urgent(work))
+    return tuple(build_link_with_draft(work, *row) for row in _load_urgent(work))
 
 
-def page(work: Transaction, limit: int, after: str | None = None) -> Page:
+def list_links(work: Transaction, limit: int, after: str | None = None) -> LinkPage:
     """Return a page of links, newest first. Raises Problem `not_found` if `after` is no link."""
     conditions: list[Any] = []
     if after is not None:
-        last = found(work, after)
+        last = find_link(work, after)
         conditions = [
             (col(LinkRow.created_at) < last.created_at)
             | ((col(LinkRow.created_at) == last.created_at) & (col(LinkRow.id) < last.id))
         ]
     rows = _load_rows(work, *conditions, limit=limit + 1)
     links = tuple(_build_link(work, *row) for row in rows[:limit])
-    return Page(links, links[-1].id if len(rows) > limit else None)
+    return LinkPage(links, links[-1].id if len(rows) > limit else None)
 
 
-def kept(work: Transaction, link: Any, draft: Any) -> KeptLink:
+def build_link_with_draft(work: Transaction, link: Any, draft: Any) -> LinkDetail:
     """Return a link with its draft, decrypted from their rows."""
-    return KeptLink(
+    return LinkDetail(
         **dict(_build_link(work, link, draft)),
-        draft=None if draft is None else drafts.draft_of(work, draft),
+        draft=None if draft is None else drafts.decrypt_draft(work, draft),
     )
 
 
-def of_person(work: Transaction, *conditions: Any) -> list[tuple[Any, Any]]:
+def list_link_rows(work: Transaction, *conditions: Any) -> list[tuple[Any, Any]]:
     """Return the rows of the links that match these conditions, each with its draft row or None."""
     return _load_rows(work, *conditions, limit=None)
 
 
-def erase(work: Transaction, ids: list[str]) -> None:
+def delete_links(work: Transaction, ids: list[str]) -> None:
     """Delete links with their drafts."""
     work.session.execute(
         delete(LinkRow).where(
@@ -212,21 +212,21 @@ def erase(work: Transaction, ids: list[str]) -> None:
     )
 
 
-def any_stale(session: Session, organisation: str) -> bool:
+def has_stale_links(session: Session, organisation: str) -> bool:
     """Return whether an unsubmitted link is past its retention, on hold or not."""
     row = session.execute(
         select(col(LinkRow.id))
         .where(
             col(LinkRow.organisation_id) == organisation,
             col(LinkRow.submitted_at).is_(None),
-            col(LinkRow.expires_at) < datetime.now(UTC) - KEPT_AFTER,
+            col(LinkRow.expires_at) < datetime.now(UTC) - RETENTION_AFTER_EXPIRY,
         )
         .limit(1)
     ).first()
     return row is not None
 
 
-def stale(work: Transaction, held: set[bytes]) -> list[str]:
+def list_stale_link_ids(work: Transaction, held: set[bytes]) -> list[str]:
     """Return the ids of unsubmitted links past their retention whose patients are under no hold.
 
     `held` are the patient hashes under a legal hold.
@@ -235,58 +235,60 @@ def stale(work: Transaction, held: set[bytes]) -> list[str]:
         select(col(LinkRow.id), col(LinkRow.patient_index)).where(
             col(LinkRow.organisation_id) == work.organisation,
             col(LinkRow.submitted_at).is_(None),
-            col(LinkRow.expires_at) < work.now - KEPT_AFTER,
+            col(LinkRow.expires_at) < work.now - RETENTION_AFTER_EXPIRY,
         )
     ).all()
     return [row.id for row in rows if row.patient_index not in held]
 
 
-def patient_of(work: Transaction, row: Any) -> KnownPatient:
+def decrypt_patient(work: Transaction, row: Any) -> KnownPatient:
     """Decrypt the patient of a link row."""
-    content = work.open(row.key_id, TABLE, "patient", row.id, row.patient)
+    content = work.decrypt_field(row.key_id, TABLE, "patient", row.id, row.patient)
     return KnownPatient.model_validate_json(content)
 
 
-def move(work: Transaction, row: Any, patient: KnownPatient) -> None:
+def reassign_link(work: Transaction, row: Any, patient: KnownPatient) -> None:
     """Assign the link, and with it its draft, to another patient."""
     content = patient.model_dump_json(exclude_none=True).encode()
-    row.patient = work.seal(TABLE, "patient", row.id, content)
-    for name, index in indexes(work, patient).items():
+    row.patient = work.encrypt_field(TABLE, "patient", row.id, content)
+    for name, index in compute_indexes(work, patient).items():
         setattr(row, name, index)
-    row.key_id = work.key_id
+    row.key_id = work.current_key_id
     work.session.flush()
 
 
-def indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
+def compute_indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
     """Return the keyed hashes that a link is searched by."""
     return {
-        "patient_index": work.keys.current.keyed("patient_index", patient.reference),
-        "system_index": work.keys.current.keyed("system_index", patient.system),
+        "patient_index": work.data_keys.current.compute_keyed_hash(
+            "patient_index", patient.reference
+        ),
+        "system_index": work.data_keys.current.compute_keyed_hash("system_index", patient.system),
     }
 
 
-def _find_by_secret(store: Store, secret: str, state: LinkState) -> Open | None:
-    with store.glance() as session:
+def _find_by_secret(store: Store, secret: str, state: LinkState) -> OpenLink | None:
+    with store.read_all_organisations() as session:
         row = session.execute(
             select(LinkRow, col(OrganisationRow.active))
             .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
-            .where(col(LinkRow.sha256) == hashed(secret))
+            .where(col(LinkRow.sha256) == hash_secret(secret))
         ).one_or_none()
     if row is None or not row.active or _derive_state(row[0], None, datetime.now(UTC)) != state:
         return None
     link = row[0]
-    return Open(
+    return OpenLink(
         organisation=link.organisation_id,
         id=link.id,
         kind=cast("LinkKind", link.kind),
         rulebook=link.rulebook,
         language=link.language,
-        holder=link.holder_sha256,
+        holder_sha256=link.holder_sha256,
     )
 
 
 def _load_urgent(work: Transaction) -> list[tuple[Any, Any]]:
-    no_tier = work.keys.keyed("tier_index", drafts.NO_TIER)
+    no_tier = work.data_keys.compute_keyed_hashes("tier_index", drafts.NO_TIER)
     conditions = col(DraftRow.tier_index).not_in(no_tier), col(LinkRow.submitted_at).is_(None)
     return _load_rows(work, *conditions, limit=200)
 
@@ -330,10 +332,10 @@ def _build_link(work: Transaction, row: Any, draft: Any) -> Link:
         state=_derive_state(row, draft, work.now),
         rulebook=row.rulebook,
         language=row.language,
-        patient=patient_of(work, row),
+        patient=decrypt_patient(work, row),
         started_at=None if draft is None else draft.started_at,
         submitted_at=submitted_at,
-        tier=None if draft is None else drafts.draft_of(work, draft).tier,
+        tier=None if draft is None else drafts.decrypt_draft(work, draft).tier,
         screening=row.screening_id,
         ask_again_on=submitted_at and (submitted_at + timedelta(days=row.ask_again_days)).date(),
     )

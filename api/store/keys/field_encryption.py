@@ -21,11 +21,11 @@ from api.store.key_ring import KEY_BYTES, NONCE_BYTES
 _FORMAT = b"\x01"
 
 
-class SealError(Exception):
+class DecryptionError(Exception):
     """A field cannot be decrypted: it was changed or moved, or its key is gone."""
 
 
-class Place(NamedTuple):
+class FieldLocation(NamedTuple):
     """The place of an encrypted field; bound into its ciphertext."""
 
     table: str
@@ -42,33 +42,36 @@ class DataKey:
         self._cipher = AESGCM(_derive_key(secret, b"fields"))
         self._hash_key = _derive_key(secret, b"index")
 
-    def seal(self, place: Place, plain: bytes) -> bytes:
+    def encrypt(self, location: FieldLocation, plaintext: bytes) -> bytes:
         """Encrypt a field."""
         nonce = os.urandom(NONCE_BYTES)
         return (
             _FORMAT
             + nonce
-            + self._cipher.encrypt(nonce, plain, _FORMAT + self._associated_data(place))
+            + self._cipher.encrypt(nonce, plaintext, _FORMAT + self._associated_data(location))
         )
 
-    def open(self, place: Place, sealed: bytes) -> bytes:
+    def decrypt(self, location: FieldLocation, encrypted_field: bytes) -> bytes:
         """Decrypt a field. Raises SealError."""
         start = len(_FORMAT)
-        nonce, ciphertext = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
+        nonce, ciphertext = (
+            encrypted_field[start : start + NONCE_BYTES],
+            encrypted_field[start + NONCE_BYTES :],
+        )
         try:
             return self._cipher.decrypt(
-                nonce, ciphertext, sealed[:start] + self._associated_data(place)
+                nonce, ciphertext, encrypted_field[:start] + self._associated_data(location)
             )
         except (InvalidTag, ValueError):
-            raise SealError(f"{place.table}.{place.column} does not open") from None
+            raise DecryptionError(f"{location.table}.{location.column} does not open") from None
 
-    def keyed(self, what: str, word: str | None) -> bytes:
+    def compute_keyed_hash(self, purpose: str, value: str | None) -> bytes:
         """Return the keyed hash of a value for one purpose; None hashes unlike any text."""
-        normalized = "\x00" if word is None else unicodedata.normalize("NFC", word)
-        message = f"{self._organisation}\x1f{what}\x1f{normalized}"
+        normalized = "\x00" if value is None else unicodedata.normalize("NFC", value)
+        message = f"{self._organisation}\x1f{purpose}\x1f{normalized}"
         return hmac.digest(self._hash_key, message.encode(), "sha256")
 
-    def _associated_data(self, place: Place) -> bytes:
+    def _associated_data(self, place: FieldLocation) -> bytes:
         return "\x1f".join((self._organisation, *place)).encode()
 
 
@@ -82,27 +85,27 @@ class DataKeys:
     def __contains__(self, key_id: str) -> bool:
         return key_id in self._by_id
 
-    def older(self) -> list[str]:
+    def list_older_key_ids(self) -> list[str]:
         """Return the ids of the keys that no longer encrypt."""
         return [key_id for key_id in self._by_id if key_id != self.current.id]
 
-    def open(self, key_id: str, place: Place, sealed: bytes) -> bytes:
+    def decrypt(self, key_id: str, location: FieldLocation, encrypted_field: bytes) -> bytes:
         """Decrypt a field with the key of that id. Raises SealError."""
         key = self._by_id.get(key_id)
         if key is None:
-            raise SealError(f"the key of {place.table}.{place.column} is gone")
-        return key.open(place, sealed)
+            raise DecryptionError(f"the key of {location.table}.{location.column} is gone")
+        return key.decrypt(location, encrypted_field)
 
-    def keyed(self, what: str, word: str | None) -> list[bytes]:
+    def compute_keyed_hashes(self, purpose: str, value: str | None) -> list[bytes]:
         """Return the hash of the value by each key: a row may match any of them."""
-        return [key.keyed(what, word) for key in self._by_id.values()]
+        return [key.compute_keyed_hash(purpose, value) for key in self._by_id.values()]
 
 
 def _derive_key(secret: bytes, purpose: bytes) -> bytes:
     return HKDFExpand(SHA256(), KEY_BYTES, b"nociscreen " + purpose).derive(secret)
 
 
-def digest(*parts: bytes) -> str:
+def hash_parts(*parts: bytes) -> str:
     """Return the SHA-256 of the parts, each prefixed by its length, in hexadecimal."""
     digester = hashlib.sha256()
     for part in parts:

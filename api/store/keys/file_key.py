@@ -11,37 +11,37 @@ from api.store.key_ring import (
     KEY_BYTES,
     KeyRing,
     KeyRingError,
-    text_of,
-    write_once,
-    write_over,
+    create_private_file,
+    read_key_file,
+    replace_private_file,
 )
 
 _ASSOCIATED_DATA = "database file"
 
 
-def beside(database: Path) -> Path:
+def locate_key_file(database: Path) -> Path:
     """Return the path of a database file's wrapped key."""
     return database.with_name(f"{database.name}.key")
 
 
-def file_key(database: Path, ring: KeyRing) -> bytes:
+def load_file_key(database: Path, ring: KeyRing) -> bytes:
     """Return the key of this file; create it if neither the file nor its key exists.
 
     Raises KeyRingError if the file exists without its key, or the ring cannot unwrap the key.
     """
-    path = beside(database)
+    path = locate_key_file(database)
     if path.exists():
         return _read_key(path, ring)
     if database.exists():
         raise KeyRingError(f"{database.name} cannot be opened: {path.name} is missing beside it")
     with suppress(FileExistsError):  # another process was faster: use its key
-        write_once(path, _wrap_key(ring, os.urandom(KEY_BYTES)))
+        create_private_file(path, _wrap_key(ring, os.urandom(KEY_BYTES)))
     return _read_key(path, ring)
 
 
-def keep(database: Path, ring: KeyRing, key: bytes) -> None:
+def write_file_key(database: Path, ring: KeyRing, key: bytes) -> None:
     """Write the key beside the file atomically, wrapped by the current key of the ring."""
-    write_over(beside(database), _wrap_key(ring, key))
+    replace_private_file(locate_key_file(database), _wrap_key(ring, key))
 
 
 def _wrap_key(ring: KeyRing, key: bytes) -> str:
@@ -50,7 +50,7 @@ def _wrap_key(ring: KeyRing, key: bytes) -> str:
 
 
 def _read_key(path: Path, ring: KeyRing) -> bytes:
-    key_id, _, text = text_of(path).strip().partition(":")
+    key_id, _, text = read_key_file(path).strip().partition(":")
     try:
         wrapped = bytes.fromhex(text)
     except ValueError:

@@ -14,13 +14,13 @@ from api.store.database.tables import OrganisationKeyRow
 from api.store.key_ring import KEY_BYTES, KeyRing
 from api.store.keys.field_encryption import DataKey, DataKeys
 
-DATA, AUDIT = "data", "audit"
+DATA_KIND, AUDIT_KIND = "data", "audit"
 _CURRENT_ROWS = select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
     col(OrganisationKeyRow.organisation_id) == bindparam("of")
 )
 
 
-class HeldKeys(NamedTuple):
+class UnwrappedKeys(NamedTuple):
     """The unwrapped data and audit keys of one organisation."""
 
     data: DataKeys
@@ -32,9 +32,9 @@ class OrganisationKeys:
 
     def __init__(self, ring: KeyRing) -> None:
         self.ring = ring
-        self._cache: dict[str, tuple[frozenset[tuple[str, bool]], HeldKeys]] = {}
+        self._cache: dict[str, tuple[frozenset[tuple[str, bool]], UnwrappedKeys]] = {}
 
-    def of(self, session: Session, organisation: str) -> HeldKeys | None:
+    def load_keys(self, session: Session, organisation: str) -> UnwrappedKeys | None:
         """Return the organisation's keys; None if the organisation does not exist.
 
         Raises KeyRingError if the ring lacks a key that wraps them.
@@ -49,7 +49,7 @@ class OrganisationKeys:
             self._cache[organisation] = cached
         return cached[1]
 
-    def add(
+    def add_key(
         self, session: Session, organisation: str, kind: str, at: datetime
     ) -> OrganisationKeyRow:
         """Add a new current key; the previous one still decrypts."""
@@ -70,11 +70,13 @@ class OrganisationKeys:
             wrapped=b"",
             created_at=at,
         )
-        row.ring_key_id, row.wrapped = self.ring.wrap(os.urandom(KEY_BYTES), about(row))
+        row.ring_key_id, row.wrapped = self.ring.wrap(
+            os.urandom(KEY_BYTES), build_associated_data(row)
+        )
         session.execute(insert(OrganisationKeyRow).values(**row.model_dump()))
         return row
 
-    def drop(self, session: Session, organisation: str, key_id: str) -> None:
+    def delete_key(self, session: Session, organisation: str, key_id: str) -> None:
         """Delete a key that encrypts no row any more."""
         session.execute(
             delete(OrganisationKeyRow).where(
@@ -83,7 +85,7 @@ class OrganisationKeys:
             )
         )
 
-    def _unwrap_keys(self, session: Session, organisation: str) -> HeldKeys:
+    def _unwrap_keys(self, session: Session, organisation: str) -> UnwrappedKeys:
         rows = session.execute(
             select(OrganisationKeyRow).where(
                 col(OrganisationKeyRow.organisation_id) == organisation
@@ -92,19 +94,19 @@ class OrganisationKeys:
         current: dict[str, tuple[str, bytes]] = {}
         others = []
         for row in rows:
-            secret = self.ring.unwrap(row.ring_key_id, row.wrapped, about(row))
+            secret = self.ring.unwrap(row.ring_key_id, row.wrapped, build_associated_data(row))
             if row.current:
                 current[row.kind] = row.id, secret
             else:
                 others.append(DataKey(row.id, organisation, secret))
-        data_id, data = current[DATA]
-        audit_id, audit = current[AUDIT]
-        return HeldKeys(
+        data_id, data = current[DATA_KIND]
+        audit_id, audit = current[AUDIT_KIND]
+        return UnwrappedKeys(
             DataKeys(DataKey(data_id, organisation, data), others),
             AuditKey(audit_id, organisation, audit),
         )
 
 
-def about(row: OrganisationKeyRow) -> str:
+def build_associated_data(row: OrganisationKeyRow) -> str:
     """Return the associated data of a wrapped organisation key."""
     return f"{row.organisation_id}|{row.kind}|{row.id}"

@@ -15,14 +15,14 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.security.keys import SigningAlgorithm, SigningKey, VerifyingKey, new_signing_key
+from api.security.keys import SigningAlgorithm, SigningKey, VerifyingKey, generate_signing_key
 from api.store.database.tables import SigningKeyRow
 from api.store.key_ring import KeyRing
 
-PUBLISHED_BEFORE = timedelta(minutes=10)
-TRUSTED_AFTER = timedelta(minutes=16)
-FRESH_SECONDS = 15.0
-LEAST_SECONDS = 1.0
+PUBLICATION_PERIOD = timedelta(minutes=10)
+TRUST_PERIOD = timedelta(minutes=16)
+CACHE_SECONDS = 15.0
+MIN_RELOAD_SECONDS = 1.0
 
 
 class _CachedKey(NamedTuple):
@@ -39,60 +39,60 @@ class SigningKeys:
         self, ring: KeyRing, glance: Callable[[], AbstractContextManager[Session]]
     ) -> None:
         self._ring = ring
-        self._glance = glance
+        self._begin_read = glance
         self._lock = Lock()
         self._cache: dict[str, _CachedKey] = {}
         self._read_at = float("-inf")
 
-    def current(self) -> SigningKey:
+    def find_current_key(self) -> SigningKey:
         """Return the newest key that may sign now. Raises LookupError if there is none."""
         now = datetime.now(UTC)
         candidates = [
             cached
-            for cached in self._load(FRESH_SECONDS).values()
+            for cached in self._load(CACHE_SECONDS).values()
             if cached.signs_from <= now and _is_trusted(cached, now)
         ]
         if not candidates:
             raise LookupError("there is no key to sign with")
         return max(candidates, key=lambda cached: cached.signs_from).key
 
-    def published(self) -> list[SigningKey]:
+    def list_published_keys(self) -> list[SigningKey]:
         """Return every key that is trusted now or will be."""
         now = datetime.now(UTC)
-        cache = self._load(FRESH_SECONDS)
+        cache = self._load(CACHE_SECONDS)
         return [cached.key for cached in cache.values() if _is_trusted(cached, now)]
 
-    def find(self, kid: str) -> VerifyingKey | None:
+    def look_up_trusted_key(self, kid: str) -> VerifyingKey | None:
         """Return the key with this key id; None if it is unknown or no longer trusted."""
-        cached = self._load(FRESH_SECONDS).get(kid) or self._load(LEAST_SECONDS).get(kid)
+        cached = self._load(CACHE_SECONDS).get(kid) or self._load(MIN_RELOAD_SECONDS).get(kid)
         return cached.verifying if cached and _is_trusted(cached, datetime.now(UTC)) else None
 
-    def forget(self) -> None:
+    def invalidate_cache(self) -> None:
         """Invalidate the cache."""
         self._read_at = float("-inf")
 
     def _load(self, max_age_seconds: float) -> dict[str, _CachedKey]:
         with self._lock:
             if time.monotonic() - self._read_at > max_age_seconds:
-                with self._glance() as session:
+                with self._begin_read() as session:
                     self._cache = _read_keys(session, self._ring, self._cache)
                 self._read_at = time.monotonic()
             return self._cache
 
 
-def add_key(
+def add_signing_key(
     session: Session, ring: KeyRing, algorithm: SigningAlgorithm, *, at_once: bool = False
 ) -> SigningKey:
     """Add a key that signs after a publication period; `at_once` revokes all other keys."""
     now = datetime.now(UTC)
-    signs_from = now if at_once or _has_no_key(session) else now + PUBLISHED_BEFORE
-    trusted_until = now if at_once else signs_from + TRUSTED_AFTER
+    signs_from = now if at_once or _has_no_key(session) else now + PUBLICATION_PERIOD
+    trusted_until = now if at_once else signs_from + TRUST_PERIOD
     is_trusted = or_(
         col(SigningKeyRow.trusted_until).is_(None), col(SigningKeyRow.trusted_until) > trusted_until
     )
     session.execute(update(SigningKeyRow).where(is_trusted).values(trusted_until=trusted_until))
-    key = new_signing_key(algorithm)
-    ring_key_id, wrapped = ring.wrap(key.private_pem, about(key.kid))
+    key = generate_signing_key(algorithm)
+    ring_key_id, wrapped = ring.wrap(key.private_pem, build_associated_data(key.kid))
     session.execute(
         insert(SigningKeyRow).values(
             kid=key.kid,
@@ -107,13 +107,13 @@ def add_key(
     return key
 
 
-def due(session: Session, days: int) -> bool:
+def is_rotation_due(session: Session, max_age_days: int) -> bool:
     """Return whether the newest key is older than `days`, or there is none."""
     newest = session.execute(select(func.max(col(SigningKeyRow.signs_from)))).scalar_one()
-    return newest is None or newest < datetime.now(UTC) - timedelta(days=days)
+    return newest is None or newest < datetime.now(UTC) - timedelta(days=max_age_days)
 
 
-def drop_distrusted(session: Session) -> None:
+def delete_untrusted_keys(session: Session) -> None:
     """Delete the keys that are no longer trusted."""
     session.execute(
         delete(SigningKeyRow).where(col(SigningKeyRow.trusted_until) < datetime.now(UTC))
@@ -132,11 +132,11 @@ def _read_keys(
         if row.kid in cache:
             key, verifying = cache[row.kid][:2]
         else:
-            pem = ring.unwrap(row.ring_key_id, row.sealed, about(row.kid))
+            pem = ring.unwrap(row.ring_key_id, row.sealed, build_associated_data(row.kid))
             key = SigningKey(
                 kid=row.kid, algorithm=cast("SigningAlgorithm", row.algorithm), private_pem=pem
             )
-            verifying = key.verifying()
+            verifying = key.to_verifying_key()
         keys[row.kid] = _CachedKey(key, verifying, row.signs_from, row.trusted_until)
     return keys
 
@@ -145,6 +145,6 @@ def _is_trusted(cached: _CachedKey, now: datetime) -> bool:
     return cached.trusted_until is None or now < cached.trusted_until
 
 
-def about(kid: str) -> str:
+def build_associated_data(kid: str) -> str:
     """Return the associated data of a wrapped signing key."""
     return f"signing|{kid}"

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from api.store.database.tables import Owned
+from api.store.database.tables import OwnedRow
 
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Owned.metadata
+    connection=context.config.attributes["connection"], target_metadata=OwnedRow.metadata
 )
 context.run_migrations()

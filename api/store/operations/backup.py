@@ -8,20 +8,20 @@ from typing import Any
 
 import sqlcipher3  # type: ignore[import-untyped]
 
-from api.store.database.engine import DatabaseError, connected
+from api.store.database.engine import DatabaseError, connect_sqlite
 from api.store.key_ring import KeyRing
-from api.store.keys.file_key import beside, file_key, keep
+from api.store.keys.file_key import load_file_key, locate_key_file, write_file_key
 
 
-def backup(database: Path, ring: KeyRing, to: Path) -> None:
+def create_backup(database: Path, ring: KeyRing, backup_path: Path) -> None:
     """Copy a snapshot of the database. Raises DatabaseError if the target exists."""
-    if to.exists() or beside(to).exists():
-        raise DatabaseError(f"{to} exists already")
-    key = file_key(database, ring)
-    unfinished = to.with_name(f"{to.name}.unfinished")
+    if backup_path.exists() or locate_key_file(backup_path).exists():
+        raise DatabaseError(f"{backup_path} exists already")
+    key = load_file_key(database, ring)
+    unfinished = backup_path.with_name(f"{backup_path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    source, target = connected(database, key), connected(unfinished, key)
+    source, target = connect_sqlite(database, key), connect_sqlite(unfinished, key)
     try:
         source.backup(target, pages=1000)
         target.execute("PRAGMA journal_mode=DELETE")
@@ -29,27 +29,27 @@ def backup(database: Path, ring: KeyRing, to: Path) -> None:
     finally:
         source.close()
         target.close()
-    keep(to, ring, key)
-    unfinished.replace(to)
+    write_file_key(backup_path, ring, key)
+    unfinished.replace(backup_path)
 
 
-def restore(from_: Path, ring: KeyRing, database: Path) -> None:
+def restore_backup(backup_path: Path, ring: KeyRing, database: Path) -> None:
     """Restore a backup to a place where there is no database.
 
     Raises DatabaseError if there is one, or the backup is damaged.
     """
-    for path in (database, beside(database), *_log_files(database)):
+    for path in (database, locate_key_file(database), *_log_files(database)):
         if path.exists():
             raise DatabaseError(f"{path} is there already: move it away first")
-    if not from_.is_file():
-        raise DatabaseError(f"{from_} is not there")
-    key = file_key(from_, ring)
-    backup_database = connected(from_, key)
+    if not backup_path.is_file():
+        raise DatabaseError(f"{backup_path} is not there")
+    key = load_file_key(backup_path, ring)
+    backup_database = connect_sqlite(backup_path, key)
     unfinished = database.with_name(f"{database.name}.unfinished")
     unfinished.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    target = connected(unfinished, key)
+    target = connect_sqlite(unfinished, key)
     try:
         _check_integrity(backup_database)
         backup_database.backup(target, pages=1000)
@@ -57,7 +57,7 @@ def restore(from_: Path, ring: KeyRing, database: Path) -> None:
     finally:
         backup_database.close()
         target.close()
-    keep(database, ring, key)
+    write_file_key(database, ring, key)
     unfinished.replace(database)
 
 

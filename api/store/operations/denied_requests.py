@@ -19,10 +19,10 @@ from api.store.accounts.organisations import SYSTEM
 from api.store.store import Store
 from api.store.transaction import Actor
 
-WINDOW_SECONDS = 1.0
-KINDS_AT_ONCE = 1000
+AGGREGATION_SECONDS = 1.0
+MAX_PENDING = 1000
 WAIT_SECONDS = 1.0
-STRANGER = Actor(SYSTEM, "unknown", "anonymous")
+ANONYMOUS_ACTOR = Actor(SYSTEM, "unknown", "anonymous")
 _log = structlog.get_logger("nociscreen")
 
 
@@ -38,7 +38,7 @@ class _Denial(NamedTuple):
     occurrences: int
 
 
-class Refusals:
+class DeniedRequestLog:
     """Records denied requests in the audit chain of the caller's organisation."""
 
     def __init__(self, store: Store, now: Callable[[], float] = time.monotonic) -> None:
@@ -53,7 +53,7 @@ class Refusals:
         if code == "unavailable":
             _log.warning("refusal_not_recorded", code=code, count=1)
             return
-        if len(self._aggregates) >= KINDS_AT_ONCE:
+        if len(self._aggregates) >= MAX_PENDING:
             self.flush()
         count = 1
         if actor.organisation == SYSTEM or code == "too_many":
@@ -75,7 +75,7 @@ class Refusals:
         now = self._now()
         with self._lock:
             since, count = self._aggregates.get(key, (float("-inf"), 0))
-            if now - since >= WINDOW_SECONDS:
+            if now - since >= AGGREGATION_SECONDS:
                 self._aggregates[key] = now, 0
                 return count + 1
             self._aggregates[key] = since, count + 1
@@ -102,7 +102,7 @@ class Refusals:
             with self._store.transaction(actor, WAIT_SECONDS) as work:
                 work.audit("refuse", target=target, outcome=code, count=count)
         except Problem as problem:
-            if problem.code == "unavailable" and len(self._pending) < KINDS_AT_ONCE:
+            if problem.code == "unavailable" and len(self._pending) < MAX_PENDING:
                 self._pending.append(denial)
             else:
                 _log.warning("refusal_not_recorded", code=code, count=count)

@@ -9,17 +9,17 @@ from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
 from api.store.accounts import invitations, login_attempts, organisations, sessions
-from api.store.accounts.organisations import SERVICE
+from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.batches import batches
 from api.store.database import tenancy
 from api.store.database.tables import AnsweredRow, ScreeningRow, UsedAssertionRow, UsedTokenRow
 from api.store.forms import links
-from api.store.idempotency import KEPT
+from api.store.idempotency import RESPONSE_RETENTION
 from api.store.keys import signing_keys
 from api.store.patients import data_subject_rights, legal_holds, patient_lookup
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
-from schemas.rights import Erased
+from schemas.rights import ErasureCounts
 
 _LONGEST_DAYS = 365.25 * 1000
 _log = structlog.get_logger("nociscreen")
@@ -29,48 +29,50 @@ class _NothingDue(Exception):  # noqa: N818 - not an error
     """Nothing may be erased after all; rolls the transaction back."""
 
 
-def keep_up(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) -> None:
+def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days: int) -> None:
     """Run every task once. A failure in one organisation does not stop the others."""
-    with store.across() as session:
+    with store.write_all_organisations() as session:
         now = datetime.now(UTC)
-        session.execute(delete(AnsweredRow).where(col(AnsweredRow.created_at) < now - KEPT))
+        session.execute(
+            delete(AnsweredRow).where(col(AnsweredRow.created_at) < now - RESPONSE_RETENTION)
+        )
         for table in (UsedAssertionRow, UsedTokenRow):
             session.execute(delete(table).where(col(table.expires_at) < now))
-        sessions.drop_ended(session)
-        invitations.drop_expired(session)
-        login_attempts.drop_forgotten(session)
-        signing_keys.drop_distrusted(session)
-        if signing_keys.due(session, signing_key_days):
-            signing_keys.add_key(session, store.ring, algorithm)
-            store.within(session, SERVICE).audit("rotate", "signing_key")
-    drop_expired(store)
-    with store.glance() as session:
-        all_organisations = organisations.every(session)
+        sessions.delete_ended_sessions(session)
+        invitations.delete_expired_invitations(session)
+        login_attempts.delete_old_failures(session)
+        signing_keys.delete_untrusted_keys(session)
+        if signing_keys.is_rotation_due(session, signing_key_days):
+            signing_keys.add_signing_key(session, store.key_ring, algorithm)
+            store.join_transaction(session, SERVICE_ACTOR).audit("rotate", "signing_key")
+    erase_expired_batches(store)
+    with store.read_all_organisations() as session:
+        all_organisations = organisations.list_organisations(session)
     for organisation in all_organisations:
         try:
             erase_stale_links(store, organisation.id)
             if organisation.retention_years:
-                erase_due(store, organisation.id, organisation.retention_years)
+                erase_due_screenings(store, organisation.id, organisation.retention_years)
         except Exception as error:  # noqa: BLE001 - isolates the organisations
             _log.warning("upkeep", organisation=organisation.id, error=type(error).__name__)
 
 
-def drop_expired(store: Store) -> None:
+def erase_expired_batches(store: Store) -> None:
     """Erase the batches whose retention has ended."""
-    with store.glance() as session:
-        due = batches.expired(session, datetime.now(UTC))
+    with store.read_all_organisations() as session:
+        due = batches.list_expired_batch_ids(session, datetime.now(UTC))
     for organisation, ids in due.items():
-        with store.transaction(Actor(organisation, SERVICE.id, SERVICE.means)) as work:
-            batches.drop(work, ids)
+        with store.transaction(Actor(organisation, SERVICE_ACTOR.id, SERVICE_ACTOR.means)) as work:
+            batches.delete_batches(work, ids)
             work.audit("purge", "batch", count=len(ids))
     if due:
-        store.database.forget_erased()
+        store.database.truncate_wal()
 
 
-def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
+def erase_due_screenings(store: Store, organisation: str, years: int) -> ErasureCounts | None:
     """Erase the screenings of an organisation past its retention; None if none are due."""
-    actor = Actor(organisation, SERVICE.id, SERVICE.means)
-    with store.glance() as session:
+    actor = Actor(organisation, SERVICE_ACTOR.id, SERVICE_ACTOR.means)
+    with store.read_all_organisations() as session:
         due = session.execute(
             select(col(ScreeningRow.id))
             .where(
@@ -82,7 +84,7 @@ def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
     if due is None:
         return None
     with suppress(_NothingDue), store.transaction(actor) as work:
-        tenancy.in_turn(work.session, organisation)
+        tenancy.lock_erasure(work.session, organisation)
         ids = _list_due_screenings(work, years)
         if not ids:
             raise _NothingDue
@@ -94,16 +96,16 @@ def erase_due(store: Store, organisation: str, years: int) -> Erased | None:
 
 def erase_stale_links(store: Store, organisation: str) -> int:
     """Erase long-expired links with their unsubmitted answers; return their number."""
-    actor = Actor(organisation, SERVICE.id, SERVICE.means)
-    with store.glance() as session:
-        if not links.any_stale(session, organisation):
+    actor = Actor(organisation, SERVICE_ACTOR.id, SERVICE_ACTOR.means)
+    with store.read_all_organisations() as session:
+        if not links.has_stale_links(session, organisation):
             return 0
     with suppress(_NothingDue), store.transaction(actor) as work:
-        tenancy.in_turn(work.session, organisation)
-        ids = links.stale(work, legal_holds.held_indexes(work))
+        tenancy.lock_erasure(work.session, organisation)
+        ids = links.list_stale_link_ids(work, legal_holds.compute_held_indexes(work))
         if not ids:
             raise _NothingDue
-        links.erase(work, ids)
+        links.delete_links(work, ids)
         work.audit("purge", "link", count=len(ids))
         return len(ids)
     return 0
@@ -119,7 +121,7 @@ def _list_due_screenings(work: Transaction, years: int) -> list[str]:
             col(ScreeningRow.patient_index),
         ).where(col(ScreeningRow.organisation_id) == work.organisation)
     ).all()
-    held_indexes = legal_holds.held_indexes(work)
+    held_indexes = legal_holds.compute_held_indexes(work)
     since = _years_ago(years)
     previous = {row.id: row.replaces for row in rows}
     retained = {
@@ -130,7 +132,7 @@ def _list_due_screenings(work: Transaction, years: int) -> list[str]:
         while earlier is not None:
             retained.add(earlier)
             earlier = previous[earlier]
-    return patient_lookup.latest_first(
+    return patient_lookup.sort_latest_first(
         {row.id: row.replaces for row in rows if row.id not in retained}
     )
 

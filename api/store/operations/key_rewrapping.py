@@ -21,12 +21,14 @@ class _WrappedColumn(NamedTuple):
 
 
 _WRAPPED_COLUMNS = (
-    _WrappedColumn(OrganisationKeyRow, "wrapped", organisation_keys.about),
-    _WrappedColumn(SigningKeyRow, "sealed", lambda row: signing_keys.about(row.kid)),
+    _WrappedColumn(OrganisationKeyRow, "wrapped", organisation_keys.build_associated_data),
+    _WrappedColumn(
+        SigningKeyRow, "sealed", lambda row: signing_keys.build_associated_data(row.kid)
+    ),
 )
 
 
-def wrap_anew(session: Session, ring: KeyRing) -> int:
+def rewrap_keys(session: Session, ring: KeyRing) -> int:
     """Wrap every key with the current key of the ring; return how many changed.
 
     Raises KeyRingError if the ring lacks a key that wraps one.
@@ -38,7 +40,9 @@ def wrap_anew(session: Session, ring: KeyRing) -> int:
 
 def _rewrap_column(session: Session, ring: KeyRing, wrapped: _WrappedColumn) -> int:
     rows = (
-        session.execute(select(wrapped.table).where(col(wrapped.table.ring_key_id) != ring.current))
+        session.execute(
+            select(wrapped.table).where(col(wrapped.table.ring_key_id) != ring.current_key_id)
+        )
         .scalars()
         .all()
     )

@@ -8,41 +8,43 @@ from api.settings import Settings
 from api.store.accounts import organisations
 from api.store.database import engine as databases
 from api.store.database import migrate
-from api.store.database.engine import AILING, Database, DatabaseError
-from api.store.key_ring import KeyRing, KeyRingError, make_file, text_of
-from api.store.keys.file_key import file_key
+from api.store.database.engine import FAULT_TEXT, Database, DatabaseError
+from api.store.key_ring import KeyRing, KeyRingError, create_key_ring_file, read_key_file
+from api.store.keys.file_key import load_file_key
 from api.store.store import Store
 
 
-def open_store(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> Store:
+def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> Store:
     """Open the store and upgrade its schema; create it if it is embedded and missing.
 
     Calls `tell` with a message for each created file. Raises KeyRingError or DatabaseError with a
     one-line message.
     """
-    ring = open_ring(settings, tell)
+    ring = open_key_ring(settings, notify)
     database = open_database(settings, ring)
     try:
-        with database.reading() as connection:
+        with database.begin_read() as connection:
             current = migrate.is_current(connection)
         if not current:
             migrate.upgrade(database)
-        databases.check_walls(database)
+        databases.require_row_level_security(database)
         store = Store(database, ring)
-        organisations.make_system(store, settings.token_algorithm)
+        organisations.ensure_system_organisation(store, settings.token_algorithm)
     except Problem as problem:
         database.engine.dispose()
         if isinstance(problem.__cause__, KeyRingError):
             raise problem.__cause__ from None
-        setting = "NOCISCREEN_DATABASE_FILE" if database.embedded else "DATABASE_URL"
-        raise DatabaseError(f"{setting}: {AILING[database.ails or 'away']}") from problem
+        setting = "NOCISCREEN_DATABASE_FILE" if database.is_embedded else "DATABASE_URL"
+        raise DatabaseError(
+            f"{setting}: {FAULT_TEXT[database.current_fault or 'away']}"
+        ) from problem
     except BaseException:
         database.engine.dispose()
         raise
     return store
 
 
-def open_ring(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> KeyRing:
+def open_key_ring(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> KeyRing:
     """Open the key ring of the settings; create a missing file for an embedded database."""
     if settings.key_ring is not None:
         text = settings.key_ring.get_secret_value()
@@ -57,17 +59,19 @@ def open_ring(settings: Settings, tell: Callable[[str], None] = lambda _: None) 
         if settings.database_file.exists():
             raise KeyRingError(f"{path} is missing, and with it the keys of the database")
         with suppress(FileExistsError):  # another process was faster
-            make_file(path)
-            tell(f"made a key ring in {path.resolve()}: keep a copy of it apart from the database")
-    return KeyRing(lambda: text_of(path))
+            create_key_ring_file(path)
+            notify(
+                f"made a key ring in {path.resolve()}: keep a copy of it apart from the database"
+            )
+    return KeyRing(lambda: read_key_file(path))
 
 
 def open_database(settings: Settings, ring: KeyRing) -> Database:
     """Open the database of the settings without checking its schema."""
     if settings.database_url is None:
         path = settings.database_file
-        return databases.embedded(path, file_key(path, ring))
+        return databases.open_sqlite(path, load_file_key(path, ring))
     url = settings.database_url.get_secret_value()
     if not url.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")):
         raise DatabaseError("DATABASE_URL must be the address of a PostgreSQL database")
-    return databases.postgres(url.replace("postgres://", "postgresql://", 1))
+    return databases.open_postgres(url.replace("postgres://", "postgresql://", 1))

@@ -14,15 +14,19 @@ from api.store.database.tables import AcknowledgementRow, DeliveryRow, ReportRow
 from api.store.deliveries import search
 from api.store.forms import links
 from api.store.patients import legal_holds
-from api.store.patients.patient_lookup import Person, linked_to, screening_ids
+from api.store.patients.patient_lookup import (
+    PatientSelector,
+    list_links_with_drafts,
+    list_screening_ids,
+)
 from api.store.screenings import events, screenings
 from api.store.transaction import Transaction
-from schemas.rights import Erased, KeptOnPatient, KeptReport
+from schemas.rights import ErasureCounts, PatientDataExport, StoredReport
 
 _STEP = 500
 
 
-def erase(work: Transaction, patient: Person) -> Erased:
+def erase_patient(work: Transaction, patient: PatientSelector) -> ErasureCounts:
     """Erase everything stored on a patient except the audit, which holds no patient data.
 
     A batch that names the reference, or one merged into it, is erased whole with its reports; its
@@ -31,22 +35,22 @@ def erase(work: Transaction, patient: Person) -> Erased:
     Raises Problem `not_found` if nothing is stored, `held` if the patient, or another patient named
     in such a batch, is under a legal hold, `conflict` if several systems use the reference.
     """
-    tenancy.in_turn(work.session, work.organisation)
-    link_rows = linked_to(work, patient)
-    ids = screening_ids(work, patient, link_rows)
-    if legal_holds.holding(work, patient):
+    tenancy.lock_erasure(work.session, work.organisation)
+    link_rows = list_links_with_drafts(work, patient)
+    ids = list_screening_ids(work, patient, link_rows)
+    if legal_holds.list_holds(work, patient):
         raise Problem("held")
     batch_ids = _list_batch_ids(work, patient, ids)
-    hold_ids = legal_holds.released(work, patient)
+    hold_ids = legal_holds.list_hold_ids(work, patient)
     if not ids and not link_rows and not batch_ids and not hold_ids:
         raise Problem("not_found")
-    legal_holds.refuse_held(work, batch_ids)
-    links.erase(work, [link.id for link, _ in link_rows])
-    batches.drop(work, batch_ids)
+    legal_holds.require_no_held_patient(work, batch_ids)
+    links.delete_links(work, [link.id for link, _ in link_rows])
+    batches.delete_batches(work, batch_ids)
     counts = erase_screenings(work, ids).model_copy(
         update={"links": len(link_rows), "batches": len(batch_ids)}
     )
-    legal_holds.erase(work, hold_ids)
+    legal_holds.delete_holds(work, hold_ids)
     return counts
 
 
@@ -55,12 +59,12 @@ def erase_batch(work: Transaction, batch_id: str) -> None:
 
     Raises Problem `held` if the batch names a patient under a legal hold.
     """
-    tenancy.in_turn(work.session, work.organisation)
-    legal_holds.refuse_held(work, [batch_id])
-    batches.drop(work, [batch_id])
+    tenancy.lock_erasure(work.session, work.organisation)
+    legal_holds.require_no_held_patient(work, [batch_id])
+    batches.delete_batches(work, [batch_id])
 
 
-def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
+def erase_screenings(work: Transaction, ids: list[str]) -> ErasureCounts:
     """Erase screenings with their dependent rows and return the counts.
 
     A correction must precede the screening it replaces, as `sort_latest_first` orders them.
@@ -76,7 +80,7 @@ def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
                 col(ScreeningRow.id).in_(step_ids),
             )
         )
-    return Erased(
+    return ErasureCounts(
         screenings=len(ids),
         reports=counts["report"],
         acknowledgements=counts["acknowledgement"],
@@ -84,26 +88,28 @@ def erase_screenings(work: Transaction, ids: list[str]) -> Erased:
     )
 
 
-def export(work: Transaction, patient: Person) -> KeptOnPatient:
+def export_patient(work: Transaction, patient: PatientSelector) -> PatientDataExport:
     """Return everything stored on a patient.
 
     Raises Problem `not_found` if there is nothing, `conflict` if several systems use the reference.
     """
-    link_rows = linked_to(work, patient)
-    ids = screening_ids(work, patient, link_rows)
+    link_rows = list_links_with_drafts(work, patient)
+    ids = list_screening_ids(work, patient, link_rows)
     batch_ids = _list_batch_ids(work, patient, ids)
     if not ids and not link_rows and not batch_ids:
         raise Problem("not_found")
-    return KeptOnPatient(
-        links=tuple(links.kept(work, *row) for row in link_rows),
-        screenings=tuple(screenings.found(work, screening_id) for screening_id in ids),
+    return PatientDataExport(
+        links=tuple(links.build_link_with_draft(work, *row) for row in link_rows),
+        screenings=tuple(screenings.find_screening(work, screening_id) for screening_id in ids),
         reports=tuple(
-            KeptReport(
+            StoredReport(
                 screening=row.screening_id,
                 sha256=row.sha256,
                 media_type=row.media_type,
                 issued_at=row.issued_at,
-                content=b64encode(work.open(row.key_id, "report", "content", row.id, row.content)),
+                content=b64encode(
+                    work.decrypt_field(row.key_id, "report", "content", row.id, row.content)
+                ),
             )
             for row in work.session.execute(
                 select(ReportRow)
@@ -114,18 +120,22 @@ def export(work: Transaction, patient: Person) -> KeptOnPatient:
                 .order_by(col(ReportRow.issued_at), col(ReportRow.id))
             ).scalars()
         ),
-        deliveries=tuple(search.kept(work, ids)),
-        holds=tuple(legal_holds.holding(work, patient)),
-        batches=tuple(batches.named_in(work, batch_ids)),
+        deliveries=tuple(search.list_exported_deliveries(work, ids)),
+        holds=tuple(legal_holds.list_holds(work, patient)),
+        batches=tuple(batches.list_batches_for_export(work, batch_ids)),
     )
 
 
-def _list_batch_ids(work: Transaction, patient: Person, ids: list[str]) -> list[str]:
+def _list_batch_ids(work: Transaction, patient: PatientSelector, ids: list[str]) -> list[str]:
     """Return the ids of batches that name the patient, also by a number merged into this one."""
     numbers = {
-        move.from_reference for screening_id in ids for move in events.moves(work, screening_id)
+        move.from_reference
+        for screening_id in ids
+        for move in events.list_patient_moves(work, screening_id)
     } | {patient.reference}
-    return sorted({batch_id for number in numbers for batch_id in batches.naming(work, number)})
+    return sorted(
+        {batch_id for number in numbers for batch_id in batches.list_batch_ids_naming(work, number)}
+    )
 
 
 def _count_rows(work: Transaction, table: Any, ids: list[str]) -> int:

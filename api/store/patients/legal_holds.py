@@ -12,17 +12,17 @@ from api.store import idempotency
 from api.store.batches import batches
 from api.store.database import tenancy
 from api.store.database.tables import LegalHoldRow, ScreeningRow
-from api.store.patients.patient_lookup import Person, which
+from api.store.patients.patient_lookup import PatientSelector, build_patient_filter
 from api.store.screenings import events
 from api.store.transaction import Transaction
 from schemas.rights import LegalHold
 
-HOLDING = "POST /v1/patients/holds"
+PLACE_HOLD_ROUTE = "POST /v1/patients/holds"
 
 
-def place(work: Transaction, patient: Person, reason: str) -> LegalHold:
+def place_hold(work: Transaction, patient: PatientSelector, reason: str) -> LegalHold:
     """Place a legal hold on the patient and return it."""
-    tenancy.in_turn(work.session, work.organisation)
+    tenancy.lock_erasure(work.session, work.organisation)
     hold = LegalHold(id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason)
     content = {"reference": patient.reference, "system": patient.system, "reason": reason}
     work.session.execute(
@@ -32,15 +32,17 @@ def place(work: Transaction, patient: Person, reason: str) -> LegalHold:
             placed_at=work.now,
             released_at=None,
             actor=work.actor.id,
-            key_id=work.key_id,
-            **indexes(work, content),
-            content=work.seal("legal_hold", "content", hold.id, json.dumps(content).encode()),
+            key_id=work.current_key_id,
+            **compute_indexes(work, content),
+            content=work.encrypt_field(
+                "legal_hold", "content", hold.id, json.dumps(content).encode()
+            ),
         )
     )
     return hold
 
 
-def release(work: Transaction, hold_id: str) -> None:
+def release_hold(work: Transaction, hold_id: str) -> None:
     """End a legal hold. Raises Problem `not_found`."""
     result: Any = work.session.execute(
         update(LegalHoldRow)
@@ -55,48 +57,54 @@ def release(work: Transaction, hold_id: str) -> None:
         raise Problem("not_found")
 
 
-def holding(work: Transaction, patient: Person | None = None) -> list[LegalHold]:
+def list_holds(work: Transaction, patient: PatientSelector | None = None) -> list[LegalHold]:
     """Return the unreleased legal holds, of one patient or of all."""
     return [
         LegalHold(
             id=row.id,
             placed_at=row.placed_at,
             placed_by=row.actor,
-            reason=content_of(work, row)["reason"],
+            reason=decrypt_content(work, row)["reason"],
         )
         for row in _load_holds(work, patient)
     ]
 
 
-def held_indexes(work: Transaction) -> set[bytes]:
+def compute_held_indexes(work: Transaction) -> set[bytes]:
     """Return every keyed hash that the reference of a patient under hold may be stored under."""
     return {
         index
         for row in _load_holds(work, None)
-        for index in work.keys.keyed("patient_index", content_of(work, row)["reference"])
+        for index in work.data_keys.compute_keyed_hashes(
+            "patient_index", decrypt_content(work, row)["reference"]
+        )
     }
 
 
-def content_of(work: Transaction, row: LegalHoldRow) -> Any:
+def decrypt_content(work: Transaction, row: LegalHoldRow) -> Any:
     """Decrypt the content of a hold: reference, system and reason."""
-    return json.loads(work.open(row.key_id, "legal_hold", "content", row.id, row.content))
+    return json.loads(work.decrypt_field(row.key_id, "legal_hold", "content", row.id, row.content))
 
 
-def indexes(work: Transaction, content: Any) -> dict[str, bytes]:
+def compute_indexes(work: Transaction, content: Any) -> dict[str, bytes]:
     """Return the keyed hashes that a hold is searched by."""
     return {
-        "patient_index": work.keys.current.keyed("patient_index", content["reference"]),
-        "system_index": work.keys.current.keyed("system_index", content["system"]),
+        "patient_index": work.data_keys.current.compute_keyed_hash(
+            "patient_index", content["reference"]
+        ),
+        "system_index": work.data_keys.current.compute_keyed_hash(
+            "system_index", content["system"]
+        ),
     }
 
 
-def released(work: Transaction, patient: Person) -> list[str]:
+def list_hold_ids(work: Transaction, patient: PatientSelector) -> list[str]:
     """Return the ids of all legal holds on a patient, released ones included."""
     query = select(col(LegalHoldRow.id)).where(*_match_holds(work, patient))
     return list(work.session.execute(query).scalars())
 
 
-def erase(work: Transaction, ids: list[str]) -> None:
+def delete_holds(work: Transaction, ids: list[str]) -> None:
     """Delete legal holds and the stored responses that repeat their reasons."""
     if not ids:
         return
@@ -105,23 +113,29 @@ def erase(work: Transaction, ids: list[str]) -> None:
             col(LegalHoldRow.organisation_id) == work.organisation, col(LegalHoldRow.id).in_(ids)
         )
     )
-    idempotency.forget(work, HOLDING, lambda body: json.loads(body).get("id") in ids)
+    idempotency.delete_responses(
+        work, PLACE_HOLD_ROUTE, lambda body: json.loads(body).get("id") in ids
+    )
 
 
-def refuse_held(work: Transaction, ids: list[str]) -> None:
+def require_no_held_patient(work: Transaction, ids: list[str]) -> None:
     """Raise Problem `held` if one of these batches names a patient under a legal hold.
 
     A batch may name the patient by a number that was merged into the one under hold.
     """
-    numbers = {content_of(work, row)["reference"] for row in _load_holds(work, None)}
+    numbers = {decrypt_content(work, row)["reference"] for row in _load_holds(work, None)}
     for number in numbers.copy():
-        numbers |= _list_merged_numbers(work, Person(number, None))
-    hashes = {index for number in numbers for index in work.keys.keyed("patient_index", number)}
-    if batches.naming_any(work, ids, hashes):
+        numbers |= _list_merged_numbers(work, PatientSelector(number, None))
+    hashes = {
+        index
+        for number in numbers
+        for index in work.data_keys.compute_keyed_hashes("patient_index", number)
+    }
+    if batches.has_any_patient(work, ids, hashes):
         raise Problem("held")
 
 
-def _load_holds(work: Transaction, patient: Person | None) -> list[LegalHoldRow]:
+def _load_holds(work: Transaction, patient: PatientSelector | None) -> list[LegalHoldRow]:
     query = select(LegalHoldRow).where(
         col(LegalHoldRow.organisation_id) == work.organisation,
         col(LegalHoldRow.released_at).is_(None),
@@ -131,26 +145,26 @@ def _load_holds(work: Transaction, patient: Person | None) -> list[LegalHoldRow]
     return list(work.session.execute(query.order_by(col(LegalHoldRow.placed_at))).scalars())
 
 
-def _match_holds(work: Transaction, patient: Person) -> list[Any]:
+def _match_holds(work: Transaction, patient: PatientSelector) -> list[Any]:
     """Return the conditions for holds on this patient; one without a system covers all systems."""
-    conditions = which(work, LegalHoldRow, Person(patient.reference, None))
-    if patient.exact:
+    conditions = build_patient_filter(work, LegalHoldRow, PatientSelector(patient.reference, None))
+    if patient.is_exact:
         systems = [
             index
             for system in {patient.system, None}
-            for index in work.keys.keyed("system_index", system)
+            for index in work.data_keys.compute_keyed_hashes("system_index", system)
         ]
         conditions.append(col(LegalHoldRow.system_index).in_(systems))
     return conditions
 
 
-def _list_merged_numbers(work: Transaction, patient: Person) -> set[str]:
+def _list_merged_numbers(work: Transaction, patient: PatientSelector) -> set[str]:
     """Return the earlier numbers of all screenings under this reference."""
     ids = work.session.execute(
-        select(col(ScreeningRow.id)).where(*which(work, ScreeningRow, patient))
+        select(col(ScreeningRow.id)).where(*build_patient_filter(work, ScreeningRow, patient))
     ).scalars()
     return {
         move.from_reference
         for screening_id in ids.all()
-        for move in events.moves(work, screening_id)
+        for move in events.list_patient_moves(work, screening_id)
     }

@@ -18,12 +18,12 @@ from api.store.database.tables import DeliveryRow, PatientMoveRow, ScreeningRow
 from api.store.deliveries import outbox
 from api.store.forms import links
 from api.store.patients import legal_holds, patient_lookup
-from api.store.patients.patient_lookup import Person
+from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
-from schemas.rights import Merged
-from schemas.screening import Context
+from schemas.rights import MergeCounts
+from schemas.screening import ScreeningContext
 
 _ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment")
 
@@ -33,30 +33,36 @@ class _Move(NamedTuple):
     after: KnownPatient
 
 
-def merge(work: Transaction, retired: Person, survivor: Person, means: str = "api") -> Merged:
+def merge_patients(
+    work: Transaction, retired: PatientSelector, survivor: PatientSelector, means: str = "api"
+) -> MergeCounts:
     """Move everything stored under one number to another, with its legal holds. Idempotent.
 
     Raises Problem `conflict` if both numbers are equal or several systems use the retired one.
     """
     if retired == survivor:
         raise Problem("conflict", "Both numbers are the same.")
-    tenancy.in_turn(work.session, work.organisation)
-    link_rows = patient_lookup.linked_to(work, retired)
-    ids = patient_lookup.screening_ids(work, retired, link_rows)
+    tenancy.lock_erasure(work.session, work.organisation)
+    link_rows = patient_lookup.list_links_with_drafts(work, retired)
+    ids = patient_lookup.list_screening_ids(work, retired, link_rows)
     for screening_id in ids:
         _move_screening(work, screening_id, survivor, means)
     for link, _ in link_rows:
-        links.move(work, link, _with_number(links.patient_of(work, link), survivor))
+        links.reassign_link(work, link, _with_number(links.decrypt_patient(work, link), survivor))
     hold_count = _copy_holds(work, retired, survivor)
     for screening_id in ids:
         work.audit("merge", "screening", screening_id)
     for link, _ in link_rows:
         work.audit("merge", "link", link.id)
-    batch_count = len(batches.naming(work, retired.reference))
-    return Merged(screenings=len(ids), links=len(link_rows), holds=hold_count, batches=batch_count)
+    batch_count = len(batches.list_batch_ids_naming(work, retired.reference))
+    return MergeCounts(
+        screenings=len(ids), links=len(link_rows), holds=hold_count, batches=batch_count
+    )
 
 
-def _move_screening(work: Transaction, screening_id: str, survivor: Person, means: str) -> None:
+def _move_screening(
+    work: Transaction, screening_id: str, survivor: PatientSelector, means: str
+) -> None:
     row = work.session.execute(
         select(ScreeningRow)
         .where(
@@ -65,7 +71,7 @@ def _move_screening(work: Transaction, screening_id: str, survivor: Person, mean
         )
         .with_for_update()
     ).scalar_one()
-    before = screenings.patient_of(work, row)
+    before = screenings.decrypt_patient(work, row)
     move = _Move(before, _with_number(before, survivor))
     _record_move(work, screening_id, move, means)
     _encrypt_again(work, row, move.after)
@@ -74,33 +80,33 @@ def _move_screening(work: Transaction, screening_id: str, survivor: Person, mean
         .where(
             col(DeliveryRow.organisation_id) == work.organisation,
             col(DeliveryRow.screening_id) == screening_id,
-            col(DeliveryRow.state).in_(outbox.OPEN),
-            col(DeliveryRow.line) != outbox.WHOLE,
+            col(DeliveryRow.state).in_(outbox.OPEN_STATES),
+            col(DeliveryRow.line) != outbox.SINGLE_LINE,
         )
-        .values(line=outbox.line_of(work, move.after))
+        .values(line=outbox.compute_line(work, move.after))
     )
 
 
-def _with_number(patient: KnownPatient, survivor: Person) -> KnownPatient:
+def _with_number(patient: KnownPatient, survivor: PatientSelector) -> KnownPatient:
     return patient.model_copy(update={"reference": survivor.reference, "system": survivor.system})
 
 
 def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) -> None:
-    assessment = screenings.assessment_of(work, row)
-    plaintexts = {name: screenings.opened(work, row, name) for name in _ENCRYPTED_COLUMNS}
+    assessment = screenings.decrypt_assessment(work, row)
+    plaintexts = {name: screenings.decrypt_column(work, row, name) for name in _ENCRYPTED_COLUMNS}
     plaintexts["patient"] = patient.model_dump_json(exclude_none=True).encode()
     plaintexts["context"] = _drop_fhir_subject(plaintexts["context"])
     for name, plaintext in plaintexts.items():
-        setattr(row, name, work.seal(screenings.TABLE, name, row.id, plaintext))
-    for name, index in screenings.indexes(work, patient, assessment).items():
+        setattr(row, name, work.encrypt_field(screenings.TABLE, name, row.id, plaintext))
+    for name, index in screenings.compute_indexes(work, patient, assessment).items():
         setattr(row, name, index)
-    row.key_id = work.key_id
+    row.key_id = work.current_key_id
     work.session.flush()
 
 
 def _drop_fhir_subject(content: bytes) -> bytes:
     """Drop the subject of the FHIR response: it names the retired patient by the sender's id."""
-    context = Context.model_validate_json(content)
+    context = ScreeningContext.model_validate_json(content)
     if context.fhir is None or context.fhir.subject is None:
         return content
     fhir = context.fhir.model_copy(update={"subject": None, "subject_identified": True})
@@ -123,16 +129,18 @@ def _record_move(work: Transaction, screening_id: str, move: _Move, means: str) 
             at=work.now,
             actor=work.actor.id,
             means=means,
-            key_id=work.key_id,
-            content=work.seal("patient_move", "content", move_id, json.dumps(content).encode()),
+            key_id=work.current_key_id,
+            content=work.encrypt_field(
+                "patient_move", "content", move_id, json.dumps(content).encode()
+            ),
         )
     )
 
 
-def _copy_holds(work: Transaction, retired: Person, survivor: Person) -> int:
+def _copy_holds(work: Transaction, retired: PatientSelector, survivor: PatientSelector) -> int:
     """Copy the missing holds of the retired number to the surviving one and return how many."""
-    present = {hold.reason for hold in legal_holds.holding(work, survivor)}
-    missing = {hold.reason for hold in legal_holds.holding(work, retired)} - present
+    present = {hold.reason for hold in legal_holds.list_holds(work, survivor)}
+    missing = {hold.reason for hold in legal_holds.list_holds(work, retired)} - present
     for reason in sorted(missing):
-        legal_holds.place(work, survivor, reason)
+        legal_holds.place_hold(work, survivor, reason)
     return len(missing)

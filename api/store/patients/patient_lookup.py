@@ -21,7 +21,7 @@ _SEVERAL = (
 )
 
 
-class Person(NamedTuple):
+class PatientSelector(NamedTuple):
     """Selects a patient by reference.
 
     `system` None matches any system, or only patients without one if `without_system` is set.
@@ -32,18 +32,18 @@ class Person(NamedTuple):
     without_system: bool = False
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether the selector fixes the system."""
         return self.system is not None or self.without_system
 
 
-def linked_to(work: Transaction, patient: Person) -> list[tuple[Any, Any]]:
+def list_links_with_drafts(work: Transaction, patient: PatientSelector) -> list[tuple[Any, Any]]:
     """Return the rows of all links of the patient, each with its draft row or None."""
-    return links.of_person(work, *which(work, LinkRow, patient))
+    return links.list_link_rows(work, *build_patient_filter(work, LinkRow, patient))
 
 
-def screening_ids(
-    work: Transaction, patient: Person, link_rows: list[tuple[Any, Any]]
+def list_screening_ids(
+    work: Transaction, patient: PatientSelector, link_rows: list[tuple[Any, Any]]
 ) -> list[str]:
     """Return the ids of all screenings of the patient, the latest correction first.
 
@@ -52,20 +52,20 @@ def screening_ids(
     rows = (
         work.session.execute(
             select(ScreeningRow)
-            .where(*which(work, ScreeningRow, patient))
+            .where(*build_patient_filter(work, ScreeningRow, patient))
             .order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
         )
         .scalars()
         .all()
     )
-    systems: set[str | None] = {screenings.patient_of(work, row).system for row in rows}
-    systems |= {links.patient_of(work, link).system for link, _ in link_rows}
+    systems: set[str | None] = {screenings.decrypt_patient(work, row).system for row in rows}
+    systems |= {links.decrypt_patient(work, link).system for link, _ in link_rows}
     if len(systems) > 1:
         raise Problem("conflict", _SEVERAL)
-    return latest_first({row.id: row.replaces for row in rows})
+    return sort_latest_first({row.id: row.replaces for row in rows})
 
 
-def latest_first(replaced: Mapping[str, str | None]) -> list[str]:
+def sort_latest_first(replaced: Mapping[str, str | None]) -> list[str]:
     """Return screening ids sorted so that a correction precedes the screening it replaces.
 
     `replaced` maps each id to the id that it replaces.
@@ -80,14 +80,18 @@ def latest_first(replaced: Mapping[str, str | None]) -> list[str]:
     return sorted(replaced, key=count_earlier, reverse=True)
 
 
-def which(work: Transaction, table: Any, patient: Person) -> list[Any]:
+def build_patient_filter(work: Transaction, table: Any, patient: PatientSelector) -> list[Any]:
     """Return the conditions that select the rows of this patient in a table with patient hashes."""
     conditions = [
         table.organisation_id == work.organisation,
-        col(table.patient_index).in_(work.keys.keyed("patient_index", patient.reference)),
+        col(table.patient_index).in_(
+            work.data_keys.compute_keyed_hashes("patient_index", patient.reference)
+        ),
     ]
-    if patient.exact:
+    if patient.is_exact:
         conditions.append(
-            col(table.system_index).in_(work.keys.keyed("system_index", patient.system))
+            col(table.system_index).in_(
+                work.data_keys.compute_keyed_hashes("system_index", patient.system)
+            )
         )
     return conditions

@@ -8,15 +8,15 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from api.store.database.tables import EnteredInErrorRow, ScreeningRow
-from api.store.screenings.screenings import assessment_of, opened
+from api.store.screenings.screenings import decrypt_assessment, decrypt_column
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
-from schemas.screening import Context, Screening
+from schemas.screening import Screening, ScreeningContext
 
-MOST = 6
+MAX_EARLIER = 6
 
 
-class Earlier(NamedTuple):
+class PriorScreening(NamedTuple):
     """One earlier screening, reduced to the parts that a trend shows."""
 
     created_at: datetime
@@ -24,17 +24,17 @@ class Earlier(NamedTuple):
     assessment: Assessment
 
 
-def before(work: Transaction, screening: Screening) -> tuple[Earlier, ...]:
+def list_earlier_screenings(work: Transaction, screening: Screening) -> tuple[PriorScreening, ...]:
     """Return up to six screenings of the same instrument that precede this one, oldest first.
 
     Screenings that were entered in error or replaced by a correction are left out.
     """
     rows = work.session.execute(_select_in_force(work, screening)).scalars().all()
     return tuple(
-        Earlier(
+        PriorScreening(
             row.created_at,
-            Context.model_validate_json(opened(work, row, "context")).answered_on,
-            assessment_of(work, row),
+            ScreeningContext.model_validate_json(decrypt_column(work, row, "context")).answered_on,
+            decrypt_assessment(work, row),
         )
         for row in reversed(rows)
     )
@@ -50,9 +50,11 @@ def _select_in_force(work: Transaction, screening: Screening) -> Any:
         .where(
             col(ScreeningRow.organisation_id) == work.organisation,
             col(ScreeningRow.patient_index).in_(
-                work.keys.keyed("patient_index", patient.reference)
+                work.data_keys.compute_keyed_hashes("patient_index", patient.reference)
             ),
-            col(ScreeningRow.system_index).in_(work.keys.keyed("system_index", patient.system)),
+            col(ScreeningRow.system_index).in_(
+                work.data_keys.compute_keyed_hashes("system_index", patient.system)
+            ),
             col(ScreeningRow.rulebook).startswith(f"{instrument}@", autoescape=True),
             position < tuple_(screening.created_at, screening.id),
             ~exists().where(
@@ -65,5 +67,5 @@ def _select_in_force(work: Transaction, screening: Screening) -> Any:
             ),
         )
         .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
-        .limit(MOST)
+        .limit(MAX_EARLIER)
     )

@@ -12,10 +12,10 @@ from api.store.database.tables import (
     ScreeningRow,
 )
 from api.store.transaction import Transaction
-from schemas.screening import Acknowledgement, EnteredInError, Moved
+from schemas.screening import Acknowledgement, EnteredInError, PatientMove
 
 
-def replaced_by(work: Transaction, screening_id: str) -> str | None:
+def find_replacement_id(work: Transaction, screening_id: str) -> str | None:
     """Return the id of the screening that replaces this one, or None."""
     return work.session.execute(
         select(col(ScreeningRow.id)).where(
@@ -25,7 +25,7 @@ def replaced_by(work: Transaction, screening_id: str) -> str | None:
     ).scalar_one_or_none()
 
 
-def error(work: Transaction, screening_id: str) -> EnteredInError | None:
+def find_error_record(work: Transaction, screening_id: str) -> EnteredInError | None:
     """Return the record that this screening was entered in error, or None."""
     row = work.session.execute(
         select(EnteredInErrorRow).where(
@@ -35,11 +35,11 @@ def error(work: Transaction, screening_id: str) -> EnteredInError | None:
     ).scalar_one_or_none()
     if row is None:
         return None
-    reason = work.open(row.key_id, "entered_in_error", "reason", screening_id, row.reason)
+    reason = work.decrypt_field(row.key_id, "entered_in_error", "reason", screening_id, row.reason)
     return EnteredInError(at=row.at, by=row.actor, reason=reason.decode())
 
 
-def acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
+def list_acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
     """Return the acknowledgements of its red flags, oldest first."""
     rows = work.session.execute(
         select(AcknowledgementRow)
@@ -54,13 +54,15 @@ def acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgem
             id=row.id,
             at=row.at,
             by=row.actor,
-            **json.loads(work.open(row.key_id, "acknowledgement", "content", row.id, row.content)),
+            **json.loads(
+                work.decrypt_field(row.key_id, "acknowledgement", "content", row.id, row.content)
+            ),
         )
         for row in rows
     )
 
 
-def moves(work: Transaction, screening_id: str) -> tuple[Moved, ...]:
+def list_patient_moves(work: Transaction, screening_id: str) -> tuple[PatientMove, ...]:
     """Return the moves of this screening from one patient number to another, oldest first."""
     rows = work.session.execute(
         select(PatientMoveRow)
@@ -71,11 +73,13 @@ def moves(work: Transaction, screening_id: str) -> tuple[Moved, ...]:
         .order_by(col(PatientMoveRow.at), col(PatientMoveRow.id))
     ).scalars()
     return tuple(
-        Moved(
+        PatientMove(
             at=row.at,
             by=row.actor,
             means=row.means,
-            **json.loads(work.open(row.key_id, "patient_move", "content", row.id, row.content)),
+            **json.loads(
+                work.decrypt_field(row.key_id, "patient_move", "content", row.id, row.content)
+            ),
         )
         for row in rows
     )

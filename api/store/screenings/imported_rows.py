@@ -7,12 +7,12 @@ from sqlmodel import col
 from api.problems import Problem
 from api.store.database.tables import ImportedRow
 from api.store.screenings import screenings
-from api.store.screenings.screenings import Kept
+from api.store.screenings.screenings import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.screening import Screening
 
 
-def is_there(work: Transaction, row: str) -> bool:
+def is_imported(work: Transaction, row: str) -> bool:
     """Return whether this row was imported and its screening is still stored."""
     imported = work.session.execute(
         select(col(ImportedRow.screening_id)).where(
@@ -23,12 +23,12 @@ def is_there(work: Transaction, row: str) -> bool:
     return imported is not None
 
 
-def keep(work: Transaction, row: str, intake: Kept) -> Screening:
+def add_imported_screening(work: Transaction, row: str, intake: ScoredIntake) -> Screening:
     """Store the screening of an imported row with the fingerprint of the row.
 
     Raises Problem `conflict` if another process is importing the same row.
     """
-    screening = screenings.add(work, intake)
+    screening = screenings.add_screening(work, intake)
     values = {
         "organisation_id": work.organisation,
         "fingerprint": _fingerprint(work, row),
@@ -36,11 +36,11 @@ def keep(work: Transaction, row: str, intake: Kept) -> Screening:
         "at": work.now,
     }
     try:
-        work.session.put(ImportedRow, values)
+        work.session.insert_row(ImportedRow, values)
     except IntegrityError:
         raise Problem("conflict", "The row is being imported by another process.") from None
     return screening
 
 
 def _fingerprint(work: Transaction, row: str) -> str:
-    return work.fingerprint(b"imported row\x1f" + row.encode())
+    return work.compute_fingerprint(b"imported row\x1f" + row.encode())

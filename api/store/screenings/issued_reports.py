@@ -13,7 +13,7 @@ from api.store.store import Store
 from api.store.transaction import Transaction
 
 
-def issue(work: Transaction, screening_id: str, media_type: str, content: bytes) -> str:
+def add_issued_report(work: Transaction, screening_id: str, media_type: str, content: bytes) -> str:
     """Store a report that is about to be sent and return its SHA-256.
 
     Identical bytes are stored once. Raises Problem `not_found` if the screening does not exist.
@@ -33,8 +33,8 @@ def issue(work: Transaction, screening_id: str, media_type: str, content: bytes)
                     media_type=media_type,
                     issued_at=work.now,
                     actor=work.actor.id,
-                    key_id=work.key_id,
-                    content=work.seal("report", "content", report_id, content),
+                    key_id=work.current_key_id,
+                    content=work.encrypt_field("report", "content", report_id, content),
                 )
             )
     except IntegrityError:  # another request issued it just now, or the screening was erased
@@ -43,12 +43,12 @@ def issue(work: Transaction, screening_id: str, media_type: str, content: bytes)
     return sha256
 
 
-def was_issued(store: Store, sha256: str) -> bool:
+def is_report_issued(store: Store, sha256: str) -> bool:
     """Return whether any organisation issued a report with this SHA-256.
 
     The query reads no column of the report.
     """
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         return bool(session.execute(_IS_ISSUED, {"sha256": sha256}).scalar_one())
 
 

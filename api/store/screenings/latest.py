@@ -12,7 +12,7 @@ from api.store.transaction import Transaction
 from schemas.screening import Screening
 
 
-def latest(
+def find_latest_screening(
     work: Transaction, numbers: Iterable[tuple[str, str | None]], instrument: str
 ) -> Screening | None:
     """Return the newest screening of the instrument that was neither replaced nor entered in error.
@@ -22,8 +22,12 @@ def latest(
     """
     patient_filters = [
         and_(
-            col(ScreeningRow.patient_index).in_(work.keys.keyed("patient_index", reference)),
-            col(ScreeningRow.system_index).in_(work.keys.keyed("system_index", system)),
+            col(ScreeningRow.patient_index).in_(
+                work.data_keys.compute_keyed_hashes("patient_index", reference)
+            ),
+            col(ScreeningRow.system_index).in_(
+                work.data_keys.compute_keyed_hashes("system_index", system)
+            ),
         )
         for reference, system in numbers
     ]
@@ -48,4 +52,4 @@ def latest(
         .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
         .limit(1)
     ).scalar_one_or_none()
-    return None if screening_id is None else screenings.found(work, screening_id)
+    return None if screening_id is None else screenings.find_screening(work, screening_id)

@@ -25,38 +25,42 @@ from schemas.assessment import Assessment
 from schemas.patient import KnownPatient
 from schemas.screening import (
     Acknowledgement,
-    Context,
     EnteredInError,
-    Means,
-    Origin,
     Screening,
-    State,
+    ScreeningContext,
+    ScreeningOrigin,
+    ScreeningSource,
+    ScreeningState,
 )
 
 TABLE = "screening"
 SOFTWARE_VERSION = version("nociscreen")
 
 
-class Kept(NamedTuple):
+class ScoredIntake(NamedTuple):
     """A scored intake that is to be stored as a screening."""
 
     patient: KnownPatient
-    context: Context
+    context: ScreeningContext
     answers: Mapping[str, Any]
     assessment: Assessment
-    means: Means = "api"
+    means: ScreeningSource = "api"
 
 
-def add(
-    work: Transaction, intake: Kept, *, replaces: str | None = None, named: str | None = None
+def add_screening(
+    work: Transaction,
+    intake: ScoredIntake,
+    *,
+    replaces: str | None = None,
+    requested_id: str | None = None,
 ) -> Screening:
     """Store a screening, with the requested id if there is one, and return it.
 
     Raises Problem `conflict` if another screening replaces the same one already or has the id.
     """
-    screening_id = named or str(uuid4())
+    screening_id = requested_id or str(uuid4())
     assessment = intake.assessment
-    screening = new(intake, screening_id, work.actor.id, work.now, replaces)
+    screening = build_screening(intake, screening_id, work.actor.id, work.now, replaces)
     plaintexts = {
         "patient": intake.patient.model_dump_json(exclude_none=True).encode(),
         "context": intake.context.model_dump_json(exclude_none=True).encode(),
@@ -71,23 +75,26 @@ def add(
         "rulebook": assessment.rulebook,
         "rulebook_sha256": assessment.rulebook_sha256,
         "replaces": replaces,
-        "key_id": work.key_id,
-        **indexes(work, intake.patient, assessment),
-        **{name: work.seal(TABLE, name, screening_id, plain) for name, plain in plaintexts.items()},
+        "key_id": work.current_key_id,
+        **compute_indexes(work, intake.patient, assessment),
+        **{
+            name: work.encrypt_field(TABLE, name, screening_id, plain)
+            for name, plain in plaintexts.items()
+        },
     }
     try:
-        work.session.put(ScreeningRow, row)
+        work.session.insert_row(ScreeningRow, row)
     except IntegrityError:
         raise Problem(
             "conflict",
             "Another screening replaces this one already or has its identifier, or it was erased.",
         ) from None
-    work.kept.append(assessment.status)
+    work.stored_statuses.append(assessment.status)
     return screening
 
 
-def new(
-    intake: Kept, screening_id: str, actor: str, now: datetime, replaces: str | None = None
+def build_screening(
+    intake: ScoredIntake, screening_id: str, actor: str, now: datetime, replaces: str | None = None
 ) -> Screening:
     """Build the screening of a scored intake without storing it."""
     return Screening(
@@ -100,13 +107,13 @@ def new(
         replaced_by=None,
         entered_in_error=None,
         acknowledgements=(),
-        origin=Origin(actor=actor, means=intake.means, software_version=SOFTWARE_VERSION),
+        origin=ScreeningOrigin(actor=actor, means=intake.means, software_version=SOFTWARE_VERSION),
         context=intake.context,
         answers=dict(intake.answers),
     )
 
 
-def found(work: Transaction, screening_id: str) -> Screening:
+def find_screening(work: Transaction, screening_id: str) -> Screening:
     """Return the screening with its later events. Raises Problem `not_found`."""
     row = work.session.execute(
         select(ScreeningRow).where(
@@ -116,30 +123,30 @@ def found(work: Transaction, screening_id: str) -> Screening:
     ).scalar_one_or_none()
     if row is None:
         raise Problem("not_found")
-    replaced_by = events.replaced_by(work, screening_id)
-    error = events.error(work, screening_id)
+    replaced_by = events.find_replacement_id(work, screening_id)
+    error = events.find_error_record(work, screening_id)
     return Screening(
         id=row.id,
         created_at=row.created_at,
         replaces=row.replaces,
-        state=state(replaced=replaced_by is not None, in_error=error is not None),
-        patient=patient_of(work, row),
-        assessment=assessment_of(work, row),
+        state=derive_state(replaced=replaced_by is not None, in_error=error is not None),
+        patient=decrypt_patient(work, row),
+        assessment=decrypt_assessment(work, row),
         replaced_by=replaced_by,
         entered_in_error=error,
-        acknowledgements=events.acknowledgements(work, screening_id),
-        moves=events.moves(work, screening_id),
-        origin=Origin(
+        acknowledgements=events.list_acknowledgements(work, screening_id),
+        moves=events.list_patient_moves(work, screening_id),
+        origin=ScreeningOrigin(
             actor=row.actor,
-            means=cast("Means", row.means),
+            means=cast("ScreeningSource", row.means),
             software_version=row.software_version,
         ),
-        context=Context.model_validate_json(opened(work, row, "context")),
-        answers=json.loads(opened(work, row, "answers")),
+        context=ScreeningContext.model_validate_json(decrypt_column(work, row, "context")),
+        answers=json.loads(decrypt_column(work, row, "answers")),
     )
 
 
-def amend(work: Transaction, original: Screening, intake: Kept) -> Screening:
+def amend_screening(work: Transaction, original: Screening, intake: ScoredIntake) -> Screening:
     """Store a correction of this screening and return it.
 
     Raises Problem `conflict` if the original was replaced or entered in error, or if the correction
@@ -152,12 +159,12 @@ def amend(work: Transaction, original: Screening, intake: Kept) -> Screening:
     patient = (original.patient.reference, original.patient.system)
     if (intake.patient.reference, intake.patient.system) != patient:
         raise Problem("conflict", "An amendment stays with its patient.")
-    amended = add(work, intake, replaces=original.id)
-    outbox.replaced(work, original.id, amended.id)
+    amended = add_screening(work, intake, replaces=original.id)
+    outbox.enqueue_replacements(work, original.id, amended.id)
     return amended
 
 
-def enter_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
+def mark_entered_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
     """Mark a screening as entered in error.
 
     Raises Problem `conflict` if it is marked already, `not_found` if it was erased meanwhile.
@@ -173,19 +180,21 @@ def enter_in_error(work: Transaction, screening: Screening, reason: str) -> Ente
                     screening_id=screening.id,
                     at=work.now,
                     actor=work.actor.id,
-                    key_id=work.key_id,
-                    reason=work.seal("entered_in_error", "reason", screening.id, reason.encode()),
+                    key_id=work.current_key_id,
+                    reason=work.encrypt_field(
+                        "entered_in_error", "reason", screening.id, reason.encode()
+                    ),
                 )
             )
     except IntegrityError:  # another request marked or erased it just now
-        if events.error(work, screening.id) is None:
+        if events.find_error_record(work, screening.id) is None:
             raise Problem("not_found") from None
         raise marked_already from None
-    outbox.withdrawn(work, screening.id, screening.replaced_by)
+    outbox.enqueue_withdrawals(work, screening.id, screening.replaced_by)
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
 
-def acknowledge(
+def acknowledge_red_flags(
     work: Transaction, screening: Screening, practitioner: str, done: str
 ) -> Acknowledgement:
     """Record that a practitioner saw the red flags, and the action taken.
@@ -204,50 +213,54 @@ def acknowledge(
         "screening_id": screening.id,
         "at": acknowledgement.at,
         "actor": acknowledgement.by,
-        "key_id": work.key_id,
-        "content": work.seal("acknowledgement", "content", acknowledgement.id, content),
+        "key_id": work.current_key_id,
+        "content": work.encrypt_field("acknowledgement", "content", acknowledgement.id, content),
     }
     try:
-        work.session.put(AcknowledgementRow, row)
+        work.session.insert_row(AcknowledgementRow, row)
     except IntegrityError:
         raise Problem("not_found") from None
     return acknowledgement
 
 
-def state(*, replaced: bool, in_error: bool) -> State:
+def derive_state(*, replaced: bool, in_error: bool) -> ScreeningState:
     """Return the state of a screening; entered in error outranks amended."""
     if in_error:
         return "entered_in_error"
     return "amended" if replaced else "final"
 
 
-def indexes(work: Transaction, patient: KnownPatient, assessment: Assessment) -> dict[str, bytes]:
+def compute_indexes(
+    work: Transaction, patient: KnownPatient, assessment: Assessment
+) -> dict[str, bytes]:
     """Return the keyed hashes that a screening is searched by."""
     terms = {
         "patient_index": patient.reference,
         "system_index": patient.system,
         "status_index": assessment.status,
         "tier_index": assessment.safety.tier,
-        "band_index": band_of(assessment),
+        "band_index": find_band(assessment),
     }
-    return {name: work.keys.current.keyed(name, term) for name, term in terms.items()}
+    return {
+        name: work.data_keys.current.compute_keyed_hash(name, term) for name, term in terms.items()
+    }
 
 
-def band_of(assessment: Assessment) -> str | None:
+def find_band(assessment: Assessment) -> str | None:
     """Return the first band that any total reached, or None."""
     return next((total.band for total in (assessment.totals or {}).values() if total.band), None)
 
 
-def patient_of(work: Transaction, row: Any) -> KnownPatient:
+def decrypt_patient(work: Transaction, row: Any) -> KnownPatient:
     """Decrypt the patient of a screening row."""
-    return KnownPatient.model_validate_json(opened(work, row, "patient"))
+    return KnownPatient.model_validate_json(decrypt_column(work, row, "patient"))
 
 
-def assessment_of(work: Transaction, row: Any) -> Assessment:
+def decrypt_assessment(work: Transaction, row: Any) -> Assessment:
     """Decrypt the assessment of a screening row."""
-    return Assessment.model_validate_json(zlib.decompress(opened(work, row, "assessment")))
+    return Assessment.model_validate_json(zlib.decompress(decrypt_column(work, row, "assessment")))
 
 
-def opened(work: Transaction, row: Any, column: str) -> bytes:
+def decrypt_column(work: Transaction, row: Any, column: str) -> bytes:
     """Decrypt one column of a screening row."""
-    return work.open(row.key_id, TABLE, column, row.id, getattr(row, column))
+    return work.decrypt_field(row.key_id, TABLE, column, row.id, getattr(row, column))

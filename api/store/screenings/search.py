@@ -13,20 +13,25 @@ from sqlmodel import col
 
 from api.problems import FieldError, Problem
 from api.store.database.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
-from api.store.keys.field_encryption import Place, SealError
-from api.store.screenings.screenings import assessment_of, band_of, patient_of, state
+from api.store.keys.field_encryption import DecryptionError, FieldLocation
+from api.store.screenings.screenings import (
+    decrypt_assessment,
+    decrypt_patient,
+    derive_state,
+    find_band,
+)
 from api.store.transaction import Transaction
-from schemas.screening import PatientFilters, ScreeningFilters, ScreeningLine
+from schemas.screening import PatientFilters, ScreeningFilters, ScreeningListItem
 
 _CURSOR = "cursor"
 _NEWEST_FIRST = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
 
 
-class Page(NamedTuple):
+class ScreeningPage(NamedTuple):
     """One page of the list and the cursor of the next page, or None on the last."""
 
-    lines: tuple[ScreeningLine, ...]
-    next: str | None
+    lines: tuple[ScreeningListItem, ...]
+    next_cursor: str | None
 
 
 class _Position(NamedTuple):
@@ -36,12 +41,12 @@ class _Position(NamedTuple):
     id: str
 
 
-def first_page(work: Transaction, filters: ScreeningFilters, limit: int) -> Page:
+def list_first_page(work: Transaction, filters: ScreeningFilters, limit: int) -> ScreeningPage:
     """Return the first page of the screenings that match the filters."""
     return _load_page(work, _select_matching(work, filters), filters, limit)
 
 
-def next_page(work: Transaction, cursor: str) -> Page:
+def list_next_page(work: Transaction, cursor: str) -> ScreeningPage:
     """Return the page after the one that issued this cursor.
 
     Raises Problem `wrong_shape` for an invalid cursor.
@@ -54,7 +59,9 @@ def next_page(work: Transaction, cursor: str) -> Page:
     return _load_page(work, query, position.filters, position.limit)
 
 
-def unseen(work: Transaction, tiers: Iterable[str], limit: int) -> tuple[ScreeningLine, ...]:
+def list_unacknowledged(
+    work: Transaction, tiers: Iterable[str], limit: int
+) -> tuple[ScreeningListItem, ...]:
     """Return screenings in force with unacknowledged red flags, at most `limit` for each tier.
 
     Ordered as the tiers are given, newest first within a tier.
@@ -72,11 +79,13 @@ def unseen(work: Transaction, tiers: Iterable[str], limit: int) -> tuple[Screeni
     return tuple(_build_line(work, row) for row in rows)
 
 
-def _load_page(work: Transaction, query: Any, filters: ScreeningFilters, limit: int) -> Page:
+def _load_page(
+    work: Transaction, query: Any, filters: ScreeningFilters, limit: int
+) -> ScreeningPage:
     rows = work.session.execute(query.order_by(*_NEWEST_FIRST).limit(limit + 1)).all()
     page_rows = rows[:limit]
     last = page_rows[-1].ScreeningRow if len(rows) > limit else None
-    return Page(
+    return ScreeningPage(
         tuple(_build_line(work, row) for row in page_rows),
         _encrypt_cursor(work, _Position(filters, limit, last.created_at, last.id))
         if last
@@ -99,9 +108,13 @@ def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
         ("band_index", filters.band),
     ):
         if term is not None:
-            query = query.where(col(getattr(ScreeningRow, name)).in_(work.keys.keyed(name, term)))
+            query = query.where(
+                col(getattr(ScreeningRow, name)).in_(
+                    work.data_keys.compute_keyed_hashes(name, term)
+                )
+            )
     if isinstance(filters, PatientFilters) and filters.without_system:
-        no_system = work.keys.keyed("system_index", None)
+        no_system = work.data_keys.compute_keyed_hashes("system_index", None)
         query = query.where(col(ScreeningRow.system_index).in_(no_system))
     if filters.rulebook is not None:
         query = query.where(
@@ -139,19 +152,19 @@ def _is_acknowledged(work: Transaction) -> Any:
     )
 
 
-def _build_line(work: Transaction, row: Any) -> ScreeningLine:
+def _build_line(work: Transaction, row: Any) -> ScreeningListItem:
     screening = row.ScreeningRow
-    assessment = assessment_of(work, screening)
-    return ScreeningLine(
+    assessment = decrypt_assessment(work, screening)
+    return ScreeningListItem(
         id=screening.id,
         created_at=screening.created_at,
         replaces=screening.replaces,
-        state=state(replaced=row.replaced, in_error=row.in_error),
-        patient=patient_of(work, screening),
+        state=derive_state(replaced=row.replaced, in_error=row.in_error),
+        patient=decrypt_patient(work, screening),
         rulebook=screening.rulebook,
         status=assessment.status,
         tier=assessment.safety.tier,
-        band=band_of(assessment),
+        band=find_band(assessment),
         flags=len(assessment.safety.flags),
         all_asked=assessment.safety.all_asked,
         not_asked=len(assessment.safety.unanswered),
@@ -166,16 +179,16 @@ def _encrypt_cursor(work: Transaction, position: _Position) -> str:
         position.created_at.isoformat(),
         position.id,
     ]
-    sealed = work.keys.current.seal(_cursor_place(work), json.dumps(content).encode())
-    return f"{work.key_id}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
+    sealed = work.data_keys.current.encrypt(_cursor_place(work), json.dumps(content).encode())
+    return f"{work.current_key_id}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
 
 
 def _decrypt_cursor(work: Transaction, cursor: str) -> _Position:
     key_id, _, text = cursor.partition(".")
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        content = json.loads(work.keys.open(key_id, _cursor_place(work), sealed))
-    except (SealError, binascii.Error, ValueError):
+        content = json.loads(work.data_keys.decrypt(key_id, _cursor_place(work), sealed))
+    except (DecryptionError, binascii.Error, ValueError):
         error = FieldError(pointer="/cursor", code="cursor", detail="must be one that a list gave")
         raise Problem("wrong_shape", errors=[error]) from None
     filters, limit, created_at, screening_id = content
@@ -187,5 +200,5 @@ def _decrypt_cursor(work: Transaction, cursor: str) -> _Position:
     )
 
 
-def _cursor_place(work: Transaction) -> Place:
-    return Place(_CURSOR, "position", work.organisation)
+def _cursor_place(work: Transaction) -> FieldLocation:
+    return FieldLocation(_CURSOR, "position", work.organisation)

@@ -10,20 +10,20 @@ from api.store.transaction import Transaction
 from schemas.screening import Screening
 
 
-def lineage(work: Transaction, first: str) -> list[Screening]:
+def list_versions(work: Transaction, first: str) -> list[Screening]:
     """Return the screening and its successive corrections, first version first.
 
     Raises Problem `not_found` if it does not exist or is itself a correction.
     """
-    versions = [screenings.found(work, first)]
+    versions = [screenings.find_screening(work, first)]
     if versions[0].replaces is not None:
         raise Problem("not_found")
     while (next_id := versions[-1].replaced_by) is not None:
-        versions.append(screenings.found(work, next_id))
+        versions.append(screenings.find_screening(work, next_id))
     return versions
 
 
-def first_of(work: Transaction, screening: str) -> str:
+def find_first_version_id(work: Transaction, screening: str) -> str:
     """Return the id of the first version of this screening."""
     version, replaced_id = screening, _find_replaced_id(work, screening)
     while replaced_id is not None:

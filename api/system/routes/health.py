@@ -9,13 +9,13 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
-from api.dependencies import Rulebooks
-from api.http.error_responses import refusals
+from api.dependencies import CatalogueDep
+from api.http.error_responses import error_responses
 from api.problems import FieldError, Problem
-from api.store.operations.readiness import wrong_with
+from api.store.operations.readiness import list_store_faults
 from api.store.store import Store
 
-ASKED_SECONDS = 2.0
+READINESS_TIMEOUT_SECONDS = 2.0
 router = APIRouter(prefix="/health", tags=["health"])
 
 
@@ -33,16 +33,18 @@ async def live() -> Health:
     return Health()
 
 
-@router.get("/ready", operation_id="ready", responses=refusals(503), summary="Readiness probe")
-async def ready(rulebooks: Rulebooks, request: Request) -> Health:
+@router.get(
+    "/ready", operation_id="ready", responses=error_responses(503), summary="Readiness probe"
+)
+async def ready(rulebooks: CatalogueDep, request: Request) -> Health:
     """Answer while the service can score and store; otherwise `errors` lists fixed fault texts."""
     store: Store = request.app.state.store
     try:
-        async with asyncio.timeout(ASKED_SECONDS):
-            faults = await asyncio.to_thread(lambda: dict(wrong_with(store)))
+        async with asyncio.timeout(READINESS_TIMEOUT_SECONDS):
+            faults = await asyncio.to_thread(lambda: dict(list_store_faults(store)))
     except TimeoutError:
         faults = {"database": "the database does not answer"}
-    if not rulebooks.scored():
+    if not rulebooks.list_active():
         faults["no_rulebook"] = "no rulebook is in use"
     if faults:
         errors = [FieldError(pointer="", code=code, detail=text) for code, text in faults.items()]

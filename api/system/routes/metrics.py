@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from api.observability.metrics import Metrics
 
 router = APIRouter(prefix="/metrics", tags=["health"])
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get(
@@ -23,4 +23,4 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 async def read_metrics(request: Request) -> Response:
     """Return requests, problems, stored screenings and storage faults, counted since the start."""
     metrics: Metrics = request.app.state.metrics
-    return Response(metrics.text(), media_type=TEXT)
+    return Response(metrics.render(), media_type=MEDIA_TYPE)

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict
 
-from api.http.error_responses import refusals
-from api.problems import KINDS, Problem
+from api.http.error_responses import error_responses
+from api.problems import PROBLEM_DEFINITIONS, Problem
 
 router = APIRouter(prefix="/problems", tags=["problems"])
 
@@ -25,14 +25,14 @@ class ProblemType(BaseModel):
 @router.get(
     "/{code}",
     operation_id="read_problem",
-    responses=refusals(404, 422),
+    responses=error_responses(404, 422),
     summary="Read a problem type",
 )
 def read_problem(
     code: Annotated[str, Path(max_length=60, examples=["wrong_shape"])],
 ) -> ProblemType:
     """Return the status, title and meaning of one type of problem."""
-    kind = KINDS.get(code)
+    kind = PROBLEM_DEFINITIONS.get(code)
     if kind is None:
         raise Problem("not_found")
     return ProblemType(code=code, status=kind.status, title=kind.title, meaning=kind.meaning)

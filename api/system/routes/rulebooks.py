@@ -7,12 +7,12 @@ from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from api.dependencies import Rulebooks, is_known
-from api.http.error_responses import refusals
+from api.dependencies import CatalogueDep, is_etag_match
+from api.http.error_responses import error_responses
 from api.problems import Problem
 from schemas.rulebook import Rulebook
-from scoring.answer_model import answer_model
-from scoring.catalogue import Catalogue, Entry, UnknownRulebookError
+from scoring.answer_model import build_answer_model
+from scoring.catalogue import Catalogue, CatalogueEntry, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
 router = APIRouter(prefix="/v1/rulebooks", tags=["rulebooks"])
@@ -21,7 +21,7 @@ Version = Annotated[str, Path(max_length=14, examples=["1.0.0"])]
 _IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=200)]
 
 
-class Listed(BaseModel):
+class RulebookSummary(BaseModel):
     """One rulebook in the list, with its status."""
 
     model_config = ConfigDict(frozen=True)
@@ -37,25 +37,25 @@ class Listed(BaseModel):
     links: dict[str, str]
 
 
-class ListOfRulebooks(BaseModel):
+class RulebookList(BaseModel):
     """Every rulebook, in catalogue order."""
 
     model_config = ConfigDict(frozen=True)
 
-    rulebooks: list[Listed]
+    rulebooks: list[RulebookSummary]
 
 
-class PublishedRulebook(Listed, Rulebook):
+class PublishedRulebook(RulebookSummary, Rulebook):
     """One complete rulebook: questions, criteria, points, discounts, red flags and citations."""
 
     model_config = ConfigDict(strict=False)
 
 
 @router.get("", operation_id="list_rulebooks", summary="List the rulebooks")
-def list_rulebooks(rulebooks: Rulebooks) -> ListOfRulebooks:
+def list_rulebooks(rulebooks: CatalogueDep) -> RulebookList:
     """Return every rulebook with its status, approver and hash."""
-    return ListOfRulebooks(
-        rulebooks=[Listed(**_summarise(rulebooks, entry)) for entry in rulebooks.entries]
+    return RulebookList(
+        rulebooks=[RulebookSummary(**_summarise(rulebooks, entry)) for entry in rulebooks.entries]
     )
 
 
@@ -63,19 +63,21 @@ def list_rulebooks(rulebooks: Rulebooks) -> ListOfRulebooks:
     "/{instrument}/{version}",
     operation_id="read_rulebook",
     response_model=PublishedRulebook,
-    responses={304: {"description": "Not changed"}, **refusals(404, 422)},
+    responses={304: {"description": "Not changed"}, **error_responses(404, 422)},
     summary="Read a rulebook",
 )
 def read_rulebook(
     instrument: Instrument,
     version: Version,
-    rulebooks: Rulebooks,
+    rulebooks: CatalogueDep,
     if_none_match: _IfNoneMatch = None,
 ) -> Response:
     """Return one complete rulebook. It never changes, so cache it by its ETag."""
     loaded = _find(rulebooks, instrument, version)
     content = loaded.rulebook.model_dump(mode="json", by_alias=True)
-    listed = Listed(**_summarise(rulebooks, rulebooks.entry(loaded))).model_dump(mode="json")
+    listed = RulebookSummary(**_summarise(rulebooks, rulebooks.find_entry(loaded))).model_dump(
+        mode="json"
+    )
     return _with_etag(loaded, if_none_match, JSONResponse(listed | content))
 
 
@@ -88,7 +90,7 @@ def read_rulebook(
             "content": {"application/schema+json": {"schema": {"type": "object"}}},
         },
         304: {"description": "Not changed"},
-        **refusals(404, 422),
+        **error_responses(404, 422),
     },
     response_class=Response,
     summary="Read the JSON Schema of the answers",
@@ -96,12 +98,12 @@ def read_rulebook(
 def read_schema(
     instrument: Instrument,
     version: Version,
-    rulebooks: Rulebooks,
+    rulebooks: CatalogueDep,
     if_none_match: _IfNoneMatch = None,
 ) -> Response:
     """Return the JSON Schema of the member `answers`: one property for each question."""
     loaded = _find(rulebooks, instrument, version)
-    schema = answer_model(loaded.rulebook).model_json_schema()
+    schema = build_answer_model(loaded.rulebook).model_json_schema()
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
     return _with_etag(
         loaded, if_none_match, JSONResponse(content, media_type="application/schema+json")
@@ -110,14 +112,14 @@ def read_schema(
 
 def _find(rulebooks: Catalogue, instrument: str, version: str) -> LoadedRulebook:
     try:
-        return rulebooks.any_status(instrument, version)
+        return rulebooks.find_version(instrument, version)
     except UnknownRulebookError:
         raise Problem("not_found") from None
 
 
-def _summarise(rulebooks: Catalogue, entry: Entry) -> dict[str, Any]:
+def _summarise(rulebooks: Catalogue, entry: CatalogueEntry) -> dict[str, Any]:
     url = f"/v1/rulebooks/{entry.instrument}/{entry.version}"
-    loaded = rulebooks.any_status(entry.instrument, entry.version)
+    loaded = rulebooks.find_version(entry.instrument, entry.version)
     return {
         "name": entry.name,
         "title": loaded.rulebook.rulebook.title,
@@ -130,7 +132,7 @@ def _with_etag(loaded: LoadedRulebook, if_none_match: str | None, response: Resp
     """Return the response with its ETag, or 304 if the caller has this version already."""
     tag = f'"{loaded.sha256}"'
     headers = {"ETag": tag, "Cache-Control": "public, max-age=3600"}
-    if is_known(tag, if_none_match):
+    if is_etag_match(tag, if_none_match):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return response

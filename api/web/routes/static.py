@@ -11,7 +11,7 @@ router = APIRouter(prefix="/static", include_in_schema=False)
 @router.get("/{name}")
 def read_static(name: str) -> Response:
     """Return one static file."""
-    static_file = static_files.content(name)
+    static_file = static_files.load_static_file(name)
     if static_file is None:
         raise Problem("not_found")
     body, media_type = static_file

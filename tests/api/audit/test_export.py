@@ -67,7 +67,7 @@ def test_a_fault_of_ours_is_a_row_and_stays_the_fault(
     def failing(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(screenings, "found", failing)
+    monkeypatch.setattr(screenings, "find_screening", failing)
     if not recorded:
         monkeypatch.setattr(kept_service.state.refusals, "record", failing)
     here = "/v1/screenings/6f6f6f6f-0000-4000-8000-000000000001"

@@ -13,8 +13,8 @@ from support.builders import add, do, fhir_response
 from support.callers import audited, bearing
 from support.interop.hospital_issuers import Hospital, Signer, allow, publishing
 
-from api.auth.external_tokens import LONGEST_ACCESS_SECONDS, Trust
-from api.auth.jwks_cache import AGAIN_SECONDS, KeySets
+from api.auth.external_tokens import LONGEST_ACCESS_SECONDS, ExternalTokenVerifier
+from api.auth.jwks_cache import REFETCH_SECONDS, JwksCache
 from api.problems import Problem
 from api.security.scopes import SCOPES
 from api.store.accounts import issuers, organisations
@@ -100,17 +100,17 @@ class TestATokenOfATrustedIssuer:
     ):
         token, issuer = access(hospital), hospital.entered.id
         assert status(kept_service, token) == 200
-        do(store, kept_clinic, issuers.change, issuer, active=False)
+        do(store, kept_clinic, issuers.update_issuer, issuer, active=False)
         assert status(kept_service, token) == 401
-        do(store, kept_clinic, issuers.change, issuer, active=True)
+        do(store, kept_clinic, issuers.update_issuer, issuer, active=True)
         assert status(kept_service, token) == 200
-        do(store, kept_clinic, organisations.change, {"active": False})
+        do(store, kept_clinic, organisations.update_organisation, {"active": False})
         assert status(kept_service, token) == 401
-        do(store, kept_clinic, organisations.change, {"active": True})
+        do(store, kept_clinic, organisations.update_organisation, {"active": True})
         fewer = IssuerTerms(keys=[hospital.jwk()], scopes=("score",))
-        do(store, kept_clinic, issuers.change, issuer, terms=fewer)
+        do(store, kept_clinic, issuers.update_issuer, issuer, terms=fewer)
         assert status(kept_service, token) == 403
-        do(store, kept_clinic, issuers.drop, issuer)
+        do(store, kept_clinic, issuers.delete_issuer, issuer)
         assert status(kept_service, token) == 401
 
     def test_a_key_told_by_value_is_changed_without_a_gap(
@@ -118,11 +118,11 @@ class TestATokenOfATrustedIssuer:
     ):
         later = Signer(kid="k2")
         both = IssuerTerms(keys=[hospital.jwk(), later.jwk()], **TERMS)
-        do(store, kept_clinic, issuers.change, hospital.entered.id, terms=both)
+        do(store, kept_clinic, issuers.update_issuer, hospital.entered.id, terms=both)
         assert status(kept_service, access(hospital)) == 200
         assert status(kept_service, access(hospital, later, {"kid": "k2"})) == 200
         alone = IssuerTerms(keys=[later.jwk()], **TERMS)
-        do(store, kept_clinic, issuers.change, hospital.entered.id, terms=alone)
+        do(store, kept_clinic, issuers.update_issuer, hospital.entered.id, terms=alone)
         assert status(kept_service, access(hospital)) == 401
 
     def test_a_plain_type_is_taken_where_it_is_entered(
@@ -136,7 +136,15 @@ class TestATokenOfATrustedIssuer:
 def test_no_two_trust_an_issuer_for_the_same_audience(store, other_clinic, hospital):
     terms = IssuerTerms(keys=[Signer().jwk()])
     with pytest.raises(Problem, match="conflict"):
-        do(store, other_clinic, issuers.add, "access", hospital.name, hospital.audience, terms)
+        do(
+            store,
+            other_clinic,
+            issuers.add_issuer,
+            "access",
+            hospital.name,
+            hospital.audience,
+            terms,
+        )
 
 
 def test_terms_name_keys_and_scopes_that_there_are(store, kept_clinic):
@@ -147,7 +155,7 @@ def test_terms_name_keys_and_scopes_that_there_are(store, kept_clinic):
         {"keys": [good | {"d": "x"}]},
     ):
         with pytest.raises(ValueError, match="expected"):
-            do(store, kept_clinic, issuers.add, "access", "https://a.example", "b",
+            do(store, kept_clinic, issuers.add_issuer, "access", "https://a.example", "b",
                IssuerTerms(**terms))  # fmt: skip
     for terms in ({}, {"keys": [good], "key_set_url": "https://a.example"}):
         with pytest.raises(ValueError, match="expected keys"):
@@ -269,19 +277,19 @@ class TestKeysByAddress:
 
     @pytest.fixture
     def trust(self, store, clock):
-        return Trust(store, KeySets(store, 2, lambda: clock[0]))
+        return ExternalTokenVerifier(store, JwksCache(store, 2, lambda: clock[0]))
 
     def test_are_fetched_once_and_serve_for_as_long_as_their_owner_says(
         self, trust, clock, remote, published
     ):
         for _ in range(3):
-            trust.by_access_token(access(remote))
+            trust.verify_access_token(access(remote))
         assert published.fetched == 1
         clock[0] += 299
-        trust.by_access_token(access(remote))
+        trust.verify_access_token(access(remote))
         assert published.fetched == 1
         clock[0] += 1
-        trust.by_access_token(access(remote))
+        trust.verify_access_token(access(remote))
         assert published.fetched == 2
 
     @pytest.mark.parametrize(
@@ -293,34 +301,34 @@ class TestKeysByAddress:
         published.headers = {"Cache-Control": told} if told else {}
         for later, fetched in ((0, 1), (seconds - 0.5, 1), (0.5, 2)):
             clock[0] += later
-            trust.by_access_token(access(remote))
+            trust.verify_access_token(access(remote))
             assert published.fetched == fetched
 
     def test_a_new_key_serves_at_once_and_an_old_one_until_it_is_taken_away(
         self, trust, clock, remote, published
     ):
-        trust.by_access_token(access(remote))
+        trust.verify_access_token(access(remote))
         later = Signer(kid="k2")
         published.keys.append(later.jwk())
-        clock[0] += AGAIN_SECONDS
+        clock[0] += REFETCH_SECONDS
         for token in (access(remote, later), access(remote)):
-            trust.by_access_token(token)
+            trust.verify_access_token(token)
         published.keys.pop(0)
         clock[0] += 300
-        trust.by_access_token(access(remote, later))
+        trust.verify_access_token(access(remote, later))
         with pytest.raises(Problem, match="bad_token"):
-            trust.by_access_token(access(remote))
+            trust.verify_access_token(access(remote))
 
     def test_made_up_names_fetch_no_more_than_every_ten_seconds(
         self, trust, clock, remote, published
     ):
         for number in range(20):
             with pytest.raises(Problem, match="bad_token"):
-                trust.by_access_token(access(remote, header={"kid": f"made-up-{number}"}))
+                trust.verify_access_token(access(remote, header={"kid": f"made-up-{number}"}))
         assert published.fetched == 1
-        clock[0] += AGAIN_SECONDS
+        clock[0] += REFETCH_SECONDS
         with pytest.raises(Problem, match="bad_token"):
-            trust.by_access_token(access(remote, header={"kid": "made-up"}))
+            trust.verify_access_token(access(remote, header={"kid": "made-up"}))
         assert published.fetched == 2
 
     def test_that_cannot_be_fetched_are_503_and_not_asked_for_all_the_time(
@@ -335,9 +343,9 @@ class TestKeysByAddress:
     def test_that_are_elsewhere_than_allowed_are_not_fetched(
         self, store, kept_clinic, trust, remote, published
     ):
-        do(store, kept_clinic, allowed_hosts.disallow, published.place)
+        do(store, kept_clinic, allowed_hosts.delete_allowed_host, published.place)
         with pytest.raises(Problem, match="unavailable"):
-            trust.by_access_token(access(remote))
+            trust.verify_access_token(access(remote))
         assert published.fetched == 0
 
     def test_are_not_fetched_in_the_name_of_another(
@@ -347,14 +355,14 @@ class TestKeysByAddress:
             store, other_clinic, "access", audience=audience, key_set_url=published.url, **TERMS
         )
         with pytest.raises(Problem, match="unavailable"):
-            trust.by_access_token(access(theirs))
+            trust.verify_access_token(access(theirs))
         assert published.fetched == 0
 
     def test_a_jku_names_that_very_address_or_nothing(self, trust, remote, published):
-        trust.by_access_token(access(remote, header={"jku": published.url}))
+        trust.verify_access_token(access(remote, header={"jku": published.url}))
         for jku in (published.url + "?", "https://attacker.example/", "", 7):
             with pytest.raises(Problem, match="bad_token"):
-                trust.by_access_token(access(remote, header={"jku": jku}))
+                trust.verify_access_token(access(remote, header={"jku": jku}))
 
     @pytest.mark.parametrize(
         "spoil",
@@ -373,18 +381,18 @@ class TestKeysByAddress:
     def test_one_fitting_key_has_the_name_or_none(self, trust, remote, published, spoil):
         published.keys = spoil(remote.jwk())
         with pytest.raises(Problem, match="bad_token"):
-            trust.by_access_token(access(remote))
+            trust.verify_access_token(access(remote))
 
     def test_beside_it_there_may_be_keys_of_other_kinds(self, trust, remote, published):
         others = [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "k1"}, {"kty": "oct"}, None]
         published.keys = [*others, remote.jwk()]
-        assert trust.by_access_token(access(remote)).fhir
+        assert trust.verify_access_token(access(remote)).fhir
 
     @pytest.mark.parametrize("told", [{"keys": {}}, {"keys": [{}] * 101}, [], "text"], ids=range(4))
     def test_what_is_no_set_of_keys_is_503(self, trust, remote, published, told):
         published.instead = told
         with pytest.raises(Problem, match="unavailable"):
-            trust.by_access_token(access(remote))
+            trust.verify_access_token(access(remote))
 
 
 def _spelled(raw: bytes) -> str:
@@ -398,5 +406,7 @@ def _read(part: str) -> bytes:
 def test_every_scope_of_ours_can_be_given_to_an_issuer(store, kept_clinic, audience):
     everything = Hospital(store, kept_clinic, "access", audience=audience, scopes=SCOPES,
                           mapping={"all": SCOPES})  # fmt: skip
-    caller = Trust(store, KeySets(store, 1)).by_access_token(access(everything, scope="all"))
+    caller = ExternalTokenVerifier(store, JwksCache(store, 1)).verify_access_token(
+        access(everything, scope="all")
+    )
     assert caller.scopes == set(SCOPES)

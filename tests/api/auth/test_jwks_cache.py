@@ -12,7 +12,7 @@ from support.interop.hospital_issuers import Signer, allow, publishing
 from support.path_resources import made
 
 from api.auth.client_authentication import ASSERTION_TYPE, TOKEN_PATH
-from api.security.claims import SKEW_SECONDS
+from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import clients
 from api.store.database.tables import UsedAssertionRow
 from api.store.operations import housekeeping
@@ -76,7 +76,7 @@ def test_a_jku_is_refused_of_a_client_that_publishes_nothing(
 ):
     signer = Signer()
     published.keys = [signer.jwk()]
-    do(store, kept_clinic, clients.add_key, kept_clinic.client, signer.jwk())
+    do(store, kept_clinic, clients.add_client_key, kept_clinic.client, signer.jwk())
     assert signed_in(kept_anonymous, kept_clinic, signer) == 200
     assert signed_in(kept_anonymous, kept_clinic, signer, {"jku": published.url}) == 401
     assert published.fetched == 0
@@ -84,7 +84,7 @@ def test_a_jku_is_refused_of_a_client_that_publishes_nothing(
 
 def test_a_registered_key_serves_beside_the_published(kept_anonymous, kept_clinic, store, signer):
     other = Signer(kid="by-value")
-    do(store, kept_clinic, clients.add_key, kept_clinic.client, other.jwk())
+    do(store, kept_clinic, clients.add_client_key, kept_clinic.client, other.jwk())
     for each in (signer, other):
         assert signed_in(kept_anonymous, kept_clinic, each) == 200
 
@@ -99,7 +99,7 @@ def test_what_is_published_elsewhere_proves_nobody(
 def test_for_a_client_that_is_shut_out_nothing_is_fetched(
     kept_anonymous, kept_clinic, store, signer, published
 ):
-    do(store, kept_clinic, clients.change, kept_clinic.client, {"active": False})
+    do(store, kept_clinic, clients.update_client, kept_clinic.client, {"active": False})
     assert signed_in(kept_anonymous, kept_clinic, signer) == 401
     assert published.fetched == 0
 
@@ -149,11 +149,11 @@ def test_a_used_assertion_is_remembered_past_the_skew_of_clocks(
 ):
     sent, start = form(kept_clinic, signer), time.time()
     assert kept_anonymous.post(TOKEN_PATH, data=sent).status_code == 200
-    for later in (0, 59, 60 + SKEW_SECONDS - 2):
+    for later in (0, 59, 60 + CLOCK_SKEW_SECONDS - 2):
         with time_machine.travel(start + later, tick=False):
-            housekeeping.keep_up(store, "ES256", 30)
+            housekeeping.run_housekeeping(store, "ES256", 30)
             assert kept_anonymous.post(TOKEN_PATH, data=sent).status_code == 401
-        with store.glance() as session:
+        with store.read_all_organisations() as session:
             of_client = UsedAssertionRow.client_id == kept_clinic.client
             assert len(session.execute(select(UsedAssertionRow).where(of_client)).all()) == 1
 

@@ -7,12 +7,12 @@ import pytest
 from starlette.requests import Request
 from support.builders import at_once, clinic, do, intake
 
-from api.auth.request_context import Acts, Creates
+from api.auth.request_context import IdempotentRequest, RequestContext
 from api.problems import Problem
 from api.store import idempotency
 from api.store.audit import chain
-from api.store.idempotency import Answer
-from api.store.operations.denied_requests import Refusals
+from api.store.idempotency import IdempotentResponse
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.screenings import screenings, search
 from schemas.screening import ScreeningFilters
 
@@ -22,13 +22,13 @@ SECOND_ONES = 4
 def creating(store, made, key="key"):
     scope = {"type": "http", "method": "POST", "path": "/v1/screenings", "query_string": b"",
              "headers": [(b"host", b"testserver")]}  # fmt: skip
-    return Creates(Acts(store, made.actor), Request(scope), key)
+    return IdempotentRequest(RequestContext(store, made.actor), Request(scope), key)
 
 
 def keep(work):
-    made = screenings.add(work, intake())
+    made = screenings.add_screening(work, intake())
     work.audit("create", "screening", made.id)
-    return Answer(201, b"{}", f"/v1/screenings/{made.id}", made.id)
+    return IdempotentResponse(201, b"{}", f"/v1/screenings/{made.id}", made.id)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def stuck(store, monkeypatch):
         return keep(work)
 
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(creating(store, made).once, slowly)
+        first = pool.submit(creating(store, made).run_once, slowly)
         assert began.wait(60)
         yield made, end, first
         end.set()
@@ -51,21 +51,21 @@ def stuck(store, monkeypatch):
 
 def test_who_asks_again_for_longer_than_it_waits_is_told_of_a_conflict(store, stuck):
     made, end, first = stuck
-    answers = at_once(SECOND_ONES, lambda _: creating(store, made).once(keep))
+    answers = at_once(SECOND_ONES, lambda _: creating(store, made).run_once(keep))
     assert [(type(each), each.code) for each in answers] == [(Problem, "conflict")] * SECOND_ONES
     assert {each.headers["Retry-After"] for each in answers} == {"2"}
     end.set()
     answered = first.result()
-    again = at_once(SECOND_ONES, lambda _: creating(store, made, '"key"').once(keep))
+    again = at_once(SECOND_ONES, lambda _: creating(store, made, '"key"').run_once(keep))
     assert {each.headers["location"] for each in again} == {answered.headers["location"]}
-    assert len(do(store, made, search.first_page, ScreeningFilters(), 100).lines) == 1
+    assert len(do(store, made, search.list_first_page, ScreeningFilters(), 100).lines) == 1
 
 
 def test_who_asks_again_and_waits_is_answered_alike(store, stuck, monkeypatch):
     made, end, first = stuck
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 60)
     with ThreadPoolExecutor(SECOND_ONES) as pool:
-        again = [pool.submit(creating(store, made).once, keep) for _ in range(SECOND_ONES)]
+        again = [pool.submit(creating(store, made).run_once, keep) for _ in range(SECOND_ONES)]
         end.set()
         answers = {each.result().headers["location"] for each in again}
     assert answers == {first.result().headers["location"]}
@@ -76,18 +76,18 @@ def test_that_it_was_refused_meanwhile_is_written_down_once_the_first_is_through
 ):
     made, end, first = stuck
     monkeypatch.setattr("api.store.operations.denied_requests.WAIT_SECONDS", 0.1)
-    held = Refusals(store)
+    held = DeniedRequestLog(store)
     held.record(made.actor, "conflict")
     assert not first.done()
     end.set()
     first.result()
     held.flush()
-    with store.glance() as session:
-        rows = list(chain.entries(session, made.organisation))
+    with store.read_all_organisations() as session:
+        rows = list(chain.read_entries(session, made.organisation))
     assert [row.outcome for row in rows if row.action == "refuse"] == ["conflict"]
 
 
 def test_no_name_is_remembered_once_nobody_uses_it(store):
     made = clinic(store)
-    creating(store, made).once(keep)
-    assert store.under_way._asked == {}
+    creating(store, made).run_once(keep)
+    assert store.key_locks._locks == {}

@@ -13,7 +13,7 @@ from support.builders import request
 from support.callers import audited, last_act
 
 from api.jobs import chunk_runner, score_chunk
-from api.jobs.chunk_runner import by_hand
+from api.jobs.chunk_runner import run_inline
 from api.main import create_app
 from api.store.batches import batches
 from api.store.database.tables import BatchRow
@@ -283,7 +283,7 @@ class TestResults:
 
     def test_wait_until_the_batch_is_done(self, kept_service, kept_clinic, kept_client):
         batch = send(kept_client, rows(7))
-        by_hand(bench_of(kept_service), kept_clinic.organisation, batch["id"], range(2))
+        run_inline(bench_of(kept_service), kept_clinic.organisation, batch["id"], range(2))
         told = kept_client.get(batch["links"]["self"]).json()
         assert (told["state"], told["rows_done"]) == ("running", 6)
         response = kept_client.get(batch["links"]["results"])
@@ -309,7 +309,7 @@ class TestResults:
     def test_a_chunk_done_twice_is_there_once(self, kept_service, kept_clinic, kept_client):
         batch = done(kept_client, rows(7))
         before = results(kept_client, batch)
-        by_hand(bench_of(kept_service), kept_clinic.organisation, batch["id"], range(3))
+        run_inline(bench_of(kept_service), kept_clinic.organisation, batch["id"], range(3))
         assert results(kept_client, batch).equals(before)
         acts = [each for each in audited(kept_service, kept_clinic) if each.action == "score"]
         assert len(acts) == 3
@@ -320,7 +320,7 @@ class TestPoison:
     def test_the_row_that_fails_is_set_aside_alone_and_shown(
         self, kept_service, kept_client, monkeypatch
     ):
-        true, tried = score_chunk.scored, []
+        true, tried = score_chunk.score_frame, []
 
         def poisoned(frame, *given, **named):
             if "age_years" in frame.columns and "113" in frame["age_years"].to_list():
@@ -344,7 +344,7 @@ class TestPoison:
     def test_rows_known_by_what_cannot_be_written_are_set_aside(
         self, kept_client, monkeypatch, ends_its_process
     ):
-        true, true_score = score_chunk.unpacked, chunk_runner.score
+        true, true_score = score_chunk.unpack_chunk, chunk_runner.score_rows
 
         def listed(given):
             chunk_ = true(given)
@@ -397,7 +397,7 @@ class TestPoison:
             patched.setattr(bench, "outcome", killed)
             for _ in range(tries):
                 with pytest.raises(Killed):
-                    chunk_runner.prepare(bench, kept_clinic.organisation, batch["id"], 1)
+                    chunk_runner.run_chunk(bench, kept_clinic.organisation, batch["id"], 1)
         work(kept_service)
         told = kept_client.get(batch["links"]["self"]).json()
         assert (told["state"], told["rows_done"], told["rows_set_aside"]) == ("done", 7, 3)
@@ -414,7 +414,7 @@ class TestCancel:
         self, kept_service, kept_clinic, kept_client
     ):
         batch = send(kept_client, rows(7))
-        by_hand(bench_of(kept_service), kept_clinic.organisation, batch["id"], range(1))
+        run_inline(bench_of(kept_service), kept_clinic.organisation, batch["id"], range(1))
         told = kept_client.post(batch["links"]["self"] + "/cancel").json()
         assert (told["state"], told["rows_done"]) == ("cancelled", 3)
         assert last_act(kept_service, kept_clinic) == ("cancel", "ok", "batch", batch["id"])
@@ -425,10 +425,10 @@ class TestCancel:
     def test_what_was_under_way_is_not_laid_down(self, kept_service, kept_clinic, kept_client):
         batch = send(kept_client, rows(3))
         bench, store = bench_of(kept_service), kept_service.state.store
-        outcome = chunk_runner.prepare(bench, kept_clinic.organisation, batch["id"], 0)
+        outcome = chunk_runner.run_chunk(bench, kept_clinic.organisation, batch["id"], 0)
         kept_client.post(batch["links"]["self"] + "/cancel")
         with store.transaction(kept_clinic.actor) as work_:
-            told = chunk_runner.lay_down(store, work_.session, batch["id"], 0, outcome)
+            told = chunk_runner.record_outcome(store, work_.session, batch["id"], 0, outcome)
             work_.audit("read")
         assert told == ("over", ())
         assert kept_client.get(batch["links"]["self"]).json()["rows_done"] == 0
@@ -525,13 +525,13 @@ class TestErasure:
         store = kept_service.state.store
         days = datetime.fromisoformat(old["expires_at"]) - datetime.fromisoformat(old["created_at"])
         assert days == timedelta(days=kept_service.state.settings.batch_days)
-        with store.across() as session:
+        with store.write_all_organisations() as session:
             session.execute(
                 update(BatchRow)
                 .where(BatchRow.id == old["id"])
                 .values(expires_at=datetime.now(UTC))
             )
-        housekeeping.drop_expired(store)
+        housekeeping.erase_expired_batches(store)
         assert kept_client.get(old["links"]["self"]).status_code == 404
         assert kept_client.get(new["links"]["self"]).status_code == 200
         purged = [each for each in audited(kept_service, kept_clinic) if each.action == "purge"]
@@ -565,13 +565,13 @@ class TestReports:
         return {name: archive.read(name) for name in archive.namelist()}
 
     def test_one_for_each_row_with_a_status_named_by_its_number(self, kept_client, batch):
-        made = self.printed(kept_client, batch, format="txt")
+        made = self.print_settings(kept_client, batch, format="txt")
         assert list(made) == [f"report-{n:09d}.txt" for n in (1, 2, 4)]
         for reference, text in zip(("MRN-1", "MRN-2", "MRN-4"), made.values(), strict=True):
             assert reference in text.decode()
 
     def test_says_what_a_report_of_the_same_answers_says(self, kept_client, batch):
-        made = self.printed(kept_client, batch, format="txt", status=["withheld_red_flag"])
+        made = self.print_settings(kept_client, batch, format="txt", status=["withheld_red_flag"])
         body = request("MRN-2", "red_flag") | {"clinician": None, "note": None}
         body = {"rulebook": body["rulebook"], "answers": body["answers"],
                 "patient": {"reference": "MRN-2"}}  # fmt: skip
@@ -598,11 +598,11 @@ class TestReports:
         assert expected in error["detail"]
 
     def test_a_filter_chooses_rows(self, kept_client, batch):
-        assert len(self.printed(kept_client, batch, format="txt", status=["scored"])) == 2
-        assert self.printed(kept_client, batch, format="txt", band=["little"]) == {}
+        assert len(self.print_settings(kept_client, batch, format="txt", status=["scored"])) == 2
+        assert self.print_settings(kept_client, batch, format="txt", band=["little"]) == {}
 
     def test_a_pdf_is_a_pdf_and_a_download_is_taken_up_by_range(self, kept_client, batch):
-        made = self.printed(kept_client, batch, status=["withheld_red_flag"])
+        made = self.print_settings(kept_client, batch, status=["withheld_red_flag"])
         assert [each[:5] for each in made.values()] == [b"%PDF-"]
         printed = kept_client.post(batch["links"]["reports"], json={"format": "txt"}).json()
         work(kept_client.app)
@@ -629,7 +629,7 @@ class TestReports:
     ):
         from api.jobs import print_chunk
 
-        true = print_chunk.paper_of_answers
+        true = print_chunk.render_answers
 
         def failing(*given, **named):
             if given[3].patient.reference == "MRN-2":
@@ -704,7 +704,7 @@ class TestSealed:
         client = calling(app, clinic(app.state.store))
         batch = done(client, rows(3, patient_reference=self.MARK))
         assert self.MARK in client.get(batch["links"]["results"]).text
-        with app.state.store.glance() as session:
+        with app.state.store.read_all_organisations() as session:
             for table in ("batch", "batch_chunk", "answered"):
                 cells = session.connection().exec_driver_sql(f"SELECT * FROM {table}").all()  # noqa: S608
                 assert self.MARK not in str(cells)
@@ -713,11 +713,11 @@ class TestSealed:
         app.state.store.close()
 
     def test_an_upload_is_noise_on_the_disk_and_reads_back_as_it_was(self):
-        from api.batch_scoring.encrypted_tempfile import CELL, SealedFile
+        from api.batch_scoring.encrypted_tempfile import CELL_BYTES, EncryptedTempFile
 
         given = b"".join(b"%d,%s\n" % (n, self.MARK.encode()) for n in range(80_000))
-        assert len(given) > 2 * CELL
-        with SealedFile() as file:
+        assert len(given) > 2 * CELL_BYTES
+        with EncryptedTempFile() as file:
             for start in range(0, len(given), 70_001):
                 file.append(given[start : start + 70_001])
             file._file.flush()
@@ -727,9 +727,9 @@ class TestSealed:
 
 
 def incoming_view(file):
-    from api.batch_scoring.chunk_spool import Unclosed
+    from api.batch_scoring.chunk_spool import NonClosingReader
 
-    return Unclosed(file)
+    return NonClosingReader(file)
 
 
 def test_a_key_that_is_changed_leaves_batches_readable_and_findable(store):
@@ -739,11 +739,11 @@ def test_a_key_that_is_changed_leaves_batches_readable_and_findable(store):
     from api.store.operations import key_rotation
 
     owner = clinic(store)
-    wanted = batches.Wanted("score", "book@1.0.0", "0" * 64, {"explain": False})
-    given = chunks.Given(("MRN-0042",), (b"rows",))
-    made = do(store, owner, lambda w: batches.add(
-        w, wanted, [(1, given)], batches.in_days(w.now, 1)))  # fmt: skip
-    key_rotation.rotate(store, owner.actor)
-    assert do(store, owner, chunks.given, made.id, 0) == given
-    assert do(store, owner, batches.naming, "MRN-0042") == [made.id]
-    assert do(store, owner, batches.naming, "MRN-004") == []
+    wanted = batches.NewBatch("score", "book@1.0.0", "0" * 64, {"explain": False})
+    given = chunks.ChunkContent(("MRN-0042",), (b"rows",))
+    made = do(store, owner, lambda w: batches.add_batch(
+        w, wanted, [(1, given)], batches.compute_expiry(w.now, 1)))  # fmt: skip
+    key_rotation.rotate_data_key(store, owner.actor)
+    assert do(store, owner, chunks.read_chunk_content, made.id, 0) == given
+    assert do(store, owner, batches.list_batch_ids_naming, "MRN-0042") == [made.id]
+    assert do(store, owner, batches.list_batch_ids_naming, "MRN-004") == []

@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers import parquet as reader_parquet
-from api.batch_scoring.readers.parquet import parquet_pieces
-from api.batch_scoring.readers.parquet_metadata import groups_of
+from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.batch_scoring.readers.parquet_metadata import read_row_groups
 from api.batches.routes import batches
 from api.cli import main
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 HEADERS = {"Content-Type": "application/vnd.apache.parquet"}
-LOADED = catalogue().active("nociplastic")
+LOADED = load_catalogue().find_active("nociplastic")
 SITES = len(LOADED.questions["pain_sites"].options)
 UNREAD = {
     "list": pl.Series([["CANARY"]]),
@@ -59,7 +59,7 @@ def alike(count: int, each: list[str]) -> bytes:
 
 
 def pieces(content: bytes, **limits) -> list:
-    return list(parquet_pieces(io.BytesIO(content), ColumnNames(LOADED), size=1, **limits))
+    return list(read_parquet_pieces(io.BytesIO(content), ColumnNames(LOADED), size=1, **limits))
 
 
 class TestTypes:
@@ -97,7 +97,7 @@ class TestTypes:
 
 class TestRoom:
     def test_more_values_than_there_are_options_are_refused_unread(self, kept_client, monkeypatch):
-        monkeypatch.setattr(reader_parquet, "_collected", lambda _: pytest.fail("it was read"))
+        monkeypatch.setattr(reader_parquet, "_collect", lambda _: pytest.fail("it was read"))
         content = alike(4_096, ["lower_back"] * 500)
         assert len(content) < 50_000
         response = kept_client.post("/v1/batches", content=content, headers=HEADERS)
@@ -119,7 +119,7 @@ class TestRoom:
             pieces(content, unpacked_bytes=4_999_999)
 
     def test_what_is_packed_well_is_weighed_unpacked_and_unread(self, monkeypatch):
-        monkeypatch.setattr(reader_parquet, "_collected", lambda _: pytest.fail("it was read"))
+        monkeypatch.setattr(reader_parquet, "_collect", lambda _: pytest.fail("it was read"))
         buffer = io.BytesIO()
         table = pa.table({"row_id": ["A" * 1_000] * 5_000})
         pq.write_table(table, buffer, compression="zstd", use_dictionary=False)
@@ -153,13 +153,13 @@ class TestRoom:
         pq.write_table(table, buffer, compression=codec, data_page_version=version,
                        row_group_size=2_000, data_page_size=1_000)  # fmt: skip
         told = pq.ParquetFile(buffer).metadata
-        groups = groups_of(buffer.getbuffer(), {"age_years", "pain_sites"})
+        groups = read_row_groups(buffer.getbuffer(), {"age_years", "pain_sites"})
         assert [each.rows for each in groups] == [2_000, 2_000, 1_000]
         for number, group in enumerate(groups):
             for place, name in enumerate(("age_years", "pain_sites")):
                 column = told.row_group(number).column(place)
                 assert group.columns[name].values == column.num_values
-                assert 0 < group.columns[name].bytes <= column.total_uncompressed_size
+                assert 0 < group.columns[name].unpacked_bytes <= column.total_uncompressed_size
 
     @pytest.mark.parametrize("place", range(0, 400, 7))
     def test_a_damaged_file_is_refused_or_read(self, place):
@@ -175,7 +175,7 @@ class TestRoom:
 class TestReading:
     @pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
     def test_others_write_while_a_file_is_read(self, kept_client, monkeypatch, form):
-        true, written = batches.chunks, []
+        true, written = batches.read_chunks, []
 
         def others_write(*given, **named):
             for each in true(*given, **named):
@@ -193,7 +193,7 @@ class TestReading:
         assert written == [201]
 
     def test_what_waits_to_be_kept_stands_nowhere_in_the_clear(self, kept_client, monkeypatch):
-        true, seen = batches.Spool.put, []
+        true, seen = batches.ChunkSpool.append, []
 
         def looked_at(spool, count, given):
             true(spool, count, given)
@@ -201,7 +201,7 @@ class TestReading:
             spool._file._file.seek(0)
             seen.append(spool._file._file.read())
 
-        monkeypatch.setattr(batches.Spool, "put", looked_at)
+        monkeypatch.setattr(batches.ChunkSpool, "put", looked_at)
         send(kept_client, rows(6_000, patient_reference="P-CANARY"))
         assert len(seen) > 1
         assert not any(b"P-CANARY" in each for each in seen)

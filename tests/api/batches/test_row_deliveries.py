@@ -11,11 +11,11 @@ from support.callers import audited, calling, counted, last_act
 from support.path_resources import UNKNOWN, destination, made
 
 from api.jobs import chunk_runner
-from api.jobs.chunk_runner import by_hand
+from api.jobs.chunk_runner import run_inline
 from api.security.scopes import SCOPES
 from api.store.batches import batches, chunks
 from api.store.deliveries import outbox
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 NEEDED = ("batches", "screenings:write", "deliveries:write")
 
@@ -64,13 +64,13 @@ def screenings(client) -> list[dict]:
 
 def prepared(service, clinic, batch: str):
     """What came of the first chunk, before it is laid down."""
-    return chunk_runner.prepare(bench_of(service), clinic.organisation, batch, 0)
+    return chunk_runner.run_chunk(bench_of(service), clinic.organisation, batch, 0)
 
 
 def lay_down(service, clinic, batch: str, outcome) -> str:
     store = service.state.store
     with store.transaction(clinic.actor) as work_:
-        told = chunk_runner.lay_down(store, work_.session, batch, 0, outcome).told
+        told = chunk_runner.record_outcome(store, work_.session, batch, 0, outcome).state
         work_.audit("read")
     return told
 
@@ -259,7 +259,7 @@ class TestOnce:
         one, two = (prepared(kept_service, kept_clinic, made_) for _ in range(2))
         assert lay_down(kept_service, kept_clinic, made_, one) == "done"
         assert lay_down(kept_service, kept_clinic, made_, two) == "over"
-        by_hand(bench_of(kept_service), kept_clinic.organisation, made_, range(1))
+        run_inline(bench_of(kept_service), kept_clinic.organisation, made_, range(1))
         assert len(deliveries(kept_client, to)) == len(screenings(kept_client)) == 2
         work(kept_service)
 
@@ -269,7 +269,7 @@ class TestOnce:
     ):
         made_ = asked(kept_client, batch, to)["id"]
         outcome = prepared(kept_service, kept_clinic, made_)
-        true, calls = outbox.enqueue, []
+        true, calls = outbox.enqueue_delivery, []
 
         class Killed(BaseException):
             pass
@@ -377,7 +377,7 @@ class TestMeanwhile:
             patched.setattr(bench, "outcome", killed)
             for _ in range(kept_service.state.settings.batch_tries):
                 with pytest.raises(Killed):
-                    chunk_runner.prepare(bench, kept_clinic.organisation, made_["id"], 0)
+                    chunk_runner.run_chunk(bench, kept_clinic.organisation, made_["id"], 0)
         work(kept_service)
         told = kept_client.get(made_["links"]["self"]).json()
         assert (told["state"], told["failed"]) == ("done", {"set_aside": 3})
@@ -440,14 +440,14 @@ class TestRights:
 
 
 def test_ids_of_screenings_follow_from_batch_and_row(store):
-    from api.jobs.deliver_chunk import _screening_id
+    from api.jobs.deliver_chunk import _derive_screening_id
 
     owner = builders.clinic(store)
-    book = catalogue().active("nociplastic")
-    wanted = batches.Wanted("score", book.name, book.sha256, {"explain": False})
-    ids = [do(store, owner, lambda w: batches.add(w, wanted, [], w.now)).id for _ in range(2)]
-    chosen = [chunks.Chosen("r", "deliveries", "b", "0", {}, each, "c") for each in ids]
-    taken = [chunks.Taken(each, 0, 0, 1, 1, None) for each in chosen]
-    made_ = [_screening_id(each, row) for each in taken for row in range(1, 100)]
+    book = load_catalogue().find_active("nociplastic")
+    wanted = batches.NewBatch("score", book.name, book.sha256, {"explain": False})
+    ids = [do(store, owner, lambda w: batches.add_batch(w, wanted, [], w.now)).id for _ in range(2)]
+    chosen = [chunks.ChunkBatch("r", "deliveries", "b", "0", {}, each, "c") for each in ids]
+    taken = [chunks.ClaimedChunk(each, 0, 0, 1, 1, None) for each in chosen]
+    made_ = [_derive_screening_id(each, row) for each in taken for row in range(1, 100)]
     assert len(set(made_)) == len(made_)
-    assert _screening_id(taken[0], 7) == made_[6]
+    assert _derive_screening_id(taken[0], 7) == made_[6]

@@ -15,7 +15,7 @@ from support.interop.fhir_validators import faults, needs_node
 from support.interop.hospital_issuers import Hospital, Signer
 
 from api.main import create_app
-from api.security.claims import SKEW_SECONDS
+from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import issuers
 from api.store.operations import housekeeping
 from api.store.screenings import screenings
@@ -129,7 +129,7 @@ class TestCards:
             assert flag.action in first["detail"]
         assert "Not acknowledged" in first["detail"]
         assert second["indicator"] == "info"
-        do(store, kept_clinic, screenings.acknowledge, made, "Dr G", "sent on")
+        do(store, kept_clinic, screenings.acknowledge_red_flags, made, "Dr G", "sent on")
         assert "Somebody acknowledged" in cards(kept_service, ehr)[0]["detail"]
 
     def test_what_is_withheld_is_said_to_be(self, kept_service, kept_client, ehr):
@@ -214,7 +214,7 @@ class TestWhoseChart:
         first = add(store, kept_clinic, system=SYSTEM)
         last = add(store, kept_clinic, system=SYSTEM)
         assert last.id in cards(kept_service, ehr)[0]["links"][0]["url"]
-        do(store, kept_clinic, screenings.enter_in_error, last, "another patient")
+        do(store, kept_clinic, screenings.mark_entered_in_error, last, "another patient")
         assert first.id in cards(kept_service, ehr)[0]["links"][0]["url"]
 
     @pytest.mark.parametrize("prefetch", [None, {}, {"patient": None}])
@@ -247,7 +247,7 @@ class TestAnEhr:
         ehr = Hospital(store, kept_clinic, "hooks", algorithm)
         assert called(kept_service, ehr, hook()).status_code == 403
         terms = IssuerTerms(keys=[ehr.jwk()], scopes=("screenings:read",))
-        do(store, kept_clinic, issuers.change, ehr.entered.id, terms=terms)
+        do(store, kept_clinic, issuers.update_issuer, ehr.entered.id, terms=terms)
         assert called(kept_service, ehr, hook()).status_code == 200
 
     @pytest.mark.parametrize(
@@ -279,9 +279,9 @@ class TestAnEhr:
         told, start = ehr.claims(aud=BASE + PATH), time.time()
         caller = bearing(kept_service, ehr.token(told))
         assert caller.post(PATH, json=hook()).status_code == 200
-        for later in (0, 200, 240 + SKEW_SECONDS - 2):
+        for later in (0, 200, 240 + CLOCK_SKEW_SECONDS - 2):
             with time_machine.travel(start + later, tick=False):
-                housekeeping.keep_up(store, "ES256", 30)
+                housekeeping.run_housekeeping(store, "ES256", 30)
                 assert caller.post(PATH, json=hook()).status_code == 401
         row = audited(kept_service, kept_clinic)[-1]
         assert (row.action, row.outcome) == ("refuse", "bad_token")
@@ -322,7 +322,7 @@ class TestAnEhr:
 
     def test_opens_itself_to_nobody(self, kept_service, ehr, capfd):
         answer = called(kept_service, ehr, hook())
-        assert "opens-the-ehr" not in answer.text + capfd.readouterr().out
+        assert "opens-the-ehr" not in answer.text + capfd.readouterr().output
 
 
 def feedback(card: str, **more) -> dict:

@@ -4,26 +4,26 @@ import pytest
 from support import builders
 from support.builders import Clinic, do
 
-from api.deliveries.compose_request import House
-from api.deliveries.sender import Sender
-from api.documents.render_pool import Renderer
-from api.fhir.elements import Base
+from api.deliveries.compose_request import ComposeContext
+from api.deliveries.sender import DeliverySender
+from api.documents.render_pool import RendererPool
+from api.fhir.elements import CanonicalUrls
 from api.store.deliveries import allowed_hosts, destinations, outbox
-from api.store.deliveries.destinations import Sealed
+from api.store.deliveries.destinations import DestinationSecrets
 from api.store.screenings import screenings
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 
 @pytest.fixture(scope="session")
 def renderer():
-    made = Renderer(1, 4, 60.0)
+    made = RendererPool(1, 4, 60.0)
     yield made
     made.close()
 
 
 @pytest.fixture
 def house(renderer):
-    return House(catalogue(), renderer, Base("https://nociscreen.example"))
+    return ComposeContext(load_catalogue(), renderer, CanonicalUrls("https://nociscreen.example"))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def clinic(store) -> Clinic:
 @pytest.fixture
 def sender(store, kept, house):
     quick = {"delivery_seconds": 5.0, "delivery_tries": 3, "delivery_error_tries": 2}
-    return Sender(store, kept.model_copy(update=quick), house)
+    return DeliverySender(store, kept.model_copy(update=quick), house)
 
 
 @pytest.fixture
@@ -48,13 +48,15 @@ def send(store, clinic):
         address = f"{scheme}://{place.host}:{place.port}{path}"
 
         def make(work):
-            allowed_hosts.allow(work, place, private=True)
-            to = where or destinations.add(
-                work, "EHR", profile, Sealed(address=address, **more), follows=True
+            allowed_hosts.add_allowed_host(work, place, private=True)
+            to = where or destinations.add_destination(
+                work, "EHR", profile, DestinationSecrets(address=address, **more), follows=True
             )
-            line = outbox.WHOLE if scheme == "mllp" else outbox.line_of(work, given.patient)
-            wanted = outbox.Wanted(to, given.id, "result", line)
-            return outbox.enqueue(work, wanted).id, given.id, to
+            line = (
+                outbox.SINGLE_LINE if scheme == "mllp" else outbox.compute_line(work, given.patient)
+            )
+            wanted = outbox.NewDelivery(to, given.id, "result", line)
+            return outbox.enqueue_delivery(work, wanted).id, given.id, to
 
         return do(store, clinic, make)
 
@@ -64,13 +66,13 @@ def send(store, clinic):
 @pytest.fixture
 def found(store, clinic):
     """A delivery as it is now."""
-    return lambda delivery: do(store, clinic, outbox.found, delivery)
+    return lambda delivery: do(store, clinic, outbox.find_delivery, delivery)
 
 
 @pytest.fixture
 def of(store, clinic):
     """A screening as it is now."""
-    return lambda screening: do(store, clinic, screenings.found, screening)
+    return lambda screening: do(store, clinic, screenings.find_screening, screening)
 
 
 @pytest.fixture

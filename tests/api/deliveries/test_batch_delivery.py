@@ -20,17 +20,17 @@ from support.callers import calling
 from support.interop.mllp_receivers import python_hl7
 from support.processes import serving
 
-from api.deliveries.compose_request import House
-from api.deliveries.sender import Sender
-from api.fhir.elements import Base
+from api.deliveries.compose_request import ComposeContext
+from api.deliveries.sender import DeliverySender
+from api.fhir.elements import CanonicalUrls
 from api.main import create_app
 from api.security.access_tokens import AccessTokens
 from api.store.audit import chain
 from api.store.deliveries import allowed_hosts, destinations, search
-from api.store.deliveries.destinations import Sealed
-from api.store.deliveries.search import Narrowed
+from api.store.deliveries.destinations import DestinationSecrets
+from api.store.deliveries.search import DeliveryFilters
 from api.store.operations.startup import open_store
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
 EACH = 120
@@ -44,10 +44,12 @@ PATIENCE = 120.0
 
 def destination(store, clinic, place, **document: str) -> str:
     def make(work_):
-        allowed_hosts.allow(work_, place, private=True)
+        allowed_hosts.add_allowed_host(work_, place, private=True)
         address = f"mllp://{place.host}:{place.port}"
-        sealed = Sealed(address=address, options={"document": document or {"how": "url"}})
-        return destinations.add(work_, "EHR", "generic-v2", sealed, follows=True)
+        sealed = DestinationSecrets(
+            address=address, options={"document": document or {"how": "url"}}
+        )
+        return destinations.add_destination(work_, "EHR", "generic-v2", sealed, follows=True)
 
     return do(store, clinic, make)
 
@@ -78,8 +80,10 @@ def test_a_file_becomes_messages_with_their_reports(service, kept, store, clinic
         batch = done(client, csv(*given))
         asked = client.post(batch["links"]["reports"], json={"destination": to}).json()
         work(service)
-        house = House(catalogue(), service.state.renderer, Base("https://nociscreen.example"))
-        assert Sender(store, kept, house).send_all() == 2
+        house = ComposeContext(
+            load_catalogue(), service.state.renderer, CanonicalUrls("https://nociscreen.example")
+        )
+        assert DeliverySender(store, kept, house).send_all() == 2
         lines = client.get(f"/v1/deliveries?destination={to}").json()["deliveries"]
     assert references(taken) == ["MRN-1", "MRN-2"]
     assert all("^AP^PDF^Base64^JVBERi" in each for each in taken)
@@ -124,16 +128,16 @@ def is_done(told: dict) -> bool:
 def each_is_there_once(kept, clinic, count: int) -> None:
     """As many screenings as rows, one delivery for each, each audited once, the chain whole."""
     store = open_store(kept)
-    lines = do(store, clinic, search.page, Narrowed(), 1000)
-    with store.glance() as session:
+    lines = do(store, clinic, search.list_deliveries, DeliveryFilters(), 1000)
+    with store.read_all_organisations() as session:
         acts = [
             (each.action, each.kind, each.target)
-            for each in chain.entries(session, clinic.organisation)
+            for each in chain.read_entries(session, clinic.organisation)
             if (each.action, each.kind, each.outcome)
             in (("create", "screening", "ok"), ("deliver", "delivery", "enqueued"))
         ]
-        held = store.keys.of(session, clinic.organisation)
-        assert chain.verify(session, held.audit) == ()
+        held = store.organisation_keys.load_keys(session, clinic.organisation)
+        assert chain.verify_chain(session, held.audit) == ()
         kept_rows = session.connection().exec_driver_sql("SELECT count(*) FROM screening").scalar()
     store.close()
     assert {each.state for each in lines} == {"delivered"}
@@ -147,7 +151,7 @@ def test_killed_at_any_moment_each_row_is_kept_and_enqueued_once(kept):
     chance = random.Random(4715)
     store = open_store(kept)
     clinic = builders.clinic(store)
-    tokens = AccessTokens(kept.issuer, kept.audience, store.signing.find)
+    tokens = AccessTokens(kept.issuer, kept.audience, store.signing_keys.look_up_trusted_key)
     token = builders.token(store, tokens, clinic)
     text = csv(*({"patient_reference": f"MRN-{n}", **example()} for n in range(EACH)))
     with python_hl7() as (place, taken):

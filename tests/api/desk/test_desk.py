@@ -13,13 +13,13 @@ from support.browser.practitioners import at_desk, person, send, token_in, visit
 from support.builders import do
 from support.callers import audited
 
-from api.desk.csv_export import harmless
+from api.desk.csv_export import escape_formula
 from api.http.rate_limit import RateLimiter
 from api.store.accounts import letterheads
 from api.store.forms import form_settings, links
 from api.store.screenings import screenings
 from schemas.form_settings import EmergencyNumber, FormSettings
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
 NOBODYS = "6f6f6f6f-0000-4000-8000-00000000dead"
@@ -69,9 +69,9 @@ def page_of(screening: str, rest: str = "") -> str:
 
 def answering(store, clinic, **answers) -> str:
     """A screening of these answers."""
-    assessment = assess(catalogue().active("nociplastic"), answers)
+    assessment = assess(load_catalogue().find_active("nociplastic"), answers)
     kept = builders.intake("MRN-0043")._replace(answers=answers, assessment=assessment)
-    return do(store, clinic, screenings.add, kept).id
+    return do(store, clinic, screenings.add_screening, kept).id
 
 
 def told(screening) -> dict:
@@ -114,9 +114,9 @@ class TestEveryPage:
         anothers = send(other, "/desk/account", addressed(form, flagged, link), **fields)
         nobodys = send(other, "/desk/account", addressed(form, NOBODYS, NOBODYS), **fields)
         assert (anothers.status_code, nobodys.status_code) == (404, 404)
-        found = do(store, kept_clinic, screenings.found, flagged)
+        found = do(store, kept_clinic, screenings.find_screening, flagged)
         assert (found.state, found.acknowledgements) == ("final", ())
-        assert do(store, kept_clinic, links.found, link).state == "new"
+        assert do(store, kept_clinic, links.find_link, link).state == "new"
 
     def test_lists_and_finds_and_exports_nothing_of_another(
         self, kept_service, store, other_clinic, flagged
@@ -187,7 +187,7 @@ class TestTheList:
         from schemas.links import Draft
 
         link, _ = link_of(store, kept_clinic, reference="MRN-0777")
-        do(store, kept_clinic, drafts.keep, link, Draft(tier="T1"))
+        do(store, kept_clinic, drafts.save_draft, link, Draft(tier="T1"))
         text = desk.get("/desk").text
         assert text.index("MRN-0777") < text.index("<h1>")
         assert "MRN-0777" not in desk.get("/desk?tier=T0").text
@@ -219,9 +219,9 @@ class TestTheList:
             "rf_spine_and_nerves": ["saddle_numbness"],
         }
         link, _ = link_of(store, kept_clinic, reference="MRN-0777")
-        do(store, kept_clinic, drafts.keep, link, Draft(answers=marked, tier="T0"))
+        do(store, kept_clinic, drafts.save_draft, link, Draft(answers=marked, tier="T0"))
         other, _ = link_of(store, kept_clinic, reference="MRN-0778")
-        do(store, kept_clinic, drafts.keep, other, Draft(tier="T1"))
+        do(store, kept_clinic, drafts.save_draft, other, Draft(tier="T1"))
         pinned = desk.get("/desk").text.partition("<h1>")[0]
         assert pinned.index("MRN-0777") < pinned.index("MRN-0778")
         assert "Numbness between the legs" in pinned
@@ -236,7 +236,7 @@ class TestTheList:
         assert "Red flags not asked" in first_line()
         answering(store, kept_clinic, rf_general=[])
         assert "Not all red flags asked" in first_line()
-        asked = catalogue().active("nociplastic").rulebook.rulebook.safety_questions
+        asked = load_catalogue().find_active("nociplastic").rulebook.rulebook.safety_questions
         answering(store, kept_clinic, **{name: [] for name in asked})
         assert "No red flag reported" in first_line()
         page = desk.get("/desk/new?rulebook=phq4").text
@@ -266,7 +266,7 @@ class TestTheList:
 
     def test_tells_days_and_times_by_the_clock_of_its_organisation(self, kept_service, store):
         own = builders.clinic(store, "Clinic on the Atoll")
-        do(store, own, letterheads.change, {"time_zone": "Pacific/Kiritimati"})
+        do(store, own, letterheads.update_letterhead, {"time_zone": "Pacific/Kiritimati"})
         screening = builders.add(store, own, "MRN-0042", example="red_flag")
         there = screening.created_at.astimezone(ZoneInfo("Pacific/Kiritimati"))
         desk = at_desk(kept_service, person(store, own))
@@ -308,11 +308,11 @@ class TestAScreening:
     def test_is_acknowledged_with_who_when_and_what_was_done(
         self, store, kept_clinic, desk, grace, flagged
     ):
-        before = do(store, kept_clinic, screenings.found, flagged)
+        before = do(store, kept_clinic, screenings.find_screening, flagged)
         at = page_of(flagged, "/acknowledgements")
         answer = send(desk, page_of(flagged), at, done="Sent to\r\nthe emergency department")
         assert answer.headers["location"] == page_of(flagged)
-        after = do(store, kept_clinic, screenings.found, flagged)
+        after = do(store, kept_clinic, screenings.find_screening, flagged)
         assert after.assessment == before.assessment
         [given] = after.acknowledgements
         assert (given.by, given.practitioner) == (grace.id, f"ref of {grace.name}")
@@ -327,7 +327,7 @@ class TestAScreening:
         answer = send(desk, page_of(flagged), at, done=done)
         assert answer.status_code == 422
         assert 'id="done-wrong"' in answer.text
-        assert do(store, kept_clinic, screenings.found, flagged).acknowledgements == ()
+        assert do(store, kept_clinic, screenings.find_screening, flagged).acknowledgements == ()
 
     def test_entered_in_error_says_so_everywhere(self, desk, flagged):
         send(desk, page_of(flagged), page_of(flagged, "/entered-in-error"), reason="another person")
@@ -364,7 +364,7 @@ class TestAScreening:
 
     def test_is_printed_under_the_letterhead_of_its_organisation(self, kept_service, store):
         own = builders.clinic(store, "Clinic on the Hill", test=True)
-        do(store, own, letterheads.change, {"address": ("1 Hill Road",)})
+        do(store, own, letterheads.update_letterhead, {"address": ("1 Hill Road",)})
         screening = builders.add(store, own, "MRN-0042").id
         text = at_desk(kept_service, person(store, own)).get(page_of(screening, "/report.txt")).text
         assert text.startswith("Clinic on the Hill\n1 Hill Road\n")
@@ -413,7 +413,7 @@ class TestAnswersAtTheDesk:
         first, second = (desk.post("/desk/new?rulebook=phq4", data=fields) for _ in range(2))
         assert first.status_code == 303
         assert first.headers["location"] == second.headers["location"]
-        made = do(store, kept_clinic, screenings.found, first.headers["location"][-36:])
+        made = do(store, kept_clinic, screenings.find_screening, first.headers["location"][-36:])
         assert (made.origin.means, made.origin.actor) == ("form", grace.id)
         assert made.context.clinician.reference == f"ref of {grace.name}"
         assert made.context.note == "by hand"
@@ -435,7 +435,7 @@ class TestAnswersAtTheDesk:
     def test_correct_a_screening_by_a_new_one_that_is_linked(
         self, store, kept_clinic, desk, grace, flagged
     ):
-        original = do(store, kept_clinic, screenings.found, flagged)
+        original = do(store, kept_clinic, screenings.find_screening, flagged)
         at = page_of(flagged, "/answers")
         page = desk.get(at).text
         kept = {name: [] for name in re.findall(r'name="(q\d+)"', page)}
@@ -449,13 +449,13 @@ class TestAnswersAtTheDesk:
         fields = {name: values for name, values in kept.items() if values}
         same = desk.post(at, data=fields | {"token": token_in(page), "note": "looked at again"})
         assert same.status_code == 303, same.text
-        amended = do(store, kept_clinic, screenings.found, same.headers["location"][-36:])
+        amended = do(store, kept_clinic, screenings.find_screening, same.headers["location"][-36:])
         assert told(amended) == told(original)
         assert amended.replaces == flagged
         assert amended.patient == original.patient
         assert amended.context.note == "looked at again"
         assert amended.context.clinician.reference == f"ref of {grace.name}"
-        assert do(store, kept_clinic, screenings.found, flagged).state == "amended"
+        assert do(store, kept_clinic, screenings.find_screening, flagged).state == "amended"
         assert desk.post(at, data=fields | {"token": token_in(page)}).status_code == 409
 
     def test_of_no_instrument_are_not_there(self, desk):
@@ -477,7 +477,7 @@ class TestLinks:
     def test_are_revoked(self, store, kept_clinic, desk):
         link, secret = link_of(store, kept_clinic)
         send(desk, "/desk/links", f"/desk/links/{link}/revoke")
-        assert do(store, kept_clinic, links.found, link).state == "revoked"
+        assert do(store, kept_clinic, links.find_link, link).state == "revoked"
         assert desk.get(f"/intake/{secret}").status_code == 404
 
     @pytest.mark.parametrize(
@@ -505,7 +505,7 @@ class TestTheForms:
 
     def test_are_set_whole_and_shown_again(self, store, kept_clinic, head):
         before = FormSettings(consent={"fr": "Oui."}, emergency_numbers=NUMBERS)
-        do(store, kept_clinic, form_settings.change, before)
+        do(store, kept_clinic, form_settings.update_form_settings, before)
         assert 'value="116 123"' in head.get("/desk/forms").text
         fields = {
             "label2": "Crisis line", "number2": "116 123", "crisis2": "yes", "label5": "Emergency",
@@ -513,7 +513,7 @@ class TestTheForms:
             "ask_again_days": "30", "adversity": "no",
         }  # fmt: skip
         assert send(head, "/desk/forms", "/desk/forms", **fields).status_code == 303
-        assert do(store, kept_clinic, form_settings.own) == FormSettings(
+        assert do(store, kept_clinic, form_settings.load_form_settings) == FormSettings(
             consent={"fr": "Oui.", "en": "We\nagree."},
             privacy={"de": "Unser."},
             emergency_numbers=(
@@ -540,16 +540,26 @@ class TestTheForms:
         assert answer.status_code == 422
         assert f'id="{faulty}-wrong"' in answer.text
         assert "Kept on the page" in answer.text
-        assert do(store, kept_clinic, form_settings.own) == FormSettings()
+        assert do(store, kept_clinic, form_settings.load_form_settings) == FormSettings()
 
     def test_without_numbers_warn_whoever_makes_a_link(self, store, kept_clinic, desk, head):
         text = head.get("/desk/links/new").text
         assert "No number to call is set" in text
         assert 'href="/desk/forms">Set the numbers' in text
         assert "Ask whoever administers" in desk.get("/desk/links/new").text
-        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS[:1]))
+        do(
+            store,
+            kept_clinic,
+            form_settings.update_form_settings,
+            FormSettings(emergency_numbers=NUMBERS[:1]),
+        )
         assert "No number for a crisis is set" in head.get("/desk/links/new").text
-        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+        do(
+            store,
+            kept_clinic,
+            form_settings.update_form_settings,
+            FormSettings(emergency_numbers=NUMBERS),
+        )
         assert 'id="unset"' not in head.get("/desk/links/new").text
 
 
@@ -579,8 +589,8 @@ class TestTheExport:
 
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " ="])
     def test_holds_no_cell_that_a_spreadsheet_reckons_with(self, start):
-        assert harmless(f"{start}1+1") == f"'{start}1+1"
-        assert harmless("MRN-0042") == "MRN-0042"
+        assert escape_formula(f"{start}1+1") == f"'{start}1+1"
+        assert escape_formula("MRN-0042") == "MRN-0042"
 
     def test_of_a_patient_whose_number_is_a_formula_is_harmless(self, store, kept_clinic, desk):
         builders.add(store, kept_clinic, '=HYPERLINK("http://evil.example")', example="red_flag")

@@ -22,10 +22,10 @@ from support.builders import at_once, do
 from support.callers import audited, calling, statements
 
 from api.desk import login
-from api.desk.routes.login import CHOICES_PER_MINUTE
+from api.desk.routes.login import INVITATION_ATTEMPTS_PER_MINUTE
 from api.http.rate_limit import RateLimiter
 from api.main import create_app
-from api.security.client_secrets import hashed
+from api.security.client_secrets import hash_secret
 from api.store.accounts import (
     invitations,
     login_attempts,
@@ -33,7 +33,7 @@ from api.store.accounts import (
     organisations,
     practitioners,
 )
-from api.store.accounts.organisations import OPERATOR
+from api.store.accounts.organisations import OPERATOR_ACTOR
 from api.store.database.tables import SessionRow, SignInRow
 from schemas.audit import AuditEntry
 
@@ -95,10 +95,10 @@ class TestWhoProvesToBeSomeone:
     def test_is_known_to_the_database_by_a_hash_alone(self, store, browser, grace):
         sign_in_by(browser, grace)
         secret = browser.cookies["nociscreen_session"]
-        with store.glance() as session:
+        with store.read_all_organisations() as session:
             rows = session.execute(select(SessionRow)).scalars().all()
             kept = session.execute(select(SignInRow)).scalars().all()
-        assert hashed(secret) in {each.sha256 for each in rows}
+        assert hash_secret(secret) in {each.sha256 for each in rows}
         told = " ".join(str(each.model_dump()) for each in (*rows, *kept))
         for secret_thing in (secret, PASSWORD, grace.totp, grace.name):
             assert secret_thing not in told
@@ -165,14 +165,14 @@ class TestWhoDoesNot:
         self, kept_service, store, kept_clinic, grace
     ):
         client = at_desk(kept_service, grace)
-        do(store, kept_clinic, practitioners.change, grace.id, {"active": False})
+        do(store, kept_clinic, practitioners.update_practitioner, grace.id, {"active": False})
         assert not signed_in(client)
         assert sign_in_by(visiting(kept_service), grace, code=grace.codes[0]).status_code == 422
-        do(store, kept_clinic, practitioners.change, grace.id, {"active": True})
+        do(store, kept_clinic, practitioners.update_practitioner, grace.id, {"active": True})
         assert sign_in_by(client, grace, code=grace.codes[1]).status_code == 303
-        own = OPERATOR._replace(organisation=kept_clinic.organisation)
+        own = OPERATOR_ACTOR._replace(organisation=kept_clinic.organisation)
         with store.transaction(own) as work:
-            organisations.change(work, {"active": False})
+            organisations.update_organisation(work, {"active": False})
             work.audit("administer")
         assert not signed_in(client)
 
@@ -180,10 +180,14 @@ class TestWhoDoesNot:
     def test_finds_no_session_or_invitation_from_before_when_let_in_again(
         self, kept_service, store, kept_clinic, grace, whose
     ):
-        change = practitioners.change if whose == "practitioner" else organisations.change
+        change = (
+            practitioners.update_practitioner
+            if whose == "practitioner"
+            else organisations.update_organisation
+        )
         of = [grace.id] if whose == "practitioner" else []
         client = at_desk(kept_service, grace)
-        _, secret = do(store, kept_clinic, invitations.make, grace.id)
+        _, secret = do(store, kept_clinic, invitations.add_invitation, grace.id)
         for active in (False, True):
             do(store, kept_clinic, change, *of, {"active": active})
         assert not signed_in(client)
@@ -193,9 +197,14 @@ class TestWhoDoesNot:
     def test_is_not_who_is_changed_in_another_way(self, kept_service, store, kept_clinic, grace):
         client, other = at_desk(kept_service, grace), person(store, kept_clinic)
         changes = {"active": True, "name": "Dr G. Example", "scopes": ["screenings:read"]}
-        do(store, kept_clinic, practitioners.change, grace.id, changes)
-        do(store, kept_clinic, practitioners.change, other.id, {"active": False})
-        do(store, kept_clinic, organisations.change, {"active": True, "name": "Another"})
+        do(store, kept_clinic, practitioners.update_practitioner, grace.id, changes)
+        do(store, kept_clinic, practitioners.update_practitioner, other.id, {"active": False})
+        do(
+            store,
+            kept_clinic,
+            organisations.update_organisation,
+            {"active": True, "name": "Another"},
+        )
         assert signed_in(client)
 
 
@@ -226,14 +235,14 @@ class TestACode:
 
 
 class TestLockOut:
-    def fail(self, client, who, times=login.FREE):
+    def fail(self, client, who, times=login.FREE_ATTEMPTS):
         return [sign_in_by(client, who, password="wrong").status_code for _ in range(times)]
 
     def test_makes_who_failed_wait_even_with_the_right_password(self, browser, grace):
-        assert self.fail(browser, grace) == [422] * login.FREE
+        assert self.fail(browser, grace) == [422] * login.FREE_ATTEMPTS
         answer = sign_in_by(browser, grace)
         assert answer.status_code == 429
-        assert int(answer.headers["retry-after"]) <= login_attempts.FIRST_WAIT
+        assert int(answer.headers["retry-after"]) <= login_attempts.FIRST_WAIT_SECONDS
         assert PASSWORD not in answer.text
 
     def test_is_the_same_for_a_name_that_nobody_has(self, browser, grace):
@@ -241,7 +250,7 @@ class TestLockOut:
         assert [*self.fail(browser, nobody), *self.fail(browser, nobody, 1)] == [422] * 5 + [429]
 
     def test_does_not_reach_the_name_from_elsewhere(self, kept_service, browser, grace):
-        self.fail(browser, grace, login.FREE + 1)
+        self.fail(browser, grace, login.FREE_ATTEMPTS + 1)
         assert sign_in_by(visiting(kept_service, "198.51.100.7"), grace).status_code == 303
 
     def test_of_many_strangers_does_not_reach_a_device_that_signed_in_before(
@@ -250,7 +259,7 @@ class TestLockOut:
         own = at_desk(kept_service, grace)
         statuses = [
             sign_in_by(visiting(kept_service, f"203.0.113.{n}"), grace, password="x").status_code
-            for n in range(login.FREE_FROM_ANYWHERE)
+            for n in range(login.FREE_ATTEMPTS_ANYWHERE)
         ]
         assert set(statuses) == {422}
         stranger = visiting(kept_service, "198.51.100.8")
@@ -268,23 +277,23 @@ class TestLockOut:
     def test_ends_by_itself_and_is_forgotten_once_one_is_in(self, kept_service, grace):
         with time_machine.travel("2026-11-25T12:00:00Z", tick=False) as clock:
             self.fail(visiting(kept_service), grace)
-            clock.shift(timedelta(seconds=login_attempts.FIRST_WAIT - 1))
+            clock.shift(timedelta(seconds=login_attempts.FIRST_WAIT_SECONDS - 1))
             assert sign_in_by(visiting(kept_service), grace).status_code == 429
             clock.shift(timedelta(seconds=2))
             assert sign_in_by(visiting(kept_service), grace).status_code == 303
-            assert self.fail(visiting(kept_service), grace) == [422] * login.FREE
+            assert self.fail(visiting(kept_service), grace) == [422] * login.FREE_ATTEMPTS
 
     def test_grows_to_a_quarter_of_an_hour_and_no_further(self):
-        waits = [login_attempts.wait_after(count, 5) for count in range(1, 14)]
+        waits = [login_attempts.compute_wait_seconds(count, 5) for count in range(1, 14)]
         assert waits == [0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900, 900, 900]
-        assert login_attempts.wait_after(10**9, 5) == login_attempts.LONGEST_WAIT
+        assert login_attempts.compute_wait_seconds(10**9, 5) == login_attempts.MAX_WAIT_SECONDS
 
     def test_counts_tries_that_are_made_at_once(self, kept_service, grace):
         browsers = [visiting(kept_service) for _ in range(12)]
         answers = at_once(
             12, lambda n: sign_in_by(browsers[n], grace, password="wrong").status_code
         )
-        assert answers.count(422) == login.FREE
+        assert answers.count(422) == login.FREE_ATTEMPTS
 
 
 class TestASession:
@@ -384,7 +393,7 @@ class TestThePassword:
 
     def test_is_not_asked_of_who_signs_in_otherwise(self, kept_service, store, kept_clinic, grace):
         client = at_desk(kept_service, grace)
-        do(store, kept_clinic, login_credentials.forget, grace.id)
+        do(store, kept_clinic, login_credentials.delete_credentials, grace.id)
         assert "/desk/account/password" not in client.get("/desk/account").text
         assert change(client).status_code == 422
 
@@ -431,8 +440,15 @@ class TestAForm:
 class TestAnInvitation:
     @pytest.fixture
     def invited(self, store, kept_clinic):
-        made = do(store, kept_clinic, practitioners.add, "new", "Dr New", practitioners.AT_DESK)
-        _, secret = do(store, kept_clinic, invitations.make, made.id)
+        made = do(
+            store,
+            kept_clinic,
+            practitioners.add_practitioner,
+            "new",
+            "Dr New",
+            practitioners.DEFAULT_PRACTITIONER_SCOPES,
+        )
+        _, secret = do(store, kept_clinic, invitations.add_invitation, made.id)
         return made.id, f"/invitation/{secret}"
 
     def accept(self, client, at, **given):
@@ -471,9 +487,9 @@ class TestAnInvitation:
     def test_says_what_is_to_be_put_right_and_stays_good(
         self, kept_clinic, store, browser, invited, given, faulty
     ):
-        own = OPERATOR._replace(organisation=kept_clinic.organisation)
+        own = OPERATOR_ACTOR._replace(organisation=kept_clinic.organisation)
         with store.transaction(own) as work:
-            organisations.change(work, {"name": "Kept Clinic"})
+            organisations.update_organisation(work, {"name": "Kept Clinic"})
             work.audit("administer")
         answer, _ = self.accept(browser, invited[1], **given)
         assert answer.status_code == 422
@@ -499,8 +515,8 @@ class TestAnInvitation:
         page = browser.get(invited[1])
         form = {"token": token_in(page.text), "name": "", "password": "", "again": "", "code": ""}
         done = [browser.post(invited[1], data=form).status_code
-                for _ in range(CHOICES_PER_MINUTE + 1)]  # fmt: skip
-        assert done == [422] * CHOICES_PER_MINUTE + [429]
+                for _ in range(INVITATION_ATTEMPTS_PER_MINUTE + 1)]  # fmt: skip
+        assert done == [422] * INVITATION_ATTEMPTS_PER_MINUTE + [429]
         row = last(kept_service, kept_clinic)
         assert (row.action, row.outcome) == ("refuse", "too_many")
 
@@ -517,7 +533,7 @@ class TestAnInvitation:
 
     def test_anew_ends_what_was_before(self, store, kept_service, kept_clinic, grace):
         client = at_desk(kept_service, grace)
-        _, secret = do(store, kept_clinic, invitations.make, grace.id)
+        _, secret = do(store, kept_clinic, invitations.add_invitation, grace.id)
         fresh = visiting(kept_service)
         answer, _ = self.accept(fresh, f"/invitation/{secret}", password="quite another harbour",
                                 again="quite another harbour")  # fmt: skip
@@ -528,7 +544,7 @@ class TestAnInvitation:
     def test_that_is_wrong_replaced_or_expired_is_told_alike(
         self, store, kept_service, kept_clinic, invited
     ):
-        _, newer = do(store, kept_clinic, invitations.make, invited[0])
+        _, newer = do(store, kept_clinic, invitations.add_invitation, invited[0])
         told = [visiting(kept_service).get(at) for at in (invited[1], f"/invitation/{'A' * 43}")]
         with time_machine.travel(0, tick=False) as clock:
             clock.move_to("2030-01-01T00:00:00Z")

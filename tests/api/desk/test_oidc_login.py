@@ -13,7 +13,7 @@ from support.browser.practitioners import PASSWORD, person, sign_in_by, token_in
 from support.builders import do
 from support.callers import audited
 
-from api.desk.oidc_login import ANSWER_BYTES
+from api.desk.oidc_login import MAX_RESPONSE_BYTES
 from api.main import create_app
 from api.store.accounts import invitations, practitioners
 
@@ -58,8 +58,15 @@ def service(kept_service, provider):
 def invited(service, kept_clinic):
     """An invitation, by its secret."""
     store = service.state.store
-    made = do(store, kept_clinic, practitioners.add, "new", "Dr New", practitioners.AT_DESK)
-    return do(store, kept_clinic, invitations.make, made.id)[1]
+    made = do(
+        store,
+        kept_clinic,
+        practitioners.add_practitioner,
+        "new",
+        "Dr New",
+        practitioners.DEFAULT_PRACTITIONER_SCOPES,
+    )
+    return do(store, kept_clinic, invitations.add_invitation, made.id)[1]
 
 
 def way(client, provider, start="/sign-in/provider", **changes):
@@ -207,7 +214,9 @@ def test_a_description_that_leads_elsewhere_is_not_followed(service, provider, d
     assert visiting(service).get("/sign-in/provider").status_code == 503
 
 
-@pytest.mark.parametrize("body", [b"[", b"[]", b"[" * 5000, b'"' + b"x" * ANSWER_BYTES + b'"'])
+@pytest.mark.parametrize(
+    "body", [b"[", b"[]", b"[" * 5000, b'"' + b"x" * MAX_RESPONSE_BYTES + b'"']
+)
 def test_an_answer_that_is_none_is_borne(service, provider, body):
     provider.body = body
     assert visiting(service).get("/sign-in/provider").status_code == 503
@@ -219,7 +228,7 @@ def test_one_way_of_signing_in_takes_the_place_of_the_other(
     linked(service, provider, invited)
     store = service.state.store
     who = person(store, kept_clinic)
-    _, secret = do(store, kept_clinic, invitations.make, who.id)
+    _, secret = do(store, kept_clinic, invitations.add_invitation, who.id)
     provider.subject = f"new {uuid4()}".replace(" ", "-")
     linked(service, provider, secret)
     answer = sign_in_by(visiting(service), who, code=who.codes[0])
@@ -230,7 +239,7 @@ def test_an_identity_belongs_to_one_practitioner(service, kept_clinic, provider,
     linked(service, provider, invited)
     store = service.state.store
     who = person(store, kept_clinic)
-    _, secret = do(store, kept_clinic, invitations.make, who.id)
+    _, secret = do(store, kept_clinic, invitations.add_invitation, who.id)
     client = visiting(service)
     answer = way(client, provider, f"/invitation/{secret}/provider")
     assert answer.headers["location"] == "/sign-in?provider=failed"

@@ -13,7 +13,7 @@ import pikepdf
 import pypdfium2
 import pytest
 
-from api.documents.render_pool import MEMORY, Renderer, _Process
+from api.documents.render_pool import MAX_MEMORY_BYTES, RendererPool, _Process
 from api.problems import Problem
 from reports.blocks import Document, Letters, Picture, paragraph
 
@@ -38,7 +38,7 @@ def document(text: str = "short", times: int = 1) -> Document:
 
 @pytest.fixture
 def renderer():
-    made = Renderer(1, 1, 2.0)
+    made = RendererPool(1, 1, 2.0)
     yield made
     made.close()
 
@@ -46,7 +46,7 @@ def renderer():
 def test_equal_documents_give_equal_bytes_in_every_process():
     made = set()
     for _ in range(2):
-        renderer = Renderer(1, 0, 30)
+        renderer = RendererPool(1, 0, 30)
         made.add(renderer.render(document()))
         renderer.close()
     assert len(made) == 1
@@ -74,7 +74,7 @@ def test_a_process_that_was_killed_is_replaced(renderer):
 
 
 def test_what_takes_too_much_memory_ends_its_process_only():
-    renderer = Renderer(1, 0, 20.0, memory=400 * 1024 * 1024)
+    renderer = RendererPool(1, 0, 20.0, memory=400 * 1024 * 1024)
     try:
         with pytest.raises(Problem) as stopped:
             renderer.render(document("word " * 4_000, 400))
@@ -87,7 +87,7 @@ def test_what_takes_too_much_memory_ends_its_process_only():
 def test_no_setting_of_the_service_reaches_a_process(monkeypatch):
     monkeypatch.setenv("NOCISCREEN_KEY_FILE", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    process = _Process(MEMORY)
+    process = _Process(MAX_MEMORY_BYTES)
     with open(f"/proc/{process._process.pid}/environ", "rb") as file:  # noqa: PTH123 - no such path
         inherited = file.read()
     process.kill()
@@ -120,7 +120,9 @@ def test_no_setting_of_the_service_reaches_a_process(monkeypatch):
     ],
 )
 def test_a_process_may_reach_nothing(tried):
-    program = f"from reports import render_worker; render_worker._bound({MEMORY})\n{tried}"
+    program = (
+        f"from reports import render_worker; render_worker._bound({MAX_MEMORY_BYTES})\n{tried}"
+    )
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], check=False, capture_output=True, text=True
     )
@@ -128,7 +130,7 @@ def test_a_process_may_reach_nothing(tried):
 
 
 def test_what_a_layout_needs_may_be_read():
-    program = f"""from reports import render_worker; render_worker._bound({MEMORY})
+    program = f"""from reports import render_worker; render_worker._bound({MAX_MEMORY_BYTES})
 open(render_worker.__file__.replace('render_worker.py', 'templates/report.css')).close()
 import colorsys, fontTools.merge"""
     done = subprocess.run(
@@ -185,7 +187,7 @@ def test_nothing_is_fetched_or_read_whatever_a_document_asks_for(place, asked, t
     paths, address = asked
     secret = tmp_path / "secret.svg"
     secret.write_text('<svg xmlns="http://www.w3.org/2000/svg"><text>Zaphod-4711</text></svg>')
-    renderer = Renderer(1, 0, 30.0)
+    renderer = RendererPool(1, 0, 30.0)
     try:
         for at in (f"{address}/x.svg", secret.as_uri(), str(secret)):
             with suppress(Problem):
@@ -210,7 +212,7 @@ def test_the_fetcher_alone_does_not_hold_it(asked):
 from reports import render_worker
 from reports.pdf import render
 render.render(render_worker._warm())
-render_worker._bound({MEMORY})
+render_worker._bound({MAX_MEMORY_BYTES})
 page = '<img src="{address}/a.png"><img src="file:///etc/hostname">'
 page += '<link rel=attachment href="file:///etc/hostname"><link rel=stylesheet href="{address}/b">'
 made = weasyprint.HTML(string=page).write_pdf()
@@ -225,7 +227,7 @@ sys.stdout.buffer.write(made)"""
 
 
 def test_many_at_once_are_made_or_refused_and_none_is_lost():
-    renderer = Renderer(2, 2, 20.0)
+    renderer = RendererPool(2, 2, 20.0)
 
     def attempt(number: int) -> str:
         try:
@@ -243,7 +245,7 @@ def test_many_at_once_are_made_or_refused_and_none_is_lost():
 
 
 def test_a_process_ends_when_its_service_does():
-    process = _Process(MEMORY)
+    process = _Process(MAX_MEMORY_BYTES)
     process._process.stdin.close()
     assert process._process.wait(timeout=10) == 0
     process._process.stdout.close()

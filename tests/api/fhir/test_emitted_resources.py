@@ -13,10 +13,10 @@ from support.interop.fhir_validators import faults, needs_node, told
 from support.interop.questionnaire_responses import drawn, findings, response
 from support.path_resources import UNKNOWN
 
-from api.fhir.questionnaire_catalogue import forms
-from api.fhir.resources.operation_outcome import outcome_of_problem
-from api.problems import KINDS, Problem
-from scoring.catalogue import catalogue
+from api.fhir.questionnaire_catalogue import list_questionnaire_forms
+from api.fhir.resources.operation_outcome import convert_problem
+from api.problems import PROBLEM_DEFINITIONS, Problem
+from scoring.catalogue import load_catalogue
 
 HERE = "/fhir/QuestionnaireResponse"
 DIAGNOSES = ("icd", "snomed", "sct", "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.96",
@@ -181,7 +181,7 @@ class TestWhatIsWithheld:
         assert "valueQuantity" not in told_
         assert told_["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
         codes = {each["code"]["coding"][0]["code"]: each for each in told_["component"]}
-        book = catalogue().active("nociplastic").rulebook
+        book = load_catalogue().find_active("nociplastic").rulebook
         for criterion in book.criterion:
             assert codes[criterion.id]["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
         risk = caller.get(f"/fhir/RiskAssessment/{made['id']}").json()
@@ -370,21 +370,23 @@ class TestQuestionnaires:
     def test_each_version_of_each_rulebook_is_there_twice(self, caller, service):
         found = caller.get("/fhir/Questionnaire").json()["entry"]
         told_ = [(each["resource"]["url"], each["resource"]["version"]) for each in found]
-        from api.fhir.elements import Base
+        from api.fhir.elements import CanonicalUrls
 
-        expected = forms(service.state.catalogue, Base(service.state.settings.public_url))
+        expected = list_questionnaire_forms(
+            service.state.catalogue, CanonicalUrls(service.state.settings.public_url)
+        )
         assert told_ == [(form.url, form.entry.version) for form in expected]
         assert len(set(told_)) == len(told_)
 
     def test_every_question_is_asked_by_its_own_id_and_in_order(self, caller):
-        book = catalogue().active("nociplastic").rulebook
+        book = load_catalogue().find_active("nociplastic").rulebook
         form = caller.get("/fhir/Questionnaire/nociplastic").json()
         asked = [item["linkId"] for group in form["item"] if group["type"] == "group"
                  for item in group["item"]]  # fmt: skip
         assert sorted(asked) == sorted(question.id for question in book.question)
 
     def test_the_patients_has_no_weights_no_totals_and_nothing_for_clinicians(self, caller):
-        book = catalogue().active("nociplastic").rulebook
+        book = load_catalogue().find_active("nociplastic").rulebook
         form = caller.get("/fhir/Questionnaire/nociplastic-patient").json()
         links = {each["linkId"] for each in within(form) if "linkId" in each}
         assert not any(link.endswith(".weight") or link.startswith("total.") for link in links)
@@ -404,7 +406,10 @@ class TestQuestionnaires:
 
 class TestErrors:
     def test_every_type_of_problem_has_its_kind_of_issue(self):
-        outcomes = {code: outcome_of_problem(Problem(code).body().model_dump()) for code in KINDS}
+        outcomes = {
+            code: convert_problem(Problem(code).build_body().model_dump())
+            for code in PROBLEM_DEFINITIONS
+        }
         codes = {code: findings(each)[0][0] for code, each in outcomes.items()}
         assert "processing" not in codes.values()
         assert (codes["unavailable"], codes["stale"]) == ("transient", "conflict")
@@ -413,7 +418,9 @@ class TestErrors:
 
     @needs_node
     def test_every_type_of_problem_is_told_in_valid_r4(self):
-        told_ = [outcome_of_problem(Problem(code).body().model_dump()) for code in KINDS]
+        told_ = [
+            convert_problem(Problem(code).build_body().model_dump()) for code in PROBLEM_DEFINITIONS
+        ]
         assert [each for each in faults(told_) if each] == []
 
     def test_are_operation_outcomes_whatever_refuses(self, caller, service):
@@ -447,7 +454,7 @@ class TestErrors:
         hasty = calling(service, clinic)
         from api.store.accounts import clients
 
-        builders.do(service.state.store, clinic, clients.change, clinic.client,
+        builders.do(service.state.store, clinic, clients.update_client, clinic.client,
                    {"requests_per_minute": 1})  # fmt: skip
         answers = [hasty.get(HERE) for _ in range(30)]
         refused = [each for each in answers if each.status_code == 429]

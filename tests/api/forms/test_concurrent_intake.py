@@ -43,14 +43,14 @@ class Form:
 
     def __init__(self, store, service, clinic, rulebook="nociplastic"):
         self.id, secret = link_of(store, clinic, rulebook)
-        self.service, self.here = service, f"/intake/{secret}"
+        self.service_url, self.here = service, f"/intake/{secret}"
         page = bearing(service).get(self.here).text
         self.token = re.search(r'name="token" value="([0-9a-f]{64})"', page)[1]
         assert self.send("", agree="yes") == 303
 
     def send(self, page: str, **fields: str) -> int:
         fields = {"token": self.token} | fields
-        client = bearing(self.service)
+        client = bearing(self.service_url)
         return client.post(self.here + page, data=fields, follow_redirects=False).status_code
 
 
@@ -62,7 +62,7 @@ def test_pages_that_are_sent_at_once_are_all_kept(store, kept_service, kept_clin
             return form.send(f"/{number + 1}", to="later", **PAGES[number])
 
         assert at_once(len(PAGES), leave) == [200, 200, 200]
-        kept = do(store, kept_clinic, drafts.found, form.id).answers
+        kept = do(store, kept_clinic, drafts.find_draft, form.id).answers
         assert set().union(*ANSWERED) <= kept.keys()
 
 
@@ -78,10 +78,10 @@ def test_a_page_beside_the_sending_is_sent_with_it_or_refused(store, kept_servic
 
         sent, page = at_once(2, act)
         assert (sent, page in (303, 404)) == (200, True)
-        made = do(store, kept_clinic, links.found, form.id).screening
-        answers = do(store, kept_clinic, screenings.found, made).answers
+        made = do(store, kept_clinic, links.find_link, form.id).screening
+        answers = do(store, kept_clinic, screenings.find_screening, made).answers
         assert answers == dict.fromkeys(PHQ4, 3 if page == 303 else 1)
-        assert do(store, kept_clinic, drafts.found, form.id) is None
+        assert do(store, kept_clinic, drafts.find_draft, form.id) is None
 
 
 class TestALinkThatWasFoundOpen:
@@ -90,21 +90,21 @@ class TestALinkThatWasFoundOpen:
     @pytest.mark.parametrize("closed", ["used", "revoked", "held", "erased"])
     def test_takes_no_answer(self, store, kept_clinic, closed):
         made, secret = link_of(store, kept_clinic, "phq4", kind="once")
-        found = links.open_now(store, secret)
+        found = links.find_open_link(store, secret)
         match closed:
             case "used":
-                do(store, kept_clinic, links.use_up, made)
+                do(store, kept_clinic, links.mark_submitted, made)
             case "revoked":
-                do(store, kept_clinic, links.revoke, made)
+                do(store, kept_clinic, links.revoke_link, made)
             case "held":
-                do(store, kept_clinic, links.hold, made, "another browser")
+                do(store, kept_clinic, links.bind_holder, made, "another browser")
             case "erased":
-                do(store, kept_clinic, links.erase, [made])
+                do(store, kept_clinic, links.delete_links, [made])
         with pytest.raises(Problem) as refused:
-            do(store, kept_clinic, links.enter, found)
+            do(store, kept_clinic, links.lock_link, found)
         assert refused.value.code == "not_found"
 
     def test_takes_one_while_it_is(self, store, kept_clinic):
         made, secret = link_of(store, kept_clinic, "phq4")
-        do(store, kept_clinic, drafts.keep, made, Draft())
-        assert do(store, kept_clinic, links.enter, links.open_now(store, secret)) is None
+        do(store, kept_clinic, drafts.save_draft, made, Draft())
+        assert do(store, kept_clinic, links.lock_link, links.find_open_link(store, secret)) is None

@@ -8,7 +8,7 @@ from support.browser.form_patients import NUMBERS, link_of
 from support.builders import at_once, do
 from support.callers import audited, bearing, counted
 
-from api.forms.link_access import WRONG_PER_MINUTE
+from api.forms.link_access import WRONG_LINKS_PER_MINUTE
 from api.http.rate_limit import RateLimiter
 from api.main import create_app
 from api.store.forms import drafts, form_settings, links
@@ -58,13 +58,13 @@ class TestALink:
         self, store, kept_anonymous, kept_clinic
     ):
         made = {name: link_of(store, kept_clinic, "phq4") for name in ("used", "revoked")}
-        do(store, kept_clinic, links.use_up, made["used"][0])
-        do(store, kept_clinic, links.revoke, made["revoked"][0])
+        do(store, kept_clinic, links.mark_submitted, made["used"][0])
+        do(store, kept_clinic, links.revoke_link, made["revoked"][0])
         made["expired"] = link_of(store, kept_clinic, "phq4", days=-1)
         made["wrong"] = ("", "A" * 43)
         made["short"] = ("", "A")
         held = link_of(store, kept_clinic, "phq4", kind="once")
-        do(store, kept_clinic, links.hold, held[0], "another browser")
+        do(store, kept_clinic, links.bind_holder, held[0], "another browser")
         made["held"] = held
         told = set()
         for _, secret in made.values():
@@ -76,7 +76,7 @@ class TestALink:
         assert next(iter(told))[0] == 404
 
     def test_is_not_guessed_at_for_long(self, kept_anonymous, link):
-        for _ in range(WRONG_PER_MINUTE):
+        for _ in range(WRONG_LINKS_PER_MINUTE):
             assert kept_anonymous.get("/intake/nothing").status_code == 404
         page = kept_anonymous.get("/intake/nothing")
         assert (page.status_code, page.headers["content-type"][:9]) == (429, "text/html")
@@ -99,7 +99,7 @@ class TestALink:
     def test_of_a_closed_organisation_opens_nothing(self, store, kept_anonymous, kept_clinic, link):
         from api.store.accounts import organisations
 
-        do(store, kept_clinic, organisations.change, {"active": False})
+        do(store, kept_clinic, organisations.update_organisation, {"active": False})
         assert kept_anonymous.get(link[1]).status_code == 404
 
 
@@ -111,13 +111,13 @@ class TestSending:
         before = counted(kept_service)
         assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 200
         assert counted(kept_service) == before + 1
-        told = do(store, kept_clinic, links.found, link[0])
+        told = do(store, kept_clinic, links.find_link, link[0])
         assert (told.state, told.started_at) == ("submitted", None)
-        made = do(store, kept_clinic, screenings.found, told.screening)
+        made = do(store, kept_clinic, screenings.find_screening, told.screening)
         assert made.answers == dict.fromkeys(
             ("phq4_nervous", "phq4_worrying", "phq4_interest", "phq4_down"), 1
         )
-        assert do(store, kept_clinic, drafts.found, link[0]) is None
+        assert do(store, kept_clinic, drafts.find_draft, link[0]) is None
         assert kept_anonymous.get(link[1]).status_code == 404
 
     def test_by_eight_at_once_keeps_one(self, kept_service, kept_anonymous, kept_client, link):
@@ -184,8 +184,8 @@ class TestSending:
         assert kept_anonymous.post(f"{link[1]}/review", data=form).status_code == 200
         stranger = bearing(kept_service)
         done = [stranger.post(f"{link[1]}/review", data=form).status_code
-                for _ in range(WRONG_PER_MINUTE + 1)]  # fmt: skip
-        assert done == [404] * WRONG_PER_MINUTE + [429]
+                for _ in range(WRONG_LINKS_PER_MINUTE + 1)]  # fmt: skip
+        assert done == [404] * WRONG_LINKS_PER_MINUTE + [429]
 
     def test_at_a_device_leaves_nothing_on_it(self, store, kept_service, kept_clinic):
         made, secret = link_of(store, kept_clinic, "phq4")
@@ -204,9 +204,9 @@ class TestSending:
             raise RuntimeError("the disk is gone")
 
         with monkeypatch.context() as patched:
-            patched.setattr(links, "became", failing)
+            patched.setattr(links, "attach_screening", failing)
             assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 500
-        assert do(store, kept_clinic, links.found, link[0]).state == "started"
+        assert do(store, kept_clinic, links.find_link, link[0]).state == "started"
         assert post(kept_anonymous, f"{link[1]}/review", to="send").status_code == 200
 
     def test_without_what_is_needed_is_held_up(self, kept_anonymous, kept_client, link):
@@ -234,7 +234,7 @@ class TestAForm:
             proof = token(kept_anonymous.get(f"/intake/{other}"))
         page = kept_anonymous.post(link[1], data={"token": proof, "agree": "yes"})
         assert page.status_code == 403
-        assert do(store, kept_clinic, drafts.found, link[0]) is None
+        assert do(store, kept_clinic, drafts.find_draft, link[0]) is None
 
     @pytest.mark.parametrize(
         "headers",
@@ -250,7 +250,7 @@ class TestAForm:
         proof = token(kept_anonymous.get(link[1]))
         page = kept_anonymous.post(link[1], data={"token": proof, "agree": "yes"}, headers=headers)
         assert page.status_code == 403
-        assert do(store, kept_clinic, drafts.found, link[0]) is None
+        assert do(store, kept_clinic, drafts.find_draft, link[0]) is None
 
     @pytest.mark.parametrize(
         ("body", "kind"),
@@ -281,7 +281,7 @@ class TestAForm:
         page = post(kept_anonymous, f"/intake/{secret}/2", to="next", q52=["o0", "none"])
         assert page.status_code == 422
         assert "not both" in page.text
-        assert "rf_spine_and_nerves" not in do(store, kept_clinic, drafts.found, made).answers
+        assert "rf_spine_and_nerves" not in do(store, kept_clinic, drafts.find_draft, made).answers
 
 
 class TestNotBeingSure:
@@ -299,8 +299,8 @@ class TestNotBeingSure:
         )
         post(kept_anonymous, f"{at}/{number}", to="next", q50="unknown")
         assert post(kept_anonymous, f"{at}/review", to="send").status_code == 200
-        told = do(store, kept_clinic, links.found, made)
-        assessment = do(store, kept_clinic, screenings.found, told.screening).assessment
+        told = do(store, kept_clinic, links.find_link, made)
+        assessment = do(store, kept_clinic, screenings.find_screening, told.screening).assessment
         assert assessment.status == "insufficient_information"
         assert assessment.safety.unanswered == ("rf_general",)
 
@@ -310,7 +310,7 @@ class TestSkipping:
         made, secret = link_of(store, kept_clinic)
         begun(kept_anonymous, (made, f"/intake/{secret}"))
         post(kept_anonymous, f"/intake/{secret}/3", to="next", q5="unknown", q8="skipped", q9="no")
-        draft = do(store, kept_clinic, drafts.found, made)
+        draft = do(store, kept_clinic, drafts.find_draft, made)
         assert draft.answers == {"pain_moves_or_spreads": False}
         assert draft.left == {"pain_sites": "unknown", "pain_symmetric": "skipped"}
 
@@ -388,7 +388,12 @@ class TestGoingOnLater:
         assert post(kept_anonymous, link[1]).headers["location"] == f"{link[1]}/review"
 
     def test_reminds_of_what_to_do_now_and_whom_to_call(self, store, kept_anonymous, kept_clinic):
-        do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=NUMBERS))
+        do(
+            store,
+            kept_clinic,
+            form_settings.update_form_settings,
+            FormSettings(emergency_numbers=NUMBERS),
+        )
         made, secret = link_of(store, kept_clinic)
         at = f"/intake/{secret}"
         begun(kept_anonymous, (made, at))
@@ -426,7 +431,12 @@ class TestACrisis:
         at = f"/intake/{secret}"
         told = {}
         for numbers in ((), NUMBERS):
-            do(store, kept_clinic, form_settings.change, FormSettings(emergency_numbers=numbers))
+            do(
+                store,
+                kept_clinic,
+                form_settings.update_form_settings,
+                FormSettings(emergency_numbers=numbers),
+            )
             post(kept_anonymous, f"{at}/2", f"{at}", to="next", q57=marked)
             told[numbers] = kept_anonymous.get(f"{at}/advice").text
         assert "these numbers" in told[NUMBERS]
@@ -440,7 +450,12 @@ class TestACrisis:
 def test_adversity_is_not_asked_where_the_organisation_does_not_want_it(
     store, kept_anonymous, kept_clinic
 ):
-    do(store, kept_clinic, form_settings.change, FormSettings(adversity_questions=False))
+    do(
+        store,
+        kept_clinic,
+        form_settings.update_form_settings,
+        FormSettings(adversity_questions=False),
+    )
     made, secret = link_of(store, kept_clinic)
     begun(kept_anonymous, (made, f"/intake/{secret}"))
     assert "Step 12 of 12" in kept_anonymous.get(f"/intake/{secret}/12").text
@@ -454,7 +469,7 @@ def test_the_organisations_own_words_stand_first_and_are_only_words(
     words = FormSettings(
         consent={"en": "We agree <b>so</b>."}, privacy={"en": "Ours."}, emergency_numbers=NUMBERS
     )
-    do(store, kept_clinic, form_settings.change, words)
+    do(store, kept_clinic, form_settings.update_form_settings, words)
     page = kept_anonymous.get(link[1]).text
     assert "We agree &lt;b&gt;so&lt;/b&gt;." in page
     assert "116 123" in page

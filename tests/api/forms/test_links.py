@@ -40,7 +40,7 @@ class TestMakingALink:
     def test_keeps_neither_its_secret_nor_its_patient_in_clear(self, kept_client, kept_service):
         link = new(kept_client, patient={"reference": "CANARY-1"})
         secret = link["url"].rpartition("/")[2]
-        with kept_service.state.store.database.reading() as connection:
+        with kept_service.state.store.database.begin_read() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET LOCAL ROLE NONE")
             rows = str(connection.execute(text("SELECT * FROM link")).all())
@@ -72,12 +72,12 @@ class TestMakingALink:
     ):
         store = kept_service.state.store
         ids = [new(kept_client)["id"], new(kept_client, ask_again_days=30)["id"]]
-        do(store, kept_clinic, form_settings.change, FormSettings(ask_again_days=10))
+        do(store, kept_clinic, form_settings.update_form_settings, FormSettings(ask_again_days=10))
         ids.append(new(kept_client)["id"])
         today = datetime.now(UTC).date()
         for link, days in zip(ids, (90, 30, 10), strict=True):
-            do(store, kept_clinic, links.use_up, link)
-            told = do(store, kept_clinic, links.found, link).ask_again_on
+            do(store, kept_clinic, links.mark_submitted, link)
+            told = do(store, kept_clinic, links.find_link, link).ask_again_on
             assert (told - today).days in (days - 1, days)
 
 
@@ -96,8 +96,8 @@ class TestTheList:
     ):
         store = kept_service.state.store
         urgent, calm = new(kept_client)["id"], new(kept_client)["id"]
-        do(store, kept_clinic, drafts.keep, urgent, Draft(tier="T0"))
-        do(store, kept_clinic, drafts.keep, calm, Draft(tier="none"))
+        do(store, kept_clinic, drafts.save_draft, urgent, Draft(tier="T0"))
+        do(store, kept_clinic, drafts.save_draft, calm, Draft(tier="none"))
         page = kept_client.get(HERE).json()
         assert [(each["id"], each["tier"]) for each in page["urgent"]] == [(urgent, "T0")]
         assert [each["state"] for each in page["links"]] == ["started", "started"]
@@ -115,7 +115,7 @@ class TestRevoking:
 
     def test_is_refused_once_it_was_sent(self, kept_client, kept_service, kept_clinic):
         link = new(kept_client)["id"]
-        do(kept_service.state.store, kept_clinic, links.use_up, link)
+        do(kept_service.state.store, kept_clinic, links.mark_submitted, link)
         assert kept_client.delete(f"{HERE}/{link}").status_code == 409
 
 
@@ -124,7 +124,7 @@ class TestThePatientsRights:
         self, kept_client, kept_service, kept_clinic
     ):
         link = new(kept_client)["id"]
-        do(kept_service.state.store, kept_clinic, drafts.keep, link,
+        do(kept_service.state.store, kept_clinic, drafts.save_draft, link,
            Draft(answers={"age_years": 44}))  # fmt: skip
         (exported,) = kept_client.post("/v1/patients/export", json=PERSON).json()["links"]
         assert (exported["id"], exported["draft"]["answers"]) == (link, {"age_years": 44})
@@ -150,8 +150,8 @@ def test_a_link_long_expired_goes_with_its_draft_unless_it_was_sent(
 ):
     store = kept_service.state.store
     old, sent, young = (new(kept_client, expires_in_days=days)["id"] for days in (1, 1, 60))
-    do(store, kept_clinic, drafts.keep, old, Draft())
-    do(store, kept_clinic, links.use_up, sent)
+    do(store, kept_clinic, drafts.save_draft, old, Draft())
+    do(store, kept_clinic, links.mark_submitted, sent)
     with time_machine.travel(datetime.now(UTC) + timedelta(days=32), tick=False):
         assert housekeeping.erase_stale_links(store, kept_clinic.organisation) == 1
         assert housekeeping.erase_stale_links(store, kept_clinic.organisation) == 0

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from support.interop.hl7_validators import checked
 from support.interop.screening_events import PDF, screening, told
 
-from api.hl7v2.encoder import fitted
-from api.hl7v2.messages import mdm, message, oru
-from api.hl7v2.parser import read
+from api.hl7v2.encoder import encode_message
+from api.hl7v2.messages import build_mdm, build_message, build_oru
+from api.hl7v2.parser import parse_hl7_message
 
 EXAMPLES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
 EVENTS = ("result", "replacement", "withdrawal")
@@ -20,14 +20,14 @@ EARLIER = "6f6f6f6f-0000-4000-8000-000000000000"
 
 def observed(text: str) -> dict[tuple[str, str], tuple[str, ...]]:
     """OBX by code and sub-id: kind, value and status."""
-    found = read(text.encode())
+    found = parse_hl7_message(text.encode())
     return {
-        (found.word(each, 3), found.word(each, 4)): (
-            found.field(each, 2),
-            found.field(each, 5),
-            found.field(each, 11),
+        (found.read_component(each, 3), found.read_component(each, 4)): (
+            found.read_field(each, 2),
+            found.read_field(each, 5),
+            found.read_field(each, 11),
         )
-        for each in found.every("OBX")
+        for each in found.list_segments("OBX")
     }
 
 
@@ -41,12 +41,12 @@ def telling(event: str, kind: str, example: str = "widespread_pain"):
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("kind", ["ORU", "MDM"])
 def test_two_checkers_take_every_message(kind, event, example):
-    checked(message(telling(event, kind, example)))
+    checked(build_message(telling(event, kind, example)))
 
 
 @pytest.mark.parametrize("missing", ["PID", "OBR"])
 def test_a_checker_refuses_a_result_with_a_segment_cut_out(missing):
-    lines = oru(telling("result", "ORU")).split("\r")
+    lines = build_oru(telling("result", "ORU")).split("\r")
     cut = "\r".join(each for each in lines if not each.startswith(missing))
     with pytest.raises((HL7apyException, ValueError)):
         checked(cut)
@@ -55,20 +55,20 @@ def test_a_checker_refuses_a_result_with_a_segment_cut_out(missing):
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=60))
 def test_any_word_comes_out_of_the_message_as_it_went_in(word):
     person = screening(name=word, encounter=word)
-    found = read(oru(told(given=person)).encode())
-    assert found.word(found.first("PV1"), 19) == word
-    assert len(list(found.every("PID"))) == 1
-    assert len(found.first("PID")) == 8
+    found = parse_hl7_message(build_oru(told(given=person)).encode())
+    assert found.read_component(found.find_segment("PV1"), 19) == word
+    assert len(list(found.list_segments("PID"))) == 1
+    assert len(found.find_segment("PID")) == 8
 
 
 class TestAResult:
     def test_tells_red_flags_before_everything(self):
-        first = list(observed(oru(telling("result", "ORU", "red_flag"))))
+        first = list(observed(build_oru(telling("result", "ORU", "red_flag"))))
         assert [code for code, _ in first[:2]] == ["tier", "red_flag"]
 
     def test_tells_each_criterion_with_its_points_and_what_is_unknown_without_any(self):
         given_ = screening()
-        found = observed(oru(told(given=given_)))
+        found = observed(build_oru(told(given=given_)))
         for each in given_.assessment.criteria:
             kind, value, status = found[each.id, "1"]
             assert kind == "NM"
@@ -79,25 +79,25 @@ class TestAResult:
 
     def test_tells_totals_and_band_as_they_were_computed(self):
         given_ = screening()
-        found = observed(oru(told(given=given_)))
+        found = observed(build_oru(told(given=given_)))
         for name, total in given_.assessment.totals.items():
             assert float(found[name, "1"][1]) == float(total.points)
         assert found["predominance.band", "1"][1].startswith("strong^")
 
     def test_withholds_what_was_withheld(self):
-        found = observed(oru(telling("result", "ORU", "red_flag")))
+        found = observed(build_oru(telling("result", "ORU", "red_flag")))
         assert found["predominance", "1"] == ("NM", "", "X")
         assert found["predominance.band", "1"][1:] == ("", "X")
 
     def test_carries_visit_clinician_and_report(self):
-        found = read(oru(telling("result", "ORU")).encode())
-        assert found.word(found.first("PV1"), 19) == "V-77"
-        assert found.word(found.first("OBR"), 16) == "1234567893"
-        report = list(found.every("OBX"))[-1]
-        assert base64.b64decode(found.word(report, 5, 5)) == PDF.content
+        found = parse_hl7_message(build_oru(telling("result", "ORU")).encode())
+        assert found.read_component(found.find_segment("PV1"), 19) == "V-77"
+        assert found.read_component(found.find_segment("OBR"), 16) == "1234567893"
+        report = list(found.list_segments("OBX"))[-1]
+        assert base64.b64decode(found.read_component(report, 5, 5)) == PDF.content
 
     def test_never_claims_a_diagnosis(self):
-        assert "\rDG1|" not in oru(telling("result", "ORU"))
+        assert "\rDG1|" not in build_oru(telling("result", "ORU"))
 
 
 class TestWhatComesLater:
@@ -106,14 +106,17 @@ class TestWhatComesLater:
         later = told("replacement", given=screening(replaces=first.screening.id))._replace(
             first=first.screening.id
         )
-        numbers = {read(oru(each).encode()).first("OBR")[3] for each in (first, later)}
+        numbers = {
+            parse_hl7_message(build_oru(each).encode()).find_segment("OBR")[3]
+            for each in (first, later)
+        }
         assert len(numbers) == 1
-        assert {status for _, _, status in observed(oru(later)).values()} <= {"C", "X"}
+        assert {status for _, _, status in observed(build_oru(later)).values()} <= {"C", "X"}
 
     def test_a_replacing_document_names_the_one_it_replaces(self):
-        old = read(mdm(told(message="MDM")).encode()).first("TXA")[12]
-        new = read(
-            mdm(
+        old = parse_hl7_message(build_mdm(told(message="MDM")).encode()).find_segment("TXA")[12]
+        new = parse_hl7_message(
+            build_mdm(
                 told(
                     "replacement",
                     given=screening(replaces="6f6f6f6f-0000-4000-8000-000000000001").model_copy(
@@ -121,12 +124,12 @@ class TestWhatComesLater:
                     ),
                 )
             ).encode()
-        ).first("TXA")
+        ).find_segment("TXA")
         assert new[13] == old
         assert new[12] != old
 
     def test_a_withdrawal_repeats_no_value(self):
-        result, withdrawn = (observed(oru(telling(each, "ORU"))) for each in EVENTS[::2])
+        result, withdrawn = (observed(build_oru(telling(each, "ORU"))) for each in EVENTS[::2])
         assert withdrawn.pop(("status", "1")) == ("ST", "entered in error", "C")
         assert {each[1:] for each in withdrawn.values()} == {("", "W")}
         assert set(withdrawn) == {each for each in result if each[0] not in ("status", "75492-9")}
@@ -135,28 +138,30 @@ class TestWhatComesLater:
 class TestFitting:
     def test_a_name_that_the_receiver_has_no_letters_for_is_a_misfit_and_no_question_mark(self):
         given_ = told(given=screening(name="Žižek, Slavoj"), character_set="8859/1")
-        misfits = fitted(oru(given_), given_.options).misfits
+        misfits = encode_message(build_oru(given_), given_.options).issues
         assert [(each.code, each.place) for each in misfits] == [("foreign_character", "PID-5")]
 
     @pytest.mark.parametrize("options", [{"character_set": "8859/1"}, {"character_set": "ASCII"}])
     def test_our_own_words_go_into_every_character_set(self, options):
         for example in EXAMPLES:
             given_ = told(given=screening(example), **options)
-            made = fitted(oru(given_), given_.options)
-            assert made.misfits == ()
-            assert read(made.content)
+            made = encode_message(build_oru(given_), given_.options)
+            assert made.issues == ()
+            assert parse_hl7_message(made.content)
 
     @pytest.mark.parametrize(("size", "fits"), [(65_536, True), (65_537, False)])
     def test_a_field_holds_what_it_holds_and_not_one_character_more(self, size, fits):
         prefix = len("NOCISCREEN^AP^PDF^Base64^")
         report = PDF._replace(content=bytes((size - prefix) // 4 * 3))
         given_ = told(report=report, most_field_characters=size - (size - prefix) % 4 - (not fits))
-        misfits = fitted(oru(given_), given_.options).misfits
+        misfits = encode_message(build_oru(given_), given_.options).issues
         assert ([(each.place) for each in misfits] == []) is fits
 
     def test_a_long_number_is_a_misfit_by_its_place(self):
         given_ = told(given=screening(reference="9" * 200, encounter="8" * 200, name="n" * 200))
-        places = [each.place for each in fitted(oru(given_), given_.options).misfits]
+        places = [each.place for each in encode_message(build_oru(given_), given_.options).issues]
         assert places == []
         given_ = told(given=screening(reference="^" * 200))
-        assert [e.place for e in fitted(oru(given_), given_.options).misfits] == ["PID-3"]
+        assert [e.place for e in encode_message(build_oru(given_), given_.options).issues] == [
+            "PID-3"
+        ]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.interop.hl7_validators import checked
 
-from api.hl7v2.acknowledgement import Fault, acknowledgement, acknowledging
-from api.hl7v2.mllp_framing import FrameError, Frames, framed
-from api.hl7v2.parser import UnreadableError, read
-from api.hl7v2.patient_merge import Merge, NotAMergeError, Numbered, merges
+from api.hl7v2.acknowledgement import Hl7ErrorDetail, encode_acknowledgement, parse_acknowledgement
+from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
+from api.hl7v2.parser import UnreadableMessageError, parse_hl7_message
+from api.hl7v2.patient_merge import Hl7PatientIdentifier, NotAMergeError, PatientMerge, parse_merges
 
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 A40 = (
@@ -23,7 +23,7 @@ HERE = {"HOSP1": "urn:oid:1.2.3"}
 
 
 def merged(text: str, authorities=HERE):
-    return merges(read(text.encode()), authorities)
+    return parse_merges(parse_hl7_message(text.encode()), authorities)
 
 
 class TestFrames:
@@ -31,19 +31,19 @@ class TestFrames:
         st.lists(st.binary(max_size=20).filter(lambda b: b"\x1c" not in b), max_size=4), st.data()
     )
     def test_come_out_as_they_went_in_however_they_are_cut(self, messages, data):
-        stream = b"".join(map(framed, messages))
-        frames, found, rest = Frames(1000), [], stream
+        stream = b"".join(map(frame_message, messages))
+        frames, found, rest = FrameDecoder(1000), [], stream
         while rest:
             size = data.draw(st.integers(1, len(rest)))
             found += frames.feed(rest[:size])
             rest = rest[size:]
         assert found == messages
-        assert not frames.half
+        assert not frames.has_partial_frame
 
     @pytest.mark.parametrize("some", [b"HTTP/1.1 200", b"\x0b" + b"a" * 30])
     def test_refuse_what_is_none_and_what_is_too_long(self, some):
         with pytest.raises(FrameError):
-            Frames(20).feed(some)
+            FrameDecoder(20).feed(some)
 
 
 class TestAMessage:
@@ -52,45 +52,50 @@ class TestAMessage:
         ["", "MSH", "PID|1", "MSH||||||", "MSH|^^\\&|a", "MSH|^~\\&|a\rpid|1", "MSHA^~\\&A"],
     )
     def test_that_reads_in_no_one_way_is_refused(self, text):
-        with pytest.raises(UnreadableError):
-            read(text.encode())
+        with pytest.raises(UnreadableMessageError):
+            parse_hl7_message(text.encode())
 
     def test_is_read_by_its_own_separators(self):
-        found = read(b"MSH$%*!@$a%b*c$\rPID$1$$x!S!y%!T!")
-        assert found.word(found.first("PID"), 3) == "x%y"
-        assert found.word(found.first("PID"), 3, 2) == "@"
+        found = parse_hl7_message(b"MSH$%*!@$a%b*c$\rPID$1$$x!S!y%!T!")
+        assert found.read_component(found.find_segment("PID"), 3) == "x%y"
+        assert found.read_component(found.find_segment("PID"), 3, 2) == "@"
 
     def test_in_another_character_set_is_read_as_it_says(self):
         text = "MSH|^~\\&|||||||||||||||| 8859/1\rPID|||é".replace("| 8859", "|8859")
-        assert read(text.encode("latin-1")).segments[1][3] == "é"
-        with pytest.raises(UnreadableError, match="MSH-18"):
-            read(text.replace("8859/1", "KLINGON").encode("latin-1"))
+        assert parse_hl7_message(text.encode("latin-1")).segments[1][3] == "é"
+        with pytest.raises(UnreadableMessageError, match="MSH-18"):
+            parse_hl7_message(text.replace("8859/1", "KLINGON").encode("latin-1"))
 
     @given(st.binary(max_size=200))
     def test_of_any_bytes_is_read_or_refused(self, some):
         for each in (some, b"MSH|^~\\&|" + some):
             try:
-                read(each)
-            except UnreadableError:
+                parse_hl7_message(each)
+            except UnreadableMessageError:
                 continue
 
 
 class TestAnAcknowledgement:
     @pytest.mark.parametrize("code", ["AA", "AE", "AR"])
     def test_is_read_as_it_is_written(self, code):
-        told = read(A40.encode())
-        fault = Fault("207", "Application internal error", "x") if code != "AA" else None
-        written = acknowledging(told, AT, code, fault)
-        assert acknowledgement(written)[1:] == (code, "77")
-        assert read(written).word(read(written).first("MSH"), 5) == "ADT1"
+        told = parse_hl7_message(A40.encode())
+        fault = Hl7ErrorDetail("207", "Application internal error", "x") if code != "AA" else None
+        written = encode_acknowledgement(told, AT, code, fault)
+        assert parse_acknowledgement(written)[1:] == (code, "77")
+        assert (
+            parse_hl7_message(written).read_component(
+                parse_hl7_message(written).find_segment("MSH"), 5
+            )
+            == "ADT1"
+        )
 
     def test_of_what_could_not_be_read_names_no_message(self):
-        assert acknowledgement(acknowledging(None, AT, "AR")).control_id == ""
+        assert parse_acknowledgement(encode_acknowledgement(None, AT, "AR")).control_id == ""
 
     @pytest.mark.parametrize("code", ["", "OK", "aa"])
     def test_of_no_known_code_is_unreadable(self, code):
-        with pytest.raises(UnreadableError, match="MSA-1"):
-            acknowledgement(f"MSH|^~\\&|\rMSA|{code}|1\r".encode())
+        with pytest.raises(UnreadableMessageError, match="MSA-1"):
+            parse_acknowledgement(f"MSH|^~\\&|\rMSA|{code}|1\r".encode())
 
 
 class TestAMerge:
@@ -99,7 +104,11 @@ class TestAMerge:
 
     def test_says_who_becomes_whom(self):
         system = "urn:oid:1.2.3"
-        assert merged(A40) == [Merge(Numbered("OLD-1", system), Numbered("NEW-1", system))]
+        assert merged(A40) == [
+            PatientMerge(
+                Hl7PatientIdentifier("OLD-1", system), Hl7PatientIdentifier("NEW-1", system)
+            )
+        ]
 
     def test_of_two_patients_is_two(self):
         more = "PID|1||NEW-2^^^HOSP1||A^B\rMRG|OLD-2^^^HOSP1~OLD-3^^^HOSP1\r"

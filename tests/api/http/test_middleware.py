@@ -12,7 +12,7 @@ from support import builders
 from support.async_thread import run_aside
 from support.callers import audited
 
-from api.http.middleware import Edge
+from api.http.middleware import RequestMiddleware
 from api.observability.metrics import Metrics
 from api.settings import Settings
 
@@ -47,7 +47,7 @@ async def ask(edge, asked) -> tuple[int, dict, bytes]:
 
 
 def answer(app, asked, **settings) -> tuple[int, dict, bytes]:
-    return run_aside(ask(Edge(app, Settings(**settings), Metrics()), asked))
+    return run_aside(ask(RequestMiddleware(app, Settings(**settings), Metrics()), asked))
 
 
 fine = PlainTextResponse("fine")
@@ -66,7 +66,7 @@ def test_what_is_one_too_many_is_429_at_once_and_the_others_go_on():
             await go.wait()
             await fine(*given)
 
-        edge = Edge(slow, Settings(concurrent_requests=2), Metrics())
+        edge = RequestMiddleware(slow, Settings(concurrent_requests=2), Metrics())
         first = [asyncio.ensure_future(ask(edge, scope())) for _ in range(2)]
         await begun.acquire()
         await begun.acquire()
@@ -93,7 +93,7 @@ def test_whether_the_process_lives_is_told_also_when_all_hands_are_busy():
                 await go.wait()
             await fine(asked, *given)
 
-        edge = Edge(slow, Settings(concurrent_requests=1), Metrics())
+        edge = RequestMiddleware(slow, Settings(concurrent_requests=1), Metrics())
         first = asyncio.ensure_future(ask(edge, scope()))
         await begun.wait()
         alive, ready = await ask(edge, scope("/health/live")), await ask(edge, scope())
@@ -109,7 +109,7 @@ def test_a_request_that_fails_or_is_dropped_makes_room_for_the_next():
         raise ValueError
 
     async def story():
-        edge = Edge(fails, Settings(concurrent_requests=1), Metrics())
+        edge = RequestMiddleware(fails, Settings(concurrent_requests=1), Metrics())
         return [(await ask(edge, scope()))[0] for _ in range(3)]
 
     assert run_aside(story()) == [500] * 3

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.http.rate_limit import CLIENTS, RateLimiter
+from api.http.rate_limit import MAX_CLIENTS, RateLimiter
 from api.problems import Problem
 
 
@@ -82,20 +82,20 @@ def test_clients_do_not_share_a_bucket(limiter):
 def test_ever_new_clients_fill_no_memory_and_do_not_free_the_busiest(limiter):
     for _ in range(5):
         limiter.take("busy", 5)
-    for number in range(2 * CLIENTS):
+    for number in range(2 * MAX_CLIENTS):
         limiter.take(f"client {number}", 60)
-        assert len(limiter._full_at) <= CLIENTS
+        assert len(limiter._full_at) <= MAX_CLIENTS
     assert is_refused(limiter, "busy", 5) == "12"
 
 
 def test_full_buckets_are_forgotten_before_others(limiter, clock):
-    for number in range(CLIENTS // 10):
+    for number in range(MAX_CLIENTS // 10):
         limiter.take(f"idle {number}", 60)
     clock.now += 60
-    for number in range(CLIENTS - CLIENTS // 10 + 1):
+    for number in range(MAX_CLIENTS - MAX_CLIENTS // 10 + 1):
         limiter.take(f"client {number}", 1)
     assert not [name for name in limiter._full_at if name.startswith("idle")]
-    assert len(limiter._full_at) == CLIENTS - CLIENTS // 10 + 1
+    assert len(limiter._full_at) == MAX_CLIENTS - MAX_CLIENTS // 10 + 1
 
 
 def test_threads_together_get_one_quota(limiter):

@@ -15,7 +15,7 @@ from support.async_thread import run_aside
 from support.builders import kept_in
 from support.processes import run, serving
 
-from api.http.server import address_of, bound
+from api.http.server import bind_sockets, build_base_url
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +130,10 @@ def test_the_public_address_follows_the_port_where_none_is_set(tmp_path):
     [("127.0.0.1", "127.0.0.1"), (str(IPv4Address(0)), "127.0.0.1"), ("::1", "[::1]")],
 )
 def test_what_listens_has_an_address_that_can_be_called(host, name):
-    (listening,) = bound(host, 0)
+    (listening,) = bind_sockets(host, 0)
     with listening:
         port = listening.getsockname()[1]
-        assert address_of(host, listening) == f"http://{name}:{port}"
+        assert build_base_url(host, listening) == f"http://{name}:{port}"
 
 
 def test_an_answer_waits_for_no_other():
@@ -149,7 +149,7 @@ def test_an_answer_waits_for_no_other():
                 told.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
                 taken.set()
 
-        (listening,) = bound("127.0.0.1", 0)
+        (listening,) = bind_sockets("127.0.0.1", 0)
         server = await asyncio.get_running_loop().create_server(Taken, sock=listening)
         async with server:
             _, writer = await asyncio.open_connection(*listening.getsockname())

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from api.http.strict_json import TEXT_CHARACTERS, parse
+from api.http.strict_json import MAX_TEXT_CHARACTERS, parse
 from api.problems import Problem
 
 
@@ -69,7 +69,7 @@ def test_what_people_write_is_read(text):
 
 
 def test_a_text_of_10_000_characters_is_read_and_one_of_10_001_is_refused():
-    longest = "\u00e9" * TEXT_CHARACTERS
+    longest = "\u00e9" * MAX_TEXT_CHARACTERS
     for body in spelled(longest):
         assert parse(body) == {"note": longest}
     for body in spelled(longest + "e"):

@@ -14,8 +14,8 @@ from support.builders import add, clinic, do, kept_in
 from support.interop.hospital_issuers import Hospital, Signer, allow, publishing
 from support.processes import serving
 
-from api.outbound.allowlist import Place
-from api.security.jwk_registration import client_key
+from api.outbound.allowlist import HostPort
+from api.security.jwk_registration import parse_client_jwk
 from api.store.accounts import clients
 from api.store.operations.startup import open_store
 
@@ -71,7 +71,7 @@ def searched(site: Site, **proof) -> int:
 @pytest.mark.parametrize("algorithm", ["ES384", "RS384"])
 def test_cumulus_signs_in_by_a_key_that_is_registered(site, algorithm):
     signer = Signer(algorithm)
-    do(site.store, site.clinic, clients.add_key, site.clinic.client, signer.jwk())
+    do(site.store, site.clinic, clients.add_client_key, site.clinic.client, signer.jwk())
     with site.serving():
         assert searched(site, smart_jwks=private_jwks(signer)) == 1
 
@@ -79,8 +79,8 @@ def test_cumulus_signs_in_by_a_key_that_is_registered(site, algorithm):
 def test_cumulus_signs_in_by_a_file_whose_key_is_named_by_its_thumbprint(site):
     signer = Signer("RS384")
     jwk = {name: each for name, each in signer.jwk().items() if name != "kid"}
-    do(site.store, site.clinic, clients.add_key, site.clinic.client, jwk)
-    assert client_key(jwk)[0].kid == signer.key.thumbprint()
+    do(site.store, site.clinic, clients.add_client_key, site.clinic.client, jwk)
+    assert parse_client_jwk(jwk)[0].kid == signer.key.thumbprint()
     pem = signer.key.export_to_pem(private_key=True, password=None).decode()
     with site.serving():
         assert searched(site, smart_pem=pem) == 1
@@ -92,7 +92,7 @@ def test_cumulus_signs_in_by_a_key_that_is_published_and_by_its_successor(site, 
     with publishing() as published:
         published.keys = [old.jwk(), new.jwk()]
         allow(site.store, site.clinic, published.place)
-        do(site.store, site.clinic, clients.set_key_set, site.clinic.client, published.url)
+        do(site.store, site.clinic, clients.set_key_set_url, site.clinic.client, published.url)
         with site.serving():
             for signer in (old, new):
                 assert searched(site, smart_jwks=private_jwks(signer)) == 1
@@ -104,7 +104,7 @@ def test_every_claim_of_the_configuration_is_true(site):
     for algorithm in ("ES256", "ES384", "RS256", "RS384", "RS512"):
         signers[algorithm] = Signer(algorithm, algorithm)
         jwk = signers[algorithm].jwk(alg=algorithm)
-        do(site.store, site.clinic, clients.add_key, site.clinic.client, jwk)
+        do(site.store, site.clinic, clients.add_client_key, site.clinic.client, jwk)
     with site.serving(), httpx2.Client() as http:
         headers = {"Accept": "text/html"}
         answer = http.get(f"{site.address}/fhir/.well-known/smart-configuration", headers=headers)
@@ -139,7 +139,7 @@ def test_every_claim_of_the_configuration_is_true(site):
 @pytest.mark.parametrize("algorithm", ["ES384", "RS384"])
 def test_oauth4webapi_signs_in_and_reads(site, algorithm):
     signer = Signer(algorithm)
-    do(site.store, site.clinic, clients.add_key, site.clinic.client, signer.jwk())
+    do(site.store, site.clinic, clients.add_client_key, site.clinic.client, signer.jwk())
     (key,) = private_jwks(signer)["keys"]
     del key["key_ops"]
     for path, status in (("Observation", 200), ("RiskAssessment", 403)):
@@ -194,7 +194,7 @@ def test_tokens_of_oidc_provider_open_what_they_name_in_the_clinic_that_trusts_i
                 "access_token"
             ]
             port = int(issuer.rpartition(":")[2])
-            allow(site.store, site.clinic, Place("127.0.0.1", port))
+            allow(site.store, site.clinic, HostPort("127.0.0.1", port))
             Hospital(
                 site.store, site.clinic, "access", audience=audience, name=found["issuer"],
                 key_set_url=found["jwks_uri"], scopes=("screenings:read",),

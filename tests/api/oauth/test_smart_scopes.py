@@ -8,7 +8,12 @@ from support.guarded_operations import guarded
 from support.path_resources import UNKNOWN
 
 from api.security import smart_scopes
-from api.security.smart_scopes import PERMITTED, granted, grants, needed
+from api.security.smart_scopes import (
+    PERMISSION_SCOPES,
+    determine_permission,
+    expand_scope,
+    grant_scopes,
+)
 from api.store.accounts import clients
 
 PATH = "/v1/oauth/token"
@@ -48,11 +53,11 @@ def asked(caller, clinic, scope: str):
     ],
 )
 def test_what_is_asked_is_granted_whole_or_in_part_or_not(scope, given):
-    assert " ".join(granted([scope], ALL)) == given
+    assert " ".join(grant_scopes([scope], ALL)) == given
 
 
 def test_a_scope_for_every_type_becomes_one_for_each_that_the_client_may():
-    assert granted(["system/*.cruds"], ["reports:read"]) == (
+    assert grant_scopes(["system/*.cruds"], ["reports:read"]) == (
         "system/Questionnaire.rs",
         "system/DocumentReference.rs",
         "system/Binary.r",
@@ -62,7 +67,13 @@ def test_a_scope_for_every_type_becomes_one_for_each_that_the_client_may():
 
 def test_a_client_is_granted_no_more_than_its_own(kept_service, kept_anonymous, kept_clinic):
     store = kept_service.state.store
-    do(store, kept_clinic, clients.change, kept_clinic.client, {"scopes": ["screenings:read"]})
+    do(
+        store,
+        kept_clinic,
+        clients.update_client,
+        kept_clinic.client,
+        {"scopes": ["screenings:read"]},
+    )
     scope = "system/QuestionnaireResponse.crs system/Binary.r system/Patient.read"
     told = asked(kept_anonymous, kept_clinic, scope).json()
     assert told["scope"] == "system/QuestionnaireResponse.rs"
@@ -84,19 +95,20 @@ def fhir_routes(service) -> list[tuple[str, str]]:
 
 def test_every_permission_opens_a_route_and_every_route_asks_for_one(service):
     asked_for = {
-        needed(method, path.removeprefix("/fhir/")) for method, path in fhir_routes(service)
+        determine_permission(method, path.removeprefix("/fhir/"))
+        for method, path in fhir_routes(service)
     }
-    assert asked_for == {each for each, scope in PERMITTED.items() if scope}
+    assert asked_for == {each for each, scope in PERMISSION_SCOPES.items() if scope}
 
 
-@pytest.mark.parametrize("permission", [each for each, scope in PERMITTED.items() if scope])
+@pytest.mark.parametrize("permission", [each for each, scope in PERMISSION_SCOPES.items() if scope])
 def test_a_permission_opens_its_own_routes_alone(
     kept_service, kept_anonymous, kept_clinic, permission
 ):
     answer = asked(kept_anonymous, kept_clinic, f"system/{permission}")
     caller = bearing(kept_service, answer.json()["access_token"])
     for method, path, _ in guarded(kept_service):
-        own = path.startswith("/fhir/") and permission == needed(
+        own = path.startswith("/fhir/") and permission == determine_permission(
             method.upper(), path.removeprefix("/fhir/")
         )
         status = caller.request(method, path).status_code
@@ -120,7 +132,7 @@ def test_what_the_client_lost_its_smart_scopes_lost(kept_service, kept_anonymous
     caller = bearing(kept_service, told["access_token"])
     assert caller.get("/fhir/Observation").status_code == 200
     store = kept_service.state.store
-    do(store, kept_clinic, clients.change, kept_clinic.client, {"scopes": ["score"]})
+    do(store, kept_clinic, clients.update_client, kept_clinic.client, {"scopes": ["score"]})
     assert caller.get("/fhir/Observation").status_code == 403
 
 
@@ -130,5 +142,5 @@ def test_a_token_is_signed_for_scopes_that_there_are_alone(kept_service, kept_cl
             builders.token(
                 kept_service.state.store, kept_service.state.tokens, kept_clinic, ["score", scope]
             )
-    assert grants("score") == frozenset()
-    assert not smart_scopes.is_smart("score")
+    assert expand_scope("score") == frozenset()
+    assert not smart_scopes.is_smart_scope("score")

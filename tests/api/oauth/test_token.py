@@ -17,7 +17,7 @@ from support.builders import do
 from support.callers import audited, bearing
 
 from api.http.rate_limit import RateLimiter
-from api.oauth.routes.token import ASSERTION_TYPE, FAILURES_PER_MINUTE
+from api.oauth.routes.token import ASSERTION_TYPE, MAX_CLIENT_FAILURES_PER_MINUTE
 from api.security.scopes import SCOPES
 from api.store.accounts import clients
 
@@ -61,9 +61,9 @@ def signed(private, algorithm: str, claims: dict) -> str:
     head = {"alg": algorithm, "typ": "JWT", "kid": "k"}
     text = ".".join(spelled(json.dumps(each).encode()) for each in (head, claims))
     if algorithm == "RS384":
-        signature = private.sign(text.encode(), padding.PKCS1v15(), hashes.SHA384())
+        signature = private.issue(text.encode(), padding.PKCS1v15(), hashes.SHA384())
     else:
-        pair = decode_dss_signature(private.sign(text.encode(), ec.ECDSA(hashes.SHA384())))
+        pair = decode_dss_signature(private.issue(text.encode(), ec.ECDSA(hashes.SHA384())))
         signature = b"".join(each.to_bytes(48, "big") for each in pair)
     return f"{text}.{spelled(signature)}"
 
@@ -79,7 +79,7 @@ class Signer:
             else ec.generate_private_key(ec.SECP384R1())
         )
         store = service.state.store
-        do(store, clinic, clients.add_key, clinic.client, self.jwk() | {"kid": "k"})
+        do(store, clinic, clients.add_client_key, clinic.client, self.jwk() | {"kid": "k"})
 
     def jwk(self) -> dict[str, str]:
         told = self.private.public_key().public_numbers()
@@ -133,7 +133,7 @@ class TestBySecret:
         assert caller.get("/v1/organisation").status_code == 403
 
     def test_what_a_client_may_not_is_not_granted(self, kept_service, kept_anonymous, kept_clinic):
-        do(kept_service.state.store, kept_clinic, clients.change, kept_clinic.client,
+        do(kept_service.state.store, kept_clinic, clients.update_client, kept_clinic.client,
            {"scopes": ["score"]})  # fmt: skip
         some = kept_anonymous.post(PATH, data=secret(kept_clinic, scope="score admin"))
         assert some.json()["scope"] == "score"
@@ -188,10 +188,10 @@ class TestBySecret:
     ):
         store = kept_service.state.store
         for active, status in ((False, 401), (True, 200)):
-            do(store, kept_clinic, clients.change, kept_clinic.client, {"active": active})
+            do(store, kept_clinic, clients.update_client, kept_clinic.client, {"active": active})
             assert kept_anonymous.post(PATH, data=secret(kept_clinic)).status_code == status
-        (held,) = do(store, kept_clinic, clients.found, kept_clinic.client).secrets
-        do(store, kept_clinic, clients.drop_secret, kept_clinic.client, held.id)
+        (held,) = do(store, kept_clinic, clients.find_client, kept_clinic.client).secrets
+        do(store, kept_clinic, clients.revoke_secret, kept_clinic.client, held.id)
         refused(kept_anonymous.post(PATH, data=secret(kept_clinic)))
 
 
@@ -236,7 +236,13 @@ class TestByAssertion:
     def test_a_key_taken_back_proves_nothing(
         self, kept_service, kept_anonymous, kept_clinic, signer
     ):
-        do(kept_service.state.store, kept_clinic, clients.drop_key, kept_clinic.client, "k")
+        do(
+            kept_service.state.store,
+            kept_clinic,
+            clients.revoke_client_key,
+            kept_clinic.client,
+            "k",
+        )
         refused(kept_anonymous.post(PATH, data=signer.form()))
 
     def test_an_access_token_of_ours_is_no_assertion(self, kept_anonymous, kept_clinic):
@@ -290,7 +296,9 @@ def test_too_many_failures_of_a_client_are_429_and_harm_no_other(
     stopped_clock = RateLimiter(lambda: 0.0)
     monkeypatch.setitem(kept_service.state._state, "limiter", stopped_clock)
     wrong = secret(kept_clinic, client_secret="x")
-    answers = [kept_anonymous.post(PATH, data=wrong) for _ in range(FAILURES_PER_MINUTE + 1)]
+    answers = [
+        kept_anonymous.post(PATH, data=wrong) for _ in range(MAX_CLIENT_FAILURES_PER_MINUTE + 1)
+    ]
     assert {each.status_code for each in answers[:-1]} == {401}
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1

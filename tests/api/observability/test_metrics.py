@@ -74,11 +74,11 @@ def test_the_request_that_asks_is_under_way(anyone):
 
 def test_what_is_kept_and_audited_and_what_fails_is_counted():
     metrics = Metrics()
-    metrics.kept("scored")
-    metrics.storage_fault("full")
-    metrics.audited()
-    metrics.audited(3)
-    text = metrics.text().decode()
+    metrics.record_screening("scored")
+    metrics.record_storage_fault("full")
+    metrics.record_audit_rows()
+    metrics.record_audit_rows(3)
+    text = metrics.render().decode()
     assert 'nociscreen_screenings_kept_total{status="scored"} 1.0' in text
     assert 'nociscreen_storage_faults_total{kind="full"} 1.0' in text
     assert "nociscreen_audit_rows_total 4.0" in text

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from api.observability.structured_logging import told
+from api.observability.structured_logging import describe_exception
 
 CANARY = "Zaphod Beeblebrox 4711"
 BEGIN = f"""
@@ -44,7 +44,7 @@ def test_an_exception_is_told_by_its_classes_and_frames():
             error.add_note(CANARY)
             raise LookupError(CANARY) from error
 
-    outer, inner = told(raised(act))
+    outer, inner = describe_exception(raised(act))
     assert (outer["class"], inner["class"]) == ("builtins.LookupError", "builtins.ValueError")
     assert outer["frames"][-1].startswith("test_logs.py:") or "tests/api" in outer["frames"][-1]
     assert outer["frames"][-1].endswith(" act")
@@ -52,7 +52,7 @@ def test_an_exception_is_told_by_its_classes_and_frames():
 
 
 def test_the_fault_of_a_system_call_is_told_by_its_name_and_not_by_its_file():
-    (one,) = told(raised(lambda: open(f"/{CANARY}")))  # noqa: PTH123, SIM115 - it is to fail
+    (one,) = describe_exception(raised(lambda: open(f"/{CANARY}")))  # noqa: PTH123, SIM115 - it is to fail
     assert one["errno"] == "ENOENT"
     assert "Zaphod" not in json.dumps(one)
 
@@ -61,7 +61,7 @@ def test_a_group_tells_each_of_its_exceptions():
     def act():
         raise ExceptionGroup(CANARY, [ValueError(CANARY), OSError(CANARY)])
 
-    assert [one["class"] for one in told(raised(act))] == [
+    assert [one["class"] for one in describe_exception(raised(act))] == [
         "builtins.ExceptionGroup",
         "builtins.ValueError",
         "builtins.OSError",
@@ -71,12 +71,12 @@ def test_a_group_tells_each_of_its_exceptions():
 def test_a_chain_without_end_is_cut():
     one, other = ValueError(), ValueError()
     one.__cause__, other.__cause__ = other, one
-    assert len(told(one)) == 2
+    assert len(describe_exception(one)) == 2
     last = ValueError()
     for _ in range(50):
         following = ValueError()
         following.__cause__, last = last, following
-    assert len(told(last)) == 10
+    assert len(describe_exception(last)) == 10
 
 
 def test_our_own_lines_carry_the_request_and_the_frames():

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.outbound.allowlist import Allowed, Place, allowance, host, permitted, target
-from api.outbound.errors import OutgoingError
+from api.outbound.allowlist import (
+    AllowedHost,
+    HostPort,
+    find_allowed_host,
+    normalise_host,
+    parse_target_url,
+    require_permitted_addresses,
+)
+from api.outbound.errors import OutboundError
 
 HTTP = ("https", "http")
 IN_THE_HOUSE = [
@@ -22,30 +29,30 @@ NEVER = ["0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1", "::ffff:0.0
 
 @pytest.mark.parametrize("address", IN_THE_HOUSE)
 def test_an_address_in_the_house_is_refused_however_it_is_wrapped(address):
-    with pytest.raises(OutgoingError, match="not_allowed"):
-        permitted([address], private=False)
+    with pytest.raises(OutboundError, match="not_allowed"):
+        require_permitted_addresses([address], allow_private=False)
 
 
 @pytest.mark.parametrize("address", IN_THE_HOUSE)
 def test_one_address_in_the_house_among_others_refuses_them_all(address):
-    with pytest.raises(OutgoingError, match="not_allowed"):
-        permitted(["1.1.1.1", address], private=False)
+    with pytest.raises(OutboundError, match="not_allowed"):
+        require_permitted_addresses(["1.1.1.1", address], allow_private=False)
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_an_address_outside_is_permitted(address):
-    assert permitted([address], private=False) == (address,)
+    assert require_permitted_addresses([address], allow_private=False) == (address,)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "fe80::1", "::1"])
 def test_what_was_allowed_in_the_house_is_permitted(address):
-    assert permitted([address], private=True) == (address,)
+    assert require_permitted_addresses([address], allow_private=True) == (address,)
 
 
 @pytest.mark.parametrize("address", NEVER)
 def test_what_is_nobodys_address_is_never_permitted(address):
-    with pytest.raises(OutgoingError, match="not_allowed"):
-        permitted([address], private=True)
+    with pytest.raises(OutboundError, match="not_allowed"):
+        require_permitted_addresses([address], allow_private=True)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +67,7 @@ def test_what_is_nobodys_address_is_never_permitted(address):
 )  # fmt: skip
 def test_a_host_that_only_some_programs_read_is_refused(name):
     with pytest.raises(ValueError, match="must be a host name"):
-        host(name)
+        normalise_host(name)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def test_a_host_that_only_some_programs_read_is_refused(name):
     ],
 )
 def test_a_host_has_one_spelling(name, one):
-    assert host(name) == one
+    assert normalise_host(name) == one
 
 
 @pytest.mark.parametrize(
@@ -88,28 +95,32 @@ def test_a_host_has_one_spelling(name, one):
 )  # fmt: skip
 def test_an_address_in_an_unusual_form_is_refused(address):
     with pytest.raises(ValueError, match=r".+"):
-        target(address, HTTP)
+        parse_target_url(address, HTTP)
 
 
 def test_an_address_is_taken_apart():
-    assert target("https://EHR.example:8443/r4?x=1", HTTP) == (
-        "https", Place("ehr.example", 8443), "/r4?x=1",
+    assert parse_target_url("https://EHR.example:8443/r4?x=1", HTTP) == (
+        "https", HostPort("ehr.example", 8443), "/r4?x=1",
     )  # fmt: skip
-    assert target("https://[2001:db8::1]", HTTP).place == Place("2001:db8::1", 443)
+    assert parse_target_url("https://[2001:db8::1]", HTTP).host_port == HostPort("2001:db8::1", 443)
 
 
 def test_a_place_is_allowed_by_name_and_port_and_not_by_either():
-    allowed = (Allowed(Place("ehr.example", 443), False),)
-    assert allowance(Place("ehr.example", 443), allowed) is allowed[0]
-    for place in (Place("ehr.example", 80), Place("x.ehr.example", 443), Place("example", 443)):
-        with pytest.raises(OutgoingError, match="not_allowed"):
-            allowance(place, allowed)
+    allowed = (AllowedHost(HostPort("ehr.example", 443), False),)
+    assert find_allowed_host(HostPort("ehr.example", 443), allowed) is allowed[0]
+    for place in (
+        HostPort("ehr.example", 80),
+        HostPort("x.ehr.example", 443),
+        HostPort("example", 443),
+    ):
+        with pytest.raises(OutboundError, match="not_allowed"):
+            find_allowed_host(place, allowed)
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_host_in_one_spelling_or_refused(text):
     try:
-        once = host(text)
+        once = normalise_host(text)
     except ValueError:
         return
-    assert host(once) == once
+    assert normalise_host(once) == once

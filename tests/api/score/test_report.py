@@ -5,7 +5,7 @@ import json
 import pytest
 from support.callers import calling
 
-from api.http.content_negotiation import by_accept, by_suffix
+from api.http.content_negotiation import find_format_by_suffix, negotiate_format
 from api.problems import Problem
 from api.security.scopes import SCOPES
 
@@ -97,20 +97,20 @@ class TestBehaviour:
     ],
 )
 def test_accept_is_read_as_http_says(accept, form):
-    assert by_accept(accept) == form
+    assert negotiate_format(accept) == form
 
 
 @pytest.mark.parametrize("accept", ["image/png", "*/*;q=0", "nonsense", "text/html;q=0"])
 def test_nothing_on_offer_is_406(accept):
     with pytest.raises(Problem) as refused:
-        by_accept(accept)
-    assert refused.value.kind.status == 406
+        negotiate_format(accept)
+    assert refused.value.definition.status == 406
 
 
 def test_an_ending_names_its_format_or_nothing():
-    assert by_suffix(".xml") == "xml"
+    assert find_format_by_suffix(".xml") == "xml"
     with pytest.raises(Problem):
-        by_suffix(".exe")
+        find_format_by_suffix(".exe")
 
 
 def test_a_full_queue_is_429_and_says_when_to_come_back(service, client, intake):

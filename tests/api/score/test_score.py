@@ -6,7 +6,7 @@ import pytest
 from support.callers import calling
 
 from api.security.scopes import SCOPES
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
 JSON = {"Content-Type": "application/json"}
@@ -184,7 +184,7 @@ class TestBehaviour:
     def test_the_answer_is_the_assessment(self, client, intake):
         response = post(client, json.dumps(intake))
         assert response.status_code == 200
-        loaded = catalogue().active("nociplastic")
+        loaded = load_catalogue().find_active("nociplastic")
         expected = assess(loaded, intake["answers"], attested=True)
         assert response.content == expected.model_dump_json(by_alias=True).encode()
 

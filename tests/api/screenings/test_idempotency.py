@@ -41,7 +41,9 @@ class TestANamedRequest:
         self, kept_service, kept_client, kept_clinic
     ):
         owner = made(kept_client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]})["id"]
-        another = do(kept_service.state.store, kept_clinic, clients.add, "another", ["admin"])
+        another = do(
+            kept_service.state.store, kept_clinic, clients.add_client, "another", ["admin"]
+        )
         stranger = calling(kept_service, kept_clinic._replace(client=another.id), ["admin"])
         path = f"/v1/clients/{owner}/secrets"
         first, again, theirs = (
@@ -77,7 +79,7 @@ class TestANamedRequest:
         self, kept_service, kept_clinic, kept_client, other_client
     ):
         store = kept_service.state.store
-        second = do(store, kept_clinic, clients.add, "second", ["screenings:write"])
+        second = do(store, kept_clinic, clients.add_client, "second", ["screenings:write"])
         colleague = calling(kept_service, kept_clinic._replace(client=second.id), second.scopes)
         ids = {
             made(each, HERE, request(), **{KEY: "a"})["id"]

@@ -10,7 +10,7 @@ from support.builders import request
 from support.callers import audited, calling, last_act
 from support.path_resources import made
 
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
 HERE = "/v1/screenings"
@@ -91,7 +91,9 @@ class TestKeeping:
         assert response.headers["location"] == told["links"]["self"] == f"{HERE}/{told['id']}"
         assert (told["state"], told["replaces"]) == ("final", None)
         assert told["patient"]["name"] == "Ada Example"
-        expected = assess(catalogue().active("nociplastic"), body["answers"], attested=True)
+        expected = assess(
+            load_catalogue().find_active("nociplastic"), body["answers"], attested=True
+        )
         assert told["assessment"] == expected.model_dump(mode="json", by_alias=True)
 
     def test_it_is_read_as_it_was_kept_with_what_was_sent(
@@ -158,7 +160,7 @@ class TestKeepingNothing:
 
 def every_row(service) -> list[bytes]:
     """Every row of every table, opened with the key of the database, as bytes."""
-    with service.state.store.database.writing() as connection:
+    with service.state.store.database.begin_write() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
             names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"

@@ -9,16 +9,16 @@ from support.token_targets import TOKEN_URL
 from time_machine import travel
 
 from api.problems import Problem
-from api.security.access_tokens import AccessTokens, Principal, jwks
+from api.security.access_tokens import AccessTokens, Principal, build_jwks
 from api.security.client_assertions import InvalidAssertionError, verify_assertion
-from api.security.signatures import SigningKey, new_signing_key
+from api.security.signatures import SigningKey, generate_signing_key
 
 
 class Ring(dict):
     """Keys by name, as the service's store would give them."""
 
     def __init__(self, *keys: SigningKey) -> None:
-        super().__init__({key.kid: key.verifying() for key in keys})
+        super().__init__({key.kid: key.to_verifying_key() for key in keys})
         self.asked = 0
 
     def find(self, kid):
@@ -28,7 +28,7 @@ class Ring(dict):
 
 @pytest.fixture(scope="module")
 def key() -> SigningKey:
-    return new_signing_key("ES384")
+    return generate_signing_key("ES384")
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def tokens(ring) -> AccessTokens:
 
 def sign(tokens: AccessTokens, key: SigningKey, **changed) -> str:
     wanted = {"client": "clinic", "organisation": "north", "scopes": ["admin", "score"]}
-    return tokens.sign(key, **(wanted | changed))
+    return tokens.issue(key, **(wanted | changed))
 
 
 def refused(tokens: AccessTokens, token: str) -> bool:
@@ -60,7 +60,7 @@ def part(token: str, number: int) -> dict:
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384"])
 def test_a_token_tells_client_organisation_scopes_and_end(algorithm):
-    key = new_signing_key(algorithm)
+    key = generate_signing_key(algorithm)
     tokens = AccessTokens("nociscreen", "nociscreen-api", Ring(key).find)
     principal = tokens.verify(sign(tokens, key))
     scopes = frozenset({"score", "admin"})
@@ -117,7 +117,7 @@ def test_a_token_taken_once_is_refused_when_its_key_is_withdrawn(tokens, ring, k
     assert tokens.verify(token)
     held = ring.pop(key.kid)
     assert refused(tokens, token)
-    ring[key.kid] = new_signing_key("ES384").verifying()
+    ring[key.kid] = generate_signing_key("ES384").to_verifying_key()
     assert refused(tokens, token)
     ring[key.kid] = held
     assert tokens.verify(token)
@@ -152,15 +152,15 @@ def test_a_token_of_another_issuer_or_audience_is_refused(tokens, ring, key, oth
 
 
 def test_both_keys_are_taken_while_they_rotate(key):
-    new = new_signing_key("ES256")
+    new = generate_signing_key("ES256")
     tokens = AccessTokens("nociscreen", "nociscreen-api", Ring(key, new).find)
     assert tokens.verify(sign(tokens, key)) == tokens.verify(sign(tokens, new))
 
 
 def test_the_key_set_tells_public_halves_only(key):
-    new = new_signing_key("ES256")
-    told = jwks([key, new])
-    assert told == {"keys": [key.public_jwk(), new.public_jwk()]}
+    new = generate_signing_key("ES256")
+    told = build_jwks([key, new])
+    assert told == {"keys": [key.public_jwk(), new.to_public_jwk()]}
     assert not any("d" in each for each in told["keys"])
 
 
@@ -199,11 +199,11 @@ class TestTheTwoKinds:
             assert not access.opens(access.forger.token(header))
 
     def test_an_access_token_never_signs_a_client_in(self, tokens, key):
-        token = AccessTokens("clinic", TOKEN_URL, tokens._find).sign(
+        token = AccessTokens("clinic", TOKEN_URL, tokens._find).issue(
             key, client="clinic", organisation="north", scopes=["score"]
         )
         with pytest.raises(InvalidAssertionError):
-            verify_assertion(token, audiences=[TOKEN_URL], find=lambda *_: key.verifying())
+            verify_assertion(token, audiences=[TOKEN_URL], find_key=lambda *_: key.verifying())
 
     def test_a_true_assertion_is_no_access_token_even_under_a_shared_key(self, assertion):
         tokens = AccessTokens("hospital", TOKEN_URL, lambda _: assertion.key)

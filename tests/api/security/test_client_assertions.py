@@ -8,9 +8,9 @@ from support.token_targets import TOKEN_URL, make_target
 from time_machine import travel
 
 from api.security.client_assertions import (
-    Assertion,
     InvalidAssertionError,
-    claimed_client,
+    VerifiedAssertion,
+    read_claimed_client,
     verify_assertion,
 )
 
@@ -18,9 +18,9 @@ from api.security.client_assertions import (
 def test_an_assertion_tells_the_client_its_number_and_its_end(target):
     if target.forger.header["typ"] == "JWT":
         proved = verify_assertion(
-            target.forger.token(), audiences={TOKEN_URL}, find=lambda *_: target.key
+            target.forger.token(), audiences={TOKEN_URL}, find_key=lambda *_: target.key
         )
-        assert proved == Assertion("hospital", "abc", NOW + 300)
+        assert proved == VerifiedAssertion("hospital", "abc", NOW + 300)
 
 
 def test_the_key_is_asked_for_by_client_and_name(assertion):
@@ -30,7 +30,7 @@ def test_the_key_is_asked_for_by_client_and_name(assertion):
         asked.append(names)
         return assertion.key
 
-    verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find=find)
+    verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find_key=find)
     assert asked == [("hospital", "Key-1")]
 
 
@@ -50,7 +50,7 @@ def test_an_rsa_key_of_one_digest_is_not_taken_with_another(algorithm):
 
 def test_a_client_without_that_key_is_refused(assertion):
     with pytest.raises(InvalidAssertionError):
-        verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find=lambda *_: None)
+        verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find_key=lambda *_: None)
 
 
 def test_what_the_store_raises_is_no_fault_of_the_assertion(assertion):
@@ -58,7 +58,7 @@ def test_what_the_store_raises_is_no_fault_of_the_assertion(assertion):
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find=away)
+        verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find_key=away)
 
 
 @pytest.mark.parametrize(
@@ -124,23 +124,23 @@ def test_signed_but_odd_claims_are_refused(assertion, number):
 def test_one_text_for_an_audience_is_not_searched_for_parts(assertion):
     token = assertion.forger.token(claims={"aud": "https"})
     with pytest.raises(InvalidAssertionError):
-        verify_assertion(token, audiences=TOKEN_URL, find=lambda *_: assertion.key)
+        verify_assertion(token, audiences=TOKEN_URL, find_key=lambda *_: assertion.key)
 
 
 class TestClaimedClient:
     def test_the_name_is_read_without_proof(self, assertion):
         head, body, _ = assertion.forger.token().split(".")
-        assert claimed_client(f"{head}.{body}.AAAA") == "hospital"
+        assert read_claimed_client(f"{head}.{body}.AAAA") == "hospital"
 
     @pytest.mark.parametrize("number", range(13, len(ODD) - 1))
     def test_an_odd_name_is_none(self, assertion, number):
-        assert claimed_client(assertion.forger.token(claims=ODD[number])) is None
+        assert read_claimed_client(assertion.forger.token(claims=ODD[number])) is None
 
     @pytest.mark.parametrize("text", ["", "a", "a.b.c", "\ud800", "A" * 10_000_000, "..", "\x00"])
     def test_what_is_no_token_names_no_one(self, text):
-        assert claimed_client(text) is None
+        assert read_claimed_client(text) is None
 
     @given(st.text(st.characters(codec=None)))
     def test_no_text_raises_anything(self, text):
-        assert claimed_client(text) is None
-        assert claimed_client(f"{as_part({})}.{as_part(text)}.AAAA") is None
+        assert read_claimed_client(text) is None
+        assert read_claimed_client(f"{as_part({})}.{as_part(text)}.AAAA") is None

@@ -7,64 +7,71 @@ from hypothesis import strategies as st
 from api.security import client_secrets
 from api.security.client_secrets import (
     API_KEY_LENGTH,
-    hashed,
-    looks_like_api_key,
-    matches,
-    new_api_key,
-    new_secret,
-    read_api_key,
+    generate_api_key,
+    generate_client_secret,
+    has_api_key_prefix,
+    hash_secret,
+    parse_api_key,
+    verify_secret,
 )
 
 
 class TestSecrets:
     def test_a_secret_is_long_random_and_recognisable(self):
-        made = {new_secret() for _ in range(100)}
+        made = {generate_client_secret() for _ in range(100)}
         assert len(made) == 100
         assert all(len(each) == 47 and each.startswith("nss_") for each in made)
 
     def test_a_secret_matches_its_own_hash_only(self):
-        secret = new_secret()
-        kept = hashed(secret)
+        secret = generate_client_secret()
+        kept = hash_secret(secret)
         assert len(kept) == 64
         assert secret not in kept
-        assert matches(secret, kept)
-        for other in (new_secret(), secret[:-1], secret + " ", secret.swapcase(), "", kept):
-            assert not matches(other, kept)
+        assert verify_secret(secret, kept)
+        for other in (
+            generate_client_secret(),
+            secret[:-1],
+            secret + " ",
+            secret.swapcase(),
+            "",
+            kept,
+        ):
+            assert not verify_secret(other, kept)
 
     @pytest.mark.parametrize("kept", ["", "\u00e9", "\ud800", "0" * 64])
     def test_an_odd_hash_matches_nothing(self, kept):
-        assert not matches("nss_a", kept)
+        assert not verify_secret("nss_a", kept)
 
     @given(st.text(st.characters(codec=None)))
     def test_any_text_can_be_compared(self, text):
-        assert not matches(text, hashed("nss_"))
+        assert not verify_secret(text, hash_secret("nss_"))
 
 
 class TestApiKeys:
     @pytest.mark.parametrize(("test", "prefix"), [(True, "nsk_test_"), (False, "nsk_live_")])
     def test_a_key_reads_as_its_id_and_hash(self, test, prefix):
-        key = new_api_key(test=test)
+        key = generate_api_key(test=test)
         assert key.text.startswith(f"{prefix}{key.id}.")
         assert len(key.text) == API_KEY_LENGTH
-        assert read_api_key(key.text) == (key.id, key.hash)
-        assert matches(key.text, key.hash)
-        assert looks_like_api_key(key.text)
+        assert parse_api_key(key.text) == (key.id, key.hash)
+        assert verify_secret(key.text, key.hash)
+        assert has_api_key_prefix(key.text)
 
     def test_no_two_keys_are_the_same(self):
-        made = [new_api_key(test=False) for _ in range(100)]
+        made = [generate_api_key(test=False) for _ in range(100)]
         assert len({key.id for key in made}) == len({key.hash for key in made}) == 100
 
     def test_a_key_that_is_well_formed_and_not_ours_has_another_hash(self):
-        ours, other = new_api_key(test=False), new_api_key(test=False)
+        ours, other = generate_api_key(test=False), generate_api_key(test=False)
         start = f"nsk_live_{ours.id}.{other.text[26:69]}"
-        identity, kept = read_api_key(start + client_secrets._checksum(start))
+        identity, kept = parse_api_key(start + client_secrets._checksum(start))
         assert identity == ours.id
         assert kept != ours.hash
 
     def test_a_live_key_told_as_a_test_key_has_another_hash(self):
-        key = new_api_key(test=False)
+        key = generate_api_key(test=False)
         start = key.text[:-8].replace("live", "test")
-        assert read_api_key(start + client_secrets._checksum(start))[1] != key.hash
+        assert parse_api_key(start + client_secrets._checksum(start))[1] != key.hash
 
     @pytest.mark.parametrize(
         "change",
@@ -103,23 +110,23 @@ class TestApiKeys:
     )
     def test_a_changed_key_is_refused_with_one_message(self, change):
         with pytest.raises(ValueError, match=r"^expected an API key$"):
-            read_api_key(change(new_api_key(test=False).text))
+            parse_api_key(change(generate_api_key(test=False).text))
 
     def test_a_changed_character_anywhere_is_refused(self):
-        text = new_api_key(test=False).text
+        text = generate_api_key(test=False).text
         for place, character in enumerate(text):
             other = "a" if character != "a" else "b"
             with pytest.raises(ValueError, match=r"^expected an API key$"):
-                read_api_key(text[:place] + other + text[place + 1 :])
+                parse_api_key(text[:place] + other + text[place + 1 :])
 
     @given(
         st.text(st.characters(codec=None)) | st.from_regex(client_secrets._API_KEY, fullmatch=True)
     )
     def test_no_text_raises_anything_else(self, text):
         with pytest.raises(ValueError, match=r"^expected an API key$"):
-            read_api_key(text)
+            parse_api_key(text)
 
     @pytest.mark.parametrize("text", ["", "nss_a", "Bearer nsk_a", "NSK_live_a", "eyJhbGciOi"])
     def test_other_texts_do_not_look_like_a_key(self, text):
-        assert not looks_like_api_key(text)
-        assert looks_like_api_key("nsk_" + text)
+        assert not has_api_key_prefix(text)
+        assert has_api_key_prefix("nsk_" + text)

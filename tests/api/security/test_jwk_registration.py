@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.forged_tokens import LETTERS, b64, private_key
 
-from api.security.signatures import client_key
+from api.security.signatures import parse_client_jwk
 
 CANARY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk"
 
@@ -53,25 +53,25 @@ JWKS = {"P-256": on_curve("ES256"), "P-384": on_curve("ES384"), "RSA": of_rsa()}
 )
 def test_the_kind_of_key_says_the_algorithm(name, alg, expected):
     jwk = JWKS[name] | ({"alg": alg} if alg else {})
-    key, members = client_key(jwk)
+    key, members = parse_client_jwk(jwk)
     assert (key.kid, key.algorithm) == ("a", expected)
     assert members == JWKS[name] | {"alg": expected, "use": "sig"}
-    assert client_key(members) == (key, members)
+    assert parse_client_jwk(members) == (key, members)
 
 
 @pytest.mark.parametrize("name", JWKS)
 def test_a_key_without_a_name_is_named_by_its_thumbprint(name):
     unnamed = {member: value for member, value in JWKS[name].items() if member != "kid"}
-    key, members = client_key(unnamed)
+    key, members = parse_client_jwk(unnamed)
     assert len(key.kid) == 43
-    assert members["kid"] == key.kid == client_key(unnamed | {"alg": key.algorithm})[0].kid
+    assert members["kid"] == key.kid == parse_client_jwk(unnamed | {"alg": key.algorithm})[0].kid
 
 
 @pytest.mark.parametrize(
     "more", [{"use": "sig"}, {"key_ops": ["verify"]}, {"ext": True}, {"x5c": ["AA"]}, {"note": 1}]
 )
 def test_what_a_key_may_say_besides_is_taken_and_not_kept(more):
-    assert client_key(JWKS["P-256"] | more) == client_key(JWKS["P-256"])
+    assert parse_client_jwk(JWKS["P-256"] | more) == parse_client_jwk(JWKS["P-256"])
 
 
 def test_the_thumbprint_is_that_of_the_standard():
@@ -82,7 +82,7 @@ def test_the_thumbprint_is_that_of_the_standard():
         "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI"
         "4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
     )
-    key, _ = client_key({"kty": "RSA", "n": n, "e": "AQAB"})
+    key, _ = parse_client_jwk({"kty": "RSA", "n": n, "e": "AQAB"})
     assert key.kid == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
@@ -94,7 +94,7 @@ PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
 @pytest.mark.parametrize("value", [CANARY, "", None])
 def test_a_private_member_is_refused_and_not_repeated(name, member, value):
     with pytest.raises(ValueError, match="expected a public key") as refusal:
-        client_key(JWKS[name] | {member: value})
+        parse_client_jwk(JWKS[name] | {member: value})
     assert CANARY not in str(refusal.value)
 
 
@@ -189,7 +189,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_key_is_refused_by_what_was_expected(name):
     with pytest.raises(ValueError, match="expected") as refusal:
-        client_key(WRONG[name])
+        parse_client_jwk(WRONG[name])
     assert len(str(refusal.value)) < 100
 
 
@@ -202,9 +202,9 @@ ANYTHING = st.recursive(
 
 @given(name=st.sampled_from(list(JWKS)), member=st.data(), value=ANYTHING)
 def test_no_value_in_a_key_raises_anything_else(name, member, value):
-    jwk = JWKS[name] | {"alg": client_key(JWKS[name])[0].algorithm, "use": "sig"}
+    jwk = JWKS[name] | {"alg": parse_client_jwk(JWKS[name])[0].algorithm, "use": "sig"}
     jwk[member.draw(st.sampled_from([*jwk, "key_ops", "d"]))] = value
     try:
-        client_key(jwk)
+        parse_client_jwk(jwk)
     except ValueError as refusal:
         assert "expected" in str(refusal)  # noqa: PT017 - most are refused, some are not

@@ -7,13 +7,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from support.forged_tokens import b64, private_key, private_pem, public_pem
 
-from api.security.jwk_registration import client_key
-from api.security.signatures import SigningKey, VerifyingKey, new_signing_key
+from api.security.jwk_registration import parse_client_jwk
+from api.security.signatures import SigningKey, VerifyingKey, generate_signing_key
 
 
 @pytest.mark.parametrize(("algorithm", "curve"), [("ES256", "P-256"), ("ES384", "P-384")])
 def test_a_new_key_is_named_by_its_thumbprint(algorithm, curve):
-    jwk = new_signing_key(algorithm).public_jwk()
+    jwk = generate_signing_key(algorithm).to_public_jwk()
     members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
     text = json.dumps(members, separators=(",", ":"))
     assert jwk["kid"] == b64(hashlib.sha256(text.encode()).digest())
@@ -23,14 +23,14 @@ def test_a_new_key_is_named_by_its_thumbprint(algorithm, curve):
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384"])
 def test_the_public_half_comes_back_from_its_jwk(algorithm):
-    key = new_signing_key(algorithm)
-    assert client_key(key.public_jwk()) == (key.verifying(), key.public_jwk())
+    key = generate_signing_key(algorithm)
+    assert parse_client_jwk(key.to_public_jwk()) == (key.to_verifying_key(), key.to_public_jwk())
 
 
 @pytest.mark.parametrize("algorithm", ["ES512", "RS384", "HS256", "none", "", "es256"])
 def test_no_key_is_made_for_another_algorithm(algorithm):
     with pytest.raises(ValueError, match="expected ES256 or ES384"):
-        new_signing_key(algorithm)
+        generate_signing_key(algorithm)
     with pytest.raises(ValueError, match="expected ES256 or ES384"):
         SigningKey("a", algorithm, private_pem(private_key("ES256")))
 
@@ -65,7 +65,7 @@ def test_a_key_has_a_plain_name(kid):
 
 
 def test_a_private_key_is_not_shown():
-    key = new_signing_key("ES256")
+    key = generate_signing_key("ES256")
     assert "PRIVATE" not in repr(key)
     assert "private" not in repr(key)
-    assert "d" not in key.public_jwk()
+    assert "d" not in key.to_public_jwk()

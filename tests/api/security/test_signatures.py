@@ -26,13 +26,13 @@ from support.forged_tokens import (
 from support.token_targets import access_opens, make_target
 
 from api.security.access_tokens import AccessTokens
-from api.security.claims import Expected
+from api.security.claims import ExpectedToken
 from api.security.signatures import (
-    RefusedTokenError,
+    InvalidTokenError,
     VerifyingKey,
-    new_signing_key,
-    signed,
-    verified,
+    generate_signing_key,
+    sign_token,
+    verify_token,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -81,16 +81,16 @@ class TestOtherKeys:
 
     def test_a_token_of_a_key_on_a_curve_is_not_proved_by_an_rsa_key_of_its_name(self, assertion):
         rsa_key = VerifyingKey("Key-1", "RS384", public_pem(stranger("RS384")))
-        expected = Expected(
-            ("ES384", "RS384"), ("JWT",), "hospital", "", frozenset(), others=True,
-            life_seconds=300, ahead_seconds=300,
+        expected = ExpectedToken(
+            ("ES384", "RS384"), ("JWT",), "hospital", "", frozenset(), allow_other_claims=True,
+            max_lifetime_seconds=300, max_expiry_seconds=300,
         )  # fmt: skip
         for token in (
             assertion.forger.token(),
             assertion.forger.signed_as("ES384", stranger("ES384")),
         ):
-            with pytest.raises(RefusedTokenError):
-                verified(token, find=lambda _: rsa_key, expected=expected)
+            with pytest.raises(InvalidTokenError):
+                verify_token(token, find_key=lambda _: rsa_key, expected=expected)
 
 
 class _Listener(BaseHTTPRequestHandler):
@@ -134,7 +134,7 @@ def test_no_address_in_a_token_is_ever_asked(target, listener, member, signer):
     private = target.forger.private
     if signer == "stranger":
         private = stranger(target.forger.algorithm)
-    jwk = VerifyingKey("Key-1", target.forger.algorithm, public_pem(private)).public_jwk()
+    jwk = VerifyingKey("Key-1", target.forger.algorithm, public_pem(private)).to_jwk()
     value = {"jwk": jwk | {"x5u": address}, "x5c": [address]}.get(member, address + "/keys")
     forger = Forger(private, target.forger.algorithm, target.forger.header, target.forger.claims)
     if member in ("iss", "aud"):
@@ -190,27 +190,30 @@ class TestArbitraryText:
 class TestSigning:
     @pytest.mark.parametrize("algorithm", ["ES256", "ES384"])
     def test_what_is_signed_is_verified(self, algorithm):
-        key = new_signing_key(algorithm)
+        key = generate_signing_key(algorithm)
         claims = {"iss": "a", "aud": "b", "sub": "c", "jti": "d", "exp": NOW + 60}
-        expected = Expected(
-            (algorithm,), ("at+jwt",), "a", "b", frozenset(claims), others=False,
-            life_seconds=60, ahead_seconds=60,
+        expected = ExpectedToken(
+            (algorithm,), ("at+jwt",), "a", "b", frozenset(claims), allow_other_claims=False,
+            max_lifetime_seconds=60, max_expiry_seconds=60,
         )  # fmt: skip
-        token = signed(claims, key, "at+jwt")
-        assert verified(token, find={key.kid: key.verifying()}.get, expected=expected) == claims
-        with pytest.raises(RefusedTokenError, match=r"^the token is refused$"):
-            verified(token, find=lambda _: None, expected=expected)
+        token = sign_token(claims, key, "at+jwt")
+        assert (
+            verify_token(token, find_key={key.kid: key.to_verifying_key()}.get, expected=expected)
+            == claims
+        )
+        with pytest.raises(InvalidTokenError, match=r"^the token is refused$"):
+            verify_token(token, find_key=lambda _: None, expected=expected)
 
     def test_a_key_that_cannot_be_looked_up_is_no_fault_of_the_token(self, access):
         def away(_):
             raise ConnectionError
 
-        expected = Expected(
-            ("ES256",), ("at+jwt",), "a", "b", frozenset(), others=True,
-            life_seconds=60, ahead_seconds=60,
+        expected = ExpectedToken(
+            ("ES256",), ("at+jwt",), "a", "b", frozenset(), allow_other_claims=True,
+            max_lifetime_seconds=60, max_expiry_seconds=60,
         )  # fmt: skip
         with pytest.raises(ConnectionError):
-            verified(access.forger.token(), find=away, expected=expected)
+            verify_token(access.forger.token(), find_key=away, expected=expected)
 
 
 def _imported(file: Path) -> set[str]:

@@ -5,9 +5,15 @@ from support.builders import at_once, kept_in
 
 from api.settings import Settings
 from api.store import key_ring
-from api.store.key_ring import KeyRing, KeyRingError, make_file, parse, put_first
+from api.store.key_ring import (
+    KeyRing,
+    KeyRingError,
+    create_key_ring_file,
+    parse_key_ring,
+    prepend_new_key,
+)
 from api.store.keys import file_key
-from api.store.operations.startup import open_ring, open_store
+from api.store.operations.startup import open_key_ring, open_store
 
 FIRST, SECOND = f"first:{'A' * 43}", f"second:{'B' * 42}A"
 
@@ -21,7 +27,7 @@ def test_the_first_key_wraps_and_all_unwrap(between):
     old = KeyRing(lambda: SECOND)
     wrapped = old.wrap(b"secret", "about")
     ring = KeyRing(lambda: f" {FIRST}{between}{SECOND}\n")
-    assert ring.current == name(FIRST) == ring.wrap(b"secret", "about")[0]
+    assert ring.current_key_id == name(FIRST) == ring.wrap(b"secret", "about")[0]
     assert ring.unwrap(*wrapped, "about") == b"secret"
 
 
@@ -41,7 +47,7 @@ def test_the_first_key_wraps_and_all_unwrap(between):
 )
 def test_bad_text_is_refused_without_repeating_it(text):
     with pytest.raises(KeyRingError) as told:
-        parse(text)
+        parse_key_ring(text)
     assert FIRST not in str(told.value)
 
 
@@ -58,9 +64,9 @@ def test_a_secret_is_bound_to_what_it_is_about():
 
 def test_an_unknown_key_is_looked_for_in_the_file_once_more(tmp_path):
     path = tmp_path / "ring"
-    make_file(path)
+    create_key_ring_file(path)
     ring = KeyRing(path.read_text)
-    put_first(path)
+    prepend_new_key(path)
     newer = KeyRing(path.read_text).wrap(b"secret", "about")
     assert ring.unwrap(*newer, "about") == b"secret"
     with pytest.raises(KeyRingError, match="lacks"):
@@ -69,21 +75,21 @@ def test_an_unknown_key_is_looked_for_in_the_file_once_more(tmp_path):
 
 def test_a_running_ring_wraps_by_the_key_that_was_put_first_meanwhile(tmp_path):
     path = tmp_path / "ring"
-    make_file(path)
+    create_key_ring_file(path)
     ring = KeyRing(path.read_text)
-    newest = put_first(path)
+    newest = prepend_new_key(path)
     assert ring.wrap(b"secret", "about")[0] == newest
 
 
 def test_a_file_is_its_owners_alone_and_made_once(tmp_path):
     path = tmp_path / "deep" / "ring"
-    make_file(path)
+    create_key_ring_file(path)
     text = path.read_text()
     with pytest.raises(FileExistsError):
-        make_file(path)
+        create_key_ring_file(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    newest = put_first(path)
+    newest = prepend_new_key(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_text().splitlines()[0].startswith(newest + ":")
     assert path.read_text().endswith(text)
@@ -94,15 +100,15 @@ def test_nothing_is_put_before_what_is_no_ring(tmp_path):
     path = tmp_path / "ring"
     path.write_text("k:broken")
     with pytest.raises(KeyRingError):
-        put_first(path)
+        prepend_new_key(path)
     assert path.read_text() == "k:broken"
     with pytest.raises(KeyRingError):
-        put_first(tmp_path / "none")
+        prepend_new_key(tmp_path / "none")
 
 
 def test_a_file_is_put_in_place_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "ring"
-    make_file(path)
+    create_key_ring_file(path)
     text = path.read_text()
 
     def full(_):
@@ -110,23 +116,23 @@ def test_a_file_is_put_in_place_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(key_ring.os, "fsync", full)
     with pytest.raises(OSError, match="space"):
-        put_first(path)
+        prepend_new_key(path)
     assert path.read_text() == text
 
 
 def test_the_environment_is_read_before_the_file(tmp_path):
     chosen = kept_in(tmp_path, key_ring=FIRST)
-    assert open_ring(chosen).current == name(FIRST)
+    assert open_key_ring(chosen).current_key_id == name(FIRST)
     assert not chosen.key_ring_file.exists()
 
 
 def test_embedded_a_missing_ring_is_made_and_told(tmp_path):
     told = []
     chosen = kept_in(tmp_path)
-    open_ring(chosen, told.append)
-    assert str(chosen.key_ring_file.resolve()) in told[0]
+    open_key_ring(chosen, told.append)
+    assert str(chosen.key_ring_file.resolver()) in told[0]
     assert chosen.key_ring_file.stat().st_mode & 0o777 == 0o600
-    open_ring(chosen, told.append)
+    open_key_ring(chosen, told.append)
     assert len(told) == 1
 
 
@@ -135,50 +141,50 @@ def test_a_ring_that_is_missing_beside_its_database_is_not_made_anew(tmp_path):
     open_store(chosen).close()
     chosen.key_ring_file.unlink()
     with pytest.raises(KeyRingError, match="missing"):
-        open_ring(chosen)
+        open_key_ring(chosen)
 
 
 def test_a_database_at_an_address_needs_a_ring(tmp_path):
     chosen = Settings(database_url="postgresql://x@127.0.0.1/x", key_ring_file=tmp_path / "none")
     with pytest.raises(KeyRingError, match="NOCISCREEN_KEY_RING"):
-        open_ring(chosen)
+        open_key_ring(chosen)
 
 
 def test_a_file_that_is_no_text_is_refused_as_a_ring(tmp_path):
     chosen = kept_in(tmp_path)
     chosen.key_ring_file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(KeyRingError):
-        open_ring(chosen)
+        open_key_ring(chosen)
 
 
 def test_a_database_file_has_one_key_however_many_ask_at_once(tmp_path):
     ring = KeyRing(lambda: FIRST)
     for each in range(20):
         path = tmp_path / f"{each}.db"
-        keys = at_once(8, lambda _, path=path: file_key.file_key(path, ring))
-        assert set(keys) == {file_key.file_key(path, ring)}
-        assert file_key.beside(path).stat().st_mode & 0o777 == 0o600
+        keys = at_once(8, lambda _, path=path: file_key.load_file_key(path, ring))
+        assert set(keys) == {file_key.load_file_key(path, ring)}
+        assert file_key.locate_key_file(path).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_database_file_without_its_key_is_not_given_another(tmp_path):
     path = tmp_path / "x.db"
     path.touch()
     with pytest.raises(KeyRingError, match="missing"):
-        file_key.file_key(path, KeyRing(lambda: FIRST))
+        file_key.load_file_key(path, KeyRing(lambda: FIRST))
 
 
 @pytest.mark.parametrize("text", ["", "k:zz", "\u00fc", "k", "k:00"])
 def test_a_broken_file_key_is_told(tmp_path, text):
     path = tmp_path / "x.db"
-    file_key.beside(path).write_text(text)
+    file_key.locate_key_file(path).write_text(text)
     with pytest.raises(KeyRingError):
-        file_key.file_key(path, KeyRing(lambda: FIRST))
+        file_key.load_file_key(path, KeyRing(lambda: FIRST))
 
 
 def test_a_file_key_wrapped_anew_is_the_same_key(tmp_path):
     path = tmp_path / "x.db"
-    key = file_key.file_key(path, KeyRing(lambda: FIRST))
-    file_key.keep(path, KeyRing(lambda: f"{SECOND},{FIRST}"), key)
-    assert file_key.file_key(path, KeyRing(lambda: SECOND)) == key
+    key = file_key.load_file_key(path, KeyRing(lambda: FIRST))
+    file_key.write_file_key(path, KeyRing(lambda: f"{SECOND},{FIRST}"), key)
+    assert file_key.load_file_key(path, KeyRing(lambda: SECOND)) == key
     with pytest.raises(KeyRingError):
-        file_key.file_key(path, KeyRing(lambda: FIRST))
+        file_key.load_file_key(path, KeyRing(lambda: FIRST))

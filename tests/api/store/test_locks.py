@@ -4,7 +4,7 @@ from threading import Event, Thread
 
 import pytest
 
-from api.store.locks import NamedTurns, Turns
+from api.store.locks import FairLock, KeyedLocks
 
 
 def waiting(turns):
@@ -22,13 +22,13 @@ def until(claim):
 
 
 def test_turns_come_in_the_order_in_which_they_were_asked_for():
-    turns, order, threads = Turns(), [], []
+    turns, order, threads = FairLock(), [], []
 
     def act(number):
-        with turns.taken(10):
+        with turns.acquire(10):
             order.append(number)
 
-    with turns.taken(1):
+    with turns.acquire(1):
         for each in range(20):
             threads.append(Thread(target=act, args=(each,)))
             threads[-1].start()
@@ -39,27 +39,27 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for():
 
 
 def test_who_waits_too_long_is_told_and_holds_nobody_up():
-    turns = Turns()
-    with turns.taken(1):
-        with pytest.raises(TimeoutError), turns.taken(0.01):
+    turns = FairLock()
+    with turns.acquire(1):
+        with pytest.raises(TimeoutError), turns.acquire(0.01):
             pytest.fail("two at once")
         assert waiting(turns) == 0
-    with turns.taken(0):
+    with turns.acquire(0):
         pass
 
 
 def test_an_exception_hands_the_turn_on():
-    turns = Turns()
-    with pytest.raises(LookupError), turns.taken(0):
+    turns = FairLock()
+    with pytest.raises(LookupError), turns.acquire(0):
         raise LookupError
-    with turns.taken(0):
+    with turns.acquire(0):
         pass
 
 
 def test_each_name_has_a_turn_of_its_own_and_is_forgotten_when_it_is_free():
-    turns = NamedTurns()
-    with turns.taken("one", 0):
-        with turns.taken("other", 0), pytest.raises(TimeoutError), turns.taken("one", 0.01):
+    turns = KeyedLocks()
+    with turns.acquire("one", 0):
+        with turns.acquire("other", 0), pytest.raises(TimeoutError), turns.acquire("one", 0.01):
             pytest.fail("two at once")
-        assert list(turns._asked) == ["one"]
-    assert not turns._asked
+        assert list(turns._locks) == ["one"]
+    assert not turns._locks

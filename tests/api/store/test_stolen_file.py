@@ -7,13 +7,13 @@ from sqlalchemy import text
 from support.builders import all_there_is, assessed, clinic, do
 from support.postgres import HOMES
 
-from api.store.database.engine import connected
-from api.store.keys.file_key import file_key
+from api.store.database.engine import connect_sqlite
+from api.store.keys.file_key import load_file_key
 from api.store.operations import key_rotation
-from api.store.operations.backup import backup
+from api.store.operations.backup import create_backup
 from api.store.patients import data_subject_rights, legal_holds
-from api.store.patients.patient_lookup import Person
-from api.store.screenings.screenings import band_of
+from api.store.patients.patient_lookup import PatientSelector
+from api.store.screenings.screenings import find_band
 
 CANARY = "CANARYbird"
 REFERENCE = f"{CANARY}-0042"
@@ -24,7 +24,7 @@ def filled(store):
     """A store that holds the canary wherever something of a patient can be."""
     made = clinic(store)
     all_there_is(store, made, REFERENCE, CANARY)
-    do(store, made, legal_holds.place, Person(REFERENCE, f"urn:{CANARY}"), CANARY)
+    do(store, made, legal_holds.place_hold, PatientSelector(REFERENCE, f"urn:{CANARY}"), CANARY)
     return made
 
 
@@ -40,9 +40,9 @@ def test_the_canary_is_found_where_it_is_not_sealed():
 
 
 def test_no_file_of_the_database_holds_a_word(store, kept, filled, tmp_path):
-    if not store.database.embedded:
+    if not store.database.is_embedded:
         pytest.skip("PostgreSQL keeps no file of ours")
-    backup(kept.database_file, store.ring, tmp_path / "backup.db")
+    create_backup(kept.database_file, store.ring, tmp_path / "backup.db")
     files = sorted(each.name for each in tmp_path.iterdir())
     assert {"nociscreen.db", "nociscreen.db-wal", "nociscreen.db-shm", "backup.db"} <= set(files)
     for each in tmp_path.iterdir():
@@ -52,8 +52,10 @@ def test_no_file_of_the_database_holds_a_word(store, kept, filled, tmp_path):
 
 def dumped(store, kept):
     """Every row of every table as text, without the encryption of the file."""
-    if store.database.embedded:
-        connection = connected(kept.database_file, file_key(kept.database_file, store.ring))
+    if store.database.is_embedded:
+        connection = connect_sqlite(
+            kept.database_file, load_file_key(kept.database_file, store.ring)
+        )
         tables = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table'"
         ).fetchall()
@@ -82,12 +84,12 @@ def test_a_dump_of_every_row_holds_no_word_of_a_patient(store, kept, filled):
 
 
 def test_status_tier_and_band_are_not_told_by_any_row(store, kept, filled):
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         rows = session.execute(text("SELECT * FROM screening")).all()
     assert len(rows) == 2
     for example in ("red_flag", "widespread_pain"):
         _, assessment = assessed(example)
-        words = {assessment.status, assessment.safety.tier, band_of(assessment)} - {None}
+        words = {assessment.status, assessment.safety.tier, find_band(assessment)} - {None}
         for row in rows:
             for value in row:
                 held = value if isinstance(value, bytes) else str(value).encode()
@@ -96,14 +98,14 @@ def test_status_tier_and_band_are_not_told_by_any_row(store, kept, filled):
 
 
 def test_rotation_and_erasure_leave_no_word_either(store, kept, filled):
-    key_rotation.rotate(store, filled.actor)
+    key_rotation.rotate_data_key(store, filled.actor)
     assert secrets_in(dumped(store, kept)) == []
-    for hold in do(store, filled, legal_holds.holding):
-        do(store, filled, legal_holds.release, hold.id)
-    do(store, filled, data_subject_rights.erase, Person(REFERENCE, None))
+    for hold in do(store, filled, legal_holds.list_holds):
+        do(store, filled, legal_holds.release_hold, hold.id)
+    do(store, filled, data_subject_rights.erase_patient, PatientSelector(REFERENCE, None))
     held = dumped(store, kept)
     assert secrets_in(held) == []
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         for table in ("screening", "report", "acknowledgement", "answered", "entered_in_error"):
             assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
         assert session.execute(text("SELECT count(*) FROM legal_hold")).scalar_one() == 0

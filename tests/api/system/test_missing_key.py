@@ -10,17 +10,19 @@ from support.builders import request
 from support.callers import bearing, calling
 
 from api.jobs import housekeeping_thread
-from api.jobs.housekeeping_thread import kept_up
+from api.jobs.housekeeping_thread import running_housekeeping
 from api.settings import Settings
-from api.store.key_ring import KeyRing, new_entry
-from api.store.operations.startup import open_database, open_ring
+from api.store.key_ring import KeyRing, generate_entry
+from api.store.operations.startup import open_database, open_key_ring
 from api.store.store import Store
 
 
 @contextmanager
 def opened_by(settings: Settings, *entries: str) -> Iterator[Store]:
     """The database as a process with this key ring opens it."""
-    store = Store(open_database(settings, open_ring(settings)), KeyRing(lambda: "\n".join(entries)))
+    store = Store(
+        open_database(settings, open_key_ring(settings)), KeyRing(lambda: "\n".join(entries))
+    )
     yield store
     store.close()
 
@@ -29,7 +31,7 @@ def opened_by(settings: Settings, *entries: str) -> Iterator[Store]:
 def foreign_clinic(kept_service, kept_settings):
     """A clinic whose keys the service's own ring does not unwrap."""
     ours = kept_service.state.settings.key_ring_file.read_text()
-    with opened_by(kept_settings, new_entry(), ours) as store:
+    with opened_by(kept_settings, generate_entry(), ours) as store:
         return builders.clinic(store)
 
 
@@ -64,9 +66,9 @@ def test_upkeep_lives_on(kept_settings, monkeypatch):
         if len(told) == 3:
             thrice.set()
 
-    monkeypatch.setattr(housekeeping_thread, "EVERY_SECONDS", 0.01)
-    with opened_by(kept_settings, new_entry()) as lame:
+    monkeypatch.setattr(housekeeping_thread, "INTERVAL_SECONDS", 0.01)
+    with opened_by(kept_settings, generate_entry()) as lame:
         lame.database.on_fault = on_fault
-        with kept_up(lame, kept_settings.model_copy(update={"signing_key_days": 0})):
+        with running_housekeeping(lame, kept_settings.model_copy(update={"signing_key_days": 0})):
             assert thrice.wait(30)
     assert set(told) == {"keys"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from api.problems import KINDS
-from scoring.catalogue import SHIPPED
+from api.problems import PROBLEM_DEFINITIONS
+from scoring.catalogue import RULEBOOKS_FOLDER
 
 PATH = "/v1/rulebooks/nociplastic/1.0.0"
 
@@ -17,7 +17,7 @@ def test_every_rulebook_is_listed_with_status_approver_and_hash(anonymous):
     listed = anonymous.get("/v1/rulebooks").json()["rulebooks"]
     assert [each["name"] for each in listed] == ["nociplastic@1.0.0", "phq4@1.0.0"]
     for each in listed:
-        file = SHIPPED / each["instrument"] / f"{each['version']}.toml"
+        file = RULEBOOKS_FOLDER / each["instrument"] / f"{each['version']}.toml"
         assert each["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
         assert each["status"] == "active"
         assert anonymous.get(each["links"]["self"]).status_code == 200
@@ -26,7 +26,7 @@ def test_every_rulebook_is_listed_with_status_approver_and_hash(anonymous):
 
 def test_a_rulebook_shows_its_whole_reasoning(anonymous):
     shown = anonymous.get(PATH).json()
-    file = tomllib.loads((SHIPPED / "nociplastic" / "1.0.0.toml").read_text())
+    file = tomllib.loads((RULEBOOKS_FOLDER / "nociplastic" / "1.0.0.toml").read_text())
     for one, several in {"question": "questions", "flag": "flags", "citation": "citations"}.items():
         assert [each["id"] for each in shown[several]] == [each["id"] for each in file[one]]
     for shown_criterion, criterion in zip(shown["criteria"], file["criterion"], strict=True):
@@ -66,7 +66,7 @@ def test_health_is_ok(anonymous):
 
 
 def test_every_type_of_problem_is_documented(anonymous):
-    for code, kind in KINDS.items():
+    for code, kind in PROBLEM_DEFINITIONS.items():
         shown = anonymous.get(f"/problems/{code}").json()
         assert (shown["code"], shown["status"]) == (code, kind.status)
     assert anonymous.get("/problems/none").status_code == 404
@@ -74,4 +74,4 @@ def test_every_type_of_problem_is_documented(anonymous):
 
 def test_every_problem_type_is_named_in_the_readme():
     readme = (Path(__file__).parents[3] / "README.md").read_text()
-    assert [code for code in KINDS if f"`{code}`" not in readme] == []
+    assert [code for code in PROBLEM_DEFINITIONS if f"`{code}`" not in readme] == []

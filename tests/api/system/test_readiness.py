@@ -10,10 +10,10 @@ from support.callers import bearing, calling
 
 from api.main import create_app
 from api.store.database import migrate
-from api.store.database.engine import connected, postgres
-from api.store.key_ring import KeyRing, new_entry
-from api.store.keys.file_key import file_key
-from api.store.operations.startup import open_database, open_ring, open_store
+from api.store.database.engine import connect_sqlite, open_postgres
+from api.store.key_ring import KeyRing, generate_entry
+from api.store.keys.file_key import load_file_key
+from api.store.operations.startup import open_database, open_key_ring, open_store
 from api.store.store import Store
 from scoring.catalogue import Catalogue
 
@@ -65,8 +65,8 @@ def test_the_chain_of_the_service_is_missing(service):
 
 
 def test_the_key_ring_lacks_a_key(service, kept):
-    entry = new_entry()
-    lame = Store(open_database(kept, open_ring(kept)), KeyRing(lambda: entry))
+    entry = generate_entry()
+    lame = Store(open_database(kept, open_key_ring(kept)), KeyRing(lambda: entry))
     with started(kept, lame) as other:
         told = {"key_ring": "the key ring lacks a key, or cannot be read"}
         assert ready(other) == (503, told)
@@ -81,7 +81,7 @@ def keep(service) -> int:
 @pytest.fixture
 def hurried(service):
     """A service with a clinic, which waits for a lock no longer than a moment."""
-    embedded = service.state.store.database.embedded
+    embedded = service.state.store.database.is_embedded
     hurry = "PRAGMA busy_timeout = 50" if embedded else "SET lock_timeout = '100ms'"
 
     @event.listens_for(service.state.store.database.engine, "checkout")
@@ -97,14 +97,16 @@ def hurried(service):
 @contextmanager
 def locking(kept, store):
     """Another program that holds what every writer needs."""
-    if store.database.embedded:
-        other = connected(kept.database_file, file_key(kept.database_file, open_ring(kept)))
+    if store.database.is_embedded:
+        other = connect_sqlite(
+            kept.database_file, load_file_key(kept.database_file, open_key_ring(kept))
+        )
         other.execute("BEGIN IMMEDIATE")
         yield
         other.close()
         return
-    database = open_database(kept, open_ring(kept))
-    with database.writing() as connection:
+    database = open_database(kept, open_key_ring(kept))
+    with database.begin_write() as connection:
         connection.exec_driver_sql("SET LOCAL ROLE NONE")
         connection.exec_driver_sql("LOCK TABLE audit_head IN ACCESS EXCLUSIVE MODE")
         yield
@@ -139,7 +141,7 @@ def test_the_database_is_full(tmp_path):
 
 def test_the_database_is_away(tmp_path):
     settings = kept_in(tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none")
-    away = Store(postgres(settings.database_url.get_secret_value()), open_ring(settings))
+    away = Store(open_postgres(settings.database_url.get_secret_value()), open_key_ring(settings))
     with started(settings, away) as service:
         assert ready(service) == (503, {"database": "the database does not answer"})
         assert "hush" not in bearing(service).get("/health/ready").text

@@ -8,8 +8,8 @@ from support.report_examples import made, told, viewed
 
 from reports.blocks import Section
 from reports.phrases import languages
-from scoring.catalogue import catalogue
-from scoring.translations import in_language
+from scoring.catalogue import load_catalogue
+from scoring.translations import translate_rulebook
 
 FORBIDDEN = re.compile(
     r"\b(points?|scores?|decibans?|cured?|guarantee\w*|predominance)\b", re.IGNORECASE
@@ -62,7 +62,7 @@ WEIGHING = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_has_no_points_no_weights_and_no_band_in_any_language(name, language):
     view = viewed(name, language=language)
-    rulebook = in_language(catalogue().active(view.rulebook), language)
+    rulebook = translate_rulebook(load_catalogue().find_active(view.rulebook), language)
     bands = [each.label.lower() for each in rulebook.band if " " in each.label]  # not a plain word
     for text in told(made(name, "patient", language=language).blocks):
         assert not re.search(WEIGHING[language], text, re.IGNORECASE)

@@ -9,10 +9,10 @@ from support.scoring.vignettes import LOADED, vignettes
 from reports.phrases import languages, wording
 from reports.view.translation import Books, retold
 from schemas.assessment import Assessment
-from schemas.translation import places
-from scoring.catalogue import catalogue
+from schemas.translation import list_texts
+from scoring.catalogue import load_catalogue
 from scoring.engine import assess
-from scoring.translations import in_language
+from scoring.translations import translate_rulebook
 
 OTHERS = [each for each in languages() if each != "en"]
 
@@ -31,15 +31,15 @@ def numbers(value) -> list[str]:
 
 def test_in_the_same_language_nothing_changes():
     for name, assessment in CASES:
-        book = catalogue().active(name).rulebook
+        book = load_catalogue().find_active(name).rulebook
         assert retold(Books(book, book, wording()), assessment) == assessment
 
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_number_stays(language):
     for name, assessment in CASES:
-        loaded = catalogue().active(name)
-        told = in_language(loaded, language)
+        loaded = load_catalogue().find_active(name)
+        told = translate_rulebook(loaded, language)
         other = retold(Books(loaded.rulebook, told, wording(language)), assessment)
         for before, after in zip(assessment.criteria or (), other.criteria or (), strict=True):
             assert (before.id, before.points, before.level) == (after.id, after.points, after.level)
@@ -54,8 +54,8 @@ def test_every_number_stays(language):
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_sentence_stays_in_english(language):
     for name, assessment in CASES:
-        loaded = catalogue().active(name)
-        told = in_language(loaded, language)
+        loaded = load_catalogue().find_active(name)
+        told = translate_rulebook(loaded, language)
         other = retold(Books(loaded.rulebook, told, wording(language)), assessment)
         for before, after in zip(assessment.criteria or (), other.criteria or (), strict=True):
             assert before.because != after.because
@@ -66,10 +66,10 @@ def test_no_sentence_stays_in_english(language):
 @pytest.mark.parametrize("language", OTHERS)
 @pytest.mark.parametrize("name", ["nociplastic", "phq4"])
 def test_a_translation_is_whole_and_has_the_same_places_and_numbers(name, language):
-    loaded = catalogue().active(name)
-    told = in_language(loaded, language)
+    loaded = load_catalogue().find_active(name)
+    told = translate_rulebook(loaded, language)
     assert told is not None
-    before, after = places(loaded.rulebook), places(told)
+    before, after = list_texts(loaded.rulebook), list_texts(told)
     assert before.keys() == after.keys()
     for place, text in before.items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(
@@ -82,8 +82,8 @@ def test_a_translation_is_whole_and_has_the_same_places_and_numbers(name, langua
 @pytest.mark.parametrize("language", OTHERS)
 @pytest.mark.parametrize("name", ["nociplastic", "phq4"])
 def test_a_translated_rulebook_weighs_the_same(name, language):
-    loaded = catalogue().active(name)
-    told = in_language(loaded, language)
+    loaded = load_catalogue().find_active(name)
+    told = translate_rulebook(loaded, language)
     for before, after in zip(loaded.rulebook.criterion, told.criterion, strict=True):
         assert [(e.id, e.when, e.points) for e in before.level] == [
             (e.id, e.when, e.points) for e in after.level

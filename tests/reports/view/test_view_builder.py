@@ -8,7 +8,7 @@ from support.report_examples import assessed, viewed
 
 from reports.phrases import wording
 from reports.view.text_sanitiser import clean, one_line, typeset
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 DISTRESS_ONLY = {
     "pain_sites": ["lower_back"],
@@ -32,7 +32,9 @@ def test_every_unverified_source_is_marked_wherever_it_is_cited():
 
 def test_every_citation_of_the_assessment_is_listed():
     _, assessment = assessed("widespread_pain")
-    texts = {each.id: each.text for each in catalogue().active("nociplastic").rulebook.citation}
+    texts = {
+        each.id: each.text for each in load_catalogue().find_active("nociplastic").rulebook.citation
+    }
     listed = {each.text for each in viewed("widespread_pain").sources}
     for criterion in assessment.criteria:
         assert {texts[each] for each in criterion.citations} <= listed

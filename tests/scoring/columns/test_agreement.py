@@ -12,18 +12,20 @@ from support.scoring.answer_strategies import complete, partial_answers, unflagg
 from support.scoring.engine_rows import assessed_row, frame_of, random_intake, weighed_row
 from support.scoring.small_rulebook import SMALL
 
-from scoring.catalogue import catalogue, read
-from scoring.columns import compiled
+from scoring.catalogue import load_catalogue, read_rulebook
+from scoring.columns import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 
-NOCIPLASTIC = catalogue().active("nociplastic")
-every_rulebook = pytest.mark.parametrize("loaded", catalogue().scored(), ids=lambda it: it.name)
+NOCIPLASTIC = load_catalogue().find_active("nociplastic")
+every_rulebook = pytest.mark.parametrize(
+    "loaded", load_catalogue().list_active(), ids=lambda it: it.name
+)
 INTAKES, SHARES = 100_000, 8
 
 
 def explained(loaded: LoadedRulebook, intakes: list) -> list[dict]:
     frame = frame_of(loaded, intakes).lazy()
-    return compiled(loaded).assessed(frame, explain=True).collect().to_dicts()
+    return compile_column_rules(loaded).assess_intakes(frame, explain=True).collect().to_dicts()
 
 
 @every_rulebook
@@ -82,7 +84,7 @@ def differing(seed: int) -> tuple[list, dict[str, int]]:
     random = Random(seed)
     intakes = [random_intake(NOCIPLASTIC, random) for _ in range(INTAKES // SHARES)]
     frame = frame_of(NOCIPLASTIC, intakes).lazy()
-    results = compiled(NOCIPLASTIC).assessed(frame).collect(engine="streaming")
+    results = compile_column_rules(NOCIPLASTIC).assess_intakes(frame).collect(engine="streaming")
     differences = []
     for answers, row in zip(intakes, results.iter_rows(named=True), strict=True):
         expected = weighed_row(NOCIPLASTIC, answers)
@@ -92,13 +94,23 @@ def differing(seed: int) -> tuple[list, dict[str, int]]:
 
 
 def test_a_question_without_a_column_is_not_answered():
-    row = compiled(NOCIPLASTIC).assessed(pl.LazyFrame({"fatigue": [True]})).collect().to_dicts()[0]
+    row = (
+        compile_column_rules(NOCIPLASTIC)
+        .assess_intakes(pl.LazyFrame({"fatigue": [True]}))
+        .collect()
+        .to_dicts()[0]
+    )
     assert row == weighed_row(NOCIPLASTIC, {"fatigue": True})
 
 
 def test_a_row_with_problems_has_no_status_and_no_results():
     frame = pl.LazyFrame({"row_id": ["7"], "fatigue": [True], "problems": [["fatigue: no"]]})
-    row = compiled(NOCIPLASTIC).assessed(frame, explain=True).collect().to_dicts()[0]
+    row = (
+        compile_column_rules(NOCIPLASTIC)
+        .assess_intakes(frame, explain=True)
+        .collect()
+        .to_dicts()[0]
+    )
     known = {name: each for name, each in row.items() if each is not None}
     assert set(known) == {"row_id", "rulebook", "rulebook_sha256", "problems"}
 
@@ -111,7 +123,7 @@ def test_the_columns_are_those_of_the_contract_in_their_order():
         "least, most, band, contribution, picture, nociplastic, nociceptive, neuropathic, "
         "iasp_2021, acr_2016, missing"
     )
-    assert list(compiled(NOCIPLASTIC).columns) == [
+    assert list(compile_column_rules(NOCIPLASTIC).columns) == [
         *head.split(", "),
         *domains,
         *criteria,
@@ -120,7 +132,11 @@ def test_the_columns_are_those_of_the_contract_in_their_order():
 
 
 def test_points_are_float64_and_lists_are_lists():
-    schema = compiled(NOCIPLASTIC).assessed(pl.LazyFrame({"fatigue": [True]})).collect_schema()
+    schema = (
+        compile_column_rules(NOCIPLASTIC)
+        .assess_intakes(pl.LazyFrame({"fatigue": [True]}))
+        .collect_schema()
+    )
     assert {schema[name] for name in ("predominance", "least", "A1", "domain_onset")} == {
         pl.Float64
     }
@@ -131,4 +147,4 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
     file = tmp_path / "weather.toml"
     file.write_text(SMALL.replace('id = "W1"', 'id = "status"'), encoding="utf-8")
     with pytest.raises(ValueError, match="two columns are called status"):
-        compiled(read(file))
+        compile_column_rules(read_rulebook(file))

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from support.scoring.engine_rows import frame_of, random_intake, weighed_row
 
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.columns.arrow import ArrowRules
 
-LOADED = catalogue().active("nociplastic")
+LOADED = load_catalogue().find_active("nociplastic")
 RULES = ArrowRules(LOADED)
 
 
@@ -23,20 +23,20 @@ def intakes(count: int) -> list[dict]:
 def test_a_record_batch_is_scored_row_by_row_in_order():
     some = intakes(200)
     batch = frame_of(LOADED, some).to_arrow().combine_chunks().to_batches()[0]
-    results = RULES.scored(batch)
+    results = RULES.score_batch(batch)
     assert results.schema == RULES.schema
     assert results.to_pylist() == [weighed_row(LOADED, each) for each in some]
 
 
 def test_a_batch_without_rows_or_without_a_question_is_answered():
     nothing = pa.RecordBatch.from_pydict({"age_years": pa.array([], pa.int64())})
-    assert RULES.scored(nothing).num_rows == 0
+    assert RULES.score_batch(nothing).num_rows == 0
     other = pa.RecordBatch.from_pydict({"x": [1, 2]})
-    assert RULES.scored(other).column("status").to_pylist() == ["insufficient_information"] * 2
+    assert RULES.score_batch(other).column("status").to_pylist() == ["insufficient_information"] * 2
 
 
 def test_a_fault_is_told_in_its_row():
-    results = RULES.scored(pa.RecordBatch.from_pydict({"age_years": [44, 300]})).to_pylist()
+    results = RULES.score_batch(pa.RecordBatch.from_pydict({"age_years": [44, 300]})).to_pylist()
     assert [row["status"] for row in results] == ["insufficient_information", None]
     assert results[1]["problems"] == ["age_years: must be a whole number from 0 to 120"]
 
@@ -45,7 +45,7 @@ def test_a_fault_is_told_in_its_row():
 def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
     from pyspark.sql import SparkSession
 
-    from scoring.columns.spark import scored
+    from scoring.columns.spark import score_dataframe
 
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     some = intakes(500)
@@ -56,7 +56,9 @@ def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     try:
-        rows = scored(spark.read.parquet(str(tmp_path / "in.parquet"))).toArrow().to_pylist()
+        rows = (
+            score_dataframe(spark.read.parquet(str(tmp_path / "in.parquet"))).toArrow().to_pylist()
+        )
     finally:
         spark.stop()
     assert rows == [weighed_row(LOADED, each) for each in some]

@@ -11,14 +11,14 @@ from support.scoring.engine_rows import frame_of
 
 from schemas.conditions import Condition
 from schemas.rulebook import Derived, Question
-from scoring.catalogue import catalogue
-from scoring.columns.conditions import Meaning, asked
-from scoring.columns.derived_values import counted as counted_columns
-from scoring.columns.typed_answers import typed
-from scoring.conditions import test as meaning_of_one
-from scoring.derived_values import counted
+from scoring.catalogue import load_catalogue
+from scoring.columns.conditions import ConditionCompiler, answer_column
+from scoring.columns.derived_values import derived_expression as counted_columns
+from scoring.columns.typed_answers import compact_answers
+from scoring.conditions import compile_condition as meaning_of_one
+from scoring.derived_values import compile_derived_value
 
-NOCIPLASTIC = catalogue().active("nociplastic")
+NOCIPLASTIC = load_catalogue().find_active("nociplastic")
 IDS = ("fatigue", "pain_extent", "age_years", "pain_duration_months", "diagnoses", "medicines")
 QUESTIONS = {name: NOCIPLASTIC.questions[name] for name in IDS}
 CONDITION = TypeAdapter(Condition)
@@ -65,14 +65,14 @@ some_answers = st.fixed_dictionaries({}, optional={n: answer_to(q) for n, q in Q
 
 def in_columns(expr: pl.Expr, answers: dict) -> object:
     frame = frame_of(NOCIPLASTIC, [answers]).lazy()
-    read = frame.select(*typed(NOCIPLASTIC.questions, frame.collect_schema()))
+    read = frame.select(*compact_answers(NOCIPLASTIC.questions, frame.collect_schema()))
     return read.select(expr.alias("said")).collect().item()
 
 
 @given(conditions, some_answers)
 def test_any_condition_holds_in_columns_where_it_holds_of_one_intake(condition, answers):
     in_one = meaning_of_one(condition, QUESTIONS)(answers)
-    assert in_columns(Meaning(QUESTIONS, {}).of(condition), answers) is in_one
+    assert in_columns(ConditionCompiler(QUESTIONS, {}).compile(condition), answers) is in_one
 
 
 PARTS = ("peg_pain", "peg_enjoyment", "age_years", "pain_duration_months", "fatigue")
@@ -85,16 +85,16 @@ parts_answered = st.fixed_dictionaries(
 def test_sums_and_means_are_counted_alike(parts, answers, is_mean):
     way = {"mean_of" if is_mean else "sum_of": tuple(parts)}
     derived = Derived.model_validate({"id": "it", "label": "It", **way})
-    meaning = Meaning(NOCIPLASTIC.questions, {"it": derived})
+    meaning = ConditionCompiler(NOCIPLASTIC.questions, {"it": derived})
     said = in_columns(counted_columns(derived, NOCIPLASTIC.questions, meaning), answers)
-    in_one = counted(derived, NOCIPLASTIC.questions)(answers)
+    in_one = compile_derived_value(derived, NOCIPLASTIC.questions)(answers)
     assert in_one == (said if said is None or not is_mean else Decimal(said) / 100)
 
 
 def test_a_condition_over_a_mean_is_read_in_hundredths():
     derived = Derived.model_validate({"id": "it", "label": "It", "mean_of": ("peg_pain",)})
-    meaning = Meaning(NOCIPLASTIC.questions, {"it": derived})
+    meaning = ConditionCompiler(NOCIPLASTIC.questions, {"it": derived})
     edge = CONDITION.validate_python({"derived": "it", "at_least": Decimal("2.5")})
-    told = pl.DataFrame({"answer.it": [249, 250, None]}).select(meaning.of(edge).alias("said"))
+    told = pl.DataFrame({"answer.it": [249, 250, None]}).select(meaning.compile(edge).alias("said"))
     assert told["said"].to_list() == [False, True, None]
-    assert asked("it").meta.output_name() == "answer.it"
+    assert answer_column("it").meta.output_name() == "answer.it"

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from support.scoring.answer_strategies import partial_answers
 from support.scoring.engine_rows import frame_of
 
-from scoring.answer_model import answer_model
-from scoring.catalogue import catalogue
-from scoring.columns import compiled
-from scoring.columns.parsing import intakes_of
+from scoring.answer_model import build_answer_model
+from scoring.catalogue import load_catalogue
+from scoring.columns import compile_column_rules
+from scoring.columns.parsing import parse_intakes
 
-LOADED = catalogue().active("nociplastic")
-MODEL = answer_model(LOADED.rulebook)
+LOADED = load_catalogue().find_active("nociplastic")
+MODEL = build_answer_model(LOADED.rulebook)
 
 
 def read_text(question: str, cell: str | None):
@@ -29,7 +29,7 @@ def read_typed(question: str, value: object, kind: object = None):
 
 
 def _read(frame: pl.DataFrame, question: str):
-    read = intakes_of(frame, LOADED)
+    read = parse_intakes(frame, LOADED)
     if read.faults.height:
         assert read.faults["column"].to_list() == [question]
         assert read.intakes["problems"][0].len() == 1
@@ -111,16 +111,16 @@ def test_a_typed_answer_is_read_or_refused(question, value, kind, answer):
 
 @given(st.lists(partial_answers(LOADED), min_size=1, max_size=3))
 def test_what_the_model_accepts_is_read_alike_as_text_and_typed(intakes):
-    from_typed = intakes_of(frame_of(LOADED, intakes), LOADED)
+    from_typed = parse_intakes(frame_of(LOADED, intakes), LOADED)
     cells = {name: [_cell(intake.get(name)) for intake in intakes] for name in LOADED.questions}
-    from_text = intakes_of(
+    from_text = parse_intakes(
         pl.DataFrame(cells, schema=dict.fromkeys(LOADED.questions, pl.String)), LOADED
     )
     assert from_typed.faults.is_empty()
     assert from_text.faults.is_empty()
-    rules = compiled(LOADED)
+    rules = compile_column_rules(LOADED)
     one, other, straight = (
-        rules.assessed(frame.lazy()).collect().to_dicts()
+        rules.assess_intakes(frame.lazy()).collect().to_dicts()
         for frame in (from_typed.intakes, from_text.intakes, frame_of(LOADED, intakes))
     )
     assert one == other == straight
@@ -141,7 +141,7 @@ def test_numbers_are_refused_where_the_model_refuses_them(question, number, is_t
 
 def test_a_fault_tells_row_column_and_what_was_expected_and_never_the_answer():
     frame = pl.DataFrame({"row_id": ["a", "b"], "age_years": ["44", "SECRET"]})
-    read = intakes_of(frame, LOADED, lines=lambda rows: [row + 2 for row in rows])
+    read = parse_intakes(frame, LOADED, lines=lambda rows: [row + 2 for row in rows])
     assert read.faults.rows() == [
         (1, 3, "age_years", "not_a_whole_number", "must be a whole number from 0 to 120")
     ]

@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 
 from schemas.rulebook import Rulebook
-from scoring.catalogue import SHIPPED
-from scoring.validation.question_dependencies import blocks_with_conditions
-from scoring.validation.rulebook_validation import review
+from scoring.catalogue import RULEBOOKS_FOLDER
+from scoring.validation.question_dependencies import iterate_conditions
+from scoring.validation.rulebook_validation import find_rulebook_faults
 
 
 def shipped(instrument: str) -> dict:
-    file = SHIPPED / instrument / "1.0.0.toml"
+    file = RULEBOOKS_FOLDER / instrument / "1.0.0.toml"
     return tomllib.loads(file.read_text(), parse_float=Decimal)
 
 
@@ -26,7 +26,7 @@ def block(book: dict, kind: str, name: str) -> dict:
 
 
 def faults(book: dict) -> list[str]:
-    return review(Rulebook.model_validate(book))
+    return find_rulebook_faults(Rulebook.model_validate(book))
 
 
 @pytest.mark.parametrize("instrument", ["nociplastic", "phq4"])
@@ -287,7 +287,7 @@ def test_a_place_in_a_sentence_that_nothing_fills_is_named(book):
 
 
 def test_every_condition_is_known_by_its_block(nociplastic):
-    blocks = [block for block, _ in blocks_with_conditions(nociplastic.rulebook)]
+    blocks = [block for block, _ in iterate_conditions(nociplastic.rulebook)]
     assert "None" not in " ".join(blocks)
     assert {"criterion A1 > discount", "grading iasp_2021 > criterion 1a"} <= set(blocks)
     shown = [each for each in nociplastic.rulebook.limitation if each.when is not None]

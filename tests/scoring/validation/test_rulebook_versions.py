@@ -8,10 +8,10 @@ from shutil import copytree
 import pytest
 
 from schemas.rulebook import Rulebook
-from scoring.catalogue import SHIPPED, Catalogue, RulebookError, release
-from scoring.validation.rulebook_versions import change, least_version
+from scoring.catalogue import RULEBOOKS_FOLDER, Catalogue, RulebookError, add_release
+from scoring.validation.rulebook_versions import classify_change, find_least_version
 
-FILE = SHIPPED / "phq4" / "1.0.0.toml"
+FILE = RULEBOOKS_FOLDER / "phq4" / "1.0.0.toml"
 
 
 def book(**edits: str) -> Rulebook:
@@ -40,19 +40,19 @@ def book(**edits: str) -> Rulebook:
     ],
 )
 def test_the_most_weighty_change_is_told(old, new, expected):
-    assert change(book(), book(edit=(old, new))) == expected
+    assert classify_change(book(), book(edit=(old, new))) == expected
 
 
 @pytest.mark.parametrize(
     ("weight", "expected"), [("major", "2.0.0"), ("minor", "1.5.0"), ("patch", "1.4.8")]
 )
 def test_each_change_needs_a_number(weight, expected):
-    assert least_version("1.4.7", weight) == expected
+    assert find_least_version("1.4.7", weight) == expected
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return copytree(SHIPPED, tmp_path / "rulebooks")
+    return copytree(RULEBOOKS_FOLDER, tmp_path / "rulebooks")
 
 
 def write(folder, version, *edits):
@@ -66,11 +66,11 @@ def write(folder, version, *edits):
 
 def test_a_released_rulebook_is_the_newest_active_one(folder):
     file = write(folder, "2.0.0", ("from = 9", "from = 10"))
-    entry = release(file, 'Dr "A" Example', date(2027, 5, 3), folder)
+    entry = add_release(file, 'Dr "A" Example', date(2027, 5, 3), folder)
     assert (entry.name, entry.status) == ("phq4@2.0.0", "active")
     catalogue = Catalogue(folder)
-    assert catalogue.active("phq4").name == "phq4@2.0.0"
-    assert catalogue.active("phq4@1.0.0").name == "phq4@1.0.0"
+    assert catalogue.find_active("phq4").name == "phq4@2.0.0"
+    assert catalogue.find_active("phq4@1.0.0").name == "phq4@1.0.0"
     assert catalogue.entries[-1] == entry
 
 
@@ -87,12 +87,12 @@ def test_a_released_rulebook_is_the_newest_active_one(folder):
 def test_a_release_that_is_numbered_too_low_or_faulty_is_refused(folder, version, edits, message):
     before = (folder / "index.toml").read_bytes()
     with pytest.raises(RulebookError, match=message):
-        release(write(folder, version, *edits), "Dr A", date(2027, 5, 3), folder)
+        add_release(write(folder, version, *edits), "Dr A", date(2027, 5, 3), folder)
     assert (folder / "index.toml").read_bytes() == before
 
 
 def test_a_release_is_compared_with_the_newest_by_number(folder):
-    release(write(folder, "2.0.0", ("from = 9", "from = 10")), "Dr A", date(2027, 5, 3), folder)
+    add_release(write(folder, "2.0.0", ("from = 9", "from = 10")), "Dr A", date(2027, 5, 3), folder)
     older = write(folder, "1.0.1", ("Little interest or pleasure", "Little pleasure"))
     with pytest.raises(RulebookError, match=r"change to phq4@2\.0\.0 needs version"):
-        release(older, "Dr A", date(2027, 5, 4), folder)
+        add_release(older, "Dr A", date(2027, 5, 4), folder)

@@ -9,7 +9,7 @@ from api.store.forms import links
 from api.store.store import Store
 from schemas.form_settings import EmergencyNumber
 from schemas.patient import KnownPatient
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 
 NUMBERS = (
     EmergencyNumber(label="Emergency", number="112"),
@@ -21,10 +21,10 @@ def link_of(
     store: Store, clinic: Clinic, rulebook: str = "nociplastic", reference: str = "MRN-0042", **more
 ) -> tuple[str, str]:
     """The id of a new link, and its secret."""
-    name = catalogue().active(rulebook).name
-    wanted = links.Wanted(KnownPatient(reference=reference), name, 90, **more)
+    name = load_catalogue().find_active(rulebook).name
+    wanted = links.LinkRequest(KnownPatient(reference=reference), name, 90, **more)
     with store.transaction(clinic.actor) as work:
-        made, secret = links.make(work, wanted)
+        made, secret = links.add_link(work, wanted)
         work.audit("create", "link", made.id)
     return made.id, secret
 

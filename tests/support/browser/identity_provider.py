@@ -62,7 +62,7 @@ class IdentityProvider:
         header = {"alg": "RS256", "kid": "k1", "typ": "JWT"} | self.header
         parts = [header, {k: v for k, v in (claims | self.says).items() if v is not None}]
         text = ".".join(b64(json.dumps(each).encode()) for each in parts)
-        signature = self.signs.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        signature = self.signs.issue(text.encode(), padding.PKCS1v15(), hashes.SHA256())
         return {"id_token": f"{text}.{b64(signature)}", "token_type": "Bearer"}
 
 

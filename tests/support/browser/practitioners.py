@@ -9,14 +9,14 @@ from starlette.testclient import TestClient
 from support.builders import Clinic, do
 
 from api.main import Service
-from api.security.passwords import hashed_password
-from api.security.totp import new_totp
+from api.security.passwords import hash_password
+from api.security.totp import generate_totp_secret
 from api.store.accounts import login_credentials, practitioners
-from api.store.accounts.login_credentials import Chosen
+from api.store.accounts.login_credentials import NewCredentials
 from api.store.store import Store
 
 PASSWORD = "harbour lantern under snow"
-HASH = hashed_password(PASSWORD)
+HASH = hash_password(PASSWORD)
 
 
 class Person(NamedTuple):
@@ -33,12 +33,22 @@ class Person(NamedTuple):
         return pyotp.TOTP(self.totp).now()
 
 
-def person(store: Store, clinic: Clinic, scopes=practitioners.AT_DESK) -> Person:
+def person(
+    store: Store, clinic: Clinic, scopes=practitioners.DEFAULT_PRACTITIONER_SCOPES
+) -> Person:
     """A practitioner of the clinic who chose what to sign in with."""
     name = f"{uuid4()}@example.org"
-    made = do(store, clinic, practitioners.add, f"ref of {name}", "Dr Grace Example", scopes)
-    totp = new_totp()
-    codes = do(store, clinic, login_credentials.choose, made.id, Chosen(name, HASH, totp, 0))
+    made = do(
+        store, clinic, practitioners.add_practitioner, f"ref of {name}", "Dr Grace Example", scopes
+    )
+    totp = generate_totp_secret()
+    codes = do(
+        store,
+        clinic,
+        login_credentials.set_credentials,
+        made.id,
+        NewCredentials(name, HASH, totp, 0),
+    )
     return Person(made.id, name, totp, codes)
 
 

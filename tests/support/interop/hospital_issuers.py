@@ -13,7 +13,7 @@ from jwcrypto.jwk import JWK
 from jwcrypto.jwt import JWT
 from support.builders import Clinic, do
 
-from api.outbound.allowlist import Place
+from api.outbound.allowlist import HostPort
 from api.store.accounts import issuers
 from api.store.deliveries import allowed_hosts
 from api.store.store import Store
@@ -69,7 +69,7 @@ class Hospital(Signer):
         if "key_set_url" not in terms:
             terms.setdefault("keys", [self.jwk()])
         self.entered: Issuer = do(
-            store, clinic, issuers.add, kind, self.name, audience, IssuerTerms(**terms)
+            store, clinic, issuers.add_issuer, kind, self.name, audience, IssuerTerms(**terms)
         )
 
     def claims(self, **more: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Published:
         self.status = 200
         self.fetched = 0
         self.url = ""
-        self.place = Place("127.0.0.1", 0)
+        self.place = HostPort("127.0.0.1", 0)
 
 
 @contextmanager
@@ -119,13 +119,13 @@ def publishing() -> Iterator[Published]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        told.place = Place("127.0.0.1", server.server_port)
+        told.place = HostPort("127.0.0.1", server.server_port)
         told.url = f"http://127.0.0.1:{server.server_port}/jwks.json"
         yield told
         server.shutdown()
         thread.join()
 
 
-def allow(store: Store, clinic: Clinic, place: Place) -> None:
+def allow(store: Store, clinic: Clinic, place: HostPort) -> None:
     """Let the clinic's connections go there, though it lies in the house."""
-    do(store, clinic, allowed_hosts.allow, place, private=True)
+    do(store, clinic, allowed_hosts.add_allowed_host, place, private=True)

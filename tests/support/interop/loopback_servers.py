@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from api.outbound.allowlist import Allowed, Place
+from api.outbound.allowlist import AllowedHost, HostPort
 
 
 @contextmanager
-def listening(serve: Callable[[socket.socket], None], context=None) -> Iterator[Place]:
+def listening(serve: Callable[[socket.socket], None], context=None) -> Iterator[HostPort]:
     """A server whose every connection is served by this, in a thread of its own."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -36,16 +36,16 @@ def listening(serve: Callable[[socket.socket], None], context=None) -> Iterator[
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
-        yield Place("127.0.0.1", server.getsockname()[1])
+        yield HostPort("127.0.0.1", server.getsockname()[1])
         with suppress(OSError):
             server.shutdown(socket.SHUT_RDWR)
         server.close()
         thread.join(timeout=5)
 
 
-def in_the_house(place: Place) -> tuple[Allowed, ...]:
+def in_the_house(place: HostPort) -> tuple[AllowedHost, ...]:
     """The place, allowed as private."""
-    return (Allowed(place, True),)
+    return (AllowedHost(place, True),)
 
 
 def answering(content: bytes) -> Callable[[socket.socket], None]:
@@ -80,7 +80,7 @@ def certified(folder: Path, name: str = "127.0.0.1") -> tuple[ssl.SSLContext, st
         .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([alt]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .issue(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     private = key.private_bytes(

@@ -11,13 +11,13 @@ from hl7.mllp import start_hl7_server
 from hl7apy.mllp import AbstractErrorHandler, AbstractHandler, MLLPServer
 from hl7apy.parser import parse_message
 
-from api.outbound.allowlist import Place
+from api.outbound.allowlist import HostPort
 
 Taken = list[str]
 
 
 @contextmanager
-def python_hl7(verdict: Callable[[str], str] = lambda _: "AA") -> Iterator[tuple[Place, Taken]]:
+def python_hl7(verdict: Callable[[str], str] = lambda _: "AA") -> Iterator[tuple[HostPort, Taken]]:
     """The server of the package `hl7`, and the messages that it took."""
     taken: Taken = []
     loop = asyncio.new_event_loop()
@@ -49,7 +49,7 @@ def python_hl7(verdict: Callable[[str], str] = lambda _: "AA") -> Iterator[tuple
     thread.start()
     begun.wait(10)
     try:
-        yield Place("127.0.0.1", port[0]), taken
+        yield HostPort("127.0.0.1", port[0]), taken
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)
@@ -57,7 +57,7 @@ def python_hl7(verdict: Callable[[str], str] = lambda _: "AA") -> Iterator[tuple
 
 
 @contextmanager
-def hl7apy_server() -> Iterator[tuple[Place, Taken]]:
+def hl7apy_server() -> Iterator[tuple[HostPort, Taken]]:
     """The server of the package `hl7apy`, which parses what it takes."""
     taken: Taken = []
 
@@ -78,7 +78,7 @@ def hl7apy_server() -> Iterator[tuple[Place, Taken]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Place("127.0.0.1", server.server_address[1]), taken
+        yield HostPort("127.0.0.1", server.server_address[1]), taken
     finally:
         server.shutdown()
         server.server_close()

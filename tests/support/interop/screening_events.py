@@ -5,14 +5,14 @@ from typing import Any
 
 from support.builders import assessed
 
-from api.hl7v2.screening_event import Report, Told
+from api.hl7v2.screening_event import Hl7Report, ScreeningEvent
 from schemas.patient import Clinician, KnownPatient
 from schemas.profile import V2Options
-from schemas.screening import Context, Origin, Screening
-from scoring.catalogue import catalogue
+from schemas.screening import Screening, ScreeningContext, ScreeningOrigin
+from scoring.catalogue import load_catalogue
 
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
-PDF = Report(
+PDF = Hl7Report(
     "pdf", "75492-9", "Risk assessment and screening note", b"%PDF-1.7 |^~\\& " + bytes(99)
 )
 PATIENT = {
@@ -37,25 +37,27 @@ def screening(example: str = "widespread_pain", replaces: str | None = None, **p
         replaced_by=None,
         entered_in_error=None,
         acknowledgements=(),
-        origin=Origin(actor="c", means="api", software_version="1.0.0"),
-        context=Context(
+        origin=ScreeningOrigin(actor="c", means="api", software_version="1.0.0"),
+        context=ScreeningContext(
             answered_on=date(2026, 11, 19), clinician=Clinician(reference="1234567893")
         ),
         answers=answers,
     )
 
 
-def told(event: str = "result", report: Report | None = PDF, given=None, **options: Any) -> Told:
+def told(
+    event: str = "result", report: Hl7Report | None = PDF, given=None, **options: Any
+) -> ScreeningEvent:
     """What is told of it."""
     given = given or screening()
-    return Told(
+    return ScreeningEvent(
         event,
         given,
         given.replaces or given.id,
-        catalogue().any_status(*given.assessment.rulebook.split("@")).rulebook,
+        load_catalogue().find_version(*given.assessment.rulebook.split("@")).rulebook,
         report,
         "CONTROL0000000000001",
         AT,
-        test=False,
+        is_test=False,
         options=V2Options(**options),
     )

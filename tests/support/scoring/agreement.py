@@ -5,11 +5,11 @@ from typing import Any
 from support.scoring import oracle
 
 from schemas.assessment import Assessment
-from scoring.catalogue import catalogue
-from scoring.engine import assess, weigh
-from scoring.weighing import exact
+from scoring.catalogue import load_catalogue
+from scoring.engine import assess, weigh_answers
+from scoring.weighing import to_points
 
-LOADED = catalogue().active("nociplastic")
+LOADED = load_catalogue().find_active("nociplastic")
 
 
 TOTALS = ("contribution", "predominance")
@@ -36,17 +36,17 @@ def assert_agreement(answers: dict[str, Any]) -> None:
 
 
 def assert_points_agree(answers: dict[str, Any], expected: dict[str, Any]) -> None:
-    weighed = weigh(LOADED, answers)
-    for criterion, weight in zip(LOADED.rulebook.criterion, weighed.weights, strict=True):
+    weighed = weigh_answers(LOADED, answers)
+    for criterion, weight in zip(LOADED.rulebook.criterion, weighed.criteria, strict=True):
         spec = expected["criteria"][criterion.id]
         level = None if weight.level is None else criterion.level[weight.level].id
-        ends = (exact(weight.points), exact(weight.least), exact(weight.most))
+        ends = (to_points(weight.points), to_points(weight.least), to_points(weight.most))
         assert level == spec["level"], criterion.id
         assert ends == (spec["points"] or 0, spec["least"], spec["most"]), criterion.id
     for side in ("now", "least", "most"):
         sums = getattr(weighed, side)
         totals = dict(zip((t.id for t in LOADED.rulebook.total), sums.totals, strict=True))
-        assert {name: exact(totals[name]) for name in TOTALS} == {
+        assert {name: to_points(totals[name]) for name in TOTALS} == {
             name: expected[side][name] for name in TOTALS
         }, side
 

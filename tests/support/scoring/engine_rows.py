@@ -9,10 +9,10 @@ import polars as pl
 
 from schemas.rulebook import Question
 from scoring import clinical_context, engine, safety, scale, what_if_analysis
-from scoring.columns import compiled
+from scoring.columns import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
-from scoring.weighing import exact
+from scoring.weighing import to_points
 
 Row = dict[str, Any]
 TYPES = {
@@ -37,7 +37,7 @@ def frame_of(loaded: LoadedRulebook, intakes: Sequence[Mapping[str, Any]]) -> pl
 def assessed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
     """The whole assessment of one intake as the row that a batch must give, sentences too."""
     said = assess(loaded, answers)
-    outline = compiled(loaded).outline
+    outline = compile_column_rules(loaded).output_columns
     weighed = said.totals is not None
     totals = said.totals or {}
     row: Row = {
@@ -71,40 +71,45 @@ def assessed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
 
 def weighed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
     """The same without sentences, from the engine's own parts, in a quarter of the time."""
-    facts = loaded.facts(answers)
-    reading, outside = safety.safety(loaded, facts), safety.scope(loaded, facts).reasons
-    row: Row = dict.fromkeys(compiled(loaded).columns) | _named(loaded)
+    facts = loaded.derive_facts(answers)
+    reading, outside = (
+        safety.assess_safety(loaded, facts),
+        safety.assess_scope(loaded, facts).reasons,
+    )
+    row: Row = dict.fromkeys(compile_column_rules(loaded).columns) | _named(loaded)
     row |= {
         "tier": reading.safety.tier,
         "flags": [flag.id for flag in reading.safety.flags],
-        "status": "withheld_red_flag" if reading.withholds else "out_of_scope",
+        "status": "withheld_red_flag" if reading.withholds_score else "out_of_scope",
     }
-    if reading.withholds:
+    if reading.withholds_score:
         return row
-    graded = clinical_context.gradings(loaded, facts)
-    row |= {name: graded[name].grade for name in compiled(loaded).outline.gradings}
+    graded = clinical_context.apply_gradings(loaded, facts)
+    row |= {
+        name: graded[name].grade for name in compile_column_rules(loaded).output_columns.gradings
+    }
     return row if outside else row | _points(loaded, facts)
 
 
 def _points(loaded: LoadedRulebook, facts: Mapping[str, Any]) -> Row:
-    points = engine._weighed(loaded, facts)
-    status = engine._status(loaded, points, facts)
-    missing = what_if_analysis.missing(loaded, points.weights, facts)
+    points = engine._weigh_facts(loaded, facts)
+    status = engine._determine_status(loaded, points, facts)
+    missing = what_if_analysis.list_missing_answers(loaded, points.criteria, facts)
     row: Row = {"status": status, "missing": [each.question for each in missing]}
     for place, total in enumerate(loaded.rulebook.total):
-        row[total.id] = _number(exact(points.now.totals[place]))
+        row[total.id] = _number(to_points(points.current.totals[place]))
         if total.banded:
-            row["least"] = _number(exact(points.least.totals[place]))
-            row["most"] = _number(exact(points.most.totals[place]))
+            row["least"] = _number(to_points(points.least.totals[place]))
+            row["most"] = _number(to_points(points.most.totals[place]))
             if status == "scored":
-                row["band"] = scale.band_given(loaded, points.now, place, facts).id
-    picture = scale.picture(loaded, points.now, facts, named=status == "scored")
+                row["band"] = scale.select_band(loaded, points.current, place, facts).id
+    picture = scale.build_picture(loaded, points.current, facts, is_identified=status == "scored")
     if picture is not None:
         row |= {"picture": picture.id} | {n: float(p) for n, p in picture.ledgers.items()}
-    for domain, counted in zip(loaded.rulebook.domain, points.now.counted, strict=True):
-        row[f"domain_{domain.id}"] = _number(exact(counted))
-    for criterion, weight in zip(loaded.rulebook.criterion, points.weights, strict=True):
-        row[criterion.id] = None if weight.level is None else _number(exact(weight.points))
+    for domain, counted in zip(loaded.rulebook.domain, points.current.domain_points, strict=True):
+        row[f"domain_{domain.id}"] = _number(to_points(counted))
+    for criterion, weight in zip(loaded.rulebook.criterion, points.criteria, strict=True):
+        row[criterion.id] = None if weight.level is None else _number(to_points(weight.points))
     return row
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas.assessment import Assessment
-from schemas.base import plain_number
-from scoring.answer_model import answer_model
-from scoring.catalogue import catalogue
+from schemas.base import to_json_number
+from scoring.answer_model import build_answer_model
+from scoring.catalogue import load_catalogue
 
 FOLDER = Path(__file__).parents[2] / "vignettes"
-LOADED = catalogue().active("nociplastic")
-ANSWERS = answer_model(LOADED.rulebook)
+LOADED = load_catalogue().find_active("nociplastic")
+ANSWERS = build_answer_model(LOADED.rulebook)
 WITHHELD = "withheld"
 
 
@@ -65,7 +65,7 @@ def _vignette(file: str, case: dict[str, Any], bases: dict[str, Any]) -> Vignett
     answers = {**(bases[case["from"]] if "from" in case else {}), **case.get("answers", {})}
     for name in case.get("unanswered", ()):
         del answers[name]
-    intake = json.dumps(answers, default=plain_number)
+    intake = json.dumps(answers, default=to_json_number)
     expected = _listed(case["expected"])
     return Vignette(case["name"], file, intake, accepted(intake), expected)
 

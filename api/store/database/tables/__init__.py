@@ -24,7 +24,7 @@ from api.store.database.tables.delivery import (
 )
 from api.store.database.tables.forms import DraftRow, FormSettingsRow, LinkRow
 from api.store.database.tables.letterhead import LetterheadRow
-from api.store.database.tables.owned import OrganisationRow, Owned
+from api.store.database.tables.owned import OrganisationRow, OwnedRow
 from api.store.database.tables.screening import (
     AcknowledgementRow,
     AnsweredRow,
@@ -44,7 +44,7 @@ from api.store.database.tables.sign_in import (
 )
 from api.store.database.tables.trust import ClientKeySetRow, IssuerRow, UsedTokenRow
 
-OWNED: tuple[type[Owned], ...] = (
+OWNED_TABLES: tuple[type[OwnedRow], ...] = (
     AcknowledgementRow,
     AllowedPlaceRow,
     AnsweredRow,
@@ -85,7 +85,7 @@ OWNED: tuple[type[Owned], ...] = (
 """Every table whose rows belong to one organisation."""
 
 __all__ = [
-    "OWNED",
+    "OWNED_TABLES",
     "AcknowledgementRow",
     "AllowedPlaceRow",
     "AnsweredRow",
@@ -114,7 +114,7 @@ __all__ = [
     "LinkRow",
     "OrganisationKeyRow",
     "OrganisationRow",
-    "Owned",
+    "OwnedRow",
     "PatientMoveRow",
     "PractitionerRow",
     "RecoveryCodeRow",

@@ -6,10 +6,16 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger
 from sqlmodel import Field
 
-from api.store.database.tables.owned import ID, WORD, Owned, instant, sealed
+from api.store.database.tables.owned import (
+    ID_LENGTH,
+    WORD_LENGTH,
+    OwnedRow,
+    encrypted_column,
+    instant_column,
+)
 
 
-class OrganisationKeyRow(Owned, table=True):
+class OrganisationKeyRow(OwnedRow, table=True):
     """A key of an organisation, wrapped by a key of the key ring. `kind`: data or audit.
 
     One of each kind is current; an older data key still decrypts, until all rows that it encrypted
@@ -18,40 +24,40 @@ class OrganisationKeyRow(Owned, table=True):
 
     __tablename__: ClassVar[Any] = "organisation_key"
 
-    id: str = Field(primary_key=True, max_length=ID)
-    kind: str = Field(max_length=WORD)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    kind: str = Field(max_length=WORD_LENGTH)
     current: bool
-    ring_key_id: str = Field(max_length=ID)
-    wrapped: bytes = sealed()
-    created_at: datetime = instant()
+    ring_key_id: str = Field(max_length=ID_LENGTH)
+    wrapped: bytes = encrypted_column()
+    created_at: datetime = instant_column()
 
 
-class AuditRow(Owned, table=True):
+class AuditRow(OwnedRow, table=True):
     """One act, chained to the previous one of its organisation. Never changed or deleted."""
 
     __tablename__: ClassVar[Any] = "audit"
 
     seq: int = Field(primary_key=True, sa_type=BigInteger)
-    at: datetime = instant()
-    actor: str = Field(max_length=ID)
-    means: str = Field(max_length=WORD)
-    action: str = Field(max_length=WORD)
-    outcome: str = Field(max_length=WORD)
-    kind: str = Field(max_length=WORD)
-    target: str = Field(max_length=ID)
+    at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    means: str = Field(max_length=WORD_LENGTH)
+    action: str = Field(max_length=WORD_LENGTH)
+    outcome: str = Field(max_length=WORD_LENGTH)
+    kind: str = Field(max_length=WORD_LENGTH)
+    target: str = Field(max_length=ID_LENGTH)
     route: str = Field(max_length=200)
-    request_id: str = Field(max_length=ID)
+    request_id: str = Field(max_length=ID_LENGTH)
     count: int
-    key_id: str = Field(max_length=ID)
-    mac: bytes = sealed()
+    key_id: str = Field(max_length=ID_LENGTH)
+    mac: bytes = encrypted_column()
 
 
-class AuditHeadRow(Owned, table=True):
+class AuditHeadRow(OwnedRow, table=True):
     """The end of an organisation's audit chain; locked while a row is appended."""
 
     __tablename__: ClassVar[Any] = "audit_head"
 
     seq: int = Field(sa_type=BigInteger)
-    key_id: str = Field(max_length=ID)
-    mac: bytes = sealed()
-    seal: bytes = sealed()
+    key_id: str = Field(max_length=ID_LENGTH)
+    mac: bytes = encrypted_column()
+    seal: bytes = encrypted_column()

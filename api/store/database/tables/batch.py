@@ -6,10 +6,16 @@ from typing import Any, ClassVar
 from sqlalchemy import ForeignKeyConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
-from api.store.database.tables.owned import ID, WORD, Owned, instant, sealed
+from api.store.database.tables.owned import (
+    ID_LENGTH,
+    WORD_LENGTH,
+    OwnedRow,
+    encrypted_column,
+    instant_column,
+)
 
 
-class BatchRow(Owned, table=True):
+class BatchRow(OwnedRow, table=True):
     """One batch. `kind`: scores, or reports or deliveries of the batch `parent`, erased with it.
 
     `options` are the batch's options as JSON, without patient data.
@@ -27,23 +33,23 @@ class BatchRow(Owned, table=True):
         Index("batch_waiting", "enqueued_at"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    kind: str = Field(max_length=WORD)
-    parent: str | None = Field(max_length=ID)
-    created_at: datetime = instant()
-    expires_at: datetime = instant()
-    enqueued_at: datetime | None = instant(nullable=True)
-    cancelled_at: datetime | None = instant(nullable=True)
-    actor: str = Field(max_length=ID)
-    means: str = Field(max_length=WORD)
-    rulebook: str = Field(max_length=WORD)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    kind: str = Field(max_length=WORD_LENGTH)
+    parent: str | None = Field(max_length=ID_LENGTH)
+    created_at: datetime = instant_column()
+    expires_at: datetime = instant_column()
+    enqueued_at: datetime | None = instant_column(nullable=True)
+    cancelled_at: datetime | None = instant_column(nullable=True)
+    actor: str = Field(max_length=ID_LENGTH)
+    means: str = Field(max_length=WORD_LENGTH)
+    rulebook: str = Field(max_length=WORD_LENGTH)
     rulebook_sha256: str = Field(max_length=64)
     options: str = Field(sa_type=Text)
     rows: int
     chunks: int
 
 
-class BatchChunkRow(Owned, table=True):
+class BatchChunkRow(OwnedRow, table=True):
     """A chunk of a batch: its rows as received (`given`) and their result (`made`).
 
     `patients` holds the keyed hashes of its patient references, concatenated. `state`: waiting,
@@ -59,18 +65,18 @@ class BatchChunkRow(Owned, table=True):
         ),
     )
 
-    batch_id: str = Field(primary_key=True, max_length=ID)
+    batch_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     number: int = Field(primary_key=True)
     rows_before: int
     rows: int
     tries: int
-    state: str = Field(max_length=WORD)
-    done_at: datetime | None = instant(nullable=True)
-    key_id: str = Field(max_length=ID)
-    patients: bytes = sealed()
-    given: bytes = sealed()
-    note: bytes | None = sealed(nullable=True)
-    made: bytes | None = sealed(nullable=True)
+    state: str = Field(max_length=WORD_LENGTH)
+    done_at: datetime | None = instant_column(nullable=True)
+    key_id: str = Field(max_length=ID_LENGTH)
+    patients: bytes = encrypted_column()
+    given: bytes = encrypted_column()
+    note: bytes | None = encrypted_column(nullable=True)
+    made: bytes | None = encrypted_column(nullable=True)
 
 
 class WorkerRow(SQLModel, table=True):
@@ -79,4 +85,4 @@ class WorkerRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "worker"
 
     name: str = Field(primary_key=True, max_length=200)
-    seen_at: datetime = instant()
+    seen_at: datetime = instant_column()

@@ -9,10 +9,17 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from api.store.database.tables.owned import ID, WORD, Owned, instant, of_screening, sealed
+from api.store.database.tables.owned import (
+    ID_LENGTH,
+    WORD_LENGTH,
+    OwnedRow,
+    encrypted_column,
+    instant_column,
+    reference_screening,
+)
 
 
-class AllowedPlaceRow(Owned, table=True):
+class AllowedPlaceRow(OwnedRow, table=True):
     """A host and port on the organisation's allowlist for outgoing connections."""
 
     __tablename__: ClassVar[Any] = "allowed_place"
@@ -20,33 +27,33 @@ class AllowedPlaceRow(Owned, table=True):
     host: str = Field(primary_key=True, max_length=253)
     port: int = Field(primary_key=True)
     private: bool
-    added_at: datetime = instant()
+    added_at: datetime = instant_column()
 
 
-class DestinationRow(Owned, table=True):
+class DestinationRow(OwnedRow, table=True):
     """A receiver of deliveries, with encrypted address and secrets; the lease holder sends."""
 
     __tablename__: ClassVar[Any] = "destination"
 
-    id: str = Field(primary_key=True, max_length=ID)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
     name: str = Field(max_length=200)
-    profile: str = Field(max_length=WORD)
+    profile: str = Field(max_length=WORD_LENGTH)
     active: bool
     follows: bool
-    created_at: datetime = instant()
+    created_at: datetime = instant_column()
     last_seq: int = Field(sa_type=BigInteger)
-    lease_holder: str | None = Field(max_length=ID)
-    lease_until: datetime | None = instant(nullable=True)
-    key_id: str = Field(max_length=ID)
-    content: bytes = sealed()
+    lease_holder: str | None = Field(max_length=ID_LENGTH)
+    lease_until: datetime | None = instant_column(nullable=True)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()
 
 
-class DeliveryRow(Owned, table=True):
+class DeliveryRow(OwnedRow, table=True):
     """One screening to be sent to one destination; deliveries of one `line` stay in order."""
 
     __tablename__: ClassVar[Any] = "delivery"
     __table_args__: ClassVar[Any] = (
-        of_screening(),
+        reference_screening(),
         ForeignKeyConstraint(
             ["organisation_id", "destination_id"],
             ["destination.organisation_id", "destination.id"],
@@ -58,25 +65,25 @@ class DeliveryRow(Owned, table=True):
         Index("delivery_due", "state", "due_at"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    destination_id: str = Field(max_length=ID)
-    screening_id: str = Field(max_length=ID)
-    event: str = Field(max_length=WORD)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    destination_id: str = Field(max_length=ID_LENGTH)
+    screening_id: str = Field(max_length=ID_LENGTH)
+    event: str = Field(max_length=WORD_LENGTH)
     line: str = Field(max_length=64)
     seq: int = Field(sa_type=BigInteger)
-    state: str = Field(max_length=WORD)
-    reason: str = Field(max_length=WORD)
+    state: str = Field(max_length=WORD_LENGTH)
+    reason: str = Field(max_length=WORD_LENGTH)
     tries: int
     errors: int
-    due_at: datetime = instant()
-    created_at: datetime = instant()
-    ended_at: datetime | None = instant(nullable=True)
-    actor: str = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    payload: bytes | None = sealed(nullable=True)
+    due_at: datetime = instant_column()
+    created_at: datetime = instant_column()
+    ended_at: datetime | None = instant_column(nullable=True)
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    payload: bytes | None = encrypted_column(nullable=True)
 
 
-class AttemptRow(Owned, table=True):
+class AttemptRow(OwnedRow, table=True):
     """One attempt to send a delivery, recorded before any byte is sent."""
 
     __tablename__: ClassVar[Any] = "attempt"
@@ -89,30 +96,30 @@ class AttemptRow(Owned, table=True):
         UniqueConstraint("organisation_id", "delivery_id", "number"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    delivery_id: str = Field(max_length=ID)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    delivery_id: str = Field(max_length=ID_LENGTH)
     number: int
-    begun_at: datetime = instant()
-    ended_at: datetime | None = instant(nullable=True)
-    outcome: str = Field(max_length=WORD)
-    code: str = Field(max_length=WORD)
-    key_id: str = Field(max_length=ID)
-    reply: bytes | None = sealed(nullable=True)
+    begun_at: datetime = instant_column()
+    ended_at: datetime | None = instant_column(nullable=True)
+    outcome: str = Field(max_length=WORD_LENGTH)
+    code: str = Field(max_length=WORD_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    reply: bytes | None = encrypted_column(nullable=True)
 
 
-class PatientMoveRow(Owned, table=True):
+class PatientMoveRow(OwnedRow, table=True):
     """A screening's move from one patient identifier to another after a patient merge."""
 
     __tablename__: ClassVar[Any] = "patient_move"
     __table_args__: ClassVar[Any] = (
-        of_screening(),
+        reference_screening(),
         Index("patient_move_by_screening", "organisation_id", "screening_id", "at"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    screening_id: str = Field(max_length=ID)
-    at: datetime = instant()
-    actor: str = Field(max_length=ID)
-    means: str = Field(max_length=WORD)
-    key_id: str = Field(max_length=ID)
-    content: bytes = sealed()
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    screening_id: str = Field(max_length=ID_LENGTH)
+    at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    means: str = Field(max_length=WORD_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()

@@ -6,40 +6,48 @@ from typing import Any, ClassVar
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from api.store.database.tables.owned import ID, WORD, Owned, instant, keyed, of_screening, sealed
+from api.store.database.tables.owned import (
+    ID_LENGTH,
+    WORD_LENGTH,
+    OwnedRow,
+    encrypted_column,
+    instant_column,
+    keyed_hash_column,
+    reference_screening,
+)
 
 
-class LinkRow(Owned, table=True):
+class LinkRow(OwnedRow, table=True):
     """A form link, found by the hash of its secret, and its patient."""
 
     __tablename__: ClassVar[Any] = "link"
     __table_args__: ClassVar[Any] = (
-        of_screening(),
+        reference_screening(),
         UniqueConstraint("sha256"),
         Index("link_by_time", "organisation_id", "created_at", "id"),
         Index("link_by_patient", "organisation_id", "patient_index"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
     sha256: str = Field(max_length=64)
-    kind: str = Field(max_length=WORD)
-    rulebook: str = Field(max_length=WORD)
+    kind: str = Field(max_length=WORD_LENGTH)
+    rulebook: str = Field(max_length=WORD_LENGTH)
     language: str | None = Field(max_length=2)
     ask_again_days: int
-    created_at: datetime = instant()
-    expires_at: datetime = instant()
-    actor: str = Field(max_length=ID)
+    created_at: datetime = instant_column()
+    expires_at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
     holder_sha256: str | None = Field(max_length=64)
-    revoked_at: datetime | None = instant(nullable=True)
-    submitted_at: datetime | None = instant(nullable=True)
-    screening_id: str | None = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    patient_index: bytes = keyed()
-    system_index: bytes = keyed()
-    patient: bytes = sealed()
+    revoked_at: datetime | None = instant_column(nullable=True)
+    submitted_at: datetime | None = instant_column(nullable=True)
+    screening_id: str | None = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    patient_index: bytes = keyed_hash_column()
+    system_index: bytes = keyed_hash_column()
+    patient: bytes = encrypted_column()
 
 
-class DraftRow(Owned, table=True):
+class DraftRow(OwnedRow, table=True):
     """The answers entered through a link so far; deleted on submission."""
 
     __tablename__: ClassVar[Any] = "draft"
@@ -51,20 +59,20 @@ class DraftRow(Owned, table=True):
         ),
     )
 
-    link_id: str = Field(primary_key=True, max_length=ID)
-    started_at: datetime = instant()
-    changed_at: datetime = instant()
-    key_id: str = Field(max_length=ID)
-    tier_index: bytes = keyed()
-    content: bytes = sealed()
+    link_id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    started_at: datetime = instant_column()
+    changed_at: datetime = instant_column()
+    key_id: str = Field(max_length=ID_LENGTH)
+    tier_index: bytes = keyed_hash_column()
+    content: bytes = encrypted_column()
 
 
-class FormSettingsRow(Owned, table=True):
+class FormSettingsRow(OwnedRow, table=True):
     """The form settings of an organisation."""
 
     __tablename__: ClassVar[Any] = "form_settings"
 
-    changed_at: datetime = instant()
-    actor: str = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    content: bytes = sealed()
+    changed_at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 from sqlalchemy import LargeBinary, Text
 from sqlmodel import Field
 
-from api.store.database.tables.owned import Owned
+from api.store.database.tables.owned import OwnedRow
 
 
-class LetterheadRow(Owned, table=True):
+class LetterheadRow(OwnedRow, table=True):
     """The letterhead of an organisation; address lines are separated by newlines."""
 
     __tablename__: ClassVar[Any] = "letterhead"

@@ -8,26 +8,26 @@ from sqlmodel import Field, SQLModel
 
 from api.store.database.column_types import Instant
 
-ID = 64
-WORD = 80
+ID_LENGTH = 64
+WORD_LENGTH = 80
 
 
-def instant(*, nullable: bool = False) -> Any:
+def instant_column(*, nullable: bool = False) -> Any:
     """Define a column for an aware instant."""
     return Field(default=None, sa_type=Instant, nullable=nullable)
 
 
-def sealed(*, nullable: bool = False) -> Any:
+def encrypted_column(*, nullable: bool = False) -> Any:
     """Define a column for bytes encrypted or wrapped by a key."""
     return Field(default=None, sa_type=LargeBinary, nullable=nullable)
 
 
-def keyed() -> Any:
+def keyed_hash_column() -> Any:
     """Define a column for a keyed hash that is searched by."""
     return Field(default=None, sa_type=LargeBinary, nullable=False)
 
 
-def of_client(*, cascade: bool = False) -> ForeignKeyConstraint:
+def reference_client(*, cascade: bool = False) -> ForeignKeyConstraint:
     """Define a foreign key to a client of the same organisation."""
     return ForeignKeyConstraint(
         ["organisation_id", "client_id"],
@@ -36,7 +36,7 @@ def of_client(*, cascade: bool = False) -> ForeignKeyConstraint:
     )
 
 
-def of_screening() -> ForeignKeyConstraint:
+def reference_screening() -> ForeignKeyConstraint:
     """Define a foreign key to a screening of the same organisation; erased with it."""
     return ForeignKeyConstraint(
         ["organisation_id", "screening_id"],
@@ -50,15 +50,17 @@ class OrganisationRow(SQLModel, table=True):
 
     __tablename__: ClassVar[Any] = "organisation"
 
-    id: str = Field(primary_key=True, max_length=ID)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
     name: str = Field(max_length=200)
     test: bool
     active: bool
     retention_years: int | None
-    created_at: datetime = instant()
+    created_at: datetime = instant_column()
 
 
-class Owned(SQLModel):
+class OwnedRow(SQLModel):
     """Base of every table whose rows belong to one organisation."""
 
-    organisation_id: str = Field(primary_key=True, max_length=ID, foreign_key="organisation.id")
+    organisation_id: str = Field(
+        primary_key=True, max_length=ID_LENGTH, foreign_key="organisation.id"
+    )

@@ -6,10 +6,18 @@ from typing import Any, ClassVar
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from api.store.database.tables.owned import ID, WORD, Owned, instant, keyed, of_screening, sealed
+from api.store.database.tables.owned import (
+    ID_LENGTH,
+    WORD_LENGTH,
+    OwnedRow,
+    encrypted_column,
+    instant_column,
+    keyed_hash_column,
+    reference_screening,
+)
 
 
-class ScreeningRow(Owned, table=True):
+class ScreeningRow(OwnedRow, table=True):
     """One intake with its assessment. Never changed, only encrypted again or erased."""
 
     __tablename__: ClassVar[Any] = "screening"
@@ -23,98 +31,98 @@ class ScreeningRow(Owned, table=True):
         CheckConstraint("replaces IS NULL OR replaces <> id", name="screening_replaces_another"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    created_at: datetime = instant()
-    actor: str = Field(max_length=ID)
-    means: str = Field(max_length=WORD)
-    rulebook: str = Field(max_length=WORD)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    created_at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    means: str = Field(max_length=WORD_LENGTH)
+    rulebook: str = Field(max_length=WORD_LENGTH)
     rulebook_sha256: str = Field(max_length=64)
-    software_version: str = Field(max_length=WORD)
-    replaces: str | None = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    patient_index: bytes = keyed()
-    system_index: bytes = keyed()
-    status_index: bytes = keyed()
-    tier_index: bytes = keyed()
-    band_index: bytes = keyed()
-    patient: bytes = sealed()
-    context: bytes = sealed()
-    answers: bytes = sealed()
-    assessment: bytes = sealed()
+    software_version: str = Field(max_length=WORD_LENGTH)
+    replaces: str | None = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    patient_index: bytes = keyed_hash_column()
+    system_index: bytes = keyed_hash_column()
+    status_index: bytes = keyed_hash_column()
+    tier_index: bytes = keyed_hash_column()
+    band_index: bytes = keyed_hash_column()
+    patient: bytes = encrypted_column()
+    context: bytes = encrypted_column()
+    answers: bytes = encrypted_column()
+    assessment: bytes = encrypted_column()
 
 
-class EnteredInErrorRow(Owned, table=True):
+class EnteredInErrorRow(OwnedRow, table=True):
     """The statement that a screening was entered in error, and the reason."""
 
     __tablename__: ClassVar[Any] = "entered_in_error"
-    __table_args__: ClassVar[Any] = (of_screening(),)
+    __table_args__: ClassVar[Any] = (reference_screening(),)
 
-    screening_id: str = Field(primary_key=True, max_length=ID)
-    at: datetime = instant()
-    actor: str = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    reason: bytes = sealed()
+    screening_id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    reason: bytes = encrypted_column()
 
 
-class AcknowledgementRow(Owned, table=True):
+class AcknowledgementRow(OwnedRow, table=True):
     """An acknowledgement of a screening's red flags, and the action taken."""
 
     __tablename__: ClassVar[Any] = "acknowledgement"
     __table_args__: ClassVar[Any] = (
-        of_screening(),
+        reference_screening(),
         Index("acknowledgement_by_screening", "organisation_id", "screening_id", "at"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    screening_id: str = Field(max_length=ID)
-    at: datetime = instant()
-    actor: str = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    content: bytes = sealed()
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    screening_id: str = Field(max_length=ID_LENGTH)
+    at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()
 
 
-class ReportRow(Owned, table=True):
+class ReportRow(OwnedRow, table=True):
     """An issued report, found by the hash of its bytes."""
 
     __tablename__: ClassVar[Any] = "report"
     __table_args__: ClassVar[Any] = (
-        of_screening(),
+        reference_screening(),
         Index("report_by_hash", "sha256"),
         UniqueConstraint("organisation_id", "screening_id", "sha256"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    screening_id: str = Field(max_length=ID)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    screening_id: str = Field(max_length=ID_LENGTH)
     sha256: str = Field(max_length=64)
-    media_type: str = Field(max_length=WORD)
-    issued_at: datetime = instant()
-    actor: str = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    content: bytes = sealed()
+    media_type: str = Field(max_length=WORD_LENGTH)
+    issued_at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()
 
 
-class AnsweredRow(Owned, table=True):
+class AnsweredRow(OwnedRow, table=True):
     """The stored response to a request with an Idempotency-Key."""
 
     __tablename__: ClassVar[Any] = "answered"
     __table_args__: ClassVar[Any] = (
-        of_screening(),
+        reference_screening(),
         Index("answered_by_time", "created_at"),
         Index("answered_by_screening", "organisation_id", "screening_id"),
     )
 
-    actor: str = Field(primary_key=True, max_length=ID)
+    actor: str = Field(primary_key=True, max_length=ID_LENGTH)
     route: str = Field(primary_key=True, max_length=200)
     key_hash: str = Field(primary_key=True, max_length=64)
     request_hash: str = Field(max_length=64)
-    created_at: datetime = instant()
-    screening_id: str | None = Field(max_length=ID)
+    created_at: datetime = instant_column()
+    screening_id: str | None = Field(max_length=ID_LENGTH)
     status: int | None
-    key_id: str = Field(max_length=ID)
-    content: bytes | None = sealed(nullable=True)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes | None = encrypted_column(nullable=True)
 
 
-class LegalHoldRow(Owned, table=True):
+class LegalHoldRow(OwnedRow, table=True):
     """A legal hold on the records of a patient, and the reason."""
 
     __tablename__: ClassVar[Any] = "legal_hold"
@@ -122,11 +130,11 @@ class LegalHoldRow(Owned, table=True):
         Index("legal_hold_by_patient", "organisation_id", "patient_index"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    placed_at: datetime = instant()
-    released_at: datetime | None = instant(nullable=True)
-    actor: str = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    patient_index: bytes = keyed()
-    system_index: bytes = keyed()
-    content: bytes = sealed()
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    placed_at: datetime = instant_column()
+    released_at: datetime | None = instant_column(nullable=True)
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    patient_index: bytes = keyed_hash_column()
+    system_index: bytes = keyed_hash_column()
+    content: bytes = encrypted_column()

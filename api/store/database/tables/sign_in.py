@@ -6,10 +6,16 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from api.store.database.tables.owned import ID, Owned, instant, of_screening, sealed
+from api.store.database.tables.owned import (
+    ID_LENGTH,
+    OwnedRow,
+    encrypted_column,
+    instant_column,
+    reference_screening,
+)
 
 
-def of_practitioner() -> ForeignKeyConstraint:
+def reference_practitioner() -> ForeignKeyConstraint:
     """Define a foreign key to a practitioner of the same organisation; deleted with it."""
     return ForeignKeyConstraint(
         ["organisation_id", "practitioner_id"],
@@ -18,95 +24,95 @@ def of_practitioner() -> ForeignKeyConstraint:
     )
 
 
-class SignInRow(Owned, table=True):
+class SignInRow(OwnedRow, table=True):
     """The login credentials of a practitioner: name, password and second factor."""
 
     __tablename__: ClassVar[Any] = "sign_in"
-    __table_args__: ClassVar[Any] = (of_practitioner(), UniqueConstraint("name_sha256"))
+    __table_args__: ClassVar[Any] = (reference_practitioner(), UniqueConstraint("name_sha256"))
 
-    practitioner_id: str = Field(primary_key=True, max_length=ID)
+    practitioner_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     name_sha256: str = Field(max_length=64)
     password_hash: str = Field(max_length=200)
-    changed_at: datetime = instant()
+    changed_at: datetime = instant_column()
     last_step: int = Field(sa_type=BigInteger)
-    key_id: str = Field(max_length=ID)
-    totp: bytes = sealed()
+    key_id: str = Field(max_length=ID_LENGTH)
+    totp: bytes = encrypted_column()
 
 
-class RecoveryCodeRow(Owned, table=True):
+class RecoveryCodeRow(OwnedRow, table=True):
     """A recovery code that replaces the second factor once."""
 
     __tablename__: ClassVar[Any] = "recovery_code"
-    __table_args__: ClassVar[Any] = (of_practitioner(),)
+    __table_args__: ClassVar[Any] = (reference_practitioner(),)
 
-    practitioner_id: str = Field(primary_key=True, max_length=ID)
+    practitioner_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     sha256: str = Field(primary_key=True, max_length=64)
-    used_at: datetime | None = instant(nullable=True)
+    used_at: datetime | None = instant_column(nullable=True)
 
 
-class IdentityRow(Owned, table=True):
+class IdentityRow(OwnedRow, table=True):
     """The OpenID Connect identity of a practitioner."""
 
     __tablename__: ClassVar[Any] = "identity"
-    __table_args__: ClassVar[Any] = (of_practitioner(), UniqueConstraint("subject_sha256"))
+    __table_args__: ClassVar[Any] = (reference_practitioner(), UniqueConstraint("subject_sha256"))
 
-    practitioner_id: str = Field(primary_key=True, max_length=ID)
+    practitioner_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     subject_sha256: str = Field(max_length=64)
-    linked_at: datetime = instant()
+    linked_at: datetime = instant_column()
 
 
-class InvitationRow(Owned, table=True):
+class InvitationRow(OwnedRow, table=True):
     """An invitation to set up login credentials, found by the hash of its secret."""
 
     __tablename__: ClassVar[Any] = "invitation"
-    __table_args__: ClassVar[Any] = (of_practitioner(), UniqueConstraint("sha256"))
+    __table_args__: ClassVar[Any] = (reference_practitioner(), UniqueConstraint("sha256"))
 
-    id: str = Field(primary_key=True, max_length=ID)
-    practitioner_id: str = Field(max_length=ID)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    practitioner_id: str = Field(max_length=ID_LENGTH)
     sha256: str = Field(max_length=64)
-    created_at: datetime = instant()
-    expires_at: datetime = instant()
-    used_at: datetime | None = instant(nullable=True)
-    actor: str = Field(max_length=ID)
-    key_id: str = Field(max_length=ID)
-    totp: bytes = sealed()
+    created_at: datetime = instant_column()
+    expires_at: datetime = instant_column()
+    used_at: datetime | None = instant_column(nullable=True)
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    totp: bytes = encrypted_column()
 
 
-class SessionRow(Owned, table=True):
+class SessionRow(OwnedRow, table=True):
     """A practitioner's session, found by the hash of its cookie."""
 
     __tablename__: ClassVar[Any] = "session"
     __table_args__: ClassVar[Any] = (
-        of_practitioner(),
+        reference_practitioner(),
         UniqueConstraint("sha256"),
         Index("session_by_practitioner", "organisation_id", "practitioner_id"),
     )
 
-    id: str = Field(primary_key=True, max_length=ID)
-    practitioner_id: str = Field(max_length=ID)
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    practitioner_id: str = Field(max_length=ID_LENGTH)
     sha256: str = Field(max_length=64)
-    created_at: datetime = instant()
-    seen_at: datetime = instant()
-    ends_at: datetime = instant()
+    created_at: datetime = instant_column()
+    seen_at: datetime = instant_column()
+    ends_at: datetime = instant_column()
 
 
-class FailureRow(Owned, table=True):
+class FailureRow(OwnedRow, table=True):
     """The failed logins of one counter; `way` is the keyed hash that identifies it."""
 
     __tablename__: ClassVar[Any] = "sign_in_failure"
 
     way: str = Field(primary_key=True, max_length=64)
     count: int
-    last_at: datetime = instant()
-    until: datetime | None = instant(nullable=True)
+    last_at: datetime = instant_column()
+    until: datetime | None = instant_column(nullable=True)
 
 
-class ImportedRow(Owned, table=True):
+class ImportedRow(OwnedRow, table=True):
     """An imported row of a file, known by a keyed hash; deleted with its screening."""
 
     __tablename__: ClassVar[Any] = "imported"
-    __table_args__: ClassVar[Any] = (of_screening(),)
+    __table_args__: ClassVar[Any] = (reference_screening(),)
 
     fingerprint: str = Field(primary_key=True, max_length=64)
-    screening_id: str = Field(max_length=ID)
-    at: datetime = instant()
+    screening_id: str = Field(max_length=ID_LENGTH)
+    at: datetime = instant_column()

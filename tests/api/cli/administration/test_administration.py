@@ -178,10 +178,10 @@ def test_keys_are_changed_while_the_service_runs(embedded):
         assert done.returncode == 0, done.stderr
         assert ("backups" in done.stderr) == (words == ("rotate-ring",))
         assert caller.get(here).json() == before
-    app.state.store.signing.forget()
+    app.state.store.signing_keys.forget()
     assert len(caller.get("/.well-known/jwks.json").json()["keys"]) == 2
     assert run(embedded, "keys", "rotate-signing", "--at-once").returncode == 0
-    app.state.store.signing.forget()
+    app.state.store.signing_keys.forget()
     assert caller.get(here).status_code == 401
     assert ":" in run(embedded, "keys", "new").stdout
     assert run(embedded, "audit", "verify").returncode == 0

@@ -34,8 +34,8 @@ def test_a_screening_goes_out_by_commands_alone(kept, store, clinic, tmp_path):
         allowed = {"host": place.host, "port": place.port, "private": True}
         assert allowed in told(kept, "admin", "place", "list", *own)
         where = told(kept, *words)["id"]
-        wanted = outbox.Wanted(where, screening.id, "result", outbox.WHOLE)
-        made = do(store, clinic, outbox.enqueue, wanted)
+        wanted = outbox.NewDelivery(where, screening.id, "result", outbox.SINGLE_LINE)
+        made = do(store, clinic, outbox.enqueue_delivery, wanted)
         assert told(kept, "deliver") == {"tries": 1}
         assert told(kept, "deliver") == {"tries": 0}
     assert made.control_id in taken[0]

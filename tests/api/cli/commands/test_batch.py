@@ -10,16 +10,16 @@ import pytest
 from typer.testing import CliRunner
 
 from api.batch_scoring import local_run as runs
-from api.batch_scoring.checkpoints import Parts
+from api.batch_scoring.checkpoints import Checkpoints
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
-from api.batch_scoring.local_run import Batch, run
+from api.batch_scoring.local_run import BatchRun, run_batch
 from api.cli import main
-from scoring.catalogue import catalogue
-from scoring.columns import compiled
+from scoring.catalogue import load_catalogue
+from scoring.columns import compile_column_rules
 
-LOADED = catalogue().active("nociplastic")
-RULES = compiled(LOADED)
+LOADED = load_catalogue().find_active("nociplastic")
+RULES = compile_column_rules(LOADED)
 GOOD = (
     "row_id,patient_reference,age_years,fatigue,pain_sites\na,P1,44,yes,neck|face\nb,P2,45,,none\n"
 )
@@ -38,9 +38,9 @@ def nociscreen(*words: object, stdin: bytes | None = None):
     return CliRunner().invoke(main, ["batch", *map(str, words)], input=stdin)
 
 
-def batch(source: Path | str, out: Path, **chosen) -> Batch:
+def batch(source: Path | str, out: Path, **chosen) -> BatchRun:
     names = ColumnNames(LOADED, ignore_unknown=chosen.pop("ignore_unknown", False))
-    return Batch(str(source), str(out), RULES, names, **chosen)
+    return BatchRun(str(source), str(out), RULES, names, **chosen)
 
 
 def written(file: Path, how: str) -> Path:
@@ -100,10 +100,10 @@ def _alike(value: object) -> object:
 @pytest.mark.parametrize("to", ["csv", "csv.gz", "ndjson", "parquet"])
 def test_every_format_goes_into_every_format(tmp_path, source, to):
     out = tmp_path / f"out.{to}"
-    summary = run(batch(written(tmp_path / f"in.{source}", source), out))
+    summary = run_batch(batch(written(tmp_path / f"in.{source}", source), out))
     assert (summary.rows, summary.rows_with_problems) == (2, 0)
     expected = tmp_path / "expected.csv"
-    run(batch(written(tmp_path / "in.csv", "csv"), expected))
+    run_batch(batch(written(tmp_path / "in.csv", "csv"), expected))
     rows = read(out)
     assert rows == read(expected)
     assert [(row["row_id"], row["patient_reference"], row["A1"]) for row in rows] == [
@@ -166,7 +166,7 @@ def test_blank_lines_are_no_rows_wherever_a_file_is_cut(tmp_path, block_bytes, n
     lines = ["row_id;age_years", "", f"{quote}a{quote};44", "", "", "b;x", "", "c;46;1", ""] * 2
     del lines[9]
     source.write_bytes((newline.join(lines) + newline * 2).encode())
-    summary = run(batch(source, out, block_bytes=block_bytes))
+    summary = run_batch(batch(source, out, block_bytes=block_bytes))
     assert (summary.rows, summary.rows_with_problems) == (6, 4)
     assert [each.line for each in summary.problems] == [6, 8, 14, 16]
     names = pl.read_csv(out, infer_schema=False)["row_id"].to_list()
@@ -183,7 +183,7 @@ def test_a_line_that_is_not_utf_8_is_told_by_its_place_among_blank_ones(tmp_path
 def test_lines_are_told_behind_newlines_in_cells_whatever_separates_these(tmp_path):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text('row_id;age_years\nx;44\ny;"4\n4"\nz;x\n', encoding="utf-8")
-    assert [each.line for each in run(batch(source, out)).problems] == [3, 5]
+    assert [each.line for each in run_batch(batch(source, out)).problems] == [3, 5]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_line_too_long_is_refused_before_it_fills_the_memory(tmp_path, suffix)
     source, out = tmp_path / f"in.{suffix}", tmp_path / "out.csv"
     source.write_text("row_id,age_years\na,44\n" + "9" * 5000, encoding="utf-8")
     with pytest.raises(UnusableInputError, match="must not be longer than 1,000 bytes"):
-        run(batch(source, out, block_bytes=100, record_bytes=1000))
+        run_batch(batch(source, out, block_bytes=100, record_bytes=1000))
     assert not out.exists()
 
 
@@ -249,7 +249,7 @@ def test_a_line_too_long_is_refused_before_it_fills_the_memory(tmp_path, suffix)
 def test_no_text_in_csv_is_a_formula(tmp_path, given, written_as):
     source, out = tmp_path / "in.parquet", tmp_path / "out.csv"
     pl.DataFrame({"row_id": [given], "age_years": [44]}).write_parquet(source)
-    run(batch(source, out))
+    run_batch(batch(source, out))
     assert pl.read_csv(out, infer_schema=False)["row_id"].to_list() == [written_as]
 
 
@@ -267,7 +267,7 @@ def test_lines_of_json_are_read_as_strictly_as_requests(tmp_path):
         '{"row_id": "g", "age_years": 44.0}',
     ]
     source.write_text("\n".join(lines), encoding="utf-8")
-    summary = run(batch(source, out))
+    summary = run_batch(batch(source, out))
     assert [each.line for each in summary.problems] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert summary.problems[0].expected == "must be a whole number from 0 to 120"
     rows = [json.loads(line) for line in out.read_text().splitlines()]
@@ -297,9 +297,9 @@ def test_an_interrupted_run_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
     body = "".join(f"r{n},{n % 90}\n" for n in range(200)) + "bad,x\n"
     source.write_text("row_id,age_years\n" + body, encoding="utf-8")
     small = {"block_bytes": 300}
-    expected = run(batch(source, whole, **small))
+    expected = run_batch(batch(source, whole, **small))
     done: list[int] = []
-    real = runs.scored
+    real = runs.score_frame
 
     def stopping(frame, rules, **chosen):
         if len(done) == 3:
@@ -309,25 +309,25 @@ def test_an_interrupted_run_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runs, "scored", stopping)
     with pytest.raises(KeyboardInterrupt):
-        run(batch(source, out, **small))
+        run_batch(batch(source, out, **small))
     assert not out.exists()
     before = sum(done)
     monkeypatch.setattr(
         runs, "scored", lambda *a, **k: (done.append(a[0].height), real(*a, **k))[1]
     )
-    assert run(batch(source, out, resume=True, **small)) == expected
+    assert run_batch(batch(source, out, resume=True, **small)) == expected
     assert sum(done) == 201
     assert before < 201
     assert out.read_bytes() == whole.read_bytes()
-    assert not Parts(out, ".part").folder.exists()
+    assert not Checkpoints(out, ".part").folder.exists()
 
 
 def test_what_was_begun_with_other_input_does_not_go_on(tmp_path):
     source, out = written(tmp_path / "in.csv", "csv"), tmp_path / "out.csv"
-    Parts(out, ".part").begin({"other": True}, resume=False)
+    Checkpoints(out, ".part").open_run({"other": True}, resume=False)
     with pytest.raises(UnusableInputError, match="have changed since"):
-        run(batch(source, out, resume=True))
-    assert run(batch(source, out)).rows == 2
+        run_batch(batch(source, out, resume=True))
+    assert run_batch(batch(source, out)).rows == 2
 
 
 def test_pipes_patterns_mappings_and_sentences(tmp_path):

@@ -11,11 +11,11 @@ from support.builders import do, intake
 from support.interop.fhir_validators import NODE, faults, needs_node
 from support.interop.loopback_servers import listening
 
-from api.outbound.allowlist import Place
-from api.security.keys import new_signing_key
+from api.outbound.allowlist import HostPort
+from api.security.keys import generate_signing_key
 from api.store.deliveries import allowed_hosts, dispatch
 from api.store.screenings import screenings
-from schemas.delivery import Smart
+from schemas.delivery import SmartSignIn
 
 TOKEN = "a-token-of-the-ehr"
 TYPES = ("QuestionnaireResponse", "Observation", "RiskAssessment", "DocumentReference")
@@ -26,7 +26,7 @@ def ehr():
     process = subprocess.Popen(
         ["node", NODE / "ehr_http.mjs", TOKEN], stdout=subprocess.PIPE, text=True
     )
-    yield Place("127.0.0.1", int(process.stdout.readline()))
+    yield HostPort("127.0.0.1", int(process.stdout.readline()))
     process.kill()
     process.wait()
     process.stdout.close()
@@ -34,7 +34,7 @@ def ehr():
 
 @pytest.fixture
 def key():
-    return new_signing_key("ES384")
+    return generate_signing_key("ES384")
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def push(send, signed_in, key, store, clinic):
     where, _ = signed_in
 
     def pushed(ehr, profile="generic-fhir", **more):
-        do(store, clinic, lambda work: allowed_hosts.allow(work, where, private=True))
-        smart = Smart(
+        do(store, clinic, lambda work: allowed_hosts.add_allowed_host(work, where, private=True))
+        smart = SmartSignIn(
             token_url=f"http://127.0.0.1:{where.port}/token", client_id="nociscreen-client"
         )
         return send(
@@ -99,7 +99,7 @@ def again(store, clinic, delivery: str) -> None:
     """The answer never came: it waits as it did."""
     from api.store.deliveries import outbox
 
-    do(store, clinic, outbox.resend, delivery)
+    do(store, clinic, outbox.resend_delivery, delivery)
 
 
 @needs_node
@@ -129,7 +129,7 @@ def test_what_was_entered_in_error_says_so_there(ehr, push, sender, store, clini
     delivery, screening, _ = push(ehr)
     sender.send_all()
     assert found(delivery).state == "delivered"
-    do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+    do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
     before = {each["id"]: each["status"] for each in held(ehr, "Observation")}
     sender.send_all()
     after = {each["id"]: each["status"] for each in held(ehr, "Observation")}
@@ -143,7 +143,7 @@ def test_a_correction_replaces_the_document_there(ehr, push, sender, store, clin
     _, screening, _ = push(ehr)
     sender.send_all()
     corrected = intake(name="Test, Pat", system="urn:oid:1.2.3")
-    do(store, clinic, screenings.amend, of(screening), corrected)
+    do(store, clinic, screenings.amend_screening, of(screening), corrected)
     sender.send_all()
     documents = held(ehr, "DocumentReference")
     assert len(documents) == before + 2
@@ -181,9 +181,9 @@ def test_a_withdrawal_that_the_receiver_does_not_take_is_parked_and_shown(
     with listening(taking) as place:
         _, screening, where = push(place, "athena-practice")
         sender.send_all()
-        do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+        do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
         sender.send_all()
-    lines = do(store, clinic, search.page, search.Narrowed(destination=where), 9)
+    lines = do(store, clinic, search.list_deliveries, search.DeliveryFilters(destination=where), 9)
     assert {(each.event, each.state, each.reason) for each in lines} == {
         ("result", "delivered", ""),
         ("withdrawal", "parked", "unfit"),
@@ -233,17 +233,17 @@ def test_one_patients_trouble_holds_up_no_other_and_keeps_their_own_order(
 
 
 def test_whoever_lost_the_lease_writes_nothing_down(send, store, clinic, found):
-    delivery, _, where = send(Place("127.0.0.1", 1))
+    delivery, _, where = send(HostPort("127.0.0.1", 1))
     mine, theirs = (dispatch.Lease(each, 60) for each in ("mine", "theirs"))
-    taken = do(store, clinic, dispatch.take, where, mine)
-    assert do(store, clinic, dispatch.take, where, theirs) is None
-    do(store, clinic, dispatch.made, taken, b"MSH")
-    assert do(store, clinic, dispatch.begin, taken, theirs) is None
-    number = do(store, clinic, dispatch.begin, taken, mine)
-    do(store, clinic, dispatch.release, where, mine)
-    later = do(store, clinic, dispatch.take, where, theirs)
+    taken = do(store, clinic, dispatch.claim_delivery, where, mine)
+    assert do(store, clinic, dispatch.claim_delivery, where, theirs) is None
+    do(store, clinic, dispatch.store_payload, taken, b"MSH")
+    assert do(store, clinic, dispatch.begin_attempt, taken, theirs) is None
+    number = do(store, clinic, dispatch.begin_attempt, taken, mine)
+    do(store, clinic, dispatch.release_lease, where, mine)
+    later = do(store, clinic, dispatch.claim_delivery, where, theirs)
     assert (later.id, later.payload) == (delivery, b"MSH")
     assert found(delivery).attempts[0].outcome == "unknown"
-    late = dispatch.Ended("accepted", "AA", delivered=True)
-    assert do(store, clinic, dispatch.end, taken, number, late) is False
+    late = dispatch.AttemptEnd("accepted", "AA", delivered=True)
+    assert do(store, clinic, dispatch.end_attempt, taken, number, late) is False
     assert found(delivery).state == "waiting"

@@ -9,9 +9,9 @@ from support.builders import add, do, intake
 from support.interop.loopback_servers import certified, listening
 from support.interop.mllp_receivers import hl7apy_server, python_hl7
 
-from api.hl7v2.mllp_framing import framed
+from api.hl7v2.mllp_framing import frame_message
 from api.store.deliveries import outbox, search
-from api.store.deliveries.search import Narrowed
+from api.store.deliveries.search import DeliveryFilters
 from api.store.screenings import screenings
 
 
@@ -23,7 +23,9 @@ def acked(code: str, control_id: str | None = None):
         while b"\x1c\r" not in read:
             read += line.recv(65536)
         name = control_id or read.split(b"|")[9].decode()
-        line.sendall(framed(f"MSH|^~\\&|EHR||||||ACK|1|P|2.5.1\rMSA|{code}|{name}\r".encode()))
+        line.sendall(
+            frame_message(f"MSH|^~\\&|EHR||||||ACK|1|P|2.5.1\rMSA|{code}|{name}\r".encode())
+        )
 
     return serve
 
@@ -91,7 +93,7 @@ def no_frame(line: socket.socket) -> None:
 def test_what_is_no_yes_is_sent_again_later_byte_for_byte_under_the_same_number(
     serve, outcomes, send, store, kept, house, found, at_once
 ):
-    from api.deliveries.sender import Sender
+    from api.deliveries.sender import DeliverySender
 
     read: list[bytes] = []
 
@@ -102,12 +104,12 @@ def test_what_is_no_yes_is_sent_again_later_byte_for_byte_under_the_same_number(
                 content += line.recv(65536)
             read.append(content)
             name = content.split(b"|")[9].decode()
-            line.sendall(framed(f"MSH|^~\\&|\rMSA|AA|{name}\r".encode()))
+            line.sendall(frame_message(f"MSH|^~\\&|\rMSA|AA|{name}\r".encode()))
         else:
             read.append(b"")
             serve(line)
 
-    quick = Sender(store, kept.model_copy(update={"delivery_seconds": 1.0}), house)
+    quick = DeliverySender(store, kept.model_copy(update={"delivery_seconds": 1.0}), house)
     with listening(reading) as place:
         delivery, _, _ = send(place)
         quick.send_all()
@@ -165,7 +167,7 @@ def test_plain_mllp_goes_no_further_than_the_house(send, sender, found, store, c
 
     with listening(lambda _: pytest.fail("it was reached")) as place:
         delivery, _, _ = send(place)
-        do(store, clinic, lambda work: allowed_hosts.allow(work, place, private=False))
+        do(store, clinic, lambda work: allowed_hosts.add_allowed_host(work, place, private=False))
         sender.send_all()
     assert found(delivery).reason == "not_allowed"
 
@@ -178,7 +180,7 @@ class TestWhatComesLater:
             _, screening, _ = send(place, options={"v2": {"message": "MDM"}})
             sender.send_all()
             corrected = intake(name="Test, Pat", system="urn:oid:1.2.3")
-            do(store, clinic, screenings.amend, of(screening), corrected)
+            do(store, clinic, screenings.amend_screening, of(screening), corrected)
             sender.send_all()
         first, second = map(hl7.parse, taken)
         assert str(second["MSH"][0][9]) == "MDM^T10^MDM_T02"
@@ -188,7 +190,7 @@ class TestWhatComesLater:
         with python_hl7() as (place, taken):
             _, screening, _ = send(place, options={"v2": {"message": "MDM"}})
             sender.send_all()
-            do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+            do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
             sender.send_all()
         first, second = map(hl7.parse, taken)
         assert str(second["MSH"][0][9]) == "MDM^T11^MDM_T01"
@@ -197,7 +199,7 @@ class TestWhatComesLater:
     def test_what_never_left_is_not_sent_at_all(self, send, sender, store, clinic, of, found):
         with python_hl7() as (place, taken):
             delivery, screening, _ = send(place)
-            do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+            do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
             sender.send_all()
         assert (found(delivery).state, taken) == ("cancelled", [])
 
@@ -210,7 +212,7 @@ class TestWhatComesLater:
             sender.send_all()
             for each in acts:
                 do(store, clinic, getattr(outbox, each), delivery)
-            do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+            do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
             sender.send_all()
         assert str(hl7.parse(taken[-1])["MSH"][0][9]) == "MDM^T11^MDM_T01"
 
@@ -220,11 +222,11 @@ class TestWhatComesLater:
         with listening(closes) as place:
             delivery, screening, _ = send(place)
             sender.send_all()
-            do(store, clinic, outbox.cancel, delivery)
-            do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+            do(store, clinic, outbox.cancel_delivery, delivery)
+            do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
         assert found(delivery).state == "cancelled"
         with store.transaction(clinic.actor) as work:
-            events = [each.event for each in search.page(work, Narrowed(), 10)]
+            events = [each.event for each in search.list_deliveries(work, DeliveryFilters(), 10)]
             work.audit("list")
         assert sorted(events) == ["result", "withdrawal"]
 
@@ -234,8 +236,8 @@ class TestWhatComesLater:
         with python_hl7() as (place, _):
             delivery, _, _ = send(place)
             sender.send_all()
-        do(store, clinic, outbox.resend, delivery)
-        do(store, clinic, outbox.cancel, delivery)
+        do(store, clinic, outbox.resend_delivery, delivery)
+        do(store, clinic, outbox.cancel_delivery, delivery)
         assert found(delivery).state == "delivered"
 
     def test_a_correction_before_the_first_has_left_goes_alone_as_a_first(
@@ -244,7 +246,7 @@ class TestWhatComesLater:
         with python_hl7() as (place, taken):
             _, screening, _ = send(place, options={"v2": {"message": "MDM"}})
             corrected = intake(name="Test, Pat", system="urn:oid:1.2.3")
-            do(store, clinic, screenings.amend, of(screening), corrected)
+            do(store, clinic, screenings.amend_screening, of(screening), corrected)
             sender.send_all()
         assert [str(hl7.parse(each)["MSH"][0][9]) for each in taken] == ["MDM^T02^MDM_T02"]
 
@@ -257,13 +259,13 @@ def test_an_erased_patient_is_sent_nowhere_and_leaves_no_payload(
     from api.problems import Problem
     from api.store.database.tables import AttemptRow, DeliveryRow
     from api.store.patients import data_subject_rights
-    from api.store.patients.patient_lookup import Person
+    from api.store.patients.patient_lookup import PatientSelector
 
     with listening(closes) as place:
         delivery, _, _ = send(place)
         sender.send_all()
-        do(store, clinic, data_subject_rights.erase, Person("MRN-0042", None))
-    with store.glance() as session:
+        do(store, clinic, data_subject_rights.erase_patient, PatientSelector("MRN-0042", None))
+    with store.read_all_organisations() as session:
         for table in (DeliveryRow, AttemptRow):
             which = table.organisation_id == clinic.organisation
             assert session.execute(select(func.count()).where(which)).scalar_one() == 0

@@ -7,7 +7,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from support.builders import do
 from support.interop.loopback_servers import listening
 
-from api.deliveries.transports.webhook import new_secret
+from api.deliveries.transports.webhook import generate_webhook_secret
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def hook():
 
 def test_a_webhook_is_signed_tried_again_and_the_same_each_time(hook, send, sender, found, at_once):
     place, seen = hook
-    old, new = new_secret(), new_secret()
+    old, new = generate_webhook_secret(), generate_webhook_secret()
     delivery, _, _ = send(place, "generic-webhook", "http", "/in", webhook_secrets=(new, old))
     sender.send_all()
     assert found(delivery).state == "waiting"
@@ -60,10 +60,10 @@ def test_a_withdrawal_tells_no_result(hook, send, sender, store, clinic, of):
 
     place, seen = hook
     seen.append(({}, b""))
-    secrets = (new_secret(),)
+    secrets = (generate_webhook_secret(),)
     _, screening, _ = send(place, "generic-webhook", "http", "/in", webhook_secrets=secrets)
     sender.send_all()
-    do(store, clinic, screenings.enter_in_error, of(screening), "wrong patient")
+    do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
     sender.send_all()
     told = json.loads(seen[-1][1])
     assert told["type"] == "screening.withdrawal"

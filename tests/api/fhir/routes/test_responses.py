@@ -21,7 +21,7 @@ from support.interop.questionnaire_responses import (
     response,
 )
 
-from api.http.request_body import FORM
+from api.http.request_body import FORM_MEDIA_TYPE
 
 HERE = "/fhir/QuestionnaireResponse"
 OWN = {"identifier": {"system": "urn:oid:1.2.3.4", "value": "response-1"}}
@@ -37,7 +37,9 @@ def create(client, body, **headers):
 def by_form(client, where: str, form: str):
     """What a search answers whose parameters stand in the address of `where` and in a form."""
     path, _, query = where.partition("?")
-    return client.post(f"{path}/_search?{query}", content=form, headers={"Content-Type": FORM})
+    return client.post(
+        f"{path}/_search?{query}", content=form, headers={"Content-Type": FORM_MEDIA_TYPE}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -359,8 +361,8 @@ class TestReadAndSearch:
             ({"content": b"patient=p1"}, 415),
             ({"content": b"patient=p1", "headers": {"Content-Type": "text/plain"}}, 415),
             ({"data": {"patient": "p" * 17_000}}, 413),
-            ({"content": b"patient=\xff", "headers": {"Content-Type": FORM}}, 400),
-            ({"content": b"patient=p1&&", "headers": {"Content-Type": FORM}}, 400),
+            ({"content": b"patient=\xff", "headers": {"Content-Type": FORM_MEDIA_TYPE}}, 400),
+            ({"content": b"patient=p1&&", "headers": {"Content-Type": FORM_MEDIA_TYPE}}, 400),
         ):
             refused = kept_client.post(here, **sent)
             assert (refused.status_code, refused.json()["resourceType"]) == (

@@ -6,7 +6,7 @@ import pytest
 from support.builders import at_once, clinic, do
 
 from api.problems import Problem
-from api.security.keys import new_signing_key
+from api.security.keys import generate_signing_key
 from api.store.accounts import clients
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
@@ -20,19 +20,19 @@ def add_api_key(work, client):
 @pytest.mark.parametrize("add", [clients.add_secret, add_api_key])
 def test_two_are_live_at_once_and_no_more(store, add):
     made = clinic(store)
-    client = do(store, made, clients.add, "tablet", ["score"]).id
+    client = do(store, made, clients.add_client, "tablet", ["score"]).id
     added = at_once(CROWD, lambda _: do(store, made, add, client))
     refused = [each for each in added if isinstance(each, Problem)]
     assert [each.code for each in refused] == ["conflict"] * (CROWD - 2)
-    found = do(store, made, clients.found, client)
+    found = do(store, made, clients.find_client, client)
     assert len(found.secrets) + len(found.api_keys) == 2
 
 
 def test_a_key_of_one_name_is_registered_once(store):
     made = clinic(store)
-    whole = new_signing_key("ES256").public_jwk()
+    whole = generate_signing_key("ES256").to_public_jwk()
     jwk = {name: whole[name] for name in ("kty", "crv", "x", "y")} | {"kid": "one"}
-    added = at_once(CROWD, lambda _: do(store, made, clients.add_key, made.client, jwk))
+    added = at_once(CROWD, lambda _: do(store, made, clients.add_client_key, made.client, jwk))
     refused = [each for each in added if isinstance(each, Problem)]
     assert [each.code for each in refused] == ["conflict"] * (CROWD - 1)
 

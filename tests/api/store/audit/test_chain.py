@@ -9,7 +9,7 @@ from support.builders import at_once, clinic, do, tampering
 
 from api.problems import Problem
 from api.store.accounts import organisations
-from api.store.accounts.organisations import OPERATOR
+from api.store.accounts.organisations import OPERATOR_ACTOR
 from api.store.audit import chain
 from api.store.database.tables import AuditRow
 from schemas.audit import Checkpoint
@@ -45,21 +45,21 @@ def append(store, clinic, count):
 
 
 def key_of(store, clinic):
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         return store.keys.of(session, clinic.organisation).audit
 
 
 def faults(store, clinic, *checkpoints):
-    with store.glance() as session:
-        found = chain.verify(session, key_of(store, clinic), checkpoints)
+    with store.read_all_organisations() as session:
+        found = chain.verify_chain(session, key_of(store, clinic), checkpoints)
     return [(each.seq, each.what, each.until) for each in found]
 
 
 def checkpoint(store, clinic):
     with store.transaction(clinic.actor) as work:
         work.audit("administer")
-    with store.glance() as session:
-        return chain.checkpoint(session, key_of(store, clinic), work.now)
+    with store.read_all_organisations() as session:
+        return chain.create_checkpoint(session, key_of(store, clinic), work.now)
 
 
 def tamper(store, clinic, *statements):
@@ -256,10 +256,10 @@ def test_the_database_refuses_to_change_or_delete_a_row(store, clinic_of_ten, st
 
 
 def test_the_trigger_refuses_even_the_owner_of_the_tables(store, clinic_of_ten):
-    if store.database.embedded:
+    if store.database.is_embedded:
         pytest.skip("SQLite has no roles")
     for statement in ("UPDATE audit SET count = 2", "DELETE FROM audit", "TRUNCATE audit"):
-        with pytest.raises(DatabaseRefusal), store.database.writing() as connection:
+        with pytest.raises(DatabaseRefusal), store.database.begin_write() as connection:
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
             connection.exec_driver_sql(statement)
 
@@ -271,8 +271,8 @@ def test_eight_threads_append_without_a_fork(store, organisations):
     assert done == [None] * 8
     for each in clinics:
         assert faults(store, each) == []
-        with store.glance() as session:
-            rows = list(chain.entries(session, each.organisation))
+        with store.read_all_organisations() as session:
+            rows = list(chain.read_entries(session, each.organisation))
         assert [row.seq for row in rows] == list(range(1, 2 + 400 // organisations + 1))
 
 
@@ -288,8 +288,8 @@ def test_a_chain_holds_while_it_is_appended_to(store, clinic_of_ten):
 def test_a_transaction_without_a_row_of_audit_is_undone(store):
     made = clinic(store)
     with pytest.raises(RuntimeError, match="audit"), store.transaction(made.actor) as work:
-        organisations.change(work, {"name": "Other"})
-    assert do(store, made, organisations.own).name == "Clinic"
+        organisations.update_organisation(work, {"name": "Other"})
+    assert do(store, made, organisations.find_own_organisation).name == "Clinic"
 
 
 def test_what_is_undone_leaves_no_row(store, clinic_of_ten):
@@ -297,14 +297,14 @@ def test_what_is_undone_leaves_no_row(store, clinic_of_ten):
         work.audit("read")
         raise LookupError
     assert faults(store, clinic_of_ten) == []
-    with store.glance() as session:
-        assert len(list(chain.entries(session, clinic_of_ten.organisation))) == 10
+    with store.read_all_organisations() as session:
+        assert len(list(chain.read_entries(session, clinic_of_ten.organisation))) == 10
 
 
 def test_the_service_has_a_chain_of_its_own(store):
     made = clinic(store)
-    with store.glance() as session:
-        own = list(chain.entries(session, OPERATOR.organisation))
-        theirs = list(chain.entries(session, made.organisation, after=1, most=1))
+    with store.read_all_organisations() as session:
+        own = list(chain.read_entries(session, OPERATOR_ACTOR.organisation))
+        theirs = list(chain.read_entries(session, made.organisation, after=1, limit=1))
     assert own[-1].target == made.organisation
     assert [each.kind for each in theirs] == ["client"]

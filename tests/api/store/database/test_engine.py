@@ -9,35 +9,35 @@ from support.builders import at_once, clinic, do, kept_in
 
 from api.problems import Problem
 from api.store.accounts import clients
-from api.store.database.engine import DatabaseError, connected
+from api.store.database.engine import DatabaseError, connect_sqlite
 from api.store.database.tables import ClientRow, OrganisationRow
-from api.store.keys.file_key import file_key
-from api.store.operations.startup import open_database, open_ring
+from api.store.keys.file_key import load_file_key
+from api.store.operations.startup import open_database, open_key_ring
 
 BEFORE_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
 
 
 def test_no_update_is_lost(store):
     made = clinic(store)
-    do(store, made, clients.change, made.client, {"requests_per_minute": 0})
+    do(store, made, clients.update_client, made.client, {"requests_per_minute": 0})
 
     def act(_):
         for _ in range(60):
             with store.transaction(made.actor) as work:
                 query = select(ClientRow.requests_per_minute).where(ClientRow.id == made.client)
                 count = work.session.execute(query.with_for_update()).scalar_one()
-                clients.change(work, made.client, {"requests_per_minute": count + 1})
+                clients.update_client(work, made.client, {"requests_per_minute": count + 1})
                 work.audit("administer")
 
     assert at_once(8, act) == [None] * 8
-    assert do(store, made, clients.found, made.client).requests_per_minute == 480
+    assert do(store, made, clients.find_client, made.client).requests_per_minute == 480
 
 
 def test_the_file_is_set_up_to_survive(tmp_path):
     chosen = kept_in(tmp_path)
     path = chosen.database_file
-    opened = open_database(chosen, open_ring(chosen))
-    connection = connected(path, file_key(path, open_ring(chosen)))
+    opened = open_database(chosen, open_key_ring(chosen))
+    connection = connect_sqlite(path, load_file_key(path, open_key_ring(chosen)))
     asked = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "trusted_schema")
     found = [connection.execute(f"PRAGMA {each}").fetchone()[0] for each in asked]
     assert found == ["wal", 2, 1, 1, 0]
@@ -64,7 +64,10 @@ def test_a_mistake_of_ours_is_not_told_as_trouble_of_the_database(store, mistake
             case "unbound":
                 session.execute(select(ClientRow).where(ClientRow.created_at < BEFORE_TIME))
 
-    with pytest.raises((IntegrityError, NoResultFound, StatementError)), store.across() as session:
+    with (
+        pytest.raises((IntegrityError, NoResultFound, StatementError)),
+        store.write_all_organisations() as session,
+    ):
         act(session)
     assert faults == []
 
@@ -74,7 +77,7 @@ def store_now():
 
 
 def test_a_locked_row_is_trouble_with_a_time_to_come_back(store):
-    with pytest.raises(Problem, match="unavailable") as told, store.across():
+    with pytest.raises(Problem, match="unavailable") as told, store.write_all_organisations():
         raise TimeoutError
     assert told.value.headers["Retry-After"]
 
@@ -83,4 +86,4 @@ def test_only_postgresql_is_taken_as_an_address(tmp_path):
     for url in ("mysql://x@127.0.0.1/x", "sqlite:///x", "postgresqlx://"):
         chosen = kept_in(tmp_path, url)
         with pytest.raises(DatabaseError, match="PostgreSQL"):
-            open_database(chosen, open_ring(chosen))
+            open_database(chosen, open_key_ring(chosen))

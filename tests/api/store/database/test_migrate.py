@@ -14,11 +14,11 @@ from api.store.accounts import organisations
 from api.store.audit import chain
 from api.store.database import migrate
 from api.store.database.engine import DatabaseError
-from api.store.database.tables import Owned
-from api.store.operations.startup import open_database, open_ring, open_store
+from api.store.database.tables import OwnedRow
+from api.store.operations.startup import open_database, open_key_ring, open_store
 from api.store.screenings import screenings
 
-STEPS = migrate.revisions()
+STEPS = migrate.list_revisions()
 ROW = {
     "organisation_id": "o",
     "id": "i",
@@ -55,7 +55,7 @@ def untouched(request, tmp_path):
 
 @pytest.fixture
 def database(untouched):
-    opened = open_database(untouched, open_ring(untouched))
+    opened = open_database(untouched, open_key_ring(untouched))
     yield opened
     opened.engine.dispose()
 
@@ -77,7 +77,7 @@ def made_up(column):
 
 def fill(database):
     """A row in every table that has none."""
-    with database.writing() as connection:
+    with database.begin_write() as connection:
         every_organisation(connection)
         for table in tables_in(connection):
             if connection.execute(select(table)).first() is None:
@@ -94,7 +94,7 @@ def every_organisation(connection):
 
 
 def rows(database):
-    with database.reading() as connection:
+    with database.begin_read() as connection:
         every_organisation(connection)
         return {
             table.name: [each._asdict() for each in connection.execute(select(table))]
@@ -138,15 +138,15 @@ def test_all_the_way_down_leaves_nothing(database):
     migrate.downgrade(database, "base")
     assert rows(database) == {}
     migrate.upgrade(database)
-    with database.reading() as connection:
+    with database.begin_read() as connection:
         assert migrate.is_current(connection)
 
 
 def test_the_models_are_the_tables(database):
     migrate.upgrade(database)
-    with database.reading() as connection:
+    with database.begin_read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Owned.metadata) == []
+        assert compare_metadata(context, OwnedRow.metadata) == []
 
 
 def test_a_store_that_was_used_opens_after_down_and_up(untouched):
@@ -155,9 +155,14 @@ def test_a_store_that_was_used_opens_after_down_and_up(untouched):
     screening, _ = all_there_is(store, made)
     migrate.downgrade(store.database, "0001")
     migrate.upgrade(store.database)
-    with store.glance() as session:
-        assert chain.verify(session, store.keys.of(session, made.organisation).audit) == ()
-    assert do(store, made, screenings.found, screening.id).answers == screening.answers
+    with store.read_all_organisations() as session:
+        assert (
+            chain.verify_chain(
+                session, store.organisation_keys.load_keys(session, made.organisation).audit
+            )
+            == ()
+        )
+    assert do(store, made, screenings.find_screening, screening.id).answers == screening.answers
     store.close()
 
 
@@ -171,22 +176,22 @@ def test_two_processes_that_start_at_once_make_the_tables_once(untouched):
     told = [each.communicate(timeout=60) for each in processes]
     assert [each.returncode for each in processes] == [0, 0, 0], told
     store = open_store(untouched)
-    with store.glance() as session:
-        assert {each.id for each in organisations.every(session)} == {
+    with store.read_all_organisations() as session:
+        assert {each.id for each in organisations.list_organisations(session)} == {
             out.strip() for out, _ in told
         }
-        assert len(store.signing.published()) == 1
+        assert len(store.signing_keys.list_published_keys()) == 1
     store.close()
 
 
 def test_a_database_of_a_newer_release_is_refused_by_name(untouched):
     store = open_store(untouched)
-    with store.database.writing() as connection:
-        if not store.database.embedded:
+    with store.database.begin_write() as connection:
+        if not store.database.is_embedded:
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(DatabaseError, match="not those of this release"):
-        migrate.check(store.database)
+        migrate.require_current_schema(store.database)
     store.close()
     with pytest.raises(DatabaseError, match="newer release"):
         open_store(untouched)
@@ -194,14 +199,14 @@ def test_a_database_of_a_newer_release_is_refused_by_name(untouched):
 
 def test_a_migration_leaves_no_connection_with_the_rights_of_the_owner(database):
     migrate.upgrade(database)
-    if not database.embedded:
-        with database.reading() as connection:
+    if not database.is_embedded:
+        with database.begin_read() as connection:
             role = connection.exec_driver_sql("SELECT current_user").scalar_one()
         assert role == "nociscreen_app"
 
 
 def test_tables_of_this_release_are_left_alone(database):
     with pytest.raises(DatabaseError, match="nociscreen migrate"):
-        migrate.check(database)
+        migrate.require_current_schema(database)
     migrate.upgrade(database)
-    migrate.check(database)
+    migrate.require_current_schema(database)

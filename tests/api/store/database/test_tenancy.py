@@ -9,17 +9,17 @@ from sqlmodel import col
 from support.builders import add, all_there_is, at_once, clinic, do, intake, kept_in
 
 from api.problems import Problem
-from api.security.client_assertions import Assertion
-from api.security.keys import new_signing_key
+from api.security.client_assertions import VerifiedAssertion
+from api.security.keys import generate_signing_key
 from api.store.accounts import invitations, issuers, login_credentials, sessions
-from api.store.accounts.callers import use_assertion
-from api.store.accounts.clients import add_api_key, add_key, set_key_set
-from api.store.accounts.practitioners import add as add_practitioner
+from api.store.accounts.callers import consume_assertion
+from api.store.accounts.clients import add_api_key, add_client_key, set_key_set_url
+from api.store.accounts.practitioners import add_practitioner
 from api.store.batches import batches, chunks
 from api.store.database import migrate
-from api.store.database.engine import DatabaseError, check_walls, postgres
+from api.store.database.engine import DatabaseError, open_postgres, require_row_level_security
 from api.store.database.tables import (
-    OWNED,
+    OWNED_TABLES,
     AuditRow,
     ClientSecretRow,
     FailureRow,
@@ -31,19 +31,21 @@ from api.store.patients import legal_holds, patient_lookup
 from api.store.screenings import imported_rows, screenings
 from schemas.issuer import IssuerTerms
 
-PASSABLE = [each for each in OWNED if each.__tablename__ != "audit"]
+PASSABLE = [each for each in OWNED_TABLES if each.__tablename__ != "audit"]
 
 
 def signs_in(work, practitioner):
     """All that is kept of a practitioner who signs in, fails to and imports."""
-    invitations.make(work, practitioner)
-    lasting = sessions.Lasting(timedelta(minutes=30), timedelta(hours=12))
-    sessions.begin(work, practitioner, lasting)
-    login_credentials.choose(
-        work, practitioner, login_credentials.Chosen(f"dr {practitioner}", "hash", "totp", 0)
+    invitations.add_invitation(work, practitioner)
+    lasting = sessions.SessionLifetimes(timedelta(minutes=30), timedelta(hours=12))
+    sessions.begin_session(work, practitioner, lasting)
+    login_credentials.set_credentials(
+        work,
+        practitioner,
+        login_credentials.NewCredentials(f"dr {practitioner}", "hash", "totp", 0),
     )
-    login_credentials.link(work, practitioner, "https://login.example", practitioner)
-    imported_rows.keep(work, "a row", intake())
+    login_credentials.link_identity(work, practitioner, "https://login.example", practitioner)
+    imported_rows.add_imported_screening(work, "a row", intake())
     failed = {"way": practitioner[:64], "count": 1, "last_at": work.now, "until": None}
     own = insert(FailureRow).values(organisation_id=work.organisation, **failed)
     work.session.execute(own)
@@ -58,25 +60,25 @@ def two(store):
 
         def more(work, client=each.client):
             signs_in(work, add_practitioner(work, "dr", "Dr", ["score"]).id)
-            jwk = new_signing_key("ES384").public_jwk()
-            add_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
+            jwk = generate_signing_key("ES384").to_public_jwk()
+            add_client_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
             add_api_key(work, client, ["score"], work.now.replace(year=2099), test=False)
-            use_assertion(work, Assertion(client, "jti", 4_000_000_000), 0)
-            legal_holds.place(work, patient_lookup.Person("other", None), "why")
-            wanted = batches.Wanted("score", "book@1.0.0", "0" * 64, {"explain": False})
-            given = chunks.Given(("MRN-0042",), (b"rows",))
-            batches.add(work, wanted, [(1, given)], batches.in_days(work.now, 1))
-            set_key_set(work, client, "https://ehr.example/jwks.json")
+            consume_assertion(work, VerifiedAssertion(client, "jti", 4_000_000_000), 0)
+            legal_holds.place_hold(work, patient_lookup.PatientSelector("other", None), "why")
+            wanted = batches.NewBatch("score", "book@1.0.0", "0" * 64, {"explain": False})
+            given = chunks.ChunkContent(("MRN-0042",), (b"rows",))
+            batches.add_batch(work, wanted, [(1, given)], batches.compute_expiry(work.now, 1))
+            set_key_set_url(work, client, "https://ehr.example/jwks.json")
             terms = IssuerTerms(key_set_url="https://ehr.example/jwks.json")
-            issuer = issuers.add(work, "hooks", f"https://{client}.example", "", terms)
-            issuers.use_token(work, issuer.id, "jti", 4_000_000_000, 0)
+            issuer = issuers.add_issuer(work, "hooks", f"https://{client}.example", "", terms)
+            issuers.consume_token(work, issuer.id, "jti", 4_000_000_000, 0)
 
         do(store, each, more)
     return made
 
 
 def of_everyone(store, table):
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         counts = session.execute(
             select(table.organisation_id, func.count()).group_by(table.organisation_id)
         ).all()
@@ -84,7 +86,7 @@ def of_everyone(store, table):
 
 
 def test_a_forgotten_filter_finds_own_rows_alone(store, two):
-    for table in OWNED:
+    for table in OWNED_TABLES:
         one, other = two
         assert {one.organisation, other.organisation} <= of_everyone(store, table).keys()
         with store.transaction(one.actor) as work:
@@ -123,7 +125,7 @@ def test_a_statement_past_the_tables_is_refused_in_one_organisation(store, two):
 
 def raw(store, statement, organisation=None, **values):
     """A statement that no session holds, in a transaction of this organisation or of none."""
-    with store.database.writing() as connection:
+    with store.database.begin_write() as connection:
         if organisation:
             connection.execute(
                 text("SELECT set_config('nociscreen.organisation', :o, true)"), {"o": organisation}
@@ -134,7 +136,7 @@ def raw(store, statement, organisation=None, **values):
 
 @pytest.fixture
 def walled(store, two):
-    if store.database.embedded:
+    if store.database.is_embedded:
         pytest.skip("row-level security is PostgreSQL's")
     return store
 
@@ -252,7 +254,7 @@ def test_nothing_of_another_organisation_is_read_by_what_is_put_in(store, two, v
 
 
 def test_row_level_security_shows_nothing_where_no_organisation_is_set(walled, two):
-    for table in [*OWNED, None]:
+    for table in [*OWNED_TABLES, None]:
         name, column = (table.__tablename__, "organisation_id") if table else ("organisation", "id")
         assert raw(walled, f"SELECT * FROM {name}") == []
         seen = raw(walled, f"SELECT DISTINCT {column} FROM {name}", two[0].organisation)
@@ -308,12 +310,12 @@ def test_a_role_that_bypasses_the_walls_and_cannot_step_down_is_refused(postgres
     postgres.say(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO by_{name}", name)
     database = postgres_at(postgres, name, f"by_{name}")
     with pytest.raises(DatabaseError, match="bypass"):
-        check_walls(database)
+        require_row_level_security(database)
     database.engine.dispose()
 
 
 def postgres_at(cluster, name, role):
-    return postgres(cluster.url(name, role))
+    return open_postgres(cluster.url(name, role))
 
 
 def test_an_ordinary_owner_is_held_by_the_walls_too(postgres, tmp_path):
@@ -340,7 +342,7 @@ def test_no_reference_can_point_into_another_organisation(store, two):
     foreign = add(store, other)
 
     def hang(work):
-        screenings.acknowledge(
+        screenings.acknowledge_red_flags(
             work, foreign.model_copy(update={"assessment": intake(example="red_flag").assessment}),
             "dr", "done",
         )  # fmt: skip
@@ -348,7 +350,7 @@ def test_no_reference_can_point_into_another_organisation(store, two):
     with pytest.raises(Problem, match="not_found"):
         do(store, one, hang)
     with pytest.raises(Problem, match="conflict"):
-        do(store, one, screenings.add, intake(), replaces=foreign.id)
+        do(store, one, screenings.add_screening, intake(), replaces=foreign.id)
     with pytest.raises(IntegrityError):
         do(store, one, give_a_secret_to, other.client)
 
@@ -373,7 +375,7 @@ def test_a_connection_carries_no_organisation_into_the_next_transaction(store, t
                 ).scalars()
                 wrong += set(seen) != {mine.organisation}
                 work.audit("read")
-            if not store.database.embedded:
+            if not store.database.is_embedded:
                 wrong += raw(store, "SELECT count(*) FROM screening") != [(0,)]
         return wrong
 

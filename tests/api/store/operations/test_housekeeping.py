@@ -7,14 +7,14 @@ import time_machine
 from sqlalchemy import func, select
 from support.builders import add, clinic, do, intake
 
-from api.security.client_assertions import Assertion
+from api.security.client_assertions import VerifiedAssertion
 from api.store import idempotency
 from api.store.accounts import callers, organisations
 from api.store.audit import chain
 from api.store.database.tables import AnsweredRow, ScreeningRow, SigningKeyRow, UsedAssertionRow
 from api.store.operations import housekeeping
 from api.store.patients import data_subject_rights, legal_holds
-from api.store.patients.patient_lookup import Person
+from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def made(store):
     found = clinic(store)
-    do(store, found, organisations.change, {"retention_years": 3})
+    do(store, found, organisations.update_organisation, {"retention_years": 3})
     return found
 
 
@@ -33,17 +33,17 @@ def old(store, clinic, reference="MRN-old"):
 
 
 def keep_up(store):
-    housekeeping.keep_up(store, "ES256", 30)
+    housekeeping.run_housekeeping(store, "ES256", 30)
 
 
 def kept(store):
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         return set(session.execute(select(ScreeningRow.id)).scalars())
 
 
 def actions(store, clinic):
-    with store.glance() as session:
-        return [(row.action, row.count) for row in chain.entries(session, clinic.organisation)]
+    with store.read_all_organisations() as session:
+        return [(row.action, row.count) for row in chain.read_entries(session, clinic.organisation)]
 
 
 def test_what_is_older_than_an_organisation_wants_is_erased(store, made):
@@ -66,7 +66,9 @@ def test_it_is_erased_on_the_day_and_not_before(store, made, days, stays):
 
 def test_a_chain_stays_while_its_newest_stays(store, made):
     first = old(store, made)
-    second = do(store, made, lambda work: screenings.amend(work, first, intake("MRN-old")))
+    second = do(
+        store, made, lambda work: screenings.amend_screening(work, first, intake("MRN-old"))
+    )
     keep_up(store)
     assert kept(store) == {first.id, second.id}
     assert ("purge", 1) not in actions(store, made)
@@ -77,21 +79,23 @@ def test_a_chain_goes_as_a_whole_however_it_is_cut(store, made, monkeypatch):
     with time_machine.travel(LONG_AGO):
         latest = add(store, made)
         for _ in range(4):
-            latest = do(store, made, lambda work, of: screenings.amend(work, of, intake()), latest)
+            latest = do(
+                store, made, lambda work, of: screenings.amend_screening(work, of, intake()), latest
+            )
     keep_up(store)
     assert kept(store) == set()
 
 
 def test_a_hold_keeps_what_is_due_and_leaves_no_false_row(store, made):
     held, free = old(store, made, "MRN-held"), old(store, made, "MRN-free")
-    hold = do(store, made, legal_holds.place, Person("MRN-held", None), "why")
+    hold = do(store, made, legal_holds.place_hold, PatientSelector("MRN-held", None), "why")
     keep_up(store)
     assert kept(store) == {held.id}
     assert free.id not in kept(store)
     before = actions(store, made)
     keep_up(store)
     assert actions(store, made) == before
-    do(store, made, legal_holds.release, hold.id)
+    do(store, made, legal_holds.release_hold, hold.id)
     keep_up(store)
     assert kept(store) == set()
 
@@ -100,13 +104,13 @@ def test_more_is_erased_at_once_than_a_statement_takes(store, made, monkeypatch)
     monkeypatch.setattr(data_subject_rights, "_STEP", 3)
     for each in range(8):
         old(store, made, f"MRN-{each}")
-    assert housekeeping.erase_due(store, made.organisation, 3).screenings == 8
-    assert housekeeping.erase_due(store, made.organisation, 3) is None
+    assert housekeeping.erase_due_screenings(store, made.organisation, 3).screenings == 8
+    assert housekeeping.erase_due_screenings(store, made.organisation, 3) is None
 
 
 def test_a_retention_longer_than_the_calendar_stops_nobody(store, made):
     forever = clinic(store)
-    do(store, forever, organisations.change, {"retention_years": 9000})
+    do(store, forever, organisations.update_organisation, {"retention_years": 9000})
     theirs = old(store, forever)
     old(store, made)
     keep_up(store)
@@ -115,23 +119,23 @@ def test_a_retention_longer_than_the_calendar_stops_nobody(store, made):
 
 def test_expired_answers_and_assertions_are_dropped(store, made):
     def act(work):
-        named = idempotency.named(work, "r", str(work.now), b"")
-        idempotency.once(work, named, lambda: idempotency.Answer(200, b""))
+        named = idempotency.build_keyed_request(work, "r", str(work.now), b"")
+        idempotency.run_once(work, named, lambda: idempotency.IdempotentResponse(200, b""))
         expires = int(work.now.timestamp()) + 60
-        callers.use_assertion(work, Assertion(made.client, str(work.now), expires), 0)
+        callers.consume_assertion(work, VerifiedAssertion(made.client, str(work.now), expires), 0)
 
     with time_machine.travel(LONG_AGO):
         do(store, made, act)
     do(store, made, act)
     keep_up(store)
-    with store.glance() as session:
+    with store.read_all_organisations() as session:
         for table in (AnsweredRow, UsedAssertionRow):
             assert session.execute(select(func.count()).select_from(table)).scalar_one() == 1
 
 
 def test_a_signing_key_is_made_when_it_is_due(store):
     def keys():
-        with store.glance() as session:
+        with store.read_all_organisations() as session:
             return session.execute(select(func.count()).select_from(SigningKeyRow)).scalar_one()
 
     keep_up(store)

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check deep mutation fuzz kills forms spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep mutation fuzz kills forms spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -38,12 +38,18 @@ serve: setup ## keeps running, prints where; the first time, where to choose wha
 check: setup-dev ## what must hold before anything else
 	ruff format --check .
 	ruff check .
+	python scripts/check_names.py
+	python scripts/check_prose.py
 	mypy
 	lint-imports --no-cache
 	bandit --quiet --recursive api scoring schemas reports
 	nociscreen rulebook check scoring/rulebooks/nociplastic/1.0.0.toml
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
+	python scripts/reference.py --check
+
+shuffled: setup-dev ## the suite ten times, each in another random order
+	for seed in 1 2 3 4 5 6 7 8 9 10; do python -m pytest -n 3 --dist worksteal -p randomly --randomly-seed=$$seed || exit 1; done
 
 deep: mutation fuzz kills forms spark ## the long runs
 
@@ -58,6 +64,7 @@ fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 
 kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database; of batches, twenty
 	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill.py
+	NOCISCREEN_UPDATES=60 python -m pytest tests/api/store/database/test_engine.py
 	NOCISCREEN_BATCH_KILLS=20 python -m pytest tests/faults/test_batch_kill.py
 	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill_sender.py
 
@@ -70,8 +77,9 @@ forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and sc
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run
 
-openapi: setup ## openapi/openapi.json and openapi/examples/, written from the code
+openapi: setup ## openapi/ and docs/reference/, written from the code
 	nociscreen openapi
+	python scripts/reference.py
 
 rulebooks: setup ## check every rulebook that ships
 	for file in scoring/rulebooks/*/*.toml; do nociscreen rulebook check $$file || exit 1; done

@@ -6,9 +6,9 @@ from fastapi import Depends, Header, Path, Request
 
 from api.auth.request_context import IdempotentRequest, RequestContext
 from api.auth.route_guard import build_actor
+from api.auth.services import PdfRenderer, find_services
 from api.documents import issuance
 from api.documents.document_builder import PrintSettings
-from api.documents.render_pool import RendererPool
 from api.problems import FieldError, Problem
 from api.settings import Settings
 from api.store.accounts.callers import Caller
@@ -16,18 +16,15 @@ from scoring.catalogue import Catalogue
 
 
 async def _catalogue(request: Request) -> Catalogue:
-    catalogue: Catalogue = request.app.state.catalogue
-    return catalogue
+    return find_services(request).catalogue
 
 
-async def _renderer(request: Request) -> RendererPool:
-    renderer: RendererPool = request.app.state.renderer
-    return renderer
+async def _renderer(request: Request) -> PdfRenderer:
+    return find_services(request).renderer
 
 
 async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
+    return find_services(request).settings
 
 
 async def _current_caller(request: Request) -> Caller:
@@ -36,18 +33,13 @@ async def _current_caller(request: Request) -> Caller:
 
 
 async def _request_context(request: Request) -> RequestContext:
-    return RequestContext(request.app.state.store, build_actor(request, request.state.caller))
+    return RequestContext(find_services(request).store, build_actor(request, request.state.caller))
 
 
 def is_etag_match(tag: str, if_none_match: str | None) -> bool:
     """Return whether `If-None-Match` names this ETag or `*`, compared weakly (RFC 9110, 13.1.2)."""
     tags = [part.strip().removeprefix("W/") for part in (if_none_match or "").split(",")]
     return tag in tags or tags == ["*"]
-
-
-def read_peer_address(request: Request) -> str:
-    """Return the IP address of the client that sent the request."""
-    return request.client.host if request.client else "unknown"
 
 
 def _print_settings(context: "RequestContextDep", caller: "CurrentCaller") -> PrintSettings:
@@ -74,7 +66,7 @@ BatchId = Annotated[
     ),
 ]
 CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
-RendererDep = Annotated[RendererPool, Depends(_renderer)]
+RendererDep = Annotated[PdfRenderer, Depends(_renderer)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 RequestContextDep = Annotated[RequestContext, Depends(_request_context)]
@@ -97,9 +89,9 @@ async def _idempotent_request(
 ) -> IdempotentRequest:
     if len(request.headers.getlist("idempotency-key")) > 1:
         error = FieldError(
-            pointer="/Idempotency-Key", code="doubled_name", detail="must not be given twice"
+            pointer="/Idempotency-Key", code="duplicate_name", detail="must not be repeated"
         )
-        raise Problem("wrong_shape", errors=[error])
+        raise Problem("invalid_request", errors=[error])
     return IdempotentRequest(context, request, key)
 
 

@@ -14,18 +14,20 @@ from api.admin import routes as admin
 from api.audit import routes as audit
 from api.auth.external_tokens import ExternalTokenVerifier
 from api.auth.jwks_cache import JwksCache
+from api.auth.services import Services, find_app_services
 from api.batches import routes as batches
 from api.cds_hooks import routes as cds_hooks
 from api.contract.specification import build_openapi
 from api.deliveries import routes as deliveries
 from api.desk import routes as desk
-from api.desk.oidc_login import OidcProvider
+from api.desk.oidc_login import OidcLogin
 from api.documents.render_pool import RendererPool
 from api.fhir import routes as fhir
 from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
 from api.http.cors import HooksCorsMiddleware
+from api.http.error_conversion import respond_to_store_error
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
@@ -40,24 +42,29 @@ from api.score import routes as score
 from api.screenings import routes as screenings
 from api.security.access_tokens import AccessTokens
 from api.settings import Settings
+from api.store.errors import StoreError
 from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.operations.startup import open_store
 from api.store.store import Store
 from api.system import routes as system
 from api.web import routes as web
-from api.web.csrf import CsrfTokens
 from scoring.catalogue import Catalogue, load_catalogue
 
 DESCRIPTION = (
     "Scores a structured pain intake by a transparent, weighted, rule-based rulebook: how far the "
     "answers point to nociplastic pain, with a reason, a source and a grade of evidence for every "
-    "point. Red flags come first; an unanswered question is never a no; what speaks against is "
+    "point. Red flags come first; an unanswered question is never a no; evidence against it is "
     "shown. Decision support for clinicians, not a diagnosis."
 )
 
 
 class Service(FastAPI):
-    """A FastAPI application with a completed OpenAPI document."""
+    """A FastAPI application with its services and a completed OpenAPI document."""
+
+    @property
+    def services(self) -> Services:
+        """The parts that its requests share."""
+        return find_app_services(self)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, built on the first call."""
@@ -70,15 +77,16 @@ class Service(FastAPI):
 async def _close_at_shutdown(app: FastAPI) -> AsyncIterator[None]:
     """End the rendering processes and flush the denied requests when the server stops."""
     yield
-    app.state.renderer.close()
-    await to_thread(app.state.refusals.flush)
+    services = find_app_services(app)
+    services.renderer.close()
+    await to_thread(services.denied_requests.flush)
 
 
 def create_app(
     settings: Settings | None = None,
     rules: Catalogue | None = None,
     store: Store | None = None,
-) -> FastAPI:
+) -> Service:
     """Return the application, ready to serve. Without `store`, open the one the settings name."""
     settings = settings or Settings()
     rules = rules or load_catalogue()
@@ -93,37 +101,43 @@ def create_app(
         redirect_slashes=False,
         lifespan=_close_at_shutdown,
     )
-    app.state.settings = settings
-    app.state.catalogue = rules
-    app.state.store = store
-    app.state.tokens = AccessTokens(
-        settings.issuer, settings.audience, store.signing_keys.look_up_trusted_key
-    )
-    app.state.key_sets = JwksCache(store, settings.key_set_seconds)
-    app.state.trust = ExternalTokenVerifier(store, app.state.key_sets)
-    app.state.refusals = DeniedRequestLog(store)
-    app.state.limiter = RateLimiter()
-    app.state.forgery = CsrfTokens(store.key_ring)
-    app.state.provider = OidcProvider(settings, store.key_ring) if settings.oidc_issuer else None
-    app.state.metrics = store.metrics
-    app.state.renderer = RendererPool(
-        settings.render_workers, settings.render_queue, settings.render_seconds
-    )
-
+    app.state.services = _build_services(settings, rules, store)
     for router in _routers(rules):
         app.include_router(router)
 
     app.add_exception_handler(Problem, respond_to_problem)
+    app.add_exception_handler(StoreError, respond_to_store_error)
     app.add_exception_handler(RequestValidationError, respond_to_validation_error)
     app.add_exception_handler(HTTPException, respond_to_http_error)
-    app.add_middleware(HooksCorsMiddleware, origins=settings.hooks_origins)
+    app.add_middleware(HooksCorsMiddleware, origins=settings.cds_hooks_origins)
     app.add_middleware(
         RequestMiddleware,
         settings=settings,
-        metrics=app.state.metrics,
+        metrics=store.metrics,
         error_formats=(ErrorFormat("/fhir", FHIR_JSON, convert_problem),),
     )
     return app
+
+
+def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Services:
+    jwks_cache = JwksCache(store, settings.jwks_timeout_seconds)
+    return Services(
+        settings=settings,
+        catalogue=rules,
+        store=store,
+        access_tokens=AccessTokens(
+            settings.issuer, settings.audience, store.signing_keys.look_up_trusted_key
+        ),
+        jwks_cache=jwks_cache,
+        external_tokens=ExternalTokenVerifier(store, jwks_cache),
+        denied_requests=DeniedRequestLog(store),
+        rate_limiter=RateLimiter(),
+        metrics=store.metrics,
+        renderer=RendererPool(
+            settings.render_workers, settings.render_queue, settings.render_seconds
+        ),
+        oidc_provider=OidcLogin(settings, store.key_ring) if settings.oidc_issuer else None,
+    )
 
 
 def _routers(rules: Catalogue) -> tuple[APIRouter, ...]:

@@ -15,7 +15,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -31,101 +31,109 @@ class ProblemDefinition(NamedTuple):
 
 PROBLEM_DEFINITIONS: dict[str, ProblemDefinition] = {
     "malformed_json": ProblemDefinition(
-        400, "Malformed JSON", "The body is not JSON that can be read in one way only."
+        400, "Malformed JSON", "The body is not valid, unambiguous JSON."
     ),
     "malformed_request": ProblemDefinition(
-        400, "Malformed request", "The request itself could not be read."
+        400, "Malformed request", "The request could not be parsed."
     ),
-    "unknown_grant": ProblemDefinition(
-        400, "Grant not supported", "Send `grant_type=client_credentials`: there is no other."
+    "unsupported_grant_type": ProblemDefinition(
+        400, "Grant type not supported", "Only `grant_type=client_credentials` is supported."
     ),
-    "unknown_scope": ProblemDefinition(
-        400, "Scope not granted", "None of what is asked for is a scope that the client has."
+    "invalid_scope": ProblemDefinition(
+        400, "Invalid scope", "The client has none of the requested scopes."
     ),
-    "no_token": ProblemDefinition(
-        401, "No token", "Send an access token: `Authorization: Bearer <token>`."
+    "if_match_required": ProblemDefinition(
+        400, "If-Match required", 'Send the version to update: `If-Match: W/"1"`.'
     ),
-    "bad_token": ProblemDefinition(
-        401, "Token refused", "The access token is not one of ours, or no longer valid."
+    "missing_token": ProblemDefinition(
+        401, "Token missing", "Send an access token: `Authorization: Bearer <token>`."
     ),
-    "missing_scope": ProblemDefinition(
-        403, "Scope missing", "The token does not carry the scope that this route needs."
+    "invalid_token": ProblemDefinition(
+        401, "Invalid token", "The access token is invalid or has expired."
     ),
-    "not_from_here": ProblemDefinition(
-        403, "Not from here", "A form of a page must be sent from that page. Open it again."
+    "invalid_client": ProblemDefinition(
+        401, "Client authentication failed", "The client could not be authenticated."
+    ),
+    "insufficient_scope": ProblemDefinition(
+        403, "Insufficient scope", "The token lacks the scope that this operation requires."
+    ),
+    "csrf_failed": ProblemDefinition(
+        403, "CSRF check failed", "The form was not sent from its own page. Open the page again."
     ),
     "not_found": ProblemDefinition(
-        404, "Not found", "There is nothing here, or nothing that you may see."
+        404, "Not found", "The resource does not exist, or you may not see it."
     ),
     "method_not_allowed": ProblemDefinition(
-        405, "Method not allowed", "The `Allow` header names the methods."
-    ),
-    "bad_client": ProblemDefinition(401, "Client refused", "The client did not prove itself."),
-    "conflict": ProblemDefinition(
-        409, "Conflict", "What is asked for does not go with what is kept. `detail` says why."
-    ),
-    "held": ProblemDefinition(
-        409, "Under legal hold", "A legal hold keeps this from being erased. Release it first."
-    ),
-    "stale": ProblemDefinition(
-        412,
-        "Another version",
-        "What is kept is another version than the one that `If-Match` names.",
-    ),
-    "prefetch_missing": ProblemDefinition(
-        412, "Prefetch missing", "The Patient is needed: prefetch it as the service says."
-    ),
-    "no_version": ProblemDefinition(
-        400, "Version missing", 'Name the version that is to be corrected: `If-Match: W/"1"`.'
-    ),
-    "unfit": ProblemDefinition(
-        422,
-        "Unfit for its destination",
-        "The destination would not take it. `errors` say why, by the place in what would be sent.",
-    ),
-    "other_request": ProblemDefinition(
-        422, "Another request", "The `Idempotency-Key` was used for a request with another body."
+        405, "Method not allowed", "The `Allow` header names the allowed methods."
     ),
     "not_acceptable": ProblemDefinition(
-        406, "Not acceptable", "`Accept` names no format that this resource comes in."
+        406, "Not acceptable", "`Accept` names no available format of this resource."
     ),
-    "too_slow": ProblemDefinition(
-        408, "Body too slow", "The body did not arrive in time. Send it again."
+    "request_timeout": ProblemDefinition(
+        408, "Request timeout", "The body did not arrive in time. Send it again."
+    ),
+    "conflict": ProblemDefinition(
+        409, "Conflict", "The request conflicts with the stored state. `detail` gives the reason."
+    ),
+    "legal_hold": ProblemDefinition(
+        409, "Under legal hold", "A legal hold prevents erasure. Release it first."
+    ),
+    "version_mismatch": ProblemDefinition(
+        412, "Version mismatch", "The stored version differs from the one in `If-Match`."
+    ),
+    "prefetch_missing": ProblemDefinition(
+        412,
+        "Prefetch missing",
+        "The service needs the Patient resource. Send it as the service's prefetch template says.",
     ),
     "too_large": ProblemDefinition(
-        413, "Body too large", "The body is larger than this route takes."
-    ),
-    "unusable_file": ProblemDefinition(
-        422, "Unusable file", "No row can be read from the file. `detail` says what was expected."
-    ),
-    "range_not_satisfiable": ProblemDefinition(
-        416, "Range not satisfiable", "The file ends before the range. `Content-Range` says where."
+        413, "Body too large", "The body exceeds the limit of this operation."
     ),
     "unsupported_media_type": ProblemDefinition(
         415, "Unsupported media type", "Send `application/json` in UTF-8, without content encoding."
     ),
-    "wrong_shape": ProblemDefinition(
-        422,
-        "Wrong shape",
-        "The request can be read, but not as this route needs it. `errors` name each place.",
+    "range_not_satisfiable": ProblemDefinition(
+        416,
+        "Range not satisfiable",
+        "The file ends before the range. `Content-Range` gives its size.",
     ),
-    "headers_too_large": ProblemDefinition(
-        431, "Headers too large", "The headers are larger than the service takes."
+    "incompatible_with_destination": ProblemDefinition(
+        422,
+        "Incompatible with the destination",
+        "The destination cannot accept the message. `errors` point to the places in the message.",
+    ),
+    "idempotency_key_reused": ProblemDefinition(
+        422,
+        "Idempotency key reused",
+        "The `Idempotency-Key` was already used with a different body.",
+    ),
+    "unusable_file": ProblemDefinition(
+        422, "Unusable file", "The file contains no readable row. `detail` says what was expected."
+    ),
+    "invalid_request": ProblemDefinition(
+        422,
+        "Invalid request",
+        "The request is well-formed but invalid. `errors` point to each fault.",
     ),
     "too_many": ProblemDefinition(
-        429, "Too many requests", "All hands are busy. `Retry-After` says when to come back."
+        429,
+        "Too many requests",
+        "Too many requests in progress; retry after `Retry-After` seconds.",
+    ),
+    "headers_too_large": ProblemDefinition(
+        431, "Headers too large", "The headers exceed the limit."
+    ),
+    "internal": ProblemDefinition(
+        500, "Internal error", "Unexpected server error. Quote the request id when reporting it."
     ),
     "report_stopped": ProblemDefinition(
         503,
         "Report stopped",
-        "Laying the report out took more time or memory than the service gives to one report. "
-        "`Retry-After` says when to try again; shorter texts make it lighter.",
-    ),
-    "internal": ProblemDefinition(
-        500, "Internal error", "Something of ours failed. The request id helps us to find it."
+        "Rendering the report exceeded the time or memory limit. Retry after `Retry-After` "
+        "seconds, or shorten the texts.",
     ),
     "unavailable": ProblemDefinition(
-        503, "Unavailable", "The service is not ready. `Retry-After` says when to come back."
+        503, "Unavailable", "The service is not ready; retry after `Retry-After` seconds."
     ),
 }
 
@@ -212,6 +220,13 @@ class Problem(Exception):  # noqa: N818 - "problem" is the word of RFC 9457
         )
 
 
+class TooManyRequestsProblem(Problem):
+    """A rate limit is reached or a queue is full; the client may try again after some seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too_many", headers={"Retry-After": str(retry_after)})
+
+
 async def respond_to_problem(_: Request, problem: Exception) -> JSONResponse:
     """Return the response to a Problem."""
     return cast("Problem", problem).build_response()
@@ -248,7 +263,15 @@ async def respond_to_validation_error(_: Request, error: Exception) -> JSONRespo
 def build_validation_problem(faults: Iterable[Mapping[str, Any]], body: Any = None) -> Problem:
     """Build one problem from pydantic's errors: each place with a sentence, never a value."""
     errors = [_build_field_error(fault, _rulebook_tag(body)) for fault in faults]
-    return Problem("wrong_shape", errors=errors)
+    return Problem("invalid_request", errors=errors)
+
+
+def build_body_problem(error: ValidationError, body: Any) -> Problem:
+    """Build the problem of a body that was validated on its own, outside FastAPI."""
+    faults = error.errors(include_url=False, include_input=False)
+    return build_validation_problem(
+        ({**fault, "loc": ("body", *fault["loc"])} for fault in faults), body
+    )
 
 
 def _rulebook_tag(body: Any) -> Any:
@@ -291,14 +314,14 @@ def _describe_fault(code: str, fault: Mapping[str, Any]) -> str:
 
 _EXPECTED = {
     "union_tag_invalid": "must be one of {expected_tags}",
-    "union_tag_not_found": "is required: it names the rulebook",
+    "union_tag_not_found": "is required and must name the rulebook",
     "model_attributes_type": "must be an object",
     "model_type": "must be an object",
     "extra_forbidden": "unknown member",
     "missing": "is required",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
-    "string_type": "must be a text",
+    "string_type": "must be a string",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "greater_than_equal": "must be {ge!s} or more",

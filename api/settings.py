@@ -1,16 +1,30 @@
 """Settings of a deployment, read from environment variables named `NOCISCREEN_<NAME>`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PREFIX = "NOCISCREEN_"
+
+
+def _field_with_old_name(name: str, old_name: str, **constraints: Any) -> Any:
+    """Return the field of a setting whose old name is accepted for one more release."""
+    variables = (_PREFIX + either.upper() for either in (name, old_name))
+    return Field(validation_alias=AliasChoices(*variables), **constraints)
 
 
 class Settings(BaseSettings):
     """Every setting with its default. An unknown keyword argument is an error."""
 
-    model_config = SettingsConfigDict(env_prefix="NOCISCREEN_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
 
     database_url: Annotated[
         SecretStr | None,
@@ -18,57 +32,145 @@ class Settings(BaseSettings):
             validation_alias=AliasChoices("database_url", "DATABASE_URL", "NOCISCREEN_DATABASE_URL")
         ),
     ] = None
+    """A PostgreSQL database, also read from `DATABASE_URL`; without it the embedded one is used."""
     database_file: Path = Path(".nociscreen/nociscreen.db")
+    """The embedded, encrypted SQLite database."""
     key_ring: SecretStr | None = None
+    """The keys that wrap all others, as text. On PostgreSQL this or `key_ring_file` is required."""
     key_ring_file: Path = Path(".nociscreen/key-ring")
+    """The same keys in a file. For the embedded database the file is created."""
     first_client_file: Path = Path(".nociscreen/first-client.json")
+    """Where the secret of the first client is written."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
+    """The address that clients use, without a path. Client assertions must name it. If it is not
+    set, `serve --port N` uses its own address; `worker`, `link` and `admin` need it to be set.
+    """
     report_loinc_code: Annotated[str, Field(pattern=r"^\d{1,7}-\d$")] = "75492-9"
+    """The LOINC type under which FHIR files reports."""
     report_loinc_display: Annotated[str, Field(min_length=1, max_length=200)] = (
         "Risk assessment and screening note"
     )
+    """The display text of that LOINC type."""
     token_algorithm: Literal["ES256", "ES384"] = "ES256"  # noqa: S105 - an algorithm
+    """The algorithm that signs access tokens."""
     token_seconds: Annotated[int, Field(ge=30, le=900)] = 300
+    """The lifetime of an access token."""
     signing_key_days: Annotated[int, Field(ge=1)] = 30
+    """The age at which a new key takes over signing tokens."""
     issuer: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen"
+    """The issuer that access tokens must name."""
     audience: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen-api"
-    key_set_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
-    hooks_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
+    """The audience that access tokens must name."""
+    jwks_timeout_seconds: Annotated[
+        float, _field_with_old_name("jwks_timeout_seconds", "key_set_seconds", gt=0, le=30)
+    ] = 3.0
+    """How long fetching a JWK set may take."""
+    cds_hooks_origins: Annotated[
+        str,
+        _field_with_old_name(
+            "cds_hooks_origins", "hooks_origins", max_length=2000, pattern=r"^[^;\r\n'\"]*$"
+        ),
+    ] = ""
+    """Origins whose pages may call CDS Hooks, separated by commas."""
     trusted_proxies: Annotated[str, Field(max_length=2000)] = "127.0.0.1,::1"
-    body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    """Addresses or networks whose `X-Forwarded-For` is trusted, separated by commas."""
+    max_body_bytes: Annotated[
+        int, _field_with_old_name("max_body_bytes", "body_bytes", ge=1024)
+    ] = 256 * 1024
+    """The largest request body; batch uploads have their own limit."""
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
-    header_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
+    """How long a request body may take to arrive."""
+    max_header_bytes: Annotated[
+        int, _field_with_old_name("max_header_bytes", "header_bytes", ge=1024)
+    ] = 32 * 1024
+    """The largest request headers."""
     header_seconds: Annotated[float, Field(gt=0)] = 10.0
-    send_seconds: Annotated[float, Field(gt=0)] = 30.0
-    connections: Annotated[int, Field(ge=1)] = 1024
-    concurrent_requests: Annotated[int, Field(ge=1)] = 256
+    """How long request headers may take to arrive."""
+    response_timeout_seconds: Annotated[
+        float, _field_with_old_name("response_timeout_seconds", "send_seconds", gt=0)
+    ] = 30.0
+    """How long a client may take to read a response."""
+    max_connections: Annotated[
+        int, _field_with_old_name("max_connections", "connections", ge=1)
+    ] = 1024
+    """Open connections. Above it, the connection that has been idle longest is closed."""
+    max_concurrent_requests: Annotated[
+        int, _field_with_old_name("max_concurrent_requests", "concurrent_requests", ge=1)
+    ] = 256
+    """Requests at once. Above it the service answers 429."""
     client_requests_per_minute: Annotated[int, Field(ge=1)] = 6000
+    """Requests of one client in a minute, unless the client has its own limit."""
     render_workers: Annotated[int, Field(ge=1)] = 2
+    """Reports rendered at once."""
     render_queue: Annotated[int, Field(ge=0)] = 8
+    """Reports waiting to be rendered. Above it the service answers 429."""
     render_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """How long rendering one report may take."""
     frame_ancestors: Annotated[str, Field(max_length=2000, pattern=r"^[^;,\r\n']*$")] = ""
-    batch_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024
-    batch_rows: Annotated[int, Field(ge=1)] = 1_000_000
-    batch_reports: Annotated[int, Field(ge=1, le=50_000)] = 5_000
+    """Sites that may frame the pages, written as in CSP (`https://ehr.example.org`)."""
+    max_batch_bytes: Annotated[
+        int, _field_with_old_name("max_batch_bytes", "batch_bytes", ge=1024)
+    ] = 256 * 1024 * 1024
+    """The largest batch file. For Parquet the unpacked size counts too."""
+    max_batch_rows: Annotated[int, _field_with_old_name("max_batch_rows", "batch_rows", ge=1)] = (
+        1_000_000
+    )
+    """The most rows of a batch."""
+    max_batch_reports: Annotated[
+        int, _field_with_old_name("max_batch_reports", "batch_reports", ge=1, le=50_000)
+    ] = 5_000
+    """The most reports that one request may make of a batch."""
     batch_days: Annotated[int, Field(ge=1, le=3650)] = 7
+    """How long a batch is kept."""
     batch_chunk_rows: Annotated[int, Field(ge=1, le=100_000)] = 5_000
-    batch_tries: Annotated[int, Field(ge=1, le=100)] = 5
+    """Rows scored in one transaction."""
+    batch_attempts: Annotated[
+        int, _field_with_old_name("batch_attempts", "batch_tries", ge=1, le=100)
+    ] = 5
+    """How often a chunk is tried before its rows are set aside."""
     upload_seconds: Annotated[float, Field(gt=0)] = 900.0
+    """How long uploading a batch file may take."""
     job_threads: Annotated[int, Field(ge=0, le=64)] = 2
+    """Chunks that this process scores at once; 0 leaves all work to workers."""
     jobs_file: Path = Path(".nociscreen/jobs.db")
+    """Embedded database only: the encrypted file in which the workflow engine keeps its state."""
     worker_name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
-    worker_lost_seconds: Annotated[float, Field(ge=1)] = 30.0
+    """A stable name of this process, different for each process that runs; empty: a random name."""
+    worker_timeout_seconds: Annotated[
+        float, _field_with_old_name("worker_timeout_seconds", "worker_lost_seconds", ge=1)
+    ] = 30.0
+    """How long a worker may be silent before other workers take over its work."""
     session_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    """How long a practitioner's session lasts without use."""
     session_hours: Annotated[int, Field(ge=1, le=168)] = 12
+    """How long a practitioner's session lasts at most."""
     oidc_issuer: Annotated[str, Field(max_length=500, pattern=r"^(https?://[^?#\s]+)?$")] = ""
+    """The OpenID Connect provider at which practitioners may log in."""
     oidc_client_id: Annotated[str, Field(max_length=500)] = ""
+    """The client id of this service at the OpenID Connect provider."""
     oidc_client_secret: SecretStr | None = None
+    """The client secret of this service at the OpenID Connect provider."""
     oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
+    """The name of the OpenID Connect provider on the login button."""
     organisation: Annotated[str, Field(max_length=200)] | None = None
+    """For `nociscreen report`: the name of the organisation to print."""
     test_organisation: bool = False
-    deliver: bool = True
+    """For `nociscreen report`: mark the report as a test."""
+    delivery_enabled: Annotated[bool, _field_with_old_name("delivery_enabled", "deliver")] = True
+    """Whether this process sends deliveries."""
     delivery_workers: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many destinations this process sends to at once."""
     delivery_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """How long a destination may take to respond."""
     delivery_lease_seconds: Annotated[float, Field(gt=0)] = 120.0
-    delivery_tries: Annotated[int, Field(ge=1)] = 30
-    delivery_error_tries: Annotated[int, Field(ge=1)] = 8
+    """How long one process has a destination to itself. It must exceed the time that a report and a
+    response take together.
+    """
+    delivery_attempts: Annotated[
+        int, _field_with_old_name("delivery_attempts", "delivery_tries", ge=1)
+    ] = 30
+    """After how many attempts a delivery is parked."""
+    delivery_error_attempts: Annotated[
+        int, _field_with_old_name("delivery_error_attempts", "delivery_error_tries", ge=1)
+    ] = 8
+    """After how many errors reported by the receiver a delivery is parked."""

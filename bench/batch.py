@@ -24,12 +24,12 @@ RESULTS = ROOT / "bench" / "results"
 ROWS = int(os.environ.get("NOCISCREEN_BENCH_ROWS", "1000000"))
 MOST = int(os.environ.get("NOCISCREEN_BENCH_MOST", "10000000"))
 GIGABYTE = 1024 * 1024
-"""In kilobytes, as the system tells peak memory."""
+"""In kilobytes, as the system reports peak memory."""
 
 
 def batches(figure: Callable[..., object]) -> Iterator[object]:
     """The rows of the table; the chart is written beside them."""
-    sys.path.insert(0, str(ROOT / "tests" / "scoring"))
+    sys.path.insert(0, str(ROOT / "tests"))
     from support.scoring.engine_rows import TYPES, frame_of, random_intake
 
     loaded = load_catalogue().find_active("nociplastic")
@@ -48,9 +48,9 @@ def batches(figure: Callable[..., object]) -> Iterator[object]:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         source = _many(cells, ROWS, here / "in.csv")
-        ours = lambda: ROWS / _seconds(_ours(source, here / "out.parquet"))  # noqa: E731
-        copy = lambda: ROWS / _seconds(_copy(source, here / "copy.parquet"))  # noqa: E731
-        yield figure("CSV to Parquet : a plain Polars copy", ours, copy, 1 / 3)
+        rate_of_scoring = lambda: ROWS / _seconds(_score_command(source, here / "out.parquet"))  # noqa: E731
+        copy = lambda: ROWS / _seconds(_copy_command(source, here / "copy.parquet"))  # noqa: E731
+        yield figure("CSV to Parquet : a plain Polars copy", rate_of_scoring, copy, 1 / 3)
         source.unlink()
         _chart(cells, here)
 
@@ -62,53 +62,56 @@ def _in_memory(
     names = [name for name in rules.columns if name not in ("flags", "missing")]
     compiled_texts = [zen.compile_expression(text) for text in expressions(loaded).values()]
     facts = [
-        {name: _plain(value) for name, value in loaded.facts(each).items()} for each in some[:500]
+        {name: _plain(value) for name, value in loaded.derive_facts(answers).items()}
+        for answers in some[:500]
     ]
 
-    def ours() -> float:
-        started = perf_counter()
+    def rate_of_scoring() -> float:
+        start = perf_counter()
         rules.assess_intakes(frame.lazy()).select(names).collect(engine="streaming")
-        return frame.height / (perf_counter() - started)
+        return frame.height / (perf_counter() - start)
 
-    def other() -> float:
-        started = perf_counter()
-        for known in facts:
+    def rate_of_zen() -> float:
+        start = perf_counter()
+        for facts_of_row in facts:
             for text in compiled_texts:
-                text.evaluate(known)
-        return len(facts) / (perf_counter() - started)
+                text.evaluate(facts_of_row)
+        return len(facts) / (perf_counter() - start)
 
-    return ours, other
+    return rate_of_scoring, rate_of_zen
 
 
 def _chart(cells: pl.DataFrame, here: Path) -> None:
-    rows, told = 10_000, []
+    rows, figures = 10_000, []
     while rows <= MOST:
         source = _many(cells, rows, here / "in.csv")
         before = perf_counter()
-        peak = _peak(_ours(source, here / "out.parquet"))
-        told.append((rows, round(rows / (perf_counter() - before)), round(peak / GIGABYTE, 3)))
+        peak = _peak(_score_command(source, here / "out.parquet"))
+        figures.append((rows, round(rows / (perf_counter() - before)), round(peak / GIGABYTE, 3)))
         source.unlink()
         rows *= 10
     RESULTS.mkdir(exist_ok=True)
-    table = pl.DataFrame(told, schema=["rows", "rows_a_second", "peak_gigabytes"], orient="row")
+    table = pl.DataFrame(figures, schema=["rows", "rows_a_second", "peak_gigabytes"], orient="row")
     table.write_csv(RESULTS / "batch.csv")
-    (RESULTS / "batch.svg").write_text(_svg(told), encoding="utf-8")
+    (RESULTS / "batch.svg").write_text(_svg(figures), encoding="utf-8")
 
 
-def _svg(told: list[tuple[int, int, float]]) -> str:
+def _svg(figures: list[tuple[int, int, float]]) -> str:
     """Two panels of bars, each beside the number that it shows."""
     lines = []
     for panel, (title, place) in enumerate((("rows a second", 1), ("peak memory, GB", 2))):
-        left, most = 20 + 380 * panel, max(each[place] for each in told)
+        left, most = 20 + 380 * panel, max(figure[place] for figure in figures)
         lines.append(f'<text x="{left}" y="24" font-weight="bold">{title}</text>')
-        for number, each in enumerate(told):
-            top, width = 40 + 30 * number, 180 * each[place] / most
-            lines.append(f'<text x="{left}" y="{top + 15}">{each[0]:,}</text>')
+        for number, figure in enumerate(figures):
+            top, width = 40 + 30 * number, 180 * figure[place] / most
+            lines.append(f'<text x="{left}" y="{top + 15}">{figure[0]:,}</text>')
             lines.append(
                 f'<rect x="{left + 90}" y="{top}" width="{width:.0f}" height="20" fill="#3b6ea5"/>'
             )
-            lines.append(f'<text x="{left + 96 + width:.0f}" y="{top + 15}">{each[place]:,}</text>')
-    size = f'width="780" height="{60 + 30 * len(told)}"'
+            lines.append(
+                f'<text x="{left + 96 + width:.0f}" y="{top + 15}">{figure[place]:,}</text>'
+            )
+    size = f'width="780" height="{60 + 30 * len(figures)}"'
     style = 'font-family="sans-serif" font-size="13"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(lines)}</svg>\n'
 
@@ -125,20 +128,20 @@ def _many(cells: pl.DataFrame, rows: int, file: Path) -> Path:
     return file
 
 
-def _ours(source: Path, out: Path) -> list[str]:
+def _score_command(source: Path, out: Path) -> list[str]:
     program = str(Path(sys.executable).with_name("nociscreen"))
     return [program, "batch", str(source), "-o", str(out)]
 
 
-def _copy(source: Path, out: Path) -> list[str]:
+def _copy_command(source: Path, out: Path) -> list[str]:
     text = f"import polars; polars.scan_csv({str(source)!r}).sink_parquet({str(out)!r})"
     return [sys.executable, "-c", text]
 
 
 def _seconds(command: list[str]) -> float:
-    started = perf_counter()
+    start = perf_counter()
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    return perf_counter() - started
+    return perf_counter() - start
 
 
 def _peak(command: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Keeping, durably: `POST /v1/screenings` at sixteen clients beside raw one-row commits."""
+"""Storing durably: `POST /v1/screenings` at sixteen clients beside raw one-row commits."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from api.store.database.engine import connect_sqlite
 from bench.load import rate
 
 ROOT = Path(__file__).parents[1]
-INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
+INTAKE = ROOT / "api" / "contract" / "examples" / "widespread_pain.json"
 CLIENTS = 16
 PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
 Side = Callable[[], float]
@@ -45,8 +45,8 @@ def on_sqlite(seconds: float) -> Iterator[tuple[Side, Side]]:
             connection.close()
             return count
 
-        with _served(folder, {}, seconds) as ours:
-            yield ours, lambda: _together(commits, seconds)
+        with _serving(folder, {}, seconds) as rate_of_service:
+            yield rate_of_service, lambda: _together(commits, seconds)
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
         own.mkdir()
         cluster = Postgres(own, durable=True)
         try:
-            raw, kept = (cluster.url(cluster.database()) for _ in range(2))
+            raw, store_url = (cluster.url(cluster.database()) for _ in range(2))
             with psycopg.connect(raw) as connection:
                 connection.execute("CREATE TABLE one (id bigserial PRIMARY KEY, content bytea)")
 
@@ -75,14 +75,14 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
                 return count
 
             create_key_ring_file(Path(folder) / "key-ring")
-            with _served(folder, {"DATABASE_URL": kept}, seconds) as ours:
-                yield ours, lambda: _together(commits, seconds)
+            with _serving(folder, {"DATABASE_URL": store_url}, seconds) as rate_of_service:
+                yield rate_of_service, lambda: _together(commits, seconds)
         finally:
             cluster.stop("fast")
 
 
-def kept_in(folder: str) -> dict[str, str]:
-    """The environment of a service that keeps all it has in this folder and limits no client."""
+def build_store_settings(folder: str) -> dict[str, str]:
+    """Return the environment of a service of this folder that limits no client."""
     environment = os.environ | {
         "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
         "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
@@ -94,9 +94,9 @@ def kept_in(folder: str) -> dict[str, str]:
 
 
 @contextmanager
-def _served(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]:
-    """A service that keeps in this folder or database, and how fast it does."""
-    environment = kept_in(folder) | more
+def _serving(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]:
+    """Run a service on this folder or database; yield a function that returns its rate."""
+    environment = build_store_settings(folder) | more
     subprocess.run([PROGRAM, "admin", "first"], env=environment, check=True, capture_output=True)
     words = [PROGRAM, "token", "--minutes", "15"]
     token = subprocess.check_output(words, env=environment, text=True).strip()
@@ -120,16 +120,16 @@ def _served(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]
 def _together(commits: Callable[[float], int], seconds: float) -> float:
     """Commits a second of sixteen threads at once."""
     counts: list[int] = []
-    started = perf_counter()
+    start = perf_counter()
     threads = [
-        threading.Thread(target=lambda: counts.append(commits(started + seconds)))
+        threading.Thread(target=lambda: counts.append(commits(start + seconds)))
         for _ in range(CLIENTS)
     ]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return sum(counts) / (perf_counter() - started)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (perf_counter() - start)
 
 
 def _request(body: bytes, token: str) -> bytes:

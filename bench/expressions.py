@@ -26,7 +26,7 @@ from scoring.conditions import expand_options
 
 def expressions(loaded: LoadedRulebook) -> dict[str, str]:
     """One expression a criterion: its points after discount."""
-    return {each.id: _criterion(each, loaded) for each in loaded.rulebook.criterion}
+    return {criterion.id: _criterion(criterion, loaded) for criterion in loaded.rulebook.criterion}
 
 
 def graph(loaded: LoadedRulebook) -> str:
@@ -57,16 +57,16 @@ def graph(loaded: LoadedRulebook) -> str:
 def _criterion(criterion: Criterion, loaded: LoadedRulebook) -> str:
     points = "0"
     for level in reversed(criterion.level):
-        points = f"({_said(level.when, loaded)}) ? {level.points} : ({points})"
+        points = f"({_translate(level.when, loaded)}) ? {level.points} : ({points})"
     if not criterion.discount:
         return points
     factor = "1"
-    for discount in sorted(criterion.discount, key=lambda each: -each.factor):
-        factor = f"({_said(discount.when, loaded)}) ? {discount.factor} : ({factor})"
+    for discount in sorted(criterion.discount, key=lambda discount: -discount.factor):
+        factor = f"({_translate(discount.when, loaded)}) ? {discount.factor} : ({factor})"
     return f"({points}) > 0 ? ({points}) * ({factor}) : ({points})"
 
 
-def _said(  # noqa: C901, PLR0911 - one line for each word of a closed set
+def _translate(  # noqa: C901, PLR0911 - one line for each word of a closed set
     condition: Condition, loaded: LoadedRulebook
 ) -> str:
     match condition:
@@ -84,11 +84,11 @@ def _said(  # noqa: C901, PLR0911 - one line for each word of a closed set
         case CountsAtLeast():
             return f"len({condition.subject} ?? []) >= {condition.counts_at_least}"
         case AllOf():
-            return " and ".join(f"({_said(part, loaded)})" for part in condition.all)
+            return " and ".join(f"({_translate(part, loaded)})" for part in condition.all)
         case AnyOf():
-            return " or ".join(f"({_said(part, loaded)})" for part in condition.any)
+            return " or ".join(f"({_translate(part, loaded)})" for part in condition.any)
         case Not():
-            return f"not ({_said(condition.not_, loaded)})"
+            return f"not ({_translate(condition.not_, loaded)})"
         case Always():
             return "true"
     assert_never(condition)

@@ -25,16 +25,16 @@ CALLS = 50
 
 def seconds_at_p95(port: int) -> tuple[float, float]:
     """Cards a second, and the seconds within which 95 of 100 were answered."""
-    with _served(port) as key:
+    with _serving(port) as key:
         requests = [_request(port, key) for _ in range(AT_ONCE * CALLS)]
-        started = time.perf_counter()
+        start = time.perf_counter()
         took = asyncio.run(_all(port, requests))
-        every = time.perf_counter() - started
-    return len(took) / every, statistics.quantiles(took, n=20)[-1]
+        total_seconds = time.perf_counter() - start
+    return len(took) / total_seconds, statistics.quantiles(took, n=20)[-1]
 
 
 @contextmanager
-def _served(port: int) -> Iterator[object]:
+def _serving(port: int) -> Iterator[object]:
     """A service with an EHR and a screening of its patient."""
     key = generate_signing_key("ES384")
     with tempfile.TemporaryDirectory() as name:
@@ -76,11 +76,11 @@ def _served(port: int) -> Iterator[object]:
 
 
 async def _keep(port: int, token: str) -> None:
-    body = json.loads((ROOT / "api" / "examples" / "widespread_pain.json").read_text())
+    body = json.loads((ROOT / "api" / "contract" / "examples" / "widespread_pain.json").read_text())
     body["patient"] = {"reference": "MRN-0042", "system": "urn:oid:1.2.3"}
-    sent = _http(port, "/v1/screenings", token, body)
+    request = _http(port, "/v1/screenings", token, body)
     async with asyncio.timeout(30):
-        await _asked(port, [sent], b"201")
+        await _send_all(port, [request], b"201")
 
 
 def _request(port: int, key: object) -> bytes:
@@ -112,16 +112,16 @@ def _http(port: int, path: str, token: str, body: dict) -> bytes:
 
 async def _all(port: int, requests: list[bytes]) -> list[float]:
     parts = [requests[number::AT_ONCE] for number in range(AT_ONCE)]
-    took = await asyncio.gather(*(_asked(port, part, b"200") for part in parts))
-    return [each for part in took for each in part]
+    took = await asyncio.gather(*(_send_all(port, part, b"200") for part in parts))
+    return [seconds for part in took for seconds in part]
 
 
-async def _asked(port: int, requests: list[bytes], status: bytes) -> list[float]:
+async def _send_all(port: int, requests: list[bytes], status: bytes) -> list[float]:
     """The seconds that each took, one after the other. Raises RuntimeError for another status."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     took = []
     for request in requests:
-        started = time.perf_counter()
+        start = time.perf_counter()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 " + status):
@@ -129,7 +129,7 @@ async def _asked(port: int, requests: list[bytes], status: bytes) -> list[float]
         lines = head.lower().split(b"\r\n")
         length = next(line for line in lines if line.startswith(b"content-length:"))
         await reader.readexactly(int(length.split(b":")[1]))
-        took.append(time.perf_counter() - started)
+        took.append(time.perf_counter() - start)
     writer.close()
     await writer.wait_closed()
     return took

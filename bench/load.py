@@ -12,12 +12,12 @@ def rate(
 
 
 async def _rate(port: int, request: bytes, connections: int, seconds: float, status: int) -> float:
-    started = time.perf_counter()
-    until = started + seconds
+    start = time.perf_counter()
+    until = start + seconds
     counts = await asyncio.gather(
         *(_client(port, request, until, status) for _ in range(connections))
     )
-    return sum(counts) / (time.perf_counter() - started)
+    return sum(counts) / (time.perf_counter() - start)
 
 
 async def _client(port: int, request: bytes, until: float, status: int) -> int:

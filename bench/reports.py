@@ -17,10 +17,10 @@ from time import perf_counter
 import typst
 
 from api.documents.render_pool import RendererPool
-from reports.blocks import Block, Document, Paragraph, Picture, Section, Table
-from reports.font_coverage import FONTS
-from reports.pdf.render import render
-from reports.svg import started
+from reports.blocks import Block, Document, Drawing, Paragraph, Section, Table
+from reports.font_coverage import FONT_FOLDER
+from reports.pdf.render import render_pdf
+from reports.svg import anchor_at_start
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 3.0
@@ -39,11 +39,11 @@ def reports(figure: Callable) -> list:
 
         def compiled() -> bytes:
             file.write_text(source.replace(ENDING, str(next(turns))), encoding="utf-8")
-            return typst.compile(file, root=folder, font_paths=[str(FONTS)], format="pdf")
+            return typst.compile(file, root=folder, font_paths=[str(FONT_FOLDER)], format="pdf")
 
         beside = figure(
             "clinician's report : Typst on the same content",
-            _rate(lambda: render(document)),
+            _rate(lambda: render_pdf(document)),
             _rate(compiled),
             BESIDE_TYPST,
         )
@@ -62,10 +62,12 @@ def reports(figure: Callable) -> list:
 
 
 def _document() -> Document:
-    sys.path.insert(0, str(ROOT / "tests" / "reports"))
-    from support.report_examples import made
+    sys.path.insert(0, str(ROOT / "tests"))
+    from support.report_examples import build_example_document
 
-    return made("widespread_pain", patient_name="Ada Example", patient_reference="MRN-0042")
+    return build_example_document(
+        "widespread_pain", patient_name="Ada Example", patient_reference="MRN-0042"
+    )
 
 
 def _rate(make: Callable[[], object]) -> Callable[[], float]:
@@ -98,29 +100,29 @@ def _source(document: Document, folder: Path) -> str:
         "#set table(stroke: none, inset: (x: 2pt, y: 1pt))\n"
         f"#set document(title: {_string(document.title)})\n= {_call(document.title)}\n"
     )
-    return head + "\n\n".join(_told(each, folder) for each in document.blocks)
+    return head + "\n\n".join(_translate(block, folder) for block in document.blocks)
 
 
-def _told(block: Block, folder: Path) -> str:
+def _translate(block: Block, folder: Path) -> str:
     match block:
         case Paragraph():
-            aside = f"{_call(block.aside)} " if block.aside else ""
+            aside = f"{_call(block.margin_text)} " if block.margin_text else ""
             runs = (
                 f"#strong{_call(r.text)[5:]}" if r.strong else _call(r.text) for r in block.runs
             )
             return aside + "".join(runs)
-        case Picture():
+        case Drawing():
             name = f"{block.role}.svg"
-            (folder / name).write_text(started(block.svg), encoding="utf-8")
-            return f'#image("{name}", width: 100%, alt: {_string(block.words)})'
+            (folder / name).write_text(anchor_at_start(block.svg), encoding="utf-8")
+            return f'#image("{name}", width: 100%, alt: {_string(block.alt_text)})'
         case Table():
             columns = ", ".join(["auto"] * (len(block.columns) - 1) + ["1fr"])
-            head = ", ".join(f"[{_call(each)}]" for each in block.columns)
+            head = ", ".join(f"[{_call(column)}]" for column in block.columns)
             cells = ", ".join(f"[{_call(cell)}]" for row in block.rows for cell in row.cells)
             return f"#table(columns: ({columns}), table.header({head}), {cells})"
         case Section():
-            told = "\n\n".join(_told(each, folder) for each in block.blocks)
-            return f"== {_call(block.heading)}\n{told}" if block.heading else told
+            content = "\n\n".join(_translate(part, folder) for part in block.blocks)
+            return f"== {_call(block.heading)}\n{content}" if block.heading else content
 
 
 def _call(text: str, *, strong: bool = False) -> str:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.batch import batches
-from bench.durable import kept_in, on_postgres, on_sqlite
+from bench.durable import build_store_settings, on_postgres, on_sqlite
 from bench.expressions import expressions, graph
 from bench.hooks import seconds_at_p95
 from bench.load import rate
@@ -32,7 +32,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess, weigh_answers
 
 ROOT = Path(__file__).parents[1]
-INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
+INTAKE = ROOT / "api" / "contract" / "examples" / "widespread_pain.json"
 TURNS = 7
 SECONDS = 0.7
 CONNECTIONS = 8
@@ -42,8 +42,8 @@ class Figure(NamedTuple):
     """One row: how many times a second ours and the other did it, the ratio, and the goal."""
 
     what: str
-    ours: float
-    other: float
+    our_rate: float
+    other_rate: float
     ratio: float
     goal: float
 
@@ -53,7 +53,7 @@ def main() -> None:
     table = Table("what", "ours /s", "other /s", "ratio", "goal")
     for figure in (
         *over_http(),
-        *kept(),
+        *durable_writes(),
         *in_process(),
         *batches(_figure),
         *reports(_figure),
@@ -61,8 +61,8 @@ def main() -> None:
     ):
         table.add_row(
             figure.what,
-            f"{figure.ours:,.0f}",
-            f"{figure.other:,.0f}",
+            f"{figure.our_rate:,.0f}",
+            f"{figure.other_rate:,.0f}",
             f"{figure.ratio:.2f}",
             f"{figure.goal:g}" if figure.goal else "",
         )
@@ -73,7 +73,7 @@ def over_http() -> list[Figure]:
     """`POST /v1/score` beside a bare FastAPI route."""
     body = json.dumps(json.loads(INTAKE.read_bytes())).encode()
     with tempfile.TemporaryDirectory() as folder:
-        environment = kept_in(folder)
+        environment = build_store_settings(folder)
         program = str(Path(sys.executable).with_name("nociscreen"))
         token = subprocess.check_output([program, "token"], env=environment, text=True).strip()
         request = _request(body, token)
@@ -106,13 +106,13 @@ def over_http() -> list[Figure]:
                 server.terminate()
 
 
-def kept() -> list[Figure]:
+def durable_writes() -> list[Figure]:
     """`POST /v1/screenings` beside raw commits, on both databases, sixteen clients each."""
     figures = []
     for name, sides in (("SQLite", on_sqlite), ("PostgreSQL", on_postgres)):
-        with sides(2 * SECONDS) as (ours, raw):
+        with sides(2 * SECONDS) as (rate_of_service, raw):
             what = f"POST /v1/screenings : raw one-row commits, {name}"
-            figures.append(_figure(what, ours, raw, goal=0.25))
+            figures.append(_figure(what, rate_of_service, raw, goal=0.25))
     return figures
 
 
@@ -125,35 +125,37 @@ def hooked() -> list[Figure]:
 def in_process() -> list[Figure]:
     """The engine beside zen-engine, over every vignette in which each criterion is answered."""
     loaded = load_catalogue().find_active("nociplastic")
-    intakes = [each for each in _vignettes() if _all_answered(loaded, each)]
+    intakes = [answers for answers in _vignettes() if _all_answered(loaded, answers)]
     facts = [
-        {name: _plain(value) for name, value in loaded.derive_facts(each).items()}
-        for each in intakes
+        {name: _plain(value) for name, value in loaded.derive_facts(answers).items()}
+        for answers in intakes
     ]
     decision = zen.ZenEngine().create_decision(graph(loaded))
     compiled = [zen.compile_expression(text) for text in expressions(loaded).values()]
-    for each, known in zip(intakes, facts, strict=True):
-        _must_agree(loaded, each, decision.evaluate(known)["result"])
+    for answers, row_facts in zip(intakes, facts, strict=True):
+        _must_agree(loaded, answers, decision.evaluate(row_facts)["result"])
 
-    def repeated(done: Callable[[dict], object], over: list[dict]) -> Callable[[], float]:
+    def repeated(run_one: Callable[[dict], object], over: list[dict]) -> Callable[[], float]:
         def measured() -> float:
-            started, count = perf_counter(), 0
-            while perf_counter() - started < SECONDS:
-                for each in over:
-                    done(each)
+            start, count = perf_counter(), 0
+            while perf_counter() - start < SECONDS:
+                for intake in over:
+                    run_one(intake)
                 count += len(over)
-            return count / (perf_counter() - started)
+            return count / (perf_counter() - start)
 
         return measured
 
     gc.freeze()
-    weighed = repeated(lambda answers: weigh_answers(loaded, answers), intakes)
+    weighing = repeated(lambda answers: weigh_answers(loaded, answers), intakes)
     assessed = repeated(lambda answers: assess(loaded, answers), intakes)
-    each_alone = repeated(lambda known: [one.evaluate(known) for one in compiled], facts)
+    each_alone = repeated(lambda row_facts: [one.evaluate(row_facts) for one in compiled], facts)
     one_decision = repeated(decision.evaluate, facts)
     return [
-        _figure("points, totals, range : zen-engine, an expression a call", weighed, each_alone, 3),
-        _figure("points, totals, range : zen-engine, one decision", weighed, one_decision, 3),
+        _figure(
+            "points, totals, range : zen-engine, an expression a call", weighing, each_alone, 3
+        ),
+        _figure("points, totals, range : zen-engine, one decision", weighing, one_decision, 3),
         _figure("whole assessment : zen-engine, an expression a call", assessed, each_alone, 1),
         _figure("whole assessment : zen-engine, one decision", assessed, one_decision, 1),
     ]
@@ -167,10 +169,10 @@ def assess_intake(body: bytes) -> bytes:
 
 
 def _figure(
-    what: str, ours: Callable[[], float], other: Callable[[], float], goal: float
+    what: str, rate_of_ours: Callable[[], float], other: Callable[[], float], goal: float
 ) -> Figure:
-    ours(), other()
-    turns = [(ours(), other()) for _ in range(TURNS)]
+    rate_of_ours(), other()
+    turns = [(rate_of_ours(), other()) for _ in range(TURNS)]
     return Figure(
         what,
         statistics.median(turn[0] for turn in turns),
@@ -181,15 +183,15 @@ def _figure(
 
 
 def _vignettes() -> list[dict]:
-    sys.path.insert(0, str(ROOT / "tests" / "scoring"))
-    from support.scoring.vignettes import vignettes
+    sys.path.insert(0, str(ROOT / "tests"))
+    from support.scoring.vignettes import load_vignettes
 
-    return [each.answers for each in vignettes()]
+    return [vignette.answers for vignette in load_vignettes()]
 
 
 def _all_answered(loaded: LoadedRulebook, answers: dict) -> bool:
     criteria = assess(loaded, answers).criteria or ()
-    return bool(criteria) and all(each.level is not None for each in criteria)
+    return bool(criteria) and all(result.level is not None for result in criteria)
 
 
 def _must_agree(loaded: LoadedRulebook, answers: dict, points: dict[str, float]) -> None:

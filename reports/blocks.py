@@ -7,7 +7,7 @@ from pydantic import Field
 from schemas.base import FrozenModel, Many
 
 
-class Run(FrozenModel):
+class TextRun(FrozenModel):
     """Text in one weight."""
 
     text: str
@@ -15,19 +15,19 @@ class Run(FrozenModel):
 
 
 class Paragraph(FrozenModel):
-    """A paragraph of text; `aside` stands before it, in the margin if the format has one."""
+    """A paragraph of text, preceded by its margin text, which is in the margin if there is one."""
 
     kind: Literal["paragraph"] = "paragraph"
     role: str = ""
-    aside: str = ""
-    runs: Many[Run]
+    margin_text: str = ""
+    runs: Many[TextRun]
 
 
 class TableRow(FrozenModel):
-    """Cells of a row; the first is its header. A `part` is a subheading of the rows below it."""
+    """Cells of a row; the first is its header. A subheading heads the rows below it."""
 
     cells: Many[str]
-    part: bool = False
+    is_subheading: bool = False
 
 
 class Table(FrozenModel):
@@ -40,12 +40,12 @@ class Table(FrozenModel):
     rows: Many[TableRow]
 
 
-class Picture(FrozenModel):
-    """An SVG drawing; `words` is its text alternative."""
+class Drawing(FrozenModel):
+    """An SVG drawing with its text alternative."""
 
     kind: Literal["picture"] = "picture"
     role: str
-    words: str
+    alt_text: str
     svg: str
 
 
@@ -59,10 +59,10 @@ class Section(FrozenModel):
     blocks: Many["Block"]
 
 
-Block = Annotated[Union[Paragraph, Table, Picture, Section], Field(discriminator="kind")]  # noqa: UP007 - `|` can't name a class that is not yet defined
+Block = Annotated[Union[Paragraph, Table, Drawing, Section], Field(discriminator="kind")]  # noqa: UP007 - `|` can't name a class that is not yet defined
 
 
-class Letters(FrozenModel):
+class PrintedLetterhead(FrozenModel):
     """The letterhead as printed; the logo is Base64."""
 
     name: str = ""
@@ -72,10 +72,10 @@ class Letters(FrozenModel):
 
 
 class Document(FrozenModel):
-    """A document: texts that stand on every page, and its blocks.
+    """A document: its blocks, and the texts that are printed on every page.
 
-    `who` names the patient and `what` the rulebook; `mark` warns of an error or a test. `page_of`
-    holds the texts around the page number and the number of pages. `attached` is JSON.
+    `warning` marks errors and tests. `page_number_texts` are the texts before, between and after
+    the page number and the number of pages. `attachment` is JSON.
     """
 
     role: Literal["report", "sheet"] = "report"
@@ -83,18 +83,20 @@ class Document(FrozenModel):
     title: str
     lead: str
     description: str
-    letters: Letters
-    who: str
-    what: str
-    mark: str
-    page_of: Many[str]
-    made_at: str
+    letterhead: PrintedLetterhead
+    patient_line: str
+    rulebook_line: str
+    warning: str
+    page_number_texts: Many[str]
+    created_at: str
     blocks: Many[Block]
-    attached: str = ""
-    attached_as: str = ""
+    attachment: str = ""
+    attachment_description: str = ""
 
 
 def paragraph(text: str, role: str = "", *, strong: str = "", aside: str = "") -> Paragraph:
     """Return a paragraph that begins with the strong text."""
-    opening = (Run(text=strong + (" " if text else ""), strong=True),) if strong else ()
-    return Paragraph(role=role, aside=aside, runs=(*opening, *((Run(text=text),) if text else ())))
+    opening = (TextRun(text=strong + (" " if text else ""), strong=True),) if strong else ()
+    return Paragraph(
+        role=role, margin_text=aside, runs=(*opening, *((TextRun(text=text),) if text else ()))
+    )

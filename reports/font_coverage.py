@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
-FONTS = Path(__file__).parent / "fonts"
+FONT_FOLDER = Path(__file__).parent / "fonts"
 _INVISIBLE = {
     *map(ord, "\t\n\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"),
     *range(0xFE00, 0xFE10),
@@ -14,7 +14,7 @@ _INVISIBLE = {
 _FIRST_NON_LATIN = 0x100
 
 
-def shown(text: str) -> str:
+def replace_missing_glyphs(text: str) -> str:
     """Return the text with each character that no bundled font can show as e.g. [U+13000]."""
     if text.isascii():
         return text
@@ -30,8 +30,8 @@ def _has_glyph(code: int) -> bool:
     )
 
 
-_MAIN_FONT = FONTS / "NociscreenSans-Regular.ttf"
-_FALLBACK_FONTS = sorted(set(FONTS.glob("*.ttf")) - {_MAIN_FONT})
+_MAIN_FONT = FONT_FOLDER / "NociscreenSans-Regular.ttf"
+_FALLBACK_FONTS = sorted(set(FONT_FOLDER.glob("*.ttf")) - {_MAIN_FONT})
 
 
 @cache

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from reports.blocks import Document
 
-LENGTH = struct.Struct(">I")
-MOST_BYTES = 16 * 1024 * 1024
+LENGTH_PREFIX = struct.Struct(">I")
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _FORBIDDEN_EVENTS = {
     *("socket.__new__", "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"),
     *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "urllib.Request"),
@@ -47,20 +47,20 @@ def main() -> None:
     os.dup2(2, 1)
 
     from reports.blocks import Document
-    from reports.pdf.render import render
+    from reports.pdf.render import render_pdf
 
-    render(_warm())
-    _bound(memory)
+    render_pdf(_build_warm_up_document())
+    restrict_process(memory)
     gc.freeze()
-    send(target, b"")
-    while (request := receive(source)) is not None:
-        send(target, render(Document.model_validate_json(request)))
+    write_message(target, b"")
+    while (request := read_message(source)) is not None:
+        write_message(target, render_pdf(Document.model_validate_json(request)))
         gc.collect()
 
 
-def _warm() -> "Document":
+def _build_warm_up_document() -> "Document":
     """Return a document whose rendering makes the libraries load everything they load once."""
-    from reports.blocks import Document, Letters, paragraph
+    from reports.blocks import Document, PrintedLetterhead, paragraph
 
     logo = base64.b64encode(
         b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0"/></svg>'
@@ -70,33 +70,34 @@ def _warm() -> "Document":
         title="-",
         lead="-",
         description="-",
-        letters=Letters(name="-", logo=logo.decode(), logo_type="image/svg+xml"),
-        who="-",
-        what="-",
-        mark="",
-        page_of=("", ""),
-        made_at="2026-01-01T00:00:00Z",
+        letterhead=PrintedLetterhead(name="-", logo=logo.decode(), logo_type="image/svg+xml"),
+        patient_line="-",
+        rulebook_line="-",
+        warning="",
+        page_number_texts=("", ""),
+        created_at="2026-01-01T00:00:00Z",
         blocks=(paragraph("-"),),
-        attached="{}",
-        attached_as="-",
+        attachment="{}",
+        attachment_description="-",
     )
 
 
-def send(target: BinaryIO, content: bytes) -> None:
+def write_message(target: BinaryIO, content: bytes) -> None:
     """Write the content, preceded by its length."""
-    target.write(LENGTH.pack(len(content)) + content)
+    target.write(LENGTH_PREFIX.pack(len(content)) + content)
     target.flush()
 
 
-def receive(source: BinaryIO) -> bytes | None:
+def read_message(source: BinaryIO) -> bytes | None:
     """Return the next content, or None at the end of the input."""
-    prefix = source.read(LENGTH.size)
-    if len(prefix) < LENGTH.size:
+    prefix = source.read(LENGTH_PREFIX.size)
+    if len(prefix) < LENGTH_PREFIX.size:
         return None
-    return source.read(LENGTH.unpack(prefix)[0])
+    return source.read(LENGTH_PREFIX.unpack(prefix)[0])
 
 
-def _bound(memory: int) -> None:
+def restrict_process(memory: int) -> None:
+    """Limit this process to `memory` bytes and to reading what a worker needs, for good."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

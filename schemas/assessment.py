@@ -5,11 +5,9 @@ exact to two decimals.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from schemas.base import ExactDecimal, FrozenModel, FrozenPart, Many
+from schemas.base import ExactDecimal, FrozenModel, FrozenPart, Many, Sha256
 
 Status = Literal["withheld_red_flag", "out_of_scope", "insufficient_information", "scored"]
 AnswerValue = bool | int | ExactDecimal | str | Many[str]
@@ -203,7 +201,7 @@ class Assessment(FrozenModel):
     """The result of scoring one intake, with the reasons for it. Not a diagnosis."""
 
     rulebook: str
-    rulebook_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rulebook_sha256: Sha256
     status: Status
     safety: Safety
     scope: Scope

@@ -81,9 +81,9 @@ class ChainFault(FrozenModel):
         "missing",
         "unverifiable",
         "inserted",
-        "cut_off",
+        "truncated",
         "head_changed",
-        "not_our_checkpoint",
-        "not_as_at_checkpoint",
+        "foreign_checkpoint",
+        "checkpoint_mismatch",
     ]
     until: int | None = None

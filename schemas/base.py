@@ -75,6 +75,9 @@ Share = Annotated[
 ]
 """A fraction from 0 to 1, exact to the hundredth."""
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 in hexadecimal digits."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=80)]
 """A permanent id, used as JSON key, CSV column and FHIR linkId."""
 

@@ -6,8 +6,7 @@ defined in `scoring.conditions`.
 """
 
 from collections.abc import Iterator
-from typing import Annotated
-from typing import Any as Anything
+from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -112,7 +111,7 @@ _WORDS: dict[str, type[FrozenModel]] = {
 }
 
 
-def _find_word(table: Anything) -> str | None:
+def _find_word(table: Any) -> str | None:
     if isinstance(table, FrozenModel):
         return next(word for word, kind in _WORDS.items() if isinstance(table, kind))
     matches = [word for word in _WORDS if word in table] if isinstance(table, dict) else []

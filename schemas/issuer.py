@@ -43,7 +43,7 @@ class IssuerTerms(FrozenModel):
     @model_validator(mode="after")
     def _check_one_source(self) -> "IssuerTerms":
         if bool(self.keys) == (self.key_set_url is not None):
-            raise ValueError("expected keys, or the address where they are published")
+            raise ValueError("set either keys or key_set_url")
         return self
 
 

@@ -1,7 +1,7 @@
 """Models of the patient and the clinician of an intake, and types for references and dates."""
 
 from datetime import date, datetime, timedelta, timezone
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -70,6 +70,13 @@ class KnownPatient(Patient):
     """A patient whose screening is stored; the reference is required."""
 
     reference: Reference = Field(description="The patient's number in your system.")
+
+
+class PatientNumber(NamedTuple):
+    """A patient's reference with the system that issued it, or None if that is not known."""
+
+    reference: str
+    system: str | None
 
 
 class Clinician(FrozenModel):

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from schemas.base import FrozenModel, Many, Name, Points, Share, Text
 from schemas.conditions import Condition
+from schemas.rulebook_name import RulebookName
 
 Version = Annotated[
     str, StringConstraints(pattern=r"^(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$")
@@ -37,7 +38,7 @@ class Header(FrozenModel):
     @property
     def name(self) -> str:
         """`instrument@version`."""
-        return f"{self.instrument}@{self.version}"
+        return str(RulebookName(self.instrument, self.version))
 
 
 class Citation(FrozenModel):
@@ -87,7 +88,7 @@ class Question(FrozenModel):
     def _check_kind(self) -> "Question":
         has_options, is_number = bool(self.options), self.kind in ("integer", "decimal")
         if has_options != (self.kind in ("choice", "multi")):
-            raise ValueError("options belong to the kinds choice and multi, and to no other")
+            raise ValueError("only choice and multi questions have options")
         if is_number != (self.minimum is not None and self.maximum is not None):
             raise ValueError("minimum and maximum belong to the kinds integer and decimal")
         if self.groups and self.kind != "multi":
@@ -120,7 +121,9 @@ class Derived(FrozenModel):
         if sum(bool(calculation) for calculation in calculations) != 1:
             raise ValueError("exactly one of options_in, groups_in, sum_of, mean_of and when")
         if bool(self.question) != bool(self.options_in or self.groups_in):
-            raise ValueError("'question' goes with options_in and groups_in")
+            raise ValueError(
+                "'question' is required by options_in and groups_in and not allowed otherwise"
+            )
         return self
 
 
@@ -357,11 +360,11 @@ class Finding(FrozenModel):
     def _check_ages(self) -> "Finding":
         ages = [row.age for row in self.at_age]
         if ages != sorted(set(ages)):
-            raise ValueError("at_age rows go up in age, each age once")
+            raise ValueError("at_age rows must be in ascending order of age, without repeats")
         if bool(ages) != bool(self.age_question):
-            raise ValueError("at_age rows need age_question, and the reverse")
+            raise ValueError("at_age rows and age_question require each other")
         if ages and self.share is not None:
-            raise ValueError("either one share or a share at each age")
+            raise ValueError("set either share or at_age, not both")
         return self
 
 
@@ -432,3 +435,8 @@ class Rulebook(FrozenModel):
     finding: Many[Finding] = Field(default=(), serialization_alias="findings")
     next_step: Many[NextStep] = Field(default=(), serialization_alias="next_steps")
     limitation: Many[Limitation] = Field(min_length=1, serialization_alias="limitations")
+
+    @property
+    def questions_by_id(self) -> dict[str, Question]:
+        """The questions by their ids, in order."""
+        return {question.id: question for question in self.question}

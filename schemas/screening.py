@@ -12,13 +12,13 @@ from schemas.patient import READABLE, AnsweredBy, Clinician, Day, KnownPatient, 
 
 def _parse_instant(value: Any) -> Any:
     """Return an ISO 8601 instant with a time zone in UTC. Raises ValueError."""
-    expected = "must be an instant such as 2026-11-20T10:00:00Z, with its zone"
+    message = "must be an instant such as 2026-11-20T10:00:00Z, with its zone"
     try:
         instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         instant = None
     if not isinstance(instant, datetime) or instant.tzinfo is None:
-        raise ValueError(expected)
+        raise ValueError(message)
     try:
         return instant.astimezone(UTC)
     except OverflowError:

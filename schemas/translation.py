@@ -5,11 +5,11 @@ A translation names the hash of the rulebook file it translates. Texts are ident
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, StringConstraints
 
-from schemas.base import FrozenModel, Text
+from schemas.base import FrozenModel, Sha256, Text
 from schemas.rulebook import Rulebook
 
 UNTRANSLATED_FIELDS = {"rationale", "attribution", "copyright", "summary"}
@@ -25,10 +25,12 @@ class Translation(FrozenModel):
     """`translations/<version>.<language>.toml`."""
 
     rulebook: str
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
     validated: bool
     translator: Text
+    decimal_mark: Literal[".", ","]
+    lowercase_labels: bool
     texts: dict[str, Text]
 
 

@@ -46,5 +46,5 @@ def _answer_type(question: Question) -> Any:
 
 def _reject_repeated_options(options: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(options)) < len(options):
-        raise ValueError("must name each option once")
+        raise ValueError("must not repeat an option")
     return options

@@ -12,12 +12,13 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from schemas.base import FrozenModel, Text
+from schemas.base import FrozenModel, Sha256, Text
 from schemas.rulebook import Instrument, Rulebook, Version
+from schemas.rulebook_name import RulebookName
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.validation.rulebook_validation import find_rulebook_faults
 from scoring.validation.rulebook_versions import classify_change, find_least_version
@@ -43,17 +44,17 @@ class CatalogueEntry(FrozenModel):
     status: Literal["draft", "active", "retired"]
     released_on: date
     approver: Text
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
 
     @property
     def name(self) -> str:
         """`instrument@version`."""
-        return f"{self.instrument}@{self.version}"
+        return str(self.rulebook_name)
 
     @property
-    def sort_key(self) -> tuple[int, ...]:
-        """The version as a tuple of numbers, for sorting."""
-        return _parse_version(self.version)
+    def rulebook_name(self) -> RulebookName:
+        """Instrument and version."""
+        return RulebookName(self.instrument, self.version)
 
 
 class Catalogue:
@@ -77,13 +78,15 @@ class Catalogue:
             if entry.status == "active" and name in (entry.name, entry.instrument)
         ]
         if not entries:
-            raise UnknownRulebookError("no active rulebook has that name")
-        return self._loaded[max(entries, key=lambda entry: entry.sort_key).name]
+            raise UnknownRulebookError("there is no active rulebook of that name")
+        return self._loaded[
+            max(entries, key=lambda entry: entry.rulebook_name.version_numbers).name
+        ]
 
-    def find_version(self, instrument: str, version: str) -> LoadedRulebook:
-        """Return that version, active or not. Raises UnknownRulebookError."""
+    def find_version(self, name: str) -> LoadedRulebook:
+        """Return the rulebook `instrument@version`, active or not. Raises UnknownRulebookError."""
         try:
-            return self._loaded[f"{instrument}@{version}"]
+            return self._loaded[name]
         except KeyError:
             raise UnknownRulebookError("no rulebook has that name and version") from None
 
@@ -122,17 +125,17 @@ def add_release(
     loaded = read_rulebook(path)
     header = loaded.rulebook.rulebook
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise RulebookError(f"{path.name}: must lie in the folder of rulebooks to be released")
+        raise RulebookError(f"{path.name}: must be in the rulebooks folder")
     if not approver.strip():
         raise RulebookError(f"{path.name}: needs an approver")
     file = path.resolve().relative_to(folder.resolve()).as_posix()
-    released = Catalogue(folder)
-    versions = [entry for entry in released.entries if entry.instrument == header.instrument]
+    catalogue = Catalogue(folder)
+    versions = [entry for entry in catalogue.entries if entry.instrument == header.instrument]
     if any(entry.version == header.version for entry in versions):
-        raise RulebookError(f"{file}: {loaded.name} is released already and never changes")
+        raise RulebookError(f"{file}: {loaded.name} is already released and cannot be changed")
     if versions:
-        newest = max(versions, key=lambda entry: entry.sort_key)
-        _check_version(released.find_version(newest.instrument, newest.version), loaded, file)
+        newest = max(versions, key=lambda entry: entry.rulebook_name.version_numbers)
+        _check_version(catalogue.find_version(newest.name), loaded, file)
     entry = CatalogueEntry(
         instrument=header.instrument,
         version=header.version,
@@ -160,14 +163,16 @@ def _load_entry(folder: Path, entry: CatalogueEntry) -> LoadedRulebook:
         raise RulebookError(f"{entry.file}: the bytes are not those released as {entry.name}")
     loaded = read_rulebook(path)
     if loaded.name != entry.name:
-        raise RulebookError(f"{entry.file}: holds {loaded.name}, but the index says {entry.name}")
+        raise RulebookError(
+            f"{entry.file}: contains {loaded.name}, but the index expects {entry.name}"
+        )
     return loaded
 
 
 def _check_version(old: LoadedRulebook, new: LoadedRulebook, file: str) -> None:
     kind = classify_change(old.rulebook, new.rulebook)
     if kind is None:
-        raise RulebookError(f"{file}: says the same as {old.name}")
+        raise RulebookError(f"{file}: is identical to {old.name}")
     least = find_least_version(old.rulebook.rulebook.version, kind)
     if _parse_version(new.rulebook.rulebook.version) < _parse_version(least):
         raise RulebookError(f"{file}: a {kind} change to {old.name} needs version {least} or later")

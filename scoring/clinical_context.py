@@ -107,22 +107,22 @@ def _grade_applies(loaded: LoadedRulebook, step: GradeStep, facts: Facts) -> boo
 
 
 def _is_met(loaded: LoadedRulebook, criterion: GradingCriterion, facts: Facts) -> bool | None:
-    met = loaded.evaluate(criterion.met, facts)
-    if criterion.not_met is None or met is True:
-        return met
+    is_met = loaded.evaluate(criterion.met, facts)
+    if criterion.not_met is None or is_met is True:
+        return is_met
     return False if loaded.evaluate(criterion.not_met, facts) is True else None
 
 
 def _pattern_state(
     loaded: LoadedRulebook, pattern: Pattern, facts: Facts
 ) -> Literal["seen", "not_seen", "not_asked"]:
-    seen = loaded.evaluate(pattern.seen, facts)
-    if seen is True:
+    is_seen = loaded.evaluate(pattern.seen, facts)
+    if is_seen is True:
         return "seen"
-    not_seen = (
-        seen is False if pattern.not_seen is None else loaded.evaluate(pattern.not_seen, facts)
+    is_not_seen = (
+        is_seen is False if pattern.not_seen is None else loaded.evaluate(pattern.not_seen, facts)
     )
-    return "not_seen" if not_seen else "not_asked"
+    return "not_seen" if is_not_seen else "not_asked"
 
 
 def _put_in_context(finding: Finding, facts: Facts) -> FindingInContext:

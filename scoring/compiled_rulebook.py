@@ -8,7 +8,7 @@ from schemas.rulebook import Question, Rulebook
 from scoring.conditions import Facts, compile_condition
 from scoring.criterion_results import compile_criterion_result
 from scoring.derived_values import compile_derived_value
-from scoring.explanation import Explainer
+from scoring.explanation import ENGLISH_STYLE, Explainer, SentenceStyle
 from scoring.validation.question_dependencies import (
     find_condition_questions,
     find_discount_questions,
@@ -25,14 +25,18 @@ class UnknownQuestionError(ValueError):
 class LoadedRulebook:
     """One version of one instrument with its file's hash and its compiled conditions."""
 
-    def __init__(self, rulebook: Rulebook, sha256: str) -> None:
+    def __init__(
+        self, rulebook: Rulebook, sha256: str, style: SentenceStyle = ENGLISH_STYLE
+    ) -> None:
         self.rulebook = rulebook
         self.sha256 = sha256
         self.name = rulebook.rulebook.name
+        self.instrument = rulebook.rulebook.instrument
+        self.version = rulebook.rulebook.version
         criteria = rulebook.criterion
-        self.questions = {question.id: question for question in rulebook.question}
+        self.questions = rulebook.questions_by_id
         self.derived_by_id = {derived.id: derived for derived in rulebook.derived}
-        self.explainer = Explainer(rulebook)
+        self.explainer = Explainer(rulebook, style)
         self.weighers = [compile_criterion(criterion, self.questions) for criterion in criteria]
         self.adder = PointsAdder(rulebook)
         self.domain_indexes = {domain.id: index for index, domain in enumerate(rulebook.domain)}
@@ -64,6 +68,11 @@ class LoadedRulebook:
             )
             if name not in rulebook.rulebook.must_answer
         ]
+        urgency = {tier.id: index for index, tier in enumerate(rulebook.tier)}
+        self.sorted_flags = sorted(
+            rulebook.flag, key=lambda flag: (not flag.about_person, urgency[flag.tier])
+        )
+        """The red flags: concerns for the person first, then by urgency."""
         self._calculations = [
             (derived.id, compile_derived_value(derived, self.questions))
             for derived in rulebook.derived
@@ -86,7 +95,7 @@ class LoadedRulebook:
         facts: dict[str, Any] = {}
         for name, answer in answers.items():
             if name not in self.questions:
-                raise UnknownQuestionError(f"{self.name} asks no question with the id given")
+                raise UnknownQuestionError(f"{self.name} has no question with this id")
             if answer is not None:
                 order = self._option_orders.get(name)
                 facts[name] = (

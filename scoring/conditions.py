@@ -6,7 +6,7 @@ other parts are unknown.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any as Anything
+from typing import Any
 
 from schemas.conditions import (
     AllOf,
@@ -23,7 +23,7 @@ from schemas.conditions import (
 )
 from schemas.rulebook import Question
 
-Facts = Mapping[str, Anything]
+Facts = Mapping[str, Any]
 Truth = bool | None
 CompiledCondition = Callable[[Facts], Truth]
 
@@ -70,14 +70,14 @@ def find_matching_options(
     match condition:
         case Includes(subject=subject):
             options = expand_options(condition, questions)
-            marked = facts.get(subject) or ()
-            yield from ((subject, option) for option in marked if option in options)
+            answer = facts.get(subject) or ()
+            yield from ((subject, option) for option in answer if option in options)
         case AllOf(all=parts) | AnyOf(any=parts):
             for part in parts:
                 yield from find_matching_options(part, facts, questions)
 
 
-def _test_known_fact(subject: str, holds: Callable[[Anything], bool]) -> CompiledCondition:
+def _test_known_fact(subject: str, holds: Callable[[Any], bool]) -> CompiledCondition:
     def test_fact(facts: Facts) -> Truth:
         fact = facts.get(subject)
         return None if fact is None else holds(fact)

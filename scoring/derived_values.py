@@ -24,16 +24,16 @@ def compile_derived_value(derived: Derived, questions: Mapping[str, Question]) -
 
 def _count_options(question: str, group: frozenset[str]) -> Calculation:
     def count(facts: Facts) -> int | None:
-        marked = facts.get(question)
-        return None if marked is None else len(group.intersection(marked))
+        options = facts.get(question)
+        return None if options is None else len(group.intersection(options))
 
     return count
 
 
 def _count_groups(question: str, groups: list[frozenset[str]]) -> Calculation:
     def count(facts: Facts) -> int | None:
-        marked = facts.get(question)
-        return None if marked is None else sum(not group.isdisjoint(marked) for group in groups)
+        options = facts.get(question)
+        return None if options is None else sum(not group.isdisjoint(options) for group in groups)
 
     return count
 

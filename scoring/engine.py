@@ -56,7 +56,7 @@ def assess(
         )
     else:
         parts.update(_score(loaded, facts))
-    shown = [
+    citing_parts = [
         *safety_result.safety.flags,
         *(parts["criteria"] or ()),
         *(parts["gradings"] or {}).values(),
@@ -64,17 +64,20 @@ def assess(
         *(parts["next_steps"] or ()),
     ]
     parts.update(
-        limitations=clinical_context.list_limitations(loaded, facts, shown, attested=attested)
+        limitations=clinical_context.list_limitations(
+            loaded, facts, citing_parts, attested=attested
+        )
     )
     return Assessment(**parts)
 
 
 def weigh_answers(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> WeighedIntake:
     """Return points, totals and their range in hundredths. Raises UnknownQuestionError."""
-    return _weigh_facts(loaded, loaded.derive_facts(answers))
+    return weigh_facts(loaded, loaded.derive_facts(answers))
 
 
-def _weigh_facts(loaded: LoadedRulebook, facts: Facts) -> WeighedIntake:
+def weigh_facts(loaded: LoadedRulebook, facts: Facts) -> WeighedIntake:
+    """Return points, totals and their range in hundredths."""
     weights = loaded.weigh_criteria(facts)
     return WeighedIntake(
         weights,
@@ -85,21 +88,23 @@ def _weigh_facts(loaded: LoadedRulebook, facts: Facts) -> WeighedIntake:
 
 
 def _score(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
-    weighed = _weigh_facts(loaded, facts)
-    status = _determine_status(loaded, weighed, facts)
+    weighed_intake = weigh_facts(loaded, facts)
+    status = determine_status(loaded, weighed_intake, facts)
     banded = loaded.banded_total_index
     band = None
     if status == "scored" and banded is not None:
-        band = scale.select_band(loaded, weighed.current, banded, facts)
-    picture = scale.build_picture(loaded, weighed.current, facts, is_identified=status == "scored")
+        band = scale.select_band(loaded, weighed_intake.current, banded, facts)
+    picture = scale.build_picture(
+        loaded, weighed_intake.current, facts, is_identified=status == "scored"
+    )
     return {
         "status": status,
         "totals": {
             total.id: TotalPoints(
-                points=to_points(weighed.current.totals[index]),
+                points=to_points(weighed_intake.current.totals[index]),
                 range=Range(
-                    least=to_points(weighed.least.totals[index]),
-                    most=to_points(weighed.most.totals[index]),
+                    least=to_points(weighed_intake.least.totals[index]),
+                    most=to_points(weighed_intake.most.totals[index]),
                 ),
                 band=band.id if band and index == banded else None,
                 meaning=band.meaning if band and index == banded else None,
@@ -107,16 +112,22 @@ def _score(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
             for index, total in enumerate(loaded.rulebook.total)
         },
         "picture": picture,
-        "domains": _domain_points(loaded, weighed.current),
+        "domains": _domain_points(loaded, weighed_intake.current),
         "criteria": tuple(
             [
                 show(weight, facts)
-                for show, weight in zip(loaded.result_builders, weighed.criteria, strict=True)
+                for show, weight in zip(
+                    loaded.result_builders, weighed_intake.criteria, strict=True
+                )
             ]
         ),
-        "missing": what_if_analysis.list_missing_answers(loaded, weighed.criteria, facts),
+        "missing": what_if_analysis.list_missing_answers(loaded, weighed_intake.criteria, facts),
         "what_if": what_if_analysis.calculate_what_ifs(
-            loaded, weighed.criteria, weighed.current, facts, band.id if band else None
+            loaded,
+            weighed_intake.criteria,
+            weighed_intake.current,
+            facts,
+            band.id if band else None,
         ),
         "gradings": clinical_context.apply_gradings(loaded, facts),
         "derived": _shown_derived_values(loaded, facts),
@@ -128,7 +139,8 @@ def _score(loaded: LoadedRulebook, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _determine_status(loaded: LoadedRulebook, weighed: WeighedIntake, facts: Facts) -> Status:
+def determine_status(loaded: LoadedRulebook, weighed_intake: WeighedIntake, facts: Facts) -> Status:
+    """Return the status of an intake that is in scope and not withheld."""
     header = loaded.rulebook.rulebook
     if any(facts.get(name) is None for name in header.must_answer):
         return "insufficient_information"
@@ -136,7 +148,7 @@ def _determine_status(loaded: LoadedRulebook, weighed: WeighedIntake, facts: Fac
     if index is None:
         return "scored"
     apart = scale.count_bands_between(
-        loaded, weighed.least.totals[index], weighed.most.totals[index]
+        loaded, weighed_intake.least.totals[index], weighed_intake.most.totals[index]
     )
     return "insufficient_information" if apart > header.bands_apart else "scored"
 
@@ -147,11 +159,11 @@ def _domain_points(loaded: LoadedRulebook, sums: Sums) -> tuple[DomainPoints, ..
             id=domain.id,
             label=domain.label,
             points=to_points(points),
-            sum=to_points(added),
+            sum=to_points(domain_sum),
             floor=domain.floor,
             ceiling=domain.ceiling,
         )
-        for domain, added, points in zip(
+        for domain, domain_sum, points in zip(
             loaded.rulebook.domain, sums.domain_sums, sums.domain_points, strict=True
         )
     )

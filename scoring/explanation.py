@@ -26,19 +26,39 @@ Explain = Callable[[CriterionPoints, Facts], Explanation]
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
+class SentenceStyle(NamedTuple):
+    """How a language writes a decimal, and whether a label starts in lower case in a sentence."""
+
+    decimal_mark: str = "."
+    lowercase_labels: bool = True
+
+
+ENGLISH_STYLE = SentenceStyle()
+
+
 @cache
-def format_points(points: int) -> str:
+def format_points(points: int, decimal_mark: str = ".") -> str:
     """Return hundredths as signed points: +1.5, 0, -3."""
-    return f"{to_json_number(Decimal(points) / 100):+}" if points else "0"
+    number = f"{to_json_number(Decimal(points) / 100):+}" if points else "0"
+    return number.replace(".", decimal_mark)
+
+
+def format_points_phrase(wording: Wording, points: int, decimal_mark: str = ".") -> str:
+    """Return hundredths as points with their unit: +1 point, -3 points."""
+    template = wording.point if abs(points) == 100 else wording.points
+    return template.format(number=format_points(points, decimal_mark))
 
 
 class Explainer:
     """Writes the sentences of one rulebook."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: Rulebook, style: SentenceStyle = ENGLISH_STYLE) -> None:
         self._wording = rulebook.wording
-        self._points_phrase = cache(partial(_format_points_phrase, rulebook.wording))
-        self._questions = {question.id: question for question in rulebook.question}
+        self._style = style
+        self._points_phrase = cache(
+            partial(format_points_phrase, rulebook.wording, decimal_mark=style.decimal_mark)
+        )
+        self._questions = rulebook.questions_by_id
         self._labels = {
             (question.id, option.id): option.label
             for question in rulebook.question
@@ -50,7 +70,7 @@ class Explainer:
         findings = [self.compile_template(level.finding) for level in criterion.level]
         reasons = [self._compile_reason(discount) for discount in criterion.discount]
         labels = [
-            (question, lowercase_first_letter(self._questions[question].label))
+            (question, self._format_label(self._questions[question].label))
             for question in question_ids
         ]
 
@@ -60,8 +80,8 @@ class Explainer:
                 return Explanation(
                     self._wording.unanswered.format(
                         questions=self.join_words(unanswered),
-                        least=format_points(weight.least),
-                        most=format_points(weight.most),
+                        least=format_points(weight.least, self._style.decimal_mark),
+                        most=format_points(weight.most, self._style.decimal_mark),
                     )
                 )
             finding = findings[weight.level](facts)
@@ -76,7 +96,7 @@ class Explainer:
                 self._wording.discounted.format(
                     finding=finding,
                     full_points=self._points_phrase(weight.full_points),
-                    factor=to_json_number(criterion.discount[weight.discount].factor),
+                    factor=self._format_number(criterion.discount[weight.discount].factor),
                     points=self._points_phrase(weight.points),
                     because=reason,
                 ),
@@ -112,7 +132,7 @@ class Explainer:
             case int():
                 return str(answer)
             case float() | Decimal():
-                return str(to_json_number(Decimal(str(answer))))
+                return self._format_number(Decimal(str(answer)))
         return self.join_words(self._marked_labels(name, answer)) or self._wording.nothing_marked
 
     def join_words(self, words: Iterable[str]) -> str:
@@ -120,10 +140,16 @@ class Explainer:
         *first, last = [*words] or [""]
         return self._wording.and_.join([self._wording.listed.join(first), last]) if first else last
 
+    def _format_number(self, number: Decimal) -> str:
+        return str(to_json_number(number)).replace(".", self._style.decimal_mark)
+
+    def _format_label(self, label: str) -> str:
+        return lowercase_first_letter(label) if self._style.lowercase_labels else label
+
     def _marked_labels(self, name: str, answer: Iterable[str]) -> list[str]:
         """Return the labels of the marked options in questionnaire order."""
-        marked = set(answer)
-        return [option.label for option in self._questions[name].options if option.id in marked]
+        option_ids = set(answer)
+        return [option.label for option in self._questions[name].options if option.id in option_ids]
 
     def _compile_reason(self, discount: Discount) -> WriteText:
         if "{which}" not in discount.because:
@@ -135,15 +161,12 @@ class Explainer:
 
         def reason(facts: Facts) -> str:
             matched = set(find_matching_options(discount.when, facts, self._questions))
-            which = self.join_words(labels[key] for key in sorted(matched, key=order.__getitem__))
-            return discount.because.replace("{which}", which)
+            option_list = self.join_words(
+                labels[key] for key in sorted(matched, key=order.__getitem__)
+            )
+            return discount.because.replace("{which}", option_list)
 
         return reason
-
-
-def _format_points_phrase(wording: Wording, points: int) -> str:
-    template = wording.point if abs(points) == 100 else wording.points
-    return template.format(number=format_points(points))
 
 
 def lowercase_first_letter(label: str) -> str:

@@ -26,17 +26,18 @@ def assess_safety(loaded: LoadedRulebook, facts: Facts) -> SafetyResult:
     book = loaded.rulebook
     urgency = {tier.id: index for index, tier in enumerate(book.tier)}
     withholding = {tier.id for tier in book.tier if tier.withholds}
-    raised = [flag for flag in book.flag if loaded.evaluate(flag.when, facts)]
-    raised.sort(key=lambda flag: (not flag.about_person, urgency[flag.tier]))
+    raised_flags = [flag for flag in loaded.sorted_flags if loaded.evaluate(flag.when, facts)]
     unanswered = tuple(name for name in book.rulebook.safety_questions if facts.get(name) is None)
     return SafetyResult(
         Safety(
-            tier=min((flag.tier for flag in raised), key=urgency.__getitem__, default=NO_TIER),
+            tier=min(
+                (flag.tier for flag in raised_flags), key=urgency.__getitem__, default=NO_TIER
+            ),
             all_asked=not unanswered,
             unanswered=unanswered,
-            flags=tuple(_raise_flag(flag) for flag in raised),
+            flags=tuple(_raise_flag(flag) for flag in raised_flags),
         ),
-        any(flag.tier in withholding and not flag.about_person for flag in raised),
+        any(flag.tier in withholding and not flag.about_person for flag in raised_flags),
     )
 
 

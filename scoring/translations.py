@@ -1,12 +1,24 @@
-"""Loads a rulebook in another language from the translation files that ship with it."""
+"""Puts a rulebook and its assessments into another language, by translations that ship with it."""
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
+from pydantic import BaseModel
+
+from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
-from schemas.translation import Translation, apply_translation
+from schemas.translation import TRANSLATED_FIELDS, Translation, apply_translation
+from scoring.answer_model import build_answer_model
 from scoring.catalogue import RULEBOOKS_FOLDER, RulebookError
 from scoring.compiled_rulebook import LoadedRulebook
+from scoring.engine import assess
+from scoring.explanation import SentenceStyle
+
+
+class TranslationMismatchError(Exception):
+    """The stored answers, assessed again, give another result than the stored one. We must act."""
 
 
 def translate_rulebook(loaded: LoadedRulebook, language: str) -> Rulebook | None:
@@ -14,14 +26,44 @@ def translate_rulebook(loaded: LoadedRulebook, language: str) -> Rulebook | None
 
     Raises RulebookError if the translation was made from a different rulebook file.
     """
-    if language == loaded.rulebook.rulebook.language:
-        return loaded.rulebook
-    return _read_translation(loaded, language)
+    translated = _compile_translation(loaded, language)
+    return translated.rulebook if translated else None
+
+
+def translate_assessment(
+    loaded: LoadedRulebook, language: str, answers: Mapping[str, Any], assessment: Assessment
+) -> Assessment:
+    """Return an assessment of these answers in a language that the rulebook is translated into.
+
+    The answers are assessed again in the other words, and all but the words must come out equal.
+    Raises TranslationMismatchError.
+    """
+    translated = _compile_translation(loaded, language)
+    if translated is loaded:
+        return assessment
+    if translated is None:
+        raise RulebookError(f"{loaded.name} is not translated into {language}")
+    attested = not any(
+        limitation.where_not_attested and limitation.text in assessment.limitations
+        for limitation in loaded.rulebook.limitation
+    )
+    valid_answers = _answer_model(loaded).model_validate(answers).model_dump(exclude_none=True)
+    result = assess(translated, valid_answers, attested=attested)
+    if _drop_texts(result) != _drop_texts(assessment):
+        raise TranslationMismatchError(f"{loaded.name} now gives another result in {language}")
+    return result
 
 
 @cache
-def _read_translation(loaded: LoadedRulebook, language: str) -> Rulebook | None:
+def _answer_model(loaded: LoadedRulebook) -> type[BaseModel]:
+    return build_answer_model(loaded.rulebook)
+
+
+@cache
+def _compile_translation(loaded: LoadedRulebook, language: str) -> LoadedRulebook | None:
     header = loaded.rulebook.rulebook
+    if language == header.language:
+        return loaded
     file = (
         RULEBOOKS_FOLDER / header.instrument / "translations" / f"{header.version}.{language}.toml"
     )
@@ -30,5 +72,30 @@ def _read_translation(loaded: LoadedRulebook, language: str) -> Rulebook | None:
     translation = Translation.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     source = (loaded.name, loaded.sha256, language)
     if (translation.rulebook, translation.sha256, translation.language) != source:
-        raise RulebookError(f"{file.name}: is no translation of {loaded.name} as it was released")
-    return apply_translation(loaded.rulebook, translation)
+        raise RulebookError(
+            f"{file.name}: is not a translation of the released file of {loaded.name}"
+        )
+    return LoadedRulebook(
+        apply_translation(loaded.rulebook, translation),
+        loaded.sha256,
+        SentenceStyle(translation.decimal_mark, translation.lowercase_labels),
+    )
+
+
+def _drop_texts(assessment: Assessment) -> Any:
+    """Return the assessment as JSON without its texts; of the limitations only their number."""
+    limitations = len(assessment.limitations)
+    return _drop_text_fields(assessment.model_dump(mode="json")) | {"limitations": limitations}
+
+
+def _drop_text_fields(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                name: _drop_text_fields(part)
+                for name, part in value.items()
+                if name not in TRANSLATED_FIELDS
+            }
+        case list():
+            return [_drop_text_fields(part) for part in value]
+    return value

@@ -24,11 +24,11 @@ def list_missing_answers(
     required = loaded.rulebook.rulebook.must_answer
     unanswered = [name for name in loaded.expected_questions if facts.get(name) is None]
     missing_required = [name for name in unanswered if name in required]
-    others = [name for name in unanswered if name not in required and swings[name] > 0]
-    others.sort(key=lambda name: -swings[name])
+    optional_questions = [name for name in unanswered if name not in required and swings[name] > 0]
+    optional_questions.sort(key=lambda name: -swings[name])
     return tuple(
         MissingAnswer(question=name, swing=to_points(swings[name]))
-        for name in [*missing_required, *others]
+        for name in [*missing_required, *optional_questions]
     )
 
 

@@ -1,4 +1,4 @@
-"""The main job from end to end: a service, a token, an intake kept over HTTP, a table, a report."""
+"""Runs the main job from end to end: starts a service, stores an intake, fetches its report."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from api.cli.assessment_table import print_assessment
 from schemas.assessment import Assessment
 
 ROOT = Path(__file__).parent.parent
-INTAKE = ROOT / "api" / "examples" / "widespread_pain.json"
+INTAKE = ROOT / "api" / "contract" / "examples" / "widespread_pain.json"
 OUT = ROOT / "demo"
 PATIENT = {"reference": "DEMO-0001", "name": "Ada Example", "birth_date": "1982-05-01"}
 PROGRAM = [str(Path(sys.executable).with_name("nociscreen"))]
 
 
 def main() -> None:
-    """Run it, and leave demo/assessment.json and demo/report.pdf behind."""
+    """Write demo/assessment.json and demo/report.pdf, and print the assessment."""
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         client = Path(folder) / "client.json"
@@ -31,7 +31,7 @@ def main() -> None:
             "NOCISCREEN_FIRST_CLIENT_FILE": str(client),
         }
         environment.pop("DATABASE_URL", None)
-        _done(environment, "admin", "first", "--test")
+        _run(environment, "admin", "first", "--test")
         service = subprocess.Popen(
             [*PROGRAM, "serve", "--port", "0"],
             env=environment,
@@ -40,17 +40,17 @@ def main() -> None:
             text=True,
         )
         try:
-            address = _address(service)
+            address = _read_address(service)
             print(f"The service listens on {address}. The intake is {INTAKE.relative_to(ROOT)}.\n")
-            token = _signed_in(f"{address}/v1/oauth/token", json.loads(client.read_text()))
+            token = _request_token(f"{address}/v1/oauth/token", json.loads(client.read_text()))
             intake = json.loads(INTAKE.read_bytes()) | {"patient": PATIENT}
-            kept = _sent(f"{address}/v1/screenings", token, json.dumps(intake).encode())
-            screening = json.loads(kept)
-            report = _sent(address + screening["links"]["report"], token)
+            response = _send(f"{address}/v1/screenings", token, json.dumps(intake).encode())
+            screening = json.loads(response)
+            report = _send(address + screening["links"]["report"], token)
         finally:
             service.terminate()
             service.wait(timeout=10)
-        _done(environment, "audit", "verify")
+        _run(environment, "audit", "verify")
     assessment = json.dumps(screening["assessment"], indent=2)
     (OUT / "assessment.json").write_text(assessment + "\n")
     (OUT / "report.pdf").write_bytes(report)
@@ -58,36 +58,36 @@ def main() -> None:
     print(f"\nWritten: demo/assessment.json and demo/report.pdf ({len(report)} bytes).")
 
 
-def _done(environment: dict[str, str], *words: str) -> None:
-    """Run a command; what it says is told only where it fails."""
-    done = subprocess.run(
+def _run(environment: dict[str, str], *words: str) -> None:
+    """Run a command, and print its output only if it fails."""
+    completed = subprocess.run(
         [*PROGRAM, *words], env=environment, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
+    if completed.returncode:
+        raise SystemExit(completed.stdout + completed.stderr)
 
 
-def _address(service: "subprocess.Popen[str]") -> str:
-    """Where the service says that it listens."""
+def _read_address(service: "subprocess.Popen[str]") -> str:
+    """Return the address that the service prints."""
     for line in service.stdout or ():
-        if found := re.search(r"http://\S+", line):
-            return found.group()
+        if match := re.search(r"http://\S+", line):
+            return match.group()
     raise SystemExit("the service did not start")
 
 
-def _signed_in(url: str, client: dict[str, str]) -> str:
-    """An access token, by the client's secret."""
+def _request_token(url: str, client: dict[str, str]) -> str:
+    """Return an access token for the client's secret."""
     form = {
         "grant_type": "client_credentials",
         "client_id": client["client_id"],
         "client_secret": client["client_secret"],
     }
-    with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=60) as answer:  # noqa: S310 - loopback
-        return str(json.loads(answer.read())["access_token"])
+    with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=60) as response:  # noqa: S310 - loopback
+        return str(json.loads(response.read())["access_token"])
 
 
-def _sent(url: str, token: str, body: bytes | None = None) -> bytes:
-    """What the service answers to this body, or to a question without one."""
+def _send(url: str, token: str, body: bytes | None = None) -> bytes:
+    """Send a POST with this body, or a GET without one, and return the response body."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - loopback

@@ -1,4 +1,4 @@
-"""How every test here runs: properties draw the same examples each time, and hurry nobody."""
+"""Fixtures of all tests: stores on each database, services, clients; Hypothesis profiles."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from starlette.testclient import TestClient
 from support import builders
-from support.builders import Clinic, kept_in, kept_on
+from support.builders import Clinic, build_fixture_settings, build_store_settings
 from support.callers import bearing, calling
 from support.postgres import Postgres
 
@@ -70,34 +70,34 @@ def migrated(postgres: Postgres) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings of an empty store, on each database in turn."""
+def store_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of an empty store, on each database."""
     if request.param == "sqlite":
-        return kept_in(tmp_path)
+        return build_store_settings(tmp_path)
     cluster: Postgres = request.getfixturevalue("postgres")
     name = cluster.database(template=request.getfixturevalue("migrated"))
-    return kept_in(tmp_path, cluster.url(name))
+    return build_store_settings(tmp_path, cluster.url(name))
 
 
 @pytest.fixture
-def store(kept: Settings) -> Iterator[Store]:
-    """An empty store, on each database in turn."""
-    opened = open_store(kept)
-    yield opened
-    opened.close()
+def store(store_settings: Settings) -> Iterator[Store]:
+    """An empty store, on each database."""
+    empty_store = open_store(store_settings)
+    yield empty_store
+    empty_store.close()
 
 
 def serving(settings: Settings) -> Iterator[Service]:
     service = create_app(settings)
     yield service
-    service.state.refusals.flush()
-    service.state.renderer.close()
-    service.state.store.close()
+    service.services.denied_requests.flush()
+    service.services.renderer.close()
+    service.services.store.close()
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    yield from serving(kept_in(tmp_path_factory.mktemp("service")))
+    yield from serving(build_store_settings(tmp_path_factory.mktemp("service")))
 
 
 @pytest.fixture(scope="session")
@@ -107,13 +107,13 @@ def anonymous(service: Service) -> TestClient:
 
 @pytest.fixture(scope="session")
 def clinic(service: Service) -> Clinic:
-    return builders.clinic(service.state.store)
+    return builders.clinic(service.services.store)
 
 
 @pytest.fixture
 def token(service: Service, clinic: Clinic) -> str:
     """A new one each time: tokens live for minutes, a run of all tests for longer."""
-    return builders.token(service.state.store, service.state.tokens, clinic)
+    return builders.token(service.services.store, service.services.access_tokens, clinic)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def kept_settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     """Settings of a store that all tests of one database share, each with a clinic of its own."""
-    return kept_on(request, tmp_path_factory.mktemp("kept"))
+    return build_fixture_settings(request, tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +143,7 @@ def kept_service(kept_settings: Settings) -> Iterator[Service]:
 
 @pytest.fixture
 def kept_clinic(kept_service: Service) -> Clinic:
-    return builders.clinic(kept_service.state.store)
+    return builders.clinic(kept_service.services.store)
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def kept_anonymous(kept_service: Service) -> TestClient:
 
 @pytest.fixture
 def other_clinic(kept_service: Service) -> Clinic:
-    return builders.clinic(kept_service.state.store, "Other clinic")
+    return builders.clinic(kept_service.services.store, "Other clinic")
 
 
 @pytest.fixture

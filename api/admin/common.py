@@ -38,6 +38,6 @@ def collect_changes(change: FrozenModel, nullable: str = "") -> dict[str, Any]:
     }
 
 
-def build_created_answer(made: FrozenModel, location: str | None = None) -> IdempotentResponse:
-    """Return a 201 answer with this body."""
-    return IdempotentResponse(201, made.model_dump_json().encode(), location)
+def build_created_response(created: FrozenModel, location: str | None = None) -> IdempotentResponse:
+    """Return a 201 response with this body."""
+    return IdempotentResponse(201, created.model_dump_json().encode(), location)

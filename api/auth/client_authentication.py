@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 from fastapi import Request
 
 from api.auth.jwks_cache import JwksCache, JwksSource
+from api.auth.services import find_services
 from api.http.request_body import read_form_fields
 from api.problems import Problem
 from api.security import smart_scopes
@@ -23,13 +24,16 @@ from api.security.client_assertions import (
 )
 from api.security.scopes import sort_known_scopes
 from api.security.signatures import VerifyingKey, read_claimed_algorithm
-from api.settings import Settings
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
 from api.store.store import Store
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
+
+
+class InvalidClientProblem(Problem):
+    """The client did not authenticate."""
 
 
 class AuthenticatedClient(NamedTuple):
@@ -41,41 +45,41 @@ class AuthenticatedClient(NamedTuple):
 
 async def read_token_request(request: Request) -> dict[str, str]:
     """Return the fields of the form. Raises Problem if one is repeated or the grant is unknown."""
-    pairs = await read_form_fields(request)
+    pairs = await read_form_fields(request, find_services(request).settings)
     form = dict(pairs)
     if len(form) != len(pairs):
-        raise Problem("malformed_request", "A field must not be given twice.")
+        raise Problem("malformed_request", "A field must not be repeated.")
     if "grant_type" not in form:
         raise Problem("malformed_request", "`grant_type` is required.")
     if form["grant_type"] != "client_credentials":
-        raise Problem("unknown_grant")
+        raise Problem("unsupported_grant_type")
     return form
 
 
 def authenticate_client(request: Request, form: dict[str, str]) -> AuthenticatedClient:
-    """Authenticate the client by exactly one method. Raises Problem `bad_client`."""
-    store: Store = request.app.state.store
+    """Authenticate the client by exactly one method. Raises Problem `invalid_client`."""
+    store = find_services(request).store
     basic = _read_basic_credentials(request)
     methods = [basic is not None, "client_secret" in form, "client_assertion" in form]
     if methods.count(True) != 1:
-        raise _bad_client(request)
+        raise build_client_problem(request)
     if "client_assertion" in form:
         return _authenticate_by_assertion(request, form)
     client, secret = basic or (form.get("client_id", ""), form["client_secret"])
     if basic and form.get("client_id", client) != client:
-        raise _bad_client(request)
+        raise build_client_problem(request)
     caller = callers.authenticate_secret(store, client, secret)
     if caller is None:
-        raise _bad_client(request)
+        raise build_client_problem(request)
     return AuthenticatedClient(caller, None)
 
 
 def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> AuthenticatedClient:
-    store: Store = request.app.state.store
-    settings: Settings = request.app.state.settings
-    key_sets: JwksCache = request.app.state.key_sets
+    store = find_services(request).store
+    settings = find_services(request).settings
+    key_sets = find_services(request).jwks_cache
     if form.get("client_assertion_type") != ASSERTION_TYPE:
-        raise _bad_client(request)
+        raise build_client_problem(request)
     try:
         assertion = verify_assertion(
             form["client_assertion"],
@@ -88,10 +92,10 @@ def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> Authen
             ],
         )
     except InvalidAssertionError:
-        raise _bad_client(request) from None
+        raise build_client_problem(request) from None
     caller = callers.look_up_client(store, assertion.client)
     if caller is None or form.get("client_id", assertion.client) != assertion.client:
-        raise _bad_client(request)
+        raise build_client_problem(request)
     return AuthenticatedClient(caller, assertion)
 
 
@@ -108,17 +112,17 @@ def _find_key(
 
 
 def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
-    """Read client and secret from `Authorization`. Raises Problem `bad_client` if malformed."""
+    """Read client and secret from `Authorization`. Raises Problem `invalid_client` if malformed."""
     headers = request.headers.getlist("authorization")
     if not headers:
         return None
     auth_scheme, _, credentials = headers[0].partition(" ")
     if len(headers) > 1 or auth_scheme.lower() != "basic":
-        raise _bad_client(request)
+        raise build_client_problem(request)
     try:
         pair = base64.b64decode(credentials.strip(" "), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
-        raise _bad_client(request) from None
+        raise build_client_problem(request) from None
     client, _, secret = pair.partition(":")
     return unquote_plus(client), unquote_plus(secret)
 
@@ -126,7 +130,7 @@ def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
 def select_granted_scopes(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
     """Return the requested scopes that the caller has; all of them if none is requested.
 
-    Raises Problem `unknown_scope`.
+    Raises Problem `invalid_scope`.
     """
     requested = form.get("scope", "").split() or caller.scopes
     fhir = [scope for scope in requested if smart_scopes.is_smart_scope(scope)]
@@ -138,9 +142,9 @@ def select_granted_scopes(form: dict[str, str], caller: Caller) -> tuple[str, ..
         ]
         granted_scopes += smart_scopes.grant_scopes(fhir, caller.scopes)
     except ValueError:
-        raise Problem("unknown_scope") from None
+        raise Problem("invalid_scope") from None
     if not granted_scopes:
-        raise Problem("unknown_scope")
+        raise Problem("invalid_scope")
     return tuple(granted_scopes)
 
 
@@ -155,7 +159,9 @@ def read_unverified_client_id(request: Request, form: dict[str, str]) -> str | N
     return (basic[0] if basic else form.get("client_id", ""))[:100] or None
 
 
-def _bad_client(request: Request) -> Problem:
+def build_client_problem(request: Request) -> InvalidClientProblem:
     """Build the 401 problem that names the attempted scheme (RFC 6749, 5.2)."""
-    basic = "authorization" in request.headers
-    return Problem("bad_client", headers={"WWW-Authenticate": "Basic"} if basic else {})
+    is_basic = "authorization" in request.headers
+    return InvalidClientProblem(
+        "invalid_client", headers={"WWW-Authenticate": "Basic"} if is_basic else {}
+    )

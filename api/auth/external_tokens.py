@@ -53,7 +53,7 @@ class ExternalTokenVerifier:
         self._key_sets = key_sets
 
     def verify_access_token(self, token: str) -> Caller:
-        """Return the caller of an access token. Raises Problem `bad_token`, `unavailable`."""
+        """Return the caller of an access token. Raises Problem `invalid_token`, `unavailable`."""
         unverified = read_unverified_claims(token)
         for audience in _list_audiences(unverified):
             registration = self._find_issuer("access", unverified, audience)
@@ -65,7 +65,7 @@ class ExternalTokenVerifier:
         raise build_token_problem()
 
     def verify_hook_token(self, token: str, url: str) -> EhrCall:
-        """Return the EHR call to this address. Raises Problem `bad_token`, `unavailable`."""
+        """Return the EHR call to this address. Raises Problem `invalid_token`, `unavailable`."""
         registration = self._find_issuer("hooks", read_unverified_claims(token), "")
         if registration is None:
             raise build_token_problem()
@@ -116,37 +116,47 @@ def read_unverified_claims(token: str) -> dict[str, Any]:
 
 def build_token_problem() -> Problem:
     """Build the one problem for every token that fails verification."""
-    return Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return Problem("invalid_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 def _expect_access_token(issuer: Issuer) -> ExpectedToken:
     types = (issuer.terms.token_type,)
-    return ExpectedToken(
-        algorithms=_ALGORITHMS,
+    return _expect_token(
+        issuer,
         types=(*types, "application/at+jwt") if types == ("at+jwt",) else types,
-        issuer=issuer.issuer,
         audience=issuer.audience,
         required_claims=frozenset({"iss", "aud", "sub", "iat", "exp"}),
-        allow_other_claims=True,
         max_lifetime_seconds=MAX_ACCESS_TOKEN_SECONDS,
-        max_expiry_seconds=MAX_ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS,
-        jwks_url=issuer.terms.key_set_url,
-        ignored_headers=_IGNORED_HEADERS,
-        allow_audience_list=True,
-        subject_pattern=PRINTABLE_PATTERN,
     )
 
 
 def _expect_hook_token(issuer: Issuer, address: str) -> ExpectedToken:
-    return ExpectedToken(
-        algorithms=_ALGORITHMS,
+    return _expect_token(
+        issuer,
         types=("JWT",),
-        issuer=issuer.issuer,
         audience=address,
         required_claims=frozenset({"iss", "aud", "iat", "exp", "jti"}),
-        allow_other_claims=True,
         max_lifetime_seconds=MAX_HOOK_TOKEN_SECONDS,
-        max_expiry_seconds=MAX_HOOK_TOKEN_SECONDS + CLOCK_SKEW_SECONDS,
+    )
+
+
+def _expect_token(
+    issuer: Issuer,
+    *,
+    types: tuple[str, ...],
+    audience: str,
+    required_claims: frozenset[str],
+    max_lifetime_seconds: int,
+) -> ExpectedToken:
+    return ExpectedToken(
+        algorithms=_ALGORITHMS,
+        types=types,
+        issuer=issuer.issuer,
+        audience=audience,
+        required_claims=required_claims,
+        allow_other_claims=True,
+        max_lifetime_seconds=max_lifetime_seconds,
+        max_expiry_seconds=max_lifetime_seconds + CLOCK_SKEW_SECONDS,
         jwks_url=issuer.terms.key_set_url,
         ignored_headers=_IGNORED_HEADERS,
         allow_audience_list=True,
@@ -165,12 +175,14 @@ def _list_audiences(unverified: Mapping[str, Any]) -> Iterable[str]:
 def _build_caller(registration: TrustedIssuer, claims: Mapping[str, Any]) -> Caller:
     terms = registration.issuer.terms
     token_scopes = _parse_scopes(claims.get(terms.scope_claim))
-    allowed = frozenset(terms.scopes)
+    allowed_scopes = frozenset(terms.scopes)
     mapped = {scope for word in token_scopes for scope in terms.mapping.get(word, ())}
-    scopes = frozenset(scope for scope in SCOPES if scope in mapped & allowed)
+    scopes = frozenset(scope for scope in SCOPES if scope in mapped & allowed_scopes)
     fhir = frozenset[str]().union(*(smart_scopes.expand_scope(word) for word in token_scopes))
     return registration.build_caller(
-        claims["sub"], scopes, smart_scopes.limit_permissions(fhir, allowed) if fhir else fhir
+        claims["sub"],
+        scopes,
+        smart_scopes.limit_permissions(fhir, allowed_scopes) if fhir else fhir,
     )
 
 

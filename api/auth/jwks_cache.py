@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from api.http import strict_json
 from api.outbound.connection import ConnectionPolicy
 from api.outbound.errors import OutboundError
 from api.outbound.http_client import OutboundRequest, OutboundResponse, send_request
 from api.problems import Problem
 from api.security.jwks import find_jwk, parse_jwks
 from api.security.keys import VerifyingKey
+from api.security.strict_json import decode_json
 from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.deliveries import allowed_hosts
 from api.store.locks import KeyedLocks
@@ -100,7 +100,7 @@ class JwksCache:
             keys = _parse_keys(response)
             jwk_set = _CachedSet(keys, now, now + _lifetime_seconds(response))
         except OutboundError as error:
-            _log.warning("key_set", organisation=source.organisation, why=error.reason)
+            _log.warning("jwks_fetch_failed", organisation=source.organisation, why=error.reason)
             jwk_set = _CachedSet(None, now, now + REFETCH_SECONDS)
         with self._lock:
             self._sets[source] = jwk_set
@@ -111,17 +111,18 @@ class JwksCache:
     def _fetch(self, source: JwksSource) -> OutboundResponse:
         actor = SERVICE_ACTOR._replace(organisation=source.organisation)
         with self._store.read_all_organisations() as session:
-            allowed = allowed_hosts.list_allowed_hosts(self._store.join_transaction(session, actor))
+            work = self._store.join_transaction(session, actor)
+            policy = ConnectionPolicy(allowed_hosts.list_allowed_hosts(work), self._seconds)
         request = OutboundRequest("GET", source.url, {"Accept": "application/json"})
-        return send_request(request, ConnectionPolicy(allowed, self._seconds), MAX_SET_BYTES)
+        return send_request(request, policy, MAX_SET_BYTES)
 
 
 def _parse_keys(response: OutboundResponse) -> tuple[dict[str, Any], ...]:
     if response.status != 200:
         raise OutboundError("unreadable")
     try:
-        return parse_jwks(strict_json.parse(response.content))
-    except (Problem, ValueError):
+        return parse_jwks(decode_json(response.content))
+    except ValueError:
         raise OutboundError("unreadable") from None
 
 
@@ -139,5 +140,5 @@ def _lifetime_seconds(response: OutboundResponse) -> int:
 
 
 def _unavailable() -> Problem:
-    detail = "The keys that would prove the signature cannot be fetched now."
+    detail = "The keys to verify the signature can't be fetched now."
     return Problem("unavailable", detail, headers={"Retry-After": str(REFETCH_SECONDS)})

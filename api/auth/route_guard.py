@@ -20,22 +20,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.auth.external_tokens import (
-    ExternalTokenVerifier,
     build_token_problem,
     read_unverified_issuer,
 )
-from api.http.rate_limit import RateLimiter
+from api.auth.services import find_services
+from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.http.request_body import JSON, BodyMediaType, list_property_names, read_json
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import FieldError, Problem
-from api.security.access_tokens import AccessTokens
 from api.security.client_secrets import has_api_key_prefix, parse_api_key
+from api.security.signatures import InvalidTokenError
 from api.security.smart_scopes import determine_permission
-from api.settings import Settings
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
-from api.store.operations.denied_requests import ANONYMOUS_ACTOR, DeniedRequestLog
-from api.store.store import Store
+from api.store.operations.denied_requests import ANONYMOUS_ACTOR
 from api.store.transaction import Actor
 
 _FHIR = "/fhir/"
@@ -58,7 +56,7 @@ def require_scope(
 
 
 class GuardedRoute(APIRoute):
-    """A route that requires a token or an API key; see `guarded`."""
+    """A route that requires a token or an API key; see `require_scope`."""
 
     scope: str
     body_media_type: BodyMediaType
@@ -93,7 +91,7 @@ class GuardedRoute(APIRoute):
         return frozenset(list_property_names(TypeAdapter(body_type).json_schema()))
 
     def authenticate(self, request: Request) -> Caller:
-        """Authenticate the caller. Raises Problem `no_token` or `bad_token`."""
+        """Authenticate the caller. Raises Problem `missing_token` or `invalid_token`."""
         return _authenticate(request)
 
     async def prepare_request(self, request: Request) -> Request:
@@ -103,7 +101,12 @@ class GuardedRoute(APIRoute):
     async def _read_json(self, request: Request) -> None:
         """Read the body; the pointers of a problem name members of the schema only."""
         try:
-            await read_json(request, self.body_media_type, self.body_size_factor)
+            await read_json(
+                request,
+                find_services(request).settings,
+                self.body_media_type,
+                self.body_size_factor,
+            )
         except Problem as problem:
             raise (
                 problem.limit_pointers(self._member_names) if problem.errors else problem
@@ -123,11 +126,11 @@ class GuardedRoute(APIRoute):
                 if self.body_field:
                     await self._read_json(request)
                 return await handle(request)
-            except Problem as problem:
-                await run_in_threadpool(_record_denial, request, problem.code)
+            except CLIENT_ERRORS as error:
+                await run_in_threadpool(_record_denial, request, convert_error(error).code)
                 raise
             except RequestValidationError:
-                await run_in_threadpool(_record_denial, request, "wrong_shape")
+                await run_in_threadpool(_record_denial, request, "invalid_request")
                 raise
             except (HTTPException, ClientDisconnect):
                 raise
@@ -139,7 +142,7 @@ class GuardedRoute(APIRoute):
 
 
 def _authenticate(request: Request) -> Caller:
-    store: Store = request.app.state.store
+    store = find_services(request).store
     credential = read_credential(request)
     if not has_api_key_prefix(credential):
         caller = _find_by_token(request, credential)
@@ -155,56 +158,55 @@ def _authenticate(request: Request) -> Caller:
 
 def _find_by_token(request: Request, token: str) -> Caller | None:
     """Find the caller of a token issued by this service or by a trusted issuer."""
-    state = request.app.state
-    settings: Settings = state.settings
-    tokens: AccessTokens = state.tokens
-    trust: ExternalTokenVerifier = state.trust
-    if read_unverified_issuer(token) not in (None, settings.issuer):
-        return trust.verify_access_token(token)
-    return callers.resolve_principal(state.store, tokens.verify(token))
+    services = find_services(request)
+    if read_unverified_issuer(token) not in (None, services.settings.issuer):
+        return services.external_tokens.verify_access_token(token)
+    try:
+        principal = services.access_tokens.verify(token)
+    except InvalidTokenError:
+        return None
+    return callers.resolve_principal(services.store, principal)
 
 
 def read_credential(request: Request) -> str:
-    """Return the token or API key of the request. Raises Problem `no_token` unless it has one."""
+    """Return the token or API key of the request. Raises Problem `missing_token`."""
     headers = request.headers.getlist("authorization")
     keys = request.headers.getlist("x-api-key")
     if len(keys) == 1 and not headers and has_api_key_prefix(keys[0]):
         return keys[0]
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 and not keys else ("", "", "")
     if scheme.lower() != "bearer" or not token:
-        raise Problem("no_token", headers={"WWW-Authenticate": "Bearer"})
+        raise Problem("missing_token", headers={"WWW-Authenticate": "Bearer"})
     return token.strip(" ")
 
 
 def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: str | None) -> None:
-    """Raise Problem `too_many` or `missing_scope` if the caller may not send this request."""
-    settings: Settings = request.app.state.settings
-    limiter: RateLimiter = request.app.state.limiter
+    """Raise Problem `too_many` or `insufficient_scope` if the caller may not send this request."""
+    settings = find_services(request).settings
+    limiter = find_services(request).rate_limiter
     limiter.take(caller.client, caller.requests_per_minute or settings.client_requests_per_minute)
     if scope not in caller.scopes and fhir_permission not in caller.fhir_scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-        raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
+        raise Problem("insufficient_scope", headers={"WWW-Authenticate": challenge})
 
 
 def check_query(request: Request, known_names: frozenset[str]) -> None:
-    """Raise Problem `wrong_shape` for an unknown or a repeated query parameter."""
+    """Raise Problem `invalid_request` for an unknown or a repeated query parameter."""
     query_names = [name for name, _ in request.query_params.multi_items()]
     errors = [
-        FieldError(
-            pointer="", code="extra_forbidden", detail="there is no parameter of a name given"
-        )
+        FieldError(pointer="", code="extra_forbidden", detail="unknown query parameter")
         for name in set(query_names) - known_names
     ] + [
-        FieldError(pointer=f"/{name}", code="doubled_name", detail="must not be given twice")
+        FieldError(pointer=f"/{name}", code="duplicate_name", detail="must not be repeated")
         for name in sorted(known_names)
         if query_names.count(name) > 1
     ]
     if errors:
-        raise Problem("wrong_shape", errors=errors)
+        raise Problem("invalid_request", errors=errors)
 
 
 def _record_denial(request: Request, code: str) -> None:
-    denied_requests: DeniedRequestLog = request.app.state.refusals
+    denied_requests = find_services(request).denied_requests
     caller: Caller | None = getattr(request.state, "caller", None)
     target = next((value for value in request.path_params.values() if _is_id(value)), "")
     denied_requests.record(build_actor(request, caller), code, target)
@@ -217,7 +219,7 @@ def _record_unexpected_error(request: Request) -> None:
     try:
         _record_denial(request, "internal")
     except Exception as error:  # noqa: BLE001 - the first error is about to be logged
-        _log.warning("refusal_not_recorded", code="internal", error=type(error).__name__)
+        _log.warning("denial_not_recorded", code="internal", error=type(error).__name__)
 
 
 def _is_id(text: str) -> bool:
@@ -229,7 +231,7 @@ def _is_id(text: str) -> bool:
 
 
 def build_actor(request: Request, caller: Caller | None) -> Actor:
-    """Return the actor of the request: the caller, or the stranger without one."""
+    """Return the actor of the request: the caller, or the anonymous actor."""
     if caller is None:
         return build_anonymous_actor(request)
     return build_anonymous_actor(request)._replace(

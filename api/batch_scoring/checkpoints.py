@@ -38,7 +38,7 @@ class Checkpoints:
         self._suffix = suffix
 
     def open_run(self, run_identity: dict[str, Any], *, resume: bool) -> None:
-        """Resume the same run where it stopped, or start again. Raises OtherRunError."""
+        """Resume the same run where it stopped, or start again. Raises RunMismatchError."""
         digest = hashlib.sha256(json.dumps(run_identity, sort_keys=True).encode()).hexdigest()
         digest_file = self.folder / "run"
         if resume and digest_file.exists():

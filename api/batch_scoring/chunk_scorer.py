@@ -1,4 +1,4 @@
-"""Scores one chunk of a batch: parsed rows in, rows of results and faults out."""
+"""Scores one chunk of a batch: batch rows in, rows of results and faults out."""
 
 from typing import NamedTuple
 
@@ -43,12 +43,12 @@ def score_frame(
 ) -> ScoredChunk:
     """Score a chunk whose columns are question ids, `row_id` and `patient_reference`.
 
-    Text columns are parsed as CSV cells, typed columns as JSON values; other columns are ignored.
+    Text columns are batch as CSV cells, typed columns as JSON values; other columns are ignored.
     `faults` (see `scoring.columns.parsing`) are those of the reader; their rows get no status.
     `lines` maps rows to the lines of their file.
     """
-    parsed = parse_intakes(chunk, rules.loaded, faults, lines)
-    results = rules.assess_intakes(parsed.intakes.lazy(), explain=explain).collect(
+    batch = parse_intakes(chunk, rules.loaded, faults, lines)
+    results = rules.assess_intakes(batch.intakes.lazy(), explain=explain).collect(
         engine="streaming"
     )
-    return ScoredChunk(results, parsed.faults)
+    return ScoredChunk(results, batch.faults)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
-from api.store.batches.chunks import ChunkContent, unpack_content
+from api.store.batches.chunk_content import ChunkContent, unpack_content
 
 _HEAD = struct.Struct("!QQ")
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_f
 from api.batch_scoring.readers.csv import read_csv_pieces
 from api.batch_scoring.readers.ndjson import read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
-from api.store.batches.chunks import ChunkContent
+from api.store.batches.chunk_content import ChunkContent
 from schemas.batch import PATIENT_REFERENCE
 from scoring.columns import ColumnRules, compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
@@ -33,6 +33,16 @@ class RowChunk(NamedTuple):
     frame: pl.DataFrame
     faults: pl.DataFrame
     lines: list[int] | None
+
+    def slice(self, start: int, count: int) -> Self:
+        """Return `count` rows from row `start` on."""
+        row = pl.col("row")
+        faults = self.faults.filter((row >= start) & (row < start + count))
+        return self._replace(
+            frame=self.frame.slice(start, count),
+            faults=faults.with_columns((row - start).cast(pl.UInt32)),
+            lines=None if self.lines is None else self.lines[start : start + count],
+        )
 
 
 class BatchUpload(NamedTuple):
@@ -61,13 +71,13 @@ def read_chunks(
     names = ColumnNames(loaded, ignore_unknown=ignore_unknown)
     total = 0
     for piece in _pieces(upload, loaded, names, limits):
-        rows = piece.parse_rows()
+        rows = _number_lines(piece.parse_rows())
         total += rows.frame.height
         if total > limits.max_rows:
             raise TooManyRowsError
         for start in range(0, rows.frame.height, limits.chunk_rows):
             count = min(limits.chunk_rows, rows.frame.height - start)
-            yield count, pack_chunk(_slice(rows, start, count))
+            yield count, pack_chunk(rows.slice(start, count))
 
 
 def pack_chunk(chunk: RowChunk) -> ChunkContent:
@@ -82,9 +92,9 @@ def pack_chunk(chunk: RowChunk) -> ChunkContent:
     return ChunkContent(references, (_encode_ipc(frame), _encode_ipc(chunk.faults)))
 
 
-def unpack_chunk(stored: ChunkContent) -> RowChunk:
+def unpack_chunk(content: ChunkContent) -> RowChunk:
     """Deserialise a chunk."""
-    frame, faults = (pl.read_ipc(io.BytesIO(part)) for part in stored.parts[:2])
+    frame, faults = (pl.read_ipc(io.BytesIO(part)) for part in content.parts[:2])
     if _LINE not in frame.columns:
         return RowChunk(frame, faults, None)
     return RowChunk(frame.drop(_LINE), faults, frame[_LINE].to_list())
@@ -96,9 +106,9 @@ def compile_rules(loaded: LoadedRulebook) -> ColumnRules:
     return compile_column_rules(loaded)
 
 
-def build_uniform_faults(rows: int, code: str, expected: str) -> pl.DataFrame:
+def build_uniform_faults(rows: int, code: str, expected_value: str) -> pl.DataFrame:
     """Return a frame with the same fault for each of `rows` rows."""
-    return build_faults_frame((row, None, code, expected) for row in range(rows))
+    return build_faults_frame((row, None, code, expected_value) for row in range(rows))
 
 
 def _pieces(
@@ -112,7 +122,7 @@ def _pieces(
             yield from read_ndjson_pieces(upload.file, loaded, names, **sizes)
         case "parquet":
             yield from read_parquet_pieces(
-                io.BytesIO(upload.file.read()),
+                upload.file,
                 names,
                 size=upload.size,
                 record_bytes=RECORD_BYTES,
@@ -120,13 +130,9 @@ def _pieces(
             )
 
 
-def _slice(rows: ParsedRows, start: int, count: int) -> RowChunk:
-    row = pl.col("row")
-    faults = rows.faults.filter((row >= start) & (row < start + count)).with_columns(
-        (row - start).cast(pl.UInt32)
-    )
-    lines = rows.lines(list(range(start, start + count))) if rows.lines else None
-    return RowChunk(rows.frame.slice(start, count), faults, lines)
+def _number_lines(rows: ParsedRows) -> RowChunk:
+    lines = rows.lines(list(range(rows.frame.height))) if rows.lines else None
+    return RowChunk(rows.frame, rows.faults, lines)
 
 
 def _encode_ipc(frame: pl.DataFrame) -> bytes:

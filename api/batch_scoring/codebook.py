@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from api.spreadsheets import escape_formula
 from schemas.batch import NONE_OF_THESE, PASSTHROUGH_COLUMNS
 from schemas.rulebook import Question, Rulebook
 from scoring.columns.expected_values import describe_limits
@@ -19,7 +20,7 @@ def render_template_csv(book: Rulebook) -> str:
 def render_codebook_csv(book: Rulebook) -> str:
     """Return a CSV file with a line for each column and each of its options."""
     identifiers = [
-        (name, "text", "", "", "Comes out as it went in; optional.", "", "", "")
+        (name, "text", "", "", "Returned unchanged; optional.", "", "", "")
         for name in PASSTHROUGH_COLUMNS
     ]
     questions = (row for question in book.question for row in _rows(question))
@@ -41,10 +42,10 @@ def _rows(question: Question) -> Iterable[Sequence[str]]:
         case "multi":
             for option in question.options:
                 yield (*column, "any of, joined by |", option.id, option.label)
-            yield (*column, "any of, joined by |", NONE_OF_THESE, "asked, none of these")
+            yield (*column, "any of, joined by |", NONE_OF_THESE, "asked, none of these applies")
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows(map(escape_formula, row) for row in rows)
     return text.getvalue()

@@ -12,7 +12,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class ColumnNames:
-    """The column names that a rulebook accepts. `mapping` translates names of the file to ours."""
+    """The column names that a rulebook accepts. `mapping` translates names of the file to them."""
 
     def __init__(
         self,
@@ -28,11 +28,12 @@ class ColumnNames:
         unknown = sorted(set(self.mapping.values()) - self.known)
         if unknown:
             raise UnusableInputError(
-                f"the mapping names what {loaded.name} does not ask: {join_names(unknown)}"
+                "the mapping contains names that "
+                f"{loaded.name} does not have: {join_names(unknown)}"
             )
 
     def match_header(self, header: Sequence[str]) -> dict[int, str]:
-        """Return our name for each column to read, by its position. Raises UnusableInputError.
+        """Return the accepted name of each column to read, by position. Raises UnusableInputError.
 
         Messages give unknown columns by position: without a header, the names are a patient's row.
         """
@@ -41,20 +42,20 @@ class ColumnNames:
         if unknown and not self.ignore_unknown:
             raise UnusableInputError(
                 f"{describe_unknown(unknown, len(names), 'columns')}; "
-                "a header names questions of the rulebook",
-                option="--ignore-unknown leaves them out",
+                "the header must contain ids of the rulebook's questions",
+                option="--ignore-unknown ignores them",
             )
         columns = {place: name for place, name in enumerate(names) if name in self.known}
         duplicates = sorted(name for name, count in Counter(columns.values()).items() if count > 1)
         if duplicates:
-            raise UnusableInputError(f"columns that occur twice: {join_names(duplicates)}")
+            raise UnusableInputError(f"duplicate columns: {join_names(duplicates)}")
         if not columns:
             raise UnusableInputError("no column is a question of the rulebook")
         return columns
 
 
 def load_column_mapping(file: Path) -> dict[str, str]:
-    """Read a TOML or JSON file with one table from the file's column names to ours."""
+    """Read a TOML or JSON file with one table from column names to question ids."""
     try:
         text = file.read_text(encoding="utf-8-sig")
         table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
@@ -62,5 +63,7 @@ def load_column_mapping(file: Path) -> dict[str, str]:
         raise UnusableInputError(f"the mapping cannot be read: {type(error).__name__}") from None
     names = table.get("columns", table) if isinstance(table, dict) else None
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise UnusableInputError('the mapping is one table: "their name" = "our name"')
+        raise UnusableInputError(
+            'the mapping must be one table: "column in the file" = "question id"'
+        )
     return names

@@ -9,11 +9,11 @@ import os
 import tempfile
 from typing import IO
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from typing_extensions import Buffer
 
+from api.security.aead import TAG_BYTES, CounterNonceCipher
+
 CELL_BYTES = 1 << 20
-_TAG_BYTES = 16
 
 
 class EncryptedTempFile(io.RawIOBase):
@@ -21,7 +21,7 @@ class EncryptedTempFile(io.RawIOBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._cipher = AESGCM(AESGCM.generate_key(256))
+        self._cipher = CounterNonceCipher()
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._digest = hashlib.sha256()
         self._cell = bytearray()
@@ -78,14 +78,13 @@ class EncryptedTempFile(io.RawIOBase):
         super().close()
 
     def _write_cell(self, cell: bytes) -> None:
-        number = self._file.seek(0, os.SEEK_END) // (CELL_BYTES + _TAG_BYTES)
-        self._file.write(self._cipher.encrypt(number.to_bytes(12, "big"), cell, None))
+        number = self._file.seek(0, os.SEEK_END) // (CELL_BYTES + TAG_BYTES)
+        self._file.write(self._cipher.encrypt(number, cell))
 
     def _read_cell(self, number: int) -> bytes:
         if self._cached_cell[0] != number:
-            self._file.seek(number * (CELL_BYTES + _TAG_BYTES))
-            encrypted = self._file.read(CELL_BYTES + _TAG_BYTES)
-            nonce = number.to_bytes(12, "big")
-            cell = self._cipher.decrypt(nonce, encrypted, None) if encrypted else bytes(self._cell)
+            self._file.seek(number * (CELL_BYTES + TAG_BYTES))
+            encrypted = self._file.read(CELL_BYTES + TAG_BYTES)
+            cell = self._cipher.decrypt(number, encrypted) if encrypted else bytes(self._cell)
             self._cached_cell = number, cell
         return self._cached_cell[1]

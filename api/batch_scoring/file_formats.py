@@ -53,8 +53,8 @@ def detect_format(name: str, override: str | None = None) -> FileFormat:
     kind = _FORMATS.get(rest[-1].lower()) if rest else None
     if kind is None or (compression and kind == "parquet"):
         raise UnusableInputError(
-            "the format is not told by the name: it ends with .csv, .ndjson or .parquet "
-            "(the first two also with .gz or .zst behind), or is named by --format and --to"
+            "unknown file format: use .csv, .ndjson or .parquet (.csv and .ndjson also with .gz or "
+            ".zst), or pass --format and --to"
         )
     return FileFormat(kind, compression)
 
@@ -66,7 +66,7 @@ def expand_pattern(pattern: str) -> tuple[str, ...]:
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
     files = tuple(sorted(name for name in names if Path(name).is_file()))
     if not files:
-        raise UnusableInputError("there is no file of that name")
+        raise UnusableInputError("no such file")
     return files
 
 
@@ -111,7 +111,7 @@ def compress_member(content: bytes, compression: Compression | None) -> bytes:
 def describe_unknown(places: Sequence[int], total: int, noun: str) -> str:
     """Describe unknown names in a message by position: a name could contain patient data."""
     positions = _join_first([str(place + 1) for place in places])
-    return f"{len(places):,} of {total:,} {noun} are not known, counted from 1: {positions}"
+    return f"{len(places):,} of {total:,} {noun} are unknown (positions from 1): {positions}"
 
 
 def join_names(names: Sequence[str]) -> str:
@@ -120,6 +120,6 @@ def join_names(names: Sequence[str]) -> str:
 
 
 def _join_first(items: Sequence[str], limit: int = 20) -> str:
-    shown = ", ".join(items[:limit])
+    text = ", ".join(items[:limit])
     more = len(items) - limit
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    return f"{text} and {more:,} more" if more > 0 else text

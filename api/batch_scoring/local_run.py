@@ -87,15 +87,24 @@ def run_batch(
     """
     inputs = _find_inputs(batch)
     output = detect_format(batch.output, batch.output_format)
+    if batch.output == STANDARD_STREAM and output.format == "parquet":
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "out.parquet"
+            summary = run_batch(
+                batch._replace(output=str(file), output_format="parquet"), on_progress
+            )
+            sys.stdout.buffer.writelines(read_files([file]))
+        return summary
     if batch.output == STANDARD_STREAM:
-        return _run_to_stdout(batch, inputs, output, on_progress)
+        summaries = _score_parts(batch, inputs, output, _StandardOutput(), on_progress)
+        return _summarise(batch.rules, summaries)
     parts = Checkpoints(Path(batch.output), ".arrow" if output.format == "parquet" else ".part")
     try:
         parts.open_run(_run_identity(batch, inputs, output), resume=batch.resume)
     except RunMismatchError:
         raise UnusableInputError(
-            "what was begun cannot go on: input, rulebook or options have changed since; "
-            "leave out --resume to start anew"
+            "the run cannot resume: the input, rulebook or options have changed; "
+            "omit --resume to start again"
         ) from None
     try:
         summaries = _score_parts(batch, inputs, output, parts, on_progress)
@@ -110,7 +119,7 @@ def run_batch(
 def _find_inputs(batch: BatchRun) -> list[InputFile]:
     names = expand_pattern(batch.source)
     if batch.source == STANDARD_STREAM and batch.resume:
-        raise UnusableInputError("standard input cannot be read a second time: no --resume")
+        raise UnusableInputError("--resume is not possible with standard input")
     several = len(names) > 1
     return [
         InputFile(
@@ -140,7 +149,7 @@ def _score_parts(
     batch: BatchRun,
     inputs: list[InputFile],
     output: FileFormat,
-    parts: Checkpoints,
+    parts: "Checkpoints | _StandardOutput",
     on_step: Callable[[RunProgress], None],
 ) -> list[PartSummary]:
     summaries: list[PartSummary] = []
@@ -174,7 +183,9 @@ def _pieces(batch: BatchRun, inputs: list[InputFile]) -> Iterator[tuple[InputFil
                     pieces = read_ndjson_pieces(stream, batch.rules.loaded, batch.names, **sizes)
                 yield from ((file, piece) for piece in pieces)
             except (EOFError, ValueError) as error:
-                raise UnusableInputError(f"cannot be unpacked: {type(error).__name__}") from None
+                raise UnusableInputError(
+                    f"cannot be decompressed: {type(error).__name__}"
+                ) from None
 
 
 def _read_parquet(batch: BatchRun, file: InputFile) -> Iterator[FilePiece]:
@@ -249,31 +260,15 @@ def _merge_parts(output: FileFormat, parts: Checkpoints, out: Path) -> None:
     sync_folder(out.parent)
 
 
-def _run_to_stdout(
-    batch: BatchRun,
-    inputs: list[InputFile],
-    output: FileFormat,
-    on_step: Callable[[RunProgress], None],
-) -> BatchSummary:
-    if output.format == "parquet":
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / "out.parquet"
-            summary = run_batch(batch._replace(output=str(file), output_format="parquet"), on_step)
-            sys.stdout.buffer.writelines(read_files([file]))
-            return summary
-    summaries: list[PartSummary] = []
-    meter = _ProgressMeter(inputs, on_step)
-    for source, piece in _pieces(batch, inputs):
-        content, part = _score_piece(batch, output, source, piece, summaries)
+class _StandardOutput:
+    """Writes the parts to standard output at once; none can be resumed."""
+
+    def read_summary(self, _: int) -> None:
+        return None
+
+    def write_part(self, _: int, content: bytes, __: PartSummary) -> None:
         sys.stdout.buffer.write(content)
-        summaries.append(part)
-        meter.add(part.rows, piece.input_bytes)
-    if not summaries:
-        content, part = _empty_part(batch, output)
-        sys.stdout.buffer.write(content)
-        summaries.append(part)
-    sys.stdout.buffer.flush()
-    return _summarise(batch.rules, summaries)
+        sys.stdout.buffer.flush()
 
 
 class _ProgressMeter:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
+from api.spreadsheets import FORMULA, NUMBER
 from schemas.batch import LIST_SEPARATOR
 
 ROW_GROUP_ROWS = 131_072
-_FORMULA = r"^(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - spreadsheets read the wide forms too
-_NUMBER = r"^\s*[+-]?[0-9]+(?:[.,][0-9]+)?\s*$"
 _INTEGRAL = re.compile(rb'(?<=[,{])("[A-Za-z0-9_]+":-?[0-9]+)\.0(?=[,}])')
 
 
@@ -54,6 +53,6 @@ def _cell(name: str, kind: pl.DataType) -> pl.Expr:
 
 
 def _escape_formula(text: pl.Expr) -> pl.Expr:
-    """Put an apostrophe before text that a spreadsheet would run; numbers such as -1.5 stay."""
-    is_formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
+    """Do as `escape_formula` does, by columns."""
+    is_formula = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
     return pl.when(is_formula).then("'" + text).otherwise(text)

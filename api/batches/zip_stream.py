@@ -4,8 +4,8 @@ import zipfile
 from collections.abc import Iterator
 
 from api.auth.request_context import RequestContext
+from api.batches.file_transfer import read_result_chunks
 from api.jobs.print_chunk import unpack_reports
-from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import StoredBatch
 
 
@@ -13,11 +13,7 @@ def stream_zip(context: RequestContext, batch: StoredBatch) -> Iterator[bytes]:
     """Yield the ZIP in pieces; its entries are stored uncompressed, as PDF is compressed."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
-        for number in range(batch.chunks):
-            with context.store.continue_read(context.actor) as work:
-                content = batch_chunks.read_chunk_results(work, batch.id, number)
-            if content is None:
-                raise RuntimeError("the batch was erased while it was sent")
+        for content in read_result_chunks(context, batch):
             for report in unpack_reports(content):
                 archive.writestr(zipfile.ZipInfo(report.name), report.content)
             yield sink.take()

@@ -18,9 +18,9 @@ Card = dict[str, Any]
 MAX_SUMMARY_CHARACTERS = 139
 _DISCLAIMER = "Decision support for clinicians, not a diagnosis."
 _TEXTS_WITHOUT_BAND = {
-    "withheld_red_flag": "withheld until the red flags are dealt with",
+    "withheld_red_flag": "withheld until the red flags are addressed",
     "out_of_scope": "out of scope for this patient",
-    "insufficient_information": "too little is known",
+    "insufficient_information": "insufficient information",
     "scored": "no band",
 }
 
@@ -39,12 +39,12 @@ def build_cards(
     chart: ChartContext, latest: Screening | None, scored_by: LoadedRulebook | None
 ) -> list[Card]:
     """Build the cards of the latest screening, and one if the questionnaire is due."""
-    result: list[Card] = []
+    cards: list[Card] = []
     if latest is not None and scored_by is not None:
-        result = [*_build_screening_cards(chart, latest, scored_by)]
+        cards = [*_build_screening_cards(chart, latest, scored_by)]
     if latest is None or latest.created_at < chart.now - timedelta(days=chart.due_after_days):
-        result.append(_build_due_card(chart, latest))
-    return result
+        cards.append(_build_due_card(chart, latest))
+    return cards
 
 
 def _build_screening_cards(
@@ -52,7 +52,7 @@ def _build_screening_cards(
 ) -> Iterator[Card]:
     flags = latest.assessment.safety.flags
     link = {
-        "label": "Every reason, and the report",
+        "label": "All reasons and the report",
         "url": f"{chart.public_url}/desk/screenings/{latest.id}",
         "type": "absolute",
     }
@@ -66,7 +66,9 @@ def _build_red_flag_card(chart: ChartContext, latest: Screening, scored_by: Load
     tier_id = latest.assessment.safety.tier
     tier = next(tier for tier in scored_by.rulebook.tier if tier.id == tier_id)
     acknowledgement = (
-        "Somebody acknowledged them here." if latest.acknowledgements else "Not acknowledged here."
+        "Acknowledged in nociscreen."
+        if latest.acknowledgements
+        else "Not acknowledged in nociscreen."
     )
     lines = [f"- **{flag.label}.** {flag.action}" for flag in flags]
     count = "1 red flag" if len(flags) == 1 else f"{len(flags)} red flags"
@@ -119,9 +121,10 @@ def _build_due_card(chart: ChartContext, latest: Screening | None) -> Card:
     questionnaire_id = derive_form_id(header.instrument, for_patient=True)
     canonical = f"{base.questionnaire_url(questionnaire_id)}|{header.version}"
     detail = (
-        f"The latest one is of {_format_date(latest)}, more than {chart.due_after_days} days ago."
+        f"The latest screening is from {_format_date(latest)}, "
+        f"more than {chart.due_after_days} days ago."
         if latest
-        else "None is kept here under the patient's identifiers."
+        else "No screening is stored under the patient's identifiers."
     )
     task = {
         "resourceType": "Task",

@@ -5,12 +5,13 @@ to the EHR, is neither read nor stored.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple, TypeGuard
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import FieldError, Problem
 from schemas.base import Many
+from schemas.patient import PatientNumber
 
 Uuid = Annotated[
     str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$", max_length=36)
@@ -59,45 +60,36 @@ class FeedbackRequest(_RequestModel):
     feedback: Annotated[Many[CardFeedback], Field(min_length=1, max_length=100)]
 
 
-class CdsPatientIdentifier(NamedTuple):
-    """A patient identifier and its system, if any."""
-
-    reference: str
-    system: str | None
-
-
-def list_patient_identifiers(
-    hook: HookRequest, own_system: str | None
-) -> list[CdsPatientIdentifier]:
+def list_patient_identifiers(hook: HookRequest, own_system: str | None) -> list[PatientNumber]:
     """List the distinct identifiers of the patient whose chart is open.
 
     An identifier in `own_system` also matches patients stored without a system. Raises Problem
-    `prefetch_missing`, and `wrong_shape` if the prefetched Patient is another one.
+    `prefetch_missing`, and `invalid_request` if the prefetched Patient is another one.
     """
     patient = hook.prefetch.patient if hook.prefetch else None
     if patient is None:
         raise Problem("prefetch_missing")
     if patient.get("resourceType") != "Patient" or patient.get("id") != hook.context.patientId:
-        expected = "must be the Patient that the context names"
-        error = FieldError(pointer="/prefetch/patient", code="patient", detail=expected)
-        raise Problem("wrong_shape", errors=[error])
+        detail = "must be the Patient that the context names"
+        error = FieldError(pointer="/prefetch/patient", code="patient", detail=detail)
+        raise Problem("invalid_request", errors=[error])
     return list(dict.fromkeys(_list_identifiers(hook, patient, own_system)))
 
 
 def _list_identifiers(
     hook: HookRequest, patient: dict[str, Any], own_system: str | None
-) -> Iterator[CdsPatientIdentifier]:
+) -> Iterator[PatientNumber]:
     identifiers = patient.get("identifier")
     for entry in identifiers[:MAX_IDENTIFIERS] if isinstance(identifiers, list) else ():
         identifier = entry if isinstance(entry, dict) else {}
         system, value = identifier.get("system"), identifier.get("value")
         if not _is_short(system) or not _is_short(value) or identifier.get("use") == "old":
             continue
-        yield CdsPatientIdentifier(value, system)
+        yield PatientNumber(value, system)
         if system == own_system:
-            yield CdsPatientIdentifier(value, None)
+            yield PatientNumber(value, None)
     if hook.fhirServer is not None:
-        yield CdsPatientIdentifier(hook.context.patientId, hook.fhirServer.rstrip("/"))
+        yield PatientNumber(hook.context.patientId, hook.fhirServer.rstrip("/"))
 
 
 def _is_short(text: Any) -> TypeGuard[str]:

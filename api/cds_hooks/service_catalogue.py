@@ -19,9 +19,10 @@ def list_services(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
             "hook": HOOK_NAME,
             "id": derive_form_id(header.instrument),
             "title": header.title,
-            "description": "Tells the red flags and the result of the patient's latest screening, "
+            "description": "Shows the red flags and the result of the patient's latest screening, "
             "or that the questionnaire is due. Decision support, not a diagnosis.",
-            "usageRequirements": "The Patient must be prefetched: its identifiers are looked up.",
+            "usageRequirements": "The Patient must be prefetched, "
+            "as its identifiers are used for the lookup.",
             "prefetch": PREFETCH_TEMPLATES,
         }
 

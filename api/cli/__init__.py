@@ -1,6 +1,6 @@
 """The command line: `nociscreen serve | worker | score | batch | report | admin | audit ...`.
 
-Commands import heavy libraries inside their functions, so that `--help` answers at once.
+Commands import heavy libraries inside their functions to keep `--help` fast.
 """
 
 import typer
@@ -18,11 +18,33 @@ from api.cli.commands import (
     worker,
 )
 
+_FORMER_NAMES = {
+    "place": "allowed-host",
+    "allow": "add",
+    "disallow": "remove",
+    "drop": "remove",
+    "drop-secret": "revoke-secret",
+    "follows": "send-corrections",
+    "no-follows": "no-send-corrections",
+    "closed": "inactive",
+    "client-authority": "client-ca",
+    "tls-authorities": "tls-ca",
+    "map": "mapping",
+    "to": "output-format",
+}
+"""Former names of commands and options; still accepted, no longer shown."""
+
+
+def _translate_former_name(name: str) -> str:
+    return _FORMER_NAMES.get(name, name)
+
+
 main = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Screening for nociplastic pain: decision support for clinicians, never a diagnosis.",
+    context_settings={"token_normalize_func": _translate_former_name},
 )
 main.command()(batch.batch)
 main.command("import")(import_csv.import_answers)

@@ -1,13 +1,15 @@
-"""Shared helpers of the commands: load settings, open the store, print output and errors."""
+"""What every command needs: settings, the open store, output, error messages."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from api.problems import Problem
     from api.settings import Settings
     from api.store.key_ring import KeyRingError
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from api.store.transaction import Actor, Transaction
 
 BAD_INPUT = 2
+OrganisationId = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
 
 
 def load_settings() -> "Settings":
@@ -27,24 +30,35 @@ def load_settings() -> "Settings":
         return Settings()
     except ValidationError as error:
         faults = [
-            f"NOCISCREEN_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
+            f"NOCISCREEN_{str(fault['loc'][0]).upper().removeprefix('NOCISCREEN_')}: {fault['msg']}"
+            for fault in error.errors()
         ]
         fail("\n".join(faults))
+
+
+def format_validation_error(error: "ValidationError") -> str:
+    """Return one line per error: the path of the field and the message."""
+    return "\n".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+    )
 
 
 @contextmanager
 def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store"]:
     """Open the configured store and close it afterwards; exit 2 if the store raises an error."""
+    from api.http.error_conversion import CLIENT_ERRORS, convert_error
     from api.observability.structured_logging import suppress_logging
-    from api.problems import Problem
     from api.store.database.engine import DatabaseError
     from api.store.key_ring import KeyRingError
     from api.store.operations.startup import open_store
 
     settings = settings or load_settings()
     try:
-        with suppress_logging():
-            store = open_store(settings, print_note)
+        try:
+            with suppress_logging():
+                store = open_store(settings, print_note)
+        except OSError as error:
+            fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
         try:
             yield store
         finally:
@@ -53,12 +67,11 @@ def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store
         fail(_describe_key_ring_error(settings, error))
     except DatabaseError as error:
         fail(str(error))
-    except OSError as error:
-        fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
-    except Problem as problem:
-        cause = problem.__cause__
+    except CLIENT_ERRORS as error:
+        cause = error.__cause__
         if isinstance(cause, KeyRingError):
             fail(_describe_key_ring_error(settings, cause))
+        problem = convert_error(error)
         fail(f"{problem.definition.title}: {problem.detail}")
 
 
@@ -67,7 +80,7 @@ def _describe_key_ring_error(settings: "Settings", error: "KeyRingError") -> str
 
 
 def build_operator(organisation: str) -> "Actor":
-    """Return the operator at the terminal as an actor in this organisation."""
+    """Return the operator as an actor in this organisation."""
     from api.store.accounts.organisations import OPERATOR_ACTOR
 
     return OPERATOR_ACTOR._replace(organisation=organisation)
@@ -77,7 +90,7 @@ def build_operator(organisation: str) -> "Actor":
 def open_transaction(
     organisation: str, settings: "Settings | None" = None
 ) -> Iterator["Transaction"]:
-    """Open the configured store and, in it, a transaction of the operator in this organisation."""
+    """Open a transaction of the operator in this organisation, on the configured store."""
     with (
         open_configured_store(settings) as store,
         store.transaction(build_operator(organisation)) as work,

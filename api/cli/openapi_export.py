@@ -5,11 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-
 from api.contract.operation_examples import load_example_intakes, score_example
 from api.contract.specification import build_openapi
-from api.main import create_app
+from api.main import Service, create_app
 from api.settings import Settings
 
 
@@ -38,7 +36,7 @@ def _render_files() -> dict[str, str]:
     return files
 
 
-def _create_throwaway_app() -> FastAPI:
+def _create_throwaway_app() -> Service:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             database_file=Path(folder) / "nociscreen.db",
@@ -46,7 +44,7 @@ def _create_throwaway_app() -> FastAPI:
             database_url=None,
         )
         app = create_app(settings)
-        app.state.store.close()
+        app.services.store.close()
         return app
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from api.auth.services import find_app_services
 from api.intakes.reader import read_intake
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
@@ -33,7 +34,7 @@ def attach_examples(app: FastAPI, operation: OpenApiObject) -> None:
         content["examples"] = _as_openapi_examples(_list_requests(exchange))
     _drop_wrong_media_types(operation)
     responses = operation["responses"]
-    by_status = exchange.get("otherwise", {})
+    by_status = exchange.get("by_status", {})
     for status in (status for status in responses if status.startswith("2")):
         answers = (
             {"example": by_status[status]}
@@ -78,16 +79,18 @@ def load_example_intakes() -> dict[str, Any]:
 def load_operation_examples() -> dict[str, Any]:
     """Return the examples stored in files, by operation, with their references resolved.
 
-    `answered_as` names an operation whose example is used as well.
+    `same_response_as` names an operation whose example is used as well.
     """
-    stored = {
+    examples = {
         name: _resolve_references(example)
         for name, example in _read_json_files(EXAMPLES_FOLDER / "operations").items()
     }
     shared = {
-        name: example["answered_as"] for name, example in stored.items() if "answered_as" in example
+        name: example["same_response_as"]
+        for name, example in examples.items()
+        if "same_response_as" in example
     }
-    return stored | {name: stored[name] | stored[other] for name, other in shared.items()}
+    return examples | {name: examples[name] | examples[source] for name, source in shared.items()}
 
 
 def _read_json_files(folder: Path) -> dict[str, Any]:
@@ -135,7 +138,7 @@ def _call_open_route(app: FastAPI, operation: OpenApiObject) -> Any:
         if parameter["in"] == "path"
     }
     if "rulebooks" in inspect.signature(endpoint).parameters:
-        arguments["rulebooks"] = app.state.catalogue
+        arguments["rulebooks"] = find_app_services(app).catalogue
     answer = endpoint(**arguments)
     if isinstance(answer, Response):
         return json.loads(bytes(answer.body))

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import structlog
@@ -17,12 +18,14 @@ import structlog
 from api.hl7v2.acknowledgement import Hl7ErrorDetail, encode_acknowledgement
 from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
 from api.hl7v2.parser import Hl7Message, UnreadableMessageError, parse_header, parse_hl7_message
-from api.hl7v2.patient_merge import Hl7PatientIdentifier, NotAMergeError, PatientMerge, parse_merges
-from api.problems import Problem
+from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
+from api.http.error_conversion import convert_error
+from api.store.errors import StoreError, UnavailableError
 from api.store.patients import merges as patient_merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.store import Store
 from api.store.transaction import Actor
+from schemas.patient import PatientNumber
 
 MAX_MESSAGE_BYTES = 64 * 1024
 IDLE_TIMEOUT_SECONDS = 60.0
@@ -52,15 +55,16 @@ def apply_message(context: AdtContext, content: bytes) -> bytes:
         return _refuse(context, message or parse_header(content), "unreadable", fault)
     except NotAMergeError as error:
         return _refuse(context, message, "not_a_merge", error.error_detail)
-    except Problem as problem:
-        if problem.code != "unavailable":
-            fault = Hl7ErrorDetail("204", "Unknown key identifier", problem.detail)
-            return _refuse(context, message, problem.code, fault)
+    except UnavailableError:
         fault = Hl7ErrorDetail("207", "Application internal error", "try again later")
         return encode_acknowledgement(message, now, "AE", fault)
+    except StoreError as error:
+        problem = convert_error(error)
+        fault = Hl7ErrorDetail("204", "Unknown key identifier", problem.detail)
+        return _refuse(context, message, problem.code, fault)
     except Exception as error:  # noqa: BLE001 - the sender gets an acknowledgement without details
         _log.error("mllp", error=type(error).__name__)
-        fault = Hl7ErrorDetail("207", "Application internal error", "something of ours failed")
+        fault = Hl7ErrorDetail("207", "Application internal error", "internal error")
         return encode_acknowledgement(message, now, "AE", fault)
     return encode_acknowledgement(message, now, "AA")
 
@@ -77,7 +81,7 @@ def _refuse(
     context: AdtContext, message: Hl7Message | None, code: str, fault: Hl7ErrorDetail
 ) -> bytes:
     """Audit and encode a refusal; without a database there is no audit row."""
-    with suppress(Problem), context.store.transaction(context.actor) as work:
+    with suppress(StoreError), context.store.transaction(context.actor) as work:
         work.audit("refuse", "patient", outcome=code)
     return encode_acknowledgement(message, datetime.now(UTC), "AR", fault)
 
@@ -85,18 +89,30 @@ def _refuse(
 def _merge_patients(context: AdtContext, request: PatientMerge) -> None:
     with context.store.transaction(context.actor) as work:
         merged = patient_merges.merge_patients(
-            work, _to_person(request.retired), _to_person(request.survivor), "hl7v2"
+            work, _build_selector(request.retired), _build_selector(request.survivor), "hl7v2"
         )
         work.audit("merge", "patient", count=merged.screenings)
 
 
-def _to_person(identifier: Hl7PatientIdentifier) -> PatientSelector:
+def _build_selector(identifier: PatientNumber) -> PatientSelector:
     for part in filter(None, identifier):
         if len(part) > 200:
-            raise NotAMergeError(
-                Hl7ErrorDetail("102", "Data type error", "a number of 200 characters at most")
-            )
+            detail = "expected an identifier of at most 200 characters"
+            raise NotAMergeError(Hl7ErrorDetail("102", "Data type error", detail))
     return PatientSelector(identifier.reference, identifier.system)
+
+
+def build_tls_context(certificate: Path, client_authority: Path | None) -> ssl.SSLContext:
+    """Load our certificate, and the CA that must have issued client certificates.
+
+    Raises OSError or ValueError for files that can't be read as PEM.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    if client_authority is not None:
+        context.load_verify_locations(client_authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 class AdtListener(socketserver.ThreadingTCPServer):

@@ -21,7 +21,7 @@ class AttemptResult(NamedTuple):
 
 def classify_outbound_error(error: OutboundError) -> AttemptResult:
     """Return the result of an attempt without a response: unknown, so the same bytes are resent."""
-    return AttemptResult("no_response", "silence" if error.reason == "too_slow" else error.reason)
+    return AttemptResult("no_response", error.reason)
 
 
 def classify_http_status(status: int, reply: bytes, headers: dict[str, str]) -> AttemptResult:

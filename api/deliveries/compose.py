@@ -16,7 +16,7 @@ from api.fhir.elements import FHIR_JSON
 from api.hl7v2.encoder import encode_message
 from api.hl7v2.messages import build_message
 from api.hl7v2.screening_event import Hl7Report, ScreeningEvent
-from reports.formats import Written
+from reports.formats import RenderedDocument
 from schemas.delivery import DestinationMisfit
 
 JSON_MEDIA_TYPE = "application/json"
@@ -29,7 +29,7 @@ class ComposedPayload(NamedTuple):
     content: bytes
     media_type: str
     misfits: tuple[DestinationMisfit, ...]
-    report: Written | None = None
+    report: RenderedDocument | None = None
 
 
 def compose_payload(context: ComposeContext, request: ComposeRequest) -> ComposedPayload:
@@ -54,7 +54,7 @@ def build_report_url(context: ComposeContext, request: ComposeRequest) -> str:
     return f"{screening_url}/report.{request.profile.document.form}"
 
 
-def _render_report(context: ComposeContext, request: ComposeRequest) -> Written | None:
+def _render_report(context: ComposeContext, request: ComposeRequest) -> RenderedDocument | None:
     """Render the report if the profile sends it inline."""
     if request.event == "withdrawal" or request.profile.document.how != "inline":
         return None
@@ -70,18 +70,18 @@ def _render_report(context: ComposeContext, request: ComposeRequest) -> Written 
 
 
 def _find_report_misfits(
-    request: ComposeRequest, report: Written | None
+    request: ComposeRequest, report: RenderedDocument | None
 ) -> Iterator[DestinationMisfit]:
     max_bytes = request.profile.document.most_bytes
     if report is not None and max_bytes is not None and len(report.content) > max_bytes:
         detail = (
-            f"the receiver takes at most {max_bytes} bytes, the report has {len(report.content)}"
+            f"the receiver accepts at most {max_bytes} bytes; the report has {len(report.content)}"
         )
         yield DestinationMisfit(code="too_large", place="report", detail=detail)
 
 
 def _compose_message(
-    context: ComposeContext, request: ComposeRequest, report: Written | None
+    context: ComposeContext, request: ComposeRequest, report: RenderedDocument | None
 ) -> ComposedPayload:
     snapshot, document = request.snapshot, request.profile.document
     hl7_report = None
@@ -101,16 +101,15 @@ def _compose_message(
         request.profile.v2,
     )
     encoded = encode_message(build_message(screening_event), screening_event.options)
-    misfits = tuple(DestinationMisfit(**issue._asdict()) for issue in encoded.issues)
-    return ComposedPayload(encoded.content, HL7_MEDIA_TYPE, misfits)
+    return ComposedPayload(encoded.content, HL7_MEDIA_TYPE, encoded.misfits)
 
 
 def _compose_bundle(
-    context: ComposeContext, request: ComposeRequest, report: Written | None
+    context: ComposeContext, request: ComposeRequest, report: RenderedDocument | None
 ) -> ComposedPayload:
     misfits: tuple[DestinationMisfit, ...] = ()
     if request.event == "withdrawal" and request.profile.fhir.withdrawal == "none":
-        detail = "the receiver takes no withdrawal this way: tell it by telephone or by message"
+        detail = "the receiver does not accept withdrawals this way: inform it by phone or message"
         misfits = (DestinationMisfit(code="no_withdrawal", place="event", detail=detail),)
     url = "" if report else build_report_url(context, request)
     transaction = build_transaction(context, request, report.content if report else None, url)
@@ -118,23 +117,23 @@ def _compose_bundle(
 
 
 def _compose_json(
-    house: ComposeContext, request: ComposeRequest, report: Written | None
+    context: ComposeContext, request: ComposeRequest, report: RenderedDocument | None
 ) -> ComposedPayload:
     screening = request.snapshot.screening
-    withdrawn = request.event == "withdrawal"
-    hidden = {"answers", "origin"} | ({"assessment", "context"} if withdrawn else set())
+    is_withdrawal = request.event == "withdrawal"
+    excluded = {"answers", "origin"} | ({"assessment", "context"} if is_withdrawal else set())
     body: dict[str, Any] = {
         "type": f"screening.{request.event}",
         "timestamp": request.composed_at.isoformat().replace("+00:00", "Z"),
         "test": request.snapshot.print_settings.test,
-        "screening": screening.model_dump(mode="json", by_alias=True, exclude=hidden),
+        "screening": screening.model_dump(mode="json", by_alias=True, exclude=excluded),
         "first": request.snapshot.first_id,
     }
     if report is not None:
         encoded = b64encode(report.content).decode()
         body["report"] = {"media_type": report.media_type, "content": encoded}
-    elif not withdrawn and request.profile.document.how == "url":
-        body["report"] = {"url": build_report_url(house, request)}
+    elif not is_withdrawal and request.profile.document.how == "url":
+        body["report"] = {"url": build_report_url(context, request)}
     return ComposedPayload(_encode_json(body), JSON_MEDIA_TYPE, ())
 
 

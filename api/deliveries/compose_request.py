@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from api.auth.services import PdfRenderer
 from api.deliveries.screening_snapshot import ScreeningSnapshot
-from api.documents.render_pool import PdfRenderer
 from api.fhir.elements import CanonicalUrls
 from schemas.delivery import DeliveryEvent
 from schemas.profile import Profile
@@ -21,8 +21,7 @@ class ComposeContext(NamedTuple):
 
     def find_rulebook(self, snapshot: ScreeningSnapshot) -> LoadedRulebook:
         """Return the rulebook that scored the screening."""
-        instrument, _, version = snapshot.screening.assessment.rulebook.partition("@")
-        return self.rulebooks.find_version(instrument, version)
+        return self.rulebooks.find_version(snapshot.screening.assessment.rulebook)
 
 
 class ComposeRequest(NamedTuple):

@@ -12,13 +12,14 @@ from api.deliveries.compose_request import ComposeContext, ComposeRequest
 from api.deliveries.screening_snapshot import ScreeningSnapshot
 from api.deliveries.transports.fhir import split_bundle
 from api.deliveries.transports.mllp import MLLP_SCHEMES
-from api.outbound.allowlist import AllowedHost, parse_target_url
+from api.http.allowed_url import require_allowed_url
+from api.outbound.allowlist import AllowedHost
+from api.outbound.http_client import HTTP_SCHEMES
 from api.problems import FieldError, Problem
 from api.store.deliveries import outbox
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.transaction import Transaction
 from schemas.delivery import (
-    DeliveryEvent,
     DeliveryPreview,
     Destination,
     DestinationMisfit,
@@ -27,26 +28,25 @@ from schemas.delivery import (
 from schemas.patient import KnownPatient
 from schemas.profile import Profile
 
-_HTTP_SCHEMES = ("https", "http")
-
 
 def check_destination(
     profile: str, content: DestinationSecrets, allowed_hosts: tuple[AllowedHost, ...]
 ) -> Profile:
     """Return the profile with the destination's options applied.
 
-    Raises Problem `wrong_shape` with a pointer to the invalid setting, and `conflict` if the
+    Raises Problem `invalid_request` with a pointer to the invalid setting, and `conflict` if the
     operator has not allowed the host and port.
     """
     merged_profile = profiles.apply_options(profile, content.options)
-    schemes = MLLP_SCHEMES if merged_profile.transport == "mllp" else _HTTP_SCHEMES
-    _check_address("/address", content.address, schemes, allowed_hosts)
+    _check_address(content.address, merged_profile, allowed_hosts)
     if content.smart is not None:
         if merged_profile.transport != "fhir":
-            raise _wrong_shape(
-                "/smart", "there is nothing of this name where the transport is not FHIR"
-            )
-        _check_address("/smart/token_url", content.smart.token_url, _HTTP_SCHEMES, allowed_hosts)
+            detail = "only allowed for FHIR destinations"
+            error = FieldError(pointer="/smart", code="address", detail=detail)
+            raise Problem("invalid_request", errors=[error])
+        require_allowed_url(
+            "/smart/token_url", content.smart.token_url, HTTP_SCHEMES, allowed_hosts
+        )
     return merged_profile
 
 
@@ -55,30 +55,29 @@ def determine_ordering_line(work: Transaction, profile: Profile, patient: KnownP
     return outbox.SINGLE_LINE if profile.transport == "mllp" else outbox.compute_line(work, patient)
 
 
-def determine_event(snapshot: ScreeningSnapshot) -> DeliveryEvent:
-    """Return the event of a first delivery. Raises Problem `conflict` for an obsolete screening."""
+def require_deliverable(snapshot: ScreeningSnapshot) -> None:
+    """Raise Problem `conflict` for a screening that was amended or entered in error."""
     if snapshot.screening.state == "entered_in_error":
-        raise Problem("conflict", "What was entered in error is not sent.")
+        raise Problem("conflict", "A screening entered in error can't be sent.")
     if snapshot.screening.state == "amended":
-        raise Problem("conflict", "Another screening replaces this one: send that one.")
-    return "result"
+        raise Problem("conflict", "This screening has been amended. Send the newer version.")
 
 
 def compose_for_preview(
-    context: ComposeContext, snapshot: ScreeningSnapshot, event: DeliveryEvent, profile: Profile
+    context: ComposeContext, snapshot: ScreeningSnapshot, profile: Profile
 ) -> ComposedPayload:
-    """Compose the delivery under a new control id, for a preview only."""
+    """Compose a first result under a new control id, for a preview only."""
     control_id = outbox.build_control_id(str(uuid4()))
     return compose_payload(
-        context, ComposeRequest(snapshot, event, profile, control_id, datetime.now(UTC))
+        context, ComposeRequest(snapshot, "result", profile, control_id, datetime.now(UTC))
     )
 
 
 def require_accepted(payload: ComposedPayload) -> None:
-    """Raise Problem `unfit`, with every misfit, if the destination would refuse the payload."""
+    """Raise Problem `incompatible_with_destination`, with every misfit, if there is any."""
     if payload.misfits:
         raise Problem(
-            "unfit",
+            "incompatible_with_destination",
             errors=[
                 FieldError(pointer=f"/{misfit.place}", code=misfit.code, detail=misfit.detail)
                 for misfit in payload.misfits
@@ -98,16 +97,15 @@ def build_preview(
         fits=not misfits,
         misfits=tuple(misfits),
         unconfirmed=profile.unconfirmed,
-        parts=tuple(_parts(payload, destination, profile)),
+        parts=tuple(_list_parts(payload, destination, profile)),
     )
 
 
 def _find_reachability_misfits(
-    destination: Destination, profile: Profile, allowed: tuple[AllowedHost, ...]
+    destination: Destination, profile: Profile, allowed_hosts: tuple[AllowedHost, ...]
 ) -> Iterator[DestinationMisfit]:
-    schemes = MLLP_SCHEMES if profile.transport == "mllp" else _HTTP_SCHEMES
     try:
-        _check_address("/address", destination.address, schemes, allowed)
+        _check_address(destination.address, profile, allowed_hosts)
     except Problem as problem:
         yield DestinationMisfit(code="not_allowed", place="address", detail=problem.detail)
     if not destination.active:
@@ -116,17 +114,17 @@ def _find_reachability_misfits(
         )
 
 
-def _parts(
+def _list_parts(
     payload: ComposedPayload, destination: Destination, profile: Profile
 ) -> Iterator[PreviewPart]:
-    several = [("", payload.content)]
+    requests = [("", payload.content)]
     if profile.transport == "fhir":
-        several = list(split_bundle(payload.content, profile.fhir.mode))
-    for path, content in several:
-        yield _part(destination.address.rstrip("/") + path, payload.media_type, content)
+        requests = list(split_bundle(payload.content, profile.fhir.mode))
+    for path, content in requests:
+        yield _build_part(destination.address.rstrip("/") + path, payload.media_type, content)
 
 
-def _part(address: str, media_type: str, content: bytes) -> PreviewPart:
+def _build_part(address: str, media_type: str, content: bytes) -> PreviewPart:
     encoded: dict[str, Any] = {"text": None, "base64": None}
     try:
         encoded["text"] = content.decode()
@@ -135,20 +133,6 @@ def _part(address: str, media_type: str, content: bytes) -> PreviewPart:
     return PreviewPart(address=address, media_type=media_type, bytes=len(content), **encoded)
 
 
-def _check_address(
-    pointer: str, address: str, schemes: tuple[str, ...], allowed: tuple[AllowedHost, ...]
-) -> None:
-    try:
-        receiver = parse_target_url(address, schemes)
-    except ValueError as error:
-        raise _wrong_shape(pointer, str(error)) from None
-    allowed_host = next((entry for entry in allowed if entry.host_port == receiver.host_port), None)
-    if allowed_host is None:
-        raise Problem("conflict", "Whoever runs the service has not allowed this host and port.")
-    if receiver.scheme in ("http", "mllp") and not allowed_host.is_private_allowed:
-        raise Problem("conflict", "Without TLS it may go to places in the house alone.")
-
-
-def _wrong_shape(pointer: str, detail: str) -> Problem:
-    error = FieldError(pointer=pointer, code="address", detail=detail)
-    return Problem("wrong_shape", errors=[error])
+def _check_address(address: str, profile: Profile, allowed_hosts: tuple[AllowedHost, ...]) -> None:
+    schemes = MLLP_SCHEMES if profile.transport == "mllp" else HTTP_SCHEMES
+    require_allowed_url("/address", address, schemes, allowed_hosts)

@@ -29,32 +29,29 @@ def load_profiles() -> Mapping[str, Profile]:
 
 
 def find_profile(name: str) -> Profile:
-    """Return the profile of this name. Raises Problem `wrong_shape` if there is none."""
+    """Return the profile of this name. Raises Problem `invalid_request` if there is none."""
     if name not in load_profiles():
-        expected = "must be one of " + ", ".join(load_profiles())
-        raise Problem(
-            "wrong_shape", errors=[FieldError(pointer="/profile", code="unknown", detail=expected)]
-        )
+        detail = "must be one of " + ", ".join(load_profiles())
+        error = FieldError(pointer="/profile", code="unknown", detail=detail)
+        raise Problem("invalid_request", errors=[error])
     return load_profiles()[name]
 
 
 def apply_options(name: str, options: Mapping[str, Any]) -> Profile:
-    """Return the profile with a destination's options. Raises Problem `wrong_shape`."""
+    """Return the profile with a destination's options. Raises Problem `invalid_request`."""
     base = find_profile(name)
     merged = base.model_dump()
     for section, section_options in options.items():
-        known = section in _OVERRIDABLE and isinstance(section_options, dict)
-        if not known or (
-            _OVERRIDABLE[section] is not None
-            and not set(section_options) <= set(_OVERRIDABLE[section] or ())
-        ):
+        is_known = section in _OVERRIDABLE and isinstance(section_options, dict)
+        names = _OVERRIDABLE.get(section)
+        if not is_known or (names is not None and not {*section_options} <= {*names}):
             raise _wrong_option(section, "expected options of document, v2 or fhir")
         merged[section] |= section_options
     try:
         merged_profile = Profile.model_validate_json(json.dumps(merged))
     except ValidationError as error:
         raise Problem(
-            "wrong_shape",
+            "invalid_request",
             errors=[
                 FieldError(
                     pointer="/options/" + "/".join(map(str, fault["loc"])),
@@ -78,13 +75,13 @@ def _check_document_options(merged_profile: Profile) -> Profile:
         and merged_profile.v2.message == "MDM"
         and merged_profile.transport == "mllp"
     ):
-        raise _wrong_option("document/how", "an MDM message is nothing without its document")
+        raise _wrong_option("document/how", "an MDM message requires a document")
     return merged_profile
 
 
 def _wrong_option(place: str, detail: str) -> Problem:
     error = FieldError(pointer=f"/options/{place}", code="not_possible", detail=detail)
-    return Problem("wrong_shape", errors=[error])
+    return Problem("invalid_request", errors=[error])
 
 
 def _read_profile(file: Path) -> Profile:

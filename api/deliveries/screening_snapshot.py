@@ -26,7 +26,7 @@ class ScreeningSnapshot(NamedTuple):
 
 
 def load_screening_snapshot(work: Transaction, screening_id: str) -> ScreeningSnapshot:
-    """Load the snapshot of a screening. Raises Problem `not_found`."""
+    """Load the snapshot of a screening. Raises NotFoundError."""
     source = issuance.load_report_source_in(work, screening_id)
     return ScreeningSnapshot(
         source,

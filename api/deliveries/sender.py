@@ -35,6 +35,7 @@ from api.store.deliveries import allowed_hosts, destinations, dispatch
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.deliveries.dispatch import AttemptEnd, ClaimedDelivery, DueDestination, Lease
 from api.store.deliveries.outbox import build_control_id
+from api.store.errors import StoreError
 from api.store.screenings import issued_reports
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
@@ -43,6 +44,7 @@ from schemas.profile import Profile
 POLL_INTERVAL_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 5.0
 MAX_RETRY_SECONDS = 3600.0
+INCOMPATIBLE = "incompatible_with_destination"
 _log = structlog.get_logger("nociscreen")
 
 
@@ -101,19 +103,21 @@ class DeliverySender:
             try:
                 profile = profiles.apply_options(delivery.profile, destination.options)
             except Problem:  # this release has dropped the profile or one of the options
-                dispatch.end_attempt(work, delivery, None, AttemptEnd("unfit", "profile"))
-                work.audit("deliver", "delivery", delivery.id, outcome="unfit")
+                dispatch.end_attempt(work, delivery, None, AttemptEnd(INCOMPATIBLE, "profile"))
+                work.audit("deliver", "delivery", delivery.id, outcome=INCOMPATIBLE)
                 return None
             snapshot = (
                 load_screening_snapshot(work, delivery.screening)
                 if delivery.payload is None
                 else None
             )
-            trust = TlsCredentials(destination.authorities, destination.certificate_and_key)
+            tls_credentials = TlsCredentials(
+                destination.authorities, destination.certificate_and_key
+            )
             policy = ConnectionPolicy(
                 allowed_hosts.list_allowed_hosts(work),
                 self._settings.delivery_seconds,
-                tls_credentials=trust,
+                tls_credentials=tls_credentials,
             )
             work.audit("deliver", "delivery", delivery.id, outcome="taken")
         return _Job(delivery, snapshot, destination, profile, policy)
@@ -162,7 +166,7 @@ class DeliverySender:
             return AttemptResult("transient_failure", "not_composed", problem.code)
         if payload.misfits:
             codes = " ".join(dict.fromkeys(misfit.code for misfit in payload.misfits))
-            return AttemptResult("permanent_failure", "unfit", codes)
+            return AttemptResult("permanent_failure", INCOMPATIBLE, codes)
         return payload
 
     def _transmit(self, job: _Job, content: bytes) -> AttemptResult:
@@ -187,10 +191,10 @@ class DeliverySender:
         number: int | None,
         result: AttemptResult,
     ) -> None:
-        ended = self._schedule(delivery, result)
-        parked = not ended.delivered and ended.due_at is None
+        ending = self._schedule(delivery, result)
+        parked = not ending.delivered and ending.due_at is None
         with self._store.transaction(self._actor(waiting)) as work:
-            dispatch.end_attempt(work, delivery, number, ended)
+            dispatch.end_attempt(work, delivery, number, ending)
             work.audit("deliver", "delivery", delivery.id, outcome=result.outcome)
         self._store.metrics.record_delivery_attempt(result.outcome, parked=parked)
         if parked:
@@ -205,9 +209,9 @@ class DeliverySender:
         """Decide whether and when the delivery is tried again."""
         is_error = result.disposition == "transient_failure"
         attempts, errors = delivery.tries + 1, delivery.errors + is_error
-        may_retry = attempts < self._settings.delivery_tries
+        may_retry = attempts < self._settings.delivery_attempts
         if is_error:
-            may_retry = may_retry and errors < self._settings.delivery_error_tries
+            may_retry = may_retry and errors < self._settings.delivery_error_attempts
         due_at = None
         if result.disposition in ("no_response", "transient_failure") and may_retry:
             wait_seconds = max(compute_retry_delay(attempts), result.retry_after_seconds)
@@ -241,8 +245,8 @@ def running_sender(sender: DeliverySender, workers: int) -> Iterator[None]:
     def send(destination: DueDestination) -> None:
         try:
             sender.drain(destination, stopping)
-        except Problem as problem:
-            _log.warning("delivery", problem=problem.code)
+        except StoreError as error:
+            _log.warning("delivery", error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - one destination's failure must not stop the others
             _log.error("delivery", error=type(error).__name__)
         finally:
@@ -253,8 +257,8 @@ def running_sender(sender: DeliverySender, workers: int) -> Iterator[None]:
         while not stopping.wait(POLL_INTERVAL_SECONDS):
             try:
                 due = sender.list_due_destinations()
-            except Problem as problem:
-                _log.warning("delivery", problem=problem.code)
+            except StoreError as error:
+                _log.warning("delivery", error=type(error).__name__)
                 continue
             for destination in due:
                 with busy_lock:

@@ -13,6 +13,7 @@ from api.intakes.models import StorableIntake, intake_union
 from api.problems import Problem
 from api.web.page_route import FormFields, read_field
 from schemas.patient import KnownPatient, Note, Reference
+from schemas.rulebook_name import RulebookName
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
@@ -36,7 +37,7 @@ class AnswerForm(NamedTuple):
     form: IntakeForm
 
     def build_variables(
-        self, marks: list[ControlState], faults: dict[str, str], *, is_open: bool
+        self, control_states: list[ControlState], faults: dict[str, str], *, is_open: bool
     ) -> dict[str, Any]:
         """Return the template variables; `is_open` unfolds every topic."""
         questions = self.form.questions
@@ -45,11 +46,11 @@ class AnswerForm(NamedTuple):
             "steps": [
                 (
                     step,
-                    step_marks,
-                    _count_answers(step_marks),
+                    control_state,
+                    _count_answers(control_state),
                     is_open or step.for_clinician or _has_fault(step, faults),
                 )
-                for step, step_marks in zip(self.form.steps, marks, strict=True)
+                for step, control_state in zip(self.form.steps, control_states, strict=True)
             ],
             "form_language": self.form.language,
             "faults": faults,
@@ -62,11 +63,11 @@ class AnswerForm(NamedTuple):
         }
 
     def fill_steps_from_answers(self, answers: dict[str, Any]) -> list[ControlState]:
-        """Return the controls of each step for saved answers."""
+        """Return the control state of each step for saved answers."""
         return [fill_from_answers(step, answers, {}) for step in self.form.steps]
 
     def fill_steps_from_fields(self, fields: FormFields) -> list[ControlState]:
-        """Return the controls of each step as they were submitted."""
+        """Return the control state of each step as they were submitted."""
         return [fill_from_fields(step, fields) for step in self.form.steps]
 
 
@@ -80,7 +81,7 @@ def build_answer_form(
     try:
         loaded = rulebooks.find_active(name)
     except UnknownRulebookError:
-        loaded = rulebooks.find_active(name.partition("@")[0])
+        loaded = rulebooks.find_active(RulebookName.parse(name).instrument)
     options = FormOptions("clinician", desk.language, asks_adversity=adversity)
     return AnswerForm(loaded, build_form(loaded, options))
 
@@ -97,7 +98,7 @@ def parse_answers(
     note = read_text(fields, "note") or None
     if note is not None and not is_valid_text(_NOTE, note):
         faults["note"] = "fault_text"
-    patient = original.patient if original else _parse_patient(fields, faults)
+    patient = original.patient if original else parse_patient(fields, faults)
     if faults or patient is None:
         return ParsedAnswers(None, faults)
     context = original.context if original else None
@@ -117,6 +118,17 @@ def parse_answers(
         raise Problem("conflict") from None
 
 
+def parse_patient(fields: FormFields, faults: dict[str, str]) -> KnownPatient | None:
+    """Return the patient, or None after adding the faults of the fields."""
+    values = {name: read_field(fields, name).strip() or None for name in PATIENT_FIELDS}
+    for name, text in values.items():
+        if text is not None and not is_valid_text(_REFERENCE, text):
+            faults[name] = "fault_text"
+    if values["reference"] is None:
+        faults["reference"] = "fault_reference"
+    return None if faults else KnownPatient.model_validate(values)
+
+
 def read_text(fields: FormFields, name: str) -> str:
     r"""Return the text of a multi-line field, stripped and with `\n` as line ending."""
     return read_field(fields, name).replace("\r\n", "\n").strip()
@@ -131,13 +143,15 @@ def is_valid_text(text_type: TypeAdapter[Any], text: str) -> bool:
     return True
 
 
-def _count_answers(marks: ControlState) -> int:
+def _count_answers(control_state: ControlState) -> int:
     """Count the answered questions, without those deliberately left open."""
     open_values = {UNKNOWN, SKIPPED}
-    checked = [
-        values for values in marks.selected_options.values() if values and not values & open_values
+    selections = [
+        values
+        for values in control_state.selected_options.values()
+        if values and not values & open_values
     ]
-    return len(checked) + len([text for text in marks.entered_text.values() if text])
+    return len(selections) + len([text for text in control_state.entered_text.values() if text])
 
 
 def _has_fault(step: FormStep, faults: dict[str, str]) -> bool:
@@ -154,16 +168,7 @@ def _parse_steps(
     answers = {k: v for k, v in original_answers.items() if k in in_rulebook and k not in on_form}
     faults: dict[str, str] = {}
     for step in form.form.steps:
-        reading = parse_step(step, fields)
-        answers |= reading.answers
-        faults |= reading.faults
+        parsed_step = parse_step(step, fields)
+        answers |= parsed_step.answers
+        faults |= parsed_step.faults
     return answers, faults
-
-
-def _parse_patient(fields: FormFields, faults: dict[str, str]) -> KnownPatient | None:
-    values = {name: read_field(fields, name).strip() or None for name in PATIENT_FIELDS}
-    for name, text in values.items():
-        is_missing = text is None and name == "reference"
-        if is_missing or (text and not is_valid_text(_REFERENCE, text)):
-            faults[name] = "fault_text"
-    return None if faults else KnownPatient.model_validate(values)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from api.desk.session_guard import PractitionerPage
+from api.spreadsheets import escape_formula
 from api.store.screenings import screenings, search
 from schemas.screening import Screening, ScreeningFilters
 
@@ -14,7 +15,6 @@ COLUMNS = (
     "answered_on", "screening",
 )  # fmt: skip
 PAGE_SIZE = 100
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[bytes]:
@@ -34,11 +34,6 @@ def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[by
         cursor = page.next_cursor
         if cursor is None:
             return
-
-
-def escape_formula(text: str) -> str:
-    """Prefix a text with an apostrophe if a spreadsheet would evaluate it as a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def _build_row(screening: Screening) -> tuple[str, ...]:

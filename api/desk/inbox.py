@@ -13,8 +13,7 @@ from api.store.transaction import Transaction
 from schemas.links import LinkDetail
 from schemas.patient import KnownPatient
 from schemas.rulebook import Flag
-from scoring.catalogue import Catalogue, UnknownRulebookError
-from scoring.compiled_rulebook import LoadedRulebook
+from scoring.catalogue import Catalogue
 from scoring.safety import assess_safety
 
 MAX_PER_TIER = 100
@@ -27,7 +26,7 @@ class UnsubmittedRedFlag(NamedTuple):
     patient: KnownPatient
     tier: str
     tier_label: str
-    started: str
+    started_at: str
     flags: tuple[Flag, ...]
 
 
@@ -43,53 +42,49 @@ def list_unacknowledged(
     work: Transaction, rulebooks: Catalogue, formatter: DisplayFormatter
 ) -> Inbox:
     """Return the unacknowledged screenings of the tiers that withhold a score."""
-    lines = search.list_unacknowledged(work, _withholding_tiers(rulebooks), MAX_PER_TIER + 1)
+    tiers = _list_withholding_tiers(rulebooks, formatter)
+    lines = search.list_unacknowledged(work, tiers, MAX_PER_TIER + 1)
     by_tier: dict[str, list[ScreeningListRow]] = {}
     for line in lines:
         by_tier.setdefault(line.tier, []).append(build_row(line, formatter))
-    shown = tuple(row for rows in by_tier.values() for row in rows[:MAX_PER_TIER])
-    return Inbox(unacknowledged=shown, has_more=len(shown) < len(lines))
+    rows = tuple(row for tier_rows in by_tier.values() for row in tier_rows[:MAX_PER_TIER])
+    return Inbox(unacknowledged=rows, has_more=len(rows) < len(lines))
 
 
 def list_unsubmitted(
-    work: Transaction, rulebooks: Catalogue, formatter: DisplayFormatter
+    work: Transaction, formatter: DisplayFormatter
 ) -> tuple[UnsubmittedRedFlag, ...]:
-    """Return the unsent answers under links in which a red flag was marked."""
-    unsubmitted = [
-        _build_unsubmitted(link, _find_rulebook(rulebooks, link.rulebook), formatter)
-        for link in links.list_urgent_drafts(work)
-    ]
+    """Return the unsent answers under links with a red flag in them."""
+    unsubmitted = [_build_unsubmitted(link, formatter) for link in links.list_urgent_drafts(work)]
     work.audit("list", "draft", count=max(len(unsubmitted), 1))
     return tuple(sorted(unsubmitted, key=lambda answers: answers.tier))
 
 
-def _build_unsubmitted(
-    link: LinkDetail, loaded: LoadedRulebook | None, formatter: DisplayFormatter
-) -> UnsubmittedRedFlag:
+def _build_unsubmitted(link: LinkDetail, formatter: DisplayFormatter) -> UnsubmittedRedFlag:
     tier = link.tier or NO_TIER
     return UnsubmittedRedFlag(
         link.patient,
         tier,
         formatter.format_tier(link.rulebook, tier),
         formatter.format_moment(link.started_at or link.created_at),
-        _translated_flags(link, loaded, formatter) if loaded else (),
+        _translate_flags(link, formatter),
     )
 
 
-def _translated_flags(
-    link: LinkDetail, loaded: LoadedRulebook, formatter: DisplayFormatter
-) -> tuple[Flag, ...]:
+def _translate_flags(link: LinkDetail, formatter: DisplayFormatter) -> tuple[Flag, ...]:
     """Return the flags raised by the answers, in the language of the desk."""
+    loaded, book = formatter.find_loaded(link.rulebook), formatter.find_rulebook(link.rulebook)
+    if loaded is None or book is None:
+        return ()
     answers = link.draft.answers if link.draft else {}
-    raised = assess_safety(loaded, loaded.derive_facts(answers)).safety.flags
-    book = formatter.find_rulebook(link.rulebook) or loaded.rulebook
+    red_flags = assess_safety(loaded, loaded.derive_facts(answers)).safety.flags
     flags = {flag.id: flag for flag in book.flag}
-    return tuple(flags[flag.id] for flag in raised)
+    return tuple(flags[flag.id] for flag in red_flags)
 
 
-def _withholding_tiers(rulebooks: Catalogue) -> list[str]:
+def _list_withholding_tiers(rulebooks: Catalogue, formatter: DisplayFormatter) -> list[str]:
     """Return the tiers of all rulebooks that withhold a score, the most urgent first."""
-    all_loaded = (_find_rulebook(rulebooks, entry.name) for entry in rulebooks.entries)
+    all_loaded = (formatter.find_loaded(entry.name) for entry in rulebooks.entries)
     ranks = {
         tier.id: rank
         for loaded in all_loaded
@@ -98,11 +93,3 @@ def _withholding_tiers(rulebooks: Catalogue) -> list[str]:
         if tier.withholds
     }
     return sorted(ranks, key=lambda tier: ranks[tier])
-
-
-def _find_rulebook(rulebooks: Catalogue, name: str) -> LoadedRulebook | None:
-    instrument, _, version = name.partition("@")
-    try:
-        return rulebooks.find_version(instrument, version)
-    except UnknownRulebookError:
-        return None

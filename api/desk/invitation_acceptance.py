@@ -1,22 +1,26 @@
-"""Accept an invitation: check the chosen login credentials, store them and start a session."""
+"""Open and accept an invitation: store the chosen login credentials and start a session."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from fastapi import Request
+from fastapi import Depends, Path, Request
 
 from api.auth.route_guard import build_anonymous_actor
+from api.auth.services import find_services
 from api.desk.login import start_session
-from api.problems import Problem
+from api.http.error_conversion import convert_error
+from api.http.rate_limit import read_network_key
 from api.security.passwords import WeakPasswordError, check_password_strength, hash_password
 from api.security.totp import find_matching_step
 from api.store.accounts import invitations, login_credentials, sessions
 from api.store.accounts.invitations import OpenInvitation
 from api.store.accounts.login_credentials import NewCredentials
-from api.store.operations.denied_requests import DeniedRequestLog
-from api.store.store import Store
+from api.store.errors import ConflictError, NotFoundError
+from api.store.transaction import Actor, Transaction
 
 MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 100
+WRONG_INVITATIONS_PER_MINUTE = 30
+InvitationSecret = Annotated[str, Path(max_length=100)]
 
 
 class InvitationForm(NamedTuple):
@@ -26,6 +30,24 @@ class InvitationForm(NamedTuple):
     password: str
     password_repeat: str
     code: str
+
+
+def open_invitation(request: Request, secret: InvitationSecret) -> OpenInvitation:
+    """Return the invitation with this secret; wrong secrets are recorded and limited per network.
+
+    Raises NotFoundError and TooManyRequestsProblem.
+    """
+    services, network = find_services(request), read_network_key(request)
+    services.rate_limiter.check(f"wrong invitation {network}", WRONG_INVITATIONS_PER_MINUTE)
+    invited = invitations.look_up_open_invitation(services.store, secret)
+    if invited is None:
+        services.rate_limiter.take(f"wrong invitation {network}", WRONG_INVITATIONS_PER_MINUTE)
+        services.denied_requests.record(build_anonymous_actor(request), "not_found")
+        raise NotFoundError
+    return invited
+
+
+InvitationDep = Annotated[OpenInvitation, Depends(open_invitation)]
 
 
 def find_form_faults(form: InvitationForm, invited: OpenInvitation) -> dict[str, str]:
@@ -51,7 +73,7 @@ def find_password_faults(
     except WeakPasswordError as error:
         faults["password"] = str(error)
     if password != password_repeat:
-        faults["again"] = "fault_again"
+        faults |= {"password_repeat": "fault_password_repeat"}  # nosec B105 - a name of a text
     return faults
 
 
@@ -60,32 +82,57 @@ def accept_invitation(
 ) -> tuple[tuple[str, ...], str] | None:
     """Store the credentials; return recovery codes and session secret, or None after adding faults.
 
-    Raises Problem.
+    Raises StoreError.
     """
-    store: Store = request.app.state.store
     password_hash = hash_password(form.password)
-    practitioner = invited.practitioner.id
-    actor = build_anonymous_actor(request)._replace(
-        organisation=invited.organisation, id=practitioner, means="session"
-    )
+    practitioner, actor = invited.practitioner.id, _build_actor(request, invited)
     try:
-        with store.transaction(actor) as work:
+        with find_services(request).store.transaction(actor) as work:
             totp = invitations.read_totp_secret(work, invited.id)
             step = find_matching_step(totp, form.code)
             if step is None:
                 faults["code"] = "fault_code"
                 work.audit("refuse", "invitation", invited.id, outcome="bad_sign_in")
                 return None
-            invitations.consume_invitation(work, invited.id)
-            sessions.end_practitioner_sessions(work, practitioner)
+            _use_invitation(work, invited)
             credentials = NewCredentials(form.name, password_hash, totp, step)
             codes = login_credentials.set_credentials(work, practitioner, credentials)
-            work.audit("administer", "sign_in", practitioner)
             return codes, start_session(request, work, practitioner)
-    except Problem as problem:
-        if problem.code != "conflict":
-            raise
-        refusals: DeniedRequestLog = request.app.state.refusals
-        refusals.record(actor, problem.code, invited.id)
+    except ConflictError as error:
+        code = convert_error(error).code
+        find_services(request).denied_requests.record(actor, code, invited.id)
         faults["name"] = "fault_name_taken"
         return None
+
+
+def accept_with_identity(request: Request, secret: str, subject: str) -> str | None:
+    """Let the practitioner sign in as this subject at the provider; return the session secret.
+
+    Returns None if the invitation is no longer open or the identity is another practitioner's.
+    """
+    store, issuer = find_services(request).store, find_services(request).settings.oidc_issuer
+    invited = invitations.look_up_open_invitation(store, secret)
+    if invited is None:
+        return None
+    practitioner = invited.practitioner.id
+    try:
+        with store.transaction(_build_actor(request, invited)) as work:
+            _use_invitation(work, invited)
+            login_credentials.delete_credentials(work, practitioner)
+            login_credentials.link_identity(work, practitioner, issuer, subject)
+            return start_session(request, work, practitioner)
+    except (ConflictError, NotFoundError):
+        return None
+
+
+def _use_invitation(work: Transaction, invited: OpenInvitation) -> None:
+    """Use up the invitation and end the sessions under the previous login."""
+    invitations.consume_invitation(work, invited.id)
+    sessions.end_practitioner_sessions(work, invited.practitioner.id)
+    work.audit("administer", "sign_in", invited.practitioner.id)
+
+
+def _build_actor(request: Request, invited: OpenInvitation) -> Actor:
+    return build_anonymous_actor(request)._replace(
+        organisation=invited.organisation, id=invited.practitioner.id, means="session"
+    )

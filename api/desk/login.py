@@ -6,7 +6,6 @@ wrong code take the same time and write the same audit row.
 """
 
 import hmac
-import ipaddress
 import secrets
 from typing import NamedTuple
 
@@ -14,19 +13,18 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api.auth.route_guard import build_anonymous_actor
-from api.dependencies import read_peer_address
-from api.desk import cookies
-from api.desk.session_guard import YEAR_SECONDS, PractitionerPage, session_lifetimes
-from api.http.rate_limit import RateLimiter
-from api.problems import Problem
+from api.auth.services import find_services
+from api.desk.session_guard import YEAR_SECONDS, PractitionerPage, read_session_lifetimes
+from api.http.error_conversion import convert_error
+from api.http.rate_limit import read_network_key
 from api.security.passwords import verify_password
 from api.store.accounts import login_attempts, login_credentials, sessions
 from api.store.accounts.login_attempts import AttemptCounter
 from api.store.accounts.login_credentials import StoredLogin
 from api.store.accounts.organisations import SYSTEM
-from api.store.operations.denied_requests import DeniedRequestLog
-from api.store.store import Store
+from api.store.errors import StoreError
 from api.store.transaction import Actor, Transaction
+from api.web import cookies
 
 FREE_ATTEMPTS = 5
 FREE_ATTEMPTS_ANYWHERE = 50
@@ -47,12 +45,12 @@ class LoginForm(NamedTuple):
 def authenticate(request: Request, form: LoginForm) -> tuple[Actor, str] | None:
     """Return the practitioner and the secret of a new session, or None if the login fails.
 
-    Raises Problem `too_many` after too many attempts.
+    Raises TooManyAttemptsError or TooManyRequestsProblem after too many attempts.
     """
-    store: Store = request.app.state.store
-    limiter: RateLimiter = request.app.state.limiter
-    limiter.take(f"sign-in {read_peer_address(request)}", ATTEMPTS_PER_MINUTE)
-    counters = _attempt_counters(request, form.name)
+    store = find_services(request).store
+    limiter = find_services(request).rate_limiter
+    limiter.take(f"sign-in {read_network_key(request)}", ATTEMPTS_PER_MINUTE)
+    counters = _build_counters(request, form.name)
     _count_attempt(request, counters, build_anonymous_actor(request))
     credentials = login_credentials.look_up_login(store, form.name) or _UNKNOWN_NAME
     is_right = verify_password(form.password, credentials.password_hash)
@@ -65,15 +63,15 @@ def authenticate(request: Request, form: LoginForm) -> tuple[Actor, str] | None:
 def verify_own_password(desk: PractitionerPage, password: str) -> bool:
     """Return whether it is the password of the signed-in practitioner; attempts are counted.
 
-    Raises Problem `too_many` after too many attempts.
+    Raises TooManyAttemptsError after too many attempts.
     """
     practitioner = desk.signed_in.practitioner.id
-    counters = [AttemptCounter(_keyed_hash(desk.request, f"own|{practitioner}"), FREE_ATTEMPTS)]
+    counters = [AttemptCounter(_compute_hash(desk.request, f"own|{practitioner}"), FREE_ATTEMPTS)]
     _count_attempt(desk.request, counters, desk.actor)
-    stored = login_credentials.read_password_hash(
+    password_hash = login_credentials.read_password_hash(
         desk.store, desk.signed_in.organisation, practitioner
     )
-    is_right = verify_password(password, stored)
+    is_right = verify_password(password, password_hash)
     if is_right:
         login_attempts.clear_attempt(desk.store, counters)
     return is_right
@@ -83,7 +81,7 @@ def start_session(request: Request, work: Transaction, practitioner: str) -> str
     """Start a session that replaces this browser's previous one; return its secret."""
     sessions.end_session_by_secret(work, cookies.read_cookie(request, cookies.SESSION))
     secret = sessions.begin_session(
-        work, practitioner, session_lifetimes(request.app.state.settings)
+        work, practitioner, read_session_lifetimes(find_services(request).settings)
     )
     work.audit("sign_in", "practitioner", practitioner)
     return secret
@@ -96,17 +94,16 @@ def set_session_cookies(
     cookies.set_cookie(request, response, cookies.SESSION, secret)
     if name is not None:
         nonce = secrets.token_hex(16)
-        device = f"{nonce}.{_device_proof(request, name, nonce)}"
+        device = f"{nonce}.{_compute_device_proof(request, name, nonce)}"
         cookies.set_cookie(request, response, cookies.DEVICE, device, YEAR_SECONDS)
 
 
 def _count_attempt(request: Request, counters: list[AttemptCounter], actor: Actor) -> None:
-    """Count an attempt before it is checked. Raises Problem `too_many`, recorded."""
+    """Count an attempt before it is checked. Raises TooManyAttemptsError, recorded."""
     try:
-        login_attempts.record_attempt(request.app.state.store, counters)
-    except Problem as problem:
-        refusals: DeniedRequestLog = request.app.state.refusals
-        refusals.record(actor, problem.code)
+        login_attempts.record_attempt(find_services(request).store, counters)
+    except StoreError as error:
+        find_services(request).denied_requests.record(actor, convert_error(error).code)
         raise
 
 
@@ -117,7 +114,7 @@ def _check_second_factor(
 
     Every outcome makes the same database queries and writes as much.
     """
-    store: Store = request.app.state.store
+    store = find_services(request).store
     actor = build_anonymous_actor(request)._replace(organisation=credentials.organisation)
     if code:
         actor = actor._replace(id=credentials.practitioner, means="session")
@@ -128,34 +125,29 @@ def _check_second_factor(
     return None
 
 
-def _attempt_counters(request: Request, name: str) -> list[AttemptCounter]:
+def _build_counters(request: Request, name: str) -> list[AttemptCounter]:
     """Return the counters of an attempt: the known device's, else the network's and the name's."""
     name_hash = login_credentials.hash_login_name(name)
     nonce, _, proof = cookies.read_cookie(request, cookies.DEVICE).partition(".")
-    if nonce and hmac.compare_digest(_device_proof(request, name, nonce).encode(), proof.encode()):
-        return [AttemptCounter(_keyed_hash(request, f"device|{name_hash}|{nonce}"), FREE_ATTEMPTS)]
-    network = _network_of(read_peer_address(request))
+    if nonce and hmac.compare_digest(
+        _compute_device_proof(request, name, nonce).encode(), proof.encode()
+    ):
+        return [
+            AttemptCounter(_compute_hash(request, f"device|{name_hash}|{nonce}"), FREE_ATTEMPTS)
+        ]
+    network = read_network_key(request)
     return [
-        AttemptCounter(_keyed_hash(request, f"address|{name_hash}|{network}"), FREE_ATTEMPTS),
+        AttemptCounter(_compute_hash(request, f"address|{name_hash}|{network}"), FREE_ATTEMPTS),
         AttemptCounter(
-            _keyed_hash(request, f"name|{name_hash}"), FREE_ATTEMPTS_ANYWHERE, is_shared=True
+            _compute_hash(request, f"name|{name_hash}"), FREE_ATTEMPTS_ANYWHERE, is_shared=True
         ),
     ]
 
 
-def _network_of(peer: str) -> str:
-    """Return an IPv4 address unchanged, and the /64 network of an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return peer
-    return peer if address.version == 4 else str(ipaddress.ip_network(f"{peer}/64", strict=False))
+def _compute_device_proof(request: Request, name: str, nonce: str) -> str:
+    return _compute_hash(request, f"known|{login_credentials.hash_login_name(name)}|{nonce}")
 
 
-def _device_proof(request: Request, name: str, nonce: str) -> str:
-    return _keyed_hash(request, f"known|{login_credentials.hash_login_name(name)}|{nonce}")
-
-
-def _keyed_hash(request: Request, text: str) -> str:
-    store: Store = request.app.state.store
+def _compute_hash(request: Request, text: str) -> str:
+    store = find_services(request).store
     return hmac.digest(store.key_ring.derive_keys(_PURPOSE)[0], text.encode(), "sha256").hex()

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from api.store.screenings import screenings, search
 from api.store.transaction import Transaction
-from reports.view.model import PatternLine, View
+from reports.view.model import PatternLine, ReportView
+from schemas.rulebook_name import RulebookName
 from schemas.screening import Screening, ScreeningFilters, ScreeningListItem
 
 MAX_SCREENINGS = 5
@@ -21,7 +22,7 @@ def list_earlier(work: Transaction, screening: Screening) -> list[Screening]:
     """Return the patient's earlier screenings by the same instrument, the latest first."""
     filters = ScreeningFilters(
         patient=screening.patient.reference,
-        rulebook=screening.assessment.rulebook.partition("@")[0],
+        rulebook=RulebookName.parse(screening.assessment.rulebook).instrument,
         created_before=screening.created_at,
     )
     page = search.list_first_page(work, filters, 100)
@@ -31,7 +32,7 @@ def list_earlier(work: Transaction, screening: Screening) -> list[Screening]:
     ]
 
 
-def build_rows(views: list[View]) -> list[PatternRow]:
+def build_rows(views: list[ReportView]) -> list[PatternRow]:
     """Return the patterns of the first view with their states in all views."""
     by_number = [{pattern.number: pattern for pattern in view.patterns} for view in views]
     return [

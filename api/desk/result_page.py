@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from reports.phrases import wording
-from reports.svg import drawn
-from reports.view.model import Reason, View
-from reports.view.sources import Source
+from reports.phrases import load_phrases
+from reports.svg import draw_chart
+from reports.view.model import Reason, ReportView
+from reports.view.sources import CitedSource
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 
@@ -18,7 +18,7 @@ class CriterionDetail(NamedTuple):
 
     reason: Reason
     rationale: str
-    sources: tuple[Source, ...]
+    sources: tuple[CitedSource, ...]
 
 
 class CriterionGroup(NamedTuple):
@@ -31,12 +31,14 @@ class CriterionGroup(NamedTuple):
 _HEADINGS = {
     "for": "desk_for",
     "against": "desk_against",
-    "neutral": "desk_neither",
+    "neutral": "desk_neutral",
     "unanswered": "desk_unanswered",
 }
 
 
-def group_criteria(view: View, assessment: Assessment, book: Rulebook) -> list[CriterionGroup]:
+def group_criteria(
+    view: ReportView, assessment: Assessment, book: Rulebook
+) -> list[CriterionGroup]:
     """Return all criteria by verdict, the strongest first: for, against, neutral, unanswered."""
     verdicts = {result.id: result.verdict for result in assessment.criteria or ()}
     weights = {result.id: abs(result.points or Decimal(0)) for result in assessment.criteria or ()}
@@ -56,18 +58,18 @@ def group_criteria(view: View, assessment: Assessment, book: Rulebook) -> list[C
     return groups
 
 
-def find_sources(view: View, marks: str) -> tuple[Source, ...]:
+def find_sources(view: ReportView, marks: str) -> tuple[CitedSource, ...]:
     """Return the sources with these comma-separated marks."""
-    wanted = {mark.strip() for mark in marks.split(",")}
-    return tuple(source for source in view.sources if source.mark in wanted)
+    mark_set = {mark.strip() for mark in marks.split(",")}
+    return tuple(source for source in view.sources if source.mark in mark_set)
 
 
-def draw_result(view: View) -> dict[str, Markup]:
+def draw_result(view: ReportView) -> dict[str, Markup]:
     """Return the SVG drawings of the result: its scale and the mechanisms side by side."""
-    phrases = wording(view.language)
+    phrases = load_phrases(view.language)
     drawings = {"scale": view.scale, "ledgers": view.ledgers}
     return {
-        name: Markup(drawn(name, drawing, phrases).svg)  # noqa: S704 # nosec B704 - drawn by us
+        name: Markup(draw_chart(name, drawing, phrases).svg)  # noqa: S704 # nosec B704 - drawn by us
         for name, drawing in drawings.items()
         if drawing is not None
     }

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError
 
 from api.problems import Problem
-from reports.phrases import wording
+from reports.phrases import load_phrases
 from schemas.rulebook import Rulebook
 from schemas.screening import ScreeningFilters, ScreeningListItem
 from scoring.catalogue import Catalogue, UnknownRulebookError
@@ -52,7 +52,7 @@ class DisplayFormatter:
     def __init__(self, rulebooks: Catalogue, language: str, time_zone: tzinfo) -> None:
         self._rulebooks = rulebooks
         self._language = language
-        self._phrases = wording(language)
+        self._phrases = load_phrases(language)
         self._time_zone = time_zone
 
     def format_tier(self, rulebook: str, tier: str) -> str:
@@ -83,7 +83,7 @@ class DisplayFormatter:
     def format_day(self, at: datetime | date) -> str:
         """Return the day in words."""
         day = at.astimezone(self._time_zone).date() if isinstance(at, datetime) else at
-        return self._phrases.written(day) or ""
+        return self._phrases.format_date(day) or ""
 
     def format_time(self, at: datetime) -> str:
         """Return the time with the abbreviation of the time zone."""
@@ -95,20 +95,20 @@ class DisplayFormatter:
 
     def has_translation(self, rulebook: str, language: str) -> bool:
         """Return whether the rulebook is available in a language."""
-        loaded = self._find_loaded(rulebook)
+        loaded = self.find_loaded(rulebook)
         return loaded is not None and translate_rulebook(loaded, language) is not None
 
     def find_rulebook(self, rulebook: str) -> Rulebook | None:
         """Return the rulebook, translated if possible; None if it is unknown."""
-        loaded = self._find_loaded(rulebook)
+        loaded = self.find_loaded(rulebook)
         if loaded is None:
             return None
         return translate_rulebook(loaded, self._language) or loaded.rulebook
 
-    def _find_loaded(self, rulebook: str) -> LoadedRulebook | None:
-        instrument, _, version = rulebook.partition("@")
+    def find_loaded(self, rulebook: str) -> LoadedRulebook | None:
+        """Return the rulebook as loaded; None if it is unknown."""
         try:
-            return self._rulebooks.find_version(instrument, version)
+            return self._rulebooks.find_version(rulebook)
         except UnknownRulebookError:
             return None
 
@@ -164,7 +164,7 @@ def parse_filters(
     Raises Problem if a filter is invalid or no active rulebook has the tier.
     """
     tier = values.get("tier", "").strip().lower()
-    tiers = {known.lower(): known for known in (*map_tiers(rulebooks), NO_TIER)}
+    tiers = {tier_id.lower(): tier_id for tier_id in (*map_tiers(rulebooks), NO_TIER)}
     if tier and tier not in tiers:
         raise Problem("not_found")
     try:
@@ -175,7 +175,9 @@ def parse_filters(
             created_from=_parse_since(values.get("since", ""), time_zone),
         )
     except ValidationError:
-        raise Problem("wrong_shape", "Search by letters, digits and signs.") from None
+        raise Problem(
+            "invalid_request", "Use only letters, digits and punctuation in a search."
+        ) from None
 
 
 def _parse_since(text: str, time_zone: tzinfo) -> datetime | None:

@@ -2,29 +2,29 @@
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from fastapi import Response
 
-from api.documents.render_pool import PdfRenderer
+from api.auth.services import PdfRenderer
 from api.documents.request import DocumentRequest
 from api.problems import Problem
 from api.store.screenings.earlier_screenings import PriorScreening
-from reports.formats import Kind, Written, written
-from reports.phrases import wording
-from reports.view.charts import banded
+from reports.formats import DocumentKind, RenderedDocument, render_format
+from reports.phrases import load_phrases
+from reports.view.charts import find_banded_total
 from reports.view.heading import (
     EarlierScreening,
-    Heading,
+    FlagAcknowledgement,
     Letterhead,
-    OtherScreening,
-    Reported,
-    Seen,
+    LinkedScreening,
+    ReportedFlag,
+    ReportHeading,
 )
-from reports.view.model import View
-from reports.view.translation import Books
-from reports.view.view_builder import view_in
+from reports.view.model import ReportView
+from reports.view.view_builder import build_view
 from schemas.assessment import Assessment
 from schemas.form_settings import EmergencyNumber
 from schemas.patient import Patient
@@ -33,35 +33,56 @@ from schemas.screening import Screening, ScreeningContext
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
-from scoring.translations import translate_rulebook
+from scoring.translations import (
+    TranslationMismatchError,
+    translate_assessment,
+    translate_rulebook,
+)
+
+
+class AssessedAnswers(NamedTuple):
+    """The answers to one rulebook with their assessment."""
+
+    loaded: LoadedRulebook
+    answers: Mapping[str, Any]
+    assessment: Assessment
 
 
 def render_document(
-    loaded: LoadedRulebook,
-    assessment: Assessment,
-    heading: Heading,
+    assessed_answers: AssessedAnswers,
+    heading: ReportHeading,
     renderer: PdfRenderer,
     document_request: DocumentRequest,
-) -> Written:
+) -> RenderedDocument:
     """Render the document of one assessment, in the requested language or the letterhead's.
 
     Raises Problem `not_acceptable` for a note to the patient or a missing translation.
     """
     form, kind, language = document_request
     if form == "note" and kind == "patient":
-        raise Problem("not_acceptable", "A note is for the chart: there is none for the patient.")
-    books = _choose_language(loaded, language, heading.letterhead.language)
-    return written(view_in(books, assessment, heading), heading, kind, form, renderer.render)
+        raise Problem("not_acceptable", "A note is available for clinicians only.")
+    view = _build_translated_view(
+        assessed_answers, heading, language or heading.letterhead.language
+    )
+    if language is not None and view.language != language:
+        raise Problem("not_acceptable", "The report is not available in this language.")
+    return render_format(view, heading, kind, form, renderer.render)
 
 
-def _choose_language(loaded: LoadedRulebook, requested: str | None, default: str) -> Books:
-    """Return the rulebook in the requested language; without one, in the default or in English."""
-    translation = translate_rulebook(loaded, requested or default)
-    if translation is None and requested is not None:
-        raise Problem("not_acceptable", "The rulebook was not translated into this language.")
-    if translation is None:
-        return Books(loaded.rulebook, loaded.rulebook, wording())
-    return Books(loaded.rulebook, translation, wording(requested or default))
+def _build_translated_view(
+    assessed_answers: AssessedAnswers, heading: ReportHeading, language: str
+) -> ReportView:
+    """Return the view in this language; in English if that does not give the stored result."""
+    loaded, answers, assessment = assessed_answers
+    rulebook = translate_rulebook(loaded, language)
+    if rulebook is None:
+        return build_view(loaded.rulebook, assessment, heading)
+    try:
+        translated = translate_assessment(loaded, language, answers, assessment)
+    except TranslationMismatchError:
+        return build_view(loaded.rulebook, assessment, heading)
+    phrases = load_phrases(language)
+    return build_view(rulebook, translated, heading, phrases, stored_assessment=assessment)
 
 
 class PrintSettings(NamedTuple):
@@ -78,15 +99,16 @@ def render_intake(
     renderer: PdfRenderer,
     intake: Any,
     document_request: DocumentRequest,
-) -> Written:
+) -> RenderedDocument:
     """Score an intake and render its document."""
     loaded = rulebooks.find_active(intake.rulebook)
     answers = intake.answers.model_dump(exclude_none=True)
     assessment = assess(loaded, answers, attested=intake.attested)
-    heading = Heading(
+    heading = ReportHeading(
         **_heading_fields(print_settings, intake.patient or Patient(), intake.context)
     )
-    return render_document(loaded, assessment, heading, renderer, document_request)
+    assessed_answers = AssessedAnswers(loaded, answers, assessment)
+    return render_document(assessed_answers, heading, renderer, document_request)
 
 
 class PatientAnswers(NamedTuple):
@@ -102,14 +124,14 @@ def render_answers(
     renderer: PdfRenderer,
     patient_answers: PatientAnswers,
     document_request: DocumentRequest,
-) -> Written:
+) -> RenderedDocument:
     """Score validated answers to one version of a rulebook and render their document."""
-    heading = Heading(
+    heading = ReportHeading(
         **_heading_fields(print_settings, patient_answers.patient, ScreeningContext())
     )
-    return render_document(
-        loaded, assess(loaded, patient_answers.answers), heading, renderer, document_request
-    )
+    answers = patient_answers.answers
+    assessed_answers = AssessedAnswers(loaded, answers, assess(loaded, answers))
+    return render_document(assessed_answers, heading, renderer, document_request)
 
 
 def render_screening(
@@ -118,47 +140,52 @@ def render_screening(
     renderer: PdfRenderer,
     source: "ReportSource",
     document_request: DocumentRequest,
-) -> Written:
-    """Render the document of a stored screening with its later events; nothing is scored again."""
-    loaded = _find_rulebook(rulebooks, source)
-    heading = _build_heading(print_settings, source, loaded)
-    return render_document(loaded, source.screening.assessment, heading, renderer, document_request)
+) -> RenderedDocument:
+    """Render the document of a stored screening with its later events, from its stored result."""
+    assessed_answers = _find_assessed_answers(rulebooks, source.screening)
+    heading = _build_heading(print_settings, source, assessed_answers.loaded)
+    return render_document(assessed_answers, heading, renderer, document_request)
 
 
 def build_screening_view(
     rulebooks: Catalogue, print_settings: PrintSettings, source: "ReportSource", language: str
-) -> tuple[View, str]:
+) -> tuple[ReportView, str]:
     """Return the view of a stored screening and its language; English if untranslated."""
-    loaded = _find_rulebook(rulebooks, source)
-    available = language if translate_rulebook(loaded, language) else "en"
-    books = _choose_language(loaded, available, available)
-    heading = _build_heading(print_settings, source, loaded)
-    return view_in(books, source.screening.assessment, heading), available
+    assessed_answers = _find_assessed_answers(rulebooks, source.screening)
+    heading = _build_heading(print_settings, source, assessed_answers.loaded)
+    view = _build_translated_view(assessed_answers, heading, language)
+    return view, view.language
 
 
-def _find_rulebook(rulebooks: Catalogue, source: "ReportSource") -> LoadedRulebook:
-    instrument, _, version = source.screening.assessment.rulebook.partition("@")
-    return rulebooks.find_version(instrument, version)
+def _find_assessed_answers(rulebooks: Catalogue, screening: Screening) -> AssessedAnswers:
+    loaded = rulebooks.find_version(screening.assessment.rulebook)
+    return AssessedAnswers(loaded, screening.answers, screening.assessment)
 
 
 def _build_heading(
     print_settings: PrintSettings, source: "ReportSource", loaded: LoadedRulebook
-) -> Heading:
+) -> ReportHeading:
     screening = source.screening
     error = screening.entered_in_error
-    return Heading(
+    return ReportHeading(
         **_heading_fields(print_settings, screening.patient, screening.context),
         screening_id=screening.id,
-        kept_at=screening.created_at,
-        acknowledged=tuple(
-            Seen(by=acknowledgement.practitioner, at=acknowledgement.at, done=acknowledgement.done)
+        stored_at=screening.created_at,
+        acknowledgements=tuple(
+            FlagAcknowledgement(
+                practitioner=acknowledgement.practitioner,
+                acknowledged_at=acknowledgement.at,
+                action_taken=acknowledgement.done,
+            )
             for version in (source.replaces, screening)
             for acknowledgement in (version.acknowledgements if version else ())
         ),
         replaces=_summarise(source.replaces, print_settings.letterhead),
         replaced_by=_summarise(source.replaced_by, print_settings.letterhead),
         entered_in_error=error.reason if error else None,
-        earlier=_list_earlier_totals(source, banded(loaded.rulebook), print_settings.letterhead),
+        earlier=_list_earlier_totals(
+            source, find_banded_total(loaded.rulebook), print_settings.letterhead
+        ),
     )
 
 
@@ -190,23 +217,23 @@ def _list_earlier_totals(
 
 
 def _local_date(answered_on: date | None, created_at: datetime, letterhead: Letterhead) -> date:
-    return answered_on or letterhead.there(created_at).date()
+    return answered_on or letterhead.to_local_time(created_at).date()
 
 
-def _summarise(screening: Screening | None, letterhead: Letterhead) -> OtherScreening | None:
+def _summarise(screening: Screening | None, letterhead: Letterhead) -> LinkedScreening | None:
     if screening is None:
         return None
-    return OtherScreening(
+    return LinkedScreening(
         id=screening.id,
-        on=letterhead.there(screening.created_at).date(),
+        on=letterhead.to_local_time(screening.created_at).date(),
         flags=tuple(
-            Reported(id=flag.id, tier=flag.tier, label=flag.label)
+            ReportedFlag(id=flag.id, tier=flag.tier, label=flag.label)
             for flag in screening.assessment.safety.flags
         ),
     )
 
 
-def build_download(document: Written, kind: Kind = "clinician") -> Response:
+def build_download(document: RenderedDocument, kind: DocumentKind = "clinician") -> Response:
     """Return the document as a download; the file name holds the kind and no patient data."""
     file_name = "patient-sheet" if kind == "patient" else "report"
     headers = {

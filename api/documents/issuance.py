@@ -6,7 +6,7 @@ from api.store.accounts import letterheads
 from api.store.forms import form_settings
 from api.store.screenings import earlier_screenings, issued_reports, screenings
 from api.store.transaction import Transaction
-from reports.formats import Written
+from reports.formats import RenderedDocument
 
 
 def load_report_source(context: RequestContext, screening: str) -> ReportSource:
@@ -35,7 +35,9 @@ def load_print_settings(work: Transaction, *, test: bool) -> PrintSettings:
     return PrintSettings(letterhead, test, form_settings.load_form_settings(work).emergency_numbers)
 
 
-def record_issued(context: RequestContext, screening: str, document: Written) -> Written:
+def record_issued(
+    context: RequestContext, screening: str, document: RenderedDocument
+) -> RenderedDocument:
     """Store the report as issued. Raises Problem `not_found` if the screening was erased."""
     with context.transaction() as work:
         issued_reports.add_issued_report(work, screening, document.media_type, document.content)

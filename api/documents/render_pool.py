@@ -1,36 +1,21 @@
 """A bounded pool of killable processes that render documents to PDF.
 
 A document that takes too much time or memory ends its process, and the next one gets a new process.
-A process inherits no setting, key or token: only the search path and locale variables.
 """
 
-import os
-import select
-import subprocess  # nosec B404 - starts our own worker
-import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from queue import LifoQueue
-from time import monotonic
-from typing import IO, Protocol
 
-from api.problems import Problem
+from api.problems import Problem, TooManyRequestsProblem
+from api.processes.child_process import ChildProcess, ChildStoppedError
 from reports.blocks import Document
-from reports.render_worker import LENGTH, MOST_BYTES
 
 MAX_MEMORY_BYTES = 1536 * 1024 * 1024
 JOBS_PER_PROCESS = 200
-START_SECONDS = 30.0
-_INHERITED_ENV = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-
-
-class PdfRenderer(Protocol):
-    """Renders documents to PDF."""
-
-    def render(self, document: Document) -> bytes:
-        """Return the PDF of the document."""
+_WORKER = "reports.render_worker"
 
 
 class RendererPool:
@@ -40,7 +25,7 @@ class RendererPool:
         self, workers: int, queue: int, seconds: float, *, memory: int = MAX_MEMORY_BYTES
     ) -> None:
         self._places = threading.BoundedSemaphore(workers + queue)
-        self._idle: LifoQueue[_Process | None] = LifoQueue()
+        self._idle: LifoQueue[ChildProcess | None] = LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
         self._workers = threading.BoundedSemaphore(workers)
@@ -65,9 +50,9 @@ class RendererPool:
     def _render(self, job: bytes) -> bytes:
         process = self._idle.get()
         try:
-            process = process or _Process(self._memory)
+            process = process or ChildProcess(_WORKER, self._memory)
             pdf = process.ask(job, self._seconds)
-        except _StoppedError:
+        except ChildStoppedError:
             if process is not None:
                 process.kill()
             self._idle.put(None)
@@ -86,7 +71,7 @@ class RendererPool:
     @contextmanager
     def _acquire(self, semaphore: threading.BoundedSemaphore, seconds: float) -> Iterator[None]:
         if not semaphore.acquire(timeout=seconds):
-            raise Problem("too_many", headers={"Retry-After": "5"})
+            raise TooManyRequestsProblem(5)
         try:
             yield
         finally:
@@ -98,78 +83,16 @@ class InProcessRenderer:
 
     def render(self, document: Document) -> bytes:
         """Return the PDF of the document."""
-        from reports.pdf.render import render
+        from reports.pdf.render import render_pdf
 
-        return render(document)
+        return render_pdf(document)
+
+    def close(self) -> None:
+        """Do nothing: there is no process to end."""
 
 
-def _kill_all(idle: "LifoQueue[_Process | None]") -> None:
+def _kill_all(idle: "LifoQueue[ChildProcess | None]") -> None:
     while not idle.empty():
         process = idle.get()
         if process is not None:
             process.kill()
-
-
-class _StoppedError(Exception):
-    """The process ended or did not answer in time."""
-
-
-class _Process:
-    """One worker process."""
-
-    def __init__(self, memory: int) -> None:
-        self.jobs = 0
-        self._process = subprocess.Popen(  # noqa: S603 # nosec B603 - our own program, no shell
-            [sys.executable, "-I", "-m", "reports.render_worker", str(memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _INHERITED_ENV if name in os.environ},
-            close_fds=True,
-        )
-        self._read_answer(START_SECONDS)
-
-    def ask(self, job: bytes, seconds: float) -> bytes:
-        """Return the worker's PDF. Raises _StoppedError if none arrives in time."""
-        self.jobs += 1
-        try:
-            self._input.write(LENGTH.pack(len(job)) + job)
-            self._input.flush()
-        except OSError:
-            raise _StoppedError from None
-        return self._read_answer(seconds)
-
-    def kill(self) -> None:
-        """End the process now, and wait until it is gone."""
-        self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-        self._process.wait()
-
-    @property
-    def _input(self) -> IO[bytes]:
-        if self._process.stdin is None:
-            raise _StoppedError
-        return self._process.stdin
-
-    def _read_answer(self, seconds: float) -> bytes:
-        deadline = monotonic() + seconds
-        (length,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
-        if length > MOST_BYTES:
-            raise _StoppedError
-        return self._read(length, deadline)
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        if self._process.stdout is None:
-            raise _StoppedError
-        descriptor = self._process.stdout.fileno()
-        content = bytearray()
-        while len(content) < size:
-            ready, _, _ = select.select([descriptor], [], [], max(deadline - monotonic(), 0))
-            part = os.read(descriptor, min(size - len(content), 1 << 16)) if ready else b""
-            if not part:
-                raise _StoppedError
-            content += part
-        return bytes(content)

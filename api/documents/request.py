@@ -4,30 +4,58 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import Depends, Path, Query, Request
 
-from api.http.content_negotiation import REPORT_FORMATS, find_format_by_suffix, negotiate_format
-from api.problems import PROBLEM_MEDIA_TYPE, ProblemBody
-from reports.formats import MEDIA_TYPES, Format, Kind
-from reports.phrases import languages
+from api.http.content_negotiation import negotiate_media_type
+from api.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemBody
+from reports.formats import MEDIA_TYPES, SUFFIXES, DocumentKind, ReportFormat
+from reports.phrases import list_languages
+
+REPORT_FORMATS: tuple[ReportFormat, ...] = ("pdf", "html", "rtf", "txt", "xml")
+"""The formats of a report, the preferred one first."""
+_OFFERED_MEDIA_TYPES: dict[str, ReportFormat] = {
+    MEDIA_TYPES[report_format].split(";")[0]: report_format for report_format in REPORT_FORMATS
+}
+_ALIASES = {
+    "text/rtf": "application/rtf",
+    "application/xhtml+xml": "text/html",
+    "application/xml": "application/hl7-cda+xml",
+    "text/xml": "application/hl7-cda+xml",
+}
 
 
 class DocumentRequest(NamedTuple):
     """Requested report: format, audience, language."""
 
-    format: Format = "pdf"
-    audience: Kind = "clinician"
+    format: ReportFormat = "pdf"
+    audience: DocumentKind = "clinician"
     language: str | None = None
 
 
-Language: Any = Literal[languages()]
-AudienceParameter = Annotated[Kind, Query(examples=["clinician"])]
+Language: Any = Literal[list_languages()]
+AudienceParameter = Annotated[DocumentKind, Query(examples=["clinician"])]
 LocaleParameter = Annotated[Language | None, Query(examples=["en"])]
 SuffixParameter = Annotated[Literal["pdf", "html", "rtf", "txt", "xml"], Path(examples=["pdf"])]
+
+
+def negotiate_report_format(accept: str | None) -> ReportFormat:
+    """Return the format that `Accept` prefers; PDF if it accepts all. Raises Problem 406."""
+    media_type = negotiate_media_type(accept, _OFFERED_MEDIA_TYPES, _ALIASES)
+    if media_type is None:
+        raise Problem("not_acceptable")
+    return _OFFERED_MEDIA_TYPES[media_type]
+
+
+def find_format_by_suffix(suffix: str) -> ReportFormat:
+    """Return the format of a suffix that includes its dot. Raises Problem 404."""
+    for report_format in REPORT_FORMATS:
+        if SUFFIXES[report_format] == suffix:
+            return report_format
+    raise Problem("not_found")
 
 
 async def _by_accept(
     request: Request, document: AudienceParameter = "clinician", locale: LocaleParameter = None
 ) -> DocumentRequest:
-    return DocumentRequest(negotiate_format(request.headers.get("accept")), document, locale)
+    return DocumentRequest(negotiate_report_format(request.headers.get("accept")), document, locale)
 
 
 async def _by_suffix(
@@ -58,10 +86,11 @@ DOCUMENT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The document",
         "content": {
-            MEDIA_TYPES[form].split(";")[0]: {
-                "schema": {"type": "string"} | ({"format": "binary"} if form == "pdf" else {})
+            media_type: {
+                "schema": {"type": "string"}
+                | ({"format": "binary"} if report_format == "pdf" else {})
             }
-            for form in REPORT_FORMATS
+            for media_type, report_format in _OFFERED_MEDIA_TYPES.items()
         },
     },
     **_NOT_ACCEPTABLE,

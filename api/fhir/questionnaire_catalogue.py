@@ -72,9 +72,7 @@ def total_link_id(total: str) -> str:
 def list_questionnaire_forms(catalogue: Catalogue, urls: CanonicalUrls) -> list[QuestionnaireForm]:
     """Return the questionnaires of all active and retired rulebooks, in index order."""
     return [
-        QuestionnaireForm(
-            catalogue.find_version(entry.instrument, entry.version), entry, for_patient, urls
-        )
+        QuestionnaireForm(catalogue.find_version(entry.name), entry, for_patient, urls)
         for entry in catalogue.entries
         if entry.status != "draft"
         for for_patient in (False, True)
@@ -85,6 +83,6 @@ def find_newest_form(candidates: list[QuestionnaireForm]) -> QuestionnaireForm |
     """Return the newest active form, or the newest if none is active; None for an empty list."""
     return max(
         candidates,
-        key=lambda form: (form.entry.status == "active", form.entry.sort_key),
+        key=lambda form: (form.entry.status == "active", form.entry.rulebook_name.version_numbers),
         default=None,
     )

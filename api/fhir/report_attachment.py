@@ -1,9 +1,9 @@
 """Renders the report that FHIR routes return: the clinician's PDF, in English."""
 
 from api.auth.request_context import RequestContext
+from api.auth.services import PdfRenderer
 from api.documents import issuance
 from api.documents.document_builder import PrintSettings, render_screening
-from api.documents.render_pool import PdfRenderer
 from api.documents.request import DocumentRequest
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
@@ -23,5 +23,5 @@ def render_pdf_report(
     Raises Problem `not_found` if the screening was erased in the meantime.
     """
     source = issuance.load_report_source(context, screening.id)
-    rendered = render_screening(rulebooks, print_settings, renderer, source, _REQUEST)
-    return issuance.record_issued(context, screening.id, rendered).content
+    document = render_screening(rulebooks, print_settings, renderer, source, _REQUEST)
+    return issuance.record_issued(context, screening.id, document).content

@@ -1,30 +1,31 @@
-"""FHIR searches of screenings: parameters, matching lineages, and result pages."""
+"""Searches screenings for FHIR: filters, matching lineages, pages of results."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Request, Response
 
 from api.auth.request_context import RequestContext
-from api.fhir.elements import ID_PATTERN, CanonicalUrls, Resource
+from api.fhir.elements import CanonicalUrls, Resource
 from api.fhir.http import send_resource
+from api.fhir.parameters import (
+    PageCursor,
+    PageSize,
+    PatientFilter,
+    PatientIdentifierFilter,
+    ScreeningIdFilter,
+)
 from api.fhir.resources.bundle import build_searchset
 from api.problems import FieldError, Problem
+from api.store.errors import NotFoundError
 from api.store.screenings import screenings
 from api.store.screenings import search as screening_search
 from api.store.screenings.versions import find_first_version_id, list_versions
 from api.store.transaction import Transaction
-from schemas.patient import READABLE
 from schemas.screening import PatientFilters, Screening
-
-_NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
-TOKEN_PATTERN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
-"""Pattern of `system|value` or a value alone, in readable characters."""
-IDENTIFIER_PATTERN = rf"^{_NO_BAR}*\|{_NO_BAR}+$"
-"""Pattern of `system|value`, or `|value` for an identifier without a system."""
 
 
 class ScreeningSearch(NamedTuple):
@@ -37,78 +38,31 @@ class ScreeningSearch(NamedTuple):
     parameters: dict[str, str]
 
 
-_Patient = Annotated[
-    str | None,
-    Query(
-        max_length=200,
-        pattern=rf'^(https?://[!"$->@-~]+/)?(Patient/)?{ID_PATTERN}$',
-        description="An id, or a literal reference to a Patient. URLs are often logged: to search "
-        "for a patient by identifier, prefer the form of `_search`.",
-        examples=["Patient/p1"],
-    ),
-]
-_PatientIdentifier = Annotated[
-    str | None,
-    Query(
-        alias="patient:identifier",
-        max_length=200,
-        pattern=TOKEN_PATTERN,
-        description="`system|value`, or a value in any system.",
-        examples=["urn:oid:1.2.3|MRN-0042"],
-    ),
-]
-_Id = Annotated[
-    str | None,
-    Query(
-        alias="_id",
-        pattern=r"^[0-9a-f-]{36}$",
-        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
-    ),
-]
-_Count = Annotated[
-    str,
-    Query(
-        alias="_count",
-        pattern=r"^([1-9][0-9]?|100)$",
-        description="The maximum number of entries on a page, up to 100.",
-        examples=["20"],
-    ),
-]
-PageCursor = Annotated[
-    str | None,
-    Query(
-        alias="_page",
-        min_length=1,
-        max_length=4000,
-        description="The cursor from the `next` link of a page; no other parameter may be given.",
-    ),
-]
-
-
 async def _search(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     request: Request,
     *,
-    patient: _Patient = None,
-    patient_identifier: _PatientIdentifier = None,
-    id_: _Id = None,
-    count: _Count = "20",
-    page: PageCursor = None,
+    patient: PatientFilter = None,
+    patient_identifier: PatientIdentifierFilter = None,
+    screening: ScreeningIdFilter = None,
+    count: PageSize = 20,
+    cursor: PageCursor = None,
 ) -> ScreeningSearch:
     parameters = dict(request.query_params)
     parameters.pop("_format", None)
-    if page is not None and set(parameters) != {"_page"}:
-        error = FieldError(pointer="/_page", code="cursor", detail="must stand alone")
-        raise Problem("wrong_shape", errors=[error])
+    if cursor is not None and set(parameters) != {"_page"}:
+        detail = "must not be combined with other parameters"
+        error = FieldError(pointer="/_page", code="cursor", detail=detail)
+        raise Problem("invalid_request", errors=[error])
     filters = _patient_filters(patient, patient_identifier)
-    return ScreeningSearch(filters, id_, int(count), page, parameters)
+    return ScreeningSearch(filters, screening, count, cursor, parameters)
 
 
 def _patient_filters(patient: str | None, identifier: str | None) -> PatientFilters:
     if identifier is not None:
         if patient is not None:
-            detail = "must not be given beside patient"
+            detail = "must not be combined with patient"
             raise Problem(
-                "wrong_shape",
+                "invalid_request",
                 errors=[FieldError(pointer="/patient:identifier", code="both", detail=detail)],
             )
         system, bar, value = identifier.rpartition("|")
@@ -189,14 +143,14 @@ def _load_page(work: Transaction, search: ScreeningSearch) -> screening_search.S
 def _find_lineage(work: Transaction, first: str) -> list[Screening]:
     try:
         return list_versions(work, first)
-    except Problem:
+    except NotFoundError:
         return []
 
 
 def _find_with_successor(work: Transaction, screening: str) -> list[Screening]:
     try:
         return load_with_successor(work, screening)
-    except Problem:
+    except NotFoundError:
         return []
 
 
@@ -205,8 +159,8 @@ def _matches(screening: Screening, search: ScreeningSearch) -> bool:
     if filters.without_system and screening.patient.system is not None:
         return False
     return all(
-        expected in (None, actual)
-        for expected, actual in (
+        filter_value in (None, actual)
+        for filter_value, actual in (
             (filters.patient, screening.patient.reference),
             (filters.patient_system, screening.patient.system),
             (filters.rulebook, screening.assessment.rulebook),
@@ -223,7 +177,7 @@ def run_search(  # noqa: PLR0913 - each part of a search
     find_results: Callable[[Transaction, ScreeningSearch], SearchResults],
     build_resource: Callable[[list[Screening]], Resource],
 ) -> Response:
-    """Run the search and return a page of its results, each converted to a resource by `tell`."""
+    """Run the search and return a page of its results, each converted to a resource."""
     with context.transaction() as work:
         results = find_results(work, search)
         work.audit("list", "screening", count=max(len(results.lineages), 1))
@@ -236,8 +190,8 @@ def send_page(
     resources: Iterable[Resource],
     urls: CanonicalUrls,
     resource_type: str,
-    parameters: dict[str, str],
-    next_parameters: dict[str, str] | None = None,
+    parameters: Mapping[str, object],
+    next_parameters: Mapping[str, object] | None = None,
 ) -> Response:
     """Return a searchset with links to this page and, if there is one, the next."""
     endpoint = f"{urls.fhir_url}/{resource_type}"

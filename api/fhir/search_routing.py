@@ -11,6 +11,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
 from api.auth.route_guard import GuardedRoute, Handler
+from api.auth.services import find_services
 from api.fhir.http import outcome_responses, resource_response
 from api.http.error_responses import GUARDED_ERRORS
 from api.http.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
@@ -23,7 +24,7 @@ class _FormSearchRoute(GuardedRoute):
     """A guarded search that takes parameters from a form, the query string, or both."""
 
     async def prepare_request(self, request: Request) -> Request:
-        return await merge_form_into_query(request)
+        return await merge_form_into_query(request, find_services(request).settings)
 
 
 class _PublicFormSearchRoute(APIRoute):
@@ -33,7 +34,9 @@ class _PublicFormSearchRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def merge_form(request: Request) -> Response:
-            return await handler(await merge_form_into_query(request))
+            return await handler(
+                await merge_form_into_query(request, find_services(request).settings)
+            )
 
         return merge_form
 

@@ -32,11 +32,11 @@ class ControlState(NamedTuple):
 
 def parse_step(step: FormStep, fields: Mapping[str, list[str]]) -> ParsedStep:
     """Parse the fields of a step. Each fault is the name of a phrase."""
-    reading = ParsedStep({}, {}, {})
+    parsed_step = ParsedStep({}, {}, {})
     for question in step.questions:
         values = [value.strip() for value in fields.get(question.name, []) if value.strip()]
-        _parse_question(question, values, reading)
-    return reading
+        _parse_question(question, values, parsed_step)
+    return parsed_step
 
 
 def fill_from_fields(step: FormStep, fields: Mapping[str, list[str]]) -> ControlState:
@@ -44,25 +44,25 @@ def fill_from_fields(step: FormStep, fields: Mapping[str, list[str]]) -> Control
     names = [question.name for question in step.questions]
     return ControlState(
         {name: frozenset(fields.get(name, ())) for name in names},
-        {name: _entered_number(fields.get(name, [])) for name in names},
+        {name: _find_entered_number(fields.get(name, [])) for name in names},
     )
 
 
 def fill_from_answers(
-    step: FormStep, answers: Mapping[str, Any], left: Mapping[str, OpenReason]
+    step: FormStep, answers: Mapping[str, Any], open_questions: Mapping[str, OpenReason]
 ) -> ControlState:
     """Return the controls for saved answers; confidential answers stay blank."""
-    checked: dict[str, frozenset[str]] = {}
-    entered: dict[str, str] = {}
+    selected_options: dict[str, frozenset[str]] = {}
+    entered_text: dict[str, str] = {}
     for question in step.questions:
         answer = None if question.confidential else answers.get(question.id)
-        if question.id in left:
-            checked[question.name] = frozenset({left[question.id]})
+        if question.id in open_questions:
+            selected_options[question.name] = frozenset({open_questions[question.id]})
         elif answer is not None and question.control == "number":
-            entered[question.name] = str(answer)
+            entered_text[question.name] = str(answer)
         elif answer is not None:
-            checked[question.name] = _checked_values(question, answer)
-    return ControlState(checked, entered)
+            selected_options[question.name] = _select_values(question, answer)
+    return ControlState(selected_options, entered_text)
 
 
 def describe_answer(question: FormQuestion, answer: Any) -> list[str]:
@@ -73,55 +73,55 @@ def describe_answer(question: FormQuestion, answer: Any) -> list[str]:
     return [choice.label for choice in question.choices if _contains(answers, choice.answer)]
 
 
-def _parse_question(question: FormQuestion, values: list[str], reading: ParsedStep) -> None:
+def _parse_question(question: FormQuestion, values: list[str], parsed_step: ParsedStep) -> None:
     exclusive = [value for value in values if value in (NONE, UNKNOWN, SKIPPED)]
     if not values:
         if question.required:
-            reading.faults[question.name] = "fault_needed"
+            parsed_step.faults[question.name] = "fault_needed"
     elif len(exclusive) > 1 or (exclusive and len(values) > 1):
-        reading.faults[question.name] = "fault_alone"
+        parsed_step.faults[question.name] = "fault_alone"
     elif exclusive and exclusive[0] in _OPEN_REASONS:
         if question.required and not (question.may_be_unsure and exclusive[0] == UNKNOWN):
-            reading.faults[question.name] = "fault_needed"
+            parsed_step.faults[question.name] = "fault_needed"
         else:
-            reading.open_questions[question.id] = _OPEN_REASONS[exclusive[0]]
+            parsed_step.open_questions[question.id] = _OPEN_REASONS[exclusive[0]]
     elif question.control == "number":
-        _parse_number(question, values[0], reading)
+        _parse_number(question, values[0], parsed_step)
     else:
-        _parse_choices(question, values, reading)
+        _parse_choices(question, values, parsed_step)
 
 
-def _parse_choices(question: FormQuestion, values: list[str], reading: ParsedStep) -> None:
+def _parse_choices(question: FormQuestion, values: list[str], parsed_step: ParsedStep) -> None:
     answers_by_value = {choice.value: choice.answer for choice in question.choices}
     several = question.control == "several"
     if several and values == [NONE]:
-        reading.answers[question.id] = []
+        parsed_step.answers[question.id] = []
     elif not set(values) <= answers_by_value.keys() or (not several and len(values) > 1):
-        reading.faults[question.name] = "fault_unknown"
+        parsed_step.faults[question.name] = "fault_unknown"
     elif several:
-        reading.answers[question.id] = [
+        parsed_step.answers[question.id] = [
             answer for value, answer in answers_by_value.items() if value in values
         ]
     else:
-        reading.answers[question.id] = answers_by_value[values[0]]
+        parsed_step.answers[question.id] = answers_by_value[values[0]]
 
 
-def _parse_number(question: FormQuestion, text: str, reading: ParsedStep) -> None:
+def _parse_number(question: FormQuestion, text: str, parsed_step: ParsedStep) -> None:
     try:
         number = Decimal(text.replace(",", ".")) if len(text) <= MAX_NUMBER_LENGTH else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
-        reading.faults[question.name] = "fault_number"
+        parsed_step.faults[question.name] = "fault_number"
     elif not (question.minimum or 0) <= number <= (question.maximum or 0):
-        reading.faults[question.name] = "fault_range"
+        parsed_step.faults[question.name] = "fault_range"
     elif question.integer_only and number != number.to_integral_value():
-        reading.faults[question.name] = "fault_whole"
+        parsed_step.faults[question.name] = "fault_whole"
     else:
-        reading.answers[question.id] = to_json_number(round(number, 2))
+        parsed_step.answers[question.id] = to_json_number(round(number, 2))
 
 
-def _checked_values(question: FormQuestion, answer: Any) -> frozenset[str]:
+def _select_values(question: FormQuestion, answer: Any) -> frozenset[str]:
     if answer in ([], ()):
         return frozenset({NONE})
     answers = _as_list(answer)
@@ -136,10 +136,10 @@ def _as_list(answer: Any) -> list[Any]:
 
 def _contains(answers: list[Any], answer: Any) -> bool:
     """Compare by type as well: True and 1 are different answers."""
-    return any(type(other) is type(answer) and other == answer for other in answers)
+    return any(type(item) is type(answer) and item == answer for item in answers)
 
 
-def _entered_number(values: list[str]) -> str:
+def _find_entered_number(values: list[str]) -> str:
     return next((value for value in values if value not in (UNKNOWN, SKIPPED)), "")[
         :MAX_NUMBER_LENGTH
     ]

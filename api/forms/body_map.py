@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from api.forms.form_model import FormQuestion
-from reports.view.body_map import Region, figure
+from reports.view.body_map import BodyRegion, load_body_figure
 
 
 class BodyMapPart(NamedTuple):
@@ -26,7 +26,7 @@ class BodyMapView(NamedTuple):
 
 def build_body_map(question: FormQuestion) -> tuple[BodyMapView, BodyMapView]:
     """Return the front and the back view."""
-    body = figure()
+    body = load_body_figure()
     return (
         BodyMapView(
             5, "body_front", ("right_side", "left_side"), _build_parts(question, body.front)
@@ -37,7 +37,9 @@ def build_body_map(question: FormQuestion) -> tuple[BodyMapView, BodyMapView]:
     )
 
 
-def _build_parts(question: FormQuestion, regions: tuple[Region, ...]) -> tuple[BodyMapPart, ...]:
+def _build_parts(
+    question: FormQuestion, regions: tuple[BodyRegion, ...]
+) -> tuple[BodyMapPart, ...]:
     positions = {choice.answer: position for position, choice in enumerate(question.choices)}
     return tuple(
         BodyMapPart(

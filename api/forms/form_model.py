@@ -30,8 +30,8 @@ class QuestionChoice(NamedTuple):
 class FormQuestion(NamedTuple):
     """One question as it appears on a page.
 
-    `unsure`: an answer is required, and "not sure" counts as one. `unspoken`: no page shows the
-    answer again.
+    `may_be_unsure`: an answer is required, and "not sure" counts as one. `confidential`: no page
+    shows the answer again.
     """
 
     id: str
@@ -94,7 +94,9 @@ def build_form(loaded: LoadedRulebook, options: FormOptions) -> IntakeForm:
     layout = load_layout(book.rulebook.instrument)
     builder = _FormBuilder(book, layout, options._replace(language=language))
     steps = (
-        builder.clinician_steps() if options.audience == "clinician" else builder.patient_steps()
+        builder.build_clinician_steps()
+        if options.audience == "clinician"
+        else builder.build_patient_steps()
     )
     return IntakeForm(loaded.name, language, tuple(steps))
 
@@ -105,14 +107,14 @@ class _FormBuilder:
     def __init__(self, book: Rulebook, layout: FormLayout, options: FormOptions) -> None:
         self._book, self._layout, self._options = book, layout, options
         self._positions = {question.id: n for n, question in enumerate(book.question)}
-        first = {topic_id: n for n, topic_id in enumerate(layout.first)}
+        first = {topic_id: n for n, topic_id in enumerate(layout.first_topics)}
         self._topics = sorted(book.topic, key=lambda topic: first.get(topic.id, len(first)))
 
-    def patient_steps(self) -> Iterable[FormStep]:
+    def build_patient_steps(self) -> Iterable[FormStep]:
         """Yield what a patient can know; adversity comes last, after a consent of its own."""
         adversity = set(self._layout.adversity)
         for topic in self._topics:
-            questions = [q for q in self._questions_of(topic) if self._is_for_patient(q)]
+            questions = [q for q in self._find_questions(topic) if self._is_for_patient(q)]
             yield from self._build_step(topic, [q for q in questions if q.id not in adversity])
         sensitive = [question for question in self._book.question if question.id in adversity]
         if sensitive and self._options.asks_adversity:
@@ -120,20 +122,20 @@ class _FormBuilder:
             if self._options.adversity_consent:
                 yield FormStep("", None, tuple(map(self._build_question, sensitive)))
 
-    def clinician_steps(self) -> Iterable[FormStep]:
+    def build_clinician_steps(self) -> Iterable[FormStep]:
         """Yield all questions: first those a patient can answer, then those for clinicians only."""
         for for_clinician in (False, True):
             for topic in self._book.topic:
                 questions = [
                     question
-                    for question in self._questions_of(topic)
+                    for question in self._find_questions(topic)
                     if self._is_for_patient(question) != for_clinician
                     and (self._options.asks_adversity or question.id not in self._layout.adversity)
                 ]
                 for step in self._build_step(topic, questions):
                     yield step._replace(for_clinician=for_clinician)
 
-    def _questions_of(self, topic: Topic) -> list[Question]:
+    def _find_questions(self, topic: Topic) -> list[Question]:
         return [question for question in self._book.question if question.topic == topic.id]
 
     def _is_for_patient(self, question: Question) -> bool:
@@ -158,18 +160,18 @@ class _FormBuilder:
         needed = (
             is_patient
             and question.id in self._book.rulebook.must_answer
-            and question.id not in self._layout.may_be_left
+            and question.id not in self._layout.may_stay_open
         )
         return FormQuestion(
             id=question.id,
             name=f"q{self._positions[question.id]}",
             control=_select_control(question, labels),
-            text=self._question_text(question),
-            help=_help_before_labels(question.help)
+            text=self._build_text(question),
+            help=_cut_labels(question.help)
             if labels
             else None
             if ends
-            else self._help_text(question),
+            else self._select_help(question),
             choices=tuple(_build_choices(self._book, question, labels)),
             end_labels=ends,
             minimum=None if question.minimum is None else int(question.minimum),
@@ -177,22 +179,22 @@ class _FormBuilder:
             integer_only=question.kind == "integer",
             required=needed,
             may_be_unsure=needed and question.id in self._layout.may_be_unsure,
-            confidential=is_patient and question.id in self._layout.unspoken,
+            confidential=is_patient and question.id in self._layout.confidential,
             has_body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
         )
 
-    def _help_text(self, question: Question) -> str | None:
+    def _select_help(self, question: Question) -> str | None:
         """Return the rulebook's help, unless the layout replaces it (for either audience)."""
         replacements = self._layout.help.get(question.id, {})
         return replacements.get(self._options.language, question.help)
 
-    def _question_text(self, question: Question) -> str:
+    def _build_text(self, question: Question) -> str:
         """Return the text; prefixed by the label if the topic repeats the same text."""
         is_repeated = any(
-            other.text == question.text and other.topic == question.topic
-            for other in self._book.question
-            if other is not question
+            sibling.text == question.text and sibling.topic == question.topic
+            for sibling in self._book.question
+            if sibling is not question
         )
         return f"{question.label}. {question.text}" if is_repeated else question.text
 
@@ -218,7 +220,7 @@ def parse_scale_ends(question: Question) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def _help_before_labels(text: str | None) -> str | None:
+def _cut_labels(text: str | None) -> str | None:
     start, colon, _ = (text or "").rpartition(":")
     return f"{start}." if colon else None
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
+from api.auth.services import find_services
 from api.forms import intake_progress, views
 from api.forms.answer_parser import ParsedStep, fill_from_fields, parse_step
 from api.forms.form_model import FormStep
@@ -18,7 +19,7 @@ from api.forms.link_access import bind_to_browser
 from api.forms.page_context import PageContext, ResponseFactory, save_draft
 from api.forms.red_flag_advice import build_advice
 from api.intakes import reader
-from api.store.forms import drafts, links
+from api.store.forms import drafts, open_links
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
@@ -26,7 +27,6 @@ from api.web.page_texts import list_languages
 from api.web.templating import redirect_to
 from schemas.links import Draft
 from schemas.patient import KnownPatient
-from scoring.catalogue import Catalogue
 
 
 def give_consent(work: Transaction, context: PageContext, fields: FormFields) -> ResponseFactory:
@@ -35,12 +35,10 @@ def give_consent(work: Transaction, context: PageContext, fields: FormFields) ->
         return context.redirect_to_current_step
     if read_field(fields, "agree") != "yes":
         return partial(views.render_start, context, fault=True)
-    link, way, language = context.intake.link, context.access, read_field(fields, "language")
-    response = redirect_to(way.request, f"{way.base_path}/1")
+    link, access, language = context.intake.link, context.access, read_field(fields, "language")
+    response = redirect_to(access.request, f"{access.base_path}/1")
     if link.kind == "once":
-        links.bind_holder(
-            work, link.id, bind_to_browser(response, way.request.app.state.settings, link)
-        )
+        open_links.bind_holder(work, link.id, bind_to_browser(access.request, response, link))
     drafts.save_draft(
         work, link.id, Draft(language=language if language in list_languages() else None)
     )
@@ -51,17 +49,17 @@ def give_consent(work: Transaction, context: PageContext, fields: FormFields) ->
 def save_step(
     work: Transaction, context: PageContext, number: int, fields: FormFields
 ) -> ResponseFactory:
-    """Save the answers of a step and the step to go on with."""
+    """Save the answers of a step and the number of the next step."""
     step = context.find_step(number)
     if step is None:
         return context.redirect_to_current_step
-    reading = parse_step(step, fields)
-    place = max(_next_step(number, fields, reading), 1)
-    if read_field(fields, "to") == "later" and _is_complete(step, reading, fields):
+    parsed_step = parse_step(step, fields)
+    place = max(_next_step(number, fields, parsed_step), 1)
+    if read_field(fields, "intent") == "later" and _is_complete(step, parsed_step, fields):
         place = number + 1
-    draft = _apply_step(context.started_progress, step, reading, fields)
+    draft = _apply_step(context.started_progress, step, parsed_step, fields)
     updated = save_draft(work, context, draft.model_copy(update={"place": place}))
-    return partial(_show_next, updated, number, fields, reading)
+    return partial(_show_next, updated, number, fields, parsed_step)
 
 
 def acknowledge_advice(
@@ -73,7 +71,7 @@ def acknowledge_advice(
         return context.redirect_to_current_step
     if read_field(fields, "read") != "yes":
         return partial(views.render_advice, context, fault=True)
-    if not context.access.is_flags_token(read_field(fields, "told"), progress.visible_flags):
+    if not context.access.is_flags_token(read_field(fields, "flags_token"), progress.visible_flags):
         return context.redirect_to_current_step
     draft = progress.draft.model_copy(update={"seen": progress.flags})
     return partial(save_draft(work, context, draft).redirect_to_step, progress.next_step)
@@ -105,61 +103,61 @@ def submit(
 
 
 def _apply_step(
-    progress: IntakeProgress, step: FormStep, reading: ParsedStep, fields: FormFields
+    progress: IntakeProgress, step: FormStep, parsed_step: ParsedStep, fields: FormFields
 ) -> Draft:
     if not step.asks_consent:
-        return intake_progress.apply_step(progress, step, reading)
+        return intake_progress.apply_step(progress, step, parsed_step)
     reply = read_field(fields, "adversity")
     if reply not in ("yes", "no"):
         return progress.draft
     return intake_progress.apply_adversity_consent(progress, adversity=reply == "yes")
 
 
-def _is_complete(step: FormStep, reading: ParsedStep, fields: FormFields) -> bool:
+def _is_complete(step: FormStep, parsed_step: ParsedStep, fields: FormFields) -> bool:
     """Return whether every question of the step was answered or deliberately left open."""
     if step.asks_consent:
         return read_field(fields, "adversity") in ("yes", "no")
-    settled = reading.answers.keys() | reading.open_questions.keys()
+    settled = parsed_step.answers.keys() | parsed_step.open_questions.keys()
     return all(question.id in settled for question in step.questions)
 
 
-def _next_step(number: int, fields: FormFields, reading: ParsedStep) -> int:
+def _next_step(number: int, fields: FormFields, parsed_step: ParsedStep) -> int:
     """Return the number of the step to go to; faults only block going forward."""
-    match read_field(fields, "to"):
+    match read_field(fields, "intent"):
         case "back":
             return number - 1
         case "later":
             return number
         case _:
-            return number if reading.faults else number + 1
+            return number if parsed_step.faults else number + 1
 
 
 def _show_next(
-    scene: PageContext, number: int, fields: FormFields, reading: ParsedStep
+    context: PageContext, number: int, fields: FormFields, parsed_step: ParsedStep
 ) -> Response:
     """Respond to a saved step; unacknowledged advice comes before everything else."""
-    to = read_field(fields, "to")
-    if scene.started_progress.unacknowledged_flags:
-        return scene.redirect_to_step("advice")
-    if to == "later":
-        return views.render_saved(scene)
-    if reading.faults and to != "back":
-        marks = fill_from_fields(scene.started_progress.form.steps[number - 1], fields)
-        return views.render_step(scene, number, marks, reading.faults)
-    return scene.redirect_to_step(_next_step(number, fields, reading))
+    intent = read_field(fields, "intent")
+    if context.started_progress.unacknowledged_flags:
+        return context.redirect_to_step("advice")
+    if intent == "later":
+        return views.render_saved(context)
+    if parsed_step.faults and intent != "back":
+        control_state = fill_from_fields(context.started_progress.form.steps[number - 1], fields)
+        return views.render_step(context, number, control_state, parsed_step.faults)
+    return context.redirect_to_step(_next_step(number, fields, parsed_step))
 
 
-def _submit(work: Transaction, scene: PageContext, intake_adapter: TypeAdapter[Any]) -> None:
+def _submit(work: Transaction, context: PageContext, intake_adapter: TypeAdapter[Any]) -> None:
     """Save the answers the way `POST /v1/screenings` does, and use up the link."""
-    link, request = scene.intake.link, scene.access.request
-    patient = links.mark_submitted(work, link.id)
-    body = _build_body(link.rulebook, patient, scene.started_progress.draft)
+    link, request = context.intake.link, context.access.request
+    patient = open_links.mark_submitted(work, link.id)
+    body = _build_body(link.rulebook, patient, context.started_progress.draft)
     intake = intake_adapter.validate_python(body)
-    rulebooks: Catalogue = request.app.state.catalogue
+    rulebooks = find_services(request).catalogue
     screening = screenings.add_screening(
         work, reader.score_intake(rulebooks, intake, patient, "form")
     )
-    links.attach_screening(work, link.id, screening.id)
+    open_links.attach_screening(work, link.id, screening.id)
     work.audit("create", "screening", screening.id)
     work.audit("answer", "link", link.id)
 

@@ -48,7 +48,7 @@ class IntakeProgress(NamedTuple):
 
     @property
     def next_step(self) -> int:
-        """The number of the step to go on with; after the last step comes the review."""
+        """The number of the next step; after the last step comes the review."""
         return self.draft.place or 1
 
     def is_missing(self, question: FormQuestion) -> bool:
@@ -58,7 +58,7 @@ class IntakeProgress(NamedTuple):
 
 
 class ReviewAnswer(NamedTuple):
-    """One question for review: its answer in words (None if open), `held` if not to be shown."""
+    """One question for review: its answer in words (None if open); `is_hidden` if confidential."""
 
     text: str
     answer: list[str] | None
@@ -81,19 +81,21 @@ def build_progress(
     return IntakeProgress(rulebook, build_form(rulebook, options), draft)
 
 
-def apply_step(progress: IntakeProgress, step: FormStep, parsed: ParsedStep) -> Draft:
-    """Return the draft with the answers of a step replaced; faulty fields keep the old answer."""
+def apply_step(progress: IntakeProgress, step: FormStep, parsed_step: ParsedStep) -> Draft:
+    """Return the draft with the answers of a step replaced; faulty fields keep their old answer."""
     draft = progress.draft
-    answered = parsed.answers.keys() | parsed.open_questions.keys()
-    replaced = {
+    settled = parsed_step.answers.keys() | parsed_step.open_questions.keys()
+    replaced_ids = {
         question.id
         for question in step.questions
-        if question.name not in parsed.faults
-        and not (question.confidential and question.id not in answered)
+        if question.name not in parsed_step.faults
+        and not (question.confidential and question.id not in settled)
     }
-    answers = _without(draft.answers, replaced) | parsed.answers
-    left = _without(draft.left, replaced) | parsed.open_questions
-    return _with_flags(progress, draft.model_copy(update={"answers": answers, "left": left}))
+    answers = _drop_keys(draft.answers, replaced_ids) | parsed_step.answers
+    open_questions = _drop_keys(draft.left, replaced_ids) | parsed_step.open_questions
+    return _update_flags(
+        progress, draft.model_copy(update={"answers": answers, "left": open_questions})
+    )
 
 
 def apply_adversity_consent(progress: IntakeProgress, *, adversity: bool) -> Draft:
@@ -107,9 +109,14 @@ def apply_adversity_consent(progress: IntakeProgress, *, adversity: bool) -> Dra
     other_questions = build_form(
         progress.rulebook, FormOptions("patient", "en", adversity_consent=False)
     ).questions
-    dropped = {q.id for q in all_questions} - {q.id for q in other_questions}
-    answers, left = _without(draft.answers, dropped), _without(draft.left, dropped)
-    return _with_flags(progress, draft.model_copy(update={"answers": answers, "left": left}))
+    dropped_ids = {q.id for q in all_questions} - {q.id for q in other_questions}
+    answers, open_questions = (
+        _drop_keys(draft.answers, dropped_ids),
+        _drop_keys(draft.left, dropped_ids),
+    )
+    return _update_flags(
+        progress, draft.model_copy(update={"answers": answers, "left": open_questions})
+    )
 
 
 def build_review(progress: IntakeProgress) -> list[ReviewSection]:
@@ -118,15 +125,15 @@ def build_review(progress: IntakeProgress) -> list[ReviewSection]:
         ReviewSection(
             number,
             step.heading,
-            [_review_answer(progress, question) for question in step.questions],
+            [_build_review_answer(progress, question) for question in step.questions],
         )
         for number, step in enumerate(progress.form.steps, 1)
         if step.questions
     ]
 
 
-def _review_answer(course: IntakeProgress, question: FormQuestion) -> ReviewAnswer:
-    answer = course.draft.answers.get(question.id)
+def _build_review_answer(progress: IntakeProgress, question: FormQuestion) -> ReviewAnswer:
+    answer = progress.draft.answers.get(question.id)
     return ReviewAnswer(
         question.text,
         None if answer is None else describe_answer(question, answer),
@@ -134,12 +141,12 @@ def _review_answer(course: IntakeProgress, question: FormQuestion) -> ReviewAnsw
     )
 
 
-def _with_flags(course: IntakeProgress, draft: Draft) -> Draft:
+def _update_flags(progress: IntakeProgress, draft: Draft) -> Draft:
     """Update the tier; the advice of a flag that vanishes and returns must be read again."""
-    raised = find_red_flags(course.rulebook, draft.answers)
-    seen = tuple(flag for flag in draft.seen if flag in raised.flags)
-    return draft.model_copy(update={"tier": raised.tier, "seen": seen})
+    red_flags = find_red_flags(progress.rulebook, draft.answers)
+    seen_flags = tuple(flag for flag in draft.seen if flag in red_flags.flags)
+    return draft.model_copy(update={"tier": red_flags.tier, "seen": seen_flags})
 
 
-def _without(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+def _drop_keys(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in names}

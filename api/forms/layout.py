@@ -16,12 +16,12 @@ TextByLanguage = dict[Language, Text]
 class FormLayout(FrozenModel):
     """The content of `layouts/<instrument>.toml`; the defaults apply if there is no file."""
 
-    first: Many[Name] = ()
+    first_topics: Many[Name] = ()
     for_clinician: Many[Name] = ()
     adversity: Many[Name] = ()
-    may_be_left: Many[Name] = ()
+    may_stay_open: Many[Name] = ()
     may_be_unsure: Many[Name] = ()
-    unspoken: Many[Name] = ()
+    confidential: Many[Name] = ()
     body_map: Name | None = None
     advice: dict[Name, Name] = Field(default_factory=dict)
     advice_by_tier: dict[Name, Name] = Field(default_factory=dict)

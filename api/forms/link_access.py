@@ -11,16 +11,15 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from api.auth.route_guard import build_anonymous_actor
-from api.dependencies import read_peer_address
-from api.http.rate_limit import RateLimiter
-from api.problems import Problem
+from api.auth.services import find_services
+from api.http.rate_limit import read_network_key
 from api.security.client_secrets import hash_secret, verify_secret
-from api.settings import Settings
-from api.store.forms import links
-from api.store.forms.links import OpenLink
-from api.store.operations.denied_requests import DeniedRequestLog
+from api.store.errors import NotFoundError
+from api.store.forms import open_links
+from api.store.forms.open_links import OpenLink
 from api.store.store import Store
 from api.store.transaction import Actor
+from api.web import cookies
 from api.web.csrf import find_csrf_tokens
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
@@ -28,9 +27,6 @@ from scoring.compiled_rulebook import LoadedRulebook
 LINK_REQUESTS_PER_MINUTE = 240
 WRONG_LINKS_PER_MINUTE = 30
 KIOSK_SECONDS = 900
-KIOSK_COOKIE = "nociscreen_kiosk"
-HOLDER_COOKIE = "nociscreen_holder"
-REVIEW_COOKIE = "nociscreen_looked_through"
 REVIEW_SECONDS = 3600
 
 
@@ -45,8 +41,7 @@ class LinkAccess(NamedTuple):
     @property
     def store(self) -> Store:
         """The store of the application."""
-        store: Store = self.request.app.state.store
-        return store
+        return find_services(self.request).store
 
     @property
     def csrf_binding(self) -> str:
@@ -60,32 +55,32 @@ class LinkAccess(NamedTuple):
 
     def issue_flags_token(self, flags: Iterable[str]) -> str:
         """Return a token that proves which red flags an advice page showed without naming them."""
-        return find_csrf_tokens(self.request).issue_token(self._flags_binding(flags))
+        return find_csrf_tokens(self.request).issue_token(self._bind_flags(flags))
 
     def is_flags_token(self, token: str, flags: Iterable[str]) -> bool:
         """Return whether the token was issued for exactly these red flags."""
-        return find_csrf_tokens(self.request).is_valid(token, self._flags_binding(flags))
+        return find_csrf_tokens(self.request).is_valid(token, self._bind_flags(flags))
 
-    def _flags_binding(self, flags: Iterable[str]) -> str:
-        return f"told of {hash_secret(self.secret)} {' '.join(sorted(flags))}"
+    def _bind_flags(self, flags: Iterable[str]) -> str:
+        return f"flags {hash_secret(self.secret)} {' '.join(sorted(flags))}"
 
     @property
     def was_reviewed(self) -> bool:
         """Whether this browser opened the review page within the last hour."""
-        token = self.request.cookies.get(REVIEW_COOKIE, "")
+        token = cookies.read_cookie(self.request, cookies.REVIEWED)
         return find_csrf_tokens(self.request).is_valid(token, self._review_binding)
 
     @property
     def _review_binding(self) -> str:
-        return f"looked through {hash_secret(self.secret)}"
+        return f"reviewed {hash_secret(self.secret)}"
 
     def mark_reviewed(self, response: Response) -> None:
         """Set the cookie by which the browser is recognised when it submits after the review."""
-        cookie = REVIEW_COOKIE, find_csrf_tokens(self.request).issue_token(self._review_binding)
-        set_intake_cookie(response, self.request.app.state.settings, cookie, REVIEW_SECONDS)
+        token = find_csrf_tokens(self.request).issue_token(self._review_binding)
+        cookies.set_cookie(self.request, response, cookies.REVIEWED, token, REVIEW_SECONDS)
 
     def check_csrf_token(self, token: str) -> None:
-        """Raise Problem `not_from_here` unless the form was issued under this link."""
+        """Raise Problem `csrf_failed` unless the form was issued under this link."""
         find_csrf_tokens(self.request).check_request(self.request, token, self.csrf_binding)
 
 
@@ -99,7 +94,7 @@ class OpenIntake(NamedTuple):
     @property
     def actor(self) -> Actor:
         """The actor for the audit: the patient, known by the link."""
-        return _link_actor(self.access, self.link)
+        return _build_link_actor(self.access, self.link)
 
 
 def find_access_by_url(request: Request, link: Annotated[str, Path(max_length=100)]) -> LinkAccess:
@@ -109,91 +104,77 @@ def find_access_by_url(request: Request, link: Annotated[str, Path(max_length=10
 
 def find_access_by_cookie(request: Request) -> LinkAccess:
     """Return the access by the link in the cookie of a shared device."""
-    return LinkAccess(
-        request, "/kiosk/form", request.cookies.get(KIOSK_COOKIE, "")[:100], is_kiosk=True
-    )
+    secret = cookies.read_cookie(request, cookies.KIOSK_LINK)[:100]
+    return LinkAccess(request, "/kiosk/form", secret, is_kiosk=True)
 
 
 def open_intake(access: LinkAccess) -> OpenIntake:
-    """Open the link. Raises Problem `not_found` if it may not be answered here, `too_many`."""
+    """Open the link. Raises NotFoundError if it is not open here, or TooManyRequestsProblem."""
     _count_request(access)
     return _open_link(access)
 
 
 def open_intake_to_submit(access: LinkAccess) -> OpenIntake | None:
-    """Open the link to submit; None if this browser has already submitted. Raises like `visit`."""
+    """Open the link as `open_intake` does; return None if this browser has already submitted."""
     _count_request(access)
     if has_submitted(access):
         return None
     try:
         return _open_link(access)
-    except Problem as problem:
-        # another request of this browser may have submitted in the meantime
-        if problem.code == "not_found" and has_submitted(access):
+    except NotFoundError:
+        if has_submitted(access):  # another request of this browser submitted in the meantime
             return None
         raise
 
 
 def has_submitted(access: LinkAccess) -> bool:
     """Return whether the reviewing browser has already submitted the answers; audits a repeat."""
-    link = links.find_submitted_link(access.store, access.secret) if access.was_reviewed else None
+    link = (
+        open_links.find_submitted_link(access.store, access.secret) if access.was_reviewed else None
+    )
     if link is None:
         return False
-    with access.store.transaction(_link_actor(access, link)) as work:
+    with access.store.transaction(_build_link_actor(access, link)) as work:
         work.audit("read", "link", link.id, outcome="replayed")
     return True
 
 
-def bind_to_browser(response: Response, settings: Settings, link: OpenLink) -> str:
+def bind_to_browser(request: Request, response: Response, link: OpenLink) -> str:
     """Bind the link to the browser by a cookie; return the cookie's secret."""
     holder = secrets.token_urlsafe(32)
-    set_intake_cookie(response, settings, (f"{HOLDER_COOKIE}_{link.id[:8]}", holder), None)
+    cookies.set_cookie(request, response, _build_holder_name(link), holder)
     return holder
 
 
-def set_intake_cookie(
-    response: Response, settings: Settings, cookie: tuple[str, str], seconds: int | None
-) -> None:
-    """Set a cookie that scripts cannot read and forms of other sites do not send."""
-    response.set_cookie(
-        *cookie,
-        max_age=seconds,
-        path="/",
-        secure=settings.public_url.startswith("https://"),
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def clear_device(response: Response) -> None:
+def clear_device(request: Request, response: Response) -> None:
     """Remove every trace of a patient from the device."""
-    for cookie in (KIOSK_COOKIE, REVIEW_COOKIE):
-        response.delete_cookie(cookie, path="/", httponly=True, samesite="lax")
+    for name in (cookies.KIOSK_LINK, cookies.REVIEWED):
+        cookies.delete_cookie(request, response, name)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
-def _count_request(way: LinkAccess) -> None:
-    limiter: RateLimiter = way.request.app.state.limiter
-    peer = read_peer_address(way.request)
-    limiter.check(f"wrong link {peer}", WRONG_LINKS_PER_MINUTE)
-    limiter.take(f"link {peer}", LINK_REQUESTS_PER_MINUTE)
+def _count_request(access: LinkAccess) -> None:
+    limiter = find_services(access.request).rate_limiter
+    network = read_network_key(access.request)
+    limiter.check(f"wrong link {network}", WRONG_LINKS_PER_MINUTE)
+    limiter.take(f"link {network}", LINK_REQUESTS_PER_MINUTE)
 
 
-def _open_link(way: LinkAccess) -> OpenIntake:
-    state = way.request.app.state
-    link = links.find_open_link(way.store, way.secret)
-    rulebook = link and _find_rulebook(state.catalogue, link.rulebook)
-    if link is None or rulebook is None or not _is_holder(way.request, link):
-        limiter: RateLimiter = state.limiter
-        limiter.take(f"wrong link {read_peer_address(way.request)}", WRONG_LINKS_PER_MINUTE)
-        refusals: DeniedRequestLog = state.refusals
-        refusals.record(build_anonymous_actor(way.request), "not_found")
-        raise Problem("not_found")
-    return OpenIntake(way, link, rulebook)
+def _open_link(access: LinkAccess) -> OpenIntake:
+    services = find_services(access.request)
+    link = open_links.find_open_link(access.store, access.secret)
+    rulebook = link and _find_rulebook(services.catalogue, link.rulebook)
+    if link is None or rulebook is None or not _is_holder(access.request, link):
+        limiter = services.rate_limiter
+        limiter.take(f"wrong link {read_network_key(access.request)}", WRONG_LINKS_PER_MINUTE)
+        refusals = services.denied_requests
+        refusals.record(build_anonymous_actor(access.request), "not_found")
+        raise NotFoundError
+    return OpenIntake(access, link, rulebook)
 
 
-def _link_actor(way: LinkAccess, link: OpenLink) -> Actor:
-    return build_anonymous_actor(way.request)._replace(
+def _build_link_actor(access: LinkAccess, link: OpenLink) -> Actor:
+    return build_anonymous_actor(access.request)._replace(
         organisation=link.organisation, id=link.id, means="link"
     )
 
@@ -201,9 +182,11 @@ def _link_actor(way: LinkAccess, link: OpenLink) -> Actor:
 def _is_holder(request: Request, link: OpenLink) -> bool:
     if link.holder_sha256 is None:
         return True
-    return verify_secret(
-        request.cookies.get(f"{HOLDER_COOKIE}_{link.id[:8]}", ""), link.holder_sha256
-    )
+    return verify_secret(cookies.read_cookie(request, _build_holder_name(link)), link.holder_sha256)
+
+
+def _build_holder_name(link: OpenLink) -> str:
+    return f"{cookies.LINK_HOLDER}_{link.id[:8]}"
 
 
 def _find_rulebook(catalogue: Catalogue, name: str) -> LoadedRulebook | None:

@@ -12,21 +12,17 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth.services import find_services
 from api.forms.form_model import FormStep
 from api.forms.intake_progress import IntakeProgress, build_progress
-from api.forms.link_access import (
-    KIOSK_COOKIE,
-    KIOSK_SECONDS,
-    LinkAccess,
-    OpenIntake,
-    set_intake_cookie,
-)
+from api.forms.link_access import KIOSK_SECONDS, LinkAccess, OpenIntake
+from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.problems import Problem
 from api.store.accounts import organisations
-from api.store.forms import drafts, form_settings, links
-from api.store.operations.denied_requests import DeniedRequestLog
+from api.store.forms import drafts, form_settings, open_links
 from api.store.transaction import Transaction
-from api.web.languages import negotiate_language
+from api.web import cookies
+from api.web.languages import select_page_language
 from api.web.page_texts import list_languages
 from api.web.templating import PageOptions, redirect_to, render_page
 from schemas.form_settings import FormSettings
@@ -71,8 +67,13 @@ class PageContext(NamedTuple):
         )
         if self.access.is_kiosk:
             response.headers["Refresh"] = f"{KIOSK_SECONDS};url=/kiosk"
-            settings = self.access.request.app.state.settings
-            set_intake_cookie(response, settings, (KIOSK_COOKIE, self.access.secret), KIOSK_SECONDS)
+            cookies.set_cookie(
+                self.access.request,
+                response,
+                cookies.KIOSK_LINK,
+                self.access.secret,
+                KIOSK_SECONDS,
+            )
         return response
 
     def redirect_to_step(self, step: int | str) -> Response:
@@ -102,7 +103,7 @@ class PageContext(NamedTuple):
 
 def read_page_context(intake: OpenIntake) -> PageContext:
     """Read the context of a page; a language chosen on this page is saved."""
-    with _locked_context(intake) as (_, context):
+    with _lock_context(intake) as (_, context):
         return context
 
 
@@ -111,10 +112,10 @@ def with_exclusive_link(
 ) -> Response:
     """Run the handler with exclusive access to the link; build the response after the commit.
 
-    Raises Problem `not_found` if the link was closed since the request began, and what the handler
+    Raises NotFoundError if the link was closed since the request began, and what the handler
     raises.
     """
-    with _locked_context(intake) as (work, context):
+    with _lock_context(intake) as (work, context):
         build_response = handler(work, context)
     return build_response()
 
@@ -124,22 +125,22 @@ def save_draft(work: Transaction, context: PageContext, draft: Draft) -> PageCon
     link = context.intake.link.id
     drafts.save_draft(work, link, draft)
     work.audit("answer", "draft", link)
-    return _with_draft(context, draft)
+    return _attach_draft(context, draft)
 
 
 @contextmanager
-def _locked_context(intake: OpenIntake) -> Iterator[tuple[Transaction, PageContext]]:
+def _lock_context(intake: OpenIntake) -> Iterator[tuple[Transaction, PageContext]]:
     """Read the context in a transaction that locks the link; record a refusal."""
     try:
         with intake.access.store.transaction(intake.actor) as work:
-            links.lock_link(work, intake.link)
+            open_links.lock_link(work, intake.link)
             draft = drafts.find_draft(work, intake.link.id)
             yield work, _read_context(work, intake, draft)
             if not work.audit_row_count:
                 work.audit("read", "link" if draft is None else "draft", intake.link.id)
-    except Problem as problem:
-        refusals: DeniedRequestLog = intake.access.request.app.state.refusals
-        refusals.record(intake.actor, problem.code)
+    except CLIENT_ERRORS as error:
+        refusals = find_services(intake.access.request).denied_requests
+        refusals.record(intake.actor, convert_error(error).code)
         raise
 
 
@@ -150,10 +151,10 @@ def _read_context(work: Transaction, intake: OpenIntake, draft: Draft | None) ->
     if draft is not None and draft.language != language:
         draft = draft.model_copy(update={"language": language})
         drafts.save_draft(work, intake.link.id, draft)
-    return _with_draft(PageContext(intake, organisation, settings, language, None), draft)
+    return _attach_draft(PageContext(intake, organisation, settings, language, None), draft)
 
 
-def _with_draft(context: PageContext, draft: Draft | None) -> PageContext:
+def _attach_draft(context: PageContext, draft: Draft | None) -> PageContext:
     if draft is None:
         return context
     adversity = context.settings.adversity_questions
@@ -164,8 +165,8 @@ def _with_draft(context: PageContext, draft: Draft | None) -> PageContext:
 
 def _select_language(request: Request, intake: OpenIntake, draft: Draft | None) -> str:
     """Prefer the language chosen on this page, then the draft's, the link's, the browser's."""
-    chosen = request.query_params.get("language", "")
+    requested = request.query_params.get("language", "")
     previous = (draft and draft.language) or intake.link.language
-    if chosen in list_languages():
-        return chosen
-    return previous if previous in list_languages() else negotiate_language(request)
+    if requested in list_languages():
+        return requested
+    return previous if previous in list_languages() else select_page_language(request)

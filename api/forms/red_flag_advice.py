@@ -57,7 +57,7 @@ class PatientRedFlags(NamedTuple):
 def find_red_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> PatientRedFlags:
     """Return the red flags that the answers raise."""
     result = assess_safety(loaded, loaded.derive_facts(answers)).safety
-    flags = [flag.id for flag in result.flags if _advice_phrase(loaded, flag.id)]
+    flags = [flag.id for flag in result.flags if _choose_phrase(loaded, flag.id)]
     return PatientRedFlags(result.tier, tuple(flags))
 
 
@@ -66,28 +66,30 @@ def build_advice(
 ) -> list[Advice]:
     """Return the advice for these flags, the most urgent first, each phrase once."""
     facts, flag_ids = loaded.derive_facts(answers), set(flags)
-    marked: dict[str, list[str]] = {}
+    options_by_phrase: dict[str, list[str]] = {}
     for flag in loaded.rulebook.flag:
-        phrase = _advice_phrase(loaded, flag.id)
+        phrase = _choose_phrase(loaded, flag.id)
         if flag.id in flag_ids and phrase:
-            marked.setdefault(phrase, []).extend(_marked_options(loaded, form, flag, facts))
+            options_by_phrase.setdefault(phrase, []).extend(
+                _describe_options(loaded, form, flag, facts)
+            )
     return [
         Advice(
             phrase,
-            tuple(dict.fromkeys(marked[phrase])),
+            tuple(dict.fromkeys(options_by_phrase[phrase])),
             urgent=phrase in _URGENT,
             shows_numbers=phrase in _URGENT,
             is_crisis=phrase in _CRISIS,
         )
         for phrase in ADVICE_ORDER
-        if phrase in marked
+        if phrase in options_by_phrase
     ]
 
 
 def find_confidential_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
     """Return the ids of the red flags raised by answers that no page shows again."""
     facts = loaded.derive_facts(answers)
-    confidential = set(load_layout(loaded.rulebook.rulebook.instrument).unspoken)
+    confidential = set(load_layout(loaded.rulebook.rulebook.instrument).confidential)
     return {
         flag.id
         for flag in loaded.rulebook.flag
@@ -98,17 +100,17 @@ def find_confidential_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) 
     }
 
 
-def _advice_phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
+def _choose_phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
     flag = next(flag for flag in loaded.rulebook.flag if flag.id == flag_id)
     layout = load_layout(loaded.rulebook.rulebook.instrument)
     return (
         layout.advice.get(flag.id)
         or layout.advice_by_tier.get(flag.tier)
-        or _default_phrase(loaded, layout, flag)
+        or _choose_default_phrase(loaded, layout, flag)
     )
 
 
-def _default_phrase(loaded: LoadedRulebook, layout: FormLayout, flag: Flag) -> str | None:
+def _choose_default_phrase(loaded: LoadedRulebook, layout: FormLayout, flag: Flag) -> str | None:
     """Return cautious advice for a rulebook whose layout assigns none to its tiers."""
     if layout.advice_by_tier:
         return None
@@ -116,7 +118,7 @@ def _default_phrase(loaded: LoadedRulebook, layout: FormLayout, flag: Flag) -> s
     return "today" if tier.withholds else "soon"
 
 
-def _marked_options(
+def _describe_options(
     loaded: LoadedRulebook, form: IntakeForm, flag: Flag, facts: Mapping[str, Any]
 ) -> list[str]:
     questions = {question.id: question for question in form.questions if not question.confidential}

@@ -21,7 +21,7 @@ def render_start(context: PageContext, *, fault: bool = False) -> Response:
     options = FormOptions("patient", context.language, context.settings.adversity_questions)
     steps = len(build_form(context.intake.rulebook, options).steps)
     return context.render(
-        "first",
+        "start",
         _FAULTY if fault else 200,
         steps=steps,
         is_started=context.progress is not None,
@@ -30,7 +30,7 @@ def render_start(context: PageContext, *, fault: bool = False) -> Response:
 
 
 def render_step(
-    context: PageContext, number: int, controls: ControlState, faults: dict[str, str]
+    context: PageContext, number: int, control_state: ControlState, faults: dict[str, str]
 ) -> Response:
     """Show one step with the state of its controls and its faults."""
     progress = context.started_progress
@@ -42,7 +42,7 @@ def render_step(
         number=number,
         total=len(progress.form.steps),
         form_language=progress.form.language,
-        marks=controls,
+        control_state=control_state,
         faults=faults,
         hidden={q.name for q in step.questions if q.confidential and q.id in draft.answers},
         adversity=draft.adversity,
@@ -90,8 +90,8 @@ def render_saved(context: PageContext) -> Response:
     reminders = build_advice(
         progress.rulebook, progress.form, progress.draft.answers, progress.visible_flags
     )
-    shown = {"advice": reminders, "settings": context.settings}
-    return render_confirmation(context.access, context.language, shown, "later")
+    variables = {"advice": reminders, "settings": context.settings}
+    return render_confirmation(context.access, context.language, variables, "later")
 
 
 def render_confirmation(
@@ -103,12 +103,12 @@ def render_confirmation(
         "intake/sent.html.j2",
         PageOptions(language),
         heading=f"{outcome}_heading",
-        explanation=f"{outcome}_told",
+        explanation=f"{outcome}_text",
         is_sent=outcome == "sent",
         kiosk=access.is_kiosk,
         **({"advice": [], "settings": None} | variables),
     )
     if access.is_kiosk:
-        clear_device(response)
+        clear_device(access.request, response)
         response.headers["Refresh"] = "60;url=/kiosk"
     return response

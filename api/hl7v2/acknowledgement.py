@@ -40,7 +40,7 @@ class Hl7ErrorDetail(NamedTuple):
 
 
 def parse_acknowledgement(answer: bytes) -> AckMessage:
-    """Parse an acknowledgement. Raises UnreadableError."""
+    """Parse an acknowledgement. Raises UnreadableMessageError."""
     message = parse_hl7_message(answer)
     msa = message.find_segment("MSA")
     code = message.read_component(msa, 1)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from api.hl7v2.parser import CODECS
+from schemas.delivery import DestinationMisfit
 from schemas.profile import V2Options
 
 _OBX_VALUE_LIMITS = {"ST": 199, "TX": 65_536, "NM": 16, "CE": 250, "SN": 36}
@@ -48,31 +49,23 @@ _ASCII_SUBSTITUTES = str.maketrans(
 )
 
 
-class EncodingIssue(NamedTuple):
-    """A reason why a receiver would refuse the message: the field, and its limit."""
-
-    code: str
-    place: str
-    detail: str
-
-
 class EncodedMessage(NamedTuple):
     """An encoded message, and the reasons why a receiver would refuse it."""
 
     content: bytes
-    issues: tuple[EncodingIssue, ...]
+    misfits: tuple[DestinationMisfit, ...]
 
 
 def encode_message(message: str, options: V2Options) -> EncodedMessage:
     """Encode the message. Typographic characters may be simplified, such as dashes and quotes.
 
-    Any other character that the character set lacks is reported as an issue.
+    Any other character that the character set lacks is reported as a misfit.
     """
     codec = CODECS[options.character_set]
     if codec != "utf-8":
         message = "".join(_substitute(character, codec) for character in message)
-    issues = [*_find_overlong_fields(message, options), *_find_unencodable_fields(message, codec)]
-    return EncodedMessage(message.encode(codec, "replace"), tuple(issues))
+    misfits = [*_find_overlong_fields(message, options), *_find_unencodable_fields(message, codec)]
+    return EncodedMessage(message.encode(codec, "replace"), tuple(misfits))
 
 
 def _substitute(character: str, codec: str) -> str:
@@ -83,7 +76,7 @@ def _substitute(character: str, codec: str) -> str:
     return character
 
 
-def _find_overlong_fields(message: str, options: V2Options) -> Iterator[EncodingIssue]:
+def _find_overlong_fields(message: str, options: V2Options) -> Iterator[DestinationMisfit]:
     for place, field in _list_fields(message):
         segment, number = place
         limit = _FIELD_LIMITS.get(place, options.most_field_characters)
@@ -91,24 +84,26 @@ def _find_overlong_fields(message: str, options: V2Options) -> Iterator[Encoding
             limit = _OBX_VALUE_LIMITS.get(field.value_type, options.most_field_characters)
         limit = min(limit, options.most_field_characters)
         if len(field.value) > limit:
-            yield EncodingIssue(
-                "too_long", f"{segment}-{number}", f"holds at most {limit} characters"
-            )
+            yield _build_overlong_misfit(f"{segment}-{number}", limit)
         if place in _CODED_FIELDS and len(field.value.partition("^")[0]) > _MAX_CODE_CHARACTERS:
-            yield EncodingIssue(
-                "too_long",
-                f"{segment}-{number}.1",
-                f"holds at most {_MAX_CODE_CHARACTERS} characters",
-            )
+            yield _build_overlong_misfit(f"{segment}-{number}.1", _MAX_CODE_CHARACTERS)
 
 
-def _find_unencodable_fields(message: str, codec: str) -> Iterator[EncodingIssue]:
+def _build_overlong_misfit(place: str, limit: int) -> DestinationMisfit:
+    detail = f"may have at most {limit} characters"
+    return DestinationMisfit(code="too_long", place=place, detail=detail)
+
+
+def _find_unencodable_fields(message: str, codec: str) -> Iterator[DestinationMisfit]:
     for (segment, number), field in _list_fields(message):
         try:
             field.value.encode(codec)
         except UnicodeEncodeError:
-            detail = "holds a character that the receiver's character set has not"
-            yield EncodingIssue("foreign_character", f"{segment}-{number}", detail)
+            yield DestinationMisfit(
+                code="unencodable_character",
+                place=f"{segment}-{number}",
+                detail="contains a character that the receiver's character set can't encode",
+            )
 
 
 class _Field(NamedTuple):

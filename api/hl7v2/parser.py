@@ -1,6 +1,6 @@
 """Parses messages into segments, by the separators and character set that each declares.
 
-UnreadableError    the sender must act; the message names the field, never its content
+UnreadableMessageError    the sender must act; the message names the field, never its content
 """
 
 import re
@@ -65,7 +65,7 @@ class Hl7Message(NamedTuple):
         return self.unescape(components[component - 1]) if component <= len(components) else ""
 
     def unescape(self, text: str) -> str:
-        """Unescape a text. Raises UnreadableError for an unknown escape sequence."""
+        """Unescape a text. Raises UnreadableMessageError for an unknown escape sequence."""
         escape = re.escape(self.separators.escape)
         return re.sub(f"{escape}([^{escape}]*){escape}", self._unescape_match, text)
 
@@ -84,13 +84,13 @@ class Hl7Message(NamedTuple):
             return characters[sequence]
         if re.fullmatch(r"X(?:[0-9A-Fa-f]{2}){1,20}", sequence):
             return bytes.fromhex(sequence[1:]).decode("latin-1")
-        raise UnreadableMessageError("an escape sequence that is not known")
+        raise UnreadableMessageError("unknown escape sequence")
 
 
 def parse_hl7_message(message: bytes) -> Hl7Message:
     """Parse a message. Without MSH-18 it is read as UTF-8, or else as ISO 8859-1.
 
-    Raises UnreadableError.
+    Raises UnreadableMessageError.
     """
     if len(message) > MAX_MESSAGE_BYTES:
         raise UnreadableMessageError(f"expected at most {MAX_MESSAGE_BYTES} bytes")

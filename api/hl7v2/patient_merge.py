@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from api.hl7v2.acknowledgement import Hl7ErrorDetail
 from api.hl7v2.parser import Hl7Message
+from schemas.patient import PatientNumber
 
 _UNSUPPORTED = "200", "Unsupported message type"
 _MISSING = "101", "Required field missing"
@@ -23,18 +24,11 @@ class NotAMergeError(ValueError):
         self.error_detail = error_detail
 
 
-class Hl7PatientIdentifier(NamedTuple):
-    """A patient identifier and its system, if known."""
-
-    reference: str
-    system: str | None
-
-
 class PatientMerge(NamedTuple):
     """A retired patient identifier, and the one that survives."""
 
-    retired: Hl7PatientIdentifier
-    survivor: Hl7PatientIdentifier
+    retired: PatientNumber
+    survivor: PatientNumber
 
 
 def parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> list[PatientMerge]:
@@ -53,7 +47,7 @@ def parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> list[Pa
 
 
 def _parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> Iterator[PatientMerge]:
-    survivors: list[Hl7PatientIdentifier] = []
+    survivors: list[PatientNumber] = []
     for segment in message.segments:
         if segment[0] == "PID":
             survivors = _parse_identifiers(message, segment, 3, authorities)
@@ -62,7 +56,7 @@ def _parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> Iterat
             if not retired or not survivors:
                 raise NotAMergeError(
                     Hl7ErrorDetail(
-                        *_UNKNOWN, "expected a number of a known authority in PID-3 and in MRG-1"
+                        *_UNKNOWN, "expected an identifier of a known authority in PID-3 and MRG-1"
                     )
                 )
             yield from (
@@ -71,35 +65,27 @@ def _parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> Iterat
             )
 
 
-def _find_survivor(
-    retired: Hl7PatientIdentifier, survivors: list[Hl7PatientIdentifier]
-) -> Hl7PatientIdentifier:
+def _find_survivor(retired: PatientNumber, survivors: list[PatientNumber]) -> PatientNumber:
     """Find the only surviving identifier of the same system."""
     candidates = [survivor for survivor in survivors if survivor.system == retired.system]
     if len(candidates) != 1:
         raise NotAMergeError(
-            Hl7ErrorDetail(
-                *_UNKNOWN, "expected one number in PID-3 of the authority that MRG-1 names"
-            )
+            Hl7ErrorDetail(*_UNKNOWN, "expected one identifier in PID-3 of the authority in MRG-1")
         )
     return candidates[0]
 
 
 def _parse_identifiers(
     message: Hl7Message, segment: tuple[str, ...], field_number: int, authorities: Mapping[str, str]
-) -> list[Hl7PatientIdentifier]:
+) -> list[PatientNumber]:
     """Parse the identifiers in a field, skipping those of unknown authorities."""
     identifiers = []
     for components in message.read_repetitions(segment, field_number):
         with suppress(LookupError):
-            system = _resolve_system(
-                message, components[3] if len(components) > 3 else "", authorities
-            )
-            identifiers += (
-                [Hl7PatientIdentifier(message.unescape(components[0]), system)]
-                if components[0]
-                else []
-            )
+            authority = components[3] if len(components) > 3 else ""
+            system = _resolve_system(message, authority, authorities)
+            if components[0]:
+                identifiers.append(PatientNumber(message.unescape(components[0]), system))
     return identifiers
 
 
@@ -119,5 +105,5 @@ def _resolve_system(
     if universal_id and universal_type in ("URI", "URL"):
         return universal_id
     if name or universal_id:
-        raise LookupError("the assigning authority is not known here")
+        raise LookupError("unknown assigning authority")
     return None

@@ -65,7 +65,7 @@ def _encode_name(person: KnownPatient) -> str:
     """Encode a name as XPN: `Family, Given` in parts, others as display names, none as unknown."""
     if person.name is None:
         return "^^^^^^U"
-    family, comma, given = (part.strip() for part in person.name.partition(","))
-    if comma and family and given:
-        return f"{escape_text(family)}^{escape_text(given)}^^^^^L"
+    family_name, comma, given_name = (part.strip() for part in person.name.partition(","))
+    if comma and family_name and given_name:
+        return f"{escape_text(family_name)}^{escape_text(given_name)}^^^^^L"
     return f"{escape_text(person.name)}^^^^^^D"

@@ -1,14 +1,14 @@
 """The content of a message: one event of a screening, for one receiver."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from api.hl7v2.fields import derive_identifier, join_components
+from schemas.delivery import DeliveryEvent
 from schemas.profile import V2Options
 from schemas.rulebook import Rulebook
 from schemas.screening import Screening
 
-ScreeningEventKind = Literal["result", "replacement", "withdrawal"]
 CODING_SYSTEM = "99NSCR"
 """The local coding system of our results."""
 _IDENTIFIER_LENGTH = 17
@@ -28,10 +28,10 @@ class Hl7Report(NamedTuple):
 class ScreeningEvent(NamedTuple):
     """An event of a screening, with all that a message for one receiver needs.
 
-    `first` is the id of the first version of the screening.
+    `first_id` is the id of the first version of the screening.
     """
 
-    kind: ScreeningEventKind
+    kind: DeliveryEvent
     screening: Screening
     first_id: str
     rulebook: Rulebook

@@ -1,67 +1,93 @@
-"""Chooses the format of a report from the `Accept` header or from the suffix of the path."""
+"""Negotiates media types and languages as RFC 9110, section 12.5, says.
 
-import re
-from collections.abc import Iterator
+The offered value of the highest quality wins, and takes its quality from the most specific range
+that matches it; a quality of zero refuses. Between equals the more specific range, then the earlier
+one, then the order of the offer decides. Malformed ranges are ignored.
+"""
 
-from api.problems import Problem
-from reports.formats import MEDIA_TYPES, SUFFIXES, Format
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-REPORT_FORMATS: tuple[Format, ...] = ("pdf", "html", "rtf", "txt", "xml")
-MEDIA_TYPE_ALIASES: dict[str, Format] = {
-    "text/rtf": "rtf",
-    "application/xhtml+xml": "html",
-    "application/xml": "xml",
-    "text/xml": "xml",
-}
-_MEDIA_RANGE = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*((?:;[^,;]*)*)\s*")
-_WEIGHT = re.compile(r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)")
+from werkzeug.http import parse_accept_header, parse_options_header
 
 
-def negotiate_format(accept: str | None) -> Format:
-    """Return the format that `Accept` prefers; PDF if it accepts all. Raises Problem 406."""
-    if accept is None or not accept.strip():
-        return REPORT_FORMATS[0]
-    matches: dict[Format, tuple[int, float, int]] = {}
-    for position, (media_range, weight) in enumerate(_parse_media_ranges(accept)):
-        for form in REPORT_FORMATS:
-            specificity = _specificity(media_range, form)
-            if specificity is not None and (form not in matches or specificity > matches[form][0]):
-                matches[form] = (specificity, weight, -position)
-    acceptable = [form for form, (_, weight, _) in matches.items() if weight]
-    if not acceptable:
-        raise Problem("not_acceptable")
+class _MediaRange(NamedTuple):
+    """A media type or media range, in lower case, with its parameters."""
 
-    def preference(form: Format) -> tuple[float, int, int, int]:
-        specificity, weight, earliness = matches[form]
-        return weight, specificity, earliness, -REPORT_FORMATS.index(form)
-
-    return max(acceptable, key=preference)
+    name: str
+    parameters: Mapping[str, str]
 
 
-def find_format_by_suffix(suffix: str) -> Format:
-    """Return the format of a suffix that includes its dot. Raises Problem 404."""
-    for form in REPORT_FORMATS:
-        if SUFFIXES[form] == suffix:
-            return form
-    raise Problem("not_found")
+def negotiate_media_type(
+    accept: str | None, offered: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the offered media type that `Accept` prefers, or None if it accepts none of them.
+
+    `aliases` maps other names to offered media types. A parameter of a range must be one of the
+    offered media type, except `charset`: all text is UTF-8.
+    """
+
+    def match(media_range: str, media_type: str) -> int | None:
+        requirement, offer = map(_parse_media_range, (media_range, media_type))
+        name = (aliases or {}).get(requirement.name, requirement.name)
+        if name == "*/*":
+            return 0
+        if name.endswith("/*"):
+            return 1 if offer.name.startswith(name[:-1]) else None
+        if name != offer.name or not requirement.parameters.items() <= offer.parameters.items():
+            return None
+        return 2 + len(requirement.parameters)
+
+    return _select_best(offered, _parse_ranges(accept, "*/*"), match)
 
 
-def _parse_media_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """Yield each media range with its weight; malformed ones are skipped."""
-    for item in accept.split(","):
-        media_range = _MEDIA_RANGE.fullmatch(item)
-        if media_range is not None:
-            weight = _WEIGHT.search(media_range[2])
-            yield media_range[1].lower(), float(weight[1]) if weight else 1.0
+def negotiate_language(accept_language: str | None, offered: Iterable[str]) -> str | None:
+    """Return the offered language that `Accept-Language` prefers, or None if it accepts none.
+
+    A range with a region also matches its language, unless it refuses.
+    """
+    ranges = [
+        (name, quality)
+        for name, quality in _parse_ranges(accept_language, "*")
+        if quality or "-" not in name
+    ]
+    return _select_best(offered, ranges, _match_language)
 
 
-def _specificity(media_range: str, form: Format) -> int | None:
-    """Return 3 for the media type, 2 for an alias, 1 for `type/*`, 0 for `*/*`, else None."""
-    media_type = MEDIA_TYPES[form].split(";")[0]
-    if media_range == media_type:
-        return 3
-    if MEDIA_TYPE_ALIASES.get(media_range) == form:
+def _parse_ranges(header: str | None, default: str) -> list[tuple[str, float]]:
+    ranges = parse_accept_header(header if header and header.strip() else default)
+    return [(name.lower(), quality) for name, quality in ranges]
+
+
+def _select_best(
+    offered: Iterable[str],
+    ranges: list[tuple[str, float]],
+    match: Callable[[str, str], int | None],
+) -> str | None:
+    """Return the offered value of the highest quality; `match` gives the specificity of a range."""
+    best, best_rank = None, (0.0, 0, 0)
+    for value in offered:
+        matches = [
+            (specificity, quality, -position)
+            for position, (name, quality) in enumerate(ranges)
+            if (specificity := match(name, value)) is not None
+        ]
+        specificity, quality, earliness = max(matches, default=(0, 0.0, 0))
+        rank = quality, specificity, earliness
+        if quality and (best is None or rank > best_rank):
+            best, best_rank = value, rank
+    return best
+
+
+def _parse_media_range(text: str) -> _MediaRange:
+    name, parameters = parse_options_header(text)
+    parameters.pop("charset", None)
+    return _MediaRange(name, parameters)
+
+
+def _match_language(language_range: str, language: str) -> int | None:
+    if language_range == "*":
+        return 0
+    if language_range == language:
         return 2
-    if media_range == media_type.split("/")[0] + "/*":
-        return 1
-    return 0 if media_range == "*/*" else None
+    return 1 if language_range.startswith(f"{language}-") else None

@@ -10,11 +10,11 @@ class HooksCorsMiddleware:
     """Middleware that allows cross-origin requests to CDS Hooks from these origins only."""
 
     def __init__(self, app: ASGIApp, origins: str) -> None:
-        allowed = [origin.strip() for origin in origins.split(",") if origin.strip()]
+        allowed_origins = [origin.strip() for origin in origins.split(",") if origin.strip()]
         self._app = app
-        self._hooks_app = allowed and CORSMiddleware(
+        self._hooks_app = allowed_origins and CORSMiddleware(
             app,
-            allow_origins=allowed,
+            allow_origins=allowed_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
             max_age=600,

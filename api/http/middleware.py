@@ -73,13 +73,13 @@ class RequestMiddleware:
             send = _without_body(send)
         answer = ResponseRecorder(send, self._error_format(scope["path"]))
         request_id = REQUEST_ID.set(answer.request_id)
-        started = time.perf_counter()
+        started_at = time.perf_counter()
         self._in_flight += 1
         try:
             await self._respond(scope, receive, answer)
         finally:
             self._in_flight -= 1
-            self._report(scope, answer, time.perf_counter() - started)
+            self._report(scope, answer, time.perf_counter() - started_at)
             REQUEST_ID.reset(request_id)
 
     async def _respond(self, scope: Scope, receive: Receive, answer: "ResponseRecorder") -> None:
@@ -94,7 +94,7 @@ class RequestMiddleware:
         except ClientDisconnect:
             answer.status = CLIENT_CLOSED_REQUEST
         except Exception:  # noqa: BLE001 - the last resort: no detail of any error reaches the client
-            _log.exception("failed")
+            _log.exception("uncaught_exception")
             if not answer.status:
                 await Problem("internal").build_response()(scope, receive, answer.send)
         finally:
@@ -108,12 +108,15 @@ class RequestMiddleware:
     def _admit(self, scope: Scope) -> None:
         """Raise the Problem of a malformed request, or of one over the limit."""
         headers = scope["headers"]
-        if len(headers) > MAX_HEADER_COUNT or _head_bytes(scope) > self._settings.header_bytes:
+        if len(headers) > MAX_HEADER_COUNT or _head_bytes(scope) > self._settings.max_header_bytes:
             raise Problem("headers_too_large")
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             raise Problem("malformed_request", "Exactly one `Host` header is needed.")
-        if self._in_flight > self._settings.concurrent_requests and scope["path"] != LIVENESS_PATH:
+        if (
+            self._in_flight > self._settings.max_concurrent_requests
+            and scope["path"] != LIVENESS_PATH
+        ):
             raise Problem("too_many", headers={"Retry-After": "1"})
 
     def _report(self, scope: Scope, answer: "ResponseRecorder", seconds: float) -> None:

@@ -1,12 +1,15 @@
 """Limits the request rate of each client."""
 
 import heapq
+import ipaddress
 import math
 import threading
 import time
 from collections.abc import Callable
 
-from api.problems import Problem
+from fastapi import Request
+
+from api.problems import TooManyRequestsProblem
 
 MAX_CLIENTS = 10_000
 
@@ -44,7 +47,7 @@ class RateLimiter:
         full_at = max(self._full_at.get(client, now), now) + refill
         wait = full_at - now - 60 - refill / 1000  # sums of small intervals are not exact
         if wait > 0:
-            raise Problem("too_many", headers={"Retry-After": str(max(1, math.ceil(wait)))})
+            raise TooManyRequestsProblem(max(1, math.ceil(wait)))
         return full_at
 
     def _drop_fullest(self) -> None:
@@ -52,3 +55,24 @@ class RateLimiter:
             MAX_CLIENTS // 10, self._full_at, key=self._full_at.__getitem__
         ):
             del self._full_at[client]
+
+
+def read_network_key(request: Request) -> str:
+    """Return the network of the client that sent the request, as every limit counts it."""
+    return compute_network_key(request.client.host) if request.client else "unknown"
+
+
+def compute_network_key(address: str) -> str:
+    """Return an IPv4 address, also of an IPv4-mapped one, or the /64 network of an IPv6 address.
+
+    One IPv6 subscriber usually has a whole /64 network. Any other text is returned unchanged.
+    """
+    try:
+        parsed_address = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed_address, ipaddress.IPv4Address):
+        return str(parsed_address)
+    if parsed_address.ipv4_mapped is not None:
+        return str(parsed_address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed_address) >> 64 << 64, 64)))

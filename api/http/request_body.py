@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from api.http import strict_json
-from api.problems import Problem
+from api.problems import FieldError, Problem
+from api.security.strict_json import MAX_MEMBERS, StrictJsonError, decode_json
 from api.settings import Settings
 
 
@@ -30,14 +30,15 @@ MAX_FORM_BYTES = 16 * 1024
 MAX_FORM_FIELDS = 20
 
 
-async def read_json(request: Request, media_type: BodyMediaType, times: int = 1) -> None:
+async def read_json(
+    request: Request, settings: Settings, media_type: BodyMediaType, times: int = 1
+) -> None:
     """Read the body into the request, where FastAPI looks for its bytes and its value.
 
     A body of several intakes (`times` over 1) is parsed in a thread, off the event loop.
 
-    Raises Problem `unsupported_media_type`, `malformed_json`, `too_slow` or `too_large`.
+    Raises Problem `unsupported_media_type`, `malformed_json`, `request_timeout` or `too_large`.
     """
-    settings: Settings = request.app.state.settings
     content_types = request.headers.getlist("content-type")
     if (
         len(content_types) != 1
@@ -46,21 +47,33 @@ async def read_json(request: Request, media_type: BodyMediaType, times: int = 1)
     ):
         expected = f"Send `{media_type.name}` in UTF-8, without content encoding."
         raise Problem("unsupported_media_type", expected)
-    body = await read_body(request, settings.body_bytes * times)
+    body = await read_body(request, settings, settings.max_body_bytes * times)
     request._body = body  # noqa: SLF001 - where Starlette caches the body
     if times == 1:
-        value = strict_json.parse(body)
+        value = parse_json(body)
     else:
-        value = await run_in_threadpool(strict_json.parse, body, strict_json.MAX_MEMBERS * times)
+        value = await run_in_threadpool(parse_json, body, MAX_MEMBERS * times)
     request._json = value  # noqa: SLF001 - where Starlette caches the value
 
 
+def parse_json(body: bytes, max_members: int = MAX_MEMBERS) -> Any:
+    """Return the JSON value of the body. Raises Problem `malformed_json`."""
+    try:
+        return decode_json(body, max_members)
+    except StrictJsonError as error:
+        fault = FieldError(pointer=error.pointer, code=error.code, detail=error.detail)
+        raise Problem("malformed_json", errors=[fault]) from None
+
+
 async def read_form_fields(
-    request: Request, max_bytes: int = MAX_FORM_BYTES, max_fields: int = MAX_FORM_FIELDS
+    request: Request,
+    settings: Settings,
+    max_bytes: int = MAX_FORM_BYTES,
+    max_fields: int = MAX_FORM_FIELDS,
 ) -> list[tuple[str, str]]:
     """Return the fields of the form in their order.
 
-    Raises Problem `unsupported_media_type`, `malformed_request`, `too_slow` or `too_large`.
+    Raises Problem `unsupported_media_type`, `malformed_request`, `request_timeout` or `too_large`.
     """
     content_types = request.headers.getlist("content-type")
     if (
@@ -68,7 +81,7 @@ async def read_form_fields(
         or content_types[0].partition(";")[0].strip().lower() != FORM_MEDIA_TYPE
     ):
         raise Problem("unsupported_media_type", f"Send `{FORM_MEDIA_TYPE}`.")
-    body = await read_body(request, max_bytes)
+    body = await read_body(request, settings, max_bytes)
     try:
         return parse_qsl(
             body.decode("ascii"),
@@ -81,26 +94,28 @@ async def read_form_fields(
         raise Problem("malformed_request", "The form cannot be read.") from None
 
 
-async def merge_form_into_query(request: Request) -> Request:
+async def merge_form_into_query(request: Request, settings: Settings) -> Request:
     """Return the request with the fields of its form appended to its query string.
 
-    An empty body without a content type is treated as no form. Raises Problem as `take_form` does.
+    An empty body without a content type is treated as no form. Raises Problem as
+    `read_form_fields` does.
     """
-    if "content-type" not in request.headers and not await read_body(request, MAX_FORM_BYTES):
+    if "content-type" not in request.headers and not await read_body(
+        request, settings, MAX_FORM_BYTES
+    ):
         return request
-    form = urlencode(await read_form_fields(request)).encode()
+    form = urlencode(await read_form_fields(request, settings)).encode()
     query = b"&".join(filter(None, [request.scope["query_string"], form]))
     return Request(dict(request.scope) | {"query_string": query}, request.receive)
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Read the body, of at most `most` bytes. Raises Problem `too_slow` or `too_large`."""
-    settings: Settings = request.app.state.settings
+async def read_body(request: Request, settings: Settings, max_bytes: int) -> bytes:
+    """Read the body, at most `max_bytes`. Raises Problem `request_timeout` or `too_large`."""
     try:
         async with asyncio.timeout(settings.body_seconds):
             return await _read_bytes(request, max_bytes)
     except TimeoutError:
-        raise Problem("too_slow", headers={"Connection": "close"}) from None
+        raise Problem("request_timeout", headers={"Connection": "close"}) from None
 
 
 async def _read_bytes(request: Request, max_bytes: int) -> bytes:

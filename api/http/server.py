@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.http.uvicorn_protocol import build_protocol_class
+from api.observability.metrics import Metrics
 from api.settings import Settings
 
 RESERVED_FILES = 512
@@ -59,18 +60,20 @@ def build_base_url(host: str, listener: socket.socket) -> str:
     return f"http://{name}:{listener.getsockname()[1]}"
 
 
-def build_server_config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Config:
+def build_server_config(
+    app: FastAPI, settings: Settings, metrics: Metrics, host: str, port: int
+) -> uvicorn.Config:
     """Return the uvicorn configuration of the application.
 
     uvicorn's `limit_concurrency` stays off: it answers in plain text and counts idle connections.
     The middleware limits requests and the protocol limits connections.
     """
-    _raise_file_limit(settings.connections + RESERVED_FILES)
+    _raise_file_limit(settings.max_connections + RESERVED_FILES)
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=build_protocol_class(settings, app.state.metrics),
+        http=build_protocol_class(settings, metrics),
         ws="none",
         lifespan="on",
         server_header=False,

@@ -61,7 +61,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Accept the connection; over the limit, abort the one that has waited longest."""
         super().connection_made(transport)
         self._await_headers()
-        if len(self.connections) > self.settings.connections:
+        if len(self.connections) > self.settings.max_connections:
             oldest = next(iter(self.waiting))
             oldest._stop_waiting()  # noqa: SLF001 - an instance of this class
             oldest.transport.abort()
@@ -83,7 +83,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._reject("headers_too_large")
             return
         super().data_received(data)
-        if self._in_body and self._framing > self.settings.header_bytes:
+        if self._in_body and self._framing > self.settings.max_header_bytes:
             self._reject("malformed_request")
 
     def _exceeds_header_limit(self, data: bytes) -> bool:
@@ -91,7 +91,7 @@ class BoundedConnection(HttpToolsProtocol):
         end = window.find(b"\r\n\r\n")
         self._header_bytes += len(data) if end < 0 else end - len(self._tail)
         self._tail = window[-3:]
-        return self._header_bytes > self.settings.header_bytes
+        return self._header_bytes > self.settings.max_header_bytes
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Accept a header; trailers after the body are ignored: nothing checks them."""
@@ -219,7 +219,7 @@ class BoundedConnection(HttpToolsProtocol):
     def _watch_reading(self) -> None:
         if self._reading_due is None:
             self._reading_due = self.loop.call_later(
-                self.settings.send_seconds, self.transport.abort
+                self.settings.response_timeout_seconds, self.transport.abort
             )
 
     def _stop_watching(self) -> None:

@@ -23,7 +23,7 @@ class CellError(ValueError):
 
 
 def parse_answer(question_map: QuestionMap, question: Question, row: Mapping[str, str]) -> Any:
-    """Return the answer in the row, or NOT_SAID. Raises CellError."""
+    """Return the answer in the row, or UNANSWERED. Raises CellError."""
     if question_map.columns:
         return _parse_checkboxes(question_map, row)
     cell = row[question_map.column or ""].strip()
@@ -52,13 +52,13 @@ def _known_words(question_map: QuestionMap, question: Question) -> dict[str, Any
 
 
 def _parse_checkboxes(question_map: QuestionMap, row: Mapping[str, str]) -> Any:
-    """Parse one column for each option; if nothing is checked, the question is not answered."""
-    checked = [value for column, value in question_map.columns.items() if _is_checked(row[column])]
+    """Parse one column for each option; if nothing is options, the question is not answered."""
+    options = [value for column, value in question_map.columns.items() if _is_checked(row[column])]
     none_column = question_map.none_column
     is_none = none_column is not None and _is_checked(row[none_column])
-    if checked and is_none:
+    if options and is_none:
         raise CellError("expected either an option or none of them, not both")
-    return checked if checked or is_none else UNANSWERED
+    return options if options or is_none else UNANSWERED
 
 
 def _is_checked(cell: str) -> bool:
@@ -73,19 +73,19 @@ def _is_checked(cell: str) -> bool:
 def _parse_several(question_map: QuestionMap, cell: str, words: Mapping[str, Any]) -> list[Any]:
     """Parse several words in one cell; a word may itself contain the separator."""
     none_words = {word.casefold() for word in question_map.none}
-    known = sorted({*words, *none_words}, key=len, reverse=True)
-    rest, separator, parsed = cell.casefold(), question_map.split.casefold(), []
+    all_words = sorted({*words, *none_words}, key=len, reverse=True)
+    rest, separator, cell_words = cell.casefold(), question_map.split.casefold(), []
     while rest:
-        word = next((w for w in known if rest == w or rest.startswith(w + separator)), None)
+        word = next((w for w in all_words if rest == w or rest.startswith(w + separator)), None)
         if word is None:
-            raise CellError(f"expected words out of {', '.join(sorted(known))}")
-        parsed.append(word)
+            raise CellError(f"expected words from {', '.join(sorted(all_words))}")
+        cell_words.append(word)
         rest = rest[len(word) :].removeprefix(separator).strip()
-    if not none_words.isdisjoint(parsed):
-        if len(parsed) > 1:
+    if not none_words.isdisjoint(cell_words):
+        if len(cell_words) > 1:
             raise CellError("expected either an option or none of them, not both")
         return []
-    return list(dict.fromkeys(words[word] for word in parsed))
+    return list(dict.fromkeys(words[word] for word in cell_words))
 
 
 def _parse_number(cell: str, times: int) -> Any:

@@ -18,8 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 from api.importing.cell_parser import UNANSWERED, CellError, parse_answer
 from api.importing.mapping import ImportMapping, MappingError
 from api.intakes.models import StorableIntake, intake_union
-from api.problems import build_validation_problem
+from api.problems import build_body_problem
 from schemas.patient import EARLIEST_DAY, find_day_fault
+from schemas.rulebook_name import RulebookName
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -32,7 +33,7 @@ class ImportProblem(NamedTuple):
 
     line: int
     column: str
-    expected: str
+    expected_value: str
 
 
 class ImportRow(NamedTuple):
@@ -49,12 +50,12 @@ class ColumnUse(NamedTuple):
 
     column: str
     used_as: str
-    filled: int
+    filled_cells: int
     faulty: int
 
 
 class ImportReader:
-    """Reads one file row by row; `fates` counts the rows read so far."""
+    """Reads one file row by row; `list_column_uses` covers the rows read so far."""
 
     def __init__(
         self, file: Path, mapping: ImportMapping, loaded: LoadedRulebook, rulebooks: Catalogue
@@ -104,18 +105,18 @@ class ImportReader:
             f"column `{column}` is not in the file" for column in mapped if column not in counts
         ]
         faults += [
-            f"column {place} is in no line of the mapping: map it, or `ignore` it"
+            f"column {place} is not in the mapping: map it, or list it under `ignore`"
             for place, column in enumerate(self.columns, 1)
             if column not in mapped
         ]
-        faults += [f"column `{column}` stands twice" for column in mapped if counts[column] > 1]
+        faults += [f"column `{column}` occurs twice" for column in mapped if counts[column] > 1]
         if faults:
             raise MappingError("\n".join(faults))
 
     def _read_row(self, line: int, cells: list[str]) -> ImportRow:
         if len(cells) != len(self.columns):
-            expected = f"{len(self.columns)} cells, as in the first line"
-            return ImportRow(line, "", None, (ImportProblem(line, "", expected),))
+            expected_value = f"{len(self.columns)} cells, as in the first line"
+            return ImportRow(line, "", None, (ImportProblem(line, "", expected_value),))
         row = dict(zip(self.columns, cells, strict=True))
         self._filled.update(name for name, cell in row.items() if cell.strip())
         problems: list[ImportProblem] = []
@@ -130,14 +131,14 @@ class ImportReader:
         mapping = self._mapping
         reference = row[mapping.patient].strip()
         if not reference:
-            problems.append(ImportProblem(line, mapping.patient, "a number that names the patient"))
+            problems.append(ImportProblem(line, mapping.patient, "the patient's number"))
         answers = {}
         for question in mapping.question:
             try:
                 value = parse_answer(question, self._questions[question.id], row)
             except CellError as error:
-                expected = str(error).removeprefix("expected ")
-                problems.append(ImportProblem(line, question.column_names[0], expected))
+                expected_value = str(error).removeprefix("expected ")
+                problems.append(ImportProblem(line, question.column_names[0], expected_value))
                 continue
             if value is not UNANSWERED:
                 answers[question.id] = value
@@ -156,25 +157,27 @@ class ImportReader:
         if source is None or not row[source.column].strip():
             return None
         try:
-            parsed = datetime.strptime(row[source.column].strip(), source.format)  # noqa: DTZ007 - a day
+            moment = datetime.strptime(row[source.column].strip(), source.format)  # noqa: DTZ007 - a day
         except ValueError:
-            problems.append(ImportProblem(line, source.column, f"a day written as {source.format}"))
-            return None
-        if find_day_fault(parsed.date()):
             problems.append(
-                ImportProblem(line, source.column, f"a day from {EARLIEST_DAY} to today")
+                ImportProblem(line, source.column, f"a date in the format {source.format}")
             )
             return None
-        return parsed.date()
+        if find_day_fault(moment.date()):
+            problems.append(
+                ImportProblem(line, source.column, f"a date from {EARLIEST_DAY} to today")
+            )
+            return None
+        return moment.date()
 
     def _validate(self, line: int, body: dict[str, Any], problems: list[ImportProblem]) -> Any:
         try:
             return self._intakes.validate_python(body)
         except ValidationError as error:
-            faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
+            problem = build_body_problem(error, body)
         problems += [
-            ImportProblem(line, self._find_column(error.pointer), error.detail)
-            for error in build_validation_problem(faults, body).errors
+            ImportProblem(line, self._find_column(fault.pointer), fault.detail)
+            for fault in problem.errors
         ]
         return None
 
@@ -190,4 +193,6 @@ class ImportReader:
         This is the row's own name if the mapping has a column for it, otherwise all of its cells.
         """
         name = row[self._mapping.row].strip() if self._mapping.row else ""
-        return json.dumps([self._mapping.source, self._rulebook.partition("@")[0], name or row])
+        return json.dumps(
+            [self._mapping.source, RulebookName.parse(self._rulebook).instrument, name or row]
+        )

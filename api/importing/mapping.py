@@ -73,14 +73,14 @@ class ImportMapping(FrozenModel):
     @property
     def column_uses(self) -> dict[str, str]:
         """The use made of each column that the mapping contains."""
-        uses = dict.fromkeys(self.ignore, "left out")
+        uses = dict.fromkeys(self.ignore, "ignored")
         for question in self.question:
             uses |= dict.fromkeys(question.column_names, f"answers {question.id}")
         uses[self.patient] = "the patient's number"
         if self.row is not None:
             uses[self.row] = "names the row"
         if self.answered_on is not None:
-            uses[self.answered_on.column] = "the day of the answers"
+            uses[self.answered_on.column] = "the date of the answers"
         return uses
 
 
@@ -91,7 +91,7 @@ def load_mapping(file: Path, rulebooks: Catalogue) -> tuple[ImportMapping, Loade
         mapping = ImportMapping.model_validate(table)
         loaded = rulebooks.find_active(mapping.rulebook)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(f"it is not TOML in UTF-8: {error}") from None
+        raise MappingError(f"the file is not UTF-8 TOML: {error}") from None
     except ValidationError as error:
         raise MappingError("\n".join(map(_describe, error.errors()))) from None
     except UnknownRulebookError:
@@ -114,15 +114,15 @@ def _describe(fault: Any) -> str:
 
 def _find_faults(mapping: ImportMapping, loaded: LoadedRulebook) -> Any:
     questions = {question.id: question for question in loaded.rulebook.question}
-    seen: set[str] = set()
+    ids: set[str] = set()
     for question_map in mapping.question:
         where = f"question {question_map.id}"
         if question_map.id not in questions:
-            yield f"{where}: {loaded.name} asks no such question"
+            yield f"{where}: {loaded.name} has no such question"
             continue
-        if question_map.id in seen:
-            yield f"{where}: expected once"
-        seen.add(question_map.id)
+        if question_map.id in ids:
+            yield f"{where}: expected only once"
+        ids.add(question_map.id)
         if bool(question_map.columns) == (question_map.column is not None):
             yield f"{where}: expected either `column` or `columns`"
         yield from _find_value_faults(question_map, questions[question_map.id], where)
@@ -136,6 +136,6 @@ def _find_value_faults(question_map: QuestionMap, question: Question, where: str
         yield f"{where}: `none` is for questions with several answers"
     for value in (*question_map.values.values(), *question_map.columns.values()):
         if question.kind in ("multi", "choice") and value not in options:
-            yield f"{where}: `{value}` is none of its options: {', '.join(sorted(options))}"
+            yield f"{where}: `{value}` is not one of its options: {', '.join(sorted(options))}"
         if question.kind == "boolean" and not isinstance(value, bool):
             yield f"{where}: values are true or false"

@@ -4,7 +4,7 @@ One model for each rulebook, discriminated by the member `rulebook` (`nociplasti
 `nociplastic@1.0.0`), so that the OpenAPI document describes every question.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import reduce
 from operator import or_
@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient, find_day_fault
+from schemas.rulebook_name import RulebookName
 from schemas.screening import ScreeningContext
 from scoring.answer_model import build_answer_model
 from scoring.compiled_rulebook import LoadedRulebook
@@ -90,7 +91,6 @@ def build_intake_model(
     rulebook: LoadedRulebook, names: Iterable[str], base: type[Intake] = Intake
 ) -> type[Intake]:
     """Build the model of an intake for this rulebook, which accepts these rulebook names."""
-    header = rulebook.rulebook.rulebook
     fields: dict[str, Any] = {
         "rulebook": (
             Literal[tuple(names)],
@@ -101,28 +101,21 @@ def build_intake_model(
             Field(description="Answers by question id."),
         ),
     }
-    name = f"{header.instrument.title()}{base.__name__}_{header.version.replace('.', '_')}"
-    return create_model(name, __base__=base, __doc__=f"An intake for {header.name}.", **fields)
+    name = f"{rulebook.instrument.title()}{base.__name__}_{rulebook.version.replace('.', '_')}"
+    return create_model(name, __base__=base, __doc__=f"An intake for {rulebook.name}.", **fields)
 
 
-def intake_union(rulebooks: Iterable[LoadedRulebook], base: type[Intake] = Intake) -> Any:
+def intake_union(rulebooks: Collection[LoadedRulebook], base: type[Intake] = Intake) -> Any:
     """Return the union of the intake models of the rulebooks, discriminated by `rulebook`.
 
     An instrument without a version means its newest version.
     """
-    newest: dict[str, LoadedRulebook] = {}
-    for rulebook in rulebooks:
-        instrument = rulebook.rulebook.rulebook.instrument
-        latest = newest.get(instrument)
-        if latest is None or _version_key(rulebook) > _version_key(latest):
-            newest[instrument] = rulebook
+    by_version = sorted(
+        rulebooks, key=lambda rulebook: RulebookName.parse(rulebook.name).version_numbers
+    )
+    newest = {rulebook.instrument: rulebook for rulebook in by_version}
     models = []
     for rulebook in rulebooks:
-        header = rulebook.rulebook.rulebook
-        short_name = [header.instrument] if newest[header.instrument] is rulebook else []
-        models.append(build_intake_model(rulebook, [*short_name, header.name], base))
+        short_name = [rulebook.instrument] if newest[rulebook.instrument] is rulebook else []
+        models.append(build_intake_model(rulebook, [*short_name, rulebook.name], base))
     return Annotated[reduce(or_, models), Field(discriminator="rulebook")]
-
-
-def _version_key(rulebook: LoadedRulebook) -> tuple[int, ...]:
-    return tuple(int(part) for part in rulebook.rulebook.rulebook.version.split("."))

@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from api.http import strict_json
+from api.http.request_body import parse_json
 from api.intakes.models import intake_union
-from api.problems import build_validation_problem
+from api.problems import build_body_problem
 from api.store.screenings.screenings import ScoredIntake
 from schemas.patient import KnownPatient
 from schemas.screening import ScreeningContext, ScreeningSource
@@ -17,14 +17,13 @@ from scoring.engine import assess
 
 def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
     """Parse and validate an intake; a flat object holds answers to `rulebook`. Raises Problem."""
-    value = strict_json.parse(text)
+    value = parse_json(text)
     if isinstance(value, dict) and "answers" not in value:
         value = {"rulebook": rulebook, "answers": value}
     try:
         return TypeAdapter(intake_union(catalogue.list_active())).validate_python(value)
     except ValidationError as error:
-        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
-        raise build_validation_problem(faults, value) from error
+        raise build_body_problem(error, value) from error
 
 
 def score_intake(

@@ -11,20 +11,20 @@ from typing import NamedTuple
 import structlog
 from polars.exceptions import PanicException
 
+from api.auth.services import PdfRenderer
 from api.deliveries.compose_request import ComposeContext
 from api.documents import issuance
-from api.documents.render_pool import RendererPool
 from api.fhir.elements import CanonicalUrls
 from api.jobs.deliver_chunk import load_destination, prepare_deliveries
 from api.jobs.print_chunk import print_reports
 from api.jobs.score_chunk import score_rows
-from api.problems import Problem
 from api.settings import Settings
 from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import DELIVERIES, SCORE
 from api.store.batches.chunks import ChunkOutcome, ClaimedChunk
 from api.store.database.tenancy import OrganisationSession
+from api.store.errors import NotFoundError
 from api.store.store import Store
 from api.store.transaction import Actor
 from scoring.catalogue import Catalogue
@@ -37,7 +37,7 @@ class WorkerContext:
     """What running a chunk needs: store, settings, rulebooks, renderer, and the stop signal."""
 
     def __init__(
-        self, store: Store, settings: Settings, rulebooks: Catalogue, renderer: RendererPool
+        self, store: Store, settings: Settings, rulebooks: Catalogue, renderer: PdfRenderer
     ) -> None:
         self.store = store
         self.settings = settings
@@ -47,7 +47,7 @@ class WorkerContext:
 
     def compute_outcome(self, task: ClaimedChunk) -> ChunkOutcome:
         """Score, print or prepare the delivery of a chunk. Raises if it may be retried."""
-        tries = self.settings.batch_tries
+        tries = self.settings.batch_attempts
         if task.batch.kind == SCORE:
             return score_rows(self.rulebooks, task, tries)
         options = task.batch.options
@@ -88,7 +88,7 @@ def run_chunk(
 ) -> ChunkOutcome | None:
     """Return the outcome of a chunk, to be recorded; None if there is nothing left to do.
 
-    Retries until the outcome is there. Raises EndedError.
+    Retries until the outcome is there. Raises WorkerStoppedError.
     """
     wait = 0.05
     while True:
@@ -97,12 +97,11 @@ def run_chunk(
         try:
             task = batch_chunks.claim_chunk(context.store, organisation, batch, number)
             return None if task is None else context.compute_outcome(task)
-        except Problem as problem:
-            _log.warning("batch", batch=batch, chunk=number, problem=problem.code)
-            if problem.code == "not_found":  # its organisation was deleted
-                return None
+        except NotFoundError:  # its organisation was deleted
+            _log.warning("chunk_failed", batch=batch, chunk=number, error="NotFoundError")
+            return None
         except (Exception, PanicException) as error:  # noqa: BLE001 - retried; tries are counted
-            _log.warning("batch", batch=batch, chunk=number, error=type(error).__name__)
+            _log.warning("chunk_failed", batch=batch, chunk=number, error=type(error).__name__)
         context.stop_requested.wait(wait)
         wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
 

@@ -30,6 +30,7 @@ from api.problems import Problem
 from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.batches.chunks import SET_ASIDE, ChunkOutcome, ClaimedChunk
 from api.store.deliveries import destinations
+from api.store.errors import NotFoundError
 from api.store.store import Store
 from api.store.transaction import Actor
 from schemas.batch import PATIENT_REFERENCE, RowProblem
@@ -38,9 +39,9 @@ from schemas.profile import Profile
 from schemas.screening import ScreeningContext
 from scoring.compiled_rulebook import LoadedRulebook
 
-_NO_PATIENT = "a reference of the patient: a row without one is not kept, and so not sent"
-_BAD_PATIENT = "at most 200 characters that can be read, in one line"
-_FAILED = "could not be kept and sent, however often it was tried; it was set aside"
+_NO_PATIENT = "a patient reference: a row without one is not stored or sent"
+_BAD_PATIENT = "at most 200 printable characters on one line"
+_FAILED = "could not be stored and sent after several tries; the row was set aside"
 
 
 class BatchDestination(NamedTuple):
@@ -49,7 +50,7 @@ class BatchDestination(NamedTuple):
     destination: str
     profile: Profile | None
     code: str = ""
-    expected: str = ""
+    expected_value: str = ""
 
 
 class _Delivery(NamedTuple):
@@ -71,12 +72,10 @@ def load_destination(store: Store, options: dict[str, Any]) -> BatchDestination:
         try:
             destination = destinations.find_destination(work, target)
             profile = profiles.apply_options(destination.profile, destination.options)
-        except Problem as problem:
-            if problem.code == "not_found":
-                return BatchDestination(target, None, *NO_DESTINATION)
-            return BatchDestination(
-                target, None, "profile", "the profile does not know its options"
-            )
+        except NotFoundError:
+            return BatchDestination(target, None, *NO_DESTINATION)
+        except Problem:
+            return BatchDestination(target, None, "profile", "options that the profile supports")
     return (
         BatchDestination(target, profile)
         if destination.active
@@ -95,7 +94,7 @@ def prepare_deliveries(
     if task.tries > tries:
         return _refuse_all(task, "set_aside", _FAILED)._replace(state=SET_ASIDE)
     if receiver.profile is None:
-        return _refuse_all(task, receiver.code, receiver.expected)
+        return _refuse_all(task, receiver.code, receiver.expected_value)
     loaded = find_rulebook(context.rulebooks, task.batch.rulebook)
     delivery = _Delivery(context, settings, receiver.profile, loaded, task)
     rows: list[DeliverableRow] = []
@@ -136,10 +135,10 @@ def _find_misfit(delivery: _Delivery, row: DeliverableRow) -> RowProblem | None:
     subject = ScreeningSnapshot(
         ReportSource(screening, None, None), screening.id, 1, delivery.settings
     )
-    composed = preview.compose_for_preview(delivery.context, subject, "result", delivery.profile)
-    for misfit in composed.misfits:
-        expected = f"{misfit.place}: {misfit.detail}"
-        return RowProblem(row=row.number, code=misfit.code, expected=expected)
+    message = preview.compose_for_preview(delivery.context, subject, delivery.profile)
+    for misfit in message.misfits:
+        expected_value = f"{misfit.place}: {misfit.detail}"
+        return RowProblem(row=row.number, code=misfit.code, expected=expected_value)
     return None
 
 
@@ -148,12 +147,17 @@ def _derive_screening_id(task: ClaimedChunk, row: int) -> str:
     return str(uuid5(UUID(task.batch.parent), str(row)))
 
 
-def _patient_problem(row: RowAnswers, expected: str) -> RowProblem:
+def _patient_problem(row: RowAnswers, expected_value: str) -> RowProblem:
     return RowProblem(
-        row=row.number, column=PATIENT_REFERENCE, code=PATIENT_REFERENCE, expected=expected
+        row=row.number,
+        column=PATIENT_REFERENCE,
+        code=PATIENT_REFERENCE,
+        expected=expected_value,
     )
 
 
-def _refuse_all(task: ClaimedChunk, code: str, expected: str) -> ChunkOutcome:
-    problems = [RowProblem(row=row, code=code, expected=expected) for row in read_row_numbers(task)]
+def _refuse_all(task: ClaimedChunk, code: str, expected_value: str) -> ChunkOutcome:
+    problems = [
+        RowProblem(row=row, code=code, expected=expected_value) for row in read_row_numbers(task)
+    ]
     return ChunkOutcome(build_delivery_note(0, problems), b"")

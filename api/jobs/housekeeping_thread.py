@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import structlog
 
-from api.problems import Problem
 from api.settings import Settings
+from api.store.errors import StoreError
 from api.store.operations.housekeeping import run_housekeeping
 from api.store.store import Store
 
@@ -24,14 +24,14 @@ def running_housekeeping(store: Store, settings: Settings) -> Iterator[None]:
         while True:
             try:
                 run_housekeeping(store, settings.token_algorithm, settings.signing_key_days)
-            except Problem as problem:
-                _log.warning("upkeep", problem=problem.code)
+            except StoreError as error:
+                _log.warning("housekeeping_failed", error=type(error).__name__)
             except Exception:  # noqa: BLE001 - a failure is retried after an hour
-                _log.exception("upkeep")
+                _log.exception("housekeeping_failed")
             if stopped.wait(INTERVAL_SECONDS):
                 return
 
-    thread = threading.Thread(target=run, name="upkeep", daemon=True)
+    thread = threading.Thread(target=run, name="housekeeping", daemon=True)
     thread.start()
     try:
         yield

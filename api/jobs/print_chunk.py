@@ -4,18 +4,19 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from api.auth.services import PdfRenderer
 from api.documents.document_builder import PatientAnswers, PrintSettings, render_answers
-from api.documents.render_pool import PdfRenderer
 from api.documents.request import DocumentRequest
 from api.jobs.row_answers import read_answered_rows, read_row_numbers
 from api.jobs.score_chunk import find_rulebook
-from api.problems import Problem
-from api.store.batches.chunks import DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
+from api.problems import TooManyRequestsProblem
+from api.store.batches.chunks import CHUNK_DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
+from api.store.errors import UnavailableError
 from schemas.patient import Patient
 from scoring.catalogue import Catalogue
 
 ROWS_PER_CHUNK = 20
-_FAILED = "could not be printed, however often it was tried; it was set aside"
+_FAILED = "could not be printed after several tries; the row was set aside"
 _LENGTH = struct.Struct("!Q")
 
 
@@ -43,8 +44,8 @@ def print_reports(
     for row in read_answered_rows(task, loaded):
         try:
             answers = row.answers.model_dump(exclude_none=True)
-            answered = PatientAnswers(answers, Patient(reference=row.reference))
-            document = render_answers(loaded, settings, layout, answered, request)
+            intake = PatientAnswers(answers, Patient(reference=row.reference))
+            document = render_answers(loaded, settings, layout, intake, request)
             reports.append(
                 PrintedReport(f"report-{row.number:09d}{document.suffix}", document.content)
             )
@@ -52,12 +53,12 @@ def print_reports(
             if is_transient(error) or task.tries < tries:
                 raise
             failed.append(row.number)
-    return _build_outcome(reports, failed, DONE if reports else SET_ASIDE)
+    return _build_outcome(reports, failed, CHUNK_DONE if reports else SET_ASIDE)
 
 
 def is_transient(error: Exception) -> bool:
     """Whether the error is caused by load, not by the row."""
-    return isinstance(error, Problem) and error.code in ("too_many", "unavailable")
+    return isinstance(error, TooManyRequestsProblem | UnavailableError)
 
 
 def unpack_reports(content: bytes) -> Iterator[PrintedReport]:

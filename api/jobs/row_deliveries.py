@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from api.deliveries import preview
-from api.problems import Problem
 from api.store.deliveries import outbox
 from api.store.deliveries.outbox import NewDelivery
+from api.store.errors import NotFoundError
 from api.store.screenings import screenings
 from api.store.screenings.screenings import ScoredIntake
 from api.store.transaction import Transaction
@@ -15,12 +15,12 @@ from schemas.batch import RowProblem
 from schemas.profile import Profile
 from schemas.screening import Screening
 
-NO_DESTINATION = "no_destination", "a destination that is there: it was deleted"
-INACTIVE = "inactive", "a destination that is active"
+NO_DESTINATION = "no_destination", "an existing destination: it was deleted"
+INACTIVE = "inactive", "an active destination"
 _NOT_SENT = {
-    "amended": "a screening that no other replaces: send that one",
+    "amended": "a screening that was not amended: send the amendment",
     "entered_in_error": "a screening that was not entered in error",
-    "sent_before": "to be sent there once: it was put on its way there already",
+    "sent_before": "a screening that was not yet sent to this destination",
 }
 
 
@@ -35,9 +35,9 @@ class DeliverableRow(NamedTuple):
         """Return the screening that the row becomes."""
         return screenings.build_screening(self.intake, self.screening_id, actor, now)
 
-    def build_problem(self, code: str, expected: str = "") -> RowProblem:
+    def build_problem(self, code: str, expected_value: str = "") -> RowProblem:
         """Return the problem for which the row is not sent."""
-        return RowProblem(row=self.number, code=code, expected=expected or _NOT_SENT[code])
+        return RowProblem(row=self.number, code=code, expected=expected_value or _NOT_SENT[code])
 
 
 class _EnqueuedRow(NamedTuple):
@@ -60,11 +60,11 @@ def plan_enqueueing(
     """
 
     def enqueue(work: Transaction) -> dict[str, Any]:
-        is_active, refused = outbox.lock_active_state(work, destination), list(problems)
+        is_active, row_problems = outbox.lock_active_state(work, destination), list(problems)
         enqueued: list[_EnqueuedRow] = []
         for row in rows:
             if not is_active:
-                refused.append(
+                row_problems.append(
                     row.build_problem(*(NO_DESTINATION if is_active is None else INACTIVE))
                 )
                 continue
@@ -72,9 +72,9 @@ def plan_enqueueing(
             if isinstance(result, _EnqueuedRow):
                 enqueued.append(result)
             else:
-                refused.append(result)
+                row_problems.append(result)
         _audit(work, enqueued)
-        return build_delivery_note(len(enqueued), refused)
+        return build_delivery_note(len(enqueued), row_problems)
 
     return enqueue
 
@@ -108,9 +108,7 @@ def _enqueue_row(
 def _find_existing(work: Transaction, screening_id: str) -> Screening | None:
     try:
         return screenings.find_screening(work, screening_id)
-    except Problem as problem:
-        if problem.code != "not_found":
-            raise
+    except NotFoundError:
         return None
 
 

@@ -10,7 +10,7 @@ from polars.exceptions import PanicException
 from api.batch_scoring.chunk_scorer import ScoredChunk, score_frame
 from api.batch_scoring.chunking import RowChunk, build_uniform_faults, compile_rules, unpack_chunk
 from api.batch_scoring.writers import encode_ipc
-from api.store.batches.chunks import DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
+from api.store.batches.chunks import CHUNK_DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
 from schemas.batch import (
     BAND_COLUMN,
     PASSTHROUGH_COLUMNS,
@@ -24,14 +24,13 @@ from scoring.catalogue import Catalogue
 from scoring.columns import ColumnRules
 from scoring.compiled_rulebook import LoadedRulebook
 
-SET_ASIDE_TEXT = "could not be scored, however often it was tried; it was set aside"
+SET_ASIDE_TEXT = "could not be scored after several tries; the row was set aside"
 _log = structlog.get_logger("nociscreen")
 
 
 def find_rulebook(rulebooks: Catalogue, name: str) -> LoadedRulebook:
     """Return the rulebook `instrument@version` of a batch, even if it is retired by now."""
-    instrument, _, version = name.partition("@")
-    return rulebooks.find_version(instrument, version)
+    return rulebooks.find_version(name)
 
 
 def score_rows(rulebooks: Catalogue, task: ClaimedChunk, tries: int) -> ChunkOutcome:
@@ -45,14 +44,14 @@ def score_rows(rulebooks: Catalogue, task: ClaimedChunk, tries: int) -> ChunkOut
     explain = bool(task.batch.options.get("explain"))
     if task.tries < tries:
         return _build_outcome(
-            task, _score(unpack_chunk(task.content), rules, explain=explain), DONE
+            task, _score(unpack_chunk(task.content), rules, explain=explain), CHUNK_DONE
         )
     try:
         if task.tries == tries:
             return _score_by_row(task, rules, explain=explain)
         skipped = _set_aside(unpack_chunk(task.content), rules, explain=explain)
     except (Exception, PanicException) as error:  # noqa: BLE001 - any failure ends the last try
-        _log.warning("set_aside", rows=task.rows, error=type(error).__name__)
+        _log.warning("rows_set_aside", rows=task.rows, error=type(error).__name__)
         skipped = _set_aside_unread(task.rows, rules, explain=explain)
     return _build_outcome(task, skipped, SET_ASIDE)
 
@@ -65,7 +64,7 @@ def _score_by_row(task: ClaimedChunk, rules: ColumnRules, *, explain: bool) -> C
         faults.append(part.faults.with_columns((pl.col("row") + rows_before).cast(pl.UInt32)))
         rows_before += part.results.height
     merged = ScoredChunk(results, pl.concat(faults))
-    state = SET_ASIDE if all(is_set_aside for _, is_set_aside in parts) else DONE
+    state = SET_ASIDE if all(is_set_aside for _, is_set_aside in parts) else CHUNK_DONE
     return _build_outcome(task, merged, state)
 
 
@@ -89,22 +88,12 @@ def _bisect(
     except (Exception, PanicException) as error:  # noqa: BLE001 - any failure ends the last try
         rows = chunk.frame.height
         if rows <= 1:
-            _log.warning("set_aside", rows=rows, error=type(error).__name__)
+            _log.warning("rows_set_aside", rows=rows, error=type(error).__name__)
             yield _set_aside(chunk, rules, explain=explain), True
             return
         middle = rows // 2
-        yield from _bisect(_slice(chunk, 0, middle), rules, explain=explain)
-        yield from _bisect(_slice(chunk, middle, rows - middle), rules, explain=explain)
-
-
-def _slice(chunk: RowChunk, start: int, count: int) -> RowChunk:
-    row = pl.col("row")
-    faults = chunk.faults.filter((row >= start) & (row < start + count))
-    return RowChunk(
-        chunk.frame.slice(start, count),
-        faults.with_columns((row - start).cast(pl.UInt32)),
-        None if chunk.lines is None else chunk.lines[start : start + count],
-    )
+        yield from _bisect(chunk.slice(0, middle), rules, explain=explain)
+        yield from _bisect(chunk.slice(middle, rows - middle), rules, explain=explain)
 
 
 def _set_aside(chunk: RowChunk, rules: ColumnRules, *, explain: bool) -> ScoredChunk:

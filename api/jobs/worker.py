@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 
 from api.jobs.chunk_runner import WorkerContext
-from api.store.batches import batches, worker_heartbeats
+from api.store.batches import pending_batches, worker_heartbeats
 
 if TYPE_CHECKING:
     from api.jobs.workflow_engine import WorkflowEngine
@@ -31,7 +31,7 @@ class JobWorker:
         self._at_once = at_once
         self._engine: WorkflowEngine | None = None
         self._heartbeat_at = datetime.min.replace(tzinfo=UTC)
-        self._lost_after = timedelta(seconds=context.settings.worker_lost_seconds)
+        self._lost_after = timedelta(seconds=context.settings.worker_timeout_seconds)
         self.name = _choose_name(context)
 
     def run(self) -> None:
@@ -42,7 +42,7 @@ class JobWorker:
                 self._poll()
                 wait = POLL_SECONDS
             except Exception as error:  # noqa: BLE001 - mostly a database fault, which passes
-                _log.warning("work", error=type(error).__name__)
+                _log.warning("worker_failed", error=type(error).__name__)
                 wait = min(wait * 2, 10.0)
 
     def stop(self) -> None:
@@ -69,17 +69,17 @@ class JobWorker:
         if is_due:
             self._recover_orphaned_work(self._engine, now)
         with self._context.store.read_all_organisations() as session:
-            waiting = batches.list_pending_batches(session, include_enqueued=is_starting)
+            waiting = pending_batches.list_pending_batches(session, include_enqueued=is_starting)
         for batch in waiting:
             self._engine.enqueue(batch)
             with self._context.store.write_all_organisations() as session:
-                batches.mark_enqueued(session, batch, now)
+                pending_batches.mark_enqueued(session, batch, now)
 
     def _has_work(self) -> bool:
         if self._at_once:
             return True
         with self._context.store.read_all_organisations() as session:
-            return batches.has_unfinished_batches(session)
+            return pending_batches.has_unfinished_batches(session)
 
     def _heartbeat(self, now: datetime) -> None:
         """Send a heartbeat, before this worker starts any workflow, so that none looks orphaned."""
@@ -110,7 +110,7 @@ def running_worker(
         yield None
         return
     worker = JobWorker(context, at_once=start_engine)
-    thread = threading.Thread(target=worker.run, name="work", daemon=True)
+    thread = threading.Thread(target=worker.run, name="worker", daemon=True)
     thread.start()
     try:
         yield worker

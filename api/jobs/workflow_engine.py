@@ -32,7 +32,7 @@ from api.jobs.chunk_runner import (
     record_outcome,
     run_chunk,
 )
-from api.store.batches.batches import PendingBatch
+from api.store.batches.pending_batches import PendingBatch
 from api.store.database import engine as databases
 from api.store.database.engine import APP_ROLE, Database
 from api.store.database.tenancy import OrganisationSession
@@ -148,7 +148,7 @@ def _run_chunk_step(context: WorkerContext, source: Any, key: ChunkKey) -> None:
         except dbos_errors.DBOSException:  # another worker has taken it over
             raise
         except Exception as error:  # noqa: BLE001 - a storage fault: retried
-            _log.warning("batch", batch=key.batch, error=type(error).__name__)
+            _log.warning("chunk_failed", batch=key.batch, error=type(error).__name__)
             if context.stop_requested.wait(wait):
                 raise WorkerStoppedError from None
             wait = min(wait * 2, 10.0)

@@ -46,31 +46,33 @@ class Metrics:
         )
         self._seconds = Histogram(
             "nociscreen_request_seconds",
-            "How long requests took.",
+            "Request duration in seconds.",
             ("route",),
             buckets=LATENCY_BUCKETS_SECONDS,
             registry=registry,
         )
         self._in_progress = Gauge(
-            "nociscreen_requests_under_way", "Requests now.", registry=registry
+            "nociscreen_requests_in_progress", "Requests in progress.", registry=registry
         )
-        self._problems = Counter("nociscreen_problems", "Problems.", ("code",), registry=registry)
+        self._problems = Counter(
+            "nociscreen_problems", "Problem responses.", ("code",), registry=registry
+        )
         self._screenings = Counter(
-            "nociscreen_screenings_kept", "Screenings kept.", ("status",), registry=registry
+            "nociscreen_screenings_stored", "Screenings stored.", ("status",), registry=registry
         )
         self._faults = Counter(
-            "nociscreen_storage_faults", "Faults of storage.", ("kind",), registry=registry
+            "nociscreen_storage_faults", "Storage faults.", ("kind",), registry=registry
         )
         self._attempts = Counter(
-            "nociscreen_delivery_tries", "Tries to deliver.", ("outcome",), registry=registry
+            "nociscreen_delivery_attempts", "Delivery attempts.", ("outcome",), registry=registry
         )
         self._parked = Counter(
             "nociscreen_deliveries_parked",
-            "Deliveries given up until a person looks.",
+            "Deliveries parked for manual review.",
             registry=registry,
         )
         self._audit_rows = Counter(
-            "nociscreen_audit_rows", "Rows written to the audit.", registry=registry
+            "nociscreen_audit_rows", "Audit rows written.", registry=registry
         )
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:

@@ -89,11 +89,11 @@ def describe_exception(error: BaseException) -> list[dict[str, Any]]:
     pending: list[BaseException | None] = [error]
     while pending and len(chain) < MAX_CHAINED_EXCEPTIONS:
         current = pending.pop(0)
-        if current is None or any(current is known for known in chain):
+        if current is None or any(current is link for link in chain):
             continue
         chain.append(current)
-        hidden = current.__suppress_context__
-        pending.append(current.__cause__ or (None if hidden else current.__context__))
+        is_suppressed = current.__suppress_context__
+        pending.append(current.__cause__ or (None if is_suppressed else current.__context__))
         if isinstance(current, BaseExceptionGroup):
             pending.extend(current.exceptions)
     return [_describe_one(link) for link in chain]
@@ -136,7 +136,7 @@ class LibraryLogHandler(logging.Handler):
         constant = record.name == _CONSTANT_MESSAGE_LOGGER and isinstance(record.msg, str)
         _log.log(
             record.levelno,
-            record.msg.strip() if constant else "library",
+            record.msg.strip() if constant else "library_log",
             logger=record.name,
             place=f"{_shorten_path(record.pathname)}:{record.lineno} {record.funcName}",
             exc_info=record.exc_info or (record.msg if _is_exception(record.msg) else None),
@@ -156,7 +156,9 @@ def _log_warning(  # noqa: PLR0913, PLR0917 - the signature of warnings.showwarn
     line: str | None = None,
 ) -> None:
     del message, file, line
-    _log.warning("warned", category=category.__name__, place=f"{_shorten_path(filename)}:{lineno}")
+    _log.warning(
+        "python_warning", category=category.__name__, place=f"{_shorten_path(filename)}:{lineno}"
+    )
 
 
 def _log_uncaught(
@@ -169,7 +171,7 @@ def _log_uncaught(
 
 
 def _log_error(error: BaseException | None) -> None:
-    _log.error("failed", exc_info=error)
+    _log.error("uncaught_exception", exc_info=error)
 
 
 def _encode_json(event: EventDict, **_: object) -> str:

@@ -40,29 +40,34 @@ class TargetUrl(NamedTuple):
     host_port: HostPort
     path: str
 
+    @property
+    def uses_tls(self) -> bool:
+        """True for the schemes with TLS."""
+        return self.scheme in ("https", "mllps")
+
 
 def parse_target_url(address: str, schemes: Collection[str]) -> TargetUrl:
     """Parse a URL. Raises ValueError for any unusual or ambiguous spelling."""
     if not re.fullmatch(r"[\x21-\x7e]{1,2000}", address) or "\\" in address:
-        raise ValueError("must be an address of plain characters")
+        raise ValueError("must be a URL of printable ASCII characters")
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise ValueError("must be an address that can be read in one way only") from None
+        raise ValueError("must be a valid URL") from None
     if parts.scheme not in schemes:
         raise ValueError("must begin with " + " or ".join(f"{scheme}://" for scheme in schemes))
     if "@" in parts.netloc or parts.fragment or "#" in address or not parts.hostname:
-        raise ValueError("must name a host, and no user and no fragment")
+        raise ValueError("must have a host, and neither a user nor a fragment")
     try:
         port = parts.port
     except ValueError:
         raise ValueError("must name a port between 1 and 65535") from None
     if port == 0:
         raise ValueError("must name a port between 1 and 65535")
-    is_ipv6 = parts.netloc.startswith("[")
+    bracketed = parts.netloc.startswith("[")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host_port = HostPort(
-        normalise_host(parts.hostname, bracketed=is_ipv6), port or DEFAULT_PORTS[parts.scheme]
+        normalise_host(parts.hostname, bracketed=bracketed), port or DEFAULT_PORTS[parts.scheme]
     )
     return TargetUrl(parts.scheme, host_port, path)
 
@@ -76,9 +81,7 @@ def normalise_host(name: str, *, bracketed: bool = False) -> str:
         except ValueError:
             return _refuse_host()
     labels = name.split(".")
-    if _NUMERIC_LABEL.fullmatch(
-        labels[-1]
-    ):  # a numeric last label means an IP address, or an attack
+    if _NUMERIC_LABEL.fullmatch(labels[-1]):  # an IP address, or an attack
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
@@ -89,12 +92,12 @@ def normalise_host(name: str, *, bracketed: bool = False) -> str:
 
 
 def _refuse_host() -> str:
-    raise ValueError("must be a host name, or an IP address in its plain spelling")
+    raise ValueError("must be a host name or an IP address in its usual notation")
 
 
-def find_allowed_host(host_port: HostPort, allowed: Collection[AllowedHost]) -> AllowedHost:
-    """Return the entry that allows a host and port. Raises OutgoingError `not_allowed`."""
-    for entry in allowed:
+def find_allowed_host(host_port: HostPort, allowed_hosts: Collection[AllowedHost]) -> AllowedHost:
+    """Return the entry that allows a host and port. Raises OutboundError `not_allowed`."""
+    for entry in allowed_hosts:
         if entry.host_port == host_port:
             return entry
     raise OutboundError("not_allowed")
@@ -103,7 +106,7 @@ def find_allowed_host(host_port: HostPort, allowed: Collection[AllowedHost]) -> 
 def require_permitted_addresses(
     addresses: Collection[str], *, allow_private: bool
 ) -> tuple[str, ...]:
-    """Return the addresses if all of them are permitted, or raise OutgoingError.
+    """Return the addresses if all of them are permitted, or raise OutboundError.
 
     A name resolving to both public and private addresses is rejected (DNS rebinding).
     """
@@ -111,7 +114,7 @@ def require_permitted_addresses(
         raise OutboundError("unresolvable")
     for text in addresses:
         for address in _list_effective_addresses(ipaddress.ip_address(text)):
-            if not _is_permitted(address, private=allow_private):
+            if not _is_permitted(address, allow_private=allow_private):
                 raise OutboundError("not_allowed")
     return tuple(addresses)
 
@@ -126,10 +129,10 @@ def _list_effective_addresses(address: IpAddress) -> Iterator[IpAddress]:
         yield from (candidate for candidate in embedded if candidate is not None)
 
 
-def _is_permitted(address: IpAddress, *, private: bool) -> bool:
+def _is_permitted(address: IpAddress, *, allow_private: bool) -> bool:
     if address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255":
         return False
-    if private:
+    if allow_private:
         return True
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return True  # the embedded address is checked separately

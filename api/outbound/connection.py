@@ -1,7 +1,7 @@
 """Opens outbound connections to allowed hosts, each with a deadline for the whole exchange.
 
 A host name is resolved once, and the checked addresses are used. A receiver that sends one byte a
-second is cut off like a silent one.
+second times out like one that sends none.
 """
 
 import os
@@ -11,11 +11,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from api.outbound.allowlist import (
     AllowedHost,
     HostPort,
+    TargetUrl,
     find_allowed_host,
     require_permitted_addresses,
 )
@@ -68,36 +70,40 @@ class DeadlineSocket:
             self.socket.shutdown(socket.SHUT_RDWR)
 
     def send(self, content: bytes) -> None:
-        """Send all bytes. Raises OutgoingError."""
+        """Send all bytes. Raises OutboundError."""
         with self.translate_errors():
             self.socket.sendall(content)
 
     def receive(self, max_bytes: int = 1 << 16) -> bytes:
-        """Receive a chunk, empty at the end of the stream. Raises OutgoingError."""
+        """Receive a chunk, empty at the end of the stream. Raises OutboundError."""
         with self.translate_errors():
             chunk = self.socket.recv(max_bytes)
         if self.is_past_deadline:
-            raise OutboundError("too_slow")
+            raise OutboundError("timeout")
         return chunk
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Translate socket errors into OutgoingError."""
+        """Translate socket errors into OutboundError."""
         try:
             yield
         except TimeoutError:
-            raise OutboundError("too_slow") from None
+            raise OutboundError("timeout") from None
         except OSError:
-            raise OutboundError("too_slow" if self.is_past_deadline else "cut_off") from None
+            raise OutboundError("timeout" if self.is_past_deadline else "connection_lost") from None
 
 
 @contextmanager
-def open_connection(
-    host_port: HostPort, policy: ConnectionPolicy, *, tls: bool
-) -> Iterator[DeadlineSocket]:
-    """Connect to an allowed host. Raises OutgoingError, `not_allowed` before any DNS query."""
-    private = find_allowed_host(host_port, policy.allowed_hosts).is_private_allowed
-    addresses = require_permitted_addresses(policy.resolver(host_port), allow_private=private)
+def open_connection(target: TargetUrl, policy: ConnectionPolicy) -> Iterator[DeadlineSocket]:
+    """Connect to an allowed host, without TLS only to a host allowed as private.
+
+    Raises OutboundError, `not_allowed` before any DNS query.
+    """
+    host_port = target.host_port
+    allow_private = find_allowed_host(host_port, policy.allowed_hosts).is_private_allowed
+    if not (target.uses_tls or allow_private):
+        raise OutboundError("not_allowed")
+    addresses = require_permitted_addresses(policy.resolver(host_port), allow_private=allow_private)
     plain = _connect_first(addresses, host_port.port, policy.deadline_seconds)
     timer: threading.Timer | None = None
     try:
@@ -105,7 +111,7 @@ def open_connection(
         timer = threading.Timer(policy.deadline_seconds, connection.abort)
         timer.daemon = True
         timer.start()
-        if tls:
+        if target.uses_tls:
             _start_tls(connection, host_port, policy.tls_credentials)
         yield connection
     finally:
@@ -137,9 +143,9 @@ def _start_tls(
         connection.socket = secured
         secured.do_handshake()
     except TimeoutError:
-        raise OutboundError("too_slow") from None
+        raise OutboundError("timeout") from None
     except (OSError, ValueError):  # an SSLError is an OSError
-        raise OutboundError("too_slow" if connection.is_past_deadline else "no_tls") from None
+        raise OutboundError("timeout" if connection.is_past_deadline else "tls_failed") from None
 
 
 def _load_client_certificate(context: ssl.SSLContext, certificate_and_key: str) -> None:
@@ -150,4 +156,4 @@ def _load_client_certificate(context: ssl.SSLContext, certificate_and_key: str) 
             file.write(certificate_and_key)
         context.load_cert_chain(path)
     finally:
-        os.unlink(path)  # noqa: PTH108 - a name of a descriptor of the system's
+        Path(path).unlink()

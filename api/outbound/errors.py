@@ -1,6 +1,6 @@
 """Errors of outbound connections.
 
-OutgoingError    there was no acceptable response; `why` is one of a closed set of reasons
+OutboundError    there was no acceptable response; `reason` is one of a closed set
 """
 
 from typing import Literal
@@ -9,9 +9,9 @@ OutboundFailure = Literal[
     "not_allowed",
     "unresolvable",
     "unreachable",
-    "no_tls",
-    "too_slow",
-    "cut_off",
+    "tls_failed",
+    "timeout",
+    "connection_lost",
     "too_large",
     "redirected",
     "unreadable",

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-from api.outbound.allowlist import HostPort, TargetUrl, find_allowed_host, parse_target_url
+from api.outbound.allowlist import DEFAULT_PORTS, TargetUrl, parse_target_url
 from api.outbound.connection import ConnectionPolicy, DeadlineSocket, open_connection
-from api.outbound.errors import OutboundError
+from api.outbound.errors import OutboundError, OutboundFailure
 
+HTTP_SCHEMES = ("https", "http")
 MAX_RESPONSE_BYTES = 1 << 20
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 _FIXED_HEADERS = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "nociscreen"}
 
 
@@ -38,22 +38,13 @@ class OutboundRequest(NamedTuple):
 def send_request(
     request: OutboundRequest, policy: ConnectionPolicy, max_bytes: int = MAX_RESPONSE_BYTES
 ) -> OutboundResponse:
-    """Send a request. Raises OutgoingError. Plain HTTP only goes to hosts allowed as private."""
-    receiver = _parse_target(request.url)
-    if (
-        receiver.scheme == "http"
-        and not find_allowed_host(receiver.host_port, policy.allowed_hosts).is_private_allowed
-    ):
-        raise OutboundError("not_allowed")
-    with open_connection(receiver.host_port, policy, tls=receiver.scheme == "https") as connection:
-        return _exchange(connection, receiver, request, max_bytes)
-
-
-def _parse_target(address: str) -> TargetUrl:
+    """Send a request. Raises OutboundError. Plain HTTP only goes to hosts allowed as private."""
     try:
-        return parse_target_url(address, ("https", "http"))
+        target = parse_target_url(request.url, HTTP_SCHEMES)
     except ValueError:
         raise OutboundError("not_allowed") from None
+    with open_connection(target, policy) as connection:
+        return _exchange(connection, target, request, max_bytes)
 
 
 class _ConnectedHttp(http.client.HTTPConnection):
@@ -66,44 +57,33 @@ class _ConnectedHttp(http.client.HTTPConnection):
 
 
 def _exchange(
-    connection: DeadlineSocket, receiver: TargetUrl, request: OutboundRequest, max_bytes: int
+    connection: DeadlineSocket, target: TargetUrl, request: OutboundRequest, max_bytes: int
 ) -> OutboundResponse:
-    http_connection = _ConnectedHttp(_format_host(receiver), connection.socket)
+    http_connection = _ConnectedHttp(_format_host(target), connection.socket)
     headers = _FIXED_HEADERS | dict(request.headers)
     with connection.translate_errors(), closing(http_connection):
         try:
-            http_connection.request(request.method, receiver.path, request.content, headers)
+            http_connection.request(request.method, target.path, request.content, headers)
             with http_connection.getresponse() as response:
                 content = response.read(max_bytes + 1)
                 response_headers = {name.lower(): value for name, value in response.getheaders()}
                 status, missing_bytes = response.status, response.length
-        except http.client.RemoteDisconnected:
-            raise OutboundError("too_slow" if connection.is_past_deadline else "cut_off") from None
-        except (http.client.HTTPException, ValueError):
-            raise OutboundError(
-                "too_slow" if connection.is_past_deadline else "unreadable"
-            ) from None
+        except (http.client.HTTPException, ValueError) as error:
+            is_lost = isinstance(error, http.client.RemoteDisconnected)
+            reason: OutboundFailure = "connection_lost" if is_lost else "unreadable"
+            raise OutboundError("timeout" if connection.is_past_deadline else reason) from None
     if connection.is_past_deadline:
-        raise OutboundError("too_slow")
+        raise OutboundError("timeout")
     if len(content) > max_bytes:
         raise OutboundError("too_large")
     if 300 <= status < 400:
         raise OutboundError("redirected")
     if missing_bytes:  # fewer bytes than Content-Length
-        raise OutboundError("cut_off")
+        raise OutboundError("connection_lost")
     return OutboundResponse(status, response_headers, content)
 
 
-def _format_host(receiver: TargetUrl) -> str:
-    name = (
-        f"[{receiver.host_port.host}]"
-        if ":" in receiver.host_port.host
-        else receiver.host_port.host
-    )
-    is_default_port = receiver.host_port.port == _DEFAULT_PORTS[receiver.scheme]
-    return name if is_default_port else f"{name}:{receiver.host_port.port}"
-
-
-def parse_host_port(address: str) -> HostPort:
-    """Return the host and port of a URL of any supported scheme. Raises ValueError."""
-    return parse_target_url(address, ("https", "http", "mllps", "mllp")).host_port
+def _format_host(target: TargetUrl) -> str:
+    host, port = target.host_port
+    name = f"[{host}]" if ":" in host else host
+    return name if port == DEFAULT_PORTS[target.scheme] else f"{name}:{port}"

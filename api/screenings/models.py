@@ -22,12 +22,12 @@ SCREENINGS_PATH = "/v1/screenings"
 
 
 class ScreeningResponse(FrozenModel):
-    """A stored screening; for `store=false`, state `not_kept` and nulls."""
+    """A stored screening; for `store=false`, state `not_stored` and nulls."""
 
     id: str | None
     created_at: datetime | None
     replaces: str | None
-    state: ScreeningState | Literal["not_kept"]
+    state: ScreeningState | Literal["not_stored"]
     patient: KnownPatient
     assessment: Assessment
     links: dict[str, str]
@@ -69,7 +69,7 @@ def not_stored_response(scored: ScoredIntake) -> ScreeningResponse:
         id=None,
         created_at=None,
         replaces=None,
-        state="not_kept",
+        state="not_stored",
         patient=scored.patient,
         assessment=scored.assessment,
         links={},

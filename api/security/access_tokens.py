@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from api.problems import Problem
 from api.security import smart_scopes
 from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN
 from api.security.keys import EC_CURVES
@@ -25,7 +24,7 @@ from api.security.signatures import (
     verify_with_key,
 )
 
-ACCESS_TOKEN_TYPE = "at+jwt"
+ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type # nosec B105
 MAX_LIFETIME_SECONDS = 15 * 60
 CACHED_TOKENS = 1024
 _REQUIRED_CLAIMS = frozenset(
@@ -45,7 +44,7 @@ class Principal(NamedTuple):
 
 
 class AccessTokens:
-    """Tokens of one issuer for one audience. `find` returns the trusted key of a `kid`."""
+    """Tokens of one issuer for one audience. `find_key` returns the trusted key of a `kid`."""
 
     def __init__(
         self, issuer: str, audience: str, find_key: Callable[[str], VerifyingKey | None]
@@ -79,11 +78,11 @@ class AccessTokens:
             raise ValueError("client, organisation: expected 1 to 100 plain characters")
         requested = tuple(scopes)
         smart_requested = tuple(scope for scope in requested if smart_scopes.expand_scope(scope))
-        granted = (
+        granted_scopes = (
             *sort_known_scopes(set(requested) - set(smart_requested)),
             *dict.fromkeys(smart_requested),
         )
-        if not granted:
+        if not granted_scopes:
             raise ValueError("scopes: expected at least one")
         now = int(time.time())
         claims = {
@@ -92,7 +91,7 @@ class AccessTokens:
             "sub": client,
             "client_id": client,
             "organisation": organisation,
-            "scope": " ".join(granted),
+            "scope": " ".join(granted_scopes),
             "iat": now,
             "nbf": now,
             "exp": now + lifetime_seconds,
@@ -101,22 +100,14 @@ class AccessTokens:
         return sign_token(claims, key, ACCESS_TOKEN_TYPE)
 
     def verify(self, token: str) -> Principal:
-        """Verify a token and return its client. Raises Problem `bad_token` for any defect.
+        """Verify a token and return its client. Raises InvalidTokenError for any defect.
 
         The key is looked up on every call, so that a revoked key takes effect at once. Errors of
-        `find` are passed on.
+        `find_key` are passed on.
         """
-        try:
-            kid = read_claimed_kid(token)
-        except InvalidTokenError:
-            raise _bad_token() from None
-        key = self._find(kid)
-        try:
-            principal = self._verify_cached(token, key)
-        except InvalidTokenError:
-            raise _bad_token() from None
+        principal = self._verify_cached(token, self._find(read_claimed_kid(token)))
         if principal.expires_at <= time.time():
-            raise _bad_token()
+            raise InvalidTokenError
         return principal
 
     def _verify_with_key(self, token: str, key: VerifyingKey | None) -> Principal:
@@ -154,7 +145,3 @@ def _parse_scopes(scope: str) -> tuple[frozenset[str], frozenset[str]]:
     if [*scopes, *smart_granted] != words:
         raise InvalidTokenError
     return frozenset(scopes), frozenset[str]().union(*map(smart_scopes.expand_scope, smart_granted))
-
-
-def _bad_token() -> Problem:
-    return Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

@@ -14,9 +14,10 @@ _TIME_CLAIMS = ("iat", "nbf", "exp")
 class ExpectedToken(NamedTuple):
     """Requirements for one kind of token. A type of None means a header without `typ`.
 
-    `beside_access_token`: the token may carry the hash (`at_hash`) of an access token, which is not
-    checked. `key_set`: the URL that a `jku` header must equal; it is never fetched. `ignored`:
-    headers that are accepted and ignored. `listed`: the audience may be a list of one.
+    `jwks_url`: the URL that a `jku` header must equal; it is never fetched. `ignored_headers`:
+    headers that are accepted and ignored. `allow_audience_list`: the audience may be a list of one.
+    `accompanies_access_token`: the token may carry the hash (`at_hash`) of an access token, which
+    is not checked.
     """
 
     algorithms: tuple[str, ...]

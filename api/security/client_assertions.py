@@ -40,10 +40,10 @@ def verify_assertion(
     find_key: Callable[[str, str], VerifyingKey | None],
     find_jwks_url: Callable[[str], str | None] = lambda _: None,
 ) -> VerifiedAssertion:
-    """Verify an assertion with the key that `find` returns for a client and `kid`.
+    """Verify an assertion with the key that `find_key` returns for a client and `kid`.
 
-    `key_set` returns the client's registered JWKS URL, if any. Raises InvalidAssertionError for any
-    defect. Errors of `find` are passed on.
+    `find_jwks_url` returns the client's registered JWKS URL, if any. Raises
+    InvalidAssertionError for any defect. Errors of `find_key` are passed on.
     """
     unverified = _decode_or_none(text)
     client = _find_client(unverified)

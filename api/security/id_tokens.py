@@ -1,30 +1,29 @@
 """Verifies ID tokens of OpenID Connect providers.
 
-RefusedTokenError    the token is refused; the reason is not disclosed
+InvalidTokenError    the token is refused; the reason is not disclosed
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from hmac import compare_digest
 from typing import Any
 
-from api.security.jwk_registration import parse_client_jwk
+from api.security.jwks import find_jwk
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.signatures import (
     ExpectedToken,
     InvalidTokenError,
-    VerifyingKey,
+    read_claimed_algorithm,
     read_claimed_kid,
     verify_with_key,
 )
 
-MAX_KEYS = 50
 MAX_LIFETIME_SECONDS = 24 * 3600
 _SUBJECT = re.compile(r"[!-~]{1,255}")
 
 
 def verify_id_token(
-    token: str, *, keys: Mapping[str, Any], issuer: str, client: str, nonce: str
+    token: str, *, keys: Iterable[dict[str, Any]], issuer: str, client: str, nonce: str
 ) -> str:
     """Verify an ID token for this login attempt and return its subject."""
     expected = ExpectedToken(
@@ -39,7 +38,8 @@ def verify_id_token(
         subject_pattern=_SUBJECT,
         accompanies_access_token=True,
     )
-    claims = verify_with_key(token, _find_key(keys, read_claimed_kid(token)), expected)
+    key = find_jwk(keys, read_claimed_kid(token), read_claimed_algorithm(token))
+    claims = verify_with_key(token, key, expected)
     claimed_nonce = claims["nonce"]
     if not isinstance(claimed_nonce, str) or not compare_digest(
         claimed_nonce.encode(), nonce.encode()
@@ -48,17 +48,3 @@ def verify_id_token(
     if claims.get("azp", client) != client:
         raise InvalidTokenError
     return str(claims["sub"])
-
-
-def _find_key(keys: Mapping[str, Any], kid: str) -> VerifyingKey | None:
-    """Return the key with this `kid` from a JWK set; None if absent or unusable."""
-    jwks = keys.get("keys")
-    for jwk in jwks[:MAX_KEYS] if isinstance(jwks, list) else ():
-        if not isinstance(jwk, dict) or jwk.get("kid") != kid:
-            continue
-        defaults = {"alg": "RS256"} if jwk.get("kty") == "RSA" else {}
-        try:
-            return parse_client_jwk(defaults | jwk)[0]
-        except ValueError:
-            return None
-    return None

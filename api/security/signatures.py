@@ -1,10 +1,10 @@
 """Signs and verifies tokens. The only import of python-jose.
 
 We check here or earlier what python-jose does not: it accepts tokens without `aud` or `exp`,
-ignores `crit` and `typ`, tries every key whatever the `kid`, and raises errors other than JWT
+ignores `crit` and `typ`, tries every key regardless of the `kid`, and raises errors other than JWT
 errors. It gets one key object, which matches its only permitted algorithm.
 
-    RefusedTokenError    the sender must act; the reason is not disclosed
+    InvalidTokenError    the sender must act; the reason is not disclosed
 """
 
 from collections.abc import Callable, Mapping
@@ -24,13 +24,13 @@ __all__ = [
     "InvalidTokenError",
     "SigningKey",
     "VerifyingKey",
+    "generate_signing_key",
+    "parse_client_jwk",
     "read_claimed_algorithm",
     "read_claimed_kid",
-    "parse_client_jwk",
-    "generate_signing_key",
-    "verify_with_key",
     "sign_token",
     "verify_token",
+    "verify_with_key",
 ]
 
 _KNOWN_HEADERS = {"alg", "jku", "kid", "typ"}
@@ -55,16 +55,16 @@ def sign_token(claims: Mapping[str, Any], key: SigningKey, token_type: str) -> s
 def verify_token(
     token: str, *, find_key: Callable[[str], VerifyingKey | None], expected: ExpectedToken
 ) -> dict[str, Any]:
-    """Verify a token with the key that `find` returns for its `kid`, and return its claims.
+    """Verify a token with the key that `find_key` returns for its `kid`, and return its claims.
 
-    Raises RefusedTokenError for any defect. Errors of `find` are passed on: an unavailable database
-    does not make a token invalid.
+    Raises InvalidTokenError for any defect. Errors of `find_key` are passed on: an unavailable
+    database does not make a token invalid.
     """
     return verify_with_key(token, find_key(read_claimed_kid(token)), expected)
 
 
 def read_claimed_kid(token: str) -> str:
-    """Return the unverified `kid` of a token. Raises RefusedTokenError."""
+    """Return the unverified `kid` of a token. Raises InvalidTokenError."""
     try:
         kid = decode_unverified(token).header["kid"]
         if isinstance(kid, str) and KID_PATTERN.fullmatch(kid):
@@ -85,7 +85,7 @@ def read_claimed_algorithm(token: str) -> Any:
 def verify_with_key(
     token: str, key: VerifyingKey | None, expected: ExpectedToken
 ) -> dict[str, Any]:
-    """Verify a token with this key and return its claims. Raises RefusedTokenError."""
+    """Verify a token with this key and return its claims. Raises InvalidTokenError."""
     if key is None:
         raise InvalidTokenError
     try:

@@ -26,7 +26,7 @@ PERMISSION_SCOPES: dict[str, str | None] = {
     "Composition.r": "reports:read",
     "AuditEvent.s": "audit:read",
 }
-"""The permissions that FHIR routes support, with the scope of ours that each requires."""
+"""The permissions that FHIR routes support, with the scope of this service that each requires."""
 
 _V1_LETTERS = {"read": "rs", "write": "cud", "*": "cruds"}
 _SCOPE = re.compile(r"system/(\*|[A-Z][A-Za-z]{1,60})\.(read|write|\*|(?=[cruds])c?r?u?d?s?)")
@@ -52,7 +52,7 @@ def expand_scope(scope: str) -> frozenset[str]:
 
 
 def limit_permissions(permissions: Iterable[str], client_scopes: Collection[str]) -> frozenset[str]:
-    """Return the permissions that a client with these scopes of ours may have."""
+    """Return the permissions that a client with these scopes may have."""
     return frozenset(
         permission
         for permission in permissions

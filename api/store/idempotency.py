@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.database.tables import AnsweredRow
+from api.store.errors import ConflictError, IdempotencyKeyReusedError
 from api.store.locks import KeyedLocks
 from api.store.transaction import Transaction
 
@@ -48,7 +48,7 @@ class KeyedRequest(NamedTuple):
 def lock_idempotency_key(key_locks: KeyedLocks, name: Hashable) -> Iterator[None]:
     """Lock a name within this process.
 
-    Raises Problem `conflict` if the lock is not free after 10 seconds.
+    Raises ConflictError if the lock is not free after 10 seconds.
     """
     with ExitStack() as stack:
         try:
@@ -75,20 +75,20 @@ def run_once(
 ) -> IdempotentResponse:
     """Return the stored response to this request, or run it now and store its response.
 
-    Raises Problem `other_request` if the key was used with another body, and `conflict` if another
-    process is still running the first request after 10 seconds.
+    Raises IdempotencyKeyReusedError if the key was used with another body, and ConflictError if
+    another process is still running the first request after 10 seconds.
     """
     _drop_expired(work, request)
-    if (stored := _load_response(work, request)) is not None:
-        return stored
+    if (response := _load_response(work, request)) is not None:
+        return response
     try:
         with work.session.begin_nested():
             _reserve(work, request)
     except IntegrityError:
-        stored = _load_response(work, request)
-        if stored is None:
+        response = _load_response(work, request)
+        if response is None:
             raise _still_running() from None
-        return stored
+        return response
     except OperationalError as error:
         if type(error.orig).__name__ == "LockNotAvailable":
             raise _still_running() from None
@@ -103,29 +103,21 @@ def delete_responses(work: Transaction, route: str, matches: Callable[[bytes], b
 
     Not needed for screenings: their responses are deleted with the screening's row.
     """
-    rows = work.session.execute(
-        select(AnsweredRow).where(
-            col(AnsweredRow.organisation_id) == work.organisation,
-            col(AnsweredRow.route) == route,
-            col(AnsweredRow.content).is_not(None),
-        )
-    ).scalars()
-    for row in rows.all():
+    query = work.select(AnsweredRow).where(
+        col(AnsweredRow.route) == route, col(AnsweredRow.content).is_not(None)
+    )
+    for row in work.list_rows(query):
         if matches(_decrypt_response(work, row)[1].encode()):
             request = KeyedRequest(row.route, row.key_hash, row.request_hash)
-            work.session.execute(
-                delete(AnsweredRow).where(*_match_request(work, request, row.actor))
-            )
+            work.delete(AnsweredRow, *_match_request(work, request, row.actor))
 
 
 def _load_response(work: Transaction, request: KeyedRequest) -> IdempotentResponse | None:
-    row = work.session.execute(
-        select(AnsweredRow).where(*_match_request(work, request))
-    ).scalar_one_or_none()
+    row = work.find(AnsweredRow, *_match_request(work, request))
     if row is None:
         return None
     if row.request_hash != request.request_hash:
-        raise Problem("other_request")
+        raise IdempotencyKeyReusedError
     if row.content is None or row.status is None:
         return None
     location, body = _decrypt_response(work, row)
@@ -133,51 +125,39 @@ def _load_response(work: Transaction, request: KeyedRequest) -> IdempotentRespon
     return IdempotentResponse(row.status, body.encode(), location, row.screening_id, is_replay=True)
 
 
-def _decrypt_response(work: Transaction, row: Any) -> tuple[str | None, str]:
+def _decrypt_response(work: Transaction, row: AnsweredRow) -> tuple[str | None, str]:
     """Return the Location header and the body."""
-    name = _row_name(row.actor, row)
-    content = work.decrypt_field(row.key_id, "answered", "content", name, row.content)
-    location, body = json.loads(zlib.decompress(content))
+    location, body = json.loads(zlib.decompress(work.decrypt_column(row, "content")))
     return location, body
 
 
 def _reserve(work: Transaction, request: KeyedRequest) -> None:
-    work.session.execute(
-        insert(AnsweredRow).values(
-            organisation_id=work.organisation,
-            actor=work.actor.id,
-            **request._asdict(),
-            created_at=work.now,
-            screening_id=None,
-            status=None,
-            key_id=work.current_key_id,
-            content=None,
-        )
-    )
+    row = {
+        "actor": work.actor.id,
+        **request._asdict(),
+        "created_at": work.now,
+        "screening_id": None,
+        "status": None,
+        "key_id": work.current_key_id,
+        "content": None,
+    }
+    work.insert(AnsweredRow, row)
 
 
 def _store_response(work: Transaction, request: KeyedRequest, answer: IdempotentResponse) -> None:
     content = zlib.compress(json.dumps([answer.location, answer.body.decode()]).encode(), 1)
-    work.session.execute(
-        update(AnsweredRow)
-        .where(*_match_request(work, request))
-        .values(
-            status=answer.status,
-            screening_id=answer.screening_id,
-            content=work.encrypt_field(
-                "answered", "content", _row_name(work.actor.id, request), content
-            ),
-        )
-    )
+    row_name = f"{work.actor.id}|{request.route}|{request.key_hash}"
+    values = {
+        "status": answer.status,
+        "screening_id": answer.screening_id,
+        "content": work.encrypt_field("answered", "content", row_name, content),
+    }
+    work.update(AnsweredRow, values, *_match_request(work, request))
 
 
 def _drop_expired(work: Transaction, request: KeyedRequest) -> None:
-    work.session.execute(
-        delete(AnsweredRow).where(
-            *_match_request(work, request),
-            col(AnsweredRow.created_at) < work.now - RESPONSE_RETENTION,
-        )
-    )
+    is_expired = col(AnsweredRow.created_at) < work.now - RESPONSE_RETENTION
+    work.delete(AnsweredRow, *_match_request(work, request), is_expired)
 
 
 def _match_request(
@@ -185,18 +165,13 @@ def _match_request(
 ) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions for the row of a request; the actor defaults to the current one."""
     return (
-        col(AnsweredRow.organisation_id) == work.organisation,
         col(AnsweredRow.actor) == (actor or work.actor.id),
         col(AnsweredRow.route) == request.route,
         col(AnsweredRow.key_hash) == request.key_hash,
     )
 
 
-def _row_name(actor: str, request: KeyedRequest | AnsweredRow) -> str:
-    return f"{actor}|{request.route}|{request.key_hash}"
-
-
-def _still_running() -> Problem:
-    return Problem(
-        "conflict", "The first request of this key is still running.", headers={"Retry-After": "2"}
+def _still_running() -> ConflictError:
+    return ConflictError(
+        "The first request with this idempotency key is still running.", retry_after=2
     )

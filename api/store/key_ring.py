@@ -11,13 +11,11 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-KEY_BYTES = 32
-NONCE_BYTES = 12
+from api.security.aead import KEY_BYTES, InvalidCiphertextError, RandomNonceCipher
+
 _ENTRY = re.compile(r"([A-Za-z0-9-]{1,40}):([A-Za-z0-9_-]{43})=?")
 
 
@@ -51,9 +49,8 @@ class KeyRing:
     def wrap(self, secret: bytes, associated_data: str) -> tuple[str, bytes]:
         """Return the current key's id and the wrapped secret, bound to the associated data."""
         self.reload()  # another process may have put a new key first
-        nonce = os.urandom(NONCE_BYTES)
         key_id, key = next(iter(self._keys.items()))
-        return key_id, nonce + AESGCM(key).encrypt(nonce, secret, associated_data.encode())
+        return key_id, RandomNonceCipher(key).encrypt(secret, associated_data.encode())
 
     def unwrap(self, key_id: str, wrapped: bytes, associated_data: str) -> bytes:
         """Return the secret. Raises KeyRingError if the key is missing or the bytes changed."""
@@ -61,12 +58,13 @@ class KeyRing:
             self.reload()
         key = self._keys.get(key_id)
         if key is None:
-            raise KeyRingError("the key ring lacks a key that this database was kept with")
+            raise KeyRingError("the key ring lacks a key that this database is encrypted with")
         try:
-            nonce, ciphertext = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
-            return AESGCM(key).decrypt(nonce, ciphertext, associated_data.encode())
-        except (InvalidTag, ValueError):
-            raise KeyRingError("a key of the ring is not the one that this was kept with") from None
+            return RandomNonceCipher(key).decrypt(wrapped, associated_data.encode())
+        except InvalidCiphertextError:
+            raise KeyRingError(
+                "a key of the ring does not match the one used for encryption"
+            ) from None
 
 
 def parse_key_ring(text: str) -> dict[str, bytes]:

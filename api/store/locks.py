@@ -20,8 +20,8 @@ class FairLock:
     @contextmanager
     def acquire(self, seconds: float) -> Iterator[None]:
         """Hold the lock. Raises TimeoutError if it is not free within `seconds`."""
-        granted = self._enqueue()
-        if granted is not None and not granted.wait(seconds) and not self._leave_queue(granted):
+        grant = self._enqueue()
+        if grant is not None and not grant.wait(seconds) and not self._leave_queue(grant):
             raise TimeoutError("the lock was not granted in time")
         try:
             yield
@@ -33,16 +33,16 @@ class FairLock:
             if not self._locked:
                 self._locked = True
                 return None
-            granted = Event()
-            self._waiting.append(granted)
-            return granted
+            grant = Event()
+            self._waiting.append(grant)
+            return grant
 
-    def _leave_queue(self, granted: Event) -> bool:
+    def _leave_queue(self, grant: Event) -> bool:
         """Leave the queue; return True if the lock was granted at the last moment."""
         with self._guard:
-            if granted.is_set():
+            if grant.is_set():
                 return True
-            self._waiting.remove(granted)
+            self._waiting.remove(grant)
             return False
 
     def _release(self) -> None:

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from api.observability.metrics import Metrics
-from api.problems import Problem
 from api.store.database.engine import LOCK_SECONDS, Database
 from api.store.database.tenancy import OrganisationSession
+from api.store.errors import NotFoundError
 from api.store.key_ring import KeyRing
 from api.store.keys.organisation_keys import OrganisationKeys
 from api.store.keys.signing_keys import SigningKeys
@@ -33,7 +33,7 @@ class Store:
     ) -> Iterator[Transaction]:
         """Begin a unit of work in the actor's organisation; it commits only if it was audited.
 
-        Raises Problem `unavailable` if the database is unavailable or another writer in this
+        Raises UnavailableError if the database is unavailable or another writer in this
         process holds the file for longer than `wait_seconds`; RuntimeError without an audit row.
         """
         with (
@@ -58,10 +58,10 @@ class Store:
             yield self.join_transaction(session, actor)
 
     def join_transaction(self, session: OrganisationSession, actor: Actor) -> Transaction:
-        """Return a unit of work on an open session. Raises Problem `not_found`."""
+        """Return a unit of work on an open session. Raises NotFoundError."""
         keys = self.organisation_keys.load_keys(session, actor.organisation)
         if keys is None:
-            raise Problem("not_found")
+            raise NotFoundError
         return Transaction(session, actor, keys.data, keys.audit, datetime.now(UTC))
 
     @contextmanager

@@ -1,14 +1,24 @@
 """The unit of work in one organisation: its session, field encryption and audit rows."""
 
 import hmac
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
+
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
 
 from api.store.audit import chain
 from api.store.audit.chain import AuditKey
+from api.store.database.tables import OwnedRow
 from api.store.database.tenancy import OrganisationSession
+from api.store.errors import StoreError
 from api.store.keys.field_encryption import DataKeys, FieldLocation
 from schemas.audit import Action, AuditedAction, AuthenticationMeans
+
+Row = TypeVar("Row", bound=OwnedRow)
+Value = TypeVar("Value")
 
 
 class Actor(NamedTuple):
@@ -53,15 +63,88 @@ class Transaction:
         """The id of the current data-encryption key."""
         return self.data_keys.current.id
 
+    @overload
+    def select(self, table: type[Row], /) -> Select[Row]: ...
+
+    @overload
+    def select(self, column: Any, /, *more_columns: Any) -> Select[*tuple[Any, ...]]: ...
+
+    def select(self, *entities: Any) -> Any:
+        """Return a query for a table or its columns, limited to the organisation."""
+        table = getattr(entities[0], "class_", entities[0])
+        return select(*entities).where(self._match_organisation(table))
+
+    def find(
+        self, table: type[Row], *conditions: ColumnElement[bool], lock: bool = False
+    ) -> Row | None:
+        """Return the one row that matches, locked on request until the end; None without one."""
+        query = self.select(table).where(*conditions)
+        return self.session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+
+    def list_rows(self, query: Select[Value]) -> Sequence[Value]:
+        """Return the first column of each row, or the rows of a table."""
+        return self.session.execute(query).scalars().all()
+
+    def count(self, table: type[OwnedRow], *conditions: ColumnElement[bool]) -> int:
+        """Return the number of rows that match."""
+        query = (
+            select(func.count())
+            .select_from(table)
+            .where(self._match_organisation(table), *conditions)
+        )
+        return self.session.execute(query).scalar_one()
+
+    def insert(self, table: type[OwnedRow], row: Mapping[str, Any]) -> None:
+        """Insert a row into the organisation."""
+        self.session.insert_row(table, {"organisation_id": self.organisation, **row})
+
+    def insert_unique(
+        self, table: type[OwnedRow], row: Mapping[str, Any], error: StoreError
+    ) -> None:
+        """Insert a row; raise this error, and undo nothing else, if it violates a constraint."""
+        try:
+            with self.session.begin_nested():
+                self.insert(table, row)
+        except IntegrityError:
+            raise error from None
+
+    def update(
+        self, table: type[OwnedRow], values: Mapping[str, Any], *conditions: ColumnElement[bool]
+    ) -> int:
+        """Update the rows that match and return their number."""
+        statement = (
+            update(table).where(self._match_organisation(table), *conditions).values(**values)
+        )
+        return self._execute(statement)
+
+    def delete(self, table: type[OwnedRow], *conditions: ColumnElement[bool]) -> int:
+        """Delete the rows that match and return their number."""
+        return self._execute(delete(table).where(self._match_organisation(table), *conditions))
+
+    def _match_organisation(self, table: type[OwnedRow]) -> ColumnElement[bool]:
+        return col(table.organisation_id) == self.organisation
+
+    def _execute(self, statement: Any) -> int:
+        result: Any = self.session.execute(statement)
+        return int(result.rowcount)
+
     def encrypt_field(self, table: str, column: str, row: str, plaintext: bytes) -> bytes:
         """Encrypt a field with the organisation's current key."""
         return self.data_keys.current.encrypt(FieldLocation(table, column, row), plaintext)
 
-    def decrypt_field(
-        self, key_id: str, table: str, column: str, row: str, encrypted_field: bytes
-    ) -> bytes:
-        """Decrypt a field of this organisation. Raises SealError."""
-        return self.data_keys.decrypt(key_id, FieldLocation(table, column, row), encrypted_field)
+    def decrypt_column(self, row: Any, column: str) -> bytes:
+        """Decrypt a column of a row of this organisation. Raises DecryptionError."""
+        location = FieldLocation(row.__tablename__, column, row.row_name)
+        return self.data_keys.decrypt(row.key_id, location, getattr(row, column))
+
+    def hash_columns(self, **values: str | None) -> dict[str, bytes]:
+        """Return the keyed hash of each value, for the search column of that name."""
+        key = self.data_keys.current
+        return {name: key.compute_keyed_hash(name, value) for name, value in values.items()}
+
+    def match_hash(self, column: Any, value: str | None) -> ColumnElement[bool]:
+        """Return the condition that a search column holds the keyed hash of this value."""
+        return col(column).in_(self.data_keys.compute_keyed_hashes(column.key, value))
 
     def compute_fingerprint(self, content: bytes) -> str:
         """Return a keyed hash (hexadecimal) that key rotation does not change."""

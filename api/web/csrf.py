@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from api.auth.services import find_services
 from api.problems import Problem
 from api.store.key_ring import KeyRing
 
@@ -25,17 +26,17 @@ class CsrfTokens:
 
     def issue_token(self, bound_to: str) -> str:
         """Return the token for a form as hexadecimal digits."""
-        return _token(self._ring.derive_keys(_PURPOSE)[0], bound_to)
+        return _compute_token(self._ring.derive_keys(_PURPOSE)[0], bound_to)
 
     def check_request(self, request: Request, token: str, bound_to: str) -> None:
-        """Raise Problem `not_from_here` unless the request comes from one of these forms."""
+        """Raise Problem `csrf_failed` unless the request comes from one of these forms."""
         if not (_is_same_origin(request) and self.is_valid(token, bound_to)):
-            raise Problem("not_from_here")
+            raise Problem("csrf_failed")
 
     def is_valid(self, token: str, bound_to: str) -> bool:
         """Return whether the token was issued here for this binding, by any current key."""
         matches = [
-            hmac.compare_digest(_token(key, bound_to).encode(), token.encode())
+            hmac.compare_digest(_compute_token(key, bound_to).encode(), token.encode())
             for key in self._ring.derive_keys(_PURPOSE)
         ]
         return any(matches)
@@ -43,11 +44,10 @@ class CsrfTokens:
 
 def find_csrf_tokens(request: Request) -> CsrfTokens:
     """Return the token issuer of the application."""
-    tokens: CsrfTokens = request.app.state.forgery
-    return tokens
+    return CsrfTokens(find_services(request).store.key_ring)
 
 
-def _token(key: bytes, bound_to: str) -> str:
+def _compute_token(key: bytes, bound_to: str) -> str:
     return hmac.digest(key, bound_to.encode(), "sha256").hex()
 
 

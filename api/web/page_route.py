@@ -10,6 +10,8 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from api.auth.services import find_services
+from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.http.request_body import read_form_fields
 from api.problems import Problem
 from api.web.templating import PageOptions, render_page
@@ -18,7 +20,7 @@ MAX_FORM_BYTES = 64 * 1024
 MAX_FORM_FIELDS = 500
 FormFields = dict[str, list[str]]
 PageHandler = Callable[[Request], Coroutine[Any, Any, Response]]
-_CODES_WITH_TEXT = ("not_found", "not_from_here", "too_many", "unavailable")
+CODES_WITH_TEXT = ("not_found", "csrf_failed", "too_many", "unavailable")
 
 
 class PageRoute(APIRoute):
@@ -36,8 +38,8 @@ class PageRoute(APIRoute):
         async def handle_with_problem_page(request: Request) -> Response:
             try:
                 return await handle(request)
-            except Problem as problem:
-                return render_problem(request, problem)
+            except CLIENT_ERRORS as error:
+                return render_problem(request, convert_error(error))
             except RequestValidationError:
                 return render_problem(request, Problem("not_found"))
 
@@ -46,22 +48,24 @@ class PageRoute(APIRoute):
 
 def render_problem(request: Request, problem: Problem) -> Response:
     """Return the page of a problem."""
-    look = PageOptions(status=problem.definition.status, headers=problem.headers)
+    options = PageOptions(status=problem.definition.status, headers=problem.headers)
     return render_page(
-        request, "problem.html.j2", look, **choose_problem_phrases(problem, _CODES_WITH_TEXT)
+        request, "problem.html.j2", options, **choose_problem_phrases(problem, CODES_WITH_TEXT)
     )
 
 
 def choose_problem_phrases(problem: Problem, codes: Collection[str]) -> dict[str, str]:
     """Return the phrases of a problem page; a code not in `codes` is shown as unexpected."""
     code = problem.code if problem.code in codes else "unexpected"
-    return {"heading": f"{code}_heading", "explanation": f"{code}_told"}
+    return {"heading": f"{code}_heading", "explanation": f"{code}_text"}
 
 
 async def read_page_form(request: Request) -> FormFields:
     """Read a form body into all values by field name. Raises Problem."""
     fields: FormFields = {}
-    for name, value in await read_form_fields(request, MAX_FORM_BYTES, MAX_FORM_FIELDS):
+    for name, value in await read_form_fields(
+        request, find_services(request).settings, MAX_FORM_BYTES, MAX_FORM_FIELDS
+    ):
         fields.setdefault(name, []).append(value)
     return fields
 

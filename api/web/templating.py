@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.web.languages import negotiate_language
+from api.auth.services import find_services
+from api.web.languages import select_page_language
 from api.web.page_texts import list_languages, load_page_texts
 from api.web.security_headers import build_page_headers
 from api.web.static_files import build_static_url
@@ -31,9 +32,9 @@ def render_page(
 ) -> Response:
     """Render a page, in the visitor's language unless `look` names one."""
     options = options or PageOptions()
-    language = options.language or negotiate_language(request)
+    language = options.language or select_page_language(request)
     html = (
-        _environment()
+        _build_environment()
         .get_template(template)
         .render(
             say=load_page_texts(language).say,
@@ -43,7 +44,7 @@ def render_page(
             **variables,
         )
     )
-    headers = build_page_headers(request.app.state.settings) | {
+    headers = build_page_headers(find_services(request).settings) | {
         "Content-Language": language,
         "Vary": "Accept-Language, Cookie",
     }
@@ -52,11 +53,11 @@ def render_page(
 
 def redirect_to(request: Request, path: str) -> Response:
     """Redirect to another page of this service by GET (status 303)."""
-    return RedirectResponse(path, 303, headers=build_page_headers(request.app.state.settings))
+    return RedirectResponse(path, 303, headers=build_page_headers(find_services(request).settings))
 
 
 @cache
-def _environment() -> Environment:
+def _build_environment() -> Environment:
     return Environment(
         loader=PackageLoader("api.web"),
         autoescape=True,

@@ -1,61 +1,61 @@
 """Build the detail pages of the clinician's report, from the criteria to the sources."""
 
 from reports.blocks import Block, Section, Table, TableRow, paragraph
-from reports.phrases import Wording
-from reports.svg import drawn
-from reports.view.model import View
+from reports.phrases import Phrases
+from reports.svg import draw_chart
+from reports.view.model import ReportView
 
 
-def reckoning(view: View, wording: Wording) -> tuple[Block, ...]:
+def build_detail_pages(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
     """Return the sections after page one."""
     return (
-        *_criteria(view, wording),
-        *_body_map(view, wording),
-        *_trend(view, wording),
-        *_options(view, wording),
-        *_patterns(view, wording),
-        *_findings(view, wording),
-        *_gradings(view, wording),
-        *_derived(view, wording),
-        *limits(view, wording),
-        *sources(view, wording),
-        _rulebook(view, wording),
+        *_build_criteria(view, phrases),
+        *_build_body_map(view, phrases),
+        *_build_trend(view, phrases),
+        *_build_options(view, phrases),
+        *_build_patterns(view, phrases),
+        *_build_findings(view, phrases),
+        *_build_gradings(view, phrases),
+        *_build_derived_values(view, phrases),
+        *build_limitations(view, phrases),
+        *build_sources(view, phrases),
+        _build_rulebook(view, phrases),
     )
 
 
-def limits(view: View, wording: Wording) -> tuple[Section, ...]:
+def build_limitations(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     """Return the limitations of the instrument."""
     blocks = tuple(paragraph(limitation, "limit") for limitation in view.limitations)
-    return (Section(heading=wording.say("limits"), blocks=blocks),) if blocks else ()
+    return (Section(heading=phrases.say("limits"), blocks=blocks),) if blocks else ()
 
 
-def sources(view: View, wording: Wording) -> tuple[Section, ...]:
+def build_sources(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     """Return the cited sources; unverified ones are marked."""
     if not view.sources:
         return ()
     blocks: list[Block] = []
-    if view.some_unverified:
-        blocks.append(paragraph(wording.say("dagger"), "small"))
+    if view.has_unverified_sources:
+        blocks.append(paragraph(phrases.say("dagger"), "small"))
     for source in view.sources:
         doi = f" doi:{source.doi}" if source.doi else ""
-        unverified = f" ({wording.say('unverified')})" if source.unverified else ""
+        unverified = f" ({phrases.say('unverified')})" if source.unverified else ""
         blocks.append(paragraph(f"{source.text}{doi}{unverified}", "source", aside=source.mark))
-    return (Section(role="sources", heading=wording.say("sources"), blocks=tuple(blocks)),)
+    return (Section(role="sources", heading=phrases.say("sources"), blocks=tuple(blocks)),)
 
 
-def _criteria(view: View, wording: Wording) -> tuple[Section, ...]:
+def _build_criteria(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.criteria:
         return ()
     rows: list[TableRow] = []
     for domain in view.domains:
-        explanation = " ".join(filter(None, (domain.text, domain.note, domain.ends)))
-        rows.append(TableRow(cells=(domain.label, domain.points, explanation), part=True))
+        explanation = " ".join(filter(None, (domain.text, domain.note, domain.bounds_text)))
+        rows.append(TableRow(cells=(domain.label, domain.points, explanation), is_subheading=True))
         rows += [
             TableRow(
                 cells=(
                     f"{criterion.id} {criterion.label}",
-                    criterion.points or wording.say("no_points"),
-                    f"{criterion.because} {criterion.grade}{cited(criterion.sources)}",
+                    criterion.points or phrases.say("no_points"),
+                    f"{criterion.because} {criterion.grade}{format_citations(criterion.sources)}",
                 )
             )
             for criterion in view.criteria
@@ -64,51 +64,51 @@ def _criteria(view: View, wording: Wording) -> tuple[Section, ...]:
     columns = ("criterion", "points", "why")
     table = Table(
         role="criteria",
-        caption=wording.say("criteria_caption"),
-        columns=tuple(wording.say(f"column_{column}") for column in columns),
+        caption=phrases.say("criteria_caption"),
+        columns=tuple(phrases.say(f"column_{column}") for column in columns),
         rows=tuple(rows),
     )
-    picture = (drawn("waterfall", view.waterfall, wording),) if view.waterfall else ()
-    key = paragraph(f"{view.points_are} {wording.say('grades_are')}", "small")
+    picture = (draw_chart("waterfall", view.waterfall, phrases),) if view.waterfall else ()
+    key = paragraph(f"{view.points_explanation} {phrases.say('grades_are')}", "small")
     blocks = (*picture, table, key)
-    return (Section(role="reckoning", heading=wording.say("reckoning"), blocks=blocks),)
+    return (Section(role="reckoning", heading=phrases.say("reckoning"), blocks=blocks),)
 
 
-def _body_map(view: View, wording: Wording) -> tuple[Section, ...]:
+def _build_body_map(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if view.body is None:
         return ()
-    blocks = (drawn("body", view.body, wording), paragraph(view.body.words))
-    return (Section(role="where", heading=wording.say("where"), blocks=blocks),)
+    blocks = (draw_chart("body", view.body, phrases), paragraph(view.body.alt_text))
+    return (Section(role="where", heading=phrases.say("where"), blocks=blocks),)
 
 
-def _trend(view: View, wording: Wording) -> tuple[Section, ...]:
+def _build_trend(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if view.trend is None:
         return ()
     points = view.trend.points
-    is_mixed = not all(point.same_rulebook for point in points)
+    is_mixed = not all(point.has_same_rulebook for point in points)
     columns = ("day", "points", "band", *(("rulebook",) if is_mixed else ()))
     table = Table(
         role="plain",
-        caption=wording.say("trend_caption"),
-        columns=tuple(wording.say(f"column_{column}") for column in columns),
+        caption=phrases.say("trend_caption"),
+        columns=tuple(phrases.say(f"column_{column}") for column in columns),
         rows=tuple(
             TableRow(cells=(point.on, point.points, point.band, point.rulebook)[: len(columns)])
             for point in points
         ),
     )
-    key = (paragraph(wording.say("trend_key"), "small"),) if is_mixed else ()
-    blocks = (drawn("trend", view.trend, wording), table, *key)
-    return (Section(role="trend", heading=wording.say("trend"), blocks=blocks),)
+    key = (paragraph(phrases.say("trend_key"), "small"),) if is_mixed else ()
+    blocks = (draw_chart("trend", view.trend, phrases), table, *key)
+    return (Section(role="trend", heading=phrases.say("trend"), blocks=blocks),)
 
 
-def _options(view: View, wording: Wording) -> tuple[Section, ...]:
+def _build_options(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.next_steps:
         return ()
     blocks = tuple(
-        paragraph(f"{step.text}{cited(step.sources)}", "run", strong=_shorten(step.name))
+        paragraph(f"{step.text}{format_citations(step.sources)}", "run", strong=_shorten(step.name))
         for step in view.next_steps
     )
-    return (Section(heading=wording.say("options_certain"), blocks=blocks),)
+    return (Section(heading=phrases.say("options_certain"), blocks=blocks),)
 
 
 def _shorten(label: str) -> str:
@@ -116,7 +116,7 @@ def _shorten(label: str) -> str:
     return label.split(": ", maxsplit=1)[0].rstrip(".") + "."
 
 
-def _patterns(view: View, wording: Wording) -> tuple[Section, ...]:
+def _build_patterns(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.patterns:
         return ()
     rows = tuple(
@@ -127,58 +127,58 @@ def _patterns(view: View, wording: Wording) -> tuple[Section, ...]:
         )
         for pattern in view.patterns
     )
-    title = wording.say("patterns", seen=view.patterns_seen or "")
-    blocks = (paragraph(wording.say("patterns_caption"), "small"), *rows)
+    title = phrases.say("patterns", seen=view.patterns_summary or "")
+    blocks = (paragraph(phrases.say("patterns_caption"), "small"), *rows)
     return (Section(heading=title, blocks=blocks),)
 
 
-def _findings(view: View, wording: Wording) -> tuple[Section, ...]:
+def _build_findings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.findings:
         return ()
-    blocks: list[Block] = [paragraph(wording.say("findings_are"), "small")]
+    blocks: list[Block] = [paragraph(phrases.say("findings_are"), "small")]
     for finding in view.findings:
-        never = f" ({wording.say('never_incidental')})" if finding.never_incidental else ""
+        never = f" ({phrases.say('never_incidental')})" if finding.never_incidental else ""
         text = f" {finding.text}" if finding.text else ""
-        counter = f"{wording.say('counter')} {finding.counter_evidence}"
+        counter = f"{phrases.say('counter')} {finding.counter_evidence}"
         blocks.append(
             paragraph(
-                f"{finding.population}.{text} {counter}{cited(finding.sources)}",
+                f"{finding.population}.{text} {counter}{format_citations(finding.sources)}",
                 "run",
                 strong=f"{finding.label}{never}: {finding.prevalence}.",
             )
         )
-    return (Section(heading=wording.say("findings"), blocks=tuple(blocks)),)
+    return (Section(heading=phrases.say("findings"), blocks=tuple(blocks)),)
 
 
-def _gradings(view: View, wording: Wording) -> tuple[Section, ...]:
+def _build_gradings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.gradings:
         return ()
     blocks: list[Block] = []
     if view.status == "out_of_scope":
-        blocks.append(paragraph("", strong=wording.say("graded_out_of_scope")))
+        blocks.append(paragraph("", strong=phrases.say("graded_out_of_scope")))
     for grading in view.gradings:
         lines = "; ".join(f"{line.name}: {line.text}" for line in grading.lines)
         text = f"{grading.note} {lines}." if lines else grading.note
-        grade = f"{grading.name}: {grading.grade}{cited(grading.sources)}."
+        grade = f"{grading.name}: {grading.grade}{format_citations(grading.sources)}."
         blocks.append(paragraph(text, "run", strong=grade))
-    return (Section(heading=wording.say("gradings"), blocks=tuple(blocks)),)
+    return (Section(heading=phrases.say("gradings"), blocks=tuple(blocks)),)
 
 
-def _derived(view: View, wording: Wording) -> tuple[Section, ...]:
-    if not view.derived:
+def _build_derived_values(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    if not view.derived_values:
         return ()
-    values = "; ".join(f"{row.name}: {row.text}" for row in view.derived)
-    return (Section(heading=wording.say("derived"), blocks=(paragraph(f"{values}.", "run"),)),)
+    values = "; ".join(f"{row.name}: {row.text}" for row in view.derived_values)
+    return (Section(heading=phrases.say("derived"), blocks=(paragraph(f"{values}.", "run"),)),)
 
 
-def _rulebook(view: View, wording: Wording) -> Section:
-    origin = wording.say(
-        "rests_on_rulebook", rulebook=view.rulebook, hash=view.sha256, day=view.produced_on
+def _build_rulebook(view: ReportView, phrases: Phrases) -> Section:
+    origin = phrases.say(
+        "rests_on_rulebook", rulebook=view.rulebook, hash=view.rulebook_sha256, day=view.produced_on
     )
     blocks = (paragraph(view.intended_use, "small"), paragraph(origin, "small"))
-    return Section(heading=wording.say("rulebook"), blocks=blocks)
+    return Section(heading=phrases.say("rulebook"), blocks=blocks)
 
 
-def cited(marks: str) -> str:
-    """Return the numbers of sources as they stand in a sentence."""
+def format_citations(marks: str) -> str:
+    """Return the numbers of sources as a sentence cites them."""
     return f" [{marks}]" if marks else ""

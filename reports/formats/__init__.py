@@ -8,24 +8,24 @@ xml    CDA R2 around the PDF      note   at most twelve lines for a chart
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from reports import phrases
 from reports.blocks import Document
-from reports.document.note import note
-from reports.document.patient_sheet import sheet
-from reports.document.summary_page import story
-from reports.formats.cda import cda
-from reports.formats.html import page
-from reports.formats.plain_text import plain
-from reports.formats.rtf import rtf
-from reports.view.heading import Heading
-from reports.view.model import View
+from reports.document.note import write_note
+from reports.document.patient_sheet import build_patient_sheet
+from reports.document.summary_page import build_report
+from reports.formats.cda import render_cda
+from reports.formats.html import render_html
+from reports.formats.plain_text import render_plain_text
+from reports.formats.rtf import render_rtf
+from reports.phrases import load_phrases
+from reports.view.heading import ReportHeading
+from reports.view.model import ReportView
 
-Format = Literal["pdf", "html", "rtf", "txt", "note", "xml"]
-Kind = Literal["clinician", "patient"]
-Layout = Callable[[Document], bytes]
+ReportFormat = Literal["pdf", "html", "rtf", "txt", "note", "xml"]
+DocumentKind = Literal["clinician", "patient"]
+PdfRenderFunction = Callable[[Document], bytes]
 
 
-class Written(NamedTuple):
+class RenderedDocument(NamedTuple):
     """A document in one format: its bytes, their media type and the suffix of its file name."""
 
     content: bytes
@@ -33,7 +33,7 @@ class Written(NamedTuple):
     suffix: str
 
 
-MEDIA_TYPES: dict[Format, str] = {
+MEDIA_TYPES: dict[ReportFormat, str] = {
     "pdf": "application/pdf",
     "html": "text/html; charset=utf-8",
     "rtf": "application/rtf",
@@ -41,7 +41,7 @@ MEDIA_TYPES: dict[Format, str] = {
     "note": "text/plain; charset=utf-8",
     "xml": "application/hl7-cda+xml; charset=utf-8",
 }
-SUFFIXES: dict[Format, str] = {
+SUFFIXES: dict[ReportFormat, str] = {
     "pdf": ".pdf",
     "html": ".html",
     "rtf": ".rtf",
@@ -51,31 +51,47 @@ SUFFIXES: dict[Format, str] = {
 }
 
 
-def document(view: View, kind: Kind) -> Document:
+def build_document(view: ReportView, kind: DocumentKind) -> Document:
     """Return the clinician's report or the patient sheet."""
-    wording = phrases.wording(view.language)
-    return story(view, wording) if kind == "clinician" else sheet(view, wording)
-
-
-def written(view: View, heading: Heading, kind: Kind, form: Format, layout: Layout) -> Written:
-    """Return the document in this format; `layout` renders PDFs, here or in another process."""
-    return Written(
-        _write_content(view, heading, kind, form, layout), MEDIA_TYPES[form], SUFFIXES[form]
+    phrases = load_phrases(view.language)
+    return (
+        build_report(view, phrases) if kind == "clinician" else build_patient_sheet(view, phrases)
     )
 
 
-def _write_content(view: View, heading: Heading, kind: Kind, form: Format, layout: Layout) -> bytes:
-    if form == "note":
-        return note(view, phrases.wording(view.language)).encode()
-    doc = document(view, kind)
-    match form:
+def render_format(
+    view: ReportView,
+    heading: ReportHeading,
+    kind: DocumentKind,
+    report_format: ReportFormat,
+    render_pdf: PdfRenderFunction,
+) -> RenderedDocument:
+    """Return the document in this format; `render_pdf` may run here or in another process."""
+    return RenderedDocument(
+        _write_content(view, heading, kind, report_format, render_pdf),
+        MEDIA_TYPES[report_format],
+        SUFFIXES[report_format],
+    )
+
+
+def _write_content(
+    view: ReportView,
+    heading: ReportHeading,
+    kind: DocumentKind,
+    report_format: ReportFormat,
+    render_pdf: PdfRenderFunction,
+) -> bytes:
+    if report_format == "note":
+        return write_note(view, load_phrases(view.language)).encode()
+    doc = build_document(view, kind)
+    match report_format:
         case "html":
-            return page(doc).encode()
+            return render_html(doc).encode()
         case "rtf":
-            return rtf(doc).encode("ascii")
+            return render_rtf(doc).encode("ascii")
         case "txt":
-            return plain(doc).encode()
+            return render_plain_text(doc).encode()
         case "xml":
-            pdf = layout(doc)
-            return cda(heading, doc.title, doc.language, pdf, MEDIA_TYPES["pdf"])
-    return layout(doc)
+            pdf = render_pdf(doc)
+            return render_cda(heading, doc.title, doc.language, pdf, MEDIA_TYPES["pdf"])
+    return render_pdf(doc)

@@ -3,11 +3,11 @@
 import base64
 from uuid import NAMESPACE_OID, uuid5
 
-from reports.svg import environment
-from reports.view.heading import Heading
+from reports.svg import template_environment
+from reports.view.heading import ReportHeading
 from schemas.base import FrozenModel
 
-OID = "urn:oid:"
+OID_URN_PREFIX = "urn:oid:"
 
 
 class CdaPatient(FrozenModel):
@@ -19,17 +19,19 @@ class CdaPatient(FrozenModel):
     birth: str | None
 
 
-def cda(heading: Heading, title: str, language: str, content: bytes, media_type: str) -> bytes:
+def render_cda(
+    heading: ReportHeading, title: str, language: str, content: bytes, media_type: str
+) -> bytes:
     """Return the clinical document; its id is derived from the content."""
     system = heading.patient_system or ""
     patient = CdaPatient(
         reference=heading.patient_reference,
-        root=system.removeprefix(OID) if system.startswith(OID) else None,
+        root=system.removeprefix(OID_URN_PREFIX) if system.startswith(OID_URN_PREFIX) else None,
         name=heading.patient_name,
         birth=heading.birth_date.strftime("%Y%m%d") if heading.birth_date else None,
     )
     xml = (
-        environment()
+        template_environment()
         .get_template("cda.xml.j2")
         .render(
             identifier=str(uuid5(NAMESPACE_OID, base64.b64encode(content).decode())),

@@ -3,27 +3,27 @@
 from functools import cache
 
 from reports.blocks import Document
-from reports.svg import TEMPLATES, environment
+from reports.svg import TEMPLATE_FOLDER, template_environment
 
 
-def page(document: Document) -> str:
+def render_html(document: Document) -> str:
     """Return the page with its style sheet and logo inside."""
-    letters = document.letters
+    letters = document.letterhead
     logo = f"data:{letters.logo_type};base64,{letters.logo}" if letters.logo else ""
-    return _fill_template(document, logo, style())
+    return _fill_template(document, logo, load_style())
 
 
-def layout(document: Document, logo: str) -> str:
-    """Return the page without style sheet, for the PDF renderer; `logo` is a URL."""
-    return _fill_template(document, logo, "")
+def render_pdf_html(document: Document, logo_url: str) -> str:
+    """Return the page without style sheet, for the PDF renderer."""
+    return _fill_template(document, logo_url, "")
 
 
 @cache
-def style(name: str = "screen.css") -> str:
+def load_style(name: str = "screen.css") -> str:
     """Return a style sheet of this package."""
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+    return (TEMPLATE_FOLDER / name).read_text(encoding="utf-8")
 
 
 def _fill_template(document: Document, logo: str, css: str) -> str:
-    template = environment().get_template("document.html.j2")
+    template = template_environment().get_template("document.html.j2")
     return template.render(document=document, logo=logo, style=css)

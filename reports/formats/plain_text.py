@@ -2,32 +2,32 @@
 
 import textwrap
 
-from reports.blocks import Block, Document, Paragraph, Picture, Section, Table
+from reports.blocks import Block, Document, Drawing, Paragraph, Section, Table
 
-WIDTH = 100
+LINE_WIDTH = 100
 
 
-def plain(document: Document) -> str:
+def render_plain_text(document: Document) -> str:
     """Return the document as text."""
-    letters = document.letters
-    head = [letters.name, *letters.lines, document.mark, document.title, document.lead]
+    letters = document.letterhead
+    head = [letters.name, *letters.lines, document.warning, document.title, document.lead]
     body = "\n".join(map(_write_block, document.blocks))
-    foot = "\n".join(filter(None, (document.who, document.what)))
+    foot = "\n".join(filter(None, (document.patient_line, document.rulebook_line)))
     return "\n".join([*filter(None, head), "", body, "", foot, ""])
 
 
-def words_of(block: Paragraph) -> str:
-    """Return the text of a paragraph, after its aside."""
+def paragraph_text(block: Paragraph) -> str:
+    """Return the text of a paragraph, after its margin text."""
     runs = "".join(run.text for run in block.runs)
-    return f"{block.aside} {runs}".strip()
+    return f"{block.margin_text} {runs}".strip()
 
 
 def _write_block(block: Block) -> str:
     match block:
         case Paragraph():
-            return "\n".join(_wrap(line) for line in words_of(block).split("\n"))
-        case Picture():
-            return _wrap(block.words)
+            return "\n".join(_wrap(line) for line in paragraph_text(block).split("\n"))
+        case Drawing():
+            return _wrap(block.alt_text)
         case Table():
             return _write_table(block)
         case Section():
@@ -46,11 +46,11 @@ def _write_table(table: Table) -> str:
     lines = [_wrap(table.caption), _wrap(" | ".join(table.columns))]
     for row in table.rows:
         cells = " | ".join(filter(None, row.cells))
-        lines.append(("\n" if row.part else "") + _wrap(cells, "  "))
+        lines.append(("\n" if row.is_subheading else "") + _wrap(cells, "  "))
     return "\n".join(lines)
 
 
 def _wrap(line: str, indent: str = "") -> str:
     return textwrap.fill(
-        line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        line, LINE_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

@@ -3,7 +3,7 @@
 RTF control characters are escaped; non-ASCII characters are written as UTF-16 units.
 """
 
-from reports.blocks import Block, Document, Paragraph, Picture, Run, Section, Table, TableRow
+from reports.blocks import Block, Document, Drawing, Paragraph, Section, Table, TableRow, TextRun
 
 _HEAD = (
     r"{\rtf1\ansi\ansicpg1252\deff0\uc1"
@@ -19,22 +19,24 @@ _COLUMN_SHARES = {3: (0.28, 0.10, 0.62), 4: (0.30, 0.15, 0.25, 0.30)}
 _LANGUAGE_IDS = {"en": 2057, "de": 1031, "es": 3082}
 
 
-def rtf(document: Document) -> str:
+def render_rtf(document: Document) -> str:
     """Return the document as RTF, in ASCII only."""
     language = _LANGUAGE_IDS.get(document.language, 1033)
-    before, between, after = (*document.page_of, "", "")[:3]
+    before, between, after = (*document.page_number_texts, "", "")[:3]
     page = (
         f"{_escape(before)}{{\\field{{\\*\\fldinst PAGE}}}}{_escape(between)}"
         f"{{\\field{{\\*\\fldinst NUMPAGES}}}}{_escape(after)}"
     )
-    letters = document.letters
-    who, mark, what = map(_escape, (document.who, document.mark, document.what))
+    letters = document.letterhead
+    patient_line, warning, rulebook_line = map(
+        _escape, (document.patient_line, document.warning, document.rulebook_line)
+    )
     head = [
         _HEAD,
         f"\\deflang{language}\\lang{language}\\fs{_DEFAULT_FONT_SIZE}",
         f"{{\\info{{\\title {_escape(document.title)}}}}}",
-        f"{{\\header\\pard\\fs15 {who}\\tab\\b {mark}\\b0\\par}}",
-        f"{{\\footer\\pard\\fs15 {what}\\tab {page}\\par}}",
+        f"{{\\header\\pard\\fs15 {patient_line}\\tab\\b {warning}\\b0\\par}}",
+        f"{{\\footer\\pard\\fs15 {rulebook_line}\\tab {page}\\par}}",
         *(
             f"\\pard\\qr\\fs16 {_escape(line)}\\par"
             for line in (letters.name, *letters.lines)
@@ -50,8 +52,8 @@ def _write_block(block: Block) -> str:
     match block:
         case Paragraph():
             return _write_paragraph(block)
-        case Picture():
-            return f"\\pard\\sb40\\fs{_DEFAULT_FONT_SIZE} {_escape(block.words)}\\par"
+        case Drawing():
+            return f"\\pard\\sb40\\fs{_DEFAULT_FONT_SIZE} {_escape(block.alt_text)}\\par"
         case Table():
             return _write_table(block)
         case Section():
@@ -65,16 +67,16 @@ def _write_block(block: Block) -> str:
 
 def _write_paragraph(paragraph: Paragraph) -> str:
     size = _FONT_SIZES.get(paragraph.role, _DEFAULT_FONT_SIZE)
-    aside = f"{_escape(paragraph.aside)} " if paragraph.aside else ""
+    aside = f"{_escape(paragraph.margin_text)} " if paragraph.margin_text else ""
     return f"\\pard\\sb20\\fs{size} {aside}{''.join(map(_write_run, paragraph.runs))}\\par"
 
 
-def _write_run(run: Run) -> str:
+def _write_run(run: TextRun) -> str:
     return f"{{\\b {_escape(run.text)}}}" if run.strong else _escape(run.text)
 
 
 def _write_table(table: Table) -> str:
-    head = TableRow(cells=table.columns, part=True)
+    head = TableRow(cells=table.columns, is_subheading=True)
     caption = f"\\pard\\sb40\\fs16 {_escape(table.caption)}\\par"
     rows = [_write_row(head, header=True), *map(_write_row, table.rows)]
     return "\n".join([caption, *rows, "\\pard"])
@@ -85,7 +87,7 @@ def _write_row(row: TableRow, *, header: bool = False) -> str:
     shares = _COLUMN_SHARES.get(count, (1 / count,) * count)
     ends = [round(_LINE_WIDTH * sum(shares[: column + 1])) for column in range(count)]
     edges = "".join(f"\\cellx{end}" for end in ends)
-    strong = "\\b" if row.part else "\\b0"
+    strong = "\\b" if row.is_subheading else "\\b0"
     cells = "".join(f"\\pard\\intbl{strong}\\fs16 {_escape(cell)}\\cell" for cell in row.cells)
     repeat_header = "\\trhdr" if header else ""
     return f"\\trowd\\trgaph60{repeat_header}{edges}{cells}\\b0\\row"

@@ -15,34 +15,36 @@ from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
 from reports.pdf.content_stream import Codes, Face
 
-USED_TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp", "cvt ", "fpgm", "prep"}
-ONE_BYTE = 256
+REQUIRED_TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp", "cvt ", "fpgm", "prep"}
+ONE_BYTE_CODES = 256
 
 
-def one_byte_codes(glyphs: Collection[int]) -> Codes:
+def assign_one_byte_codes(glyphs: Collection[int]) -> Codes:
     """Return a byte for each glyph, its own number if possible; None if there are too many."""
-    if len(glyphs) >= ONE_BYTE:
+    if len(glyphs) >= ONE_BYTE_CODES:
         return None
-    small = {glyph for glyph in glyphs if glyph < ONE_BYTE}
-    free = iter(sorted(set(range(1, ONE_BYTE)) - small))
-    return {glyph: glyph if glyph < ONE_BYTE else next(free) for glyph in sorted(glyphs)}
+    small = {glyph for glyph in glyphs if glyph < ONE_BYTE_CODES}
+    free = iter(sorted(set(range(1, ONE_BYTE_CODES)) - small))
+    return {glyph: glyph if glyph < ONE_BYTE_CODES else next(free) for glyph in sorted(glyphs)}
 
 
-def faces(pdf: Any, shown: Mapping[bytes, Collection[int]]) -> dict[bytes, Face]:
+def build_faces(pdf: Any, glyphs_by_font: Mapping[bytes, Collection[int]]) -> dict[bytes, Face]:
     """Return the codes and widths of each font by its resource name."""
     faces_by_name = {}
-    for font in _composite_fonts(pdf):
-        name = _resource_name(font)
+    for font in _list_composite_fonts(pdf):
+        name = _get_resource_name(font)
         (descendant,) = font["DescendantFonts"]
         widths = _read_widths(pdf.objects[int(descendant.split()[0])]["W"])
-        faces_by_name[name] = Face(one_byte_codes({*shown.get(name, ()), _SPACE}), widths)
+        faces_by_name[name] = Face(
+            assign_one_byte_codes({*glyphs_by_font.get(name, ()), _SPACE}), widths
+        )
     return faces_by_name
 
 
-def encode(pdf: Any, fonts: Mapping[bytes, Face]) -> None:
+def encode_fonts(pdf: Any, fonts: Mapping[bytes, Face]) -> None:
     """Set the encoding of each font to these codes, and its map from codes to characters."""
-    for font in _composite_fonts(pdf):
-        codes = fonts[_resource_name(font)].codes
+    for font in _list_composite_fonts(pdf):
+        codes = fonts[_get_resource_name(font)].codes
         to_unicode = pdf.objects[int(font["ToUnicode"].split()[0])]
         to_unicode.stream = [b"\n".join(to_unicode.stream).replace(b" <>", b" <200b>")]
         if codes is None:
@@ -53,12 +55,12 @@ def encode(pdf: Any, fonts: Mapping[bytes, Face]) -> None:
         to_unicode.stream = [_write_to_unicode(to_unicode.stream[0], codes)]
 
 
-def strip_tables(pdf: Any) -> None:
+def strip_font_tables(pdf: Any) -> None:
     """Remove the tables from each font that a PDF reader doesn't use."""
     for obj in pdf.objects:
         if isinstance(obj, pydyf.Stream) and "Length1" in obj.extra:
             font = TTFont(io.BytesIO(obj.stream[0]), recalcTimestamp=False, recalcBBoxes=False)
-            for table in set(font.keys()) - USED_TABLES - {"GlyphOrder"}:
+            for table in set(font.keys()) - REQUIRED_TABLES - {"GlyphOrder"}:
                 del font[table]
             stripped = io.BytesIO()
             font.save(stripped, reorderTables=None)
@@ -66,13 +68,13 @@ def strip_tables(pdf: Any) -> None:
             obj.extra["Length1"] = len(obj.stream[0])
 
 
-def _composite_fonts(pdf: Any) -> Iterable[Any]:
+def _list_composite_fonts(pdf: Any) -> Iterable[Any]:
     for obj in pdf.objects:
         if isinstance(obj, pydyf.Dictionary) and obj.get("Subtype") == "/Type0":
             yield obj
 
 
-def _resource_name(font: Any) -> bytes:
+def _get_resource_name(font: Any) -> bytes:
     """Return the name of the font in content streams: /ABCDEF of /ABCDEF+Some-Family."""
     name: bytes = font["BaseFont"]
     return name.split(b"+")[0]
@@ -106,16 +108,16 @@ _CMAP_END = b"endcmap CMapName currentdict /CMap defineresource pop end end"
 
 def _write_cmap(codes: Mapping[int, int]) -> bytes:
     """Return the CMap from bytes to glyphs."""
-    moved = sorted((code, glyph) for glyph, code in codes.items() if code != glyph)
+    changed_codes = sorted((code, glyph) for glyph, code in codes.items() if code != glyph)
     parts = [_CMAP_HEAD % (b"Identity", b"OneByte", 1)]
-    edges = [-1, *(code for code, _ in moved), ONE_BYTE]
+    edges = [-1, *(code for code, _ in changed_codes), ONE_BYTE_CODES]
     ranges = [
         b"<%02x> <%02x> %d" % (before + 1, after - 1, before + 1)
         for before, after in pairwise(edges)
         if after - before > 1
     ]
     parts += _write_blocks(b"cidrange", ranges)
-    parts += _write_blocks(b"cidchar", [b"<%02x> %d" % pair for pair in moved])
+    parts += _write_blocks(b"cidchar", [b"<%02x> %d" % pair for pair in changed_codes])
     return b"\n".join([*parts, _CMAP_END])
 
 

@@ -21,50 +21,52 @@ from cssselect2 import ElementWrapper  # type: ignore[import-untyped]
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
-from reports.blocks import Document, Letters
-from reports.font_coverage import shown
-from reports.formats.html import layout, style
-from reports.pdf.postprocess import finish
+from reports.blocks import Document, PrintedLetterhead
+from reports.font_coverage import replace_missing_glyphs
+from reports.formats.html import load_style, render_pdf_html
+from reports.pdf.postprocess import finish_pdf
 
-LOGO_ADDRESS = "logo:"
-ATTACHMENT = "assessment.json"
+LOGO_URL = "logo:"
+ATTACHMENT_NAME = "assessment.json"
 MAX_CHART_BYTES = 49_000
 """In Base64 it fits a field of 65,536 characters, the limit of common HL7 v2 engines."""
 
 
-class LogoOnly(URLFetcher):  # type: ignore[misc] # WeasyPrint has no types
+class LogoFetcher(URLFetcher):  # type: ignore[misc] # WeasyPrint has no types
     """A fetcher that returns the logo of the letterhead and refuses any other URL."""
 
-    def __init__(self, letters: Letters) -> None:
+    def __init__(self, letterhead: PrintedLetterhead) -> None:
         super().__init__(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
-        self._letters = letters
+        self._letterhead = letterhead
 
     def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:  # noqa: ARG002
         """Return the logo. Raises ValueError for any other URL."""
-        if url != LOGO_ADDRESS or not self._letters.logo:
-            raise ValueError("a report fetches nothing")
-        content = base64.b64decode(self._letters.logo)
-        return URLFetcherResponse(url, content, {"Content-Type": self._letters.logo_type})
+        if url != LOGO_URL or not self._letterhead.logo:
+            raise ValueError("reports may not fetch URLs")
+        content = base64.b64decode(self._letterhead.logo)
+        return URLFetcherResponse(url, content, {"Content-Type": self._letterhead.logo_type})
 
 
-def render(document: Document) -> bytes:
+def render_pdf(document: Document) -> bytes:
     """Return the PDF, without the logo if the PDF would be too large for a chart with it."""
     pdf = _lay_out(document)
-    if len(pdf) <= MAX_CHART_BYTES or not document.letters.logo:
+    if len(pdf) <= MAX_CHART_BYTES or not document.letterhead.logo:
         return pdf
-    without_logo = document.letters.model_copy(update={"logo": "", "logo_type": ""})
-    return _lay_out(document.model_copy(update={"letters": without_logo}))
+    without_logo = document.letterhead.model_copy(update={"logo": "", "logo_type": ""})
+    return _lay_out(document.model_copy(update={"letterhead": without_logo}))
 
 
 def _lay_out(document: Document) -> bytes:
-    created_at = datetime.fromisoformat(document.made_at)
-    fetcher = LogoOnly(document.letters)
-    html = shown(layout(document, LOGO_ADDRESS if document.letters.logo else ""))
+    created_at = datetime.fromisoformat(document.created_at)
+    fetcher = LogoFetcher(document.letterhead)
+    html = replace_missing_glyphs(
+        render_pdf_html(document, LOGO_URL if document.letterhead.logo else "")
+    )
     attachments = [
         weasyprint.Attachment(
-            string=document.attached,
-            name=ATTACHMENT,
-            description=document.attached_as,
+            string=document.attachment,
+            name=ATTACHMENT_NAME,
+            description=document.attachment_description,
             created=created_at,
             modified=created_at,
             relationship="Data",
@@ -72,16 +74,18 @@ def _lay_out(document: Document) -> bytes:
         )
     ]
     margins = weasyprint.CSS(
-        string=_margin_css(document), url_fetcher=fetcher, font_config=_font_configuration()
+        string=_write_margin_css(document),
+        url_fetcher=fetcher,
+        font_config=_load_font_configuration(),
     )
     with _paused_garbage_collection():
         pdf: bytes = _Page(html, fetcher).write_pdf(
             stylesheets=[margins],
-            font_config=_font_configuration(),
-            attachments=attachments if document.attached else None,
+            font_config=_load_font_configuration(),
+            attachments=attachments if document.attachment else None,
             pdf_variant="pdf/a-3a",
             pdf_tags=True,
-            finisher=finish,
+            finisher=finish_pdf,
         )
     return pdf
 
@@ -113,33 +117,35 @@ def _paused_garbage_collection() -> Iterator[None]:
 
 @cache
 def _load_style() -> weasyprint.CSS:
-    fetcher = LogoOnly(Letters())
+    fetcher = LogoFetcher(PrintedLetterhead())
     return weasyprint.CSS(
-        string=style("report.css"), url_fetcher=fetcher, font_config=_font_configuration()
+        string=load_style("report.css"), url_fetcher=fetcher, font_config=_load_font_configuration()
     )
 
 
 @cache
-def _font_configuration() -> FontConfiguration:
+def _load_font_configuration() -> FontConfiguration:
     return FontConfiguration()
 
 
-def _margin_css(document: Document) -> str:
+def _write_margin_css(document: Document) -> str:
     """Return the CSS of the page margins; all texts in it are escaped as CSS strings."""
-    before, between, after = map(_css_string, (*document.page_of, "", "")[:3])
+    before, between, after = map(_quote_css, (*document.page_number_texts, "", "")[:3])
     page = f"{before} counter(page) {between} counter(pages) {after}"
     small = "font-size: 7.6pt; line-height: 1.2; color: #444"
     bold = f"{small}; font-weight: 600"
     return f"""
 @page {{
-  @top-left {{ content: {_css_string(document.who)}; {small}; width: 74% }}
-  @top-right {{ content: {_css_string(document.mark)}; {bold}; width: 26% }}
-  @bottom-left {{ content: {_css_string(document.what)}; {small}; width: 78% }}
+  @top-left {{ content: {_quote_css(document.patient_line)}; {small}; width: 74% }}
+  @top-right {{ content: {_quote_css(document.warning)}; {bold}; width: 26% }}
+  @bottom-left {{ content: {_quote_css(document.rulebook_line)}; {small}; width: 78% }}
   @bottom-right {{ content: {page}; {small}; width: 22% }}
 }}"""
 
 
-def _css_string(text: str) -> str:
+def _quote_css(text: str) -> str:
     """Return the text as a CSS string; all but ASCII letters and digits are escaped."""
-    escaped = (c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in shown(text))
+    escaped = (
+        c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in replace_missing_glyphs(text)
+    )
     return '"' + "".join(escaped) + '"'

@@ -4,57 +4,57 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from reports.phrases import Wording
+from reports.phrases import Phrases
 from schemas.assessment import Assessment
 from schemas.base import FrozenModel, Many, Name
 from schemas.rulebook import Rulebook
 
 
-class Region(FrozenModel):
+class BodyRegion(FrozenModel):
     """A part of the drawn body; with two sites its path is mirrored for the second."""
 
     sites: Many[Name]
     path: str
 
 
-class Figure(FrozenModel):
+class BodyFigure(FrozenModel):
     """The content of `templates/body.toml`: the question about sites, and their drawings."""
 
     question: Name
-    front: Many[Region]
-    back: Many[Region]
+    front: Many[BodyRegion]
+    back: Many[BodyRegion]
 
 
-class Shape(FrozenModel):
+class BodyShape(FrozenModel):
     """One drawn shape."""
 
     path: str
     mirrored: bool
-    marked: bool
+    is_marked: bool
 
 
 class BodyMap(FrozenModel):
-    """The shapes of both views and the labels of the marked sites; `words` describes them."""
+    """The shapes of both views and the labels of the marked sites."""
 
-    front: Many[Shape]
-    back: Many[Shape]
-    names: Many[str]
-    words: str
+    front: Many[BodyShape]
+    back: Many[BodyShape]
+    site_labels: Many[str]
+    alt_text: str
 
 
-def body_map(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> BodyMap | None:
+def build_body_map(rulebook: Rulebook, assessment: Assessment, phrases: Phrases) -> BodyMap | None:
     """Return the body map; None if the instrument has no such question or no site is marked."""
-    body = figure()
+    body = load_body_figure()
     question = next((item for item in rulebook.question if item.id == body.question), None)
-    marked = _list_marked_sites(assessment, body.question)
-    if question is None or not marked:
+    marked_sites = _list_marked_sites(assessment, body.question)
+    if question is None or not marked_sites:
         return None
-    names = tuple(option.label for option in question.options if option.id in marked)
+    names = tuple(option.label for option in question.options if option.id in marked_sites)
     return BodyMap(
-        front=_draw_shapes(body.front, marked),
-        back=_draw_shapes(body.back, marked),
-        names=names,
-        words=wording.say("body_words", sites=wording.say("list_mark").join(names)),
+        front=_draw_shapes(body.front, marked_sites),
+        back=_draw_shapes(body.back, marked_sites),
+        site_labels=names,
+        alt_text=phrases.say("body_words", sites=phrases.say("list_mark").join(names)),
     )
 
 
@@ -66,18 +66,18 @@ def _list_marked_sites(assessment: Assessment, question: str) -> set[str]:
     return set()
 
 
-def _draw_shapes(regions: Many[Region], marked: set[str]) -> tuple[Shape, ...]:
+def _draw_shapes(regions: Many[BodyRegion], marked_sites: set[str]) -> tuple[BodyShape, ...]:
     """Return the shapes, unmarked ones first so that they don't cover marked outlines."""
     shapes = [
-        Shape(path=region.path, mirrored=side == 1, marked=site in marked)
+        BodyShape(path=region.path, mirrored=side == 1, is_marked=site in marked_sites)
         for region in regions
         for side, site in enumerate(region.sites)
     ]
-    return tuple(sorted(shapes, key=lambda shape: shape.marked))
+    return tuple(sorted(shapes, key=lambda shape: shape.is_marked))
 
 
 @cache
-def figure() -> Figure:
+def load_body_figure() -> BodyFigure:
     """Load the drawn body."""
     file = Path(__file__).parents[1] / "templates" / "body.toml"
-    return Figure.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    return BodyFigure.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))

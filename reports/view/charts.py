@@ -3,8 +3,8 @@
 from decimal import Decimal
 from itertools import pairwise
 
-from reports.phrases import Wording
-from reports.view.heading import EarlierScreening, Heading
+from reports.phrases import Phrases
+from reports.view.heading import EarlierScreening, ReportHeading
 from schemas.assessment import Assessment, TotalPoints
 from schemas.base import FrozenModel, Many
 from schemas.rulebook import Band, Rulebook, Total
@@ -16,27 +16,25 @@ MIN_LABEL_GAP = 7.0
 """Least distance between the labels of a trend, in percent of its width."""
 
 
-class Stretch(FrozenModel):
-    """A band on the scale; `given` is the band of the result."""
+class ScaleSegment(FrozenModel):
+    """A band on the scale."""
 
     label: str
     start: str
-    left: float
+    position: float
     width: float
-    given: bool
+    is_result: bool
 
 
-class Scale(FrozenModel):
+class BandScale(FrozenModel):
     """The banded total on its scale, with the bands and the range."""
 
-    stretches: Many[Stretch]
-    least: float
-    most: float
-    point: float
-    least_text: str
-    most_text: str
-    point_text: str
-    words: str
+    segments: Many[ScaleSegment]
+    range_start: float
+    range_end: float
+    total_position: float
+    total_label: str
+    alt_text: str
 
 
 class Bar(FrozenModel):
@@ -46,72 +44,72 @@ class Bar(FrozenModel):
     points: str
     start: float
     end: float
-    negative: bool = False
+    is_negative: bool = False
 
 
-class Bars(FrozenModel):
+class BarChart(FrozenModel):
     """Bars on a common axis with a zero line, and optionally their total."""
 
     zero: float
     rows: Many[Bar]
     total: Bar | None = None
-    words: str
+    alt_text: str
 
 
 class TrendPoint(FrozenModel):
-    """One screening of the trend; `now` is the reported one."""
+    """One screening of the trend; the current one is the reported one."""
 
     on: str
     points: str
     band: str
     rulebook: str
-    left: float
+    position: float
     height: float
-    now: bool
-    same_rulebook: bool
+    is_current: bool
+    has_same_rulebook: bool
 
 
-class Trend(FrozenModel):
+class TrendChart(FrozenModel):
     """The banded total over time; points of other rulebooks are drawn hollow."""
 
     zero: float
     points: Many[TrendPoint]
-    words: str
+    alt_text: str
 
 
-def scale(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Scale | None:
+def build_scale(rulebook: Rulebook, assessment: Assessment, phrases: Phrases) -> BandScale | None:
     """Return the scale of the banded total; None if there is no such total or it is withheld."""
-    main = banded(rulebook)
+    main = find_banded_total(rulebook)
     if main is None or assessment.totals is None:
         return None
     total = assessment.totals[main.id]
-    edges = [edge for edge in map(_lower_edge, rulebook.band) if edge is not None]
+    edges = [edge for edge in map(_find_lower_edge, rulebook.band) if edge is not None]
     low = min(total.range.least - RANGE_MARGIN_POINTS, edges[0] - OUTER_BAND_POINTS)
     high = max(total.range.most + RANGE_MARGIN_POINTS, edges[-1] + OUTER_BAND_POINTS)
     starts = [low, *edges, high]
     segments = [
-        Stretch(
+        ScaleSegment(
             label=band.label,
-            start="" if _lower_edge(band) is None else wording.number(start),
-            left=_scale(start, low, high),
+            start="" if _find_lower_edge(band) is None else phrases.format_number(start),
+            position=_scale(start, low, high),
             width=_scale(end, low, high) - _scale(start, low, high),
-            given=band.id == total.band,
+            is_result=band.id == total.band,
         )
         for band, (start, end) in zip(rulebook.band, pairwise(starts), strict=True)
     ]
-    return Scale(
-        stretches=tuple(segments),
-        least=_scale(total.range.least, low, high),
-        most=_scale(total.range.most, low, high),
-        point=_scale(total.points, low, high),
-        least_text=wording.number(total.range.least),
-        most_text=wording.number(total.range.most),
-        point_text=wording.number(total.points),
-        words=_describe_scale(rulebook, main, total, wording),
+    return BandScale(
+        segments=tuple(segments),
+        range_start=_scale(total.range.least, low, high),
+        range_end=_scale(total.range.most, low, high),
+        total_position=_scale(total.points, low, high),
+        total_label=phrases.format_number(total.points),
+        alt_text=_describe_scale(rulebook, main, total, phrases),
     )
 
 
-def ledgers(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Bars | None:
+def build_ledger_chart(
+    rulebook: Rulebook, assessment: Assessment, phrases: Phrases
+) -> BarChart | None:
     """Return the ledgers as bars; None if there are none or they are withheld."""
     if assessment.picture is None:
         return None
@@ -121,19 +119,21 @@ def ledgers(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Bar
     rows = tuple(
         Bar(
             label=ledger.label,
-            points=wording.number(points[ledger.id]),
+            points=phrases.format_number(points[ledger.id]),
             start=zero,
             end=_scale(points[ledger.id], low, high),
-            negative=points[ledger.id] < 0,
+            is_negative=points[ledger.id] < 0,
         )
         for ledger in rulebook.ledger
     )
-    return Bars(zero=zero, rows=rows, words=_describe_bars(rows, "ledgers_words", wording))
+    return BarChart(zero=zero, rows=rows, alt_text=_describe_bars(rows, "ledgers_words", phrases))
 
 
-def waterfall(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> Bars | None:
-    """Return what domain domain adds to the banded total, from zero; None if it is withheld."""
-    main = banded(rulebook)
+def build_waterfall_chart(
+    rulebook: Rulebook, assessment: Assessment, phrases: Phrases
+) -> BarChart | None:
+    """Return what each domain adds to the banded total, from zero; None if it is withheld."""
+    main = find_banded_total(rulebook)
     if main is None or assessment.totals is None or assessment.domains is None:
         return None
     domains = [domain for domain in assessment.domains if domain.id in main.domains]
@@ -144,30 +144,30 @@ def waterfall(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> B
     rows = tuple(
         Bar(
             label=domain.label,
-            points=wording.signed(domain.points),
+            points=phrases.format_signed(domain.points),
             start=_scale(before, low, high),
             end=_scale(after, low, high),
-            negative=after < before,
+            is_negative=after < before,
         )
         for domain, (before, after) in zip(domains, pairwise(sums), strict=True)
     )
     zero = _scale(Decimal(0), low, high)
     total = Bar(
         label=main.label,
-        points=wording.number(sums[-1]),
+        points=phrases.format_number(sums[-1]),
         start=zero,
         end=_scale(sums[-1], low, high),
-        negative=sums[-1] < 0,
+        is_negative=sums[-1] < 0,
     )
-    words = _describe_bars((*rows, total), "waterfall_words", wording)
-    return Bars(zero=zero, rows=rows, total=total, words=words)
+    words = _describe_bars((*rows, total), "waterfall_words", phrases)
+    return BarChart(zero=zero, rows=rows, total=total, alt_text=words)
 
 
-def trend(
-    rulebook: Rulebook, assessment: Assessment, heading: Heading, wording: Wording
-) -> Trend | None:
+def build_trend_chart(
+    rulebook: Rulebook, assessment: Assessment, heading: ReportHeading, phrases: Phrases
+) -> TrendChart | None:
     """Return the earlier screenings and this one; None if there is nothing to compare."""
-    main = banded(rulebook)
+    main = find_banded_total(rulebook)
     if not heading.earlier or main is None or assessment.totals is None:
         return None
     total = assessment.totals[main.id]
@@ -184,22 +184,22 @@ def trend(
     labels = {band.id: band.label for band in rulebook.band}
     points = tuple(
         TrendPoint(
-            on=wording.written(screening.on) or "",
-            points=wording.number(screening.points),
-            band=labels.get(screening.band or "", wording.say("no_band")),
+            on=phrases.format_date(screening.on) or "",
+            points=phrases.format_number(screening.points),
+            band=labels.get(screening.band or "", phrases.say("no_band")),
             rulebook=screening.rulebook,
-            left=left,
+            position=position,
             height=_scale(screening.points, low, high),
-            now=screening is current,
-            same_rulebook=screening.rulebook == assessment.rulebook,
+            is_current=screening is current,
+            has_same_rulebook=screening.rulebook == assessment.rulebook,
         )
-        for screening, left in zip(screenings, _spread_days(days), strict=True)
+        for screening, position in zip(screenings, _spread_days(days), strict=True)
     )
-    summary = wording.say("list_mark").join(f"{point.on} {point.points}" for point in points)
-    return Trend(
+    summary = phrases.say("list_mark").join(f"{point.on} {point.points}" for point in points)
+    return TrendChart(
         zero=_scale(Decimal(0), low, high),
         points=points,
-        words=wording.say("trend_words", total=main.label, points=summary),
+        alt_text=phrases.say("trend_words", total=main.label, points=summary),
     )
 
 
@@ -218,29 +218,29 @@ def _spread_days(days: list[int]) -> list[float]:
     return positions
 
 
-def banded(rulebook: Rulebook) -> Total | None:
+def find_banded_total(rulebook: Rulebook) -> Total | None:
     """Return the total that the bands refer to, or None."""
     return next((total for total in rulebook.total if total.banded), None)
 
 
-def _describe_scale(rulebook: Rulebook, main: Total, total: TotalPoints, wording: Wording) -> str:
+def _describe_scale(rulebook: Rulebook, main: Total, total: TotalPoints, phrases: Phrases) -> str:
     labels = {band.id: band.label for band in rulebook.band}
-    return wording.say(
+    return phrases.say(
         "scale_words",
         total=main.label,
-        points=wording.number(total.points),
-        least=wording.number(total.range.least),
-        most=wording.number(total.range.most),
-        band=labels[total.band] if total.band else wording.say("no_band"),
+        points=phrases.format_number(total.points),
+        least=phrases.format_number(total.range.least),
+        most=phrases.format_number(total.range.most),
+        band=labels[total.band] if total.band else phrases.say("no_band"),
     )
 
 
-def _describe_bars(rows: Many[Bar], phrase: str, wording: Wording) -> str:
-    summary = wording.say("list_mark").join(f"{bar.label} {bar.points}" for bar in rows)
-    return wording.say(phrase, bars=summary)
+def _describe_bars(rows: Many[Bar], phrase: str, phrases: Phrases) -> str:
+    summary = phrases.say("list_mark").join(f"{bar.label} {bar.points}" for bar in rows)
+    return phrases.say(phrase, bars=summary)
 
 
-def _lower_edge(band: Band) -> Decimal | None:
+def _find_lower_edge(band: Band) -> Decimal | None:
     return band.from_ if band.from_ is not None else band.above
 
 

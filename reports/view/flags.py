@@ -1,16 +1,16 @@
-"""Put red flags into wording: raised, withdrawn by a correction, and acknowledged."""
+"""Put red flags into words: raised, withdrawn by a correction, and acknowledged."""
 
-from reports.phrases import Wording
-from reports.view.heading import Heading
+from reports.phrases import Phrases
+from reports.view.heading import ReportHeading
 from reports.view.model import FlagLine
-from reports.view.sources import Sources
-from reports.view.text_sanitiser import one_line
+from reports.view.sources import CitationIndex
+from reports.view.text_sanitiser import clean_line
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 
 
-def flags(
-    rulebook: Rulebook, assessment: Assessment, sources: Sources, heading: Heading
+def build_flag_lines(
+    rulebook: Rulebook, assessment: Assessment, sources: CitationIndex, heading: ReportHeading
 ) -> tuple[FlagLine, ...]:
     """Return the flags with their actions, in the order of the assessment."""
     tiers = {tier.id: tier.label for tier in rulebook.tier}
@@ -21,33 +21,33 @@ def flags(
         FlagLine(
             label=flag.label,
             tier_id=flag.tier,
-            marked=is_by_patient
+            is_marked_by_patient=is_by_patient
             and getattr(definitions[flag.id].when, "question", None) in patient_questions,
             about_person=definitions[flag.id].about_person,
             tier=f"{flag.tier} \N{MIDDLE DOT} {tiers[flag.tier]}",
             suspect=flag.suspect,
             action=flag.action,
-            sources=sources.marks(flag.citations),
+            sources=sources.format_marks(flag.citations),
         )
         for flag in assessment.safety.flags
     )
 
 
-def no_flag(rulebook: Rulebook, assessment: Assessment) -> str | None:
-    """Return the text for no flags, which says whether safety questions were answered at all."""
+def describe_no_flag(rulebook: Rulebook, assessment: Assessment) -> str | None:
+    """Return the text for no flags; it differs if no safety question was answered."""
     if assessment.safety.flags:
         return None
-    answered = asked(rulebook, assessment)
-    return rulebook.wording.no_flag if answered else rulebook.wording.no_flag_asked
+    has_answers = list_answered_questions(rulebook, assessment)
+    return rulebook.wording.no_flag if has_answers else rulebook.wording.no_flag_asked
 
 
-def asked(rulebook: Rulebook, assessment: Assessment) -> set[str]:
+def list_answered_questions(rulebook: Rulebook, assessment: Assessment) -> set[str]:
     """Return the ids of the safety questions that were answered."""
     return set(rulebook.rulebook.safety_questions) - set(assessment.safety.unanswered)
 
 
-def no_longer(
-    rulebook: Rulebook, assessment: Assessment, heading: Heading, wording: Wording
+def describe_withdrawn_flags(
+    rulebook: Rulebook, assessment: Assessment, heading: ReportHeading, phrases: Phrases
 ) -> str | None:
     """Return the flags of the corrected screening that this correction no longer reports."""
     if heading.replaces is None:
@@ -60,18 +60,19 @@ def no_longer(
         for flag in heading.replaces.flags
         if flag.id not in current
     ]
-    day = wording.written(heading.replaces.on) or ""
-    return wording.say("no_longer", day=day, flags="; ".join(withdrawn)) if withdrawn else None
+    day = phrases.format_date(heading.replaces.on) or ""
+    return phrases.say("no_longer", day=day, flags="; ".join(withdrawn)) if withdrawn else None
 
 
-def acknowledged(heading: Heading, wording: Wording) -> tuple[str, ...]:
+def describe_acknowledgements(heading: ReportHeading, phrases: Phrases) -> tuple[str, ...]:
     """Return who acknowledged flags of this screening or the one it corrects, and what was done."""
     return tuple(
-        wording.say(
+        phrases.say(
             "acknowledged",
-            by=one_line(entry.by) or "",
-            at=wording.at(heading.letterhead.there(entry.at)) or "",
-            done=one_line(entry.done) or "",
+            by=clean_line(entry.practitioner) or "",
+            at=phrases.format_datetime(heading.letterhead.to_local_time(entry.acknowledged_at))
+            or "",
+            done=clean_line(entry.action_taken) or "",
         )
-        for entry in heading.acknowledged
+        for entry in heading.acknowledgements
     )

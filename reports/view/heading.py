@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 
 from reports.logo import Logo
-from reports.phrases import languages
+from reports.phrases import list_languages
 from schemas.base import ExactDecimal, FrozenModel, Many
 from schemas.form_settings import EmergencyNumber
 from schemas.patient import READABLE
@@ -23,43 +23,43 @@ def _validate_zone(name: str) -> str:
 
 def _validate_line(text: str) -> str:
     if text.splitlines() != [text] or not text.strip():
-        raise ValueError("must be one line with something on it")
+        raise ValueError("must be a single non-empty line")
     return text
 
 
 def _validate_language(name: str) -> str:
-    if name not in languages():
-        raise ValueError(f"must be one of {', '.join(languages())}")
+    if name not in list_languages():
+        raise ValueError(f"must be one of {', '.join(list_languages())}")
     return name
 
 
-Zone = Annotated[str, Field(max_length=60), AfterValidator(_validate_zone)]
-Line = Annotated[
+TimeZoneName = Annotated[str, Field(max_length=60), AfterValidator(_validate_zone)]
+AddressLine = Annotated[
     str, Field(min_length=1, max_length=120, pattern=READABLE), AfterValidator(_validate_line)
 ]
-Language = Annotated[
+ReportLanguage = Annotated[
     str,
-    Field(json_schema_extra={"enum": list(languages())}),
+    Field(json_schema_extra={"enum": list(list_languages())}),
     AfterValidator(_validate_language),
 ]
 
 
 class Letterhead(FrozenModel):
-    """The settings of an organisation for its reports; they can't change what a report says."""
+    """The settings of an organisation for its reports; they can't change its content."""
 
     name: Annotated[str, Field(max_length=200)] | None = None
-    address: Annotated[Many[Line], Field(max_length=5)] = ()
+    address: Annotated[Many[AddressLine], Field(max_length=5)] = ()
     logo: Logo | None = None
-    time_zone: Zone = "UTC"
-    language: Language = "en"
+    time_zone: TimeZoneName = "UTC"
+    language: ReportLanguage = "en"
 
-    def there(self, moment: datetime) -> datetime:
+    def to_local_time(self, moment: datetime) -> datetime:
         """Return the moment in the time zone of the organisation."""
         zone: tzinfo = ZoneInfo(self.time_zone)
         return moment.astimezone(zone)
 
 
-class Reported(FrozenModel):
+class ReportedFlag(FrozenModel):
     """A red flag of another screening, with the label it had there."""
 
     id: str
@@ -67,20 +67,20 @@ class Reported(FrozenModel):
     label: str
 
 
-class Seen(FrozenModel):
+class FlagAcknowledgement(FrozenModel):
     """An acknowledgement of red flags: by which practitioner, when, and what was done."""
 
-    by: str
-    at: datetime
-    done: str
+    practitioner: str
+    acknowledged_at: datetime
+    action_taken: str
 
 
-class OtherScreening(FrozenModel):
+class LinkedScreening(FrozenModel):
     """The screening that this one replaces or is replaced by."""
 
     id: str
     on: date
-    flags: Many[Reported] = ()
+    flags: Many[ReportedFlag] = ()
 
 
 class EarlierScreening(FrozenModel):
@@ -92,13 +92,13 @@ class EarlierScreening(FrozenModel):
     rulebook: str
 
 
-class Heading(FrozenModel):
+class ReportHeading(FrozenModel):
     """The context of an assessment in a report; only `produced_at` is required."""
 
     produced_at: datetime
     letterhead: Letterhead = Letterhead()
     screening_id: str | None = None
-    kept_at: datetime | None = None
+    stored_at: datetime | None = None
     patient_reference: str | None = None
     patient_system: str | None = None
     patient_name: str | None = None
@@ -109,9 +109,9 @@ class Heading(FrozenModel):
     clinician_reference: str | None = None
     note: str | None = None
     test: bool = False
-    acknowledged: Many[Seen] = ()
-    replaces: OtherScreening | None = None
-    replaced_by: OtherScreening | None = None
+    acknowledgements: Many[FlagAcknowledgement] = ()
+    replaces: LinkedScreening | None = None
+    replaced_by: LinkedScreening | None = None
     entered_in_error: str | None = None
     earlier: Many[EarlierScreening] = ()
     help_numbers: Many[EmergencyNumber] = ()
@@ -119,17 +119,17 @@ class Heading(FrozenModel):
     @property
     def produced_on(self) -> date:
         """The date of production in the time zone of the organisation."""
-        return self.letterhead.there(self.produced_at).date()
+        return self.letterhead.to_local_time(self.produced_at).date()
 
     @property
     def assessed_on(self) -> date:
         """The date of the answers, else the date of storage, else the date of production."""
-        stored_on = self.kept_at and self.letterhead.there(self.kept_at).date()
+        stored_on = self.stored_at and self.letterhead.to_local_time(self.stored_at).date()
         return self.answered_on or stored_on or self.produced_on
 
     def model_post_init(self, _: Any) -> None:
         """Raise ValueError for a time without a time zone."""
-        for name in ("produced_at", "kept_at"):
+        for name in ("produced_at", "stored_at"):
             moment: datetime | None = getattr(self, name)
             if moment is not None and moment.tzinfo is None:
-                raise ValueError(f"{name} must say its time zone")
+                raise ValueError(f"{name} must have a time zone")

@@ -1,21 +1,18 @@
 """Define the view model: everything that a report shows, in words and rounded numbers."""
 
-from reports.blocks import Letters
+from reports.blocks import PrintedLetterhead
 from reports.view.body_map import BodyMap
-from reports.view.charts import Bars, Scale, Trend
-from reports.view.sources import Source
+from reports.view.charts import BandScale, BarChart, TrendChart
+from reports.view.sources import CitedSource
 from schemas.base import FrozenModel, Many
 
 
 class FlagLine(FrozenModel):
-    """A red flag and its action.
-
-    `marked`: the patient marked it. `about_person`: it must not appear on the patient sheet.
-    """
+    """A red flag and its action; one that is `about_person` must not be on the patient sheet."""
 
     label: str
     tier_id: str
-    marked: bool
+    is_marked_by_patient: bool
     about_person: bool
     tier: str
     suspect: str
@@ -33,8 +30,8 @@ class Reason(FrozenModel):
     because: str
     grade: str
     sources: str
-    discounted: str
-    answered: bool
+    discount_note: str
+    is_answered: bool
 
 
 class DomainLine(FrozenModel):
@@ -43,20 +40,20 @@ class DomainLine(FrozenModel):
     id: str
     label: str
     points: str
-    ends: str
+    bounds_text: str
     text: str
     note: str
 
 
-class Open(FrozenModel):
+class OpenQuestion(FrozenModel):
     """An unanswered question and by how many points it could still move the total."""
 
     label: str
     swing: str
-    required: bool
+    is_required: bool
 
 
-class Row(FrozenModel):
+class LabelledText(FrozenModel):
     """A label with its text."""
 
     name: str
@@ -64,13 +61,13 @@ class Row(FrozenModel):
     sources: str = ""
 
 
-class Graded(FrozenModel):
+class GradingLine(FrozenModel):
     """A published grading and its criteria."""
 
     name: str
     grade: str
     note: str
-    lines: Many[Row]
+    lines: Many[LabelledText]
     sources: str
 
 
@@ -93,68 +90,68 @@ class PatternLine(FrozenModel):
     label: str
     state: str
     state_id: str
-    seen: bool
+    is_seen: bool
     criteria: str
     evidence: str
 
 
-class View(FrozenModel):
+class ReportView(FrozenModel):
     """Everything that a report shows. Withheld parts are None or empty."""
 
     language: str
     title: str
     intended_use: str
-    letters: Letters
-    test: bool
+    letterhead: PrintedLetterhead
+    is_test: bool
     notices: Many[str]
-    in_error: str | None
-    identifiers: Many[Row]
-    facts: Many[Row]
+    error_reason: str | None
+    identifiers: Many[LabelledText]
+    facts: Many[LabelledText]
     note: str | None
-    screening: str | None
+    screening_id: str | None
     status: str
     headline: str
     tier: str | None
     flags: Many[FlagLine]
-    no_flag: str | None
-    not_asked: Many[str]
-    none_asked: bool
-    no_longer: str | None
-    acknowledged: Many[str]
+    no_flag_text: str | None
+    unanswered_safety_questions: Many[str]
+    has_no_safety_answers: bool
+    withdrawn_flags_text: str | None
+    acknowledgements: Many[str]
     help_numbers: Many[str]
     scope_reasons: Many[str]
-    scope_not_asked: Many[str]
+    unanswered_scope_questions: Many[str]
     band_id: str | None
     band: str | None
-    meaning: str | None
-    held: str | None
-    totals: Many[Row]
-    scale: Scale | None
-    waterfall: Bars | None
+    band_meaning: str | None
+    lower_band_reason: str | None
+    totals: Many[LabelledText]
+    scale: BandScale | None
+    waterfall: BarChart | None
     picture: str | None
     picture_meaning: str | None
-    ledgers: Bars | None
+    ledgers: BarChart | None
     body: BodyMap | None
-    trend: Trend | None
-    against_first: bool
+    trend: TrendChart | None
+    shows_opposing_first: bool
     supporting: Many[Reason]
     opposing: Many[Reason]
-    open: Many[Open]
-    what_if: Many[Row]
-    gradings: Many[Graded]
-    derived: Many[Row]
-    patterns_seen: str | None
+    open_questions: Many[OpenQuestion]
+    what_if: Many[LabelledText]
+    gradings: Many[GradingLine]
+    derived_values: Many[LabelledText]
+    patterns_summary: str | None
     patterns: Many[PatternLine]
     findings: Many[FindingLine]
-    next_steps: Many[Row]
+    next_steps: Many[LabelledText]
     domains: Many[DomainLine]
     criteria: Many[Reason]
     limitations: Many[str]
-    points_are: str
-    sources: Many[Source]
-    some_unverified: bool
+    points_explanation: str
+    sources: Many[CitedSource]
+    has_unverified_sources: bool
     rulebook: str
-    sha256: str
+    rulebook_sha256: str
     produced_on: str
-    produced_iso: str
+    produced_on_iso: str
     assessment_json: str

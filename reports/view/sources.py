@@ -6,10 +6,10 @@ from schemas.assessment import Assessment
 from schemas.base import FrozenModel
 from schemas.rulebook import Citation, Rulebook
 
-UNVERIFIED = "\N{DAGGER}"
+UNVERIFIED_MARK = "\N{DAGGER}"
 
 
-class Source(FrozenModel):
+class CitedSource(FrozenModel):
     """One entry of the list of sources."""
 
     mark: str
@@ -18,25 +18,25 @@ class Source(FrozenModel):
     unverified: bool
 
 
-class Sources:
+class CitationIndex:
     """The citations used by the assessment, numbered in the order of the rulebook."""
 
     def __init__(self, rulebook: Rulebook, assessment: Assessment) -> None:
-        used = set(_list_citations(assessment))
-        self._citations = [citation for citation in rulebook.citation if citation.id in used]
+        cited_ids = set(_list_citations(assessment))
+        self._citations = [citation for citation in rulebook.citation if citation.id in cited_ids]
         self._marks = {
             citation.id: _format_mark(number, citation)
             for number, citation in enumerate(self._citations, 1)
         }
 
-    def marks(self, citations: Iterable[str]) -> str:
+    def format_marks(self, citations: Iterable[str]) -> str:
         """Return the printed numbers of these citations, e.g. "3, 7, 12†"; † is unverified."""
         return ", ".join(self._marks[citation] for citation in citations)
 
-    def listed(self) -> tuple[Source, ...]:
+    def list_sources(self) -> tuple[CitedSource, ...]:
         """Return every source used."""
         return tuple(
-            Source(
+            CitedSource(
                 mark=self._marks[citation.id],
                 text=citation.text,
                 doi=citation.doi,
@@ -46,13 +46,13 @@ class Sources:
         )
 
     @property
-    def some_unverified(self) -> bool:
+    def has_unverified(self) -> bool:
         """Whether any citation used has not been verified."""
         return any(citation.unverified for citation in self._citations)
 
 
 def _format_mark(number: int, citation: Citation) -> str:
-    return f"{number}{UNVERIFIED}" if citation.unverified else str(number)
+    return f"{number}{UNVERIFIED_MARK}" if citation.unverified else str(number)
 
 
 def _list_citations(assessment: Assessment) -> Iterable[str]:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 
-def clean(text: str | None) -> str | None:
+def clean_text(text: str | None) -> str | None:
     """Return the text without controls, tags and overrides of direction; None if nothing is left.
 
     Line feeds, tabs and the joiners that some scripts need are kept.
@@ -14,13 +14,13 @@ def clean(text: str | None) -> str | None:
     return "".join(filter(_is_allowed, text)).strip() or None
 
 
-def one_line(text: str | None) -> str | None:
+def clean_line(text: str | None) -> str | None:
     """Return the cleaned text on one line."""
-    cleaned = clean(text)
+    cleaned = clean_text(text)
     return None if cleaned is None else re.sub(r"\s+", " ", cleaned)
 
 
-def shortened(text: str, max_length: int) -> str:
+def truncate(text: str, max_length: int) -> str:
     """Return the text, cut with an ellipsis if it is too long."""
     return (
         text
@@ -29,7 +29,7 @@ def shortened(text: str, max_length: int) -> str:
     )
 
 
-def typeset(sentence: str) -> str:
+def typeset_signs(sentence: str) -> str:
     """Return the sentence with typographic minus and multiplication signs."""
     return _TIMES.sub("\N{MULTIPLICATION SIGN}", _MINUS.sub("\N{MINUS SIGN}", sentence))
 

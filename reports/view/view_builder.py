@@ -1,185 +1,200 @@
 """Build the view of an assessment, which every document and format is written from.
 
-All numbers were computed by scoring; the view adds wording, rounding and positions on charts.
+All numbers were computed by scoring; the view adds words, rounding and positions on charts.
 """
 
 import base64
 from collections.abc import Iterable
 
-from reports import phrases
-from reports.blocks import Letters
-from reports.logo import media_type
-from reports.phrases import Wording
+from reports.blocks import PrintedLetterhead
+from reports.logo import detect_media_type
+from reports.phrases import Phrases, load_phrases
 from reports.view import context_sections, flags, reasons
-from reports.view.body_map import body_map
-from reports.view.charts import banded, ledgers, scale, trend, waterfall
-from reports.view.heading import Heading, Letterhead, OtherScreening
-from reports.view.model import Row, View
-from reports.view.sources import Sources
-from reports.view.text_sanitiser import clean, one_line
-from reports.view.translation import Books, retold
+from reports.view.body_map import build_body_map
+from reports.view.charts import (
+    build_ledger_chart,
+    build_scale,
+    build_trend_chart,
+    build_waterfall_chart,
+    find_banded_total,
+)
+from reports.view.heading import Letterhead, LinkedScreening, ReportHeading
+from reports.view.model import LabelledText, ReportView
+from reports.view.sources import CitationIndex
+from reports.view.text_sanitiser import clean_line, clean_text
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 
 
-def view_in(books: Books, assessment: Assessment, heading: Heading) -> View:
-    """Return the view in the language of the books; the embedded JSON stays as stored."""
-    if books.told is books.made:
-        return view(books.made, assessment, heading, books.words)
-    translated = view(books.told, retold(books, assessment), heading, books.words)
-    return translated.model_copy(
-        update={"assessment_json": assessment.model_dump_json(by_alias=True)}
-    )
+def build_view(
+    rulebook: Rulebook,
+    assessment: Assessment,
+    heading: ReportHeading,
+    phrases: Phrases | None = None,
+    *,
+    stored_assessment: Assessment | None = None,
+) -> ReportView:
+    """Return the view of one assessment; rulebook and assessment must be in the same language.
 
-
-def view(
-    rulebook: Rulebook, assessment: Assessment, heading: Heading, wording: Wording | None = None
-) -> View:
-    """Return the view of one assessment; rulebook and assessment must be in the same language."""
-    wording = wording or phrases.wording()
-    sources = Sources(rulebook, assessment)
-    criteria = reasons.criteria(assessment, sources, wording)
-    closed = reasons.closed_domains(rulebook, assessment)
+    `stored_assessment` is attached as JSON instead of a translated assessment.
+    """
+    phrases = phrases or load_phrases()
+    sources = CitationIndex(rulebook, assessment)
+    criteria = reasons.build_reasons(assessment, sources, phrases)
+    closed_domains = reasons.find_closed_domains(rulebook, assessment)
     by_id = {reason.id: reason for reason in criteria}
-    main = banded(rulebook)
+    main = find_banded_total(rulebook)
     band = assessment.totals[main.id].band if assessment.totals and main else None
-    return View(
-        language=wording.language,
+    return ReportView(
+        language=phrases.language,
         title=rulebook.rulebook.title,
         intended_use=rulebook.rulebook.intended_use,
-        letters=_letters(heading.letterhead),
-        test=heading.test,
-        notices=_notices(heading, wording),
-        in_error=clean(heading.entered_in_error),
-        identifiers=_identifiers(heading, wording),
-        facts=_facts(heading, wording),
-        note=clean(heading.note),
-        screening=one_line(heading.screening_id),
+        letterhead=_build_letterhead(heading.letterhead),
+        is_test=heading.test,
+        notices=_list_notices(heading, phrases),
+        error_reason=clean_text(heading.entered_in_error),
+        identifiers=_list_identifiers(heading, phrases),
+        facts=_list_facts(heading, phrases),
+        note=clean_text(heading.note),
+        screening_id=clean_line(heading.screening_id),
         status=assessment.status,
-        headline=_headline(rulebook, assessment, band),
+        headline=_choose_headline(rulebook, assessment, band),
         tier=next(
             (tier.label for tier in rulebook.tier if tier.id == assessment.safety.tier), None
         ),
-        flags=flags.flags(rulebook, assessment, sources, heading),
-        no_flag=flags.no_flag(rulebook, assessment),
-        not_asked=_labels(rulebook, assessment.safety.unanswered),
-        none_asked=not flags.asked(rulebook, assessment),
-        no_longer=flags.no_longer(rulebook, assessment, heading, wording),
-        acknowledged=flags.acknowledged(heading, wording),
+        flags=flags.build_flag_lines(rulebook, assessment, sources, heading),
+        no_flag_text=flags.describe_no_flag(rulebook, assessment),
+        unanswered_safety_questions=_list_labels(rulebook, assessment.safety.unanswered),
+        has_no_safety_answers=not flags.list_answered_questions(rulebook, assessment),
+        withdrawn_flags_text=flags.describe_withdrawn_flags(rulebook, assessment, heading, phrases),
+        acknowledgements=flags.describe_acknowledgements(heading, phrases),
         help_numbers=tuple(
-            f"{one_line(line.label)}: {one_line(line.number)}" for line in heading.help_numbers
+            f"{clean_line(line.label)}: {clean_line(line.number)}" for line in heading.help_numbers
         ),
         scope_reasons=tuple(reason.label for reason in assessment.scope.reasons),
-        scope_not_asked=_labels(rulebook, assessment.scope.unanswered),
+        unanswered_scope_questions=_list_labels(rulebook, assessment.scope.unanswered),
         band_id=band,
         band=next((item.label for item in rulebook.band if item.id == band), None),
-        meaning=assessment.totals[main.id].meaning if assessment.totals and main else None,
-        held=_explain_lower_band(rulebook, assessment, wording),
-        totals=_totals(rulebook, assessment, wording),
-        scale=scale(rulebook, assessment, wording),
-        waterfall=waterfall(rulebook, assessment, wording),
+        band_meaning=assessment.totals[main.id].meaning if assessment.totals and main else None,
+        lower_band_reason=_explain_lower_band(rulebook, assessment, phrases),
+        totals=_list_totals(rulebook, assessment, phrases),
+        scale=build_scale(rulebook, assessment, phrases),
+        waterfall=build_waterfall_chart(rulebook, assessment, phrases),
         picture=assessment.picture.label if assessment.picture else None,
-        picture_meaning=_picture_meaning(rulebook, assessment),
-        ledgers=ledgers(rulebook, assessment, wording),
-        body=body_map(rulebook, assessment, wording),
-        trend=trend(rulebook, assessment, heading, wording),
-        against_first=reasons.against_first(assessment, closed),
-        supporting=tuple(by_id[name] for name in reasons.strongest(assessment, closed, "for")),
-        opposing=tuple(by_id[name] for name in reasons.strongest(assessment, closed, "against")),
-        open=reasons.unanswered(rulebook, assessment, wording),
-        what_if=reasons.what_if(rulebook, assessment, wording),
-        gradings=context_sections.gradings(rulebook, assessment, sources, wording),
-        derived=context_sections.derived(rulebook, assessment.derived or {}, wording),
-        patterns_seen=context_sections.patterns_seen(assessment, wording),
-        patterns=context_sections.patterns(assessment, wording),
-        findings=context_sections.findings(assessment, sources, wording),
-        next_steps=context_sections.next_steps(assessment, sources),
-        domains=reasons.domains(rulebook, assessment, closed, wording),
+        picture_meaning=_find_picture_meaning(rulebook, assessment),
+        ledgers=build_ledger_chart(rulebook, assessment, phrases),
+        body=build_body_map(rulebook, assessment, phrases),
+        trend=build_trend_chart(rulebook, assessment, heading, phrases),
+        shows_opposing_first=reasons.is_evidence_against_stronger(assessment, closed_domains),
+        supporting=tuple(
+            by_id[name] for name in reasons.rank_criteria(assessment, closed_domains, "for")
+        ),
+        opposing=tuple(
+            by_id[name] for name in reasons.rank_criteria(assessment, closed_domains, "against")
+        ),
+        open_questions=reasons.build_open_questions(rulebook, assessment, phrases),
+        what_if=reasons.build_what_ifs(rulebook, assessment, phrases),
+        gradings=context_sections.build_gradings(rulebook, assessment, sources, phrases),
+        derived_values=context_sections.build_derived_values(
+            rulebook, assessment.derived or {}, phrases
+        ),
+        patterns_summary=context_sections.describe_seen_patterns(assessment, phrases),
+        patterns=context_sections.build_patterns(assessment, phrases),
+        findings=context_sections.build_findings(assessment, sources, phrases),
+        next_steps=context_sections.build_next_steps(assessment, sources),
+        domains=reasons.build_domain_lines(rulebook, assessment, closed_domains, phrases),
         criteria=criteria,
         limitations=assessment.limitations,
-        points_are=rulebook.rulebook.points_are,
-        sources=sources.listed(),
-        some_unverified=sources.some_unverified,
+        points_explanation=rulebook.rulebook.points_are,
+        sources=sources.list_sources(),
+        has_unverified_sources=sources.has_unverified,
         rulebook=assessment.rulebook,
-        sha256=assessment.rulebook_sha256,
-        produced_on=wording.written(heading.produced_on) or "",
-        produced_iso=heading.produced_on.isoformat(),
-        assessment_json=assessment.model_dump_json(by_alias=True),
+        rulebook_sha256=assessment.rulebook_sha256,
+        produced_on=phrases.format_date(heading.produced_on) or "",
+        produced_on_iso=heading.produced_on.isoformat(),
+        assessment_json=(stored_assessment or assessment).model_dump_json(by_alias=True),
     )
 
 
-def _letters(letterhead: Letterhead) -> Letters:
+def _build_letterhead(letterhead: Letterhead) -> PrintedLetterhead:
     logo = letterhead.logo
-    return Letters(
-        name=one_line(letterhead.name) or "",
-        lines=tuple(filter(None, map(one_line, letterhead.address))),
+    return PrintedLetterhead(
+        name=clean_line(letterhead.name) or "",
+        lines=tuple(filter(None, map(clean_line, letterhead.address))),
         logo=base64.b64encode(logo).decode() if logo else "",
-        logo_type=media_type(logo) if logo else "",
+        logo_type=detect_media_type(logo) if logo else "",
     )
 
 
-def _notices(heading: Heading, wording: Wording) -> tuple[str, ...]:
+def _list_notices(heading: ReportHeading, phrases: Phrases) -> tuple[str, ...]:
     """Return the notices at the top: test, entered in error, replaced, not validated."""
     notices = []
     if heading.test:
-        notices.append(wording.say("test"))
+        notices.append(phrases.say("test"))
     if heading.entered_in_error is not None:
-        reason = one_line(heading.entered_in_error)
-        notices.append(wording.say("in_error", reason=reason or wording.say("not_known")))
+        reason = clean_line(heading.entered_in_error)
+        notices.append(phrases.say("in_error", reason=reason or phrases.say("not_known")))
     if heading.replaced_by is not None:
-        notices.append(_link_notice("replaced_by", heading.replaced_by, wording))
+        notices.append(_format_link("replaced_by", heading.replaced_by, phrases))
     if heading.replaces is not None:
-        notices.append(_link_notice("replaces", heading.replaces, wording))
-    if wording.not_validated:
-        notices.append(wording.not_validated)
+        notices.append(_format_link("replaces", heading.replaces, phrases))
+    if phrases.not_validated:
+        notices.append(phrases.not_validated)
     return tuple(notices)
 
 
-def _link_notice(phrase: str, other: OtherScreening, wording: Wording) -> str:
-    return wording.say(phrase, id=one_line(other.id) or "", day=wording.written(other.on) or "")
-
-
-def _identifiers(heading: Heading, wording: Wording) -> tuple[Row, ...]:
-    return _rows(
-        wording,
-        ("name", one_line(heading.patient_name)),
-        ("number", one_line(heading.patient_reference)),
-        ("born", wording.written(heading.birth_date)),
-        ("visit", one_line(heading.encounter)),
+def _format_link(phrase: str, linked_screening: LinkedScreening, phrases: Phrases) -> str:
+    return phrases.say(
+        phrase,
+        id=clean_line(linked_screening.id) or "",
+        day=phrases.format_date(linked_screening.on) or "",
     )
 
 
-def _facts(heading: Heading, wording: Wording) -> tuple[Row, ...]:
-    stored_at = heading.kept_at
-    return _rows(
-        wording,
-        ("answered_on", wording.written(heading.answered_on)),
-        ("answered_by", _answered_by(heading, wording)),
-        ("clinician", one_line(heading.clinician_reference)),
-        ("screening", one_line(heading.screening_id)),
-        ("kept_at", wording.at(stored_at and heading.letterhead.there(stored_at))),
-        ("produced_on", wording.written(heading.produced_on)),
+def _list_identifiers(heading: ReportHeading, phrases: Phrases) -> tuple[LabelledText, ...]:
+    return _build_rows(
+        phrases,
+        ("name", clean_line(heading.patient_name)),
+        ("number", clean_line(heading.patient_reference)),
+        ("born", phrases.format_date(heading.birth_date)),
+        ("visit", clean_line(heading.encounter)),
     )
 
 
-def _answered_by(heading: Heading, wording: Wording) -> str | None:
+def _list_facts(heading: ReportHeading, phrases: Phrases) -> tuple[LabelledText, ...]:
+    stored_at = heading.stored_at
+    return _build_rows(
+        phrases,
+        ("answered_on", phrases.format_date(heading.answered_on)),
+        ("answered_by", _describe_respondent(heading, phrases)),
+        ("clinician", clean_line(heading.clinician_reference)),
+        ("screening", clean_line(heading.screening_id)),
+        (
+            "kept_at",
+            phrases.format_datetime(stored_at and heading.letterhead.to_local_time(stored_at)),
+        ),
+        ("produced_on", phrases.format_date(heading.produced_on)),
+    )
+
+
+def _describe_respondent(heading: ReportHeading, phrases: Phrases) -> str | None:
     """Return who answered, and whether the answers were corrected."""
     if heading.answered_by is None:
         return None
-    person = wording.say(f"by_{heading.answered_by}")
-    return wording.say("by_corrected", by=person) if heading.replaces else person
+    person = phrases.say(f"by_{heading.answered_by}")
+    return phrases.say("by_corrected", by=person) if heading.replaces else person
 
 
-def _rows(wording: Wording, *pairs: tuple[str, str | None]) -> tuple[Row, ...]:
-    return tuple(Row(name=wording.say(name), text=text) for name, text in pairs if text)
+def _build_rows(phrases: Phrases, *pairs: tuple[str, str | None]) -> tuple[LabelledText, ...]:
+    return tuple(LabelledText(name=phrases.say(name), text=text) for name, text in pairs if text)
 
 
-def _labels(rulebook: Rulebook, questions: Iterable[str]) -> tuple[str, ...]:
+def _list_labels(rulebook: Rulebook, questions: Iterable[str]) -> tuple[str, ...]:
     labels = {question.id: question.label for question in rulebook.question}
     return tuple(labels[question] for question in questions)
 
 
-def _headline(rulebook: Rulebook, assessment: Assessment, band: str | None) -> str:
+def _choose_headline(rulebook: Rulebook, assessment: Assessment, band: str | None) -> str:
     texts = rulebook.wording
     match assessment.status:
         case "withheld_red_flag":
@@ -192,7 +207,7 @@ def _headline(rulebook: Rulebook, assessment: Assessment, band: str | None) -> s
     return next((item.meaning for item in rulebook.band if item.id == band), "")
 
 
-def _explain_lower_band(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> str | None:
+def _explain_lower_band(rulebook: Rulebook, assessment: Assessment, phrases: Phrases) -> str | None:
     """Return why the band is lower than the points alone would give; None if it is not."""
     labels = {band.id: band.label for band in rulebook.band}
     total = next((item for item in (assessment.totals or {}).values() if item.band), None)
@@ -204,20 +219,22 @@ def _explain_lower_band(rulebook: Rulebook, assessment: Assessment, wording: Wor
         if is_reached and total.band == band.needs.otherwise:
             actual = labels[total.band]
             because = band.needs.because
-            return wording.say("held", reached=band.label, given=actual, because=because)
+            return phrases.say("held", reached=band.label, given=actual, because=because)
     return None
 
 
-def _totals(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> tuple[Row, ...]:
+def _list_totals(
+    rulebook: Rulebook, assessment: Assessment, phrases: Phrases
+) -> tuple[LabelledText, ...]:
     totals = assessment.totals or {}
     return tuple(
-        Row(
+        LabelledText(
             name=total.label,
-            text=wording.say(
+            text=phrases.say(
                 "total",
-                points=wording.number(totals[total.id].points),
-                least=wording.number(totals[total.id].range.least),
-                most=wording.number(totals[total.id].range.most),
+                points=phrases.format_number(totals[total.id].points),
+                least=phrases.format_number(totals[total.id].range.least),
+                most=phrases.format_number(totals[total.id].range.most),
             ),
             sources=total.note,
         )
@@ -226,6 +243,6 @@ def _totals(rulebook: Rulebook, assessment: Assessment, wording: Wording) -> tup
     )
 
 
-def _picture_meaning(rulebook: Rulebook, assessment: Assessment) -> str | None:
+def _find_picture_meaning(rulebook: Rulebook, assessment: Assessment) -> str | None:
     picture = assessment.picture.id if assessment.picture else None
     return next((item.meaning for item in rulebook.picture if item.id == picture), None)

@@ -1,9 +1,9 @@
 """Scores Arrow record batches, for use in other query engines; needs the extra `arrow`.
 
-from scoring.catalogue import catalogue
+from scoring.catalogue import load_catalogue
 from scoring.columns.arrow import ArrowRules
-rules = ArrowRules(catalogue().active("nociplastic"))
-results = rules.scored(batch)
+rules = ArrowRules(load_catalogue().find_active("nociplastic"))
+results = rules.score_batch(batch)
 """
 
 from collections.abc import Iterable, Iterator
@@ -49,9 +49,9 @@ class ArrowRules:
         return map(self.score_batch, batches)
 
     def _score_frame(self, frame: pl.DataFrame) -> pa.Table:
-        parsed = parse_intakes(frame, self._loaded)
+        intakes = parse_intakes(frame, self._loaded)
         results = compile_column_rules(self._loaded).assess_intakes(
-            parsed.intakes.lazy(), explain=self._explain
+            intakes.intakes.lazy(), explain=self._explain
         )
         plain_columns = [
             pl.col(name).cast(pl.List(pl.String) if isinstance(kind, pl.List) else pl.String)

@@ -18,20 +18,22 @@ def derived_expression(
         if derived.sum_of:
             return _add(derived.sum_of, questions)
         return _average(derived.mean_of, questions)
-    marked, groups = answer_column(derived.question), questions[derived.question].groups
+    mask_column, groups = answer_column(derived.question), questions[derived.question].groups
     if derived.options_in is not None:
         group = meaning.option_mask(derived.question, frozenset(groups[derived.options_in]))
-        return (marked & group).bitwise_count_ones().cast(pl.Int32)
+        return (mask_column & group).bitwise_count_ones().cast(pl.Int32)
     masks = [
         meaning.option_mask(derived.question, frozenset(groups[name])) for name in derived.groups_in
     ]
-    first, *others = [((marked & mask) != pl.lit(0, MASK_TYPE)).cast(pl.Int32) for mask in masks]
-    return sum(others, start=first)
+    first, *remaining = [
+        ((mask_column & mask) != pl.lit(0, MASK_TYPE)).cast(pl.Int32) for mask in masks
+    ]
+    return sum(remaining, start=first)
 
 
 def _add(ids: tuple[str, ...], questions: Mapping[str, Question]) -> pl.Expr:
-    first, *others = [_whole_number(name, questions) for name in ids]
-    return sum(others, start=first)
+    first, *remaining = [_whole_number(name, questions) for name in ids]
+    return sum(remaining, start=first)
 
 
 def _whole_number(name: str, questions: Mapping[str, Question]) -> pl.Expr:

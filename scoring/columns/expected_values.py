@@ -27,17 +27,17 @@ def describe_expected_value(question: Question, *, as_text: bool) -> str:
         case "decimal":
             return f"must be a number {describe_limits(question)} with at most two decimals"
         case "choice":
-            return f"must be one {_describe_options(question).removeprefix('some ')}"
+            return f"must be one of {_describe_options(question)}"
         case "multi":
-            separator = f" with vertical bars between, or {NONE_OF_THESE}" if as_text else ""
-            return f"must be {_describe_options(question)}, each once{separator}"
+            separator = f" and separated by |, or {NONE_OF_THESE}" if as_text else ""
+            return f"must be any of {_describe_options(question)}, without repeats{separator}"
 
 
 def _describe_options(question: Question) -> str:
     """Return the list of options, or a reference to the codebook if there are many."""
     if len(question.options) > MAX_LISTED_OPTIONS:
-        return f"options of {question.id} (the codebook has them)"
-    return f"some of {', '.join(option.id for option in question.options)}"
+        return f"the options of {question.id} (listed in the codebook)"
+    return ", ".join(option.id for option in question.options)
 
 
 def describe_limits(question: Question) -> str:

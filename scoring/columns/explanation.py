@@ -11,7 +11,7 @@ from scoring.columns.conditions import MASK_TYPE, ConditionCompiler, answer_colu
 from scoring.columns.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import expand_options
-from scoring.explanation import PLACEHOLDER, format_points, lowercase_first_letter
+from scoring.explanation import PLACEHOLDER, format_points_phrase, lowercase_first_letter
 from scoring.weighing import to_hundredths
 
 
@@ -38,7 +38,7 @@ class ExplanationExpressions:
         finding = self._fill(criterion.level[level].finding)
         sentence = _fill_template(
             self._wording.answered,
-            {"finding": finding, "points": pl.lit(self._points_phrase(full))},
+            {"finding": finding, "points": pl.lit(format_points_phrase(self._wording, full))},
         )
         if full <= 0:
             return sentence
@@ -49,9 +49,9 @@ class ExplanationExpressions:
                 self._wording.discounted,
                 {
                     "finding": finding,
-                    "full_points": pl.lit(self._points_phrase(full)),
+                    "full_points": pl.lit(format_points_phrase(self._wording, full)),
                     "factor": pl.lit(str(to_json_number(criterion.discount[n].factor))),
-                    "points": pl.lit(self._points_phrase(full * factors[n] // 100)),
+                    "points": pl.lit(format_points_phrase(self._wording, full * factors[n] // 100)),
                     "because": self._reason(criterion.discount[n]),
                 },
             )
@@ -74,19 +74,15 @@ class ExplanationExpressions:
         expressions = {"questions": questions, "least": least, "most": most}
         return _fill_template(self._wording.unanswered, expressions)
 
-    def _points_phrase(self, points: int) -> str:
-        template = self._wording.point if abs(points) == 100 else self._wording.points
-        return template.format(number=format_points(points))
-
     def _fill(self, template: str) -> pl.Expr:
         names = set(PLACEHOLDER.findall(template))
         return _fill_template(template, {name: self._words(name) for name in names})
 
     def _words(self, name: str) -> pl.Expr:
         """Return an answer in words: option labels, yes or no, or the number."""
-        known = self._known_words(name)
+        known_words = self._known_words(name)
         unknown = pl.lit(self._wording.not_answered)
-        return pl.when(answer_column(name).is_null()).then(unknown).otherwise(known)
+        return pl.when(answer_column(name).is_null()).then(unknown).otherwise(known_words)
 
     def _known_words(self, name: str) -> pl.Expr:
         question = self._loaded.questions.get(name)
@@ -103,12 +99,16 @@ class ExplanationExpressions:
             return answer_column(name).replace_strict(
                 list(range(len(labels))), labels, return_dtype=pl.String
             )
-        marked = [
+        marked_labels = [
             pl.when((answer_column(name) & pl.lit(1 << index, MASK_TYPE)) != 0).then(pl.lit(label))
             for index, label in enumerate(labels)
         ]
-        nothing = pl.lit(self._wording.nothing_marked)
-        return pl.when(answer_column(name) == 0).then(nothing).otherwise(self._join_words(marked))
+        no_options = pl.lit(self._wording.nothing_marked)
+        return (
+            pl.when(answer_column(name) == 0)
+            .then(no_options)
+            .otherwise(self._join_words(marked_labels))
+        )
 
     def _reason(self, discount: Discount) -> pl.Expr:
         if "{which}" not in discount.because:
@@ -123,21 +123,23 @@ class ExplanationExpressions:
             if (question.id, option.id) in relevant
         ]
         pieces = discount.because.split("{which}")
-        which = self._join_words(labels)
-        joined: list[pl.Expr] = [pl.lit(pieces[0])]
+        option_list = self._join_words(labels)
+        parts: list[pl.Expr] = [pl.lit(pieces[0])]
         for piece in pieces[1:]:
-            joined += [which, pl.lit(piece)]
-        return pl.concat_str(joined)
+            parts += [option_list, pl.lit(piece)]
+        return pl.concat_str(parts)
 
     def _join_words(self, words: Sequence[pl.Expr]) -> pl.Expr:
         """Join the words that are not null for a sentence: a, b and c."""
-        known = pl.concat_arr(words).arr.to_list().list.drop_nulls()
-        count = known.list.len()
-        first = known.list.head(pl.max_horizontal(count, 1) - 1).list.join(self._wording.listed)
-        several = pl.concat_str(first, pl.lit(self._wording.and_), known.list.last())
+        known_words = pl.concat_arr(words).arr.to_list().list.drop_nulls()
+        count = known_words.list.len()
+        first = known_words.list.head(pl.max_horizontal(count, 1) - 1).list.join(
+            self._wording.listed
+        )
+        several = pl.concat_str(first, pl.lit(self._wording.and_), known_words.list.last())
         return (
             pl.when(count == 0).then(pl.lit(""))
-            .when(count == 1).then(known.list.first())
+            .when(count == 1).then(known_words.list.first())
             .otherwise(several)
         )  # fmt: skip
 
@@ -178,6 +180,8 @@ def _signed_number(in_hundredths: pl.Expr) -> pl.Expr:
 def _magnitude(in_hundredths: pl.Expr) -> pl.Expr:
     size = in_hundredths.cast(pl.Int64).abs()
     digits = (size % 100).cast(pl.String).str.zfill(2).str.strip_suffix("0")
-    whole = (size // 100).cast(pl.String)
+    integer_part = (size // 100).cast(pl.String)
     fraction = pl.concat_str(pl.lit("."), digits)
-    return pl.when(size % 100 == 0).then(whole).otherwise(pl.concat_str(whole, fraction))
+    return (
+        pl.when(size % 100 == 0).then(integer_part).otherwise(pl.concat_str(integer_part, fraction))
+    )

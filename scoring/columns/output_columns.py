@@ -35,7 +35,7 @@ class OutputColumns:
         self.because_names = [f"{BECAUSE_PREFIX}{name}" for name in self.criteria]
         self.domain_names = [f"{DOMAIN_PREFIX}{domain.id}" for domain in book.domain]
         banded = [total.id for total in book.total if total.banded]
-        others = [total.id for total in book.total if not total.banded]
+        unbanded_totals = [total.id for total in book.total if not total.banded]
         self.names = (
             *(
                 *PASSTHROUGH_COLUMNS,
@@ -46,7 +46,7 @@ class OutputColumns:
                 FLAGS_COLUMN,
             ),
             *([*banded, LEAST_COLUMN, MOST_COLUMN, BAND_COLUMN] if banded else []),
-            *others,
+            *unbanded_totals,
             *([PICTURE_COLUMN, *(ledger.id for ledger in book.ledger)] if book.ledger else []),
             *(*self.gradings, MISSING_COLUMN, *self.domain_names, *self.criteria, PROBLEMS_COLUMN),
         )

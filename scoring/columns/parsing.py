@@ -58,15 +58,15 @@ def parse_intakes(
     """
     questions = [question for question in loaded.questions.values() if question.id in frame.columns]
     kinds = frame.schema
-    parsed = _parse(frame, questions)
-    retried = [question for question in questions if _needs_retry(parsed, question, kinds)]
+    columns = _parse(frame, questions)
+    retried = [question for question in questions if _needs_retry(columns, question, kinds)]
     if retried:
         tidied = frame.select([_tidy(question) for question in retried])
-        parsed = parsed.with_columns(_parse(tidied, retried).drop(_ROW))
-    new_faults = [_list_faults(parsed, question, kinds[question.id]) for question in questions]
+        columns = columns.with_columns(_parse(tidied, retried).drop(_ROW))
+    new_faults = [_list_faults(columns, question, kinds[question.id]) for question in questions]
     all_faults = pl.concat([FAULT_SCHEMA.to_frame() if faults is None else faults, *new_faults])
     all_faults = _add_lines(all_faults.sort("row", maintain_order=True), lines)
-    intakes = parsed.select(pl.exclude(f"^{_INVALID}.*$"))
+    intakes = columns.select(pl.exclude(f"^{_INVALID}.*$"))
     return ParsedIntakes(_add_problems(intakes, all_faults), all_faults)
 
 
@@ -75,25 +75,26 @@ def _parse(frame: pl.DataFrame, questions: list[Question]) -> pl.DataFrame:
 
     Parses in stages, so that shared intermediate columns are calculated once.
     """
-    typed = [(question, frame.schema[question.id]) for question in questions]
+    question_types = [(question, frame.schema[question.id]) for question in questions]
     passthrough = [name for name in PASSTHROUGH_COLUMNS if name in frame.schema]
-    parsed = frame.lazy().select(
+    columns = frame.lazy().select(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW),
         *(pl.col(name).cast(pl.String) for name in passthrough),
         *(pl.col(question.id).alias(_CELL + question.id) for question in questions),
     )
     for stage in (_parse_cell, _parse_list):
-        parsed = parsed.with_columns(
-            [column for question, kind in typed for column in stage(question, kind)]
+        columns = columns.with_columns(
+            [column for question, kind in question_types for column in stage(question, kind)]
         )
-    parsed = parsed.with_columns(
-        [_answer(question, kind).alias(question.id) for question, kind in typed]
+    columns = columns.with_columns(
+        [_answer(question, kind).alias(question.id) for question, kind in question_types]
     )
     invalid = [
-        _is_invalid(question, kind).alias(_INVALID + question.id) for question, kind in typed
+        _is_invalid(question, kind).alias(_INVALID + question.id)
+        for question, kind in question_types
     ]
     names = [question.id for question in questions]
-    return parsed.select(_ROW, *passthrough, *names, *invalid).collect(engine="streaming")
+    return columns.select(_ROW, *passthrough, *names, *invalid).collect(engine="streaming")
 
 
 def _parse_cell(question: Question, kind: pl.DataType) -> list[pl.Expr]:
@@ -116,8 +117,8 @@ def _parse_cell(question: Question, kind: pl.DataType) -> list[pl.Expr]:
                 parts.str.split(LIST_SEPARATOR).alias(_LIST + question.id),
             ]
         case "multi" if _is_word_list(kind):
-            listed = cell.arr.to_list() if isinstance(kind, pl.Array) else cell
-            return [listed.cast(pl.List(pl.String)).alias(_LIST + question.id)]
+            list_column = cell.arr.to_list() if isinstance(kind, pl.Array) else cell
+            return [list_column.cast(pl.List(pl.String)).alias(_LIST + question.id)]
     return []
 
 
@@ -223,8 +224,8 @@ def _distinct_options(question: Question) -> pl.Expr:
 
     A sum of powers of two has as many bits as powers only if all differ.
     """
-    mask, listed = pl.col(_MASK + question.id), pl.col(_LIST + question.id)
-    return pl.when(mask.bitwise_count_ones() == listed.list.len()).then(mask)
+    mask, list_column = pl.col(_MASK + question.id), pl.col(_LIST + question.id)
+    return pl.when(mask.bitwise_count_ones() == list_column.list.len()).then(mask)
 
 
 def _words_with_bits(question: Question, *, with_none: bool) -> tuple[list[str], list[int]]:
@@ -236,8 +237,8 @@ def _words_with_bits(question: Question, *, with_none: bool) -> tuple[list[str],
     return words, bits
 
 
-def _needs_retry(parsed: pl.DataFrame, question: Question, kinds: pl.Schema) -> bool:
-    return kinds[question.id] == pl.String and bool(parsed[_INVALID + question.id].any())
+def _needs_retry(columns: pl.DataFrame, question: Question, kinds: pl.Schema) -> bool:
+    return kinds[question.id] == pl.String and bool(columns[_INVALID + question.id].any())
 
 
 def _tidy(question: Question) -> pl.Expr:
@@ -252,8 +253,8 @@ def _tidy(question: Question) -> pl.Expr:
     return cell
 
 
-def _list_faults(parsed: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.DataFrame:
-    rows = parsed[_INVALID + question.id].arg_true()
+def _list_faults(columns: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.DataFrame:
+    rows = columns[_INVALID + question.id].arg_true()
     if rows.is_empty():
         return FAULT_SCHEMA.to_frame()
     return pl.DataFrame(

@@ -179,23 +179,20 @@ class ColumnRules:
         names = [*(tier.id for tier in self._book.tier), NO_TIER]
         index: pl.Expr = pl.lit(len(names) - 1, pl.UInt8)
         for n, name in reversed(list(enumerate(names[:-1]))):
-            raised = [
+            raised_flags = [
                 self._meaning.compile(flag.when) for flag in self._book.flag if flag.tier == name
             ]
-            index = pl.when(_any(raised)).then(pl.lit(n, pl.UInt8)).otherwise(index)
+            index = pl.when(_any(raised_flags)).then(pl.lit(n, pl.UInt8)).otherwise(index)
         return pl.when(_GOOD).then(index).cat.to(pl.Enum(names))
 
     def _raised_flags(self) -> pl.Expr:
         """Return the red flags raised: concerns for the person first, then by urgency."""
-        urgency = {tier.id: index for index, tier in enumerate(self._book.tier)}
-        flags = sorted(
-            self._book.flag, key=lambda flag: (not flag.about_person, urgency[flag.tier])
-        )
-        raised = [
+        flags = self.loaded.sorted_flags
+        raised_flags = [
             pl.when(self._meaning.compile(flag.when)).then(pl.lit(index, pl.UInt8))
             for index, flag in enumerate(flags)
         ]
-        return pl.when(_GOOD).then(_list_names(raised, [flag.id for flag in flags]))
+        return pl.when(_GOOD).then(_list_names(raised_flags, [flag.id for flag in flags]))
 
     def _missing_questions(self) -> pl.Expr:
         """Return the missing questions: required ones first, then by swing, then in their order."""
@@ -261,9 +258,9 @@ def _list_names(indexes: Sequence[pl.Expr], names: Sequence[str], *, sort: bool 
     if not indexes:
         return pl.lit([], pl.List(kind))
     row = pl.concat_arr(indexes)
-    listed = (row.arr.sort() if sort else row).arr.to_list().list.drop_nulls()
+    items = (row.arr.sort() if sort else row).arr.to_list().list.drop_nulls()
     index = (pl.element() % len(names)).cast(pl.UInt8)
-    return listed.list.eval(index.cat.to(kind))
+    return items.list.eval(index.cat.to(kind))
 
 
 def _to_points(points: pl.Expr, possible: Collection[int] = ()) -> pl.Expr:

@@ -24,7 +24,7 @@ def option_enum(question: Question) -> pl.Enum:
     return pl.Enum([option.id for option in question.options])
 
 
-def encode_mask(marked: pl.Expr, question: Question) -> pl.Expr:
+def encode_mask(options: pl.Expr, question: Question) -> pl.Expr:
     """Return lists of options as masks. No option may occur twice in a list."""
     count = len(question.options)
     if count > MAX_MASK_OPTIONS:
@@ -38,7 +38,7 @@ def encode_mask(marked: pl.Expr, question: Question) -> pl.Expr:
             list(range(count)), [1 << index for index in range(count)], return_dtype=MASK_TYPE
         )
     )
-    return marked.cast(pl.List(option_enum(question))).list.eval(bits).list.sum()
+    return options.cast(pl.List(option_enum(question))).list.eval(bits).list.sum()
 
 
 def _compact(question: Question, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911 - one case for each kind

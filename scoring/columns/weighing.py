@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from schemas.conditions import Always, iterate_statements
+from schemas.conditions import AllOf, Always, AnyOf, Condition, Not, iterate_statements
 from schemas.rulebook import Criterion, Rulebook
 from scoring.columns.conditions import ConditionCompiler
 from scoring.weighing import to_hundredths
@@ -175,9 +175,9 @@ class WeighingStages:
     def _totals(self) -> list[pl.Expr]:
         expressions = []
         for side in _SIDES:
-            counted, totals = self.sum_column_names(self._rulebook, side)
+            domain_columns, totals = self.sum_column_names(self._rulebook, side)
             for total, name in zip(self._rulebook.total, totals, strict=True):
-                members = [counted[self.domain_indexes[domain]] for domain in total.domains]
+                members = [domain_columns[self.domain_indexes[domain]] for domain in total.domains]
                 expressions.append(_add_columns(members).alias(name))
         return expressions
 
@@ -202,13 +202,13 @@ def _has_one_subject(criterion: Criterion) -> bool:
     return len({claim.subject for claim in claims}) == 1
 
 
-def _contains_always(condition: object) -> bool:
-    parts = getattr(condition, "all", None) or getattr(condition, "any", None)
-    if isinstance(condition, Always):
-        return True
-    if isinstance(parts, tuple):
-        return any(_contains_always(part) for part in parts)
-    return hasattr(condition, "not_") and _contains_always(condition.not_)
+def _contains_always(condition: Condition) -> bool:
+    match condition:
+        case AllOf(all=parts) | AnyOf(any=parts):
+            return any(map(_contains_always, parts))
+        case Not(not_=part):
+            return _contains_always(part)
+    return isinstance(condition, Always)
 
 
 def _first_true(levels: Sequence[pl.Expr], points: Sequence[pl.Expr], default: pl.Expr) -> pl.Expr:

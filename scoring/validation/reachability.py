@@ -23,19 +23,21 @@ from scoring.conditions import Facts, compile_condition
 
 def find_unreachable_levels(criterion: Criterion, book: Rulebook) -> list[str]:
     """Return the levels that no answers reach: an earlier level always applies, or theirs never."""
-    questions = {question.id: question for question in book.question}
+    questions = book.questions_by_id
     conditions = [level.when for level in criterion.level]
     tests = [compile_condition(condition, questions) for condition in conditions]
-    reached = {
+    reachable_levels = {
         next((index for index, holds in enumerate(tests) if holds(facts)), None)
         for facts in _generate_facts(conditions, book)
     }
-    return [level.id for index, level in enumerate(criterion.level) if index not in reached]
+    return [
+        level.id for index, level in enumerate(criterion.level) if index not in reachable_levels
+    ]
 
 
 def is_never_true(condition: Condition, book: Rulebook) -> bool:
     """Return whether no answers make the condition true."""
-    holds = compile_condition(condition, {question.id: question for question in book.question})
+    holds = compile_condition(condition, book.questions_by_id)
     return not any(holds(facts) for facts in _generate_facts([condition], book))
 
 
@@ -44,7 +46,7 @@ def _generate_facts(conditions: Sequence[Condition], book: Rulebook) -> Iterator
     for condition in conditions:
         for statement in iterate_statements(condition):
             by_subject.setdefault(statement.subject, []).append(statement)
-    questions = {question.id: question for question in book.question}
+    questions = book.questions_by_id
     derived = {value.id: value for value in book.derived}
     values = [
         _candidate_answers(questions[name], claims)

@@ -33,7 +33,7 @@ def check_duplicate_ids(book: Rulebook) -> Faults:
 
 def check_references(book: Rulebook) -> Faults:
     """Yield a fault for each reference to a block that does not exist."""
-    known = {
+    known_ids = {
         kind: set(_ids(book, kind))
         for kind in [
             "question",
@@ -49,8 +49,8 @@ def check_references(book: Rulebook) -> Faults:
         ]
     }
     for kind, name, block in _references(book):
-        if name not in known[kind]:
-            yield f"{block}: there is no {kind} {name}"
+        if name not in known_ids[kind]:
+            yield f"{block}: unknown {kind} {name}"
 
 
 def iterate_citations(book: Rulebook) -> Iterator[tuple[str, str]]:
@@ -65,16 +65,16 @@ def iterate_citations(book: Rulebook) -> Iterator[tuple[str, str]]:
 
 def check_conditions(book: Rulebook) -> Faults:
     """Yield a fault for each condition with an unknown subject or the wrong kind of question."""
-    questions = {question.id: question for question in book.question}
+    questions = book.questions_by_id
     derived = set(_ids(book, "derived"))
     for block, condition in iterate_conditions(book):
         for statement in iterate_statements(condition):
             subject = statement.subject
             if statement.derived is not None:
                 if subject not in derived:
-                    yield f"{block}: there is no derived value {subject}"
+                    yield f"{block}: unknown derived value {subject}"
             elif subject not in questions:
-                yield f"{block}: uses the question {subject}, which is not asked"
+                yield f"{block}: uses question {subject}, which does not exist"
             else:
                 faults = _statement_faults(statement, questions[subject])
                 yield from (f"{block}: {fault}" for fault in faults)
@@ -133,17 +133,19 @@ def _scale_references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
 def _statement_faults(statement: Statement, question: Question) -> Faults:
     kinds = _QUESTION_KINDS[type(statement).__name__]
     if question.kind not in kinds:
-        expected = " or ".join(kinds)
-        yield f"asks of {question.id}, a {question.kind}, what only a {expected} question has"
+        kind_names = " or ".join(kinds)
+        yield (
+            f"this condition needs a {kind_names} question, but {question.id} is a {question.kind}"
+        )
         return
     if isinstance(statement, Is) and isinstance(statement.is_, bool) != (
         question.kind == "boolean"
     ):
         yield f"'is' of {question.id} must be {_describe_expected(question.kind)}"
         return
-    known = {option.id for option in question.options} | set(question.groups)
+    known_ids = {option.id for option in question.options} | set(question.groups)
     for name in _option_names(statement):
-        if name not in known:
+        if name not in known_ids:
             yield f"{question.id} has no option {name}"
 
 
@@ -172,22 +174,22 @@ def _option_names(statement: object) -> tuple[str, ...]:
 
 def check_option_references(book: Rulebook) -> Faults:
     """Yield a fault for each option, group or question that does not exist but is referred to."""
-    questions = {question.id: question for question in book.question}
+    questions = book.questions_by_id
     for question in book.question:
         options = {option.id for option in question.options}
         for group, members in question.groups.items():
             for name in members:
                 if name not in options:
-                    yield f"question {question.id} > group {group}: there is no option {name}"
+                    yield f"question {question.id} > group {group}: unknown option {name}"
     for derived in book.derived:
         for name in (*derived.sum_of, *derived.mean_of):
             if name not in questions or questions[name].kind not in ("integer", "boolean"):
-                yield f"derived {derived.id}: {name} is not a question that can be added"
+                yield f"derived {derived.id}: {name} is not an integer or boolean question"
         if derived.question:
             groups = questions[derived.question].groups if derived.question in questions else {}
             names = (*derived.groups_in, *filter(None, [derived.options_in]))
             yield from (
-                f"derived {derived.id}: there is no group {name}"
+                f"derived {derived.id}: unknown group {name}"
                 for name in names
                 if name not in groups
             )

@@ -47,20 +47,20 @@ def _check_questions(book: Rulebook) -> Faults:
         used_questions.update(filter(None, [finding.question, finding.age_question]))
     for question in book.question:
         if question.id not in used_questions and not question.shown:
-            yield f"question {question.id}: it is asked but never read or shown"
+            yield f"question {question.id}: no block uses or shows it"
     used_derived = {
         statement.derived for condition in conditions for statement in iterate_statements(condition)
     }
     for derived in book.derived:
         if derived.id not in used_derived and not derived.shown:
-            yield f"derived {derived.id}: it is counted but never read or shown"
+            yield f"derived {derived.id}: no block uses or shows it"
 
 
 def _check_citations(book: Rulebook) -> Faults:
-    used = {name for name, _ in iterate_citations(book)}
+    cited_ids = {name for name, _ in iterate_citations(book)}
     for citation in book.citation:
-        if citation.id not in used:
-            yield f"citation {citation.id}: it is never cited"
+        if citation.id not in cited_ids:
+            yield f"citation {citation.id}: no block cites it"
 
 
 def _check_reachability(book: Rulebook) -> Faults:
@@ -89,21 +89,21 @@ def _check_discounts(book: Rulebook) -> Faults:
 def _check_bands(book: Rulebook) -> Faults:
     banded = [total for total in book.total if total.banded]
     if len(banded) > 1 or bool(banded) != bool(book.band):
-        yield "band: bands need exactly one banded total, and the reverse"
+        yield "band: bands and exactly one banded total require each other"
     if not banded or not book.band:
         return
-    lowest, *others = book.band
+    lowest, *upper_bands = book.band
     if find_band_start(lowest) is not None:
-        yield f"band {lowest.id}: the lowest band starts nowhere"
+        yield f"band {lowest.id}: the lowest band must have no start"
     yield from (
-        f"band {band.id}: only the lowest starts nowhere"
-        for band in others
+        f"band {band.id}: every band but the lowest needs a start"
+        for band in upper_bands
         if find_band_start(band) is None
     )
     domains = [domain for domain in book.domain if domain.id in banded[0].domains]
     least = to_hundredths(sum((domain.floor for domain in domains), start=Decimal(0)))
     most = to_hundredths(sum((domain.ceiling for domain in domains), start=Decimal(0)))
-    starts = [least, *(find_band_start(band) or 0 for band in others), most + 1]
+    starts = [least, *(find_band_start(band) or 0 for band in upper_bands), most + 1]
     for band, (start, end) in zip(book.band, pairwise(starts), strict=True):
         if max(start, least) >= end:
             yield f"band {band.id}: no points reach it"
@@ -124,7 +124,7 @@ def _check_gradings(book: Rulebook) -> Faults:
     for grading in book.grading:
         *earlier, last = grading.grade
         if last.when is not None or last.unless is not None:
-            yield f"grading {grading.id}: the last grade must hold always"
+            yield f"grading {grading.id}: the last grade must always apply"
         for grade in earlier:
             if grade.when is None and grade.unless is None:
                 yield f"grading {grading.id} > grade {grade.id}: grades after it are never reached"
@@ -133,13 +133,13 @@ def _check_gradings(book: Rulebook) -> Faults:
 def _check_pictures(book: Rulebook) -> Faults:
     """Check that only the last picture demands nothing; the first that matches is used."""
     if bool(book.ledger) != bool(book.picture):
-        yield "picture: ledgers need pictures, and the reverse"
+        yield "picture: ledgers and pictures require each other"
     for picture in book.picture[:-1]:
         if picture.demands_nothing:
             yield f"picture {picture.id}: the pictures after it are never reached"
     for picture in book.picture[-1:]:
         if not picture.demands_nothing:
-            yield f"picture {picture.id}: the last picture must demand nothing"
+            yield f"picture {picture.id}: the last picture must have no condition"
 
 
 def _check_findings(book: Rulebook) -> Faults:
@@ -158,7 +158,10 @@ def _check_templates(book: Rulebook) -> Faults:
         for level in criterion.level:
             for name in PLACEHOLDER.findall(level.finding):
                 if name not in answers:
-                    yield f"criterion {criterion.id} > level {level.id}: {{{name}}} is no question"
+                    yield (
+                        f"criterion {criterion.id} > level {level.id}: {{{name}}} is not a "
+                        "question or derived value"
+                    )
         for discount in criterion.discount:
             if set(PLACEHOLDER.findall(discount.because)) - {"which"}:
                 yield f"criterion {criterion.id} > discount: only {{which}} can be filled in"
@@ -167,8 +170,10 @@ def _check_templates(book: Rulebook) -> Faults:
     for name, placeholders in _PLACEHOLDERS.items():
         template = getattr(book.wording, name)
         if set(PLACEHOLDER.findall(template)) != placeholders:
-            expected = ", ".join(f"{{{placeholder}}}" for placeholder in sorted(placeholders))
-            yield f"wording > {name}: it must use {expected}"
+            placeholder_list = ", ".join(
+                f"{{{placeholder}}}" for placeholder in sorted(placeholders)
+            )
+            yield f"wording > {name}: it must use {placeholder_list}"
 
 
 _PLACEHOLDERS = {

@@ -1,14 +1,15 @@
-"""A real service on loopback, and a real Chromium that looks at its pages."""
+"""A real service on loopback, and a real Chromium that opens its pages."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support import builders
 from support.browser.form_patients import NUMBERS
-from support.builders import Clinic, do, kept_in
+from support.builders import Clinic, build_store_settings, do
 from support.processes import serving
 
 from api.settings import Settings
@@ -22,65 +23,83 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
          "device_scale_factor": 2}  # fmt: skip
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 SIZES = {"phone": PHONE, "desktop": DESKTOP}
-
-
-# What breaks between Playwright and Chromium says nothing of the page: once more, then it counts.
-BROKEN_LINE = pytest.mark.flaky(reruns=1, only_rerun=["Protocol error"])
-MISSING = pytest.mark.skip(reason="no Chromium: `apt-get install chromium` (make setup-dev)")
+# A broken connection between Playwright and Chromium says nothing about the page: try once more.
+CONNECTION_LOST = pytest.mark.flaky(reruns=1, only_rerun=["Protocol error"])
+NO_CHROMIUM = pytest.mark.skip(reason="no Chromium: `apt-get install chromium` (make setup-dev)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without Chromium these tests are skipped, and say how to get it."""
-    here = Path(__file__).parent
-    for each in items:
-        if here in each.path.parents:
-            each.add_marker(BROKEN_LINE if CHROMIUM else MISSING)
+    """Skip these tests without Chromium, and say how to install it."""
+    folder = Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(CONNECTION_LOST if CHROMIUM else NO_CHROMIUM)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
+        chromium = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
-        yield launched
-        launched.close()
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")
-def where(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return kept_in(tmp_path_factory.mktemp("browser"))
+def store_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return build_store_settings(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture(scope="session")
-def store(where: Settings) -> Iterator[Store]:
-    opened = open_store(where)
-    yield opened
-    opened.close()
+def store(store_settings: Settings) -> Iterator[Store]:
+    shared_store = open_store(store_settings)
+    yield shared_store
+    shared_store.close()
 
 
 @pytest.fixture(scope="session")
-def address(where: Settings) -> Iterator[str]:
-    """Where the service listens."""
-    with serving(where) as served:
-        yield served.address
+def base_url(store_settings: Settings) -> Iterator[str]:
+    """The URL at which the service listens."""
+    with serving(store_settings) as api:
+        yield api.address
+
+
+def add_clinic(store: Store) -> Clinic:
+    """Add a clinic with numbers to call in an emergency."""
+    clinic = builders.clinic(store, "Harbour Pain Clinic")
+    settings = FormSettings(emergency_numbers=NUMBERS)
+    do(store, clinic, form_settings.update_form_settings, settings)
+    return clinic
 
 
 @pytest.fixture
 def clinic(store: Store) -> Clinic:
-    """A clinic with numbers to call."""
-    made = builders.clinic(store, "Harbour Pain Clinic")
-    do(store, made, form_settings.update_form_settings, FormSettings(emergency_numbers=NUMBERS))
-    return made
+    return add_clinic(store)
+
+
+@pytest.fixture(scope="module")
+def shared_clinic(store: Store) -> Clinic:
+    """A clinic for the tests of one module that only read."""
+    return add_clinic(store)
 
 
 @pytest.fixture(params=SIZES)
-def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
-    """A browser of each size in turn."""
-    opened = browser.new_context(**SIZES[request.param], locale="en-GB")
-    opened.set_default_timeout(15_000)
-    yield opened
-    opened.close()
+def size(request: pytest.FixtureRequest) -> str:
+    """The size of the screen; a test that does not depend on the layout fixes one."""
+    return request.param
+
+
+@pytest.fixture
+def context_options(size: str) -> dict[str, Any]:
+    return SIZES[size] | {"locale": "en-GB"}
+
+
+@pytest.fixture
+def context(context_options: dict[str, Any], browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(**context_options) as browser_context:
+        browser_context.set_default_timeout(15_000)
+        yield browser_context
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The practitioner's way in a real browser: by mouse and keyboard, without script or barrier."""
+"""The desk in a real browser: by mouse and keyboard, without scripts, accessible."""
 
 import re
 from collections.abc import Iterator
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pypdfium2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 from support import builders
-from support.browser.form_patients import link_of
-from support.browser.practitioners import PASSWORD, Person, person
+from support.browser.form_patients import create_link, press
+from support.browser.practitioners import PASSWORD, PractitionerLogin, add_practitioner_login
 from support.builders import do
 
 from api.store.accounts import invitations, practitioners
@@ -18,11 +19,12 @@ from schemas.links import Draft
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SMALLEST_TARGET = 44
+SUBMIT = "main button[type=submit]"
 
 
 @pytest.fixture
-def grace(store, clinic) -> Person:
-    return person(store, clinic)
+def grace(store, clinic) -> PractitionerLogin:
+    return add_practitioner_login(store, clinic)
 
 
 @pytest.fixture
@@ -36,57 +38,75 @@ def scored(store, clinic):
     return builders.add(store, clinic, "MRN-0007", example="widespread_pain").id
 
 
-def sign_in(page, address, who, code=None):
-    page.goto(f"{address}/sign-in")
-    page.fill("#name", who.name)
+@pytest.fixture(scope="module")
+def shared_desk(browser, base_url, store, shared_clinic):
+    """The browser state of one login and the ids of two screenings, for tests that only read."""
+    flagged = builders.add(store, shared_clinic, "MRN-0042", example="red_flag").id
+    scored = builders.add(store, shared_clinic, "MRN-0007", example="widespread_pain").id
+    with browser.new_context() as context:
+        sign_in(context.new_page(), base_url, add_practitioner_login(store, shared_clinic))
+        return context.storage_state(), flagged, scored
+
+
+@pytest.fixture
+def shared_page(browser, context_options, shared_desk):
+    """A page in a new browser context that is signed in already."""
+    with browser.new_context(**context_options, storage_state=shared_desk[0]) as context:
+        yield context.new_page()
+
+
+def sign_in(page, base_url, practitioner, code=None):
+    page.goto(f"{base_url}/sign-in")
+    page.fill("#name", practitioner.name)
     page.fill("#password", PASSWORD)
-    page.fill("#code", code or who.code)
-    page.click("main button[type=submit]")
-    page.wait_for_url(f"{address}/desk")
+    page.fill("#code", code or practitioner.code)
+    press(page, SUBMIT)
+    assert page.url == f"{base_url}/desk"
 
 
-def whole_way(page, address, store, clinic, who, screening):
-    """Sign in, list, assessment, acknowledge, amend, PDF, sign out."""
-    sign_in(page, address, who)
+def amend_flagged_screening(page, base_url, store, clinic, practitioner, screening):
+    """Sign in, open, acknowledge and amend a screening, download its PDF and sign out."""
+    sign_in(page, base_url, practitioner)
     assert "T0 · Emergency now" in page.inner_text(".rows .first-cell")
-    page.click(".rows a")
+    press(page, ".rows a")
     assert page.url.endswith(screening)
     page.fill("#done", "Sent to the emergency department")
-    page.click("#acknowledge button[type=submit]")
+    press(page, "#acknowledge button[type=submit]")
     assert "Sent to the emergency department" in page.inner_text(".notice.good")
-    page.locator(".doing a", has_text="Complete or correct").click()
+    press(page, ".action-list a:has-text('Complete or correct')")
     topic = page.locator("details.topic").first
     if topic.get_attribute("open") is None:
         topic.locator("summary").click()
     page.locator("#q0").fill("45")
-    page.locator("main button[type=submit]:visible").last.click()
-    page.wait_for_url(re.compile(r"/desk/screenings/(?!" + screening + ")[0-9a-f-]{36}$"))
+    press(page, ":nth-match(main button[type=submit]:visible, 1)")
+    assert re.search(r"/desk/screenings/(?!" + screening + ")[0-9a-f-]{36}$", page.url)
     amended = page.url[-36:]
-    with page.expect_download() as started:
+    with page.expect_download() as download:
         page.click("text=PDF for the chart")
-    document = pypdfium2.PdfDocument(started.value.path())
-    assert amended in "".join(each.get_textpage().get_text_range() for each in document)
+    document = pypdfium2.PdfDocument(download.value.path())
+    assert amended in "".join(sheet.get_textpage().get_text_range() for sheet in document)
     document.close()
-    page.click(".desk-bar button")
+    press(page, ".desk-bar button")
     assert "You are signed out" in page.inner_text("main")
-    page.goto(f"{address}/desk/screenings/{screening}")
+    page.goto(f"{base_url}/desk/screenings/{screening}")
     assert page.url.endswith("/sign-in")
-    found = do(store, clinic, screenings.find_screening, amended)
-    assert (found.replaces, found.answers["age_years"]) == (screening, 45)
+    amendment = do(store, clinic, screenings.find_screening, amended)
+    assert (amendment.replaces, amendment.answers["age_years"]) == (screening, 45)
 
 
-def test_the_whole_way(page, address, store, clinic, grace, flagged):
-    whole_way(page, address, store, clinic, grace, flagged)
+def test_a_screening_is_amended_and_printed(page, base_url, store, clinic, grace, flagged):
+    amend_flagged_screening(page, base_url, store, clinic, grace, flagged)
 
 
-def test_the_whole_way_with_scripts_off(browser, address, store, clinic, grace, flagged):
-    context = browser.new_context(java_script_enabled=False, locale="en-GB")
-    whole_way(context.new_page(), address, store, clinic, grace, flagged)
-    context.close()
+def test_a_screening_is_amended_and_printed_without_scripts(
+    browser, base_url, store, clinic, grace, flagged
+):
+    with browser.new_context(java_script_enabled=False, locale="en-GB") as context:
+        amend_flagged_screening(context.new_page(), base_url, store, clinic, grace, flagged)
 
 
-def test_an_invitation_is_accepted_with_an_app(page, address, store, clinic):
-    made = do(
+def test_an_invitation_is_accepted_with_an_app(page, base_url, store, clinic):
+    practitioner_row = do(
         store,
         clinic,
         practitioners.add_practitioner,
@@ -94,27 +114,29 @@ def test_an_invitation_is_accepted_with_an_app(page, address, store, clinic):
         "Dr New",
         practitioners.DEFAULT_PRACTITIONER_SCOPES,
     )
-    _, secret = do(store, clinic, invitations.add_invitation, made.id)
-    page.goto(f"{address}/invitation/{secret}")
-    who = Person(made.id, f"{made.id}@example.org", page.inner_text(".secret"), ())
-    page.fill("#name", who.name)
+    _, secret = do(store, clinic, invitations.add_invitation, practitioner_row.id)
+    page.goto(f"{base_url}/invitation/{secret}")
+    practitioner = PractitionerLogin(
+        practitioner_row.id, f"{practitioner_row.id}@example.org", page.inner_text(".secret"), ()
+    )
+    page.fill("#name", practitioner.name)
     page.fill("#password", PASSWORD)
-    page.fill("#again", PASSWORD)
-    page.fill("#code", who.code)
-    page.click("main button[type=submit]")
+    page.fill("#password_repeat", PASSWORD)
+    page.fill("#code", practitioner.code)
+    press(page, SUBMIT)
     codes = page.locator(".codes code").all_inner_texts()
     assert len(codes) == 10
-    page.click("main .button")
+    press(page, "main .button")
     assert page.url.endswith("/desk")
     page.context.clear_cookies()
-    sign_in(page, address, who, codes[0])
+    sign_in(page, base_url, practitioner, codes[0])
 
 
-def test_by_keyboard_alone(page, address, grace, flagged, store, clinic):
-    page.goto(f"{address}/sign-in")
+def test_can_be_used_by_keyboard_alone(page, base_url, grace, flagged, store, clinic):
+    page.goto(f"{base_url}/sign-in")
 
-    def to(selector: str) -> None:
-        """Go on by Tab until this has the focus."""
+    def focus_by_tab(selector: str) -> None:
+        """Press Tab until this element has the focus."""
         for _ in range(120):
             if page.locator(f"{selector}:focus").count():
                 return
@@ -122,24 +144,24 @@ def test_by_keyboard_alone(page, address, grace, flagged, store, clinic):
         raise AssertionError(f"{selector} cannot be reached")
 
     for field, text in (("#name", grace.name), ("#password", PASSWORD), ("#code", grace.code)):
-        to(field)
+        focus_by_tab(field)
         page.keyboard.type(text)
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{address}/desk")
+    page.wait_for_url(f"{base_url}/desk")
     page.keyboard.press("Tab")
     assert page.locator(".skip:focus").count() == 1
-    to(".rows a")
+    focus_by_tab(".rows a")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{address}/desk/screenings/{flagged}")
-    to("#done")
+    page.wait_for_url(f"{base_url}/desk/screenings/{flagged}")
+    focus_by_tab("#done")
     page.keyboard.type("Called")
-    to("#acknowledge button")
+    focus_by_tab("#acknowledge button")
     page.keyboard.press("Enter")
     page.wait_for_selector(".notice.good")
-    to(".flag summary")
+    focus_by_tab(".flag summary")
     page.keyboard.press("Space")
     assert page.locator(".flag details[open]").count() == 1
-    to(".desk-bar button")
+    focus_by_tab(".desk-bar button")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("signed-out"))
     assert (
@@ -147,9 +169,9 @@ def test_by_keyboard_alone(page, address, grace, flagged, store, clinic):
     )
 
 
-def pages(page, address, store, clinic, who, flagged, scored) -> Iterator[str]:
-    """Every page there is, once it is there; what each is called."""
-    link, _ = link_of(store, clinic, reference="MRN-0050")
+def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) -> Iterator[str]:
+    """Open every page of the desk; yield its name once it is loaded."""
+    link, _ = create_link(store, clinic, reference="MRN-0050")
     do(store, clinic, drafts.save_draft, link, Draft(tier="T1"))
     invited = do(
         store,
@@ -160,92 +182,93 @@ def pages(page, address, store, clinic, who, flagged, scored) -> Iterator[str]:
         practitioners.DEFAULT_PRACTITIONER_SCOPES,
     )
     _, secret = do(store, clinic, invitations.add_invitation, invited.id)
-    page.goto(f"{address}/sign-in")
+    page.goto(f"{base_url}/sign-in")
     yield "sign-in"
-    page.fill("#name", who.name)
+    page.fill("#name", practitioner.name)
     page.fill("#password", "wrong")
     page.fill("#code", "1")
-    page.click("main button[type=submit]")
-    yield "sign-in, wrong"
-    page.goto(f"{address}/invitation/{secret}")
+    press(page, SUBMIT)
+    yield "sign-in, failed"
+    page.goto(f"{base_url}/invitation/{secret}")
     yield "invitation"
-    for name in ("name", "password", "again", "code"):
+    for name in ("name", "password", "password_repeat", "code"):
         page.fill(f"#{name}", "x")
-    page.click("main button[type=submit]")
+    press(page, SUBMIT)
     yield "invitation, faulty"
-    sign_in(page, address, who)
+    sign_in(page, base_url, practitioner)
     yield "list"
-    page.fill("#patient", "nobody")
-    page.click("text=Find")
+    page.fill("#patient", "unknown")
+    press(page, "text=Find")
     yield "list, nothing found"
     for path in ("/desk/links", "/desk/links/new", "/desk/new", "/desk/new?rulebook=phq4",
                  "/desk/account", f"/desk/screenings/{flagged}", f"/desk/screenings/{scored}",
                  f"/desk/screenings/{flagged}/answers", f"/desk/screenings/{scored}/evidence",
                  f"/desk/screenings/{scored}/note", "/desk/screenings/" + "0" * 36):  # fmt: skip
-        page.goto(address + path)
-        page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+        page.goto(base_url + path)
+        page.evaluate(
+            "document.querySelectorAll('details').forEach((details) => details.open = true)"
+        )
         yield path
-    page.goto(f"{address}/desk/links/new")
+    page.goto(f"{base_url}/desk/links/new")
     page.fill("#reference", "MRN-0099")
-    page.click("main button[type=submit]")
-    yield "link made"
-    page.goto(f"{address}/desk/forms")
+    press(page, SUBMIT)
+    yield "link created"
+    page.goto(f"{base_url}/desk/forms")
     page.fill("#label0", "Emergency")
-    page.click("main button[type=submit]")
+    press(page, SUBMIT)
     yield "forms, faulty"
     page.fill("#number0", "112")
-    page.click("main button[type=submit]")
+    press(page, SUBMIT)
     yield "forms, saved"
-    page.goto(f"{address}/desk/new?rulebook=phq4")
-    page.locator("main button[type=submit]:visible").last.click()
+    page.goto(f"{base_url}/desk/new?rulebook=phq4")
+    press(page, ":nth-match(main button[type=submit]:visible, 1)")
     yield "answers, faulty"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_barrier(page, address, store, clinic, grace, flagged, scored, scheme):
-    everything = {"scopes": (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin")}
-    do(store, clinic, practitioners.update_practitioner, grace.id, everything)
+def test_no_page_has_a_barrier(page, base_url, store, clinic, grace, flagged, scored, scheme):
+    all_scopes = {"scopes": (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin")}
+    do(store, clinic, practitioners.update_practitioner, grace.id, all_scopes)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda told: errors.append(told.text) if "Policy" in told.text else None)
-    found = {}
-    for name in pages(page, address, store, clinic, grace, flagged, scored):
-        page.wait_for_load_state()
-        told = Axe().run(page, options=WCAG).response["violations"]
+    page.on(
+        "console", lambda message: errors.append(message.text) if "Policy" in message.text else None
+    )
+    barriers = {}
+    for name in visit_pages(page, base_url, store, clinic, grace, flagged, scored):
+        violations = Axe().run(page, options=WCAG).response["violations"]
         wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        if told or wide:
-            nodes = [(e["id"], [node["html"][:160] for node in e["nodes"][:4]]) for e in told]
-            found[name] = (nodes, wide)
-    assert found == {}
+        if violations or wide:
+            nodes = [(e["id"], [node["html"][:160] for node in e["nodes"][:4]]) for e in violations]
+            barriers[name] = (nodes, wide)
+    assert barriers == {}
     assert errors == []
 
 
 @pytest.mark.parametrize("language", ["de", "es"])
-def test_every_page_speaks_the_language_that_was_chosen(page, address, grace, scored, language):
-    sign_in(page, address, grace)
-    page.goto(f"{address}/desk?language={language}")
-    words = {"de": "Gründe", "es": "Razones"}[language]
-    page.goto(f"{address}/desk/screenings/{scored}")
-    assert page.get_attribute("html", "lang") == language
-    assert words in page.inner_text("#reasons")
+def test_pages_stay_in_the_selected_language(shared_page, base_url, shared_desk, language):
+    shared_page.goto(f"{base_url}/desk?language={language}")
+    shared_page.goto(f"{base_url}/desk/screenings/{shared_desk[2]}")
+    assert shared_page.get_attribute("html", "lang") == language
+    assert {"de": "Gründe", "es": "Razones"}[language] in shared_page.inner_text("#reasons")
+    shared_page.go_back()
+    assert shared_page.get_attribute("html", "lang") == language
+
+
+def test_targets_are_large(shared_page, base_url, shared_desk):
+    for path in ("/desk", f"/desk/screenings/{shared_desk[1]}"):
+        shared_page.goto(base_url + path)
+        targets = shared_page.locator("main button:visible, main .button:visible, .action-list a")
+        boxes = [target.bounding_box() for target in targets.all()]
+        assert boxes, path
+        assert min(box["height"] for box in boxes) >= SMALLEST_TARGET, path
+
+
+def test_going_back_after_signing_out_shows_nothing(page, base_url, grace, flagged):
+    sign_in(page, base_url, grace)
+    page.goto(f"{base_url}/desk/screenings/{flagged}")
+    press(page, ".desk-bar button")
     page.go_back()
-    assert page.get_attribute("html", "lang") == language
-
-
-def test_targets_are_large(page, address, grace, flagged):
-    sign_in(page, address, grace)
-    for path in ("/desk", f"/desk/screenings/{flagged}"):
-        page.goto(address + path)
-        for target in page.locator("main button:visible, main .button:visible, .doing a").all():
-            box = target.bounding_box()
-            assert box["height"] >= SMALLEST_TARGET, path
-
-
-def test_after_signing_out_the_way_back_shows_nothing(page, address, grace, flagged):
-    sign_in(page, address, grace)
-    page.goto(f"{address}/desk/screenings/{flagged}")
-    page.click(".desk-bar button")
-    page.go_back()
-    page.wait_for_load_state()
-    assert "Jo Example" not in page.content()
+    expect(page).to_have_url(f"{base_url}/sign-in")
+    expect(page.locator("body")).not_to_contain_text("Jo Example")

@@ -1,12 +1,22 @@
-"""The whole way of a patient, from the link to what is kept, in a real browser of two sizes."""
+"""The intake of a patient in a real browser, from the link to the stored screening."""
 
 import re
 from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Error, expect
-from support.browser.form_patients import answer_page, at, begin, link_of, walk
-from support.browser.served_api import asked
+from support.browser.form_patients import (
+    acknowledge_advice,
+    answer_page,
+    answer_step,
+    answer_until,
+    begin_intake,
+    create_link,
+    press,
+    read_step,
+    submit_step,
+)
+from support.browser.served_api import fetch_content
 from support.builders import do
 
 from api.store.forms import drafts, links
@@ -14,361 +24,354 @@ from api.store.screenings import screenings
 from scoring.catalogue import load_catalogue
 
 ERROR = re.compile("^chrome-error:")
+ONE_SIZE = pytest.mark.parametrize("size", ["phone"])
 FLAGGED = {"q53": "o5", "q57": "o1"}
-"""A headache to be looked at today, and thoughts of ending one's life."""
+"""A headache to be checked today, and thoughts of ending one's life."""
 
 
-def kept(store, clinic, link_id):
-    """The screening that the link became."""
+def find_screening(store, clinic, link_id):
+    """Return the screening submitted under the link."""
     link = do(store, clinic, links.find_link, link_id)
     assert link.state == "submitted"
     return do(store, clinic, screenings.find_screening, link.screening)
 
 
-class TestTheWholeWay:
-    def test_ends_in_a_kept_screening_and_its_pdf(self, page, address, store, clinic):
-        link, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        walk(page)
-        expect(page.locator("h1")).to_have_text("Look through your answers")
-        page.click("button[value=send]")
-        expect(page.locator("h1")).to_have_text("Thank you. Your answers have arrived")
-        made = kept(store, clinic, link)
-        assert made.patient.reference == "MRN-0042"
-        assert (made.origin.means, made.origin.actor) == ("form", link)
-        assert made.context.answered_by == "patient"
-        assert made.assessment.status == "scored"
-        assert made.answers["age_years"] == 44
-        assert made.answers["diagnoses"] == []
-        assert "ace_count" not in made.answers
-        pdf = asked(address, clinic, f"/v1/screenings/{made.id}/report.pdf")
+class TestIntake:
+    def test_ends_in_a_stored_screening_and_its_pdf(self, page, base_url, store, clinic):
+        link, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_until(page)
+        expect(page.locator("h1")).to_have_text("Check your answers")
+        submit_step(page, "send")
+        expect(page.locator("h1")).to_have_text("Thank you. We have received your answers")
+        screening = find_screening(store, clinic, link)
+        assert screening.patient.reference == "MRN-0042"
+        assert (screening.origin.means, screening.origin.actor) == ("form", link)
+        assert screening.context.answered_by == "patient"
+        assert screening.assessment.status == "scored"
+        assert screening.answers["age_years"] == 44
+        assert screening.answers["diagnoses"] == []
+        assert "ace_count" not in screening.answers
+        pdf = fetch_content(base_url, clinic, f"/v1/screenings/{screening.id}/report.pdf")
         assert pdf.startswith(b"%PDF")
 
-    def test_is_walked_by_the_keyboard_alone(self, page, address, store, clinic):
-        link, secret = link_of(store, clinic, "phq4")
-        page.goto(f"{address}/intake/{secret}")
-        reach(page, "agree")
+    def test_can_be_completed_by_keyboard_alone(self, page, base_url, store, clinic):
+        link, secret = create_link(store, clinic, "phq4")
+        page.goto(f"{base_url}/intake/{secret}")
+        focus_by_tab(page, "agree")
         page.keyboard.press("Space")
-        reach(page, "Begin")
-        enter(page)
+        focus_by_tab(page, "Begin")
+        press_enter(page)
         for name in ("q0", "q1", "q2", "q3"):
-            reach(page, name)
+            focus_by_tab(page, name)
             page.keyboard.press("Space")
             page.keyboard.press("ArrowDown")
-        reach(page, "Continue")
-        enter(page)
-        reach(page, "Send my answers")
-        enter(page)
+        focus_by_tab(page, "Continue")
+        press_enter(page)
+        focus_by_tab(page, "Send my answers")
+        press_enter(page)
         expect(page.locator("h1")).to_contain_text("Thank you")
-        assert kept(store, clinic, link).answers == dict.fromkeys(
+        assert find_screening(store, clinic, link).answers == dict.fromkeys(
             ("phq4_nervous", "phq4_worrying", "phq4_interest", "phq4_down"), 1
         )
 
-    def test_marks_the_body_and_reads_advice_by_the_keyboard_alone(
-        self, page, address, store, clinic
-    ):
-        link, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
+    def test_body_map_and_advice_can_be_used_by_keyboard_alone(self, page, base_url, store, clinic):
+        link, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
         for name, text in (("q0", "44"), ("q1", "6")):
-            reach(page, name)
+            focus_by_tab(page, name)
             page.keyboard.type(text)
-        enter(page)
+        press_enter(page)
         for number in range(52, 57):
-            reach(page, f"q{number}-none")
+            focus_by_tab(page, f"q{number}-none")
             page.keyboard.press("Space")
-        reach(page, "q57-1")
+        focus_by_tab(page, "q57-1")
         page.keyboard.press("Space")
-        enter(page)
+        press_enter(page)
         expect(page).to_have_url(re.compile("/advice$"))
-        reach(page, "read")
+        focus_by_tab(page, "read")
         page.keyboard.press("Space")
-        enter(page)
-        reach(page, "q5-14")
+        press_enter(page)
+        focus_by_tab(page, "q5-14")
         page.keyboard.press("Space")
-        assert page.locator(".body-map .marked").count() == 2
-        reach(page, "Keep and go on later")
-        enter(page)
-        expect(page.locator("h1")).to_have_text("Your answers are kept")
+        assert page.locator(".body-map .selected").count() == 2
+        focus_by_tab(page, "Save and finish later")
+        press_enter(page)
+        expect(page.locator("h1")).to_have_text("Your answers are saved")
         draft = do(store, clinic, drafts.find_draft, link)
         assert draft.answers["pain_sites"] == ["neck"]
 
-    def test_needs_no_script(self, browser, address, store, clinic):
-        link, secret = link_of(store, clinic)
+    def test_needs_no_scripts(self, browser, base_url, store, clinic):
+        link, secret = create_link(store, clinic)
         with browser.new_context(java_script_enabled=False, locale="en-GB") as context:
             page = context.new_page()
-            begin(page, f"{address}/intake/{secret}")
-            walk(page, q5="o14", **FLAGGED)
-            assert not page.locator(".body-map").count() or page.locator(".body-map").is_hidden()
-            page.click("button[value=send]")
-            assert "Thank you" in page.locator("h1").inner_text()
-        made = kept(store, clinic, link)
-        assert made.answers["pain_sites"] == ["neck"]
-        assert made.assessment.status == "withheld_red_flag"
+            begin_intake(page, f"{base_url}/intake/{secret}")
+            answer_until(page, q5="o14", **FLAGGED)
+            expect(page.locator(".body-map:visible")).to_have_count(0)
+            submit_step(page, "send")
+            expect(page.locator("h1")).to_contain_text("Thank you")
+        screening = find_screening(store, clinic, link)
+        assert screening.answers["pain_sites"] == ["neck"]
+        assert screening.assessment.status == "withheld_red_flag"
 
     @pytest.mark.parametrize(
         ("locale", "heading", "thanks"),
         [("de-DE", "Fragen von", "Danke"), ("es-ES", "Preguntas de", "Gracias")],
     )
-    def test_is_walked_in_the_language_of_the_browser(
-        self, browser, address, store, clinic, locale, heading, thanks
+    def test_uses_the_language_of_the_browser(
+        self, browser, base_url, store, clinic, locale, heading, thanks
     ):
-        link, secret = link_of(store, clinic)
+        link, secret = create_link(store, clinic)
         with browser.new_context(locale=locale) as context:
             page = context.new_page()
-            page.goto(f"{address}/intake/{secret}")
+            page.goto(f"{base_url}/intake/{secret}")
             assert page.locator("html").get_attribute("lang") == locale[:2]
             expect(page.locator("h1")).to_contain_text(heading)
-            begin(page, f"{address}/intake/{secret}")
-            walk(page)
-            page.click("button[value=send]")
+            begin_intake(page, f"{base_url}/intake/{secret}")
+            answer_until(page)
+            submit_step(page, "send")
             expect(page.locator("h1")).to_contain_text(thanks)
-        assert kept(store, clinic, link).assessment.status == "scored"
+        assert find_screening(store, clinic, link).assessment.status == "scored"
 
-    def test_changes_its_language_half_way(self, page, address, store, clinic):
-        _, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        page.click("text=Deutsch")
+    def test_can_change_its_language_half_way(self, page, base_url, store, clinic):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        press(page, "text=Deutsch")
         expect(page.locator("legend").first).to_have_text("Wie alt sind Sie, in vollen Jahren?")
-        answer_page(page)
-        page.click("button[value=next]")
+        answer_step(page)
         expect(page.locator("h1")).to_have_text("Warnzeichen")
 
 
-class TestTheConnectionCut:
-    def test_between_pages_loses_nothing(self, page, address, store, clinic):
-        link, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        answer_page(page)
-        page.click("button[value=next]")
+@ONE_SIZE
+class TestConnectionLoss:
+    def test_between_steps_loses_nothing(self, page, base_url, store, clinic):
+        link, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_step(page)
         answer_page(page)
         page.context.set_offline(True)
         page.click("button[value=next]", no_wait_after=True)
         expect(page).to_have_url(ERROR)
         page.context.set_offline(False)
-        page.goto(f"{address}/intake/{secret}")
-        page.click("text=Go on where you stopped")
-        assert at(page) == "2"
-        walk(page)
+        page.goto(f"{base_url}/intake/{secret}")
+        press(page, "text=Continue where you left off")
+        assert read_step(page) == "2"
+        answer_until(page)
         page.context.set_offline(True)
         page.click("button[value=send]", no_wait_after=True)
         expect(page).to_have_url(ERROR)
         page.context.set_offline(False)
         assert do(store, clinic, links.find_link, link).state == "started"
-        page.goto(f"{address}/intake/{secret}/review")
+        page.goto(f"{base_url}/intake/{secret}/review")
         expect(page.locator(".answers dd").first).to_have_text("44")
-        page.click("button[value=send]")
-        assert kept(store, clinic, link)
+        submit_step(page, "send")
+        assert find_screening(store, clinic, link)
 
-    def test_after_sending_is_made_good_by_sending_again(self, page, address, store, clinic):
-        link, secret = link_of(store, clinic, "phq4")
-        begin(page, f"{address}/intake/{secret}")
-        walk(page)
+    def test_after_submission_is_repaired_by_submitting_again(self, page, base_url, store, clinic):
+        link, secret = create_link(store, clinic, "phq4")
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_until(page)
         page.route("**/review", lambda route: (route.fetch(), route.abort()), times=1)
         page.click("button[value=send]", no_wait_after=True)
         expect(page).to_have_url(ERROR)
         page.wait_for_load_state()
-        made = kept(store, clinic, link)
+        screening = find_screening(store, clinic, link)
         page.reload()
-        expect(page.locator("h1")).to_have_text("Thank you. Your answers have arrived")
-        assert kept(store, clinic, link) == made
+        expect(page.locator("h1")).to_have_text("Thank you. We have received your answers")
+        assert find_screening(store, clinic, link) == screening
 
 
-class TestARedFlag:
-    def test_is_told_at_once_and_cannot_be_passed_unread(self, page, address, store, clinic):
-        link, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        answer_page(page)
-        page.click("button[value=next]")
-        answer_page(page, **FLAGGED)
-        page.click("button[value=next]")
-        expect(page.locator("h1")).to_have_text("Please read this before you go on")
-        expect(page.locator(".notice h2").first).to_have_text("Thank you for saying this")
+class TestRedFlag:
+    def test_shows_advice_at_once_that_cannot_be_skipped(self, page, base_url, store, clinic):
+        link, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_step(page)
+        answer_step(page, **FLAGGED)
+        expect(page.locator("h1")).to_have_text("Please read this before you continue")
+        expect(page.locator(".notice h2").first).to_have_text("Thank you for telling us")
         expect(page.locator(".call").first).to_contain_text("116 123")
         expect(page.locator("body")).not_to_contain_text("ending my life")
         for elsewhere in ("1", "3", "review"):
-            page.goto(f"{address}/intake/{secret}/{elsewhere}")
-            assert at(page) == "advice"
-        page.click("button[type=submit]")
-        expect(page.locator(".errors")).to_have_text("Please tick that you have read this.")
-        page.check("#read")
-        page.click("button[type=submit]")
-        assert at(page) == "3"
+            page.goto(f"{base_url}/intake/{secret}/{elsewhere}")
+            assert read_step(page) == "advice"
+        press(page, "button[type=submit]")
+        expect(page.locator(".errors")).to_have_text(
+            "Please tick the box to show that you have read this."
+        )
+        acknowledge_advice(page)
+        assert read_step(page) == "3"
         (urgent,) = do(store, clinic, links.list_urgent_links)
         assert (urgent.id, urgent.tier, urgent.state) == (link, "T1", "started")
 
-    def test_on_personal_safety_is_read_back_on_no_page(self, page, address, store, clinic):
-        link, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        answer_page(page)
-        page.click("button[value=next]")
-        answer_page(page, q57="o2")
-        page.click("button[value=next]")
-        page.check("#read")
-        page.click("button[type=submit]")
-        page.goto(f"{address}/intake/{secret}/2")
+    def test_about_personal_safety_is_not_shown_again(self, page, base_url, store, clinic):
+        link, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_step(page)
+        answer_step(page, q57="o2")
+        acknowledge_advice(page)
+        page.goto(f"{base_url}/intake/{secret}/2")
         assert page.locator("input[name=q57]:checked").count() == 0
-        page.click("button[value=next]")
+        submit_step(page)
         draft = do(store, clinic, drafts.find_draft, link)
         assert draft.answers["rf_personal_safety"] == ["unsafe_at_home"]
-        page.goto(f"{address}/intake/{secret}/review")
+        page.goto(f"{base_url}/intake/{secret}/review")
         expect(page.locator(".answers").nth(1)).not_to_contain_text("safe at home")
 
 
-class TestAPage:
-    def test_is_gone_back_from_without_loss(self, page, address, store, clinic):
-        _, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        answer_page(page)
-        page.click("button[value=next]")
+class TestStep:
+    def test_keeps_its_answers_when_going_back(self, page, base_url, store, clinic):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_step(page)
         page.check("#q52-none")
-        page.click("button[value=back]")
+        submit_step(page, "back")
         expect(page.locator("#q0")).to_have_value("44")
-        page.click("button[value=next]")
+        submit_step(page)
         expect(page.locator("#q52-none")).to_be_checked()
 
-    def test_is_found_again_on_another_device_by_the_same_link(
-        self, browser, page, address, store, clinic
+    def test_is_resumed_on_another_device_with_the_same_link(
+        self, browser, page, base_url, store, clinic
     ):
-        _, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
         answer_page(page)
-        page.click("button[value=later]")
+        submit_step(page, "later")
         with browser.new_context(locale="en-GB") as context:
-            other = context.new_page()
-            other.goto(f"{address}/intake/{secret}")
-            other.click("text=Go on where you stopped")
-            assert at(other) == "2"
-            other.click("button[value=back]")
-            expect(other.locator("#q0")).to_have_value("44")
+            other_page = context.new_page()
+            other_page.goto(f"{base_url}/intake/{secret}")
+            press(other_page, "text=Continue where you left off")
+            assert read_step(other_page) == "2"
+            submit_step(other_page, "back")
+            expect(other_page.locator("#q0")).to_have_value("44")
 
-    def test_leaves_nothing_in_the_browsers_storage(self, page, address, store, clinic):
-        _, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        answer_page(page)
-        page.click("button[value=next]")
+    def test_leaves_nothing_in_the_storage_of_the_browser(self, page, base_url, store, clinic):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_step(page)
         assert page.evaluate("localStorage.length + sessionStorage.length") == 0
         assert page.context.cookies() == []
 
-    def test_says_what_is_to_be_put_right_and_keeps_the_rest(self, page, address, store, clinic):
-        _, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
+    def test_shows_faults_and_saves_the_valid_answers(self, page, base_url, store, clinic):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
         page.fill("#q0", "144")
         page.fill("#q1", "12,5")
-        page.click("button[value=next]")
+        submit_step(page)
         expect(page.locator(".errors li")).to_have_count(1)
-        expect(page.locator("#q0-wrong")).to_have_text("Please write a number from 0 to 120.")
+        expect(page.locator("#q0-wrong")).to_have_text("Please enter a number from 0 to 120.")
         expect(page.locator("#q0")).to_have_value("144")
         expect(page.locator("#q1")).to_have_value("12,5")
         page.goto(page.url)
         expect(page.locator("#q1")).to_have_value("12.5")
 
-    def test_lets_none_of_these_stand_alone(self, page, address, store, clinic):
-        _, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        answer_page(page)
-        page.click("button[value=next]")
+    def test_clears_other_options_for_none_of_these(self, page, base_url, store, clinic):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_step(page)
         page.check("#q52")
         page.check("#q52-none")
         expect(page.locator("#q52")).not_to_be_checked()
         page.check("#q52-1")
         expect(page.locator("#q52-none")).not_to_be_checked()
 
-    def test_lets_the_body_be_touched(self, page, address, store, clinic):
-        _, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        walk(page, until="3")
+    def test_selects_places_on_the_body_map(self, page, base_url, store, clinic):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_until(page, step="3")
         neck = page.locator(".body-map path[data-for=q5-14]").first
         neck.click()
         assert page.locator("input[name=q5]:checked").count() == 1
-        expect(neck).to_have_class("part marked")
+        expect(neck).to_have_class("part selected")
         page.locator("input[name=q5]:checked").uncheck()
         expect(neck).to_have_class("part")
 
 
+@ONE_SIZE
 class TestAdversity:
-    def test_is_asked_after_consent_and_forgotten_when_it_is_taken_back(
-        self, page, address, store, clinic
+    def test_is_asked_after_consent_and_erased_if_consent_is_withdrawn(
+        self, page, base_url, store, clinic
     ):
-        link, secret = link_of(store, clinic)
-        begin(page, f"{address}/intake/{secret}")
-        walk(page, until="13")
+        link, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_until(page, step="13")
         page.check("#adversity")
-        page.click("button[value=next]")
+        submit_step(page)
         expect(page.locator("legend").first).to_contain_text("serious adversity")
         page.check("input[name=q40][value=n3]")
-        page.click("button[value=next]")
+        submit_step(page)
         assert do(store, clinic, drafts.find_draft, link).answers["ace_count"] == 3
-        page.goto(f"{address}/intake/{secret}/13")
+        page.goto(f"{base_url}/intake/{secret}/13")
         page.check("#adversity-no")
-        page.click("button[value=next]")
-        assert at(page) == "review"
+        submit_step(page)
+        assert read_step(page) == "review"
         assert "ace_count" not in do(store, clinic, drafts.find_draft, link).answers
 
 
-class TestAKiosk:
-    def test_clears_between_patients(self, page, address, store, clinic):
-        secrets = [link_of(store, clinic, "phq4", f"MRN-{n}")[1] for n in range(2)]
-        begin(page, f"{address}/kiosk/{secrets[0]}")
-        assert page.url == f"{address}/kiosk/form/1"
-        answer_page(page)
-        page.click("button[value=next]")
-        page.click("button[value=send]")
-        page.click("text=Finish and clear the screen")
+@ONE_SIZE
+class TestKiosk:
+    def test_clears_between_patients(self, page, base_url, store, clinic):
+        secrets = [create_link(store, clinic, "phq4", f"MRN-{n}")[1] for n in range(2)]
+        begin_intake(page, f"{base_url}/kiosk/{secrets[0]}")
+        assert page.url == f"{base_url}/kiosk/form/1"
+        answer_step(page)
+        submit_step(page, "send")
+        press(page, "text=Finish and clear the screen")
         expect(page.locator("h1")).to_have_text("Welcome")
         assert page.context.cookies() == []
         for _ in range(3):
             with suppress(Error):  # a page that was sent is not shown again at all
                 page.go_back()
             expect(page.locator("body")).not_to_contain_text("Not at all")
-        begin(page, f"{address}/kiosk/{secrets[1]}")
+        begin_intake(page, f"{base_url}/kiosk/{secrets[1]}")
         assert page.locator("input:checked").count() == 0
 
-    def test_left_in_the_middle_shows_nothing_to_the_next(self, page, address, store, clinic):
-        link, secret = link_of(store, clinic, "phq4")
-        begin(page, f"{address}/kiosk/{secret}")
-        answer_page(page)
-        page.click("button[value=next]")
-        page.click("text=Clear the screen")
+    def test_left_in_the_middle_shows_nothing_to_the_next_patient(
+        self, page, base_url, store, clinic
+    ):
+        link, secret = create_link(store, clinic, "phq4")
+        begin_intake(page, f"{base_url}/kiosk/{secret}")
+        answer_step(page)
+        press(page, "text=Clear the screen")
         page.go_back()
-        expect(page.locator("h1")).to_have_text("There is nothing here")
+        expect(page.locator("h1")).to_have_text("This page is not available")
         assert len(do(store, clinic, drafts.find_draft, link).answers) == 4
 
 
-def test_a_link_for_once_opens_for_the_browser_that_began_alone(
-    browser, page, address, store, clinic
-):
-    _, secret = link_of(store, clinic, "phq4", kind="once")
-    begin(page, f"{address}/intake/{secret}")
+@ONE_SIZE
+def test_a_once_link_opens_only_in_the_browser_that_started(browser, page, base_url, store, clinic):
+    _, secret = create_link(store, clinic, "phq4", kind="once")
+    begin_intake(page, f"{base_url}/intake/{secret}")
     page.reload()
     expect(page.locator("h1")).to_have_text("The past two weeks")
     with browser.new_context(locale="en-GB") as context:
-        other = context.new_page()
-        other.goto(f"{address}/intake/{secret}")
-        expect(other.locator("h1")).to_have_text("There is nothing here")
+        other_page = context.new_page()
+        other_page.goto(f"{base_url}/intake/{secret}")
+        expect(other_page.locator("h1")).to_have_text("This page is not available")
 
 
-def enter(page):
-    """Press Enter, and wait for the page that it leads to."""
+def press_enter(page):
+    """Press Enter and wait for the page that it leads to."""
     with page.expect_navigation():
         page.keyboard.press("Enter")
 
 
-def reach(page, wanted):
-    """Tab on until the control of this id, or with these words, has the focus."""
+def focus_by_tab(page, target):
+    """Press Tab until the control with this id or text has the focus."""
     for _ in range(200):
         page.keyboard.press("Tab")
         focused = page.evaluate(
             "[document.activeElement.id, document.activeElement.textContent.trim()]"
         )
-        if wanted in focused:
+        if target in focused:
             return
-    raise AssertionError(f"{wanted} is not reached")
+    raise AssertionError(f"{target} cannot be reached")
 
 
-def test_every_active_rulebook_has_a_form(page, address, store, clinic):
+@ONE_SIZE
+def test_every_active_rulebook_has_a_form(page, base_url, store, clinic):
     for loaded in load_catalogue().list_active():
-        link, secret = link_of(store, clinic, loaded.name)
-        begin(page, f"{address}/intake/{secret}")
-        walk(page)
-        page.click("button[value=send]")
-        assert kept(store, clinic, link).assessment.rulebook == loaded.name
+        link, secret = create_link(store, clinic, loaded.name)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_until(page)
+        submit_step(page, "send")
+        assert find_screening(store, clinic, link).assessment.rulebook == loaded.name

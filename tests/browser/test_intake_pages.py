@@ -1,11 +1,19 @@
-"""Every page of a patient: no barrier, no broken policy, and nothing told of how it is weighed."""
+"""Every page of a patient: accessible, within its security policy, silent about the scoring."""
 
 import re
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from support.browser.form_patients import answer_page, at, begin, link_of
+from support.browser.form_patients import (
+    acknowledge_advice,
+    answer_step,
+    begin_intake,
+    create_link,
+    press,
+    read_step,
+    submit_step,
+)
 from support.builders import do
 
 from api.forms.form_model import FormOptions, build_form
@@ -16,123 +24,122 @@ from scoring.catalogue import load_catalogue
 from scoring.translations import translate_rulebook
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-TELLING = ("id", "label", "meaning", "suspect", "action", "rationale", "note", "evidence")
+SCORING_FIELDS = ("id", "label", "meaning", "suspect", "action", "rationale", "note", "evidence")
 MARKUP = "head light true false none unknown skipped yes no text"
 LANGUAGES = ("en", "de", "es")
 FLAGGED = {"q52": "o1", "q53": "o5", "q55": "o5", "q56": "o7", "q57": "o2"}
 
 
-def pages(page, address, secret) -> Iterator[str]:
-    """Every page on the way, once, when it is there; what each is called."""
-    for name in way(page, address, secret):
-        page.wait_for_load_state()
-        yield name
-
-
-def way(page, address, secret) -> Iterator[str]:
-    page.goto(f"{address}/intake/{secret}")
-    yield "first"
-    page.click(".button")
-    yield "first, faulty"
-    begin(page, f"{address}/intake/{secret}")
-    page.click("button[value=next]")
+def visit_pages(page, base_url, secret) -> Iterator[str]:
+    """Open every page of an intake; yield its name once it is loaded."""
+    page.goto(f"{base_url}/intake/{secret}")
+    yield "start"
+    press(page, ".button")
+    yield "start, faulty"
+    begin_intake(page, f"{base_url}/intake/{secret}")
+    submit_step(page)
     yield "faulty"
-    while at(page) != "review":
-        yield f"step {at(page)}"
-        if at(page) == "advice":
-            page.click("button[type=submit]")
+    while read_step(page) != "review":
+        yield f"step {read_step(page)}"
+        if read_step(page) == "advice":
+            press(page, "button[type=submit]")
             yield "advice, unread"
-            page.check("#read")
-            page.click("button[type=submit]")
+            acknowledge_advice(page)
             continue
         if page.locator("#adversity").count():
             page.check("#adversity")
-        answer_page(page, **FLAGGED)
-        page.click("button[value=next]")
+        answer_step(page, **FLAGGED)
     yield "review"
-    page.click("button[value=send]")
+    submit_step(page, "send")
     yield "sent"
-    page.goto(f"{address}/intake/{secret}")
-    yield "nothing"
-    page.goto(f"{address}/kiosk")
+    page.goto(f"{base_url}/intake/{secret}")
+    yield "used link"
+    page.goto(f"{base_url}/kiosk")
     yield "kiosk"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_barrier(page, address, store, clinic, scheme):
+def test_no_page_has_a_barrier(page, base_url, store, clinic, scheme):
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    _, secret = link_of(store, clinic)
-    found = {}
-    for name in pages(page, address, secret):
+    _, secret = create_link(store, clinic)
+    barriers = {}
+    for name in visit_pages(page, base_url, secret):
         violations = Axe().run(page, options=WCAG).response["violations"]
         if violations:
-            found[name] = [
-                (each["id"], [node["html"][:200] for node in each["nodes"]]) for each in violations
+            barriers[name] = [
+                (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+                for violation in violations
             ]
-    assert found == {}
+    assert barriers == {}
 
 
-def test_a_barrier_is_found_where_there_is_one(page):
+def test_a_barrier_is_detected(page):
     page.set_content('<p style="color: #999; background: #aaa">dim</p><input>')
-    found = {each["id"] for each in Axe().run(page, options=WCAG).response["violations"]}
-    assert {"color-contrast", "label", "html-has-lang"} <= found
+    violations = {
+        violation["id"] for violation in Axe().run(page, options=WCAG).response["violations"]
+    }
+    assert {"color-contrast", "label", "html-has-lang"} <= violations
 
 
-def test_no_page_is_wider_than_its_screen_nor_breaks_its_own_policy(page, address, store, clinic):
-    told = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    _, secret = link_of(store, clinic)
+def test_no_page_is_wider_than_its_screen_or_violates_its_policy(page, base_url, store, clinic):
+    messages = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    _, secret = create_link(store, clinic)
     wide = [
         name
-        for name in pages(page, address, secret)
+        for name in visit_pages(page, base_url, secret)
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     ]
-    known = re.compile("favicon|status of (404|422)|^Clear-Site-Data")
-    assert ([each for each in told if not known.search(each)], wide) == ([], [])
+    expected = re.compile("favicon|status of (404|422)|^Clear-Site-Data")
+    assert ([message for message in messages if not expected.search(message)], wide) == ([], [])
 
 
-@pytest.mark.parametrize("context", ["phone"], indirect=True)
+@pytest.mark.parametrize("size", ["phone"])
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("rulebook", ["nociplastic", "phq4"])
-def test_nothing_that_a_patient_is_sent_tells_how_it_is_weighed(
-    page, address, store, clinic, language, rulebook
+def test_no_response_to_a_patient_reveals_the_scoring(
+    page, base_url, store, clinic, language, rulebook
 ):
     numbers = (do(store, clinic, form_settings.load_form_settings)).emergency_numbers
     do(store, clinic, form_settings.update_form_settings, FormSettings(emergency_numbers=numbers))
-    sent = []
-    page.on("response", lambda response: sent.append(whole(response)))
+    responses = []
+    page.on("response", lambda response: responses.append(read_response(response)))
     loaded = load_catalogue().find_active(rulebook)
-    _, secret = link_of(store, clinic, rulebook, language=language)
+    _, secret = create_link(store, clinic, rulebook, language=language)
     texts = [
-        page.evaluate("document.documentElement.outerHTML") for _ in pages(page, address, secret)
+        page.evaluate("document.documentElement.outerHTML")
+        for _ in visit_pages(page, base_url, secret)
     ]
-    traffic = "\n".join([*texts, *sent]).replace(secret, "")
-    assert len(sent) > len(texts) / 2
-    assert [each for each in secrets_of(loaded, language) if told(each, traffic)] == []
+    traffic = "\n".join([*texts, *responses]).replace(secret, "")
+    assert len(responses) > len(texts) / 2
+    assert [
+        secret_text
+        for secret_text in list_secrets(loaded, language)
+        if contains_word(secret_text, traffic)
+    ] == []
 
 
-def test_the_words_that_are_looked_for_are_found_where_they_are():
+def test_revealing_words_are_detected():
     loaded = load_catalogue().find_active("nociplastic")
-    words = secrets_of(loaded, "en")
+    words = list_secrets(loaded, "en")
     assert {"nociplastic@1.0.0", "A1", "worse_with_stress", "T0"} <= set(words)
-    for each in words:
-        assert told(each, f'<p class="x">{each}</p>')
+    assert all(contains_word(word, f'<p class="x">{word}</p>') for word in words)
 
 
-def whole(response) -> str:
-    """Address, headers and body of a response: what an observer of the traffic would see."""
+def read_response(response) -> str:
+    """Return URL, headers and body of a response, as an observer of the traffic would see them."""
     headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
-    moved = 300 <= response.status < 400
+    is_redirect = 300 <= response.status < 400
     kind = response.headers.get("content-type", "")
-    body = "" if moved or not kind.startswith("text/html") else response.text()
+    body = "" if is_redirect or not kind.startswith("text/html") else response.text()
     return f"{response.url}\n{headers}\n{body}"
 
 
-def secrets_of(loaded, language: str) -> list[str]:
-    """Every id, label and sentence of the rulebook that says how answers are read.
+def list_secrets(loaded, language: str) -> list[str]:
+    """Return every id, label and sentence of the rulebook that reveals the scoring.
 
-    What the questionnaire itself has to say, in the patient's own words, is none.
+    Words that the questionnaire itself contains are left out.
     """
     book = translate_rulebook(loaded, language)
     parts = [*book.criterion, *book.domain, *book.total, *book.band, *book.ledger, *book.picture,
@@ -140,17 +147,21 @@ def secrets_of(loaded, language: str) -> list[str]:
              *book.next_step, *book.scope]  # fmt: skip
     words = {loaded.name, loaded.sha256, book.rulebook.title, book.rulebook.points_are}
     for part in parts:
-        words |= {getattr(part, name, None) for name in TELLING}
-    levels = [level for each in book.criterion for level in each.level]
+        words |= {getattr(part, name, None) for name in SCORING_FIELDS}
+    levels = [level for criterion in book.criterion for level in criterion.level]
     words |= {level.finding for level in levels} | {level.id for level in levels}
     words |= {question.id for question in book.question}
     words |= {option.id for question in book.question for option in question.options}
-    asked = spoken(build_form(loaded, FormOptions("patient", language, adversity_consent=True)))
-    return sorted(each for each in words if each and len(each) > 1 and not told(each, asked))
+    form_text = collect_form_text(
+        build_form(loaded, FormOptions("patient", language, adversity_consent=True))
+    )
+    return sorted(
+        word for word in words if word and len(word) > 1 and not contains_word(word, form_text)
+    )
 
 
-def spoken(form) -> str:
-    """Everything that the form says, and what any page of ours says and is made of."""
+def collect_form_text(form) -> str:
+    """Return all texts of the form and of the pages."""
     words = [
         *load_page_texts(form.language).words.values(),
         *load_page_texts("en").words.values(),
@@ -158,14 +169,19 @@ def spoken(form) -> str:
     ]
     for step in form.steps:
         words += [step.heading, step.intro or ""]
-        for each in step.asked:
-            words += [each.text, each.help or "", each.attribution or "", *(each.ends or ())]
-            words += [choice.label for choice in each.choices]
+        for question in step.questions:
+            words += [
+                question.text,
+                question.help or "",
+                question.attribution or "",
+                *(question.end_labels or ()),
+            ]
+            words += [choice.label for choice in question.choices]
     return "\n".join(words)
 
 
-def told(word: str, text: str) -> bool:
-    """Whether the word stands there as a word of its own; an id only as it is written."""
+def contains_word(word: str, text: str) -> bool:
+    """Return whether the text contains the word; an id must match in case."""
     is_id = re.fullmatch(r"[A-Z]\d+", word)
     pattern = rf"(?<![\w-]){re.escape(word)}(?![\w-])"
     return re.search(pattern, text, 0 if is_id else re.IGNORECASE) is not None

@@ -1,4 +1,4 @@
-"""Isolation: what another organisation has is answered as what nobody has, on every route.
+"""Isolation: a resource of another organisation is answered like a missing one, on every route.
 
 The walk goes over the API's description: an operation without a recipe here makes it fail. That
 both are found in the same time is shown without a clock: the database is told the same statements
@@ -16,8 +16,8 @@ from support.path_resources import (
     SYSTEM,
     UNKNOWN,
     addressed,
-    filled,
-    made,
+    create_resource,
+    fill_body,
     parameters_of,
     public_jwk,
     things_of,
@@ -170,8 +170,8 @@ LISTS = [path for path, kind in WITHOUT_ID.items() if kind == "lists"]
 OWN_EACH_TIME = {"x-request-id", "date"}
 
 
-class Seen(NamedTuple):
-    """All of an answer that the caller can tell from another, and what it cost."""
+class Observation(NamedTuple):
+    """All that a caller can observe of an answer, and the statements that it took."""
 
     status: int
     body: bytes
@@ -181,7 +181,7 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture
-def theirs(other_client, request: pytest.FixtureRequest) -> dict[str, str]:
+def foreign_things(other_client, request: pytest.FixtureRequest) -> dict[str, str]:
     """A thing of each kind of another organisation; a batch only where the path is about one."""
     parameters = getattr(request.node, "callspec", None)
     return things_of(other_client, parameters.params.get("path", "") if parameters else "")
@@ -191,17 +191,17 @@ def theirs(other_client, request: pytest.FixtureRequest) -> dict[str, str]:
 def ask(kept_service, kept_clinic, kept_client):
     """What our caller sees when it asks."""
 
-    def asked(method: str, path: str, body: Any = None, **headers: str) -> Seen:
+    def send_request(method: str, path: str, body: Any = None, **headers: str) -> Observation:
         before = len(audited(kept_service, kept_clinic))
-        kept_service.state.store.signing_keys.forget()
-        kept_service.state.store.signing_keys.list_published_keys()  # cached now
-        with statements(kept_service) as told:
+        kept_service.services.store.signing_keys.invalidate_cache()
+        kept_service.services.store.signing_keys.list_published_keys()  # cached now
+        with statements(kept_service) as statement_list:
             answer = kept_client.request(method, path, json=body, headers=headers)
         rows = len(audited(kept_service, kept_clinic)) - before
         plain = {k: v for k, v in answer.headers.items() if k not in OWN_EACH_TIME}
-        return Seen(answer.status_code, answer.content, plain, told, rows)
+        return Observation(answer.status_code, answer.content, plain, statement_list, rows)
 
-    return asked
+    return send_request
 
 
 def state(service: Service, clinic: builders.Clinic) -> Any:
@@ -225,15 +225,15 @@ def test_every_operation_has_a_recipe(service):
 
 
 @pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
-def test_what_another_organisation_has_is_answered_as_what_nobody_has(
-    ask, theirs, kept_service, other_clinic, method, path
+def test_a_resource_of_another_organisation_is_answered_like_a_missing_one(
+    ask, foreign_things, kept_service, other_clinic, method, path
 ):
     body = BODIES.get(path) if method in TAKING_BODIES else None
     headers = HEADERS.get(method, {})
     before = state(kept_service, other_clinic)
     ask(method, addressed(path, UNKNOWN), body, **headers)
     nobodys = ask(method, addressed(path, UNKNOWN), body, **headers)
-    anothers = ask(method, addressed(path, theirs), body, **headers)
+    anothers = ask(method, addressed(path, foreign_things), body, **headers)
     assert (nobodys.status, nobodys.audited) == (404, 1)
     assert anothers == nobodys
     assert state(kept_service, other_clinic) == before
@@ -242,27 +242,27 @@ def test_what_another_organisation_has_is_answered_as_what_nobody_has(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        each
-        for each in METHODS
-        if len(parameters_of(each[1])) == 2 and parameters_of(each[1])[-1] != "suffix"
+        method
+        for method in METHODS
+        if len(parameters_of(method[1])) == 2 and parameters_of(method[1])[-1] != "suffix"
     ],
     ids=" ".join,
 )
 def test_a_thing_of_another_organisation_is_no_part_of_ones_own(
-    ask, theirs, kept_client, method, path
+    ask, foreign_things, kept_client, method, path
 ):
-    ours, named = things_of(kept_client, path), parameters_of(path)[-1]
-    nobodys = ask(method, addressed(path, ours | {named: UNKNOWN[named]}))
-    anothers = ask(method, addressed(path, ours | {named: theirs[named]}))
+    own_things, parameter = things_of(kept_client, path), parameters_of(path)[-1]
+    nobodys = ask(method, addressed(path, own_things | {parameter: UNKNOWN[parameter]}))
+    anothers = ask(method, addressed(path, own_things | {parameter: foreign_things[parameter]}))
     assert nobodys.status == 404
     assert anothers == nobodys
 
 
 @pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
-def test_its_owner_finds_it(other_client, theirs, method, path):
-    body = filled(BODIES.get(path), theirs) if method in TAKING_BODIES else None
+def test_its_owner_finds_it(other_client, foreign_things, method, path):
+    body = fill_body(BODIES.get(path), foreign_things) if method in TAKING_BODIES else None
     response = other_client.request(
-        method, addressed(path, theirs), json=body, headers=HEADERS.get(method)
+        method, addressed(path, foreign_things), json=body, headers=HEADERS.get(method)
     )
     assert response.status_code in (200, 201, 202, 204), response.text
 
@@ -276,27 +276,27 @@ def test_its_owner_finds_it(other_client, theirs, method, path):
         for body in [BODIES[path]]
     ],
 )
-def test_a_named_request_for_what_another_has_is_answered_alike(ask, theirs, path, body):
+def test_a_named_request_for_what_another_has_is_answered_alike(ask, foreign_things, path, body):
     nobodys = ask("post", addressed(path, UNKNOWN), body, **{"Idempotency-Key": "n"})
-    anothers = ask("post", addressed(path, theirs), body, **{"Idempotency-Key": "n"})
+    anothers = ask("post", addressed(path, foreign_things), body, **{"Idempotency-Key": "n"})
     assert (nobodys.status, anothers) == (404, nobodys)
 
 
 @pytest.mark.parametrize(("method", "path"), LISTS)
 def test_a_list_never_shows_what_another_organisation_has(
-    kept_client, theirs, other_clinic, method, path
+    kept_client, foreign_things, other_clinic, method, path
 ):
-    sent = {"json": {"patient": "MRN-0042"}} if method == "post" else {}
+    request_arguments = {"json": {"patient": "MRN-0042"}} if method == "post" else {}
     if path.endswith("_search"):
-        sent = {"data": {"_count": "100"}}
-    answer = kept_client.request(method, path, **sent)
+        request_arguments = {"data": {"_count": "100"}}
+    answer = kept_client.request(method, path, **request_arguments)
     assert answer.status_code == 200
     text = answer.text
-    for each in (*theirs.values(), *other_clinic[:2]):
-        assert each not in text
+    for value in (*foreign_things.values(), *other_clinic[:2]):
+        assert value not in text
 
 
-@pytest.mark.usefixtures("theirs")
+@pytest.mark.usefixtures("foreign_things")
 class TestABodyThatNamesWhatAnotherHas:
     def test_does_not_find_their_patient_to_export_or_erase(self, ask):
         for method, path in (("post", "/v1/patients/export"), ("delete", "/v1/patients")):
@@ -305,26 +305,30 @@ class TestABodyThatNamesWhatAnotherHas:
             assert (nobodys.status, anothers) == (404, nobodys)
 
     def test_does_not_hold_or_release_their_patient(self, kept_client, other_client):
-        made(kept_client, "/v1/patients/holds", {"reference": "MRN-0042", "reason": "ours"})
+        create_resource(
+            kept_client, "/v1/patients/holds", {"reference": "MRN-0042", "reason": "ours"}
+        )
         person = {"reference": "MRN-0042"}
         assert other_client.post("/v1/patients/export", json=person).json()["holds"] == []
         assert other_client.request("delete", "/v1/patients", json=person).status_code == 200
 
-    def test_may_use_their_words_for_its_own(self, kept_client, other_client, theirs):
-        made(kept_client, "/v1/screenings", builders.request("MRN-0042", "red_flag", system=SYSTEM))
-        entered = {"reference": f"of {theirs['client']}", "name": "Dr Grace Example"}
-        made(kept_client, "/v1/practitioners", entered)
-        kid = {"jwk": public_jwk() | {"kid": theirs["kid"]}}
+    def test_may_use_their_words_for_its_own(self, kept_client, other_client, foreign_things):
+        create_resource(
+            kept_client, "/v1/screenings", builders.request("MRN-0042", "red_flag", system=SYSTEM)
+        )
+        patient = {"reference": f"of {foreign_things['client']}", "name": "Dr Grace Example"}
+        create_resource(kept_client, "/v1/practitioners", patient)
+        kid = {"jwk": public_jwk() | {"kid": foreign_things["kid"]}}
         own = things_of(kept_client)["client"]
-        made(kept_client, f"/v1/clients/{own}/keys", kid)
-        listed = other_client.get("/v1/screenings").json()["screenings"]
-        assert [each["id"] for each in listed] == [theirs["screening"]]
+        create_resource(kept_client, f"/v1/clients/{own}/keys", kid)
+        screenings = other_client.get("/v1/screenings").json()["screenings"]
+        assert [item["id"] for item in screenings] == [foreign_things["screening"]]
 
 
 def test_one_organisation_erasing_a_person_leaves_the_same_number_of_another(
-    kept_client, other_client, theirs
+    kept_client, other_client, foreign_things
 ):
-    made(kept_client, "/v1/screenings", builders.request("MRN-0042", system=SYSTEM))
+    create_resource(kept_client, "/v1/screenings", builders.request("MRN-0042", system=SYSTEM))
     person = {"reference": "MRN-0042", "system": SYSTEM}
     assert kept_client.request("delete", "/v1/patients", json=person).json()["screenings"] == 1
-    assert other_client.get(f"/v1/screenings/{theirs['screening']}").status_code == 200
+    assert other_client.get(f"/v1/screenings/{foreign_things['screening']}").status_code == 200

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from support.builders import clinic, kept_in
+from support.builders import build_store_settings, clinic
 from support.callers import bearing, calling
 from support.interop.hospital_issuers import Hospital
-from support.path_resources import addressed, filled, things_of
+from support.path_resources import addressed, fill_body, things_of
 
 from api.cli.openapi_export import find_outdated_files
 from api.contract.operation_examples import load_operation_examples
@@ -38,14 +38,14 @@ NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1"
          "definition": "QuestionnaireResponse-score", "service": "nociplastic"}  # fmt: skip
 BINARY = {"application/pdf", "application/zip", "application/vnd.apache.parquet"}
 NO_EXAMPLE = {
-    ("send_batch", "application/x-ndjson"),  # the same rows as in CSV
+    ("create_batch", "application/x-ndjson"),  # the same rows as in CSV
     ("read_batch_results", "application/x-ndjson"),
     ("read_batch_results_as", "application/x-ndjson"),
-    ("list_screenings", "cursor"),  # only what a list gave holds, and that is sealed anew each time
+    ("list_screenings", "cursor"),  # a cursor is encrypted afresh each time
     *(
-        (f"search_{each}s{how}", "_page")
+        (f"search_{value}s{how}", "_page")
         for how in ("", "_by_form")
-        for each in (  # as above
+        for value in (  # as above
             "response",
             "observation",
             "risk_assessment",
@@ -59,14 +59,14 @@ NO_EXAMPLE = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    app = create_app(kept_in(tmp_path_factory.mktemp("contract")))
+    app = create_app(build_store_settings(tmp_path_factory.mktemp("contract")))
     yield app
-    app.state.store.close()
+    app.services.store.close()
 
 
 @pytest.fixture
 def owner(service):
-    return clinic(service.state.store)
+    return clinic(service.services.store)
 
 
 @pytest.fixture
@@ -80,7 +80,11 @@ def validator(schema: dict) -> Draft202012Validator:
 
 def success(operation: dict) -> str:
     """The status of the ordinary case."""
-    return max(each for each in operation["responses"] if each.startswith("2") and each != "206")
+    return max(
+        response
+        for response in operation["responses"]
+        if response.startswith("2") and response != "206"
+    )
 
 
 def name(operation) -> str:
@@ -96,8 +100,8 @@ def test_the_served_document_is_the_committed_one(client):
 
 
 def test_no_two_operations_share_an_id():
-    counted = Counter(name(operation) for operation in OPERATIONS)
-    assert [each for each, count in counted.items() if count > 1] == []
+    counts = Counter(name(operation) for operation in OPERATIONS)
+    assert [value for value, count in counts.items() if count > 1] == []
 
 
 def test_every_file_of_examples_belongs_to_an_operation():
@@ -123,7 +127,7 @@ def test_every_operation_has_examples_that_validate(operation):
         if (name(operation), parameter["name"]) not in NO_EXAMPLE:
             for example in parameter["schema"]["examples"]:
                 validator(parameter["schema"]).validate(example)
-    answers = [each for status, each in described["responses"].items() if status.startswith("2")]
+    answers = [value for status, value in described["responses"].items() if status.startswith("2")]
     for part in [*answers, described.get("requestBody", {})]:
         for kind, content in part.get("content", {}).items():
             described_elsewhere = name(operation) in DOCUMENTS or kind in BINARY
@@ -167,23 +171,25 @@ def test_both_ways_to_prove_oneself_are_described():
 
 @pytest.mark.parametrize(
     "operation",
-    [each for each in OPERATIONS if name(each) in load_operation_examples()],
+    [operation for operation in OPERATIONS if name(operation) in load_operation_examples()],
     ids=name,
 )
 def test_every_example_is_answered_in_the_shape_of_its_example(service, owner, client, operation):
     method, path, described = operation
     things = things_of(client, path) | NAMES
     body, headers = _body(described), _headers(described)
-    given = {"content": body} if isinstance(body, str) else {"json": filled(body, things)}
+    request_arguments = (
+        {"content": body} if isinstance(body, str) else {"json": fill_body(body, things)}
+    )
     if FORM_MEDIA_TYPE in described.get("requestBody", {}).get("content", {}):
-        given = {"data": body}
+        request_arguments = {"data": body}
     if isinstance(body, str):
         headers["Content-Type"] = "text/csv"
     if described.get("security") == [{"ehr": []}]:
         client = _ehr(service, owner, addressed(path, things))
     response = client.request(
-        method, addressed(path, things), **given, headers=headers
-    ) if name(operation) != "sign_in" else bearing(service).post(
+        method, addressed(path, things), **request_arguments, headers=headers
+    ) if name(operation) != "create_token" else bearing(service).post(
         path, data=_body(described) | {"client_id": owner.client, "client_secret": owner.secret}
     )  # fmt: skip
     status = success(described)
@@ -198,7 +204,11 @@ def test_every_example_is_answered_in_the_shape_of_its_example(service, owner, c
 
 
 def test_what_is_not_to_be_kept_is_answered_in_the_shape_of_its_example(client):
-    (described,) = (each for _, _, each in OPERATIONS if each["operationId"] == "keep_screening")
+    (described,) = (
+        operation
+        for _, _, operation in OPERATIONS
+        if operation["operationId"] == "create_screening"
+    )
     body = _body(described)
     response = client.post("/v1/screenings?store=false", json=body)
     example = described["responses"]["200"]["content"]["application/json"]["examples"]["example"]
@@ -213,8 +223,8 @@ def test_every_question_stands_in_the_document():
 
 def _ehr(service, owner, path: str):
     """An EHR that calls this address."""
-    ehr = Hospital(service.state.store, owner, "hooks", scopes=("screenings:read",))
-    return bearing(service, ehr.token(ehr.claims(aud=f"http://127.0.0.1:8000{path}")))
+    ehr = Hospital(service.services.store, owner, "hooks", scopes=("screenings:read",))
+    return bearing(service, ehr.sign_token(ehr.build_claims(aud=f"http://127.0.0.1:8000{path}")))
 
 
 def _body(described: dict) -> dict | None:
@@ -235,9 +245,9 @@ def shape(value):
     """Names and kinds; what may be null, or a list that may be empty, is not compared further."""
     if isinstance(value, dict):
         return {
-            key: shape(each)
-            for key, each in value.items()
-            if each is not None and not isinstance(each, list) and key not in OF_THE_CASE
+            key: shape(value)
+            for key, value in value.items()
+            if value is not None and not isinstance(value, list) and key not in OF_THE_CASE
         }
     return "number" if isinstance(value, int | float) else type(value).__name__
 

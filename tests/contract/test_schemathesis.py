@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.builders import kept_in
+from support.builders import build_store_settings
 from support.processes import run, serving
 
 HERE = Path(__file__).parent
@@ -23,18 +23,18 @@ OPERATIONS = sum(map(len, DOCUMENT["paths"].values()))
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """A real server's address, a token that outlasts the test and whose it is, and its log."""
-    settings = kept_in(tmp_path_factory.mktemp("fuzzed"))
+    settings = build_store_settings(tmp_path_factory.mktemp("fuzzed"))
     log = settings.database_file.with_name("log")
     token = run(settings, "token", "--minutes", "15").stdout.strip()
-    with serving(settings, log, NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE="1000000") as served:
+    with serving(settings, log, NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE="1000000") as server:
         file = settings.database_file.with_name("first-client.json")
-        yield served.address, token, json.loads(file.read_text())["client_id"], log
+        yield server.address, token, json.loads(file.read_text())["client_id"], log
 
 
 @pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
 def test_every_answer_keeps_the_contract(service, tmp_path, phases):
     address, token, own, log = service
-    done = subprocess.run(
+    process = subprocess.run(
         [
             *(ST, "--config-file", CONTRACT / "schemathesis.toml"),
             *("run", f"{address}/openapi.json"),
@@ -50,6 +50,6 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
         timeout=900,
     )
     failed = [line for line in log.read_text().splitlines() if '"level":"error"' in line]
-    assert done.returncode == 0, "\n".join([done.stdout, *failed])
+    assert process.returncode == 0, "\n".join([process.stdout, *failed])
     assert not failed
-    assert f"Tested: {OPERATIONS}" in done.stdout
+    assert f"Tested: {OPERATIONS}" in process.stdout

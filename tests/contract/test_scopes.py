@@ -24,34 +24,34 @@ def api_key(store, clinic, scopes=SCOPES) -> str:
 
 @pytest.fixture
 def store(kept_service):
-    return kept_service.state.store
+    return kept_service.services.store
 
 
 @pytest.fixture(params=["token", "api_key"])
 def credential(request, kept_service, kept_clinic, store):
     """What makes a credential of the clinic's client that carries these scopes."""
 
-    def made(scopes=SCOPES) -> str:
+    def issue_token(scopes=SCOPES) -> str:
         if request.param == "token":
-            return token(store, kept_service.state.tokens, kept_clinic, scopes)
+            return token(store, kept_service.services.access_tokens, kept_clinic, scopes)
         return api_key(store, kept_clinic, scopes)
 
-    return made
+    return issue_token
 
 
 class TestEveryGuardedRoute:
-    def test_refuses_whoever_proves_nothing(self, kept_service, kept_anonymous):
+    def test_refuses_a_caller_without_credentials(self, kept_service, kept_anonymous):
         for method, path, _ in guarded(kept_service):
             response = kept_anonymous.request(method, path)
-            told = response.json()
-            kind = told["issue"][0]["code"] if path.startswith("/fhir") else told["type"]
-            expected = "login" if path.startswith("/fhir") else "/problems/no_token"
+            body = response.json()
+            kind = body["issue"][0]["code"] if path.startswith("/fhir") else body["type"]
+            expected = "login" if path.startswith("/fhir") else "/problems/missing_token"
             assert (response.status_code, kind) == (401, expected)
             assert response.headers["www-authenticate"] == "Bearer"
 
     @pytest.mark.parametrize("missing", SCOPES)
     def test_refuses_every_scope_but_its_own(self, kept_service, credential, missing):
-        caller = bearing(kept_service, credential([each for each in SCOPES if each != missing]))
+        caller = bearing(kept_service, credential([scope for scope in SCOPES if scope != missing]))
         for method, path, scope in guarded(kept_service):
             if scope == missing:
                 response = caller.request(method, path)
@@ -63,16 +63,16 @@ class TestEveryGuardedRoute:
     @pytest.mark.parametrize("scope", SCOPES)
     def test_opens_for_its_own_scope_alone(self, kept_service, kept_clinic, scope):
         caller = calling(kept_service, kept_clinic, [scope])
-        opened = {
+        responses = {
             (method, path): caller.request(method, path).status_code not in (401, 403)
             for method, path, _ in guarded(kept_service)
         }
-        assert opened == {
+        assert responses == {
             (method, path): own == scope for method, path, own in guarded(kept_service)
         }
 
 
-def refused(caller) -> tuple[int, str]:
+def read_refusal(caller) -> tuple[int, str]:
     response = caller.get("/v1/organisation")
     assert "www-authenticate" in response.headers
     return response.status_code, response.json()["type"]
@@ -81,22 +81,22 @@ def refused(caller) -> tuple[int, str]:
 class TestWhatACallerLostIsLostAtTheNextCall:
     @pytest.fixture
     def caller(self, kept_service, credential):
-        held = bearing(kept_service, credential())
-        assert held.get("/v1/organisation").status_code == 200
-        return held
+        caller = bearing(kept_service, credential())
+        assert caller.get("/v1/organisation").status_code == 200
+        return caller
 
     def test_a_scope(self, store, kept_service, kept_clinic, caller):
         do(store, kept_clinic, clients.update_client, kept_clinic.client, {"scopes": ["score"]})
-        assert refused(caller) == (403, "/problems/missing_scope")
-        assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "missing_scope")
+        assert read_refusal(caller) == (403, "/problems/insufficient_scope")
+        assert last_act(kept_service, kept_clinic)[:2] == ("refuse", "insufficient_scope")
 
     def test_being_active(self, store, kept_clinic, caller):
         do(store, kept_clinic, clients.update_client, kept_clinic.client, {"active": False})
-        assert refused(caller) == (401, "/problems/bad_token")
+        assert read_refusal(caller) == (401, "/problems/invalid_token")
 
     def test_its_organisation_being_open(self, store, kept_clinic, caller):
         do(store, kept_clinic, organisations.update_organisation, {"active": False})
-        assert refused(caller) == (401, "/problems/bad_token")
+        assert read_refusal(caller) == (401, "/problems/invalid_token")
 
     def test_and_given_back_is_there_again(self, store, kept_clinic, caller):
         for active in (False, True):
@@ -107,8 +107,8 @@ class TestWhatACallerLostIsLostAtTheNextCall:
 def test_a_token_that_names_another_organisation_is_refused(
     kept_service, kept_clinic, other_clinic
 ):
-    moved = kept_clinic._replace(organisation=other_clinic.organisation)
-    assert refused(calling(kept_service, moved)) == (401, "/problems/bad_token")
+    moved_clinic = kept_clinic._replace(organisation=other_clinic.organisation)
+    assert read_refusal(calling(kept_service, moved_clinic)) == (401, "/problems/invalid_token")
 
 
 def test_a_client_that_moved_is_refused_with_the_token_it_had(
@@ -121,12 +121,12 @@ def test_a_client_that_moved_is_refused_with_the_token_it_had(
         session.query(ClientRow).filter(ClientRow.id == kept_clinic.client).update(
             {"organisation_id": other_clinic.organisation}
         )
-    assert refused(caller) == (401, "/problems/bad_token")
+    assert read_refusal(caller) == (401, "/problems/invalid_token")
 
 
 def test_a_token_of_a_client_that_never_was_is_refused(kept_service, kept_clinic):
-    nobody = kept_clinic._replace(client=UNKNOWN["client"])
-    assert refused(calling(kept_service, nobody)) == (401, "/problems/bad_token")
+    unknown_clinic = kept_clinic._replace(client=UNKNOWN["client"])
+    assert read_refusal(calling(kept_service, unknown_clinic)) == (401, "/problems/invalid_token")
 
 
 def test_a_revoked_api_key_is_refused_at_the_next_call(kept_service, kept_clinic, store):
@@ -134,7 +134,7 @@ def test_a_revoked_api_key_is_refused_at_the_next_call(kept_service, kept_clinic
     caller = bearing(kept_service, text)
     assert caller.get("/v1/organisation").status_code == 200
     do(store, kept_clinic, clients.revoke_api_key, kept_clinic.client, text[9:25])
-    assert refused(caller) == (401, "/problems/bad_token")
+    assert read_refusal(caller) == (401, "/problems/invalid_token")
 
 
 def test_an_api_key_as_a_bearer_is_as_good_and_two_credentials_are_none(
@@ -149,4 +149,4 @@ def test_an_api_key_as_a_bearer_is_as_good_and_two_credentials_are_none(
 
 def test_a_clinic_of_few_scopes_gives_no_more_by_a_token_that_claims_more(kept_service, store):
     little = builders.clinic(store, "Little", ["score"])
-    assert refused(calling(kept_service, little)) == (403, "/problems/missing_scope")
+    assert read_refusal(calling(kept_service, little)) == (403, "/problems/insufficient_scope")

@@ -1,4 +1,4 @@
-"""The guide for integration engineers: its commands are sent to a real server, in order."""
+"""Runs the commands of the FHIR guide, in order, against a real server."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.builders import kept_in
+from support.builders import build_store_settings
 from support.processes import run, serving
 
 GUIDE = Path(__file__).parents[2] / "docs" / "fhir.md"
@@ -17,18 +17,18 @@ GUIDE = Path(__file__).parents[2] / "docs" / "fhir.md"
 def test_every_command_of_the_guide_does_what_it_says(tmp_path):
     commands = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     assert len(commands) == 10
-    settings = kept_in(tmp_path)
+    settings = build_store_settings(tmp_path)
     token = run(settings, "token", "--minutes", "15").stdout.strip()
-    with serving(settings) as served:
-        done = subprocess.run(
+    with serving(settings) as server:
+        process = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
-            env=os.environ | {"BASE": f"{served.address}/fhir", "TOKEN": token},
+            env=os.environ | {"BASE": f"{server.address}/fhir", "TOKEN": token},
             cwd=tmp_path,
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
         )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert process.returncode == 0, process.stdout[-2000:] + process.stderr[-2000:]
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     assert "transaction" in (tmp_path / "transaction.json").read_text()

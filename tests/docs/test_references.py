@@ -1,8 +1,9 @@
-"""The documents name what there is: every setting, every type of problem, every command."""
+"""docs/reference/ lists exactly the settings, problem types, operations and commands."""
 
+import json
+import re
 from pathlib import Path
 
-import click
 import pytest
 import typer
 
@@ -11,29 +12,39 @@ from api.problems import PROBLEM_DEFINITIONS
 from api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
-def commands(group: click.Group, before: str = "nociscreen") -> list[str]:
-    """Every command as it is typed."""
-    found = []
+def list_commands(group, words: str = "nociscreen") -> list[str]:
+    """Return every command as it is typed."""
+    commands = []
     for name, command in group.commands.items():
-        words = f"{before} {name}"
-        found += commands(command, words) if hasattr(command, "commands") else [words]
-    return found
+        is_group = hasattr(command, "commands")
+        command_words = f"{words} {name}"
+        commands += list_commands(command, command_words) if is_group else [command_words]
+    return commands
 
 
-@pytest.mark.parametrize("setting", Settings.model_fields)
-def test_every_setting_stands_in_the_readme(setting):
-    assert f"`{setting}`" in README
+def list_operations() -> list[str]:
+    """Return the method and path of every operation."""
+    paths = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
+    return [
+        f"{method.upper()} {path}"
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if isinstance(operation, dict) and "operationId" in operation
+    ]
 
 
-@pytest.mark.parametrize("code", PROBLEM_DEFINITIONS)
-def test_every_type_of_problem_stands_in_the_readme(code):
-    assert f"`{code}`" in README
-
-
-@pytest.mark.parametrize("command", commands(typer.main.get_command(main)))
-def test_every_command_stands_in_the_documents(command):
-    assert command in README + OPERATIONS
+@pytest.mark.parametrize(
+    ("page", "entry", "names"),
+    [
+        ("settings.md", r"^- `(\w+)`", list(Settings.model_fields)),
+        ("problems.md", r"^- `(\w+)`", list(PROBLEM_DEFINITIONS)),
+        ("api.md", r"^- `([A-Z]+ /\S*)`", list_operations()),
+        ("cli.md", r"^## `(nociscreen .+)`", list_commands(typer.main.get_command(main))),
+    ],
+)
+def test_a_reference_page_lists_each_name_once_and_no_other(page, entry, names):
+    text = (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8")
+    assert len(names) > 20
+    assert sorted(re.findall(entry, text, re.MULTILINE)) == sorted(names)

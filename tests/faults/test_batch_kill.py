@@ -30,27 +30,27 @@ from api.store.operations.startup import open_store
 
 KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
 ROWS = 200
-SETTINGS = {"NOCISCREEN_BATCH_CHUNK_ROWS": "5", "NOCISCREEN_WORKER_LOST_SECONDS": "3",
-            "NOCISCREEN_BATCH_TRIES": "50"}  # fmt: skip
+SETTINGS = {"NOCISCREEN_BATCH_CHUNK_ROWS": "5", "NOCISCREEN_WORKER_TIMEOUT_SECONDS": "3",
+            "NOCISCREEN_BATCH_ATTEMPTS": "50"}  # fmt: skip
 PATIENCE = 120.0
 
 
 class Sender:
-    """A client that asks again for as long as the service is away."""
+    """A client that retries while the service is away."""
 
     def __init__(self, token: str) -> None:
         self.token = token
         self.address = ""
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str):
-        """Status and bytes of an answer that is no refusal for a moment."""
+        """Return status and content of the first response that is not 429 or 503."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             where = urlsplit(self.address)
             connection = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
             try:
-                given = {"Authorization": f"Bearer {self.token}"} | headers
-                connection.request(method, path, body, given)
+                all_headers = {"Authorization": f"Bearer {self.token}"} | headers
+                connection.request(method, path, body, all_headers)
                 response = connection.getresponse()
                 content = response.read()
                 if response.status not in (429, 503):
@@ -62,7 +62,7 @@ class Sender:
             time.sleep(0.1)
         raise AssertionError("the service did not come back")
 
-    def told(self, batch: str) -> dict:
+    def read_progress(self, batch: str) -> dict:
         status, content = self.ask("GET", f"/v1/batches/{batch}")
         assert status == 200, content
         return json.loads(content)
@@ -73,13 +73,13 @@ class Sender:
         assert status == 202, content
         return json.loads(content)["id"]
 
-    def until(self, batch: str, reached) -> dict:
-        """What is told of the batch once this holds."""
+    def wait_until(self, batch: str, is_reached) -> dict:
+        """Return the progress of the batch once the condition holds."""
         end = time.monotonic() + PATIENCE
-        while not reached(told := self.told(batch)):
-            assert time.monotonic() < end, told
+        while not is_reached(progress := self.read_progress(batch)):
+            assert time.monotonic() < end, progress
             time.sleep(0.05)
-        return told
+        return progress
 
 
 def a_clinic(settings) -> tuple[builders.Clinic, str]:
@@ -93,35 +93,35 @@ def a_clinic(settings) -> tuple[builders.Clinic, str]:
     return clinic, token
 
 
-def each_is_there_once(settings, clinic, sender: Sender, batch: str) -> None:
-    """Every row's result, in order; every chunk audited once; the chain whole."""
-    told = sender.told(batch)
-    assert (told["rows_done"], told["rows_set_aside"]) == (ROWS, 0)
+def check_every_row_once(settings, clinic, sender: Sender, batch: str) -> None:
+    """Every row's result, in order; every chunk audited once; the chain intact."""
+    progress = sender.read_progress(batch)
+    assert (progress["rows_done"], progress["rows_set_aside"]) == (ROWS, 0)
     _, content = sender.ask("GET", f"/v1/batches/{batch}/results.parquet")
     table = pl.read_parquet(io.BytesIO(content))
     assert table["row_id"].to_list() == [f"r{n}" for n in range(ROWS)]
     assert set(table["status"]) == {"scored"}
     store = open_store(settings)
     with store.read_all_organisations() as session:
-        scored = [each for each in chain.read_entries(session, clinic.organisation)
-                  if each.action == "score" and each.target == batch]  # fmt: skip
-        held = store.organisation_keys.load_keys(session, clinic.organisation)
-        assert chain.verify_chain(session, held.audit) == ()
+        scored = [entry for entry in chain.read_entries(session, clinic.organisation)
+                  if entry.action == "score" and entry.target == batch]  # fmt: skip
+        keys = store.organisation_keys.load_keys(session, clinic.organisation)
+        assert chain.verify_chain(session, keys.audit) == ()
         if store.database.is_embedded:
             connection = session.connection()
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     store.close()
-    assert [each.count for each in scored] == [5] * (ROWS // 5)
+    assert [entry.count for entry in scored] == [5] * (ROWS // 5)
 
 
-def nothing_of_a_patient_in(texts: list[str]) -> None:
-    for each in texts:
-        assert "P-CANARY" not in each
+def check_no_patient_in(texts: list[str]) -> None:
+    for text in texts:
+        assert "P-CANARY" not in text
 
 
 @contextmanager
 def working(settings, name: str = "", **more: str):
-    """A worker in a process of its own, once it works."""
+    """Run a worker in a process of its own; yield once it has started."""
     with subprocess.Popen(
         [PROGRAM, "worker"],
         env=environment(settings, **SETTINGS, NOCISCREEN_WORKER_NAME=name, **more),
@@ -130,25 +130,25 @@ def working(settings, name: str = "", **more: str):
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        assert re.match("nociscreen works as", process.stdout.readline())
+        assert re.match("worker .+ started", process.stdout.readline())
         try:
             yield process
         finally:
             process.terminate()
 
 
-def further(sender: Sender, batch: str, by: int, chance: random.Random) -> bool:
+def wait_for_more_rows(sender: Sender, batch: str, by: int, chance: random.Random) -> bool:
     """Wait until some more rows are done, and a random moment; False where all are."""
-    before = sender.told(batch)["rows_done"]
-    told = sender.until(
+    before = sender.read_progress(batch)["rows_done"]
+    progress = sender.wait_until(
         batch, lambda now: now["state"] == "done" or now["rows_done"] >= before + by
     )
     time.sleep(chance.uniform(0, 0.2))
-    return told["state"] != "done"
+    return progress["state"] != "done"
 
 
-def killed_so_often(make_batch, kill_one) -> None:
-    """Kill until it was often enough: where a batch is done before, with another one."""
+def kill_repeatedly(make_batch, kill_one) -> None:
+    """Kill KILLS times; if a batch is done before, continue with another one."""
     kills = 0
     while kills < KILLS:
         batch, finish = make_batch()
@@ -157,92 +157,96 @@ def killed_so_often(make_batch, kill_one) -> None:
         finish(batch)
 
 
-def test_the_service_is_killed_and_goes_on(kept):
-    clinic, token = a_clinic(kept)
+def test_the_service_is_killed_and_goes_on(store_settings):
+    clinic, token = a_clinic(store_settings)
     sender, chance = Sender(token), random.Random(4712)
     with ExitStack() as services:
 
         def start():
-            served = services.enter_context(serving(kept, **SETTINGS))
-            sender.address = served.address
-            return served
+            service = services.enter_context(serving(store_settings, **SETTINGS))
+            sender.address = service.address
+            return service
 
-        held = [start()]
+        running = [start()]
 
         def make():
             batch = sender.send(rows(ROWS, patient_reference="P-CANARY"), str(chance.random()))
             return batch, finish
 
         def kill(batch):
-            if not further(sender, batch, 20, chance):
+            if not wait_for_more_rows(sender, batch, 20, chance):
                 return False
-            held[0].process.kill()
-            held[0].process.wait()
-            held[0] = start()
+            running[0].process.kill()
+            running[0].process.wait()
+            running[0] = start()
             return True
 
         def finish(batch):
-            sender.until(batch, lambda now: now["state"] == "done")
-            each_is_there_once(kept, clinic, sender, batch)
+            sender.wait_until(batch, lambda now: now["state"] == "done")
+            check_every_row_once(store_settings, clinic, sender, batch)
 
-        killed_so_often(make, kill)
+        kill_repeatedly(make, kill)
 
 
 @pytest.fixture
 def shared(tmp_path, postgres, migrated):
     """Settings of a store on PostgreSQL."""
-    return builders.kept_in(tmp_path, postgres.url(postgres.database(template=migrated)))
+    return builders.build_store_settings(
+        tmp_path, postgres.url(postgres.database(template=migrated))
+    )
 
 
 def test_a_worker_that_never_comes_back_is_replaced_by_the_others(shared):
     clinic, token = a_clinic(shared)
     sender, chance = Sender(token), random.Random(4713)
-    with serving(shared, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as served, ExitStack() as workers:
-        sender.address = served.address
-        held = [workers.enter_context(working(shared)) for _ in range(2)]
+    with serving(shared, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as service, ExitStack() as workers:
+        sender.address = service.address
+        processes = [workers.enter_context(working(shared)) for _ in range(2)]
 
         def make():
             return sender.send(rows(ROWS), str(chance.random())), finish
 
         def kill(batch):
-            if not further(sender, batch, 20, chance):
+            if not wait_for_more_rows(sender, batch, 20, chance):
                 return False
-            held[0].kill()
-            held[0].wait()
-            held.append(workers.enter_context(working(shared)))
-            del held[0]
+            processes[0].kill()
+            processes[0].wait()
+            processes.append(workers.enter_context(working(shared)))
+            del processes[0]
             return True
 
         def finish(batch):
-            sender.until(batch, lambda now: now["state"] == "done")
-            each_is_there_once(shared, clinic, sender, batch)
+            sender.wait_until(batch, lambda now: now["state"] == "done")
+            check_every_row_once(shared, clinic, sender, batch)
 
-        killed_so_often(make, kill)
+        kill_repeatedly(make, kill)
 
 
-def test_a_worker_that_nobody_remembers_is_replaced_too(shared):
-    """It was taken for lost while it lived, was forgotten, and died before it was heard again."""
+def test_a_forgotten_worker_is_replaced_too(shared):
+    """It was taken for lost, its heartbeat was deleted, and it died before the next one."""
     _, token = a_clinic(shared)
     sender, chance = Sender(token), random.Random(4715)
-    with serving(shared, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as served:
-        sender.address = served.address
-        begun = 0
-        while not begun:
+    with serving(shared, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as service:
+        sender.address = service.address
+        rows_begun = 0
+        while not rows_begun:
             with working(shared) as worker:
                 batch = sender.send(rows(ROWS), str(chance.random()))
-                further(sender, batch, 20, chance)
+                wait_for_more_rows(sender, batch, 20, chance)
                 worker.kill()
                 worker.wait()
-            begun = _counted(
+            rows_begun = count_rows(
                 shared, "SELECT count(*) FROM nociscreen_jobs.workflow_status "
                 "WHERE status = 'PENDING' AND queue_name = 'batches'"
             )  # fmt: skip
-        _counted(shared, "WITH gone AS (DELETE FROM worker RETURNING 1) SELECT count(*) FROM gone")
+        count_rows(
+            shared, "WITH gone AS (DELETE FROM worker RETURNING 1) SELECT count(*) FROM gone"
+        )
         with working(shared):
-            sender.until(batch, lambda now: now["state"] == "done")
+            sender.wait_until(batch, lambda now: now["state"] == "done")
 
 
-def _counted(settings, question: str) -> int:
+def count_rows(settings, question: str) -> int:
     url = settings.database_url.get_secret_value().replace("+psycopg", "")
     with psycopg.connect(url) as connection:
         (count,) = connection.execute(question).fetchone()
@@ -254,49 +258,55 @@ def test_the_database_is_killed_and_work_goes_on(tmp_path):
     folder.mkdir()
     cluster = Postgres(folder, durable=True)
     try:
-        settings = builders.kept_in(tmp_path, cluster.url(cluster.database()))
+        settings = builders.build_store_settings(tmp_path, cluster.url(cluster.database()))
         database = postgres_database(settings.database_url.get_secret_value())
         migrate.upgrade(database)
         database.engine.dispose()
         clinic, token = a_clinic(settings)
         sender, chance = Sender(token), random.Random(4714)
-        with serving(settings, **SETTINGS) as served, working(settings):
-            sender.address = served.address
+        with serving(settings, **SETTINGS) as service, working(settings):
+            sender.address = service.address
 
             def make():
                 return sender.send(rows(ROWS), str(chance.random())), finish
 
             def kill(batch):
-                if not further(sender, batch, 20, chance):
+                if not wait_for_more_rows(sender, batch, 20, chance):
                     return False
                 cluster.stop("immediate")
                 cluster.start()
                 return True
 
             def finish(batch):
-                sender.until(batch, lambda now: now["state"] == "done")
-                each_is_there_once(settings, clinic, sender, batch)
+                sender.wait_until(batch, lambda now: now["state"] == "done")
+                check_every_row_once(settings, clinic, sender, batch)
 
-            killed_so_often(make, kill)
+            kill_repeatedly(make, kill)
     finally:
         cluster.stop("immediate")
 
 
-def test_a_small_batch_does_not_wait_for_another_organisations_huge_one(kept):
-    (one, one_token), (other, other_token) = a_clinic(kept), a_clinic(kept)
+def test_a_small_batch_does_not_wait_for_another_organisations_huge_one(store_settings):
+    (one, one_token), (other_sender, other_token) = (
+        a_clinic(store_settings),
+        a_clinic(store_settings),
+    )
     huge, small = Sender(one_token), Sender(other_token)
-    with serving(kept, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as served:
-        huge.address = small.address = served.address
+    with serving(store_settings, **SETTINGS, NOCISCREEN_JOB_THREADS="0") as service:
+        huge.address = small.address = service.address
         first = huge.send(rows(ROWS * 2), "huge")
         second = small.send(rows(20), "small")
-    with serving(kept, **SETTINGS) as served:
-        huge.address = small.address = served.address
-        small.until(second, lambda now: now["state"] == "done")
-        huge.until(first, lambda now: now["state"] == "done")
-    last_small, after = _last_done(kept, second), _done_after(kept, first, second)
+    with serving(store_settings, **SETTINGS) as service:
+        huge.address = small.address = service.address
+        small.wait_until(second, lambda now: now["state"] == "done")
+        huge.wait_until(first, lambda now: now["state"] == "done")
+    last_small, after = (
+        _last_done(store_settings, second),
+        _done_after(store_settings, first, second),
+    )
     assert last_small is not None
     assert after > ROWS * 2 // 5 // 2, "the huge batch was half done before the small one was"
-    assert one.organisation != other.organisation
+    assert one.organisation != other_sender.organisation
 
 
 def _last_done(settings, batch: str):
@@ -313,15 +323,15 @@ def _last_done(settings, batch: str):
     return at
 
 
-def _done_after(settings, batch: str, other: str) -> int:
-    """How many chunks of the batch were finished after the last of the other."""
+def _done_after(settings, batch: str, other_batch: str) -> int:
+    """How many chunks of the batch were finished after the last of the other batch."""
     store = open_store(settings)
     with store.read_all_organisations() as session:
         count = (
             session.connection()
             .exec_driver_sql(
                 f"SELECT count(*) FROM batch_chunk WHERE batch_id = '{batch}' AND done_at > "  # noqa: S608
-                f"(SELECT max(done_at) FROM batch_chunk WHERE batch_id = '{other}')"
+                f"(SELECT max(done_at) FROM batch_chunk WHERE batch_id = '{other_batch}')"
             )
             .scalar()
         )

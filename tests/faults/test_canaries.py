@@ -1,4 +1,4 @@
-"""Canaries: whatever is sent, nothing of it stands in what is printed, counted or told as an error.
+"""Canaries: nothing that a request contains appears in logs, metrics or error responses.
 
 The one exception: an error says by its plain name which member of the sender's was one too many.
 """
@@ -27,7 +27,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Birds:
-    """Sends canaries, and remembers each and every error that was told."""
+    """Sends canaries and remembers every error response."""
 
     def __init__(self, address: str, token: str) -> None:
         self.released, self.names = [token], []
@@ -48,12 +48,15 @@ class Birds:
     def send(self, method: str, path: str, body=None, kind="application/json", **headers: str):
         """Send it, a canary in a header too; the JSON that came back."""
         words = body if isinstance(body, str) else json.dumps(body) if body is not None else None
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        given = {"Authorization": f"Bearer {self._token}", "X-Trace": self.new()} | given
+        headers_sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers_sent = {
+            "Authorization": f"Bearer {self._token}",
+            "X-Trace": self.new(),
+        } | headers_sent
         if words is not None:
-            given["Content-Type"] = kind
+            headers_sent["Content-Type"] = kind
         connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=60)
-        connection.request(method, path, words, given)
+        connection.request(method, path, words, headers_sent)
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
         connection.close()
@@ -68,8 +71,8 @@ class Birds:
         new, send = self.new, self.send
         intake = builders.request(new(), "red_flag", name=new(), system=new(), encounter=new())
         intake |= {"note": new(), "clinician": {"reference": new()}}
-        kept = send("POST", "/v1/screenings", intake, Idempotency_Key=new())
-        here = f"/v1/screenings/{kept.get('id', '6f6f6f6f-0000-4000-8000-00000000dead')}"
+        screening = send("POST", "/v1/screenings", intake, Idempotency_Key=new())
+        here = f"/v1/screenings/{screening.get('id', '6f6f6f6f-0000-4000-8000-00000000dead')}"
         send("GET", here, If_None_Match=new())
         send("POST", f"{here}/amendments", intake | {"note": new(), self.name(): new()})
         send("POST", f"{here}/amendments", intake | {"note": new()}, Idempotency_Key=new())
@@ -88,8 +91,14 @@ class Birds:
         send("PATCH", "/v1/organisation", {"name": new()})
         client = send("POST", "/v1/clients", {"name": new(), "scopes": ["score"]}).get("id", new())
         for credential in ("secrets", "api-keys"):
-            made = send("POST", f"/v1/clients/{client}/{credential}", {"scopes": ["score"]})
-            self.released += [made[name] for name in ("secret", "api_key") if name in made]
+            credential_response = send(
+                "POST", f"/v1/clients/{client}/{credential}", {"scopes": ["score"]}
+            )
+            self.released += [
+                credential_response[name]
+                for name in ("secret", "api_key")
+                if name in credential_response
+            ]
         send("POST", f"/v1/clients/{client}/keys", {"jwk": {"kty": new(), "kid": new()}})
         send("POST", "/v1/practitioners", {"reference": new(), "name": new()})
         send("POST", "/v1/screenings", f'{{"{new()}": {new()}')
@@ -111,8 +120,8 @@ class Birds:
             {"client_assertion": new(), "client_assertion_type": new()},
             {"scope": new(), new(): new()},
         ):
-            given = urlencode({"grant_type": "client_credentials"} | form)
-            self.send("POST", where, given, FORM, Authorization=f"Basic {basic}")
+            headers_sent = urlencode({"grant_type": "client_credentials"} | form)
+            self.send("POST", where, headers_sent, FORM, Authorization=f"Basic {basic}")
             self.send("POST", where, urlencode(form | {"grant_type": new()}), FORM)
 
     def _answer_under_a_link(self) -> None:
@@ -134,19 +143,21 @@ class Birds:
         send("POST", f"/intake/{secret}", f"token={new()}", FORM, Origin=f"https://{new()}")
 
     def seen_in(self, text: str) -> list[str]:
-        """The canaries that a text repeats, in whatever spelling."""
-        return [each for each in self.released if each in text or quote(each, safe="") in text]
+        """Return the canaries that a text repeats, in any spelling."""
+        return [
+            canary for canary in self.released if canary in text or quote(canary, safe="") in text
+        ]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request, tmp_path, tmp_path_factory):
     """Settings of a store of its own, and how it is taken away."""
     if request.param == "sqlite":
-        settings = builders.kept_in(tmp_path)
+        settings = builders.build_store_settings(tmp_path)
         yield settings, locked(settings)
         return
     cluster = Postgres(tmp_path_factory.mktemp("own"))
-    yield builders.kept_in(tmp_path, cluster.url(cluster.database())), away(cluster)
+    yield builders.build_store_settings(tmp_path, cluster.url(cluster.database())), away(cluster)
     cluster.stop("immediate")
 
 
@@ -167,12 +178,12 @@ def away(cluster: Postgres) -> Iterator[None]:
     cluster.start()
 
 
-def test_nothing_that_is_sent_is_printed_counted_or_told_in_a_refusal(place, tmp_path):
+def test_no_request_content_appears_in_logs_metrics_or_errors(place, tmp_path):
     settings, without_it = place
     token = prepared(settings)
     log = tmp_path / "log"
-    with serving(settings, log) as served:
-        birds = Birds(served.address, token)
+    with serving(settings, log) as service:
+        birds = Birds(service.address, token)
         birds.fly()
         assert {200, 201, 400, 401, 404, 409, 422} <= birds.statuses
         with without_it:
@@ -182,13 +193,13 @@ def test_nothing_that_is_sent_is_printed_counted_or_told_in_a_refusal(place, tmp
             birds.send("GET", f"/health/ready?{birds.new()}")
         assert 503 in birds.statuses
         assert 500 not in birds.statuses
-        with urllib.request.urlopen(f"{served.address}/metrics") as answer:  # noqa: S310 - our own
-            counted = answer.read().decode()
-        served.process.terminate()
-        printed = served.process.stdout.read() + log.read_text()
-    assert re.search(r'"status": 503', printed)
-    assert birds.seen_in(printed + counted) == []
+        with urllib.request.urlopen(f"{service.address}/metrics") as answer:  # noqa: S310 - our own
+            metrics = answer.read().decode()
+        service.process.terminate()
+        output = service.process.stdout.read() + log.read_text()
+    assert re.search(r'"status": 503', output)
+    assert birds.seen_in(output + metrics) == []
     for text in birds.told:
         assert set(birds.seen_in(text)) <= set(birds.names)
-    for text in (printed, counted, *birds.told):
+    for text in (output, metrics, *birds.told):
         assert settings.key_ring_file.read_text().strip().partition(":")[2] not in text

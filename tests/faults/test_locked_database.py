@@ -21,24 +21,24 @@ CROWD = 60
 @pytest.fixture
 def locked(tmp_path):
     """A served file that another process writes to without end; what lets go of it is handed on."""
-    settings = builders.kept_in(tmp_path)
+    settings = builders.build_store_settings(tmp_path)
     token = prepared(settings)
     other = connect_sqlite(
         settings.database_file, load_file_key(settings.database_file, open_key_ring(settings))
     )
-    with serving(settings) as served:
+    with serving(settings) as service:
         other.execute("BEGIN IMMEDIATE")
-        yield served.address, token, lambda: other.execute("ROLLBACK")
+        yield service.address, token, lambda: other.execute("ROLLBACK")
     other.close()
 
 
 def under_way(address: str) -> float:
     with urllib.request.urlopen(f"{address}/metrics") as answer:  # noqa: S310 - our own
-        told = answer.read().decode()
-    return float(re.search(r"^nociscreen_requests_under_way (\S+)", told, re.MULTILINE)[1])
+        metrics = answer.read().decode()
+    return float(re.search(r"^nociscreen_requests_in_progress (\S+)", metrics, re.MULTILINE)[1])
 
 
-def test_whether_it_lives_and_works_is_told_while_all_hands_wait(locked):
+def test_liveness_and_readiness_answer_while_every_thread_waits(locked):
     address, token, let_go = locked
     with Writers(address, token, count=CROWD) as writers:
         until = time.monotonic() + 30
@@ -50,11 +50,15 @@ def test_whether_it_lives_and_works_is_told_while_all_hands_wait(locked):
             time.sleep(0.01)
         status, ready = ask(address, token, "/health/ready")
         assert status == 503
-        assert [each["code"] for each in ready["errors"]] == ["database"]
+        assert [error["code"] for error in ready["errors"]] == ["database"]
         assert ready["errors"][0]["detail"] == "the database is locked"
         let_go()
-        while not writers.kept:
+        while not writers.created_screenings:
             time.sleep(0.01)
         while ask(address, token, "/health/ready")[0] != 200:
             time.sleep(0.01)
-    assert all(refused_for_now(each) for each in writers.written if each.status != 201)
+    assert all(
+        refused_for_now(request_record)
+        for request_record in writers.written
+        if request_record.status != 201
+    )

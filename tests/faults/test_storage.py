@@ -21,9 +21,9 @@ from api.store.keys import file_key
 
 def all_there(address: str, token: str, writers: Writers) -> None:
     """Every screening that was answered is read back as it was."""
-    for each in writers.kept[-50:]:
-        status, found = ask(address, token, f"/v1/screenings/{each.body['id']}")
-        assert (status, found["patient"]) == (200, each.body["patient"])
+    for request_record in writers.created_screenings[-50:]:
+        status, screening = ask(address, token, f"/v1/screenings/{request_record.body['id']}")
+        assert (status, screening["patient"]) == (200, request_record.body["patient"])
 
 
 @contextmanager
@@ -32,12 +32,12 @@ def mounted(folder: Path, megabytes: int) -> Iterator[Path]:
     if os.getuid() != 0:
         pytest.skip("only root may mount a small file system")
     folder.mkdir()
-    done = subprocess.run(
+    completed = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", folder],
         check=False,
         capture_output=True,
     )
-    if done.returncode:
+    if completed.returncode:
         pytest.skip("this machine may not mount a file system")
     try:
         yield folder
@@ -67,56 +67,62 @@ def small_postgres(tmp_path_factory, tmp_path):
 
 def refuses_while_full_and_is_well_when_there_is_space(settings, disk) -> None:
     token = prepared(settings)
-    with serving(settings) as served:
-        with Writers(served.address, token, count=4) as writers:
+    with serving(settings) as service:
+        with Writers(service.address, token, count=4) as writers:
             until = time.monotonic() + 60
-            while not any(each.status == 503 for each in writers.written):
+            while not any(request_record.status == 503 for request_record in writers.written):
                 assert time.monotonic() < until
                 time.sleep(0.01)
-        assert writers.kept
-        assert {each.status for each in writers.written} == {201, 503}
-        assert all(refused_for_now(each) for each in writers.written if each.status == 503)
+        assert writers.created_screenings
+        assert {request_record.status for request_record in writers.written} == {201, 503}
+        assert all(
+            refused_for_now(request_record)
+            for request_record in writers.written
+            if request_record.status == 503
+        )
         assert not writers.broken
-        assert ask(served.address, token, "/health/live")[0] == 200
-        while keep_one(served.address, token).status != 503:  # a small row may still have fitted
+        assert ask(service.address, token, "/health/live")[0] == 200
+        while keep_one(service.address, token).status != 503:  # a small row may still have fitted
             assert time.monotonic() < until
-        status, ready = ask(served.address, token, "/health/ready")
+        status, ready = ask(service.address, token, "/health/ready")
         assert (status, ready["errors"][0]["detail"]) == (503, "the database is full")
         subprocess.run(["mount", "-o", "remount,size=60m", disk], check=True)
-        assert keep_one(served.address, token).status == 201
-        all_there(served.address, token, writers)
-        assert ask(served.address, token, "/health/ready")[0] == 200
+        assert keep_one(service.address, token).status == 201
+        all_there(service.address, token, writers)
+        assert ask(service.address, token, "/health/ready")[0] == 200
     assert run(settings, "audit", "verify").returncode == 0
 
 
 def test_a_full_disk_refuses_and_loses_nothing_and_is_well_when_there_is_space(small_disk):
-    refuses_while_full_and_is_well_when_there_is_space(builders.kept_in(small_disk), small_disk)
+    refuses_while_full_and_is_well_when_there_is_space(
+        builders.build_store_settings(small_disk), small_disk
+    )
 
 
 def test_a_full_disk_of_postgres_refuses_and_loses_nothing_and_is_well_when_there_is_space(
     small_postgres, tmp_path
 ):
     cluster, name, disk = small_postgres
-    settings = builders.kept_in(tmp_path, cluster.url(name))
+    settings = builders.build_store_settings(tmp_path, cluster.url(name))
     refuses_while_full_and_is_well_when_there_is_space(settings, disk)
 
 
 def test_a_locked_file_refuses_and_is_well_when_it_is_free(tmp_path):
-    settings = builders.kept_in(tmp_path)
+    settings = builders.build_store_settings(tmp_path)
     token = prepared(settings)
     ring = KeyRing(settings.key_ring_file.read_text)
     key = file_key.load_file_key(settings.database_file, ring)
-    with serving(settings) as served:
+    with serving(settings) as service:
         other = sqlcipher3.connect(str(settings.database_file), isolation_level=None)
         other.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         other.execute("BEGIN IMMEDIATE")
-        stuck = keep_one(served.address, token, "a-key")
+        stuck = keep_one(service.address, token, "a-key")
         assert refused_for_now(stuck)
-        status, ready = ask(served.address, token, "/health/ready")
+        status, ready = ask(service.address, token, "/health/ready")
         assert (status, ready["status"]) in {(200, "ok"), (503, 503)}
         other.execute("ROLLBACK")
         other.close()
-        first, second = (keep_one(served.address, token, "a-key") for _ in range(2))
+        first, second = (keep_one(service.address, token, "a-key") for _ in range(2))
         assert (first.status, second.body) == (201, first.body)
 
 
@@ -124,10 +130,10 @@ def test_a_chain_that_another_holds_refuses_and_is_well_when_it_is_free(
     postgres, migrated, tmp_path
 ):
     name = postgres.database(template=migrated)
-    settings = builders.kept_in(tmp_path, postgres.url(name))
+    settings = builders.build_store_settings(tmp_path, postgres.url(name))
     token = prepared(settings)
-    with serving(settings) as served:
-        held = subprocess.Popen(
+    with serving(settings) as service:
+        process = subprocess.Popen(
             ["psql", postgres.url(name), "-XAtc",
              "BEGIN; LOCK TABLE audit_head; SELECT pg_sleep(13)"],
         )  # fmt: skip
@@ -135,9 +141,9 @@ def test_a_chain_that_another_holds_refuses_and_is_well_when_it_is_free(
                                "WHERE relname = 'audit_head' AND mode = 'AccessExclusiveLock'",
                                name):  # fmt: skip
             time.sleep(0.05)
-        assert keep_one(served.address, token, "a-key").status in {409, 503}
-        held.wait()
-        first, second = (keep_one(served.address, token, "a-key") for _ in range(2))
+        assert keep_one(service.address, token, "a-key").status in {409, 503}
+        process.wait()
+        first, second = (keep_one(service.address, token, "a-key") for _ in range(2))
         assert (first.status, second.body) == (201, first.body)
 
 
@@ -145,33 +151,39 @@ def test_a_chain_that_another_holds_refuses_and_is_well_when_it_is_free(
 def test_a_restarted_postgres_loses_nothing_and_needs_no_help(tmp_path_factory, tmp_path, mode):
     cluster = Postgres(tmp_path_factory.mktemp("own"), durable=True)
     try:
-        settings = builders.kept_in(tmp_path, cluster.url(cluster.database()))
+        settings = builders.build_store_settings(tmp_path, cluster.url(cluster.database()))
         token = prepared(settings)
-        with serving(settings) as served:
-            with Writers(served.address, token) as writers:
-                while len(writers.kept) < 20:
+        with serving(settings) as service:
+            with Writers(service.address, token) as writers:
+                while len(writers.created_screenings) < 20:
                     time.sleep(0.01)
                 cluster.stop(mode)
-                while not any(each.status == 503 for each in writers.written):
+                while not any(request_record.status == 503 for request_record in writers.written):
                     time.sleep(0.01)
-                assert ask(served.address, token, "/health/live")[0] == 200
-                status, ready = ask(served.address, token, "/health/ready")
+                assert ask(service.address, token, "/health/live")[0] == 200
+                status, ready = ask(service.address, token, "/health/ready")
                 assert (status, ready["type"]) == (503, "/problems/unavailable")
                 cluster.start()
-                before = len(writers.kept)
-                while len(writers.kept) < before + 20:
+                before = len(writers.created_screenings)
+                while len(writers.created_screenings) < before + 20:
                     time.sleep(0.01)
-            assert {each.status for each in writers.written} == {201, 503}
-            assert all(refused_for_now(each) for each in writers.written if each.status == 503)
-            all_there(served.address, token, writers)
+            assert {request_record.status for request_record in writers.written} == {201, 503}
+            assert all(
+                refused_for_now(request_record)
+                for request_record in writers.written
+                if request_record.status == 503
+            )
+            all_there(service.address, token, writers)
         assert run(settings, "audit", "verify").returncode == 0
     finally:
         cluster.stop("immediate")
 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate",), ("audit", "verify")])
-def test_a_database_that_is_away_at_the_start_is_told_in_one_line(tmp_path, command):
-    settings = builders.kept_in(tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none")
-    done = run(settings, *command)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "DATABASE_URL: the database does not answer\n"
+def test_an_unreachable_database_at_startup_is_reported_in_one_line(tmp_path, command):
+    settings = builders.build_store_settings(
+        tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none"
+    )
+    completed = run(settings, *command)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr == "DATABASE_URL: the database is unreachable\n"

@@ -5,12 +5,17 @@ import io
 import pikepdf
 import pytest
 from support.document_readers import READERS
-from support.hostile_text import SCRIPTS, everywhere
-from support.report_examples import heading, pdf_text, squeezed, viewed
+from support.hostile_text import SCRIPTS, fill_all_text_fields
+from support.report_examples import (
+    build_example_view,
+    build_heading,
+    extract_pdf_text,
+    remove_line_breaks,
+)
 
 from reports import formats
-from reports.font_coverage import shown
-from reports.pdf.render import render
+from reports.font_coverage import replace_missing_glyphs
+from reports.pdf.render import render_pdf
 
 HOSTILE = {
     "script": "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(1)>",
@@ -35,60 +40,75 @@ PLAIN = [name for name, text in HOSTILE.items() if text.isascii() and text.ispri
 
 @pytest.mark.parametrize("name", [*SCRIPTS, *HOSTILE])
 def test_every_format_is_made_and_whole(name):
-    given = everywhere({**SCRIPTS, **HOSTILE}[name])
-    view, above = viewed("phq4", **given), heading(**given)
+    fields = fill_all_text_fields({**SCRIPTS, **HOSTILE}[name])
+    view, heading = build_example_view("phq4", **fields), build_heading(**fields)
     for form in ("pdf", "html", "rtf", "txt", "note", "xml"):
-        written = formats.written(view, above, "clinician", form, render)
-        assert written.content
+        report = formats.render_format(view, heading, "clinician", form, render_pdf)
+        assert report.content
         if form == "note":
-            assert len(written.content.decode().splitlines()) <= 12
+            assert len(report.content.decode().splitlines()) <= 12
     with pikepdf.open(
-        io.BytesIO(formats.written(view, above, "clinician", "pdf", render)[0])
+        io.BytesIO(formats.render_format(view, heading, "clinician", "pdf", render_pdf)[0])
     ) as pdf:
         assert list(pdf.attachments) == ["assessment.json"]
         assert len(pdf.pages) <= 30
-        for each in pdf.objects:
-            if isinstance(each, pikepdf.Dictionary):
-                assert not {"/JS", "/JavaScript", "/Launch", "/SubmitForm", "/GoToR"} & set(each)
+        for pdf_object in pdf.objects:
+            if isinstance(pdf_object, pikepdf.Dictionary):
+                assert not {"/JS", "/JavaScript", "/Launch", "/SubmitForm", "/GoToR"} & set(
+                    pdf_object
+                )
 
 
 @pytest.mark.parametrize("form", READERS)
 @pytest.mark.parametrize("name", PLAIN)
 def test_it_is_shown_as_text(name, form):
-    given = everywhere(HOSTILE[name])
-    written = formats.written(viewed("phq4", **given), heading(**given), "clinician", form, render)
-    assert squeezed(HOSTILE[name]) in squeezed(READERS[form](written.content))
+    fields = fill_all_text_fields(HOSTILE[name])
+    report = formats.render_format(
+        build_example_view("phq4", **fields), build_heading(**fields), "clinician", form, render_pdf
+    )
+    assert remove_line_breaks(HOSTILE[name]) in remove_line_breaks(READERS[form](report.content))
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_name_in_any_script_reads_the_same_in_text_formats(name):
-    given = {"patient_name": SCRIPTS[name]}
+    fields = {"patient_name": SCRIPTS[name]}
     for form in ("html", "rtf", "txt"):
-        made = formats.written(viewed("phq4", **given), heading(), "clinician", form, render)
-        assert squeezed(SCRIPTS[name]) in squeezed(READERS[form](made.content))
+        report = formats.render_format(
+            build_example_view("phq4", **fields), build_heading(), "clinician", form, render_pdf
+        )
+        assert remove_line_breaks(SCRIPTS[name]) in remove_line_breaks(
+            READERS[form](report.content)
+        )
 
 
 @pytest.mark.parametrize(
     "name", ["greek", "cyrillic", "chinese", "japanese", "korean", "vietnamese"]
 )
 def test_a_name_in_scripts_without_joining_reads_the_same_in_the_pdf(name):
-    document = formats.document(viewed("phq4", patient_name=SCRIPTS[name]), "clinician")
-    assert squeezed(SCRIPTS[name]) in squeezed(pdf_text(render(document)))
+    document = formats.build_document(
+        build_example_view("phq4", patient_name=SCRIPTS[name]), "clinician"
+    )
+    assert remove_line_breaks(SCRIPTS[name]) in remove_line_breaks(
+        extract_pdf_text(render_pdf(document))
+    )
 
 
 def test_what_no_font_here_shows_is_named_by_its_number():
-    assert shown("a\U00013000") == "a[U+13000]"
-    assert shown("Ada فاطمة 王 \U0001f600") == "Ada فاطمة 王 \U0001f600"
+    assert replace_missing_glyphs("a\U00013000") == "a[U+13000]"
+    assert replace_missing_glyphs("Ada فاطمة 王 \U0001f600") == "Ada فاطمة 王 \U0001f600"
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_font_used_is_in_the_file(name):
-    document = formats.document(viewed("phq4", patient_name=SCRIPTS[name]), "clinician")
-    with pikepdf.open(io.BytesIO(render(document))) as pdf:
+    document = formats.build_document(
+        build_example_view("phq4", patient_name=SCRIPTS[name]), "clinician"
+    )
+    with pikepdf.open(io.BytesIO(render_pdf(document))) as pdf:
         descriptors = [
-            each
-            for each in pdf.objects
-            if isinstance(each, pikepdf.Dictionary) and each.get("/Type") == "/FontDescriptor"
+            pdf_object
+            for pdf_object in pdf.objects
+            if isinstance(pdf_object, pikepdf.Dictionary)
+            and pdf_object.get("/Type") == "/FontDescriptor"
         ]
         assert descriptors
-        assert all("/FontFile2" in each for each in descriptors)
+        assert all("/FontFile2" in descriptor for descriptor in descriptors)

@@ -5,34 +5,36 @@ from pathlib import Path
 
 import pytest
 
-from reports.phrases import languages, wording
+from reports.phrases import list_languages, load_phrases
 
 PACKAGE = Path(__file__).parents[2] / "reports"
-OTHERS = [each for each in languages() if each != "en"]
-CODE = "\n".join(each.read_text() for each in (*PACKAGE.glob("*.py"), *PACKAGE.rglob("*.j2")))
+OTHER_LANGUAGES = [language for language in list_languages() if language != "en"]
+CODE = "\n".join(file.read_text() for file in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.j2")))
 
 
-def places(text: str) -> list[str]:
+def list_placeholders(text: str) -> list[str]:
     return sorted(re.findall(r"\{\w+\}", text))
 
 
-@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("language", OTHER_LANGUAGES)
 def test_another_language_has_the_same_phrases_with_the_same_places(language):
-    english, other = wording().words, wording(language).words
+    english, other = load_phrases().words, load_phrases(language).words
     assert english.keys() == other.keys()
     for phrase, text in english.items():
-        assert places(text) == places(other[phrase]), phrase
+        assert list_placeholders(text) == list_placeholders(other[phrase]), phrase
 
 
-@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("language", OTHER_LANGUAGES)
 def test_another_language_is_marked_as_not_validated_and_the_report_prints_it(language):
-    from support.report_examples import made, told
+    from support.report_examples import build_example_document, list_texts
 
-    notice = wording(language).not_validated
+    notice = load_phrases(language).not_validated
     assert notice
     for kind in ("clinician", "patient"):
-        assert notice in told(made("widespread_pain", kind, language=language).blocks)
-    assert wording().not_validated is None
+        assert notice in list_texts(
+            build_example_document("widespread_pain", kind, language=language).blocks
+        )
+    assert load_phrases().not_validated is None
 
 
 def test_every_phrase_is_said_somewhere():
@@ -42,7 +44,7 @@ def test_every_phrase_is_said_somewhere():
     )
     unused = [
         phrase
-        for phrase in wording().words
+        for phrase in load_phrases().words
         if not made_up.fullmatch(phrase)
         and not phrase.startswith("pattern_nociplastic_")
         and not re.search(f"[\"']{phrase}[\"']", CODE)
@@ -51,10 +53,10 @@ def test_every_phrase_is_said_somewhere():
 
 
 def test_every_phrase_that_is_named_exists():
-    named = set(re.findall(r"say\(\s*\"([a-z_0-9]+)\"", CODE))
-    assert named <= wording().words.keys()
+    phrases_used = set(re.findall(r"say\(\s*\"([a-z_0-9]+)\"", CODE))
+    assert phrases_used <= load_phrases().words.keys()
 
 
 def test_a_language_without_wording_is_an_error():
     with pytest.raises(KeyError):
-        wording("xx")
+        load_phrases("xx")

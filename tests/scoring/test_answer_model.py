@@ -19,14 +19,14 @@ def accepted(**answers):
     return ANSWERS.model_validate_json(json.dumps(answers)).model_dump(exclude_none=True)
 
 
-def refused(text):
+def list_faults(text):
     with pytest.raises(ValidationError) as error:
         ANSWERS.model_validate_json(text)
     return error.value.errors()
 
 
 def places(text):
-    return [each["loc"][0] for each in refused(text)]
+    return [fault["loc"][0] for fault in list_faults(text)]
 
 
 def test_nothing_is_an_intake():
@@ -68,8 +68,8 @@ def test_a_range_may_begin_below_zero(answer, fits):
 
 @pytest.mark.parametrize("answer", ["0", "1200", "2.5", "2.99", "3.00", "0.01", "1e2", "1200.00"])
 def test_a_decimal_has_up_to_two_places(answer):
-    found = ANSWERS.model_validate_json(f'{{"pain_duration_months": {answer}}}')
-    assert found.pain_duration_months == Decimal(answer)
+    answers = ANSWERS.model_validate_json(f'{{"pain_duration_months": {answer}}}')
+    assert answers.pain_duration_months == Decimal(answer)
 
 
 @pytest.mark.parametrize(
@@ -94,24 +94,24 @@ def test_several_options_are_known_and_named_once(answer):
 
 def test_a_question_that_is_not_asked_is_refused_by_name():
     assert places('{"insurance": "private"}') == ["insurance"]
-    assert refused('{"insurance": "private"}')[0]["type"] == "extra_forbidden"
+    assert list_faults('{"insurance": "private"}')[0]["type"] == "extra_forbidden"
 
 
 def test_all_faults_are_told_at_once_each_with_its_place():
     faults = {"fatigue": "yes", "age_years": True, "pain_sites": ["neck", "nose"], "sex": "f"}
-    places_found = {each["loc"] for each in refused(json.dumps({**faults, "ptsd": True}))}
+    places_found = {fault["loc"] for fault in list_faults(json.dumps({**faults, "ptsd": True}))}
     assert places_found == {("fatigue",), ("age_years",), ("pain_sites", 1), ("sex",)}
 
 
 @pytest.mark.parametrize("text", ["[]", "1", '"x"', "true"])
 def test_an_intake_is_an_object(text):
-    assert refused(text)
+    assert list_faults(text)
 
 
 def test_accepted_answers_cannot_be_changed():
-    found = ANSWERS.model_validate_json('{"fatigue": true}')
+    answers = ANSWERS.model_validate_json('{"fatigue": true}')
     with pytest.raises(ValidationError):
-        found.fatigue = False
+        answers.fatigue = False
 
 
 def test_the_model_has_one_field_for_each_question_in_order():
@@ -137,14 +137,16 @@ def test_no_question_takes_an_object_or_a_stray_text(question):
 
 
 def test_the_schema_tells_the_limits_of_a_decimal():
-    known, nothing = ANSWERS.model_json_schema()["properties"]["pain_duration_months"]["anyOf"]
-    assert known == {"type": "number", "minimum": 0, "maximum": 1200, "multipleOf": 0.01}
-    assert nothing == {"type": "null"}
+    number_schema, null_schema = ANSWERS.model_json_schema()["properties"]["pain_duration_months"][
+        "anyOf"
+    ]
+    assert number_schema == {"type": "number", "minimum": 0, "maximum": 1200, "multipleOf": 0.01}
+    assert null_schema == {"type": "null"}
 
 
 @pytest.mark.parametrize("question", LOADED.rulebook.question, ids=lambda question: question.id)
 def test_the_schema_shows_each_question(question):
-    shown = ANSWERS.model_json_schema()["properties"][question.id]
-    assert (shown["title"], shown["description"]) == (question.label, question.text)
+    schema = ANSWERS.model_json_schema()["properties"][question.id]
+    assert (schema["title"], schema["description"]) == (question.label, question.text)
     if question.kind == "multi":
-        assert shown["anyOf"][0]["uniqueItems"] is True
+        assert schema["anyOf"][0]["uniqueItems"] is True

@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from support.scoring.small_rulebook import SMALL, Release, at_version, released
+from support.scoring.small_rulebook import SMALL, Release, at_version, write_catalogue
 
 from scoring.catalogue import (
     RULEBOOKS_FOLDER,
@@ -16,20 +16,22 @@ from scoring.catalogue import (
 )
 
 
-def written(folder, text):
+def write_rulebook(folder, text):
     path = folder / "weather.toml"
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def test_a_released_rulebook_is_active(tmp_path):
-    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
-    assert found.find_active("weather").name == "weather@1.0.0"
-    assert found.find_active("weather@1.0.0").sha256 == hashlib.sha256(SMALL.encode()).hexdigest()
+    catalogue = Catalogue(write_catalogue(tmp_path, Release("1.0.0", SMALL)))
+    assert catalogue.find_active("weather").name == "weather@1.0.0"
+    assert (
+        catalogue.find_active("weather@1.0.0").sha256 == hashlib.sha256(SMALL.encode()).hexdigest()
+    )
 
 
 def test_one_changed_byte_stops_the_load_and_names_the_file(tmp_path):
-    folder = released(tmp_path, Release("1.0.0", SMALL))
+    folder = write_catalogue(tmp_path, Release("1.0.0", SMALL))
     path = folder / "1.0.0.toml"
     path.write_bytes(path.read_bytes().replace(b"points = 4", b"points = 5"))
     with pytest.raises(RulebookError, match=r"1\.0\.0\.toml.*weather@1\.0\.0"):
@@ -37,7 +39,7 @@ def test_one_changed_byte_stops_the_load_and_names_the_file(tmp_path):
 
 
 def test_one_added_space_stops_the_load(tmp_path):
-    folder = released(tmp_path, Release("1.0.0", SMALL))
+    folder = write_catalogue(tmp_path, Release("1.0.0", SMALL))
     path = folder / "1.0.0.toml"
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(RulebookError, match=r"1\.0\.0\.toml"):
@@ -45,7 +47,7 @@ def test_one_added_space_stops_the_load(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    folder = released(tmp_path, Release("1.0.0", SMALL))
+    folder = write_catalogue(tmp_path, Release("1.0.0", SMALL))
     (folder / "1.0.0.toml").unlink()
     with pytest.raises(RulebookError, match=r"weather@1\.0\.0.*1\.0\.0\.toml is missing"):
         Catalogue(folder)
@@ -57,13 +59,13 @@ def test_a_missing_index_is_named(tmp_path):
 
 
 def test_a_file_that_holds_another_version_is_refused(tmp_path):
-    folder = released(tmp_path, Release("1.0.1", SMALL))
-    with pytest.raises(RulebookError, match=r"holds weather@1\.0\.0.*says weather@1\.0\.1"):
+    folder = write_catalogue(tmp_path, Release("1.0.1", SMALL))
+    with pytest.raises(RulebookError, match=r"contains weather@1\.0\.0.*expects weather@1\.0\.1"):
         Catalogue(folder)
 
 
 def test_an_index_with_an_unknown_key_is_refused(tmp_path):
-    folder = released(tmp_path, Release("1.0.0", SMALL))
+    folder = write_catalogue(tmp_path, Release("1.0.0", SMALL))
     index = folder / "index.toml"
     index.write_text(index.read_text("utf-8") + 'colour = "red"\n', encoding="utf-8")
     with pytest.raises(RulebookError, match=r"index\.toml: colour"):
@@ -72,16 +74,16 @@ def test_an_index_with_an_unknown_key_is_refused(tmp_path):
 
 @pytest.mark.parametrize("status", ["draft", "retired"])
 def test_what_is_not_active_is_not_in_use(tmp_path, status):
-    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL, status)))
+    catalogue = Catalogue(write_catalogue(tmp_path, Release("1.0.0", SMALL, status)))
     for name in ("weather", "weather@1.0.0"):
         with pytest.raises(UnknownRulebookError):
-            found.find_active(name)
-    assert found.find_version("weather", "1.0.0").name == "weather@1.0.0"
-    assert found.list_active() == ()
+            catalogue.find_active(name)
+    assert catalogue.find_version("weather@1.0.0").name == "weather@1.0.0"
+    assert catalogue.list_active() == ()
 
 
 def test_an_unknown_status_is_refused(tmp_path):
-    folder = released(tmp_path, Release("1.0.0", SMALL, "live"))
+    folder = write_catalogue(tmp_path, Release("1.0.0", SMALL, "live"))
     with pytest.raises(RulebookError, match=r"index\.toml: status"):
         Catalogue(folder)
 
@@ -89,35 +91,37 @@ def test_an_unknown_status_is_refused(tmp_path):
 def test_the_newest_active_version_is_chosen_by_number_and_not_by_letter(tmp_path):
     versions = ["1.10.0", "1.9.0", "1.2.11"]
     drafts = [Release("2.0.0", at_version("2.0.0"), "draft")]
-    folder = released(tmp_path, *(Release(each, at_version(each)) for each in versions), *drafts)
-    found = Catalogue(folder)
-    assert found.find_active("weather").name == "weather@1.10.0"
-    assert found.find_active("weather@1.9.0").name == "weather@1.9.0"
+    folder = write_catalogue(
+        tmp_path, *(Release(version, at_version(version)) for version in versions), *drafts
+    )
+    catalogue = Catalogue(folder)
+    assert catalogue.find_active("weather").name == "weather@1.10.0"
+    assert catalogue.find_active("weather@1.9.0").name == "weather@1.9.0"
 
 
 @pytest.mark.parametrize("name", ["", "rain", "weather@", "weather@9.9.9", "WEATHER", "weather@1"])
 def test_an_unknown_name_is_refused(tmp_path, name):
-    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
+    catalogue = Catalogue(write_catalogue(tmp_path, Release("1.0.0", SMALL)))
     with pytest.raises(UnknownRulebookError):
-        found.find_active(name)
+        catalogue.find_active(name)
 
 
 def test_an_unknown_version_is_refused(tmp_path):
-    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
+    catalogue = Catalogue(write_catalogue(tmp_path, Release("1.0.0", SMALL)))
     with pytest.raises(UnknownRulebookError):
-        found.find_version("weather", "1.0.1")
+        catalogue.find_version("weather@1.0.1")
 
 
 def test_the_entry_of_a_rulebook_tells_its_release(tmp_path):
-    found = Catalogue(released(tmp_path, Release("1.0.0", SMALL)))
-    entry = found.find_entry(found.find_active("weather"))
+    catalogue = Catalogue(write_catalogue(tmp_path, Release("1.0.0", SMALL)))
+    entry = catalogue.find_entry(catalogue.find_active("weather"))
     assert (entry.name, entry.released_on.isoformat()) == ("weather@1.0.0", "2026-01-31")
 
 
 def test_what_ships_is_what_was_released():
     for entry in load_catalogue().entries:
         assert hash_file(RULEBOOKS_FOLDER / entry.file) == entry.sha256
-    assert {each.name for each in load_catalogue().list_active()} >= {
+    assert {entry.name for entry in load_catalogue().list_active()} >= {
         "nociplastic@1.0.0",
         "phq4@1.0.0",
     }
@@ -137,8 +141,12 @@ BROKEN = {
     "a version of two parts": ('version = "1.0.0"', 'version = "1.0"', "rulebook > version"),
     "an unknown question": ('question = "rain", is = true', 'question = "snow", is = true', "snow"),
     "an unknown option": ('includes = ["mild"]', 'includes = ["east"]', "no option east"),
-    "an unknown domain": ('domain = "sky"', 'domain = "sea"', "there is no domain sea"),
-    "an unknown citation": ('citations = ["someone_2020"]', 'citations = ["x"]', "no citation x"),
+    "an unknown domain": ('domain = "sky"', 'domain = "sea"', "unknown domain sea"),
+    "an unknown citation": (
+        'citations = ["someone_2020"]',
+        'citations = ["x"]',
+        "unknown citation x",
+    ),
     "a citation unused": ("[[topic]]", '[[citation]]\nid = "x"\ntext = "X"\n[[topic]]', "x:"),
     "a doubled id": ('id = "winds"', 'id = "rain"', "rain: the id is used twice"),
     "a level never reached": (
@@ -148,7 +156,7 @@ BROKEN = {
     ),
     "a discount not exact": ("factor = 0.25", "factor = 0.33", None),
     "a floor above its ceiling": ("floor = -5", "floor = 6", "domain sky"),
-    "a place that is no question": ("{rain}", "{snow}", "{snow}"),
+    "a place that is not a question or derived value": ("{rain}", "{snow}", "{snow}"),
     "bands without a banded total": (
         "[[limitation]]",
         '[[band]]\nid = "low"\nlabel = "Low"\nmeaning = "Low."\n[[limitation]]',
@@ -161,28 +169,28 @@ BROKEN = {
 def test_a_broken_rulebook_is_refused_with_file_and_block(tmp_path, fault):
     old, new, block = BROKEN[fault]
     assert old in SMALL
-    with pytest.raises(RulebookError) as refused:
-        read_rulebook(written(tmp_path, SMALL.replace(old, new, 1)))
-    assert str(refused.value).startswith("weather.toml: ")
-    assert block in str(refused.value)
+    with pytest.raises(RulebookError) as raised_error:
+        read_rulebook(write_rulebook(tmp_path, SMALL.replace(old, new, 1)))
+    assert str(raised_error.value).startswith("weather.toml: ")
+    assert block in str(raised_error.value)
 
 
 def test_a_discount_that_gives_thousandths_is_refused(tmp_path):
     text = SMALL.replace("factor = 0.25", "factor = 0.33").replace("points = 4", "points = 4.5")
     with pytest.raises(RulebookError, match=r"W1 > level true.*not exact"):
-        read_rulebook(written(tmp_path, text))
+        read_rulebook(write_rulebook(tmp_path, text))
 
 
 def test_a_discount_that_gives_hundredths_is_accepted(tmp_path):
-    assert read_rulebook(written(tmp_path, SMALL.replace("factor = 0.25", "factor = 0.33")))
+    assert read_rulebook(write_rulebook(tmp_path, SMALL.replace("factor = 0.25", "factor = 0.33")))
 
 
 def test_every_fault_is_told_at_once(tmp_path):
     text = SMALL.replace('domain = "sky"', 'domain = "sea"').replace('["mild"]', '["east"]')
-    with pytest.raises(RulebookError) as refused:
-        read_rulebook(written(tmp_path, text))
-    assert "sea" in str(refused.value)
-    assert "east" in str(refused.value)
+    with pytest.raises(RulebookError) as raised_error:
+        read_rulebook(write_rulebook(tmp_path, text))
+    assert "sea" in str(raised_error.value)
+    assert "east" in str(raised_error.value)
 
 
 @pytest.mark.parametrize("content", [b"[[criterion", b"\xff\xfe", b"a = 1\na = 2"])

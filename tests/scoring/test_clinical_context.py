@@ -21,35 +21,35 @@ PERCENT = {
 }
 
 
-def found(finding, **answers):
-    (shown,) = assess(NOCIPLASTIC, {"imaging_findings": (finding,), **answers}).findings
-    return shown
+def find_in_context(finding, **answers):
+    (results,) = assess(NOCIPLASTIC, {"imaging_findings": (finding,), **answers}).findings
+    return results
 
 
 @pytest.mark.parametrize("finding", PERCENT)
 def test_the_share_at_each_tabulated_age(finding):
-    shown = [found(finding, age_years=age) for age in AGES]
-    assert [each.age for each in shown] == list(AGES)
-    assert [each.prevalence * 100 for each in shown] == list(PERCENT[finding])
+    results = [find_in_context(finding, age_years=age) for age in AGES]
+    assert [result.age for result in results] == list(AGES)
+    assert [result.prevalence * 100 for result in results] == list(PERCENT[finding])
 
 
 @pytest.mark.parametrize(
     ("age", "nearest"), [(18, 20), (24, 20), (25, 20), (26, 30), (75, 70), (76, 80), (101, 80)]
 )
 def test_the_nearest_age_counts_and_the_lower_of_two(age, nearest):
-    assert found("disc_bulge", age_years=age).age == nearest
+    assert find_in_context("disc_bulge", age_years=age).age == nearest
 
 
 def test_without_an_age_no_share_is_given():
-    shown = found("disc_bulge")
-    assert (shown.age, shown.prevalence) == (None, None)
-    assert shown.counter_evidence
+    results = find_in_context("disc_bulge")
+    assert (results.age, results.prevalence) == (None, None)
+    assert results.counter_evidence
 
 
 def test_a_share_that_knows_no_age_is_given_to_all():
-    shown = found("cord_signal_change")
-    assert (shown.age, shown.prevalence) == (None, Decimal("0.02"))
-    assert shown.never_incidental
+    results = find_in_context("cord_signal_change")
+    assert (results.age, results.prevalence) == (None, Decimal("0.02"))
+    assert results.never_incidental
 
 
 def test_what_was_not_reported_is_not_shown():

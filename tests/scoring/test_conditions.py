@@ -58,9 +58,9 @@ def test_at_most_holds_on_the_line(number, claim):
     assert holds({"derived": "count", "at_most": 3}, {"count": number}) is claim
 
 
-@pytest.mark.parametrize(("marked", "claim"), [((), False), (("a",), False), (("a", "b"), True)])
-def test_counts_at_least_counts_marked_options(marked, claim):
-    assert holds({"question": "winds", "counts_at_least": 2}, {"winds": marked}) is claim
+@pytest.mark.parametrize(("options", "claim"), [((), False), (("a",), False), (("a", "b"), True)])
+def test_counts_at_least_counts_marked_options(options, claim):
+    assert holds({"question": "winds", "counts_at_least": 2}, {"winds": options}) is claim
 
 
 def test_nothing_marked_is_an_answer_and_not_unknown():
@@ -68,10 +68,12 @@ def test_nothing_marked_is_an_answer_and_not_unknown():
 
 
 @pytest.mark.parametrize(
-    ("marked", "claim"), [(("north",), False), (("west",), True), (("north", "south"), True)]
+    ("options", "claim"), [(("north",), False), (("west",), True), (("north", "south"), True)]
 )
-def test_includes_opens_a_group(questions, marked, claim):
-    assert holds({"question": "winds", "includes": ["mild"]}, {"winds": marked}, questions) is claim
+def test_includes_opens_a_group(questions, options, claim):
+    assert (
+        holds({"question": "winds", "includes": ["mild"]}, {"winds": options}, questions) is claim
+    )
 
 
 def test_includes_takes_options_beside_groups(questions):
@@ -98,22 +100,22 @@ def test_what_is_not_answered_is_unknown_in_every_word(questions, table, facts):
     assert holds({"not": table}, facts, questions) is None
 
 
-@pytest.mark.parametrize(("one", "other"), list(product(TRUTHS, TRUTHS)))
-def test_joining_follows_kleene(one, other):
+@pytest.mark.parametrize(("first", "second"), list(product(TRUTHS, TRUTHS)))
+def test_joining_follows_kleene(first, second):
     """The tables written out: false settles all, true settles any."""
     both = {
         (True, True): True,
         (True, None): None,
         (None, True): None,
         (None, None): None,
-    }.get((one, other), False)
+    }.get((first, second), False)
     either = {
         (False, False): False,
         (False, None): None,
         (None, False): None,
         (None, None): None,
-    }.get((one, other), True)
-    facts = {"one": one, "other": other}
+    }.get((first, second), True)
+    facts = {"one": first, "other": second}
     assert holds({"all": [part("one"), part("other")]}, facts) is both
     assert holds({"any": [part("one"), part("other")]}, facts) is either
 
@@ -128,7 +130,7 @@ def test_de_morgan_holds_for_any_number_of_parts(truths):
     names = [f"q{number}" for number in range(len(truths))]
     facts = dict(zip(names, truths, strict=True))
     parts = [part(name) for name in names]
-    negated = [{"not": each} for each in parts]
+    negated = [{"not": part} for part in parts]
     assert holds({"not": {"all": parts}}, facts) is holds({"any": negated}, facts)
     assert holds({"not": {"any": parts}}, facts) is holds({"all": negated}, facts)
 
@@ -169,5 +171,5 @@ def test_anything_else_is_no_condition(table):
 def test_found_names_the_marked_options_that_matter(questions):
     table = {"any": [{"question": "winds", "includes": ["mild"]}, part("rain")]}
     facts = {"winds": ("north", "west"), "rain": True}
-    named = conditions.find_matching_options(READ.validate_python(table), facts, questions)
-    assert list(named) == [("winds", "west")]
+    matching = conditions.find_matching_options(READ.validate_python(table), facts, questions)
+    assert list(matching) == [("winds", "west")]

@@ -27,16 +27,16 @@ def value(facts, **way):
     return compile_derived_value(derived, {"sites": SITES})(facts)
 
 
-@pytest.mark.parametrize(("marked", "count"), [((), 0), (("a",), 1), (("a", "c", "d"), 2)])
-def test_marked_options_of_a_group_are_counted(marked, count):
-    assert value({"sites": marked}, question="sites", options_in="all") == count
+@pytest.mark.parametrize(("options", "count"), [((), 0), (("a",), 1), (("a", "c", "d"), 2)])
+def test_marked_options_of_a_group_are_counted(options, count):
+    assert value({"sites": options}, question="sites", options_in="all") == count
 
 
 @pytest.mark.parametrize(
-    ("marked", "count"), [((), 0), (("a", "b"), 1), (("b", "c"), 2), (("d",), 0)]
+    ("options", "count"), [((), 0), (("a", "b"), 1), (("b", "c"), 2), (("d",), 0)]
 )
-def test_groups_that_hold_a_marked_option_are_counted(marked, count):
-    assert value({"sites": marked}, question="sites", groups_in=["left", "right"]) == count
+def test_groups_that_hold_a_marked_option_are_counted(options, count):
+    assert value({"sites": options}, question="sites", groups_in=["left", "right"]) == count
 
 
 def test_a_sum_counts_true_as_one_and_false_as_nothing():

@@ -53,9 +53,9 @@ def test_nothing_marked_and_not_answered_are_different_words(weather):
 
 @pytest.mark.parametrize("winds", [("south", "west"), ("west", "south")])
 def test_a_discount_names_what_was_found_in_questionnaire_order(weather, winds):
-    found = assess(weather, {"rain": True, "winds": ("north", *winds)}).criteria[0]
-    assert found.discount.because == "it may be the south wind and the west wind"
-    assert found.because == (
+    criterion = assess(weather, {"rain": True, "winds": ("north", *winds)}).criteria[0]
+    assert criterion.discount.because == "it may be the south wind and the west wind"
+    assert criterion.because == (
         "Rain: yes, winds: the north wind, the south wind and the west wind: +4 points, "
         "x0.25 = +1 point, because it may be the south wind and the west wind."
     )
@@ -89,25 +89,29 @@ def test_no_sentence_leaves_a_place_unfilled(loaded):
 
 def test_a_discount_on_a_yes_names_the_diagnosis_behind_it(nociplastic):
     answers = {"pain_symmetric": True, "diagnoses": ("osteoarthritis_several_joints",)}
-    symmetric = next(each for each in assess(nociplastic, answers).criteria if each.id == "A4")
+    symmetric = next(
+        criterion for criterion in assess(nociplastic, answers).criteria if criterion.id == "A4"
+    )
     assert symmetric.discount.because in symmetric.because
     assert "osteoarthritis of several joints" in symmetric.discount.because
 
 
-@pytest.mark.parametrize("named", [("opioid", "gabapentinoid"), ("gabapentinoid", "opioid")])
-def test_what_discounts_is_told_in_the_order_of_the_questionnaire(nociplastic, named):
-    answers = {"concentration_problems": True, "medicines": named}
-    line = next(each for each in assess(nociplastic, answers).criteria if each.id == "B5")
+@pytest.mark.parametrize("names", [("opioid", "gabapentinoid"), ("gabapentinoid", "opioid")])
+def test_what_discounts_is_told_in_the_order_of_the_questionnaire(nociplastic, names):
+    answers = {"concentration_problems": True, "medicines": names}
+    line = next(
+        criterion for criterion in assess(nociplastic, answers).criteria if criterion.id == "B5"
+    )
     assert line.discount.because.index("opioid") < line.discount.because.index("gabapentin")
 
 
 def test_a_decimal_is_told_without_trailing_zeros(nociplastic):
-    assert nociplastic.explainer.words("pain_duration_months", Decimal("5.30")) == "5.3"
+    assert nociplastic.explainer.describe_answer("pain_duration_months", Decimal("5.30")) == "5.3"
 
 
 def test_a_truth_value_is_told_as_yes_or_no(nociplastic):
-    assert nociplastic.explainer.words("fatigue", True) == "yes"
-    assert nociplastic.explainer.words("fatigue", False) == "no"
+    assert nociplastic.explainer.describe_answer("fatigue", True) == "yes"
+    assert nociplastic.explainer.describe_answer("fatigue", False) == "no"
 
 
 def test_of_two_equal_discounts_the_first_is_told(tmp_path):

@@ -20,7 +20,7 @@ from scoring.engine import assess, weigh_answers
 from scoring.weighing import to_points
 
 NOCIPLASTIC = load_catalogue().find_active("nociplastic")
-MOOD = [each.id for each in NOCIPLASTIC.rulebook.question if each.topic == "mood"]
+MOOD = [question.id for question in NOCIPLASTIC.rulebook.question if question.topic == "mood"]
 MOOD += ["gad7_total", "phq9_total"]
 FLAG_GROUPS = NOCIPLASTIC.rulebook.rulebook.safety_questions
 every_rulebook = pytest.mark.parametrize(
@@ -37,22 +37,24 @@ def totals(loaded: LoadedRulebook, sums: Any) -> dict[str, Decimal]:
 @given(data=st.data())
 def test_contributions_add_up(loaded, data):
     assessment = assess(loaded, data.draw(unflagged_answers(loaded)))
-    domains = {each.id: each for each in assessment.domains}
+    domains = {domain.id: domain for domain in assessment.domains}
     for name, domain in domains.items():
-        given_points = [each.points or 0 for each in assessment.criteria if each.domain == name]
+        given_points = [
+            criterion.points or 0 for criterion in assessment.criteria if criterion.domain == name
+        ]
         assert domain.sum == sum(given_points)
         assert domain.points in (0, max(domain.floor, min(domain.ceiling, domain.sum)))
     for total in loaded.rulebook.total:
-        added = sum(domains[name].points for name in total.domains)
-        assert assessment.totals[total.id].points == added
+        domain_sum = sum(domains[name].points for name in total.domains)
+        assert assessment.totals[total.id].points == domain_sum
 
 
 @every_rulebook
 @given(data=st.data())
 def test_the_range_holds_every_completion(loaded, data):
     answers = data.draw(partial_answers(loaded))
-    weighed = weigh_answers(loaded, answers)
-    least, most = totals(loaded, weighed.least), totals(loaded, weighed.most)
+    weighed_intake = weigh_answers(loaded, answers)
+    least, most = totals(loaded, weighed_intake.least), totals(loaded, weighed_intake.most)
     completed = totals(loaded, weigh_answers(loaded, data.draw(complete(loaded, answers))).current)
     assert all(least[name] <= points <= most[name] for name, points in completed.items())
 
@@ -60,8 +62,10 @@ def test_the_range_holds_every_completion(loaded, data):
 @every_rulebook
 @given(data=st.data())
 def test_a_complete_intake_has_a_range_of_one_point(loaded, data):
-    weighed = weigh_answers(loaded, data.draw(complete(loaded, {})))
-    assert weighed.least.totals == weighed.current.totals == weighed.most.totals
+    weighed_intake = weigh_answers(loaded, data.draw(complete(loaded, {})))
+    assert (
+        weighed_intake.least.totals == weighed_intake.current.totals == weighed_intake.most.totals
+    )
 
 
 @every_rulebook
@@ -148,19 +152,23 @@ def test_discounts_never_add_points(loaded, data):
 @given(data=st.data())
 def test_what_if_totals_are_true(loaded, data):
     assessment = assess(loaded, data.draw(unflagged_answers(loaded)))
-    points = {each.id: each.points or Decimal(0) for each in assessment.criteria}
+    points = {criterion.id: criterion.points or Decimal(0) for criterion in assessment.criteria}
     banded = next((total for total in loaded.rulebook.total if total.banded), None)
     assume(banded is not None)
     for line in assessment.what_if:
-        left = [
+        unanswered_points = [
             0 if name == line.criterion else int(given_points * 100)
             for name, given_points in points.items()
         ]
-        assert totals(loaded, loaded.adder.calculate_sums(left))[banded.id] == line.points
+        assert (
+            totals(loaded, loaded.adder.calculate_sums(unanswered_points))[banded.id] == line.points
+        )
         assert line.changes_band == (
             None if line.band is None else line.band != assessment.totals[banded.id].band
         )
-    assert [each.criterion for each in assessment.what_if] == [n for n, p in points.items() if p]
+    assert [what_if.criterion for what_if in assessment.what_if] == [
+        n for n, p in points.items() if p
+    ]
 
 
 @every_rulebook
@@ -168,11 +176,13 @@ def test_what_if_totals_are_true(loaded, data):
 def test_missing_lists_exactly_what_is_open_and_tells_something(loaded, data):
     answers = data.draw(unflagged_answers(loaded))
     required = loaded.rulebook.rulebook.must_answer
-    dropped = data.draw(st.sets(st.sampled_from(required)))
-    answers = without(answers, dropped - set(FLAG_GROUPS))
+    dropped_answers = data.draw(st.sets(st.sampled_from(required)))
+    answers = without(answers, dropped_answers - set(FLAG_GROUPS))
     assessment = assess(loaded, answers)
-    listed = {each.question: each.swing for each in assessment.missing}
-    assert len(listed) == len(assessment.missing)
+    swings = {
+        missing_answer.question: missing_answer.swing for missing_answer in assessment.missing
+    }
+    assert len(swings) == len(assessment.missing)
     for question in loaded.rulebook.question:
         name = question.id
         swing = sum(
@@ -183,12 +193,12 @@ def test_missing_lists_exactly_what_is_open_and_tells_something(loaded, data):
             if name in names and weight.is_open
         )
         is_open = answers.get(name) is None and not question.optional
-        assert (name in listed) == (is_open and (name in required or swing > 0)), name
-        assert listed.get(name, swing) == swing
-    order = list(listed)
-    first = [name for name in loaded.questions if name in required and name in listed]
+        assert (name in swings) == (is_open and (name in required or swing > 0)), name
+        assert swings.get(name, swing) == swing
+    order = list(swings)
+    first = [name for name in loaded.questions if name in required and name in swings]
     assert order[: len(first)] == first
-    then = [listed[name] for name in order[len(first) :]]
+    then = [swings[name] for name in order[len(first) :]]
     assert then == sorted(then, reverse=True)
 
 
@@ -196,9 +206,10 @@ def test_missing_lists_exactly_what_is_open_and_tells_something(loaded, data):
 @given(data=st.data())
 def test_weigh_agrees_with_assess(loaded, data):
     answers = data.draw(unflagged_answers(loaded))
-    assessment, weighed = assess(loaded, answers), weigh_answers(loaded, answers)
+    assessment, weighed_intake = assess(loaded, answers), weigh_answers(loaded, answers)
     now, least, most = (
-        totals(loaded, sums) for sums in (weighed.current, weighed.least, weighed.most)
+        totals(loaded, sums)
+        for sums in (weighed_intake.current, weighed_intake.least, weighed_intake.most)
     )
     for name, total in assessment.totals.items():
         assert (total.points, total.range.least, total.range.most) == (
@@ -223,9 +234,9 @@ def test_a_further_flag_never_lowers_the_tier(data):
     urgency = ["T0", "T1", "T2", "T3", "none"]
     answers = data.draw(partial_answers(NOCIPLASTIC))
     group = NOCIPLASTIC.questions[data.draw(st.sampled_from(FLAG_GROUPS))]
-    option = data.draw(st.sampled_from([each.id for each in group.options]))
+    option = data.draw(st.sampled_from([option.id for option in group.options]))
     more = {**answers, group.id: tuple({*answers.get(group.id, ()), option})}
-    before, after = (assess(NOCIPLASTIC, each).safety for each in (answers, more))
+    before, after = (assess(NOCIPLASTIC, facts).safety for facts in (answers, more))
     assert urgency.index(after.tier) <= urgency.index(before.tier)
     assert {flag.id for flag in before.flags} < {flag.id for flag in after.flags} | {None}
     assert option in {flag.id for flag in after.flags}
@@ -235,8 +246,8 @@ def test_a_further_flag_never_lowers_the_tier(data):
 def test_red_flags_never_move_a_total(data):
     answers = data.draw(partial_answers(NOCIPLASTIC))
     flags = {name: answer_to(NOCIPLASTIC.questions[name]) for name in FLAG_GROUPS}
-    marked = {**answers, **data.draw(st.fixed_dictionaries(flags))}
-    assert weigh_answers(NOCIPLASTIC, marked) == weigh_answers(NOCIPLASTIC, answers)
+    answers_with_flags = {**answers, **data.draw(st.fixed_dictionaries(flags))}
+    assert weigh_answers(NOCIPLASTIC, answers_with_flags) == weigh_answers(NOCIPLASTIC, answers)
 
 
 @given(st.data())
@@ -244,8 +255,11 @@ def test_distress_moves_nothing_where_the_pain_itself_shows_no_pattern(data):
     answers = data.draw(unflagged_answers(NOCIPLASTIC))
     before = weigh_answers(NOCIPLASTIC, answers)
     domains = [domain.id for domain in NOCIPLASTIC.rulebook.domain]
-    counted = dict(zip(domains, before.current.domain_points, strict=True))
-    assume(counted["distribution"] + counted["sensitivity"] + counted["behaviour"] < 300)
+    domain_points = dict(zip(domains, before.current.domain_points, strict=True))
+    assume(
+        domain_points["distribution"] + domain_points["sensitivity"] + domain_points["behaviour"]
+        < 300
+    )
     mood = {name: answer_to(NOCIPLASTIC.questions[name]) for name in MOOD}
     for distressed in (
         {**answers, **data.draw(st.fixed_dictionaries(mood))},
@@ -259,7 +273,9 @@ def test_what_speaks_for_it_never_lowers_the_contribution(data):
     """Except through a discount, which names the answer that it reads."""
     book = NOCIPLASTIC.rulebook
     answers = data.draw(partial_answers(NOCIPLASTIC))
-    criterion = data.draw(st.sampled_from([each for each in book.criterion if _supports(each)]))
+    criterion = data.draw(
+        st.sampled_from([criterion for criterion in book.criterion if _supports(criterion)])
+    )
     place = book.criterion.index(criterion)
     discounting = {
         name
@@ -309,13 +325,15 @@ def test_what_is_withheld_is_null(answers):
 @given(unflagged_answers(NOCIPLASTIC), st.booleans())
 def test_attesting_changes_nothing_but_a_limitation(answers, name_a_clinician):
     one = assess(NOCIPLASTIC, answers, attested=name_a_clinician)
-    other = assess(NOCIPLASTIC, answers, attested=not name_a_clinician)
-    assert one.model_copy(update={"limitations": ()}) == other.model_copy(
+    other_assessment = assess(NOCIPLASTIC, answers, attested=not name_a_clinician)
+    assert one.model_copy(update={"limitations": ()}) == other_assessment.model_copy(
         update={"limitations": ()}
     )
-    by_clinician = [each.id for each in NOCIPLASTIC.rulebook.question if each.who == "clinician"]
+    by_clinician = [
+        question.id for question in NOCIPLASTIC.rulebook.question if question.who == "clinician"
+    ]
     unattested = any(answers.get(name) is not None for name in by_clinician)
-    assert len({*one.limitations} ^ {*other.limitations}) == int(unattested)
+    assert len({*one.limitations} ^ {*other_assessment.limitations}) == int(unattested)
 
 
 def _supports(criterion: Any) -> bool:

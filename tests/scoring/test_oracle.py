@@ -29,25 +29,26 @@ def test_nothing_answered_is_read_the_same():
 
 
 def test_the_questionnaire_is_that_of_the_specification():
-    asked = {
-        each.id: {
-            "id": each.id,
-            "topic": each.topic,
-            "who": each.who,
-            "kind": each.kind,
-            "minimum": each.minimum,
-            "maximum": each.maximum,
-            "options": {option.id for option in each.options},
+    questions = {
+        question.id: {
+            "id": question.id,
+            "topic": question.topic,
+            "who": question.who,
+            "kind": question.kind,
+            "minimum": question.minimum,
+            "maximum": question.maximum,
+            "options": {option.id for option in question.options},
         }
-        for each in LOADED.rulebook.question
+        for question in LOADED.rulebook.question
     }
     specified = {
-        each["id"]: {"minimum": None, "maximum": None, **each} for each in oracle.TABLE["question"]
+        question["id"]: {"minimum": None, "maximum": None, **question}
+        for question in oracle.TABLE["question"]
     }
-    for each in specified.values():
-        each["options"] = set(each.get("options", ()))
-    assert list(asked) == list(specified)
-    assert asked == specified
+    for question_spec in specified.values():
+        question_spec["options"] = set(question_spec.get("options", ()))
+    assert list(questions) == list(specified)
+    assert questions == specified
 
 
 def test_the_criteria_are_those_of_the_specification():
@@ -56,41 +57,43 @@ def test_the_criteria_are_those_of_the_specification():
         assert criterion.id == spec["id"]
         assert (criterion.domain, criterion.grade) == (spec["domain"], spec["grade"])
         assert {e.id: e.points for e in criterion.level} == {
-            each["id"]: each["points"] for each in spec["levels"]
+            level["id"]: level["points"] for level in spec["levels"]
         }
-        assert [each.factor for each in criterion.discount] == [
-            each["factor"] for each in spec.get("discounts", ())
+        assert [discount.factor for discount in criterion.discount] == [
+            discount["factor"] for discount in spec.get("discounts", ())
         ]
 
 
 def test_the_domains_are_those_of_the_specification():
-    assert [(each.id, each.floor, each.ceiling) for each in LOADED.rulebook.domain] == [
-        (each["id"], each["floor"], each["ceiling"]) for each in oracle.TABLE["domain"]
+    assert [(domain.id, domain.floor, domain.ceiling) for domain in LOADED.rulebook.domain] == [
+        (domain["id"], domain["floor"], domain["ceiling"]) for domain in oracle.TABLE["domain"]
     ]
 
 
 def test_the_red_flags_are_those_of_the_specification():
-    checked = {each["id"]: each["tier"] for each in oracle.TABLE["flag"]}
-    shipped = {each.id: each.tier for each in LOADED.rulebook.flag}
-    assert {name: shipped.get(name) for name in checked} == checked
-    assert {each.id for each in LOADED.rulebook.flag if each.about_person} == oracle.PERSONAL
-    assert len(shipped) == len(checked) + 7
+    oracle_tiers = {flag["id"]: flag["tier"] for flag in oracle.TABLE["flag"]}
+    rulebook_tiers = {flag.id: flag.tier for flag in LOADED.rulebook.flag}
+    assert {name: rulebook_tiers.get(name) for name in oracle_tiers} == oracle_tiers
+    assert {flag.id for flag in LOADED.rulebook.flag if flag.about_person} == oracle.PERSONAL
+    assert len(rulebook_tiers) == len(oracle_tiers) + 7
 
 
 @pytest.mark.parametrize("flag", oracle.TABLE["flag"], ids=lambda flag: flag["id"])
 def test_each_red_flag_is_raised_by_its_own_option_alone(flag):
-    found = assess(LOADED, {flag["question"]: (flag["id"],)})
-    assert [(each.id, each.tier) for each in found.safety.flags] == [(flag["id"], flag["tier"])]
-    assert found.safety.tier == flag["tier"]
+    assessment = assess(LOADED, {flag["question"]: (flag["id"],)})
+    assert [(flag.id, flag.tier) for flag in assessment.safety.flags] == [
+        (flag["id"], flag["tier"])
+    ]
+    assert assessment.safety.tier == flag["tier"]
 
 
 def test_the_regions_are_those_of_the_specification():
     for site, spec in oracle.SITES.items():
-        found = assess(LOADED, {"pain_sites": (site,)}).derived
-        assert (found["regions"], found["wpi"]) == (1, int(spec["in_wpi"])), site
+        assessment = assess(LOADED, {"pain_sites": (site,)}).derived
+        assert (assessment["regions"], assessment["wpi"]) == (1, int(spec["in_wpi"])), site
 
 
 def test_points_are_json_numbers_without_trailing_zeros():
-    written = assess(LOADED, {"pain_duration_months": Decimal("30.50")}).model_dump_json()
-    assert json.loads(written)["totals"]["predominance"]["points"] == 0
-    assert '"points":0,' in written
+    json_text = assess(LOADED, {"pain_duration_months": Decimal("30.50")}).model_dump_json()
+    assert json.loads(json_text)["totals"]["predominance"]["points"] == 0
+    assert '"points":0,' in json_text

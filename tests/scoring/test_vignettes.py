@@ -2,22 +2,50 @@
 
 import json
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from support.scoring import oracle
 from support.scoring.agreement import assert_agreement
-from support.scoring.vignettes import LOADED, Vignette, accepted, said, vignettes
+from support.scoring.vignettes import (
+    LOADED,
+    Vignette,
+    extract_results,
+    load_vignettes,
+    validate_answers,
+)
 
 from schemas.assessment import Assessment
 from scoring.engine import assess
 
-VIGNETTES = vignettes()
-ASSESSED = {each.name: assess(LOADED, each.answers) for each in VIGNETTES}
-SCORED = [each for each in VIGNETTES if ASSESSED[each.name].criteria is not None]
-every_vignette = pytest.mark.parametrize("vignette", VIGNETTES, ids=lambda each: each.name)
-every_scored_one = pytest.mark.parametrize("vignette", SCORED, ids=lambda each: each.name)
+VIGNETTES = load_vignettes()
+ASSESSED = {vignette.name: assess(LOADED, vignette.answers) for vignette in VIGNETTES}
+SCORED = [vignette for vignette in VIGNETTES if ASSESSED[vignette.name].criteria is not None]
+
+
+def check_each(vignettes: list[Vignette]) -> Callable[[Callable[[Vignette], None]], Any]:
+    """Turn a check of one vignette into a test of all, which reports each that fails."""
+
+    def decorate(check: Callable[[Vignette], None]) -> Any:
+        def test() -> None:
+            assert len(vignettes) > 100
+            failures = {}
+            for vignette in vignettes:
+                try:
+                    check(vignette)
+                except AssertionError as failure:
+                    failures[vignette.name] = str(failure)
+            assert failures == {}
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorate
+
+
+every_vignette = check_each(VIGNETTES)
+every_scored_vignette = check_each(SCORED)
 
 
 def test_vignettes_have_names_of_their_own():
@@ -25,12 +53,12 @@ def test_vignettes_have_names_of_their_own():
 
 
 def test_the_nine_worked_cases_are_all_here():
-    assert sum(each.file == "worked_cases" for each in VIGNETTES) == 9
+    assert sum(vignette.file == "worked_cases" for vignette in VIGNETTES) == 9
 
 
 @every_vignette
 def test_the_assessment_says_what_the_vignette_expects(vignette: Vignette):
-    assert said(ASSESSED[vignette.name], vignette.expected) == vignette.expected
+    assert extract_results(ASSESSED[vignette.name], vignette.expectations) == vignette.expectations
 
 
 @every_vignette
@@ -38,59 +66,63 @@ def test_the_vignette_is_the_same_for_the_second_reading_of_the_specification(vi
     assert_agreement(vignette.answers)
 
 
-@every_scored_one
+@every_scored_vignette
 def test_contributions_add_up_to_domain_sums(vignette: Vignette):
     assessment = ASSESSED[vignette.name]
     for domain in assessment.domains:
-        parts = [each.points for each in assessment.criteria if each.domain == domain.id]
+        parts = [
+            criterion.points for criterion in assessment.criteria if criterion.domain == domain.id
+        ]
         assert sum(part or 0 for part in parts) == domain.sum
         assert domain.points in (max(domain.floor, min(domain.ceiling, domain.sum)), 0)
 
 
-@every_scored_one
+@every_scored_vignette
 def test_each_criterion_repeats_the_answers_that_it_read(vignette: Vignette):
-    given = LOADED.derive_facts(vignette.answers)
+    facts = LOADED.derive_facts(vignette.answers)
     for criterion in ASSESSED[vignette.name].criteria:
         assert criterion.answers
-        assert criterion.answers == {name: given.get(name) for name in criterion.answers}
+        assert criterion.answers == {name: facts.get(name) for name in criterion.answers}
 
 
-@every_scored_one
+@every_scored_vignette
 def test_domains_add_up_to_totals(vignette: Vignette):
     assessment = ASSESSED[vignette.name]
-    domains = {each.id: each.points for each in assessment.domains}
+    domains = {domain.id: domain.points for domain in assessment.domains}
     contribution = sum(domains[name] for name in oracle.CONTRIBUTION)
     assert assessment.totals["contribution"].points == contribution
     assert assessment.totals["predominance"].points == sum(domains.values())
 
 
-@every_scored_one
+@every_scored_vignette
 def test_ledgers_follow_from_domains(vignette: Vignette):
     assessment = ASSESSED[vignette.name]
-    domains = {each.id: each.points for each in assessment.domains}
+    domains = {domain.id: domain.points for domain in assessment.domains}
     contribution = assessment.totals["contribution"].points
     ledgers = oracle.ledgers(
-        {"domains": domains, "contribution": contribution}, accepted(vignette.intake)
+        {"domains": domains, "contribution": contribution}, validate_answers(vignette.intake)
     )
     assert assessment.picture.ledgers == ledgers
 
 
-@every_scored_one
+@every_scored_vignette
 def test_what_if_is_true(vignette: Vignette):
     """Each line is worked out again from the points on the page."""
     assessment = ASSESSED[vignette.name]
-    given = {each.id: each.points or Decimal(0) for each in assessment.criteria}
-    assert [each.criterion for each in assessment.what_if] == [n for n, p in given.items() if p]
+    facts = {criterion.id: criterion.points or Decimal(0) for criterion in assessment.criteria}
+    assert [what_if.criterion for what_if in assessment.what_if] == [
+        n for n, p in facts.items() if p
+    ]
     band = assessment.totals["predominance"].band
     for line in assessment.what_if:
-        left = oracle.calculate_sums({**given, line.criterion: Decimal(0)})
-        assert line.points == left["predominance"]
-        expected = oracle.band_given(left, vignette.answers) if band else None
-        assert line.band == expected
-        assert line.changes_band == (None if band is None else expected != band)
+        sums = oracle.add_up({**facts, line.criterion: Decimal(0)})
+        assert line.points == sums["predominance"]
+        expected_band = oracle.band_given(sums, vignette.answers) if band else None
+        assert line.band == expected_band
+        assert line.changes_band == (None if band is None else expected_band != band)
 
 
-@every_scored_one
+@every_scored_vignette
 def test_points_lie_within_their_range(vignette: Vignette):
     for total in ASSESSED[vignette.name].totals.values():
         assert total.range.least <= total.points <= total.range.most
@@ -98,9 +130,9 @@ def test_points_lie_within_their_range(vignette: Vignette):
 
 @every_vignette
 def test_json_writes_exact_numbers_without_trailing_zeros(vignette: Vignette):
-    written = ASSESSED[vignette.name].model_dump_json()
+    json_text = ASSESSED[vignette.name].model_dump_json()
     numbers: list[str] = []
-    read = json.loads(written, parse_float=lambda text: numbers.append(text) or float(text))
+    read = json.loads(json_text, parse_float=lambda text: numbers.append(text) or float(text))
     assert all(Decimal(text).as_tuple().exponent >= -2 for text in numbers)
     assert not [text for text in numbers if text.endswith("0") or "e" in text.lower()]
     assert not list(_texts_for_numbers(read))
@@ -119,9 +151,9 @@ def test_null_is_the_same_as_absent(vignette: Vignette):
 
 @every_vignette
 def test_the_assessment_survives_its_own_json(vignette: Vignette):
-    written = ASSESSED[vignette.name].model_dump_json()
-    again = Assessment.model_validate_json(written)
-    assert again.model_dump_json() == written
+    json_text = ASSESSED[vignette.name].model_dump_json()
+    again = Assessment.model_validate_json(json_text)
+    assert again.model_dump_json() == json_text
 
 
 NUMERIC = {"points", "full_points", "least", "most", "sum", "floor", "ceiling", "swing", "factor"}
@@ -130,16 +162,16 @@ NUMERIC = {"points", "full_points", "least", "most", "sum", "floor", "ceiling", 
 def _texts_for_numbers(part: Any):
     match part:
         case dict():
-            yield from (name for name, each in part.items() if name in NUMERIC and _is_text(each))
-            for each in part.values():
-                yield from _texts_for_numbers(each)
+            yield from (name for name, value in part.items() if name in NUMERIC and _is_text(value))
+            for value in part.values():
+                yield from _texts_for_numbers(value)
         case list():
-            for each in part:
-                yield from _texts_for_numbers(each)
+            for value in part:
+                yield from _texts_for_numbers(value)
 
 
-def _is_text(each: Any) -> bool:
-    return isinstance(each, str)
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _shuffled(vignette: Vignette) -> Assessment:
@@ -152,4 +184,4 @@ def _shuffled(vignette: Vignette) -> Assessment:
         else answers[name]
         for name in names
     }
-    return assess(LOADED, accepted(json.dumps(mixed)))
+    return assess(LOADED, validate_answers(json.dumps(mixed)))

@@ -1,4 +1,4 @@
-"""Batches in tests: files of rows, sent, and worked through here and now as a worker would."""
+"""Batches in tests: files of rows, sent, and run in the calling thread as a worker would."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from support import builders
 from api.documents.render_pool import InProcessRenderer
 from api.jobs.chunk_runner import WorkerContext, run_inline
 from api.main import Service
-from api.store.batches import batches
+from api.store.batches import pending_batches
 from scoring.catalogue import load_catalogue
 
 CSV = {"Content-Type": "text/csv"}
@@ -30,7 +30,7 @@ def csv(*rows: dict) -> str:
 
 
 def rows(count: int, **more: object) -> str:
-    """A CSV file of so many good rows, numbered."""
+    """A CSV file of `count` good rows, numbered."""
     return csv(*({"row_id": f"r{n}", **example(), **more} for n in range(count)))
 
 
@@ -48,36 +48,36 @@ def _cell(value: object) -> str:
 
 
 def send(client: TestClient, text: str | bytes, query: str = "", **headers: str) -> dict:
-    """The batch that sending this made."""
+    """Send a batch and return it."""
     response = client.post(f"/v1/batches{query}", content=text, headers=CSV | headers)
     assert response.status_code == 202, response.text
     assert response.headers["location"] == response.json()["links"]["self"]
     return response.json()
 
 
-def bench_of(service: Service) -> WorkerContext:
-    """Where the service's own batches are worked on, in this process."""
+def build_worker_context(service: Service) -> WorkerContext:
+    """Return what running the service's own batches in this process needs."""
     return WorkerContext(
-        service.state.store, service.state.settings, load_catalogue(), InProcessRenderer()
+        service.services.store, service.services.settings, load_catalogue(), InProcessRenderer()
     )
 
 
 def work(service: Service) -> None:
-    """Do all that waits."""
-    store = service.state.store
+    """Run every pending batch."""
+    store = service.services.store
     with store.read_all_organisations() as session:
-        waiting = batches.list_pending_batches(session)
-    for each in waiting:
-        run_inline(bench_of(service), each.organisation, each.id, range(each.chunks))
+        waiting = pending_batches.list_pending_batches(session)
+    for batch in waiting:
+        run_inline(build_worker_context(service), batch.organisation, batch.id, range(batch.chunks))
         with store.write_all_organisations() as session:
-            batches.mark_enqueued(session, each, datetime.now(UTC))
+            pending_batches.mark_enqueued(session, batch, datetime.now(UTC))
 
 
-def done(client: TestClient, text: str | bytes, query: str = "", **headers: str) -> dict:
-    """A batch that was sent and worked on to its end."""
-    made = send(client, text, query, **headers)
+def complete_batch(client: TestClient, text: str | bytes, query: str = "", **headers: str) -> dict:
+    """Send a batch, run it to its end, and return it."""
+    batch = send(client, text, query, **headers)
     work(client.app)
-    return client.get(made["links"]["self"]).json()
+    return client.get(batch["links"]["self"]).json()
 
 
 def results(client: TestClient, batch: dict) -> pl.DataFrame:

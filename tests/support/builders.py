@@ -1,4 +1,4 @@
-"""Builders of what is kept: settings for either database, clinics, requests to keep."""
+"""Builders of stored records: settings for either database, clinics, intakes."""
 
 import json
 from collections.abc import Iterator
@@ -52,8 +52,8 @@ class Clinic(NamedTuple):
         return Actor(self.organisation, self.client, "token", "POST /v1/screenings", "r" * 32)
 
 
-def kept_in(folder: Path, url: str | None = None, **more: object) -> Settings:
-    """Settings of a store of its own: in this folder, or at this address."""
+def build_store_settings(folder: Path, url: str | None = None, **more: object) -> Settings:
+    """Return the settings of a new store: in this folder, or at this URL."""
     ring = folder / "key-ring"
     if url and not ring.exists():
         create_key_ring_file(ring)
@@ -62,39 +62,39 @@ def kept_in(folder: Path, url: str | None = None, **more: object) -> Settings:
     )
 
 
-def kept_on(request: pytest.FixtureRequest, folder: Path) -> Settings:
-    """The same on the database that a fixture is for: `sqlite`, or `postgres` with its tables."""
+def build_fixture_settings(request: pytest.FixtureRequest, folder: Path) -> Settings:
+    """Return settings for the database of a fixture: `sqlite`, or `postgres` with its tables."""
     if request.param == "sqlite":
-        return kept_in(folder)
+        return build_store_settings(folder)
     cluster = request.getfixturevalue("postgres")
     name = cluster.database(template=request.getfixturevalue("migrated"))
-    return kept_in(folder, cluster.url(name))
+    return build_store_settings(folder, cluster.url(name))
 
 
 def clinic(store: Store, name: str = "Clinic", scopes=SCOPES, *, test: bool = False) -> Clinic:
-    """A new organisation with a client that may do this."""
-    made = organisations.add_organisation(store, name, test=test)
-    with store.transaction(OPERATOR_ACTOR._replace(organisation=made.id)) as work:
+    """Add an organisation with a client that has these scopes."""
+    created = organisations.add_organisation(store, name, test=test)
+    with store.transaction(OPERATOR_ACTOR._replace(organisation=created.id)) as work:
         client = clients.add_client(work, "client", scopes)
         _, secret = clients.add_secret(work, client.id)
         allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 443), private=False)
         work.audit("administer", "client", client.id)
-    return Clinic(made.id, client.id, secret)
+    return Clinic(created.id, client.id, secret)
 
 
 def token(store: Store, tokens, clinic: Clinic, scopes=SCOPES) -> str:
-    """An access token of the clinic's client."""
+    """Return an access token of the clinic's client."""
     return tokens.issue(
         store.signing_keys.find_current_key(),
         client=clinic.client,
         organisation=clinic.organisation,
         scopes=scopes,
-        life_seconds=900,
+        lifetime_seconds=900,
     )
 
 
 def request(reference: str = "MRN-0042", example: str = "widespread_pain", **patient: str) -> dict:
-    """A body for `POST /v1/screenings`."""
+    """Return a body for `POST /v1/screenings`."""
     body = json.loads((EXAMPLES / f"{example}.json").read_text())
     body["patient"] = {"reference": reference, **patient}
     return body
@@ -128,32 +128,32 @@ def assessed(example: str) -> tuple[dict[str, Any], Any]:
 def intake(
     reference: str = "MRN-0042", example: str = "widespread_pain", note: str = "n", **patient
 ):
-    """What is kept of an example."""
+    """Return the scored intake of an example."""
     answers, assessment = assessed(example)
-    about = KnownPatient(reference=reference, **patient)
-    return ScoredIntake(about, ScreeningContext(note=note), answers, assessment)
+    patient_record = KnownPatient(reference=reference, **patient)
+    return ScoredIntake(patient_record, ScreeningContext(note=note), answers, assessment)
 
 
 def add(store: Store, clinic: Clinic, reference: str = "MRN-0042", **more: str) -> Screening:
-    """A screening, kept."""
+    """Store a screening and return it."""
     with store.transaction(clinic.actor) as work:
-        made = screenings.add_screening(work, intake(reference, **more))
-        work.audit("create", "screening", made.id)
-    return made
+        created = screenings.add_screening(work, intake(reference, **more))
+        work.audit("create", "screening", created.id)
+    return created
 
 
-def do(store: Store, clinic: Clinic, act, *given, **named):
-    """One act of the store in a transaction of its own, audited."""
+def do(store: Store, clinic: Clinic, act, *arguments, **options):
+    """Call a function of the store in an audited transaction of its own."""
     with store.transaction(clinic.actor) as work:
-        done = act(work, *given, **named)
+        outcome = act(work, *arguments, **options)
         work.audit("administer")
-    return done
+    return outcome
 
 
-def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word: str = "w"):
-    """Everything that can be kept on a patient: screenings, what hangs on them, answers, a hold."""
+def fill_patient_record(store: Store, clinic: Clinic, reference: str = "MRN-0042", word: str = "w"):
+    """Store every kind of record that a patient can have; return two of the screenings."""
     words = {"note": f"note-{word}", "name": f"name-{word}"}
-    made = add(store, clinic, f"old-{word}", example="red_flag", **words)
+    created = add(store, clinic, f"old-{word}", example="red_flag", **words)
     do(
         store,
         clinic,
@@ -161,46 +161,46 @@ def all_there_is(store: Store, clinic: Clinic, reference: str = "MRN-0042", word
         PatientSelector(f"old-{word}", None),
         PatientSelector(reference, None),
     )
-    made = do(store, clinic, screenings.find_screening, made.id)
+    created = do(store, clinic, screenings.find_screening, created.id)
 
     def hang(work: Transaction) -> Screening:
         allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 443), private=False)
-        sealed = DestinationSecrets(address=f"mllps://ehr.example:443/#{word}")
-        where = destinations.add_destination(work, "EHR", "generic-v2", sealed, follows=False)
-        wanted = outbox.NewDelivery(where, made.id, "result", outbox.SINGLE_LINE)
-        sent = outbox.enqueue_delivery(work, wanted).id
-        taken = dispatch.claim_delivery(work, where, LEASE)
-        dispatch.store_payload(work, taken, f"MSH payload-{word}".encode())
-        number = dispatch.begin_attempt(work, taken, LEASE)
+        content = DestinationSecrets(address=f"mllps://ehr.example:443/#{word}")
+        where = destinations.add_destination(work, "EHR", "generic-v2", content, follows=False)
+        new_delivery = outbox.NewDelivery(where, created.id, "result", outbox.SINGLE_LINE)
+        delivery_id = outbox.enqueue_delivery(work, new_delivery).id
+        claim = dispatch.claim_delivery(work, where, LEASE)
+        dispatch.store_payload(work, claim, f"MSH payload-{word}".encode())
+        number = dispatch.begin_attempt(work, claim, LEASE)
         dispatch.end_attempt(
-            work, taken, number, dispatch.AttemptEnd("error", "AE", f"reply-{word}".encode())
+            work, claim, number, dispatch.AttemptEnd("error", "AE", f"reply-{word}".encode())
         )
-        assert outbox.find_delivery(work, sent).state == "parked"
-        screenings.acknowledge_red_flags(work, made, f"dr-{word}", f"done-{word}")
+        assert outbox.find_delivery(work, delivery_id).state == "parked"
+        screenings.acknowledge_red_flags(work, created, f"dr-{word}", f"done-{word}")
         issued_reports.add_issued_report(
-            work, made.id, "application/pdf", f"%PDF report-{word}".encode()
+            work, created.id, "application/pdf", f"%PDF report-{word}".encode()
         )
-        amended = screenings.amend_screening(work, made, intake(reference, **words))
-        screenings.mark_entered_in_error(work, made, f"reason-{word}")
-        named = idempotency.build_keyed_request(
-            work, "POST /v1/screenings", f"key-{made.id}", b"body"
+        amended = screenings.amend_screening(work, created, intake(reference, **words))
+        screenings.mark_entered_in_error(work, created, f"reason-{word}")
+        options = idempotency.build_keyed_request(
+            work, "POST /v1/screenings", f"key-{created.id}", b"body"
         )
         answer = idempotency.IdempotentResponse(201, f"answer-{word}".encode(), None, amended.id)
-        idempotency.run_once(work, named, lambda: answer)
-        held = legal_holds.place_hold(work, PatientSelector(reference, None), f"hold-{word}")
-        legal_holds.release_hold(work, held.id)
-        about = KnownPatient(reference=reference, name=f"name-{word}")
-        link, _ = links.add_link(work, links.LinkRequest(about, "phq4@1.0.0", 90))
+        idempotency.run_once(work, options, lambda: answer)
+        legal_hold = legal_holds.place_hold(work, PatientSelector(reference, None), f"hold-{word}")
+        legal_holds.release_hold(work, legal_hold.id)
+        patient_record = KnownPatient(reference=reference, name=f"name-{word}")
+        link, _ = links.add_link(work, links.LinkRequest(patient_record, "phq4@1.0.0", 90))
         drafts.save_draft(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
         form_settings.update_form_settings(work, FormSettings(privacy={"en": f"privacy-{word}"}))
         return amended
 
-    return made, do(store, clinic, hang)
+    return created, do(store, clinic, hang)
 
 
 @contextmanager
-def tampering(store: Store) -> Iterator[Connection]:
-    """The database in the hands of someone who owns it: no trigger, no role, no filter."""
+def tampering_connection(store: Store) -> Iterator[Connection]:
+    """Yield a connection of the database's owner: no trigger, no role, no filter."""
     with store.database.begin_write() as connection:
         if store.database.is_embedded:
             for name in (
@@ -215,14 +215,14 @@ def tampering(store: Store) -> Iterator[Connection]:
         yield connection
 
 
-def at_once(threads: int, act) -> list[Any]:
-    """What each of so many threads answers, or raises, when all begin together."""
+def run_concurrently(threads: int, act) -> list[Any]:
+    """Return the result or the exception of each thread, all started together."""
 
-    def told(number: int) -> Any:
+    def run(number: int) -> Any:
         try:
             return act(number)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             return error
 
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(told, range(threads)))
+        return list(pool.map(run, range(threads)))

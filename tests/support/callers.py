@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import event
 from starlette.testclient import TestClient
@@ -27,12 +28,23 @@ def bearing(service: Service, credential: str | None = None) -> TestClient:
 
 def calling(service: Service, clinic: Clinic, scopes=SCOPES) -> TestClient:
     """The clinic's client with a token that carries these scopes."""
-    return bearing(service, token(service.state.store, service.state.tokens, clinic, scopes))
+    return bearing(
+        service, token(service.services.store, service.services.access_tokens, clinic, scopes)
+    )
+
+
+def replace_service(service: Service, monkeypatch=None, **parts) -> None:
+    """Put other parts in the place of the service's own; with `monkeypatch`, for one test."""
+    services = replace(service.services, **parts)
+    if monkeypatch is None:
+        service.state.services = services
+    else:
+        monkeypatch.setitem(service.state._state, "services", services)
 
 
 def audited(service: Service, clinic: Clinic) -> list[AuditEntry]:
     """Every row of the clinic's audit, oldest first."""
-    with service.state.store.read_all_organisations() as session:
+    with service.services.store.read_all_organisations() as session:
         return list(chain.read_entries(session, clinic.organisation))
 
 
@@ -42,24 +54,24 @@ def last_act(service: Service, clinic: Clinic) -> tuple[str, str, str, str]:
     return row.action, row.outcome, row.kind, row.target
 
 
-def counted(service) -> float:
-    """How many screenings the service says it kept."""
+def count_stored_screenings(service) -> float:
+    """Return the number of stored screenings in the metrics."""
     text = bearing(service).get("/metrics").text
-    found = re.findall(r"^nociscreen_screenings_kept_total\{.*\} (\S+)$", text, re.MULTILINE)
-    return sum(map(float, found))
+    counts = re.findall(r"^nociscreen_screenings_stored_total\{.*\} (\S+)$", text, re.MULTILINE)
+    return sum(map(float, counts))
 
 
 @contextmanager
 def statements(service: Service) -> Iterator[list[str]]:
-    """Every statement that the database is told, in order."""
-    told: list[str] = []
+    """Every statement sent to the database, in order."""
+    statement_list: list[str] = []
 
     def tell(_connection, _cursor, statement, *_):
-        told.append(statement)
+        statement_list.append(statement)
 
-    engine = service.state.store.database.engine
+    engine = service.services.store.database.engine
     event.listen(engine, "before_cursor_execute", tell)
     try:
-        yield told
+        yield statement_list
     finally:
         event.remove(engine, "before_cursor_execute", tell)

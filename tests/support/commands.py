@@ -1,4 +1,4 @@
-"""Commands run in this process, as a terminal would run them."""
+"""Runs commands of the CLI in this process."""
 
 import json
 import subprocess
@@ -8,27 +8,29 @@ from typer.testing import CliRunner
 
 from api.cli import main
 
-NOBODY = "o-6f6f6f6f-0000-4000-8000-00000000dead"
+UNKNOWN_ORGANISATION = "o-6f6f6f6f-0000-4000-8000-00000000dead"
 
 
-def run(settings, *words) -> subprocess.CompletedProcess[str]:
-    """What the program prints and how it ends."""
-    done = CliRunner().invoke(main, [str(word) for word in words], env=environment(settings))
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+def run_command(settings, *words) -> subprocess.CompletedProcess[str]:
+    """Run a command; return its output and exit status."""
+    jobs_file = settings.database_file.with_name("jobs.db")
+    variables = environment(settings, NOCISCREEN_JOBS_FILE=str(jobs_file))
+    outcome = CliRunner().invoke(main, [str(word) for word in words], env=variables)
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return subprocess.CompletedProcess(words, outcome.exit_code, outcome.stdout, outcome.stderr)
 
 
-def said(settings, *words):
-    """What a command that must do its work prints, read as JSON."""
-    done = run(settings, *words)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def run_json_command(settings, *words):
+    """Run a command that must succeed; return its output as JSON."""
+    process = run_command(settings, *words)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
-def failed(settings, *words) -> str:
-    """What a command says that must not do its work."""
-    done = run(settings, *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
-    return done.stderr
+def run_failing_command(settings, *words) -> str:
+    """Run a command that must end with status 2; return its error output."""
+    process = run_command(settings, *words)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert "Traceback" not in process.stderr
+    return process.stderr

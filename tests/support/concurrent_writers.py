@@ -1,4 +1,4 @@
-"""Writers that keep screenings over HTTP until told to stop, and remember what was answered."""
+"""Writers that create screenings over HTTP until stopped, and record the responses."""
 
 import http.client
 import json
@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from support.builders import request
 
 
-class Written(NamedTuple):
-    """One request, the key that named it, and the answer that came back."""
+class RequestRecord(NamedTuple):
+    """One request with its idempotency key and response."""
 
     key: str | None
     reference: str
@@ -21,10 +21,10 @@ class Written(NamedTuple):
 
 
 class Writers:
-    """So many threads, each with a connection of its own."""
+    """Threads that write, each with a connection of its own."""
 
     def __init__(self, address: str, token: str, count: int = 16) -> None:
-        self.written: list[Written] = []
+        self.written: list[RequestRecord] = []
         self.broken: list[tuple[str | None, str]] = []
         self._where = urlsplit(address)
         self._token = token
@@ -34,19 +34,21 @@ class Writers:
         ]
 
     def __enter__(self) -> Self:
-        for each in self._threads:
-            each.start()
+        for _thread in self._threads:
+            _thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        for each in self._threads:
-            each.join(timeout=30)
+        for _thread in self._threads:
+            _thread.join(timeout=30)
 
     @property
-    def kept(self) -> list[Written]:
-        """What was answered 201."""
-        return [each for each in list(self.written) if each.status == 201]
+    def created_screenings(self) -> list[RequestRecord]:
+        """The requests that were answered with 201."""
+        return [
+            request_record for request_record in list(self.written) if request_record.status == 201
+        ]
 
     def _write(self, number: int) -> None:
         connection = self._connection()
@@ -68,8 +70,8 @@ class Writers:
 
 def post(
     connection: http.client.HTTPConnection, token: str, reference: str, key: str | None = None
-) -> Written:
-    """Keep one screening of a small instrument."""
+) -> RequestRecord:
+    """Create one screening of a small instrument."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     if key:
         headers["Idempotency-Key"] = key
@@ -77,7 +79,7 @@ def post(
     connection.request("POST", "/v1/screenings", body, headers)
     answer = connection.getresponse()
     retry = answer.getheader("Retry-After")
-    return Written(key, reference, answer.status, retry, json.loads(answer.read()))
+    return RequestRecord(key, reference, answer.status, retry, json.loads(answer.read()))
 
 
 def ask(address: str, token: str, path: str) -> tuple[int, dict]:

@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-from support.report_examples import pdf_text
+from support.report_examples import extract_pdf_text
 
 
 class Texts(HTMLParser):
@@ -44,7 +44,7 @@ def rtf_text(raw: bytes) -> str:
 
 
 READERS = {
-    "pdf": pdf_text,
+    "pdf": extract_pdf_text,
     "html": html_text,
     "rtf": rtf_text,
     "txt": bytes.decode,

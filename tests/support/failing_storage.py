@@ -11,7 +11,7 @@ from api.store.operations.startup import open_store
 
 
 def prepared(settings) -> str:
-    """A token of a clinic in this store."""
+    """Return a token of a new clinic in this store."""
     store = open_store(settings)
     clinic = builders.clinic(store)
     tokens = AccessTokens(
@@ -31,9 +31,9 @@ def keep_one(address: str, token: str, key: str | None = None):
         connection.close()
 
 
-def refused_for_now(written) -> bool:
+def refused_for_now(answer) -> bool:
     return (
-        written.status == 503
-        and int(written.retry_after) > 0
-        and written.body["type"] == "/problems/unavailable"
+        answer.status == 503
+        and int(answer.retry_after) > 0
+        and answer.body["type"] == "/problems/unavailable"
     )

@@ -50,9 +50,9 @@ def public_pem(private) -> bytes:
 def signature(private, algorithm: str, text: str) -> bytes:
     digest = HASHES[algorithm[-3:]]
     if isinstance(private, rsa.RSAPrivateKey):
-        return private.issue(text.encode(), padding.PKCS1v15(), digest)
+        return private.sign(text.encode(), padding.PKCS1v15(), digest)
     octets = (private.key_size + 7) // 8
-    r, s = utils.decode_dss_signature(private.issue(text.encode(), ec.ECDSA(digest)))
+    r, s = utils.decode_dss_signature(private.sign(text.encode(), ec.ECDSA(digest)))
     return r.to_bytes(octets, "big") + s.to_bytes(octets, "big")
 
 
@@ -74,16 +74,16 @@ class Forger:
 
     def token(self, header=None, claims=None, without=()) -> str:
         """Truly signed, with these members changed."""
-        return self.signed(*map(as_part, self.parts(header, claims, without)))
+        return self.sign_parts(*map(as_part, self.parts(header, claims, without)))
 
     def raw(self, header=None, claims=None) -> str:
         """Truly signed, with a whole part replaced."""
         head, body = self.parts()
-        return self.signed(
+        return self.sign_parts(
             as_part(head if header is None else header), as_part(body if claims is None else claims)
         )
 
-    def signed(self, header: str, claims: str) -> str:
+    def sign_parts(self, header: str, claims: str) -> str:
         text = f"{header}.{claims}"
         return f"{text}.{b64(signature(self.private, self.algorithm, text))}"
 
@@ -156,7 +156,7 @@ _add("the trusted key under another algorithm", _other_digest)
 # Parts taken away, moved and added
 
 
-def _moved(change: Callable[[str, str, str], str]) -> Attack:
+def _change_parts(change: Callable[[str, str, str], str]) -> Attack:
     return lambda forger: change(*forger.token().split("."))
 
 
@@ -188,7 +188,7 @@ for number, change in enumerate(
         lambda h, c, s: b64(f"{h}.{c}.{s}".encode()),
     ]
 ):
-    _add(f"moved parts {number}", _moved(change))
+    _add(f"moved parts {number}", _change_parts(change))
 _add("a token in a token", lambda f: f.raw({**f.header, "cty": "JWT"}, f.token()))
 _add("a token as claims", lambda f: f.raw(None, f.token()))
 _add(
@@ -422,7 +422,7 @@ for algorithm in MACS:
 
 
 def _encodings(private) -> list[bytes]:
-    """Every form in which the public key is told."""
+    """Every encoding of the public key."""
     public = private.public_key()
     pem, der = public.public_bytes(PEM, SPKI), public.public_bytes(DER, SPKI)
     forms = [pem, pem.strip(), pem.replace(b"\n", b"\r\n"), der, base64.b64encode(der)]
@@ -500,13 +500,13 @@ for spare in range(15):
 for spare in range(3):
     _add(
         f"header respelled {spare} and truly signed",
-        lambda f, n=spare: f.signed(
+        lambda f, n=spare: f.sign_parts(
             _respelled(as_part(dict(f.header)), n), as_part(dict(f.claims))
         ),
     )
     _add(
         f"claims respelled {spare} and truly signed",
-        lambda f, n=spare: f.signed(
+        lambda f, n=spare: f.sign_parts(
             as_part(dict(f.header)), _respelled(as_part(dict(f.claims)), n)
         ),
     )
@@ -568,7 +568,7 @@ def _der(forger: Forger) -> str:
     text, _, true = forger.token().rpartition(".")
     raw = base64.urlsafe_b64decode(true + "==")
     half = len(raw) // 2
-    numbers = (int.from_bytes(each, "big") for each in (raw[:half], raw[half:]))
+    numbers = (int.from_bytes(value, "big") for value in (raw[:half], raw[half:]))
     return f"{text}.{b64(utils.encode_dss_signature(*numbers))}"
 
 
@@ -594,23 +594,32 @@ for extra in (b"\x00", b"\x00\x00\x00"):
 # Claims that are truly signed, and wrong
 
 WRONG_CLAIMS: list[dict[str, Any]] = [
-    *({"exp": each} for each in (NOW, NOW - 1, NOW - 31, 0, -1, NOW + 931, NOW + 86400, 10**17)),
+    *({"exp": value} for value in (NOW, NOW - 1, NOW - 31, 0, -1, NOW + 931, NOW + 86400, 10**17)),
     *(
-        {"exp": each}
-        for each in (10**16, str(NOW + 60), NOW + 60.5, NOW + 60.0, True, None, [], {})
+        {"exp": value}
+        for value in (10**16, str(NOW + 60), NOW + 60.5, NOW + 60.0, True, None, [], {})
     ),
-    *({"iat": each} for each in (NOW + 31, NOW + 60, NOW - 3600, 0, -1, str(NOW), NOW + 0.0, True)),
-    *({"iat": each} for each in (None, [], {}, 10**16)),
-    *({"nbf": each} for each in (NOW + 31, NOW + 200, str(NOW), NOW + 0.5, True, None, [], 10**16)),
-    *({"aud": each} for each in ("other", "", None, [], {}, 0, True, ["nociscreen-api"])),
     *(
-        {"aud": each}
-        for each in ("nociscreen-api ", "nociscreen-api/", "NOCISCREEN-API", ["a", "b"])
+        {"iat": value}
+        for value in (NOW + 31, NOW + 60, NOW - 3600, 0, -1, str(NOW), NOW + 0.0, True)
     ),
-    *({"iss": each} for each in ("other", "", None, [], {}, 0, True, ["nociscreen"], ["hospital"])),
-    *({"sub": each} for each in ("", "other", None, 5, True, [], {}, "a b", "a\x00", "a" * 101)),
-    *({"sub": each} for each in ("hospital ", "hospital\n", "\u0430", "' OR 1=1", ["hospital"])),
-    *({"jti": each} for each in ("", None, 7, True, [], {}, "a b", "a\x00", "a" * 201, "\u00e9")),
+    *({"iat": value} for value in (None, [], {}, 10**16)),
+    *(
+        {"nbf": value}
+        for value in (NOW + 31, NOW + 200, str(NOW), NOW + 0.5, True, None, [], 10**16)
+    ),
+    *({"aud": value} for value in ("other", "", None, [], {}, 0, True, ["nociscreen-api"])),
+    *(
+        {"aud": value}
+        for value in ("nociscreen-api ", "nociscreen-api/", "NOCISCREEN-API", ["a", "b"])
+    ),
+    *(
+        {"iss": value}
+        for value in ("other", "", None, [], {}, 0, True, ["nociscreen"], ["hospital"])
+    ),
+    *({"sub": value} for value in ("", "other", None, 5, True, [], {}, "a b", "a\x00", "a" * 101)),
+    *({"sub": value} for value in ("hospital ", "hospital\n", "\u0430", "' OR 1=1", ["hospital"])),
+    *({"jti": value} for value in ("", None, 7, True, [], {}, "a b", "a\x00", "a" * 201, "\u00e9")),
 ]
 WRONG_CLAIMS.append({"iat": NOW + 20, "exp": NOW + 10})
 for number, claims in enumerate(WRONG_CLAIMS):

@@ -1,9 +1,9 @@
 """Scripts of the world, and every field that takes free text."""
 
 from pydantic import TypeAdapter, ValidationError
-from support.report_examples import heading
+from support.report_examples import build_heading
 
-from reports.view.heading import Line
+from reports.view.heading import AddressLine
 
 SCRIPTS = {
     "greek": "Ελένη Παπαδοπούλου",
@@ -26,7 +26,7 @@ SCRIPTS = {
 }
 
 
-def everywhere(text: str) -> dict:
+def fill_all_text_fields(text: str) -> dict:
     """The text in each field that takes free text."""
     short = text[:200]
     other = {"id": short[:100] or "x", "on": "2026-10-01"}
@@ -39,7 +39,7 @@ def everywhere(text: str) -> dict:
         "screening_id": short,
         "note": text,
         "entered_in_error": short,
-        "replaces": {**other, "on": heading().produced_on},
+        "replaces": {**other, "on": build_heading().produced_on},
         "letterhead": {"name": short, "address": _line(short[:120])},
     }
 
@@ -47,6 +47,6 @@ def everywhere(text: str) -> dict:
 def _line(text: str) -> list[str]:
     """The text as a line of an address, where it may be one; refusals are tested at the route."""
     try:
-        return [TypeAdapter(Line).validate_python(text)]
+        return [TypeAdapter(AddressLine).validate_python(text)]
     except ValidationError:
         return []

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from starlette.testclient import TestClient
-from support.batch_files import done, rows, work
+from support.batch_files import complete_batch, rows, work
 from support.builders import request
 
 from api.outbound.allowlist import HostPort
@@ -39,66 +39,68 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
 
     A batch, which takes long, is made only for a path that is about batches.
     """
-    owner = made(client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]})["id"]
+    owner = create_resource(client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]})["id"]
     here = f"/v1/clients/{owner}"
     jwk = public_jwk() | {"kid": f"key-{owner[-8:]}"}
     body = request("MRN-0042", "red_flag", system=SYSTEM)
     hold = {"reference": "held", "reason": "a court"}
     person = {"reference": f"of {owner}", "name": "Dr Grace Example", "scopes": ["score"]}
-    screening = made(client, "/v1/screenings", body)["id"]
+    screening = create_resource(client, "/v1/screenings", body)["id"]
     assert client.put(f"{here}/key-set", json=KEY_SET).status_code == 200
     return (_batch(client) if "/batches" in path else {}) | {
         "screening": screening,
-        "hold": made(client, "/v1/patients/holds", hold)["id"],
+        "hold": create_resource(client, "/v1/patients/holds", hold)["id"],
         "client": owner,
-        "secret": made(client, f"{here}/secrets")["id"],
-        "kid": made(client, f"{here}/keys", {"jwk": jwk})["kid"],
-        "key": made(client, f"{here}/api-keys", {"scopes": ["score"]})["id"],
-        "link": made(client, "/v1/links", {"patient": {"reference": "MRN-0042", "system": SYSTEM}})[
-            "id"
-        ],
-        "practitioner": made(client, "/v1/practitioners", person)["id"],
+        "secret": create_resource(client, f"{here}/secrets")["id"],
+        "kid": create_resource(client, f"{here}/keys", {"jwk": jwk})["kid"],
+        "key": create_resource(client, f"{here}/api-keys", {"scopes": ["score"]})["id"],
+        "link": create_resource(
+            client, "/v1/links", {"patient": {"reference": "MRN-0042", "system": SYSTEM}}
+        )["id"],
+        "practitioner": create_resource(client, "/v1/practitioners", person)["id"],
         "destination": destination(client)["id"],
         "delivery": given_up(client, screening),
     }
 
 
 def _batch(client: TestClient) -> dict[str, str]:
-    batch = done(client, rows(2, patient_reference="MRN-0042"))
-    printed = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
+    batch = complete_batch(client, rows(2, patient_reference="MRN-0042"))
+    print_job = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
     work(client.app)
-    return {"batch": batch["id"], "reports": printed}
+    return {"batch": batch["id"], "reports": print_job}
 
 
 def destination(client: TestClient) -> dict:
     """A destination at a place that is allowed."""
-    store = client.app.state.store
+    store = client.app.services.store
     own = client.get("/v1/organisation").json()["id"]
     with store.transaction(OPERATOR_ACTOR._replace(organisation=own)) as work:
         allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 443), private=False)
         allowed_hosts.add_allowed_host(work, HostPort("ehr.example", 2575), private=False)
         work.audit("administer", "place")
-    wanted = {"name": "EHR", "profile": "generic-v2", "address": "mllps://ehr.example:2575"}
+    destination = {"name": "EHR", "profile": "generic-v2", "address": "mllps://ehr.example:2575"}
     by_url = {"document": {"how": "url"}}
-    return made(client, "/v1/destinations", wanted | {"options": by_url})
+    return create_resource(client, "/v1/destinations", destination | {"options": by_url})
 
 
 def given_up(client: TestClient, screening: str) -> str:
     """A delivery that was cancelled."""
     to = {"destination": destination(client)["id"]}
-    made_id = made(client, f"/v1/screenings/{screening}/deliveries", to)["id"]
+    made_id = create_resource(client, f"/v1/screenings/{screening}/deliveries", to)["id"]
     assert client.post(f"/v1/deliveries/{made_id}/cancel").status_code == 200
     return made_id
 
 
-def filled(body: Any, things: dict[str, str]) -> Any:
+def fill_body(body: Any, things: dict[str, str]) -> Any:
     """The body with the caller's own destination, where it names one."""
     if isinstance(body, dict) and "destination" in body:
         return body | {"destination": things["destination"]}
     return body
 
 
-def made(client: TestClient, path: str, body: dict | None = None, **headers: str) -> dict:
+def create_resource(
+    client: TestClient, path: str, body: dict | None = None, **headers: str
+) -> dict:
     """What a POST made."""
     response = client.post(path, json=body, headers=headers)
     assert response.status_code == 201, response.text
@@ -107,13 +109,13 @@ def made(client: TestClient, path: str, body: dict | None = None, **headers: str
 
 def public_jwk(algorithm: str = "ES256") -> dict[str, str]:
     """A new public key, as a client registers it."""
-    whole = generate_signing_key(algorithm).to_public_jwk()
-    return {name: whole[name] for name in ("kty", "crv", "x", "y")}
+    jwk = generate_signing_key(algorithm).to_public_jwk()
+    return {name: jwk[name] for name in ("kty", "crv", "x", "y")}
 
 
 def addressed(path: str, things: dict[str, str]) -> str:
     """The path with a thing for each of its parameters; KeyError where there is no such thing."""
-    return re.sub(r"\{(\w+)\}", lambda found: (_nobodys(path) | things)[found[1]], path)
+    return re.sub(r"\{(\w+)\}", lambda match: (_nobodys(path) | things)[match[1]], path)
 
 
 def _nobodys(path: str) -> dict[str, str]:
@@ -122,4 +124,4 @@ def _nobodys(path: str) -> dict[str, str]:
 
 def parameters_of(path: str) -> list[str]:
     """The parameters that stand in a path."""
-    return [each for each in re.findall(r"\{(\w+)\}", path) if each not in NOBODYS]
+    return [item for item in re.findall(r"\{(\w+)\}", path) if item not in NOBODYS]

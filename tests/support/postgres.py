@@ -62,7 +62,7 @@ class Postgres:
         self._open_the_way_to(self._data)
         owner = {"user": self._owner, "group": pwd.getpwnam(self._owner).pw_gid,
                  "extra_groups": []} if self._owner else {}  # fmt: skip
-        done = subprocess.run(
+        completed = subprocess.run(
             [str(self._programs / program), *map(str, words)],
             stdout=subprocess.PIPE if program == "psql" else subprocess.DEVNULL,
             stderr=subprocess.PIPE if program == "psql" else subprocess.DEVNULL,
@@ -72,14 +72,14 @@ class Postgres:
             timeout=60,
             **owner,
         )
-        return (done.stdout or "").strip()
+        return (completed.stdout or "").strip()
 
     def _open_the_way_to(self, folder: Path) -> None:
         """Let PostgreSQL's own user through: each run of pytest shuts the folder all runs share."""
         if self._owner:
-            for each in folder.parents:
-                if each.stat().st_uid == os.getuid() and each.stat().st_mode & 0o077 == 0:
-                    each.chmod(0o711)
+            for item in folder.parents:
+                if item.stat().st_uid == os.getuid() and item.stat().st_mode & 0o077 == 0:
+                    item.chmod(0o711)
 
 
 def _programs() -> Path:
@@ -92,7 +92,7 @@ def _owner() -> str | None:
     """Whom to run as: PostgreSQL refuses to be run by root."""
     if os.getuid() != 0:
         return None
-    names = {each.pw_name for each in pwd.getpwall()}
+    names = {account.pw_name for account in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
 
 

@@ -14,7 +14,7 @@ from api.settings import Settings
 PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
 
 
-class Served(NamedTuple):
+class RunningServer(NamedTuple):
     """A service that listens here."""
 
     address: str
@@ -24,25 +24,25 @@ class Served(NamedTuple):
 def environment(settings: Settings, **more: str | None) -> dict[str, str]:
     """The variables that name this store; one that is None is not set."""
     folder = settings.database_file.parent
-    named = {
+    environment = {
         "NOCISCREEN_DATABASE_FILE": str(settings.database_file),
         "NOCISCREEN_KEY_RING_FILE": str(settings.key_ring_file),
         "NOCISCREEN_FIRST_CLIENT_FILE": str(folder / "first-client.json"),
         "NOCISCREEN_PUBLIC_URL": settings.public_url,
     }
     if settings.database_url is not None:
-        named["DATABASE_URL"] = settings.database_url.get_secret_value()
-    every = os.environ | named | more
-    return {name: value for name, value in every.items() if value is not None}
+        environment["DATABASE_URL"] = settings.database_url.get_secret_value()
+    full_environment = os.environ | environment | more
+    return {name: value for name, value in full_environment.items() if value is not None}
 
 
 def run(
-    settings: Settings, *words: object, given: str | None = None
+    settings: Settings, *words: object, stdin_text: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """What the program prints and how it ends."""
     return subprocess.run(
         [PROGRAM, *map(str, words)],
-        input=given,
+        input=stdin_text,
         capture_output=True,
         text=True,
         env=environment(settings),
@@ -59,7 +59,7 @@ def serving(
     program: tuple[str, ...] = (PROGRAM,),
     port: int = 0,
     **more: str | None,
-) -> Iterator[Served]:
+) -> Iterator[RunningServer]:
     """A real server on this port, or a free one."""
     with (
         (log or Path(os.devnull)).open("a") as errors,
@@ -73,9 +73,9 @@ def serving(
         ) as process,
     ):
         line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
+        match = re.search(r"http://\S+", line)
         try:
-            assert found, "the service did not start"
-            yield Served(found[0], process)
+            assert match, "the service did not start"
+            yield RunningServer(match[0], process)
         finally:
             process.terminate()

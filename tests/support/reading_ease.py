@@ -12,11 +12,11 @@ CASES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
 
 def sentences(blocks) -> list[str]:
     """The prose of the document: paragraphs, without lists of names and notices of the heading."""
-    found = []
-    for each in blocks:
-        if isinstance(each, Section):
-            found += sentences(each.blocks)
-        elif isinstance(each, Paragraph) and each.role not in ("facts", "notice", "step"):
-            text = "".join(run.text for run in each.runs)
-            found += [part for part in re.split(r"(?<=[.!?:;])\s+", text) if part]
-    return found
+    texts = []
+    for block in blocks:
+        if isinstance(block, Section):
+            texts += sentences(block.blocks)
+        elif isinstance(block, Paragraph) and block.role not in ("facts", "notice", "step"):
+            text = "".join(run.text for run in block.runs)
+            texts += [part for part in re.split(r"(?<=[.!?:;])\s+", text) if part]
+    return texts

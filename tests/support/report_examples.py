@@ -1,81 +1,100 @@
-"""Views of the example intakes, made as the service makes them."""
+"""Build views and documents of the example intakes as the service does."""
 
 import json
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pypdfium2
 
-from reports.blocks import Block, Document, Paragraph, Picture, Section, Table
-from reports.formats import document
-from reports.phrases import wording
-from reports.view.heading import Heading
-from reports.view.model import View
-from reports.view.translation import Books
-from reports.view.view_builder import view_in
+from reports.blocks import Block, Document, Drawing, Paragraph, Section, Table
+from reports.formats import build_document
+from reports.phrases import load_phrases
+from reports.view.heading import ReportHeading
+from reports.view.model import ReportView
+from reports.view.view_builder import build_view
 from schemas.assessment import Assessment
 from scoring.answer_model import build_answer_model
 from scoring.catalogue import load_catalogue
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
-from scoring.translations import translate_rulebook
+from scoring.translations import translate_assessment, translate_rulebook
 
 EXAMPLES = Path(__file__).parents[2] / "api" / "contract" / "examples"
 NAMES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
 
 
-def assessed(name: str, **changed) -> tuple[str, Assessment]:
+class AssessedExample(NamedTuple):
+    """An example intake: its rulebook, its validated answers and their assessment."""
+
+    loaded: LoadedRulebook
+    answers: dict[str, Any]
+    assessment: Assessment
+
+
+def assess_example(name: str, **changes) -> AssessedExample:
     intake = json.loads((EXAMPLES / f"{name}.json").read_text())
     loaded = load_catalogue().find_active(intake["rulebook"])
-    given = json.dumps(intake["answers"] | changed)
-    answers = build_answer_model(loaded.rulebook).model_validate_json(given)
-    return loaded.name, assess(loaded, answers.model_dump(exclude_none=True))
+    answers = build_answer_model(loaded.rulebook).model_validate_json(
+        json.dumps(intake["answers"] | changes)
+    )
+    valid_answers = answers.model_dump(exclude_none=True)
+    return AssessedExample(loaded, valid_answers, assess(loaded, valid_answers))
 
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
-def heading(**given) -> Heading:
-    return Heading(**({"produced_at": NOW} | given))
+def build_heading(**fields) -> ReportHeading:
+    return ReportHeading(**({"produced_at": NOW} | fields))
 
 
-def made(name: str, kind: str = "clinician", answers: dict | None = None, **given) -> Document:
-    return document(viewed(name, answers, **given), kind)
+def build_example_document(
+    name: str, kind: str = "clinician", answers: dict | None = None, **fields
+) -> Document:
+    return build_document(build_example_view(name, answers, **fields), kind)
 
 
-def told(blocks: tuple[Block, ...]) -> list[str]:
-    """Every text of the blocks, each by itself, in reading order; of pictures their words."""
+def build_example_view(
+    name: str, answers: dict | None = None, language: str = "en", **heading
+) -> ReportView:
+    loaded, valid_answers, assessment = assess_example(name, **(answers or {}))
+    return build_view(
+        translate_rulebook(loaded, language),
+        translate_assessment(loaded, language, valid_answers, assessment),
+        build_heading(**heading),
+        load_phrases(language),
+        stored_assessment=assessment,
+    )
+
+
+def list_texts(blocks: tuple[Block, ...]) -> list[str]:
+    """Return every text of the blocks in reading order; for drawings, their descriptions."""
     texts = []
     for block in blocks:
         match block:
             case Paragraph():
-                texts += [block.aside, *(run.text for run in block.runs)]
+                texts += [block.margin_text, *(run.text for run in block.runs)]
             case Table():
                 texts += [block.caption, *block.columns]
                 texts += [cell for row in block.rows for cell in row.cells]
-            case Picture():
-                texts.append(block.words)
+            case Drawing():
+                texts.append(block.alt_text)
             case Section():
-                texts += [block.heading, *told(block.blocks)]
-    return [each for each in texts if each]
+                texts += [block.heading, *list_texts(block.blocks)]
+    return [text for text in texts if text]
 
 
-def pdf_text(pdf: bytes) -> str:
-    """What a reader of the PDF sees, page after page."""
+def extract_pdf_text(pdf: bytes) -> str:
+    """Return the text that a reader of the PDF sees, page after page."""
     pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
     return re.sub(r"\s+", " ", " ".join(pages))
 
 
-def squeezed(words: str) -> str:
-    """Without what a line's end changes: space, hyphens and what PDFium puts in their place."""
-    return re.sub(r"[\s\-\ufffe\x02]+", "", words)
-
-
-def viewed(name: str, answers: dict | None = None, language: str = "en", **given) -> View:
-    rulebook, assessment = assessed(name, **(answers or {}))
-    loaded, words = load_catalogue().find_active(rulebook), wording(language)
-    told = translate_rulebook(loaded, language)
-    return view_in(Books(loaded.rulebook, told, words), assessment, heading(**given))
+def remove_line_breaks(text: str) -> str:
+    """Return the text without all that line breaking changes: spaces and hyphens of any kind."""
+    return re.sub(r"[\s\-\ufffe\x02]+", "", text)
 
 
 WORST_ANSWERS = {
@@ -108,7 +127,7 @@ WORST_HEADING = {
     "clinician_reference": "GP-12 Dr. Anna Kowalska-Schmidt",
     "screening_id": "0192f0c8-6f3c-7b7e-9a51-4a8f4f3a2b10",
     "note": "Referred by the pain clinic after two years of physiotherapy. " * 6,
-    "kept_at": NOW,
+    "stored_at": NOW,
     "letterhead": {
         "time_zone": "America/Argentina/Buenos_Aires",
         "name": "Centre for Pain Medicine and Rehabilitation",
@@ -121,4 +140,4 @@ WORST_HEADING = {
         for m in range(1, 7)
     ],
 }
-"""As much as one screening of a real clinic is likely to hold."""
+"""As much text as a screening of a real clinic is likely to contain."""

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from support.forged_tokens import NOW, Forger, private_key, public_pem
 
-from api.problems import Problem
 from api.security.access_tokens import AccessTokens
 from api.security.client_assertions import InvalidAssertionError, verify_assertion
-from api.security.signatures import VerifyingKey
+from api.security.signatures import InvalidTokenError, VerifyingKey
 
 TOKEN_URL = "https://nociscreen.example.org/v1/oauth/token"
 ACCESS_CLAIMS = {
@@ -36,7 +35,7 @@ ASSERTION_CLAIMS = {
 
 @dataclass(frozen=True)
 class Target:
-    """A door: the tokens that fit it are forged here; `opens` says whether one does."""
+    """A verifier under attack: tokens are forged for it; `opens` says whether it accepts one."""
 
     forger: Forger
     key: VerifyingKey
@@ -47,13 +46,11 @@ def access_opens(tokens: AccessTokens, token: str) -> bool:
     """Whether the token opens; every refusal is the same to the letter."""
     try:
         tokens.verify(token)
-    except Problem as problem:
-        refusal = problem
+    except InvalidTokenError as error:
+        refusal, cause = str(error), error.__cause__
     else:
         return True
-    assert refusal.headers == {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    assert refusal.build_response().body == Problem("bad_token").build_response().body
-    assert refusal.__cause__ is None
+    assert (refusal, cause) == ("the token is refused", None)
     return False
 
 
@@ -70,7 +67,7 @@ def assertion_opens(key: VerifyingKey, text: str) -> bool:
 
 
 def make_target(kind: str, algorithm: str) -> Target:
-    """A door that trusts one key, whatever `kid` it is asked for."""
+    """A verifier that trusts one key, for any `kid`."""
     private = private_key(algorithm)
     key = VerifyingKey("Key-1", algorithm, public_pem(private))
     header = {"alg": algorithm, "typ": "at+jwt" if kind == "access" else "JWT", "kid": "Key-1"}

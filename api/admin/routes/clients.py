@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.admin.common import ClientId, Scopes, build_created_answer, collect_changes
+from api.admin.common import ClientId, Scopes, build_created_response, collect_changes
 from api.auth.route_guard import require_scope
 from api.dependencies import IdempotentRequestDep, RequestContextDep
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
@@ -48,9 +48,9 @@ class ClientList(FrozenModel):
     responses=error_responses(*GUARDED_ERRORS),
     summary="List clients",
 )
-def list_clients(acts: RequestContextDep) -> ClientList:
+def list_clients(context: RequestContextDep) -> ClientList:
     """Return every client with its scopes and its active secrets and keys."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         client_list = ClientList(clients=tuple(clients.list_clients(work)))
         work.audit("list", "client")
     return client_list
@@ -65,17 +65,19 @@ def list_clients(acts: RequestContextDep) -> ClientList:
     summary="Create a client",
 )
 def add_client(
-    wanted: NewClient,
-    creating: IdempotentRequestDep,
+    new_client: NewClient,
+    idempotent_request: IdempotentRequestDep,
 ) -> Response:
     """Create a client. It authenticates with a secret, public key or API key that you add later."""
 
     def add(work: Transaction) -> IdempotentResponse:
-        client = clients.add_client(work, wanted.name, wanted.scopes, wanted.requests_per_minute)
+        client = clients.add_client(
+            work, new_client.name, new_client.scopes, new_client.requests_per_minute
+        )
         work.audit("administer", "client", client.id)
-        return build_created_answer(client, f"/v1/clients/{client.id}")
+        return build_created_response(client, f"/v1/clients/{client.id}")
 
-    return creating.run_once(add)
+    return idempotent_request.run_once(add)
 
 
 @router.get(
@@ -84,12 +86,12 @@ def add_client(
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read a client",
 )
-def read_client(client: ClientId, acts: RequestContextDep) -> Client:
+def read_client(client: ClientId, context: RequestContextDep) -> Client:
     """Return the client with its scopes and its active secrets and keys."""
-    with acts.transaction() as work:
-        stored = clients.find_client(work, client)
+    with context.transaction() as work:
+        found_client = clients.find_client(work, client)
         work.audit("read", "client", client)
-    return stored
+    return found_client
 
 
 @router.patch(
@@ -98,10 +100,10 @@ def read_client(client: ClientId, acts: RequestContextDep) -> Client:
     responses=error_responses(*BODY_ERRORS, 404),
     summary="Change a client",
 )
-def change_client(client: ClientId, change: ClientChange, acts: RequestContextDep) -> Client:
+def change_client(client: ClientId, change: ClientChange, context: RequestContextDep) -> Client:
     """Change the members sent, also for issued tokens. `active` false deactivates the client."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         values = collect_changes(change, nullable="requests_per_minute")
-        changed = clients.update_client(work, client, values)
+        updated_client = clients.update_client(work, client, values)
         work.audit("administer", "client", client)
-    return changed
+    return updated_client

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.admin.common import ClientId, Scopes, build_created_answer
+from api.admin.common import ClientId, Scopes, build_created_response
 from api.auth.route_guard import require_scope
 from api.dependencies import CurrentCaller, IdempotentRequestDep, RequestContextDep
+from api.http.allowed_url import require_allowed_url
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
-from api.outbound.allowlist import find_allowed_host, parse_target_url
-from api.outbound.errors import OutboundError
+from api.outbound.http_client import HTTP_SCHEMES
 from api.problems import FieldError, Problem
 from api.store.accounts import clients
 from api.store.deliveries import allowed_hosts
@@ -69,28 +69,28 @@ class NewCredential(CredentialSummary):
 )
 def add_secret(
     client: ClientId,
-    creating: IdempotentRequestDep,
+    idempotent_request: IdempotentRequestDep,
 ) -> Response:
     """Create a secret. A client may have two at a time, so that it can be rotated."""
 
     def create(work: Transaction) -> IdempotentResponse:
         credential, text = clients.add_secret(work, client)
         work.audit("administer", "secret", credential.id)
-        return build_created_answer(NewCredential(**credential.model_dump(), text=text))
+        return build_created_response(NewCredential(**credential.model_dump(), text=text))
 
-    return creating.run_once(create)
+    return idempotent_request.run_once(create)
 
 
 @router.delete(
     "/clients/{client}/secrets/{secret}",
-    operation_id="drop_secret",
+    operation_id="delete_secret",
     status_code=204,
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Delete a secret",
 )
-def drop_secret(client: ClientId, secret: SecretId, acts: RequestContextDep) -> None:
+def delete_secret(client: ClientId, secret: SecretId, context: RequestContextDep) -> None:
     """Delete the secret. The client can no longer authenticate with it."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         clients.revoke_secret(work, client, secret)
         work.audit("administer", "secret", secret)
 
@@ -105,33 +105,33 @@ def drop_secret(client: ClientId, secret: SecretId, acts: RequestContextDep) -> 
 )
 def add_key(
     client: ClientId,
-    wanted: NewPublicKey,
-    creating: IdempotentRequestDep,
+    new_key: NewPublicKey,
+    idempotent_request: IdempotentRequestDep,
 ) -> Response:
     """Register a key for `private_key_jwt`. Its type sets the algorithm: RS384, ES256 or ES384."""
 
     def register(work: Transaction) -> IdempotentResponse:
         try:
-            registered = clients.add_client_key(work, client, wanted.jwk)
+            public_key = clients.add_client_key(work, client, new_key.jwk)
         except ValueError as error:
             fault = FieldError(pointer="/jwk", code="jwk", detail=str(error))
-            raise Problem("wrong_shape", errors=[fault]) from None
+            raise Problem("invalid_request", errors=[fault]) from None
         work.audit("administer", "public_key", client)
-        return build_created_answer(registered)
+        return build_created_response(public_key)
 
-    return creating.run_once(register)
+    return idempotent_request.run_once(register)
 
 
 @router.delete(
     "/clients/{client}/keys/{kid}",
-    operation_id="drop_key",
+    operation_id="delete_key",
     status_code=204,
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Delete a public key",
 )
-def drop_key(client: ClientId, kid: Kid, acts: RequestContextDep) -> None:
+def delete_key(client: ClientId, kid: Kid, context: RequestContextDep) -> None:
     """Delete the public key. The client can no longer authenticate with it."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         clients.revoke_client_key(work, client, kid)
         work.audit("administer", "public_key", client)
 
@@ -142,48 +142,34 @@ def drop_key(client: ClientId, kid: Kid, acts: RequestContextDep) -> None:
     responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Set the JWKS URL of a client",
 )
-def set_key_set(client: ClientId, wanted: ClientKeySet, acts: RequestContextDep) -> ClientKeySet:
+def set_key_set(
+    client: ClientId, key_set: ClientKeySet, context: RequestContextDep
+) -> ClientKeySet:
     """Set the JWKS URL for `private_key_jwt`. To rotate a key, publish the new one beside the old.
 
     The service fetches the set when needed, and only from hosts that the operator has allowed.
     """
-    with acts.transaction() as work:
+    with context.transaction() as work:
         clients.find_client(work, client)
-        _check_reachable(work, wanted.url)
-        clients.set_key_set_url(work, client, wanted.url)
+        hosts = allowed_hosts.list_allowed_hosts(work)
+        require_allowed_url("/url", key_set.url, HTTP_SCHEMES, hosts)
+        clients.set_key_set_url(work, client, key_set.url)
         work.audit("administer", "key_set", client)
-    return wanted
+    return key_set
 
 
 @router.delete(
     "/clients/{client}/key-set",
-    operation_id="drop_key_set",
+    operation_id="delete_key_set",
     status_code=204,
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Delete the JWKS URL of a client",
 )
-def drop_key_set(client: ClientId, acts: RequestContextDep) -> None:
+def delete_key_set(client: ClientId, context: RequestContextDep) -> None:
     """Delete the URL. The client can no longer authenticate with the keys published there."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         clients.delete_key_set_url(work, client)
         work.audit("administer", "key_set", client)
-
-
-def _check_reachable(work: Transaction, url: str) -> None:
-    """Raise Problem `wrong_shape` for an invalid URL, `conflict` for one that is not allowed."""
-    try:
-        parsed = parse_target_url(url, ("https", "http"))
-    except ValueError as error:
-        fault = FieldError(pointer="/url", code="address", detail=str(error))
-        raise Problem("wrong_shape", errors=[fault]) from None
-    try:
-        entry = find_allowed_host(parsed.host_port, allowed_hosts.list_allowed_hosts(work))
-    except OutboundError:
-        raise Problem(
-            "conflict", "Whoever runs the service has not allowed this host and port."
-        ) from None
-    if parsed.scheme == "http" and not entry.is_private_allowed:
-        raise Problem("conflict", "Plain HTTP is for what was allowed as private.")
 
 
 @router.post(
@@ -196,8 +182,8 @@ def _check_reachable(work: Transaction, url: str) -> None:
 )
 def add_api_key(
     client: ClientId,
-    wanted: NewApiKey,
-    creating: IdempotentRequestDep,
+    new_key: NewApiKey,
+    idempotent_request: IdempotentRequestDep,
     caller: CurrentCaller,
 ) -> Response:
     """Create a key for simple clients: sent as `X-API-Key`, no token needed.
@@ -206,17 +192,19 @@ def add_api_key(
     """
 
     def create(work: Transaction) -> IdempotentResponse:
-        expires_at = work.now + timedelta(days=wanted.expires_in_days)
+        expires_at = work.now + timedelta(days=new_key.expires_in_days)
         try:
             credential, text = clients.add_api_key(
-                work, client, wanted.scopes, expires_at, test=caller.test
+                work, client, new_key.scopes, expires_at, test=caller.test
             )
         except ValueError:
-            raise Problem("conflict", "A key may do no more than its client.") from None
+            raise Problem(
+                "conflict", "The scopes of an API key must be among those of its client."
+            ) from None
         work.audit("administer", "api_key", credential.id)
-        return build_created_answer(NewCredential(**credential.model_dump(), text=text))
+        return build_created_response(NewCredential(**credential.model_dump(), text=text))
 
-    return creating.run_once(create)
+    return idempotent_request.run_once(create)
 
 
 @router.delete(
@@ -226,8 +214,8 @@ def add_api_key(
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Revoke an API key",
 )
-def revoke_api_key(client: ClientId, key: KeyId, acts: RequestContextDep) -> None:
+def revoke_api_key(client: ClientId, key: KeyId, context: RequestContextDep) -> None:
     """Revoke the API key from the next request on."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         clients.revoke_api_key(work, client, key)
         work.audit("administer", "api_key", key)

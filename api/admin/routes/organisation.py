@@ -13,8 +13,8 @@ from api.dependencies import RequestContextDep
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store.accounts import letterheads, organisations
 from api.store.transaction import Transaction
-from reports.logo import LOGO_BYTES, checked
-from reports.view.heading import Language, Letterhead, Line, Zone
+from reports.logo import MAX_LOGO_BYTES, validate_logo
+from reports.view.heading import AddressLine, Letterhead, ReportLanguage, TimeZoneName
 from schemas.base import FrozenModel, Many
 from schemas.organisation import Organisation, Title
 
@@ -27,17 +27,17 @@ def _validate_logo(text: str) -> str:
         logo = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("must be a PNG or an SVG in Base64") from None
-    if len(logo) > LOGO_BYTES:
-        raise ValueError(f"the logo must have at most {LOGO_BYTES} bytes")
-    return base64.b64encode(checked(logo)).decode()
+    if len(logo) > MAX_LOGO_BYTES:
+        raise ValueError(f"the logo must have at most {MAX_LOGO_BYTES} bytes")
+    return base64.b64encode(validate_logo(logo)).decode()
 
 
 Logo = Annotated[
     str,
-    Field(max_length=4 * LOGO_BYTES, json_schema_extra={"contentEncoding": "base64"}),
+    Field(max_length=4 * MAX_LOGO_BYTES, json_schema_extra={"contentEncoding": "base64"}),
     AfterValidator(_validate_logo),
 ]
-Address = Annotated[Many[Line], Field(max_length=5)]
+Address = Annotated[Many[AddressLine], Field(max_length=5)]
 
 
 class LetterheadResponse(FrozenModel):
@@ -54,8 +54,8 @@ class LetterheadChange(FrozenModel):
 
     address: Address | None = None
     logo: Logo | None = None
-    time_zone: Annotated[Zone, Field(examples=["Europe/Vienna"])] | None = None
-    locale: Annotated[Language, Field(examples=["de"])] | None = None
+    time_zone: Annotated[TimeZoneName, Field(examples=["Europe/Vienna"])] | None = None
+    locale: Annotated[ReportLanguage, Field(examples=["de"])] | None = None
 
 
 class OrganisationResponse(Organisation):
@@ -79,9 +79,9 @@ class OrganisationChange(FrozenModel):
     responses=error_responses(*GUARDED_ERRORS),
     summary="Read your organisation",
 )
-def read_organisation(acts: RequestContextDep) -> OrganisationResponse:
+def read_organisation(context: RequestContextDep) -> OrganisationResponse:
     """Return its name, test flag, retention and letterhead."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         organisation = _load_organisation(work)
         work.audit("read", "organisation", organisation.id)
     return organisation
@@ -94,7 +94,7 @@ def read_organisation(acts: RequestContextDep) -> OrganisationResponse:
     summary="Change your organisation",
 )
 def change_organisation(
-    change: OrganisationChange, acts: RequestContextDep
+    change: OrganisationChange, context: RequestContextDep
 ) -> OrganisationResponse:
     """Change the members sent; `retention_years` null retains without limit.
 
@@ -102,7 +102,7 @@ def change_organisation(
     """
     values = collect_changes(change, nullable="retention_years")
     values.pop("letterhead", None)
-    with acts.transaction() as work:
+    with context.transaction() as work:
         organisations.update_organisation(work, values)
         if change.letterhead is not None:
             letterheads.update_letterhead(work, _letterhead_columns(change.letterhead))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from api.admin.common import Scope, build_created_answer, collect_changes
+from api.admin.common import Scope, build_created_response, collect_changes
 from api.auth.route_guard import require_scope
 from api.dependencies import IdempotentRequestDep, RequestContextDep, SettingsDep
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
@@ -54,9 +54,9 @@ class PractitionerList(FrozenModel):
     responses=error_responses(*GUARDED_ERRORS),
     summary="List practitioners",
 )
-def list_practitioners(acts: RequestContextDep) -> PractitionerList:
+def list_practitioners(context: RequestContextDep) -> PractitionerList:
     """Return every practitioner of the organisation."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         practitioner_list = PractitionerList(
             practitioners=tuple(practitioners.list_practitioners(work))
         )
@@ -73,17 +73,19 @@ def list_practitioners(acts: RequestContextDep) -> PractitionerList:
     summary="Add a practitioner",
 )
 def add_practitioner(
-    wanted: NewPractitioner,
-    creating: IdempotentRequestDep,
+    new_practitioner: NewPractitioner,
+    idempotent_request: IdempotentRequestDep,
 ) -> Response:
     """Add a practitioner by the reference that the organisation uses for them."""
 
     def add(work: Transaction) -> IdempotentResponse:
-        added = practitioners.add_practitioner(work, wanted.reference, wanted.name, wanted.scopes)
-        work.audit("administer", "practitioner", added.id)
-        return build_created_answer(added, f"/v1/practitioners/{added.id}")
+        practitioner = practitioners.add_practitioner(
+            work, new_practitioner.reference, new_practitioner.name, new_practitioner.scopes
+        )
+        work.audit("administer", "practitioner", practitioner.id)
+        return build_created_response(practitioner, f"/v1/practitioners/{practitioner.id}")
 
-    return creating.run_once(add)
+    return idempotent_request.run_once(add)
 
 
 @router.post(
@@ -94,14 +96,14 @@ def add_practitioner(
     summary="Invite a practitioner to sign in",
 )
 def invite_practitioner(
-    practitioner: PractitionerId, acts: RequestContextDep, settings: SettingsDep
+    practitioner: PractitionerId, context: RequestContextDep, settings: SettingsDep
 ) -> NewInvitation:
     """Create an invitation: at its URL the practitioner sets new login credentials, once.
 
     The URL is shown once and not stored, so `Idempotency-Key` is not supported: each request
     replaces the previous invitation.
     """
-    with acts.transaction() as work:
+    with context.transaction() as work:
         invitation, secret = invitations.add_invitation(work, practitioner)
         work.audit("administer", "invitation", invitation.id)
     return NewInvitation(**dict(invitation), url=f"{settings.public_url}/invitation/{secret}")
@@ -113,12 +115,12 @@ def invite_practitioner(
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read a practitioner",
 )
-def read_practitioner(practitioner: PractitionerId, acts: RequestContextDep) -> Practitioner:
+def read_practitioner(practitioner: PractitionerId, context: RequestContextDep) -> Practitioner:
     """Return the reference, name and scopes of a practitioner."""
-    with acts.transaction() as work:
-        stored = practitioners.find_practitioner(work, practitioner)
+    with context.transaction() as work:
+        found_practitioner = practitioners.find_practitioner(work, practitioner)
         work.audit("read", "practitioner", practitioner)
-    return stored
+    return found_practitioner
 
 
 @router.patch(
@@ -128,10 +130,12 @@ def read_practitioner(practitioner: PractitionerId, acts: RequestContextDep) -> 
     summary="Change a practitioner",
 )
 def change_practitioner(
-    practitioner: PractitionerId, change: PractitionerChange, acts: RequestContextDep
+    practitioner: PractitionerId, change: PractitionerChange, context: RequestContextDep
 ) -> Practitioner:
     """Change the members sent. `active` false ends all access and every session."""
-    with acts.transaction() as work:
-        changed = practitioners.update_practitioner(work, practitioner, collect_changes(change))
+    with context.transaction() as work:
+        updated_practitioner = practitioners.update_practitioner(
+            work, practitioner, collect_changes(change)
+        )
         work.audit("administer", "practitioner", practitioner)
-    return changed
+    return updated_practitioner

@@ -8,13 +8,16 @@ from fastapi import APIRouter, Query, Request, Response
 from api.auth.route_guard import require_scope
 from api.dependencies import RequestContextDep
 from api.fhir.resources.audit_event import format_audit_event
+from api.http.content_negotiation import negotiate_media_type
 from api.http.error_responses import GUARDED_ERRORS, error_responses
+from api.problems import Problem
 from api.store.audit import chain
 from schemas.audit import AuditEntry
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=require_scope("audit:read"))
 NDJSON = "application/x-ndjson"
 FHIR = "application/fhir+ndjson"
+_OFFERED_MEDIA_TYPES = (NDJSON, f"{FHIR}; fhirVersion=4.0")
 MAX_ENTRIES = 10_000
 After = Annotated[
     int,
@@ -36,17 +39,20 @@ After = Annotated[
                 FHIR: {"schema": {"type": "string"}},
             },
         },
-        **error_responses(*GUARDED_ERRORS),
+        **error_responses(*GUARDED_ERRORS, 406),
     },
     summary="Read the audit",
 )
-def read_audit(acts: RequestContextDep, request: Request, after: After = 0) -> Response:
+def read_audit(context: RequestContextDep, request: Request, after: After = 0) -> Response:
     """Return who did what and when, without patient data.
 
     Send `Accept: application/fhir+ndjson` for FHIR R4.
     """
-    fhir = FHIR in request.headers.get("accept", "")
-    with acts.transaction() as work:
+    media_type = negotiate_media_type(request.headers.get("accept"), _OFFERED_MEDIA_TYPES)
+    if media_type is None:
+        raise Problem("not_acceptable")
+    fhir = media_type != NDJSON
+    with context.transaction() as work:
         entries = chain.read_entries(
             work.session, work.organisation, after=after, limit=MAX_ENTRIES
         )

@@ -29,5 +29,7 @@ class FilePiece(Protocol):
 
 def build_faults_frame(faults: Iterable[tuple[int, str | None, str, str]]) -> pl.DataFrame:
     """Return a frame of faults, each a row from 0, a column, a code and the expected value."""
-    rows = [(row, None, column, code, expected) for row, column, code, expected in faults]
+    rows = [
+        (row, None, column, code, expected_value) for row, column, code, expected_value in faults
+    ]
     return pl.DataFrame(rows, schema=FAULT_SCHEMA, orient="row")

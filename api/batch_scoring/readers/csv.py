@@ -135,7 +135,7 @@ def _read_header(start: bytes, names: ColumnNames, encoding: str) -> tuple[CsvLa
         raise UnusableInputError("line 1: lines must end with LF or CRLF, not with CR alone")
     text = _decode(RecordBlock(first, line), encoding).decode()
     if not text.strip():
-        raise UnusableInputError(f"line {line}: there is no header")
+        raise UnusableInputError(f"line {line}: the header is missing")
     separator = separator or max(_SEPARATORS, key=_count_outside_quotes(text).__getitem__)
     header = [
         name.strip()
@@ -155,7 +155,7 @@ def _decode(block: RecordBlock, encoding: str) -> bytes:
     """Return the block as UTF-8, which is not validated here."""
     if b"\0" in block.raw:
         line = block.first_line + block.raw.count(b"\n", 0, block.raw.index(b"\0"))
-        raise UnusableInputError(f"line {line}: must not hold a NUL character")
+        raise UnusableInputError(f"line {line}: must not contain a NUL character")
     if encoding == "utf-8":
         return block.raw
     return block.raw.decode(encoding, errors="replace").encode()
@@ -231,7 +231,7 @@ def _read_rows(text: TextLines, separator: str) -> Iterator[tuple[int, list[str]
     except UnicodeDecodeError as error:
         line = text.file_line(text.raw.count(b"\n", 0, error.start))
         raise UnusableInputError(
-            f"line {line}: is not UTF-8", option="--encoding latin-1 reads old files"
+            f"line {line}: is not UTF-8", option="try --encoding latin-1"
         ) from None
     reader = csv.reader(lines, delimiter=separator)
     lines_before = 0

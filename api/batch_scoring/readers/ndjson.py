@@ -13,7 +13,7 @@ from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import describe_unknown
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
 from api.batch_scoring.readers.record_blocks import RecordBlock, read_blocks
-from api.http import strict_json
+from api.http.request_body import parse_json
 from api.intakes.models import build_intake_model
 from api.problems import Problem, build_validation_problem
 from schemas.batch import PASSTHROUGH_COLUMNS, PATIENT_REFERENCE
@@ -55,21 +55,27 @@ class LineParser:
     def parse(self, line: bytes) -> tuple[dict[str, Any], list[LineFault]]:
         """Return the row of one line and its faults; a faulty row keeps its identifiers."""
         try:
-            value = strict_json.parse(line)
+            value = parse_json(line)
         except Problem as problem:
             return {}, [_fault(error.pointer, error.code, error.detail) for error in problem.errors]
         if not isinstance(value, dict):
             return {}, [(None, "not_an_object", "must be an object")]
         row = value if "answers" in value else self._translate_names(value)
         if len(row) < len(value):
-            return {}, [(None, "doubled", "must not hold a name twice, nor two that mean the same")]
+            return {}, [
+                (
+                    None,
+                    "duplicate_name",
+                    "must not contain a name twice, nor two names of the same question",
+                )
+            ]
         identifiers = {
             name: str(row[name])
             for name in PASSTHROUGH_COLUMNS
             if type(row.get(name)) in (str, int)
         }
         faults: list[LineFault] = [
-            (name, "not_a_text", "must be a text or a whole number")
+            (name, "not_a_text", "must be text or a whole number")
             for name in PASSTHROUGH_COLUMNS
             if row.get(name) is not None and name not in identifiers
         ]

@@ -1,152 +1,89 @@
-"""Reads Parquet: typed columns, one slice of rows at a time.
-
-The size of a slice is checked before it is decoded, because a small file can unpack to a huge one.
-"""
+"""Reads Parquet: typed columns, one slice of rows at a time, decoded in a child process."""
 
 import io
+import json
+import pickle  # nosec B403 - only to write to our own child process
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from mmap import ACCESS_READ, mmap
-from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import polars as pl
-from polars.exceptions import PanicException
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
-from api.batch_scoring.readers.parquet_limits import ParquetLimits, unpacked_size_error
-from api.batch_scoring.readers.parquet_metadata import read_row_groups
+from api.batch_scoring.readers.parquet_decoder import DecodeRequest
 from api.batch_scoring.readers.record_blocks import BLOCK_BYTES, RECORD_BYTES
-from schemas.batch import PASSTHROUGH_COLUMNS
-from schemas.rulebook import Question
+from api.problems import Problem
+from api.processes.child_process import ChildProcess, ChildStoppedError
 
-MAX_SLICE_ROWS = 65_536
-_DECODE_ERRORS = (OSError, pl.exceptions.PolarsError, PanicException)
-_UNSUPPORTED_TYPES = (pl.Binary, pl.Duration, pl.Object, pl.Unknown)
+MAX_MEMORY_BYTES = 2560 * 1024 * 1024
+"""The address space of a child, of which its libraries take 1 GiB; the file's size comes on top."""
+
+SECONDS_PER_SLICE = 120.0
+_MAX_ANSWER_BYTES = 256 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
+_free_processes = threading.BoundedSemaphore(2)
 
 
 class ParquetPiece(NamedTuple):
-    """A slice of a Parquet file."""
+    """A slice of a Parquet file, as Arrow IPC."""
 
-    frame: pl.LazyFrame
-    start: int
-    height: int
+    content: bytes
     input_bytes: int
 
     def parse_rows(self) -> ParsedRows:
-        """Read the columns with the types of the file. Raises UnusableInputError."""
-        frame = _collect(self.frame.slice(self.start, self.height))
-        return ParsedRows(frame, build_faults_frame(()), None)
+        """Read the columns with the types of the file."""
+        return ParsedRows(pl.read_ipc(io.BytesIO(self.content)), build_faults_frame(()), None)
 
 
-def read_parquet_pieces(  # noqa: PLR0913 - a file and its limits
-    source: str | io.BytesIO,
+def read_parquet_pieces(
+    source: str | BinaryIO,
     names: ColumnNames,
     *,
     size: int,
-    rows: int | None = None,
-    record_bytes: int | None = None,
+    record_bytes: int = RECORD_BYTES,
     unpacked_bytes: int | None = None,
 ) -> Iterator[ParquetPiece]:
-    """Yield the slices of a file of `size` bytes.
+    """Yield the slices of a file of `size` bytes, each of at most a block of text.
 
-    A slice has at most `rows` rows, and not many more bytes than a block of another format. Raises
-    UnusableInputError for a column of an unsupported type, a row of more than `record_bytes`, a
-    list with more elements than options, and a file that unpacks to more than `unpacked_bytes`.
+    Raises UnusableInputError for a column of an unsupported type, a list with more elements than
+    options, a row of more than `record_bytes`, a file that unpacks to more than `unpacked_bytes`,
+    and one that takes too much memory or time. Raises Problem `too_many` if no process is free.
     """
-    scan, schema, height = _scan(source)
-    header = schema.names()
-    columns = {header[place]: ours for place, ours in names.match_header(header).items()}
-    for theirs, ours in columns.items():
-        _check_type(ours, schema[theirs], names.questions.get(ours))
-    with _open_content(source) as content:
-        groups = read_row_groups(content, columns)
-    if sum(group.rows for group in groups) != height:
-        raise UnusableInputError("the Parquet file is damaged")
-    limits = ParquetLimits(
-        groups, {theirs: names.questions.get(ours) for theirs, ours in columns.items()}
-    )
-    limits.check(unpacked_bytes)
-    frame = scan.select(
-        pl.col(theirs).cast(pl.String).alias(ours) if ours in PASSTHROUGH_COLUMNS
-        else pl.col(theirs).alias(ours)
-        for theirs, ours in columns.items()
-    )  # fmt: skip
-    slice_rows = min(rows or MAX_SLICE_ROWS, limits.rows_per_slice)
-    total = 0
-    for start in range(0, height, slice_rows):
-        sizes = _text_bytes(frame.slice(start, min(slice_rows, height - start)))
-        total += sum(sizes)
-        if unpacked_bytes is not None and total > unpacked_bytes:
-            raise unpacked_size_error(unpacked_bytes)
-        for place, count in _split(sizes, record_bytes or RECORD_BYTES, start + 1):
-            yield ParquetPiece(frame, start + place, count, size * count // height)
-
-
-def _scan(source: str | io.BytesIO) -> tuple[pl.LazyFrame, pl.Schema, int]:
+    path = source if isinstance(source, str) else None
+    request = DecodeRequest(names, size, path, BLOCK_BYTES, record_bytes, unpacked_bytes)
     try:
-        scan = pl.scan_parquet(source, glob=False)
-        height = scan.select(pl.len()).collect().item()
-        return scan, scan.collect_schema(), height
-    except _DECODE_ERRORS:
-        raise UnusableInputError("the file is no Parquet, or is damaged") from None
-
-
-def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    try:
-        return frame.collect(engine="streaming")
-    except _DECODE_ERRORS:
-        raise UnusableInputError("the Parquet file is damaged") from None
+        with _running_child(size) as child:
+            child.send(pickle.dumps(request))
+            if not isinstance(source, str):
+                while piece := source.read(_PIECE_BYTES):
+                    child.send(piece)
+                child.send(b"")
+            while answer := child.read_answer(SECONDS_PER_SLICE):
+                match json.loads(answer):
+                    case int(input_bytes):
+                        yield ParquetPiece(child.read_answer(SECONDS_PER_SLICE), input_bytes)
+                    case message, option:
+                        raise UnusableInputError(message, option=option)
+    except ChildStoppedError:
+        raise UnusableInputError("reading the file takes too much memory or time") from None
 
 
 @contextmanager
-def _open_content(source: str | io.BytesIO) -> Iterator[memoryview | mmap]:
-    if isinstance(source, io.BytesIO):
-        with source.getbuffer() as content:
-            yield content
-        return
-    with Path(source).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        yield content
-
-
-def _check_type(name: str, kind: pl.DataType, question: Question | None) -> None:
-    """Raise UnusableInputError for a nested or unsupported type: it concerns every row."""
-    is_multi = question is not None and question.kind == "multi"
-    inner = kind.inner if is_multi and isinstance(kind, pl.List | pl.Array) else kind
-    if inner.is_nested() or inner in _UNSUPPORTED_TYPES:
-        expected = (
-            "texts or lists of texts" if is_multi else "plain values such as texts or numbers"
+def _running_child(size: int) -> Iterator[ChildProcess]:
+    if not _free_processes.acquire(timeout=SECONDS_PER_SLICE):
+        raise Problem("too_many", headers={"Retry-After": "30"})
+    try:
+        child = ChildProcess(
+            "api.batch_scoring.readers.parquet_worker",
+            MAX_MEMORY_BYTES + size,
+            max_answer=_MAX_ANSWER_BYTES,
         )
-        raise UnusableInputError(f"column {name!r} must hold {expected}")
-
-
-def _text_bytes(frame: pl.LazyFrame) -> list[int]:
-    """Return the bytes of text of each row: many rows may share one text of a dictionary."""
-    lengths = []
-    for name, kind in frame.collect_schema().items():
-        if kind == pl.String:
-            lengths.append(pl.col(name).str.len_bytes())
-        elif isinstance(kind, pl.List | pl.Array) and kind.inner == pl.String:
-            texts = pl.col(name).arr.to_list() if isinstance(kind, pl.Array) else pl.col(name)
-            lengths.append(texts.list.eval(pl.element().str.len_bytes()).list.sum())
-    total = pl.sum_horizontal(pl.lit(0, pl.UInt64), *(length.cast(pl.UInt64) for length in lengths))
-    rows = frame.with_columns(total.fill_null(0).alias("\0bytes")).select("\0bytes")
-    return _collect(rows)["\0bytes"].to_list()
-
-
-def _split(sizes: list[int], longest: int, first: int) -> Iterator[tuple[int, int]]:
-    """Yield the start and count of runs of rows with at most one block of text each."""
-    start = total = 0
-    for place, size in enumerate(sizes):
-        if size > longest:
-            raise UnusableInputError(
-                f"row {first + place}: a record must not be longer than {longest:,} bytes"
-            )
-        if total + size > BLOCK_BYTES and place > start:
-            yield start, place - start
-            start, total = place, 0
-        total += size
-    if sizes:
-        yield start, len(sizes) - start
+        try:
+            yield child
+        finally:
+            child.kill()
+    finally:
+        _free_processes.release()

@@ -48,17 +48,17 @@ def build_router(catalogue: Catalogue) -> APIRouter:
 
     @routes.post(
         "",
-        operation_id="send_batch",
+        operation_id="create_batch",
         status_code=202,
         response_model=ScoringBatch,
         responses=error_responses(*BODY_ERRORS, 409),
         summary="Send a batch of intakes to be scored",
         openapi_extra={"requestBody": {"required": True, "content": _FILES}},
     )
-    async def send_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
+    async def create_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
         request: Request,
         *,
-        creating: IdempotentRequestDep,
+        idempotent_request: IdempotentRequestDep,
         rulebooks: CatalogueDep,
         settings: SettingsDep,
         rulebook: Annotated[
@@ -85,7 +85,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
             upload = _Upload(
                 file, file_format, loaded, settings, explain=explain, ignore_unknown=ignore_unknown
             )
-            response = await run_in_threadpool(upload.store, creating)
+            response = await run_in_threadpool(upload.store, idempotent_request)
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return response
 
@@ -96,10 +96,10 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         summary="List batches",
     )
     def list_batches(
-        acts: RequestContextDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
+        context: RequestContextDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
     ) -> BatchList:
         """Batches, newest first. A batch is deleted when it expires."""
-        with acts.transaction() as work:
+        with context.transaction() as work:
             lines = tuple(
                 _batch_line(work, batch) for batch in batches.list_newest_batches(work, limit)
             )
@@ -112,9 +112,9 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         responses=error_responses(*GUARDED_ERRORS, 404),
         summary="Read the progress of a batch",
     )
-    def read_batch(batch: BatchId, acts: RequestContextDep) -> ScoringBatch:
+    def read_batch(batch: BatchId, context: RequestContextDep) -> ScoringBatch:
         """Counts of rows: done, by status, by band, by tier, with problems, set aside."""
-        with acts.transaction() as work:
+        with context.transaction() as work:
             progress = _batch_detail(work, batches.find_batch(work, batch, SCORE))
             work.audit("read", "batch", batch)
         return progress
@@ -125,9 +125,9 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         responses=error_responses(*GUARDED_ERRORS, 404),
         summary="Cancel a batch",
     )
-    def cancel_batch(batch: BatchId, acts: RequestContextDep) -> ScoringBatch:
+    def cancel_batch(batch: BatchId, context: RequestContextDep) -> ScoringBatch:
         """No more rows of the batch or of its reports are started. Cancelling again is a no-op."""
-        with acts.transaction() as work:
+        with context.transaction() as work:
             batches.find_batch(work, batch, SCORE)
             batches.cancel_batch(work, batch)
             progress = _batch_detail(work, batches.find_batch(work, batch, SCORE))
@@ -136,16 +136,16 @@ def build_router(catalogue: Catalogue) -> APIRouter:
 
     @routes.delete(
         "/{batch}",
-        operation_id="drop_batch",
+        operation_id="erase_batch",
         status_code=204,
         responses=error_responses(*GUARDED_ERRORS, 404, 409),
         summary="Erase a batch",
     )
-    def drop_batch(batch: BatchId, acts: RequestContextDep) -> Response:
+    def erase_batch(batch: BatchId, context: RequestContextDep) -> Response:
         """Erases the upload, the results and the reports. Returns 409 if the batch names a patient
         under legal hold.
         """
-        _erase(acts, batch)
+        _erase(context, batch)
         return Response(status_code=204)
 
     return routes
@@ -177,7 +177,9 @@ class _Upload:
     def _parse(self, spool: ChunkSpool) -> None:
         """Parse the whole file before the transaction, so that no other writer waits for it."""
         settings = self._settings
-        limits = BatchLimits(settings.batch_chunk_rows, settings.batch_rows, settings.batch_bytes)
+        limits = BatchLimits(
+            settings.batch_chunk_rows, settings.max_batch_rows, settings.max_batch_bytes
+        )
         self._file.seek(0)
         stream = cast("BinaryIO", io.BufferedReader(NonClosingReader(self._file)))
         upload = BatchUpload(stream, self._file.size, self._format)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from api.auth.route_guard import require_scope
 from api.batch_scoring.chunking import RowChunk, build_uniform_faults, pack_chunk, unpack_chunk
-from api.batches.file_transfer import RETRY_AFTER_SECONDS, FileDownload, build_file_response
+from api.batches.file_transfer import RETRY_AFTER_SECONDS
 from api.batches.zip_stream import stream_zip
 from api.deliveries import profiles
 from api.dependencies import (
@@ -23,20 +23,22 @@ from api.dependencies import (
     RequestContextDep,
     SettingsDep,
 )
+from api.http.byte_ranges import FileDownload, build_file_response
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.jobs.print_chunk import ROWS_PER_CHUNK
+from api.jobs.score_chunk import find_rulebook
 from api.problems import FieldError, Problem
 from api.settings import Settings
 from api.store.accounts.callers import Caller
 from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import DELIVERIES, REPORTS, SCORE, NewBatch, StoredBatch
-from api.store.batches.chunks import ChunkContent
+from api.store.batches.chunk_content import ChunkContent
 from api.store.deliveries import destinations
 from api.store.idempotency import IdempotentResponse
 from api.store.keys.field_encryption import hash_parts
 from api.store.transaction import Transaction
-from reports.phrases import languages
+from reports.phrases import list_languages
 from schemas.assessment import Status
 from schemas.base import FrozenModel, Many
 from schemas.batch import BAND_COLUMN, MAX_SUMMARY_PROBLEMS, STATUS_COLUMN, TIER_COLUMN, RowProblem
@@ -46,7 +48,7 @@ from schemas.patient import READABLE
 from scoring.catalogue import Catalogue
 from scoring.safety import NO_TIER
 
-ReportLanguage: Any = Literal[languages()]
+ReportLanguage: Any = Literal[list_languages()]
 ReportsId = Annotated[
     str,
     Path(
@@ -61,7 +63,7 @@ FilterValues = Annotated[Many[_FilterValue], Field(max_length=20)]
 StatusFilter = Annotated[Many[Status], Field(max_length=20)]
 
 
-class ReportsWanted(FrozenModel):
+class ReportsRequest(FrozenModel):
     """Which rows to print, and how. A filter that is left out matches every row."""
 
     status: StatusFilter = Field(
@@ -82,17 +84,17 @@ class ReportsWanted(FrozenModel):
 
 @router.post(
     "/{batch}/reports",
-    operation_id="print_batch",
+    operation_id="create_batch_reports",
     status_code=202,
     response_model=ReportsBatch,
     responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Print or deliver the rows of a batch",
 )
-def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
+def create_batch_reports(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     batch: BatchId,
-    wanted: ReportsWanted,
+    selection: ReportsRequest,
     *,
-    creating: IdempotentRequestDep,
+    idempotent_request: IdempotentRequestDep,
     settings: SettingsDep,
     caller: CurrentCaller,
     rulebooks: CatalogueDep,
@@ -104,16 +106,16 @@ def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     for delivery; this also requires `screenings:write` and `deliveries:write`. Rows that were not
     sent are listed as problems, by row number.
     """
-    if wanted.destination is not None:
+    if selection.destination is not None:
         _check_scopes(caller)
-        _check_no_format(wanted)
+        _check_no_format(selection)
 
     def create(work: Transaction) -> IdempotentResponse:
         scored = batches.find_batch(work, batch, SCORE)
-        _check_filters(wanted, scored, rulebooks)
-        return _create(work, scored, wanted, settings, caller)
+        _check_filters(selection, scored, rulebooks)
+        return _create(work, scored, selection, settings, caller)
 
-    response = creating.run_once(create)
+    response = idempotent_request.run_once(create)
     response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 
@@ -124,9 +126,11 @@ def print_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read the progress of a batch's reports",
 )
-def read_batch_reports(batch: BatchId, reports: ReportsId, acts: RequestContextDep) -> ReportsBatch:
+def read_batch_reports(
+    batch: BatchId, reports: ReportsId, context: RequestContextDep
+) -> ReportsBatch:
     """Counts of rows: printed or enqueued for delivery, and set aside if that failed."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         progress = _reports_detail(work, batches.find_child_batch(work, batch, reports))
         work.audit("read", "batch", reports)
     return progress
@@ -134,7 +138,7 @@ def read_batch_reports(batch: BatchId, reports: ReportsId, acts: RequestContextD
 
 @router.get(
     "/{batch}/reports/{reports}/zip",
-    operation_id="read_batch_zip",
+    operation_id="download_batch_reports",
     response_class=Response,
     responses={
         200: {
@@ -149,50 +153,51 @@ def read_batch_reports(batch: BatchId, reports: ReportsId, acts: RequestContextD
     },
     summary="Download the reports as one ZIP",
 )
-def read_batch_zip(
-    batch: BatchId, reports: ReportsId, request: Request, acts: RequestContextDep
+def download_batch_reports(
+    batch: BatchId, reports: ReportsId, request: Request, context: RequestContextDep
 ) -> Response:
     """Files are named by the number of their row. Use `Range` to resume an interrupted download."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         job = batches.find_child_batch(work, batch, reports)
         if job.kind == DELIVERIES:
-            raise Problem("conflict", "They were sent to a destination: there is no ZIP of them.")
+            raise Problem(
+                "conflict", "These reports were delivered to a destination, so there is no ZIP."
+            )
         if batches.compute_progress(work, job).state != "done":
             raise Problem("conflict", "The reports are not done.", headers={"Retry-After": "5"})
         work.audit("report", "batch", reports, count=job.rows)
     tag = hash_parts(reports.encode())[:32]
     name = "nociscreen-reports.zip"
     return build_file_response(
-        request, FileDownload("application/zip", name, tag, lambda: stream_zip(acts, job))
+        request, FileDownload("application/zip", name, tag, lambda: stream_zip(context, job))
     )
 
 
-def _check_filters(wanted: ReportsWanted, scored: StoredBatch, rulebooks: Catalogue) -> None:
-    """Raise Problem `wrong_shape` for a band or tier that the batch's rulebook does not have."""
-    instrument, _, number = scored.rulebook.partition("@")
-    rulebook = rulebooks.find_version(instrument, number).rulebook
-    known = {
+def _check_filters(selection: ReportsRequest, scored: StoredBatch, rulebooks: Catalogue) -> None:
+    """Raise Problem `invalid_request` for a band or tier that the rulebook does not have."""
+    rulebook = find_rulebook(rulebooks, scored.rulebook).rulebook
+    known_values = {
         "band": [band.id for band in rulebook.band],
         "tier": [*(tier.id for tier in rulebook.tier), NO_TIER],
     }
     errors = [
         FieldError(
             pointer=f"/{name}/{place}",
-            code="unknown_word",
-            detail=f"must be one of {', '.join(known[name])}",
+            code="unknown_value",
+            detail=f"must be one of {', '.join(known_values[name])}",
         )
-        for name in known
-        for place, word in enumerate(getattr(wanted, name))
-        if word not in known[name]
+        for name in known_values
+        for place, word in enumerate(getattr(selection, name))
+        if word not in known_values[name]
     ]
     if errors:
-        raise Problem("wrong_shape", errors=errors)
+        raise Problem("invalid_request", errors=errors)
 
 
 def _create(
     work: Transaction,
     scored: StoredBatch,
-    wanted: ReportsWanted,
+    selection: ReportsRequest,
     settings: Settings,
     caller: Caller,
 ) -> IdempotentResponse:
@@ -201,15 +206,15 @@ def _create(
             "conflict", "The batch is not done.", headers={"Retry-After": RETRY_AFTER_SECONDS}
         )
     options: dict[str, Any] = {"organisation": caller.organisation, "test": caller.test}
-    if wanted.destination is None:
+    if selection.destination is None:
         kind = REPORTS
-        options |= wanted.model_dump(include={"format", "document", "locale"})
+        options |= selection.model_dump(include={"format", "document", "locale"})
     else:
-        _check_destination(work, wanted.destination)
+        _check_destination(work, selection.destination)
         kind = DELIVERIES
-        options |= {"destination": wanted.destination}
+        options |= {"destination": selection.destination}
     job = NewBatch(kind, scored.rulebook, scored.rulebook_sha256, options, scored.id)
-    chunks = _limit_rows(_select_rows(work, scored, wanted), settings.batch_reports)
+    chunks = _limit_rows(_select_rows(work, scored, selection), settings.max_batch_reports)
     batch = batches.add_batch(work, job, chunks, scored.expires_at)
     detail = _reports_detail(work, batch)
     work.audit("create", "batch", batch.id, count=batch.rows)
@@ -217,27 +222,27 @@ def _create(
 
 
 def _check_scopes(caller: Caller) -> None:
-    """Raise Problem `missing_scope` if the caller may not store screenings and send them."""
+    """Raise Problem `insufficient_scope` if the caller may not store screenings and send them."""
     if not {"screenings:write", "deliveries:write"}.issubset(caller.scopes):
         needed = "batches screenings:write deliveries:write"
         challenge = f'Bearer error="insufficient_scope", scope="{needed}"'
-        raise Problem("missing_scope", headers={"WWW-Authenticate": challenge})
+        raise Problem("insufficient_scope", headers={"WWW-Authenticate": challenge})
 
 
-def _check_no_format(wanted: ReportsWanted) -> None:
-    """Raise Problem `wrong_shape` for a field that the destination determines."""
-    detail = "is the destination's to say: leave it out"
+def _check_no_format(selection: ReportsRequest) -> None:
+    """Raise Problem `invalid_request` for a field that the destination determines."""
+    detail = "is determined by the destination; omit it"
     errors = [
-        FieldError(pointer=f"/{name}", code="not_possible", detail=detail)
+        FieldError(pointer=f"/{name}", code="not_allowed", detail=detail)
         for name in ("format", "document", "locale")
-        if name in wanted.model_fields_set
+        if name in selection.model_fields_set
     ]
     if errors:
-        raise Problem("wrong_shape", errors=errors)
+        raise Problem("invalid_request", errors=errors)
 
 
 def _check_destination(work: Transaction, destination_id: str) -> None:
-    """Raise Problem `not_found`, `conflict` if it is inactive, or `wrong_shape` for its options."""
+    """Raise Problem `not_found`, `conflict` if inactive, or `invalid_request` for its options."""
     destination = destinations.find_destination(work, destination_id)
     profiles.apply_options(destination.profile, destination.options)
     if not destination.active:
@@ -251,22 +256,24 @@ def _limit_rows(
     for count, chunk in chunks:
         total += count
         if total > limit:
-            raise Problem("too_large", f"At most {limit:,} reports at once: choose fewer rows.")
+            raise Problem(
+                "too_large", f"A request can print at most {limit:,} reports; select fewer rows."
+            )
         yield count, chunk
 
 
 def _select_rows(
-    work: Transaction, scored: StoredBatch, wanted: ReportsWanted
+    work: Transaction, scored: StoredBatch, selection: ReportsRequest
 ) -> Iterator[tuple[int, ChunkContent]]:
     """Yield chunks of the rows that match, with the numbers of the rows in the batch."""
     rows_before = 0
     for number in range(scored.chunks):
-        stored = batch_chunks.read_chunk_content(work, scored.id, number)
+        rows_sent = batch_chunks.read_chunk_content(work, scored.id, number)
         content = batch_chunks.read_chunk_results(work, scored.id, number)
-        if stored is None or content is None:
+        if rows_sent is None or content is None:
             raise Problem("not_found")
-        results, frame = pl.read_ipc(io.BytesIO(content)), unpack_chunk(stored).frame
-        rows = results.with_row_index("row").filter(_matches(results, wanted))["row"].to_list()
+        results, frame = pl.read_ipc(io.BytesIO(content)), unpack_chunk(rows_sent).frame
+        rows = results.with_row_index("row").filter(_matches(results, selection))["row"].to_list()
         for start in range(0, len(rows), ROWS_PER_CHUNK):
             selected = rows[start : start + ROWS_PER_CHUNK]
             chunk = pack_chunk(RowChunk(frame[selected], build_uniform_faults(0, "", ""), None))
@@ -275,12 +282,12 @@ def _select_rows(
         rows_before += results.height
 
 
-def _matches(results: pl.DataFrame, wanted: ReportsWanted) -> pl.Expr:
+def _matches(results: pl.DataFrame, selection: ReportsRequest) -> pl.Expr:
     matches = pl.col(STATUS_COLUMN).is_not_null()
     for column, values in (
-        (STATUS_COLUMN, wanted.status),
-        (BAND_COLUMN, wanted.band),
-        (TIER_COLUMN, wanted.tier),
+        (STATUS_COLUMN, selection.status),
+        (BAND_COLUMN, selection.band),
+        (TIER_COLUMN, selection.tier),
     ):
         if values and column in results.columns:
             matches &= pl.col(column).cast(pl.String).is_in(list(values)).fill_null(value=False)

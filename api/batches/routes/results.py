@@ -3,24 +3,27 @@
 import json
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
+import polars as pl
 from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import StreamingResponse
 
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
+from api.batch_scoring.chunk_scorer import score_frame
+from api.batch_scoring.chunking import compile_rules
 from api.batch_scoring.file_formats import BatchFormat
 from api.batch_scoring.result_stream import MEDIA_TYPES, stream_results
 from api.batches.file_transfer import (
     RETRY_AFTER_SECONDS,
-    build_file_response,
-    build_results_download,
     negotiate_format,
-    parse_suffix,
+    read_result_chunks,
 )
 from api.dependencies import BatchId, CatalogueDep, RequestContextDep
+from api.http.byte_ranges import FileDownload, build_file_response
 from api.http.error_responses import GUARDED_ERRORS, error_responses
+from api.jobs.score_chunk import find_rulebook
 from api.problems import Problem
 from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
@@ -29,7 +32,7 @@ from api.store.keys.field_encryption import hash_parts
 from schemas.batch_job import BatchProblem
 from scoring.catalogue import Catalogue
 
-FormatSuffix = Annotated[Literal["csv", "ndjson", "parquet"], Path(examples=["csv"])]
+FormatSuffix = Annotated[BatchFormat, Path(examples=["csv"])]
 _FILE: dict[str, Any] = {
     "content": {
         MEDIA_TYPES["csv"]: {"schema": {"type": "string"}},
@@ -53,14 +56,14 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=require_s
     summary="Read the results of a batch",
 )
 def read_batch_results(
-    batch: BatchId, request: Request, acts: RequestContextDep, rulebooks: CatalogueDep
+    batch: BatchId, request: Request, context: RequestContextDep, rulebooks: CatalogueDep
 ) -> Response:
     """One row of results for each row sent, in order. `Accept` chooses CSV, NDJSON or Parquet.
 
     Use `Range` to resume an interrupted download. Returns 409 until the batch is done.
     """
     file_format = negotiate_format(request.headers.get("accept"))
-    return _send_results(request, acts, rulebooks, batch, file_format)
+    return _send_results(request, context, rulebooks, batch, file_format)
 
 
 @router.get(
@@ -74,11 +77,11 @@ def read_batch_results_as(
     batch: BatchId,
     suffix: FormatSuffix,
     request: Request,
-    acts: RequestContextDep,
+    context: RequestContextDep,
     rulebooks: CatalogueDep,
 ) -> Response:
     """The results of the batch in the format of the URL suffix; `Accept` is ignored."""
-    return _send_results(request, acts, rulebooks, batch, parse_suffix(suffix))
+    return _send_results(request, context, rulebooks, batch, suffix)
 
 
 @router.get(
@@ -94,14 +97,14 @@ def read_batch_results_as(
     },
     summary="List the problems of a batch's rows",
 )
-def read_batch_problems(batch: BatchId, acts: RequestContextDep) -> Response:
+def read_batch_problems(batch: BatchId, context: RequestContextDep) -> Response:
     """One JSON object per line for each problem found so far: row, line, `row_id`, column, the
     expected value, and a sentence as `detail`. A problem never repeats the value of a cell.
     """
-    with acts.transaction() as work:
+    with context.transaction() as work:
         batches.find_batch(work, batch, SCORE)
         work.audit("read", "batch_problems", batch)
-    return StreamingResponse(_problem_lines(acts, batch), media_type=MEDIA_TYPES["ndjson"])
+    return StreamingResponse(_problem_lines(context, batch), media_type=MEDIA_TYPES["ndjson"])
 
 
 def _send_results(
@@ -121,31 +124,18 @@ def _send_results(
     tag = hash_parts(batch_id.encode(), file_format.encode(), version("nociscreen").encode())[:32]
 
     def stream_pieces() -> Iterator[bytes]:
-        chunks = _read_chunks(context, batch)
+        chunks = read_result_chunks(context, batch)
         return stream_results(file_format, chunks, lambda: _empty_results(rulebooks, batch))
 
-    return build_file_response(request, build_results_download(file_format, tag, stream_pieces))
+    name = f"nociscreen-results.{file_format}"
+    return build_file_response(
+        request, FileDownload(MEDIA_TYPES[file_format], name, tag, stream_pieces)
+    )
 
 
-def _read_chunks(context: RequestContext, batch: StoredBatch) -> Iterator[bytes]:
-    """Yield the results of each chunk. Raises RuntimeError if the batch is erased meanwhile."""
-    for number in range(batch.chunks):
-        with context.store.continue_read(context.actor) as work:
-            content = batch_chunks.read_chunk_results(work, batch.id, number)
-        if content is None:
-            raise RuntimeError("the batch was erased while it was sent")
-        yield content
-
-
-def _empty_results(rulebooks: Catalogue, batch: StoredBatch) -> Any:
+def _empty_results(rulebooks: Catalogue, batch: StoredBatch) -> pl.DataFrame:
     """Return the result columns of the batch without rows."""
-    import polars as pl
-
-    from api.batch_scoring.chunk_scorer import score_frame
-    from api.batch_scoring.chunking import compile_rules
-
-    instrument, _, number = batch.rulebook.partition("@")
-    rules = compile_rules(rulebooks.find_version(instrument, number))
+    rules = compile_rules(find_rulebook(rulebooks, batch.rulebook))
     return score_frame(pl.DataFrame(), rules, explain=batch.options["explain"]).results.clear()
 
 

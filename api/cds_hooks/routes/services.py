@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from api.auth.external_tokens import EhrCall, ExternalTokenVerifier
+from api.auth.external_tokens import EhrCall, build_token_problem
 from api.auth.route_guard import GuardedRoute, read_credential
+from api.auth.services import find_services
 from api.cds_hooks.cards import ChartContext, build_cards
 from api.cds_hooks.requests import FeedbackRequest, HookRequest, list_patient_identifiers
 from api.cds_hooks.service_catalogue import list_active_rulebooks, list_services
@@ -14,7 +15,6 @@ from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_response
 from api.http.request_body import JSON
 from api.problems import Problem
 from api.security.claims import CLOCK_SKEW_SECONDS
-from api.settings import Settings
 from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
 from api.store.forms import form_settings
@@ -34,8 +34,8 @@ class HookRoute(GuardedRoute):
 
     def authenticate(self, request: Request) -> Caller:
         """Return the calling EHR. Raises Problem."""
-        trust: ExternalTokenVerifier = request.app.state.trust
-        settings: Settings = request.app.state.settings
+        trust = find_services(request).external_tokens
+        settings = find_services(request).settings
         hook_call = trust.verify_hook_token(
             read_credential(request), settings.public_url + request.url.path
         )
@@ -118,14 +118,13 @@ def call_service(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
         days = form_settings.load_form_settings(work).ask_again_days
         work.audit("read", "screening", screening.id if screening else "")
     chart = ChartContext(hook.context.patientId, newest, days, settings.public_url, work.now)
-    version = screening.assessment.rulebook.partition("@")[2] if screening else ""
-    scored_by = rulebooks.find_version(instrument, version) if screening else None
+    scored_by = rulebooks.find_version(screening.assessment.rulebook) if screening else None
     return CdsCardList(cards=build_cards(chart, screening, scored_by))
 
 
 @router.post(
     "/{service}/feedback",
-    operation_id="tell_feedback",
+    operation_id="receive_feedback",
     responses=error_responses(*BODY_ERRORS, 404),
     summary="Receive card feedback",
 )
@@ -148,6 +147,7 @@ def receive_feedback(
 
 def _use_token_once(work: Transaction, hook_call: EhrCall) -> None:
     """Refuse a token that was used before."""
-    issuers.consume_token(
+    if not issuers.consume_token(
         work, hook_call.issuer.id, hook_call.jti, hook_call.expires_at, CLOCK_SKEW_SECONDS
-    )
+    ):
+        raise build_token_problem()

@@ -13,27 +13,27 @@ commands.add_typer(organisations.commands, name="organisation")
 commands.add_typer(clients.commands, name="client")
 commands.add_typer(practitioners.commands, name="practitioner")
 commands.add_typer(destinations.commands, name="destination")
-commands.add_typer(destinations.place_commands, name="place")
+commands.add_typer(destinations.allowed_host_commands, name="allowed-host")
 commands.add_typer(issuer_commands, name="issuer")
 
 
 @commands.command()
 def first(
-    *, test: Annotated[bool, typer.Option("--test", help="Mark it as a test.")] = False
+    *, test: Annotated[bool, typer.Option("--test", help="Mark its reports as test.")] = False
 ) -> None:
-    """Make a first organisation and a client that may do everything, where there is none yet."""
+    """Create the first organisation and a client with all scopes, if there is none."""
     from api.cli.bootstrap import create_first_client, create_first_invitation
 
     settings = load_settings()
     with open_configured_store(settings) as store:
         credentials = create_first_client(store, settings.first_client_file, test=test)
-        address = create_first_invitation(store, settings)
-    if address:
-        print_note(f"to sign in for the first time, open {address}")
+        invitation_url = create_first_invitation(store, settings)
+    if invitation_url:
+        print_note(f"to sign in for the first time, open {invitation_url}")
     if credentials is None:
-        print_note("there is an organisation already")
+        print_note("an organisation already exists")
         return
     print_note(
-        f"made a first organisation and client; its secret is in {settings.first_client_file}"
+        f"created the first organisation and client; its secret is in {settings.first_client_file}"
     )
     print_json({name: credentials[name] for name in ("organisation", "client_id")})

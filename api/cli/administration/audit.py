@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import build_operator, fail, open_configured_store, print_note
+from api.cli.context import (
+    OrganisationId,
+    build_operator,
+    fail,
+    open_configured_store,
+    print_note,
+)
 
 if TYPE_CHECKING:
     from api.store.audit.chain import AuditKey
@@ -14,34 +20,34 @@ if TYPE_CHECKING:
     from api.store.store import Store
     from schemas.audit import Checkpoint
 
-commands = typer.Typer(no_args_is_help=True, help="Who did what, and whether that still stands.")
-Owner = Annotated[
-    str | None, typer.Option("--organisation", help="One of them; all where left out.")
+commands = typer.Typer(no_args_is_help=True, help="Verify and export the audit trail.")
+AnyOrganisation = Annotated[
+    str | None, typer.Option("--organisation", help="One organisation; all if omitted.")
 ]
 TAMPERED = 1
 
 
 @commands.command()
 def verify(
-    organisation: Owner = None,
+    organisation: AnyOrganisation = None,
     checkpoints: Annotated[
         Path | None,
         typer.Option(
             "--checkpoints",
             exists=True,
             dir_okay=False,
-            help="What `audit checkpoint` printed earlier, one a line, kept elsewhere.",
+            help="Earlier output of `audit checkpoint`, one checkpoint per line.",
         ),
     ] = None,
 ) -> None:
-    """Find every change, deletion or insertion, and say where. Exit status 1 if there is any."""
+    """Print each changed, deleted or inserted row. Exit status 1 if there is any."""
     from api.store.audit import chain
 
-    expected = _read_checkpoints(checkpoints) if checkpoints else ()
+    known_checkpoints = _read_checkpoints(checkpoints) if checkpoints else ()
     is_tampered = False
     with open_configured_store() as store, store.read_all_organisations() as session:
-        for key in _audit_keys(store, session, organisation):
-            own = tuple(item for item in expected if item.organisation == key.organisation)
+        for key in load_audit_keys(store, session, organisation):
+            own = tuple(item for item in known_checkpoints if item.organisation == key.organisation)
             faults = chain.verify_chain(session, key, own)
             is_tampered = is_tampered or bool(faults)
             for fault in faults:
@@ -49,39 +55,39 @@ def verify(
                 typer.echo(f"{key.organisation}: row {fault.seq}{until}: {fault.what}")
             if not faults:
                 rows = chain.create_checkpoint(session, key, _now()).seq
-                typer.echo(f"{key.organisation}: {rows} rows hold")
+                typer.echo(f"{key.organisation}: {rows} rows verified")
     raise typer.Exit(TAMPERED if is_tampered else 0)
 
 
 @commands.command()
-def checkpoint(organisation: Owner = None) -> None:
-    """Print where each chain ends now. Keep it away from the database: it shows a cut-off end."""
+def checkpoint(organisation: AnyOrganisation = None) -> None:
+    """Print a checkpoint of each chain. Store it away from the database: it reveals truncation."""
     from api.store.audit import chain
 
     with open_configured_store() as store, store.read_all_organisations() as session:
-        for key in _audit_keys(store, session, organisation):
+        for key in load_audit_keys(store, session, organisation):
             typer.echo(chain.create_checkpoint(session, key, _now()).model_dump_json())
 
 
 @commands.command()
 def export(
-    organisation: Annotated[str, typer.Option("--organisation", help="Whose.")],
-    form: Annotated[
+    organisation: OrganisationId,
+    format_: Annotated[
         str, typer.Option("--format", help="ndjson, or fhir for AuditEvents.")
     ] = "ndjson",
-    after: Annotated[int, typer.Option(min=0, help="The rows after this one.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Skip rows up to this number.")] = 0,
 ) -> None:
-    """Print the rows, one a line, oldest first."""
+    """Print the audit rows, one per line, oldest first."""
     from api.fhir.resources.audit_event import format_audit_event
     from api.store.audit import chain
 
-    if form not in ("ndjson", "fhir"):
+    if format_ not in ("ndjson", "fhir"):
         fail("--format must be ndjson or fhir")
     count = 0
     with open_configured_store() as store:
         with store.read_all_organisations() as session:
             for row in chain.read_entries(session, organisation, after=after):
-                is_fhir = form == "fhir"
+                is_fhir = format_ == "fhir"
                 typer.echo(
                     format_audit_event(row, organisation) if is_fhir else row.model_dump_json()
                 )
@@ -91,9 +97,10 @@ def export(
     print_note(f"{count} rows")
 
 
-def _audit_keys(
-    store: "Store", session: "OrganisationSession", organisation: str | None
+def load_audit_keys(
+    store: "Store", session: "OrganisationSession", organisation: str | None = None
 ) -> "list[AuditKey]":
+    """Return the audit key of one organisation, or of all; exit 2 if it is unknown."""
     from api.store.accounts import organisations
 
     if organisation:
@@ -104,7 +111,7 @@ def _audit_keys(
         store.organisation_keys.load_keys(session, organisation_id) for organisation_id in ids
     ]
     if None in key_sets:
-        fail("there is no organisation of that id")
+        fail("no organisation with this id")
     return [key_set.audit for key_set in key_sets if key_set is not None]
 
 
@@ -115,7 +122,7 @@ def _read_checkpoints(file: Path) -> "tuple[Checkpoint, ...]":
         lines = file.read_text(encoding="utf-8").splitlines()
         return tuple(Checkpoint.model_validate_json(line) for line in lines if line)
     except ValueError:
-        fail(f"{file.name}: each line must be a checkpoint as `audit checkpoint` prints it")
+        fail(f"{file.name}: each line must be a checkpoint printed by `audit checkpoint`")
 
 
 def _now() -> datetime:

@@ -7,26 +7,25 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import fail, open_transaction, print_json
+from api.cli.context import OrganisationId, fail, open_transaction, print_json
 
 commands = typer.Typer(no_args_is_help=True, help="Programs that call the API.")
-Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
 ClientId = Annotated[str, typer.Argument(help="The id of the client.")]
-Scope = Annotated[list[str], typer.Option("--scope", help="May be given several times.")]
+Scope = Annotated[list[str], typer.Option("--scope", help="A scope; repeat the option for more.")]
 
 
 @commands.command("add")
 def add_client(
     name: str,
-    organisation: Owner,
+    organisation: OrganisationId,
     scope: Scope,
-    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Its own limit.")] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Rate limit of the client.")
+    ] = None,
     *,
-    secret: Annotated[
-        bool, typer.Option("--secret/--no-secret", help="Make a secret with it.")
-    ] = True,
+    secret: Annotated[bool, typer.Option("--secret/--no-secret", help="Create a secret.")] = True,
 ) -> None:
-    """Make a client; its secret is shown this once."""
+    """Create a client and print its secret. The secret is shown only once."""
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:
@@ -41,8 +40,8 @@ def add_client(
 
 
 @commands.command("list")
-def list_clients(organisation: Owner) -> None:
-    """Every client of an organisation, and which secrets and keys are live."""
+def list_clients(organisation: OrganisationId) -> None:
+    """List the clients of an organisation with their active secrets and keys."""
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:
@@ -54,13 +53,18 @@ def list_clients(organisation: Owner) -> None:
 @commands.command("change")
 def change_client(
     client: ClientId,
-    organisation: Owner,
-    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
-    scope: Annotated[list[str] | None, typer.Option("--scope", help="All it may do.")] = None,
+    organisation: OrganisationId,
+    name: Annotated[str | None, typer.Option(help="The new name.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="The client's scopes; replaces the current ones."),
+    ] = None,
     *,
-    active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
+    ] = None,
 ) -> None:
-    """Change a client, for its living tokens too; what is left out stays."""
+    """Change a client; applies to issued tokens too. Omitted options keep their value."""
     from api.store.accounts import clients
 
     options = {"name": name, "scopes": scope or None, "active": active}
@@ -75,8 +79,8 @@ def change_client(
 
 
 @commands.command("secret")
-def add_secret(client: ClientId, organisation: Owner) -> None:
-    """Make a second secret, to change over; it is shown this once."""
+def add_secret(client: ClientId, organisation: OrganisationId) -> None:
+    """Add a second secret for rotation. It is shown only once."""
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:
@@ -85,11 +89,13 @@ def add_secret(client: ClientId, organisation: Owner) -> None:
         print_json({"id": credential.id, "client_secret": text})
 
 
-@commands.command("drop-secret")
-def drop_secret(
-    client: ClientId, secret: Annotated[str, typer.Argument(help="Its id.")], organisation: Owner
+@commands.command("revoke-secret")
+def revoke_secret(
+    client: ClientId,
+    secret: Annotated[str, typer.Argument(help="The id of the secret.")],
+    organisation: OrganisationId,
 ) -> None:
-    """Take a secret back."""
+    """Revoke a secret."""
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:
@@ -101,7 +107,7 @@ def drop_secret(
 def add_key(
     client: ClientId,
     jwk: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A public JWK.")],
-    organisation: Owner,
+    organisation: OrganisationId,
 ) -> None:
     """Register a public key for `private_key_jwt`."""
     from api.store.accounts import clients
@@ -118,11 +124,11 @@ def add_key(
 @commands.command("api-key")
 def add_api_key(
     client: ClientId,
-    organisation: Owner,
+    organisation: OrganisationId,
     scope: Scope,
-    days: Annotated[int, typer.Option(min=1, max=3660, help="How long it lives.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="Validity in days.")] = 365,
 ) -> None:
-    """Make an API key; it is shown this once, and sent as `X-API-Key`."""
+    """Create an API key, to send as `X-API-Key`. It is shown only once."""
     from api.store.accounts import clients, organisations
 
     with open_transaction(organisation) as work:
@@ -138,9 +144,11 @@ def add_api_key(
 
 @commands.command("revoke-api-key")
 def revoke_api_key(
-    client: ClientId, key: Annotated[str, typer.Argument(help="Its id.")], organisation: Owner
+    client: ClientId,
+    key: Annotated[str, typer.Argument(help="The id of the API key.")],
+    organisation: OrganisationId,
 ) -> None:
-    """End an API key at once."""
+    """Revoke an API key."""
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:

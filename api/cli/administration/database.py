@@ -5,23 +5,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.administration.audit import load_audit_keys
 from api.cli.context import fail, load_settings, open_configured_store, print_note
 
 if TYPE_CHECKING:
     from api.settings import Settings
 
-BackupTarget = Annotated[Path, typer.Argument(dir_okay=False, help="The file to be made.")]
-BackupSource = Annotated[Path, typer.Argument(dir_okay=False, help="A file that `backup` made.")]
+BackupTarget = Annotated[Path, typer.Argument(dir_okay=False, help="The file to write.")]
+BackupSource = Annotated[Path, typer.Argument(dir_okay=False, help="A file written by `backup`.")]
 
 
 def migrate() -> None:
-    """Bring the database to the tables of this release."""
+    """Update the database schema to this release."""
     with open_configured_store():
-        print_note("the tables are those of this release")
+        print_note("the database schema is up to date")
 
 
 def backup(to: BackupTarget) -> None:
-    """Copy the embedded database while it is in use; its wrapped key lies beside the copy."""
+    """Copy the embedded database while it is in use, with its wrapped key beside the copy."""
     from api.store.accounts.organisations import OPERATOR_ACTOR
     from api.store.database.engine import DatabaseError
     from api.store.operations import backup as backups
@@ -34,12 +35,11 @@ def backup(to: BackupTarget) -> None:
             fail(str(error))
         with store.transaction(OPERATOR_ACTOR) as work:
             work.audit("backup", "database")
-    print_note(f"{to} holds the database as it was; without the key ring it cannot be read")
+    print_note(f"{to} is a backup; it can only be read with the key ring")
 
 
 def restore(from_: BackupSource) -> None:
-    """Lay a backup where the database was, then verify the audit of all that it holds."""
-    from api.store.accounts import organisations
+    """Restore a backup, then verify all audit chains."""
     from api.store.audit import chain
     from api.store.database.engine import DatabaseError
     from api.store.key_ring import KeyRingError
@@ -52,23 +52,18 @@ def restore(from_: BackupSource) -> None:
     except (DatabaseError, KeyRingError, OSError) as error:
         fail(str(error))
     with open_configured_store(settings) as store, store.read_all_organisations() as session:
-        ids = [organisations.SYSTEM, *(row.id for row in organisations.list_organisations(session))]
-        key_sets = [
-            store.organisation_keys.load_keys(session, organisation_id) for organisation_id in ids
-        ]
         faults = [
             fault
-            for key_set in key_sets
-            if key_set
-            for fault in chain.verify_chain(session, key_set.audit)
+            for key in load_audit_keys(store, session)
+            for fault in chain.verify_chain(session, key)
         ]
     if faults:
-        fail("the audit in the backup does not hold: run `nociscreen audit verify`")
-    print_note(f"{settings.database_file} is restored; its audit holds")
+        fail("an audit chain in the backup is invalid: run `nociscreen audit verify`")
+    print_note(f"{settings.database_file} is restored; its audit chains are valid")
 
 
 def upkeep() -> None:
-    """Erase what is due, drop what has expired, change the signing key in time."""
+    """Run housekeeping: erase due data, delete expired rows, rotate the signing key."""
     from api.store.operations.housekeeping import run_housekeeping
 
     settings = load_settings()
@@ -79,5 +74,5 @@ def upkeep() -> None:
 def _embedded_settings() -> "Settings":
     settings = load_settings()
     if settings.database_url is not None:
-        fail("this is for the embedded database; for PostgreSQL use pg_dump and pg_restore")
+        fail("this command is for the embedded database; for PostgreSQL use pg_dump and pg_restore")
     return settings

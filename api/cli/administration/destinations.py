@@ -1,4 +1,4 @@
-"""`nociscreen admin destination | place`: manage delivery destinations and allowed hosts."""
+"""`nociscreen admin destination | allowed-host`: manage destinations and the host allowlist."""
 
 import json
 import re
@@ -7,76 +7,76 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import fail, open_transaction, print_json
+from api.cli.context import OrganisationId, fail, open_transaction, print_json
 
 if TYPE_CHECKING:
     from api.outbound.allowlist import HostPort
     from api.store.transaction import Transaction
 
 commands = typer.Typer(no_args_is_help=True, help="Receivers of deliveries.")
-place_commands = typer.Typer(
-    no_args_is_help=True, help="Hosts and ports that connections may go to."
+allowed_host_commands = typer.Typer(
+    no_args_is_help=True, help="Hosts that outgoing connections may reach."
 )
-Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
+SendCorrections = Annotated[bool, typer.Option(help="Send corrections automatically.")]
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
-PlaceName = Annotated[str, typer.Argument(help="HOST:PORT, such as ehr.example:443.")]
+HostName = Annotated[str, typer.Argument(help="HOST:PORT, such as ehr.example:443.")]
 
 
-@place_commands.command("allow")
-def allow_place(
-    place: PlaceName,
-    organisation: Owner,
+@allowed_host_commands.command("add")
+def add_allowed_host(
+    host: HostName,
+    organisation: OrganisationId,
     *,
     private: Annotated[
         bool,
-        typer.Option("--private", help="It may lie in the house: loopback, a private range."),
+        typer.Option("--private", help="Allow loopback and private addresses."),
     ] = False,
 ) -> None:
-    """Let connections in the organisation's name go there."""
+    """Allow outgoing connections to a host and port."""
     from api.store.deliveries import allowed_hosts
 
     with open_transaction(organisation) as work:
-        allowed_hosts.add_allowed_host(work, _parse_place(place), private=private)
+        allowed_hosts.add_allowed_host(work, _parse_host(host), private=private)
         work.audit("administer", "place")
-        print_json(_list_allowed_hosts(work))
+        print_json(_dump_allowed_hosts(work))
 
 
-@place_commands.command("disallow")
-def disallow_place(place: PlaceName, organisation: Owner) -> None:
-    """From the next connection on, none goes there."""
+@allowed_host_commands.command("remove")
+def remove_allowed_host(host: HostName, organisation: OrganisationId) -> None:
+    """Remove a host from the allowlist. Takes effect on the next connection."""
     from api.store.deliveries import allowed_hosts
 
     with open_transaction(organisation) as work:
-        allowed_hosts.delete_allowed_host(work, _parse_place(place))
+        allowed_hosts.delete_allowed_host(work, _parse_host(host))
         work.audit("administer", "place")
 
 
-@place_commands.command("list")
-def list_places(organisation: Owner) -> None:
-    """Where connections may go."""
+@allowed_host_commands.command("list")
+def list_allowed_hosts(organisation: OrganisationId) -> None:
+    """List the allowed hosts."""
     with open_transaction(organisation) as work:
-        print_json(_list_allowed_hosts(work))
+        print_json(_dump_allowed_hosts(work))
         work.audit("list", "place")
 
 
 @commands.command("add")
-def add_destination(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
+def add_destination(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     name: str,
-    organisation: Owner,
-    profile: Annotated[str, typer.Option(help="The kind of receiver.")],
-    address: Annotated[str, typer.Option(help="mllps://, mllp://, https:// or http://.")],
+    organisation: OrganisationId,
+    profile: Annotated[str, typer.Option(help="The profile of the receiver.")],
+    address: Annotated[str, typer.Option(help="A URL: mllps://, mllp://, https:// or http://.")],
     options: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Its own options, as JSON.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Destination options (JSON).")
     ] = None,
-    token_url: Annotated[str | None, typer.Option(help="Where we sign in, for FHIR.")] = None,
-    client_id: Annotated[str | None, typer.Option(help="As whom we sign in.")] = None,
-    tls_authorities: Annotated[Path | None, typer.Option(exists=True, dir_okay=False)] = None,
+    token_url: Annotated[str | None, typer.Option(help="Token endpoint (FHIR only).")] = None,
+    client_id: Annotated[str | None, typer.Option(help="Client id at the token endpoint.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Accepted CAs (PEM).")
+    ] = None,
     *,
-    follows: Annotated[
-        bool, typer.Option("--follows/--no-follows", help="Corrections follow by themselves.")
-    ] = True,
+    send_corrections: SendCorrections = True,
 ) -> None:
-    """Make a destination; a webhook's secret is shown this once."""
+    """Create a destination. The secret of a webhook is shown only once."""
     from api.deliveries.preview import check_destination
     from api.deliveries.transports.webhook import generate_webhook_secret
     from api.security.signatures import generate_signing_key
@@ -94,7 +94,7 @@ def add_destination(  # noqa: PLR0913, PLR0917 - a command has as many options a
         smart=smart,
         key_kid=key.kid if key else None,
         key_pem=key.private_pem.decode() if key else None,
-        authorities=tls_authorities.read_text("utf-8") if tls_authorities else None,
+        authorities=tls_ca.read_text("utf-8") if tls_ca else None,
     )
     with open_transaction(organisation) as work:
         transport = check_destination(
@@ -103,15 +103,17 @@ def add_destination(  # noqa: PLR0913, PLR0917 - a command has as many options a
         secret = generate_webhook_secret() if transport == "webhook" else None
         if secret is not None:
             content = content.model_copy(update={"webhook_secrets": (secret,)})
-        destination_id = destinations.add_destination(work, name, profile, content, follows=follows)
+        destination_id = destinations.add_destination(
+            work, name, profile, content, follows=send_corrections
+        )
         work.audit("administer", "destination", destination_id)
         summary = destinations.find_destination(work, destination_id).model_dump(mode="json")
         print_json(summary | ({"webhook_secret": secret} if secret else {}))
 
 
 @commands.command("list")
-def list_destinations(organisation: Owner) -> None:
-    """Every destination, and how much waits for it or was given up."""
+def list_destinations(organisation: OrganisationId) -> None:
+    """List destinations with their pending and failed deliveries."""
     from api.store.deliveries import destinations
 
     with open_transaction(organisation) as work:
@@ -122,16 +124,20 @@ def list_destinations(organisation: Owner) -> None:
 
 @commands.command("change")
 def change_destination(
-    destination: Annotated[str, typer.Argument(help="The id.")],
-    organisation: Owner,
+    destination: Annotated[str, typer.Argument(help="The id of the destination.")],
+    organisation: OrganisationId,
     *,
-    active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
-    follows: Annotated[bool | None, typer.Option("--follows/--no-follows")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
+    ] = None,
+    send_corrections: Annotated[
+        bool | None, typer.Option(help="Send corrections automatically.")
+    ] = None,
 ) -> None:
-    """Change a destination; an inactive one is sent nothing."""
+    """Change a destination. Inactive destinations receive nothing."""
     from api.store.deliveries import destinations
 
-    options = {"active": active, "follows": follows}
+    options = {"active": active, "follows": send_corrections}
     changes = {name: value for name, value in options.items() if value is not None}
     with open_transaction(organisation) as work:
         content = destinations.find_destination_secrets(work, destination)
@@ -140,18 +146,18 @@ def change_destination(
         print_json(destinations.find_destination(work, destination))
 
 
-def _parse_place(text: str) -> "HostPort":
+def _parse_host(text: str) -> "HostPort":
     from api.outbound.allowlist import parse_target_url
 
     if not _HOST_AND_PORT.fullmatch(text):
-        fail("HOST:PORT: must be a host and a port alone, no address; such as ehr.example:443")
+        fail("HOST:PORT: expected a host and port without a URL scheme, such as ehr.example:443")
     try:
         return parse_target_url(f"https://{text}", ("https",)).host_port
     except ValueError as error:
         fail(f"HOST:PORT: {error}")
 
 
-def _list_allowed_hosts(work: "Transaction") -> list[dict[str, Any]]:
+def _dump_allowed_hosts(work: "Transaction") -> list[dict[str, Any]]:
     from api.store.deliveries import allowed_hosts
 
     return [

@@ -2,54 +2,57 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import fail, open_transaction, print_json
+from api.cli.context import (
+    OrganisationId,
+    fail,
+    format_validation_error,
+    open_transaction,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from schemas.issuer import IssuerTerms
 
-issuer_commands = typer.Typer(no_args_is_help=True, help="Whose tokens are taken.")
-Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
+issuer_commands = typer.Typer(no_args_is_help=True, help="External token issuers.")
 IssuerId = Annotated[str, typer.Argument(help="The id of the issuer.")]
-Terms = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, help="How its tokens are read, as JSON.")
-]
+Terms = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Issuer terms (JSON).")]
 
 
 @issuer_commands.command("add")
 def add_issuer(
-    issuer: Annotated[str, typer.Argument(help="Its `iss`: an address.")],
+    issuer: Annotated[str, typer.Argument(help="The `iss` of its tokens, a URL.")],
     terms: Terms,
-    organisation: Owner,
+    organisation: OrganisationId,
     audience: Annotated[str, typer.Option(help="The `aud` of its access tokens.")] = "",
     *,
     hooks: Annotated[
-        bool, typer.Option("--hooks", help="It is an EHR that calls CDS Hooks.")
+        bool, typer.Option("--hooks", help="The issuer is an EHR that calls CDS Hooks.")
     ] = False,
 ) -> None:
-    """Take the tokens of an issuer for one organisation."""
+    """Trust an issuer's tokens for one organisation."""
     from api.store.accounts import issuers
 
     if hooks == bool(audience):
-        fail("expected --audience, or --hooks, whose audience is each address that is called")
+        fail("expected either --audience or --hooks (the audience of a hook is the called URL)")
     issuer_terms = _read_terms(terms)
     with open_transaction(organisation) as work:
         try:
-            added = issuers.add_issuer(
+            trusted_issuer = issuers.add_issuer(
                 work, "hooks" if hooks else "access", issuer, audience, issuer_terms
             )
         except ValueError as error:
-            fail(_first_fault(error))
-        work.audit("administer", "issuer", added.id)
-        print_json(added)
+            fail(_describe_fault(error))
+        work.audit("administer", "issuer", trusted_issuer.id)
+        print_json(trusted_issuer)
 
 
 @issuer_commands.command("list")
-def list_issuers(organisation: Owner) -> None:
-    """Every issuer whose tokens are taken for the organisation."""
+def list_issuers(organisation: OrganisationId) -> None:
+    """List the issuers that the organisation trusts."""
     from api.store.accounts import issuers
 
     with open_transaction(organisation) as work:
@@ -61,14 +64,16 @@ def list_issuers(organisation: Owner) -> None:
 @issuer_commands.command("change")
 def change_issuer(
     issuer: IssuerId,
-    organisation: Owner,
+    organisation: OrganisationId,
     terms: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Other terms, as JSON.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="New issuer terms (JSON).")
     ] = None,
     *,
-    active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
+    ] = None,
 ) -> None:
-    """Let an issuer in or shut it out, or give it other keys or scopes, from the next call on."""
+    """Activate or deactivate an issuer, or replace its terms; applies from the next request."""
     from api.store.accounts import issuers
 
     issuer_terms = _read_terms(terms) if terms else None
@@ -76,14 +81,14 @@ def change_issuer(
         try:
             updated = issuers.update_issuer(work, issuer, active=active, terms=issuer_terms)
         except ValueError as error:
-            fail(_first_fault(error))
+            fail(_describe_fault(error))
         work.audit("administer", "issuer", issuer)
         print_json(updated)
 
 
-@issuer_commands.command("drop")
-def drop_issuer(issuer: IssuerId, organisation: Owner) -> None:
-    """Take its tokens no more."""
+@issuer_commands.command("remove")
+def remove_issuer(issuer: IssuerId, organisation: OrganisationId) -> None:
+    """Remove an issuer; its tokens are no longer accepted."""
     from api.store.accounts import issuers
 
     with open_transaction(organisation) as work:
@@ -99,18 +104,12 @@ def _read_terms(file: Path) -> "IssuerTerms":
     try:
         return IssuerTerms.model_validate(json.loads(file.read_bytes()))
     except ValidationError as error:
-        faults = [
-            f"/{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        ]
-        fail("\n".join(faults))
+        fail(format_validation_error(error))
     except ValueError:
         fail("expected JSON")
 
 
-def _first_fault(error: ValueError) -> str:
+def _describe_fault(error: ValueError) -> str:
     from pydantic import ValidationError
 
-    if not isinstance(error, ValidationError):
-        return str(error)
-    fault: Any = error.errors()[0]
-    return f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}"
+    return format_validation_error(error) if isinstance(error, ValidationError) else str(error)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from api.cli.context import (
+    OrganisationId,
     build_operator,
     load_settings,
     open_configured_store,
@@ -12,12 +13,12 @@ from api.cli.context import (
     print_note,
 )
 
-commands = typer.Typer(no_args_is_help=True, help="Change keys while the service runs.")
+commands = typer.Typer(no_args_is_help=True, help="Rotate keys while the service runs.")
 
 
 @commands.command()
 def new() -> None:
-    """Print a new entry for a key ring; put it first."""
+    """Print a new entry for the key ring. Put it first in the ring."""
     from api.store.key_ring import generate_entry
 
     typer.echo(generate_entry())
@@ -25,10 +26,10 @@ def new() -> None:
 
 @commands.command("rotate-ring")
 def rotate_ring() -> None:
-    """Put a new key first in the ring's file and wrap everything by it.
+    """Add a new first key to the key ring file and rewrap all keys with it.
 
-    Where the ring comes from the environment, put a new entry first there yourself, on every
-    machine, then run this: it wraps everything by what stands first.
+    If the key ring comes from the environment, add the new first entry yourself on every machine,
+    then run this command to rewrap all keys.
     """
     from api.store.accounts.organisations import OPERATOR_ACTOR
     from api.store.key_ring import prepend_new_key
@@ -37,9 +38,8 @@ def rotate_ring() -> None:
 
     settings = load_settings()
     if settings.key_ring is None and settings.key_ring_file.is_file():
-        print_note(
-            f"key {prepend_new_key(settings.key_ring_file)} is now first in {settings.key_ring_file}"
-        )
+        kid = prepend_new_key(settings.key_ring_file)
+        print_note(f"key {kid} is now first in {settings.key_ring_file}")
     with open_configured_store(settings) as store:
         if store.database.is_embedded:
             files = [settings.database_file]
@@ -55,21 +55,19 @@ def rotate_ring() -> None:
                 "rotate", "ring_key", count=max(count, 1)
             )
     print_note(
-        f"{count} keys wrapped anew; the database needs the older keys of the ring no longer, but "
-        "backups made before this do: keep those keys for as long as the backups"
+        f"{count} keys rewrapped. The database no longer needs the older keys of the ring. Older "
+        "backups do: keep these keys as long as the backups"
     )
 
 
 @commands.command("rotate-data")
-def rotate_data(
-    organisation: Annotated[str, typer.Option("--organisation", help="Whose.")],
-) -> None:
-    """Seal all that an organisation keeps by a new key, in small steps, while it is in use."""
+def rotate_data(organisation: OrganisationId) -> None:
+    """Re-encrypt an organisation's data with a new key, in small steps, while in use."""
     from api.store.operations import key_rotation
 
     with open_configured_store() as store:
         count = key_rotation.rotate_data_key(store, build_operator(organisation))
-    print_note(f"{count} rows sealed anew")
+    print_note(f"{count} rows re-encrypted")
 
 
 @commands.command("rotate-signing")
@@ -78,11 +76,11 @@ def rotate_signing(
     at_once: Annotated[
         bool,
         typer.Option(
-            "--at-once", help="Distrust the older keys now: every living token is refused."
+            "--at-once", help="Retire the older keys now; all issued tokens become invalid."
         ),
     ] = False,
 ) -> None:
-    """Make a new key to sign tokens with; it is published before it signs."""
+    """Create a new key to sign tokens. It is published before its first use."""
     from api.store.accounts.organisations import OPERATOR_ACTOR
     from api.store.keys import signing_keys
 

@@ -5,25 +5,32 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import fail, load_settings, open_transaction, print_json, print_note
+from api.cli.context import (
+    OrganisationId,
+    fail,
+    format_validation_error,
+    load_settings,
+    open_transaction,
+    print_json,
+    print_note,
+)
 
-commands = typer.Typer(no_args_is_help=True, help="Links for patients, and what forms say.")
-Organisation = Annotated[str, typer.Option("--organisation", help="Whose.")]
+commands = typer.Typer(no_args_is_help=True, help="Patient links and form settings.")
 
 
 @commands.command("new")
-def add_link(  # noqa: PLR0913 - each option is one choice
-    reference: Annotated[str, typer.Argument(help="The patient, by the number in your system.")],
-    organisation: Organisation,
+def add_link(  # noqa: PLR0913 - Typer passes each option as a parameter
+    reference: Annotated[str, typer.Argument(help="The patient's reference in your system.")],
+    organisation: OrganisationId,
     rulebook: Annotated[str, typer.Option(help="The instrument.")] = "nociplastic",
-    days: Annotated[int, typer.Option(min=1, max=90, help="Until it expires.")] = 14,
-    qr: Annotated[Path | None, typer.Option(help="Write its QR code here, as SVG.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=90, help="Validity in days.")] = 14,
+    qr: Annotated[Path | None, typer.Option(help="Write its QR code to this SVG file.")] = None,
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="Only the browser that begins may go on.")
+        bool, typer.Option("--once", help="Bind the link to the first browser that opens it.")
     ] = False,
 ) -> None:
-    """Make a link and print it with its address, which is shown this once."""
+    """Create a link and print it with its URL. The URL is shown only once."""
     from api.forms.link_urls import build_new_link
     from api.store.forms import form_settings, links
     from schemas.links import LinkKind
@@ -35,9 +42,9 @@ def add_link(  # noqa: PLR0913 - each option is one choice
         patient = KnownPatient(reference=reference)
     except UnknownRulebookError:
         names = ", ".join(loaded.name for loaded in load_catalogue().list_active())
-        fail(f"--rulebook is one of {names}")
+        fail(f"--rulebook: expected one of {names}")
     except ValueError:
-        fail("the reference must be a text of 1 to 200 characters")
+        fail("REFERENCE: expected 1 to 200 characters")
     settings = load_settings()
     with open_transaction(organisation, settings) as work:
         ask_again_days = form_settings.load_form_settings(work).ask_again_days
@@ -53,8 +60,8 @@ def add_link(  # noqa: PLR0913 - each option is one choice
 
 
 @commands.command("list")
-def list_links(organisation: Organisation) -> None:
-    """Print the links, those first that need to be looked at."""
+def list_links(organisation: OrganisationId) -> None:
+    """Print the links, urgent ones first."""
     from api.store.forms import links
 
     with open_transaction(organisation) as work:
@@ -70,9 +77,9 @@ def list_links(organisation: Organisation) -> None:
 
 @commands.command("revoke")
 def revoke_link(
-    link: Annotated[str, typer.Argument(help="Its id.")], organisation: Organisation
+    link: Annotated[str, typer.Argument(help="The id of the link.")], organisation: OrganisationId
 ) -> None:
-    """From now on nobody can answer under it."""
+    """Revoke a link; it can no longer be used."""
     from api.store.forms import links
 
     with open_transaction(organisation) as work:
@@ -83,12 +90,12 @@ def revoke_link(
 
 @commands.command("forms")
 def show_or_change_forms(
-    organisation: Organisation,
+    organisation: OrganisationId,
     file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="JSON to take.")
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="New form settings (JSON).")
     ] = None,
 ) -> None:
-    """Print what the forms of an organisation say and ask; with a file, take it from there."""
+    """Print an organisation's form settings, or replace them from a file."""
     from pydantic import ValidationError
 
     from api.store.forms import form_settings
@@ -97,11 +104,7 @@ def show_or_change_forms(
     try:
         replacement = FormSettings.model_validate_json(file.read_bytes()) if file else None
     except ValidationError as error:
-        fail(
-            "\n".join(
-                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-            )
-        )
+        fail(format_validation_error(error))
     with open_transaction(organisation) as work:
         if replacement is not None:
             form_settings.update_form_settings(work, replacement)

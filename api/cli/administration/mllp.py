@@ -1,55 +1,61 @@
 """`nociscreen mllp` listens for HL7 patient merges; `nociscreen deliver` sends due deliveries."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from api.cli.context import build_operator, fail, load_settings, open_configured_store, print_json
 
-if TYPE_CHECKING:
-    import ssl
 
-
-def mllp(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
-    organisation: Annotated[str, typer.Option(help="Whose patients are merged.")],
+def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
+    organisation: Annotated[str, typer.Option(help="The organisation whose patients are merged.")],
     authority: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=SYSTEM: the system that an assigning authority numbers for."),
+        typer.Option(help="NAME=SYSTEM: maps an assigning authority to its identifier system."),
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 2575,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 selects a free port.")
+    ] = 2575,
     certificate: Annotated[
-        Path | None, typer.Option(exists=True, help="Our certificate and key in PEM: TLS.")
+        Path | None,
+        typer.Option(exists=True, help="Server certificate and key (PEM); enables TLS."),
     ] = None,
-    client_authority: Annotated[
-        Path | None, typer.Option(exists=True, help="Who must have signed whoever connects.")
+    client_ca: Annotated[
+        Path | None, typer.Option(exists=True, help="CA that must have issued client certificates.")
     ] = None,
 ) -> None:
     """Listen for HL7 v2 ADT^A40 and merge patients, until stopped."""
-    from api.deliveries.adt_listener import AdtContext, AdtListener
+    from api.deliveries.adt_listener import AdtContext, AdtListener, build_tls_context
     from api.observability.structured_logging import configure_logging
     from api.store.accounts import organisations
 
     if certificate is None and host not in ("127.0.0.1", "::1", "localhost"):
-        fail("without --certificate only loopback is listened on: patients' numbers are in clear")
+        fail(
+            "--certificate is required unless --host is a loopback address: patient identifiers "
+            "would be sent unencrypted"
+        )
     systems = dict(pair.partition("=")[::2] for pair in authority or ())
     if not all(systems.values()):
-        fail("--authority is NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
+        fail("--authority: expected NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
     configure_logging()
     with open_configured_store() as store:
         with store.read_all_organisations() as session:
             if organisation not in {row.id for row in organisations.list_organisations(session)}:
-                fail("there is no such organisation")
+                fail("no organisation with this id")
         actor = build_operator(organisation)._replace(route="mllp")
-        tls = _build_tls_context(certificate, client_authority)
+        try:
+            tls = build_tls_context(certificate, client_ca) if certificate else None
+        except (OSError, ValueError):
+            fail("the certificate, its key or the client CA cannot be read as PEM")
         with AdtListener((host, port), AdtContext(store, actor, systems), tls) as listener:
             typer.echo(f"nociscreen listens on mllp{'s' if tls else ''}://{host}:{listener.port}")
             listener.serve_forever()
 
 
 def deliver() -> None:
-    """Send whatever is due, once, and say how many tries it were."""
+    """Send all due deliveries once and print the number of attempts."""
     from api.deliveries.compose_request import ComposeContext
     from api.deliveries.sender import DeliverySender
     from api.documents.render_pool import InProcessRenderer
@@ -64,21 +70,3 @@ def deliver() -> None:
             load_catalogue(), InProcessRenderer(), CanonicalUrls(settings.public_url)
         )
         print_json({"tries": DeliverySender(store, settings, compose_context).send_all()})
-
-
-def _build_tls_context(
-    certificate: Path | None, client_authority: Path | None
-) -> "ssl.SSLContext | None":
-    import ssl
-
-    if certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate)
-        if client_authority is not None:
-            context.load_verify_locations(client_authority)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ValueError):
-        fail("the certificate, its key or the client authority cannot be read as PEM")
-    return context

@@ -5,21 +5,27 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.context import fail, open_configured_store, open_transaction, print_json
+from api.cli.context import (
+    fail,
+    format_validation_error,
+    open_configured_store,
+    open_transaction,
+    print_json,
+)
 
-commands = typer.Typer(no_args_is_help=True, help="Who owns screenings.")
+commands = typer.Typer(no_args_is_help=True, help="Organisations that own screenings.")
 
 
 @commands.command("add")
 def add_organisation(
     name: str,
     retention_years: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Keep for so long, then erase.")
+        int | None, typer.Option(min=1, max=100, help="Retention in years.")
     ] = None,
     *,
-    test: Annotated[bool, typer.Option("--test", help="All it prints says so.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Mark its reports as test.")] = False,
 ) -> None:
-    """Make an organisation."""
+    """Create an organisation."""
     from api.store.accounts import organisations
 
     with open_configured_store() as store:
@@ -30,7 +36,7 @@ def add_organisation(
 
 @commands.command("list")
 def list_organisations() -> None:
-    """Every organisation."""
+    """List the organisations."""
     from api.store.accounts import organisations
 
     with open_configured_store() as store, store.read_all_organisations() as session:
@@ -41,17 +47,20 @@ def list_organisations() -> None:
 @commands.command("change")
 def change_organisation(
     organisation: str,
-    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
+    name: Annotated[str | None, typer.Option(help="The new name.")] = None,
     retention_years: Annotated[
-        int | None, typer.Option(min=0, max=100, help="Keep for so long; 0 for ever.")
+        int | None, typer.Option(min=0, max=100, help="Retention in years; 0 = unlimited.")
     ] = None,
     *,
-    test: Annotated[bool | None, typer.Option("--test/--no-test", help="Mark it or not.")] = None,
+    test: Annotated[
+        bool | None, typer.Option("--test/--no-test", help="Mark its reports as test.")
+    ] = None,
     active: Annotated[
-        bool | None, typer.Option("--active/--closed", help="A closed one is shut out at once.")
+        bool | None,
+        typer.Option("--active/--inactive", help="Deactivation ends access immediately."),
     ] = None,
 ) -> None:
-    """Change an organisation; what is left out stays."""
+    """Change an organisation. Omitted options keep their value."""
     from api.store.accounts import organisations
 
     options = {"name": name, "test": test, "active": active, "retention_years": retention_years}
@@ -70,17 +79,19 @@ def change_organisation(
 def change_letterhead(  # noqa: PLR0913 - Typer passes each option as a parameter
     organisation: str,
     line: Annotated[
-        list[str] | None, typer.Option("--line", help="A line of the address; up to five.")
+        list[str] | None, typer.Option("--line", help="A line of the address, up to five.")
     ] = None,
     logo: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A PNG or plain SVG.")
     ] = None,
-    time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Vienna.")] = None,
-    locale: Annotated[str | None, typer.Option(help="The usual language: en, de or es.")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="A time zone such as Europe/Vienna.")
+    ] = None,
+    locale: Annotated[str | None, typer.Option(help="The default language: en, de or es.")] = None,
     *,
-    no_logo: Annotated[bool, typer.Option("--no-logo", help="Take the logo away.")] = False,
+    no_logo: Annotated[bool, typer.Option("--no-logo", help="Remove the logo.")] = False,
 ) -> None:
-    """Change what stands above an organisation's reports; what is left out stays."""
+    """Change the letterhead of an organisation's reports. Omitted options keep their value."""
     from pydantic import ValidationError
 
     from api.store.accounts import letterheads
@@ -95,7 +106,7 @@ def change_letterhead(  # noqa: PLR0913 - Typer passes each option as a paramete
         try:
             letterhead = letterheads.update_letterhead(work, changes)
         except ValidationError as error:
-            fail("; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()))
+            fail(format_validation_error(error))
         work.audit("administer", "organisation", organisation)
         print_json(
             letterhead.model_dump(mode="json", exclude={"logo"})

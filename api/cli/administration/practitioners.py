@@ -4,40 +4,51 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import fail, load_settings, open_transaction, print_json
+from api.cli.context import (
+    OrganisationId,
+    fail,
+    load_settings,
+    open_transaction,
+    print_json,
+)
 
-commands = typer.Typer(no_args_is_help=True, help="People of an organisation.")
-Owner = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
+commands = typer.Typer(no_args_is_help=True, help="Practitioners of an organisation.")
+PractitionerId = Annotated[str, typer.Argument(help="The id of the practitioner.")]
 
 
 @commands.command("add")
 def add_practitioner(
     name: str,
-    reference: Annotated[str, typer.Option(help="How the organisation knows them.")],
-    organisation: Owner,
-    scope: Annotated[list[str] | None, typer.Option("--scope")] = None,
+    reference: Annotated[
+        str, typer.Option(help="The organisation's reference for the practitioner.")
+    ],
+    organisation: OrganisationId,
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="A scope; repeat the option for more.")
+    ] = None,
 ) -> None:
-    """Enter a practitioner."""
+    """Add a practitioner."""
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work:
         try:
-            added = practitioners.add_practitioner(work, reference, name, scope or ())
+            practitioner = practitioners.add_practitioner(work, reference, name, scope or ())
         except ValueError as error:
             fail(str(error))
-        work.audit("administer", "practitioner", added.id)
-        print_json(added)
+        work.audit("administer", "practitioner", practitioner.id)
+        print_json(practitioner)
 
 
 @commands.command("invite")
 def invite_practitioner(
-    practitioner: Annotated[str, typer.Argument(help="The id.")],
-    organisation: Owner,
-    days: Annotated[int, typer.Option(min=1, max=30, help="How long it is good.")] = 7,
+    practitioner: PractitionerId,
+    organisation: OrganisationId,
+    days: Annotated[int, typer.Option(min=1, max=30, help="Validity in days.")] = 7,
 ) -> None:
-    """Print the address at which a practitioner chooses what to sign in with; it works once.
+    """Print a one-time URL at which a practitioner sets up their login.
 
-    Who may do nothing yet may from now on read and keep screenings and make reports.
+    A practitioner without scopes receives the default scopes: read and store screenings, create
+    reports.
     """
     from api.store.accounts import invitations, practitioners
 
@@ -54,8 +65,8 @@ def invite_practitioner(
 
 
 @commands.command("list")
-def list_practitioners(organisation: Owner) -> None:
-    """Every practitioner of an organisation."""
+def list_practitioners(organisation: OrganisationId) -> None:
+    """List the practitioners of an organisation."""
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work:
@@ -66,12 +77,14 @@ def list_practitioners(organisation: Owner) -> None:
 
 @commands.command("change")
 def change_practitioner(
-    practitioner: Annotated[str, typer.Argument(help="The id.")],
-    organisation: Owner,
+    practitioner: PractitionerId,
+    organisation: OrganisationId,
     *,
-    active: Annotated[bool, typer.Option("--active/--inactive")],
+    active: Annotated[
+        bool, typer.Option("--active/--inactive", help="Deactivation ends access immediately.")
+    ],
 ) -> None:
-    """Let a practitioner in, or no longer."""
+    """Activate or deactivate a practitioner."""
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work:

@@ -1,4 +1,4 @@
-"""`nociscreen batch`: score a file of intakes and write the results to a file."""
+"""`nociscreen batch`: score a file of intakes and write a file of results."""
 
 import sys
 from pathlib import Path
@@ -22,55 +22,58 @@ SECONDS_BETWEEN_LINES = 10
 ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "cp1252": "cp1252"}
 
 
-def batch(  # noqa: PLR0913, PLR0917 - each is a flag
+def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     source: Annotated[
         str | None,
-        typer.Argument(metavar="IN", help="A file, a pattern in quotes, or - for standard input."),
+        typer.Argument(metavar="IN", help="A file, a quoted pattern, or - for standard input."),
     ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", help="The file to be made, or -.")
+        str | None, typer.Option("--out", "-o", help="Output file, or - for standard output.")
     ] = None,
     rulebook: Annotated[
-        str, typer.Option(help="An instrument, or one version of it.")
+        str, typer.Option(help="An instrument, or instrument@version.")
     ] = "nociplastic",
     mapping: Annotated[
         Path | None,
-        typer.Option(help='TOML or JSON: "their column" = "our column".', dir_okay=False),
+        typer.Option(
+            help='TOML or JSON: "column in the file" = "expected column".', dir_okay=False
+        ),
     ] = None,
     format_: Annotated[
-        str | None, typer.Option("--format", help="Of IN: csv, ndjson, parquet, csv.gz ...")
+        str | None, typer.Option("--format", help="Input format: csv, ndjson, parquet, csv.gz ...")
     ] = None,
-    to: Annotated[str | None, typer.Option(help="Of OUT, likewise.")] = None,
-    encoding: Annotated[str, typer.Option(help="Of CSV: utf-8, latin-1, cp1252.")] = "utf-8",
+    output_format: Annotated[str | None, typer.Option(help="Output format.")] = None,
+    encoding: Annotated[str, typer.Option(help="CSV encoding: utf-8, latin-1, cp1252.")] = "utf-8",
     summary_json: Annotated[
-        Path | None, typer.Option(help="Keep the summary here.", dir_okay=False)
+        Path | None, typer.Option(help="Write the summary to this file.", dir_okay=False)
     ] = None,
     *,
     explain: Annotated[
-        bool, typer.Option("--explain", help="A sentence for each criterion.")
+        bool, typer.Option("--explain", help="Add an explanation for each criterion.")
     ] = False,
     ignore_unknown: Annotated[
-        bool, typer.Option("--ignore-unknown", help="Leave out unknown columns.")
+        bool, typer.Option("--ignore-unknown", help="Ignore unknown columns.")
     ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was interrupted.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     template: Annotated[
-        bool, typer.Option("--template", help="Write an empty CSV file with every column.")
+        bool, typer.Option("--template", help="Write an empty CSV file with all columns.")
     ] = False,
     codebook: Annotated[
-        bool, typer.Option("--codebook", help="Write what each column and option means, as CSV.")
+        bool, typer.Option("--codebook", help="Write a codebook of the columns and options (CSV).")
     ] = False,
 ) -> None:
-    """Score a file of intakes. Exit status 0 all good, 1 some rows had problems, 2 unusable."""
+    """Score a file of intakes.
+
+    Exit status: 0 all rows scored, 1 some rows had problems, 2 unusable input.
+    """
     if encoding.lower() not in ENCODINGS:
-        fail("--encoding is utf-8, latin-1 or cp1252")
+        fail("--encoding: expected utf-8, latin-1 or cp1252")
     loaded = _load_rulebook(rulebook)
     if template or codebook:
         _write_template(loaded, out, codebook=codebook)
         return
     if source is None or out is None:
-        fail("IN and -o OUT are needed")
+        fail("IN and --out are required")
     from api.batch_scoring.column_names import ColumnNames, load_column_mapping
     from api.batch_scoring.file_formats import UnusableInputError
     from api.batch_scoring.local_run import BatchRun
@@ -85,7 +88,7 @@ def batch(  # noqa: PLR0913, PLR0917 - each is a flag
             ColumnNames(loaded, own_names, ignore_unknown=ignore_unknown),
             explain=explain,
             input_format=format_,
-            output_format=to,
+            output_format=output_format,
             encoding=ENCODINGS[encoding.lower()],
             resume=resume,
         )
@@ -95,7 +98,7 @@ def batch(  # noqa: PLR0913, PLR0917 - each is a flag
     except OSError as error:
         fail(f"a file cannot be read or written: {error.strerror}")
     except KeyboardInterrupt:
-        print_note("interrupted; --resume goes on")
+        print_note("interrupted; continue with --resume")
         raise typer.Exit(INTERRUPTED) from None
     _print_summary(summary)
     if summary_json:
@@ -128,14 +131,14 @@ def _line_printer() -> "Callable[[RunProgress], None]":
     """Return a callback that prints one progress line every ten seconds."""
     from time import monotonic
 
-    started = last_printed = monotonic()
+    started_at = last_printed_at = monotonic()
 
     def on_step(step: "RunProgress") -> None:
-        nonlocal last_printed
+        nonlocal last_printed_at
         now = monotonic()
-        if now - last_printed >= SECONDS_BETWEEN_LINES:
-            last_printed = now
-            print_note(f"{step.rows:,} rows, {step.rows / (now - started):,.0f} a second")
+        if now - last_printed_at >= SECONDS_BETWEEN_LINES:
+            last_printed_at = now
+            print_note(f"{step.rows:,} rows, {step.rows / (now - started_at):,.0f} a second")
 
     return on_step
 
@@ -144,10 +147,8 @@ def _print_summary(summary: "BatchSummary") -> None:
     for problem in summary.problems[:SHOWN_PROBLEMS]:
         print_note(problem.message)
     if summary.rows_with_problems:
-        print_note(
-            f"{summary.rows_with_problems:,} rows had problems: the column `problems` has them all"
-        )
-    print_note(f"{summary.rows:,} rows by {summary.rulebook}")
+        print_note(f"{summary.rows_with_problems:,} rows had problems; see the column `problems`")
+    print_note(f"{summary.rows:,} rows scored by {summary.rulebook}")
     for title, counts in (
         ("status", summary.by_status),
         ("band", summary.by_band),

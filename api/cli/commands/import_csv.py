@@ -1,4 +1,4 @@
-"""`nociscreen import`: store the answers in another tool's CSV file, by a mapping file."""
+"""`nociscreen import`: store answers from another tool's CSV file, using a mapping file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -25,29 +25,30 @@ class _ImportResult(NamedTuple):
 
 def import_answers(
     file: Annotated[Path, typer.Argument(help="The CSV file.")],
-    map_: Annotated[Path, typer.Option("--map", help="The mapping file (TOML).")],
+    mapping_file: Annotated[Path, typer.Option("--mapping", help="The mapping file (TOML).")],
     organisation: Annotated[
-        str | None, typer.Option("--organisation", help="Whose the screenings will be.")
+        str | None,
+        typer.Option("--organisation", help="The organisation that will own the screenings."),
     ] = None,
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Keep nothing; tell what would become of it.")
+        bool, typer.Option("--dry-run", help="Check the file without storing anything.")
     ] = False,
 ) -> None:
-    """Keep each row of a file as a screening; a row that was kept already is passed over.
+    """Import each row as a screening; rows imported earlier are skipped.
 
-    Exits with 1 where a row could not be read; the others are kept all the same.
+    Exits with 1 if a row is invalid; the other rows are stored.
     """
     from api.importing.csv_reader import ImportReader
     from api.importing.mapping import MappingError, load_mapping
     from scoring.catalogue import load_catalogue
 
     if organisation is None and not dry_run:
-        fail("--organisation is needed, or --dry-run")
+        fail("--organisation or --dry-run is required")
     try:
-        mapping, loaded = load_mapping(map_, load_catalogue())
+        mapping, loaded = load_mapping(mapping_file, load_catalogue())
     except (MappingError, OSError) as error:
-        fail(f"{map_}: {error}")
+        fail(f"{mapping_file}: {error}")
     reading = ImportReader(file, mapping, loaded, load_catalogue())
     try:
         result = _check_rows(reading) if dry_run else _store_rows(reading, organisation or "")
@@ -72,15 +73,17 @@ def print_sample(
 def _check_rows(reading: "ImportReader") -> _ImportResult:
     """Read and score every row without storing anything."""
     problems: list[ImportProblem] = []
-    counts = {"good": 0, "doubled": 0, "wrong": 0}
+    counts = {"valid": 0, "duplicate": 0, "invalid": 0}
     flagged = 0
-    seen: set[str] = set()
+    row_names: set[str] = set()
     for row in reading.read_rows():
         problems += row.problems
-        outcome = "wrong" if row.intake is None else "doubled" if row.name in seen else "good"
+        outcome = (
+            "invalid" if row.intake is None else "duplicate" if row.name in row_names else "valid"
+        )
         counts[outcome] += 1
-        flagged += outcome == "good" and _has_red_flags(_score_row(row.intake))
-        seen.add(row.name)
+        flagged += outcome == "valid" and _has_red_flags(_score_row(row.intake))
+        row_names.add(row.name)
     return _ImportResult(counts, flagged, problems)
 
 
@@ -89,23 +92,23 @@ def _store_rows(reading: "ImportReader", organisation: str) -> _ImportResult:
     from api.store.screenings import imported_rows
 
     problems: list[ImportProblem] = []
-    counts = {"kept": 0, "there already": 0, "wrong": 0}
+    counts = {"stored": 0, "already stored": 0, "invalid": 0}
     flagged = 0
     with open_configured_store() as store:
         for row in reading.read_rows():
             problems += row.problems
             if row.intake is None:
-                counts["wrong"] += 1
+                counts["invalid"] += 1
                 continue
             with store.transaction(build_operator(organisation)) as work:
                 if imported_rows.is_imported(work, row.name):
-                    counts["there already"] += 1
+                    counts["already stored"] += 1
                     work.audit("import", "row", outcome="there_already")
                     continue
                 scored = _score_row(row.intake)
                 screening = imported_rows.add_imported_screening(work, row.name, scored)
                 work.audit("create", "screening", screening.id)
-            counts["kept"] += 1
+            counts["stored"] += 1
             flagged += _has_red_flags(scored)
     return _ImportResult(counts, flagged, problems)
 
@@ -127,18 +130,20 @@ def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run:
     from rich.text import Text
 
     console = Console(width=120)
-    table = Table("column", "what becomes of it", "filled", "wrong", box=None, pad_edge=False)
+    table = Table("column", "used as", "filled", "invalid", box=None, pad_edge=False)
     for column in columns:
-        cells = (column.column, column.used_as, str(column.filled), str(column.faulty))
+        cells = (column.column, column.used_as, str(column.filled_cells), str(column.faulty))
         table.add_row(*map(Text, cells))
     console.print(table)
     counts, flagged, problems = result
     for problem in problems[:SHOWN_PROBLEMS]:
-        typer.echo(f"line {problem.line}, column {problem.column!r}: expected {problem.expected}")
+        typer.echo(
+            f"line {problem.line}, column {problem.column!r}: expected {problem.expected_value}"
+        )
     if len(problems) > SHOWN_PROBLEMS:
         typer.echo(f"and {len(problems) - SHOWN_PROBLEMS} more")
     typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
     if flagged:
-        typer.echo(f"{flagged} of these carry red flags: look at them first")
+        typer.echo(f"{flagged} of these have red flags: review them first")
     if dry_run:
-        print_note("nothing was kept: this was a dry run")
+        print_note("dry run: nothing was stored")

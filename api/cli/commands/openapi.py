@@ -7,15 +7,15 @@ import typer
 
 
 def openapi(
-    folder: Annotated[Path, typer.Option(help="Where openapi.json and examples/ go.")] = Path(
+    folder: Annotated[Path, typer.Option(help="The folder of openapi.json and examples/.")] = Path(
         "openapi"
     ),
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail where they differ.")
+        bool, typer.Option("--check", help="Write nothing; fail if the files are out of date.")
     ] = False,
 ) -> None:
-    """Write the API's description and its examples."""
+    """Write the OpenAPI description and its examples."""
     from api.cli.openapi_export import find_outdated_files, write_openapi_files
 
     if not check:
@@ -23,5 +23,5 @@ def openapi(
         return
     outdated = find_outdated_files(folder)
     for name in outdated:
-        typer.echo(f"{name} is not what the code says; run `nociscreen openapi`", err=True)
+        typer.echo(f"{name} is out of date; run `nociscreen openapi`", err=True)
     raise typer.Exit(1 if outdated else 0)

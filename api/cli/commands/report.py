@@ -11,38 +11,40 @@ from api.cli.context import fail, load_settings
 
 def report(
     intake: IntakeFile,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     rulebook: RulebookName = "nociplastic",
     document: Annotated[
-        Literal["clinician", "patient"], typer.Option(help="`patient` for the patient's sheet.")
+        Literal["clinician", "patient"], typer.Option(help="`patient` for the patient sheet.")
     ] = "clinician",
     locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
 ) -> None:
-    """Score one intake and write its report: .pdf, .html, .rtf, .txt or .xml, as the file ends."""
+    """Score one intake and write its report. The suffix of OUT selects the format.
+
+    Supported suffixes: .pdf, .html, .rtf, .txt and .xml.
+    """
     from api.documents.document_builder import PrintSettings, render_intake
     from api.documents.render_pool import InProcessRenderer
-    from api.documents.request import DocumentRequest
-    from api.http.content_negotiation import find_format_by_suffix
+    from api.documents.request import DocumentRequest, find_format_by_suffix
     from api.problems import Problem
-    from reports.phrases import languages
+    from reports.phrases import list_languages
     from reports.view.heading import Letterhead
     from scoring.catalogue import load_catalogue
 
-    if locale not in languages():
-        fail(f"--locale is one of {', '.join(languages())}")
+    if locale not in list_languages():
+        fail(f"--locale: expected one of {', '.join(list_languages())}")
     try:
         document_request = DocumentRequest(find_format_by_suffix(out.suffix), document, locale)
     except Problem:
-        fail("the report's name must end with .pdf, .html, .rtf, .txt or .xml")
+        fail("--out: the file name must end with .pdf, .html, .rtf, .txt or .xml")
     request = read_intake_file(intake, rulebook)
     settings = load_settings()
     print_settings = PrintSettings(
         Letterhead(name=settings.organisation), settings.test_organisation
     )
-    rendered = render_intake(
+    document_file = render_intake(
         load_catalogue(), print_settings, InProcessRenderer(), request, document_request
     )
     try:
-        out.write_bytes(rendered.content)
+        out.write_bytes(document_file.content)
     except OSError as error:
         fail(f"the report cannot be written: {error.strerror}")

@@ -14,25 +14,25 @@ RulebookFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 
 @commands.command()
 def check(file: RulebookFile) -> None:
-    """Check one rulebook file and print everything that is wrong with it."""
+    """Check a rulebook file and print every error in it."""
     from scoring.catalogue import RulebookError, read_rulebook
 
     try:
         loaded = read_rulebook(file)
     except RulebookError as error:
         fail(str(error))
-    typer.echo(f"{loaded.name} holds together. SHA-256 {loaded.sha256}")
+    typer.echo(f"{loaded.name} is valid. SHA-256 {loaded.sha256}")
 
 
 @commands.command("release")
 def release_rulebook(
     file: RulebookFile,
-    approver: Annotated[str, typer.Option(help="Who approved it, as it will be published.")],
+    approver: Annotated[str, typer.Option(help="The approver's name, as it will be published.")],
     on: Annotated[
-        str | None, typer.Option(help="The day, YYYY-MM-DD; today where left out.")
+        str | None, typer.Option(help="The release date, YYYY-MM-DD; default: today.")
     ] = None,
 ) -> None:
-    """Enter a rulebook into the index, active, by the hash of its bytes."""
+    """Add a rulebook to the index as active, with its SHA-256."""
     from scoring.catalogue import RulebookError, add_release
 
     try:

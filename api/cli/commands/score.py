@@ -9,10 +9,13 @@ import typer
 from api.cli.context import fail, format_problem
 
 IntakeFile = Annotated[
-    str, typer.Argument(help="A request body or a flat object of answers; - reads standard input.")
+    str,
+    typer.Argument(
+        help="A file with a request body or a flat object of answers; - for standard input."
+    ),
 ]
 RulebookName = Annotated[
-    str, typer.Option("--rulebook", help="For a flat object: the rulebook it answers.")
+    str, typer.Option("--rulebook", help="The rulebook of a flat object of answers.")
 ]
 
 
@@ -20,9 +23,7 @@ def score(
     intake: IntakeFile,
     rulebook: RulebookName = "nociplastic",
     *,
-    table: Annotated[
-        bool, typer.Option("--table", help="For people: a table instead of JSON.")
-    ] = False,
+    table: Annotated[bool, typer.Option("--table", help="Print a table instead of JSON.")] = False,
 ) -> None:
     """Score one intake and print the assessment as JSON."""
     from scoring.catalogue import load_catalogue

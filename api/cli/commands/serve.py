@@ -10,7 +10,7 @@ from api.cli.context import fail, load_settings, open_configured_store, print_no
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="The port; 0 selects a free port.")
     ] = 8000,
 ) -> None:
     """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
@@ -33,28 +33,33 @@ def serve(
     try:
         sockets = bind_sockets(host, port)
     except OSError as error:
-        fail(f"cannot listen on {host}, port {port}: {error.strerror}; choose another by --port")
+        fail(f"cannot listen on {host}, port {port}: {error.strerror}; choose another with --port")
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": build_base_url(host, sockets[0])})
     with open_configured_store(settings) as store:
         if store.database.is_embedded and create_first_client(store, settings.first_client_file):
-            print_note(f"made a first organisation; its client is in {settings.first_client_file}")
+            print_note(
+                "created the first organisation; its client credentials are in "
+                f"{settings.first_client_file}"
+            )
         app = create_app(settings, store=store)
-        worker_context = WorkerContext(store, settings, app.state.catalogue, app.state.renderer)
+        worker_context = WorkerContext(
+            store, settings, app.services.catalogue, app.services.renderer
+        )
         gc.freeze()
         compose_context = ComposeContext(
-            app.state.catalogue, app.state.renderer, CanonicalUrls(settings.public_url)
+            app.services.catalogue, app.services.renderer, CanonicalUrls(settings.public_url)
         )
         sender = (
             running_sender(
                 DeliverySender(store, settings, compose_context), settings.delivery_workers
             )
-            if settings.deliver
+            if settings.delivery_enabled
             else nullcontext()
         )
         with running_housekeeping(store, settings), running_worker(worker_context), sender:
             HttpServer(
-                build_server_config(app, settings, host, port),
+                build_server_config(app, settings, store.metrics, host, port),
                 lambda port_in_use: typer.echo(
                     f"nociscreen listens on http://{host}:{port_in_use}"
                 ),

@@ -9,14 +9,15 @@ from api.cli.context import build_operator, fail, load_settings, open_configured
 
 def token(
     client: Annotated[
-        str | None, typer.Option(help="The id of a client; the first one where left out.")
+        str | None, typer.Option(help="The id of the client; default: the first client.")
     ] = None,
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="What it may do; all the client may.")
+        list[str] | None,
+        typer.Option("--scope", help="The token's scopes; default: all of the client's."),
     ] = None,
-    minutes: Annotated[int, typer.Option(min=1, max=15, help="How long it lives.")] = 5,
+    minutes: Annotated[int, typer.Option(min=1, max=15, help="Validity in minutes.")] = 5,
 ) -> None:
-    """Print an access token for a client. Embedded, a first client is made where there is none."""
+    """Print an access token for a client. With the embedded database, creates the first client."""
     from api.cli.bootstrap import create_first_client, read_first_client_id
     from api.security.access_tokens import AccessTokens
     from api.store.accounts import callers
@@ -29,7 +30,7 @@ def token(
             store, client or read_first_client_id(settings.first_client_file) or ""
         )
         if caller is None:
-            fail("there is no such client, or it is shut out; name one by --client")
+            fail("no active client with this id; specify one with --client")
         tokens = AccessTokens(
             settings.issuer, settings.audience, store.signing_keys.look_up_trusted_key
         )

@@ -1,4 +1,4 @@
-"""`nociscreen worker`: process batches beside other workers on a shared PostgreSQL database."""
+"""`nociscreen worker`: process batches together with other workers on PostgreSQL."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from api.cli.context import fail, load_settings, open_configured_store
 
 
 def worker() -> None:
-    """Work on batches until stopped, beside any number of others. Needs PostgreSQL."""
+    """Process batches until stopped, together with other workers. Needs PostgreSQL."""
     from api.documents.render_pool import RendererPool
     from api.jobs.chunk_runner import WorkerContext
     from api.jobs.housekeeping_thread import running_housekeeping
@@ -20,9 +20,9 @@ def worker() -> None:
     configure_logging()
     settings = load_settings()
     if settings.database_url is None:
-        fail("workers share a PostgreSQL database: set DATABASE_URL (embedded, the service works)")
+        fail("workers need PostgreSQL: set DATABASE_URL (the embedded database needs none)")
     if settings.job_threads == 0:
-        fail("NOCISCREEN_JOB_THREADS: a worker needs one at least")
+        fail("NOCISCREEN_JOB_THREADS: must be at least 1")
     stop_requested = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop_requested.set())
@@ -35,6 +35,6 @@ def worker() -> None:
             running_housekeeping(store, settings),
             running_worker(worker_context, start_engine=True) as work,
         ):
-            typer.echo(f"nociscreen works as {work.name if work else 'nobody'}")
+            typer.echo(f"worker {work.name if work else ''} started")
             stop_requested.wait()
         renderer.close()

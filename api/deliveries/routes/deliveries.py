@@ -1,15 +1,17 @@
 """Routes to send screenings to destinations, preview what is sent, and track deliveries."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.auth.route_guard import require_scope
+from api.auth.services import find_services
 from api.deliveries import preview as delivery_preview
 from api.deliveries import profiles
+from api.deliveries.compose import ComposedPayload
 from api.deliveries.compose_request import ComposeContext
-from api.deliveries.screening_snapshot import ScreeningSnapshot, load_screening_snapshot
+from api.deliveries.screening_snapshot import load_screening_snapshot
 from api.dependencies import IdempotentRequestDep, RequestContextDep, ScreeningId
 from api.fhir.elements import CanonicalUrls
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
@@ -21,6 +23,8 @@ from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
 from schemas.delivery import Delivery, DeliveryListItem, DeliveryPreview, Destination, DestinationId
+from schemas.patient import KnownPatient
+from schemas.profile import Profile
 
 write_router = APIRouter(
     prefix="/v1", tags=["deliveries"], route_class=require_scope("deliveries:write")
@@ -71,8 +75,10 @@ class DeliveryPage(FrozenModel):
 
 
 async def _compose_context(request: Request) -> ComposeContext:
-    state = request.app.state
-    return ComposeContext(state.catalogue, state.renderer, CanonicalUrls(state.settings.public_url))
+    services = find_services(request)
+    return ComposeContext(
+        services.catalogue, services.renderer, CanonicalUrls(services.settings.public_url)
+    )
 
 
 ComposeContextDep = Annotated[ComposeContext, Depends(_compose_context)]
@@ -94,16 +100,14 @@ def deliver_screening(
     context: ComposeContextDep,
 ) -> Response:
     """Queue a delivery. It is refused at once if the destination would not accept it."""
-    snapshot, destination = _load_screening_and_destination(acts, screening, target.destination)
-    event = delivery_preview.determine_event(snapshot)
-    profile = profiles.apply_options(destination.profile, destination.options)
-    delivery_preview.require_accepted(
-        delivery_preview.compose_for_preview(context, snapshot, event, profile)
-    )
+    composition = _compose_result(acts, context, screening, target)
+    delivery_preview.require_accepted(composition.payload)
 
     def enqueue(work: Transaction) -> IdempotentResponse:
-        line = delivery_preview.determine_ordering_line(work, profile, snapshot.screening.patient)
-        request = NewDelivery(target.destination, screening, event, line)
+        line = delivery_preview.determine_ordering_line(
+            work, composition.profile, composition.patient
+        )
+        request = NewDelivery(target.destination, screening, "result", line)
         delivery = outbox.enqueue_delivery(work, request)
         work.audit("deliver", "delivery", delivery.id, outcome="enqueued")
         body = delivery.model_dump_json().encode()
@@ -125,15 +129,13 @@ def preview_delivery(
     context: ComposeContextDep,
 ) -> DeliveryPreview:
     """Return the exact content, and every reason for a refusal. Nothing is sent or stored."""
-    snapshot, destination = _load_screening_and_destination(acts, screening, target.destination)
-    profile = profiles.apply_options(destination.profile, destination.options)
-    payload = delivery_preview.compose_for_preview(
-        context, snapshot, delivery_preview.determine_event(snapshot), profile
-    )
+    composition = _compose_result(acts, context, screening, target)
     with acts.transaction() as work:
-        allowed = allowed_hosts.list_allowed_hosts(work)
+        hosts = allowed_hosts.list_allowed_hosts(work)
         work.audit("report", "screening", screening, outcome="previewed")
-    return delivery_preview.build_preview(payload, destination, profile, allowed)
+    return delivery_preview.build_preview(
+        composition.payload, composition.destination, composition.profile, hosts
+    )
 
 
 @read_router.get(
@@ -168,9 +170,9 @@ def list_deliveries(
 def read_delivery(delivery: DeliveryId, acts: RequestContextDep) -> Delivery:
     """Return a delivery with every attempt: its times, its outcome and the receiver's reply."""
     with acts.transaction() as work:
-        stored = outbox.find_delivery(work, delivery)
+        response = outbox.find_delivery(work, delivery)
         work.audit("read", "delivery", delivery)
-    return stored
+    return response
 
 
 @write_router.post(
@@ -201,15 +203,28 @@ def cancel_delivery(delivery: DeliveryId, acts: RequestContextDep) -> Delivery:
     return cancelled
 
 
-def _load_screening_and_destination(
-    acts: RequestContextDep, screening: str, destination: str
-) -> tuple[ScreeningSnapshot, Destination]:
+class _ComposedResult(NamedTuple):
+    """A screening composed as a first result for its destination."""
+
+    patient: KnownPatient
+    destination: Destination
+    profile: Profile
+    payload: ComposedPayload
+
+
+def _compose_result(
+    acts: RequestContextDep, context: ComposeContext, screening: str, target: DeliveryTarget
+) -> _ComposedResult:
+    """Load and compose a screening. Raises Problem `conflict` for an obsolete one."""
     with acts.transaction() as work:
         snapshot = load_screening_snapshot(work, screening)
-        recipient = destinations.find_destination(work, destination)
+        destination = destinations.find_destination(work, target.destination)
         count = 1 + len(snapshot.report_source.earlier)
         work.audit("read", "screening", screening, count=count)
-    return snapshot, recipient
+    delivery_preview.require_deliverable(snapshot)
+    profile = profiles.apply_options(destination.profile, destination.options)
+    payload = delivery_preview.compose_for_preview(context, snapshot, profile)
+    return _ComposedResult(snapshot.screening.patient, destination, profile, payload)
 
 
 def _format_timestamp(at: datetime) -> str:
@@ -226,5 +241,5 @@ def _parse_cursor(cursor: str | None) -> tuple[datetime, str] | None:
         instant = None
     if instant is None or not at.endswith("Z"):
         error = FieldError(pointer="/before", code="cursor", detail="must be `next` of a page")
-        raise Problem("wrong_shape", errors=[error])
+        raise Problem("invalid_request", errors=[error])
     return instant, delivery_id

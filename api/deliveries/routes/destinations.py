@@ -95,7 +95,7 @@ class DeliveryProfileList(FrozenModel):
 
 @router.get(
     "/places",
-    operation_id="list_places",
+    operation_id="list_allowed_hosts",
     responses=error_responses(*GUARDED_ERRORS),
     summary="List allowed hosts",
 )
@@ -151,7 +151,7 @@ def add_destination(new_destination: NewDestination, creating: IdempotentRequest
     """Add a destination at an allowed host. A key for SMART Backend Services is generated."""
 
     def create(work: Transaction) -> IdempotentResponse:
-        content = _build_sealed(new_destination)
+        content = _build_secrets(new_destination)
         profile = check_destination(
             new_destination.profile, content, allowed_hosts.list_allowed_hosts(work)
         )
@@ -184,9 +184,9 @@ def add_destination(new_destination: NewDestination, creating: IdempotentRequest
 def read_destination(destination: DestinationId, acts: RequestContextDep) -> Destination:
     """Return a destination without its secrets."""
     with acts.transaction() as work:
-        stored = destinations.find_destination(work, destination)
+        response = destinations.find_destination(work, destination)
         work.audit("read", "destination", destination)
-    return stored
+    return response
 
 
 @router.patch(
@@ -202,13 +202,13 @@ def change_destination(
     with acts.transaction() as work:
         before = destinations.find_destination(work, destination)
         columns = change.model_dump(exclude_none=True)
-        sealed_changes: dict[str, Any] = {
+        secret_changes: dict[str, Any] = {
             name: columns.pop(name) for name in ("address", "options") if name in columns
         }
         content = destinations.find_destination_secrets(work, destination).model_copy(
-            update=sealed_changes
+            update=secret_changes
         )
-        if sealed_changes:
+        if secret_changes:
             check_destination(before.profile, content, allowed_hosts.list_allowed_hosts(work))
         destinations.update_destination(work, destination, columns, content)
         after = destinations.find_destination(work, destination)
@@ -228,10 +228,8 @@ def add_webhook_secret(destination: DestinationId, creating: IdempotentRequestDe
     """Add a secret. Webhooks are signed with it and its predecessor until the next rotation."""
 
     def rotate(work: Transaction) -> IdempotentResponse:
-        content, secret = (
-            destinations.find_destination_secrets(work, destination),
-            generate_webhook_secret(),
-        )
+        content = destinations.find_destination_secrets(work, destination)
+        secret = generate_webhook_secret()
         valid_secrets = (secret, *content.webhook_secrets[:1])
         content = content.model_copy(update={"webhook_secrets": valid_secrets})
         destinations.update_destination(work, destination, {}, content)
@@ -245,7 +243,7 @@ def add_webhook_secret(destination: DestinationId, creating: IdempotentRequestDe
 
 @router.delete(
     "/destinations/{destination}",
-    operation_id="drop_destination",
+    operation_id="delete_destination",
     status_code=204,
     responses=error_responses(*GUARDED_ERRORS, 404, 409),
     summary="Delete a destination",
@@ -257,7 +255,7 @@ def delete_destination(destination: DestinationId, acts: RequestContextDep) -> N
         work.audit("administer", "destination", destination)
 
 
-def _build_sealed(new_destination: NewDestination) -> DestinationSecrets:
+def _build_secrets(new_destination: NewDestination) -> DestinationSecrets:
     tls = new_destination.tls or TlsSettings()
     key = generate_signing_key("ES384") if new_destination.smart else None
     return DestinationSecrets(

@@ -56,7 +56,7 @@ class AccessTokenCache:
             )
             return AttemptResult(
                 "transient_failure",
-                "not_signed_in",
+                "login_failed",
                 failure.receiver_code,
                 failure.reply,
                 failure.retry_after_seconds,
@@ -64,7 +64,7 @@ class AccessTokenCache:
         body = _parse_object(response.content)
         token, seconds = body.get("access_token"), body.get("expires_in", 0)
         if not isinstance(token, str) or not token or not isinstance(seconds, int | float):
-            return AttemptResult("transient_failure", "not_signed_in", str(response.status))
+            return AttemptResult("transient_failure", "login_failed", str(response.status))
         lifetime = max(0, seconds - _EXPIRY_MARGIN_SECONDS)
         self._cached[destination_id] = token, time.monotonic() + lifetime
         return token
@@ -122,7 +122,7 @@ def _send_transaction(
     ]
     if len(successes) != len(bundle["entry"]) or not all(successes):
         return AttemptResult(
-            "transient_failure", "not_all_taken", result.receiver_code, result.reply
+            "transient_failure", "partially_rejected", result.receiver_code, result.reply
         )
     return result
 
@@ -194,10 +194,10 @@ def split_bundle(content: bytes, mode: str) -> Iterator[tuple[str, bytes]]:
 
 def _parse_object(content: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(content)
+        value = json.loads(content)
     except ValueError:
         return {}
-    return parsed if isinstance(parsed, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _encode_json(value: Any) -> bytes:

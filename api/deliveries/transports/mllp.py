@@ -7,7 +7,7 @@ from api.deliveries.attempt_result import AttemptResult, classify_outbound_error
 from api.hl7v2.acknowledgement import parse_acknowledgement
 from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
 from api.hl7v2.parser import UnreadableMessageError
-from api.outbound.allowlist import TargetUrl, find_allowed_host, parse_target_url
+from api.outbound.allowlist import parse_target_url
 from api.outbound.connection import ConnectionPolicy, DeadlineSocket, open_connection
 from api.outbound.errors import OutboundError
 
@@ -20,24 +20,11 @@ def send_over_mllp(
 ) -> AttemptResult:
     """Send the message and return the result; plain MLLP only goes to hosts allowed as private."""
     try:
-        receiver = _resolve_target(address, policy)
-        with open_connection(
-            receiver.host_port, policy, tls=receiver.scheme == "mllps"
-        ) as connection:
+        with open_connection(parse_target_url(address, MLLP_SCHEMES), policy) as connection:
             connection.send(frame_message(content))
             return _receive_acknowledgement(connection, control_id)
     except OutboundError as error:
         return classify_outbound_error(error)
-
-
-def _resolve_target(address: str, policy: ConnectionPolicy) -> TargetUrl:
-    receiver = parse_target_url(address, MLLP_SCHEMES)
-    if (
-        receiver.scheme == "mllp"
-        and not find_allowed_host(receiver.host_port, policy.allowed_hosts).is_private_allowed
-    ):
-        raise OutboundError("not_allowed")
-    return receiver
 
 
 def _receive_acknowledgement(connection: DeadlineSocket, control_id: str) -> AttemptResult:
@@ -45,7 +32,9 @@ def _receive_acknowledgement(connection: DeadlineSocket, control_id: str) -> Att
     while True:
         chunk = connection.receive()
         if not chunk:
-            return AttemptResult("no_response", "half" if frames.has_partial_frame else "cut_off")
+            is_partial = frames.has_partial_frame
+            outcome = "incomplete_frame" if is_partial else "connection_lost"
+            return AttemptResult("no_response", outcome)
         try:
             messages = frames.feed(chunk)
         except FrameError:
@@ -56,15 +45,15 @@ def _receive_acknowledgement(connection: DeadlineSocket, control_id: str) -> Att
 
 def _classify_acknowledgement(reply: bytes, control_id: str) -> AttemptResult:
     try:
-        parsed = parse_acknowledgement(reply)
+        acknowledgement = parse_acknowledgement(reply)
     except UnreadableMessageError:
         return AttemptResult("no_response", "unreadable", reply=reply)
-    if parsed.control_id != control_id:
-        return AttemptResult("no_response", "wrong_control_id", parsed.code, reply)
-    match parsed.verdict:
+    if acknowledgement.control_id != control_id:
+        return AttemptResult("no_response", "wrong_control_id", acknowledgement.code, reply)
+    match acknowledgement.verdict:
         case "accepted":
-            return AttemptResult("delivered", "accepted", parsed.code, reply)
+            return AttemptResult("delivered", "accepted", acknowledgement.code, reply)
         case "error":
-            return AttemptResult("transient_failure", "error", parsed.code, reply)
+            return AttemptResult("transient_failure", "error", acknowledgement.code, reply)
         case "refused":
-            return AttemptResult("permanent_failure", "refused", parsed.code, reply)
+            return AttemptResult("permanent_failure", "refused", acknowledgement.code, reply)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from api.auth.services import find_services
 from api.desk.invitation_acceptance import find_password_faults
 from api.desk.login import verify_own_password
 from api.desk.session_guard import (
@@ -16,7 +17,7 @@ from api.web.page_route import read_field
 
 ACCOUNT_PATH = "/desk/account"
 _SCOPES = ("screenings:read", "screenings:write", "reports:read", "admin")
-_PASSWORD_FIELDS = ("present", "password", "again")
+_PASSWORD_FIELDS = ("current_password", "password", "password_repeat")
 router = APIRouter(prefix=ACCOUNT_PATH, route_class=build_desk_route())
 
 
@@ -28,17 +29,19 @@ def show_account(request: Request, desk: PractitionerPageDep) -> Response:
 
 @router.post("/password")
 def change_password(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
-    """Change the password, given the present one, and end all other sessions."""
+    """Change the password, given the current one, and end all other sessions."""
     signed_in, practitioner = desk.signed_in, desk.signed_in.practitioner
-    present, password, repeat = (read_field(fields, name)[:300] for name in _PASSWORD_FIELDS)
+    current_password, password, password_repeat = (
+        read_field(fields, name)[:300] for name in _PASSWORD_FIELDS
+    )
     known_words = (practitioner.name, practitioner.reference, signed_in.organisation_name)
-    faults = find_password_faults(password, repeat, known_words)
-    if not verify_own_password(desk, present):
-        faults = {"present": "fault_present"} | faults
+    faults = find_password_faults(password, password_repeat, known_words)
+    if not verify_own_password(desk, current_password):
+        faults = {"current_password": "fault_current_password"} | faults  # nosec B105 - as above
     password_hash = hash_password(password)
     with desk.context.transaction() as work:
         if faults:
-            work.audit("refuse", "sign_in", practitioner.id, outcome="wrong_shape")
+            work.audit("refuse", "sign_in", practitioner.id, outcome="invalid_request")
         else:
             login_credentials.update_password(work, practitioner.id, password_hash)
             sessions.end_practitioner_sessions(
@@ -51,7 +54,7 @@ def change_password(desk: PractitionerPageDep, fields: CheckedFields) -> Respons
 def _render_account(
     desk: PractitionerPage, faults: dict[str, str], *, is_changed: bool = False
 ) -> Response:
-    practitioner, settings = desk.signed_in.practitioner, desk.request.app.state.settings
+    practitioner, settings = desk.signed_in.practitioner, find_services(desk.request).settings
     with desk.context.transaction() as work:
         count = sessions.count_sessions(work, practitioner.id)
         work.audit("read", "practitioner", practitioner.id)

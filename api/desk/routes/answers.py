@@ -50,7 +50,7 @@ def show_new_screening(
         choices = list_instrument_choices(rulebooks, formatter)
         return desk.render("new", choices=choices)
     form = _load_form(desk, rulebooks, rulebook)
-    values = {"once": idempotency.generate_idempotency_key()}
+    values = {"idempotency_key": idempotency.generate_idempotency_key()}
     return _render_form(desk, form, form.fill_steps_from_answers({}), {}, values)
 
 
@@ -63,17 +63,19 @@ def create_screening(
 ) -> Response:
     """Create a screening as `POST /v1/screenings` does; a repeated submission creates no second."""
     form = _load_form(desk, rulebooks, rulebook)
-    parsed = parse_answers(rulebooks, desk, form, fields, None)
-    if parsed.faults:
-        return _render_faults(desk, form, fields, parsed)
-    scored = reader.score_intake(rulebooks, parsed.intake, parsed.intake.patient, "form")
+    parsed_answers = parse_answers(rulebooks, desk, form, fields, None)
+    if parsed_answers.faults:
+        return _render_faults(desk, form, fields, parsed_answers)
+    scored = reader.score_intake(
+        rulebooks, parsed_answers.intake, parsed_answers.intake.patient, "form"
+    )
 
     def add_screening(work: Transaction) -> IdempotentResponse:
         screening = screenings.add_screening(work, scored)
         work.audit("create", "screening", screening.id)
         return IdempotentResponse(201, b"", f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
-    key = read_field(fields, "once")[:60]
+    key = read_field(fields, "idempotency_key")[:60]
     lock = desk.actor.organisation, desk.actor.id, _IDEMPOTENT_ROUTE, key
     with (
         idempotency.lock_idempotency_key(desk.store.key_locks, lock),
@@ -108,10 +110,10 @@ def amend_screening(
     """Replace a screening by a new one, as `POST /v1/screenings/{id}/amendments` does."""
     original = _read_original(desk, screening)
     form = _load_form(desk, rulebooks, original.assessment.rulebook)
-    parsed = parse_answers(rulebooks, desk, form, fields, original)
-    if parsed.faults:
-        return _render_faults(desk, form, fields, parsed, original)
-    scored = reader.score_intake(rulebooks, parsed.intake, original.patient, "form")
+    parsed_answers = parse_answers(rulebooks, desk, form, fields, original)
+    if parsed_answers.faults:
+        return _render_faults(desk, form, fields, parsed_answers, original)
+    scored = reader.score_intake(rulebooks, parsed_answers.intake, original.patient, "form")
     with desk.context.transaction() as work:
         amended = screenings.amend_screening(
             work, screenings.find_screening(work, screening), scored
@@ -141,18 +143,20 @@ def _render_faults(
     desk: PractitionerPage,
     form: AnswerForm,
     fields: FormFields,
-    parsed: ParsedAnswers,
+    parsed_answers: ParsedAnswers,
     original: Screening | None = None,
 ) -> Response:
-    values = {name: read_text(fields, name) for name in ("note", "once", *PATIENT_FIELDS)}
-    marks = form.fill_steps_from_fields(fields)
-    return _render_form(desk, form, marks, parsed.faults, values, original)
+    values = {
+        name: read_text(fields, name) for name in ("note", "idempotency_key", *PATIENT_FIELDS)
+    }
+    control_states = form.fill_steps_from_fields(fields)
+    return _render_form(desk, form, control_states, parsed_answers.faults, values, original)
 
 
 def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
     desk: PractitionerPage,
     form: AnswerForm,
-    marks: list[ControlState],
+    control_states: list[ControlState],
     faults: dict[str, str],
     values: dict[str, str],
     original: Screening | None = None,
@@ -162,10 +166,10 @@ def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
     return desk.render(
         "answers",
         422 if faults else 200,
-        **form.build_variables(marks, faults, is_open=original is None),
+        **form.build_variables(control_states, faults, is_open=original is None),
         original=original,
         patient=original.patient if original else None,
-        values={"note": "", "once": ""} | dict.fromkeys(PATIENT_FIELDS, "") | values,
+        values={"note": "", "idempotency_key": ""} | dict.fromkeys(PATIENT_FIELDS, "") | values,
         action=f"{SCREENINGS_PATH}/{original.id}/answers" if original else new_path,
         back=f"{SCREENINGS_PATH}/{original.id}" if original else "/desk",
     )

@@ -21,7 +21,7 @@ from schemas.form_settings import FormSettings
 SETTINGS_PATH = "/desk/forms"
 NUMBER_ROWS = range(8)
 TEXTS = ("consent", "privacy")
-_FAULTS = {"number": "fault_dialled", "ask_again_days": "fault_again_days"}
+_FAULTS = {"number": "fault_phone_number", "ask_again_days": "fault_again_days"}
 router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("admin"))
 
 
@@ -31,7 +31,7 @@ def show_settings(desk: PractitionerPageDep, *, saved: bool = False) -> Response
     with desk.context.transaction() as work:
         settings = form_settings.load_form_settings(work)
         work.audit("read", "form_settings")
-    return _render_settings(desk, _fields_from_settings(settings), {}, saved=saved)
+    return _render_settings(desk, _build_fields(settings), {}, saved=saved)
 
 
 @router.post("")
@@ -69,8 +69,8 @@ def _render_settings(
     )
 
 
-def _fields_from_settings(settings: FormSettings) -> dict[str, str]:
-    values = dict.fromkeys(_field_names(), "")
+def _build_fields(settings: FormSettings) -> dict[str, str]:
+    values = dict.fromkeys(_list_field_names(), "")
     for row, entry in enumerate(settings.emergency_numbers):
         values |= {f"label{row}": entry.label, f"number{row}": entry.number}
         values[f"crisis{row}"] = "yes" if entry.crisis else ""
@@ -82,12 +82,12 @@ def _fields_from_settings(settings: FormSettings) -> dict[str, str]:
 
 
 def _read_values(fields: FormFields) -> dict[str, str]:
-    return {name: read_text(fields, name) for name in _field_names()} | {
+    return {name: read_text(fields, name) for name in _list_field_names()} | {
         "adversity": "no" if read_field(fields, "adversity") == "no" else "yes"
     }
 
 
-def _field_names() -> list[str]:
+def _list_field_names() -> list[str]:
     numbers = [f"{name}{row}" for row in NUMBER_ROWS for name in ("label", "number", "crisis")]
     texts = [f"{name}_{code}" for name in TEXTS for code in list_languages()]
     return [*numbers, *texts, "ask_again_days", "adversity"]
@@ -108,20 +108,20 @@ def _build_body(values: Mapping[str, str], current: FormSettings) -> dict[str, A
                 "number": values[f"number{row}"],
                 "crisis": values[f"crisis{row}"] == "yes",
             }
-            for row in _filled_rows(values)
+            for row in _find_filled_rows(values)
         ],
         "adversity_questions": values["adversity"] == "yes",
         "ask_again_days": int(days) if days.isascii() and days.isdigit() and len(days) < 6 else 0,
     }
 
 
-def _filled_rows(values: Mapping[str, str]) -> list[int]:
+def _find_filled_rows(values: Mapping[str, str]) -> list[int]:
     return [row for row in NUMBER_ROWS if values[f"label{row}"] or values[f"number{row}"]]
 
 
 def _find_faults(error: ValidationError, values: Mapping[str, str]) -> dict[str, str]:
     """Return the phrase of each faulty field."""
-    rows = _filled_rows(values)
+    rows = _find_filled_rows(values)
     faults = {}
     for detail in error.errors():
         match detail["loc"]:

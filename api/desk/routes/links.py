@@ -4,10 +4,9 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import TypeAdapter
 
 from api.dependencies import CatalogueDep, SettingsDep
-from api.desk.answer_form import PATIENT_FIELDS, is_valid_text
+from api.desk.answer_form import PATIENT_FIELDS, parse_patient
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
 from api.desk.session_guard import (
     CheckedFields,
@@ -18,17 +17,15 @@ from api.desk.session_guard import (
 from api.forms.link_urls import build_new_link
 from api.store.forms import form_settings, links
 from api.store.forms.links import LinkRequest
-from api.web.page_route import FormFields, read_field
+from api.web.page_route import read_field
 from api.web.page_texts import list_languages
 from schemas.links import Link
-from schemas.patient import KnownPatient, Reference
 from scoring.catalogue import Catalogue, UnknownRulebookError
 
 LINKS_PATH = "/desk/links"
 PAGE_SIZE = 25
 LinkId = Annotated[str, Path(alias="link", pattern=r"^[0-9a-f-]{36}$")]
 _DAYS = re.compile(r"[1-9]|[1-8][0-9]|90")
-_REFERENCE = TypeAdapter[Any](Reference)
 _FIELDS = (*PATIENT_FIELDS, "rulebook", "kind", "days", "language")
 router = APIRouter(prefix=LINKS_PATH, route_class=build_desk_route("screenings:write"))
 
@@ -60,24 +57,26 @@ def create_link(
 ) -> Response:
     """Create a link and show its URL and QR code, only this once."""
     values = {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
-    faults = _find_faults(values, fields)
+    faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
+    patient = parse_patient(fields, faults)
     try:
         rulebook = rulebooks.find_active(values["rulebook"]).name
     except UnknownRulebookError:
         faults["rulebook"] = "fault_unknown"
-    if faults:
+    if faults or patient is None:
         return _render_form(desk, rulebooks, values, faults)
-    patient = KnownPatient.model_validate({name: values[name] or None for name in PATIENT_FIELDS})
     with desk.context.transaction() as work:
         ask_again_days = form_settings.load_form_settings(work).ask_again_days
         kind: Any = "once" if values["kind"] == "once" else "until_submitted"
         language = values["language"] if values["language"] in list_languages() else None
-        wanted = LinkRequest(patient, rulebook, ask_again_days, kind, language, int(values["days"]))
-        link, secret = links.add_link(work, wanted)
+        link_request = LinkRequest(
+            patient, rulebook, ask_again_days, kind, language, int(values["days"])
+        )
+        link, secret = links.add_link(work, link_request)
         work.audit("create", "link", link.id)
     formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
     return desk.render(
-        "link_made",
+        "new_link_created",
         link=build_new_link(link, secret, settings.public_url),
         expires=formatter.format_moment(link.expires_at),
     )
@@ -113,17 +112,6 @@ def _render_form(
         numbers=numbers,
         crisis_numbers=[number for number in numbers if number.crisis],
     )
-
-
-def _find_faults(values: dict[str, str], fields: FormFields) -> dict[str, str]:
-    faults = {}
-    for name in PATIENT_FIELDS:
-        text = read_field(fields, name).strip()
-        if (text or name == "reference") and not is_valid_text(_REFERENCE, text):
-            faults[name] = "fault_text"
-    if not _DAYS.fullmatch(values["days"]):
-        faults["days"] = "fault_days"
-    return faults
 
 
 def _build_row(link: Link, formatter: DisplayFormatter) -> dict[str, Any]:

@@ -3,12 +3,17 @@
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth.route_guard import build_anonymous_actor
-from api.dependencies import read_peer_address
-from api.desk import cookies
-from api.desk.invitation_acceptance import InvitationForm, accept_invitation, find_form_faults
+from api.auth.services import find_services
+from api.desk.invitation_acceptance import (
+    InvitationDep,
+    InvitationForm,
+    InvitationSecret,
+    accept_invitation,
+    find_form_faults,
+)
 from api.desk.login import LoginForm, authenticate, set_session_cookies
 from api.desk.session_guard import (
     CheckedFields,
@@ -18,19 +23,18 @@ from api.desk.session_guard import (
     select_language,
 )
 from api.forms.qr_code import render_qr_code
-from api.http.rate_limit import RateLimiter
-from api.problems import Problem
+from api.http.error_conversion import convert_error
+from api.problems import Problem, TooManyRequestsProblem
 from api.security.client_secrets import hash_secret
 from api.security.totp import build_provisioning_uri
 from api.store.accounts import invitations, sessions
-from api.store.accounts.invitations import OpenInvitation
-from api.store.store import Store
+from api.store.errors import TooManyAttemptsError
+from api.web import cookies
 from api.web.csrf import CSRF_FIELD, find_csrf_tokens
 from api.web.page_route import FormFields, PageRoute, read_field, read_page_form
 from api.web.templating import PageOptions, redirect_to, render_page
 
 UncheckedFields = Annotated[FormFields, Depends(read_page_form)]
-WRONG_INVITATIONS_PER_MINUTE = 30
 INVITATION_ATTEMPTS_PER_MINUTE = 10
 LOGIN_FORM_SECONDS = 3600
 router = APIRouter()
@@ -41,7 +45,7 @@ _signed_in = APIRouter(route_class=build_desk_route())
 @_public.get("/sign-in")
 def show_login(request: Request) -> Response:
     """Show the login form."""
-    has_failed = "provider" in request.query_params and _provider_name(request)
+    has_failed = "provider" in request.query_params and _find_provider_name(request)
     is_signed_out = "signed-out" in request.query_params
     return _render_login(request, "provider" if has_failed else "", is_signed_out=is_signed_out)
 
@@ -54,9 +58,8 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
     form = LoginForm(*(read_field(fields, name)[:200] for name in ("name", "password", "code")))
     try:
         login = authenticate(request, form)
-    except Problem as problem:
-        if problem.code != "too_many":
-            raise
+    except (TooManyRequestsProblem, TooManyAttemptsError) as error:
+        problem = convert_error(error)
         seconds = int(problem.headers.get("Retry-After", "60"))
         return _render_login(request, "wait", minutes=-(-seconds // 60), headers=problem.headers)
     if login is None:
@@ -84,24 +87,6 @@ def sign_out(request: Request, desk: PractitionerPageDep, fields: CheckedFields)
     return response
 
 
-InvitationSecret = Annotated[str, Path(max_length=100)]
-
-
-async def _open_invitation(request: Request, secret: InvitationSecret) -> OpenInvitation:
-    limiter: RateLimiter = request.app.state.limiter
-    limit_key = f"wrong invitation {read_peer_address(request)}"
-    limiter.check(limit_key, WRONG_INVITATIONS_PER_MINUTE)
-    invited = invitations.look_up_open_invitation(request.app.state.store, secret)
-    if invited is None:
-        limiter.take(limit_key, WRONG_INVITATIONS_PER_MINUTE)
-        request.app.state.refusals.record(build_anonymous_actor(request), "not_found")
-        raise Problem("not_found")
-    return invited
-
-
-InvitationDep = Annotated[OpenInvitation, Depends(_open_invitation)]
-
-
 @_public.get("/invitation/{secret}")
 def show_invitation(request: Request, secret: InvitationSecret, invited: InvitationDep) -> Response:
     """Show the form in which the login credentials are chosen."""
@@ -114,35 +99,35 @@ def submit_invitation(
 ) -> Response:
     """Store the chosen credentials, start a session and show the recovery codes."""
     _limit_choices(request, invited)
-    _check_csrf(request, fields, _invitation_binding(secret))
-    names = ("name", "password", "again", "code")
+    _check_csrf(request, fields, _build_binding(secret))
+    names = ("name", "password", "password_repeat", "code")
     form = InvitationForm(*(read_field(fields, name)[:300] for name in names))
     faults = find_form_faults(form, invited)
-    accepted = None if faults else accept_invitation(request, invited, form, faults)
-    if accepted is None:
+    acceptance = None if faults else accept_invitation(request, invited, form, faults)
+    if acceptance is None:
         return _render_invitation(request, secret, invited, faults, form.name)
-    codes, session = accepted
-    look = PageOptions(select_language(request))
-    response = render_page(request, "desk/codes.html.j2", look, codes=codes)
+    codes, session = acceptance
+    options = PageOptions(select_language(request))
+    response = render_page(request, "desk/codes.html.j2", options, codes=codes)
     set_session_cookies(request, response, session, form.name)
     return response
 
 
 def _limit_choices(request: Request, invited: InvitationDep) -> None:
     """Limit the choices under one invitation: repeated tries would reveal which names are taken."""
-    limiter: RateLimiter = request.app.state.limiter
+    limiter = find_services(request).rate_limiter
     try:
         limiter.take(f"choosing {invited.id}", INVITATION_ATTEMPTS_PER_MINUTE)
     except Problem as problem:
         actor = build_anonymous_actor(request)._replace(organisation=invited.organisation)
-        request.app.state.refusals.record(actor, problem.code, invited.id)
+        find_services(request).denied_requests.record(actor, problem.code, invited.id)
         raise
 
 
 def _render_invitation(
     request: Request, secret: str, invited: InvitationDep, faults: dict[str, str], name: str
 ) -> Response:
-    store: Store = request.app.state.store
+    store = find_services(request).store
     actor = build_anonymous_actor(request)._replace(organisation=invited.organisation)
     with store.transaction(actor) as work:
         totp = invitations.read_totp_secret(work, invited.id)
@@ -153,13 +138,13 @@ def _render_invitation(
         "desk/invitation.html.j2",
         PageOptions(select_language(request), 422 if faults else 200),
         base=f"/invitation/{secret}",
-        token=find_csrf_tokens(request).issue_token(_invitation_binding(secret)),
+        token=find_csrf_tokens(request).issue_token(_build_binding(secret)),
         invited=invited,
         faults=faults,
         name=name,
         totp=totp,
         qr=render_qr_code(totp_url),
-        provider=_provider_name(request),
+        provider=_find_provider_name(request),
     )
     remember_language(request, response)
     return response
@@ -173,7 +158,7 @@ def _render_login(request: Request, fault: str = "", **options: Any) -> Response
         "desk/sign_in.html.j2",
         PageOptions(select_language(request), status, options.get("headers")),
         token=find_csrf_tokens(request).issue_token(f"sign-in {nonce}"),
-        provider=_provider_name(request),
+        provider=_find_provider_name(request),
         fault=fault,
         minutes=options.get("minutes"),
         is_signed_out=options.get("is_signed_out"),
@@ -185,17 +170,17 @@ def _render_login(request: Request, fault: str = "", **options: Any) -> Response
 
 def _check_csrf(request: Request, fields: FormFields, bound_to: str) -> None:
     if not bound_to:
-        raise Problem("not_from_here")
+        raise Problem("csrf_failed")
     find_csrf_tokens(request).check_request(request, read_field(fields, CSRF_FIELD), bound_to)
 
 
-def _invitation_binding(secret: str) -> str:
+def _build_binding(secret: str) -> str:
     return f"invitation {hash_secret(secret)}"
 
 
-def _provider_name(request: Request) -> str:
+def _find_provider_name(request: Request) -> str:
     """Return the display name of the identity provider; empty if none is configured."""
-    settings = request.app.state.settings
+    settings = find_services(request).settings
     return settings.oidc_name if settings.oidc_issuer else ""
 
 

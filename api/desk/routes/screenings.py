@@ -34,8 +34,7 @@ from api.documents.document_builder import (
     build_screening_view,
     render_screening,
 )
-from api.documents.request import DocumentRequest
-from api.http.content_negotiation import find_format_by_suffix
+from api.documents.request import DocumentRequest, find_format_by_suffix
 from api.store.accounts import practitioners
 from api.store.screenings import screenings, search
 from api.web.page_route import read_field
@@ -109,17 +108,17 @@ def show_evidence(
     print_settings = desk.load_print_settings()
     views = [
         build_screening_view(
-            rulebooks, print_settings, ReportSource(other, None, None), desk.language
+            rulebooks, print_settings, ReportSource(compared_screening, None, None), desk.language
         )[0]
-        for other in compared
+        for compared_screening in compared
     ]
     formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
     return desk.render(
         "evidence",
         screening=current,
         patient=current.patient,
-        days=[_format_day(formatter, other) for other in compared],
-        seen_counts=[view.patterns_seen for view in views],
+        days=[_format_day(formatter, compared_screening) for compared_screening in compared],
+        seen_counts=[view.patterns_summary for view in views],
         rows=pattern_comparison.build_rows(views),
     )
 
@@ -132,13 +131,13 @@ def acknowledge_red_flags(
     fields: CheckedFields,
 ) -> Response:
     """Record that the practitioner has seen the red flags, and what was done."""
-    done = read_text(fields, "done")
-    if not is_valid_text(_NOTE, done):
-        return _render_screening(desk, rulebooks, screening, {"done": "fault_done"}, done)
+    action_text = read_text(fields, "done")
+    if not is_valid_text(_NOTE, action_text):
+        return _render_screening(desk, rulebooks, screening, {"done": "fault_action"}, action_text)
     with desk.context.transaction() as work:
         practitioner = desk.signed_in.practitioner.reference
         screenings.acknowledge_red_flags(
-            work, screenings.find_screening(work, screening), practitioner, done
+            work, screenings.find_screening(work, screening), practitioner, action_text
         )
         work.audit("acknowledge", "screening", screening)
     return desk.redirect(f"{SCREENINGS_PATH}/{screening}")
@@ -179,8 +178,8 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     report_format = find_format_by_suffix(f".{suffix}")
     source = issuance.load_report_source(desk.context, screening)
     print_settings = desk.load_print_settings()
-    wanted = locale if locale in list_languages() else desk.language
-    language = build_screening_view(rulebooks, print_settings, source, wanted)[1]
+    requested_locale = locale if locale in list_languages() else desk.language
+    language = build_screening_view(rulebooks, print_settings, source, requested_locale)[1]
     request = DocumentRequest(
         report_format, "patient" if document == "patient" else "clinician", language
     )
@@ -228,7 +227,7 @@ def _render_list(
         if is_start:
             red_flags = inbox.list_unacknowledged(work, rulebooks, formatter)
         if can_write_at_start:
-            unsubmitted = inbox.list_unsubmitted(work, rulebooks, formatter)
+            unsubmitted = inbox.list_unsubmitted(work, formatter)
             red_flags = red_flags._replace(unsubmitted=unsubmitted)
         work.audit("list", "screening", count=max(len(page.lines), 1))
     return desk.render(

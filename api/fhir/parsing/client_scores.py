@@ -38,5 +38,5 @@ def _computed_value(
 
 def _describe(claim: ClientScore) -> str:
     if claim.total is not None:
-        return f"the total '{claim.total}' that was sent is not the one computed here: ignored"
-    return f"the weight sent with '{claim.question}' is not what the answer gave here: ignored"
+        return f"the total '{claim.total}' differs from the computed one and was ignored"
+    return f"the weight of '{claim.question}' differs from the computed one and was ignored"

@@ -57,8 +57,8 @@ class _ItemParser:
 
     def parse(self, items: Any) -> ParsedItems:
         """Parse the items at the top of the response."""
-        known = [*self._groups, *self._form.totals]
-        for link, item, path in self._valid_items(items, "QuestionnaireResponse.item", known):
+        known_links = [*self._groups, *self._form.totals]
+        for link, item, path in self._valid_items(items, "QuestionnaireResponse.item", known_links):
             if link in self._groups:
                 self._parse_group(link, item, path)
             else:
@@ -69,10 +69,10 @@ class _ItemParser:
         self._result.issues.append(OutcomeIssue(code, text, path))
 
     def _valid_items(
-        self, items: Any, parent: str, known: list[str]
+        self, items: Any, parent: str, known_links: list[str]
     ) -> Iterator[tuple[str, Mapping[str, Any], str]]:
         """Yield link id, item and path of each valid item; refuse the others."""
-        seen: list[str] = []
+        earlier_links: list[str] = []
         for index, item in enumerate(self._require_list(items, parent)):
             path = f"{parent}[{index}]"
             if not isinstance(item, dict) or not item:
@@ -80,14 +80,16 @@ class _ItemParser:
                 continue
             self._check_elements(item, _ITEM_ELEMENTS, path)
             link = item.get("linkId")
-            if link not in known:
+            if link not in known_links:
                 self._refuse_misplaced(link, path)
-            elif link in seen:
-                self._refuse("duplicate", f"'{link}' is here a second time", path)
+            elif link in earlier_links:
+                self._refuse("duplicate", f"'{link}' appears twice", path)
             else:
-                if seen and known.index(link) < known.index(seen[-1]):
-                    self._refuse("invariant", f"'{link}' must come before '{seen[-1]}'", path)
-                seen.append(link)
+                if earlier_links and known_links.index(link) < known_links.index(earlier_links[-1]):
+                    self._refuse(
+                        "invariant", f"'{link}' must come before '{earlier_links[-1]}'", path
+                    )
+                earlier_links.append(link)
                 yield link, item, path
 
     def _require_list(self, items: Any, path: str) -> list[Any]:
@@ -99,21 +101,23 @@ class _ItemParser:
     def _refuse_misplaced(self, link: Any, path: str) -> None:
         link_path = f"{path}.linkId"
         if isinstance(link, str) and link in self._group_of:
-            self._refuse("invariant", f"'{link}' belongs into '{self._group_of[link]}'", link_path)
+            self._refuse(
+                "invariant", f"'{link}' belongs in group '{self._group_of[link]}'", link_path
+            )
         elif isinstance(link, str) and link in self._form.loaded.questions:
             self._refuse("business-rule", f"'{link}' is not asked by this questionnaire", link_path)
         else:
             self._refuse(
-                "not-found", "the questionnaire has no item of this linkId here", link_path
+                "not-found", "the questionnaire has no item with this linkId here", link_path
             )
 
     def _check_elements(self, element: Mapping[str, Any], names: set[str], path: str) -> None:
         """Refuse unknown and empty child elements."""
         for name, value in element.items():
             if name.removeprefix("_") not in names:
-                self._refuse("structure", "holds an element that is not known here", path)
+                self._refuse("structure", "contains an unknown element", path)
             elif value in (None, "", [], {}):
-                self._refuse("structure", "holds an element without a value", path)
+                self._refuse("structure", "contains an empty element", path)
 
     def _parse_group(self, link: str, group: Mapping[str, Any], path: str) -> None:
         if "answer" in group:
@@ -203,7 +207,7 @@ class _ItemParser:
         answer = answers[0] if isinstance(answers, list) and len(answers) == 1 else None
         number = answer.get("valueDecimal") if isinstance(answer, dict) else None
         if not _is_decimal(number):
-            text = "is computed here: leave it out, or send one valueDecimal to compare"
+            text = "is computed by the service: omit it, or send one valueDecimal for comparison"
             self._refuse("structure", text, path)
         else:
             self._result.claims.append(

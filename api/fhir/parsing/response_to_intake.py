@@ -85,10 +85,10 @@ class ParsedReference(NamedTuple):
 def parse_response(
     resource: Any, known_forms: Iterable[QuestionnaireForm], *, is_patient_required: bool
 ) -> ParsedResponse:
-    """Parse a response to one of the known forms. Raises Outcome with every issue, by its path."""
+    """Parse a response to one of the known forms. Raises InvalidResource with every issue."""
     if not isinstance(resource, dict) or resource.get("resourceType") != RESPONSE_TYPE:
         raise InvalidResource(
-            "wrong_shape",
+            "invalid_request",
             [OutcomeIssue("structure", f"must be a {RESPONSE_TYPE}", "%resource.resourceType")],
         )
     issues = _check_elements(resource)
@@ -101,20 +101,20 @@ def parse_response(
     patient = _build_patient(references, issues, needed=is_patient_required)
     for_patient = bool(form and form.for_patient)
     context = _build_context(resource, references, issues, for_patient=for_patient)
-    parsed = ParsedItems({}, [], [])
+    items = ParsedItems({}, [], [])
     if form is not None and "item" in resource:
-        parsed = parse_items(form, resource["item"])
-    issues += parsed.issues
+        items = parse_items(form, resource["item"])
+    issues += items.issues
     if issues or form is None:
-        raise InvalidResource("wrong_shape", issues)
-    model = _validate_answers(form, parsed.answers)
+        raise InvalidResource("invalid_request", issues)
+    model = _validate_answers(form, items.answers)
     return ParsedResponse(
         form,
         model.model_dump(exclude_none=True),
         model.model_dump(mode="json", exclude_unset=True),
         patient,
         context,
-        parsed.claims,
+        items.claims,
     )
 
 
@@ -124,7 +124,8 @@ def _validate_answers(form: QuestionnaireForm, answers: dict[str, Any]) -> Any:
         return build_answer_model(form.loaded.rulebook).model_validate(answers)
     except ValidationError:
         raise InvalidResource(
-            "wrong_shape", [OutcomeIssue("value", "holds no answers", f"{RESPONSE_TYPE}.item")]
+            "invalid_request",
+            [OutcomeIssue("value", "contains invalid answers", f"{RESPONSE_TYPE}.item")],
         ) from None
 
 
@@ -132,23 +133,23 @@ def _check_elements(resource: Resource) -> list[OutcomeIssue]:
     issues: list[OutcomeIssue] = []
     for name, value in resource.items():
         if name.removeprefix("_") not in _ELEMENTS:
-            text = "holds an element that is not known, or that changes what the others mean"
+            text = "contains an unsupported element"
             issues.append(OutcomeIssue("structure", text, RESPONSE_TYPE))
         elif value in (None, "", [], {}):
             issues.append(OutcomeIssue("structure", "must not be empty", f"{RESPONSE_TYPE}.{name}"))
     if resource.get("status") not in ("completed", "amended"):
-        text = "must be completed or amended: only what is finished is scored"
+        text = "must be completed or amended: only completed responses are scored"
         issues.append(OutcomeIssue("business-rule", text, f"{RESPONSE_TYPE}.status"))
     return issues
 
 
 def _find_form(
-    canonical: Any, known: Iterable[QuestionnaireForm], issues: list[OutcomeIssue]
+    canonical: Any, known_forms: Iterable[QuestionnaireForm], issues: list[OutcomeIssue]
 ) -> QuestionnaireForm | None:
-    for form in known:
+    for form in known_forms:
         if form.canonical == canonical and form.entry.status == "active":
             return form
-    text = "must be url|version of a questionnaire that is published here and active"
+    text = "must be url|version of an active questionnaire of this server"
     issues.append(OutcomeIssue("not-found", text, f"{RESPONSE_TYPE}.questionnaire"))
     return None
 
@@ -205,7 +206,9 @@ def _build_patient(
     if "subject" not in references:
         if needed:
             issues.append(
-                OutcomeIssue("required", "must name the patient: what is kept is kept on one", path)
+                OutcomeIssue(
+                    "required", "is required: a stored response must name its patient", path
+                )
             )
         return None
     subject, encounter = references["subject"], references.get("encounter")

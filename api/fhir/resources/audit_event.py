@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+from api.fhir.elements import TERMINOLOGY_BASE, format_instant
 from schemas.audit import AuditEntry
 
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _REST = "http://hl7.org/fhir/restful-interaction"
-_TYPE = "http://terminology.hl7.org/CodeSystem/audit-event-type"
+_TYPE = f"{TERMINOLOGY_BASE}/audit-event-type"
 _CODES = {
     "create": ("C", "create"),
     "amend": ("C", "create"),
@@ -27,7 +28,11 @@ _SIGN_IN = {"system": _DCM, "code": "110114", "display": "User Authentication"}
 _SECURITY_ALERT = {"system": _DCM, "code": "110113", "display": "Security Alert"}
 _APPLICATION_ACTIVITY = {"system": _DCM, "code": "110100", "display": "Application Activity"}
 _SUCCESS, _MINOR_FAILURE, _SERIOUS_FAILURE = "0", "4", "8"
-_SERIOUS_OUTCOMES = ("bad_token", "bad_client", "bad_sign_in", "missing_scope", "internal")
+_SUCCESSFUL_OUTCOMES = ("ok", "replayed", "there_already")
+_SERIOUS_OUTCOMES = (
+    *("invalid_token", "invalid_client", "bad_sign_in", "insufficient_scope", "internal"),
+    *("bad_token", "bad_client", "missing_scope"),  # in rows written before version 1.2
+)
 
 
 def format_audit_event(entry: AuditEntry, organisation: str) -> str:
@@ -37,7 +42,7 @@ def format_audit_event(entry: AuditEntry, organisation: str) -> str:
         "id": f"{organisation}-{entry.seq}"[-64:],
         "type": _event_type(entry),
         "action": _CODES.get(entry.action, ("E", ""))[0],
-        "recorded": entry.at.isoformat().replace("+00:00", "Z"),
+        "recorded": format_instant(entry.at),
         "outcome": _outcome_code(entry),
         "outcomeDesc": entry.outcome,
         "agent": [{"who": {"identifier": {"value": entry.actor}}, "requestor": True}],
@@ -62,6 +67,6 @@ def _event_type(entry: AuditEntry) -> dict[str, str]:
 
 
 def _outcome_code(entry: AuditEntry) -> str:
-    if entry.outcome in ("ok", "replayed"):
+    if entry.outcome in _SUCCESSFUL_OUTCOMES:
         return _SUCCESS
     return _SERIOUS_FAILURE if entry.outcome in _SERIOUS_OUTCOMES else _MINOR_FAILURE

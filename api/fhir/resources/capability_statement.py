@@ -135,7 +135,8 @@ def build_score_definition(urls: CanonicalUrls, version: str) -> Resource:
         "title": "Score a response",
         "status": "active",
         "kind": "operation",
-        "description": "Scores a response and keeps nothing; of a kept one, tells what it scored.",
+        "description": "Scores a response without storing it, or returns the score of a stored "
+        "response.",
         "affectsState": False,
         "code": "score",
         "resource": ["QuestionnaireResponse"],
@@ -148,7 +149,7 @@ def build_score_definition(urls: CanonicalUrls, version: str) -> Resource:
                 "use": "in",
                 "min": 0,
                 "max": "1",
-                "documentation": "What is scored; needed where no kept response is named.",
+                "documentation": "The response to score; required at type level.",
                 "type": "QuestionnaireResponse",
             },
             {
@@ -156,7 +157,7 @@ def build_score_definition(urls: CanonicalUrls, version: str) -> Resource:
                 "use": "out",
                 "min": 1,
                 "max": "1",
-                "documentation": "Red flags, totals, and one component a criterion.",
+                "documentation": "Red flags, totals, and one component per criterion.",
                 "type": "Observation",
             },
             {
@@ -164,7 +165,7 @@ def build_score_definition(urls: CanonicalUrls, version: str) -> Resource:
                 "use": "out",
                 "min": 0,
                 "max": "1",
-                "documentation": "Where what the client computed is not what was computed here.",
+                "documentation": "Differences between the client's scores and the computed ones.",
                 "type": "OperationOutcome",
             },
         ],

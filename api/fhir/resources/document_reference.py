@@ -46,6 +46,8 @@ def build_document_reference(
 ) -> Resource:
     """Return the DocumentReference, with the URL of the report or, if given, the PDF itself."""
     screening = version.screening
+    url = f"{version.urls.fhir_url}/Binary/{screening.id}"
+    attachment = build_attachment(version, PDF, pdf, url)
     resource: Resource = {
         "resourceType": "DocumentReference",
         "id": screening.id,
@@ -62,7 +64,7 @@ def build_document_reference(
         "date": version.stored_at,
         "author": [build_software_reference(version)],
         "description": f"{screening.assessment.rulebook}. {NOT_A_DIAGNOSIS}",
-        "content": [{"attachment": _build_attachment(version, pdf), "format": _build_format()}],
+        "content": [{"attachment": attachment, "format": _build_format()}],
         "context": {"related": [build_reference("QuestionnaireResponse", version)]},
     }
     if screening.replaces is not None:
@@ -72,6 +74,23 @@ def build_document_reference(
         }
         resource["relatesTo"] = [{"code": "replaces", "target": earlier}]
     return resource
+
+
+def build_attachment(
+    version: ResourceVersion, media_type: str, report: bytes | None, url: str
+) -> Resource:
+    """Return the Attachment of a report: its bytes if given, or else its URL."""
+    attachment: Resource = {
+        "contentType": media_type,
+        "language": "en",
+        "title": f"{TITLE} {version.screening.created_at.date().isoformat()}",
+        "creation": version.stored_at,
+    }
+    if report is None:
+        return attachment | {"url": url}
+    digest = hashlib.sha1(report, usedforsecurity=False).digest()
+    encoded = {"data": b64encode(report).decode(), "hash": b64encode(digest).decode()}
+    return attachment | {"size": len(report)} | encoded
 
 
 def build_binary(version: ResourceVersion, pdf: bytes) -> Resource:
@@ -149,21 +168,6 @@ def _doc_status(version: ResourceVersion) -> str:
     if version.screening.entered_in_error is not None:
         return "entered-in-error"
     return "amended" if version.is_correction else "final"
-
-
-def _build_attachment(version: ResourceVersion, pdf: bytes | None) -> Resource:
-    screening = version.screening
-    attachment: Resource = {
-        "contentType": PDF,
-        "language": "en",
-        "title": f"{TITLE} {screening.created_at.date().isoformat()}",
-        "creation": version.stored_at,
-    }
-    if pdf is None:
-        return attachment | {"url": f"{version.urls.fhir_url}/Binary/{screening.id}"}
-    digest = hashlib.sha1(pdf, usedforsecurity=False).digest()
-    encoded = {"data": b64encode(pdf).decode(), "hash": b64encode(digest).decode()}
-    return attachment | {"size": len(pdf)} | encoded
 
 
 def _build_format() -> Resource:

@@ -176,9 +176,9 @@ def _total_components(version: ResourceVersion, main: Total) -> list[Resource]:
 
 
 def _criterion_components(version: ResourceVersion) -> list[Resource]:
-    weighed = version.screening.assessment.criteria
-    if weighed is not None:
-        return [_criterion_component(version, criterion) for criterion in weighed]
+    criteria = version.screening.assessment.criteria
+    if criteria is not None:
+        return [_criterion_component(version, criterion) for criterion in criteria]
     return [
         {
             "code": build_result_concept(version, criterion.id, criterion.label),
@@ -188,11 +188,11 @@ def _criterion_components(version: ResourceVersion) -> list[Resource]:
     ]
 
 
-def _criterion_component(version: ResourceVersion, weighed: WeighedCriterion) -> Resource:
-    code = {"code": build_result_concept(version, weighed.id, weighed.label)}
-    if weighed.points is None:
-        return code | {"dataAbsentReason": _absent_reason("unknown", weighed.because)}
+def _criterion_component(version: ResourceVersion, criterion: WeighedCriterion) -> Resource:
+    code = {"code": build_result_concept(version, criterion.id, criterion.label)}
+    if criterion.points is None:
+        return code | {"dataAbsentReason": _absent_reason("unknown", criterion.because)}
     return code | {
-        "valueQuantity": _quantity(weighed.points),
-        "interpretation": [{"text": f"{weighed.verdict}: {weighed.because}"}],
+        "valueQuantity": _quantity(criterion.points),
+        "interpretation": [{"text": f"{criterion.verdict}: {criterion.because}"}],
     }

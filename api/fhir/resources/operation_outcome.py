@@ -1,8 +1,8 @@
 """Builds OperationOutcomes, with one issue per error and its location as a FHIRPath.
 
-    Outcome(Problem)           the client must act: the resource is invalid for this server
+    InvalidResource(Problem)   the client must act: the resource is invalid for this server
 
-Every other Problem becomes an OperationOutcome at the edge, by `outcome_of_problem`. No issue
+Every other Problem becomes an OperationOutcome at the edge, by `convert_problem`. No issue
 repeats an answer.
 """
 
@@ -57,7 +57,7 @@ class InvalidResource(Problem):
         super().__init__(code, headers=headers)
         self.issues = list(issues)
 
-    def response(self) -> JSONResponse:
+    def build_response(self) -> JSONResponse:
         """Return the OperationOutcome as a response."""
         return JSONResponse(
             build_operation_outcome(self.issues, self.code),
@@ -89,7 +89,7 @@ def convert_problem(body: Mapping[str, Any]) -> Resource:
 def build_success_outcome() -> Resource:
     """Return an OperationOutcome that reports success."""
     return build_operation_outcome(
-        [OutcomeIssue("informational", "All is well.", severity="information")]
+        [OutcomeIssue("informational", "No issues.", severity="information")]
     )
 
 

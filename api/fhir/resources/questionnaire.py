@@ -162,7 +162,10 @@ def _build_totals(form: QuestionnaireForm) -> list[Resource]:
     """Return a hidden item per total; a value that a client sends for it is only compared."""
     if form.for_patient:
         return []
-    hidden: dict[str, Any] = {"url": f"{EXTENSION_BASE}/questionnaire-hidden", "valueBoolean": True}
+    hidden_extension: dict[str, Any] = {
+        "url": f"{EXTENSION_BASE}/questionnaire-hidden",
+        "valueBoolean": True,
+    }
     return [
         {
             "linkId": total_link_id(total.id),
@@ -170,7 +173,7 @@ def _build_totals(form: QuestionnaireForm) -> list[Resource]:
             "type": "decimal",
             "readOnly": True,
             "required": False,
-            "extension": [hidden],
+            "extension": [hidden_extension],
         }
         for total in form.loaded.rulebook.total
     ]

@@ -1,12 +1,12 @@
 """Route that searches an organisation's audit entries as AuditEvents."""
 
 import json
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from api.dependencies import RequestContextDep
-from api.fhir.http import CanonicalUrlsDep, RequireJson, guarded_fhir_route
+from api.fhir.http import RequireJson, guarded_fhir_route
+from api.fhir.parameters import AuditPageSize, CanonicalUrlsDep, PagePosition
 from api.fhir.resources.audit_event import format_audit_event
 from api.fhir.search import send_page
 from api.fhir.search_routing import add_search_routes
@@ -18,18 +18,6 @@ router = APIRouter(
     route_class=guarded_fhir_route("audit:read"),
     dependencies=[RequireJson],
 )
-_Count = Annotated[
-    str, Query(alias="_count", pattern=r"^([1-9][0-9]{0,2}|1000)$", examples=["100"])
-]
-_After = Annotated[
-    str,
-    Query(
-        alias="_page",
-        pattern=r"^[0-9]{1,15}$",
-        description="The cursor from the `next` link of a page.",
-        examples=["0"],
-    ),
-]
 
 
 @add_search_routes(
@@ -43,21 +31,18 @@ def search_audit_events(
     context: RequestContextDep,
     urls: CanonicalUrlsDep,
     *,
-    count: _Count = "100",
-    after: _After = "0",
+    count: AuditPageSize = 100,
+    after: PagePosition = 0,
 ) -> Response:
     """Return the audit entries, oldest first. No event contains patient data."""
-    page_size = int(count)
     with context.transaction() as work:
         rows = list(
-            chain.read_entries(
-                work.session, work.organisation, after=int(after), limit=page_size + 1
-            )
+            chain.read_entries(work.session, work.organisation, after=after, limit=count + 1)
         )
-        work.audit("export", "audit", count=max(min(len(rows), page_size), 1))
-    page = rows[:page_size]
+        work.audit("export", "audit", count=max(min(len(rows), count), 1))
+    page = rows[:count]
     events = [json.loads(format_audit_event(row, work.organisation)) for row in page]
     parameters = {"_count": count, "_page": after}
-    has_more = len(rows) > page_size
-    next_parameters = parameters | {"_page": str(page[-1].seq)} if has_more else None
+    has_more = len(rows) > count
+    next_parameters = parameters | {"_page": page[-1].seq} if has_more else None
     return send_page(events, urls, "AuditEvent", parameters, next_parameters)

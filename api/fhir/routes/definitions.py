@@ -1,22 +1,30 @@
 """Public routes of definitions: capabilities, questionnaires and the `$score` operation."""
 
-from importlib.metadata import version as installed
-from typing import Annotated, Literal
+from importlib.metadata import version as find_package_version
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth.route_guard import check_query
-from api.fhir.elements import ID_PATTERN
 from api.fhir.http import (
     NOT_MODIFIED,
-    CanonicalUrlsDep,
-    DefinitionId,
-    FormsDep,
-    IfNoneMatch,
     RequireJson,
     outcome_responses,
     resource_response,
     send_resource,
+)
+from api.fhir.parameters import (
+    CanonicalUrlsDep,
+    FormId,
+    FormIdFilter,
+    FormsDep,
+    FormStatusFilter,
+    FormUrlFilter,
+    FormVersion,
+    FormVersionFilter,
+    IfNoneMatch,
+    OperationId,
+    PagePosition,
+    PageSize,
 )
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, find_newest_form
 from api.fhir.resources.capability_statement import (
@@ -31,43 +39,6 @@ from api.problems import Problem
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
 RELEASED_ON = "2026-11-24"
-FormId = Annotated[DefinitionId, Path(examples=["nociplastic"])]
-FormVersion = Annotated[DefinitionId, Path(examples=["1.0.0"])]
-OperationId = Annotated[DefinitionId, Path(examples=[SCORE_OPERATION_ID])]
-QuestionnaireStatus = Annotated[
-    Literal["draft", "active", "retired", "unknown"] | None,
-    Query(description="No published questionnaire is `draft` or `unknown`.", examples=["active"]),
-]
-FormIdFilter = Annotated[
-    str | None, Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["nociplastic"])
-]
-PageSize = Annotated[
-    str,
-    Query(
-        alias="_count",
-        pattern=r"^([1-9][0-9]?|100)$",
-        description="The maximum number of entries on a page, up to 100.",
-        examples=["100"],
-    ),
-]
-PageOffset = Annotated[
-    str,
-    Query(
-        alias="_page",
-        pattern=r"^[0-9]{1,4}$",
-        description="The cursor from the `next` link of a page.",
-        examples=["0"],
-    ),
-]
-UrlFilter = Annotated[
-    str | None,
-    Query(
-        max_length=400,
-        description="The canonical URL, with or without the version.",
-        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
-    ),
-]
-VersionFilter = Annotated[str | None, Query(max_length=14, examples=["1.0.0"])]
 _SEARCH_PARAMETERS = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
 
 
@@ -84,7 +55,9 @@ async def _check_parameters(request: Request) -> None:
 )
 def read_capabilities(urls: CanonicalUrlsDep) -> Response:
     """Return the CapabilityStatement: FHIR R4, JSON."""
-    return send_resource(build_capability_statement(urls, installed("nociscreen"), RELEASED_ON))
+    return send_resource(
+        build_capability_statement(urls, find_package_version("nociscreen"), RELEASED_ON)
+    )
 
 
 @router.get(
@@ -98,7 +71,7 @@ def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -
     """Return the definition of `$score`, the only operation that no standard defines."""
     if definition != SCORE_OPERATION_ID:
         raise Problem("not_found")
-    return send_resource(build_score_definition(urls, installed("nociscreen")))
+    return send_resource(build_score_definition(urls, find_package_version("nociscreen")))
 
 
 @add_search_routes(
@@ -114,11 +87,11 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
     urls: CanonicalUrlsDep,
     *,
     name: FormIdFilter = None,
-    url: UrlFilter = None,
-    version: VersionFilter = None,
-    status: QuestionnaireStatus = None,
-    count: PageSize = "100",
-    after: PageOffset = "0",
+    url: FormUrlFilter = None,
+    version: FormVersionFilter = None,
+    status: FormStatusFilter = None,
+    count: PageSize = 100,
+    after: PagePosition = 0,
 ) -> Response:
     """Search the questionnaires: one per rulebook version for clinicians, and one for patients."""
     options = {"_id": name, "url": url, "version": version, "status": status, "_count": count}
@@ -131,9 +104,9 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
         and version in (None, form.entry.version)
         and status in (None, form.entry.status)
     ]
-    end = int(after) + int(count)
-    page = [build_questionnaire(form) for form in matching[int(after) : end]]
-    next_parameters = parameters | {"_page": str(end)} if matching[end:] else None
+    end = after + count
+    page = [build_questionnaire(form) for form in matching[after:end]]
+    next_parameters = parameters | {"_page": end} if matching[end:] else None
     return send_page(page, urls, "Questionnaire", parameters | {"_page": after}, next_parameters)
 
 

@@ -9,20 +9,14 @@ from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep, Reques
 from api.documents.document_builder import format_repr_digest
 from api.fhir.elements import FHIR_JSON, Resource, ResourceVersion
 from api.fhir.http import (
-    NOT_MODIFIED,
-    CanonicalUrlsDep,
-    IfNoneMatch,
-    ReportTypeDep,
     RequireJson,
-    ScreeningId,
-    build_single_version,
-    build_version,
-    form_of_version,
     guarded_fhir_route,
     outcome_responses,
+    read_responses,
     resource_response,
     send_resource,
 )
+from api.fhir.parameters import CanonicalUrlsDep, IfNoneMatch, ReportTypeDep, ScreeningId
 from api.fhir.report_attachment import render_pdf_report
 from api.fhir.resources.bundle import build_document_bundle
 from api.fhir.resources.document_reference import (
@@ -33,7 +27,6 @@ from api.fhir.resources.document_reference import (
 )
 from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
-from api.fhir.resources.questionnaire_response import build_questionnaire_response
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.search import (
     ScreeningSearchDep,
@@ -42,10 +35,12 @@ from api.fhir.search import (
     run_search,
 )
 from api.fhir.search_routing import add_search_routes
+from api.fhir.versions import build_response_resource, build_single_version, read_version
+from api.http.content_negotiation import negotiate_media_type
 from api.http.error_responses import GUARDED_ERRORS
 from api.problems import Problem
 from api.store.screenings import screenings
-from api.store.screenings.versions import find_first_version_id, list_versions
+from api.store.screenings.versions import find_first_version_id
 from schemas.screening import Screening
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=guarded_fhir_route("reports:read"))
@@ -81,7 +76,7 @@ def search_document_references(
 ) -> Response:
     """Return the DocumentReferences, newest first, including superseded ones."""
 
-    def tell(pair: list[Screening]) -> Resource:
+    def build_resource(pair: list[Screening]) -> Resource:
         version = _with_successor(build_single_version(pair[0], rulebooks, urls), pair[1:])
         return build_document_reference(version, report_type)
 
@@ -91,7 +86,7 @@ def search_document_references(
         urls,
         "DocumentReference",
         find_results=find_screenings_with_successor,
-        build_resource=tell,
+        build_resource=build_resource,
     )
 
 
@@ -99,9 +94,7 @@ def search_document_references(
     "/DocumentReference/{screening}",
     operation_id="read_document_reference",
     response_class=Response,
-    responses=resource_response("DocumentReference")
-    | NOT_MODIFIED
-    | outcome_responses(*GUARDED_ERRORS, 404, 406),
+    responses=read_responses("DocumentReference"),
     summary="Read a DocumentReference",
     dependencies=[RequireJson],
 )
@@ -166,9 +159,7 @@ def read_binary(  # noqa: PLR0913 - as above
     "/Composition/{screening}",
     operation_id="read_composition",
     response_class=Response,
-    responses=resource_response("Composition")
-    | NOT_MODIFIED
-    | outcome_responses(*GUARDED_ERRORS, 404, 406),
+    responses=read_responses("Composition"),
     summary="Read a Composition",
     dependencies=[RequireJson],
 )
@@ -182,7 +173,7 @@ def read_composition(  # noqa: PLR0913 - as above
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return the Composition that heads the document of a response."""
-    version = build_version(_read_lineage(context, screening), rulebooks, urls)
+    version = read_version(context, rulebooks, urls, screening)
     return send_resource(build_composition(version, report_type), if_none_match=if_none_match)
 
 
@@ -202,10 +193,10 @@ def read_document(
     report_type: ReportTypeDep,
 ) -> Response:
     """Return Composition, response, Observation, RiskAssessment and Provenance as a Bundle."""
-    version = build_version(_read_lineage(context, screening), rulebooks, urls)
+    version = read_version(context, rulebooks, urls, screening)
     content = [
         build_composition(version, report_type),
-        build_questionnaire_response(version, form_of_version(version, rulebooks)),
+        build_response_resource(version, rulebooks),
         build_observation(version),
         build_risk_assessment(version),
         build_provenance(version),
@@ -224,18 +215,17 @@ def _read_screening(context: RequestContext, screening: str) -> Screening:
     return current
 
 
-def _read_lineage(context: RequestContext, screening: str) -> list[Screening]:
-    with context.transaction() as work:
-        versions = list_versions(work, screening)
-        work.audit("read", "screening", screening)
-    return versions
-
-
 def _wants_resource(accept: str | None) -> bool:
-    """Return whether FHIR JSON is accepted but the PDF is not."""
-    media_types = [part.partition(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
-    if any(media_type in ("*/*", "application/*", PDF) for media_type in media_types):
-        return False
-    if FHIR_JSON in media_types or "application/json" in media_types:
-        return True
-    raise Problem("not_acceptable", "A report comes as application/pdf or application/fhir+json.")
+    """Return whether FHIR JSON is preferred; plain JSON means it only if nothing else is accepted.
+
+    Raises Problem `not_acceptable`.
+    """
+    offered = (PDF, f"{FHIR_JSON}; fhirVersion=4.0")
+    media_type = negotiate_media_type(accept, offered) or negotiate_media_type(
+        accept, offered, {"application/json": FHIR_JSON}
+    )
+    if media_type is None:
+        raise Problem(
+            "not_acceptable", "A report is available as application/pdf or application/fhir+json."
+        )
+    return media_type != PDF

@@ -9,19 +9,13 @@ from fastapi import APIRouter, Response
 from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep, RequestContextDep
 from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
 from api.fhir.http import (
-    CanonicalUrlsDep,
-    FormsDep,
-    ReportTypeDep,
     RequireJson,
-    ResourceBody,
-    ScreeningId,
-    build_version,
-    form_of_version,
     guarded_fhir_route,
     outcome_responses,
     resource_response,
     send_resource,
 )
+from api.fhir.parameters import CanonicalUrlsDep, FormsDep, ReportTypeDep, ResourceBody, ScreeningId
 from api.fhir.parsing.client_scores import compare_client_scores
 from api.fhir.parsing.response_to_intake import RESPONSE_TYPE, ParsedResponse, parse_response
 from api.fhir.report_attachment import render_pdf_report
@@ -29,11 +23,10 @@ from api.fhir.resources.bundle import build_transaction_bundle
 from api.fhir.resources.document_reference import build_document_reference
 from api.fhir.resources.observation import build_observation
 from api.fhir.resources.operation_outcome import OutcomeIssue, build_operation_outcome
-from api.fhir.resources.questionnaire_response import build_questionnaire_response
 from api.fhir.resources.risk_assessment import build_risk_assessment
+from api.fhir.versions import build_response_resource, build_single_version, read_version
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS
 from api.store.screenings.screenings import SOFTWARE_VERSION
-from api.store.screenings.versions import list_versions
 from schemas.assessment import Assessment
 from schemas.patient import KnownPatient
 from schemas.screening import Screening, ScreeningOrigin
@@ -97,12 +90,8 @@ def read_score(
     urls: CanonicalUrlsDep,
 ) -> Response:
     """Return the result that was computed when the response was stored."""
-    with context.transaction() as work:
-        versions = list_versions(work, screening)
-        work.audit("read", "screening", screening)
-    return send_resource(
-        _build_parameters(build_observation(build_version(versions, rulebooks, urls)), [])
-    )
+    version = read_version(context, rulebooks, urls, screening)
+    return send_resource(_build_parameters(build_observation(version), []))
 
 
 @scoring_router.post(
@@ -143,10 +132,7 @@ def extract_screening(  # noqa: PLR0913 - FastAPI passes what a route needs as p
     report_type: ReportTypeDep,
 ) -> Response:
     """Return a transaction for an EHR. It can be sent repeatedly: nothing is created twice."""
-    with context.transaction() as work:
-        versions = list_versions(work, screening)
-        work.audit("read", "screening", screening)
-    version = build_version(versions, rulebooks, urls)
+    version = read_version(context, rulebooks, urls, screening)
     pdf = render_pdf_report(context, rulebooks, print_settings, renderer, version.screening)
     document = build_document_reference(version, report_type, pdf)
     return send_resource(
@@ -157,7 +143,7 @@ def extract_screening(  # noqa: PLR0913 - FastAPI passes what a route needs as p
 
 
 def _list_results(version: ResourceVersion, rulebooks: Catalogue) -> list[Resource]:
-    response = build_questionnaire_response(version, form_of_version(version, rulebooks))
+    response = build_response_resource(version, rulebooks)
     return [response, build_observation(version), build_risk_assessment(version)]
 
 
@@ -185,7 +171,7 @@ def _score_unstored(
     """Score a response without storing it; return it as a version, with warnings."""
     assessment = assess(intake.form.loaded, intake.answers, attested=intake.is_attested)
     issues = compare_client_scores(intake.claims, intake.form.loaded, assessment)
-    return build_version([_unstored_screening(intake, assessment)], rulebooks, urls), issues
+    return build_single_version(_unstored_screening(intake, assessment), rulebooks, urls), issues
 
 
 def _unstored_screening(intake: ParsedResponse, assessment: Assessment) -> Screening:

@@ -1,31 +1,21 @@
 """Routes that read and search QuestionnaireResponses and their versions."""
 
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Query, Response
-
-from api.auth.request_context import RequestContext
 from api.dependencies import CatalogueDep, RequestContextDep
 from api.fhir.elements import Resource
-from api.fhir.http import (
-    NOT_MODIFIED,
+from api.fhir.http import RequireJson, guarded_fhir_route, read_responses, send_resource
+from api.fhir.parameters import (
     CanonicalUrlsDep,
     FormsDep,
+    IdentifierFilter,
     IfNoneMatch,
-    RequireJson,
+    QuestionnaireFilter,
     ScreeningId,
     VersionNumber,
-    build_response_resource,
-    build_version,
-    form_of_version,
-    guarded_fhir_route,
-    outcome_responses,
-    resource_response,
-    send_resource,
 )
 from api.fhir.parsing.response_to_intake import RESPONSE_TYPE
 from api.fhir.search import (
-    IDENTIFIER_PATTERN,
     ScreeningSearch,
     ScreeningSearchDep,
     SearchResults,
@@ -34,10 +24,8 @@ from api.fhir.search import (
     run_search,
 )
 from api.fhir.search_routing import add_search_routes
-from api.http.error_responses import GUARDED_ERRORS
-from api.store.screenings.versions import list_versions
+from api.fhir.versions import build_response_resource, build_version, form_of_version, read_version
 from api.store.transaction import Transaction
-from schemas.patient import READABLE
 from schemas.screening import Screening
 
 router = APIRouter(
@@ -46,24 +34,6 @@ router = APIRouter(
     route_class=guarded_fhir_route("screenings:read"),
     dependencies=[RequireJson],
 )
-IdentifierFilter = Annotated[
-    str | None,
-    Query(
-        max_length=401,
-        pattern=IDENTIFIER_PATTERN,
-        description="`system|value`, or `|value` for an identifier without a system.",
-        examples=["urn:oid:1.2.3.4|response-1"],
-    ),
-]
-QuestionnaireFilter = Annotated[
-    str | None,
-    Query(
-        max_length=400,
-        pattern=READABLE,
-        description="`url|version` of a questionnaire, or its `url` for all versions.",
-        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic|1.0.0"],
-    ),
-]
 
 
 @add_search_routes(
@@ -83,16 +53,16 @@ def search_responses(  # noqa: PLR0913 - FastAPI passes what a route needs as pa
     identifier: IdentifierFilter = None,
     questionnaire: QuestionnaireFilter = None,
 ) -> Response:
-    """Return the newest version of each, newest first."""
+    """Return the newest version of each matching response, newest first."""
 
-    def tell(versions: list[Screening]) -> Resource:
+    def build_resource(versions: list[Screening]) -> Resource:
         return build_response_resource(build_version(versions, rulebooks, urls), rulebooks)
 
     def has_questionnaire(versions: list[Screening]) -> bool:
         form = form_of_version(build_version(versions, rulebooks, urls), rulebooks)
         return questionnaire in (form.canonical, form.url)
 
-    def find(work: Transaction, search: ScreeningSearch) -> SearchResults:
+    def find_results(work: Transaction, search: ScreeningSearch) -> SearchResults:
         if questionnaire is not None:
             matching = [form for form in all_forms if questionnaire in (form.canonical, form.url)]
             if not matching:
@@ -112,16 +82,21 @@ def search_responses(  # noqa: PLR0913 - FastAPI passes what a route needs as pa
             return results
         return SearchResults(list(filter(has_questionnaire, results.lineages)), results.next_cursor)
 
-    return run_search(context, search, urls, RESPONSE_TYPE, find_results=find, build_resource=tell)
+    return run_search(
+        context,
+        search,
+        urls,
+        RESPONSE_TYPE,
+        find_results=find_results,
+        build_resource=build_resource,
+    )
 
 
 @router.get(
     "/{screening}",
     operation_id="read_response",
     response_class=Response,
-    responses=resource_response(RESPONSE_TYPE)
-    | NOT_MODIFIED
-    | outcome_responses(*GUARDED_ERRORS, 404, 406),
+    responses=read_responses(RESPONSE_TYPE),
     summary="Read a response",
 )
 def read_response(
@@ -132,7 +107,7 @@ def read_response(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return the newest version. The id is that of the first version."""
-    version = build_version(_read_lineage(context, screening), rulebooks, urls)
+    version = read_version(context, rulebooks, urls, screening)
     return send_resource(build_response_resource(version, rulebooks), if_none_match=if_none_match)
 
 
@@ -140,9 +115,7 @@ def read_response(
     "/{screening}/_history/{number}",
     operation_id="read_response_version",
     response_class=Response,
-    responses=resource_response(RESPONSE_TYPE)
-    | NOT_MODIFIED
-    | outcome_responses(*GUARDED_ERRORS, 404, 406),
+    responses=read_responses(RESPONSE_TYPE),
     summary="Read one version of a response",
 )
 def read_response_version(  # noqa: PLR0913 - as above
@@ -155,12 +128,5 @@ def read_response_version(  # noqa: PLR0913 - as above
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return one version. Versions never change."""
-    version = build_version(_read_lineage(context, screening), rulebooks, urls, int(number))
+    version = read_version(context, rulebooks, urls, screening, int(number))
     return send_resource(build_response_resource(version, rulebooks), if_none_match=if_none_match)
-
-
-def _read_lineage(context: RequestContext, screening: str) -> list[Screening]:
-    with context.transaction() as work:
-        versions = list_versions(work, screening)
-        work.audit("read", "screening", screening)
-    return versions

@@ -2,26 +2,29 @@
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 
 from api.dependencies import CatalogueDep, IdempotentRequestDep, RequestContextDep
 from api.fhir.elements import Resource, ResourceVersion
 from api.fhir.http import (
-    CanonicalUrlsDep,
-    FormsDep,
     RequireJson,
-    ResourceBody,
-    ScreeningId,
-    build_response_resource,
-    build_version,
     build_version_headers,
     guarded_fhir_route,
     outcome_responses,
     resource_response,
     send_resource,
+)
+from api.fhir.parameters import (
+    CanonicalUrlsDep,
+    FormsDep,
+    IfMatch,
+    IfNoneExist,
+    Prefer,
+    ResourceBody,
+    ScreeningId,
 )
 from api.fhir.parsing.client_scores import compare_client_scores
 from api.fhir.parsing.response_to_intake import RESPONSE_TYPE, ParsedResponse, parse_response
@@ -32,14 +35,15 @@ from api.fhir.resources.operation_outcome import (
     build_success_outcome,
 )
 from api.fhir.search import derive_screening_id
+from api.fhir.versions import build_response_resource, build_version
 from api.http.error_responses import BODY_ERRORS
 from api.problems import Problem
+from api.store.errors import ConflictError, NotFoundError
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings import screenings
 from api.store.screenings.screenings import ScoredIntake
 from api.store.screenings.versions import list_versions
 from api.store.transaction import Transaction
-from schemas.patient import READABLE
 from schemas.screening import Screening
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
@@ -50,36 +54,7 @@ router = APIRouter(
     route_class=guarded_fhir_route("screenings:write"),
     dependencies=[RequireJson],
 )
-Prefer = Annotated[
-    str | None,
-    Header(
-        max_length=200,
-        pattern=READABLE,
-        description="`return=minimal`, `return=representation` or `return=OperationOutcome`.",
-        examples=["return=representation"],
-    ),
-]
-IfNoneExist = Annotated[
-    str | None,
-    Header(
-        alias="If-None-Exist",
-        max_length=1000,
-        pattern=r"^\??identifier=([^|&\s]*\||[^|&\s]*%7[Cc])?[^|&\s]+$",
-        description="`identifier=system|value`, the same as in the response.",
-        examples=["identifier=urn:oid:1.2.3.4|response-1"],
-    ),
-]
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        max_length=200,
-        pattern=READABLE,
-        description="The ETag of the version to correct.",
-        examples=['W/"1"'],
-    ),
-]
-_KEPT_HEADERS = ("location", "idempotency-replayed")
+_PRESERVED_HEADERS = ("location", "idempotency-replayed")
 _RETURN = re.compile(r"\breturn\s*=\s*\"?(minimal|representation|OperationOutcome)\b")
 
 
@@ -121,7 +96,7 @@ def create_response(  # noqa: PLR0913 - FastAPI passes what a route needs as par
             return _build_answer(200, build_version(existing, rulebooks, urls), rulebooks)
         if existing is not None:
             issue = OutcomeIssue(
-                "duplicate", "names a response that is kept", f"{RESPONSE_TYPE}.identifier"
+                "duplicate", "is already used by a stored response", f"{RESPONSE_TYPE}.identifier"
             )
             raise InvalidResource("conflict", [issue])
         screening = screenings.add_screening(work, scored, requested_id=screening_id)
@@ -130,12 +105,8 @@ def create_response(  # noqa: PLR0913 - FastAPI passes what a route needs as par
 
     try:
         response = idempotent_request.run_once(store)
-    except Problem as problem:
-        if (
-            problem.code != "conflict"
-            or if_none_exist is None
-            or isinstance(problem, InvalidResource)
-        ):
+    except ConflictError:
+        if if_none_exist is None:
             raise
         response = idempotent_request.run_once(store)  # a concurrent request has stored it by now
     return _apply_preference(response, prefer, warnings)
@@ -203,7 +174,7 @@ def _own_identifier(response: ParsedResponse) -> tuple[str | None, str | None]:
 def _find_lineage(work: Transaction, screening_id: str | None) -> list[Screening] | None:
     try:
         return list_versions(work, screening_id) if screening_id is not None else None
-    except Problem:
+    except NotFoundError:
         return None
 
 
@@ -214,31 +185,31 @@ def _check_if_none_exist(if_none_exist: str | None, response: ParsedResponse) ->
     query = unquote(if_none_exist.removeprefix("?").removeprefix("identifier="))
     system, _, value = query.rpartition("|")
     if _own_identifier(response) != (system or None, value):
-        text = "must be the one that If-None-Exist names"
+        text = "must match If-None-Exist"
         raise InvalidResource(
-            "stale", [OutcomeIssue("business-rule", text, f"{RESPONSE_TYPE}.identifier")]
+            "version_mismatch", [OutcomeIssue("business-rule", text, f"{RESPONSE_TYPE}.identifier")]
         )
 
 
 def _check_if_match(if_match: str | None, current: ResourceVersion) -> None:
     if if_match is None:
-        raise Problem("no_version")
+        raise Problem("if_match_required")
     if if_match.strip().removeprefix("W/").strip('"') != str(current.number):
-        raise Problem("stale")
+        raise Problem("version_mismatch")
 
 
 def _check_identity(resource: Resource, response: ParsedResponse, first: Screening) -> None:
     """Require the id of the first version, and its identifier if it had one."""
     if resource.get("id", first.id) != first.id:
-        text = "must be the id in the address"
+        text = "must be the id in the URL"
         raise InvalidResource(
-            "wrong_shape", [OutcomeIssue("invariant", text, f"{RESPONSE_TYPE}.id")]
+            "invalid_request", [OutcomeIssue("invariant", text, f"{RESPONSE_TYPE}.id")]
         )
     fhir = first.context.fhir
     original = (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
     own = _own_identifier(response)
     if own != original and (own[1] is None or original[1] is not None):
-        text = "must stay the one that the first version has"
+        text = "must be the same as in the first version"
         raise InvalidResource(
             "conflict", [OutcomeIssue("conflict", text, f"{RESPONSE_TYPE}.identifier")]
         )
@@ -261,7 +232,9 @@ def _apply_preference(
     """Return the response in the form that `Prefer` names; by default with the resource."""
     resource: dict[str, Any] = json.loads(bytes(response.body))
     preference = _RETURN.search(prefer or "")
-    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    headers = {
+        name: response.headers[name] for name in _PRESERVED_HEADERS if name in response.headers
+    }
     headers |= build_version_headers(resource)
     match preference[1] if preference else None:
         case "minimal":

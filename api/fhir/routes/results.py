@@ -6,26 +6,14 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import CatalogueDep, RequestContextDep
 from api.fhir.elements import Resource, ResourceVersion
-from api.fhir.http import (
-    NOT_MODIFIED,
-    CanonicalUrlsDep,
-    IfNoneMatch,
-    RequireJson,
-    ScreeningId,
-    build_version,
-    guarded_fhir_route,
-    outcome_responses,
-    resource_response,
-    send_resource,
-)
+from api.fhir.http import RequireJson, guarded_fhir_route, read_responses, send_resource
+from api.fhir.parameters import CanonicalUrlsDep, IfNoneMatch, ScreeningId
 from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.search import ScreeningSearchDep, find_lineages, run_search
 from api.fhir.search_routing import add_search_routes
-from api.http.error_responses import GUARDED_ERRORS
-from api.store.screenings.versions import list_versions
-from schemas.screening import Screening
+from api.fhir.versions import build_version, read_version
 
 router = APIRouter(
     prefix="/fhir",
@@ -58,22 +46,21 @@ def _add_routes(
         rulebooks: CatalogueDep,
         urls: CanonicalUrlsDep,
     ) -> Response:
-        """Return the newest version of each, newest first."""
-
-        def tell(versions: list[Screening]) -> Resource:
-            return build_resource(build_version(versions, rulebooks, urls))
-
+        """Return the newest version of each matching resource, newest first."""
         return run_search(
-            context, search, urls, resource_type, find_results=find_lineages, build_resource=tell
+            context,
+            search,
+            urls,
+            resource_type,
+            find_results=find_lineages,
+            build_resource=lambda lineage: build_resource(build_version(lineage, rulebooks, urls)),
         )
 
     @router.get(
         f"/{resource_type}/{{screening}}",
         operation_id=f"read_{word}",
         response_class=Response,
-        responses=resource_response(resource_type)
-        | NOT_MODIFIED
-        | outcome_responses(*GUARDED_ERRORS, 404, 406),
+        responses=read_responses(resource_type),
         summary=f"Read a {resource_type}",
     )
     def read_result(
@@ -84,12 +71,8 @@ def _add_routes(
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Return the stored result. Its id is that of the QuestionnaireResponse."""
-        with context.transaction() as work:
-            versions = list_versions(work, screening)
-            work.audit("read", "screening", screening)
-        return send_resource(
-            build_resource(build_version(versions, rulebooks, urls)), if_none_match=if_none_match
-        )
+        version = read_version(context, rulebooks, urls, screening)
+        return send_resource(build_resource(version), if_none_match=if_none_match)
 
 
 for _resource_type, (_word, _builder) in _RESULTS.items():

@@ -19,9 +19,9 @@ router = APIRouter(
     responses=error_responses(*GUARDED_ERRORS),
     summary="Read the form settings",
 )
-def read_form_settings(acts: RequestContextDep) -> FormSettings:
+def read_form_settings(context: RequestContextDep) -> FormSettings:
     """Read the consent and privacy texts, the emergency numbers and what the forms ask."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         settings = form_settings.load_form_settings(work)
         work.audit("read", "form_settings")
     return settings
@@ -29,13 +29,13 @@ def read_form_settings(acts: RequestContextDep) -> FormSettings:
 
 @router.put(
     "",
-    operation_id="change_form_settings",
+    operation_id="replace_form_settings",
     responses=error_responses(*BODY_ERRORS),
     summary="Replace the form settings",
 )
-def change_form_settings(chosen: FormSettings, acts: RequestContextDep) -> FormSettings:
+def replace_form_settings(settings: FormSettings, context: RequestContextDep) -> FormSettings:
     """Replace all settings. A setting that is left out returns to its default."""
-    with acts.transaction() as work:
-        form_settings.update_form_settings(work, chosen)
+    with context.transaction() as work:
+        form_settings.update_form_settings(work, settings)
         work.audit("administer", "form_settings")
-    return chosen
+    return settings

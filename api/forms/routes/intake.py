@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from api.forms import handlers, views
 from api.forms.answer_parser import fill_from_answers
 from api.forms.link_access import (
-    KIOSK_COOKIE,
     KIOSK_SECONDS,
     LinkAccess,
     clear_device,
@@ -23,12 +22,12 @@ from api.forms.link_access import (
     has_submitted,
     open_intake,
     open_intake_to_submit,
-    set_intake_cookie,
 )
 from api.forms.page_context import read_page_context, with_exclusive_link
 from api.intakes.models import StorableIntake, intake_union
-from api.problems import Problem
-from api.web.languages import negotiate_language
+from api.store.errors import NotFoundError
+from api.web import cookies
+from api.web.languages import select_page_language
 from api.web.page_route import FormFields, PageRoute, read_field, read_page_form
 from api.web.templating import redirect_to, render_page
 from scoring.catalogue import Catalogue
@@ -60,7 +59,7 @@ def _add_kiosk_routes(routes: APIRouter) -> None:
     def show_idle_kiosk(request: Request) -> Response:
         """Show a shared device between two patients, cleared of all their traces."""
         response = render_page(request, "intake/kiosk.html.j2")
-        clear_device(response)
+        clear_device(request, response)
         return response
 
     @routes.get("/kiosk/{link}")
@@ -68,29 +67,33 @@ def _add_kiosk_routes(routes: APIRouter) -> None:
         """Move the link from the URL into a short-lived cookie."""
         open_intake(LinkAccess(request, "/kiosk/form", link, is_kiosk=True))
         response = redirect_to(request, "/kiosk/form")
-        set_intake_cookie(response, request.app.state.settings, (KIOSK_COOKIE, link), KIOSK_SECONDS)
+        cookies.set_cookie(request, response, cookies.KIOSK_LINK, link, KIOSK_SECONDS)
         return response
 
 
 def _add_start_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
     @routes.get(path)
-    def show_start(way: Annotated[LinkAccess, Depends(dependency)]) -> Response:
+    def show_start(access: Annotated[LinkAccess, Depends(dependency)]) -> Response:
         """Show the start page: purpose, consent, privacy and emergency numbers."""
-        return views.render_start(read_page_context(open_intake(way)))
+        return views.render_start(read_page_context(open_intake(access)))
 
     @routes.post(path)
-    def begin(way: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields) -> Response:
+    def begin_intake(
+        access: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields
+    ) -> Response:
         """Start a draft after consent, or resume the one that exists."""
-        intake = open_intake(way)
-        way.check_csrf_token(read_field(fields, "token"))
+        intake = open_intake(access)
+        access.check_csrf_token(read_field(fields, "token"))
         return with_exclusive_link(intake, partial(handlers.give_consent, fields=fields))
 
 
 def _add_step_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
     @routes.get(path + "/{number}")
-    def show_step(way: Annotated[LinkAccess, Depends(dependency)], number: StepNumber) -> Response:
+    def show_step(
+        access: Annotated[LinkAccess, Depends(dependency)], number: StepNumber
+    ) -> Response:
         """Show one step with its saved answers."""
-        context = read_page_context(open_intake(way))
+        context = read_page_context(open_intake(access))
         step = context.find_step(number)
         if step is None:
             return context.redirect_to_current_step()
@@ -101,11 +104,13 @@ def _add_step_routes(routes: APIRouter, path: str, dependency: AccessDependency)
 
     @routes.post(path + "/{number}")
     def save_step(
-        way: Annotated[LinkAccess, Depends(dependency)], number: StepNumber, fields: SubmittedFields
+        access: Annotated[LinkAccess, Depends(dependency)],
+        number: StepNumber,
+        fields: SubmittedFields,
     ) -> Response:
-        """Save the answers of a step; then go on, back, or pause."""
-        intake = open_intake(way)
-        way.check_csrf_token(read_field(fields, "token"))
+        """Save a step; then show the next one, the previous one or the pause page."""
+        intake = open_intake(access)
+        access.check_csrf_token(read_field(fields, "token"))
         return with_exclusive_link(
             intake, partial(handlers.save_step, number=number, fields=fields)
         )
@@ -113,17 +118,17 @@ def _add_step_routes(routes: APIRouter, path: str, dependency: AccessDependency)
 
 def _add_advice_routes(routes: APIRouter, path: str, dependency: AccessDependency) -> None:
     @routes.get(path + "/advice")
-    def show_advice(way: Annotated[LinkAccess, Depends(dependency)]) -> Response:
+    def show_advice(access: Annotated[LinkAccess, Depends(dependency)]) -> Response:
         """Show the advice; no other page is shown until it is acknowledged."""
-        return views.render_advice(read_page_context(open_intake(way)))
+        return views.render_advice(read_page_context(open_intake(access)))
 
     @routes.post(path + "/advice")
     def acknowledge_advice(
-        way: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields
+        access: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields
     ) -> Response:
-        """Acknowledge the advice and go on to the next step."""
-        intake = open_intake(way)
-        way.check_csrf_token(read_field(fields, "token"))
+        """Acknowledge the advice and continue with the next step."""
+        intake = open_intake(access)
+        access.check_csrf_token(read_field(fields, "token"))
         return with_exclusive_link(intake, partial(handlers.acknowledge_advice, fields=fields))
 
 
@@ -131,28 +136,30 @@ def _add_review_routes(
     routes: APIRouter, path: str, dependency: AccessDependency, intake_adapter: TypeAdapter[Any]
 ) -> None:
     @routes.get(path + "/review")
-    def show_review(way: Annotated[LinkAccess, Depends(dependency)]) -> Response:
+    def show_review(access: Annotated[LinkAccess, Depends(dependency)]) -> Response:
         """Show all answers before they are submitted."""
-        context = read_page_context(open_intake(way))
+        context = read_page_context(open_intake(access))
         if context.progress is None or context.progress.unacknowledged_flags:
             return context.redirect_to_current_step()
         return views.render_review(context)
 
     @routes.post(path + "/review")
     def submit(
-        way: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields
+        access: Annotated[LinkAccess, Depends(dependency)], fields: SubmittedFields
     ) -> Response:
         """Save the answers as a screening and use up the link, in one transaction."""
-        intake = open_intake_to_submit(way)
-        way.check_csrf_token(read_field(fields, "token"))
+        intake = open_intake_to_submit(access)
+        access.check_csrf_token(read_field(fields, "token"))
         if intake is not None:
             submit_answers = partial(
-                handlers.submit, destination=read_field(fields, "to"), intake_adapter=intake_adapter
+                handlers.submit,
+                destination=read_field(fields, "intent"),
+                intake_adapter=intake_adapter,
             )
             try:
                 return with_exclusive_link(intake, submit_answers)
-            except Problem as problem:
-                if problem.code != "not_found" or not has_submitted(way):
+            except NotFoundError:
+                if not has_submitted(access):
                     raise
         # a repeated submission gets the same confirmation
-        return views.render_confirmation(way, negotiate_language(way.request), {})
+        return views.render_confirmation(access, select_page_language(access.request), {})

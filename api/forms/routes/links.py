@@ -64,7 +64,7 @@ def _check_birth_date(patient: KnownPatient) -> KnownPatient:
     return patient
 
 
-class LinkRequest(FrozenModel):
+class NewLinkRequest(FrozenModel):
     """The patient, the instrument and the conditions of a new link."""
 
     patient: Annotated[KnownPatient, AfterValidator(_check_birth_date)]
@@ -93,27 +93,30 @@ class LinkList(FrozenModel):
 
 @router.post(
     "",
-    operation_id="make_link",
+    operation_id="create_link",
     status_code=201,
     responses=error_responses(*BODY_ERRORS),
     summary="Create a link for a patient",
 )
-def make_link(
-    wanted: LinkRequest, acts: RequestContextDep, rulebooks: CatalogueDep, settings: SettingsDep
+def create_link(
+    link_request: NewLinkRequest,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    settings: SettingsDep,
 ) -> NewLink:
     """Create a link. Give its URL or QR code to the patient: both are shown only this once."""
-    rulebook = _resolve_rulebook(rulebooks, wanted.rulebook)
-    with acts.transaction() as work:
-        days = wanted.ask_again_days or form_settings.load_form_settings(work).ask_again_days
+    rulebook = _resolve_rulebook(rulebooks, link_request.rulebook)
+    with context.transaction() as work:
+        days = link_request.ask_again_days or form_settings.load_form_settings(work).ask_again_days
         link, secret = links.add_link(
             work,
             links.LinkRequest(
-                wanted.patient,
+                link_request.patient,
                 rulebook,
                 days,
-                wanted.kind,
-                wanted.language,
-                wanted.expires_in_days,
+                link_request.kind,
+                link_request.language,
+                link_request.expires_in_days,
             ),
         )
         work.audit("create", "link", link.id)
@@ -126,9 +129,11 @@ def make_link(
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="List links",
 )
-def list_links(acts: RequestContextDep, limit: PageLimit = 50, after: AfterLink = None) -> LinkList:
+def list_links(
+    context: RequestContextDep, limit: PageLimit = 50, after: AfterLink = None
+) -> LinkList:
     """List all links with their state. Look at the urgent ones first: they were not sent yet."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         page = links.list_links(work, limit, after)
         urgent = links.list_urgent_links(work)
         work.audit("list", "link", count=max(len(page.links), 1))
@@ -143,9 +148,9 @@ def list_links(acts: RequestContextDep, limit: PageLimit = 50, after: AfterLink 
     responses=error_responses(*GUARDED_ERRORS, 404, 409),
     summary="Revoke a link",
 )
-def revoke_link(link: LinkId, acts: RequestContextDep) -> Response:
+def revoke_link(link: LinkId, context: RequestContextDep) -> Response:
     """Close a link to further answers. Answers given so far stay visible until it expires."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         links.revoke_link(work, link)
         work.audit("revoke", "link", link)
     return Response(status_code=204)
@@ -157,5 +162,6 @@ def _resolve_rulebook(rulebooks: Catalogue, name: str) -> str:
         return rulebooks.find_active(name).name
     except UnknownRulebookError:
         names = ", ".join(loaded.name for loaded in rulebooks.list_active())
-        error = FieldError(pointer="/rulebook", code="literal_error", detail=f"must be of {names}")
-        raise Problem("wrong_shape", errors=[error]) from None
+        detail = f"must be one of {names}"
+        error = FieldError(pointer="/rulebook", code="literal_error", detail=detail)
+        raise Problem("invalid_request", errors=[error]) from None

@@ -15,32 +15,32 @@ from starlette.concurrency import run_in_threadpool
 from api.auth.client_authentication import (
     ASSERTION_TYPE,
     TOKEN_PATH,
+    InvalidClientProblem,
     authenticate_client,
+    build_client_problem,
     read_token_request,
     read_unverified_client_id,
     select_granted_scopes,
 )
 from api.auth.route_guard import build_actor
-from api.dependencies import read_peer_address
+from api.auth.services import find_services
+from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.http.error_responses import error_responses
+from api.http.rate_limit import read_network_key
 from api.http.request_body import FORM_MEDIA_TYPE
 from api.problems import Problem, ProblemBody
-from api.security.access_tokens import AccessTokens, build_jwks
+from api.security.access_tokens import build_jwks
 from api.security.claims import CLOCK_SKEW_SECONDS
-from api.settings import Settings
 from api.store.accounts import callers
-from api.store.operations.denied_requests import DeniedRequestLog
-from api.store.store import Store
 
 MAX_CLIENT_FAILURES_PER_MINUTE = 60
-MAX_PEER_FAILURES_PER_MINUTE = 600
-_OAUTH = {
-    "bad_client": "invalid_client",
+MAX_NETWORK_FAILURES_PER_MINUTE = 600
+_OAUTH_ERRORS = {
     "malformed_request": "invalid_request",
-    "unknown_grant": "unsupported_grant_type",
-    "unknown_scope": "invalid_scope",
+    **{code: code for code in ("invalid_client", "unsupported_grant_type", "invalid_scope")},
 }
-router = APIRouter(tags=["sign in"])
+"""The error of RFC 6749, section 5.2, for each problem code of the token endpoint."""
+router = APIRouter(tags=["authentication"])
 _STRING = {"type": "string", "maxLength": 8000}
 _BODY = {
     "required": True,
@@ -102,7 +102,7 @@ class PublishedJwks(BaseModel):
 
 @router.post(
     TOKEN_PATH,
-    operation_id="sign_in",
+    operation_id="create_token",
     response_model=AccessToken,
     responses={
         400: {"description": "Invalid OAuth request", "model": OAuthProblem},
@@ -112,13 +112,13 @@ class PublishedJwks(BaseModel):
     openapi_extra={"requestBody": _BODY},
     summary="Get an access token",
 )
-async def sign_in(request: Request) -> Response:
+async def create_token(request: Request) -> Response:
     """Returns a token to a client that authenticates with its secret or a signed assertion."""
     try:
         form = await read_token_request(request)
         return await run_in_threadpool(_issue_token, request, form)
     except Problem as problem:
-        if problem.code not in _OAUTH:
+        if problem.code not in _OAUTH_ERRORS:
             raise
         return _oauth_error(problem)
 
@@ -132,31 +132,34 @@ async def sign_in(request: Request) -> Response:
 )
 def read_keys(request: Request) -> Response:
     """Returns the JWK set. A new key is published before it signs tokens."""
-    store: Store = request.app.state.store
+    store = find_services(request).store
     headers = {"Cache-Control": "public, max-age=300"}
     return JSONResponse(build_jwks(store.signing_keys.list_published_keys()), headers=headers)
 
 
 def _issue_token(request: Request, form: dict[str, str]) -> Response:
-    state = request.app.state
-    store: Store = state.store
-    settings: Settings = state.settings
+    services = find_services(request)
+    store = services.store
+    settings = services.settings
     client = read_unverified_client_id(request, form)
     try:
-        _limit_failures(request, client, state.limiter.check)
+        _limit_failures(request, client, services.rate_limiter.check)
         authenticated = authenticate_client(request, form)
         caller = authenticated.caller
         granted_scopes = select_granted_scopes(form, caller)
         with store.transaction(build_actor(request, caller)) as work:
-            if authenticated.assertion is not None:
-                callers.consume_assertion(work, authenticated.assertion, CLOCK_SKEW_SECONDS)
+            assertion = authenticated.assertion
+            if assertion is not None and not callers.consume_assertion(
+                work, assertion, CLOCK_SKEW_SECONDS
+            ):
+                raise build_client_problem(request)
             work.audit("sign_in", "client", caller.client)
-    except Problem as problem:
-        _record_failure(request, client, problem.code)
-        if problem.code == "bad_client":
-            _limit_failures(request, client, state.limiter.take)
+    except CLIENT_ERRORS as error:
+        _record_failure(request, client, convert_error(error).code)
+        if isinstance(error, InvalidClientProblem):
+            _limit_failures(request, client, services.rate_limiter.take)
         raise
-    tokens: AccessTokens = state.tokens
+    tokens = services.access_tokens
     token = tokens.issue(
         store.signing_keys.find_current_key(),
         client=caller.client,
@@ -173,16 +176,16 @@ def _issue_token(request: Request, form: dict[str, str]) -> Response:
 def _limit_failures(
     request: Request, client: str | None, limit: Callable[[str, int], None]
 ) -> None:
-    """Limit the failures from one IP address, and those for one client from that address."""
-    peer = read_peer_address(request)
-    limit(f"sign-in {peer}", MAX_PEER_FAILURES_PER_MINUTE)
-    limit(f"sign-in {peer} {client}", MAX_CLIENT_FAILURES_PER_MINUTE)
+    """Limit the failures from one network, and those for one client from that network."""
+    network = read_network_key(request)
+    limit(f"sign-in {network}", MAX_NETWORK_FAILURES_PER_MINUTE)
+    limit(f"sign-in {network} {client}", MAX_CLIENT_FAILURES_PER_MINUTE)
 
 
 def _record_failure(request: Request, client: str | None, code: str) -> None:
     """Record the failure in the audit chain of the named client's organisation, if it exists."""
-    store: Store = request.app.state.store
-    denied_requests: DeniedRequestLog = request.app.state.refusals
+    store = find_services(request).store
+    denied_requests = find_services(request).denied_requests
     caller = callers.look_up_client(store, client) if client else None
     denied_requests.record(build_actor(request, caller), code)
 
@@ -190,7 +193,7 @@ def _record_failure(request: Request, client: str | None, code: str) -> None:
 def _oauth_error(problem: Problem) -> JSONResponse:
     """Build an OAuth error response that is also a problem."""
     body = problem.build_body().model_dump(exclude_none=True)
-    oauth_members = {"error": _OAUTH[problem.code], "error_description": problem.detail}
+    oauth_members = {"error": _OAUTH_ERRORS[problem.code], "error_description": problem.detail}
     headers = problem.headers | {"Cache-Control": "no-store"}
     return JSONResponse(
         oauth_members | body, status_code=problem.definition.status, headers=headers

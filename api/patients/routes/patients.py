@@ -68,12 +68,12 @@ class LegalHoldRequest(PatientIdentifier):
     responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Erase a patient",
 )
-def erase_patient(patient: PatientIdentifier, acts: RequestContextDep) -> ErasureCounts:
+def erase_patient(patient: PatientIdentifier, context: RequestContextDep) -> ErasureCounts:
     """Erase everything stored on a patient, with reports. The audit stays; it has no content."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         erased = data_subject_rights.erase_patient(work, patient.selector)
         work.audit("erase", "patient", count=erased.screenings)
-    acts.store.database.truncate_wal()
+    context.store.database.truncate_wal()
     return erased
 
 
@@ -83,9 +83,9 @@ def erase_patient(patient: PatientIdentifier, acts: RequestContextDep) -> Erasur
     responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Export everything stored on a patient",
 )
-def export_patient(patient: PatientIdentifier, acts: RequestContextDep) -> PatientDataExport:
+def export_patient(patient: PatientIdentifier, context: RequestContextDep) -> PatientDataExport:
     """Return all screenings and reports in full, every hold, and every batch by its id."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         exported = data_subject_rights.export_patient(work, patient.selector)
         work.audit("export", "patient", count=len(exported.screenings))
     return exported
@@ -97,18 +97,18 @@ def export_patient(patient: PatientIdentifier, acts: RequestContextDep) -> Patie
     responses=error_responses(*BODY_ERRORS, 404, 409),
     summary="Merge two patient numbers",
 )
-def merge_patients(wanted: MergeRequest, acts: RequestContextDep) -> MergeCounts:
+def merge_patients(merge: MergeRequest, context: RequestContextDep) -> MergeCounts:
     """Move everything stored under the retired number, holds included, to the surviving number.
 
     Each screening records the number it was created under. Links continue under the surviving
     number. Batches stay as they were sent; they are counted, and erased with either number.
     """
-    with acts.transaction() as work:
-        merged = merges.merge_patients(work, wanted.retired.selector, wanted.survivor.selector)
-        if not any(dict(merged).values()):
+    with context.transaction() as work:
+        counts = merges.merge_patients(work, merge.retired.selector, merge.survivor.selector)
+        if not any(dict(counts).values()):
             raise Problem("not_found")
-        work.audit("merge", "patient", count=merged.screenings)
-    return merged
+        work.audit("merge", "patient", count=counts.screenings)
+    return counts
 
 
 @router.post(
@@ -120,17 +120,17 @@ def merge_patients(wanted: MergeRequest, acts: RequestContextDep) -> MergeCounts
     summary="Place a legal hold",
 )
 def place_hold(
-    wanted: LegalHoldRequest,
-    creating: IdempotentRequestDep,
+    hold_request: LegalHoldRequest,
+    idempotent_request: IdempotentRequestDep,
 ) -> Response:
     """Block all erasure of the patient, on request or by retention, until the hold is released."""
 
     def place(work: Transaction) -> IdempotentResponse:
-        hold = legal_holds.place_hold(work, wanted.selector, wanted.reason)
+        hold = legal_holds.place_hold(work, hold_request.selector, hold_request.reason)
         work.audit("hold", "legal_hold", hold.id)
         return IdempotentResponse(201, hold.model_dump_json().encode())
 
-    return creating.run_once(place)
+    return idempotent_request.run_once(place)
 
 
 @router.delete(
@@ -140,8 +140,8 @@ def place_hold(
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Release a legal hold",
 )
-def release_hold(hold: HoldId, acts: RequestContextDep) -> None:
+def release_hold(hold: HoldId, context: RequestContextDep) -> None:
     """Release the hold. This erases nothing."""
-    with acts.transaction() as work:
+    with context.transaction() as work:
         legal_holds.release_hold(work, hold)
         work.audit("release", "legal_hold", hold)

@@ -1,7 +1,6 @@
 """Scores many intakes in one request, without storing anything."""
 
 import json
-from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
@@ -11,7 +10,7 @@ from api.auth.route_guard import require_scope
 from api.dependencies import CatalogueDep
 from api.http.error_responses import BODY_ERRORS, error_responses
 from api.intakes.models import Intake, intake_union
-from api.problems import Problem, ProblemBody, build_validation_problem
+from api.problems import Problem, ProblemBody, build_body_problem
 from schemas.assessment import Assessment
 from schemas.base import FrozenModel
 from scoring.catalogue import Catalogue
@@ -71,19 +70,13 @@ def _score(intake_type: TypeAdapter[Intake], value: Any, rulebooks: Catalogue) -
     try:
         intake: Any = intake_type.validate_python(value)
     except ValidationError as error:
-        faults = _locate_in_body(error.errors(include_url=False, include_input=False))
-        return _render_problem(build_validation_problem(faults, value))
+        return _render_problem(build_body_problem(error, value))
     assessment = assess(
         rulebooks.find_active(intake.rulebook),
         intake.answers.model_dump(exclude_none=True),
         attested=intake.attested,
     )
     return f'{{"assessment":{assessment.model_dump_json(by_alias=True)},"problem":null}}'
-
-
-def _locate_in_body(faults: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the faults with places as in a body that holds this intake alone."""
-    return [{**fault, "loc": ("body", *fault["loc"])} for fault in faults]
 
 
 def _render_problem(problem: Problem) -> str:

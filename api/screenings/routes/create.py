@@ -39,7 +39,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
 
     @routes.post(
         "",
-        operation_id="keep_screening",
+        operation_id="create_screening",
         status_code=201,
         response_model=ScreeningResponse,
         responses={

@@ -9,13 +9,11 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from api.auth.route_guard import build_anonymous_actor
-from api.dependencies import read_peer_address
+from api.auth.services import find_services
 from api.http.error_responses import error_responses
-from api.http.rate_limit import RateLimiter
+from api.http.rate_limit import read_network_key
 from api.problems import Problem
-from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.screenings import issued_reports
-from api.store.store import Store
 
 MAX_REQUESTS_PER_MINUTE = 60
 Sha256 = Annotated[
@@ -52,16 +50,16 @@ def verify_report(sha256: Sha256, request: Request, response: Response) -> Repor
     erased with its patient counts as not issued.
     """
     _limit_rate(request)
-    store: Store = request.app.state.store
+    store = find_services(request).store
     response.headers["Cache-Control"] = "no-store"
     return ReportVerification(issued=issued_reports.is_report_issued(store, sha256.lower()))
 
 
 def _limit_rate(request: Request) -> None:
-    limiter: RateLimiter = request.app.state.limiter
+    limiter = find_services(request).rate_limiter
     try:
-        limiter.take(f"verify {read_peer_address(request)}", MAX_REQUESTS_PER_MINUTE)
+        limiter.take(f"verify {read_network_key(request)}", MAX_REQUESTS_PER_MINUTE)
     except Problem as problem:
-        denied_requests: DeniedRequestLog = request.app.state.refusals
+        denied_requests = find_services(request).denied_requests
         denied_requests.record(build_anonymous_actor(request), problem.code)
         raise

@@ -59,12 +59,12 @@ def _one_of(words: Callable[[], tuple[str, ...]]) -> Any:
 
 def _load_rulebooks() -> list[LoadedRulebook]:
     rulebooks = load_catalogue()
-    return [rulebooks.find_version(entry.instrument, entry.version) for entry in rulebooks.entries]
+    return [rulebooks.find_version(entry.name) for entry in rulebooks.entries]
 
 
 def _list_rulebooks() -> tuple[str, ...]:
     rulebooks = _load_rulebooks()
-    instruments = (rulebook.rulebook.rulebook.instrument for rulebook in rulebooks)
+    instruments = (rulebook.instrument for rulebook in rulebooks)
     return tuple(dict.fromkeys([*instruments, *(rulebook.name for rulebook in rulebooks)]))
 
 
@@ -156,7 +156,7 @@ def _list_page(context: RequestContext, listing: ScreeningListQuery) -> Response
     )
     if listing.cursor is not None and listing.model_fields_set != {"cursor"}:
         error = FieldError(pointer="/cursor", code="cursor", detail="must stand alone")
-        raise Problem("wrong_shape", errors=[error])
+        raise Problem("invalid_request", errors=[error])
     with context.transaction() as work:
         page = (
             screening_search.list_first_page(work, filters, listing.limit)

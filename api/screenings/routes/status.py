@@ -36,7 +36,7 @@ class AcknowledgementRequest(FrozenModel):
 
 @router.post(
     "/{screening}/entered-in-error",
-    operation_id="enter_screening_in_error",
+    operation_id="mark_screening_entered_in_error",
     status_code=201,
     response_model=EnteredInError,
     responses=error_responses(*BODY_ERRORS, 404, 409),

@@ -1,22 +1,21 @@
 """Callers: authenticates clients and returns their current organisation and scopes."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security import smart_scopes
 from api.security.access_tokens import Principal
 from api.security.client_assertions import VerifiedAssertion
 from api.security.client_secrets import verify_secret
 from api.security.jwk_registration import parse_client_jwk
 from api.security.keys import VerifyingKey
+from api.store.accounts.replay_cache import consume_once
 from api.store.database.tables import (
     ApiKeyRow,
     ClientKeyRow,
@@ -26,7 +25,6 @@ from api.store.database.tables import (
     OrganisationRow,
     UsedAssertionRow,
 )
-from api.store.keys.field_encryption import hash_parts
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.audit import AuthenticationMeans
@@ -144,21 +142,11 @@ def look_up_key_set(store: Store, client: str) -> tuple[str, str] | None:
         return (row.organisation_id, row.url) if row else None
 
 
-def consume_assertion(work: Transaction, assertion: VerifiedAssertion, keep_seconds: int) -> None:
-    """Mark a client assertion as used. Raises Problem `bad_client` if it was used before."""
-    try:
-        with work.session.begin_nested():
-            work.session.execute(
-                insert(UsedAssertionRow).values(
-                    organisation_id=work.organisation,
-                    client_id=assertion.client,
-                    jti_sha256=hash_parts(assertion.jti.encode()),
-                    expires_at=datetime.fromtimestamp(assertion.expires_at, UTC)
-                    + timedelta(seconds=keep_seconds),
-                )
-            )
-    except IntegrityError:
-        raise Problem("bad_client") from None
+def consume_assertion(work: Transaction, assertion: VerifiedAssertion, keep_seconds: int) -> bool:
+    """Mark a client assertion as used. Return False if it was used before."""
+    keep_until = assertion.expires_at + keep_seconds
+    key = {"client_id": assertion.client}
+    return consume_once(work, UsedAssertionRow, key, assertion.jti, keep_until)
 
 
 def _load_caller(session: Session, client: str, means: AuthenticationMeans) -> Caller | None:

@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.client_secrets import generate_api_key, generate_client_secret, hash_secret
 from api.security.jwk_registration import parse_client_jwk
 from api.security.scopes import sort_known_scopes
@@ -20,6 +18,7 @@ from api.store.database.tables import (
     ClientRow,
     ClientSecretRow,
 )
+from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
 from schemas.organisation import Client, CredentialSummary, PublishedKey
 
@@ -31,39 +30,29 @@ def add_client(
 ) -> Client:
     """Add a client. Raises ValueError for an unknown scope."""
     client_id = f"c-{uuid4()}"
-    work.session.execute(
-        insert(ClientRow).values(
-            organisation_id=work.organisation,
-            id=client_id,
-            name=name,
-            scopes=" ".join(sort_known_scopes(scopes)),
-            active=True,
-            requests_per_minute=requests_per_minute,
-            created_at=work.now,
-        )
-    )
+    row = {
+        "id": client_id,
+        "name": name,
+        "scopes": " ".join(sort_known_scopes(scopes)),
+        "active": True,
+        "requests_per_minute": requests_per_minute,
+        "created_at": work.now,
+    }
+    work.insert(ClientRow, row)
     return find_client(work, client_id)
 
 
 def list_clients(work: Transaction) -> list[Client]:
     """Return all clients of the organisation, oldest first."""
-    ids = work.session.execute(
-        select(col(ClientRow.id))
-        .where(col(ClientRow.organisation_id) == work.organisation)
-        .order_by(col(ClientRow.created_at), col(ClientRow.id))
-    ).scalars()
-    return [find_client(work, client_id) for client_id in ids.all()]
+    query = work.select(ClientRow.id).order_by(col(ClientRow.created_at), col(ClientRow.id))
+    return [find_client(work, client_id) for client_id in work.list_rows(query)]
 
 
 def find_client(work: Transaction, client_id: str) -> Client:
-    """Return the client. Raises Problem `not_found`."""
-    row = work.session.execute(
-        select(ClientRow).where(
-            col(ClientRow.organisation_id) == work.organisation, col(ClientRow.id) == client_id
-        )
-    ).scalar_one_or_none()
+    """Return the client. Raises NotFoundError."""
+    row = work.find(ClientRow, col(ClientRow.id) == client_id)
     if row is None:
-        raise Problem("not_found")
+        raise NotFoundError
     return Client(
         id=row.id,
         name=row.name,
@@ -87,20 +76,14 @@ def find_client(work: Transaction, client_id: str) -> Client:
 def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Client:
     """Update any of name, scopes, active and requests_per_minute; effective immediately.
 
-    Raises Problem `not_found`, and ValueError for an unknown scope.
+    Raises NotFoundError, and ValueError for an unknown scope.
     """
     find_client(work, client_id)
     values = dict(changes)
     if "scopes" in values:
         values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
     if values:
-        work.session.execute(
-            update(ClientRow)
-            .where(
-                col(ClientRow.organisation_id) == work.organisation, col(ClientRow.id) == client_id
-            )
-            .values(**values)
-        )
+        work.update(ClientRow, values, col(ClientRow.id) == client_id)
         work.session.expire_all()
     return find_client(work, client_id)
 
@@ -108,94 +91,73 @@ def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any])
 def add_secret(
     work: Transaction, client_id: str, expires_at: datetime | None = None
 ) -> tuple[CredentialSummary, str]:
-    """Add a client secret and return it in clear text, once. Raises Problem `conflict` at two."""
+    """Add a client secret and return it in clear text, once. Raises ConflictError at two."""
     _lock_client(work, client_id)
     if len(_live_secrets(work, client_id)) >= MAX_LIVE_CREDENTIALS:
-        raise Problem("conflict", "Two secrets are live already: take one back first.")
+        raise ConflictError("The client already has two valid secrets: revoke one first.")
     secret = generate_client_secret()
     credential = CredentialSummary(id=str(uuid4()), created_at=work.now, expires_at=expires_at)
-    work.session.execute(
-        insert(ClientSecretRow).values(
-            organisation_id=work.organisation,
-            client_id=client_id,
-            sha256=hash_secret(secret),
-            **credential.model_dump(exclude={"scopes"}),
-        )
-    )
+    row = {"client_id": client_id, "sha256": hash_secret(secret)}
+    work.insert(ClientSecretRow, row | credential.model_dump(exclude={"scopes"}))
     return credential, secret
 
 
 def revoke_secret(work: Transaction, client_id: str, secret_id: str) -> None:
-    """Revoke a client secret. Raises Problem `not_found`."""
+    """Revoke a client secret. Raises NotFoundError."""
     _revoke(work, ClientSecretRow, client_id, col(ClientSecretRow.id) == secret_id)
 
 
 def add_client_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
-    """Register a public key for `private_key_jwt`. Raises ValueError, Problem `conflict`."""
+    """Register a public key for `private_key_jwt`. Raises ValueError, ConflictError."""
     _lock_client(work, client_id)
     key, canonical = parse_client_jwk(jwk)
     if any(row.kid == key.kid for row in _list_rows(work, ClientKeyRow, client_id)):
-        raise Problem("conflict", "The client has a key of that name already.")
-    work.session.execute(
-        insert(ClientKeyRow).values(
-            organisation_id=work.organisation,
-            client_id=client_id,
-            kid=key.kid,
-            jwk=json.dumps(canonical),
-            created_at=work.now,
-        )
-    )
+        raise ConflictError("The client already has a key with this key id (`kid`).")
+    row = {"client_id": client_id, "kid": key.kid, "created_at": work.now}
+    work.insert(ClientKeyRow, row | {"jwk": json.dumps(canonical)})
     return PublishedKey(kid=key.kid, jwk=dict(canonical), created_at=work.now)
 
 
 def revoke_client_key(work: Transaction, client_id: str, kid: str) -> None:
-    """Revoke a public key. Raises Problem `not_found`."""
+    """Revoke a public key. Raises NotFoundError."""
     _revoke(work, ClientKeyRow, client_id, col(ClientKeyRow.kid) == kid)
 
 
 def set_key_set_url(work: Transaction, client_id: str, url: str) -> None:
-    """Set the URL of the client's JWK set, in place of an earlier one.
-
-    Raises Problem `not_found`.
-    """
+    """Set the URL of the client's JWK set, in place of an earlier one. Raises NotFoundError."""
     _lock_client(work, client_id)
-    _delete_rows(work, ClientKeySetRow, client_id)
-    work.session.execute(
-        insert(ClientKeySetRow).values(
-            organisation_id=work.organisation, client_id=client_id, url=url, created_at=work.now
-        )
-    )
+    work.delete(ClientKeySetRow, col(ClientKeySetRow.client_id) == client_id)
+    row = {"client_id": client_id, "url": url, "created_at": work.now}
+    work.insert(ClientKeySetRow, row)
 
 
 def delete_key_set_url(work: Transaction, client_id: str) -> None:
-    """Stop trusting the client's JWK set. Raises Problem `not_found`."""
+    """Stop trusting the client's JWK set. Raises NotFoundError."""
     _revoke(work, ClientKeySetRow, client_id)
 
 
 def add_api_key(
     work: Transaction, client_id: str, scopes: Iterable[str], expires_at: datetime, *, test: bool
 ) -> tuple[CredentialSummary, str]:
-    """Add an API key and return its text, once. Raises Problem `conflict` at two, ValueError."""
+    """Add an API key and return its text, once. Raises ConflictError at two, ValueError."""
     _lock_client(work, client_id)
     client = find_client(work, client_id)
     key_scopes = sort_known_scopes(scopes)
     if not set(key_scopes) <= set(client.scopes):
-        raise ValueError("a key may do no more than its client")
+        raise ValueError("an API key can't have scopes that its client lacks")
     if len(client.api_keys) >= MAX_LIVE_CREDENTIALS:
-        raise Problem("conflict", "Two keys are live already: revoke one first.")
+        raise ConflictError("The client already has two valid API keys: revoke one first.")
     key = generate_api_key(test=test)
-    work.session.execute(
-        insert(ApiKeyRow).values(
-            organisation_id=work.organisation,
-            id=key.id,
-            client_id=client_id,
-            sha256=key.hash,
-            scopes=" ".join(key_scopes),
-            created_at=work.now,
-            expires_at=expires_at,
-            revoked_at=None,
-        )
-    )
+    row = {
+        "id": key.id,
+        "client_id": client_id,
+        "sha256": key.hash,
+        "scopes": " ".join(key_scopes),
+        "created_at": work.now,
+        "expires_at": expires_at,
+        "revoked_at": None,
+    }
+    work.insert(ApiKeyRow, row)
     credential = CredentialSummary(
         id=key.id, created_at=work.now, expires_at=expires_at, scopes=key_scopes
     )
@@ -203,28 +165,19 @@ def add_api_key(
 
 
 def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
-    """Revoke an API key. Raises Problem `not_found`."""
+    """Revoke an API key. Raises NotFoundError."""
     if key_id not in {row.id for row in _live_api_keys(work, client_id)}:
-        raise Problem("not_found")
-    work.session.execute(
-        update(ApiKeyRow)
-        .where(col(ApiKeyRow.organisation_id) == work.organisation, col(ApiKeyRow.id) == key_id)
-        .values(revoked_at=work.now)
-    )
+        raise NotFoundError
+    work.update(ApiKeyRow, {"revoked_at": work.now}, col(ApiKeyRow.id) == key_id)
 
 
 def _lock_client(work: Transaction, client_id: str) -> None:
     """Lock the client until the transaction ends, so that counted credentials stay correct.
 
-    Raises Problem `not_found`.
+    Raises NotFoundError.
     """
-    row = work.session.execute(
-        select(col(ClientRow.id))
-        .where(col(ClientRow.organisation_id) == work.organisation, col(ClientRow.id) == client_id)
-        .with_for_update()
-    ).first()
-    if row is None:
-        raise Problem("not_found")
+    if work.find(ClientRow, col(ClientRow.id) == client_id, lock=True) is None:
+        raise NotFoundError
 
 
 def _live_secrets(work: Transaction, client_id: str) -> list[ClientSecretRow]:
@@ -244,27 +197,13 @@ def _live_api_keys(work: Transaction, client_id: str) -> list[ApiKeyRow]:
 
 
 def _list_rows(work: Transaction, table: Any, client_id: str) -> list[Any]:
-    rows = work.session.execute(
-        select(table)
-        .where(table.organisation_id == work.organisation, table.client_id == client_id)
-        .order_by(table.created_at)
-    )
-    return list(rows.scalars())
+    query = work.select(table).where(table.client_id == client_id).order_by(table.created_at)
+    return list(work.list_rows(query))
 
 
 def _revoke(work: Transaction, table: Any, client_id: str, *conditions: Any) -> None:
-    if not _delete_rows(work, table, client_id, *conditions):
-        raise Problem("not_found")
-
-
-def _delete_rows(work: Transaction, table: Any, client_id: str, *conditions: Any) -> bool:
-    """Return whether there was any such row."""
-    result: Any = work.session.execute(
-        delete(table).where(
-            table.organisation_id == work.organisation, table.client_id == client_id, *conditions
-        )
-    )
-    return bool(result.rowcount)
+    if not work.delete(table, table.client_id == client_id, *conditions):
+        raise NotFoundError
 
 
 def _live_credential(row: Any, scopes: tuple[str, ...] | None = None) -> CredentialSummary:

@@ -2,19 +2,18 @@
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.client_secrets import hash_secret
 from api.security.totp import generate_totp_secret
-from api.store.accounts.practitioners import build_practitioner
-from api.store.accounts.practitioners import find_practitioner as practitioner_found
+from api.store.accounts.practitioners import build_practitioner, find_practitioner
 from api.store.database.tables import InvitationRow, OrganisationRow, PractitionerRow
+from api.store.errors import ConflictError, NotFoundError
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
@@ -38,17 +37,12 @@ def add_invitation(
 ) -> tuple[Invitation, str]:
     """Add an invitation and return it with its secret; earlier ones of the practitioner end.
 
-    Raises Problem `not_found`, and `conflict` for a practitioner who is inactive or has no scopes.
+    Raises NotFoundError, and ConflictError for a practitioner who is inactive or has no scopes.
     """
-    practitioner = practitioner_found(work, practitioner_id)
+    practitioner = find_practitioner(work, practitioner_id)
     if not practitioner.active or not practitioner.scopes:
-        raise Problem("conflict", "The practitioner may do nothing: let them in, give scopes.")
-    work.session.execute(
-        delete(InvitationRow).where(
-            col(InvitationRow.organisation_id) == work.organisation,
-            col(InvitationRow.practitioner_id) == practitioner_id,
-        )
-    )
+        raise ConflictError("The practitioner is inactive or has no scopes.")
+    work.delete(InvitationRow, col(InvitationRow.practitioner_id) == practitioner_id)
     secret = secrets.token_urlsafe(32)
     invitation = Invitation(
         id=str(uuid4()),
@@ -57,7 +51,6 @@ def add_invitation(
         expires_at=work.now + timedelta(days=days),
     )
     row = {
-        "organisation_id": work.organisation,
         "id": invitation.id,
         "practitioner_id": practitioner_id,
         "sha256": hash_secret(secret),
@@ -68,7 +61,7 @@ def add_invitation(
         "key_id": work.current_key_id,
         "totp": work.encrypt_field(TABLE, "totp", invitation.id, generate_totp_secret().encode()),
     }
-    work.session.insert_row(InvitationRow, row)
+    work.insert(InvitationRow, row)
     return invitation, secret
 
 
@@ -103,37 +96,21 @@ def look_up_open_invitation(store: Store, secret: str) -> OpenInvitation | None:
 
 
 def read_totp_secret(work: Transaction, invitation_id: str) -> str:
-    """Return the TOTP secret for the authenticator app. Raises Problem `not_found`."""
-    row = work.session.execute(
-        select(InvitationRow).where(*_match_invitation(work, invitation_id))
-    ).scalar_one_or_none()
+    """Return the TOTP secret for the authenticator app. Raises NotFoundError."""
+    row = work.find(InvitationRow, col(InvitationRow.id) == invitation_id)
     if row is None:
-        raise Problem("not_found")
-    return work.decrypt_field(row.key_id, TABLE, "totp", row.id, row.totp).decode()
+        raise NotFoundError
+    return work.decrypt_column(row, "totp").decode()
 
 
 def consume_invitation(work: Transaction, invitation_id: str) -> None:
-    """Mark the invitation as used. Raises Problem `not_found` if it is used or expired."""
-    result: Any = work.session.execute(
-        update(InvitationRow)
-        .where(
-            *_match_invitation(work, invitation_id),
-            col(InvitationRow.used_at).is_(None),
-            col(InvitationRow.expires_at) > work.now,
-        )
-        .values(used_at=work.now)
-    )
-    if not result.rowcount:
-        raise Problem("not_found")
+    """Mark the invitation as used. Raises NotFoundError if it is used or expired."""
+    is_open = col(InvitationRow.used_at).is_(None), col(InvitationRow.expires_at) > work.now
+    values = {"used_at": work.now}
+    if not work.update(InvitationRow, values, col(InvitationRow.id) == invitation_id, *is_open):
+        raise NotFoundError
 
 
 def delete_expired_invitations(session: Session) -> None:
     """Delete the expired invitations of all organisations."""
     session.execute(delete(InvitationRow).where(col(InvitationRow.expires_at) < datetime.now(UTC)))
-
-
-def _match_invitation(work: Transaction, invitation_id: str) -> tuple[Any, ...]:
-    return (
-        col(InvitationRow.organisation_id) == work.organisation,
-        col(InvitationRow.id) == invitation_id,
-    )

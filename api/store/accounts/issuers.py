@@ -5,20 +5,18 @@ assigned to one.
 """
 
 import hashlib
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.jwk_registration import parse_client_jwk
 from api.security.scopes import sort_known_scopes
 from api.store.accounts.callers import Caller
+from api.store.accounts.replay_cache import consume_once
 from api.store.database.tables import IssuerRow, OrganisationRow, UsedTokenRow
-from api.store.keys.field_encryption import hash_parts
+from api.store.errors import ConflictError, NotFoundError
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.issuer import Issuer, IssuerKind, IssuerTerms
@@ -53,11 +51,11 @@ def add_issuer(
 ) -> Issuer:
     """Add an issuer.
 
-    Raises Problem `conflict` if any organisation trusts it for this audience already, and
+    Raises ConflictError if any organisation trusts it for this audience already, and
     ValueError for an invalid key or an unknown scope.
     """
     _validate(terms)
-    added = Issuer(
+    trusted_issuer = Issuer(
         id=f"i-{uuid4()}",
         organisation=work.organisation,
         kind=kind,
@@ -67,14 +65,11 @@ def add_issuer(
         created_at=work.now,
         terms=terms,
     )
-    row = added.model_dump(exclude={"organisation", "terms"})
-    row |= {"organisation_id": work.organisation, "content": terms.model_dump_json()}
-    try:
-        with work.session.begin_nested():
-            work.session.execute(insert(IssuerRow).values(**row))
-    except IntegrityError:
-        raise Problem("conflict", "The issuer is trusted for this audience already.") from None
-    return added
+    row = trusted_issuer.model_dump(exclude={"organisation", "terms"})
+    row["content"] = terms.model_dump_json()
+    conflict = ConflictError("This issuer is already trusted for this audience.")
+    work.insert_unique(IssuerRow, row, conflict)
+    return trusted_issuer
 
 
 def update_issuer(
@@ -86,40 +81,31 @@ def update_issuer(
 ) -> Issuer:
     """Activate or deactivate an issuer or change its terms; effective from the next call.
 
-    Raises Problem `not_found`, and ValueError for an invalid key or an unknown scope.
+    Raises NotFoundError, and ValueError for an invalid key or an unknown scope.
     """
     values: dict[str, Any] = {} if active is None else {"active": active}
     if terms is not None:
         _validate(terms)
         values["content"] = terms.model_dump_json()
     if values:
-        work.session.execute(
-            update(IssuerRow).where(*_match_issuer(work, issuer_id)).values(**values)
-        )
+        work.update(IssuerRow, values, col(IssuerRow.id) == issuer_id)
         work.session.expire_all()
-    row = work.session.execute(
-        select(IssuerRow).where(*_match_issuer(work, issuer_id))
-    ).scalar_one_or_none()
+    row = work.find(IssuerRow, col(IssuerRow.id) == issuer_id)
     if row is None:
-        raise Problem("not_found")
+        raise NotFoundError
     return _build_issuer(row)
 
 
 def delete_issuer(work: Transaction, issuer_id: str) -> None:
-    """Delete an issuer. Raises Problem `not_found`."""
-    result: Any = work.session.execute(delete(IssuerRow).where(*_match_issuer(work, issuer_id)))
-    if not result.rowcount:
-        raise Problem("not_found")
+    """Delete an issuer. Raises NotFoundError."""
+    if not work.delete(IssuerRow, col(IssuerRow.id) == issuer_id):
+        raise NotFoundError
 
 
 def list_issuers(work: Transaction) -> list[Issuer]:
     """Return all issuers of the organisation, oldest first."""
-    rows = work.session.execute(
-        select(IssuerRow)
-        .where(col(IssuerRow.organisation_id) == work.organisation)
-        .order_by(col(IssuerRow.created_at), col(IssuerRow.id))
-    ).scalars()
-    return [_build_issuer(row) for row in rows]
+    query = work.select(IssuerRow).order_by(col(IssuerRow.created_at), col(IssuerRow.id))
+    return [_build_issuer(row) for row in work.list_rows(query)]
 
 
 def look_up_trusted_issuer(
@@ -143,21 +129,10 @@ def look_up_trusted_issuer(
 
 def consume_token(
     work: Transaction, issuer_id: str, jti: str, expires_at: int, keep_seconds: int
-) -> None:
-    """Mark a token as used. Raises Problem `bad_token` if it was used before."""
-    until = datetime.fromtimestamp(expires_at, UTC) + timedelta(seconds=keep_seconds)
-    row = {
-        "organisation_id": work.organisation,
-        "issuer_id": issuer_id,
-        "jti_sha256": hash_parts(jti.encode()),
-        "expires_at": until,
-    }
-    try:
-        with work.session.begin_nested():
-            work.session.execute(insert(UsedTokenRow).values(**row))
-    except IntegrityError:
-        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Problem("bad_token", headers=challenge) from None
+) -> bool:
+    """Mark a token as used. Return False if it was used before."""
+    keep_until = expires_at + keep_seconds
+    return consume_once(work, UsedTokenRow, {"issuer_id": issuer_id}, jti, keep_until)
 
 
 def _validate(terms: IssuerTerms) -> None:
@@ -178,11 +153,4 @@ def _build_issuer(row: Any) -> Issuer:
         active=row.active,
         created_at=row.created_at,
         terms=IssuerTerms.model_validate_json(row.content),
-    )
-
-
-def _match_issuer(work: Transaction, issuer_id: str) -> tuple[Any, ...]:
-    return (
-        col(IssuerRow.organisation_id) == work.organisation,
-        col(IssuerRow.id) == issuer_id,
     )

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.database.tables import LetterheadRow, OrganisationRow
+from api.store.errors import NotFoundError
 from api.store.transaction import Transaction
 from reports.view.heading import Letterhead
 
@@ -28,7 +28,7 @@ def add_letterhead(session: Session, organisation: str) -> None:
 
 
 def find_letterhead(session: Session, organisation: str) -> Letterhead:
-    """Return the organisation's letterhead with its name. Raises Problem `not_found`."""
+    """Return the organisation's letterhead with its name. Raises NotFoundError."""
     row = session.execute(
         select(
             col(OrganisationRow.name),
@@ -41,7 +41,7 @@ def find_letterhead(session: Session, organisation: str) -> Letterhead:
         .where(col(LetterheadRow.organisation_id) == organisation)
     ).one_or_none()
     if row is None:
-        raise Problem("not_found")
+        raise NotFoundError
     return Letterhead(
         name=row.name,
         address=tuple(row.address.splitlines()),
@@ -58,14 +58,11 @@ def update_letterhead(work: Transaction, changes: Mapping[str, Any]) -> Letterhe
     """
     current = find_letterhead(work.session, work.organisation)
     updated = Letterhead.model_validate(current.model_dump() | dict(changes))
-    work.session.execute(
-        update(LetterheadRow)
-        .where(col(LetterheadRow.organisation_id) == work.organisation)
-        .values(
-            address="\n".join(updated.address),
-            logo=updated.logo,
-            time_zone=updated.time_zone,
-            locale=updated.language,
-        )
-    )
+    values = {
+        "address": "\n".join(updated.address),
+        "logo": updated.logo,
+        "time_zone": updated.time_zone,
+        "locale": updated.language,
+    }
+    work.update(LetterheadRow, values)
     return updated

@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.accounts.organisations import SYSTEM
 from api.store.database.tables import FailureRow
+from api.store.errors import TooManyAttemptsError
 from api.store.store import Store
 
 FIRST_WAIT_SECONDS = 30
@@ -34,9 +34,10 @@ class AttemptCounter(NamedTuple):
 
 
 def record_attempt(store: Store, counters: list[AttemptCounter]) -> None:
-    """Count an attempt in each counter. Raises Problem `too_many`, counting none, to throttle."""
+    """Count an attempt in each counter. Raises TooManyAttemptsError, counting none, to throttle."""
     now = datetime.now(UTC)
     with store.write_all_organisations() as session:
+        counters = sorted(counters)  # one locking order, so that no deadlock occurs
         counts = [_lock_count(session, way, now) for way in counters]
         for way, count in zip(counters, counts, strict=True):
             wait = compute_wait_seconds(count + 1, way.free_failures)
@@ -88,7 +89,7 @@ def _lock_count(session: Session, way: AttemptCounter, now: datetime) -> int:
     ).scalar_one()
     if row.until is not None and row.until > now:
         seconds = int((row.until - now).total_seconds()) + 1
-        raise Problem("too_many", headers={"Retry-After": str(seconds)})
+        raise TooManyAttemptsError(retry_after=seconds)
     count: int = row.count
     return 0 if row.last_at < now - FAILURE_RETENTION else count
 

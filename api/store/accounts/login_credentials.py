@@ -3,12 +3,10 @@
 import unicodedata
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.client_secrets import hash_secret
 from api.security.totp import (
     find_matching_step,
@@ -23,6 +21,7 @@ from api.store.database.tables import (
     RecoveryCodeRow,
     SignInRow,
 )
+from api.store.errors import ConflictError
 from api.store.store import Store
 from api.store.transaction import Transaction
 
@@ -83,21 +82,14 @@ def use_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
 
     An unknown practitioner takes the same time, so that the response reveals nothing.
     """
-    row = work.session.execute(
-        select(SignInRow).where(*_match_rows(work, SignInRow, practitioner))
-    ).scalar_one_or_none()
-    totp = _DUMMY_TOTP
-    if row is not None:
-        totp = work.decrypt_field(row.key_id, TABLE, "totp", practitioner, row.totp).decode()
+    row = work.find(SignInRow, col(SignInRow.practitioner_id) == practitioner)
+    totp = _DUMMY_TOTP if row is None else work.decrypt_column(row, "totp").decode()
     step = find_matching_step(totp, code)
     if step is None or row is None:
         return _use_recovery_code(work, practitioner, code)
-    result: Any = work.session.execute(
-        update(SignInRow)
-        .where(*_match_rows(work, SignInRow, practitioner), col(SignInRow.last_step) < step)
-        .values(last_step=step)
-    )
-    return bool(result.rowcount)
+    is_practitioner = col(SignInRow.practitioner_id) == practitioner
+    is_later = col(SignInRow.last_step) < step
+    return bool(work.update(SignInRow, {"last_step": step}, is_practitioner, is_later))
 
 
 def set_credentials(
@@ -105,11 +97,10 @@ def set_credentials(
 ) -> tuple[str, ...]:
     """Replace the practitioner's credentials; return new recovery codes in clear text, once.
 
-    Raises Problem `conflict` if the login name is taken.
+    Raises ConflictError if the login name is taken.
     """
     delete_credentials(work, practitioner)
     row = {
-        "organisation_id": work.organisation,
         "practitioner_id": practitioner,
         "name_sha256": hash_login_name(credentials.name),
         "password_hash": credentials.password_hash,
@@ -118,35 +109,26 @@ def set_credentials(
         "key_id": work.current_key_id,
         "totp": work.encrypt_field(TABLE, "totp", practitioner, credentials.totp_secret.encode()),
     }
-    try:
-        with work.session.begin_nested():
-            work.session.execute(insert(SignInRow).values(**row))
-    except IntegrityError:
-        raise Problem("conflict", "Somebody signs in by that name already.") from None
+    work.insert_unique(SignInRow, row, ConflictError("This login name is already in use."))
     codes = generate_recovery_codes()
     for code in codes:
-        values = {"practitioner_id": practitioner, "sha256": hash_secret(normalise_code(code))}
-        work.session.insert_row(
-            RecoveryCodeRow, {"organisation_id": work.organisation, "used_at": None} | values
+        code_hash = hash_secret(normalise_code(code))
+        work.insert(
+            RecoveryCodeRow, {"practitioner_id": practitioner, "sha256": code_hash, "used_at": None}
         )
     return codes
 
 
 def link_identity(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
-    """Link an OpenID identity, in place of an earlier one. Raises Problem `conflict`."""
-    work.session.execute(delete(IdentityRow).where(*_match_rows(work, IdentityRow, practitioner)))
-    try:
-        with work.session.begin_nested():
-            work.session.execute(
-                insert(IdentityRow).values(
-                    organisation_id=work.organisation,
-                    practitioner_id=practitioner,
-                    subject_sha256=_hash_subject(issuer, subject),
-                    linked_at=work.now,
-                )
-            )
-    except IntegrityError:
-        raise Problem("conflict", "That identity belongs to somebody already.") from None
+    """Link an OpenID identity, in place of an earlier one. Raises ConflictError."""
+    work.delete(IdentityRow, col(IdentityRow.practitioner_id) == practitioner)
+    row = {
+        "practitioner_id": practitioner,
+        "subject_sha256": _hash_subject(issuer, subject),
+        "linked_at": work.now,
+    }
+    conflict = ConflictError("This identity is already linked to another practitioner.")
+    work.insert_unique(IdentityRow, row, conflict)
 
 
 def has_any_login(session: Session) -> bool:
@@ -169,17 +151,14 @@ def read_password_hash(store: Store, organisation: str, practitioner: str) -> st
 
 def update_password(work: Transaction, practitioner: str, new_password_hash: str) -> None:
     """Replace the password hash; login name, second factor and recovery codes stay."""
-    work.session.execute(
-        update(SignInRow)
-        .where(*_match_rows(work, SignInRow, practitioner))
-        .values(password_hash=new_password_hash, changed_at=work.now)
-    )
+    values = {"password_hash": new_password_hash, "changed_at": work.now}
+    work.update(SignInRow, values, col(SignInRow.practitioner_id) == practitioner)
 
 
 def delete_credentials(work: Transaction, practitioner: str) -> None:
     """Delete all login credentials of the practitioner."""
     for table in (SignInRow, RecoveryCodeRow, IdentityRow):
-        work.session.execute(delete(table).where(*_match_rows(work, table, practitioner)))
+        work.delete(table, col(table.practitioner_id) == practitioner)
 
 
 def hash_login_name(name: str) -> str:
@@ -188,16 +167,15 @@ def hash_login_name(name: str) -> str:
 
 
 def _use_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
-    result: Any = work.session.execute(
-        update(RecoveryCodeRow)
-        .where(
-            *_match_rows(work, RecoveryCodeRow, practitioner),
+    return bool(
+        work.update(
+            RecoveryCodeRow,
+            {"used_at": work.now},
+            col(RecoveryCodeRow.practitioner_id) == practitioner,
             col(RecoveryCodeRow.sha256) == hash_secret(normalise_code(code)),
             col(RecoveryCodeRow.used_at).is_(None),
         )
-        .values(used_at=work.now)
     )
-    return bool(result.rowcount)
 
 
 def _hash_subject(issuer: str, subject: str) -> str:
@@ -213,7 +191,3 @@ def _join_practitioner(table: Any) -> tuple[Any]:
 
 def _require_active() -> tuple[Any, ...]:
     return col(PractitionerRow.active), col(OrganisationRow.active)
-
-
-def _match_rows(work: Transaction, table: Any, practitioner: str) -> tuple[Any, ...]:
-    return table.organisation_id == work.organisation, table.practitioner_id == practitioner

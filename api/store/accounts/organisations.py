@@ -11,13 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.keys import SigningAlgorithm
 from api.store.accounts import letterheads
 from api.store.accounts.revocation import revoke_access
 from api.store.audit import chain
 from api.store.database.tables import OrganisationRow
 from api.store.database.tenancy import OrganisationSession
+from api.store.errors import NotFoundError
 from api.store.keys import signing_keys
 from api.store.keys.organisation_keys import AUDIT_KIND, DATA_KIND
 from api.store.store import Store
@@ -87,10 +87,10 @@ def list_organisations(session: Session) -> list[Organisation]:
 
 
 def find_own_organisation(work: Transaction) -> Organisation:
-    """Return the organisation of the transaction. Raises Problem `not_found`."""
+    """Return the organisation of the transaction. Raises NotFoundError."""
     organisation = _load_organisation(work.session, work.organisation)
     if organisation is None:
-        raise Problem("not_found")
+        raise NotFoundError
     return organisation
 
 

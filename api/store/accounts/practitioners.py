@@ -4,14 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.scopes import sort_known_scopes
 from api.store.accounts.revocation import revoke_access
 from api.store.database.tables import PractitionerRow
+from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
 
@@ -22,7 +20,7 @@ DEFAULT_PRACTITIONER_SCOPES = ("screenings:read", "screenings:write", "reports:r
 def add_practitioner(
     work: Transaction, reference: str, name: str, scopes: Iterable[str]
 ) -> Practitioner:
-    """Add a practitioner. Raises Problem `conflict` for a used reference, or ValueError."""
+    """Add a practitioner. Raises ConflictError for a used reference, or ValueError."""
     practitioner = Practitioner(
         id=f"p-{uuid4()}",
         reference=reference,
@@ -32,36 +30,23 @@ def add_practitioner(
         created_at=work.now,
     )
     values = practitioner.model_dump() | {"scopes": " ".join(practitioner.scopes)}
-    try:
-        with work.session.begin_nested():
-            work.session.execute(
-                insert(PractitionerRow).values(organisation_id=work.organisation, **values)
-            )
-    except IntegrityError:
-        raise Problem("conflict", "A practitioner has that reference already.") from None
+    conflict = ConflictError("A practitioner already has this reference.")
+    work.insert_unique(PractitionerRow, values, conflict)
     return practitioner
 
 
 def list_practitioners(work: Transaction) -> list[Practitioner]:
     """Return all practitioners of the organisation, oldest first."""
-    rows = work.session.execute(
-        select(PractitionerRow)
-        .where(col(PractitionerRow.organisation_id) == work.organisation)
-        .order_by(col(PractitionerRow.created_at), col(PractitionerRow.id))
-    ).scalars()
+    query = work.select(PractitionerRow)
+    rows = work.list_rows(query.order_by(col(PractitionerRow.created_at), col(PractitionerRow.id)))
     return [build_practitioner(row) for row in rows]
 
 
 def find_practitioner(work: Transaction, practitioner_id: str) -> Practitioner:
-    """Return the practitioner. Raises Problem `not_found`."""
-    row = work.session.execute(
-        select(PractitionerRow).where(
-            col(PractitionerRow.organisation_id) == work.organisation,
-            col(PractitionerRow.id) == practitioner_id,
-        )
-    ).scalar_one_or_none()
+    """Return the practitioner. Raises NotFoundError."""
+    row = work.find(PractitionerRow, col(PractitionerRow.id) == practitioner_id)
     if row is None:
-        raise Problem("not_found")
+        raise NotFoundError
     return build_practitioner(row)
 
 
@@ -70,22 +55,15 @@ def update_practitioner(
 ) -> Practitioner:
     """Update any of name, scopes and active.
 
-    Deactivation and reactivation end the practitioner's sessions and invitations. Raises Problem
-    `not_found`, and ValueError for an unknown scope.
+    Deactivation and reactivation end the practitioner's sessions and invitations. Raises
+    NotFoundError, and ValueError for an unknown scope.
     """
     before = find_practitioner(work, practitioner_id)
     values = dict(changes)
     if "scopes" in values:
         values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
     if values:
-        work.session.execute(
-            update(PractitionerRow)
-            .where(
-                col(PractitionerRow.organisation_id) == work.organisation,
-                col(PractitionerRow.id) == practitioner_id,
-            )
-            .values(**values)
-        )
+        work.update(PractitionerRow, values, col(PractitionerRow.id) == practitioner_id)
         work.session.expire_all()
     updated = find_practitioner(work, practitioner_id)
     if updated.active != before.active:

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import delete, select, update
@@ -30,7 +30,6 @@ def begin_session(work: Transaction, practitioner: str, lifetimes: SessionLifeti
     """Begin a session and return the secret for its cookie."""
     secret = secrets.token_urlsafe(32)
     row = {
-        "organisation_id": work.organisation,
         "id": str(uuid4()),
         "practitioner_id": practitioner,
         "sha256": hash_secret(secret),
@@ -38,7 +37,7 @@ def begin_session(work: Transaction, practitioner: str, lifetimes: SessionLifeti
         "seen_at": work.now,
         "ends_at": work.now + lifetimes.absolute,
     }
-    work.session.insert_row(SessionRow, row)
+    work.insert(SessionRow, row)
     return secret
 
 
@@ -66,47 +65,32 @@ def look_up_session(
 
 def end_session(work: Transaction, session_id: str) -> None:
     """End a session."""
-    work.session.execute(
-        delete(SessionRow).where(
-            col(SessionRow.organisation_id) == work.organisation, col(SessionRow.id) == session_id
-        )
-    )
+    work.delete(SessionRow, col(SessionRow.id) == session_id)
 
 
 def end_session_by_secret(work: Transaction, secret: str) -> None:
     """End the session of this secret if it belongs to this organisation."""
-    work.session.execute(
-        delete(SessionRow).where(
-            col(SessionRow.organisation_id) == work.organisation,
-            col(SessionRow.sha256) == hash_secret(secret),
-        )
-    )
+    work.delete(SessionRow, col(SessionRow.sha256) == hash_secret(secret))
 
 
 def end_practitioner_sessions(
     work: Transaction, practitioner: str, except_session: str = ""
 ) -> int:
     """End the practitioner's sessions, except possibly one; return how many ended."""
-    result: Any = work.session.execute(
-        delete(SessionRow).where(
-            col(SessionRow.organisation_id) == work.organisation,
-            col(SessionRow.practitioner_id) == practitioner,
-            col(SessionRow.id) != except_session,
-        )
+    return work.delete(
+        SessionRow,
+        col(SessionRow.practitioner_id) == practitioner,
+        col(SessionRow.id) != except_session,
     )
-    return int(result.rowcount)
 
 
 def count_sessions(work: Transaction, practitioner: str) -> int:
     """Return the number of the practitioner's sessions, including idle ones."""
-    rows = work.session.execute(
-        select(col(SessionRow.id)).where(
-            col(SessionRow.organisation_id) == work.organisation,
-            col(SessionRow.practitioner_id) == practitioner,
-            col(SessionRow.ends_at) > work.now,
-        )
-    ).all()
-    return len(rows)
+    return work.count(
+        SessionRow,
+        col(SessionRow.practitioner_id) == practitioner,
+        col(SessionRow.ends_at) > work.now,
+    )
 
 
 def delete_ended_sessions(session: Session) -> None:

@@ -104,7 +104,7 @@ def create_checkpoint(session: Session, key: AuditKey, at: datetime) -> Checkpoi
     """
     head = _load_head(session, key.organisation)
     if head is None:
-        raise LookupError("the chain has lost its end: verify it")
+        raise LookupError("the audit chain's head row is missing: verify the chain")
     unsealed = Checkpoint(
         organisation=key.organisation, seq=head.seq, mac=head.mac.hex(), at=at, seal=""
     )
@@ -139,7 +139,7 @@ class _Verifier:
             if _is_genuine(key, checkpoint):
                 self._expected[checkpoint.seq].add(checkpoint.mac)
             else:
-                self.faults.append(ChainFault(seq=checkpoint.seq, what="not_our_checkpoint"))
+                self.faults.append(ChainFault(seq=checkpoint.seq, what="foreign_checkpoint"))
 
     def check_row(self, row: Any) -> None:
         """Check the next row, in the order of their numbers."""
@@ -147,13 +147,13 @@ class _Verifier:
         if row.seq > self.seq:
             self.seq, self._mac = row.seq, row.mac
         if self._expected.pop(row.seq, {row.mac.hex()}) != {row.mac.hex()}:
-            self.faults.append(ChainFault(seq=row.seq, what="not_as_at_checkpoint"))
+            self.faults.append(ChainFault(seq=row.seq, what="checkpoint_mismatch"))
 
     def check_end(self, head: Any) -> None:
         """Check the head row and the checkpoints beyond the last row."""
         self.faults.extend(_check_head(self._key, head, self.seq, self._mac))
         beyond = sorted(seq for seq in self._expected if seq)
-        self.faults.extend(ChainFault(seq=seq, what="cut_off") for seq in beyond)
+        self.faults.extend(ChainFault(seq=seq, what="truncated") for seq in beyond)
 
 
 def _check_link(key: AuditKey, row: Any, seq: int, before: bytes) -> Iterator[ChainFault]:

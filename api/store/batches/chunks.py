@@ -1,36 +1,24 @@
 """Chunks of a batch: claimed by a worker, then finished once with results and audit together."""
 
 import json
-import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlmodel import col
 
+from api.store.batches.chunk_content import ChunkContent, unpack_content
 from api.store.database import tenancy
 from api.store.database.tables import BatchChunkRow, BatchRow
 from api.store.database.tenancy import OrganisationSession
+from api.store.keys.field_encryption import FieldLocation
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 from schemas.audit import Action
 
-WAITING, DONE, SET_ASIDE = "waiting", "done", "set_aside"
+WAITING, CHUNK_DONE, SET_ASIDE = "waiting", "done", "set_aside"
 _ACTIONS: dict[str, Action] = {"score": "score", "reports": "report", "deliveries": "deliver"}
 _TABLE = "batch_chunk"
-_LENGTH = struct.Struct("!Q")
-
-
-class ChunkContent(NamedTuple):
-    """The rows of a chunk as sent, in encoded parts, with the distinct patient references."""
-
-    references: tuple[str, ...]
-    parts: tuple[bytes, ...]
-
-    def pack(self) -> bytes:
-        """Encode as one length-prefixed byte string."""
-        references = json.dumps(self.references).encode()
-        return b"".join(_LENGTH.pack(len(part)) + part for part in (references, *self.parts))
 
 
 class ChunkBatch(NamedTuple):
@@ -59,12 +47,12 @@ class ClaimedChunk(NamedTuple):
 class ChunkOutcome(NamedTuple):
     """The results of a chunk as bytes, and a note about them.
 
-    `also` writes further effects in the same transaction and returns additions to the note.
+    `write_effects` runs in the same transaction and returns additions to the note.
     """
 
     note: dict[str, Any]
     results: bytes
-    state: str = DONE
+    state: str = CHUNK_DONE
     write_effects: Callable[[Transaction], dict[str, Any]] | None = None
 
 
@@ -81,14 +69,12 @@ def claim_chunk(store: Store, organisation: str, batch: str, number: int) -> Cla
         if row is None:
             return None
         batch_row, chunk = row
-        session.execute(
-            update(BatchChunkRow)
-            .where(*_match_chunk(organisation, batch, number))
-            .values(tries=chunk.tries + 1)
-        )
         work = store.join_transaction(
             session, Actor(organisation, batch_row.actor, batch_row.means)
         )
+        tries = chunk.tries + 1
+        content = unpack_content(work.decrypt_column(chunk, "given"))
+        work.update(BatchChunkRow, {"tries": tries}, *_match_chunk(batch, number))
         return ClaimedChunk(
             ChunkBatch(
                 batch,
@@ -102,8 +88,8 @@ def claim_chunk(store: Store, organisation: str, batch: str, number: int) -> Cla
             number,
             chunk.rows_before,
             chunk.rows,
-            chunk.tries + 1,
-            unpack_content(_decrypt(work, chunk, "given")),
+            tries,
+            content,
         )
 
 
@@ -124,22 +110,19 @@ def finish_chunk(
         Actor(session.organisation, batch_row.actor, batch_row.means, f"batch {batch_row.kind}"),
     )
     row_name = build_row_name(batch, number)
-    content = _decrypt(work, chunk, "given")
+    content = work.decrypt_column(chunk, "given")
     note = outcome.note | (outcome.write_effects(work) if outcome.write_effects else {})
-    session.execute(
-        update(BatchChunkRow)
-        .where(*_match_chunk(work.organisation, batch, number))
-        .values(
-            state=outcome.state,
-            done_at=work.now,
-            key_id=work.current_key_id,
-            patients=compute_patients_index(work, content),
-            given=work.encrypt_field(_TABLE, "given", row_name, content),
-            note=work.encrypt_field(_TABLE, "note", row_name, json.dumps(note).encode()),
-            made=work.encrypt_field(_TABLE, "made", row_name, outcome.results),
-        )
-    )
-    audit_outcome = outcome.state.replace(DONE, "ok")
+    values = {
+        "state": outcome.state,
+        "done_at": work.now,
+        "key_id": work.current_key_id,
+        "patients": compute_patients_index(work, content),
+        "given": work.encrypt_field(_TABLE, "given", row_name, content),
+        "note": work.encrypt_field(_TABLE, "note", row_name, json.dumps(note).encode()),
+        "made": work.encrypt_field(_TABLE, "made", row_name, outcome.results),
+    }
+    work.update(BatchChunkRow, values, *_match_chunk(batch, number))
+    audit_outcome = outcome.state.replace(CHUNK_DONE, "ok")
     work.audit(_ACTIONS[batch_row.kind], "batch", batch, outcome=audit_outcome, count=chunk.rows)
     return work
 
@@ -153,9 +136,8 @@ def list_chunk_notes(
         for name in ("batch_id", "number", "rows_before", "rows", "state", "key_id", "note")
     ]
     rows = work.session.execute(
-        select(*columns)
+        work.select(*columns)
         .where(
-            col(BatchChunkRow.organisation_id) == work.organisation,
             col(BatchChunkRow.batch_id) == batch,
             col(BatchChunkRow.state) != WAITING,
             col(BatchChunkRow.number) >= first,
@@ -193,7 +175,6 @@ def build_chunk_row(
     """Return the column values of a new chunk, its content encrypted."""
     packed = content.pack()
     return {
-        "organisation_id": work.organisation,
         "batch_id": position.batch,
         "number": position.number,
         "rows_before": position.rows_before,
@@ -225,20 +206,6 @@ def compute_patients_index(work: Transaction, content: bytes) -> bytes:
     )
 
 
-def unpack_content(content: bytes) -> ChunkContent:
-    """Decode the output of `pack`."""
-    references, *parts = _split_parts(content)
-    return ChunkContent(tuple(json.loads(references)), tuple(parts))
-
-
-def _split_parts(content: bytes) -> Iterable[bytes]:
-    offset = 0
-    while offset < len(content):
-        (length,) = _LENGTH.unpack_from(content, offset)
-        offset += _LENGTH.size + length
-        yield content[offset - length : offset]
-
-
 def _load_waiting(
     session: OrganisationSession, batch: str, number: int, *, for_update: bool = False
 ) -> Any:
@@ -250,7 +217,8 @@ def _load_waiting(
             & (col(BatchChunkRow.batch_id) == col(BatchRow.id)),
         )
         .where(
-            *_match_chunk(session.organisation or "", batch, number),
+            col(BatchRow.organisation_id) == session.organisation,
+            *_match_chunk(batch, number),
             col(BatchChunkRow.state) == WAITING,
             col(BatchRow.cancelled_at).is_(None),
         )
@@ -265,19 +233,15 @@ def _load_column(work: Transaction, batch: str, number: int, column: str) -> Any
     columns = [
         col(getattr(BatchChunkRow, name)) for name in ("batch_id", "number", "key_id", column)
     ]
-    return work.session.execute(
-        select(*columns).where(*_match_chunk(work.organisation, batch, number))
-    ).one_or_none()
+    query = work.select(*columns).where(*_match_chunk(batch, number))
+    return work.session.execute(query).one_or_none()
 
 
 def _decrypt(work: Transaction, row: Any, column: str) -> bytes:
-    row_name = build_row_name(row.batch_id, row.number)
-    return work.decrypt_field(row.key_id, _TABLE, column, row_name, getattr(row, column))
+    """Decrypt one of the loaded columns: the others of a chunk are large."""
+    location = FieldLocation(_TABLE, column, build_row_name(row.batch_id, row.number))
+    return work.data_keys.decrypt(row.key_id, location, getattr(row, column))
 
 
-def _match_chunk(organisation: str, batch: str, number: int) -> tuple[Any, ...]:
-    return (
-        col(BatchChunkRow.organisation_id) == organisation,
-        col(BatchChunkRow.batch_id) == batch,
-        col(BatchChunkRow.number) == number,
-    )
+def _match_chunk(batch: str, number: int) -> tuple[Any, ...]:
+    return col(BatchChunkRow.batch_id) == batch, col(BatchChunkRow.number) == number

@@ -1,13 +1,13 @@
 """The database engine: an embedded, encrypted SQLite file or a PostgreSQL server.
 
 Both offer the same two kinds of transaction: write (serialised on SQLite) and read (one consistent
-state). Every failure of storage, or of the keys it needs, becomes the Problem `unavailable` and one
-line in the log.
+state). Every failure of storage, or of the keys it needs, becomes an UnavailableError and one line
+in the log.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import QueuePool
 
-from api.problems import Problem
+from api.store.errors import UnavailableError
 from api.store.key_ring import KeyRingError
 from api.store.locks import FairLock
 
@@ -38,7 +38,7 @@ BUSY_SECONDS = 5
 LOCK_SECONDS = 10
 WRITE_LOCK_SECONDS = 600
 POOL_SIZE = 24
-RETRY_AFTER_SECONDS = "5"
+RETRY_AFTER_SECONDS = 5
 FAULT_MEMORY_SECONDS = 10.0
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -66,11 +66,11 @@ _CALLER_ERRORS = (
 FAULT_TEXT = {
     "full": "the database is full",
     "locked": "the database is locked",
-    "away": "the database does not answer",
+    "unreachable": "the database is unreachable",
 }
 """The text of each kind of fault; it contains no secret."""
 
-_NO_KEY = "A key that this needs is missing: whoever runs the service must act."
+_NO_KEY = "An encryption key is missing; the operator must act."
 _log = structlog.get_logger("nociscreen")
 
 
@@ -89,7 +89,7 @@ class Database:
 
     @property
     def current_fault(self) -> str | None:
-        """The last fault (`full`, `locked`, `away`) until a write succeeds or some seconds pass."""
+        """The last fault, a key of FAULT_TEXT, until a write succeeds or some seconds pass."""
         at, kind = self._last_fault or (float("-inf"), None)
         return kind if time.monotonic() - at < FAULT_MEMORY_SECONDS else None
 
@@ -122,7 +122,9 @@ class Database:
         if self._write_lock is None:
             yield
         else:
-            with self._write_lock.acquire(WRITE_LOCK_SECONDS):
+            with ExitStack() as stack:
+                with self.translate_errors():
+                    stack.enter_context(self._write_lock.acquire(WRITE_LOCK_SECONDS))
                 yield
 
     @property
@@ -145,7 +147,7 @@ class Database:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Translate database and key faults into the Problem `unavailable`, and no other error."""
+        """Translate database and key faults into UnavailableError, and no other error."""
         try:
             yield
         except _CALLER_ERRORS:
@@ -157,12 +159,12 @@ class Database:
             kind = _classify_fault(cause)
             self._last_fault = time.monotonic(), kind
             self.on_fault(kind)
-            _log.warning("storage", fault=kind, error=type(cause).__name__)
-            raise _unavailable() from error
+            _log.warning("database_fault", fault=kind, error=type(cause).__name__)
+            raise UnavailableError(retry_after=RETRY_AFTER_SECONDS) from error
         except KeyRingError as error:
             self.on_fault("keys")
-            _log.error("storage", fault="keys", error=type(error).__name__)
-            raise _unavailable(_NO_KEY) from error
+            _log.error("database_fault", fault="keys", error=type(error).__name__)
+            raise UnavailableError(_NO_KEY, retry_after=RETRY_AFTER_SECONDS) from error
 
     def _immediate(self) -> Engine:
         return self.engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -247,14 +249,10 @@ def require_row_level_security(database: Database) -> None:
         raise DatabaseError("DATABASE_URL names a role that may bypass row-level security")
 
 
-def _unavailable(detail: str | None = None) -> Problem:
-    return Problem("unavailable", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
-
-
 def _classify_fault(cause: BaseException) -> str:
     name, message = type(cause).__name__, str(cause)
     if name == "DiskFull" or "is full" in message or "disk I/O" in message:
         return "full"
     if "locked" in message or name in ("TimeoutError", "LockNotAvailable", "QueryCanceled"):
         return "locked"
-    return "away"
+    return "unreachable"

@@ -60,7 +60,7 @@ def require_current_schema(database: Database) -> None:
     with database.begin_read() as connection:
         if not is_current(connection):
             raise DatabaseError(
-                "the tables are not those of this release: run `nociscreen migrate`"
+                "the database schema does not match this release: run `nociscreen migrate`"
             )
 
 
@@ -74,8 +74,8 @@ def _schema_owner(database: Database) -> Iterator[Connection]:
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7304181)")
         revision = MigrationContext.configure(connection).get_current_revision()
-        if revision not in {None, *(known for known, _ in list_revisions())}:
-            raise DatabaseError("a newer release has changed the tables: run that one")
+        if revision not in {None, *(name for name, _ in list_revisions())}:
+            raise DatabaseError("the database was migrated by a newer release: run that release")
         yield connection
     database.engine.dispose()  # earlier connections lack the application role
 

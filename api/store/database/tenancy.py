@@ -96,9 +96,9 @@ def _refuse_foreign_rows(
     organisation = connection.get_execution_options().get(_OPTION)
     if organisation is None or not isinstance(statement, Insert | Update) or _is_shared(statement):
         return
-    written = list(_written_organisations(statement, [*(many or ()), one or {}]))
-    if any(value != organisation for value in written) or (
-        isinstance(statement, Insert) and not written
+    organisations = list(_written_organisations(statement, [*(many or ()), one or {}]))
+    if any(value != organisation for value in organisations) or (
+        isinstance(statement, Insert) and not organisations
     ):
         raise RuntimeError("a session of one organisation may not write a row of another")
 

@@ -1,17 +1,16 @@
 """Destinations that receive deliveries; address, options and secrets are encrypted together."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from pydantic import Field
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.keys import SigningKey
 from api.store.database.tables import DeliveryRow, DestinationRow
+from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
 from schemas.delivery import Destination, SmartSignIn
@@ -43,82 +42,66 @@ def add_destination(
 ) -> str:
     """Store a new destination and return its id."""
     destination_id = f"d-{uuid4()}"
-    work.session.execute(
-        insert(DestinationRow).values(
-            organisation_id=work.organisation,
-            id=destination_id,
-            name=name,
-            profile=profile,
-            active=True,
-            follows=follows,
-            created_at=work.now,
-            last_seq=0,
-            lease_holder=None,
-            lease_until=None,
-            key_id=work.current_key_id,
-            content=_encrypt(work, destination_id, content),
-        )
-    )
+    row = {
+        "id": destination_id,
+        "name": name,
+        "profile": profile,
+        "active": True,
+        "follows": follows,
+        "created_at": work.now,
+        "last_seq": 0,
+        "lease_holder": None,
+        "lease_until": None,
+        "key_id": work.current_key_id,
+        "content": _encrypt(work, destination_id, content),
+    }
+    work.insert(DestinationRow, row)
     return destination_id
 
 
 def find_destination(work: Transaction, destination_id: str) -> Destination:
-    """Return the destination. Raises Problem `not_found`."""
+    """Return the destination. Raises NotFoundError."""
     return _build_destination(work, _load_row(work, destination_id))
 
 
 def list_destinations(work: Transaction) -> list[Destination]:
     """Return all destinations, oldest first."""
-    rows = work.session.execute(
-        select(DestinationRow)
-        .where(col(DestinationRow.organisation_id) == work.organisation)
-        .order_by(col(DestinationRow.created_at), col(DestinationRow.id))
-    ).scalars()
-    return [_build_destination(work, row) for row in rows.all()]
+    query = work.select(DestinationRow)
+    rows = work.list_rows(query.order_by(col(DestinationRow.created_at), col(DestinationRow.id)))
+    return [_build_destination(work, row) for row in rows]
 
 
 def find_destination_secrets(work: Transaction, destination_id: str) -> DestinationSecrets:
-    """Return the decrypted part of the destination. Raises Problem `not_found`."""
+    """Return the decrypted part of the destination. Raises NotFoundError."""
     return _decrypt(work, _load_row(work, destination_id))
 
 
 def update_destination(
     work: Transaction, destination_id: str, changes: Mapping[str, Any], content: DestinationSecrets
 ) -> None:
-    """Update the given columns and replace the encrypted part. Raises Problem `not_found`."""
+    """Update the given columns and replace the encrypted part. Raises NotFoundError."""
     _load_row(work, destination_id)
-    work.session.execute(
-        update(DestinationRow)
-        .where(*_match_id(work, destination_id))
-        .values(
-            **changes, key_id=work.current_key_id, content=_encrypt(work, destination_id, content)
-        )
-    )
+    encrypted = {
+        "key_id": work.current_key_id,
+        "content": _encrypt(work, destination_id, content),
+    }
+    work.update(DestinationRow, {**changes, **encrypted}, col(DestinationRow.id) == destination_id)
     work.session.expire_all()
 
 
 def delete_destination(work: Transaction, destination_id: str) -> None:
-    """Delete a destination. Raises Problem `not_found`, or `conflict` if it has deliveries."""
+    """Delete a destination. Raises NotFoundError, or ConflictError if it has deliveries."""
     _load_row(work, destination_id)
-    if sum(_count_by_state(work, destination_id).values()):
-        raise Problem("conflict", "Something was sent there: make it inactive instead.")
-    work.session.execute(delete(DestinationRow).where(*_match_id(work, destination_id)))
+    if work.count(DeliveryRow, col(DeliveryRow.destination_id) == destination_id):
+        raise ConflictError("The destination has deliveries. Deactivate it instead.")
+    work.delete(DestinationRow, col(DestinationRow.id) == destination_id)
 
 
 def _load_row(work: Transaction, destination_id: str) -> DestinationRow:
-    row = work.session.execute(
-        select(DestinationRow).where(*_match_id(work, destination_id))
-    ).scalar_one_or_none()
+    row = work.find(DestinationRow, col(DestinationRow.id) == destination_id)
     if row is None:
-        raise Problem("not_found")
+        raise NotFoundError
     return row
-
-
-def _match_id(work: Transaction, destination_id: str) -> tuple[Any, ...]:
-    return (
-        col(DestinationRow.organisation_id) == work.organisation,
-        col(DestinationRow.id) == destination_id,
-    )
 
 
 def _encrypt(work: Transaction, destination_id: str, content: DestinationSecrets) -> bytes:
@@ -127,16 +110,7 @@ def _encrypt(work: Transaction, destination_id: str, content: DestinationSecrets
 
 
 def _decrypt(work: Transaction, row: DestinationRow) -> DestinationSecrets:
-    plaintext = work.decrypt_field(row.key_id, TABLE, "content", row.id, row.content)
-    values = json.loads(plaintext)
-    return DestinationSecrets(**values | _to_strict_types(values))
-
-
-def _to_strict_types(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the parts that JSON has no type for, as strict validation needs them."""
-    smart = values.get("smart")
-    parts: dict[str, Any] = {"webhook_secrets": tuple(values.get("webhook_secrets", ()))}
-    return parts | ({"smart": SmartSignIn(**smart)} if smart else {})
+    return DestinationSecrets.model_validate_json(work.decrypt_column(row, "content"))
 
 
 def _build_destination(work: Transaction, row: DestinationRow) -> Destination:
@@ -161,12 +135,10 @@ def _build_destination(work: Transaction, row: DestinationRow) -> Destination:
 
 
 def _count_by_state(work: Transaction, destination_id: str) -> dict[str, int]:
+    query = work.select(DeliveryRow.state, func.count(col(DeliveryRow.id)))
     rows = work.session.execute(
-        select(col(DeliveryRow.state), func.count(col(DeliveryRow.id)))
-        .where(
-            col(DeliveryRow.organisation_id) == work.organisation,
-            col(DeliveryRow.destination_id) == destination_id,
+        query.where(col(DeliveryRow.destination_id) == destination_id).group_by(
+            col(DeliveryRow.state)
         )
-        .group_by(col(DeliveryRow.state))
     )
     return {str(state): int(count) for state, count in rows}

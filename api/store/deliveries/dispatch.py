@@ -7,7 +7,7 @@ the lease has expired, another process sends the same bytes under the same contr
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -85,9 +85,7 @@ def claim_delivery(work: Transaction, destination: str, lease: Lease) -> Claimed
 
     An abandoned attempt ends with the outcome `unknown`, and its delivery waits again.
     """
-    row = work.session.execute(
-        select(DestinationRow).where(*_match_destination(work, destination)).with_for_update()
-    ).scalar_one_or_none()
+    row = work.find(DestinationRow, col(DestinationRow.id) == destination, lock=True)
     if row is None or not row.active or not _is_available(row, lease, work.now):
         return None
     due, next_due_at = _find_due(work, destination)
@@ -98,9 +96,7 @@ def claim_delivery(work: Transaction, destination: str, lease: Lease) -> Claimed
     row.lease_holder = lease.holder
     row.lease_until = work.now + timedelta(seconds=lease.seconds)
     work.session.flush()
-    payload = None
-    if due.payload is not None:
-        payload = work.decrypt_field(due.key_id, "delivery", "payload", due.id, due.payload)
+    payload = None if due.payload is None else work.decrypt_column(due, "payload")
     event = cast("DeliveryEvent", due.event)
     return ClaimedDelivery(
         due.id, destination, row.profile, due.screening_id, event, due.tries, due.errors, payload
@@ -109,49 +105,41 @@ def claim_delivery(work: Transaction, destination: str, lease: Lease) -> Claimed
 
 def store_payload(work: Transaction, delivery: ClaimedDelivery, payload: bytes) -> bool:
     """Store the payload of a delivery, which every attempt sends. Return False if it was erased."""
-    result: Any = work.session.execute(
-        update(DeliveryRow)
-        .where(*_match_delivery(work, delivery), col(DeliveryRow.payload).is_(None))
-        .values(
-            payload=work.encrypt_field("delivery", "payload", delivery.id, payload),
-            key_id=work.current_key_id,
-        )
-    )
-    return bool(result.rowcount)
+    values = {
+        "payload": work.encrypt_field("delivery", "payload", delivery.id, payload),
+        "key_id": work.current_key_id,
+    }
+    is_composed = col(DeliveryRow.payload).is_not(None)
+    return bool(work.update(DeliveryRow, values, col(DeliveryRow.id) == delivery.id, ~is_composed))
 
 
 def begin_attempt(work: Transaction, delivery: ClaimedDelivery, lease: Lease) -> int | None:
     """Record the start of an attempt and return its number; None if lease or delivery is lost."""
-    renewed: Any = work.session.execute(
-        update(DestinationRow)
-        .where(
-            *_match_destination(work, delivery.destination),
-            col(DestinationRow.lease_holder) == lease.holder,
-        )
-        .values(lease_until=work.now + timedelta(seconds=lease.seconds))
-    )
-    started: Any = renewed.rowcount and work.session.execute(
-        update(DeliveryRow)
-        .where(*_match_delivery(work, delivery), col(DeliveryRow.state) == "waiting")
-        .values(state="under_way", tries=col(DeliveryRow.tries) + 1)
-    )
-    if not started or not started.rowcount:
+    lease_until = work.now + timedelta(seconds=lease.seconds)
+    if not work.update(
+        DestinationRow, {"lease_until": lease_until}, *_match_lease(delivery.destination, lease)
+    ):
         return None
-    number = 1 + len(_list_attempt_ids(work, delivery.id))
-    work.session.execute(
-        insert(AttemptRow).values(
-            organisation_id=work.organisation,
-            id=f"{delivery.id}.{number}",
-            delivery_id=delivery.id,
-            number=number,
-            begun_at=work.now,
-            ended_at=None,
-            outcome="begun",
-            code="",
-            key_id=work.current_key_id,
-            reply=None,
-        )
-    )
+    if not work.update(
+        DeliveryRow,
+        {"state": "under_way", "tries": col(DeliveryRow.tries) + 1},
+        col(DeliveryRow.id) == delivery.id,
+        col(DeliveryRow.state) == "waiting",
+    ):
+        return None
+    number = 1 + work.count(AttemptRow, col(AttemptRow.delivery_id) == delivery.id)
+    row = {
+        "id": f"{delivery.id}.{number}",
+        "delivery_id": delivery.id,
+        "number": number,
+        "begun_at": work.now,
+        "ended_at": None,
+        "outcome": "begun",
+        "code": "",
+        "key_id": work.current_key_id,
+        "reply": None,
+    }
+    work.insert(AttemptRow, row)
     return number
 
 
@@ -171,23 +159,14 @@ def end_attempt(
         values |= {"state": "delivered" if ending.delivered else "parked", "ended_at": work.now}
     if ending.is_error:
         values["errors"] = col(DeliveryRow.errors) + 1
-    result: Any = work.session.execute(
-        update(DeliveryRow)
-        .where(*_match_delivery(work, delivery), col(DeliveryRow.state).in_(OPEN_STATES))
-        .values(**values)
-    )
-    return bool(result.rowcount)
+    is_open = col(DeliveryRow.state).in_(OPEN_STATES)
+    return bool(work.update(DeliveryRow, values, col(DeliveryRow.id) == delivery.id, is_open))
 
 
 def release_lease(work: Transaction, destination: str, lease: Lease) -> None:
     """Release the lease on the destination."""
-    work.session.execute(
-        update(DestinationRow)
-        .where(
-            *_match_destination(work, destination), col(DestinationRow.lease_holder) == lease.holder
-        )
-        .values(lease_holder=None, lease_until=None)
-    )
+    values = {"lease_holder": None, "lease_until": None}
+    work.update(DestinationRow, values, *_match_lease(destination, lease))
 
 
 def _is_available(row: DestinationRow, lease: Lease, now: datetime) -> bool:
@@ -198,16 +177,15 @@ def _is_available(row: DestinationRow, lease: Lease, now: datetime) -> bool:
 
 def _find_due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, datetime | None]:
     """Return the next due delivery among the heads of all lines, else when the next one is due."""
-    rows = work.session.execute(
-        select(DeliveryRow)
+    rows = work.list_rows(
+        work.select(DeliveryRow)
         .where(
-            col(DeliveryRow.organisation_id) == work.organisation,
             col(DeliveryRow.destination_id) == destination,
             col(DeliveryRow.state).in_(OPEN_STATES),
         )
         .order_by(col(DeliveryRow.seq))
         .limit(_MAX_SCANNED)
-    ).scalars()
+    )
     lines: set[str] = set()
     next_due_at: datetime | None = None
     for row in rows:
@@ -224,15 +202,8 @@ def _find_due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, 
 
 def _end_abandoned(work: Transaction, row: DeliveryRow) -> None:
     """End the abandoned attempt of a process that died, its outcome unknown."""
-    work.session.execute(
-        update(AttemptRow)
-        .where(
-            col(AttemptRow.organisation_id) == work.organisation,
-            col(AttemptRow.delivery_id) == row.id,
-            col(AttemptRow.ended_at).is_(None),
-        )
-        .values(ended_at=work.now, outcome="unknown")
-    )
+    is_begun = col(AttemptRow.delivery_id) == row.id, col(AttemptRow.ended_at).is_(None)
+    work.update(AttemptRow, {"ended_at": work.now, "outcome": "unknown"}, *is_begun)
     row.state, row.due_at = "waiting", work.now
     work.session.flush()
 
@@ -242,43 +213,19 @@ def _end_attempt(
 ) -> bool:
     attempt_id = f"{delivery.id}.{number}"
     reply = ending.reply[:_MAX_REPLY_BYTES]
-    result: Any = work.session.execute(
-        update(AttemptRow)
-        .where(
-            col(AttemptRow.organisation_id) == work.organisation,
-            col(AttemptRow.id) == attempt_id,
-            col(AttemptRow.ended_at).is_(None),
-        )
-        .values(
-            ended_at=work.now,
-            outcome=ending.outcome,
-            code=ending.code[:80],
-            key_id=work.current_key_id,
-            reply=work.encrypt_field("attempt", "reply", attempt_id, reply) if reply else None,
-        )
-    )
-    return bool(result.rowcount)
+    values = {
+        "ended_at": work.now,
+        "outcome": ending.outcome,
+        "code": ending.code[:80],
+        "key_id": work.current_key_id,
+        "reply": work.encrypt_field("attempt", "reply", attempt_id, reply) if reply else None,
+    }
+    is_begun = col(AttemptRow.id) == attempt_id, col(AttemptRow.ended_at).is_(None)
+    return bool(work.update(AttemptRow, values, *is_begun))
 
 
-def _list_attempt_ids(work: Transaction, delivery_id: str) -> list[str]:
-    rows = work.session.execute(
-        select(col(AttemptRow.id)).where(
-            col(AttemptRow.organisation_id) == work.organisation,
-            col(AttemptRow.delivery_id) == delivery_id,
-        )
-    )
-    return list(rows.scalars())
-
-
-def _match_destination(work: Transaction, destination: str) -> tuple[Any, ...]:
+def _match_lease(destination: str, lease: Lease) -> tuple[Any, ...]:
     return (
-        col(DestinationRow.organisation_id) == work.organisation,
         col(DestinationRow.id) == destination,
-    )
-
-
-def _match_delivery(work: Transaction, delivery: ClaimedDelivery) -> tuple[Any, ...]:
-    return (
-        col(DeliveryRow.organisation_id) == work.organisation,
-        col(DeliveryRow.id) == delivery.id,
+        col(DestinationRow.lease_holder) == lease.holder,
     )

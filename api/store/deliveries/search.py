@@ -3,9 +3,9 @@
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_
 from sqlmodel import col
 
 from api.store.database.tables import DeliveryRow, DestinationRow
@@ -33,40 +33,33 @@ def list_deliveries(
         DeliveryRow.destination_id: filters.destination,
         DeliveryRow.screening_id: filters.screening,
     }
-    conditions: list[Any] = [col(DeliveryRow.organisation_id) == work.organisation]
-    conditions += [col(column) == value for column, value in columns.items() if value is not None]
+    query = work.select(DeliveryRow).where(
+        *(col(column) == value for column, value in columns.items() if value is not None)
+    )
     if filters.before is not None:
         at, last = filters.before
         created, number = col(DeliveryRow.created_at), col(DeliveryRow.id)
-        conditions.append(or_(created < at, and_(created == at, number < last)))
-    rows = work.session.execute(
-        select(DeliveryRow)
-        .where(*conditions)
-        .order_by(col(DeliveryRow.created_at).desc(), col(DeliveryRow.id).desc())
-        .limit(limit)
-    ).scalars()
+        query = query.where(or_(created < at, and_(created == at, number < last)))
+    rows = work.list_rows(
+        query.order_by(col(DeliveryRow.created_at).desc(), col(DeliveryRow.id).desc()).limit(limit)
+    )
     return [build_delivery_line(row) for row in rows]
 
 
 def list_exported_deliveries(work: Transaction, ids: list[str]) -> Iterator[StoredDelivery]:
     """Yield all deliveries of these screenings with their payloads, oldest first."""
     rows = work.session.execute(
-        select(DeliveryRow, col(DestinationRow.name))
+        work.select(DeliveryRow, col(DestinationRow.name))
         .join(
             DestinationRow,
             (col(DestinationRow.organisation_id) == col(DeliveryRow.organisation_id))
             & (col(DestinationRow.id) == col(DeliveryRow.destination_id)),
         )
-        .where(
-            col(DeliveryRow.organisation_id) == work.organisation,
-            col(DeliveryRow.screening_id).in_(ids),
-        )
+        .where(col(DeliveryRow.screening_id).in_(ids))
         .order_by(col(DeliveryRow.created_at), col(DeliveryRow.id))
     )
     for row, name in rows:
-        content = None
-        if row.payload is not None:
-            content = work.decrypt_field(row.key_id, "delivery", "payload", row.id, row.payload)
+        content = None if row.payload is None else work.decrypt_column(row, "payload")
         yield StoredDelivery(
             screening=row.screening_id,
             destination=name,

@@ -1,8 +1,5 @@
 """Drafts: the encrypted answers given under a link before they are submitted."""
 
-from typing import Any
-
-from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from api.store.database.tables import DraftRow
@@ -15,9 +12,7 @@ NO_TIER = "none"
 
 def find_draft(work: Transaction, link_id: str) -> Draft | None:
     """Return the draft of a link, or None if it was not started."""
-    row = work.session.execute(
-        select(DraftRow).where(*_match_link(work, link_id))
-    ).scalar_one_or_none()
+    row = work.find(DraftRow, col(DraftRow.link_id) == link_id)
     return None if row is None else decrypt_draft(work, row)
 
 
@@ -27,35 +22,23 @@ def save_draft(work: Transaction, link_id: str, draft: Draft) -> None:
     values = {
         "changed_at": work.now,
         "key_id": work.current_key_id,
-        "tier_index": compute_tier_index(work, draft),
+        **compute_indexes(work, draft),
         "content": work.encrypt_field(TABLE, "content", link_id, content),
     }
-    result: Any = work.session.execute(
-        update(DraftRow).where(*_match_link(work, link_id)).values(**values)
-    )
-    if not result.rowcount:
-        key = {"organisation_id": work.organisation, "link_id": link_id}
-        work.session.insert_row(DraftRow, key | {"started_at": work.now} | values)
+    if not work.update(DraftRow, values, col(DraftRow.link_id) == link_id):
+        work.insert(DraftRow, {"link_id": link_id, "started_at": work.now} | values)
 
 
 def delete_draft(work: Transaction, link_id: str) -> None:
     """Delete the draft of a link."""
-    work.session.execute(delete(DraftRow).where(*_match_link(work, link_id)))
+    work.delete(DraftRow, col(DraftRow.link_id) == link_id)
 
 
-def decrypt_draft(work: Transaction, row: Any) -> Draft:
+def decrypt_draft(work: Transaction, row: DraftRow) -> Draft:
     """Decrypt the draft of a row."""
-    content = work.decrypt_field(row.key_id, TABLE, "content", row.link_id, row.content)
-    return Draft.model_validate_json(content)
+    return Draft.model_validate_json(work.decrypt_column(row, "content"))
 
 
-def compute_tier_index(work: Transaction, draft: Draft) -> bytes:
+def compute_indexes(work: Transaction, draft: Draft) -> dict[str, bytes]:
     """Return the keyed hash of the red-flag tier, which urgent drafts are found by."""
-    return work.data_keys.current.compute_keyed_hash("tier_index", draft.tier)
-
-
-def _match_link(work: Transaction, link_id: str) -> tuple[Any, ...]:
-    return (
-        col(DraftRow.organisation_id) == work.organisation,
-        col(DraftRow.link_id) == link_id,
-    )
+    return work.hash_columns(tier_index=draft.tier)

@@ -1,22 +1,21 @@
-"""Links to patient forms, found by the hash of their secret and used up by submitting the answers.
+"""Links to patient forms: created, listed, revoked, moved to another patient and deleted.
 
-The secret is shown once, when the link is created, and is not stored. An unknown, used, revoked or
-expired link is not found.
+The secret of a link is shown once, when the link is created, and is not stored. How a link is
+answered is in `open_links`.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.problems import Problem
 from api.security.client_secrets import generate_link_secret, hash_secret
-from api.store.database.tables import DraftRow, LinkRow, OrganisationRow
+from api.store.database.tables import DraftRow, LinkRow
+from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import drafts
-from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.links import Language, Link, LinkDetail, LinkKind, LinkState
 from schemas.patient import KnownPatient
@@ -37,17 +36,6 @@ class LinkRequest(NamedTuple):
     days: int = 14
 
 
-class OpenLink(NamedTuple):
-    """A link found by its secret; `holder` hashes the browser secret it is bound to, if any."""
-
-    organisation: str
-    id: str
-    kind: LinkKind
-    rulebook: str
-    language: Language | None
-    holder_sha256: str | None
-
-
 class LinkPage(NamedTuple):
     """One page of links, newest first, and the id to continue after, or None on the last page."""
 
@@ -59,7 +47,6 @@ def add_link(work: Transaction, link: LinkRequest) -> tuple[Link, str]:
     """Create a link and return it with its secret."""
     link_id, secret = str(uuid4()), generate_link_secret()
     row = {
-        "organisation_id": work.organisation,
         "id": link_id,
         "sha256": hash_secret(secret),
         "kind": link.kind,
@@ -79,105 +66,41 @@ def add_link(work: Transaction, link: LinkRequest) -> tuple[Link, str]:
             TABLE, "patient", link_id, link.patient.model_dump_json(exclude_none=True).encode()
         ),
     }
-    work.session.insert_row(LinkRow, row)
+    work.insert(LinkRow, row)
     return find_link(work, link_id), secret
 
 
-def find_open_link(store: Store, secret: str) -> OpenLink | None:
-    """Return the link with this secret if it may be answered now, else None."""
-    return _find_by_secret(store, secret, "new")
-
-
-def find_submitted_link(store: Store, secret: str) -> OpenLink | None:
-    """Return the link with this secret if its answers were submitted, else None."""
-    return _find_by_secret(store, secret, "submitted")
-
-
-def lock_link(work: Transaction, link: OpenLink) -> None:
-    """Lock the link until the transaction ends, waiting for any other holder of the lock.
-
-    Raises Problem `not_found` if it may no longer be answered or was bound to another browser.
-    """
-    row = work.session.execute(
-        select(col(LinkRow.id))
-        .where(
-            *_match_open(work, link.id),
-            col(LinkRow.holder_sha256).is_not_distinct_from(link.holder_sha256),
-        )
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise Problem("not_found")
-
-
-def bind_holder(work: Transaction, link_id: str, holder: str) -> None:
-    """Bind the link to the browser that knows `holder`.
-
-    Raises Problem `not_found` if it is bound already.
-    """
-    result: Any = work.session.execute(
-        update(LinkRow)
-        .where(*_match_id(work, link_id), col(LinkRow.holder_sha256).is_(None))
-        .values(holder_sha256=hash_secret(holder))
-    )
-    if not result.rowcount:
-        raise Problem("not_found")
-
-
-def mark_submitted(work: Transaction, link_id: str) -> KnownPatient:
-    """Mark the link as submitted and return its patient.
-
-    Raises Problem `not_found` if it is no longer open.
-    """
-    result: Any = work.session.execute(
-        update(LinkRow).where(*_match_open(work, link_id)).values(submitted_at=work.now)
-    )
-    if not result.rowcount:
-        raise Problem("not_found")
-    row = work.session.execute(select(LinkRow).where(*_match_id(work, link_id))).scalar_one()
-    return decrypt_patient(work, row)
-
-
-def attach_screening(work: Transaction, link_id: str, screening_id: str) -> None:
-    """Record the screening made from the answers of the link, and delete its draft."""
-    work.session.execute(
-        update(LinkRow).where(*_match_id(work, link_id)).values(screening_id=screening_id)
-    )
-    drafts.delete_draft(work, link_id)
-
-
 def revoke_link(work: Transaction, link_id: str) -> None:
-    """Revoke the link. Raises Problem `not_found`, or `conflict` if its answers were submitted."""
+    """Revoke the link. Raises NotFoundError, or ConflictError if its answers were submitted."""
     link = find_link(work, link_id)
     if link.state == "submitted":
-        raise Problem("conflict", "The answers were sent already; the link is used up.")
-    work.session.execute(
-        update(LinkRow)
-        .where(*_match_id(work, link_id), col(LinkRow.revoked_at).is_(None))
-        .values(revoked_at=work.now)
-    )
+        raise ConflictError(
+            "The answers were already submitted; the link can no longer be revoked."
+        )
+    is_valid = col(LinkRow.revoked_at).is_(None)
+    work.update(LinkRow, {"revoked_at": work.now}, col(LinkRow.id) == link_id, is_valid)
 
 
 def find_link(work: Transaction, link_id: str) -> Link:
-    """Return the link. Raises Problem `not_found`."""
-    rows = _load_rows(work, *_match_id(work, link_id), limit=1)
+    """Return the link. Raises NotFoundError."""
+    rows = _load_rows(work, col(LinkRow.id) == link_id, limit=1)
     if not rows:
-        raise Problem("not_found")
+        raise NotFoundError
     return _build_link(work, *rows[0])
 
 
 def list_urgent_links(work: Transaction) -> tuple[Link, ...]:
-    """Return the unsubmitted links whose drafts raise a red flag, newest first, at most 200."""
+    """Return all unsubmitted links whose drafts raise a red flag, newest first."""
     return tuple(_build_link(work, *row) for row in _load_urgent(work))
 
 
 def list_urgent_drafts(work: Transaction) -> tuple[LinkDetail, ...]:
-    """Return the unsubmitted links whose drafts raise a red flag, with their drafts."""
+    """Return all unsubmitted links whose drafts raise a red flag, with their drafts."""
     return tuple(build_link_with_draft(work, *row) for row in _load_urgent(work))
 
 
 def list_links(work: Transaction, limit: int, after: str | None = None) -> LinkPage:
-    """Return a page of links, newest first. Raises Problem `not_found` if `after` is no link."""
+    """Return a page of links, newest first. Raises NotFoundError if `after` is no link."""
     conditions: list[Any] = []
     if after is not None:
         last = find_link(work, after)
@@ -205,11 +128,7 @@ def list_link_rows(work: Transaction, *conditions: Any) -> list[tuple[Any, Any]]
 
 def delete_links(work: Transaction, ids: list[str]) -> None:
     """Delete links with their drafts."""
-    work.session.execute(
-        delete(LinkRow).where(
-            col(LinkRow.organisation_id) == work.organisation, col(LinkRow.id).in_(ids)
-        )
-    )
+    work.delete(LinkRow, col(LinkRow.id).in_(ids))
 
 
 def has_stale_links(session: Session, organisation: str) -> bool:
@@ -226,25 +145,22 @@ def has_stale_links(session: Session, organisation: str) -> bool:
     return row is not None
 
 
-def list_stale_link_ids(work: Transaction, held: set[bytes]) -> list[str]:
+def list_stale_link_ids(work: Transaction, held_indexes: set[bytes]) -> list[str]:
     """Return the ids of unsubmitted links past their retention whose patients are under no hold.
 
-    `held` are the patient hashes under a legal hold.
+    `held_indexes` are the patient hashes under a legal hold.
     """
-    rows = work.session.execute(
-        select(col(LinkRow.id), col(LinkRow.patient_index)).where(
-            col(LinkRow.organisation_id) == work.organisation,
-            col(LinkRow.submitted_at).is_(None),
-            col(LinkRow.expires_at) < work.now - RETENTION_AFTER_EXPIRY,
-        )
-    ).all()
-    return [row.id for row in rows if row.patient_index not in held]
+    query = work.select(LinkRow.id, col(LinkRow.patient_index)).where(
+        col(LinkRow.submitted_at).is_(None),
+        col(LinkRow.expires_at) < work.now - RETENTION_AFTER_EXPIRY,
+    )
+    rows = work.session.execute(query).all()
+    return [row.id for row in rows if row.patient_index not in held_indexes]
 
 
-def decrypt_patient(work: Transaction, row: Any) -> KnownPatient:
+def decrypt_patient(work: Transaction, row: LinkRow) -> KnownPatient:
     """Decrypt the patient of a link row."""
-    content = work.decrypt_field(row.key_id, TABLE, "patient", row.id, row.patient)
-    return KnownPatient.model_validate_json(content)
+    return KnownPatient.model_validate_json(work.decrypt_column(row, "patient"))
 
 
 def reassign_link(work: Transaction, row: Any, patient: KnownPatient) -> None:
@@ -259,62 +175,34 @@ def reassign_link(work: Transaction, row: Any, patient: KnownPatient) -> None:
 
 def compute_indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
     """Return the keyed hashes that a link is searched by."""
-    return {
-        "patient_index": work.data_keys.current.compute_keyed_hash(
-            "patient_index", patient.reference
-        ),
-        "system_index": work.data_keys.current.compute_keyed_hash("system_index", patient.system),
-    }
+    return work.hash_columns(patient_index=patient.reference, system_index=patient.system)
 
 
-def _find_by_secret(store: Store, secret: str, state: LinkState) -> OpenLink | None:
-    with store.read_all_organisations() as session:
-        row = session.execute(
-            select(LinkRow, col(OrganisationRow.active))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
-            .where(col(LinkRow.sha256) == hash_secret(secret))
-        ).one_or_none()
-    if row is None or not row.active or _derive_state(row[0], None, datetime.now(UTC)) != state:
-        return None
-    link = row[0]
-    return OpenLink(
-        organisation=link.organisation_id,
-        id=link.id,
-        kind=cast("LinkKind", link.kind),
-        rulebook=link.rulebook,
-        language=link.language,
-        holder_sha256=link.holder_sha256,
-    )
+def derive_state(row: LinkRow, draft: DraftRow | None, now: datetime) -> LinkState:
+    """Return the state of a link; `draft` is its draft row, if it was started."""
+    if row.submitted_at is not None:
+        return "submitted"
+    if row.revoked_at is not None:
+        return "revoked"
+    if row.expires_at <= now:
+        return "expired"
+    return "new" if draft is None else "started"
 
 
 def _load_urgent(work: Transaction) -> list[tuple[Any, Any]]:
-    no_tier = work.data_keys.compute_keyed_hashes("tier_index", drafts.NO_TIER)
-    conditions = col(DraftRow.tier_index).not_in(no_tier), col(LinkRow.submitted_at).is_(None)
-    return _load_rows(work, *conditions, limit=200)
-
-
-def _match_id(work: Transaction, link_id: str) -> tuple[Any, ...]:
-    return col(LinkRow.organisation_id) == work.organisation, col(LinkRow.id) == link_id
-
-
-def _match_open(work: Transaction, link_id: str) -> tuple[Any, ...]:
-    return (
-        *_match_id(work, link_id),
-        col(LinkRow.submitted_at).is_(None),
-        col(LinkRow.revoked_at).is_(None),
-        col(LinkRow.expires_at) > work.now,
-    )
+    is_calm = work.match_hash(DraftRow.tier_index, drafts.NO_TIER)
+    return list_link_rows(work, ~is_calm, col(LinkRow.submitted_at).is_(None))
 
 
 def _load_rows(work: Transaction, *conditions: Any, limit: int | None) -> list[tuple[Any, Any]]:
     query = (
-        select(LinkRow, DraftRow)
+        work.select(LinkRow, DraftRow)
         .outerjoin(
             DraftRow,
             (col(DraftRow.organisation_id) == col(LinkRow.organisation_id))
             & (col(DraftRow.link_id) == col(LinkRow.id)),
         )
-        .where(col(LinkRow.organisation_id) == work.organisation, *conditions)
+        .where(*conditions)
         .order_by(col(LinkRow.created_at).desc(), col(LinkRow.id).desc())
         .limit(limit)
         .execution_options(populate_existing=True)
@@ -329,7 +217,7 @@ def _build_link(work: Transaction, row: Any, draft: Any) -> Link:
         created_at=row.created_at,
         expires_at=row.expires_at,
         kind=row.kind,
-        state=_derive_state(row, draft, work.now),
+        state=derive_state(row, draft, work.now),
         rulebook=row.rulebook,
         language=row.language,
         patient=decrypt_patient(work, row),
@@ -339,13 +227,3 @@ def _build_link(work: Transaction, row: Any, draft: Any) -> Link:
         screening=row.screening_id,
         ask_again_on=submitted_at and (submitted_at + timedelta(days=row.ask_again_days)).date(),
     )
-
-
-def _derive_state(row: Any, draft: Any, now: datetime) -> LinkState:
-    if row.submitted_at is not None:
-        return "submitted"
-    if row.revoked_at is not None:
-        return "revoked"
-    if row.expires_at <= now:
-        return "expired"
-    return "new" if draft is None else "started"

@@ -6,17 +6,14 @@ to another place cannot be decrypted. Searchable values are stored as keyed hash
 
 import hashlib
 import hmac
-import os
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from api.store.key_ring import KEY_BYTES, NONCE_BYTES
+from api.security.aead import KEY_BYTES, InvalidCiphertextError, RandomNonceCipher
 
 _FORMAT = b"\x01"
 
@@ -39,31 +36,22 @@ class DataKey:
     def __init__(self, key_id: str, organisation: str, secret: bytes) -> None:
         self.id = key_id
         self._organisation = organisation
-        self._cipher = AESGCM(_derive_key(secret, b"fields"))
+        self._cipher = RandomNonceCipher(_derive_key(secret, b"fields"))
         self._hash_key = _derive_key(secret, b"index")
 
     def encrypt(self, location: FieldLocation, plaintext: bytes) -> bytes:
         """Encrypt a field."""
-        nonce = os.urandom(NONCE_BYTES)
-        return (
-            _FORMAT
-            + nonce
-            + self._cipher.encrypt(nonce, plaintext, _FORMAT + self._associated_data(location))
-        )
+        associated_data = _FORMAT + self._build_associated_data(location)
+        return _FORMAT + self._cipher.encrypt(plaintext, associated_data)
 
     def decrypt(self, location: FieldLocation, encrypted_field: bytes) -> bytes:
-        """Decrypt a field. Raises SealError."""
-        start = len(_FORMAT)
-        nonce, ciphertext = (
-            encrypted_field[start : start + NONCE_BYTES],
-            encrypted_field[start + NONCE_BYTES :],
-        )
+        """Decrypt a field. Raises DecryptionError."""
+        form, encrypted = encrypted_field[: len(_FORMAT)], encrypted_field[len(_FORMAT) :]
         try:
-            return self._cipher.decrypt(
-                nonce, ciphertext, encrypted_field[:start] + self._associated_data(location)
-            )
-        except (InvalidTag, ValueError):
-            raise DecryptionError(f"{location.table}.{location.column} does not open") from None
+            return self._cipher.decrypt(encrypted, form + self._build_associated_data(location))
+        except InvalidCiphertextError:
+            place = f"{location.table}.{location.column}"
+            raise DecryptionError(f"{place} cannot be decrypted") from None
 
     def compute_keyed_hash(self, purpose: str, value: str | None) -> bytes:
         """Return the keyed hash of a value for one purpose; None hashes unlike any text."""
@@ -71,16 +59,16 @@ class DataKey:
         message = f"{self._organisation}\x1f{purpose}\x1f{normalized}"
         return hmac.digest(self._hash_key, message.encode(), "sha256")
 
-    def _associated_data(self, place: FieldLocation) -> bytes:
-        return "\x1f".join((self._organisation, *place)).encode()
+    def _build_associated_data(self, location: FieldLocation) -> bytes:
+        return "\x1f".join((self._organisation, *location)).encode()
 
 
 class DataKeys:
     """The data-encryption keys of an organisation: the current one encrypts, all decrypt."""
 
-    def __init__(self, current: DataKey, others: Iterable[DataKey] = ()) -> None:
+    def __init__(self, current: DataKey, older: Iterable[DataKey] = ()) -> None:
         self.current = current
-        self._by_id = {key.id: key for key in (*others, current)}
+        self._by_id = {key.id: key for key in (*older, current)}
 
     def __contains__(self, key_id: str) -> bool:
         return key_id in self._by_id
@@ -90,10 +78,11 @@ class DataKeys:
         return [key_id for key_id in self._by_id if key_id != self.current.id]
 
     def decrypt(self, key_id: str, location: FieldLocation, encrypted_field: bytes) -> bytes:
-        """Decrypt a field with the key of that id. Raises SealError."""
+        """Decrypt a field with the key of that id. Raises DecryptionError."""
         key = self._by_id.get(key_id)
         if key is None:
-            raise DecryptionError(f"the key of {location.table}.{location.column} is gone")
+            place = f"{location.table}.{location.column}"
+            raise DecryptionError(f"the key of {place} no longer exists")
         return key.decrypt(location, encrypted_field)
 
     def compute_keyed_hashes(self, purpose: str, value: str | None) -> list[bytes]:

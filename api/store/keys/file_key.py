@@ -7,8 +7,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from api.security.aead import KEY_BYTES
 from api.store.key_ring import (
-    KEY_BYTES,
     KeyRing,
     KeyRingError,
     create_private_file,

@@ -9,9 +9,10 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from api.security.aead import KEY_BYTES
 from api.store.audit.chain import AuditKey
 from api.store.database.tables import OrganisationKeyRow
-from api.store.key_ring import KEY_BYTES, KeyRing
+from api.store.key_ring import KeyRing
 from api.store.keys.field_encryption import DataKey, DataKeys
 
 DATA_KIND, AUDIT_KIND = "data", "audit"
@@ -92,17 +93,17 @@ class OrganisationKeys:
             )
         ).scalars()
         current: dict[str, tuple[str, bytes]] = {}
-        others = []
+        older = []
         for row in rows:
             secret = self.ring.unwrap(row.ring_key_id, row.wrapped, build_associated_data(row))
             if row.current:
                 current[row.kind] = row.id, secret
             else:
-                others.append(DataKey(row.id, organisation, secret))
+                older.append(DataKey(row.id, organisation, secret))
         data_id, data = current[DATA_KIND]
         audit_id, audit = current[AUDIT_KIND]
         return UnwrappedKeys(
-            DataKeys(DataKey(data_id, organisation, data), others),
+            DataKeys(DataKey(data_id, organisation, data), older),
             AuditKey(audit_id, organisation, audit),
         )
 

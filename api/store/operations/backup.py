@@ -16,7 +16,7 @@ from api.store.keys.file_key import load_file_key, locate_key_file, write_file_k
 def create_backup(database: Path, ring: KeyRing, backup_path: Path) -> None:
     """Copy a snapshot of the database. Raises DatabaseError if the target exists."""
     if backup_path.exists() or locate_key_file(backup_path).exists():
-        raise DatabaseError(f"{backup_path} exists already")
+        raise DatabaseError(f"{backup_path} already exists")
     key = load_file_key(database, ring)
     unfinished = backup_path.with_name(f"{backup_path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
@@ -40,9 +40,9 @@ def restore_backup(backup_path: Path, ring: KeyRing, database: Path) -> None:
     """
     for path in (database, locate_key_file(database), *_log_files(database)):
         if path.exists():
-            raise DatabaseError(f"{path} is there already: move it away first")
+            raise DatabaseError(f"{path} already exists: move it away first")
     if not backup_path.is_file():
-        raise DatabaseError(f"{backup_path} is not there")
+        raise DatabaseError(f"{backup_path} does not exist")
     key = load_file_key(backup_path, ring)
     backup_database = connect_sqlite(backup_path, key)
     unfinished = database.with_name(f"{database.name}.unfinished")
@@ -75,4 +75,4 @@ def _check_integrity(connection: Any) -> None:
     except sqlcipher3.Error:
         raise DatabaseError("the backup cannot be read") from None
     if integrity != [("ok",)] or violations:
-        raise DatabaseError("the backup does not hold together")
+        raise DatabaseError("the backup is damaged")

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import structlog
 
-from api.problems import Problem
 from api.store.accounts.organisations import SYSTEM
+from api.store.errors import StoreError, UnavailableError
 from api.store.store import Store
 from api.store.transaction import Actor
 
@@ -51,7 +51,7 @@ class DeniedRequestLog:
     def record(self, actor: Actor, code: str, target: str = "") -> None:
         """Record one denial. If the database is unavailable, only the log records it."""
         if code == "unavailable":
-            _log.warning("refusal_not_recorded", code=code, count=1)
+            _log.warning("denial_not_recorded", code=code, count=1)
             return
         if len(self._aggregates) >= MAX_PENDING:
             self.flush()
@@ -101,10 +101,10 @@ class DeniedRequestLog:
         try:
             with self._store.transaction(actor, WAIT_SECONDS) as work:
                 work.audit("refuse", target=target, outcome=code, count=count)
-        except Problem as problem:
-            if problem.code == "unavailable" and len(self._pending) < MAX_PENDING:
+        except StoreError as error:
+            if isinstance(error, UnavailableError) and len(self._pending) < MAX_PENDING:
                 self._pending.append(denial)
             else:
-                _log.warning("refusal_not_recorded", code=code, count=count)
+                _log.warning("denial_not_recorded", code=code, count=count)
             return False
         return True

@@ -45,28 +45,27 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
         if signing_keys.is_rotation_due(session, signing_key_days):
             signing_keys.add_signing_key(session, store.key_ring, algorithm)
             store.join_transaction(session, SERVICE_ACTOR).audit("rotate", "signing_key")
-    erase_expired_batches(store)
     with store.read_all_organisations() as session:
         all_organisations = organisations.list_organisations(session)
+        expired_batch_ids = batches.list_expired_batch_ids(session, datetime.now(UTC))
     for organisation in all_organisations:
         try:
+            erase_expired_batches(store, organisation.id, expired_batch_ids[organisation.id])
             erase_stale_links(store, organisation.id)
             if organisation.retention_years:
                 erase_due_screenings(store, organisation.id, organisation.retention_years)
         except Exception as error:  # noqa: BLE001 - isolates the organisations
-            _log.warning("upkeep", organisation=organisation.id, error=type(error).__name__)
+            name = type(error).__name__
+            _log.warning("housekeeping_failed", organisation=organisation.id, error=name)
+    store.database.truncate_wal()
 
 
-def erase_expired_batches(store: Store) -> None:
-    """Erase the batches whose retention has ended."""
-    with store.read_all_organisations() as session:
-        due = batches.list_expired_batch_ids(session, datetime.now(UTC))
-    for organisation, ids in due.items():
+def erase_expired_batches(store: Store, organisation: str, ids: list[str]) -> None:
+    """Erase these batches of an organisation, whose retention has ended."""
+    if ids:
         with store.transaction(Actor(organisation, SERVICE_ACTOR.id, SERVICE_ACTOR.means)) as work:
             batches.delete_batches(work, ids)
             work.audit("purge", "batch", count=len(ids))
-    if due:
-        store.database.truncate_wal()
 
 
 def erase_due_screenings(store: Store, organisation: str, years: int) -> ErasureCounts | None:
@@ -113,14 +112,8 @@ def erase_stale_links(store: Store, organisation: str) -> int:
 
 def _list_due_screenings(work: Transaction, years: int) -> list[str]:
     """List old screenings that no legal hold and no later version in retention protects."""
-    rows = work.session.execute(
-        select(
-            col(ScreeningRow.id),
-            col(ScreeningRow.replaces),
-            col(ScreeningRow.created_at),
-            col(ScreeningRow.patient_index),
-        ).where(col(ScreeningRow.organisation_id) == work.organisation)
-    ).all()
+    columns = ScreeningRow.replaces, ScreeningRow.created_at, ScreeningRow.patient_index
+    rows = work.session.execute(work.select(ScreeningRow.id, *columns)).all()
     held_indexes = legal_holds.compute_held_indexes(work)
     since = _years_ago(years)
     previous = {row.id: row.replaces for row in rows}

@@ -4,10 +4,8 @@ The new key encrypts from the start; rows of the old key are encrypted again in 
 and when none is left the old key is destroyed.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import select
 from sqlmodel import col
 
 from api.store.batches import chunks
@@ -56,14 +54,6 @@ _ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (AttemptRow, ("reply",)),
     (PatientMoveRow, ("content",)),
 )
-_ROW_NAMES: dict[type[Any], Callable[[Any], str]] = {
-    EnteredInErrorRow: lambda row: row.screening_id,
-    AnsweredRow: lambda row: f"{row.actor}|{row.route}|{row.key_hash}",
-    DraftRow: lambda row: row.link_id,
-    SignInRow: lambda row: row.practitioner_id,
-    FormSettingsRow: lambda row: row.organisation_id,
-    BatchChunkRow: lambda row: chunks.build_row_name(row.batch_id, row.number),
-}
 
 
 def rotate_data_key(store: Store, actor: Actor) -> int:
@@ -90,18 +80,11 @@ def _rotate_some_rows(store: Store, actor: Actor) -> int:
     """Encrypt some rows again; if none is left, destroy the old keys. Return the row count."""
     with store.transaction(actor) as work:
         for table, columns in _ENCRYPTED_COLUMNS:
-            rows = (
-                work.session.execute(
-                    select(table)
-                    .where(
-                        table.organisation_id == work.organisation,
-                        col(table.key_id) != work.current_key_id,
-                    )
-                    .limit(ROWS_PER_STEP)
-                    .with_for_update()
-                )
-                .scalars()
-                .all()
+            rows = work.list_rows(
+                work.select(table)
+                .where(col(table.key_id) != work.current_key_id)
+                .limit(ROWS_PER_STEP)
+                .with_for_update()
             )
             for row in rows:
                 _reencrypt(work, row, columns)
@@ -117,15 +100,15 @@ def _rotate_some_rows(store: Store, actor: Actor) -> int:
 
 
 def _reencrypt(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
-    table, name = str(row.__tablename__), _row_name(row)
     plain = {
-        column: work.decrypt_field(row.key_id, table, column, name, ciphertext)
+        column: work.decrypt_column(row, column)
         for column in columns
-        if (ciphertext := getattr(row, column)) is not None
+        if getattr(row, column) is not None
     }
     indexes = _keyed_hashes(work, row, plain)
     for column, content in plain.items():
-        setattr(row, column, work.encrypt_field(table, column, name, content))
+        encrypted = work.encrypt_field(row.__tablename__, column, row.row_name, content)
+        setattr(row, column, encrypted)
     for column, index in indexes.items():
         setattr(row, column, index)
     row.key_id = work.current_key_id
@@ -144,13 +127,7 @@ def _keyed_hashes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[
         case LinkRow():
             return links.compute_indexes(work, links.decrypt_patient(work, row))
         case DraftRow():
-            return {"tier_index": drafts.compute_tier_index(work, drafts.decrypt_draft(work, row))}
+            return drafts.compute_indexes(work, drafts.decrypt_draft(work, row))
         case BatchChunkRow():
             return {"patients": chunks.compute_patients_index(work, plain["given"])}
     return {}
-
-
-def _row_name(row: Any) -> str:
-    """Return the name of a row in the associated data of its fields."""
-    build_name = _ROW_NAMES.get(type(row))
-    return build_name(row) if build_name else str(row.id)

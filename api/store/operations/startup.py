@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from api.problems import Problem
 from api.settings import Settings
 from api.store.accounts import organisations
 from api.store.database import engine as databases
 from api.store.database import migrate
 from api.store.database.engine import FAULT_TEXT, Database, DatabaseError
+from api.store.errors import UnavailableError
 from api.store.key_ring import KeyRing, KeyRingError, create_key_ring_file, read_key_file
 from api.store.keys.file_key import load_file_key
 from api.store.store import Store
@@ -17,7 +17,7 @@ from api.store.store import Store
 def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> Store:
     """Open the store and upgrade its schema; create it if it is embedded and missing.
 
-    Calls `tell` with a message for each created file. Raises KeyRingError or DatabaseError with a
+    Calls `notify` with a message for each created file. Raises KeyRingError or DatabaseError with a
     one-line message.
     """
     ring = open_key_ring(settings, notify)
@@ -30,14 +30,13 @@ def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: Non
         databases.require_row_level_security(database)
         store = Store(database, ring)
         organisations.ensure_system_organisation(store, settings.token_algorithm)
-    except Problem as problem:
+    except UnavailableError as error:
         database.engine.dispose()
-        if isinstance(problem.__cause__, KeyRingError):
-            raise problem.__cause__ from None
+        if isinstance(error.__cause__, KeyRingError):
+            raise error.__cause__ from None
         setting = "NOCISCREEN_DATABASE_FILE" if database.is_embedded else "DATABASE_URL"
-        raise DatabaseError(
-            f"{setting}: {FAULT_TEXT[database.current_fault or 'away']}"
-        ) from problem
+        fault = FAULT_TEXT[database.current_fault or "unreachable"]
+        raise DatabaseError(f"{setting}: {fault}") from error
     except BaseException:
         database.engine.dispose()
         raise
@@ -53,15 +52,18 @@ def open_key_ring(settings: Settings, notify: Callable[[str], None] = lambda _: 
     if not path.exists():
         if settings.database_url is not None:
             raise KeyRingError(
-                "a database at an address needs a key ring: set NOCISCREEN_KEY_RING or "
-                "NOCISCREEN_KEY_RING_FILE (make one with `nociscreen keys new`)"
+                "a PostgreSQL database needs a key ring: set NOCISCREEN_KEY_RING or "
+                "NOCISCREEN_KEY_RING_FILE (create one with `nociscreen keys new`)"
             )
         if settings.database_file.exists():
-            raise KeyRingError(f"{path} is missing, and with it the keys of the database")
+            raise KeyRingError(
+                f"key ring {path} is missing; the database cannot be decrypted without it"
+            )
         with suppress(FileExistsError):  # another process was faster
             create_key_ring_file(path)
             notify(
-                f"made a key ring in {path.resolve()}: keep a copy of it apart from the database"
+                f"created key ring {path.resolve()}: "
+                "store a copy of it separately from the database"
             )
     return KeyRing(lambda: read_key_file(path))
 
@@ -73,5 +75,5 @@ def open_database(settings: Settings, ring: KeyRing) -> Database:
         return databases.open_sqlite(path, load_file_key(path, ring))
     url = settings.database_url.get_secret_value()
     if not url.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")):
-        raise DatabaseError("DATABASE_URL must be the address of a PostgreSQL database")
+        raise DatabaseError("DATABASE_URL must be a PostgreSQL URL")
     return databases.open_postgres(url.replace("postgres://", "postgresql://", 1))

@@ -2,16 +2,14 @@
 
 from base64 import b64encode
 from collections import Counter
-from typing import Any
 
-from sqlalchemy import delete, func, select
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.batches import batches
 from api.store.database import tenancy
 from api.store.database.tables import AcknowledgementRow, DeliveryRow, ReportRow, ScreeningRow
 from api.store.deliveries import search
+from api.store.errors import LegalHoldError, NotFoundError
 from api.store.forms import links
 from api.store.patients import legal_holds
 from api.store.patients.patient_lookup import (
@@ -32,18 +30,18 @@ def erase_patient(work: Transaction, patient: PatientSelector) -> ErasureCounts:
     A batch that names the reference, or one merged into it, is erased whole with its reports; its
     sender has the file.
 
-    Raises Problem `not_found` if nothing is stored, `held` if the patient, or another patient named
-    in such a batch, is under a legal hold, `conflict` if several systems use the reference.
+    Raises NotFoundError if nothing is stored, ConflictError if several systems use the reference,
+    LegalHoldError if the patient, or another one named in such a batch, is under a legal hold.
     """
     tenancy.lock_erasure(work.session, work.organisation)
     link_rows = list_links_with_drafts(work, patient)
     ids = list_screening_ids(work, patient, link_rows)
     if legal_holds.list_holds(work, patient):
-        raise Problem("held")
+        raise LegalHoldError
     batch_ids = _list_batch_ids(work, patient, ids)
     hold_ids = legal_holds.list_hold_ids(work, patient)
     if not ids and not link_rows and not batch_ids and not hold_ids:
-        raise Problem("not_found")
+        raise NotFoundError
     legal_holds.require_no_held_patient(work, batch_ids)
     links.delete_links(work, [link.id for link, _ in link_rows])
     batches.delete_batches(work, batch_ids)
@@ -57,7 +55,7 @@ def erase_patient(work: Transaction, patient: PatientSelector) -> ErasureCounts:
 def erase_batch(work: Transaction, batch_id: str) -> None:
     """Erase a batch with its rows and results.
 
-    Raises Problem `held` if the batch names a patient under a legal hold.
+    Raises LegalHoldError if the batch names a patient under a legal hold.
     """
     tenancy.lock_erasure(work.session, work.organisation)
     legal_holds.require_no_held_patient(work, [batch_id])
@@ -73,13 +71,9 @@ def erase_screenings(work: Transaction, ids: list[str]) -> ErasureCounts:
     for start in range(0, len(ids), _STEP):
         step_ids = ids[start : start + _STEP]
         for table in (ReportRow, AcknowledgementRow, DeliveryRow):
-            counts[str(table.__tablename__)] += _count_rows(work, table, step_ids)
-        work.session.execute(
-            delete(ScreeningRow).where(
-                col(ScreeningRow.organisation_id) == work.organisation,
-                col(ScreeningRow.id).in_(step_ids),
-            )
-        )
+            is_dependent = col(table.screening_id).in_(step_ids)
+            counts[str(table.__tablename__)] += work.count(table, is_dependent)
+        work.delete(ScreeningRow, col(ScreeningRow.id).in_(step_ids))
     return ErasureCounts(
         screenings=len(ids),
         reports=counts["report"],
@@ -91,13 +85,13 @@ def erase_screenings(work: Transaction, ids: list[str]) -> ErasureCounts:
 def export_patient(work: Transaction, patient: PatientSelector) -> PatientDataExport:
     """Return everything stored on a patient.
 
-    Raises Problem `not_found` if there is nothing, `conflict` if several systems use the reference.
+    Raises NotFoundError if there is nothing, ConflictError if several systems use the reference.
     """
     link_rows = list_links_with_drafts(work, patient)
     ids = list_screening_ids(work, patient, link_rows)
     batch_ids = _list_batch_ids(work, patient, ids)
     if not ids and not link_rows and not batch_ids:
-        raise Problem("not_found")
+        raise NotFoundError
     return PatientDataExport(
         links=tuple(links.build_link_with_draft(work, *row) for row in link_rows),
         screenings=tuple(screenings.find_screening(work, screening_id) for screening_id in ids),
@@ -107,18 +101,13 @@ def export_patient(work: Transaction, patient: PatientSelector) -> PatientDataEx
                 sha256=row.sha256,
                 media_type=row.media_type,
                 issued_at=row.issued_at,
-                content=b64encode(
-                    work.decrypt_field(row.key_id, "report", "content", row.id, row.content)
-                ),
+                content=b64encode(work.decrypt_column(row, "content")),
             )
-            for row in work.session.execute(
-                select(ReportRow)
-                .where(
-                    col(ReportRow.organisation_id) == work.organisation,
-                    col(ReportRow.screening_id).in_(ids),
-                )
+            for row in work.list_rows(
+                work.select(ReportRow)
+                .where(col(ReportRow.screening_id).in_(ids))
                 .order_by(col(ReportRow.issued_at), col(ReportRow.id))
-            ).scalars()
+            )
         ),
         deliveries=tuple(search.list_exported_deliveries(work, ids)),
         holds=tuple(legal_holds.list_holds(work, patient)),
@@ -133,15 +122,4 @@ def _list_batch_ids(work: Transaction, patient: PatientSelector, ids: list[str])
         for screening_id in ids
         for move in events.list_patient_moves(work, screening_id)
     } | {patient.reference}
-    return sorted(
-        {batch_id for number in numbers for batch_id in batches.list_batch_ids_naming(work, number)}
-    )
-
-
-def _count_rows(work: Transaction, table: Any, ids: list[str]) -> int:
-    conditions = table.organisation_id == work.organisation, col(table.screening_id).in_(ids)
-    return int(
-        work.session.execute(
-            select(func.count()).select_from(table).where(*conditions)
-        ).scalar_one()
-    )
+    return batches.list_batch_ids_naming(work, numbers)

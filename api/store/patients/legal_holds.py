@@ -4,14 +4,14 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import or_
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store import idempotency
 from api.store.batches import batches
 from api.store.database import tenancy
 from api.store.database.tables import LegalHoldRow, ScreeningRow
+from api.store.errors import LegalHoldError, NotFoundError
 from api.store.patients.patient_lookup import PatientSelector, build_patient_filter
 from api.store.screenings import events
 from api.store.transaction import Transaction
@@ -25,36 +25,27 @@ def place_hold(work: Transaction, patient: PatientSelector, reason: str) -> Lega
     tenancy.lock_erasure(work.session, work.organisation)
     hold = LegalHold(id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason)
     content = {"reference": patient.reference, "system": patient.system, "reason": reason}
-    work.session.execute(
-        insert(LegalHoldRow).values(
-            organisation_id=work.organisation,
-            id=hold.id,
-            placed_at=work.now,
-            released_at=None,
-            actor=work.actor.id,
-            key_id=work.current_key_id,
-            **compute_indexes(work, content),
-            content=work.encrypt_field(
-                "legal_hold", "content", hold.id, json.dumps(content).encode()
-            ),
-        )
-    )
+    row = {
+        "id": hold.id,
+        "placed_at": work.now,
+        "released_at": None,
+        "actor": work.actor.id,
+        "key_id": work.current_key_id,
+        **compute_indexes(work, content),
+        "content": work.encrypt_field(
+            "legal_hold", "content", hold.id, json.dumps(content).encode()
+        ),
+    }
+    work.insert(LegalHoldRow, row)
     return hold
 
 
 def release_hold(work: Transaction, hold_id: str) -> None:
-    """End a legal hold. Raises Problem `not_found`."""
-    result: Any = work.session.execute(
-        update(LegalHoldRow)
-        .where(
-            col(LegalHoldRow.organisation_id) == work.organisation,
-            col(LegalHoldRow.id) == hold_id,
-            col(LegalHoldRow.released_at).is_(None),
-        )
-        .values(released_at=work.now)
-    )
-    if not result.rowcount:
-        raise Problem("not_found")
+    """End a legal hold. Raises NotFoundError."""
+    is_active = col(LegalHoldRow.released_at).is_(None)
+    values = {"released_at": work.now}
+    if not work.update(LegalHoldRow, values, col(LegalHoldRow.id) == hold_id, is_active):
+        raise NotFoundError
 
 
 def list_holds(work: Transaction, patient: PatientSelector | None = None) -> list[LegalHold]:
@@ -83,43 +74,32 @@ def compute_held_indexes(work: Transaction) -> set[bytes]:
 
 def decrypt_content(work: Transaction, row: LegalHoldRow) -> Any:
     """Decrypt the content of a hold: reference, system and reason."""
-    return json.loads(work.decrypt_field(row.key_id, "legal_hold", "content", row.id, row.content))
+    return json.loads(work.decrypt_column(row, "content"))
 
 
 def compute_indexes(work: Transaction, content: Any) -> dict[str, bytes]:
     """Return the keyed hashes that a hold is searched by."""
-    return {
-        "patient_index": work.data_keys.current.compute_keyed_hash(
-            "patient_index", content["reference"]
-        ),
-        "system_index": work.data_keys.current.compute_keyed_hash(
-            "system_index", content["system"]
-        ),
-    }
+    return work.hash_columns(patient_index=content["reference"], system_index=content["system"])
 
 
 def list_hold_ids(work: Transaction, patient: PatientSelector) -> list[str]:
     """Return the ids of all legal holds on a patient, released ones included."""
-    query = select(col(LegalHoldRow.id)).where(*_match_holds(work, patient))
-    return list(work.session.execute(query).scalars())
+    query = work.select(LegalHoldRow.id).where(*_match_holds(work, patient))
+    return list(work.list_rows(query))
 
 
 def delete_holds(work: Transaction, ids: list[str]) -> None:
     """Delete legal holds and the stored responses that repeat their reasons."""
     if not ids:
         return
-    work.session.execute(
-        delete(LegalHoldRow).where(
-            col(LegalHoldRow.organisation_id) == work.organisation, col(LegalHoldRow.id).in_(ids)
-        )
-    )
+    work.delete(LegalHoldRow, col(LegalHoldRow.id).in_(ids))
     idempotency.delete_responses(
         work, PLACE_HOLD_ROUTE, lambda body: json.loads(body).get("id") in ids
     )
 
 
 def require_no_held_patient(work: Transaction, ids: list[str]) -> None:
-    """Raise Problem `held` if one of these batches names a patient under a legal hold.
+    """Raise LegalHoldError if one of these batches names a patient under a legal hold.
 
     A batch may name the patient by a number that was merged into the one under hold.
     """
@@ -132,39 +112,32 @@ def require_no_held_patient(work: Transaction, ids: list[str]) -> None:
         for index in work.data_keys.compute_keyed_hashes("patient_index", number)
     }
     if batches.has_any_patient(work, ids, hashes):
-        raise Problem("held")
+        raise LegalHoldError
 
 
 def _load_holds(work: Transaction, patient: PatientSelector | None) -> list[LegalHoldRow]:
-    query = select(LegalHoldRow).where(
-        col(LegalHoldRow.organisation_id) == work.organisation,
-        col(LegalHoldRow.released_at).is_(None),
-    )
+    query = work.select(LegalHoldRow).where(col(LegalHoldRow.released_at).is_(None))
     if patient is not None:
         query = query.where(*_match_holds(work, patient))
-    return list(work.session.execute(query.order_by(col(LegalHoldRow.placed_at))).scalars())
+    return list(work.list_rows(query.order_by(col(LegalHoldRow.placed_at))))
 
 
 def _match_holds(work: Transaction, patient: PatientSelector) -> list[Any]:
     """Return the conditions for holds on this patient; one without a system covers all systems."""
     conditions = build_patient_filter(work, LegalHoldRow, PatientSelector(patient.reference, None))
     if patient.is_exact:
-        systems = [
-            index
-            for system in {patient.system, None}
-            for index in work.data_keys.compute_keyed_hashes("system_index", system)
-        ]
-        conditions.append(col(LegalHoldRow.system_index).in_(systems))
+        systems = {patient.system, None}
+        conditions.append(
+            or_(*(work.match_hash(LegalHoldRow.system_index, system) for system in systems))
+        )
     return conditions
 
 
 def _list_merged_numbers(work: Transaction, patient: PatientSelector) -> set[str]:
     """Return the earlier numbers of all screenings under this reference."""
-    ids = work.session.execute(
-        select(col(ScreeningRow.id)).where(*build_patient_filter(work, ScreeningRow, patient))
-    ).scalars()
+    query = work.select(ScreeningRow.id).where(*build_patient_filter(work, ScreeningRow, patient))
     return {
         move.from_reference
-        for screening_id in ids.all()
+        for screening_id in work.list_rows(query)
         for move in events.list_patient_moves(work, screening_id)
     }

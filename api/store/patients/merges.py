@@ -8,14 +8,13 @@ import json
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import insert, select, update
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.batches import batches
 from api.store.database import tenancy
 from api.store.database.tables import DeliveryRow, PatientMoveRow, ScreeningRow
 from api.store.deliveries import outbox
+from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import links
 from api.store.patients import legal_holds, patient_lookup
 from api.store.patients.patient_lookup import PatientSelector
@@ -38,10 +37,10 @@ def merge_patients(
 ) -> MergeCounts:
     """Move everything stored under one number to another, with its legal holds. Idempotent.
 
-    Raises Problem `conflict` if both numbers are equal or several systems use the retired one.
+    Raises ConflictError if both numbers are equal or several systems use the retired one.
     """
     if retired == survivor:
-        raise Problem("conflict", "Both numbers are the same.")
+        raise ConflictError("Both numbers are the same.")
     tenancy.lock_erasure(work.session, work.organisation)
     link_rows = patient_lookup.list_links_with_drafts(work, retired)
     ids = patient_lookup.list_screening_ids(work, retired, link_rows)
@@ -54,7 +53,7 @@ def merge_patients(
         work.audit("merge", "screening", screening_id)
     for link, _ in link_rows:
         work.audit("merge", "link", link.id)
-    batch_count = len(batches.list_batch_ids_naming(work, retired.reference))
+    batch_count = len(batches.list_batch_ids_naming(work, [retired.reference]))
     return MergeCounts(
         screenings=len(ids), links=len(link_rows), holds=hold_count, batches=batch_count
     )
@@ -63,27 +62,19 @@ def merge_patients(
 def _move_screening(
     work: Transaction, screening_id: str, survivor: PatientSelector, means: str
 ) -> None:
-    row = work.session.execute(
-        select(ScreeningRow)
-        .where(
-            col(ScreeningRow.organisation_id) == work.organisation,
-            col(ScreeningRow.id) == screening_id,
-        )
-        .with_for_update()
-    ).scalar_one()
+    row = work.find(ScreeningRow, col(ScreeningRow.id) == screening_id, lock=True)
+    if row is None:
+        raise NotFoundError
     before = screenings.decrypt_patient(work, row)
     move = _Move(before, _with_number(before, survivor))
     _record_move(work, screening_id, move, means)
     _encrypt_again(work, row, move.after)
-    work.session.execute(
-        update(DeliveryRow)
-        .where(
-            col(DeliveryRow.organisation_id) == work.organisation,
-            col(DeliveryRow.screening_id) == screening_id,
-            col(DeliveryRow.state).in_(outbox.OPEN_STATES),
-            col(DeliveryRow.line) != outbox.SINGLE_LINE,
-        )
-        .values(line=outbox.compute_line(work, move.after))
+    work.update(
+        DeliveryRow,
+        {"line": outbox.compute_line(work, move.after)},
+        col(DeliveryRow.screening_id) == screening_id,
+        col(DeliveryRow.state).in_(outbox.OPEN_STATES),
+        col(DeliveryRow.line) != outbox.SINGLE_LINE,
     )
 
 
@@ -93,7 +84,7 @@ def _with_number(patient: KnownPatient, survivor: PatientSelector) -> KnownPatie
 
 def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) -> None:
     assessment = screenings.decrypt_assessment(work, row)
-    plaintexts = {name: screenings.decrypt_column(work, row, name) for name in _ENCRYPTED_COLUMNS}
+    plaintexts = {name: work.decrypt_column(row, name) for name in _ENCRYPTED_COLUMNS}
     plaintexts["patient"] = patient.model_dump_json(exclude_none=True).encode()
     plaintexts["context"] = _drop_fhir_subject(plaintexts["context"])
     for name, plaintext in plaintexts.items():
@@ -121,20 +112,17 @@ def _record_move(work: Transaction, screening_id: str, move: _Move, means: str) 
         "to_reference": move.after.reference,
         "to_system": move.after.system,
     }
-    work.session.execute(
-        insert(PatientMoveRow).values(
-            organisation_id=work.organisation,
-            id=move_id,
-            screening_id=screening_id,
-            at=work.now,
-            actor=work.actor.id,
-            means=means,
-            key_id=work.current_key_id,
-            content=work.encrypt_field(
-                "patient_move", "content", move_id, json.dumps(content).encode()
-            ),
-        )
-    )
+    encoded = json.dumps(content).encode()
+    row = {
+        "id": move_id,
+        "screening_id": screening_id,
+        "at": work.now,
+        "actor": work.actor.id,
+        "means": means,
+        "key_id": work.current_key_id,
+        "content": work.encrypt_field("patient_move", "content", move_id, encoded),
+    }
+    work.insert(PatientMoveRow, row)
 
 
 def _copy_holds(work: Transaction, retired: PatientSelector, survivor: PatientSelector) -> int:

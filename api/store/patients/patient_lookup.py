@@ -7,17 +7,16 @@ has none, so that no patient is mistaken for another.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.database.tables import LinkRow, ScreeningRow
+from api.store.errors import ConflictError
 from api.store.forms import links
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 
 _SEVERAL = (
-    "Several systems number a patient so: name the system; null means the patient without one."
+    "Several systems use this reference. Name the system; null selects the patient without one."
 )
 
 
@@ -47,21 +46,14 @@ def list_screening_ids(
 ) -> list[str]:
     """Return the ids of all screenings of the patient, the latest correction first.
 
-    Raises Problem `conflict` if several systems use the reference.
+    Raises ConflictError if several systems use the reference.
     """
-    rows = (
-        work.session.execute(
-            select(ScreeningRow)
-            .where(*build_patient_filter(work, ScreeningRow, patient))
-            .order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
-        )
-        .scalars()
-        .all()
-    )
+    query = work.select(ScreeningRow).where(*build_patient_filter(work, ScreeningRow, patient))
+    rows = work.list_rows(query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id)))
     systems: set[str | None] = {screenings.decrypt_patient(work, row).system for row in rows}
     systems |= {links.decrypt_patient(work, link).system for link, _ in link_rows}
     if len(systems) > 1:
-        raise Problem("conflict", _SEVERAL)
+        raise ConflictError(_SEVERAL)
     return sort_latest_first({row.id: row.replaces for row in rows})
 
 
@@ -82,16 +74,7 @@ def sort_latest_first(replaced: Mapping[str, str | None]) -> list[str]:
 
 def build_patient_filter(work: Transaction, table: Any, patient: PatientSelector) -> list[Any]:
     """Return the conditions that select the rows of this patient in a table with patient hashes."""
-    conditions = [
-        table.organisation_id == work.organisation,
-        col(table.patient_index).in_(
-            work.data_keys.compute_keyed_hashes("patient_index", patient.reference)
-        ),
-    ]
+    conditions = [work.match_hash(table.patient_index, patient.reference)]
     if patient.is_exact:
-        conditions.append(
-            col(table.system_index).in_(
-                work.data_keys.compute_keyed_hashes("system_index", patient.system)
-            )
-        )
+        conditions.append(work.match_hash(table.system_index, patient.system))
     return conditions

@@ -1,16 +1,17 @@
 """Earlier screenings of the same patient and instrument, for the trend in a report."""
 
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import exists, select, tuple_
-from sqlalchemy.orm import aliased
+from sqlalchemy import tuple_
 from sqlmodel import col
 
-from api.store.database.tables import EnteredInErrorRow, ScreeningRow
-from api.store.screenings.screenings import decrypt_assessment, decrypt_column
+from api.store.database.tables import ScreeningRow
+from api.store.screenings.conditions import IS_IN_FORCE, is_of_instrument, is_of_patient
+from api.store.screenings.screenings import decrypt_assessment
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
+from schemas.rulebook_name import RulebookName
 from schemas.screening import Screening, ScreeningContext
 
 MAX_EARLIER = 6
@@ -29,43 +30,25 @@ def list_earlier_screenings(work: Transaction, screening: Screening) -> tuple[Pr
 
     Screenings that were entered in error or replaced by a correction are left out.
     """
-    rows = work.session.execute(_select_in_force(work, screening)).scalars().all()
-    return tuple(
-        PriorScreening(
-            row.created_at,
-            ScreeningContext.model_validate_json(decrypt_column(work, row, "context")).answered_on,
-            decrypt_assessment(work, row),
-        )
-        for row in reversed(rows)
-    )
-
-
-def _select_in_force(work: Transaction, screening: Screening) -> Any:
     patient = screening.patient
-    instrument = screening.assessment.rulebook.partition("@")[0]
-    replacing: Any = aliased(ScreeningRow)
+    instrument = RulebookName.parse(screening.assessment.rulebook).instrument
     position = tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))
-    return (
-        select(ScreeningRow)
+    rows = work.list_rows(
+        work.select(ScreeningRow)
         .where(
-            col(ScreeningRow.organisation_id) == work.organisation,
-            col(ScreeningRow.patient_index).in_(
-                work.data_keys.compute_keyed_hashes("patient_index", patient.reference)
-            ),
-            col(ScreeningRow.system_index).in_(
-                work.data_keys.compute_keyed_hashes("system_index", patient.system)
-            ),
-            col(ScreeningRow.rulebook).startswith(f"{instrument}@", autoescape=True),
+            is_of_patient(work, patient.reference, patient.system),
+            is_of_instrument(instrument),
             position < tuple_(screening.created_at, screening.id),
-            ~exists().where(
-                replacing.organisation_id == work.organisation,
-                replacing.replaces == col(ScreeningRow.id),
-            ),
-            ~exists().where(
-                col(EnteredInErrorRow.organisation_id) == work.organisation,
-                col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
-            ),
+            IS_IN_FORCE,
         )
         .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
         .limit(MAX_EARLIER)
+    )
+    return tuple(
+        PriorScreening(
+            row.created_at,
+            ScreeningContext.model_validate_json(work.decrypt_column(row, "context")).answered_on,
+            decrypt_assessment(work, row),
+        )
+        for row in reversed(rows)
     )

@@ -1,11 +1,10 @@
 """Fingerprints of imported file rows, so that no row is imported twice."""
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.database.tables import ImportedRow
+from api.store.errors import ConflictError
 from api.store.screenings import screenings
 from api.store.screenings.screenings import ScoredIntake
 from api.store.transaction import Transaction
@@ -14,31 +13,24 @@ from schemas.screening import Screening
 
 def is_imported(work: Transaction, row: str) -> bool:
     """Return whether this row was imported and its screening is still stored."""
-    imported = work.session.execute(
-        select(col(ImportedRow.screening_id)).where(
-            col(ImportedRow.organisation_id) == work.organisation,
-            col(ImportedRow.fingerprint) == _fingerprint(work, row),
-        )
-    ).first()
-    return imported is not None
+    return bool(work.count(ImportedRow, col(ImportedRow.fingerprint) == _fingerprint(work, row)))
 
 
 def add_imported_screening(work: Transaction, row: str, intake: ScoredIntake) -> Screening:
     """Store the screening of an imported row with the fingerprint of the row.
 
-    Raises Problem `conflict` if another process is importing the same row.
+    Raises ConflictError if another process is importing the same row.
     """
     screening = screenings.add_screening(work, intake)
     values = {
-        "organisation_id": work.organisation,
         "fingerprint": _fingerprint(work, row),
         "screening_id": screening.id,
         "at": work.now,
     }
     try:
-        work.session.insert_row(ImportedRow, values)
+        work.insert(ImportedRow, values)
     except IntegrityError:
-        raise Problem("conflict", "The row is being imported by another process.") from None
+        raise ConflictError("The row is being imported by another process.") from None
     return screening
 
 

@@ -2,53 +2,31 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import and_, exists, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import or_
 from sqlmodel import col
 
-from api.store.database.tables import EnteredInErrorRow, ScreeningRow
+from api.store.database.tables import ScreeningRow
 from api.store.screenings import screenings
+from api.store.screenings.conditions import IS_IN_FORCE, is_of_instrument, is_of_patient
 from api.store.transaction import Transaction
+from schemas.patient import PatientNumber
 from schemas.screening import Screening
 
 
 def find_latest_screening(
-    work: Transaction, numbers: Iterable[tuple[str, str | None]], instrument: str
+    work: Transaction, numbers: Iterable[PatientNumber], instrument: str
 ) -> Screening | None:
     """Return the newest screening of the instrument that was neither replaced nor entered in error.
 
     A number is a reference with its system, or with None if it was stored without a system. Both
     must match exactly. Returns None if no screening matches.
     """
-    patient_filters = [
-        and_(
-            col(ScreeningRow.patient_index).in_(
-                work.data_keys.compute_keyed_hashes("patient_index", reference)
-            ),
-            col(ScreeningRow.system_index).in_(
-                work.data_keys.compute_keyed_hashes("system_index", system)
-            ),
-        )
-        for reference, system in numbers
-    ]
+    patient_filters = [is_of_patient(work, *number) for number in numbers]
     if not patient_filters:
         return None
-    replacing = aliased(ScreeningRow)
     screening_id = work.session.execute(
-        select(col(ScreeningRow.id))
-        .where(
-            col(ScreeningRow.organisation_id) == work.organisation,
-            col(ScreeningRow.rulebook).startswith(f"{instrument}@", autoescape=True),
-            or_(*patient_filters),
-            ~exists().where(
-                col(replacing.organisation_id) == work.organisation,
-                col(replacing.replaces) == col(ScreeningRow.id),
-            ),
-            ~exists().where(
-                col(EnteredInErrorRow.organisation_id) == work.organisation,
-                col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
-            ),
-        )
+        work.select(ScreeningRow.id)
+        .where(is_of_instrument(instrument), or_(*patient_filters), IS_IN_FORCE)
         .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
         .limit(1)
     ).scalar_one_or_none()

@@ -12,13 +12,12 @@ from importlib.metadata import version
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from api.problems import Problem
 from api.store.database.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
-from api.store.deliveries import outbox
+from api.store.deliveries import follow_ups
+from api.store.errors import ConflictError, NotFoundError
 from api.store.screenings import events
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
@@ -56,7 +55,7 @@ def add_screening(
 ) -> Screening:
     """Store a screening, with the requested id if there is one, and return it.
 
-    Raises Problem `conflict` if another screening replaces the same one already or has the id.
+    Raises ConflictError if another screening replaces the same one already or has the id.
     """
     screening_id = requested_id or str(uuid4())
     assessment = intake.assessment
@@ -68,7 +67,6 @@ def add_screening(
         "assessment": zlib.compress(assessment.model_dump_json(by_alias=True).encode(), 1),
     }
     row = {
-        "organisation_id": work.organisation,
         "id": screening_id,
         "created_at": work.now,
         **screening.origin.model_dump(),
@@ -83,11 +81,10 @@ def add_screening(
         },
     }
     try:
-        work.session.insert_row(ScreeningRow, row)
+        work.insert(ScreeningRow, row)
     except IntegrityError:
-        raise Problem(
-            "conflict",
-            "Another screening replaces this one already or has its identifier, or it was erased.",
+        raise ConflictError(
+            "The screening has already been amended, its id is taken, or it was erased."
         ) from None
     work.stored_statuses.append(assessment.status)
     return screening
@@ -114,15 +111,10 @@ def build_screening(
 
 
 def find_screening(work: Transaction, screening_id: str) -> Screening:
-    """Return the screening with its later events. Raises Problem `not_found`."""
-    row = work.session.execute(
-        select(ScreeningRow).where(
-            col(ScreeningRow.organisation_id) == work.organisation,
-            col(ScreeningRow.id) == screening_id,
-        )
-    ).scalar_one_or_none()
+    """Return the screening with its later events. Raises NotFoundError."""
+    row = work.find(ScreeningRow, col(ScreeningRow.id) == screening_id)
     if row is None:
-        raise Problem("not_found")
+        raise NotFoundError
     replaced_by = events.find_replacement_id(work, screening_id)
     error = events.find_error_record(work, screening_id)
     return Screening(
@@ -141,74 +133,72 @@ def find_screening(work: Transaction, screening_id: str) -> Screening:
             means=cast("ScreeningSource", row.means),
             software_version=row.software_version,
         ),
-        context=ScreeningContext.model_validate_json(decrypt_column(work, row, "context")),
-        answers=json.loads(decrypt_column(work, row, "answers")),
+        context=ScreeningContext.model_validate_json(work.decrypt_column(row, "context")),
+        answers=json.loads(work.decrypt_column(row, "answers")),
     )
 
 
 def amend_screening(work: Transaction, original: Screening, intake: ScoredIntake) -> Screening:
     """Store a correction of this screening and return it.
 
-    Raises Problem `conflict` if the original was replaced or entered in error, or if the correction
+    Raises ConflictError if the original was replaced or entered in error, or if the correction
     names another patient.
     """
     if original.state == "entered_in_error":
-        raise Problem("conflict", "What was entered in error cannot be amended.")
+        raise ConflictError("A screening entered in error cannot be amended.")
     if original.state == "amended":
-        raise Problem("conflict", "Another screening replaces this one already.")
+        raise ConflictError("The screening has already been amended.")
     patient = (original.patient.reference, original.patient.system)
     if (intake.patient.reference, intake.patient.system) != patient:
-        raise Problem("conflict", "An amendment stays with its patient.")
+        raise ConflictError("An amendment can't change the patient.")
     amended = add_screening(work, intake, replaces=original.id)
-    outbox.enqueue_replacements(work, original.id, amended.id)
+    follow_ups.enqueue_replacements(work, original.id, amended.id)
     return amended
 
 
 def mark_entered_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
     """Mark a screening as entered in error.
 
-    Raises Problem `conflict` if it is marked already, `not_found` if it was erased meanwhile.
+    Raises ConflictError if it is marked already, NotFoundError if it was erased meanwhile.
     """
-    marked_already = Problem("conflict", "The screening is marked as entered in error already.")
+    is_marked = ConflictError("The screening is already marked as entered in error.")
     if screening.entered_in_error is not None:
-        raise marked_already
+        raise is_marked
+    row = {
+        "screening_id": screening.id,
+        "at": work.now,
+        "actor": work.actor.id,
+        "key_id": work.current_key_id,
+        "reason": work.encrypt_field("entered_in_error", "reason", screening.id, reason.encode()),
+    }
     try:
-        with work.session.begin_nested():
-            work.session.execute(
-                insert(EnteredInErrorRow).values(
-                    organisation_id=work.organisation,
-                    screening_id=screening.id,
-                    at=work.now,
-                    actor=work.actor.id,
-                    key_id=work.current_key_id,
-                    reason=work.encrypt_field(
-                        "entered_in_error", "reason", screening.id, reason.encode()
-                    ),
-                )
-            )
-    except IntegrityError:  # another request marked or erased it just now
+        work.insert_unique(EnteredInErrorRow, row, is_marked)
+    except ConflictError:  # another request marked or erased it just now
         if events.find_error_record(work, screening.id) is None:
-            raise Problem("not_found") from None
-        raise marked_already from None
-    outbox.enqueue_withdrawals(work, screening.id, screening.replaced_by)
+            raise NotFoundError from None
+        raise
+    follow_ups.enqueue_withdrawals(work, screening.id, screening.replaced_by)
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
 
 def acknowledge_red_flags(
-    work: Transaction, screening: Screening, practitioner: str, done: str
+    work: Transaction, screening: Screening, practitioner: str, action_taken: str
 ) -> Acknowledgement:
     """Record that a practitioner saw the red flags, and the action taken.
 
-    Raises Problem `conflict` if there is no red flag, `not_found` if it was erased meanwhile.
+    Raises ConflictError if there is no red flag, NotFoundError if it was erased meanwhile.
     """
     if not screening.assessment.safety.flags:
-        raise Problem("conflict", "The screening raised no red flag.")
+        raise ConflictError("The screening raised no red flag.")
     acknowledgement = Acknowledgement(
-        id=str(uuid4()), at=work.now, by=work.actor.id, practitioner=practitioner, done=done
+        id=str(uuid4()),
+        at=work.now,
+        by=work.actor.id,
+        practitioner=practitioner,
+        done=action_taken,
     )
     content = acknowledgement.model_dump_json(include={"practitioner", "done"}).encode()
     row = {
-        "organisation_id": work.organisation,
         "id": acknowledgement.id,
         "screening_id": screening.id,
         "at": acknowledgement.at,
@@ -216,10 +206,7 @@ def acknowledge_red_flags(
         "key_id": work.current_key_id,
         "content": work.encrypt_field("acknowledgement", "content", acknowledgement.id, content),
     }
-    try:
-        work.session.insert_row(AcknowledgementRow, row)
-    except IntegrityError:
-        raise Problem("not_found") from None
+    work.insert_unique(AcknowledgementRow, row, NotFoundError())
     return acknowledgement
 
 
@@ -234,16 +221,13 @@ def compute_indexes(
     work: Transaction, patient: KnownPatient, assessment: Assessment
 ) -> dict[str, bytes]:
     """Return the keyed hashes that a screening is searched by."""
-    terms = {
-        "patient_index": patient.reference,
-        "system_index": patient.system,
-        "status_index": assessment.status,
-        "tier_index": assessment.safety.tier,
-        "band_index": find_band(assessment),
-    }
-    return {
-        name: work.data_keys.current.compute_keyed_hash(name, term) for name, term in terms.items()
-    }
+    return work.hash_columns(
+        patient_index=patient.reference,
+        system_index=patient.system,
+        status_index=assessment.status,
+        tier_index=assessment.safety.tier,
+        band_index=find_band(assessment),
+    )
 
 
 def find_band(assessment: Assessment) -> str | None:
@@ -251,16 +235,11 @@ def find_band(assessment: Assessment) -> str | None:
     return next((total.band for total in (assessment.totals or {}).values() if total.band), None)
 
 
-def decrypt_patient(work: Transaction, row: Any) -> KnownPatient:
+def decrypt_patient(work: Transaction, row: ScreeningRow) -> KnownPatient:
     """Decrypt the patient of a screening row."""
-    return KnownPatient.model_validate_json(decrypt_column(work, row, "patient"))
+    return KnownPatient.model_validate_json(work.decrypt_column(row, "patient"))
 
 
-def decrypt_assessment(work: Transaction, row: Any) -> Assessment:
+def decrypt_assessment(work: Transaction, row: ScreeningRow) -> Assessment:
     """Decrypt the assessment of a screening row."""
-    return Assessment.model_validate_json(zlib.decompress(decrypt_column(work, row, "assessment")))
-
-
-def decrypt_column(work: Transaction, row: Any, column: str) -> bytes:
-    """Decrypt one column of a screening row."""
-    return work.decrypt_field(row.key_id, TABLE, column, row.id, getattr(row, column))
+    return Assessment.model_validate_json(zlib.decompress(work.decrypt_column(row, "assessment")))

@@ -7,13 +7,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, or_, select, tuple_
-from sqlalchemy.orm import aliased
+from sqlalchemy import or_, tuple_
 from sqlmodel import col
 
-from api.problems import FieldError, Problem
-from api.store.database.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
+from api.store.database.tables import ScreeningRow
+from api.store.errors import InvalidCursorError
 from api.store.keys.field_encryption import DecryptionError, FieldLocation
+from api.store.screenings.conditions import (
+    IS_ACKNOWLEDGED,
+    IS_IN_ERROR,
+    IS_IN_FORCE,
+    IS_REPLACED,
+    is_of_instrument,
+)
 from api.store.screenings.screenings import (
     decrypt_assessment,
     decrypt_patient,
@@ -49,7 +55,7 @@ def list_first_page(work: Transaction, filters: ScreeningFilters, limit: int) ->
 def list_next_page(work: Transaction, cursor: str) -> ScreeningPage:
     """Return the page after the one that issued this cursor.
 
-    Raises Problem `wrong_shape` for an invalid cursor.
+    Raises InvalidCursorError.
     """
     position = _decrypt_cursor(work, cursor)
     query = _select_matching(work, position.filters).where(
@@ -71,7 +77,7 @@ def list_unacknowledged(
         for tier in tiers
         for row in work.session.execute(
             _select_matching(work, ScreeningFilters(tier=tier))
-            .where(~_is_replaced(work), ~_is_in_error(work), ~_is_acknowledged(work))
+            .where(IS_IN_FORCE, ~IS_ACKNOWLEDGED)
             .order_by(*_NEWEST_FIRST)
             .limit(limit)
         ).all()
@@ -94,33 +100,28 @@ def _load_page(
 
 
 def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
-    query: Any = select(
+    query: Any = work.select(
         ScreeningRow,
-        _is_replaced(work).label("replaced"),
-        _is_in_error(work).label("in_error"),
-        _is_acknowledged(work).label("acknowledged"),
-    ).where(col(ScreeningRow.organisation_id) == work.organisation)
-    for name, term in (
-        ("patient_index", filters.patient),
-        ("system_index", filters.patient_system),
-        ("status_index", filters.status),
-        ("tier_index", filters.tier),
-        ("band_index", filters.band),
+        IS_REPLACED.label("replaced"),
+        IS_IN_ERROR.label("in_error"),
+        IS_ACKNOWLEDGED.label("acknowledged"),
+    )
+    for column, term in (
+        (ScreeningRow.patient_index, filters.patient),
+        (ScreeningRow.system_index, filters.patient_system),
+        (ScreeningRow.status_index, filters.status),
+        (ScreeningRow.tier_index, filters.tier),
+        (ScreeningRow.band_index, filters.band),
     ):
         if term is not None:
-            query = query.where(
-                col(getattr(ScreeningRow, name)).in_(
-                    work.data_keys.compute_keyed_hashes(name, term)
-                )
-            )
+            query = query.where(work.match_hash(column, term))
     if isinstance(filters, PatientFilters) and filters.without_system:
-        no_system = work.data_keys.compute_keyed_hashes("system_index", None)
-        query = query.where(col(ScreeningRow.system_index).in_(no_system))
+        query = query.where(work.match_hash(ScreeningRow.system_index, None))
     if filters.rulebook is not None:
         query = query.where(
             or_(
                 col(ScreeningRow.rulebook) == filters.rulebook,
-                col(ScreeningRow.rulebook).startswith(f"{filters.rulebook}@", autoescape=True),
+                is_of_instrument(filters.rulebook),
             )
         )
     if filters.created_from is not None:
@@ -128,28 +129,6 @@ def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
     if filters.created_before is not None:
         query = query.where(col(ScreeningRow.created_at) < filters.created_before)
     return query
-
-
-def _is_replaced(work: Transaction) -> Any:
-    replacing: Any = aliased(ScreeningRow)
-    return exists().where(
-        replacing.organisation_id == work.organisation,
-        replacing.replaces == col(ScreeningRow.id),
-    )
-
-
-def _is_in_error(work: Transaction) -> Any:
-    return exists().where(
-        col(EnteredInErrorRow.organisation_id) == work.organisation,
-        col(EnteredInErrorRow.screening_id) == col(ScreeningRow.id),
-    )
-
-
-def _is_acknowledged(work: Transaction) -> Any:
-    return exists().where(
-        col(AcknowledgementRow.organisation_id) == work.organisation,
-        col(AcknowledgementRow.screening_id) == col(ScreeningRow.id),
-    )
 
 
 def _build_line(work: Transaction, row: Any) -> ScreeningListItem:
@@ -179,18 +158,17 @@ def _encrypt_cursor(work: Transaction, position: _Position) -> str:
         position.created_at.isoformat(),
         position.id,
     ]
-    sealed = work.data_keys.current.encrypt(_cursor_place(work), json.dumps(content).encode())
-    return f"{work.current_key_id}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
+    encrypted = work.data_keys.current.encrypt(_cursor_location(work), json.dumps(content).encode())
+    return f"{work.current_key_id}.{base64.urlsafe_b64encode(encrypted).decode().rstrip('=')}"
 
 
 def _decrypt_cursor(work: Transaction, cursor: str) -> _Position:
     key_id, _, text = cursor.partition(".")
     try:
-        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        content = json.loads(work.data_keys.decrypt(key_id, _cursor_place(work), sealed))
+        encrypted = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        content = json.loads(work.data_keys.decrypt(key_id, _cursor_location(work), encrypted))
     except (DecryptionError, binascii.Error, ValueError):
-        error = FieldError(pointer="/cursor", code="cursor", detail="must be one that a list gave")
-        raise Problem("wrong_shape", errors=[error]) from None
+        raise InvalidCursorError from None
     filters, limit, created_at, screening_id = content
     return _Position(
         PatientFilters.model_validate_json(filters),
@@ -200,5 +178,5 @@ def _decrypt_cursor(work: Transaction, cursor: str) -> _Position:
     )
 
 
-def _cursor_place(work: Transaction) -> FieldLocation:
+def _cursor_location(work: Transaction) -> FieldLocation:
     return FieldLocation(_CURSOR, "position", work.organisation)

@@ -9,11 +9,11 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
+from api.auth.services import find_services
 from api.dependencies import CatalogueDep
 from api.http.error_responses import error_responses
 from api.problems import FieldError, Problem
 from api.store.operations.readiness import list_store_faults
-from api.store.store import Store
 
 READINESS_TIMEOUT_SECONDS = 2.0
 router = APIRouter(prefix="/health", tags=["health"])
@@ -38,7 +38,7 @@ async def live() -> Health:
 )
 async def ready(rulebooks: CatalogueDep, request: Request) -> Health:
     """Answer while the service can score and store; otherwise `errors` lists fixed fault texts."""
-    store: Store = request.app.state.store
+    store = find_services(request).store
     try:
         async with asyncio.timeout(READINESS_TIMEOUT_SECONDS):
             faults = await asyncio.to_thread(lambda: dict(list_store_faults(store)))

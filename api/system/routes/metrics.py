@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from api.observability.metrics import Metrics
+from api.auth.services import find_services
 
 router = APIRouter(prefix="/metrics", tags=["health"])
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -22,5 +22,5 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 )
 async def read_metrics(request: Request) -> Response:
     """Return requests, problems, stored screenings and storage faults, counted since the start."""
-    metrics: Metrics = request.app.state.metrics
+    metrics = find_services(request).metrics
     return Response(metrics.render(), media_type=MEDIA_TYPE)

@@ -29,7 +29,7 @@ class ProblemType(BaseModel):
     summary="Read a problem type",
 )
 def read_problem(
-    code: Annotated[str, Path(max_length=60, examples=["wrong_shape"])],
+    code: Annotated[str, Path(max_length=60, examples=["invalid_request"])],
 ) -> ProblemType:
     """Return the status, title and meaning of one type of problem."""
     kind = PROBLEM_DEFINITIONS.get(code)

@@ -11,6 +11,7 @@ from api.dependencies import CatalogueDep, is_etag_match
 from api.http.error_responses import error_responses
 from api.problems import Problem
 from schemas.rulebook import Rulebook
+from schemas.rulebook_name import RulebookName
 from scoring.answer_model import build_answer_model
 from scoring.catalogue import Catalogue, CatalogueEntry, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
@@ -75,10 +76,9 @@ def read_rulebook(
     """Return one complete rulebook. It never changes, so cache it by its ETag."""
     loaded = _find(rulebooks, instrument, version)
     content = loaded.rulebook.model_dump(mode="json", by_alias=True)
-    listed = RulebookSummary(**_summarise(rulebooks, rulebooks.find_entry(loaded))).model_dump(
-        mode="json"
-    )
-    return _with_etag(loaded, if_none_match, JSONResponse(listed | content))
+    summary = RulebookSummary(**_summarise(rulebooks, rulebooks.find_entry(loaded)))
+    body = summary.model_dump(mode="json") | content
+    return _with_etag(loaded, if_none_match, JSONResponse(body))
 
 
 @router.get(
@@ -112,14 +112,14 @@ def read_schema(
 
 def _find(rulebooks: Catalogue, instrument: str, version: str) -> LoadedRulebook:
     try:
-        return rulebooks.find_version(instrument, version)
+        return rulebooks.find_version(str(RulebookName(instrument, version)))
     except UnknownRulebookError:
         raise Problem("not_found") from None
 
 
 def _summarise(rulebooks: Catalogue, entry: CatalogueEntry) -> dict[str, Any]:
     url = f"/v1/rulebooks/{entry.instrument}/{entry.version}"
-    loaded = rulebooks.find_version(entry.instrument, entry.version)
+    loaded = rulebooks.find_version(entry.name)
     return {
         "name": entry.name,
         "title": loaded.rulebook.rulebook.title,

@@ -3,22 +3,22 @@
 
 document.documentElement.classList.add("scripted");
 
-// "None of these", "I don't know" and "Skip" exclude the other options of a group; marking one clears them.
+// "None of these", "I don't know" and "Skip" exclude the other options of a group; selecting one clears them.
 for (const group of document.querySelectorAll("[data-exclusive]")) {
   group.addEventListener("change", (event) => {
-    const mark = event.target;
-    if (mark.type === "number" || mark.type === "text") {
-      if (mark.value) group.querySelectorAll("[data-alone]").forEach((option) => { option.checked = false; });
+    const input = event.target;
+    if (input.type === "number" || input.type === "text") {
+      if (input.value) group.querySelectorAll("[data-exclusive-option]").forEach((option) => { option.checked = false; });
       return;
     }
-    if (!mark.checked) return;
-    const alone = mark.hasAttribute("data-alone");
+    if (!input.checked) return;
+    const isExclusive = input.hasAttribute("data-exclusive-option");
     for (const other of group.querySelectorAll("input")) {
-      if (other === mark) continue;
-      if (other.type === "number" || other.type === "text") { if (alone) other.value = ""; }
-      else if (alone || other.hasAttribute("data-alone")) other.checked = false;
+      if (other === input) continue;
+      if (other.type === "number" || other.type === "text") { if (isExclusive) other.value = ""; }
+      else if (isExclusive || other.hasAttribute("data-exclusive-option")) other.checked = false;
     }
-    group.dispatchEvent(new CustomEvent("marked"));
+    group.dispatchEvent(new CustomEvent("cleared"));
   });
 }
 
@@ -27,13 +27,13 @@ for (const map of document.querySelectorAll(".body-map")) {
   const group = map.closest("[data-exclusive]");
   const parts = map.querySelectorAll("[data-for]");
   const show = () => parts.forEach((part) => {
-    part.classList.toggle("marked", document.getElementById(part.dataset.for).checked);
+    part.classList.toggle("selected", document.getElementById(part.dataset.for).checked);
   });
   parts.forEach((part) => part.addEventListener("click", () => {
     document.getElementById(part.dataset.for).click();
   }));
   group.addEventListener("change", show);
-  group.addEventListener("marked", show);
+  group.addEventListener("cleared", show);
   show();
 }
 

@@ -3,7 +3,7 @@
 import pytest
 from support.builders import request
 from support.callers import bearing, last_act
-from support.path_resources import made, public_jwk
+from support.path_resources import create_resource, public_jwk
 
 from api.security.scopes import SCOPES
 
@@ -11,7 +11,7 @@ CLIENTS = "/v1/clients"
 PEOPLE = "/v1/practitioners"
 
 
-def refused(response, status: int = 422) -> str:
+def find_pointer(response, status: int = 422) -> str:
     assert response.status_code == status, response.text
     body = response.json()
     return body["errors"][0]["pointer"] if status == 422 else body["detail"]
@@ -19,9 +19,9 @@ def refused(response, status: int = 422) -> str:
 
 @pytest.fixture
 def tablet(kept_client) -> str:
-    """The address of a client of ours."""
-    wanted = {"name": "Tablet", "scopes": ["score", "screenings:read"]}
-    return f"{CLIENTS}/{made(kept_client, CLIENTS, wanted)['id']}"
+    """Create a client of this organisation and return its path."""
+    members = {"name": "Tablet", "scopes": ["score", "screenings:read"]}
+    return f"{CLIENTS}/{create_resource(kept_client, CLIENTS, members)['id']}"
 
 
 class TestTheOrganisation:
@@ -39,10 +39,10 @@ class TestTheOrganisation:
     )
     def test_is_changed_in_what_may_change_alone(self, kept_client, change, pointer):
         before = kept_client.get("/v1/organisation").json()
-        assert refused(kept_client.patch("/v1/organisation", json=change)) == pointer
+        assert find_pointer(kept_client.patch("/v1/organisation", json=change)) == pointer
         assert kept_client.get("/v1/organisation").json() == before
 
-    def test_what_is_left_out_stays_and_null_keeps_for_ever(self, kept_client):
+    def test_omitted_members_stay_and_null_retains_without_limit(self, kept_client):
         def change(**changes):
             return kept_client.patch("/v1/organisation", json=changes).json()
 
@@ -53,7 +53,7 @@ class TestTheOrganisation:
         assert change() == before | {"name": "New"}
 
     def test_says_from_the_next_call_on_that_it_is_a_test(self, kept_client):
-        here = made(kept_client, "/v1/screenings", request())["links"]["self"]
+        here = create_resource(kept_client, "/v1/screenings", request())["links"]["self"]
         assert "TEST" not in kept_client.get(f"{here}/note").text
         kept_client.patch("/v1/organisation", json={"test": True})
         assert "TEST" in kept_client.get(f"{here}/note").text
@@ -61,7 +61,7 @@ class TestTheOrganisation:
 
 class TestClients:
     @pytest.mark.parametrize(
-        ("wanted", "pointer"),
+        ("members", "pointer"),
         [
             ({"scopes": ["score"]}, "/name"),
             ({"name": "a", "scopes": []}, "/scopes"),
@@ -72,20 +72,23 @@ class TestClients:
             ({"name": "a", "scopes": ["score"], "organisation": "o-1"}, ""),
         ],
     )
-    def test_are_refused_with_the_place_of_the_fault(self, kept_client, wanted, pointer):
+    def test_are_refused_with_the_place_of_the_fault(self, kept_client, members, pointer):
         before = kept_client.get(CLIENTS).json()
-        assert refused(kept_client.post(CLIENTS, json=wanted)) == pointer
+        assert find_pointer(kept_client.post(CLIENTS, json=members)) == pointer
         assert kept_client.get(CLIENTS).json() == before
 
     def test_are_made_found_and_listed_without_any_secret(self, kept_client, kept_clinic):
-        wanted = {"name": "Tablet", "scopes": ["screenings:read", "score"]}
-        response = kept_client.post(CLIENTS, json=wanted)
-        told = response.json()
-        assert response.headers["location"] == f"{CLIENTS}/{told['id']}"
-        assert told["scopes"] == ["score", "screenings:read"]
-        assert kept_client.get(response.headers["location"]).json() == told
-        listed = kept_client.get(CLIENTS).json()["clients"]
-        assert [each["id"] for each in listed] == [kept_clinic.client, told["id"]]
+        members = {"name": "Tablet", "scopes": ["screenings:read", "score"]}
+        response = kept_client.post(CLIENTS, json=members)
+        created = response.json()
+        assert response.headers["location"] == f"{CLIENTS}/{created['id']}"
+        assert created["scopes"] == ["score", "screenings:read"]
+        assert kept_client.get(response.headers["location"]).json() == created
+        client_list = kept_client.get(CLIENTS).json()["clients"]
+        assert [listed_client["id"] for listed_client in client_list] == [
+            kept_clinic.client,
+            created["id"],
+        ]
         assert "nss_" not in kept_client.get(CLIENTS).text
 
     def test_are_changed_in_what_is_named(self, kept_client, tablet):
@@ -94,26 +97,28 @@ class TestClients:
         assert changed.json() == before | {"scopes": ["score"], "requests_per_minute": 5}
         back = kept_client.patch(tablet, json={"requests_per_minute": None}).json()
         assert back["requests_per_minute"] is None
-        assert refused(kept_client.patch(tablet, json={"scopes": ["root"]})) == "/scopes/0"
+        assert find_pointer(kept_client.patch(tablet, json={"scopes": ["root"]})) == "/scopes/0"
 
     def test_have_a_quota_of_their_own(self, kept_service, kept_client, tablet):
         kept_client.patch(tablet, json={"requests_per_minute": 2})
-        key = made(kept_client, f"{tablet}/api-keys", {"scopes": ["screenings:read"]})["text"]
+        key = create_resource(kept_client, f"{tablet}/api-keys", {"scopes": ["screenings:read"]})[
+            "text"
+        ]
         caller = bearing(kept_service, key)
         answers = [caller.get("/v1/screenings") for _ in range(3)]
-        assert [each.status_code for each in answers] == [200, 200, 429]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert kept_client.get("/v1/screenings").status_code == 200
 
 
 class TestSecretsAndKeys:
     def test_two_secrets_live_at_once_and_either_may_go(self, kept_client, tablet):
-        first, second = (made(kept_client, f"{tablet}/secrets") for _ in range(2))
+        first, second = (create_resource(kept_client, f"{tablet}/secrets") for _ in range(2))
         assert first["text"] != second["text"]
-        assert "Two secrets" in refused(kept_client.post(f"{tablet}/secrets"), 409)
-        gone = kept_client.delete(f"{tablet}/secrets/{first['id']}")
-        assert (gone.status_code, gone.content) == (204, b"")
-        assert "content-type" not in gone.headers
+        assert "two valid secrets" in find_pointer(kept_client.post(f"{tablet}/secrets"), 409)
+        deletion = kept_client.delete(f"{tablet}/secrets/{first['id']}")
+        assert (deletion.status_code, deletion.content) == (204, b"")
+        assert "content-type" not in deletion.headers
         assert kept_client.delete(f"{tablet}/secrets/{first['id']}").status_code == 404
         (left,) = kept_client.get(tablet).json()["secrets"]
         assert left["id"] == second["id"]
@@ -122,7 +127,7 @@ class TestSecretsAndKeys:
     def test_an_api_key_opens_what_it_may_until_it_is_revoked(
         self, kept_service, kept_client, tablet
     ):
-        key = made(kept_client, f"{tablet}/api-keys", {"scopes": ["screenings:read"]})
+        key = create_resource(kept_client, f"{tablet}/api-keys", {"scopes": ["screenings:read"]})
         caller = bearing(kept_service, key["text"])
         assert caller.get("/v1/screenings").status_code == 200
         assert caller.get("/v1/clients").status_code == 403
@@ -132,46 +137,48 @@ class TestSecretsAndKeys:
 
     def test_an_api_key_may_do_no_more_than_its_client_and_two_live(self, kept_client, tablet):
         path = f"{tablet}/api-keys"
-        assert "no more" in refused(kept_client.post(path, json={"scopes": ["admin"]}), 409)
+        assert "among those of its client" in find_pointer(
+            kept_client.post(path, json={"scopes": ["admin"]}), 409
+        )
         for body in ({"scopes": []}, {"scopes": ["score"], "expires_in_days": 0}):
-            refused(kept_client.post(path, json=body))
+            find_pointer(kept_client.post(path, json=body))
         for _ in range(2):
-            made(kept_client, path, {"scopes": ["score"]})
-        assert "Two keys" in refused(kept_client.post(path, json={"scopes": ["score"]}), 409)
+            create_resource(kept_client, path, {"scopes": ["score"]})
+        assert "Two keys" in find_pointer(kept_client.post(path, json={"scopes": ["score"]}), 409)
 
     @pytest.mark.parametrize("algorithm", ["ES256", "ES384"])
     def test_a_public_key_is_registered_once_by_its_name(self, kept_client, tablet, algorithm):
         jwk = public_jwk(algorithm) | {"kid": "2026-11"}
-        told = made(kept_client, f"{tablet}/keys", {"jwk": jwk})
-        assert told["jwk"]["alg"] == algorithm
-        assert "already" in refused(kept_client.post(f"{tablet}/keys", json={"jwk": jwk}), 409)
-        assert [each["kid"] for each in kept_client.get(tablet).json()["keys"]] == ["2026-11"]
+        created = create_resource(kept_client, f"{tablet}/keys", {"jwk": jwk})
+        assert created["jwk"]["alg"] == algorithm
+        assert "already" in find_pointer(kept_client.post(f"{tablet}/keys", json={"jwk": jwk}), 409)
+        assert [key["kid"] for key in kept_client.get(tablet).json()["keys"]] == ["2026-11"]
         assert kept_client.delete(f"{tablet}/keys/2026-11").status_code == 204
         assert kept_client.delete(f"{tablet}/keys/2026-11").status_code == 404
 
     def test_a_private_key_sent_by_mistake_is_refused_and_not_repeated(self, kept_client, tablet):
         jwk = public_jwk() | {"d": "Canary7f3a"}
         response = kept_client.post(f"{tablet}/keys", json={"jwk": jwk})
-        assert refused(response) == "/jwk"
+        assert find_pointer(response) == "/jwk"
         assert "Canary7f3a" not in response.text
         assert kept_client.get(tablet).json()["keys"] == []
 
 
 class TestPractitioners:
     def test_are_entered_once_by_their_reference(self, kept_client, kept_service, kept_clinic):
-        wanted = {"reference": "GMC-1", "name": "Dr Grace Example", "scopes": ["reports:read"]}
-        told = made(kept_client, PEOPLE, wanted)
+        members = {"reference": "GMC-1", "name": "Dr Grace Example", "scopes": ["reports:read"]}
+        created = create_resource(kept_client, PEOPLE, members)
         assert last_act(kept_service, kept_clinic) == (
-            "administer", "ok", "practitioner", told["id"],
+            "administer", "ok", "practitioner", created["id"],
         )  # fmt: skip
-        assert "already" in refused(kept_client.post(PEOPLE, json=wanted), 409)
-        assert kept_client.get(PEOPLE).json()["practitioners"] == [told]
-        assert kept_client.get(f"{PEOPLE}/{told['id']}").json() == told
+        assert "already" in find_pointer(kept_client.post(PEOPLE, json=members), 409)
+        assert kept_client.get(PEOPLE).json()["practitioners"] == [created]
+        assert kept_client.get(f"{PEOPLE}/{created['id']}").json() == created
 
     def test_are_changed_in_what_is_named(self, kept_client):
-        told = made(kept_client, PEOPLE, {"reference": "1", "name": "Dr G"})
-        here = f"{PEOPLE}/{told['id']}"
+        created = create_resource(kept_client, PEOPLE, {"reference": "1", "name": "Dr G"})
+        here = f"{PEOPLE}/{created['id']}"
         changed = kept_client.patch(here, json={"scopes": list(SCOPES[:2]), "active": False})
-        assert changed.json() == told | {"scopes": list(SCOPES[:2]), "active": False}
-        assert refused(kept_client.patch(here, json={"reference": "2"})) == ""
-        assert refused(kept_client.patch(here, json={"scopes": ["root"]})) == "/scopes/0"
+        assert changed.json() == created | {"scopes": list(SCOPES[:2]), "active": False}
+        assert find_pointer(kept_client.patch(here, json={"reference": "2"})) == ""
+        assert find_pointer(kept_client.patch(here, json={"scopes": ["root"]})) == "/scopes/0"

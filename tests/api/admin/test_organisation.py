@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.builders import request
 from support.callers import last_act
-from support.path_resources import made
+from support.path_resources import create_resource
 
-from reports.phrases import wording
+from reports.phrases import load_phrases
 
 HERE = "/v1/organisation"
 SVG = (
@@ -83,24 +83,24 @@ class TestBehaviour:
         assert other_client.get(HERE).json()["letterhead"] == PLAIN
 
     def test_every_report_bears_it_from_then_on(self, kept_client, other_client):
-        screening = made(kept_client, "/v1/screenings", request())["links"]["self"]
+        screening = create_resource(kept_client, "/v1/screenings", request())["links"]["self"]
         changed(kept_client, **LETTERS | {"locale": "en"})
         kept_client.patch(HERE, json={"name": "Schmerzzentrum"})
-        kept = kept_client.get(f"{screening}/report.html").text
+        report_html = kept_client.get(f"{screening}/report.html").text
         scored = kept_client.post("/v1/score/report.html", json=request()).text
-        for page in (kept, scored):
+        for page in (report_html, scored):
             for part in ("Schmerzzentrum", *LETTERS["address"], LETTERS["logo"]):
                 assert part in page
-        others = other_client.post("/v1/score/report.html", json=request()).text
-        assert "12 Long Street" not in others
-        assert "Other clinic" in others
+        other_html = other_client.post("/v1/score/report.html", json=request()).text
+        assert "12 Long Street" not in other_html
+        assert "Other clinic" in other_html
 
     def test_its_language_is_used_where_none_is_asked_for(self, kept_client):
-        screening = made(kept_client, "/v1/screenings", request())["links"]["self"]
+        screening = create_resource(kept_client, "/v1/screenings", request())["links"]["self"]
         changed(kept_client, locale="de")
         for path in (f"{screening}/report.html", f"{screening}/report"):
-            told = kept_client.get(path, headers={"Accept": "text/html"}).text
-            assert '<html lang="de"' in told
+            page_text = kept_client.get(path, headers={"Accept": "text/html"}).text
+            assert '<html lang="de"' in page_text
         assert '<html lang="en"' in kept_client.get(f"{screening}/report.html?locale=en").text
         assert "Entscheidungshilfe" in kept_client.post("/v1/score/report.txt", json=request()).text
         assert "Regelwerk" not in kept_client.get(f"{screening}/note?locale=es").text
@@ -108,16 +108,16 @@ class TestBehaviour:
     @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
     def test_moments_and_days_are_those_of_its_clock(self, kept_client, zone):
         """At any time it is another day than in Greenwich in one of these zones."""
-        old = made(kept_client, "/v1/screenings", request())
-        made(kept_client, f"/v1/screenings/{old['id']}/amendments", request())
+        old = create_resource(kept_client, "/v1/screenings", request())
+        create_resource(kept_client, f"/v1/screenings/{old['id']}/amendments", request())
         changed(kept_client, time_zone=zone)
         there = datetime.fromisoformat(old["created_at"]).astimezone(ZoneInfo(zone))
         for language in ("en", "de", "es"):
             address = f"/v1/screenings/{old['id']}/report.txt?locale={language}"
-            told = " ".join(kept_client.get(address).text.split())
-            assert wording(language).at(there) in told
+            page_text = " ".join(kept_client.get(address).text.split())
+            assert load_phrases(language).format_datetime(there) in page_text
         amended = kept_client.get(f"/v1/screenings/{_replacing(kept_client, old)}/report.txt").text
-        day = wording().written(there.date())
+        day = load_phrases().format_date(there.date())
         assert f"replaces screening {old['id']} of {day}" in " ".join(amended.split())
 
 
@@ -130,9 +130,9 @@ def test_every_sheet_bears_its_numbers_for_help(kept_client):
     settings = kept_client.get("/v1/organisation/forms").json() | {"emergency_numbers": numbers}
     assert kept_client.put("/v1/organisation/forms", json=settings).status_code == 200
     body = request("MRN-0042", "red_flag")
-    kept = kept_client.post("/v1/screenings", json=body).json()
-    told = {
+    report_html = kept_client.post("/v1/screenings", json=body).json()
+    page_text = {
         kept_client.post("/v1/score/report.txt?document=patient", json=body).text,
-        kept_client.get(f"/v1/screenings/{kept['id']}/report.txt?document=patient").text,
+        kept_client.get(f"/v1/screenings/{report_html['id']}/report.txt?document=patient").text,
     }
-    assert all("Crisis line: 116 123" in each for each in told)
+    assert all("Crisis line: 116 123" in text_part for text_part in page_text)

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.builders import request
 from support.callers import audited
-from support.path_resources import made, things_of
+from support.path_resources import create_resource, things_of
 
 from api.store.screenings import screenings
 
@@ -18,7 +18,7 @@ def test_an_odd_parameter_is_refused(kept_client, query):
     assert kept_client.get(HERE + query).status_code == 422
 
 
-def test_every_act_is_told_in_order_and_reading_it_is_one(kept_client, kept_service, kept_clinic):
+def test_every_act_is_listed_in_order_and_reading_is_an_act(kept_client, kept_service, kept_clinic):
     things_of(kept_client)
     kept_client.post("/v1/screenings", json={})
     response = kept_client.get(HERE)
@@ -32,7 +32,7 @@ def test_every_act_is_told_in_order_and_reading_it_is_one(kept_client, kept_serv
 
 
 def test_it_is_read_on_from_a_row(kept_client):
-    made(kept_client, "/v1/screenings", request())
+    create_resource(kept_client, "/v1/screenings", request())
     rows = kept_client.get(HERE).text.splitlines()
     rest = kept_client.get(f"{HERE}?after=2").text.splitlines()
     assert rest[: len(rows) - 2] == rows[2:]
@@ -40,20 +40,20 @@ def test_it_is_read_on_from_a_row(kept_client):
 
 
 def test_as_fhir_each_row_is_an_audit_event(kept_client):
-    kept = made(kept_client, "/v1/screenings", request())["id"]
+    screening = create_resource(kept_client, "/v1/screenings", request())["id"]
     response = kept_client.get(HERE, headers=FHIR)
     assert response.headers["content-type"] == "application/fhir+ndjson"
     events = [json.loads(line) for line in response.text.splitlines()]
-    assert {each["resourceType"] for each in events} == {"AuditEvent"}
-    assert kept in json.dumps(events[-1])
-    assert len({each["id"] for each in events}) == len(events)
+    assert {event["resourceType"] for event in events} == {"AuditEvent"}
+    assert screening in json.dumps(events[-1])
+    assert len({event["id"] for event in events}) == len(events)
 
 
-def test_no_row_tells_what_was_sent(kept_client):
+def test_no_row_contains_request_content(kept_client):
     body = request("Canary-1", name="Canary-2") | {"note": "Canary-3"}
-    here = made(kept_client, "/v1/screenings", body, **{"Idempotency-Key": "Canary-4"})
+    here = create_resource(kept_client, "/v1/screenings", body, **{"Idempotency-Key": "Canary-4"})
     here = here["links"]["self"]
-    made(kept_client, f"{here}/entered-in-error", {"reason": "Canary-5"})
+    create_resource(kept_client, f"{here}/entered-in-error", {"reason": "Canary-5"})
     kept_client.get("/v1/screenings?patient=Canary-1&Canary-6=1")
     kept_client.get("/v1/screenings/Canary-7")
     for headers in ({}, FHIR):
@@ -61,7 +61,7 @@ def test_no_row_tells_what_was_sent(kept_client):
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_a_fault_of_ours_is_a_row_and_stays_the_fault(
+def test_an_unexpected_error_is_a_row_and_stays_the_error(
     kept_client, kept_service, kept_clinic, monkeypatch, recorded
 ):
     def failing(*_):
@@ -69,10 +69,10 @@ def test_a_fault_of_ours_is_a_row_and_stays_the_fault(
 
     monkeypatch.setattr(screenings, "find_screening", failing)
     if not recorded:
-        monkeypatch.setattr(kept_service.state.refusals, "record", failing)
+        monkeypatch.setattr(kept_service.services.denied_requests, "record", failing)
     here = "/v1/screenings/6f6f6f6f-0000-4000-8000-000000000001"
     response = kept_client.get(here)
     assert (response.status_code, response.json()["type"]) == (500, "/problems/internal")
-    rows = [(each.action, each.outcome, each.target) for each in audited(kept_service, kept_clinic)]
-    told = ("refuse", "internal", here.rpartition("/")[2])
-    assert (told in rows) is recorded
+    rows = [(act.action, act.outcome, act.target) for act in audited(kept_service, kept_clinic)]
+    denial = ("refuse", "internal", here.rpartition("/")[2])
+    assert (denial in rows) is recorded

@@ -8,8 +8,8 @@ import time_machine
 from sqlalchemy import select
 from support.builders import do
 from support.callers import last_act
-from support.interop.hospital_issuers import Signer, allow, publishing
-from support.path_resources import made
+from support.interop.hospital_issuers import Signer, allow_host, running_jwks_server
+from support.path_resources import create_resource
 
 from api.auth.client_authentication import ASSERTION_TYPE, TOKEN_PATH
 from api.security.claims import CLOCK_SKEW_SECONDS
@@ -21,29 +21,29 @@ AUDIENCE = "http://127.0.0.1:8000" + TOKEN_PATH
 
 
 @pytest.fixture
-def published():
-    with publishing() as told:
-        yield told
+def jwks_server():
+    with running_jwks_server() as content:
+        yield content
 
 
 @pytest.fixture
 def store(kept_service):
-    return kept_service.state.store
+    return kept_service.services.store
 
 
 @pytest.fixture
-def signer(store, kept_clinic, kept_client, published):
-    allow(store, kept_clinic, published.place)
+def signer(store, kept_clinic, kept_client, jwks_server):
+    allow_host(store, kept_clinic, jwks_server.host_port)
     signer = Signer("RS384")
-    published.keys = [signer.jwk()]
+    jwks_server.keys = [signer.export_jwk()]
     path = f"/v1/clients/{kept_clinic.client}/key-set"
-    assert kept_client.put(path, json={"url": published.url}).status_code == 200
+    assert kept_client.put(path, json={"url": jwks_server.url}).status_code == 200
     return signer
 
 
 def form(clinic, signer: Signer, header=None, **claims) -> dict[str, str]:
     now = int(time.time())
-    told = {
+    content = {
         "iss": clinic.client, "sub": clinic.client, "aud": AUDIENCE,
         "exp": now + 60, "jti": str(uuid4()),
     }  # fmt: skip
@@ -51,18 +51,18 @@ def form(clinic, signer: Signer, header=None, **claims) -> dict[str, str]:
         "grant_type": "client_credentials",
         "scope": "system/Observation.rs",
         "client_assertion_type": ASSERTION_TYPE,
-        "client_assertion": signer.token(told | claims, **(header or {})),
+        "client_assertion": signer.sign_token(content | claims, **(header or {})),
     }
 
 
-def signed_in(caller, *given, **more) -> int:
-    return caller.post(TOKEN_PATH, data=form(*given, **more)).status_code
+def signed_in(caller, *assertion_parts, **more) -> int:
+    return caller.post(TOKEN_PATH, data=form(*assertion_parts, **more)).status_code
 
 
-def test_a_client_signs_in_by_what_it_publishes(kept_anonymous, kept_clinic, signer, published):
-    for header in ({}, {"jku": published.url}):
+def test_a_client_signs_in_by_what_it_publishes(kept_anonymous, kept_clinic, signer, jwks_server):
+    for header in ({}, {"jku": jwks_server.url}):
         assert signed_in(kept_anonymous, kept_clinic, signer, header) == 200
-    assert published.fetched == 1
+    assert jwks_server.fetch_count == 1
 
 
 @pytest.mark.parametrize("jku", ["https://attacker.example/jwks.json", "", 7, None])
@@ -72,24 +72,24 @@ def test_a_jku_names_the_registered_address_or_nothing(kept_anonymous, kept_clin
 
 
 def test_a_jku_is_refused_of_a_client_that_publishes_nothing(
-    store, kept_anonymous, kept_clinic, published
+    store, kept_anonymous, kept_clinic, jwks_server
 ):
     signer = Signer()
-    published.keys = [signer.jwk()]
-    do(store, kept_clinic, clients.add_client_key, kept_clinic.client, signer.jwk())
+    jwks_server.keys = [signer.export_jwk()]
+    do(store, kept_clinic, clients.add_client_key, kept_clinic.client, signer.export_jwk())
     assert signed_in(kept_anonymous, kept_clinic, signer) == 200
-    assert signed_in(kept_anonymous, kept_clinic, signer, {"jku": published.url}) == 401
-    assert published.fetched == 0
+    assert signed_in(kept_anonymous, kept_clinic, signer, {"jku": jwks_server.url}) == 401
+    assert jwks_server.fetch_count == 0
 
 
 def test_a_registered_key_serves_beside_the_published(kept_anonymous, kept_clinic, store, signer):
     other = Signer(kid="by-value")
-    do(store, kept_clinic, clients.add_client_key, kept_clinic.client, other.jwk())
-    for each in (signer, other):
-        assert signed_in(kept_anonymous, kept_clinic, each) == 200
+    do(store, kept_clinic, clients.add_client_key, kept_clinic.client, other.export_jwk())
+    for value in (signer, other):
+        assert signed_in(kept_anonymous, kept_clinic, value) == 200
 
 
-def test_what_is_published_elsewhere_proves_nobody(
+def test_a_key_published_elsewhere_authenticates_no_client(
     kept_anonymous, kept_clinic, other_clinic, signer
 ):
     assert signed_in(kept_anonymous, other_clinic, signer) == 401
@@ -97,15 +97,17 @@ def test_what_is_published_elsewhere_proves_nobody(
 
 
 def test_for_a_client_that_is_shut_out_nothing_is_fetched(
-    kept_anonymous, kept_clinic, store, signer, published
+    kept_anonymous, kept_clinic, store, signer, jwks_server
 ):
     do(store, kept_clinic, clients.update_client, kept_clinic.client, {"active": False})
     assert signed_in(kept_anonymous, kept_clinic, signer) == 401
-    assert published.fetched == 0
+    assert jwks_server.fetch_count == 0
 
 
-def test_where_the_keys_cannot_be_fetched_it_is_503(kept_anonymous, kept_clinic, signer, published):
-    published.status = 404
+def test_where_the_keys_cannot_be_fetched_it_is_503(
+    kept_anonymous, kept_clinic, signer, jwks_server
+):
+    jwks_server.status = 404
     answer = kept_anonymous.post(TOKEN_PATH, data=form(kept_clinic, signer))
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
     assert answer.headers["retry-after"] == "10"
@@ -140,24 +142,24 @@ def test_an_address_lies_where_connections_may_go(kept_client, kept_clinic, url,
     path = f"/v1/clients/{kept_clinic.client}/key-set"
     answer = kept_client.put(path, json={"url": url})
     assert answer.status_code == status, answer.text
-    told = kept_client.get(f"/v1/clients/{kept_clinic.client}").json()["key_set_url"]
-    assert told == (url if status == 200 else None)
+    content = kept_client.get(f"/v1/clients/{kept_clinic.client}").json()["key_set_url"]
+    assert content == (url if status == 200 else None)
 
 
 def test_a_used_assertion_is_remembered_past_the_skew_of_clocks(
     kept_anonymous, kept_clinic, store, signer
 ):
-    sent, start = form(kept_clinic, signer), time.time()
-    assert kept_anonymous.post(TOKEN_PATH, data=sent).status_code == 200
+    request_form, start = form(kept_clinic, signer), time.time()
+    assert kept_anonymous.post(TOKEN_PATH, data=request_form).status_code == 200
     for later in (0, 59, 60 + CLOCK_SKEW_SECONDS - 2):
         with time_machine.travel(start + later, tick=False):
             housekeeping.run_housekeeping(store, "ES256", 30)
-            assert kept_anonymous.post(TOKEN_PATH, data=sent).status_code == 401
+            assert kept_anonymous.post(TOKEN_PATH, data=request_form).status_code == 401
         with store.read_all_organisations() as session:
             of_client = UsedAssertionRow.client_id == kept_clinic.client
             assert len(session.execute(select(UsedAssertionRow).where(of_client)).all()) == 1
 
 
 def test_a_new_client_publishes_nothing(kept_client):
-    client = made(kept_client, "/v1/clients", {"name": "EHR", "scopes": ["score"]})
+    client = create_resource(kept_client, "/v1/clients", {"name": "EHR", "scopes": ["score"]})
     assert client["key_set_url"] is None

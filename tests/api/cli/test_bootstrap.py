@@ -1,4 +1,4 @@
-"""The first organisation and client: both and the file that tells of them, or none of it."""
+"""The first organisation, its client and the credentials file: created together or not at all."""
 
 import json
 import signal
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from support.builders import at_once
+from support.builders import run_concurrently
 from support.processes import environment
 
 from api.cli.bootstrap import create_first_client, create_first_invitation, read_first_client_id
@@ -15,52 +15,59 @@ from api.store.accounts.organisations import OPERATOR_ACTOR
 
 DYING = """
 import os, signal
-from api.store import clients
-clients.add = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from api.store.accounts import clients
+clients.add_client = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 from api.cli import main
 main()
 """
 
 
-def there(store):
+def list_all_organisations(store):
     with store.read_all_organisations() as session:
         return organisations.list_organisations(session)
 
 
-def test_who_is_killed_in_between_leaves_nothing_and_the_next_start_makes_both(kept, store):
-    done = subprocess.run(
+def test_a_killed_process_leaves_nothing_and_the_next_start_creates_both(store_settings, store):
+    process = subprocess.run(
         [sys.executable, "-c", DYING, "admin", "first"],
-        env=environment(kept),
+        env=environment(store_settings),
         capture_output=True,
         check=False,
     )
-    assert done.returncode == -signal.SIGKILL
-    assert there(store) == []
-    file = kept.database_file.with_name("first.json")
-    made = create_first_client(store, file)
-    assert callers.look_up_client(store, made["client_id"]).organisation == made["organisation"]
-    assert json.loads(file.read_text()) == made
+    assert process.returncode == -signal.SIGKILL
+    assert list_all_organisations(store) == []
+    file = store_settings.database_file.with_name("first.json")
+    credentials = create_first_client(store, file)
+    assert (
+        callers.look_up_client(store, credentials["client_id"]).organisation
+        == credentials["organisation"]
+    )
+    assert json.loads(file.read_text()) == credentials
     assert file.stat().st_mode & 0o777 == 0o600
-    assert read_first_client_id(file) == made["client_id"]
+    assert read_first_client_id(file) == credentials["client_id"]
     assert create_first_client(store, file) is None
 
 
-def test_the_first_practitioner_may_set_the_numbers_that_patients_call(kept, store):
-    made = create_first_client(store, kept.database_file.with_name("first.json"))
-    assert create_first_invitation(store, kept)
-    with store.transaction(OPERATOR_ACTOR._replace(organisation=made["organisation"])) as work:
-        (known,) = practitioners.list_practitioners(work)
+def test_the_first_practitioner_has_the_default_scopes_and_admin(store_settings, store):
+    credentials = create_first_client(store, store_settings.database_file.with_name("first.json"))
+    assert create_first_invitation(store, store_settings)
+    with store.transaction(
+        OPERATOR_ACTOR._replace(organisation=credentials["organisation"])
+    ) as work:
+        (practitioner,) = practitioners.list_practitioners(work)
         work.audit("list", "practitioner")
-    assert {*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin"} == set(known.scopes)
+    assert {*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin"} == set(practitioner.scopes)
 
 
-def test_where_the_file_cannot_be_made_nothing_is(store, tmp_path):
+def test_nothing_is_created_if_the_file_cannot_be_written(store, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(OSError, match="taken"):
         create_first_client(store, tmp_path / "taken" / "first.json")
-    assert there(store) == []
+    assert list_all_organisations(store) == []
 
 
-def test_there_is_one_first_however_many_begin_at_once(store, tmp_path):
-    made = at_once(4, lambda number: create_first_client(store, tmp_path / f"{number}.json"))
-    assert len([each for each in made if each]) == len(there(store)) == 1
+def test_concurrent_starts_create_one_organisation(store, tmp_path):
+    results = run_concurrently(
+        4, lambda number: create_first_client(store, tmp_path / f"{number}.json")
+    )
+    assert len([result for result in results if result]) == len(list_all_organisations(store)) == 1

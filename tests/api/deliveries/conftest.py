@@ -1,4 +1,4 @@
-"""A store with a clinic that may send, and a sender for it."""
+"""A store, a clinic in it, and a sender of its deliveries."""
 
 import pytest
 from support import builders
@@ -16,13 +16,13 @@ from scoring.catalogue import load_catalogue
 
 @pytest.fixture(scope="session")
 def renderer():
-    made = RendererPool(1, 4, 60.0)
-    yield made
-    made.close()
+    pool = RendererPool(1, 4, 60.0)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture
-def house(renderer):
+def compose_context(renderer):
     return ComposeContext(load_catalogue(), renderer, CanonicalUrls("https://nociscreen.example"))
 
 
@@ -32,56 +32,64 @@ def clinic(store) -> Clinic:
 
 
 @pytest.fixture
-def sender(store, kept, house):
-    quick = {"delivery_seconds": 5.0, "delivery_tries": 3, "delivery_error_tries": 2}
-    return DeliverySender(store, kept.model_copy(update=quick), house)
+def sender(store, store_settings, compose_context):
+    limits = {"delivery_seconds": 5.0, "delivery_attempts": 3, "delivery_error_attempts": 2}
+    return DeliverySender(store, store_settings.model_copy(update=limits), compose_context)
 
 
 @pytest.fixture
 def send(store, clinic):
-    """Puts a screening on its way to a place; what it gives is the ids of both and destination."""
+    """Enqueues a screening for a host; returns the ids of delivery, screening and destination."""
 
-    def sent(
-        place, profile="generic-v2", scheme="mllp", path="", screening=None, where=None, **more
+    def enqueue(
+        host_port,
+        profile="generic-v2",
+        scheme="mllp",
+        path="",
+        screening=None,
+        destination_id=None,
+        **secrets,
     ):
-        given = screening or builders.add(store, clinic, name="Test, Pat", system="urn:oid:1.2.3")
-        address = f"{scheme}://{place.host}:{place.port}{path}"
+        screening = screening or builders.add(
+            store, clinic, name="Test, Pat", system="urn:oid:1.2.3"
+        )
+        address = f"{scheme}://{host_port.host}:{host_port.port}{path}"
 
-        def make(work):
-            allowed_hosts.add_allowed_host(work, place, private=True)
-            to = where or destinations.add_destination(
-                work, "EHR", profile, DestinationSecrets(address=address, **more), follows=True
+        def enqueue_in(work):
+            allowed_hosts.add_allowed_host(work, host_port, private=True)
+            receiver = destination_id or destinations.add_destination(
+                work, "EHR", profile, DestinationSecrets(address=address, **secrets), follows=True
             )
-            line = (
-                outbox.SINGLE_LINE if scheme == "mllp" else outbox.compute_line(work, given.patient)
-            )
-            wanted = outbox.NewDelivery(to, given.id, "result", line)
-            return outbox.enqueue_delivery(work, wanted).id, given.id, to
+            line = outbox.SINGLE_LINE
+            if scheme != "mllp":
+                line = outbox.compute_line(work, screening.patient)
+            delivery = outbox.NewDelivery(receiver, screening.id, "result", line)
+            return outbox.enqueue_delivery(work, delivery).id, screening.id, receiver
 
-        return do(store, clinic, make)
+        return do(store, clinic, enqueue_in)
 
-    return sent
+    return enqueue
 
 
 @pytest.fixture
-def found(store, clinic):
-    """A delivery as it is now."""
+def find_delivery(store, clinic):
+    """Returns a delivery as it is now."""
     return lambda delivery: do(store, clinic, outbox.find_delivery, delivery)
 
 
 @pytest.fixture
-def of(store, clinic):
-    """A screening as it is now."""
+def find_screening(store, clinic):
+    """Returns a screening as it is now."""
     return lambda screening: do(store, clinic, screenings.find_screening, screening)
 
 
 @pytest.fixture
-def at_once(store):
-    """Makes whatever waits due now, as time would."""
+def make_due(store):
+    """Makes all waiting deliveries due, as the passing of time would."""
 
-    def hurry() -> None:
-        with builders.tampering(store) as connection:
+    def reset_times() -> None:
+        with builders.tampering_connection(store) as connection:
             connection.exec_driver_sql("UPDATE delivery SET due_at = created_at")
             connection.exec_driver_sql("UPDATE destination SET lease_until = NULL")
 
-    return hurry
+    return reset_times

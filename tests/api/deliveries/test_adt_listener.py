@@ -1,4 +1,4 @@
-"""The listener: merges come in over MLLP from a client not written here, and through the route."""
+"""The listener: merges received over MLLP from an independent client."""
 
 import re
 import subprocess
@@ -16,7 +16,8 @@ from api.deliveries.adt_listener import AdtContext, AdtListener, apply_message
 from api.hl7v2.acknowledgement import parse_acknowledgement
 from api.problems import Problem
 from api.store.deliveries import outbox
-from api.store.forms import drafts, links
+from api.store.errors import ConflictError, LegalHoldError, NotFoundError
+from api.store.forms import drafts, links, open_links
 from api.store.patients import data_subject_rights, legal_holds, merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings
@@ -24,7 +25,7 @@ from schemas.links import Draft
 from schemas.patient import KnownPatient
 
 SYSTEM = "urn:oid:1.2.3"
-HERE = {"HOSP1": SYSTEM}
+AUTHORITIES = {"HOSP1": SYSTEM}
 A40 = (
     "MSH|^~\\&|ADT1|HOSP1|NOCISCREEN||20261120100000||ADT^A40^ADT_A39|77|P|2.5.1\r"
     "EVN||20261120100000\r"
@@ -33,29 +34,29 @@ A40 = (
 )
 
 
-def sent(port: int, text: str) -> tuple[str, str]:
-    """Verdict and control id, as the client of the package `hl7` reads them."""
+def send_message(port: int, text: str) -> tuple[str, str]:
+    """Send a message by the client of the package `hl7`; return code and control id."""
 
     async def exchange():
         reader, writer = await open_hl7_connection("127.0.0.1", port)
         writer.writemessage(text)
         await writer.drain()
-        said = await reader.readmessage()
+        reply = await reader.readmessage()
         writer.close()
         await writer.wait_closed()
-        return str(said["MSA"][0][1]), str(said["MSA"][0][2])
+        return str(reply["MSA"][0][1]), str(reply["MSA"][0][2])
 
     return run_aside(exchange())
 
 
 @pytest.fixture
-def taking(store, clinic):
-    return AdtContext(store, clinic.actor, HERE)
+def adt_context(store, clinic):
+    return AdtContext(store, clinic.actor, AUTHORITIES)
 
 
 @contextmanager
-def listening(taking):
-    with AdtListener(("127.0.0.1", 0), taking, None) as listener:
+def running_listener(adt_context):
+    with AdtListener(("127.0.0.1", 0), adt_context, None) as listener:
         thread = threading.Thread(target=listener.serve_forever, daemon=True)
         thread.start()
         try:
@@ -65,24 +66,24 @@ def listening(taking):
             thread.join(10)
 
 
-def test_a_merge_moves_everything_and_sent_again_moves_nothing(taking, store, clinic):
-    kept = add(store, clinic, "OLD-1", system=SYSTEM)
-    other = add(store, clinic, "OLD-2", system=SYSTEM)
-    with listening(taking) as port:
-        assert sent(port, A40) == ("AA", "77")
-        assert sent(port, A40) == ("AA", "77")
-    moved = do(store, clinic, screenings.find_screening, kept.id)
-    assert (moved.patient.reference, moved.patient.system) == ("NEW-1", SYSTEM)
-    assert [(each.from_reference, each.to_reference, each.means) for each in moved.moves] == [
+def test_a_repeated_merge_moves_the_screenings_once(adt_context, store, clinic):
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    unrelated = add(store, clinic, "OLD-2", system=SYSTEM)
+    with running_listener(adt_context) as port:
+        assert send_message(port, A40) == ("AA", "77")
+        assert send_message(port, A40) == ("AA", "77")
+    after = do(store, clinic, screenings.find_screening, screening.id)
+    assert (after.patient.reference, after.patient.system) == ("NEW-1", SYSTEM)
+    assert [(move.from_reference, move.to_reference, move.means) for move in after.moves] == [
         ("OLD-1", "NEW-1", "hl7v2")
     ]
-    assert moved.assessment == kept.assessment
-    assert do(store, clinic, screenings.find_screening, other.id).moves == ()
+    assert after.assessment == screening.assessment
+    assert do(store, clinic, screenings.find_screening, unrelated.id).moves == ()
     exported = do(
         store, clinic, data_subject_rights.export_patient, PatientSelector("NEW-1", SYSTEM)
     )
-    assert [each.id for each in exported.screenings] == [kept.id]
-    with pytest.raises(Problem, match="not_found"):
+    assert [row.id for row in exported.screenings] == [screening.id]
+    with pytest.raises(NotFoundError):
         do(store, clinic, data_subject_rights.export_patient, PatientSelector("OLD-1", SYSTEM))
 
 
@@ -99,12 +100,12 @@ def test_a_merge_moves_everything_and_sent_again_moves_nothing(taking, store, cl
         (A40.replace("OLD-1", "OLD-1\\Q\\"), "AR"),
     ],
 )
-def test_what_cannot_be_done_for_certain_is_refused_and_repeats_nothing(taking, text, code):
-    said = apply_message(taking, text.encode())
-    assert parse_acknowledgement(said).code == code
+def test_an_uncertain_merge_is_refused_without_patient_data(adt_context, text, code):
+    reply = apply_message(adt_context, text.encode())
+    assert parse_acknowledgement(reply).code == code
     control_id = "77" if "|77|" in text else ""
-    assert parse_acknowledgement(said).control_id == control_id
-    assert not re.search(rb"OLD-1|NEW-1|OOO|Pat", said)
+    assert parse_acknowledgement(reply).control_id == control_id
+    assert not re.search(rb"OLD-1|NEW-1|OOO|Pat", reply)
 
 
 @pytest.mark.parametrize(
@@ -117,22 +118,22 @@ def test_what_cannot_be_done_for_certain_is_refused_and_repeats_nothing(taking, 
     ],
 )
 @pytest.mark.parametrize("codec", ["utf-8", "latin-1"])
-def test_what_else_a_message_holds_is_in_nobodys_way(taking, store, clinic, text, codec):
-    kept = add(store, clinic, "OLD-1", system=SYSTEM)
-    assert parse_acknowledgement(apply_message(taking, text.encode(codec)))[1:] == ("AA", "77")
-    assert do(store, clinic, screenings.find_screening, kept.id).patient.reference == "NEW-1"
+def test_other_content_of_a_message_is_ignored(adt_context, store, clinic, text, codec):
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    assert parse_acknowledgement(apply_message(adt_context, text.encode(codec)))[1:] == ("AA", "77")
+    assert do(store, clinic, screenings.find_screening, screening.id).patient.reference == "NEW-1"
 
 
-def test_a_database_that_is_away_is_told_as_an_error_to_be_tried_again(taking, store, monkeypatch):
+def test_an_unavailable_database_gives_an_error_to_retry(adt_context, store, monkeypatch):
     def away(_):
         raise Problem("unavailable")
 
     monkeypatch.setattr(type(store), "transaction", lambda _store, _actor: away(None))
-    assert parse_acknowledgement(apply_message(taking, A40.encode())).code == "AE"
+    assert parse_acknowledgement(apply_message(adt_context, A40.encode())).code == "AE"
 
 
 class TestAMerge:
-    def test_takes_the_holds_with_it_so_that_nothing_is_erased(self, store, clinic):
+    def test_copies_legal_holds_so_that_nothing_is_erased(self, store, clinic):
         add(store, clinic, "OLD-1", system=SYSTEM)
         do(store, clinic, legal_holds.place_hold, PatientSelector("OLD-1", None), "a court")
         merged = do(
@@ -143,12 +144,12 @@ class TestAMerge:
             PatientSelector("NEW-1", SYSTEM),
         )
         assert (merged.screenings, merged.holds) == (1, 1)
-        with pytest.raises(Problem, match="held"):
+        with pytest.raises(LegalHoldError):
             do(store, clinic, data_subject_rights.erase_patient, PatientSelector("NEW-1", SYSTEM))
 
-    def test_takes_links_with_it_and_what_was_answered_under_them(self, store, clinic):
-        known = KnownPatient(reference="OLD-1", system=SYSTEM, name="Test Pat")
-        link, _ = do(store, clinic, links.add_link, links.LinkRequest(known, "phq4@1.0.0", 90))
+    def test_moves_links_with_their_drafts(self, store, clinic):
+        patient = KnownPatient(reference="OLD-1", system=SYSTEM, name="Test Pat")
+        link, _ = do(store, clinic, links.add_link, links.LinkRequest(patient, "phq4@1.0.0", 90))
         do(store, clinic, drafts.save_draft, link.id, Draft(answers={"word": "a"}, tier="T0"))
         merged = do(
             store,
@@ -158,21 +159,19 @@ class TestAMerge:
             PatientSelector("NEW-1", SYSTEM),
         )
         assert (merged.screenings, merged.links) == (0, 1)
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(NotFoundError):
             do(store, clinic, data_subject_rights.export_patient, PatientSelector("OLD-1", SYSTEM))
-        (moved,) = do(
+        (link_export,) = do(
             store, clinic, data_subject_rights.export_patient, PatientSelector("NEW-1", SYSTEM)
         ).links
-        assert (moved.id, moved.draft.answers) == (link.id, {"word": "a"})
-        after = do(store, clinic, links.mark_submitted, link.id)
-        assert after == known.model_copy(update={"reference": "NEW-1"})
+        assert (link_export.id, link_export.draft.answers) == (link.id, {"word": "a"})
+        after = do(store, clinic, open_links.mark_submitted, link.id)
+        assert after == patient.model_copy(update={"reference": "NEW-1"})
 
-    def test_of_a_number_that_several_systems_use_is_refused_without_the_system(
-        self, store, clinic
-    ):
+    def test_of_a_number_of_several_systems_is_refused_without_the_system(self, store, clinic):
         for system in ("a:1", "b:2"):
             add(store, clinic, "OLD-1", system=system)
-        with pytest.raises(Problem, match="conflict"):
+        with pytest.raises(ConflictError):
             do(
                 store,
                 clinic,
@@ -182,8 +181,8 @@ class TestAMerge:
             )
 
     def test_of_another_organisations_patient_moves_nothing(self, store, clinic):
-        other = builders.clinic(store, "Other")
-        kept = add(store, other, "OLD-1")
+        second_clinic = builders.clinic(store, "Other")
+        screening = add(store, second_clinic, "OLD-1")
         merged = do(
             store,
             clinic,
@@ -192,12 +191,13 @@ class TestAMerge:
             PatientSelector("NEW-1", None),
         )
         assert merged.screenings == 0
-        assert do(store, other, screenings.find_screening, kept.id).patient.reference == "OLD-1"
+        unchanged = do(store, second_clinic, screenings.find_screening, screening.id)
+        assert unchanged.patient.reference == "OLD-1"
 
-    def test_leaves_a_row_of_audit_for_each_screening(self, store, clinic):
+    def test_leaves_an_audit_row_for_each_screening(self, store, clinic):
         from api.store.audit import chain
 
-        kept = {add(store, clinic, "OLD-1").id for _ in range(2)}
+        screening_ids = {add(store, clinic, "OLD-1").id for _ in range(2)}
         do(
             store,
             clinic,
@@ -207,15 +207,17 @@ class TestAMerge:
         )
         with store.read_all_organisations() as session:
             rows = list(chain.read_entries(session, clinic.organisation))
-        assert {each.target for each in rows if each.action == "merge"} == kept
+        assert {row.target for row in rows if row.action == "merge"} == screening_ids
 
-    def test_sends_what_waits_under_the_number_that_stays(self, store, clinic, send, sender, found):
+    def test_sends_waiting_deliveries_under_the_surviving_number(
+        self, store, clinic, send, sender, find_delivery
+    ):
         import hl7
-        from support.interop.mllp_receivers import python_hl7
+        from support.interop.mllp_receivers import running_hl7_server
 
-        kept = add(store, clinic, "OLD-1", system=SYSTEM)
-        with python_hl7() as (place, taken):
-            delivery, _, _ = send(place, screening=kept)
+        screening = add(store, clinic, "OLD-1", system=SYSTEM)
+        with running_hl7_server() as (host_port, messages):
+            delivery, _, _ = send(host_port, screening=screening)
             do(
                 store,
                 clinic,
@@ -224,23 +226,23 @@ class TestAMerge:
                 PatientSelector("NEW-1", SYSTEM),
             )
             sender.send_all()
-        assert found(delivery).state == "delivered"
-        assert str(hl7.parse(taken[0])["PID"][0][3]).startswith("NEW-1^")
-        assert outbox.build_control_id(delivery) in taken[0]
+        assert find_delivery(delivery).state == "delivered"
+        assert str(hl7.parse(messages[0])["PID"][0][3]).startswith("NEW-1^")
+        assert outbox.build_control_id(delivery) in messages[0]
 
 
-def test_the_command_listens_until_it_is_stopped(kept, store, clinic):
+def test_the_command_listens_until_it_is_stopped(store_settings, store, clinic):
     add(store, clinic, "OLD-1", system=SYSTEM)
     words = ["mllp", "--organisation", clinic.organisation, "--port", "0",
              "--authority", f"HOSP1={SYSTEM}"]  # fmt: skip
     with subprocess.Popen(
-        [PROGRAM, *words], env=environment(kept), stdout=subprocess.PIPE, text=True,
+        [PROGRAM, *words], env=environment(store_settings), stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
             line = process.stdout.readline()
             port = int(re.search(r":(\d+)\s*$", line)[1])
-            assert sent(port, A40) == ("AA", "77")
+            assert send_message(port, A40) == ("AA", "77")
         finally:
             process.terminate()
     exported = do(
@@ -249,9 +251,11 @@ def test_the_command_listens_until_it_is_stopped(kept, store, clinic):
     assert len(exported.screenings) == 1
 
 
-def test_the_command_does_not_listen_outside_in_clear(kept, clinic):
+def test_the_command_requires_a_certificate_beyond_loopback(store_settings, clinic):
     from support.processes import run
 
-    told = run(kept, "mllp", "--organisation", clinic.organisation, "--host", "192.0.2.1")
-    assert told.returncode == 2
-    assert "--certificate" in told.stderr
+    result = run(
+        store_settings, "mllp", "--organisation", clinic.organisation, "--host", "192.0.2.1"
+    )
+    assert result.returncode == 2
+    assert "--certificate" in result.stderr

@@ -1,7 +1,4 @@
-"""From a CSV file to messages in a hospital, and exactly so many: also where the service is killed.
-
-The receiver is a server not written here.
-"""
+"""From a CSV file to the messages at an independent receiver, also if the service is killed."""
 
 import http.client
 import json
@@ -14,10 +11,10 @@ from urllib.parse import urlsplit
 import hl7
 import pytest
 from support import builders
-from support.batch_files import CSV, csv, done, example, work
+from support.batch_files import CSV, complete_batch, csv, example, work
 from support.builders import do
 from support.callers import calling
-from support.interop.mllp_receivers import python_hl7
+from support.interop.mllp_receivers import running_hl7_server
 from support.processes import serving
 
 from api.deliveries.compose_request import ComposeContext
@@ -33,73 +30,77 @@ from api.store.operations.startup import open_store
 from scoring.catalogue import load_catalogue
 
 KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
-EACH = 120
-QUICK = {
+ROWS = 120
+FAST_SETTINGS = {
     "NOCISCREEN_DELIVERY_LEASE_SECONDS": "2",
     "NOCISCREEN_DELIVERY_SECONDS": "1",
-    "NOCISCREEN_BATCH_TRIES": "50",
+    "NOCISCREEN_BATCH_ATTEMPTS": "50",
 }
-PATIENCE = 120.0
+MAX_SECONDS = 120.0
 
 
-def destination(store, clinic, place, **document: str) -> str:
-    def make(work_):
-        allowed_hosts.add_allowed_host(work_, place, private=True)
-        address = f"mllp://{place.host}:{place.port}"
-        sealed = DestinationSecrets(
+def add_destination(store, clinic, host_port, **document: str) -> str:
+    def add_in(transaction):
+        allowed_hosts.add_allowed_host(transaction, host_port, private=True)
+        address = f"mllp://{host_port.host}:{host_port.port}"
+        secrets = DestinationSecrets(
             address=address, options={"document": document or {"how": "url"}}
         )
-        return destinations.add_destination(work_, "EHR", "generic-v2", sealed, follows=True)
+        return destinations.add_destination(transaction, "EHR", "generic-v2", secrets, follows=True)
 
-    return do(store, clinic, make)
+    return do(store, clinic, add_in)
 
 
-def references(messages: list[str]) -> list[str]:
-    """The patients' numbers, as the messages tell them."""
-    return [str(hl7.parse(each)["PID"][0][3][0][0]) for each in messages]
+def list_references(messages: list[str]) -> list[str]:
+    """Return the patients' references in PID-3."""
+    return [str(hl7.parse(message)["PID"][0][3][0][0]) for message in messages]
 
 
 @pytest.fixture
-def service(kept):
-    app = create_app(kept)
+def service(store_settings):
+    app = create_app(store_settings)
     yield app
-    app.state.refusals.flush()
-    app.state.renderer.close()
-    app.state.store.close()
+    app.services.denied_requests.flush()
+    app.services.renderer.close()
+    app.services.store.close()
 
 
-def test_a_file_becomes_messages_with_their_reports(service, kept, store, clinic):
+def test_a_file_becomes_messages_with_their_reports(service, store_settings, store, clinic):
     client = calling(service, clinic)
-    given = [
+    intakes = [
         {"patient_reference": "MRN-1", **example()},
         {"patient_reference": None, **example()},
         {"patient_reference": "MRN-2", **example("red_flag")},
     ]
-    with python_hl7() as (place, taken):
-        to = destination(store, clinic, place, how="inline", form="pdf")
-        batch = done(client, csv(*given))
-        asked = client.post(batch["links"]["reports"], json={"destination": to}).json()
+    with running_hl7_server() as (host_port, messages):
+        destination_id = add_destination(store, clinic, host_port, how="inline", form="pdf")
+        batch = complete_batch(client, csv(*intakes))
+        body = {"destination": destination_id}
+        reports = client.post(batch["links"]["reports"], json=body).json()
         work(service)
-        house = ComposeContext(
-            load_catalogue(), service.state.renderer, CanonicalUrls("https://nociscreen.example")
+        compose_context = ComposeContext(
+            load_catalogue(), service.services.renderer, CanonicalUrls("https://nociscreen.example")
         )
-        assert DeliverySender(store, kept, house).send_all() == 2
-        lines = client.get(f"/v1/deliveries?destination={to}").json()["deliveries"]
-    assert references(taken) == ["MRN-1", "MRN-2"]
-    assert all("^AP^PDF^Base64^JVBERi" in each for each in taken)
-    assert [each["state"] for each in lines] == ["delivered"] * 2
-    told = client.get(asked["links"]["self"]).json()
-    assert (told["rows_enqueued"], told["failed"]) == (2, {"patient_reference": 1})
+        assert DeliverySender(store, store_settings, compose_context).send_all() == 2
+        path = f"/v1/deliveries?destination={destination_id}"
+        deliveries = client.get(path).json()["deliveries"]
+    assert list_references(messages) == ["MRN-1", "MRN-2"]
+    assert all("^AP^PDF^Base64^JVBERi" in message for message in messages)
+    assert [delivery["state"] for delivery in deliveries] == ["delivered"] * 2
+    result = client.get(reports["links"]["self"]).json()
+    assert (result["rows_enqueued"], result["failed"]) == (2, {"patient_reference": 1})
 
 
-def ask(address: str, token: str, method: str, path: str, body: str | None = None, **more: str):
-    """What is answered, asked again for as long as the service is away."""
-    end = time.monotonic() + PATIENCE
+def request_until_served(
+    address: str, token: str, method: str, path: str, body: str | None = None, **headers: str
+):
+    """Send a request, again while the service is away, and return the JSON of the response."""
+    end = time.monotonic() + MAX_SECONDS
     while time.monotonic() < end:
-        where = urlsplit(address)
-        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+        parts = urlsplit(address)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
         try:
-            connection.request(method, path, body, {"Authorization": f"Bearer {token}"} | more)
+            connection.request(method, path, body, {"Authorization": f"Bearer {token}"} | headers)
             response = connection.getresponse()
             content = response.read()
             if response.status not in (429, 503):
@@ -113,69 +114,83 @@ def ask(address: str, token: str, method: str, path: str, body: str | None = Non
     raise AssertionError("the service did not answer")
 
 
-def until(address: str, token: str, path: str, reached) -> dict:
-    end = time.monotonic() + PATIENCE
-    while not reached(told := ask(address, token, "GET", path)):
-        assert time.monotonic() < end, told
+def wait_until(address: str, token: str, path: str, is_reached) -> dict:
+    end = time.monotonic() + MAX_SECONDS
+    while not is_reached(document := request_until_served(address, token, "GET", path)):
+        assert time.monotonic() < end, document
         time.sleep(0.02)
-    return told
+    return document
 
 
-def is_done(told: dict) -> bool:
-    return told["state"] == "done"
+def is_done(document: dict) -> bool:
+    return document["state"] == "done"
 
 
-def each_is_there_once(kept, clinic, count: int) -> None:
-    """As many screenings as rows, one delivery for each, each audited once, the chain whole."""
-    store = open_store(kept)
-    lines = do(store, clinic, search.list_deliveries, DeliveryFilters(), 1000)
+def assert_stored_and_sent_once(store_settings, clinic, count: int) -> None:
+    """Assert one screening and one audited delivery for each row, and an intact audit chain."""
+    store = open_store(store_settings)
+    deliveries = do(store, clinic, search.list_deliveries, DeliveryFilters(), 1000)
     with store.read_all_organisations() as session:
-        acts = [
-            (each.action, each.kind, each.target)
-            for each in chain.read_entries(session, clinic.organisation)
-            if (each.action, each.kind, each.outcome)
+        actual_acts = [
+            (entry.action, entry.kind, entry.target)
+            for entry in chain.read_entries(session, clinic.organisation)
+            if (entry.action, entry.kind, entry.outcome)
             in (("create", "screening", "ok"), ("deliver", "delivery", "enqueued"))
         ]
-        held = store.organisation_keys.load_keys(session, clinic.organisation)
-        assert chain.verify_chain(session, held.audit) == ()
-        kept_rows = session.connection().exec_driver_sql("SELECT count(*) FROM screening").scalar()
+        keys = store.organisation_keys.load_keys(session, clinic.organisation)
+        assert chain.verify_chain(session, keys.audit) == ()
+        screening_count = (
+            session.connection().exec_driver_sql("SELECT count(*) FROM screening").scalar()
+        )
     store.close()
-    assert {each.state for each in lines} == {"delivered"}
-    assert len({each.screening for each in lines}) == len(lines) == kept_rows == count
-    expected = [("create", "screening", each.screening) for each in lines]
-    expected += [("deliver", "delivery", each.id) for each in lines]
-    assert Counter(acts) == Counter(expected)
+    assert {delivery.state for delivery in deliveries} == {"delivered"}
+    screening_ids = [delivery.screening for delivery in deliveries]
+    assert len(set(screening_ids)) == len(deliveries) == screening_count == count
+    expected_acts = [("create", "screening", screening_id) for screening_id in screening_ids]
+    expected_acts += [("deliver", "delivery", delivery.id) for delivery in deliveries]
+    assert Counter(actual_acts) == Counter(expected_acts)
 
 
-def test_killed_at_any_moment_each_row_is_kept_and_enqueued_once(kept):
+def test_a_service_killed_at_any_moment_stores_and_sends_each_row_once(store_settings):
     chance = random.Random(4715)
-    store = open_store(kept)
+    store = open_store(store_settings)
     clinic = builders.clinic(store)
-    tokens = AccessTokens(kept.issuer, kept.audience, store.signing_keys.look_up_trusted_key)
+    tokens = AccessTokens(
+        store_settings.issuer, store_settings.audience, store.signing_keys.look_up_trusted_key
+    )
     token = builders.token(store, tokens, clinic)
-    text = csv(*({"patient_reference": f"MRN-{n}", **example()} for n in range(EACH)))
-    with python_hl7() as (place, taken):
-        to = destination(store, clinic, place)
+    text = csv(*({"patient_reference": f"MRN-{n}", **example()} for n in range(ROWS)))
+    with running_hl7_server() as (host_port, messages):
+        destination_id = add_destination(store, clinic, host_port)
         store.close()
-        with serving(kept, **QUICK) as served:
-            here = served.address, token
-            sent = ask(*here, "POST", "/v1/batches", text, **CSV)["links"]
-            until(*here, sent["self"], is_done)
-            wanted, as_json = json.dumps({"destination": to}), {"Content-Type": "application/json"}
-            made = ask(*here, "POST", sent["reports"], wanted, **as_json)["links"]["self"]
+        with serving(store_settings, **FAST_SETTINGS) as api:
+            caller = api.address, token
+            links = request_until_served(*caller, "POST", "/v1/batches", text, **CSV)["links"]
+            wait_until(*caller, links["self"], is_done)
+            body, as_json = (
+                json.dumps({"destination": destination_id}),
+                {"Content-Type": "application/json"},
+            )
+            reports = request_until_served(*caller, "POST", links["reports"], body, **as_json)[
+                "links"
+            ]["self"]
         for _ in range(KILLS):
-            with serving(kept, **QUICK) as served:
-                here = served.address, token
-                before = ask(*here, "GET", made)["rows_enqueued"]
-                until(*here, made, lambda now, b=before: is_done(now) or now["rows_enqueued"] > b)
+            with serving(store_settings, **FAST_SETTINGS) as api:
+                caller = api.address, token
+                before = request_until_served(*caller, "GET", reports)["rows_enqueued"]
+                wait_until(
+                    *caller, reports, lambda now, b=before: is_done(now) or now["rows_enqueued"] > b
+                )
                 time.sleep(chance.uniform(0, 0.2))
-                served.process.kill()
-                served.process.wait()
-        with serving(kept, **QUICK) as served:
-            here = served.address, token
-            told = until(*here, made, is_done)
-            until(*here, f"/v1/destinations/{to}", lambda now: now["waiting"] == 0)
-    assert (told["rows_enqueued"], told["rows_set_aside"]) == (EACH, 0)
-    assert set(references(taken)) == {f"MRN-{n}" for n in range(EACH)}
-    assert len(taken) <= EACH + KILLS + 1
-    each_is_there_once(kept, clinic, EACH)
+                api.process.kill()
+                api.process.wait()
+        with serving(store_settings, **FAST_SETTINGS) as api:
+            caller = api.address, token
+            result = wait_until(*caller, reports, is_done)
+            wait_until(
+                *caller, f"/v1/destinations/{destination_id}", lambda now: now["waiting"] == 0
+            )
+    assert (result["rows_enqueued"], result["rows_set_aside"]) == (ROWS, 0)
+    assert set(list_references(messages)) == {f"MRN-{n}" for n in range(ROWS)}
+    assert len(messages) <= ROWS + KILLS + 1
+    assert_stored_and_sent_once(store_settings, clinic, ROWS)

@@ -1,4 +1,4 @@
-"""What a receiver is sent about: the letterhead and the trend that a report read here has too."""
+"""Snapshots: a delivered report has the letterhead and trend of a report read here."""
 
 from support.builders import add, do
 
@@ -8,23 +8,23 @@ from api.deliveries.screening_snapshot import load_screening_snapshot
 from api.store.accounts import letterheads
 
 
-def test_a_subject_has_its_organisations_letterhead_and_the_patients_earlier_screenings(
-    store, clinic
-):
-    add(store, clinic, "SOMEBODY-ELSE")
+def test_a_snapshot_has_the_letterhead_and_the_patients_earlier_screenings(store, clinic):
+    add(store, clinic, "OTHER-PATIENT")
     earlier, later = add(store, clinic), add(store, clinic)
     do(store, clinic, letterheads.update_letterhead, {"address": ["1 Harbour Street"]})
-    about = do(store, clinic, load_screening_snapshot, later.id)
-    assert about.print_settings.letterhead.address == ("1 Harbour Street",)
-    assert [each.created_at for each in about.report_source.earlier] == [earlier.created_at]
-    assert (about.first_id, about.version_number) == (later.id, 1)
+    snapshot = do(store, clinic, load_screening_snapshot, later.id)
+    assert snapshot.print_settings.letterhead.address == ("1 Harbour Street",)
+    assert [screening.created_at for screening in snapshot.report_source.earlier] == [
+        earlier.created_at
+    ]
+    assert (snapshot.first_id, snapshot.version_number) == (later.id, 1)
 
 
-def test_a_delivered_report_stands_under_the_letterhead(store, clinic, house):
-    kept = add(store, clinic)
+def test_a_delivered_report_has_the_letterhead(store, clinic, compose_context):
+    screening = add(store, clinic)
     do(store, clinic, letterheads.update_letterhead, {"address": ["1 Harbour Street"]})
-    about = do(store, clinic, load_screening_snapshot, kept.id)
+    snapshot = do(store, clinic, load_screening_snapshot, screening.id)
     profile = apply_options("generic-v2", {"document": {"form": "txt"}})
-    report = compose_for_preview(house, about, "result", profile).report
+    report = compose_for_preview(compose_context, snapshot, profile).report
     assert report is not None
     assert b"1 Harbour Street" in report.content

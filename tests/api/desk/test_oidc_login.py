@@ -1,4 +1,4 @@
-"""Signing in at an identity provider: a real one, and all that it must not say."""
+"""Signing in at an identity provider, and the responses of a provider that are refused."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -8,57 +8,66 @@ import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
-from support.browser.identity_provider import identity_provider
-from support.browser.practitioners import PASSWORD, person, sign_in_by, token_in, visiting
-from support.builders import do
-from support.callers import audited
+from support.browser.identity_provider import open_identity_provider
+from support.browser.practitioners import (
+    PASSWORD,
+    add_practitioner_login,
+    open_browser,
+    read_csrf_token,
+    submit_login,
+)
+from support.builders import Clinic, do
+from support.callers import audited, replace_service
 
-from api.desk.oidc_login import MAX_RESPONSE_BYTES
+from api.auth.oidc_client import MAX_RESPONSE_BYTES
+from api.desk.invitation_acceptance import WRONG_INVITATIONS_PER_MINUTE
+from api.http.rate_limit import RateLimiter
 from api.main import create_app
-from api.store.accounts import invitations, practitioners
+from api.store.accounts import invitations, login_credentials, organisations, practitioners
+from api.store.errors import UnavailableError
 
-US = "http://testserver"
+PUBLIC_URL = "http://testserver"
 
 
 @pytest.fixture(scope="session")
-def a_provider():
-    with identity_provider() as listening:
+def shared_provider():
+    with open_identity_provider() as listening:
         yield listening
 
 
 @pytest.fixture
-def provider(a_provider):
-    a_provider.__dict__.update(
+def provider(shared_provider):
+    shared_provider.__dict__.update(
         subject=f"auth0|{uuid4()}",
-        says={},
+        claims={},
         header={},
-        described={},
+        discovery={},
         body=b"",
-        signs=a_provider.private,
+        signing_key=shared_provider.private_key,
     )
-    return a_provider
+    return shared_provider
 
 
 @pytest.fixture
 def service(kept_service, provider):
     """The service, with the provider set."""
-    settings = kept_service.state.settings.model_copy(
+    settings = kept_service.services.settings.model_copy(
         update={
-            "public_url": US,
+            "public_url": PUBLIC_URL,
             "oidc_issuer": provider.issuer,
             "oidc_client_id": "nociscreen",
             "oidc_client_secret": SecretStr("s3cret"),
             "oidc_name": "Clinic Account",
         }
     )
-    return create_app(settings, store=kept_service.state.store)
+    return create_app(settings, store=kept_service.services.store)
 
 
 @pytest.fixture
 def invited(service, kept_clinic):
-    """An invitation, by its secret."""
-    store = service.state.store
-    made = do(
+    """The secret of an invitation."""
+    store = service.services.store
+    practitioner = do(
         store,
         kept_clinic,
         practitioners.add_practitioner,
@@ -66,50 +75,50 @@ def invited(service, kept_clinic):
         "Dr New",
         practitioners.DEFAULT_PRACTITIONER_SCOPES,
     )
-    return do(store, kept_clinic, invitations.add_invitation, made.id)[1]
+    return do(store, kept_clinic, invitations.add_invitation, practitioner.id)[1]
 
 
-def way(client, provider, start="/sign-in/provider", **changes):
-    """To the provider and back."""
-    sent = client.get(start)
-    assert sent.status_code == 303, sent.text
-    back = provider.authorize(sent.headers["location"])
+def sign_in_at_provider(client, provider, start="/sign-in/provider", **changes):
+    """Follow the redirect to the provider and back; return the response."""
+    start_response = client.get(start)
+    assert start_response.status_code == 303, start_response.text
+    return_url = provider.authorize(start_response.headers["location"])
     for old, new in changes.items():
-        back = back.replace(f"{old}={parse_qs(urlsplit(back).query)[old][0]}", f"{old}={new}")
-    return client.get(back.removeprefix(US))
+        return_url = return_url.replace(
+            f"{old}={parse_qs(urlsplit(return_url).query)[old][0]}", f"{old}={new}"
+        )
+    return client.get(return_url.removeprefix(PUBLIC_URL))
 
 
-def linked(service, provider, invited):
-    """A browser whose practitioner accepted by the provider's word."""
-    client = visiting(service)
-    answer = way(client, provider, f"/invitation/{invited}/provider")
+def accept_at_provider(service, provider, invited):
+    """Return a browser whose practitioner accepted the invitation at the provider."""
+    client = open_browser(service)
+    answer = sign_in_at_provider(client, provider, f"/invitation/{invited}/provider")
     assert answer.headers["location"] == "/desk"
     return client
 
 
-def is_in(client) -> bool:
+def is_signed_in(client) -> bool:
     return client.get("/desk/account").status_code == 200
 
 
-def test_an_invitation_is_accepted_and_from_then_on_the_word_of_the_provider_is_enough(
+def test_after_acceptance_the_practitioner_signs_in_at_the_provider_alone(
     service, kept_clinic, provider, invited
 ):
-    assert is_in(linked(service, provider, invited))
-    client = visiting(service)
-    assert way(client, provider).headers["location"] == "/desk"
-    assert is_in(client)
+    assert is_signed_in(accept_at_provider(service, provider, invited))
+    client = open_browser(service)
+    assert sign_in_at_provider(client, provider).headers["location"] == "/desk"
+    assert is_signed_in(client)
     assert audited(service, kept_clinic)[-2].action == "sign_in"
-    again = visiting(service).get(f"/invitation/{invited}/provider")
+    again = open_browser(service).get(f"/invitation/{invited}/provider")
     assert again.status_code == 404
 
 
-def test_the_provider_is_asked_with_state_nonce_and_challenge_and_told_nothing_of_anybody(
-    service, provider, invited
-):
-    linked(service, provider, invited)
-    first = provider.asked
-    way(visiting(service), provider)
-    second = provider.asked
+def test_the_request_has_state_nonce_and_challenge_and_no_personal_data(service, provider, invited):
+    accept_at_provider(service, provider, invited)
+    first = provider.authorization_request
+    sign_in_at_provider(open_browser(service), provider)
+    second = provider.authorization_request
     assert first["code_challenge_method"] == "S256"
     assert set(first) == {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce",
                           "code_challenge", "code_challenge_method"}  # fmt: skip
@@ -117,16 +126,16 @@ def test_the_provider_is_asked_with_state_nonce_and_challenge_and_told_nothing_o
     assert invited not in str(first)
 
 
-def test_whoever_is_not_known_here_is_not_let_in(service, provider):
-    provider.subject = "somebody-else"
-    client = visiting(service)
-    assert way(client, provider).headers["location"] == "/sign-in?provider=failed"
-    assert "did not work" in client.get("/sign-in?provider=failed").text
-    assert not is_in(client)
+def test_an_unknown_identity_is_refused(service, provider):
+    provider.subject = "an-unknown-subject"
+    client = open_browser(service)
+    assert sign_in_at_provider(client, provider).headers["location"] == "/sign-in?provider=failed"
+    assert "failed" in client.get("/sign-in?provider=failed").text
+    assert not is_signed_in(client)
 
 
 @pytest.mark.parametrize(
-    "says",
+    "claims",
     [
         {"nonce": "another"}, {"nonce": None}, {"nonce": 1}, {"aud": "another"}, {"aud": None},
         {"aud": ["nociscreen", "another"]}, {"iss": "https://evil.example"}, {"iss": None},
@@ -135,119 +144,153 @@ def test_whoever_is_not_known_here_is_not_let_in(service, provider):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_token_that_says_otherwise_is_refused(service, provider, invited, says):
-    linked(service, provider, invited)
-    provider.says = says
-    client = visiting(service)
-    assert way(client, provider).headers["location"] == "/sign-in?provider=failed"
-    assert not is_in(client)
+def test_a_token_with_wrong_claims_is_refused(service, provider, invited, claims):
+    accept_at_provider(service, provider, invited)
+    provider.claims = claims
+    client = open_browser(service)
+    assert sign_in_at_provider(client, provider).headers["location"] == "/sign-in?provider=failed"
+    assert not is_signed_in(client)
 
 
 @pytest.mark.parametrize(
     "header", [{"alg": "none"}, {"alg": "HS256"}, {"kid": "k2"}, {"typ": "at+jwt"}, {"crit": []}],
     ids=str,
 )  # fmt: skip
-def test_a_token_with_another_header_is_refused(service, provider, invited, header):
-    linked(service, provider, invited)
+def test_a_token_with_a_wrong_header_is_refused(service, provider, invited, header):
+    accept_at_provider(service, provider, invited)
     provider.header = header
-    assert way(visiting(service), provider).headers["location"] == "/sign-in?provider=failed"
+    assert (
+        sign_in_at_provider(open_browser(service), provider).headers["location"]
+        == "/sign-in?provider=failed"
+    )
 
 
-def test_a_token_that_another_signed_is_refused(service, provider, invited):
-    linked(service, provider, invited)
-    provider.signs = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    assert way(visiting(service), provider).headers["location"] == "/sign-in?provider=failed"
+def test_a_token_signed_by_another_key_is_refused(service, provider, invited):
+    accept_at_provider(service, provider, invited)
+    provider.signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    assert (
+        sign_in_at_provider(open_browser(service), provider).headers["location"]
+        == "/sign-in?provider=failed"
+    )
 
 
-class TestTheWayBack:
-    def failed(self, client, address) -> bool:
+class TestReturn:
+    def has_failed(self, client, address) -> bool:
         return client.get(address).headers["location"] == "/sign-in?provider=failed"
 
-    def test_with_another_state_or_code_leads_nowhere(self, service, provider, invited):
-        linked(service, provider, invited)
+    def test_with_another_state_or_code_fails(self, service, provider, invited):
+        accept_at_provider(service, provider, invited)
         for changes in ({"state": "x"}, {"code": "c2"}):
-            answer = way(visiting(service), provider, **changes)
+            answer = sign_in_at_provider(open_browser(service), provider, **changes)
             assert answer.headers["location"] == "/sign-in?provider=failed"
 
-    def test_in_another_browser_leads_nowhere(self, service, provider, invited):
-        linked(service, provider, invited)
-        started = visiting(service).get("/sign-in/provider")
-        back = provider.authorize(started.headers["location"]).removeprefix(US)
-        assert self.failed(visiting(service), back)
-        other = visiting(service)
-        other.get("/sign-in/provider")
-        assert self.failed(other, back)
+    def test_in_another_browser_fails(self, service, provider, invited):
+        accept_at_provider(service, provider, invited)
+        start_response = open_browser(service).get("/sign-in/provider")
+        return_url = provider.authorize(start_response.headers["location"]).removeprefix(PUBLIC_URL)
+        assert self.has_failed(open_browser(service), return_url)
+        other_browser = open_browser(service)
+        other_browser.get("/sign-in/provider")
+        assert self.has_failed(other_browser, return_url)
 
-    def test_is_good_once_and_for_ten_minutes(self, service, provider, invited):
-        linked(service, provider, invited)
+    def test_is_valid_once_and_for_ten_minutes(self, service, provider, invited):
+        accept_at_provider(service, provider, invited)
         with time_machine.travel("2026-11-25T12:00:00Z", tick=False) as clock:
-            client = visiting(service)
-            started = client.get("/sign-in/provider")
-            back = provider.authorize(started.headers["location"]).removeprefix(US)
+            client = open_browser(service)
+            start_response = client.get("/sign-in/provider")
+            return_url = provider.authorize(start_response.headers["location"]).removeprefix(
+                PUBLIC_URL
+            )
             clock.shift(timedelta(minutes=11))
-            assert self.failed(client, back)
-        client = visiting(service)
-        started = client.get("/sign-in/provider")
-        back = provider.authorize(started.headers["location"]).removeprefix(US)
-        assert client.get(back).headers["location"] == "/desk"
-        assert self.failed(client, back)
+            assert self.has_failed(client, return_url)
+        client = open_browser(service)
+        start_response = client.get("/sign-in/provider")
+        return_url = provider.authorize(start_response.headers["location"]).removeprefix(PUBLIC_URL)
+        assert client.get(return_url).headers["location"] == "/desk"
+        assert self.has_failed(client, return_url)
 
     @pytest.mark.parametrize("query", ["", "?error=access_denied&state=x", "?code=&state=", "?x"])
-    def test_with_nothing_in_hand_leads_nowhere(self, service, query):
-        assert self.failed(visiting(service), f"/sign-in/provider/return{query}")
+    def test_without_a_login_in_progress_fails(self, service, query):
+        assert self.has_failed(open_browser(service), f"/sign-in/provider/return{query}")
 
-    def test_names_the_issuer_where_it_names_any(self, service, provider, invited):
-        linked(service, provider, invited)
-        client = visiting(service)
-        back = provider.authorize(client.get("/sign-in/provider").headers["location"])
-        assert self.failed(client, back.removeprefix(US) + "&iss=https://evil.example")
+    def test_with_another_issuer_fails(self, service, provider, invited):
+        accept_at_provider(service, provider, invited)
+        client = open_browser(service)
+        return_url = provider.authorize(client.get("/sign-in/provider").headers["location"])
+        assert self.has_failed(
+            client, return_url.removeprefix(PUBLIC_URL) + "&iss=https://evil.example"
+        )
 
 
 @pytest.mark.parametrize(
-    "described",
+    "discovery",
     [{"issuer": "https://other.example"}, {"authorization_endpoint": "http://evil.example/a"},
      {"authorization_endpoint": None}, {"authorization_endpoint": "javascript:alert(1)"}],
     ids=str,
 )  # fmt: skip
-def test_a_description_that_leads_elsewhere_is_not_followed(service, provider, described):
-    provider.described = described
-    assert visiting(service).get("/sign-in/provider").status_code == 503
+def test_a_wrong_discovery_document_is_refused(service, provider, discovery):
+    provider.discovery = discovery
+    assert open_browser(service).get("/sign-in/provider").status_code == 503
 
 
 @pytest.mark.parametrize(
     "body", [b"[", b"[]", b"[" * 5000, b'"' + b"x" * MAX_RESPONSE_BYTES + b'"']
 )
-def test_an_answer_that_is_none_is_borne(service, provider, body):
+def test_an_invalid_response_is_refused(service, provider, body):
     provider.body = body
-    assert visiting(service).get("/sign-in/provider").status_code == 503
+    assert open_browser(service).get("/sign-in/provider").status_code == 503
 
 
-def test_one_way_of_signing_in_takes_the_place_of_the_other(
-    service, kept_clinic, provider, invited
-):
-    linked(service, provider, invited)
-    store = service.state.store
-    who = person(store, kept_clinic)
-    _, secret = do(store, kept_clinic, invitations.add_invitation, who.id)
+def test_one_login_method_replaces_the_other(service, kept_clinic, provider, invited):
+    accept_at_provider(service, provider, invited)
+    store = service.services.store
+    practitioner = add_practitioner_login(store, kept_clinic)
+    _, secret = do(store, kept_clinic, invitations.add_invitation, practitioner.id)
     provider.subject = f"new {uuid4()}".replace(" ", "-")
-    linked(service, provider, secret)
-    answer = sign_in_by(visiting(service), who, code=who.codes[0])
+    accept_at_provider(service, provider, secret)
+    answer = submit_login(open_browser(service), practitioner, code=practitioner.codes[0])
     assert (answer.status_code, PASSWORD in answer.text) == (422, False)
 
 
-def test_an_identity_belongs_to_one_practitioner(service, kept_clinic, provider, invited):
-    linked(service, provider, invited)
-    store = service.state.store
-    who = person(store, kept_clinic)
-    _, secret = do(store, kept_clinic, invitations.add_invitation, who.id)
-    client = visiting(service)
-    answer = way(client, provider, f"/invitation/{secret}/provider")
+def test_wrong_invitations_are_limited_and_recorded_here_too(service, invited):
+    replace_service(service, rate_limiter=RateLimiter(lambda: 0.0))
+    client = open_browser(service)
+    wrong = f"/invitation/{'A' * 43}/provider"
+    statuses = [client.get(wrong).status_code for _ in range(WRONG_INVITATIONS_PER_MINUTE + 1)]
+    assert statuses == [404] * WRONG_INVITATIONS_PER_MINUTE + [429]
+    assert client.get(f"/invitation/{invited}/provider").status_code == 429
+    system = Clinic(organisations.SYSTEM, "", "")
+    service.services.denied_requests.flush()
+    entry = audited(service, system)[-1]
+    assert (entry.action, entry.outcome) == ("refuse", "not_found")
+
+
+def test_a_failing_store_is_reported_as_unavailable(service, provider, invited, monkeypatch):
+    def fail(*_: object) -> None:
+        raise UnavailableError
+
+    monkeypatch.setattr(login_credentials, "link_identity", fail)
+    response = sign_in_at_provider(
+        open_browser(service), provider, f"/invitation/{invited}/provider"
+    )
+    assert response.status_code == 503
+    monkeypatch.undo()
+    accept_at_provider(service, provider, invited)
+
+
+def test_an_identity_is_linked_to_one_practitioner(service, kept_clinic, provider, invited):
+    accept_at_provider(service, provider, invited)
+    store = service.services.store
+    practitioner = add_practitioner_login(store, kept_clinic)
+    _, secret = do(store, kept_clinic, invitations.add_invitation, practitioner.id)
+    client = open_browser(service)
+    answer = sign_in_at_provider(client, provider, f"/invitation/{secret}/provider")
     assert answer.headers["location"] == "/sign-in?provider=failed"
-    assert sign_in_by(visiting(service), who).status_code == 303
+    assert submit_login(open_browser(service), practitioner).status_code == 303
 
 
-def test_without_a_provider_there_is_no_such_page(kept_service):
-    client = visiting(kept_service)
+def test_without_a_provider_its_pages_do_not_exist(kept_service):
+    client = open_browser(kept_service)
     assert client.get("/sign-in/provider").status_code == 404
     assert "single sign-on" not in client.get("/sign-in").text
-    assert token_in(client.get("/sign-in").text)
+    assert read_csrf_token(client.get("/sign-in").text)

@@ -1,4 +1,4 @@
-"""Processes that lay documents out: bounded in time and memory, told nothing, replaced."""
+"""Rendering processes: bounded in time and memory, without secrets, replaced after a failure."""
 
 import base64
 import io
@@ -13,11 +13,15 @@ import pikepdf
 import pypdfium2
 import pytest
 
-from api.documents.render_pool import MAX_MEMORY_BYTES, RendererPool, _Process
+from api.documents.render_pool import MAX_MEMORY_BYTES, RendererPool
 from api.problems import Problem
-from reports.blocks import Document, Letters, Picture, paragraph
+from api.processes.child_process import ChildProcess
+from reports.blocks import Document, Drawing, PrintedLetterhead, paragraph
 
 PDF = b"%PDF-"
+
+RESTRICTED = f"""from reports import render_worker
+render_worker.restrict_process({MAX_MEMORY_BYTES})"""
 
 
 def document(text: str = "short", times: int = 1) -> Document:
@@ -26,31 +30,31 @@ def document(text: str = "short", times: int = 1) -> Document:
         title="T",
         lead="l",
         description="d",
-        letters=Letters(),
-        who="",
-        what="",
-        mark="",
-        page_of=("", ""),
-        made_at="2026-11-24T00:00:00Z",
+        letterhead=PrintedLetterhead(),
+        patient_line="",
+        rulebook_line="",
+        warning="",
+        page_number_texts=("", ""),
+        created_at="2026-11-24T00:00:00Z",
         blocks=tuple(paragraph(text) for _ in range(times)),
     )
 
 
 @pytest.fixture
 def renderer():
-    made = RendererPool(1, 1, 2.0)
-    yield made
-    made.close()
+    pool = RendererPool(1, 1, 2.0)
+    yield pool
+    pool.close()
 
 
 def test_equal_documents_give_equal_bytes_in_every_process():
-    made = set()
+    pool = set()
     for _ in range(2):
         renderer = RendererPool(1, 0, 30)
-        made.add(renderer.render(document()))
+        pool.add(renderer.render(document()))
         renderer.close()
-    assert len(made) == 1
-    assert made.pop().startswith(PDF)
+    assert len(pool) == 1
+    assert pool.pop().startswith(PDF)
 
 
 def test_what_takes_too_long_is_stopped_and_the_next_is_made(renderer):
@@ -87,7 +91,7 @@ def test_what_takes_too_much_memory_ends_its_process_only():
 def test_no_setting_of_the_service_reaches_a_process(monkeypatch):
     monkeypatch.setenv("NOCISCREEN_KEY_FILE", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    process = _Process(MAX_MEMORY_BYTES)
+    process = ChildProcess("reports.render_worker", MAX_MEMORY_BYTES)
     with open(f"/proc/{process._process.pid}/environ", "rb") as file:  # noqa: PTH123 - no such path
         inherited = file.read()
     process.kill()
@@ -96,7 +100,7 @@ def test_no_setting_of_the_service_reaches_a_process(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "tried",
+    "attempt",
     [
         "import socket; socket.create_connection(('127.0.0.1', 9))",
         "import socket; socket.getaddrinfo('localhost', 80)",
@@ -119,28 +123,26 @@ def test_no_setting_of_the_service_reaches_a_process(monkeypatch):
         "import os; os.system('true')",
     ],
 )
-def test_a_process_may_reach_nothing(tried):
-    program = (
-        f"from reports import render_worker; render_worker._bound({MAX_MEMORY_BYTES})\n{tried}"
-    )
-    done = subprocess.run(
+def test_a_process_may_reach_nothing(attempt):
+    program = f"{RESTRICTED}\n{attempt}"
+    process = subprocess.run(
         [sys.executable, "-I", "-c", program], check=False, capture_output=True, text=True
     )
-    assert "PermissionError" in done.stderr
+    assert "PermissionError" in process.stderr
 
 
 def test_what_a_layout_needs_may_be_read():
-    program = f"""from reports import render_worker; render_worker._bound({MAX_MEMORY_BYTES})
+    program = f"""{RESTRICTED}
 open(render_worker.__file__.replace('render_worker.py', 'templates/report.css')).close()
 import colorsys, fontTools.merge"""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-I", "-c", program], check=False, capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 @pytest.fixture
-def asked():
+def requests_received():
     """What a server on loopback was asked for, and its address."""
     paths: list[str] = []
 
@@ -161,30 +163,32 @@ def asked():
 
 
 HOSTILE = {
-    "a logo": lambda at: {"letters": letters(f'<image href="{at}" width="9" height="9"/>')},
-    "a logo's style": lambda at: {"letters": letters(f"<style>@import '{at}';</style>")},
-    "a logo's fill": lambda at: {"letters": letters(f'<rect width="9" fill="url({at})"/>')},
+    "a logo": lambda at: {"letterhead": letters(f'<image href="{at}" width="9" height="9"/>')},
+    "a logo's style": lambda at: {"letterhead": letters(f"<style>@import '{at}';</style>")},
+    "a logo's fill": lambda at: {"letterhead": letters(f'<rect width="9" fill="url({at})"/>')},
     "a drawing": lambda at: {"blocks": (drawing(f'<image href="{at}" width="9" height="9"/>'),)},
     "a drawing's use": lambda at: {"blocks": (drawing(f'<use href="{at}#a"/>'),)},
     "a text": lambda at: {"blocks": (paragraph(f'<img src="{at}"/><link href="{at}"/>'),)},
-    "the foot": lambda at: {"what": f'"; }} @import "{at}"; @page {{ background: url({at})'},
-    "the mark": lambda at: {"mark": f'</style><link rel="attachment" href="{at}"/>'},
+    "the foot": lambda at: {
+        "rulebook_line": f'"; }} @import "{at}"; @page {{ background: url({at})'
+    },
+    "the mark": lambda at: {"warning": f'</style><link rel="attachment" href="{at}"/>'},
 }
 
 
-def letters(shapes: str) -> Letters:
+def letters(shapes: str) -> PrintedLetterhead:
     logo = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{shapes}</svg>'
     encoded = base64.b64encode(logo.encode()).decode()
-    return Letters(name="Clinic", logo=encoded, logo_type="image/svg+xml")
+    return PrintedLetterhead(name="Clinic", logo=encoded, logo_type="image/svg+xml")
 
 
-def drawing(shapes: str) -> Picture:
-    return Picture(role="scale", words="w", svg=f'<svg viewBox="0 0 9 9">{shapes}</svg>')
+def drawing(shapes: str) -> Drawing:
+    return Drawing(role="scale", alt_text="w", svg=f'<svg viewBox="0 0 9 9">{shapes}</svg>')
 
 
 @pytest.mark.parametrize("place", HOSTILE)
-def test_nothing_is_fetched_or_read_whatever_a_document_asks_for(place, asked, tmp_path):
-    paths, address = asked
+def test_no_reference_in_a_document_is_fetched_or_read(place, requests_received, tmp_path):
+    paths, address = requests_received
     secret = tmp_path / "secret.svg"
     secret.write_text('<svg xmlns="http://www.w3.org/2000/svg"><text>Zaphod-4711</text></svg>')
     renderer = RendererPool(1, 0, 30.0)
@@ -192,8 +196,8 @@ def test_nothing_is_fetched_or_read_whatever_a_document_asks_for(place, asked, t
         for at in (f"{address}/x.svg", secret.as_uri(), str(secret)):
             with suppress(Problem):
                 pdf = renderer.render(document().model_copy(update=HOSTILE[place](at)))
-                with pikepdf.open(io.BytesIO(pdf)) as made:
-                    assert list(made.attachments) == []
+                with pikepdf.open(io.BytesIO(pdf)) as pool:
+                    assert list(pool.attachments) == []
                 assert "Zaphod-4711" not in words(pdf)
         assert renderer.render(document()).startswith(PDF)
     finally:
@@ -205,25 +209,27 @@ def words(pdf: bytes) -> str:
     return "".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf))
 
 
-def test_the_fetcher_alone_does_not_hold_it(asked):
-    """The second wall: a page laid out with WeasyPrint's own fetcher, inside the bounds."""
-    paths, address = asked
+def test_the_fetcher_alone_does_not_hold_it(requests_received):
+    """The second barrier: a page rendered with WeasyPrint's own fetcher in a restricted process."""
+    paths, address = requests_received
     program = f"""import sys, weasyprint
 from reports import render_worker
 from reports.pdf import render
-render.render(render_worker._warm())
-render_worker._bound({MAX_MEMORY_BYTES})
+render.render_pdf(render_worker._build_warm_up_document())
+render_worker.restrict_process({MAX_MEMORY_BYTES})
 page = '<img src="{address}/a.png"><img src="file:///etc/hostname">'
 page += '<link rel=attachment href="file:///etc/hostname"><link rel=stylesheet href="{address}/b">'
 made = weasyprint.HTML(string=page).write_pdf()
 sys.stdout.buffer.write(made)"""
-    done = subprocess.run([sys.executable, "-I", "-c", program], check=False, capture_output=True)
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", program], check=False, capture_output=True
+    )
     assert paths == []
-    if done.returncode == 0:
-        with pikepdf.open(io.BytesIO(done.stdout)) as made:
-            assert list(made.attachments) == []
+    if process.returncode == 0:
+        with pikepdf.open(io.BytesIO(process.stdout)) as pool:
+            assert list(pool.attachments) == []
     else:
-        assert b"PermissionError" in done.stderr
+        assert b"PermissionError" in process.stderr
 
 
 def test_many_at_once_are_made_or_refused_and_none_is_lost():
@@ -245,7 +251,7 @@ def test_many_at_once_are_made_or_refused_and_none_is_lost():
 
 
 def test_a_process_ends_when_its_service_does():
-    process = _Process(MAX_MEMORY_BYTES)
+    process = ChildProcess("reports.render_worker", MAX_MEMORY_BYTES)
     process._process.stdin.close()
     assert process._process.wait(timeout=10) == 0
     process._process.stdout.close()

@@ -5,31 +5,31 @@ import signal
 import urllib.request
 from pathlib import Path
 
-from support.builders import kept_in
+from support.builders import build_store_settings
 from support.processes import run, serving
 
 INTAKE = Path(__file__).parents[3] / "api" / "contract" / "examples" / "phq4.json"
 
 
 def children(pid: int) -> list[int]:
-    listed = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(each) for each in " ".join(listed).split()]
+    child_lists = [item.read_text() for item in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(item) for item in " ".join(child_lists).split()]
 
 
 def test_a_served_report_is_made_in_a_process_that_ends_with_the_service(tmp_path):
-    settings = kept_in(tmp_path)
+    settings = build_store_settings(tmp_path)
     token = run(settings, "token").stdout.strip()
-    with serving(settings) as served:
+    with serving(settings) as server:
         request = urllib.request.Request(  # noqa: S310 - our own
-            f"{served.address}/v1/score/report.pdf",
+            f"{server.address}/v1/score/report.pdf",
             data=INTAKE.read_bytes(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         for _ in range(2):
             with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
                 assert response.read().startswith(b"%PDF-")
-        (worker,) = children(served.process.pid)
+        (worker,) = children(server.process.pid)
         os.kill(worker, signal.SIGSTOP)  # it cannot notice that its input ended
-        served.process.terminate()
-        served.process.wait()
+        server.process.terminate()
+        server.process.wait()
     assert not Path(f"/proc/{worker}").exists()

@@ -1,4 +1,4 @@
-"""Forms: made of any rulebook; what is marked is what is read, for patients and for clinicians."""
+"""Forms are built from any rulebook, and what is selected is what is parsed, for every audience."""
 
 import pytest
 
@@ -20,65 +20,70 @@ BOTH = [
 ]
 
 
-def named(loaded) -> str:
+def read_name(loaded) -> str:
     return loaded.name
 
 
-@pytest.mark.parametrize("loaded", RULEBOOKS, ids=named)
-def test_a_clinician_is_asked_everything_once_with_ones_own_apart(loaded):
+@pytest.mark.parametrize("loaded", RULEBOOKS, ids=read_name)
+def test_a_clinician_is_asked_every_question_once_with_clinician_only_questions_apart(loaded):
     form = build_form(loaded, FormOptions("clinician"))
-    assert sorted(each.id for each in form.questions) == sorted(loaded.questions)
-    apart = {each.id for step in form.steps if step.for_clinician for each in step.questions}
-    assert apart >= {each.id for each in loaded.rulebook.question if each.who == "clinician"}
-    assert not any(each.required for each in form.questions)
+    assert sorted(question.id for question in form.questions) == sorted(loaded.questions)
+    apart = [step for step in form.steps if step.for_clinician]
+    clinician_only = {q.id for q in loaded.rulebook.question if q.who == "clinician"}
+    assert {question.id for step in apart for question in step.questions} >= clinician_only
+    assert not any(question.required for question in form.questions)
 
 
-@pytest.mark.parametrize("loaded", RULEBOOKS, ids=named)
+@pytest.mark.parametrize("loaded", RULEBOOKS, ids=read_name)
 def test_a_patient_is_never_asked_what_only_a_clinician_can_know(loaded):
     for adversity in (None, True, False):
         form = build_form(loaded, FormOptions("patient", adversity_consent=adversity))
-        assert not [each for each in form.questions if loaded.questions[each.id].who == "clinician"]
+        audiences = {loaded.questions[question.id].who for question in form.questions}
+        assert audiences
+        assert "clinician" not in audiences
 
 
-@pytest.mark.parametrize("wish", BOTH, ids=lambda wish: wish.who)
-@pytest.mark.parametrize("loaded", RULEBOOKS, ids=named)
-def test_whatever_can_be_marked_is_read_as_it_is_kept_and_scored(loaded, wish):
+@pytest.mark.parametrize("options", BOTH, ids=lambda options: options.audience)
+@pytest.mark.parametrize("loaded", RULEBOOKS, ids=read_name)
+def test_every_option_is_parsed_into_the_answer_that_is_stored_and_scored(loaded, options):
     model = build_answer_model(loaded.rulebook)
-    for step in build_form(loaded, wish).steps:
-        for asked in step.questions:
-            for value in [each.value for each in asked.choices] or [str(asked.maximum)]:
-                reading = parse_step(step, {asked.name: [value]})
-                assert asked.name not in reading.faults
-                answer = reading.answers[asked.id]
-                model.model_validate({asked.id: answer})
-                marks = fill_from_answers(step, reading.answers, {})
-                again = marks.selected_options.get(asked.name) or {
-                    marks.entered_text.get(asked.name)
+    for step in build_form(loaded, options).steps:
+        for question in step.questions:
+            for value in [choice.value for choice in question.choices] or [str(question.maximum)]:
+                parsed_step = parse_step(step, {question.name: [value]})
+                assert question.name not in parsed_step.faults
+                answer = parsed_step.answers[question.id]
+                model.model_validate({question.id: answer})
+                control_state = fill_from_answers(step, parsed_step.answers, {})
+                state = control_state.selected_options.get(question.name) or {
+                    control_state.entered_text.get(question.name)
                 }
-                assert again == {value} or asked.confidential
+                assert state == ({None} if question.confidential else {value})
 
 
-def test_none_of_several_is_an_answer_and_nothing_is_none():
+def test_none_of_these_is_an_answer_and_a_blank_field_is_not():
     step = build_form(NOCIPLASTIC, FormOptions("patient")).steps[1]
     assert parse_step(step, {"q52": [NONE]}).answers == {"rf_spine_and_nerves": []}
-    nothing = parse_step(step, {})
-    assert nothing.answers == {}
-    assert nothing.faults["q52"] == "fault_needed"
-    assert "q57" not in nothing.faults
+    blank_step = parse_step(step, {})
+    assert blank_step.answers == {}
+    assert blank_step.faults["q52"] == "fault_needed"
+    assert "q57" not in blank_step.faults
 
 
-def test_not_being_sure_of_a_red_flag_is_said_and_leaves_it_unanswered():
+def test_not_being_sure_of_a_red_flag_is_accepted_and_leaves_it_unanswered():
     form = build_form(NOCIPLASTIC, FormOptions("patient"))
-    unsure = {each.id for each in form.questions if each.may_be_unsure}
+    unsure = {question.id for question in form.questions if question.may_be_unsure}
     must = set(NOCIPLASTIC.rulebook.rulebook.must_answer)
     assert unsure == must - {"age_years", "pain_duration_months", "rf_personal_safety"}
     step = form.steps[1]
-    reading = parse_step(step, {"q52": [UNKNOWN], "q53": [SKIPPED]})
-    assert reading.open_questions == {"rf_spine_and_nerves": "unknown"}
-    assert (reading.answers, reading.faults["q53"]) == ({}, "fault_needed")
-    draft = apply_step(build_progress(NOCIPLASTIC, Draft(), "en", adversity=True), step, reading)
-    lacks = build_progress(NOCIPLASTIC, draft, "en", adversity=True).is_missing
-    assert [each.name for each in step.questions if lacks(each)] == ["q53", "q54", "q55", "q56"]
+    parsed_step = parse_step(step, {"q52": [UNKNOWN], "q53": [SKIPPED]})
+    assert parsed_step.open_questions == {"rf_spine_and_nerves": "unknown"}
+    assert (parsed_step.answers, parsed_step.faults["q53"]) == ({}, "fault_needed")
+    progress = build_progress(NOCIPLASTIC, Draft(), "en", adversity=True)
+    draft = apply_step(progress, step, parsed_step)
+    is_missing = build_progress(NOCIPLASTIC, draft, "en", adversity=True).is_missing
+    missing = [question.name for question in step.questions if is_missing(question)]
+    assert missing == ["q53", "q54", "q55", "q56"]
 
 
 @pytest.mark.parametrize(
@@ -87,52 +92,55 @@ def test_not_being_sure_of_a_red_flag_is_said_and_leaves_it_unanswered():
      ("4.5", "fault_whole"), ("abc", "fault_number"), ("NaN", "fault_number"),
      ("1e400", "fault_range"), ("9" * 13, "fault_number"), ("\u0664\u0664", None)],
 )  # fmt: skip
-def test_a_number_is_read_within_its_bounds(text, fault):
+def test_a_number_is_accepted_within_its_bounds_only(text, fault):
     step = build_form(NOCIPLASTIC, FormOptions("patient")).steps[0]
     assert parse_step(step, {"q0": [text]}).faults.get("q0") == fault
 
 
 @pytest.mark.parametrize("language", list_languages())
-@pytest.mark.parametrize("who", ["patient", "clinician"])
-def test_the_help_beside_a_question_promises_what_is_kept(who, language):
-    form = build_form(NOCIPLASTIC, FormOptions(who, language, adversity_consent=True))
-    helps = {each.id: each.help for each in form.questions}
-    own = load_layout("nociplastic").help
+@pytest.mark.parametrize("audience", ["patient", "clinician"])
+def test_the_help_of_a_question_promises_only_what_the_service_does(audience, language):
+    form = build_form(NOCIPLASTIC, FormOptions(audience, language, adversity_consent=True))
+    helps = {question.id: question.help for question in form.questions}
+    replacements = load_layout("nociplastic").help
     for name in ("ace_count", "rf_personal_safety"):
-        assert helps[name] == own[name][language]
+        assert helps[name] == replacements[name][language]
     untrue = ("nothing in the result", "hängt nichts davon ab", "nada del resultado",
               "someone will read it", "jemand wird es lesen", "alguien lo leerá")  # fmt: skip
-    assert not [each for each in helps.values() if each and any(word in each for word in untrue)]
+    assert not [text for text in helps.values() if text and any(word in text for word in untrue)]
 
 
 class TestAdvice:
     @pytest.mark.parametrize("flag", NOCIPLASTIC.rulebook.flag, ids=lambda flag: flag.id)
-    def test_there_are_words_for_every_red_flag_that_must_be_acted_on(self, flag):
+    def test_there_is_a_text_for_every_red_flag_that_must_be_acted_on(self, flag):
+        layout = load_layout("nociplastic")
         form = build_form(NOCIPLASTIC, FormOptions("patient"))
-        told = build_advice(NOCIPLASTIC, form, {}, [flag.id])
-        assert told or flag.tier == "T3"
-        if told and not flag.about_person:
-            assert told[0].urgent == (flag.tier in ("T0", "T1"))
+        advice = build_advice(NOCIPLASTIC, form, {}, [flag.id])
+        assert len(advice) == (1 if flag.tier != "T3" or flag.id in layout.advice else 0)
+        assert all(
+            item.urgent == (flag.tier in ("T0", "T1")) for item in advice if not flag.about_person
+        )
 
-    def test_comes_with_the_most_urgent_first_and_each_once(self):
+    def test_lists_the_most_urgent_first_and_each_once(self):
         answers = {"rf_general": ["fever_or_rigors", "unexplained_weight_loss"],
                    "rf_head_and_face": ["thunderclap_headache", "painful_red_eye"]}  # fmt: skip
-        raised = find_red_flags(NOCIPLASTIC, answers)
+        red_flags = find_red_flags(NOCIPLASTIC, answers)
         form = build_form(NOCIPLASTIC, FormOptions("patient"))
-        told = build_advice(NOCIPLASTIC, form, answers, raised.flags)
-        assert raised.tier == "T0"
-        assert [each.phrase for each in told] == ["now", "today", "soon"]
-        assert len(told[0].selected_options) == 2
+        advice = build_advice(NOCIPLASTIC, form, answers, red_flags.flags)
+        assert red_flags.tier == "T0"
+        assert [item.phrase for item in advice] == ["now", "today", "soon"]
+        assert len(advice[0].selected_options) == 2
 
-    def test_is_read_again_when_its_flag_went_and_came_again(self):
-        seen = Draft(answers={"rf_general": ["fever_or_rigors"]}, seen=("fever_or_rigors",))
-        course = build_progress(NOCIPLASTIC, seen, "en", adversity=True)
-        assert course.unacknowledged_flags == ()
-        step = course.form.steps[1]
-        gone = apply_step(course, step, parse_step(step, {"q56": [NONE]}))
-        assert gone.seen == ()
-        course = build_progress(NOCIPLASTIC, gone, "en", adversity=True)
-        again = apply_step(course, step, parse_step(step, {"q56": ["o0"]}))
+    def test_must_be_read_again_when_its_flag_is_withdrawn_and_raised_again(self):
+        flags = ("fever_or_rigors",)
+        acknowledged_draft = Draft(answers={"rf_general": list(flags)}, seen=flags)
+        progress = build_progress(NOCIPLASTIC, acknowledged_draft, "en", adversity=True)
+        assert progress.unacknowledged_flags == ()
+        step = progress.form.steps[1]
+        cleared_draft = apply_step(progress, step, parse_step(step, {"q56": [NONE]}))
+        assert cleared_draft.seen == ()
+        progress = build_progress(NOCIPLASTIC, cleared_draft, "en", adversity=True)
+        again = apply_step(progress, step, parse_step(step, {"q56": ["o0"]}))
         assert build_progress(NOCIPLASTIC, again, "en", adversity=True).unacknowledged_flags == (
             "fever_or_rigors",
         )
@@ -142,33 +150,36 @@ class TestLayouts:
     @pytest.mark.parametrize(
         "file", sorted(LAYOUT_FOLDER.glob("*.toml")), ids=lambda file: file.stem
     )
-    def test_name_what_their_rulebook_has(self, file):
+    def test_name_only_what_their_rulebook_has(self, file):
         loaded, layout = load_catalogue().find_active(file.stem), load_layout(file.stem)
         book = loaded.rulebook
-        questions = {*layout.for_clinician, *layout.adversity, *layout.may_be_left,
-                     *layout.may_be_unsure, *layout.unspoken,
+        questions = {*layout.for_clinician, *layout.adversity, *layout.may_stay_open,
+                     *layout.may_be_unsure, *layout.confidential,
                      *([layout.body_map] if layout.body_map else [])}  # fmt: skip
         assert questions <= loaded.questions.keys()
-        assert {*layout.first, *layout.intro, *layout.heading} <= {each.id for each in book.topic}
-        assert layout.advice.keys() <= {each.id for each in book.flag}
-        assert layout.advice_by_tier.keys() <= {each.id for each in book.tier}
+        topics = {topic.id for topic in book.topic}
+        assert {*layout.first_topics, *layout.intro, *layout.heading} <= topics
+        assert layout.advice.keys() <= {flag.id for flag in book.flag}
+        assert layout.advice_by_tier.keys() <= {tier.id for tier in book.tier}
         assert {*layout.advice.values(), *layout.advice_by_tier.values()} <= set(ADVICE_ORDER)
         assert layout.help.keys() <= loaded.questions.keys()
-        worded = layout.intro, layout.heading, layout.help
-        for by_language in (each for held in worded for each in held.values()):
-            assert by_language.keys() == set(list_languages())
+        sections = layout.intro, layout.heading, layout.help
+        translations = [texts for section in sections for texts in section.values()]
+        assert translations
+        assert all(texts.keys() == set(list_languages()) for texts in translations)
 
 
-def test_every_language_has_the_same_words_with_the_same_places():
+def test_every_language_has_the_same_keys_with_the_same_placeholders():
     english = load_page_texts("en").words
     for language in list_languages():
         words = load_page_texts(language).words
         assert list(words) == list(english)
         for name, text in words.items():
-            assert sorted(_places(text)) == sorted(_places(english[name])), name
+            placeholders = sorted(_find_placeholders(text))
+            assert placeholders == sorted(_find_placeholders(english[name])), name
 
 
-def _places(text: str) -> list[str]:
+def _find_placeholders(text: str) -> list[str]:
     from string import Formatter
 
     return [name for _, name, _, _ in Formatter().parse(text) if name]

@@ -1,4 +1,4 @@
-"""The edge: no more than can be worked on, nothing that no route should see, no word of ours."""
+"""The outermost middleware: limits, headers, and no internal detail in any answer."""
 
 import asyncio
 import json
@@ -30,24 +30,24 @@ def scope(path="/", headers=(HOST,), **other):
     } | other
 
 
-async def nothing():
+async def receive_nothing():
     raise AssertionError("the body is not read")
 
 
-async def ask(edge, asked) -> tuple[int, dict, bytes]:
+async def ask(edge, request_scope) -> tuple[int, dict, bytes]:
     """Status, headers and body of the answer to a request whose body must not be read."""
-    sent = []
+    messages = []
 
     async def send(message):
-        sent.append(message)
+        messages.append(message)
 
-    await edge(asked, nothing, send)
-    start, *rest = sent
-    return start["status"], dict(start["headers"]), b"".join(each["body"] for each in rest)
+    await edge(request_scope, receive_nothing, send)
+    start, *rest = messages
+    return start["status"], dict(start["headers"]), b"".join(item["body"] for item in rest)
 
 
-def answer(app, asked, **settings) -> tuple[int, dict, bytes]:
-    return run_aside(ask(RequestMiddleware(app, Settings(**settings), Metrics()), asked))
+def answer(app, request_scope, **settings) -> tuple[int, dict, bytes]:
+    return run_aside(ask(RequestMiddleware(app, Settings(**settings), Metrics()), request_scope))
 
 
 fine = PlainTextResponse("fine")
@@ -59,43 +59,43 @@ def code(body: bytes) -> str:
 
 def test_what_is_one_too_many_is_429_at_once_and_the_others_go_on():
     async def story():
-        go, begun = asyncio.Event(), asyncio.Semaphore(0)
+        go, started_event = asyncio.Event(), asyncio.Semaphore(0)
 
-        async def slow(*given):
-            begun.release()
+        async def slow(*channels):
+            started_event.release()
             await go.wait()
-            await fine(*given)
+            await fine(*channels)
 
-        edge = RequestMiddleware(slow, Settings(concurrent_requests=2), Metrics())
+        edge = RequestMiddleware(slow, Settings(max_concurrent_requests=2), Metrics())
         first = [asyncio.ensure_future(ask(edge, scope())) for _ in range(2)]
-        await begun.acquire()
-        await begun.acquire()
-        refused = await ask(edge, scope())
+        await started_event.acquire()
+        await started_event.acquire()
+        refusal = await ask(edge, scope())
         go.set()
         alive = await ask(edge, scope("/health/live"))
-        return refused, alive, await asyncio.gather(*first), await ask(edge, scope())
+        return refusal, alive, await asyncio.gather(*first), await ask(edge, scope())
 
-    refused, alive, first, after = run_aside(story())
-    status, headers, body = refused
+    refusal, alive, first, after = run_aside(story())
+    status, headers, body = refusal
     assert (status, code(body), headers[b"retry-after"]) == (429, "too_many", b"1")
     assert headers[b"content-type"] == b"application/problem+json"
     assert len(headers[b"x-request-id"]) == 32
-    assert [each[0] for each in (alive, *first, after)] == [200] * 4
+    assert [value[0] for value in (alive, *first, after)] == [200] * 4
 
 
-def test_whether_the_process_lives_is_told_also_when_all_hands_are_busy():
+def test_liveness_is_answered_under_full_load():
     async def story():
-        go, begun = asyncio.Event(), asyncio.Event()
+        go, started_event = asyncio.Event(), asyncio.Event()
 
-        async def slow(asked, *given):
-            if asked["path"] != "/health/live":
-                begun.set()
+        async def slow(request_scope, *channels):
+            if request_scope["path"] != "/health/live":
+                started_event.set()
                 await go.wait()
-            await fine(asked, *given)
+            await fine(request_scope, *channels)
 
-        edge = RequestMiddleware(slow, Settings(concurrent_requests=1), Metrics())
+        edge = RequestMiddleware(slow, Settings(max_concurrent_requests=1), Metrics())
         first = asyncio.ensure_future(ask(edge, scope()))
-        await begun.wait()
+        await started_event.wait()
         alive, ready = await ask(edge, scope("/health/live")), await ask(edge, scope())
         go.set()
         await first
@@ -109,7 +109,7 @@ def test_a_request_that_fails_or_is_dropped_makes_room_for_the_next():
         raise ValueError
 
     async def story():
-        edge = RequestMiddleware(fails, Settings(concurrent_requests=1), Metrics())
+        edge = RequestMiddleware(fails, Settings(max_concurrent_requests=1), Metrics())
         return [(await ask(edge, scope()))[0] for _ in range(3)]
 
     assert run_aside(story()) == [500] * 3
@@ -144,7 +144,7 @@ def test_100_headers_are_taken_and_101_are_431():
     ],
 )
 def test_headers_path_and_query_together_have_a_size(large):
-    status, _, body = answer(fine, scope(**large), header_bytes=1024)
+    status, _, body = answer(fine, scope(**large), max_header_bytes=1024)
     assert (status, code(body)) == (431, "headers_too_large")
 
 
@@ -172,11 +172,11 @@ def test_head_tells_what_get_tells_without_the_body(client, anonymous):
 
 
 def test_a_read_by_head_is_in_the_audit(kept_service, kept_clinic, kept_client):
-    made = kept_client.post("/v1/screenings", json=builders.request()).json()["id"]
+    screening_id = kept_client.post("/v1/screenings", json=builders.request()).json()["id"]
     before = len(audited(kept_service, kept_clinic))
-    assert kept_client.head(f"/v1/screenings/{made}").status_code == 200
+    assert kept_client.head(f"/v1/screenings/{screening_id}").status_code == 200
     (row,) = audited(kept_service, kept_clinic)[before:]
-    assert (row.action, row.target, row.outcome) == ("read", made, "ok")
+    assert (row.action, row.target, row.outcome) == ("read", screening_id, "ok")
 
 
 def test_a_path_with_a_slash_too_many_leads_nowhere(anonymous):
@@ -195,9 +195,9 @@ def test_an_answer_that_fails_after_it_began_is_left_unfinished():
 
 FAILING = """
 import asyncio, sys
-from api.observability.structured_logging import configure
-configure()
-from api.http.middleware import Edge
+from api.observability.structured_logging import configure_logging
+configure_logging()
+from api.http.middleware import RequestMiddleware
 from api.observability.metrics import Metrics
 from api.settings import Settings
 from starlette.applications import Starlette
@@ -214,7 +214,7 @@ async def fails(request):
 
 metrics = Metrics()
 edge = Starlette(routes=[Route("/x/{y}", fails)])
-edge.add_middleware(Edge, settings=Settings(), metrics=metrics)
+edge.add_middleware(RequestMiddleware, settings=Settings(), metrics=metrics)
 
 async def send(message):
     print(message)
@@ -223,25 +223,25 @@ asyncio.run(edge({
     "type": "http", "method": "GET", "path": "/x/" + canary, "raw_path": canary.encode(),
     "query_string": canary.encode(), "headers": [(b"host", b"x"), (b"cookie", canary.encode())],
 }, None, send))
-print(metrics.text().decode())
+print(metrics.render().decode())
 """
 
 
-def test_what_a_failing_route_says_reaches_nobody():
-    done = subprocess.run(
+def test_the_text_of_a_failing_route_reaches_no_client():
+    process = subprocess.run(
         [sys.executable, "-c", FAILING],
         capture_output=True,
         text=True,
         check=True,
         cwd=Path(__file__).parents[3],
     )
-    assert "Zaphod" not in done.stdout + done.stderr
-    assert "/problems/internal" in done.stdout
-    assert 'nociscreen_problems_total{code="internal"} 1.0' in done.stdout
-    failed, request = map(json.loads, done.stderr.splitlines())
-    assert (failed["event"], request["status"]) == ("failed", 500)
+    assert "Zaphod" not in process.stdout + process.stderr
+    assert "/problems/internal" in process.stdout
+    assert 'nociscreen_problems_total{code="internal"} 1.0' in process.stdout
+    failed, request = map(json.loads, process.stderr.splitlines())
+    assert (failed["event"], request["status"]) == ("uncaught_exception", 500)
     assert failed["request_id"] == request["request_id"]
-    assert [each["class"] for each in failed["exception"]] == [
+    assert [item["class"] for item in failed["exception"]] == [
         "builtins.LookupError",
         "builtins.ValueError",
     ]

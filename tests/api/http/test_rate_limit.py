@@ -3,8 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.testclient import TestClient
+from support.callers import replace_service
 
-from api.http.rate_limit import MAX_CLIENTS, RateLimiter
+from api.http.rate_limit import MAX_CLIENTS, RateLimiter, compute_network_key
 from api.problems import Problem
 
 
@@ -100,5 +102,44 @@ def test_full_buckets_are_forgotten_before_others(limiter, clock):
 
 def test_threads_together_get_one_quota(limiter):
     with ThreadPoolExecutor(16) as threads:
-        taken = list(threads.map(lambda _: is_refused(limiter, per_minute=500), range(1000)))
-    assert taken.count(None) == 500
+        refusals = list(threads.map(lambda _: is_refused(limiter, per_minute=500), range(1000)))
+    assert refusals.count(None) == 500
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.2", "192.0.2.2"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("2001:db8:1:1:ffff:ffff:ffff:ffff", "2001:db8:1:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_a_limit_counts_an_ipv4_address_and_the_64_network_of_an_ipv6_address(address, network):
+    assert compute_network_key(address) == network
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"/v1/reports/verify/{'0' * 64}"),
+        ("POST", "/v1/oauth/token"),
+        ("GET", "/intake/wrong"),
+        ("GET", "/invitation/wrong"),
+    ],
+)
+def test_every_limit_by_address_counts_the_same_network(kept_service, method, path):
+    limiter = RateLimiter(lambda: 0.0)
+    replace_service(kept_service, rate_limiter=limiter)
+    form = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "wrong"}
+    for address in ("2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6"):
+        client = TestClient(kept_service, client=(address, 50000))
+        client.request(method, path, data=form if method == "POST" else None)
+    words = [word for key in limiter._full_at for word in key.split(" ")]
+    assert {word for word in words if ":" in word} == {"2001:db8:1:2::/64"}

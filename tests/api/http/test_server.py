@@ -1,4 +1,4 @@
-"""A real server over loopback: it answers, and lets nobody hold it."""
+"""A real server over loopback: it answers, and no client blocks it."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 import httpx2
 import pytest
 from support.async_thread import run_aside
-from support.builders import kept_in
+from support.builders import build_store_settings
 from support.processes import run, serving
 
 from api.http.server import bind_sockets, build_base_url
@@ -21,11 +21,11 @@ from api.http.server import bind_sockets, build_base_url
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
-    settings = kept_in(folder)
+    settings = build_store_settings(folder)
     token = run(settings, "token").stdout
     short = {"NOCISCREEN_HEADER_SECONDS": "1", "NOCISCREEN_BODY_SECONDS": "1"}
-    with serving(settings, folder / "log", **short) as served:
-        host, port = re.search(r"http://([\d.]+):(\d+)", served.address).groups()
+    with serving(settings, folder / "log", **short) as server:
+        host, port = re.search(r"http://([\d.]+):(\d+)", server.address).groups()
         yield host, int(port), token.strip(), folder / "log"
 
 
@@ -74,7 +74,7 @@ def test_headers_that_end_in_two_pieces_are_not_counted_with_the_body(address):
         assert connection.recv(65536).startswith(b"HTTP/1.1 422 ")
 
 
-def test_a_client_that_leaves_is_no_failure_of_ours(address):
+def test_a_client_that_disconnects_is_not_an_error_of_the_service(address):
     raw = (
         b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         b"Content-Length: 100\r\nAuthorization: Bearer " + address[2].encode() + b"\r\n\r\n{"
@@ -83,12 +83,12 @@ def test_a_client_that_leaves_is_no_failure_of_ours(address):
         connection.sendall(raw)
     for _ in range(100):
         logged = [json.loads(line) for line in address[3].read_text().splitlines()]
-        left = [each for each in logged if each.get("status") == 499]
+        left = [item for item in logged if item.get("status") == 499]
         if left:
             break
         time.sleep(0.1)
     assert left
-    assert not [each for each in logged if each["event"] == "failed"]
+    assert not [item for item in logged if item["event"] == "uncaught_exception"]
 
 
 def test_a_body_that_never_comes_is_408(address):
@@ -111,18 +111,18 @@ def test_what_is_not_plain_http_is_400(address, raw):
     assert talk(address, raw).startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_port_in_use_is_told_in_a_sentence(address, tmp_path):
-    done = run(kept_in(tmp_path), "serve", "--port", str(address[1]))
-    assert (done.returncode, done.stdout) == (2, "")
+def test_a_port_in_use_is_reported_in_a_sentence(address, tmp_path):
+    process = run(build_store_settings(tmp_path), "serve", "--port", str(address[1]))
+    assert (process.returncode, process.stdout) == (2, "")
     expected = f"cannot listen on 127.0.0.1, port {address[1]}: Address already in use; "
-    assert done.stderr.startswith(expected)
+    assert process.stderr.startswith(expected)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_public_address_follows_the_port_where_none_is_set(tmp_path):
-    with serving(kept_in(tmp_path), NOCISCREEN_PUBLIC_URL=None) as served:
-        told = httpx2.get(f"{served.address}/fhir/.well-known/smart-configuration").json()
-    assert told["token_endpoint"] == f"{served.address}/v1/oauth/token"
+    with serving(build_store_settings(tmp_path), NOCISCREEN_PUBLIC_URL=None) as server:
+        configuration = httpx2.get(f"{server.address}/fhir/.well-known/smart-configuration").json()
+    assert configuration["token_endpoint"] == f"{server.address}/v1/oauth/token"
 
 
 @pytest.mark.parametrize(
@@ -140,22 +140,22 @@ def test_an_answer_waits_for_no_other():
     """On an asyncio server: what the socket says of itself decides whether Nagle's delay is off."""
 
     async def delayed() -> list[int]:
-        told: list[int] = []
-        taken = asyncio.Event()
+        configuration: list[int] = []
+        accepted_event = asyncio.Event()
 
-        class Taken(asyncio.Protocol):
+        class AcceptingProtocol(asyncio.Protocol):
             def connection_made(self, transport):
                 own = transport.get_extra_info("socket")
-                told.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-                taken.set()
+                configuration.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                accepted_event.set()
 
         (listening,) = bind_sockets("127.0.0.1", 0)
-        server = await asyncio.get_running_loop().create_server(Taken, sock=listening)
+        server = await asyncio.get_running_loop().create_server(AcceptingProtocol, sock=listening)
         async with server:
             _, writer = await asyncio.open_connection(*listening.getsockname())
-            await taken.wait()
+            await accepted_event.wait()
             writer.close()
             await writer.wait_closed()
-        return told
+        return configuration
 
     assert run_aside(delayed()) == [1]

@@ -1,4 +1,4 @@
-"""Connections, by raw sockets to a real server: nobody holds it, nobody is told what was sent."""
+"""Connections by raw sockets to a real server: no client blocks it, no answer repeats a request."""
 
 import contextlib
 import json
@@ -32,8 +32,8 @@ class Address(NamedTuple):
 
 @contextlib.contextmanager
 def serving(folder: Path, **settings: str):
-    chosen = {f"NOCISCREEN_{name.upper()}": value for name, value in settings.items()}
-    environment = os.environ | chosen | {"NOCISCREEN_KEY_FILE": str(folder / "key.pem")}
+    variables = {f"NOCISCREEN_{name.upper()}": value for name, value in settings.items()}
+    environment = os.environ | variables | {"NOCISCREEN_KEY_FILE": str(folder / "key.pem")}
     token = subprocess.check_output([PROGRAM, "token"], env=environment, text=True)
     with (
         (folder / "log").open("w") as log,
@@ -55,7 +55,9 @@ def serving(folder: Path, **settings: str):
 def address(tmp_path_factory):
     """A server whose deadlines are short, so that tests need not wait."""
     folder = tmp_path_factory.mktemp("server")
-    with serving(folder, header_seconds="2", body_seconds="1", send_seconds="1") as address:
+    with serving(
+        folder, header_seconds="2", body_seconds="1", response_timeout_seconds="1"
+    ) as address:
         yield address
 
 
@@ -63,7 +65,7 @@ def address(tmp_path_factory):
 def small(tmp_path_factory):
     """A server of few connections, and patient with them."""
     folder = tmp_path_factory.mktemp("server")
-    with serving(folder, header_seconds="60", connections="20") as address:
+    with serving(folder, header_seconds="60", max_connections="20") as address:
         yield address
 
 
@@ -90,7 +92,7 @@ def talk(address: Address, *pieces: bytes) -> bytes:
 
 
 def trickle(connection: socket.socket) -> None:
-    """Send a byte from time to time, for longer than any server of ours listens."""
+    """Send a byte from time to time, for longer than any server in these tests waits."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
         connection.sendall(b" ")
@@ -104,8 +106,8 @@ def problem(answer: bytes) -> tuple[int, str]:
     assert b"connection: close" in head
     assert re.search(rb"x-request-id: [0-9a-f]{32}", head)
     assert b"cache-control: no-store" in head
-    told = json.loads(body)
-    return int(head.split()[1]), told["type"].removeprefix("/problems/")
+    problem_body = json.loads(body)
+    return int(head.split()[1]), problem_body["type"].removeprefix("/problems/")
 
 
 def is_alive(address: Address) -> bool:
@@ -131,7 +133,7 @@ class TestEarlyRefusals:
 
     MEGABYTE = b" " * 1024 * 1024
 
-    def test_a_body_that_is_too_large_is_told_so_and_not_cut_off(self, address):
+    def test_a_body_that_is_too_large_gets_an_answer_before_the_connection_closes(self, address):
         for head in (b"Content-Length: 5242880", b"Transfer-Encoding: chunked"):
             with connected(address) as client:
                 client.sendall(post(address, head))
@@ -140,13 +142,13 @@ class TestEarlyRefusals:
                     client.sendall(self.MEGABYTE if b"Length" in head else chunk)
                 assert problem(rest(client)) == (413, "too_large")
 
-    def test_a_body_that_is_too_slow_is_told_so_and_not_cut_off(self, address):
+    def test_a_body_that_is_too_slow_gets_an_answer_before_the_connection_closes(self, address):
         with connected(address) as client:
             client.sendall(post(address, b"Content-Length: 100000"))
             answer = client.recv(65536)
             for _ in range(9):
                 client.sendall(b" " * 10_000)
-            assert problem(answer + rest(client)) == (408, "too_slow")
+            assert problem(answer + rest(client)) == (408, "request_timeout")
 
     def test_who_sends_on_without_end_is_cut_off(self, address):
         with connected(address) as client:
@@ -164,41 +166,41 @@ class TestEarlyRefusals:
 
 
 class TestSlowClients:
-    def test_200_that_send_nothing_or_half_a_header_harm_nobody(self, address):
-        with contextlib.ExitStack() as held:
-            hangers = [held.enter_context(connected(address)) for _ in range(200)]
+    def test_200_clients_that_send_nothing_or_half_a_header_do_not_affect_others(self, address):
+        with contextlib.ExitStack() as stack:
+            hangers = [stack.enter_context(connected(address)) for _ in range(200)]
             for hanger in hangers[::2]:
                 hanger.sendall(ASK[:30])
             for hanger in hangers[1::4]:
                 hanger.sendall(post(address, b"Content-Length: 100"))
             assert is_alive(address)
             assert {rest(hanger) for hanger in hangers[::2]} == {b""}
-            assert {problem(rest(hanger)) for hanger in hangers[1::4]} == {(408, "too_slow")}
+            assert {problem(rest(hanger)) for hanger in hangers[1::4]} == {(408, "request_timeout")}
         assert is_alive(address)
 
     def test_over_the_limit_the_longest_waiting_makes_room(self, small):
-        with contextlib.ExitStack() as held:
-            hangers = [held.enter_context(connected(small)) for _ in range(20)]
-            newest = held.enter_context(connected(small))
+        with contextlib.ExitStack() as stack:
+            hangers = [stack.enter_context(connected(small)) for _ in range(20)]
+            newest = stack.enter_context(connected(small))
             newest.sendall(ASK)
             assert newest.recv(65536).startswith(b"HTTP/1.1 200 ")
             assert rest(hangers[0]) == b""
             hangers[-1].sendall(ASK)
             assert hangers[-1].recv(65536).startswith(b"HTTP/1.1 200 ")
 
-    def test_ten_times_as_many_as_may_connect_harm_nobody(self, small):
-        with contextlib.ExitStack() as held:
+    def test_ten_times_the_allowed_connections_do_not_affect_others(self, small):
+        with contextlib.ExitStack() as stack:
             for _ in range(200):
-                held.enter_context(connected(small))
+                stack.enter_context(connected(small))
             assert is_alive(small)
 
     def test_a_client_that_does_not_read_is_cut_off(self, address):
-        asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200
+        requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200
         with connected(address) as connection:
             connection.settimeout(20)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 while True:  # until the server resets what it cannot send
-                    connection.sendall(asked)
+                    connection.sendall(requests)
         assert is_alive(address)
 
     def test_a_client_that_reads_gets_all_of_a_large_answer(self, address):
@@ -271,24 +273,24 @@ class TestWhatIsNotPlainHttp:
 
 
 class TestNothingOfWhatIsSentIsTold:
-    """The canary is everywhere in what is sent, and nowhere in what is told."""
+    """The canary is everywhere in the requests, and nowhere in answers, metrics and log."""
 
     def bodies(self) -> list[bytes]:
         intake = json.loads(EXAMPLE.read_text())
-        everywhere = json.dumps(marked(intake)).encode()
-        known = json.dumps(marked(intake) | {"rulebook": "nociplastic"}).encode()
+        everywhere = json.dumps(mark_texts(intake)).encode()
+        valid_body = json.dumps(mark_texts(intake) | {"rulebook": "nociplastic"}).encode()
         broken = CANARY.encode()
         form = b"a=" + CANARY.replace(" ", "+").encode()
-        return [everywhere, known, broken, form, b'{"%s": "%s"}' % (broken, broken)]
+        return [everywhere, valid_body, broken, form, b'{"%s": "%s"}' % (broken, broken)]
 
     def requests(self, address) -> list[bytes]:
         mark = CANARY.replace(" ", "%20").encode()
-        spoken = CANARY.encode()
+        canary_bytes = CANARY.encode()
         token = address.token.encode()
         heads = [
             b"%s %s?%s=%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: a=%s\r\n"
             b"X-Request-Id: %s\r\nIf-None-Match: %s\r\nAuthorization: %s\r\nContent-Type: %s\r\n"
-            % (method, path, mark, mark, spoken, spoken, spoken, bearer, kind)
+            % (method, path, mark, mark, canary_bytes, canary_bytes, canary_bytes, bearer, kind)
             for method, path in [
                 (b"GET", b"/" + mark),
                 (b"GET", b"/v1/rulebooks/" + mark + b"/1.0.0"),
@@ -298,52 +300,52 @@ class TestNothingOfWhatIsSentIsTold:
                 (b"POST", b"/v1/score/report"),
                 (b"POST", b"/v1/score/note"),
             ]
-            for bearer in (b"Bearer " + token, b"Bearer " + spoken, b"Basic " + mark)
+            for bearer in (b"Bearer " + token, b"Bearer " + canary_bytes, b"Basic " + mark)
             for kind in (
                 b"application/json",
                 b"application/x-www-form-urlencoded",
                 b"text/" + mark,
             )
         ]
-        whole = [
+        requests = [
             head + b"Content-Length: %d\r\n\r\n" % len(body) + body
             for head in heads
             for body in self.bodies()
         ]
         return [
-            *whole,
+            *requests,
             b"Zaphod / HTTP/1.1\r\n\r\n",
-            b"GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % (mark, spoken),
-            b"GET /%s HTTP/1.1\r\nHost: x\r\n%s: 1\r\n\r\n" % (mark, spoken),
-            b"GET / HTTP/1.1\r\nHost: x\r\nX: " + spoken * 2000 + b"\r\n\r\n",
-            post(address, b"Transfer-Encoding: chunked") + spoken,
+            b"GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % (mark, canary_bytes),
+            b"GET /%s HTTP/1.1\r\nHost: x\r\n%s: 1\r\n\r\n" % (mark, canary_bytes),
+            b"GET / HTTP/1.1\r\nHost: x\r\nX: " + canary_bytes * 2000 + b"\r\n\r\n",
+            post(address, b"Transfer-Encoding: chunked") + canary_bytes,
             b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\nUpgrade: Zaphod\r\n\r\n",
         ]
 
     def test_not_in_answers_logs_or_metrics(self, address):
-        refused = 0
+        refusal_count = 0
         for raw in self.requests(address):
             answer = talk(address, raw)
             status = int(answer.split(b" ", 2)[1])
             assert status != 500, raw
             if status >= 400:
-                refused += 1
+                refusal_count += 1
                 assert b"Zaphod" not in answer, raw
-        assert refused > 100
+        assert refusal_count > 100
         url = f"http://{address.host}:{address.port}/metrics"
         with urllib.request.urlopen(url, timeout=20) as response:
             metrics = response.read().decode()
         log = address.log.read_text()
-        for told in (metrics, log):
-            assert "Zaphod" not in told
-            assert address.token not in told
+        for body in (metrics, log):
+            assert "Zaphod" not in body
+            assert address.token not in body
         assert all("event" in json.loads(line) for line in log.splitlines())
 
 
-def marked(value):
+def mark_texts(value):
     """The same value, with the canary in each of its texts."""
     if isinstance(value, dict):
-        return {name: marked(part) for name, part in value.items()}
+        return {name: mark_texts(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [marked(part) for part in value]
+        return [mark_texts(part) for part in value]
     return CANARY if isinstance(value, str) else value

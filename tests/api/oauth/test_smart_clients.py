@@ -10,8 +10,8 @@ import httpx2
 import pytest
 from cumulus_fhir_support import FhirClient
 from support.async_thread import run_aside
-from support.builders import add, clinic, do, kept_in
-from support.interop.hospital_issuers import Hospital, Signer, allow, publishing
+from support.builders import add, build_store_settings, clinic, do
+from support.interop.hospital_issuers import Hospital, Signer, allow_host, running_jwks_server
 from support.processes import serving
 
 from api.outbound.allowlist import HostPort
@@ -34,7 +34,7 @@ class Site:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self.settings = kept_in(folder)
+        self.settings = build_store_settings(folder)
         self.store = open_store(self.settings)
         self.clinic = clinic(self.store)
         self.screening = add(self.store, self.clinic)
@@ -50,14 +50,14 @@ def site(tmp_path):
 
 
 def private_jwks(signer: Signer) -> dict:
-    told = signer.key.export_private(as_dict=True)
-    return {"keys": [told | {"kid": signer.kid, "alg": signer.algorithm, "key_ops": ["sign"]}]}
+    metadata = signer.key.export_private(as_dict=True)
+    return {"keys": [metadata | {"kid": signer.kid, "alg": signer.algorithm, "key_ops": ["sign"]}]}
 
 
 def searched(site: Site, **proof) -> int:
     """How many responses cumulus finds after it signed in by discovery."""
 
-    async def asked() -> int:
+    async def read_status() -> int:
         client = FhirClient(
             f"{site.address}/fhir", RESOURCES, smart_client_id=site.clinic.client, **proof
         )
@@ -65,20 +65,20 @@ def searched(site: Site, **proof) -> int:
             answer = await client.request("GET", "QuestionnaireResponse")
             return len(answer.json()["entry"])
 
-    return run_aside(asked())
+    return run_aside(read_status())
 
 
 @pytest.mark.parametrize("algorithm", ["ES384", "RS384"])
 def test_cumulus_signs_in_by_a_key_that_is_registered(site, algorithm):
     signer = Signer(algorithm)
-    do(site.store, site.clinic, clients.add_client_key, site.clinic.client, signer.jwk())
+    do(site.store, site.clinic, clients.add_client_key, site.clinic.client, signer.export_jwk())
     with site.serving():
         assert searched(site, smart_jwks=private_jwks(signer)) == 1
 
 
-def test_cumulus_signs_in_by_a_file_whose_key_is_named_by_its_thumbprint(site):
+def test_cumulus_authenticates_by_a_file_with_the_thumbprint_as_key_id(site):
     signer = Signer("RS384")
-    jwk = {name: each for name, each in signer.jwk().items() if name != "kid"}
+    jwk = {name: item for name, item in signer.export_jwk().items() if name != "kid"}
     do(site.store, site.clinic, clients.add_client_key, site.clinic.client, jwk)
     assert parse_client_jwk(jwk)[0].kid == signer.key.thumbprint()
     pem = signer.key.export_to_pem(private_key=True, password=None).decode()
@@ -89,61 +89,61 @@ def test_cumulus_signs_in_by_a_file_whose_key_is_named_by_its_thumbprint(site):
 @pytest.mark.parametrize("algorithm", ["ES384", "RS384"])
 def test_cumulus_signs_in_by_a_key_that_is_published_and_by_its_successor(site, algorithm):
     old, new = Signer(algorithm, "old"), Signer("ES384", "new")
-    with publishing() as published:
-        published.keys = [old.jwk(), new.jwk()]
-        allow(site.store, site.clinic, published.place)
-        do(site.store, site.clinic, clients.set_key_set_url, site.clinic.client, published.url)
+    with running_jwks_server() as jwks_server:
+        jwks_server.keys = [old.export_jwk(), new.export_jwk()]
+        allow_host(site.store, site.clinic, jwks_server.host_port)
+        do(site.store, site.clinic, clients.set_key_set_url, site.clinic.client, jwks_server.url)
         with site.serving():
             for signer in (old, new):
                 assert searched(site, smart_jwks=private_jwks(signer)) == 1
-        assert published.fetched == 1
+        assert jwks_server.fetch_count == 1
 
 
 def test_every_claim_of_the_configuration_is_true(site):
     signers = {}
     for algorithm in ("ES256", "ES384", "RS256", "RS384", "RS512"):
         signers[algorithm] = Signer(algorithm, algorithm)
-        jwk = signers[algorithm].jwk(alg=algorithm)
+        jwk = signers[algorithm].export_jwk(alg=algorithm)
         do(site.store, site.clinic, clients.add_client_key, site.clinic.client, jwk)
     with site.serving(), httpx2.Client() as http:
         headers = {"Accept": "text/html"}
         answer = http.get(f"{site.address}/fhir/.well-known/smart-configuration", headers=headers)
         assert answer.headers["content-type"] == "application/json"
-        told = answer.json()
-        claimed = told["token_endpoint_auth_signing_alg_values_supported"]
-        assert claimed == sorted(signers)
+        metadata = answer.json()
+        algorithms = metadata["token_endpoint_auth_signing_alg_values_supported"]
+        assert algorithms == sorted(signers)
         for signer in signers.values():
             assert searched(site, smart_jwks=private_jwks(signer)) == 1
         secret = {"client_id": site.clinic.client, "client_secret": site.clinic.secret}
-        assert told["grant_types_supported"] == ["client_credentials"]
+        assert metadata["grant_types_supported"] == ["client_credentials"]
         grant = {"grant_type": "client_credentials"}
         ways = {
             "client_secret_basic": {"data": grant, "auth": tuple(secret.values())},
             "client_secret_post": {"data": grant | secret},
         }
-        assert set(told["token_endpoint_auth_methods_supported"]) == {"private_key_jwt", *ways}
+        assert set(metadata["token_endpoint_auth_methods_supported"]) == {"private_key_jwt", *ways}
         for way in ways.values():
-            assert http.post(told["token_endpoint"], **way).status_code == 200
-        for scope in told["scopes_supported"]:
-            asked = grant | secret | {"scope": scope}
-            granted = http.post(told["token_endpoint"], data=asked).json()
-            assert granted["scope"] == scope
-            assert granted["expires_in"] <= 300
+            assert http.post(metadata["token_endpoint"], **way).status_code == 200
+        for scope in metadata["scopes_supported"]:
+            read_status = grant | secret | {"scope": scope}
+            token_response = http.post(metadata["token_endpoint"], data=read_status).json()
+            assert token_response["scope"] == scope
+            assert token_response["expires_in"] <= 300
         assert {"permission-v1", "permission-v2", "client-confidential-asymmetric"} == set(
-            told["capabilities"]
+            metadata["capabilities"]
         )
-        assert http.get(told["jwks_uri"]).json()["keys"]
+        assert http.get(metadata["jwks_uri"]).json()["keys"]
 
 
 @needs_node
 @pytest.mark.parametrize("algorithm", ["ES384", "RS384"])
 def test_oauth4webapi_signs_in_and_reads(site, algorithm):
     signer = Signer(algorithm)
-    do(site.store, site.clinic, clients.add_client_key, site.clinic.client, signer.jwk())
+    do(site.store, site.clinic, clients.add_client_key, site.clinic.client, signer.export_jwk())
     (key,) = private_jwks(signer)["keys"]
     del key["key_ops"]
     for path, status in (("Observation", 200), ("RiskAssessment", 403)):
-        given = {
+        program_input = {
             "base": f"{site.address}/fhir",
             "client": site.clinic.client,
             "key": key,
@@ -152,25 +152,25 @@ def test_oauth4webapi_signs_in_and_reads(site, algorithm):
         }
         with site.serving():
             if status == 200:
-                assert told_by("client.mjs", given) == {
+                assert run_script("client.mjs", program_input) == {
                     "scope": "system/Observation.rs", "life": 300, "status": 200,
                 }  # fmt: skip
             else:
                 with pytest.raises(AssertionError, match="insufficient_scope"):
-                    told_by("client.mjs", given)
+                    run_script("client.mjs", program_input)
 
 
-def told_by(script: str, given: dict) -> dict:
-    done = subprocess.run(
+def run_script(script: str, program_input: dict) -> dict:
+    process = subprocess.run(
         ["node", PEERS / script],
-        input=json.dumps(given),
+        input=json.dumps(program_input),
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr[-3000:]
+    return json.loads(process.stdout)
 
 
 @needs_node
@@ -188,16 +188,16 @@ def test_tokens_of_oidc_provider_open_what_they_name_in_the_clinic_that_trusts_i
         try:
             issuer = process.stdout.readline().strip()
             assert issuer, log.read_text()
-            found = http.get(f"{issuer}/.well-known/openid-configuration").json()
-            asked = {"grant_type": "client_credentials", "scope": scope}
-            token = http.post(found["token_endpoint"], data=asked, auth=("ehr", "made-up")).json()[
-                "access_token"
-            ]
+            configuration = http.get(f"{issuer}/.well-known/openid-configuration").json()
+            read_status = {"grant_type": "client_credentials", "scope": scope}
+            token = http.post(
+                configuration["token_endpoint"], data=read_status, auth=("ehr", "made-up")
+            ).json()["access_token"]
             port = int(issuer.rpartition(":")[2])
-            allow(site.store, site.clinic, HostPort("127.0.0.1", port))
+            allow_host(site.store, site.clinic, HostPort("127.0.0.1", port))
             Hospital(
-                site.store, site.clinic, "access", audience=audience, name=found["issuer"],
-                key_set_url=found["jwks_uri"], scopes=("screenings:read",),
+                site.store, site.clinic, "access", audience=audience, name=configuration["issuer"],
+                key_set_url=configuration["jwks_uri"], scopes=("screenings:read",),
             )  # fmt: skip
             stranger = Site(tmp_path / "stranger")
             headers = {"Authorization": f"Bearer {token}"}
@@ -211,8 +211,8 @@ def test_tokens_of_oidc_provider_open_what_they_name_in_the_clinic_that_trusts_i
                     )
                 ]
                 assert answers == [200, 403, 403]
-                theirs = http.get(f"{stranger.address}/fhir/Observation", headers=headers)
-                assert theirs.status_code == 401
+                response = http.get(f"{stranger.address}/fhir/Observation", headers=headers)
+                assert response.status_code == 401
         finally:
             process.stdin.close()
             process.wait(timeout=10)

@@ -20,7 +20,7 @@ PATH = "/v1/oauth/token"
 ALL = ("screenings:read", "screenings:write", "reports:read", "audit:read")
 
 
-def asked(caller, clinic, scope: str):
+def request_token(caller, clinic, scope: str):
     return caller.post(
         PATH,
         data={
@@ -33,7 +33,7 @@ def asked(caller, clinic, scope: str):
 
 
 @pytest.mark.parametrize(
-    ("scope", "given"),
+    ("scope", "granted_scope"),
     [
         ("system/QuestionnaireResponse.read", "system/QuestionnaireResponse.read"),
         ("system/QuestionnaireResponse.rs", "system/QuestionnaireResponse.rs"),
@@ -52,8 +52,8 @@ def asked(caller, clinic, scope: str):
         ("patient/Observation.rs", ""),
     ],
 )
-def test_what_is_asked_is_granted_whole_or_in_part_or_not(scope, given):
-    assert " ".join(grant_scopes([scope], ALL)) == given
+def test_what_is_asked_is_granted_whole_or_in_part_or_not(scope, granted_scope):
+    assert " ".join(grant_scopes([scope], ALL)) == granted_scope
 
 
 def test_a_scope_for_every_type_becomes_one_for_each_that_the_client_may():
@@ -66,7 +66,7 @@ def test_a_scope_for_every_type_becomes_one_for_each_that_the_client_may():
 
 
 def test_a_client_is_granted_no_more_than_its_own(kept_service, kept_anonymous, kept_clinic):
-    store = kept_service.state.store
+    store = kept_service.services.store
     do(
         store,
         kept_clinic,
@@ -75,16 +75,18 @@ def test_a_client_is_granted_no_more_than_its_own(kept_service, kept_anonymous, 
         {"scopes": ["screenings:read"]},
     )
     scope = "system/QuestionnaireResponse.crs system/Binary.r system/Patient.read"
-    told = asked(kept_anonymous, kept_clinic, scope).json()
-    assert told["scope"] == "system/QuestionnaireResponse.rs"
-    nothing = asked(kept_anonymous, kept_clinic, "system/Binary.r")
-    assert (nothing.status_code, nothing.json()["error"]) == (400, "invalid_scope")
+    body = request_token(kept_anonymous, kept_clinic, scope).json()
+    assert body["scope"] == "system/QuestionnaireResponse.rs"
+    refusal = request_token(kept_anonymous, kept_clinic, "system/Binary.r")
+    assert (refusal.status_code, refusal.json()["error"]) == (400, "invalid_scope")
 
 
 def test_both_kinds_of_scope_may_stand_in_one_token(kept_service, kept_anonymous, kept_clinic):
-    told = asked(kept_anonymous, kept_clinic, "system/Binary.r score system/Binary.r").json()
-    assert told["scope"] == "score system/Binary.r"
-    caller = bearing(kept_service, told["access_token"])
+    body = request_token(
+        kept_anonymous, kept_clinic, "system/Binary.r score system/Binary.r"
+    ).json()
+    assert body["scope"] == "score system/Binary.r"
+    caller = bearing(kept_service, body["access_token"])
     assert caller.get("/fhir/Observation").status_code == 403
     assert caller.get("/v1/screenings").status_code == 403
 
@@ -98,14 +100,16 @@ def test_every_permission_opens_a_route_and_every_route_asks_for_one(service):
         determine_permission(method, path.removeprefix("/fhir/"))
         for method, path in fhir_routes(service)
     }
-    assert asked_for == {each for each, scope in PERMISSION_SCOPES.items() if scope}
+    assert asked_for == {value for value, scope in PERMISSION_SCOPES.items() if scope}
 
 
-@pytest.mark.parametrize("permission", [each for each, scope in PERMISSION_SCOPES.items() if scope])
+@pytest.mark.parametrize(
+    "permission", [value for value, scope in PERMISSION_SCOPES.items() if scope]
+)
 def test_a_permission_opens_its_own_routes_alone(
     kept_service, kept_anonymous, kept_clinic, permission
 ):
-    answer = asked(kept_anonymous, kept_clinic, f"system/{permission}")
+    answer = request_token(kept_anonymous, kept_clinic, f"system/{permission}")
     caller = bearing(kept_service, answer.json()["access_token"])
     for method, path, _ in guarded(kept_service):
         own = path.startswith("/fhir/") and permission == determine_permission(
@@ -118,20 +122,20 @@ def test_a_permission_opens_its_own_routes_alone(
 def test_a_token_of_smart_scopes_creates_reads_and_searches(
     kept_service, kept_anonymous, kept_clinic
 ):
-    told = asked(kept_anonymous, kept_clinic, "system/QuestionnaireResponse.crs").json()
-    caller = bearing(kept_service, told["access_token"])
-    made = caller.post("/fhir/QuestionnaireResponse", json=fhir_response())
-    assert made.status_code == 201, made.text
-    assert caller.get(made.headers["location"]).status_code == 200
+    body = request_token(kept_anonymous, kept_clinic, "system/QuestionnaireResponse.crs").json()
+    caller = bearing(kept_service, body["access_token"])
+    response = caller.post("/fhir/QuestionnaireResponse", json=fhir_response())
+    assert response.status_code == 201, response.text
+    assert caller.get(response.headers["location"]).status_code == 200
     assert len(caller.get("/fhir/QuestionnaireResponse").json()["entry"]) == 1
     assert caller.put(f"/fhir/QuestionnaireResponse/{UNKNOWN['screening']}").status_code == 403
 
 
 def test_what_the_client_lost_its_smart_scopes_lost(kept_service, kept_anonymous, kept_clinic):
-    told = asked(kept_anonymous, kept_clinic, "system/Observation.rs").json()
-    caller = bearing(kept_service, told["access_token"])
+    body = request_token(kept_anonymous, kept_clinic, "system/Observation.rs").json()
+    caller = bearing(kept_service, body["access_token"])
     assert caller.get("/fhir/Observation").status_code == 200
-    store = kept_service.state.store
+    store = kept_service.services.store
     do(store, kept_clinic, clients.update_client, kept_clinic.client, {"scopes": ["score"]})
     assert caller.get("/fhir/Observation").status_code == 403
 
@@ -140,7 +144,10 @@ def test_a_token_is_signed_for_scopes_that_there_are_alone(kept_service, kept_cl
     for scope in ("system/Patient.rs", "system/Observation.sr", "root"):
         with pytest.raises(ValueError, match="scopes"):
             builders.token(
-                kept_service.state.store, kept_service.state.tokens, kept_clinic, ["score", scope]
+                kept_service.services.store,
+                kept_service.services.access_tokens,
+                kept_clinic,
+                ["score", scope],
             )
     assert expand_scope("score") == frozenset()
     assert not smart_scopes.is_smart_scope("score")

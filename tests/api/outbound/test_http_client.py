@@ -1,10 +1,15 @@
-"""Asking: real servers on loopback that redirect, drip, flood, lie and change their address."""
+"""The HTTP client, against loopback servers that redirect, drip, flood and break off."""
 
 import socket
-import time
 
 import pytest
-from support.interop.loopback_servers import answering, certified, in_the_house, listening
+from support.interop.loopback_servers import (
+    allow_private,
+    drip_after,
+    issue_server_certificate,
+    respond_with,
+    running_server,
+)
 
 from api.outbound.allowlist import AllowedHost, HostPort
 from api.outbound.connection import ConnectionPolicy, TlsCredentials
@@ -12,131 +17,148 @@ from api.outbound.errors import OutboundError
 from api.outbound.http_client import OutboundRequest, send_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\nhi"
+MAX_BYTES = 1000
 
 
-def asked(place: HostPort, *, seconds: float = 5, scheme: str = "http", **more):
-    way = ConnectionPolicy(more.pop("allowed", in_the_house(place)), seconds, **more)
-    name = f"{scheme}://{place.host}:{place.port}/x"
-    return send_request(OutboundRequest("POST", name, {"A": "b"}, b"body"), way, max_bytes=1000)
+def send(host_port: HostPort, *, seconds: float = 5, scheme: str = "http", **policy):
+    allowed_hosts = policy.pop("allowed_hosts", allow_private(host_port))
+    url = f"{scheme}://{host_port.host}:{host_port.port}/x"
+    request = OutboundRequest("POST", url, {"A": "b"}, b"body")
+    return send_request(request, ConnectionPolicy(allowed_hosts, seconds, **policy), MAX_BYTES)
 
 
-def why(place: HostPort, **more) -> str:
+def fail_to_send(host_port: HostPort, **options) -> str:
+    """Return the reason why sending fails."""
     with pytest.raises(OutboundError) as caught:
-        asked(place, **more)
+        send(host_port, **options)
     return caught.value.reason
 
 
-def test_an_answer_comes_back():
-    with listening(answering(OK)) as place:
-        assert asked(place) == (200, {"content-length": "2", "x-a": "b"}, b"hi")
+def refuse_connection(_: socket.socket) -> None:
+    pytest.fail("the server was reached")
 
 
-def test_what_was_not_allowed_is_not_even_resolved():
+def test_a_response_is_returned():
+    with running_server(respond_with(OK)) as host_port:
+        assert send(host_port) == (200, {"content-length": "2", "x-a": "b"}, b"hi")
+
+
+def test_a_host_that_is_not_allowed_is_not_even_resolved():
     def resolve(_):
-        pytest.fail("it was resolved")
+        pytest.fail("the name was resolved")
 
-    assert why(HostPort("ehr.example", 443), allowed=(), scheme="https", resolve=resolve) == (
-        "not_allowed"
-    )
-
-
-def test_a_place_in_the_house_is_not_reached_where_it_was_allowed_as_outside():
-    with listening(lambda _: pytest.fail("it was reached")) as place:
-        allowed = (AllowedHost(place, False),)
-        assert why(place, allowed=allowed, scheme="https") == "not_allowed"
+    host_port = HostPort("ehr.example", 443)
+    reason = fail_to_send(host_port, allowed_hosts=(), scheme="https", resolver=resolve)
+    assert reason == "not_allowed"
 
 
-def test_a_name_that_points_into_the_house_is_not_reached():
-    with listening(lambda _: pytest.fail("it was reached")) as place:
-        named = HostPort("ehr.example", place.port)
-        allowed = (AllowedHost(named, False),)
-        told = why(named, allowed=allowed, scheme="https", resolve=lambda _: ["127.0.0.1"])
-        assert told == "not_allowed"
+def test_a_private_address_is_not_reached_if_the_host_is_allowed_as_public():
+    with running_server(refuse_connection) as host_port:
+        allowed_hosts = (AllowedHost(host_port, False),)
+        assert fail_to_send(host_port, allowed_hosts=allowed_hosts, scheme="https") == "not_allowed"
 
 
-def test_a_name_is_resolved_once_and_what_it_gave_is_used():
-    with listening(answering(OK)) as place:
-        named, answers = HostPort("ehr.example", place.port), [["127.0.0.1"]]
-        assert (
-            asked(named, allowed=in_the_house(named), resolve=lambda _: answers.pop()).status == 200
+def test_a_public_name_with_a_private_address_is_not_reached():
+    with running_server(refuse_connection) as host_port:
+        public_host = HostPort("ehr.example", host_port.port)
+        reason = fail_to_send(
+            public_host,
+            allowed_hosts=(AllowedHost(public_host, False),),
+            scheme="https",
+            resolver=lambda _: ["127.0.0.1"],
         )
-        assert answers == []
+        assert reason == "not_allowed"
 
 
-def test_plain_http_goes_no_further_than_the_house():
-    place = HostPort("ehr.example", 80)
-    assert why(place, allowed=(AllowedHost(place, False),)) == "not_allowed"
+def test_a_name_is_resolved_once_and_the_checked_address_is_used():
+    with running_server(respond_with(OK)) as host_port:
+        public_host, answers = HostPort("ehr.example", host_port.port), [["127.0.0.1"]]
+        response = send(public_host, resolver=lambda _: answers.pop())
+        assert (response.status, answers) == (200, [])
+
+
+def test_plain_http_is_not_sent_to_a_public_host():
+    host_port = HostPort("ehr.example", 80)
+    assert fail_to_send(host_port, allowed_hosts=(AllowedHost(host_port, False),)) == "not_allowed"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(status):
-    with listening(lambda _: pytest.fail("it was followed")) as other:
-        to = f"Location: http://127.0.0.1:{other.port}/\r\n"
-        told = f"HTTP/1.1 {status} X\r\n{to}Content-Length: 0\r\n\r\n".encode()
-        with listening(answering(told)) as place:
-            assert why(place) == "redirected"
+    with running_server(refuse_connection) as target:
+        location = f"Location: http://127.0.0.1:{target.port}/\r\n"
+        response = f"HTTP/1.1 {status} X\r\n{location}Content-Length: 0\r\n\r\n".encode()
+        with running_server(respond_with(response)) as host_port:
+            assert fail_to_send(host_port) == "redirected"
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: %d\r\n\r\n", b"\r\n"])
+def test_a_response_may_be_as_large_as_the_limit_and_no_larger(head):
+    for size in (MAX_BYTES, MAX_BYTES + 1):
+        sized_head = head % size if b"%" in head else head
+        response = b"HTTP/1.1 200 OK\r\n" + sized_head + b"x" * size
+        with running_server(respond_with(response)) as host_port:
+            if size == MAX_BYTES:
+                assert len(send(host_port).content) == MAX_BYTES
+            else:
+                assert fail_to_send(host_port) == "too_large"
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("response", "reason"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000, "too_large"),
-        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2000, "too_large"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "unreadable"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "connection_lost"),
         (b"no HTTP at all\r\n\r\n", "unreadable"),
         (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n", "unreadable"),
-        (b"", "unreadable"),
+        (b"", "connection_lost"),
     ],
 )
-def test_what_is_no_answer_is_told_by_a_word(told, reason):
-    with listening(answering(told)) as place:
-        assert why(place) in (reason, "cut_off")
+def test_an_invalid_response_has_a_reason(response, reason):
+    with running_server(respond_with(response)) as host_port:
+        assert fail_to_send(host_port) == reason
 
 
-@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nA: ", b"HTTP/1.1 200 OK\r\n\r\n"])
-def test_whoever_drips_is_cut_off_at_the_deadline(begin):
-    def drip(line: socket.socket) -> None:
-        line.sendall(begin)
-        while True:
-            line.sendall(b"x")
-            time.sleep(0.05)
-
-    with listening(drip) as place:
-        assert why(place, seconds=0.4) == "too_slow"
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nA: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_server_that_drips_is_cut_off_at_the_deadline(beginning):
+    with running_server(drip_after(beginning)) as host_port:
+        assert fail_to_send(host_port, seconds=0.4) == "timeout"
 
 
-def test_nobody_there_is_unreachable():
+def test_a_closed_port_is_unreachable():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        place = HostPort("127.0.0.1", server.getsockname()[1])
-    assert why(place) == "unreachable"
+        host_port = HostPort("127.0.0.1", server.getsockname()[1])
+    assert fail_to_send(host_port) == "unreachable"
 
 
-def test_a_name_that_is_none_is_unresolvable():
-    place = HostPort("nobody.invalid", 443)
-    assert why(place, allowed=(AllowedHost(place, False),), scheme="https") == "unresolvable"
+def test_an_unknown_name_is_unresolvable():
+    host_port = HostPort("unknown.invalid", 443)
+    allowed_hosts = (AllowedHost(host_port, False),)
+    assert fail_to_send(host_port, allowed_hosts=allowed_hosts, scheme="https") == "unresolvable"
 
 
 class TestTls:
-    def test_speaks_to_whom_the_given_authority_proves(self, tmp_path):
-        context, authority = certified(tmp_path)
-        with listening(answering(OK), context) as place:
-            answer = asked(place, scheme="https", trust=TlsCredentials(authority))
-            assert answer.content == b"hi"
+    def test_accepts_a_server_with_a_certificate_of_the_given_ca(self, tmp_path):
+        context, ca_certificate = issue_server_certificate(tmp_path)
+        with running_server(respond_with(OK), context) as host_port:
+            credentials = TlsCredentials(ca_certificate)
+            response = send(host_port, scheme="https", tls_credentials=credentials)
+            assert response.content == b"hi"
 
-    def test_does_not_speak_to_whom_nobody_proves(self, tmp_path):
-        context, _ = certified(tmp_path)
-        with listening(lambda _: None, context) as place:
-            assert why(place, scheme="https") == "no_tls"
+    def test_refuses_a_server_with_a_certificate_of_an_unknown_ca(self, tmp_path):
+        context, _ = issue_server_certificate(tmp_path)
+        with running_server(lambda _: None, context) as host_port:
+            assert fail_to_send(host_port, scheme="https") == "tls_failed"
 
-    def test_does_not_speak_to_another_name(self, tmp_path):
-        context, authority = certified(tmp_path, "127.0.0.2")
-        with listening(lambda _: None, context) as place:
-            assert why(place, scheme="https", trust=TlsCredentials(authority)) == "no_tls"
+    def test_refuses_a_server_with_a_certificate_for_another_name(self, tmp_path):
+        context, ca_certificate = issue_server_certificate(tmp_path, "127.0.0.2")
+        with running_server(lambda _: None, context) as host_port:
+            credentials = TlsCredentials(ca_certificate)
+            reason = fail_to_send(host_port, scheme="https", tls_credentials=credentials)
+            assert reason == "tls_failed"
 
-    def test_a_handshake_that_never_ends_ends_at_the_deadline(self):
-        def hang(line: socket.socket) -> None:
-            line.recv(1000)
-            line.recv(1000)
+    def test_a_handshake_that_never_ends_is_cut_off_at_the_deadline(self):
+        def hang(connection: socket.socket) -> None:
+            connection.recv(1000)
+            connection.recv(1000)
 
-        with listening(hang) as place:
-            assert why(place, scheme="https", seconds=0.4) == "too_slow"
+        with running_server(hang) as host_port:
+            assert fail_to_send(host_port, scheme="https", seconds=0.4) == "timeout"

@@ -1,4 +1,4 @@
-"""The rights of patients over HTTP. Who may call, and other organisations: scopes, isolation."""
+"""Data-subject rights over HTTP. Scopes and isolation are tested elsewhere."""
 
 import base64
 import hashlib
@@ -6,14 +6,16 @@ import hashlib
 import pytest
 from support.builders import request
 from support.callers import last_act
-from support.path_resources import SYSTEM, made
+from support.path_resources import SYSTEM, create_resource
 
 HERE = "/v1/patients"
 PERSON = {"reference": "MRN-0042"}
 
 
 def keep(client, **patient) -> str:
-    return made(client, "/v1/screenings", request(example="red_flag", **patient))["links"]["self"]
+    return create_resource(client, "/v1/screenings", request(example="red_flag", **patient))[
+        "links"
+    ]["self"]
 
 
 def erase(client, body=PERSON):
@@ -36,7 +38,7 @@ class TestRefusedInput:
         assert kept_client.delete(f"{HERE}?reference=MRN-0042").status_code in (415, 422)
         assert kept_client.delete(f"{HERE}/MRN-0042").status_code == 404
 
-    def test_whoever_is_not_there_is_404(self, kept_client):
+    def test_an_unknown_patient_is_404(self, kept_client):
         assert erase(kept_client).status_code == 404
         assert kept_client.post(f"{HERE}/export", json=PERSON).status_code == 404
 
@@ -48,15 +50,17 @@ class TestRefusedInput:
         assert erase(kept_client, PERSON | {"system": "urn:a"}).json()["screenings"] == 1
 
     def test_the_one_without_a_system_is_named_by_null(self, kept_client):
-        theirs, without = keep(kept_client, system="urn:a"), keep(kept_client)
+        with_system, without = keep(kept_client, system="urn:a"), keep(kept_client)
         assert erase(kept_client).status_code == 409
         one = PERSON | {"system": None}
         exported = kept_client.post(f"{HERE}/export", json=one).json()
-        assert [each["id"] for each in exported["screenings"]] == [without.rpartition("/")[2]]
+        assert [screening["id"] for screening in exported["screenings"]] == [
+            without.rpartition("/")[2]
+        ]
         assert erase(kept_client, one).json()["screenings"] == 1
         assert erase(kept_client, one).status_code == 404
         assert kept_client.get(without).status_code == 404
-        assert kept_client.get(theirs).status_code == 200
+        assert kept_client.get(with_system).status_code == 200
 
 
 class TestErasing:
@@ -64,10 +68,10 @@ class TestErasing:
         self, kept_client, kept_service, kept_clinic
     ):
         here = keep(kept_client)
-        made(kept_client, f"{here}/acknowledgements", {"practitioner": "G", "done": "x"})
-        amended = made(kept_client, f"{here}/amendments", request())["links"]["self"]
+        create_resource(kept_client, f"{here}/acknowledgements", {"practitioner": "G", "done": "x"})
+        amended = create_resource(kept_client, f"{here}/amendments", request())["links"]["self"]
         assert kept_client.get(f"{amended}/note").status_code == 200
-        other = made(kept_client, "/v1/screenings", request("OTHER"))["links"]["self"]
+        other = create_resource(kept_client, "/v1/screenings", request("OTHER"))["links"]["self"]
         response = erase(kept_client)
         assert response.json() == {
             "screenings": 2,
@@ -85,16 +89,16 @@ class TestErasing:
 
     def test_the_answer_to_a_named_request_goes_too(self, kept_client):
         name = {"Idempotency-Key": "a"}
-        first = made(kept_client, "/v1/screenings", request(), **name)
+        first = create_resource(kept_client, "/v1/screenings", request(), **name)
         erase(kept_client)
-        again = made(kept_client, "/v1/screenings", request(), **name)
+        again = create_resource(kept_client, "/v1/screenings", request(), **name)
         assert again["id"] != first["id"]
 
     def test_a_hold_keeps_it_until_it_is_released(self, kept_client):
         here = keep(kept_client)
-        hold = made(kept_client, f"{HERE}/holds", PERSON | {"reason": "a court"})
-        refused = erase(kept_client)
-        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/held")
+        hold = create_resource(kept_client, f"{HERE}/holds", PERSON | {"reason": "a court"})
+        refusal = erase(kept_client)
+        assert (refusal.status_code, refusal.json()["type"]) == (409, "/problems/legal_hold")
         assert kept_client.get(here).status_code == 200
         assert kept_client.delete(f"{HERE}/holds/{hold['id']}").status_code == 204
         assert kept_client.delete(f"{HERE}/holds/{hold['id']}").status_code == 404
@@ -109,12 +113,12 @@ class TestErasing:
         )
         if screened:
             keep(kept_client)
-        hold, other = (made(kept_client, f"{HERE}/holds", each[0], **each[1])
-                       for each in (first, beside))  # fmt: skip
+        hold, other = (create_resource(kept_client, f"{HERE}/holds", item[0], **item[1])
+                       for item in (first, beside))  # fmt: skip
         assert kept_client.delete(f"{HERE}/holds/{hold['id']}").status_code == 204
         assert erase(kept_client).status_code == 200
-        assert made(kept_client, f"{HERE}/holds", beside[0], **beside[1]) == other
-        new = made(kept_client, f"{HERE}/holds", again[0], **again[1])
+        assert create_resource(kept_client, f"{HERE}/holds", beside[0], **beside[1]) == other
+        new = create_resource(kept_client, f"{HERE}/holds", again[0], **again[1])
         assert (new["id"] != hold["id"], new["reason"]) == (True, "another court")
 
 
@@ -123,15 +127,17 @@ class TestExporting:
         here = keep(kept_client, system=SYSTEM, name="Ada Example")
         note = kept_client.get(f"{here}/note").content
         pdf = kept_client.get(f"{here}/report").content
-        hold = made(kept_client, f"{HERE}/holds", PERSON | {"reason": "a court"})
-        told = kept_client.post(f"{HERE}/export", json=PERSON | {"system": SYSTEM}).json()
-        (screening,) = told["screenings"]
-        whole = kept_client.get(here).json()
-        assert screening == {name: whole[name] for name in screening}
-        contents = {base64.b64decode(each["content"]) for each in told["reports"]}
+        hold = create_resource(kept_client, f"{HERE}/holds", PERSON | {"reason": "a court"})
+        patient_export = kept_client.post(f"{HERE}/export", json=PERSON | {"system": SYSTEM}).json()
+        (screening,) = patient_export["screenings"]
+        stored_screening = kept_client.get(here).json()
+        assert screening == {name: stored_screening[name] for name in screening}
+        contents = {
+            base64.b64decode(text_part["content"]) for text_part in patient_export["reports"]
+        }
         assert contents == {note, pdf}
-        assert {each["sha256"] for each in told["reports"]} == {
-            hashlib.sha256(each).hexdigest() for each in contents
+        assert {text_part["sha256"] for text_part in patient_export["reports"]} == {
+            hashlib.sha256(content).hexdigest() for content in contents
         }
         assert kept_client.post(f"{HERE}/export", json=PERSON).json()["holds"] == [hold]
 

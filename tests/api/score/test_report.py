@@ -5,7 +5,7 @@ import json
 import pytest
 from support.callers import calling
 
-from api.http.content_negotiation import find_format_by_suffix, negotiate_format
+from api.documents.request import find_format_by_suffix, negotiate_report_format
 from api.problems import Problem
 from api.security.scopes import SCOPES
 
@@ -19,7 +19,7 @@ STARTS = {
 }
 
 
-def started(content: bytes) -> str:
+def read_media_type(content: bytes) -> str:
     return next(form for form, start in STARTS.items() if content.startswith(start))
 
 
@@ -30,9 +30,9 @@ class TestWhoMayCall:
 
     @pytest.mark.parametrize("path", PATHS)
     def test_a_token_without_the_scope_is_403(self, service, clinic, path):
-        others = [each for each in SCOPES if each != "score"]
-        refused = calling(service, clinic, others).post(path, content=b"not json")
-        assert refused.status_code == 403
+        other_scopes = [scope for scope in SCOPES if scope != "score"]
+        refusal = calling(service, clinic, other_scopes).post(path, content=b"not json")
+        assert refusal.status_code == 403
 
 
 class TestRefusedInput:
@@ -51,18 +51,18 @@ class TestRefusedInput:
 
 class TestBehaviour:
     @pytest.mark.parametrize("form", STARTS)
-    def test_the_end_of_the_address_chooses_whatever_accept_says(self, client, intake, form):
+    def test_the_suffix_selects_the_format_regardless_of_accept(self, client, intake, form):
         headers = {"Accept": "image/png"}
         response = client.post(f"/v1/score/report.{form}", json=intake, headers=headers)
         assert response.status_code == 200
-        assert started(response.content) == form
+        assert read_media_type(response.content) == form
         name = f'attachment; filename="nociscreen-report.{form}"'
         assert response.headers["content-disposition"] == name
 
     def test_accept_chooses(self, client, intake):
         for accept, form in (("text/rtf", "rtf"), ("text/html, */*;q=0.1", "html")):
             response = client.post(PATHS[0], json=intake, headers={"Accept": accept})
-            assert started(response.content) == form
+            assert read_media_type(response.content) == form
             assert response.headers["vary"] == "Accept"
 
     def test_the_patients_sheet_is_given_by_name_only(self, client, intake):
@@ -97,14 +97,14 @@ class TestBehaviour:
     ],
 )
 def test_accept_is_read_as_http_says(accept, form):
-    assert negotiate_format(accept) == form
+    assert negotiate_report_format(accept) == form
 
 
 @pytest.mark.parametrize("accept", ["image/png", "*/*;q=0", "nonsense", "text/html;q=0"])
 def test_nothing_on_offer_is_406(accept):
-    with pytest.raises(Problem) as refused:
-        negotiate_format(accept)
-    assert refused.value.definition.status == 406
+    with pytest.raises(Problem) as refusal:
+        negotiate_report_format(accept)
+    assert refusal.value.definition.status == 406
 
 
 def test_an_ending_names_its_format_or_nothing():
@@ -114,7 +114,7 @@ def test_an_ending_names_its_format_or_nothing():
 
 
 def test_a_full_queue_is_429_and_says_when_to_come_back(service, client, intake):
-    renderer = service.state.renderer
+    renderer = service.services.renderer
     for _ in range(10):
         renderer._places.acquire()
     try:

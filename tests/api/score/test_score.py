@@ -31,11 +31,11 @@ class TestWhoMayCall:
         response = post(anonymous, b"not json", path)
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == "Bearer"
-        assert response.json()["type"] == "/problems/no_token"
+        assert response.json()["type"] == "/problems/missing_token"
 
     def test_a_token_without_the_scope_is_403(self, service, clinic):
-        others = [each for each in SCOPES if each != "score"]
-        response = post(calling(service, clinic, others), b"not json")
+        other_scopes = [scope for scope in SCOPES if scope != "score"]
+        response = post(calling(service, clinic, other_scopes), b"not json")
         assert response.status_code == 403
         assert 'scope="score"' in response.headers["www-authenticate"]
 
@@ -58,8 +58,8 @@ class TestRefusedInput:
             (b'{"a": 1e-99999999999999999999}', "number_too_long"),
             (b'{"a": 123456789012345678}', "number_too_long"),
             (b'{"a": 0.' + b"1" * 40 + b"}", "number_too_long"),
-            (b'{"a": 1, "a": 1}', "doubled_name"),
-            (b'{"x": [{"a": 1, "a": 1}]}', "doubled_name"),
+            (b'{"a": 1, "a": 1}', "duplicate_name"),
+            (b'{"x": [{"a": 1, "a": 1}]}', "duplicate_name"),
             (b'{"a": "\\u0000"}', "control_character"),
             (b'{"a": "\\ud800"}', "forbidden_character"),
             (b'{"a": "\\uffff"}', "forbidden_character"),
@@ -72,8 +72,8 @@ class TestRefusedInput:
         ],
     )
     def test_json_that_cannot_be_read_in_one_way_is_400_by_name(self, client, body, code):
-        status, [(_, named)] = refusal(post(client, body))
-        assert (status, named) == (400, code)
+        status, [(_, fault_code)] = refusal(post(client, body))
+        assert (status, fault_code) == (400, code)
 
     def test_nesting_of_24_is_read(self, client):
         status, _ = refusal(post(client, b"[" * 24 + b"]" * 24))
@@ -146,27 +146,27 @@ class TestRefusedInput:
             (None, [("", "model_attributes_type")]),
         ],
     )
-    def test_a_body_without_its_parts_is_told_which(self, client, body, expected):
+    def test_an_incomplete_body_is_answered_with_its_missing_parts(self, client, body, expected):
         assert refusal(post(client, json.dumps(body))) == (422, expected)
 
     @pytest.mark.parametrize(
-        ("body", "told"),
+        ("body", "expected_fault"),
         [
             ('{"Jane_Example": 1, "rulebook": "phq4", "answers": {}}', ("", "extra_forbidden")),
             (
                 '{"rulebook": "phq4", "answers": {"Jane_Example": 1}}',
                 ("/answers", "extra_forbidden"),
             ),
-            ('{"Jane_Example": {"a": 1, "a": 2}}', ("", "doubled_name")),
+            ('{"Jane_Example": {"a": 1, "a": 2}}', ("", "duplicate_name")),
             ('{"answers": {"Jane_Example": "\\u0000"}}', ("/answers", "control_character")),
             ('{"answers": {"pain_sites": [[{"a": 1, "a": 2}]]}}',
-             ("/answers/pain_sites/0/0", "doubled_name")),
+             ("/answers/pain_sites/0/0", "duplicate_name")),
         ],
     )  # fmt: skip
-    def test_an_unknown_name_is_told_by_what_holds_it(self, client, body, told):
+    def test_an_unknown_name_is_reported_by_its_parent(self, client, body, expected_fault):
         response = post(client, body)
         _, errors = refusal(response)
-        assert told in errors
+        assert expected_fault in errors
         assert "Jane" not in response.text
 
     def test_no_refusal_repeats_what_was_sent(self, client, intake):
@@ -220,8 +220,8 @@ class TestBehaviour:
         attested = client.post("/v1/score", json=intake).json()["limitations"]
         intake.pop("clinician")
         unattested = client.post("/v1/score", json=intake).json()["limitations"]
-        (said,) = set(unattested) - set(attested)
-        assert said.endswith("no clinician was named: they are not attested.")
+        (limitation,) = set(unattested) - set(attested)
+        assert limitation.endswith("no clinician was named: they are not attested.")
 
     def test_numbers_are_json_numbers_without_trailing_zeros(self, client, intake):
         text = post(client, json.dumps(intake)).text
@@ -229,7 +229,7 @@ class TestBehaviour:
         assert ".0," not in text
         assert ".0}" not in text
 
-    def test_a_report_is_a_pdf_whose_name_tells_nothing(self, client, intake):
+    def test_a_report_is_a_pdf_with_a_file_name_without_patient_data(self, client, intake):
         response = post(client, json.dumps(intake), "/v1/score/report")
         assert response.status_code == 200
         assert response.headers["content-type"] == "application/pdf"

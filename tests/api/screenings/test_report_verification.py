@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 from support.builders import request
-from support.callers import audited
-from support.path_resources import made
+from support.callers import audited, replace_service
+from support.path_resources import create_resource
 
 from api.http.rate_limit import RateLimiter
 from api.screenings.routes.report_verification import MAX_REQUESTS_PER_MINUTE
@@ -18,13 +18,13 @@ NEVER = hashlib.sha256(b"never issued").hexdigest()
 @pytest.fixture
 def fresh(kept_service):
     """A limiter that has counted nothing: every test here calls from the same address."""
-    kept_service.state.limiter._full_at.clear()
+    kept_service.services.rate_limiter._full_at.clear()
     yield
-    kept_service.state.limiter._full_at.clear()
+    kept_service.services.rate_limiter._full_at.clear()
 
 
-def issued(client, path: str = "report") -> str:
-    screening = made(client, "/v1/screenings", request())["links"]["self"]
+def issue_report(client, path: str = "report") -> str:
+    screening = create_resource(client, "/v1/screenings", request())["links"]["self"]
     return hashlib.sha256(client.get(f"{screening}/{path}").content).hexdigest()
 
 
@@ -32,30 +32,30 @@ def issued(client, path: str = "report") -> str:
 class TestAnyone:
     @pytest.mark.parametrize("path", ["report", "report.txt", "report.xml", "note"])
     def test_learns_of_an_issued_paper_that_it_was(self, kept_client, kept_anonymous, path):
-        sha256 = issued(kept_client, path)
+        sha256 = issue_report(kept_client, path)
         for spelled in (sha256, sha256.upper()):
             assert kept_anonymous.get(f"{HERE}/{spelled}").json() == {"issued": True}
 
     def test_learns_nothing_more(self, kept_client, kept_anonymous):
-        sha256 = issued(kept_client, "report.txt")
-        yes, no = (kept_anonymous.get(f"{HERE}/{each}") for each in (sha256, NEVER))
+        sha256 = issue_report(kept_client, "report.txt")
+        yes, no = (kept_anonymous.get(f"{HERE}/{value}") for value in (sha256, NEVER))
         assert (yes.status_code, yes.json()) == (200, {"issued": True})
         assert (no.status_code, no.json()) == (200, {"issued": False})
         assert yes.headers.keys() == no.headers.keys()
         assert yes.headers["cache-control"] == no.headers["cache-control"] == "no-store"
 
-    def test_is_answered_alike_whoever_asks(self, kept_client, other_client, kept_anonymous):
-        sha256 = issued(kept_client, "report.txt")
+    def test_every_caller_gets_the_same_answer(self, kept_client, other_client, kept_anonymous):
+        sha256 = issue_report(kept_client, "report.txt")
         answers = {
-            each.get(f"{HERE}/{sha256}").content
-            for each in (kept_client, other_client, kept_anonymous)
+            value.get(f"{HERE}/{sha256}").content
+            for value in (kept_client, other_client, kept_anonymous)
         }
         assert answers == {b'{"issued":true}'}
 
     def test_finds_no_report_that_was_erased_or_scored_without_keeping(
         self, kept_client, kept_anonymous
     ):
-        sha256 = issued(kept_client, "report.txt")
+        sha256 = issue_report(kept_client, "report.txt")
         kept_client.request("delete", "/v1/patients", json={"reference": "MRN-0042"})
         assert kept_anonymous.get(f"{HERE}/{sha256}").json() == {"issued": False}
         scored = kept_client.post("/v1/score/report.txt", json=request()).content
@@ -74,26 +74,28 @@ class TestAnyone:
     def test_may_ask_so_often_and_the_refusal_is_recorded(
         self, kept_service, kept_anonymous, monkeypatch
     ):
-        monkeypatch.setitem(kept_service.state._state, "limiter", RateLimiter(lambda: 0.0))
+        replace_service(kept_service, monkeypatch, rate_limiter=RateLimiter(lambda: 0.0))
         statuses = [kept_anonymous.get(f"{HERE}/{NEVER}").status_code for _ in range(61)]
         late = kept_anonymous.get(f"{HERE}/{NEVER}")
         assert statuses == [200] * MAX_REQUESTS_PER_MINUTE + [429]
         assert int(late.headers["retry-after"]) >= 1
-        with kept_service.state.store.read_all_organisations() as session:
+        with kept_service.services.store.read_all_organisations() as session:
             from api.store.audit import chain
 
             rows = list(chain.read_entries(session, SYSTEM))
-        assert ("refuse", "too_many") in {(each.action, each.outcome) for each in rows}
+        assert ("refuse", "too_many") in {(row.action, row.outcome) for row in rows}
 
 
 def test_no_note_can_be_guessed_for_each_names_its_screening(kept_client):
-    screening = made(kept_client, "/v1/screenings", request("MRN-0042", "too_little_known"))
+    screening = create_resource(
+        kept_client, "/v1/screenings", request("MRN-0042", "too_little_known")
+    )
     assert screening["id"] in kept_client.get(f"{screening['links']['self']}/note").text
 
 
 @pytest.mark.usefixtures("fresh")
 def test_it_leaves_no_row_with_the_organisation(kept_service, kept_clinic, kept_client):
-    sha256 = issued(kept_client, "report.txt")
+    sha256 = issue_report(kept_client, "report.txt")
     before = len(audited(kept_service, kept_clinic))
     kept_client.get(f"{HERE}/{sha256}")
     assert len(audited(kept_service, kept_clinic)) == before

@@ -1,24 +1,24 @@
-"""The trend on the report of a kept screening: which earlier ones stand on it, and which do not."""
+"""The trend on the report of a stored screening: which earlier screenings it includes."""
 
 import re
 
 import pytest
 from support.builders import request
 from support.callers import audited
-from support.path_resources import made
+from support.path_resources import create_resource
 
-KEPT = "/v1/screenings"
+SCREENINGS_PATH = "/v1/screenings"
 
 
 def keep(client, day: str, reference: str = "MRN-1", example: str = "widespread_pain", **patient):
     body = request(reference, example, **patient) | {"answered_on": day}
-    return made(client, KEPT, body)
+    return create_resource(client, SCREENINGS_PATH, body)
 
 
 def trend(client, screening: dict) -> list[str]:
     """The days of the trend as the report lists them; none where there is no trend."""
-    told = client.get(f"{KEPT}/{screening['id']}/report.txt").text
-    section = re.search(r"\nSINCE EARLIER SCREENINGS\n(.*?)\n\n[A-Z ]+\n", told, re.DOTALL)
+    text = client.get(f"{SCREENINGS_PATH}/{screening['id']}/report.txt").text
+    section = re.search(r"\nSINCE EARLIER SCREENINGS\n(.*?)\n\n[A-Z ]+\n", text, re.DOTALL)
     days = re.findall(r"\d+ \w+ 20\d\d", " ".join(section[1].split())) if section else []
     return list(dict.fromkeys(days))
 
@@ -26,7 +26,7 @@ def trend(client, screening: dict) -> list[str]:
 @pytest.fixture
 def now(kept_client):
     """What keeps the screening whose report is looked at."""
-    return lambda **about: keep(kept_client, "2026-06-01", **about)
+    return lambda **fields: keep(kept_client, "2026-06-01", **fields)
 
 
 def test_the_first_screening_of_a_patient_has_no_trend(kept_client, now):
@@ -56,7 +56,9 @@ def test_those_of_another_organisation_do_not(kept_client, other_client, now):
 
 def test_what_was_entered_in_error_or_withheld_does_not(kept_client, now):
     wrong = keep(kept_client, "2026-01-01")
-    made(kept_client, f"{KEPT}/{wrong['id']}/entered-in-error", {"reason": "wrong"})
+    create_resource(
+        kept_client, f"{SCREENINGS_PATH}/{wrong['id']}/entered-in-error", {"reason": "wrong"}
+    )
     withheld = keep(kept_client, "2026-02-01", example="red_flag")
     assert withheld["assessment"]["totals"] is None
     assert trend(kept_client, now()) == []
@@ -65,10 +67,10 @@ def test_what_was_entered_in_error_or_withheld_does_not(kept_client, now):
 def test_a_corrected_screening_is_not_its_own_earlier_one(kept_client, now):
     old = keep(kept_client, "2026-01-01")
     again = request("MRN-1") | {"answered_on": "2026-01-01"}
-    made(kept_client, f"{KEPT}/{old['id']}/amendments", again)
+    create_resource(kept_client, f"{SCREENINGS_PATH}/{old['id']}/amendments", again)
     first = now()
     body = request("MRN-1") | {"answered_on": "2026-06-02"}
-    amended = made(kept_client, f"{KEPT}/{first['id']}/amendments", body)
+    amended = create_resource(kept_client, f"{SCREENINGS_PATH}/{first['id']}/amendments", body)
     assert trend(kept_client, amended) == ["1 January 2026", "2 June 2026"]
     assert trend(kept_client, first) == ["1 January 2026", "1 June 2026"]
 
@@ -79,8 +81,8 @@ def test_it_is_bounded_to_the_newest_and_the_reading_is_counted(
     for day in range(1, 9):
         keep(kept_client, f"2026-01-{day:02}")
     screening = now()
-    shown = trend(kept_client, screening)
-    assert shown == [f"{day} January 2026" for day in range(3, 9)] + ["1 June 2026"]
-    read, issued = audited(kept_service, kept_clinic)[-2:]
+    trend_lines = trend(kept_client, screening)
+    assert trend_lines == [f"{day} January 2026" for day in range(3, 9)] + ["1 June 2026"]
+    read, issue_entry = audited(kept_service, kept_clinic)[-2:]
     assert (read.action, read.target, read.count) == ("read", screening["id"], 7)
-    assert (issued.action, issued.target) == ("report", screening["id"])
+    assert (issue_entry.action, issue_entry.target) == ("report", screening["id"])

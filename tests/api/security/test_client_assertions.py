@@ -17,29 +17,29 @@ from api.security.client_assertions import (
 
 def test_an_assertion_tells_the_client_its_number_and_its_end(target):
     if target.forger.header["typ"] == "JWT":
-        proved = verify_assertion(
+        assertion = verify_assertion(
             target.forger.token(), audiences={TOKEN_URL}, find_key=lambda *_: target.key
         )
-        assert proved == VerifiedAssertion("hospital", "abc", NOW + 300)
+        assert assertion == VerifiedAssertion("hospital", "abc", NOW + 300)
 
 
 def test_the_key_is_asked_for_by_client_and_name(assertion):
-    asked = []
+    lookups = []
 
     def find(*names):
-        asked.append(names)
+        lookups.append(names)
         return assertion.key
 
     verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find_key=find)
-    assert asked == [("hospital", "Key-1")]
+    assert lookups == [("hospital", "Key-1")]
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "ES384", "ES256", "RS256", "RS512"])
 def test_the_registered_key_says_the_algorithm(algorithm):
     target = make_target("assertion", algorithm)
     assert target.opens(target.forger.token())
-    others = {"RS384", "ES384", "ES256", "RS256", "RS512"} - {algorithm}
-    assert not any(target.opens(target.forger.token({"alg": other})) for other in others)
+    other_algorithms = {"RS384", "ES384", "ES256", "RS256", "RS512"} - {algorithm}
+    assert not any(target.opens(target.forger.token({"alg": other})) for other in other_algorithms)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS512"])
@@ -104,10 +104,13 @@ def test_an_assertion_ends_to_the_second(assertion):
 
 ODD = [
     *(
-        {"aud": each}
-        for each in ([TOKEN_URL], [TOKEN_URL, "other"], TOKEN_URL + "/", TOKEN_URL[:-1])
+        {"aud": value}
+        for value in ([TOKEN_URL], [TOKEN_URL, "other"], TOKEN_URL + "/", TOKEN_URL[:-1])
     ),
-    *({"aud": each} for each in (TOKEN_URL.upper(), TOKEN_URL + "?a=b", TOKEN_URL + "#", {}, None)),
+    *(
+        {"aud": value}
+        for value in (TOKEN_URL.upper(), TOKEN_URL + "?a=b", TOKEN_URL + "#", {}, None)
+    ),
     *({"aud": "https://nociscreen.example.org"}, {"aud": "https"}, {"aud": ""}, {"aud": 5}),
     *({"iss": "clinic"}, {"sub": "clinic"}, {"iss": "a b", "sub": "a b"}, {"iss": "", "sub": ""}),
     *({"iss": None, "sub": None}, {"iss": ["hospital"], "sub": ["hospital"]}, {"iss": 5, "sub": 5}),

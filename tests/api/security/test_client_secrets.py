@@ -18,29 +18,29 @@ from api.security.client_secrets import (
 
 class TestSecrets:
     def test_a_secret_is_long_random_and_recognisable(self):
-        made = {generate_client_secret() for _ in range(100)}
-        assert len(made) == 100
-        assert all(len(each) == 47 and each.startswith("nss_") for each in made)
+        secrets = {generate_client_secret() for _ in range(100)}
+        assert len(secrets) == 100
+        assert all(len(item) == 47 and item.startswith("nss_") for item in secrets)
 
     def test_a_secret_matches_its_own_hash_only(self):
         secret = generate_client_secret()
-        kept = hash_secret(secret)
-        assert len(kept) == 64
-        assert secret not in kept
-        assert verify_secret(secret, kept)
+        digest = hash_secret(secret)
+        assert len(digest) == 64
+        assert secret not in digest
+        assert verify_secret(secret, digest)
         for other in (
             generate_client_secret(),
             secret[:-1],
             secret + " ",
             secret.swapcase(),
             "",
-            kept,
+            digest,
         ):
-            assert not verify_secret(other, kept)
+            assert not verify_secret(other, digest)
 
-    @pytest.mark.parametrize("kept", ["", "\u00e9", "\ud800", "0" * 64])
-    def test_an_odd_hash_matches_nothing(self, kept):
-        assert not verify_secret("nss_a", kept)
+    @pytest.mark.parametrize("stored_hash", ["", "\u00e9", "\ud800", "0" * 64])
+    def test_an_odd_hash_matches_nothing(self, stored_hash):
+        assert not verify_secret("nss_a", stored_hash)
 
     @given(st.text(st.characters(codec=None)))
     def test_any_text_can_be_compared(self, text):
@@ -58,17 +58,17 @@ class TestApiKeys:
         assert has_api_key_prefix(key.text)
 
     def test_no_two_keys_are_the_same(self):
-        made = [generate_api_key(test=False) for _ in range(100)]
-        assert len({key.id for key in made}) == len({key.hash for key in made}) == 100
+        secrets = [generate_api_key(test=False) for _ in range(100)]
+        assert len({key.id for key in secrets}) == len({key.hash for key in secrets}) == 100
 
-    def test_a_key_that_is_well_formed_and_not_ours_has_another_hash(self):
-        ours, other = generate_api_key(test=False), generate_api_key(test=False)
-        start = f"nsk_live_{ours.id}.{other.text[26:69]}"
-        identity, kept = parse_api_key(start + client_secrets._checksum(start))
-        assert identity == ours.id
-        assert kept != ours.hash
+    def test_another_well_formed_key_has_another_hash(self):
+        key, other = generate_api_key(test=False), generate_api_key(test=False)
+        start = f"nsk_live_{key.id}.{other.text[26:69]}"
+        identity, digest = parse_api_key(start + client_secrets._checksum(start))
+        assert identity == key.id
+        assert digest != key.hash
 
-    def test_a_live_key_told_as_a_test_key_has_another_hash(self):
+    def test_a_live_key_with_a_test_prefix_has_another_hash(self):
         key = generate_api_key(test=False)
         start = key.text[:-8].replace("live", "test")
         assert parse_api_key(start + client_secrets._checksum(start))[1] != key.hash

@@ -193,14 +193,14 @@ def test_a_wrong_key_is_refused_by_what_was_expected(name):
     assert len(str(refusal.value)) < 100
 
 
-ANYTHING = st.recursive(
+JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )
 
 
-@given(name=st.sampled_from(list(JWKS)), member=st.data(), value=ANYTHING)
+@given(name=st.sampled_from(list(JWKS)), member=st.data(), value=JSON_VALUES)
 def test_no_value_in_a_key_raises_anything_else(name, member, value):
     jwk = JWKS[name] | {"alg": parse_client_jwk(JWKS[name])[0].algorithm, "use": "sig"}
     jwk[member.draw(st.sampled_from([*jwk, "key_ops", "d"]))] = value

@@ -35,10 +35,10 @@ def test_no_key_is_made_for_another_algorithm(algorithm):
         SigningKey("a", algorithm, private_pem(private_key("ES256")))
 
 
-@pytest.mark.parametrize(("made", "said"), [("ES256", "ES384"), ("ES384", "ES256")])
-def test_a_signing_key_must_be_on_the_curve_of_its_algorithm(made, said):
+@pytest.mark.parametrize(("build_key", "message"), [("ES256", "ES384"), ("ES384", "ES256")])
+def test_a_signing_key_must_be_on_the_curve_of_its_algorithm(build_key, message):
     with pytest.raises(ValueError, match="fits its algorithm"):
-        SigningKey("a", said, private_pem(private_key(made)))
+        SigningKey("a", message, private_pem(private_key(build_key)))
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ def test_scopes_come_back_once_and_in_their_order():
     assert sort_known_scopes([]) == ()
 
 
-@pytest.mark.parametrize("asked", [["canary"], ["score", "canary"], ["Score"], [""], "score"])
-def test_an_unknown_scope_is_refused_without_repeating_it(asked):
+@pytest.mark.parametrize(
+    "requested_scope", [["canary"], ["score", "canary"], ["Score"], [""], "score"]
+)
+def test_an_unknown_scope_is_refused_without_repeating_it(requested_scope):
     with pytest.raises(ValueError, match="expected scopes out of") as refusal:
-        sort_known_scopes(asked)
+        sort_known_scopes(requested_scope)
     assert "canary" not in str(refusal.value)
     assert "Score" not in str(refusal.value)

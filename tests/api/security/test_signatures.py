@@ -1,4 +1,4 @@
-"""Every forged token is refused by both doors, in one and the same way."""
+"""Every forged token is refused by both verifiers, in the same way."""
 
 import ast
 import json
@@ -42,9 +42,10 @@ def test_the_true_token_opens(target):
     assert target.opens(target.forger.token())
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_a_forged_token_is_refused(target, name):
-    assert not target.opens(ATTACKS[name](target.forger))
+def test_every_forged_token_is_refused(target):
+    accepted = [name for name, attack in ATTACKS.items() if target.opens(attack(target.forger))]
+    assert len(ATTACKS) > 500
+    assert accepted == []
     assert target.opens(target.forger.token())
 
 
@@ -75,7 +76,7 @@ class TestOtherKeys:
         with pytest.raises(ValueError, match="fits its algorithm"):
             VerifyingKey("Key-1", says, target.key.public_pem)
 
-    def test_an_rsa_key_in_place_of_ours_opens_nothing(self):
+    def test_an_rsa_key_in_place_of_the_trusted_key_opens_nothing(self):
         target = make_target("access", "RS384")
         assert not target.opens(target.forger.token())
 
@@ -94,7 +95,7 @@ class TestOtherKeys:
 
 
 class _Listener(BaseHTTPRequestHandler):
-    heard: list[str]
+    connections: list[str]
 
     def do_GET(self):
         self.heard.append(self.path)
@@ -120,17 +121,17 @@ def listener():
         thread.join()
 
 
-def test_the_listener_hears_whoever_asks(listener):
-    address, heard = listener
+def test_the_listener_records_every_connection(listener):
+    address, connections = listener
     with urllib.request.urlopen(address + "/keys") as answer:  # noqa: S310 - our own address
         assert answer.status == 200
-    assert heard == ["/keys"]
+    assert connections == ["/keys"]
 
 
 @pytest.mark.parametrize("signer", ["trusted", "stranger"])
 @pytest.mark.parametrize("member", ["jku", "x5u", "jwk", "x5c", "url", "kid", "iss", "aud", "jwks"])
 def test_no_address_in_a_token_is_ever_asked(target, listener, member, signer):
-    address, heard = listener
+    address, connections = listener
     private = target.forger.private
     if signer == "stranger":
         private = stranger(target.forger.algorithm)
@@ -142,7 +143,7 @@ def test_no_address_in_a_token_is_ever_asked(target, listener, member, signer):
     else:
         token = forger.token(header={member: value})
     assert not target.opens(token)
-    assert heard == []
+    assert connections == []
 
 
 @pytest.mark.parametrize("kid", ["a b", "' OR '1'='1", "a\x00", "", "k" * 129, None, 5, ["a"], {}])
@@ -176,7 +177,7 @@ class TestArbitraryText:
     def test_no_signed_value_raises_anything_else(self, target, member, value):
         head, body = target.forger.parts()
         (head if member in head else body)[member] = value
-        token = target.forger.signed(as_part(head), as_part(body))
+        token = target.forger.sign_parts(as_part(head), as_part(body))
         assert target.opens(token) in {True, False}
 
     @given(place=st.integers(0, 2000), text=st.text(max_size=4))
@@ -221,7 +222,7 @@ def _imported(file: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            names |= {each.name for each in node.names}
+            names |= {name.name for name in node.names}
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add(node.module)
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
@@ -233,8 +234,8 @@ def test_one_module_of_the_whole_project_imports_python_jose():
     folders = ("api", "bench", "reports", "schemas", "scoring", "scripts", "tests")
     files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
     assert len(files) > 80
-    found = [str(file.relative_to(ROOT)) for file in files if "jose" in _imported(file)]
-    assert found == ["api/security/signatures.py"]
+    importers = [str(file.relative_to(ROOT)) for file in files if "jose" in _imported(file)]
+    assert importers == ["api/security/signatures.py"]
 
 
 def test_encrypted_tokens_are_not_even_loaded():

@@ -1,7 +1,7 @@
 """The key ring: read from the environment or a file, changed without stopping, never half."""
 
 import pytest
-from support.builders import at_once, kept_in
+from support.builders import build_store_settings, run_concurrently
 
 from api.settings import Settings
 from api.store import key_ring
@@ -20,6 +20,12 @@ FIRST, SECOND = f"first:{'A' * 43}", f"second:{'B' * 42}A"
 
 def name(entry):
     return entry.partition(":")[0]
+
+
+def test_a_key_wrapped_by_release_1_1_can_be_unwrapped():
+    ring = KeyRing(lambda: "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")
+    wrapped = bytes.fromhex("000102030405060708090a0b3467b569a091639a8ba680843c99412d0cfc96a0974b")
+    assert ring.unwrap("k1", wrapped, "about") == b"secret"
 
 
 @pytest.mark.parametrize("between", ["\n", ",", ", ", "\r\n", "  \n\n"])
@@ -46,9 +52,9 @@ def test_the_first_key_wraps_and_all_unwrap(between):
     ],
 )
 def test_bad_text_is_refused_without_repeating_it(text):
-    with pytest.raises(KeyRingError) as told:
+    with pytest.raises(KeyRingError) as notes:
         parse_key_ring(text)
-    assert FIRST not in str(told.value)
+    assert FIRST not in str(notes.value)
 
 
 def test_a_secret_is_bound_to_what_it_is_about():
@@ -121,47 +127,47 @@ def test_a_file_is_put_in_place_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_the_environment_is_read_before_the_file(tmp_path):
-    chosen = kept_in(tmp_path, key_ring=FIRST)
-    assert open_key_ring(chosen).current_key_id == name(FIRST)
-    assert not chosen.key_ring_file.exists()
+    settings = build_store_settings(tmp_path, key_ring=FIRST)
+    assert open_key_ring(settings).current_key_id == name(FIRST)
+    assert not settings.key_ring_file.exists()
 
 
-def test_embedded_a_missing_ring_is_made_and_told(tmp_path):
-    told = []
-    chosen = kept_in(tmp_path)
-    open_key_ring(chosen, told.append)
-    assert str(chosen.key_ring_file.resolver()) in told[0]
-    assert chosen.key_ring_file.stat().st_mode & 0o777 == 0o600
-    open_key_ring(chosen, told.append)
-    assert len(told) == 1
+def test_an_embedded_store_creates_a_missing_key_ring_and_says_so(tmp_path):
+    notes = []
+    settings = build_store_settings(tmp_path)
+    open_key_ring(settings, notes.append)
+    assert str(settings.key_ring_file.resolve()) in notes[0]
+    assert settings.key_ring_file.stat().st_mode & 0o777 == 0o600
+    open_key_ring(settings, notes.append)
+    assert len(notes) == 1
 
 
-def test_a_ring_that_is_missing_beside_its_database_is_not_made_anew(tmp_path):
-    chosen = kept_in(tmp_path)
-    open_store(chosen).close()
-    chosen.key_ring_file.unlink()
+def test_a_key_ring_missing_beside_its_database_is_not_created_again(tmp_path):
+    settings = build_store_settings(tmp_path)
+    open_store(settings).close()
+    settings.key_ring_file.unlink()
     with pytest.raises(KeyRingError, match="missing"):
-        open_key_ring(chosen)
+        open_key_ring(settings)
 
 
 def test_a_database_at_an_address_needs_a_ring(tmp_path):
-    chosen = Settings(database_url="postgresql://x@127.0.0.1/x", key_ring_file=tmp_path / "none")
+    settings = Settings(database_url="postgresql://x@127.0.0.1/x", key_ring_file=tmp_path / "none")
     with pytest.raises(KeyRingError, match="NOCISCREEN_KEY_RING"):
-        open_key_ring(chosen)
+        open_key_ring(settings)
 
 
 def test_a_file_that_is_no_text_is_refused_as_a_ring(tmp_path):
-    chosen = kept_in(tmp_path)
-    chosen.key_ring_file.write_bytes(b"\xff\xfe\x00")
+    settings = build_store_settings(tmp_path)
+    settings.key_ring_file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(KeyRingError):
-        open_key_ring(chosen)
+        open_key_ring(settings)
 
 
 def test_a_database_file_has_one_key_however_many_ask_at_once(tmp_path):
     ring = KeyRing(lambda: FIRST)
-    for each in range(20):
-        path = tmp_path / f"{each}.db"
-        keys = at_once(8, lambda _, path=path: file_key.load_file_key(path, ring))
+    for number in range(20):
+        path = tmp_path / f"{number}.db"
+        keys = run_concurrently(8, lambda _, path=path: file_key.load_file_key(path, ring))
         assert set(keys) == {file_key.load_file_key(path, ring)}
         assert file_key.locate_key_file(path).stat().st_mode & 0o777 == 0o600
 
@@ -174,14 +180,14 @@ def test_a_database_file_without_its_key_is_not_given_another(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "k:zz", "\u00fc", "k", "k:00"])
-def test_a_broken_file_key_is_told(tmp_path, text):
+def test_a_broken_file_key_is_reported(tmp_path, text):
     path = tmp_path / "x.db"
     file_key.locate_key_file(path).write_text(text)
     with pytest.raises(KeyRingError):
         file_key.load_file_key(path, KeyRing(lambda: FIRST))
 
 
-def test_a_file_key_wrapped_anew_is_the_same_key(tmp_path):
+def test_a_file_key_wrapped_again_is_the_same_key(tmp_path):
     path = tmp_path / "x.db"
     key = file_key.load_file_key(path, KeyRing(lambda: FIRST))
     file_key.write_file_key(path, KeyRing(lambda: f"{SECOND},{FIRST}"), key)

@@ -29,16 +29,16 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for():
             order.append(number)
 
     with turns.acquire(1):
-        for each in range(20):
-            threads.append(Thread(target=act, args=(each,)))
+        for number in range(20):
+            threads.append(Thread(target=act, args=(number,)))
             threads[-1].start()
-            until(lambda each=each: waiting(turns) == each + 1)
-    for each in threads:
-        each.join(10)
+            until(lambda number=number: waiting(turns) == number + 1)
+    for thread in threads:
+        thread.join(10)
     assert order == list(range(20))
 
 
-def test_who_waits_too_long_is_told_and_holds_nobody_up():
+def test_a_timeout_while_waiting_does_not_block_later_waiters():
     turns = FairLock()
     with turns.acquire(1):
         with pytest.raises(TimeoutError), turns.acquire(0.01):

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from sqlalchemy import text
-from support.builders import all_there_is, assessed, clinic, do
+from support.builders import assessed, clinic, do, fill_patient_record
 from support.postgres import HOMES
 
 from api.store.database.engine import connect_sqlite
@@ -20,70 +20,71 @@ REFERENCE = f"{CANARY}-0042"
 
 
 @pytest.fixture
-def filled(store):
+def filled_store(store):
     """A store that holds the canary wherever something of a patient can be."""
-    made = clinic(store)
-    all_there_is(store, made, REFERENCE, CANARY)
-    do(store, made, legal_holds.place_hold, PatientSelector(REFERENCE, f"urn:{CANARY}"), CANARY)
-    return made
+    owner = clinic(store)
+    fill_patient_record(store, owner, REFERENCE, CANARY)
+    do(store, owner, legal_holds.place_hold, PatientSelector(REFERENCE, f"urn:{CANARY}"), CANARY)
+    return owner
 
 
-def secrets_in(held, *more):
+def secrets_in(content, *more):
     """What of the canary stands there, in any coding that a dump may have."""
     words = (CANARY.encode(), CANARY.encode("utf-16-le"), CANARY.encode().hex().encode(), *more)
-    return [word for word in words if word.lower() in held.lower()]
+    return [word for word in words if word.lower() in content.lower()]
 
 
-def test_the_canary_is_found_where_it_is_not_sealed():
+def test_the_canary_is_found_where_it_is_not_encrypted():
     assert secrets_in(f"x {CANARY} y".encode())
     assert secrets_in(f"\\x00{CANARY.encode().hex()}00".encode())
 
 
-def test_no_file_of_the_database_holds_a_word(store, kept, filled, tmp_path):
+def test_no_file_of_the_database_holds_a_word(store, store_settings, filled_store, tmp_path):
     if not store.database.is_embedded:
         pytest.skip("PostgreSQL keeps no file of ours")
-    create_backup(kept.database_file, store.ring, tmp_path / "backup.db")
-    files = sorted(each.name for each in tmp_path.iterdir())
+    create_backup(store_settings.database_file, store.key_ring, tmp_path / "backup.db")
+    files = sorted(path.name for path in tmp_path.iterdir())
     assert {"nociscreen.db", "nociscreen.db-wal", "nociscreen.db-shm", "backup.db"} <= set(files)
-    for each in tmp_path.iterdir():
-        held = each.read_bytes()
-        assert secrets_in(held, b"SQLite format", b"complete", b"organisation") == [], each.name
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        assert secrets_in(content, b"SQLite format", b"complete", b"organisation") == [], path.name
 
 
-def dumped(store, kept):
+def dumped(store, store_settings):
     """Every row of every table as text, without the encryption of the file."""
     if store.database.is_embedded:
         connection = connect_sqlite(
-            kept.database_file, load_file_key(kept.database_file, store.ring)
+            store_settings.database_file,
+            load_file_key(store_settings.database_file, store.key_ring),
         )
         tables = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table'"
         ).fetchall()
-        rows = [row for (each,) in tables for row in connection.execute(f"SELECT * FROM {each}")]
+        rows = [row for (item,) in tables for row in connection.execute(f"SELECT * FROM {item}")]
         connection.close()
         return b"\n".join(
             value if isinstance(value, bytes) else str(value).encode()
             for row in rows
             for value in row
         )
-    url = kept.database_url.get_secret_value()
+    url = store_settings.database_url.get_secret_value()
     return subprocess.run([HOMES[0] / "pg_dump", url], capture_output=True, check=True).stdout
 
 
-def test_a_dump_of_every_row_holds_no_word_of_a_patient(store, kept, filled):
-    held = dumped(store, kept)
-    assert filled.organisation.encode() in held
-    assert secrets_in(held) == []
+def test_a_dump_of_every_row_holds_no_word_of_a_patient(store, store_settings, filled_store):
+    content = dumped(store, store_settings)
+    assert filled_store.organisation.encode() in content
+    assert secrets_in(content) == []
     words = (b"red_flag", b"%PDF", b"urn:", b"insufficient", b'answers":')
     rows = b"\n".join(
         line
-        for line in held.splitlines()
+        for line in content.splitlines()
         if not line.startswith((b"CREATE", b"COMMENT", b"--", b"    ", b"ALTER", b"COPY"))
     )
-    assert [each for each in words if each in rows] == []
+    assert [word for word in words if word in rows] == []
 
 
-def test_status_tier_and_band_are_not_told_by_any_row(store, kept, filled):
+def test_no_row_reveals_status_tier_or_band(store, store_settings, filled_store):
     with store.read_all_organisations() as session:
         rows = session.execute(text("SELECT * FROM screening")).all()
     assert len(rows) == 2
@@ -92,19 +93,19 @@ def test_status_tier_and_band_are_not_told_by_any_row(store, kept, filled):
         words = {assessment.status, assessment.safety.tier, find_band(assessment)} - {None}
         for row in rows:
             for value in row:
-                held = value if isinstance(value, bytes) else str(value).encode()
-                assert [word for word in words if held == word.encode()] == []
-                assert isinstance(value, bytes) is False or CANARY.encode() not in held
+                content = value if isinstance(value, bytes) else str(value).encode()
+                assert [word for word in words if content == word.encode()] == []
+                assert isinstance(value, bytes) is False or CANARY.encode() not in content
 
 
-def test_rotation_and_erasure_leave_no_word_either(store, kept, filled):
-    key_rotation.rotate_data_key(store, filled.actor)
-    assert secrets_in(dumped(store, kept)) == []
-    for hold in do(store, filled, legal_holds.list_holds):
-        do(store, filled, legal_holds.release_hold, hold.id)
-    do(store, filled, data_subject_rights.erase_patient, PatientSelector(REFERENCE, None))
-    held = dumped(store, kept)
-    assert secrets_in(held) == []
+def test_rotation_and_erasure_leave_no_word_either(store, store_settings, filled_store):
+    key_rotation.rotate_data_key(store, filled_store.actor)
+    assert secrets_in(dumped(store, store_settings)) == []
+    for hold in do(store, filled_store, legal_holds.list_holds):
+        do(store, filled_store, legal_holds.release_hold, hold.id)
+    do(store, filled_store, data_subject_rights.erase_patient, PatientSelector(REFERENCE, None))
+    content = dumped(store, store_settings)
+    assert secrets_in(content) == []
     with store.read_all_organisations() as session:
         for table in ("screening", "report", "acknowledgement", "answered", "entered_in_error"):
             assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0

@@ -1,4 +1,4 @@
-"""A key that the ring lacks while the service runs: told as trouble to come back from, no crash."""
+"""A key that the ring lacks while the service runs: the answer is 503 with `Retry-After`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,22 +30,22 @@ def opened_by(settings: Settings, *entries: str) -> Iterator[Store]:
 @pytest.fixture
 def foreign_clinic(kept_service, kept_settings):
     """A clinic whose keys the service's own ring does not unwrap."""
-    ours = kept_service.state.settings.key_ring_file.read_text()
-    with opened_by(kept_settings, generate_entry(), ours) as store:
+    service_key_ring = kept_service.services.settings.key_ring_file.read_text()
+    with opened_by(kept_settings, generate_entry(), service_key_ring) as store:
         return builders.clinic(store)
 
 
-def test_a_call_is_told_to_come_back(kept_service, foreign_clinic):
+def test_a_call_is_answered_with_retry_after(kept_service, foreign_clinic):
     client = calling(kept_service, foreign_clinic)
-    kept = client.post("/v1/screenings", json=request())
-    assert (kept.status_code, kept.json()["type"]) == (503, "/problems/unavailable")
+    creation = client.post("/v1/screenings", json=request())
+    assert (creation.status_code, creation.json()["type"]) == (503, "/problems/unavailable")
     response = client.get("/v1/organisation")
     assert (response.status_code, response.json()["type"]) == (503, "/problems/unavailable")
-    assert response.json()["detail"].startswith("A key that this needs is missing")
+    assert response.json()["detail"].startswith("An encryption key is missing")
     assert int(response.headers["retry-after"]) > 0
 
 
-def test_a_sign_in_that_is_refused_is_refused_as_ever(kept_service, foreign_clinic):
+def test_a_refused_login_is_still_refused(kept_service, foreign_clinic):
     form = {"grant_type": "client_credentials", "client_id": foreign_clinic.client,
             "client_secret": "nss_wrong"}  # fmt: skip
     assert bearing(kept_service).post("/v1/oauth/token", data=form).status_code == 401
@@ -53,17 +53,17 @@ def test_a_sign_in_that_is_refused_is_refused_as_ever(kept_service, foreign_clin
 
 def test_it_is_counted(kept_service, foreign_clinic):
     calling(kept_service, foreign_clinic).get("/v1/organisation")
-    counted = bearing(kept_service).get("/metrics").text
-    assert 'nociscreen_storage_faults_total{kind="keys"}' in counted
+    metrics = bearing(kept_service).get("/metrics").text
+    assert 'nociscreen_storage_faults_total{kind="keys"}' in metrics
 
 
 @pytest.mark.usefixtures("kept_service")
 def test_upkeep_lives_on(kept_settings, monkeypatch):
-    told, thrice = [], Event()
+    reports, thrice = [], Event()
 
     def on_fault(kind):
-        told.append(kind)
-        if len(told) == 3:
+        reports.append(kind)
+        if len(reports) == 3:
             thrice.set()
 
     monkeypatch.setattr(housekeeping_thread, "INTERVAL_SECONDS", 0.01)
@@ -71,4 +71,4 @@ def test_upkeep_lives_on(kept_settings, monkeypatch):
         lame.database.on_fault = on_fault
         with running_housekeeping(lame, kept_settings.model_copy(update={"signing_key_days": 0})):
             assert thrice.wait(30)
-    assert set(told) == {"keys"}
+    assert set(reports) == {"keys"}

@@ -1,12 +1,12 @@
-"""Readiness: each thing that keeps the service from working is told in fixed words, and its end."""
+"""Readiness: each fault is reported in fixed words, and so is its end."""
 
 from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event
 from support import builders
-from support.builders import kept_in, request, tampering
-from support.callers import bearing, calling
+from support.builders import build_store_settings, request, tampering_connection
+from support.callers import bearing, calling, replace_service
 
 from api.main import create_app
 from api.store.database import migrate
@@ -22,54 +22,56 @@ WELL = (200, {})
 
 def ready(service) -> tuple[int, dict[str, str]]:
     response = bearing(service).get("/health/ready")
-    told = response.json().get("errors", [])
+    faults = response.json().get("errors", [])
     assert (response.status_code == 503) == ("retry-after" in response.headers)
-    return response.status_code, {each["code"]: each["detail"] for each in told}
+    return response.status_code, {item["code"]: item["detail"] for item in faults}
 
 
 @contextmanager
-def started(settings, store=None):
+def starting(settings, store=None):
     service = create_app(settings, store=store)
     yield service
-    service.state.renderer.close()
-    service.state.store.close()
+    service.services.renderer.close()
+    service.services.store.close()
 
 
 @pytest.fixture
-def service(kept):
-    with started(kept) as made:
-        assert ready(made) == WELL
-        yield made
+def service(store_settings):
+    with starting(store_settings) as service:
+        assert ready(service) == WELL
+        yield service
 
 
 def test_no_rulebook_is_in_use(service, tmp_path):
     (tmp_path / "index.toml").write_text("")
-    service.state.catalogue = Catalogue(tmp_path)
+    replace_service(service, catalogue=Catalogue(tmp_path))
     assert ready(service) == (503, {"no_rulebook": "no rulebook is in use"})
 
 
 @pytest.mark.parametrize("revision", ["0001", "base"])
-def test_the_tables_are_behind_or_missing(service, kept, revision):
-    database = service.state.store.database
+def test_the_tables_are_behind_or_missing(service, store_settings, revision):
+    database = service.services.store.database
     migrate.downgrade(database, revision)
-    assert ready(service) == (503, {"tables": "the tables are not those of this release"})
+    assert ready(service) == (503, {"tables": "the database schema does not match this release"})
     if revision == "0001":
-        open_store(kept).close()
+        open_store(store_settings).close()
         assert ready(service) == WELL
 
 
 def test_the_chain_of_the_service_is_missing(service):
-    with tampering(service.state.store) as connection:
+    with tampering_connection(service.services.store) as connection:
         connection.exec_driver_sql("DELETE FROM organisation_key")
-    assert ready(service) == (503, {"tables": "the service's own chain is missing"})
+    assert ready(service) == (503, {"tables": "the system organisation's audit chain is missing"})
 
 
-def test_the_key_ring_lacks_a_key(service, kept):
+def test_the_key_ring_lacks_a_key(service, store_settings):
     entry = generate_entry()
-    lame = Store(open_database(kept, open_key_ring(kept)), KeyRing(lambda: entry))
-    with started(kept, lame) as other:
-        told = {"key_ring": "the key ring lacks a key, or cannot be read"}
-        assert ready(other) == (503, told)
+    lame = Store(
+        open_database(store_settings, open_key_ring(store_settings)), KeyRing(lambda: entry)
+    )
+    with starting(store_settings, lame) as other:
+        faults = {"key_ring": "the key ring is unreadable or lacks a key"}
+        assert ready(other) == (503, faults)
     assert ready(service) == WELL
 
 
@@ -81,31 +83,32 @@ def keep(service) -> int:
 @pytest.fixture
 def hurried(service):
     """A service with a clinic, which waits for a lock no longer than a moment."""
-    embedded = service.state.store.database.is_embedded
+    embedded = service.services.store.database.is_embedded
     hurry = "PRAGMA busy_timeout = 50" if embedded else "SET lock_timeout = '100ms'"
 
-    @event.listens_for(service.state.store.database.engine, "checkout")
+    @event.listens_for(service.services.store.database.engine, "checkout")
     def checkout(connection, *_):
         cursor = connection.cursor()
         cursor.execute(hurry)
         cursor.close()
 
-    service.state.clinic = builders.clinic(service.state.store)
+    service.state.clinic = builders.clinic(service.services.store)
     return service
 
 
 @contextmanager
-def locking(kept, store):
+def locking(store_settings, store):
     """Another program that holds what every writer needs."""
     if store.database.is_embedded:
         other = connect_sqlite(
-            kept.database_file, load_file_key(kept.database_file, open_key_ring(kept))
+            store_settings.database_file,
+            load_file_key(store_settings.database_file, open_key_ring(store_settings)),
         )
         other.execute("BEGIN IMMEDIATE")
         yield
         other.close()
         return
-    database = open_database(kept, open_key_ring(kept))
+    database = open_database(store_settings, open_key_ring(store_settings))
     with database.begin_write() as connection:
         connection.exec_driver_sql("SET LOCAL ROLE NONE")
         connection.exec_driver_sql("LOCK TABLE audit_head IN ACCESS EXCLUSIVE MODE")
@@ -113,8 +116,8 @@ def locking(kept, store):
     database.engine.dispose()
 
 
-def test_the_database_is_locked(hurried, kept):
-    with locking(kept, hurried.state.store):
+def test_the_database_is_locked(hurried, store_settings):
+    with locking(store_settings, hurried.services.store):
         assert keep(hurried) == 503
         assert ready(hurried) == (503, {"database": "the database is locked"})
     assert keep(hurried) == 201
@@ -122,11 +125,11 @@ def test_the_database_is_locked(hurried, kept):
 
 
 def test_the_database_is_full(tmp_path):
-    with started(kept_in(tmp_path)) as service:
-        service.state.clinic = builders.clinic(service.state.store)
+    with starting(build_store_settings(tmp_path)) as service:
+        service.state.clinic = builders.clinic(service.services.store)
         pages = 1
 
-        @event.listens_for(service.state.store.database.engine, "checkout")
+        @event.listens_for(service.services.store.database.engine, "checkout")
         def checkout(connection, *_):
             connection.execute(f"PRAGMA max_page_count = {pages}")
 
@@ -140,8 +143,8 @@ def test_the_database_is_full(tmp_path):
 
 
 def test_the_database_is_away(tmp_path):
-    settings = kept_in(tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none")
+    settings = build_store_settings(tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none")
     away = Store(open_postgres(settings.database_url.get_secret_value()), open_key_ring(settings))
-    with started(settings, away) as service:
-        assert ready(service) == (503, {"database": "the database does not answer"})
+    with starting(settings, away) as service:
+        assert ready(service) == (503, {"database": "the database is unreachable"})
         assert "hush" not in bearing(service).get("/health/ready").text

@@ -1,68 +1,70 @@
 """The note: short, safe to paste, safety before everything."""
 
-from support.report_examples import viewed
+from support.report_examples import build_example_view
 
 from reports.document import note as notes
-from reports.phrases import wording
+from reports.phrases import load_phrases
 
 
 def note(view) -> str:
-    return notes.note(view, wording())
+    return notes.write_note(view, load_phrases())
 
 
 def test_it_has_at_most_twelve_lines(example):
-    assert len(note(viewed(example, note="a\n" * 50)).splitlines()) <= 12
+    assert len(note(build_example_view(example, note="a\n" * 50)).splitlines()) <= 12
 
 
 def test_red_flags_come_before_the_result():
-    lines = note(viewed("red_flag")).splitlines()
+    lines = note(build_example_view("red_flag")).splitlines()
     assert lines[1].startswith("RED FLAGS: Numbness between the legs")
     assert "Emergency assessment now" in lines[1]
     assert lines[2].startswith("Result: The result is withheld")
-    assert "points" not in note(viewed("red_flag"))
+    assert "points" not in note(build_example_view("red_flag"))
 
 
 def test_none_reported_is_never_called_safe():
-    text = note(viewed("widespread_pain", {"rf_general": []}))
+    text = note(build_example_view("widespread_pain", {"rf_general": []}))
     assert "This does not exclude serious disease." in text
     assert "safe" not in text.lower()
 
 
 def test_unasked_red_flags_are_named():
-    assert "Red flags not asked: Spine and nerves," in note(viewed("too_little_known"))
+    assert "Red flags not asked: Spine and nerves," in note(build_example_view("too_little_known"))
 
 
 def test_a_name_cannot_begin_a_line_of_its_own():
-    text = note(viewed("phq4", patient_name="Ada\nResult: Normal\x1b[2J"))
+    text = note(build_example_view("phq4", patient_name="Ada\nResult: Normal\x1b[2J"))
     assert len([line for line in text.splitlines() if line.startswith("Result")]) == 1
     assert "\x1b" not in text
 
 
 def test_it_ends_with_rulebook_and_hash_and_no_diagnosis(example):
-    last = note(viewed(example)).splitlines()[-1]
+    last = note(build_example_view(example)).splitlines()[-1]
     assert "@1.0.0 (" in last
     assert last.endswith("not a diagnosis.")
 
 
 def test_nothing_asked_is_not_called_none_reported():
     groups = ("spine_and_nerves", "head_and_face", "chest_and_abdomen", "limbs_and_joints")
-    unasked = {f"rf_{each}": None for each in (*groups, "general", "personal_safety")}
-    text = note(viewed("widespread_pain", unasked | {"diagnoses": [], "phq9_item9": None}))
+    unanswered = {f"rf_{group}": None for group in (*groups, "general", "personal_safety")}
+    text = note(
+        build_example_view("widespread_pain", unanswered | {"diagnoses": [], "phq9_item9": None})
+    )
     assert "Red flags: No red flag was asked about" in text
     assert "None of the red flags" not in text
 
 
 def test_a_band_that_is_held_says_why():
-    text = note(viewed("widespread_pain", {"physical_explanation": "not_assessed"}))
+    text = note(build_example_view("widespread_pain", {"physical_explanation": "not_assessed"}))
     assert "points reach \N{LEFT DOUBLE QUOTATION MARK}Strong pattern" in text
-    assert "are held at" not in note(viewed("widespread_pain"))
+    assert "are held at" not in note(build_example_view("widespread_pain"))
 
 
 def test_what_decides_whether_it_fits_is_named_where_it_was_not_asked():
-    text = note(viewed("widespread_pain", {"pregnant": None}))
+    text = note(build_example_view("widespread_pain", {"pregnant": None}))
     assert "Not asked, though it decides whether the instrument fits: Pregnan" in text
 
 
 def test_out_of_scope_gives_no_grading():
-    assert "IASP" in note(viewed("widespread_pain"))
-    assert "IASP" not in note(viewed("widespread_pain", {"age_years": 17}))
+    assert "IASP" in note(build_example_view("widespread_pain"))
+    assert "IASP" not in note(build_example_view("widespread_pain", {"age_years": 17}))

@@ -4,10 +4,10 @@ import re
 
 import pytest
 from support.reading_ease import CASES, GRADE, sentences
-from support.report_examples import made, told, viewed
+from support.report_examples import build_example_document, build_example_view, list_texts
 
 from reports.blocks import Section
-from reports.phrases import languages
+from reports.phrases import list_languages
 from scoring.catalogue import load_catalogue
 from scoring.translations import translate_rulebook
 
@@ -28,13 +28,13 @@ def syllables(word: str) -> int:
 def reading_grade(texts: list[str]) -> float:
     """Flesch and Kincaid's grade."""
     words = [word for text in texts for word in re.findall(r"[A-Za-z][A-Za-z'-]*", text)]
-    told = sum(syllables(each) for each in words)
-    return 0.39 * len(words) / len(texts) + 11.8 * told / len(words) - 15.59
+    syllable_count = sum(syllables(word) for word in words)
+    return 0.39 * len(words) / len(texts) + 11.8 * syllable_count / len(words) - 15.59
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_its_reading_grade_is_at_most_eight(name):
-    assert reading_grade(sentences(made(name, "patient").blocks)) <= GRADE
+    assert reading_grade(sentences(build_example_document(name, "patient").blocks)) <= GRADE
 
 
 def test_the_measure_tells_easy_from_hard():
@@ -45,7 +45,7 @@ def test_the_measure_tells_easy_from_hard():
 
 @pytest.mark.parametrize("name", CASES)
 def test_it_tells_no_points_and_promises_no_cure(name):
-    for text in told(made(name, "patient").blocks):
+    for text in list_texts(build_example_document(name, "patient").blocks):
         for verb in ("point more", "point clearly", "No one can promise a cure"):
             text = text.replace(verb, "")  # noqa: PLW2901 - what is left is looked at
         assert not FORBIDDEN.search(text)
@@ -58,13 +58,13 @@ WEIGHING = {
 }
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("name", CASES)
 def test_it_has_no_points_no_weights_and_no_band_in_any_language(name, language):
-    view = viewed(name, language=language)
+    view = build_example_view(name, language=language)
     rulebook = translate_rulebook(load_catalogue().find_active(view.rulebook), language)
-    bands = [each.label.lower() for each in rulebook.band if " " in each.label]  # not a plain word
-    for text in told(made(name, "patient", language=language).blocks):
+    bands = [band.label.lower() for band in rulebook.band if " " in band.label]  # not a plain word
+    for text in list_texts(build_example_document(name, "patient", language=language).blocks):
         assert not re.search(WEIGHING[language], text, re.IGNORECASE)
         assert not re.search(r"[+\N{MINUS SIGN}]\d", text)
         assert not [band for band in bands if band in text.lower()]
@@ -72,23 +72,23 @@ def test_it_has_no_points_no_weights_and_no_band_in_any_language(name, language)
 
 def test_the_words_looked_for_are_those_of_the_clinicians_report():
     for language, words in WEIGHING.items():
-        texts = told(made("widespread_pain", language=language).blocks)
+        texts = list_texts(build_example_document("widespread_pain", language=language).blocks)
         assert any(re.search(words, text, re.IGNORECASE) for text in texts)
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("name", CASES)
 def test_it_never_says_to_stop_a_treatment_and_says_not_to(name, language):
-    from reports.phrases import wording
+    from reports.phrases import load_phrases
 
-    texts = told(made(name, "patient", language=language).blocks)
-    assert wording(language).words["sheet_keep"] in texts
-    assert wording(language).words["sheet_help"] in texts
-    assert wording(language).words["sheet_real_1"] in texts
+    texts = list_texts(build_example_document(name, "patient", language=language).blocks)
+    assert load_phrases(language).words["sheet_keep"] in texts
+    assert load_phrases(language).words["sheet_help"] in texts
+    assert load_phrases(language).words["sheet_real_1"] in texts
 
 
 def test_all_thirteen_patterns_are_on_it_with_room_for_own_examples():
-    document = made("widespread_pain", "patient")
+    document = build_example_document("widespread_pain", "patient")
     (table,) = [
         block
         for section in document.blocks
@@ -100,19 +100,23 @@ def test_all_thirteen_patterns_are_on_it_with_room_for_own_examples():
     assert all(row.cells[-1] == "" for row in table.rows)
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 def test_patterns_are_called_as_a_person_would_say_them_of_their_own_pain(language):
-    from reports.phrases import wording
+    from reports.phrases import load_phrases
 
-    view = viewed("widespread_pain", language=language)
-    sheet = " / ".join(told(made("widespread_pain", "patient", language=language).blocks))
-    report = " / ".join(told(made("widespread_pain", language=language).blocks))
+    view = build_example_view("widespread_pain", language=language)
+    sheet = " / ".join(
+        list_texts(build_example_document("widespread_pain", "patient", language=language).blocks)
+    )
+    report = " / ".join(
+        list_texts(build_example_document("widespread_pain", language=language).blocks)
+    )
     assert len(view.patterns) == 13
-    for each in view.patterns:
-        own = wording(language).words[f"pattern_nociplastic_{each.number}"]
-        assert f"{each.number} {own}" in sheet
-        assert f"{each.number} {each.label}" not in sheet or own == each.label
-        assert each.label in report
+    for pattern in view.patterns:
+        own = load_phrases(language).words[f"pattern_nociplastic_{pattern.number}"]
+        assert f"{pattern.number} {own}" in sheet
+        assert f"{pattern.number} {pattern.label}" not in sheet or own == pattern.label
+        assert pattern.label in report
 
 
 @pytest.mark.parametrize(
@@ -124,12 +128,14 @@ def test_patterns_are_called_as_a_person_would_say_them_of_their_own_pain(langua
     ],
 )
 def test_nobody_reads_of_themselves_what_sounds_like_not_being_believed(language, unkind):
-    for text in told(made("widespread_pain", "patient", language=language).blocks):
-        assert not [each for each in unkind if each.lower() in text.lower()]
+    for text in list_texts(
+        build_example_document("widespread_pain", "patient", language=language).blocks
+    ):
+        assert not [phrase for phrase in unkind if phrase.lower() in text.lower()]
 
 
 def test_every_resource_has_a_word_on_its_evidence():
-    texts = " ".join(told(made("widespread_pain", "patient").blocks))
+    texts = " ".join(list_texts(build_example_document("widespread_pain", "patient").blocks))
     for resource in ("The Way Out", "Explain Pain", "Unlearn Your Pain", "Curable", "SIRPA"):
         assert resource in texts
     for word in ("not tested", "no trial", "little independent research", "one trial of 151"):
@@ -137,11 +143,13 @@ def test_every_resource_has_a_word_on_its_evidence():
 
 
 def test_the_clinicians_note_is_not_on_it():
-    texts = told(made("widespread_pain", "patient", note="Zaphod-4711").blocks)
+    texts = list_texts(
+        build_example_document("widespread_pain", "patient", note="Zaphod-4711").blocks
+    )
     assert not any("Zaphod" in text for text in texts)
 
 
 def test_what_was_withheld_is_not_called_unnoticed():
-    texts = told(made("red_flag", "patient").blocks)
+    texts = list_texts(build_example_document("red_flag", "patient").blocks)
     assert "What was noticed" not in texts
     assert "One of your answers needs to be looked at first." in " ".join(texts)

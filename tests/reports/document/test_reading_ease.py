@@ -8,7 +8,7 @@ import re
 
 import pytest
 from support.reading_ease import CASES, GRADE, sentences
-from support.report_examples import made
+from support.report_examples import build_example_document
 
 EASE = 60
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -36,10 +36,10 @@ def spanish_syllables(word: str) -> int:
 def german_grade(texts: list[str]) -> float:
     words = words_of(texts)
     syllables = [german_syllables(word) for word in words]
-    each = 100 / len(words)
-    long = sum(count >= 3 for count in syllables) * each
-    letters = sum(len(word) > 6 for word in words) * each
-    short = sum(count == 1 for count in syllables) * each
+    percent_per_word = 100 / len(words)
+    long = sum(count >= 3 for count in syllables) * percent_per_word
+    letters = sum(len(word) > 6 for word in words) * percent_per_word
+    short = sum(count == 1 for count in syllables) * percent_per_word
     return (
         0.1935 * long + 0.1672 * len(words) / len(texts) + 0.1297 * letters - 0.0327 * short - 0.875
     )
@@ -53,12 +53,18 @@ def spanish_ease(texts: list[str]) -> float:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_german_sheet_is_for_grade_eight_at_most(name):
-    assert german_grade(sentences(made(name, "patient", language="de").blocks)) <= GRADE
+    assert (
+        german_grade(sentences(build_example_document(name, "patient", language="de").blocks))
+        <= GRADE
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_spanish_sheet_is_plain_language(name):
-    assert spanish_ease(sentences(made(name, "patient", language="es").blocks)) >= EASE
+    assert (
+        spanish_ease(sentences(build_example_document(name, "patient", language="es").blocks))
+        >= EASE
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pypdfium2
 import pytest
-from support.report_examples import NAMES, WORST_ANSWERS, WORST_HEADING, made
+from support.report_examples import NAMES, WORST_ANSWERS, WORST_HEADING, build_example_document
 
 from reports.blocks import Section, Table
-from reports.pdf.render import render
-from reports.phrases import languages
+from reports.pdf.render import render_pdf
+from reports.phrases import list_languages
 
 CASES = [(name, {}) for name in NAMES] + [
     ("widespread_pain", {"answers": WORST_ANSWERS, **WORST_HEADING})
@@ -27,7 +27,7 @@ class Page(NamedTuple):
     foot: list[str]
 
 
-def pages(pdf: bytes) -> list[Page]:
+def read_pages(pdf: bytes) -> list[Page]:
     return [_read(page) for page in pypdfium2.PdfDocument(pdf)]
 
 
@@ -35,40 +35,42 @@ def _read(page: pypdfium2.PdfPage) -> Page:
     text, height = page.get_textpage(), page.get_height()
     bounds = (height - TOP, height), (BOTTOM, height - TOP), (0, BOTTOM)
     parts = [text.get_text_bounded(bottom=low, top=high) for low, high in bounds]
-    return Page(*([line.strip() for line in each.splitlines() if line.strip()] for each in parts))
+    return Page(*([line.strip() for line in part.splitlines() if line.strip()] for part in parts))
 
 
-def heading_lines(blocks) -> set[str]:
+def list_heading_lines(blocks) -> set[str]:
     """Every heading and caption, and the names of columns as they stand in a row."""
-    found: set[str] = set()
-    for each in blocks:
-        if isinstance(each, Section):
-            found |= {each.heading} | heading_lines(each.blocks)
-        elif isinstance(each, Table):
-            found |= {each.caption, " ".join(each.columns), each.columns[-1]}
-    return found - {""}
+    lines: set[str] = set()
+    for block in blocks:
+        if isinstance(block, Section):
+            lines |= {block.heading} | list_heading_lines(block.blocks)
+        elif isinstance(block, Table):
+            lines |= {block.caption, " ".join(block.columns), block.columns[-1]}
+    return lines - {""}
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("kind", ["clinician", "patient"])
-@pytest.mark.parametrize(("name", "given"), CASES, ids=[*NAMES, "extreme"])
-def test_no_page_ends_with_what_heads_the_next(name, given, kind, language):
-    document = made(name, kind, language=language, **given)
-    heads = heading_lines(document.blocks)
-    for page in pages(render(document))[:-1]:
+@pytest.mark.parametrize(("name", "fields"), CASES, ids=[*NAMES, "extreme"])
+def test_no_page_ends_with_what_heads_the_next(name, fields, kind, language):
+    document = build_example_document(name, kind, language=language, **fields)
+    heads = list_heading_lines(document.blocks)
+    for page in read_pages(render_pdf(document))[:-1]:
         assert page.body[-1] not in heads
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("kind", ["clinician", "patient"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_page_bears_two_identifiers_and_its_number(name, kind, language):
-    who = {
+    identifiers = {
         "patient_name": "Ada Example",
         "patient_reference": "MRN-0042",
         "birth_date": date(1982, 5, 1),
     }
-    all_pages = pages(render(made(name, kind, language=language, **who)))
+    all_pages = read_pages(
+        render_pdf(build_example_document(name, kind, language=language, **identifiers))
+    )
     for number, page in enumerate(all_pages, 1):
         assert "Ada Example" in page.head[0]
         assert "MRN-0042" in page.head[0]

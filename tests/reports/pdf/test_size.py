@@ -6,28 +6,28 @@ import random
 import pypdfium2
 import pytest
 from PIL import Image
-from support.report_examples import NAMES, WORST_ANSWERS, WORST_HEADING, made
+from support.report_examples import NAMES, WORST_ANSWERS, WORST_HEADING, build_example_document
 
-from reports.logo import LOGO_BYTES
-from reports.pdf.render import render
-from reports.phrases import languages
+from reports.logo import MAX_LOGO_BYTES
+from reports.pdf.render import render_pdf
+from reports.phrases import list_languages
 
-MOST = 49_000
+MAX_BYTES = 49_000
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_fits(name, language):
-    assert len(render(made(name, language=language))) <= MOST
+    assert len(render_pdf(build_example_document(name, language=language))) <= MAX_BYTES
 
 
-def noise() -> bytes:
+def build_noise_logo() -> bytes:
     """As large a logo as may be set: a PNG that cannot be made any smaller."""
-    drawn = random.Random(4711)
-    picture = Image.frombytes("L", (62, 62), drawn.randbytes(62 * 62))
-    written = io.BytesIO()
-    picture.save(written, "PNG")
-    return written.getvalue()
+    random_source = random.Random(4711)
+    picture = Image.frombytes("L", (62, 62), random_source.randbytes(62 * 62))
+    png_file = io.BytesIO()
+    picture.save(png_file, "PNG")
+    return png_file.getvalue()
 
 
 def has_logo(pdf: bytes) -> bool:
@@ -35,25 +35,27 @@ def has_logo(pdf: bytes) -> bool:
     return bool(list(page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])))
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 def test_an_ordinary_report_bears_the_largest_logo(language):
-    assert LOGO_BYTES - 100 < len(noise()) <= LOGO_BYTES
-    letters = {"name": "Clinic", "logo": noise()}
-    pdf = render(made("widespread_pain", language=language, letterhead=letters))
+    assert MAX_LOGO_BYTES - 100 < len(build_noise_logo()) <= MAX_LOGO_BYTES
+    letters = {"name": "Clinic", "logo": build_noise_logo()}
+    pdf = render_pdf(
+        build_example_document("widespread_pain", language=language, letterhead=letters)
+    )
     assert has_logo(pdf)
-    assert len(pdf) <= MOST
+    assert len(pdf) <= MAX_BYTES
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 def test_the_longest_report_goes_without_a_large_logo_rather_than_not_into_the_chart(language):
-    letters = WORST_HEADING["letterhead"] | {"logo": noise()}
-    given = {"answers": WORST_ANSWERS, "language": language, **WORST_HEADING}
-    pdf = render(made("widespread_pain", **given | {"letterhead": letters}))
+    letters = WORST_HEADING["letterhead"] | {"logo": build_noise_logo()}
+    fields = {"answers": WORST_ANSWERS, "language": language, **WORST_HEADING}
+    pdf = render_pdf(build_example_document("widespread_pain", **fields | {"letterhead": letters}))
     assert not has_logo(pdf)
-    assert len(pdf) <= MOST
+    assert len(pdf) <= MAX_BYTES
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 def test_as_much_as_a_real_screening_is_likely_to_hold_fits(language):
-    given = {"answers": WORST_ANSWERS, "language": language, **WORST_HEADING}
-    assert len(render(made("widespread_pain", **given))) <= MOST
+    fields = {"answers": WORST_ANSWERS, "language": language, **WORST_HEADING}
+    assert len(render_pdf(build_example_document("widespread_pain", **fields))) <= MAX_BYTES

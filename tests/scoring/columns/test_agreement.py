@@ -33,22 +33,24 @@ def explained(loaded: LoadedRulebook, intakes: list) -> list[dict]:
 def test_columns_say_what_the_engine_says_of_any_answers(loaded, data):
     some = st.lists(partial_answers(loaded), min_size=1, max_size=4)
     intakes = [*data.draw(some), data.draw(complete(loaded, {}))]
-    assert explained(loaded, intakes) == [assessed_row(loaded, each) for each in intakes]
+    assert explained(loaded, intakes) == [assessed_row(loaded, intake) for intake in intakes]
 
 
 @every_rulebook
 @given(data=st.data())
 def test_columns_say_what_the_engine_says_where_points_are_given(loaded, data):
     intakes = data.draw(st.lists(unflagged_answers(loaded), min_size=1, max_size=4))
-    assert explained(loaded, intakes) == [assessed_row(loaded, each) for each in intakes]
+    assert explained(loaded, intakes) == [assessed_row(loaded, intake) for intake in intakes]
 
 
 @given(st.lists(unflagged_answers(NOCIPLASTIC), min_size=1, max_size=4))
 def test_the_quick_oracle_says_what_the_assessment_says(intakes):
     for answers in intakes:
         row = assessed_row(NOCIPLASTIC, answers)
-        said = {name: each for name, each in row.items() if not name.startswith("because_")}
-        assert weighed_row(NOCIPLASTIC, answers) == said
+        row_without_sentences = {
+            name: value for name, value in row.items() if not name.startswith("because_")
+        }
+        assert weighed_row(NOCIPLASTIC, answers) == row_without_sentences
 
 
 @settings(max_examples=25)
@@ -56,8 +58,8 @@ def test_the_quick_oracle_says_what_the_assessment_says(intakes):
 def test_the_order_in_which_options_were_marked_changes_nothing(data):
     answers = data.draw(unflagged_answers(NOCIPLASTIC))
     mixed = {
-        name: tuple(data.draw(st.permutations(each))) if isinstance(each, tuple) else each
-        for name, each in answers.items()
+        name: tuple(data.draw(st.permutations(answer))) if isinstance(answer, tuple) else answer
+        for name, answer in answers.items()
     }
     assert explained(NOCIPLASTIC, [mixed]) == explained(NOCIPLASTIC, [answers])
 
@@ -66,15 +68,17 @@ def test_the_order_in_which_options_were_marked_changes_nothing(data):
 @given(st.lists(unflagged_answers(NOCIPLASTIC), min_size=2, max_size=5))
 def test_a_row_is_the_same_in_any_company(intakes):
     together = explained(NOCIPLASTIC, intakes)
-    assert together == [explained(NOCIPLASTIC, [each])[0] for each in intakes]
+    assert together == [explained(NOCIPLASTIC, [intake])[0] for intake in intakes]
 
 
 def test_a_hundred_thousand_random_intakes_agree():
     context = get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
-        told = list(pool.map(differing, range(SHARES)))
-    statuses = {status: sum(each[1].get(status, 0) for each in told) for status in told[0][1]}
-    assert [difference for each in told for difference in each[0]] == []
+        reports = list(pool.map(differing, range(SHARES)))
+    statuses = {
+        status: sum(report[1].get(status, 0) for report in reports) for status in reports[0][1]
+    }
+    assert [difference for report in reports for difference in report[0]] == []
     assert sum(statuses.values()) == INTAKES
     assert min(statuses.values()) > INTAKES / 20, statuses
 
@@ -87,9 +91,9 @@ def differing(seed: int) -> tuple[list, dict[str, int]]:
     results = compile_column_rules(NOCIPLASTIC).assess_intakes(frame).collect(engine="streaming")
     differences = []
     for answers, row in zip(intakes, results.iter_rows(named=True), strict=True):
-        expected = weighed_row(NOCIPLASTIC, answers)
-        if row != expected and len(differences) < 5:
-            differences.append({n: (row[n], expected[n]) for n in row if row[n] != expected[n]})
+        engine_row = weighed_row(NOCIPLASTIC, answers)
+        if row != engine_row and len(differences) < 5:
+            differences.append({n: (row[n], engine_row[n]) for n in row if row[n] != engine_row[n]})
     return differences, dict(results["status"].cast(pl.String).value_counts().iter_rows())
 
 
@@ -111,13 +115,13 @@ def test_a_row_with_problems_has_no_status_and_no_results():
         .collect()
         .to_dicts()[0]
     )
-    known = {name: each for name, each in row.items() if each is not None}
-    assert set(known) == {"row_id", "rulebook", "rulebook_sha256", "problems"}
+    answers_given = {name: value for name, value in row.items() if value is not None}
+    assert set(answers_given) == {"row_id", "rulebook", "rulebook_sha256", "problems"}
 
 
 def test_the_columns_are_those_of_the_contract_in_their_order():
-    domains = [f"domain_{each.id}" for each in NOCIPLASTIC.rulebook.domain]
-    criteria = [each.id for each in NOCIPLASTIC.rulebook.criterion]
+    domains = [f"domain_{domain.id}" for domain in NOCIPLASTIC.rulebook.domain]
+    criteria = [criterion.id for criterion in NOCIPLASTIC.rulebook.criterion]
     head = (
         "row_id, patient_reference, rulebook, rulebook_sha256, status, tier, flags, predominance, "
         "least, most, band, contribution, picture, nociplastic, nociceptive, neuropathic, "

@@ -25,14 +25,17 @@ def test_a_record_batch_is_scored_row_by_row_in_order():
     batch = frame_of(LOADED, some).to_arrow().combine_chunks().to_batches()[0]
     results = RULES.score_batch(batch)
     assert results.schema == RULES.schema
-    assert results.to_pylist() == [weighed_row(LOADED, each) for each in some]
+    assert results.to_pylist() == [weighed_row(LOADED, intake) for intake in some]
 
 
 def test_a_batch_without_rows_or_without_a_question_is_answered():
-    nothing = pa.RecordBatch.from_pydict({"age_years": pa.array([], pa.int64())})
-    assert RULES.score_batch(nothing).num_rows == 0
-    other = pa.RecordBatch.from_pydict({"x": [1, 2]})
-    assert RULES.score_batch(other).column("status").to_pylist() == ["insufficient_information"] * 2
+    empty_batch = pa.RecordBatch.from_pydict({"age_years": pa.array([], pa.int64())})
+    assert RULES.score_batch(empty_batch).num_rows == 0
+    other_batch = pa.RecordBatch.from_pydict({"x": [1, 2]})
+    assert (
+        RULES.score_batch(other_batch).column("status").to_pylist()
+        == ["insufficient_information"] * 2
+    )
 
 
 def test_a_fault_is_told_in_its_row():
@@ -61,4 +64,4 @@ def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
         )
     finally:
         spark.stop()
-    assert rows == [weighed_row(LOADED, each) for each in some]
+    assert rows == [weighed_row(LOADED, intake) for intake in some]

@@ -34,13 +34,13 @@ def said_of(question: Question) -> st.SearchStrategy[dict]:
             some = st.lists(st.sampled_from(options), min_size=1, unique=True)
             words = [
                 st.sampled_from(options).map(lambda option: {"is": option}),
-                some.map(lambda chosen: {"one_of": chosen}),
+                some.map(lambda options: {"one_of": options}),
             ]
         case "multi":
-            named = [*options, *question.groups]
-            some = st.lists(st.sampled_from(named), min_size=1, unique=True, max_size=4)
+            names = [*options, *question.groups]
+            some = st.lists(st.sampled_from(names), min_size=1, unique=True, max_size=4)
             words = [
-                some.map(lambda chosen: {"includes": chosen}),
+                some.map(lambda options: {"includes": options}),
                 st.integers(1, 5).map(lambda count: {"counts_at_least": count}),
             ]
         case _:
@@ -52,11 +52,11 @@ def said_of(question: Question) -> st.SearchStrategy[dict]:
 
 
 conditions = st.recursive(
-    st.one_of([said_of(each) for each in QUESTIONS.values()] + [st.just({"always": True})]),
+    st.one_of([said_of(question) for question in QUESTIONS.values()] + [st.just({"always": True})]),
     lambda part: st.one_of(
         st.lists(part, min_size=1, max_size=3).map(lambda parts: {"all": parts}),
         st.lists(part, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
-        part.map(lambda each: {"not": each}),
+        part.map(lambda inner: {"not": inner}),
     ),
     max_leaves=8,
 ).map(CONDITION.validate_python)
@@ -86,15 +86,17 @@ def test_sums_and_means_are_counted_alike(parts, answers, is_mean):
     way = {"mean_of" if is_mean else "sum_of": tuple(parts)}
     derived = Derived.model_validate({"id": "it", "label": "It", **way})
     meaning = ConditionCompiler(NOCIPLASTIC.questions, {"it": derived})
-    said = in_columns(counted_columns(derived, NOCIPLASTIC.questions, meaning), answers)
+    truths = in_columns(counted_columns(derived, NOCIPLASTIC.questions, meaning), answers)
     in_one = compile_derived_value(derived, NOCIPLASTIC.questions)(answers)
-    assert in_one == (said if said is None or not is_mean else Decimal(said) / 100)
+    assert in_one == (truths if truths is None or not is_mean else Decimal(truths) / 100)
 
 
 def test_a_condition_over_a_mean_is_read_in_hundredths():
     derived = Derived.model_validate({"id": "it", "label": "It", "mean_of": ("peg_pain",)})
     meaning = ConditionCompiler(NOCIPLASTIC.questions, {"it": derived})
     edge = CONDITION.validate_python({"derived": "it", "at_least": Decimal("2.5")})
-    told = pl.DataFrame({"answer.it": [249, 250, None]}).select(meaning.compile(edge).alias("said"))
-    assert told["said"].to_list() == [False, True, None]
+    results = pl.DataFrame({"answer.it": [249, 250, None]}).select(
+        meaning.compile(edge).alias("said")
+    )
+    assert results["said"].to_list() == [False, True, None]
     assert answer_column("it").meta.output_name() == "answer.it"

@@ -119,11 +119,11 @@ def test_what_the_model_accepts_is_read_alike_as_text_and_typed(intakes):
     assert from_typed.faults.is_empty()
     assert from_text.faults.is_empty()
     rules = compile_column_rules(LOADED)
-    one, other, straight = (
+    first, second, direct = (
         rules.assess_intakes(frame.lazy()).collect().to_dicts()
         for frame in (from_typed.intakes, from_text.intakes, frame_of(LOADED, intakes))
     )
-    assert one == other == straight
+    assert first == second == direct
 
 
 @given(st.sampled_from(list(LOADED.questions)), st.integers(-5, 2000), st.booleans())

@@ -22,7 +22,7 @@ def book() -> dict:
 
 
 def block(book: dict, kind: str, name: str) -> dict:
-    return next(each for each in book[kind] if each["id"] == name)
+    return next(table for table in book[kind] if table["id"] == name)
 
 
 def faults(book: dict) -> list[str]:
@@ -67,43 +67,43 @@ def test_a_group_called_like_an_option_is_named(book):
     assert "question pain_sites > option or group neck: the id is used twice" in faults(book)
 
 
-def change_and_expect(book, kind, name, changes, expected):
+def change_and_expect(book, kind, name, changes, message):
     block(book, kind, name).update(changes)
-    assert expected in faults(book)
+    assert message in faults(book)
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "changes", "expected"),
+    ("kind", "name", "changes", "message"),
     [
-        ("criterion", "A1", {"domain": "x"}, "criterion A1: there is no domain x"),
-        ("criterion", "A1", {"citations": ["x"]}, "criterion A1: there is no citation x"),
-        ("question", "fatigue", {"topic": "x"}, "question fatigue: there is no topic x"),
-        ("flag", "saddle_numbness", {"tier": "T9"}, "flag saddle_numbness: there is no tier T9"),
-        ("total", "contribution", {"domains": ["x"]}, "total contribution: there is no domain x"),
+        ("criterion", "A1", {"domain": "x"}, "criterion A1: unknown domain x"),
+        ("criterion", "A1", {"citations": ["x"]}, "criterion A1: unknown citation x"),
+        ("question", "fatigue", {"topic": "x"}, "question fatigue: unknown topic x"),
+        ("flag", "saddle_numbness", {"tier": "T9"}, "flag saddle_numbness: unknown tier T9"),
+        ("total", "contribution", {"domains": ["x"]}, "total contribution: unknown domain x"),
         (
             "derived",
             "regions",
             {"groups_in": ["x"]},
-            "derived regions: there is no group x",
+            "derived regions: unknown group x",
         ),
         (
             "derived",
             "gad2",
             {"sum_of": ["traits"]},
-            "derived gad2: traits is not a question that can be added",
+            "derived gad2: traits is not an integer or boolean question",
         ),
-        ("finding", "disc_bulge", {"question": "x"}, "finding disc_bulge: there is no question x"),
+        ("finding", "disc_bulge", {"question": "x"}, "finding disc_bulge: unknown question x"),
         (
             "flag",
             "neurological_deficit",
             {"when": {"question": "x", "is": True}},
-            "flag neurological_deficit: uses the question x, which is not asked",
+            "flag neurological_deficit: uses question x, which does not exist",
         ),
         (
             "flag",
             "neurological_deficit",
             {"when": {"derived": "x", "at_least": 1}},
-            "flag neurological_deficit: there is no derived value x",
+            "flag neurological_deficit: unknown derived value x",
         ),
         (
             "flag",
@@ -111,7 +111,7 @@ def change_and_expect(book, kind, name, changes, expected):
             {"when": {"question": "sensory_or_motor_loss", "includes": ["x"]}},
             (
                 "flag neurological_deficit: "
-                "asks of sensory_or_motor_loss, a boolean, what only a multi question has"
+                "this condition needs a multi question, but sensory_or_motor_loss is a boolean"
             ),
         ),
         (
@@ -128,24 +128,24 @@ def change_and_expect(book, kind, name, changes, expected):
         ),
     ],
 )
-def test_a_name_that_is_not_there_is_named(book, kind, name, changes, expected):
-    change_and_expect(book, kind, name, changes, expected)
+def test_a_name_that_is_not_there_is_named(book, kind, name, changes, message):
+    change_and_expect(book, kind, name, changes, message)
 
 
 def test_a_question_that_nothing_reads_is_named(book):
     extra = {"id": "idle", "topic": "about", "who": "patient", "kind": "boolean"}
     book["question"].append(extra | {"label": "Idle", "text": "Idle?"})
-    assert faults(book) == ["question idle: it is asked but never read or shown"]
+    assert faults(book) == ["question idle: no block uses or shows it"]
 
 
 def test_a_derived_value_that_nothing_reads_is_named(book):
     book["derived"].append({"id": "idle", "label": "Idle", "sum_of": ["phq4_down"]})
-    assert faults(book) == ["derived idle: it is counted but never read or shown"]
+    assert faults(book) == ["derived idle: no block uses or shows it"]
 
 
 def test_a_citation_that_is_never_cited_is_named(book):
     book["citation"].append({"id": "idle_2020", "text": "Idle 2020."})
-    assert faults(book) == ["citation idle_2020: it is never cited"]
+    assert faults(book) == ["citation idle_2020: no block cites it"]
 
 
 @pytest.mark.parametrize(
@@ -168,15 +168,15 @@ def test_a_citation_that_is_never_cited_is_named(book):
     ],
 )
 def test_a_level_that_no_answers_reach_is_named(book, criterion, level, condition):
-    found = block(book, "criterion", criterion)["level"][level]
-    found["when"] = condition
+    level_table = block(book, "criterion", criterion)["level"][level]
+    level_table["when"] = condition
     if "is" in condition.get("all", [{}])[0]:
         condition["all"] = [
             {"question": "fatigue", "is": True},
             {"question": "fatigue", "is": False},
         ]
-    expected = f"criterion {criterion} > level {found['id']}: no answers reach it"
-    assert expected in faults(book)
+    message = f"criterion {criterion} > level {level_table['id']}: no answers reach it"
+    assert message in faults(book)
 
 
 def test_a_level_after_one_that_always_holds_is_named(book):
@@ -189,8 +189,8 @@ def test_a_flag_that_no_answers_raise_is_named(book):
         "question": "age_years",
         "at_least": 121,
     }
-    expected = "flag inflammatory_back_pain: no answers make its condition true"
-    assert expected in faults(book)
+    message = "flag inflammatory_back_pain: no answers make its condition true"
+    assert message in faults(book)
 
 
 def test_points_that_a_discount_makes_inexact_are_named(book):
@@ -207,19 +207,19 @@ def test_points_of_more_than_two_decimals_are_refused(book):
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "message"),
     [
         ({"many": {"from": 11}}, "band many: no points reach it"),
         ({"strong": {"from": Decimal("24.01")}}, "band strong: no points reach it"),
-        ({"points_away": {"from": -4}}, "band points_away: the lowest band starts nowhere"),
-        ({"little": {"above": None}}, "band little: only the lowest starts nowhere"),
+        ({"points_away": {"from": -4}}, "band points_away: the lowest band must have no start"),
+        ({"little": {"above": None}}, "band little: every band but the lowest needs a start"),
         ({"little": {"above": -41}}, "band points_away: no points reach it"),
     ],
 )
-def test_a_band_that_no_points_reach_is_named(book, changes, expected):
+def test_a_band_that_no_points_reach_is_named(book, changes, message):
     for name, change in changes.items():
         block(book, "band", name).update(change)
-    assert expected in faults(book)
+    assert message in faults(book)
 
 
 def test_the_highest_points_of_all_still_reach_a_band(book):
@@ -229,7 +229,7 @@ def test_the_highest_points_of_all_still_reach_a_band(book):
 
 def test_bands_without_a_banded_total_are_named(book):
     block(book, "total", "predominance")["banded"] = False
-    assert "band: bands need exactly one banded total, and the reverse" in faults(book)
+    assert "band: bands and exactly one banded total require each other" in faults(book)
 
 
 def test_a_domain_out_of_order_empty_or_never_added_is_named(book):
@@ -246,8 +246,8 @@ def test_a_grading_or_picture_without_an_end_is_named(book):
     book["grading"][1]["grade"][-1]["when"] = {"question": "fatigue", "is": True}
     book["picture"][-1]["at_least"] = {"nociplastic": 1}
     assert {
-        "grading neupsig: the last grade must hold always",
-        "picture undetermined: the last picture must demand nothing",
+        "grading neupsig: the last grade must always apply",
+        "picture undetermined: the last picture must have no condition",
     } <= set(faults(book))
 
 
@@ -265,7 +265,7 @@ def test_ledgers_without_pictures_are_named(book):
     book["picture"] = []
     for step in book["next_step"]:
         step.pop("pictures", None)
-    assert faults(book) == ["picture: ledgers need pictures, and the reverse"]
+    assert faults(book) == ["picture: ledgers and pictures require each other"]
 
 
 def test_a_finding_that_is_no_option_is_named(book):
@@ -279,7 +279,7 @@ def test_a_place_in_a_sentence_that_nothing_fills_is_named(book):
     block(book, "criterion", "B1")["discount"][0]["because"] = "of {which}"
     book["wording"]["points"] = "points"
     assert set(faults(book)) == {
-        "criterion A1 > level four_or_more: {regiones} is no question",
+        "criterion A1 > level four_or_more: {regiones} is not a question or derived value",
         "criterion A2 > discount: only {which} can be filled in",
         "criterion B1 > discount: {which} needs 'includes'",
         "wording > points: it must use {number}",
@@ -290,6 +290,8 @@ def test_every_condition_is_known_by_its_block(nociplastic):
     blocks = [block for block, _ in iterate_conditions(nociplastic.rulebook)]
     assert "None" not in " ".join(blocks)
     assert {"criterion A1 > discount", "grading iasp_2021 > criterion 1a"} <= set(blocks)
-    shown = [each for each in nociplastic.rulebook.limitation if each.when is not None]
-    first = nociplastic.rulebook.limitation.index(shown[0]) + 1
+    conditional = [
+        limitation for limitation in nociplastic.rulebook.limitation if limitation.when is not None
+    ]
+    first = nociplastic.rulebook.limitation.index(conditional[0]) + 1
     assert f"limitation {first}" in blocks

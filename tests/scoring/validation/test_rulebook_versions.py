@@ -23,7 +23,7 @@ def book(**edits: str) -> Rulebook:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "expected"),
+    ("old", "new", "expected_kind"),
     [
         ("points = 3", "points = 4", "major"),
         ("ceiling = 6", "ceiling = 5", "major"),
@@ -39,15 +39,15 @@ def book(**edits: str) -> Rulebook:
         ('version = "1.0.0"', 'version = "1.0.1"', None),
     ],
 )
-def test_the_most_weighty_change_is_told(old, new, expected):
-    assert classify_change(book(), book(edit=(old, new))) == expected
+def test_the_most_weighty_change_is_told(old, new, expected_kind):
+    assert classify_change(book(), book(edit=(old, new))) == expected_kind
 
 
 @pytest.mark.parametrize(
-    ("weight", "expected"), [("major", "2.0.0"), ("minor", "1.5.0"), ("patch", "1.4.8")]
+    ("weight", "expected_kind"), [("major", "2.0.0"), ("minor", "1.5.0"), ("patch", "1.4.8")]
 )
-def test_each_change_needs_a_number(weight, expected):
-    assert find_least_version("1.4.7", weight) == expected
+def test_each_change_needs_a_number(weight, expected_kind):
+    assert find_least_version("1.4.7", weight) == expected_kind
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_a_released_rulebook_is_the_newest_active_one(folder):
     [
         ("1.1.0", [("from = 9", "from = 10")], r"a major change to phq4@1.0.0 needs version 2.0.0"),
         ("1.0.1", [('grade = "B"', 'grade = "C"')], r"a minor change .* needs version 1.1.0"),
-        ("1.0.1", [], r"says the same as phq4@1.0.0"),
-        ("1.0.0", [], r"phq4@1.0.0 is released already"),
+        ("1.0.1", [], r"is identical to phq4@1.0.0"),
+        ("1.0.0", [], r"phq4@1.0.0 is already released"),
         ("1.1.0", [('grade = "B"', 'grade = "E"')], r"criterion > Q1 > grade"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Patients at a form: links to walk in by, and the ways of answering a page."""
+"""Links for patients, and how a patient fills in the pages of a form."""
 
 import re
 from typing import Any
@@ -17,64 +17,86 @@ NUMBERS = (
 )
 
 
-def link_of(
+_LIST_CONTROLS = """() => {
+  const fields = [...document.querySelectorAll("fieldset.field")];
+  const hasText = (field) => field.querySelector("input[type=text]");
+  const groups = fields.filter((field) => !hasText(field)).map((field) => {
+    const inputs = [...field.querySelectorAll(".options input")];
+    return [inputs[0].name, inputs.map((input) => input.value)];
+  });
+  return [fields.map(hasText).filter(Boolean).map((input) => input.name),
+          groups.filter(([name]) => name !== "adversity")];
+}"""
+
+
+def create_link(
     store: Store, clinic: Clinic, rulebook: str = "nociplastic", reference: str = "MRN-0042", **more
 ) -> tuple[str, str]:
-    """The id of a new link, and its secret."""
+    """Return the id of a new link and its secret."""
     name = load_catalogue().find_active(rulebook).name
-    wanted = links.LinkRequest(KnownPatient(reference=reference), name, 90, **more)
+    link_request = links.LinkRequest(KnownPatient(reference=reference), name, 90, **more)
     with store.transaction(clinic.actor) as work:
-        made, secret = links.add_link(work, wanted)
-        work.audit("create", "link", made.id)
-    return made.id, secret
+        link, secret = links.add_link(work, link_request)
+        work.audit("create", "link", link.id)
+    return link.id, secret
 
 
-def begin(page: Any, address: str) -> None:
-    """Agree, and begin; the first page stands when this returns."""
-    page.goto(address)
-    page.check("#agree")
+def press(page: Any, selector: str) -> None:
+    """Press a button or link and wait for the page that it leads to."""
     with page.expect_navigation():
-        page.click(".button")
+        page.click(selector)
 
 
-def answer_page(page: Any, **given: str) -> None:
-    """Answer the page calmly: numbers, no, the first of each choice, none of each group.
+def submit_step(page: Any, intent: str = "next") -> None:
+    """Press the button with this value and wait for the next page."""
+    press(page, f"button[value={intent}]")
 
-    `given` names what is marked or written instead, by the name of the question.
+
+def begin_intake(page: Any, url: str) -> None:
+    """Open the start page and agree; return on the first step."""
+    page.goto(url)
+    page.check("#agree")
+    press(page, ".button")
+
+
+def answer_page(page: Any, **values: str) -> None:
+    """Answer every question without a red flag: a number, "no", the first option or "none".
+
+    `values` names other options or texts by the name of the question.
     """
-    for number in page.locator("input[type=text]").all():
-        name = number.get_attribute("name")
-        number.fill(given.get(name, "44" if name == "q0" else "60"))
-    for field in page.locator("fieldset.field").all():
-        marks = field.locator(".options input").all()
-        if not marks or field.locator("input[type=text]").count():
-            continue
-        name = marks[0].get_attribute("name")
-        if name in given:
-            field.locator(f"input[value={given[name]}]").check()
-        elif field.locator("#adversity").count():
-            continue
-        elif field.locator("input[value=no]").count():
-            field.locator("input[value=no]").check()
-        elif marks[0].get_attribute("type") == "radio":
-            marks[0].check()
-        else:
-            field.locator("input[value=none]").check()
+    text_names, option_groups = page.evaluate(_LIST_CONTROLS)
+    for name in text_names:
+        page.fill(f"#{name}", values.get(name, "44" if name == "q0" else "60"))
+    for name, options in option_groups:
+        value = values.get(name) or next(
+            (option for option in ("no", "none") if option in options), options[0]
+        )
+        page.check(f"input[name={name}][value={value}]")
 
 
-def at(page: Any) -> str:
-    """The last part of the address."""
+def answer_step(page: Any, **values: str) -> None:
+    """Answer the questions of a step and continue."""
+    answer_page(page, **values)
+    submit_step(page)
+
+
+def read_step(page: Any) -> str:
+    """Return the last part of the URL: the number of the step or the name of the page."""
     return re.sub(r".*/", "", page.url)
 
 
-def walk(page: Any, until: str = "review", **given: str) -> None:
-    """From page to page, each answered calmly; adversity is not asked, advice is read."""
-    while at(page) != until:
-        if at(page) == "advice":
-            page.check("#read")
-            page.click("button[type=submit]")
+def acknowledge_advice(page: Any) -> None:
+    """Tick that the advice was read, and continue."""
+    page.check("#read")
+    press(page, "button[type=submit]")
+
+
+def answer_until(page: Any, step: str = "review", **values: str) -> None:
+    """Answer page after page until this step; refuse adversity questions, acknowledge advice."""
+    while read_step(page) != step:
+        if read_step(page) == "advice":
+            acknowledge_advice(page)
             continue
         if page.locator("#adversity-no").count():
             page.check("#adversity-no")
-        answer_page(page, **given)
-        page.click("button[value=next]")
+        answer_step(page, **values)

@@ -1,4 +1,4 @@
-"""An identity provider of our own on loopback: it says what a test wants it to say."""
+"""An OpenID Connect provider on loopback whose responses a test can change."""
 
 import base64
 import hashlib
@@ -14,61 +14,74 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 
-def b64(raw: bytes) -> str:
+def encode_base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 class IdentityProvider:
-    """Authorises whoever comes, as `subject`; `says` changes claims, `header` the header."""
+    """Authorises every login as `subject`; `claims`, `header` and `discovery` override output."""
 
     def __init__(self) -> None:
-        self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.subject = "auth0|grace"
-        self.says: dict[str, Any] = {}
+        self.claims: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
         self.issuer = ""
-        self.asked: dict[str, str] = {}
-        self.signs = self.private
-        self.described: dict[str, Any] = {}
+        self.authorization_request: dict[str, str] = {}
+        self.signing_key = self.private_key
+        self.discovery: dict[str, Any] = {}
         self.body = b""
 
-    def description(self) -> dict[str, Any]:
-        here = self.issuer
+    def build_discovery_document(self) -> dict[str, Any]:
+        issuer = self.issuer
         return {
-            "issuer": here,
-            "authorization_endpoint": f"{here}/authorize",
-            "token_endpoint": f"{here}/token",
-            "jwks_uri": f"{here}/keys",
-        } | self.described
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/authorize",
+            "token_endpoint": f"{issuer}/token",
+            "jwks_uri": f"{issuer}/keys",
+        } | self.discovery
 
-    def keys(self) -> dict[str, Any]:
-        numbers = self.private.public_key().public_numbers()
+    def build_jwks(self) -> dict[str, Any]:
+        numbers = self.private_key.public_key().public_numbers()
         n, e = (x.to_bytes((x.bit_length() + 7) // 8, "big") for x in (numbers.n, numbers.e))
-        return {"keys": [{"kty": "RSA", "kid": "k1", "use": "sig", "n": b64(n), "e": b64(e)}]}
+        return {
+            "keys": [
+                {
+                    "kty": "RSA",
+                    "kid": "k1",
+                    "use": "sig",
+                    "n": encode_base64url(n),
+                    "e": encode_base64url(e),
+                }
+            ]
+        }
 
-    def authorize(self, address: str) -> str:
-        """What the browser is sent back to, once the person has said yes."""
-        self.asked = dict(parse_qsl(urlsplit(address).query))
-        return f"{self.asked['redirect_uri']}?code=c1&state={self.asked['state']}"
+    def authorize(self, url: str) -> str:
+        """Return the URL to which the browser returns after the login."""
+        self.authorization_request = request = dict(parse_qsl(urlsplit(url).query))
+        return f"{request['redirect_uri']}?code=c1&state={request['state']}"
 
-    def token(self, sent: dict[str, str]) -> dict[str, Any] | None:
-        challenge = b64(hashlib.sha256(sent["code_verifier"].encode()).digest())
-        proved = challenge == self.asked["code_challenge"] and sent["code"] == "c1"
-        if not proved or sent.get("client_secret") != "s3cret":
+    def build_token_response(self, form: dict[str, str]) -> dict[str, Any] | None:
+        challenge = encode_base64url(hashlib.sha256(form["code_verifier"].encode()).digest())
+        is_verified = (
+            challenge == self.authorization_request["code_challenge"] and form["code"] == "c1"
+        )
+        if not is_verified or form.get("client_secret") != "s3cret":
             return None
         now = int(time.time())
-        claims = {"iss": self.issuer, "sub": self.subject, "aud": sent["client_id"], "iat": now,
-                  "exp": now + 300, "nonce": self.asked["nonce"], "at_hash": "x"}  # fmt: skip
+        nonce = self.authorization_request["nonce"]
+        claims = {"iss": self.issuer, "sub": self.subject, "aud": form["client_id"], "iat": now,
+                  "exp": now + 300, "nonce": nonce, "at_hash": "x"}  # fmt: skip
         header = {"alg": "RS256", "kid": "k1", "typ": "JWT"} | self.header
-        parts = [header, {k: v for k, v in (claims | self.says).items() if v is not None}]
-        text = ".".join(b64(json.dumps(each).encode()) for each in parts)
-        signature = self.signs.issue(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return {"id_token": f"{text}.{b64(signature)}", "token_type": "Bearer"}
+        parts = [header, {k: v for k, v in (claims | self.claims).items() if v is not None}]
+        text = ".".join(encode_base64url(json.dumps(part).encode()) for part in parts)
+        signature = self.signing_key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return {"id_token": f"{text}.{encode_base64url(signature)}", "token_type": "Bearer"}
 
 
 @contextmanager
-def identity_provider():
-    """One that listens until the block ends."""
+def open_identity_provider():
+    """Yield a provider that listens until the block ends."""
     provider = IdentityProvider()
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,17 +90,19 @@ def identity_provider():
 
         def do_GET(self) -> None:
             path = urlsplit(self.path).path
-            told = {"/.well-known/openid-configuration": provider.description,
-                    "/keys": provider.keys}[path]()  # fmt: skip
-            self.answer(told)
+            document = {"/.well-known/openid-configuration": provider.build_discovery_document,
+                    "/keys": provider.build_jwks}[path]()  # fmt: skip
+            self.respond(document)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            self.answer(provider.token({k: v[0] for k, v in parse_qs(body).items()}))
+            self.respond(
+                provider.build_token_response({k: v[0] for k, v in parse_qs(body).items()})
+            )
 
-        def answer(self, told: Any) -> None:
-            body = provider.body or json.dumps(told).encode()
-            self.send_response(200 if told else 400)
+        def respond(self, document: Any) -> None:
+            body = provider.body or json.dumps(document).encode()
+            self.send_response(200 if document else 400)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -1,4 +1,4 @@
-"""NLM's LHC-Forms in a real Chromium: a Questionnaire drawn, filled in by hand, exported."""
+"""NLM's LHC-Forms in a real Chromium: draw a Questionnaire, fill it in and export the response."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,12 +34,12 @@ class _Pages(SimpleHTTPRequestHandler):
         self.wfile.write(_PAGE)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
-def renderer(folder: Path = LFORMS) -> Iterator[Page]:
-    """A page with LHC-Forms in it, served on loopback."""
+def open_renderer(folder: Path = LFORMS) -> Iterator[Page]:
+    """Open a page with LHC-Forms, served on loopback."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=str(folder))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:
@@ -52,33 +52,33 @@ def renderer(folder: Path = LFORMS) -> Iterator[Page]:
         server.shutdown()
 
 
-def filled(page: Page, questionnaire: dict, values: dict[str, list[dict]]) -> dict:
-    """The response that the form exports once these values are marked and typed in."""
+def fill_form(page: Page, questionnaire: dict, values: dict[str, list[dict]]) -> dict:
+    """Fill in these values and return the exported response."""
     page.evaluate(_DRAW, questionnaire)
-    page.locator(_id(f"item-{next(iter(values))}/1/1")).wait_for()
+    page.locator(_build_selector(f"item-{next(iter(values))}/1/1")).wait_for()
     for link, answers in values.items():
         for answer in answers:
-            _give(page, f"{link}/1/1", answer)
+            _enter_answer(page, f"{link}/1/1", answer)
     exported: dict = page.evaluate(_EXPORT)
     return exported
 
 
-def problems(page: Page) -> list[str] | None:
-    """What the form itself finds wrong with how it is filled in."""
-    found: list[str] | None = page.evaluate("() => LForms.Util.checkValidity()")
-    return found
+def find_errors(page: Page) -> list[str] | None:
+    """Return the errors that the form itself finds."""
+    errors: list[str] | None = page.evaluate("() => LForms.Util.checkValidity()")
+    return errors
 
 
-def _give(page: Page, place: str, answer: dict) -> None:
+def _enter_answer(page: Page, place: str, answer: dict) -> None:
     match answer:
         case {"valueBoolean": truth}:
-            page.locator(_id(f"{place}|{str(truth).lower()}")).click()
+            page.locator(_build_selector(f"{place}|{str(truth).lower()}")).click()
         case {"valueCoding": coding}:
-            page.locator(_id(f"{place}|{coding['system']}|{coding['code']}")).click()
+            page.locator(_build_selector(f"{place}|{coding['system']}|{coding['code']}")).click()
         case {"valueInteger": number} | {"valueDecimal": number}:
-            page.locator(_id(place)).fill(str(number))
-            page.locator(_id(place)).blur()
+            page.locator(_build_selector(place)).fill(str(number))
+            page.locator(_build_selector(place)).blur()
 
 
-def _id(name: str) -> str:
+def _build_selector(name: str) -> str:
     return f'[id="{name}"]'

@@ -1,4 +1,4 @@
-"""Practitioners at their desk: invited, signed in, with something to look at."""
+"""Practitioners who can sign in, and browsers in which they do."""
 
 import re
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ PASSWORD = "harbour lantern under snow"
 HASH = hash_password(PASSWORD)
 
 
-class Person(NamedTuple):
+class PractitionerLogin(NamedTuple):
     """A practitioner who can sign in."""
 
     id: str
@@ -29,16 +29,16 @@ class Person(NamedTuple):
 
     @property
     def code(self) -> str:
-        """What the app shows now."""
+        """The code that the authenticator app shows now."""
         return pyotp.TOTP(self.totp).now()
 
 
-def person(
+def add_practitioner_login(
     store: Store, clinic: Clinic, scopes=practitioners.DEFAULT_PRACTITIONER_SCOPES
-) -> Person:
-    """A practitioner of the clinic who chose what to sign in with."""
+) -> PractitionerLogin:
+    """Add a practitioner with password, authenticator app and recovery codes."""
     name = f"{uuid4()}@example.org"
-    made = do(
+    practitioner = do(
         store, clinic, practitioners.add_practitioner, f"ref of {name}", "Dr Grace Example", scopes
     )
     totp = generate_totp_secret()
@@ -46,37 +46,37 @@ def person(
         store,
         clinic,
         login_credentials.set_credentials,
-        made.id,
+        practitioner.id,
         NewCredentials(name, HASH, totp, 0),
     )
-    return Person(made.id, name, totp, codes)
+    return PractitionerLogin(practitioner.id, name, totp, codes)
 
 
-def visiting(service: Service, peer: str = "192.0.2.1") -> TestClient:
-    """A browser that nobody is signed in by."""
+def open_browser(service: Service, peer: str = "192.0.2.1") -> TestClient:
+    """Return a browser without a session."""
     return TestClient(service, raise_server_exceptions=False, client=(peer, 50000),
                       follow_redirects=False)  # fmt: skip
 
 
-def at_desk(service: Service, who: Person) -> TestClient:
-    """A browser by which this practitioner is signed in."""
-    client = visiting(service)
-    answer = sign_in_by(client, who)
+def open_signed_in_browser(service: Service, login: PractitionerLogin) -> TestClient:
+    """Return a browser in which this practitioner is signed in."""
+    client = open_browser(service)
+    answer = submit_login(client, login)
     assert answer.status_code == 303, answer.text
     return client
 
 
-def token_in(text: str) -> str:
-    """The token of the first form on a page."""
+def read_csrf_token(text: str) -> str:
+    """Return the CSRF token of the first form on a page."""
     return re.search(r'name="token" value="([0-9a-f]+)"', text)[1]
 
 
-def sign_in_by(client: Any, who: Person, **given: str) -> Any:
-    """The answer to signing in, over HTTP."""
-    fields = {"name": who.name, "password": PASSWORD, "code": who.code} | given
-    return send(client, "/sign-in", "/sign-in", **fields)
+def submit_login(client: Any, login: PractitionerLogin, **changes: str) -> Any:
+    """Submit the login form; return the response."""
+    fields = {"name": login.name, "password": PASSWORD, "code": login.code} | changes
+    return submit_form(client, "/sign-in", "/sign-in", **fields)
 
 
-def send(client: Any, at: str, path: str, **fields: str) -> Any:
-    """The answer to the form on the page `at`, sent to `path`."""
-    return client.post(path, data={"token": token_in(client.get(at).text)} | fields)
+def submit_form(client: Any, page: str, path: str, **fields: str) -> Any:
+    """Submit a form with the token of `page` to `path`; return the response."""
+    return client.post(path, data={"token": read_csrf_token(client.get(page).text)} | fields)

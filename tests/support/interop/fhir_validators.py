@@ -1,4 +1,4 @@
-"""What was not written here, to check FHIR by: R4 validators and a stand-in EHR, run by Node."""
+"""External FHIR R4 validators and a simulated EHR, run by Node.js."""
 
 import json
 import shutil
@@ -21,20 +21,20 @@ needs_forms = pytest.mark.skipif(
 )
 
 
-def faults(resources: Iterable[dict]) -> list[list[str]]:
-    """What four R4 validators find wrong with each resource."""
-    return told("check.mjs", resources)
+def validate_resources(resources: Iterable[dict]) -> list[list[str]]:
+    """Return the errors that four R4 validators find in each resource."""
+    return run_node_script("check.mjs", resources)
 
 
-def told(script: str, lines: Iterable[object], *words: str) -> list:
-    """What a script of ours prints for each line that it is given."""
-    done = subprocess.run(
+def run_node_script(script: str, lines: Iterable[object], *words: str) -> list:
+    """Run a script with one JSON value per line of input; return its output lines as JSON."""
+    process = subprocess.run(
         ["node", NODE / script, *words],
-        input="".join(f"{json.dumps(each)}\n" for each in lines),
+        input="".join(f"{json.dumps(line)}\n" for line in lines),
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    assert process.returncode == 0, process.stderr[-3000:]
+    return [json.loads(line) for line in process.stdout.splitlines()]

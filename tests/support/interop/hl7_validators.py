@@ -1,4 +1,4 @@
-"""HL7 v2 validators from two independent libraries."""
+"""Validates HL7 v2 messages with two independent libraries."""
 
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.parser import parse_message
@@ -8,8 +8,8 @@ TYPES = {"ORU^R01^ORU_R01": ORU_R01, "MDM^T02^MDM_T02": MDM_T02, "MDM^T10^MDM_T0
          "MDM^T11^MDM_T01": MDM_T01, "ADT^A40^ADT_A39": ADT_A39}  # fmt: skip
 
 
-def checked(text: str) -> None:
-    """Raises where hl7apy, being strict, or hl7types finds anything wrong."""
-    parsed = parse_message(text, validation_level=VALIDATION_LEVEL.STRICT)
-    assert parsed.validate()
-    TYPES[parsed.msh.msh_9.value].model_validate_er7(text)
+def validate_message(text: str) -> None:
+    """Raise if hl7apy in strict mode or hl7types finds a fault."""
+    message = parse_message(text, validation_level=VALIDATION_LEVEL.STRICT)
+    assert message.validate()
+    TYPES[message.msh.msh_9.value].model_validate_er7(text)

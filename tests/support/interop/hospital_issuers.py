@@ -1,4 +1,4 @@
-"""Hospitals with an issuer or an EHR of their own: keys and tokens made by another library."""
+"""Hospitals with their own issuer or EHR, with keys and tokens made by another library."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ from api.store.deliveries import allowed_hosts
 from api.store.store import Store
 from schemas.issuer import Issuer, IssuerTerms
 
-KINDS: dict[str, dict[str, Any]] = {
+KEY_PARAMETERS: dict[str, dict[str, Any]] = {
     "ES256": {"kty": "EC", "crv": "P-256"},
     "ES384": {"kty": "EC", "crv": "P-384"},
     **{name: {"kty": "RSA", "size": 2048} for name in ("RS256", "RS384", "RS512")},
@@ -27,31 +27,30 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 class Signer:
-    """A key and what it signs. RSA keys are costly: one is made for all."""
+    """Signs tokens with its key. RSA keys are costly: all signers of an algorithm share one."""
 
-    _made: dict[str, JWK] = {}  # noqa: RUF012 - shared on purpose
+    _rsa_keys: dict[str, JWK] = {}  # noqa: RUF012 - shared on purpose
 
     def __init__(self, algorithm: str = "ES384", kid: str = "k1") -> None:
         self.algorithm, self.kid = algorithm, kid
-        kind = KINDS[algorithm]
-        new = kind["kty"] == "EC" or algorithm not in self._made
-        self.key = JWK.generate(**kind) if new else self._made[algorithm]
-        self._made[algorithm] = self.key
+        self.key = self._rsa_keys.get(algorithm) or JWK.generate(**KEY_PARAMETERS[algorithm])
+        if algorithm.startswith("RS"):
+            self._rsa_keys[algorithm] = self.key
 
-    def jwk(self, **more: Any) -> dict[str, Any]:
-        told = self.key.export_public(as_dict=True) | {"kid": self.kid} | more
-        return {name: each for name, each in told.items() if each is not None}
+    def export_jwk(self, **members: Any) -> dict[str, Any]:
+        """Return the public key; a member that is None is left out."""
+        return _drop_none(self.key.export_public(as_dict=True) | {"kid": self.kid} | members)
 
-    def token(self, claims: dict[str, Any], **header: Any) -> str:
-        head = {"alg": self.algorithm, "kid": self.kid, "typ": "JWT"} | header
-        head = {name: each for name, each in head.items() if each is not None}
-        signed = JWT(header=head, claims=claims)
-        signed.make_signed_token(self.key)
-        return str(signed.serialize())
+    def sign_token(self, claims: dict[str, Any], **header: Any) -> str:
+        """Return a signed token; a header member that is None is left out."""
+        full_header = {"alg": self.algorithm, "kid": self.kid, "typ": "JWT"} | header
+        token = JWT(header=_drop_none(full_header), claims=claims)
+        token.make_signed_token(self.key)
+        return str(token.serialize())
 
 
 class Hospital(Signer):
-    """An issuer that is entered for a clinic."""
+    """An issuer that a clinic trusts."""
 
     def __init__(
         self,
@@ -67,49 +66,50 @@ class Hospital(Signer):
         self.name = name or f"https://issuer-{uuid4()}.example"
         self.audience = audience
         if "key_set_url" not in terms:
-            terms.setdefault("keys", [self.jwk()])
-        self.entered: Issuer = do(
+            terms.setdefault("keys", [self.export_jwk()])
+        self.issuer: Issuer = do(
             store, clinic, issuers.add_issuer, kind, self.name, audience, IssuerTerms(**terms)
         )
 
-    def claims(self, **more: Any) -> dict[str, Any]:
+    def build_claims(self, **claims: Any) -> dict[str, Any]:
+        """Return the claims of a token; a claim that is None is left out."""
         now = int(time.time())
-        told = {
+        default_claims = {
             "iss": self.name,
             "aud": self.audience,
             "sub": "an-EHR",
             "iat": now,
             "exp": now + 240,
             "jti": str(uuid4()),
-        } | more
-        return {name: each for name, each in told.items() if each is not None}
+        }
+        return _drop_none(default_claims | claims)
 
 
-class Published:
-    """A set of keys behind an address on loopback, and how often it was fetched."""
+class JwksServer:
+    """A server of a JWK set on loopback. `body`, if set, is sent instead of the keys."""
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] = []
-        self.instead: Any = None
+        self.body: Any = None
         self.headers = {"Cache-Control": "max-age=300"}
         self.status = 200
-        self.fetched = 0
+        self.fetch_count = 0
         self.url = ""
-        self.place = HostPort("127.0.0.1", 0)
+        self.host_port = HostPort("127.0.0.1", 0)
 
 
 @contextmanager
-def publishing() -> Iterator[Published]:
-    """A server that publishes a set of keys."""
-    told = Published()
+def running_jwks_server() -> Iterator[JwksServer]:
+    """Serve a JWK set until the block ends."""
+    jwks_server = JwksServer()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            told.fetched += 1
-            instead = told.instead is not None
-            body = json.dumps(told.instead if instead else {"keys": told.keys}).encode()
-            self.send_response(told.status)
-            for name, value in {**told.headers, "Content-Length": str(len(body))}.items():
+            jwks_server.fetch_count += 1
+            document = {"keys": jwks_server.keys} if jwks_server.body is None else jwks_server.body
+            body = json.dumps(document).encode()
+            self.send_response(jwks_server.status)
+            for name, value in {**jwks_server.headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -119,13 +119,17 @@ def publishing() -> Iterator[Published]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        told.place = HostPort("127.0.0.1", server.server_port)
-        told.url = f"http://127.0.0.1:{server.server_port}/jwks.json"
-        yield told
+        jwks_server.host_port = HostPort("127.0.0.1", server.server_port)
+        jwks_server.url = f"http://127.0.0.1:{server.server_port}/jwks.json"
+        yield jwks_server
         server.shutdown()
         thread.join()
 
 
-def allow(store: Store, clinic: Clinic, place: HostPort) -> None:
-    """Let the clinic's connections go there, though it lies in the house."""
-    do(store, clinic, allowed_hosts.add_allowed_host, place, private=True)
+def allow_host(store: Store, clinic: Clinic, host_port: HostPort) -> None:
+    """Allow the clinic's connections to a private host."""
+    do(store, clinic, allowed_hosts.add_allowed_host, host_port, private=True)
+
+
+def _drop_none(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

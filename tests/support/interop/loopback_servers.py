@@ -1,12 +1,14 @@
-"""Servers on loopback for what goes out: sockets that say what a test wants, plain or by TLS."""
+"""Servers on loopback for outbound connections, plain or with TLS."""
 
 import datetime as dt
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -18,23 +20,27 @@ from api.outbound.allowlist import AllowedHost, HostPort
 
 
 @contextmanager
-def listening(serve: Callable[[socket.socket], None], context=None) -> Iterator[HostPort]:
-    """A server whose every connection is served by this, in a thread of its own."""
+def running_server(
+    serve: Callable[[socket.socket], None], context: ssl.SSLContext | None = None
+) -> Iterator[HostPort]:
+    """Run a server that passes each connection to `serve`, in its own thread."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def accept() -> None:
+        def accept_connections() -> None:
             with suppress(OSError):
                 while True:
                     connection, _ = server.accept()
-                    threading.Thread(target=one, args=(connection,), daemon=True).start()
+                    threading.Thread(
+                        target=secure_and_serve, args=(connection,), daemon=True
+                    ).start()
 
-        def one(connection: socket.socket) -> None:
-            with suppress(OSError), connection:
-                secured = context.wrap_socket(connection, server_side=True) if context else None
-                with suppress(OSError), secured or connection as line:
-                    serve(line)
+        def secure_and_serve(plain: socket.socket) -> None:
+            with suppress(OSError), plain:
+                secured = context.wrap_socket(plain, server_side=True) if context else None
+                with suppress(OSError), secured or plain as connection:
+                    serve(connection)
 
-        thread = threading.Thread(target=accept, daemon=True)
+        thread = threading.Thread(target=accept_connections, daemon=True)
         thread.start()
         yield HostPort("127.0.0.1", server.getsockname()[1])
         with suppress(OSError):
@@ -43,44 +49,62 @@ def listening(serve: Callable[[socket.socket], None], context=None) -> Iterator[
         thread.join(timeout=5)
 
 
-def in_the_house(place: HostPort) -> tuple[AllowedHost, ...]:
-    """The place, allowed as private."""
-    return (AllowedHost(place, True),)
+def allow_private(host_port: HostPort) -> tuple[AllowedHost, ...]:
+    """Return an allowlist with this host alone, allowed as private."""
+    return (AllowedHost(host_port, True),)
 
 
-def answering(content: bytes) -> Callable[[socket.socket], None]:
-    """Reads a whole request, and says this: who leaves bytes unread resets the line at its end."""
+def read_request(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Read a whole HTTP request: its head and its body."""
+    content = b""
+    while b"\r\n\r\n" not in content:
+        content += connection.recv(65536)
+    head, _, body = content.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    while len(body) < int(length[1] if length else 0):
+        body += connection.recv(65536)
+    return head, body
 
-    def serve(line: socket.socket) -> None:
-        read = b""
-        while b"\r\n\r\n" not in read:
-            read += line.recv(65536)
-        head, _, body = read.partition(b"\r\n\r\n")
-        length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
-        while len(body) < int(length[1] if length else 0):
-            body += line.recv(65536)
-        line.sendall(content)
+
+def respond_with(response: bytes) -> Callable[[socket.socket], None]:
+    """Return a server that reads the whole request, as unread bytes would reset the connection."""
+
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(response)
 
     return serve
 
 
-def certified(folder: Path, name: str = "127.0.0.1") -> tuple[ssl.SSLContext, str]:
-    """A server's side of TLS under this name, and what proves it, as PEM."""
+def drip_after(beginning: bytes) -> Callable[[socket.socket], None]:
+    """Return a server that sends `beginning`, then one byte every 50 ms without end."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(beginning)
+        while True:
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    return serve
+
+
+def issue_server_certificate(folder: Path, name: str = "127.0.0.1") -> tuple[ssl.SSLContext, str]:
+    """Return a server's TLS context with a certificate for this name, and the CA as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    alt = x509.IPAddress(__import__("ipaddress").ip_address(name))
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    address = x509.IPAddress(ip_address(name))
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(whose)
-        .issuer_name(whose)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([alt]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .issue(key, hashes.SHA256())
+        .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     private = key.private_bytes(

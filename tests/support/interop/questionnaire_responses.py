@@ -1,4 +1,4 @@
-"""QuestionnaireResponses to a published Questionnaire: from plain answers, or drawn at random."""
+"""Builds QuestionnaireResponses to a Questionnaire, from given or random answers."""
 
 import random
 from copy import deepcopy
@@ -11,8 +11,8 @@ NONE = "none-of-these"
 PATIENT = {"identifier": {"system": "urn:oid:1.2.3", "value": "MRN-0042"}}
 
 
-def asked(questionnaire: dict) -> list[tuple[str, dict]]:
-    """Every question with the link id of its group."""
+def list_questions(questionnaire: dict) -> list[tuple[str, dict]]:
+    """Return each question with the link id of its group."""
     return [
         (group["linkId"], item)
         for group in questionnaire["item"]
@@ -21,10 +21,10 @@ def asked(questionnaire: dict) -> list[tuple[str, dict]]:
     ]
 
 
-def response(questionnaire: dict, values: dict[str, list[dict]], **more: Any) -> dict:
-    """The response that answers these questions by these values, in order."""
+def build_response(questionnaire: dict, values: dict[str, list[dict]], **more: Any) -> dict:
+    """Return a completed response with these values by question id."""
     items: dict[str, list[dict]] = {}
-    for group, question in asked(questionnaire):
+    for group, question in list_questions(questionnaire):
         if question["linkId"] in values:
             answer = {"linkId": question["linkId"], "answer": values[question["linkId"]]}
             items.setdefault(group, []).append(answer)
@@ -33,16 +33,16 @@ def response(questionnaire: dict, values: dict[str, list[dict]], **more: Any) ->
         "questionnaire": f"{questionnaire['url']}|{questionnaire['version']}",
         "status": "completed",
         "subject": deepcopy(PATIENT),
-        "item": [{"linkId": group, "item": each} for group, each in items.items()],
+        "item": [{"linkId": group, "item": answers} for group, answers in items.items()],
     } | more
 
 
-def drawn(questionnaire: dict, seed: int, share: float = 0.5) -> dict[str, list[dict]]:
-    """Values for about this share of the questions, the same for the same seed."""
+def draw_answers(questionnaire: dict, seed: int, share: float = 0.5) -> dict[str, list[dict]]:
+    """Return random values for about this share of the questions; a seed gives the same values."""
     chance = random.Random(seed)
     return {
         question["linkId"]: _values(question, chance)
-        for _, question in asked(questionnaire)
+        for _, question in list_questions(questionnaire)
         if chance.random() < share
     }
 
@@ -51,48 +51,50 @@ def _values(question: dict, chance: random.Random) -> list[dict]:
     if question["type"] == "boolean":
         return [{"valueBoolean": chance.random() < 0.5}]
     if question["type"] == "choice":
-        codings = [{"valueCoding": each["valueCoding"]} for each in question["answerOption"]]
-        options = [each for each in codings if each["valueCoding"]["code"] != NONE]
+        codings = [{"valueCoding": option["valueCoding"]} for option in question["answerOption"]]
+        options = [coding for coding in codings if coding["valueCoding"]["code"] != NONE]
         if not question["repeats"]:
             return [chance.choice(options)]
         if chance.random() < 0.5:
             return [codings[-1]]
         return chance.sample(options, chance.randint(1, min(3, len(options))))
-    limits = {each["url"].rsplit("/", 1)[1]: each for each in question["extension"]}
+    limits = {limit["url"].rsplit("/", 1)[1]: limit for limit in question["extension"]}
     kind = "valueInteger" if question["type"] == "integer" else "valueDecimal"
     value = chance.randint(limits["minValue"][kind], limits["maxValue"][kind])
     return [{kind: value}]
 
 
-def plain(values: dict[str, list[dict]], questionnaire: dict) -> dict[str, Any]:
-    """The same answers as the rest of the API takes them."""
-    kinds = {item["linkId"]: item for _, item in asked(questionnaire)}
-    told: dict[str, Any] = {}
+def convert_to_plain_answers(values: dict[str, list[dict]], questionnaire: dict) -> dict[str, Any]:
+    """Return the answers in the form of `POST /v1/score`."""
+    kinds = {item["linkId"]: item for _, item in list_questions(questionnaire)}
+    plain_answers: dict[str, Any] = {}
     for name, answers in values.items():
-        given = [next(iter(each.values())) for each in answers]
+        first_values = [next(iter(answer.values())) for answer in answers]
         if kinds[name]["type"] != "choice":
-            told[name] = given[0]
+            plain_answers[name] = first_values[0]
         elif kinds[name]["repeats"]:
-            told[name] = [each["code"] for each in given if each["code"] != NONE]
+            plain_answers[name] = [
+                coding["code"] for coding in first_values if coding["code"] != NONE
+            ]
         else:
-            told[name] = given[0]["code"]
-    return told
+            plain_answers[name] = first_values[0]["code"]
+    return plain_answers
 
 
-def points(observation: dict) -> dict[str, float | None]:
-    """Points by code: the total, and each component that is a number or has none."""
-    told = {observation["code"]["coding"][0]["code"]: _quantity(observation)}
-    for each in observation["component"]:
-        if "valueCodeableConcept" not in each:
-            told[each["code"]["coding"][0]["code"]] = _quantity(each)
-    return told
+def read_points(observation: dict) -> dict[str, float | None]:
+    """Return the points by code: of the total and of each component; None if absent."""
+    points_by_code = {observation["code"]["coding"][0]["code"]: _quantity(observation)}
+    for component in observation["component"]:
+        if "valueCodeableConcept" not in component:
+            points_by_code[component["code"]["coding"][0]["code"]] = _quantity(component)
+    return points_by_code
 
 
 def _quantity(part: dict) -> float | None:
     return part["valueQuantity"]["value"] if "valueQuantity" in part else None
 
 
-def findings(outcome: dict) -> list[tuple[str, str | None]]:
-    """Code and place of each issue."""
+def list_findings(outcome: dict) -> list[tuple[str, str | None]]:
+    """Return the code and the expression of each issue."""
     assert outcome["resourceType"] == "OperationOutcome", outcome
-    return [(each["code"], each.get("expression", [None])[0]) for each in outcome["issue"]]
+    return [(issue["code"], issue.get("expression", [None])[0]) for issue in outcome["issue"]]

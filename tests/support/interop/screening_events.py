@@ -1,4 +1,4 @@
-"""Builders of what is told by HL7 v2."""
+"""Builders of screening events for HL7 v2 messages."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,8 +24,8 @@ PATIENT = {
 }
 
 
-def screening(example: str = "widespread_pain", replaces: str | None = None, **patient: Any):
-    """A screening as the store gives it."""
+def build_screening(example: str = "widespread_pain", replaces: str | None = None, **patient: Any):
+    """Build a screening as the store returns it."""
     answers, assessment = assessed(example)
     return Screening(
         id="6f6f6f6f-0000-4000-8000-000000000001",
@@ -45,16 +45,19 @@ def screening(example: str = "widespread_pain", replaces: str | None = None, **p
     )
 
 
-def told(
-    event: str = "result", report: Hl7Report | None = PDF, given=None, **options: Any
+def build_event(
+    kind: str = "result",
+    report: Hl7Report | None = PDF,
+    screening: Screening | None = None,
+    **options: Any,
 ) -> ScreeningEvent:
-    """What is told of it."""
-    given = given or screening()
+    """Build an event of a screening, by default a first result with its report."""
+    screening = screening or build_screening()
     return ScreeningEvent(
-        event,
-        given,
-        given.replaces or given.id,
-        load_catalogue().find_version(*given.assessment.rulebook.split("@")).rulebook,
+        kind,
+        screening,
+        screening.replaces or screening.id,
+        load_catalogue().find_version(screening.assessment.rulebook).rulebook,
         report,
         "CONTROL0000000000001",
         AT,

@@ -1,4 +1,4 @@
-"""Answers to draw: any rulebook's questions in, Hypothesis strategies of flat answers out."""
+"""Hypothesis strategies for the answers to any rulebook."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -14,7 +14,7 @@ Answers = dict[str, Any]
 
 
 def answer_to(question: Question) -> st.SearchStrategy[Any]:
-    """Any answer that the question accepts."""
+    """Return a strategy for any answer that the question accepts."""
     options = [option.id for option in question.options]
     match question.kind:
         case "boolean":
@@ -33,48 +33,52 @@ def answer_to(question: Question) -> st.SearchStrategy[Any]:
 
 @cache
 def partial_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
-    """Some of the questions answered, in any way."""
+    """Return a strategy for any answers to some of the questions."""
     return st.fixed_dictionaries(
-        {}, optional={each.id: answer_to(each) for each in loaded.rulebook.question}
+        {}, optional={question.id: answer_to(question) for question in loaded.rulebook.question}
     )
 
 
 @cache
 def unflagged_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
-    """Within scope and without a checked red flag, the rest answered or not in any way."""
+    """Return a strategy for answers in scope and without red flag, the rest arbitrary."""
     required = set(loaded.rulebook.rulebook.must_answer)
     fixed: dict[str, st.SearchStrategy[Any]] = {}
-    for each in loaded.rulebook.question:
-        if each.id in loaded.rulebook.rulebook.safety_questions:
-            fixed[each.id] = st.just(())
-        elif each.id == "diagnoses":
-            fixed[each.id] = answer_to(each).filter(lambda marked: "active_cancer" not in marked)
-        elif each.id in required and each.id not in ("age_years", "pain_duration_months"):
-            fixed[each.id] = answer_to(each)
+    for question in loaded.rulebook.question:
+        if question.id in loaded.rulebook.rulebook.safety_questions:
+            fixed[question.id] = st.just(())
+        elif question.id == "diagnoses":
+            fixed[question.id] = answer_to(question).filter(
+                lambda options: "active_cancer" not in options
+            )
+        elif question.id in required and question.id not in ("age_years", "pain_duration_months"):
+            fixed[question.id] = answer_to(question)
     if "age_years" in loaded.questions:
         fixed["age_years"] = st.integers(18, 90)
         fixed["pain_duration_months"] = st.integers(3, 400).map(Decimal)
     out_of_scope = {"pregnant", "surgery_within_3_months", "cannot_self_report"}
     optional = {
-        each.id: st.just(False) if each.id in out_of_scope else answer_to(each)
-        for each in loaded.rulebook.question
-        if each.id not in fixed
+        question.id: st.just(False) if question.id in out_of_scope else answer_to(question)
+        for question in loaded.rulebook.question
+        if question.id not in fixed
     }
     return st.fixed_dictionaries(fixed, optional=optional)
 
 
 @cache
 def full_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
-    """Every question answered, in any way."""
-    return st.fixed_dictionaries({each.id: answer_to(each) for each in loaded.rulebook.question})
+    """Return a strategy for any answers to all questions."""
+    return st.fixed_dictionaries(
+        {question.id: answer_to(question) for question in loaded.rulebook.question}
+    )
 
 
 def complete(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> st.SearchStrategy[Answers]:
-    """The same answers with every open question answered, in any way."""
-    return full_answers(loaded).map(lambda drawn: {**drawn, **answers})
+    """Return a strategy for these answers with all other questions answered."""
+    return full_answers(loaded).map(lambda full: {**full, **answers})
 
 
 def without(answers: Mapping[str, Any], names: Iterable[str]) -> Answers:
-    """The answers with these questions left open."""
-    left_open = set(names)
-    return {name: answer for name, answer in answers.items() if name not in left_open}
+    """Return the answers without those to these questions."""
+    unanswered = set(names)
+    return {name: answer for name, answer in answers.items() if name not in unanswered}

@@ -35,48 +35,52 @@ def frame_of(loaded: LoadedRulebook, intakes: Sequence[Mapping[str, Any]]) -> pl
 
 
 def assessed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
-    """The whole assessment of one intake as the row that a batch must give, sentences too."""
-    said = assess(loaded, answers)
+    """Return the assessment of one intake as the row a batch must give, with sentences."""
+    assessment = assess(loaded, answers)
     outline = compile_column_rules(loaded).output_columns
-    weighed = said.totals is not None
-    totals = said.totals or {}
+    has_totals = assessment.totals is not None
+    totals = assessment.totals or {}
     row: Row = {
-        **_named(loaded),
-        "status": said.status,
-        "tier": said.safety.tier,
-        "flags": [flag.id for flag in said.safety.flags],
-        "missing": [each.question for each in said.missing] if weighed else None,
+        **_empty_row(loaded),
+        "status": assessment.status,
+        "tier": assessment.safety.tier,
+        "flags": [flag.id for flag in assessment.safety.flags],
+        "missing": [missing_answer.question for missing_answer in assessment.missing]
+        if has_totals
+        else None,
     }
     for total in loaded.rulebook.total:
-        given = totals.get(total.id)
-        row[total.id] = _number(given and given.points)
+        total_points = totals.get(total.id)
+        row[total.id] = _number(total_points and total_points.points)
         if total.banded:
-            row["least"] = _number(given and given.range.least)
-            row["most"] = _number(given and given.range.most)
-            row["band"] = given and given.band
+            row["least"] = _number(total_points and total_points.range.least)
+            row["most"] = _number(total_points and total_points.range.most)
+            row["band"] = total_points and total_points.band
     if loaded.rulebook.ledger:
-        row["picture"] = said.picture.id if said.picture else None
+        row["picture"] = assessment.picture.id if assessment.picture else None
         for ledger in loaded.rulebook.ledger:
-            row[ledger.id] = _number(said.picture and said.picture.ledgers[ledger.id])
+            row[ledger.id] = _number(assessment.picture and assessment.picture.ledgers[ledger.id])
     for name in outline.gradings:
-        row[name] = said.gradings[name].grade if said.gradings else None
+        row[name] = assessment.gradings[name].grade if assessment.gradings else None
     for place, domain in enumerate(loaded.rulebook.domain):
-        row[f"domain_{domain.id}"] = _number(said.domains and said.domains[place].points)
+        row[f"domain_{domain.id}"] = _number(
+            assessment.domains and assessment.domains[place].points
+        )
     for place, criterion in enumerate(loaded.rulebook.criterion):
-        shown = said.criteria[place] if said.criteria else None
-        row[criterion.id] = _number(shown and shown.points)
-        row[f"because_{criterion.id}"] = shown and shown.because
+        result = assessment.criteria[place] if assessment.criteria else None
+        row[criterion.id] = _number(result and result.points)
+        row[f"because_{criterion.id}"] = result and result.because
     return row
 
 
 def weighed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
-    """The same without sentences, from the engine's own parts, in a quarter of the time."""
+    """Return the row without sentences, from parts of the engine, in a quarter of the time."""
     facts = loaded.derive_facts(answers)
     reading, outside = (
         safety.assess_safety(loaded, facts),
         safety.assess_scope(loaded, facts).reasons,
     )
-    row: Row = dict.fromkeys(compile_column_rules(loaded).columns) | _named(loaded)
+    row: Row = dict.fromkeys(compile_column_rules(loaded).columns) | _empty_row(loaded)
     row |= {
         "tier": reading.safety.tier,
         "flags": [flag.id for flag in reading.safety.flags],
@@ -92,10 +96,13 @@ def weighed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
 
 
 def _points(loaded: LoadedRulebook, facts: Mapping[str, Any]) -> Row:
-    points = engine._weigh_facts(loaded, facts)
-    status = engine._determine_status(loaded, points, facts)
+    points = engine.weigh_facts(loaded, facts)
+    status = engine.determine_status(loaded, points, facts)
     missing = what_if_analysis.list_missing_answers(loaded, points.criteria, facts)
-    row: Row = {"status": status, "missing": [each.question for each in missing]}
+    row: Row = {
+        "status": status,
+        "missing": [missing_answer.question for missing_answer in missing],
+    }
     for place, total in enumerate(loaded.rulebook.total):
         row[total.id] = _number(to_points(points.current.totals[place]))
         if total.banded:
@@ -106,25 +113,27 @@ def _points(loaded: LoadedRulebook, facts: Mapping[str, Any]) -> Row:
     picture = scale.build_picture(loaded, points.current, facts, is_identified=status == "scored")
     if picture is not None:
         row |= {"picture": picture.id} | {n: float(p) for n, p in picture.ledgers.items()}
-    for domain, counted in zip(loaded.rulebook.domain, points.current.domain_points, strict=True):
-        row[f"domain_{domain.id}"] = _number(to_points(counted))
+    for domain, domain_points in zip(
+        loaded.rulebook.domain, points.current.domain_points, strict=True
+    ):
+        row[f"domain_{domain.id}"] = _number(to_points(domain_points))
     for criterion, weight in zip(loaded.rulebook.criterion, points.criteria, strict=True):
         row[criterion.id] = None if weight.level is None else _number(to_points(weight.points))
     return row
 
 
 def random_intake(loaded: LoadedRulebook, random: Random) -> Row:
-    """Answers to some of the questions: of every status, and scored more often than by chance."""
+    """Return random answers that reach every status and are scored more often than by chance."""
     share, calm = random.choice([0.2, 0.6, 0.9, 1]), random.random() < 0.7
     required = loaded.rulebook.rulebook.must_answer
     return {
-        question.id: _drawn(question, random, calm=calm)
+        question.id: _draw_answer(question, random, calm=calm)
         for question in loaded.rulebook.question
         if random.random() < (0.98 if question.id in required else share)
     }
 
 
-def _drawn(question: Question, random: Random, *, calm: bool) -> Any:
+def _draw_answer(question: Question, random: Random, *, calm: bool) -> Any:
     options = [option.id for option in question.options]
     match question.kind:
         case "boolean":
@@ -147,9 +156,9 @@ def _drawn(question: Question, random: Random, *, calm: bool) -> Any:
 SCOPE = ("pregnant", "surgery_within_3_months", "cannot_self_report")
 
 
-def _named(loaded: LoadedRulebook) -> Row:
-    passed = dict.fromkeys(("row_id", "patient_reference", "problems"))
-    return {**passed, "rulebook": loaded.name, "rulebook_sha256": loaded.sha256}
+def _empty_row(loaded: LoadedRulebook) -> Row:
+    row = dict.fromkeys(("row_id", "patient_reference", "problems"))
+    return {**row, "rulebook": loaded.name, "rulebook_sha256": loaded.sha256}
 
 
 def _plain(answer: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The specification a second time, by brute force: answers in, everything it says of them out.
+"""A second implementation of the specification, by brute force.
 
-Nothing here is shared with the engine. What an open answer could still become is found by trying
-every value it can take; the numbers come from `oracle_table.toml`, written from the specification.
+It shares nothing with the engine. For an unanswered question it tries every possible value; the
+numbers come from `oracle_table.toml`, which was written from the specification.
 """
 
 import tomllib
@@ -15,12 +15,12 @@ from typing import Any
 TABLE = tomllib.loads(
     Path(__file__).with_name("oracle_table.toml").read_text(encoding="utf-8"), parse_float=Decimal
 )
-QUESTIONS = {each["id"]: each for each in TABLE["question"]}
-CRITERIA = {each["id"]: each for each in TABLE["criterion"]}
-DOMAINS = {each["id"]: each for each in TABLE["domain"]}
-SITES = {each["id"]: each for each in TABLE["site"]}
+QUESTIONS = {question["id"]: question for question in TABLE["question"]}
+CRITERIA = {criterion["id"]: criterion for criterion in TABLE["criterion"]}
+DOMAINS = {domain["id"]: domain for domain in TABLE["domain"]}
+SITES = {site["id"]: site for site in TABLE["site"]}
 SITES_BY_REGION = {
-    name: {each["id"] for each in TABLE["site"] if each["region"] == name}
+    name: {site["id"] for site in TABLE["site"] if site["region"] == name}
     for name in ("left_upper", "right_upper", "left_lower", "right_lower", "axial", "head")
 }
 INFLAMMATORY = {
@@ -59,71 +59,74 @@ ZERO = Decimal(0)
 Answers = Mapping[str, Any]
 
 
-# What each criterion reads, and the level it is at once all of that is known.
+# The facts each criterion reads, and its level if all of them are known.
 
 Level = Callable[..., str]
 
 
-def _truth(known: bool) -> str:
-    return "true" if known else "false"
+def _truth_level(known_value: bool) -> str:
+    return "true" if known_value else "false"
 
 
-def _marked(count: int) -> str:
+def _marked_level(count: int) -> str:
     return "one_or_more" if count >= 1 else "none"
 
 
-def _regions(count: int) -> str:
+def _region_level(count: int) -> str:
     return "four_or_more" if count >= 4 else "two_or_three" if count >= 2 else "none_or_one"
 
 
-def _overlap(count: int) -> str:
+def _overlap_level(count: int) -> str:
     return {0: "none", 1: "one"}.get(count, "two_or_more")
 
 
-def _adversity(count: int) -> str:
+def _adversity_level(count: int) -> str:
     return "four_or_more" if count >= 4 else "one_to_three" if count >= 1 else "none"
 
 
 LEVELS: dict[str, tuple[tuple[str, ...], Level]] = {
-    "A1": (("regions",), _regions),
+    "A1": (("regions",), _region_level),
     "A2": (("pain_extent",), lambda extent: "spot" if extent == "spot" else "regional"),
-    "A3": (("pain_ignores_territories",), _truth),
-    "A4": (("pain_symmetric",), _truth),
-    "A5": (("pain_moves_or_spreads",), _truth),
-    "B1": (("hypersensitive_to",), _marked),
-    "B2": (("sensory_sensitivity",), _marked),
-    "B3": (("sleep_broken",), _truth),
-    "B4": (("fatigue",), _truth),
-    "B5": (("concentration_problems",), _truth),
-    "B6": (("overlapping_conditions",), _overlap),
-    "B7": (("evoked_on_examination",), _marked),
-    "B8": (("acr2016_met",), lambda met: "met" if met else "not_met"),
-    "C1": (("pain_inconsistent",), _truth),
-    "C2": (("pain_out_of_proportion",), _truth),
-    "C3": (("worse_with_stress",), _truth),
-    "C4": (("nonphysical_triggers",), _truth),
-    "C5": (("better_when_absorbed",), _truth),
-    "C6": (("delayed_after_activity",), _truth),
-    "D1": (("onset_during_stress",), _truth),
+    "A3": (("pain_ignores_territories",), _truth_level),
+    "A4": (("pain_symmetric",), _truth_level),
+    "A5": (("pain_moves_or_spreads",), _truth_level),
+    "B1": (("hypersensitive_to",), _marked_level),
+    "B2": (("sensory_sensitivity",), _marked_level),
+    "B3": (("sleep_broken",), _truth_level),
+    "B4": (("fatigue",), _truth_level),
+    "B5": (("concentration_problems",), _truth_level),
+    "B6": (("overlapping_conditions",), _overlap_level),
+    "B7": (("evoked_on_examination",), _marked_level),
+    "B8": (("acr2016_met",), lambda is_met: "met" if is_met else "not_met"),
+    "C1": (("pain_inconsistent",), _truth_level),
+    "C2": (("pain_out_of_proportion",), _truth_level),
+    "C3": (("worse_with_stress",), _truth_level),
+    "C4": (("nonphysical_triggers",), _truth_level),
+    "C5": (("better_when_absorbed",), _truth_level),
+    "C6": (("delayed_after_activity",), _truth_level),
+    "D1": (("onset_during_stress",), _truth_level),
     "D2": (
         ("onset_injury", "physical_explanation"),
-        lambda injury, cause: _truth(injury != "not_healed" and cause != "not_assessed"),
+        lambda injury, cause: _truth_level(injury != "not_healed" and cause != "not_assessed"),
     ),
     "E1": (("physical_explanation",), str),
-    "F1": (("gad2", "gad7_total"), lambda short, long: _truth(short >= 3 or long >= 10)),
-    "F2": (("phq2", "phq9_total"), lambda short, long: _truth(short >= 3 or long >= 10)),
-    "F3": (("worry_means_damage",), _truth),
-    "F4": (("traits",), _marked),
-    "G1": (("ace_count",), _adversity),
-    "G2": (("ptsd",), _truth),
-    "H1": (("mechanical_provocation",), _truth),
-    "H2": (("focal_tenderness",), _truth),
-    "H3": (("morning_stiffness_over_30_min",), _truth),
-    "H4": (("active_inflammation",), _truth),
-    "H5": (("lasting_local_relief",), _truth),
-    "I1": (("nerve_lesion_in_territory",), _truth),
-    "I2": (("sensory_or_motor_loss",), _truth),
-    "I3": (("nerve_descriptors", "acr2016_met"), lambda n, met: _truth(n >= 3 and not met)),
+    "F1": (("gad2", "gad7_total"), lambda short, long: _truth_level(short >= 3 or long >= 10)),
+    "F2": (("phq2", "phq9_total"), lambda short, long: _truth_level(short >= 3 or long >= 10)),
+    "F3": (("worry_means_damage",), _truth_level),
+    "F4": (("traits",), _marked_level),
+    "G1": (("ace_count",), _adversity_level),
+    "G2": (("ptsd",), _truth_level),
+    "H1": (("mechanical_provocation",), _truth_level),
+    "H2": (("focal_tenderness",), _truth_level),
+    "H3": (("morning_stiffness_over_30_min",), _truth_level),
+    "H4": (("active_inflammation",), _truth_level),
+    "H5": (("lasting_local_relief",), _truth_level),
+    "I1": (("nerve_lesion_in_territory",), _truth_level),
+    "I2": (("sensory_or_motor_loss",), _truth_level),
+    "I3": (
+        ("nerve_descriptors", "acr2016_met"),
+        lambda n, is_met: _truth_level(n >= 3 and not is_met),
+    ),
 }
 COUNTED_FROM = {
     "regions": ("pain_sites",),
@@ -134,11 +137,11 @@ COUNTED_FROM = {
 
 
 def questions_behind(criterion: str) -> set[str]:
-    """Every question that a criterion reads: directly, through a derived value or a discount."""
+    """Return the questions a criterion reads: directly, by a derived value or a discount."""
     reads = {
         question for name in LEVELS[criterion][0] for question in COUNTED_FROM.get(name, (name,))
     }
-    return reads | {each["question"] for each in CRITERIA[criterion].get("discounts", ())}
+    return reads | {discount["question"] for discount in CRITERIA[criterion].get("discounts", ())}
 
 
 # Derived values; None while a part is unknown.
@@ -146,12 +149,12 @@ def questions_behind(criterion: str) -> set[str]:
 
 def derived(answers: Answers) -> dict[str, Any]:
     sites = answers.get("pain_sites")
-    known = None if sites is None else set(sites)
+    known_value = None if sites is None else set(sites)
     return {
         "regions": None
-        if known is None
-        else sum(bool(known & members) for members in SITES_BY_REGION.values()),
-        "wpi": None if known is None else sum(SITES[site]["in_wpi"] for site in known),
+        if known_value is None
+        else sum(bool(known_value & members) for members in SITES_BY_REGION.values()),
+        "wpi": None if known_value is None else sum(SITES[site]["in_wpi"] for site in known_value),
         "sss": _sum(answers, SSS),
         "gad2": _sum(answers, COUNTED_FROM["gad2"]),
         "phq2": _sum(answers, COUNTED_FROM["phq2"]),
@@ -160,8 +163,8 @@ def derived(answers: Answers) -> dict[str, Any]:
 
 
 def _sum(answers: Answers, parts: tuple[str, ...]) -> int | None:
-    known = [answers.get(part) for part in parts]
-    return None if any(each is None for each in known) else sum(int(each) for each in known)
+    known_value = [answers.get(part) for part in parts]
+    return None if any(value is None for value in known_value) else sum(map(int, known_value))
 
 
 def _mean(answers: Answers, parts: tuple[str, ...]) -> Decimal | None:
@@ -179,12 +182,12 @@ def general_regions(sites: Any) -> int | None:
 
 
 def acr2016_met(answers: Answers) -> bool | None:
-    """Met, not met or unknown, by trying every value that is still open."""
-    counted = derived(answers)
+    """Return met, not met or unknown, by trying every value that is still possible."""
+    values_derived = derived(answers)
     duration = answers.get("pain_duration_months")
     outcomes = _acr_outcomes(
-        counted["wpi"],
-        counted["sss"],
+        values_derived["wpi"],
+        values_derived["sss"],
         general_regions(answers.get("pain_sites")),
         None if duration is None else duration >= 3,
     )
@@ -209,19 +212,20 @@ def _acr_outcomes(
 
 def possible_levels(criterion: str, answers: Answers) -> frozenset[str]:
     names = LEVELS[criterion][0]
-    return _possible(criterion, tuple(_known(name, answers) for name in names))
+    return _possible(criterion, tuple(_read_value(name, answers) for name in names))
 
 
 @cache
-def _possible(criterion: str, known: tuple[Any, ...]) -> frozenset[str]:
+def _possible(criterion: str, known_value: tuple[Any, ...]) -> frozenset[str]:
     names, level = LEVELS[criterion]
-    tried = [
-        values(name) if each is None else [each] for name, each in zip(names, known, strict=True)
+    candidates = [
+        values(name) if value is None else [value]
+        for name, value in zip(names, known_value, strict=True)
     ]
-    return frozenset(level(*each) for each in product(*tried))
+    return frozenset(level(*combination) for combination in product(*candidates))
 
 
-def _known(name: str, answers: Answers) -> Any:
+def _read_value(name: str, answers: Answers) -> Any:
     if name == "acr2016_met":
         return acr2016_met(answers)
     if name in COUNTED_FROM:
@@ -232,7 +236,7 @@ def _known(name: str, answers: Answers) -> Any:
 
 
 def values(name: str) -> list[Any]:
-    """Everything that one answer or derived value can be; of a multi question, how many."""
+    """Return all values of an answer or derived value; for a multi question, all counts."""
     match name:
         case "regions" | "gad2" | "phq2":
             return list(range(7))
@@ -250,10 +254,10 @@ def values(name: str) -> list[Any]:
 
 
 def discounts(criterion: str, answers: Answers) -> list[tuple[Decimal, bool | None]]:
-    """Each discount's factor, and whether it holds."""
+    """Return the factor of each discount, and whether it applies."""
     return [
-        (Decimal(each["factor"]), _holds(each, answers.get(each["question"])))
-        for each in CRITERIA[criterion].get("discounts", ())
+        (Decimal(discount["factor"]), _holds(discount, answers.get(discount["question"])))
+        for discount in CRITERIA[criterion].get("discounts", ())
     ]
 
 
@@ -266,21 +270,21 @@ def _holds(discount: Mapping[str, Any], answer: Any) -> bool | None:
 
 
 def weigh(criterion: str, answers: Answers) -> dict[str, Any]:
-    """Level, points, full points, factor applied, least and most of one criterion."""
-    points = {each["id"]: Decimal(each["points"]) for each in CRITERIA[criterion]["levels"]}
-    possible = possible_levels(criterion, answers)
+    """Return level, points, full points, factor, least and most of one criterion."""
+    points = {level["id"]: Decimal(level["points"]) for level in CRITERIA[criterion]["levels"]}
+    levels_possible = possible_levels(criterion, answers)
     truths = discounts(criterion, answers)
     sure = min([Decimal(1), *(factor for factor, holds in truths if holds is True)])
     feared = min([Decimal(1), *(factor for factor, holds in truths if holds is not False)])
-    level = next(iter(possible)) if len(possible) == 1 else None
+    level = next(iter(levels_possible)) if len(levels_possible) == 1 else None
     full = None if level is None else points[level]
     return {
         "level": level,
         "full_points": full,
         "points": None if full is None else _discounted(full, sure),
         "factor": sure if full is not None and full > 0 and sure < 1 else None,
-        "least": min(_discounted(points[each], feared) for each in possible),
-        "most": max(_discounted(points[each], sure) for each in possible),
+        "least": min(_discounted(points[name], feared) for name in levels_possible),
+        "most": max(_discounted(points[name], sure) for name in levels_possible),
         "open": level is None or any(holds is None for _, holds in truths),
     }
 
@@ -290,23 +294,25 @@ def _discounted(points: Decimal, factor: Decimal) -> Decimal:
 
 
 def add_up(points: Mapping[str, Decimal]) -> dict[str, Any]:
-    """Sums, counted domains after clamp and gate, and both totals."""
+    """Return sums, domain points after clamp and gate, and both totals."""
     sums = dict.fromkeys(DOMAINS, ZERO)
-    for criterion, given in points.items():
-        sums[CRITERIA[criterion]["domain"]] += given
-    counted = {
-        name: max(Decimal(each["floor"]), min(Decimal(each["ceiling"]), sums[name]))
-        for name, each in DOMAINS.items()
+    for criterion, criterion_points in points.items():
+        sums[CRITERIA[criterion]["domain"]] += criterion_points
+    values_derived = {
+        name: max(Decimal(domain["floor"]), min(Decimal(domain["ceiling"]), sums[name]))
+        for name, domain in DOMAINS.items()
     }
-    if sum(counted[name] for name in GATE_NEEDS) < 3:
-        counted["psychosocial"] = ZERO
-    contribution = sum((counted[name] for name in CONTRIBUTION), ZERO)
-    others = counted["workup"] + counted["nociceptive"] + counted["neuropathic"]
+    if sum(values_derived[name] for name in GATE_NEEDS) < 3:
+        values_derived["psychosocial"] = ZERO
+    contribution = sum((values_derived[name] for name in CONTRIBUTION), ZERO)
+    other_points = (
+        values_derived["workup"] + values_derived["nociceptive"] + values_derived["neuropathic"]
+    )
     return {
         "sums": sums,
-        "domains": counted,
+        "domains": values_derived,
         "contribution": contribution,
-        "predominance": contribution + others,
+        "predominance": contribution + other_points,
     }
 
 
@@ -362,11 +368,11 @@ def picture_of(led: Mapping[str, Decimal]) -> str:
 
 
 def flags(answers: Answers) -> dict[str, str]:
-    """Every flag raised, with its tier."""
-    raised = {
-        each["id"]: each["tier"]
-        for each in TABLE["flag"]
-        if each["id"] in (answers.get(each["question"]) or ())
+    """Return every flag raised, with its tier."""
+    flags_raised = {
+        flag["id"]: flag["tier"]
+        for flag in TABLE["flag"]
+        if flag["id"] in (answers.get(flag["question"]) or ())
     }
     age, sites = answers.get("age_years"), set(answers.get("pain_sites") or ())
     stiff = answers.get("morning_stiffness_over_30_min") is True
@@ -374,22 +380,22 @@ def flags(answers: Answers) -> dict[str, str]:
     back = {"lower_back", "upper_back", "hip_left", "hip_right", "pelvis"}
     girdles = ({"shoulder_left", "shoulder_right"}, {"hip_left", "hip_right"})
     if stiff and age is not None and age < 45 and sites & back:
-        raised["inflammatory_back_pain"] = "T3"
+        flags_raised["inflammatory_back_pain"] = "T3"
     if answers.get("active_inflammation") is True and diagnoses is not None:  # noqa: SIM102
         if not INFLAMMATORY & set(diagnoses):
-            raised["possible_early_arthritis"] = "T2"
+            flags_raised["possible_early_arthritis"] = "T2"
     if stiff and age is not None and age >= 50 and answers.get("pain_symmetric") is True:  # noqa: SIM102
         if any(girdle <= sites for girdle in girdles):
-            raised["possible_polymyalgia"] = "T2"
+            flags_raised["possible_polymyalgia"] = "T2"
     if (answers.get("phq9_item9") or 0) >= 1:
-        raised["phq9_item9_positive"] = "T1"
+        flags_raised["phq9_item9_positive"] = "T1"
     if answers.get("sensory_or_motor_loss") is True:
-        raised["neurological_deficit"] = "T3"
+        flags_raised["neurological_deficit"] = "T3"
     if {"fracture", "cord_signal_change"} & set(answers.get("imaging_findings") or ()):
-        raised["serious_imaging_finding"] = "T2"
+        flags_raised["serious_imaging_finding"] = "T2"
     if "statin" in (answers.get("medicines") or ()) and (derived(answers)["regions"] or 0) >= 4:
-        raised["statin_with_widespread_pain"] = "T3"
-    return raised
+        flags_raised["statin_with_widespread_pain"] = "T3"
+    return flags_raised
 
 
 def scope_reasons(answers: Answers) -> list[str]:
@@ -402,7 +408,7 @@ def scope_reasons(answers: Answers) -> list[str]:
         "active_cancer": "active_cancer" in (answers.get("diagnoses") or ()),
         "cannot_self_report": answers.get("cannot_self_report") is True,
     }
-    return [name for name, given in reasons.items() if given]
+    return [name for name, applies in reasons.items() if applies]
 
 
 # Gradings and patterns.
@@ -442,13 +448,13 @@ def acr_2016(answers: Answers) -> str:
 
 
 def patterns(answers: Answers) -> dict[int, str]:
-    counted = derived(answers)
+    values_derived = derived(answers)
     cause = answers.get("physical_explanation")
     parts: dict[int, list[bool | None]] = {
         1: [answers.get("onset_during_stress")],
         2: [_if_known(answers.get("onset_injury"), lambda it: it in ("none", "healed"))],
         3: [
-            _if_known(counted["regions"], lambda n: n >= 2),
+            _if_known(values_derived["regions"], lambda n: n >= 2),
             _if_known(answers.get("overlapping_conditions"), bool),
         ],
         4: [answers.get("pain_inconsistent")],
@@ -461,42 +467,42 @@ def patterns(answers: Answers) -> dict[int, str]:
         11: [
             _if_known(answers.get("traits"), bool),
             _either(
-                _if_known(counted["gad2"], lambda n: n >= 3),
+                _if_known(values_derived["gad2"], lambda n: n >= 3),
                 _if_known(answers.get("gad7_total"), lambda n: n >= 10),
             ),
         ],
         12: [answers.get("worry_means_damage")],
         13: [None if cause in (None, "not_assessed") else cause == "none_found"],
     }
-    return {number: _seen(each) for number, each in parts.items()}
+    return {number: _pattern_state(truths) for number, truths in parts.items()}
 
 
-def _if_known(known: Any, claim: Callable[[Any], bool]) -> bool | None:
-    return None if known is None else bool(claim(known))
+def _if_known(known_value: Any, claim: Callable[[Any], bool]) -> bool | None:
+    return None if known_value is None else bool(claim(known_value))
 
 
-def _either(one: bool | None, other: bool | None) -> bool | None:
-    if one or other:
+def _either(first: bool | None, second: bool | None) -> bool | None:
+    if first or second:
         return True
-    return None if one is None or other is None else False
+    return None if first is None or second is None else False
 
 
-def _seen(parts: list[bool | None]) -> str:
+def _pattern_state(parts: list[bool | None]) -> str:
     if any(part is True for part in parts):
         return "seen"
     return "not_seen" if all(part is False for part in parts) else "not_asked"
 
 
-# All together.
+# Everything together.
 
 
 def missing(answers: Answers) -> list[tuple[str, Decimal]]:
     swings = dict.fromkeys(QUESTIONS, ZERO)
     for criterion in CRITERIA:
-        weighed = weigh(criterion, answers)
-        if weighed["open"]:
+        weighed_criteria = weigh(criterion, answers)
+        if weighed_criteria["open"]:
             for name in questions_behind(criterion):
-                swings[name] += weighed["most"] - weighed["least"]
+                swings[name] += weighed_criteria["most"] - weighed_criteria["least"]
     absent = [name for name in QUESTIONS if answers.get(name) is None and name not in OPTIONAL]
     first = [name for name in absent if name in MUST_ANSWER]
     then = [name for name in absent if name not in MUST_ANSWER and swings[name] > 0]
@@ -517,30 +523,34 @@ def status(answers: Answers, least: Decimal, most: Decimal) -> str:
 
 
 def judge(answers: Answers) -> dict[str, Any]:
-    """Everything the specification says of these answers."""
-    weighed = {criterion: weigh(criterion, answers) for criterion in CRITERIA}
-    now = add_up({name: each["points"] or ZERO for name, each in weighed.items()})
-    least = add_up({name: each["least"] for name, each in weighed.items()})
-    most = add_up({name: each["most"] for name, each in weighed.items()})
-    given = status(answers, least["predominance"], most["predominance"])
+    """Return all that the specification demands for these answers."""
+    weighed_criteria = {criterion: weigh(criterion, answers) for criterion in CRITERIA}
+    now = add_up({name: result["points"] or ZERO for name, result in weighed_criteria.items()})
+    least = add_up({name: result["least"] for name, result in weighed_criteria.items()})
+    most = add_up({name: result["most"] for name, result in weighed_criteria.items()})
+    status_name = status(answers, least["predominance"], most["predominance"])
     led = ledgers(now, answers)
     what_if = {}
-    for name, each in weighed.items():
-        if each["points"]:
-            others = {other: it["points"] or ZERO for other, it in weighed.items() if other != name}
-            left = add_up(others)
+    for name, result in weighed_criteria.items():
+        if result["points"]:
+            other_points = {
+                criterion: other_result["points"] or ZERO
+                for criterion, other_result in weighed_criteria.items()
+                if criterion != name
+            }
+            sums_without = add_up(other_points)
             what_if[name] = (
-                left["predominance"],
-                band_given(left, answers) if given == "scored" else None,
+                sums_without["predominance"],
+                band_given(sums_without, answers) if status_name == "scored" else None,
             )
     return {
-        "status": given,
-        "criteria": weighed,
+        "status": status_name,
+        "criteria": weighed_criteria,
         "now": now,
         "least": least,
         "most": most,
-        "band": band_given(now, answers) if given == "scored" else None,
-        "picture": picture_of(led) if given == "scored" else None,
+        "band": band_given(now, answers) if status_name == "scored" else None,
+        "picture": picture_of(led) if status_name == "scored" else None,
         "ledgers": led,
         "what_if": what_if,
         "missing": missing(answers),

@@ -122,21 +122,21 @@ class Release(NamedTuple):
 
 
 def at_version(version: str, text: str = SMALL) -> str:
-    """The rulebook as another version of itself."""
+    """Return the rulebook with another version number."""
     return text.replace('version = "1.0.0"', f'version = "{version}"')
 
 
-def released(folder: Path, *releases: Release) -> Path:
-    """A folder with an index and these rulebooks."""
+def write_catalogue(folder: Path, *releases: Release) -> Path:
+    """Write these rulebooks and their index; return the folder."""
     index = []
-    for each in releases:
-        name = each.file or f"{each.version}.toml"
-        content = each.text.encode()
+    for release in releases:
+        name = release.file or f"{release.version}.toml"
+        content = release.text.encode()
         (folder / name).write_bytes(content)
-        digest = each.digest or hashlib.sha256(content).hexdigest()
+        digest = release.digest or hashlib.sha256(content).hexdigest()
         index.append(
-            f'[[entry]]\ninstrument = "weather"\nversion = "{each.version}"\nfile = "{name}"\n'
-            f'status = "{each.status}"\nreleased_on = 2026-01-31\napprover = "nobody"\n'
+            f'[[entry]]\ninstrument = "weather"\nversion = "{release.version}"\nfile = "{name}"\n'
+            f'status = "{release.status}"\nreleased_on = 2026-01-31\napprover = "none"\n'
             f'sha256 = "{digest}"\n'
         )
     (folder / "index.toml").write_text("\n".join(index), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Vignettes as data: the TOML files of tests/vignettes in, cases with their whole intake out."""
+"""Load the vignettes in the TOML files of tests/vignettes, each with its complete intake."""
 
 import json
 import tomllib
@@ -19,118 +19,122 @@ WITHHELD = "withheld"
 
 
 class Vignette(NamedTuple):
-    """One clinical case: its intake as JSON text, its accepted answers, what must be said of it."""
+    """One clinical case: its intake as JSON text, its validated answers, the expected results."""
 
     name: str
     file: str
     intake: str
     answers: dict[str, Any]
-    expected: dict[str, Any]
+    expectations: dict[str, Any]
 
 
-def vignettes() -> list[Vignette]:
-    """Every vignette, in the order of the files and within them."""
-    bases = _read(FOLDER / "bases.toml")
+def load_vignettes() -> list[Vignette]:
+    """Return every vignette, in the order of the files and within them."""
+    bases = _read_toml(FOLDER / "bases.toml")
     return [
-        _vignette(path.stem, case, bases)
+        _build_vignette(path.stem, case, bases)
         for path in sorted(FOLDER.glob("*.toml"))
         if path.name != "bases.toml"
-        for case in _read(path)["vignette"]
+        for case in _read_toml(path)["vignette"]
     ]
 
 
-def accepted(intake: str) -> dict[str, Any]:
-    """The answers of a JSON intake, as the edge hands them to the engine."""
+def validate_answers(intake: str) -> dict[str, Any]:
+    """Return the answers of a JSON intake as the engine takes them."""
     return ANSWERS.model_validate_json(intake).model_dump(exclude_none=True)
 
 
-def said(assessment: Assessment, expected: dict[str, Any]) -> dict[str, Any]:
-    """What the assessment says of each thing that the vignette expects, in the same words."""
+def extract_results(assessment: Assessment, expectations: dict[str, Any]) -> dict[str, Any]:
+    """Return the results that the vignette has expectations of, in the vignette's words."""
     return {
-        word: {name: WORDS[word](assessment)[name] for name in wanted}
-        if isinstance(wanted, dict) and word not in WHOLE
+        word: {name: WORDS[word](assessment)[name] for name in expectation}
+        if isinstance(expectation, dict) and word not in COMPARED_WHOLE
         else WORDS[word](assessment)
-        for word, wanted in expected.items()
+        for word, expectation in expectations.items()
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
 
 
-def _vignette(file: str, case: dict[str, Any], bases: dict[str, Any]) -> Vignette:
-    known = {"name", "story", "from", "unanswered", "answers", "expected"}
-    if not {"name", "story", "expected"} <= set(case) <= known:
-        raise ValueError(f"{file}: {case.get('name')}: has other blocks than {sorted(known)}")
+def _build_vignette(file: str, case: dict[str, Any], bases: dict[str, Any]) -> Vignette:
+    allowed_keys = {"name", "story", "from", "unanswered", "answers", "expected"}
+    if not {"name", "story", "expected"} <= set(case) <= allowed_keys:
+        raise ValueError(
+            f"{file}: {case.get('name')}: has other blocks than {sorted(allowed_keys)}"
+        )
     answers = {**(bases[case["from"]] if "from" in case else {}), **case.get("answers", {})}
     for name in case.get("unanswered", ()):
         del answers[name]
     intake = json.dumps(answers, default=to_json_number)
-    expected = _listed(case["expected"])
-    return Vignette(case["name"], file, intake, accepted(intake), expected)
+    expectations = _expand_unknown(case["expected"])
+    return Vignette(case["name"], file, intake, validate_answers(intake), expectations)
 
 
-def _listed(expected: dict[str, Any]) -> dict[str, Any]:
-    """`derived_unknown` and `met_unknown` name in a list what TOML has no null for."""
-    listed = {word: wanted for word, wanted in expected.items() if not word.endswith("_unknown")}
+def _expand_unknown(expectations: dict[str, Any]) -> dict[str, Any]:
+    """Set to None the names in `derived_unknown` and `met_unknown`, as TOML has no null."""
+    expanded = {
+        word: value for word, value in expectations.items() if not word.endswith("_unknown")
+    }
     for word in ("derived", "met"):
-        unknown = dict.fromkeys(expected.get(f"{word}_unknown", ()))
+        unknown = dict.fromkeys(expectations.get(f"{word}_unknown", ()))
         if unknown:
-            listed[word] = {**listed.get(word, {}), **unknown}
-    return listed
+            expanded[word] = {**expanded.get(word, {}), **unknown}
+    return expanded
 
 
-def _level(assessment: Assessment) -> dict[str, str]:
-    return {each.id: each.level or "unanswered" for each in assessment.criteria}
+def _list_levels(assessment: Assessment) -> dict[str, str]:
+    return {item.id: item.level or "unanswered" for item in assessment.criteria}
 
 
-def _met(assessment: Assessment) -> dict[str, bool | None]:
+def _list_met_criteria(assessment: Assessment) -> dict[str, bool | None]:
     schemes = [assessment.gradings["iasp_2021"], assessment.gradings["neupsig"]]
-    return {line.id: line.met for each in schemes for line in each.criteria}
+    return {line.id: line.met for scheme in schemes for line in scheme.criteria}
 
 
-def _ends(assessment: Assessment, total: str) -> list[Decimal]:
-    reach = assessment.totals[total].range
-    return [reach.least, reach.most]
+def _get_range(assessment: Assessment, total: str) -> list[Decimal]:
+    points = assessment.totals[total].range
+    return [points.least, points.most]
 
 
-def _nothing_given(assessment: Assessment) -> bool:
-    withheld = ("totals", "picture", "domains", "criteria", "missing", "what_if", "patterns")
-    withheld += ("findings", "next_steps")
-    return any(getattr(assessment, part) is not None for part in withheld)
+def _has_any_result(assessment: Assessment) -> bool:
+    parts = ("totals", "picture", "domains", "criteria", "missing", "what_if", "patterns")
+    parts += ("findings", "next_steps")
+    return any(getattr(assessment, part) is not None for part in parts)
 
 
-WHOLE = {"discounts"}
+COMPARED_WHOLE = {"discounts"}
 WORDS: dict[str, Callable[[Assessment], Any]] = {
     "status": lambda a: a.status,
     "tier": lambda a: a.safety.tier,
-    "flags": lambda a: [each.id for each in a.safety.flags],
+    "flags": lambda a: [x.id for x in a.safety.flags],
     "all_asked": lambda a: a.safety.all_asked,
     "not_asked": lambda a: list(a.safety.unanswered),
-    "scope": lambda a: [each.id for each in a.scope.reasons],
+    "scope": lambda a: [x.id for x in a.scope.reasons],
     "scope_open": lambda a: list(a.scope.unanswered),
-    "totals_given": _nothing_given,
+    "totals_given": _has_any_result,
     "contribution": lambda a: a.totals["contribution"].points,
-    "contribution_range": lambda a: _ends(a, "contribution"),
+    "contribution_range": lambda a: _get_range(a, "contribution"),
     "predominance": lambda a: a.totals["predominance"].points,
-    "predominance_range": lambda a: _ends(a, "predominance"),
+    "predominance_range": lambda a: _get_range(a, "predominance"),
     "band": lambda a: a.totals["predominance"].band or WITHHELD,
     "picture": lambda a: a.picture.id or WITHHELD,
     "ledgers": lambda a: a.picture.ledgers,
-    "domains": lambda a: {each.id: each.points for each in a.domains},
-    "sums": lambda a: {each.id: each.sum for each in a.domains},
-    "levels": _level,
-    "points": lambda a: {each.id: each.points for each in a.criteria},
-    "discounts": lambda a: {e.id: e.discount.factor for e in a.criteria if e.discount},
-    "missing": lambda a: [each.question for each in a.missing],
-    "swings": lambda a: {each.question: each.swing for each in a.missing},
-    "what_if": lambda a: {each.criterion: [each.points, each.band] for each in a.what_if},
+    "domains": lambda a: {x.id: x.points for x in a.domains},
+    "sums": lambda a: {x.id: x.sum for x in a.domains},
+    "levels": _list_levels,
+    "points": lambda a: {x.id: x.points for x in a.criteria},
+    "discounts": lambda a: {x.id: x.discount.factor for x in a.criteria if x.discount},
+    "missing": lambda a: [x.question for x in a.missing],
+    "swings": lambda a: {x.question: x.swing for x in a.missing},
+    "what_if": lambda a: {x.criterion: [x.points, x.band] for x in a.what_if},
     "iasp_2021": lambda a: a.gradings["iasp_2021"].grade,
     "neupsig": lambda a: a.gradings["neupsig"].grade,
     "acr_2016": lambda a: a.gradings["acr_2016"].grade,
-    "met": _met,
+    "met": _list_met_criteria,
     "derived": lambda a: a.derived,
-    "patterns": lambda a: {str(each.number): each.state for each in a.patterns.list},
-    "findings": lambda a: [each.id for each in a.findings],
+    "patterns": lambda a: {str(x.number): x.state for x in a.patterns.list},
+    "findings": lambda a: [x.id for x in a.findings],
     "limitation": lambda a: "musculoskeletal" if "musculoskeletal" in str(a.limitations) else None,
 }

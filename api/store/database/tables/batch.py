@@ -57,6 +57,7 @@ class BatchChunkRow(OwnedRow, table=True):
     """
 
     __tablename__: ClassVar[Any] = "batch_chunk"
+    name_columns: ClassVar[tuple[str, ...]] = ("batch_id", "number")
     __table_args__: ClassVar[Any] = (
         ForeignKeyConstraint(
             ["organisation_id", "batch_id"],

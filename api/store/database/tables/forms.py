@@ -51,6 +51,7 @@ class DraftRow(OwnedRow, table=True):
     """The answers entered through a link so far; deleted on submission."""
 
     __tablename__: ClassVar[Any] = "draft"
+    name_columns: ClassVar[tuple[str, ...]] = ("link_id",)
     __table_args__: ClassVar[Any] = (
         ForeignKeyConstraint(
             ["organisation_id", "link_id"],
@@ -71,6 +72,7 @@ class FormSettingsRow(OwnedRow, table=True):
     """The form settings of an organisation."""
 
     __tablename__: ClassVar[Any] = "form_settings"
+    name_columns: ClassVar[tuple[str, ...]] = ("organisation_id",)
 
     changed_at: datetime = instant_column()
     actor: str = Field(max_length=ID_LENGTH)

@@ -64,3 +64,10 @@ class OwnedRow(SQLModel):
     organisation_id: str = Field(
         primary_key=True, max_length=ID_LENGTH, foreign_key="organisation.id"
     )
+    name_columns: ClassVar[tuple[str, ...]] = ("id",)
+    """The columns whose values name a row in the associated data of its encrypted fields."""
+
+    @property
+    def row_name(self) -> str:
+        """The name of the row in the associated data of its encrypted fields."""
+        return "|".join(str(getattr(self, column)) for column in self.name_columns)

@@ -55,6 +55,7 @@ class EnteredInErrorRow(OwnedRow, table=True):
     """The statement that a screening was entered in error, and the reason."""
 
     __tablename__: ClassVar[Any] = "entered_in_error"
+    name_columns: ClassVar[tuple[str, ...]] = ("screening_id",)
     __table_args__: ClassVar[Any] = (reference_screening(),)
 
     screening_id: str = Field(primary_key=True, max_length=ID_LENGTH)
@@ -105,6 +106,7 @@ class AnsweredRow(OwnedRow, table=True):
     """The stored response to a request with an Idempotency-Key."""
 
     __tablename__: ClassVar[Any] = "answered"
+    name_columns: ClassVar[tuple[str, ...]] = ("actor", "route", "key_hash")
     __table_args__: ClassVar[Any] = (
         reference_screening(),
         Index("answered_by_time", "created_at"),

@@ -28,6 +28,7 @@ class SignInRow(OwnedRow, table=True):
     """The login credentials of a practitioner: name, password and second factor."""
 
     __tablename__: ClassVar[Any] = "sign_in"
+    name_columns: ClassVar[tuple[str, ...]] = ("practitioner_id",)
     __table_args__: ClassVar[Any] = (reference_practitioner(), UniqueConstraint("name_sha256"))
 
     practitioner_id: str = Field(primary_key=True, max_length=ID_LENGTH)

@@ -1,7 +1,7 @@
 """A store that the commands of one database share."""
 
 import pytest
-from support.builders import kept_in
+from support.builders import build_store_settings
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -9,6 +9,6 @@ def settings(request, tmp_path_factory):
     """Settings of a store that the commands of one database share."""
     folder = tmp_path_factory.mktemp("commands")
     if request.param == "sqlite":
-        return kept_in(folder)
+        return build_store_settings(folder)
     cluster = request.getfixturevalue("postgres")
-    return kept_in(folder, cluster.url(cluster.database()))
+    return build_store_settings(folder, cluster.url(cluster.database()))

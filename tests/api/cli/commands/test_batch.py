@@ -1,4 +1,4 @@
-"""`nociscreen batch`: files in any pairing, their fates, exit statuses, resuming."""
+"""`nociscreen batch`: every pair of formats, row problems, exit statuses, resuming."""
 
 import gzip
 import io
@@ -23,7 +23,7 @@ RULES = compile_column_rules(LOADED)
 GOOD = (
     "row_id,patient_reference,age_years,fatigue,pain_sites\na,P1,44,yes,neck|face\nb,P2,45,,none\n"
 )
-TYPED = pl.DataFrame(
+TYPED_ROWS = pl.DataFrame(
     {
         "row_id": ["a", "b"],
         "patient_reference": ["P1", "P2"],
@@ -38,19 +38,19 @@ def nociscreen(*words: object, stdin: bytes | None = None):
     return CliRunner().invoke(main, ["batch", *map(str, words)], input=stdin)
 
 
-def batch(source: Path | str, out: Path, **chosen) -> BatchRun:
-    names = ColumnNames(LOADED, ignore_unknown=chosen.pop("ignore_unknown", False))
-    return BatchRun(str(source), str(out), RULES, names, **chosen)
+def batch(source: Path | str, out: Path, **options) -> BatchRun:
+    names = ColumnNames(LOADED, ignore_unknown=options.pop("ignore_unknown", False))
+    return BatchRun(str(source), str(out), RULES, names, **options)
 
 
-def written(file: Path, how: str) -> Path:
+def write_input(file: Path, how: str) -> Path:
     match how:
         case "csv":
             file.write_text(GOOD, encoding="utf-8")
         case "csv.gz":
             file.write_bytes(gzip.compress(GOOD.encode()))
         case "csv.zst":
-            TYPED.with_columns(
+            TYPED_ROWS.with_columns(
                 pl.col("fatigue").cast(pl.String),
                 pl.when(pl.col("pain_sites").list.len() == 0)
                 .then(pl.lit("none"))
@@ -58,7 +58,7 @@ def written(file: Path, how: str) -> Path:
                 .alias("pain_sites"),
             ).write_csv(file, compression="zstd")
         case "parquet":
-            TYPED.write_parquet(file)
+            TYPED_ROWS.write_parquet(file)
         case "ndjson":
             flat = {"row_id": "a", "patient_reference": "P1", "age_years": 44, "fatigue": True}
             body = {"rulebook": "nociplastic", "patient": {"reference": "P2"}, "row_id": "b"}
@@ -100,12 +100,12 @@ def _alike(value: object) -> object:
 @pytest.mark.parametrize("to", ["csv", "csv.gz", "ndjson", "parquet"])
 def test_every_format_goes_into_every_format(tmp_path, source, to):
     out = tmp_path / f"out.{to}"
-    summary = run_batch(batch(written(tmp_path / f"in.{source}", source), out))
+    summary = run_batch(batch(write_input(tmp_path / f"in.{source}", source), out))
     assert (summary.rows, summary.rows_with_problems) == (2, 0)
-    expected = tmp_path / "expected.csv"
-    run_batch(batch(written(tmp_path / "in.csv", "csv"), expected))
+    expected_file = tmp_path / "expected.csv"
+    run_batch(batch(write_input(tmp_path / "in.csv", "csv"), expected_file))
     rows = read(out)
-    assert rows == read(expected)
+    assert rows == read(expected_file)
     assert [(row["row_id"], row["patient_reference"], row["A1"]) for row in rows] == [
         ("a", "P1", 2),
         ("b", "P2", -3),
@@ -116,19 +116,19 @@ def test_every_format_goes_into_every_format(tmp_path, source, to):
 def test_a_bad_row_is_told_by_line_and_column_and_stops_no_other(tmp_path):
     source = tmp_path / "in.csv"
     source.write_text('row_id,age_years\na,"4\n4"\nb,SECRET\nc,45\nd,46,9\n', encoding="utf-8")
-    out, kept = tmp_path / "out.csv", tmp_path / "summary.json"
-    told = nociscreen(source, "-o", out, "--summary-json", kept)
-    assert told.exit_code == 1
-    assert "line 4: age_years: must be a whole number from 0 to 120" in told.stderr
-    assert "line 6: must have 2 cells" in told.stderr
-    assert "SECRET" not in told.stderr + out.read_text() + kept.read_text()
+    out, summary_file = tmp_path / "out.csv", tmp_path / "summary.json"
+    outcome = nociscreen(source, "-o", out, "--summary-json", summary_file)
+    assert outcome.exit_code == 1
+    assert "line 4: age_years: must be a whole number from 0 to 120" in outcome.stderr
+    assert "line 6: must have 2 cells" in outcome.stderr
+    assert "SECRET" not in outcome.stderr + out.read_text() + summary_file.read_text()
     rows = read(out)
     assert [row["row_id"] for row in rows] == ["a", "b", "c", None]
     assert [row["status"] for row in rows] == [None, None, "insufficient_information", None]
     assert [bool(row["problems"]) for row in rows] == [True, True, False, True]
-    summary = json.loads(kept.read_text())
+    summary = json.loads(summary_file.read_text())
     assert (summary["rows"], summary["rows_with_problems"]) == (4, 3)
-    assert [each["line"] for each in summary["problems"]] == [2, 4, 6]
+    assert [problem["line"] for problem in summary["problems"]] == [2, 4, 6]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_blank_lines_are_no_rows_wherever_a_file_is_cut(tmp_path, block_bytes, n
     source.write_bytes((newline.join(lines) + newline * 2).encode())
     summary = run_batch(batch(source, out, block_bytes=block_bytes))
     assert (summary.rows, summary.rows_with_problems) == (6, 4)
-    assert [each.line for each in summary.problems] == [6, 8, 14, 16]
+    assert [problem.line for problem in summary.problems] == [6, 8, 14, 16]
     names = pl.read_csv(out, infer_schema=False)["row_id"].to_list()
     assert names == ["a", "b", None] * 2
 
@@ -176,38 +176,38 @@ def test_blank_lines_are_no_rows_wherever_a_file_is_cut(tmp_path, block_bytes, n
 def test_a_line_that_is_not_utf_8_is_told_by_its_place_among_blank_ones(tmp_path):
     source = tmp_path / "in.csv"
     source.write_bytes(b"row_id,age_years\n\na,44\n\n\n\xff,45\n")
-    told = nociscreen(source, "-o", tmp_path / "out.csv")
-    assert (told.exit_code, "line 6: is not UTF-8" in told.stderr) == (2, True)
+    outcome = nociscreen(source, "-o", tmp_path / "out.csv")
+    assert (outcome.exit_code, "line 6: is not UTF-8" in outcome.stderr) == (2, True)
 
 
 def test_lines_are_told_behind_newlines_in_cells_whatever_separates_these(tmp_path):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text('row_id;age_years\nx;44\ny;"4\n4"\nz;x\n', encoding="utf-8")
-    assert [each.line for each in run_batch(batch(source, out)).problems] == [3, 5]
+    assert [problem.line for problem in run_batch(batch(source, out)).problems] == [3, 5]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        (b"", "there is no header"),
+        (b"", "the header is missing"),
         (
             b"row_id,age\na,1\n",
-            "1 of 2 columns are not known, counted from 1: 2; a header names questions",
+            "1 of 2 columns are unknown (positions from 1): 2; the header must contain ids",
         ),
-        (b"age_years,age_years\n1,2\n", "columns that occur twice: 'age_years'"),
-        (b"row_id,age_years\nM\xfcller,44\n", "line 2: is not UTF-8 (--encoding latin-1"),
-        (b"row_id,age_years\na\0,44\n", "line 2: must not hold a NUL character"),
+        (b"age_years,age_years\n1,2\n", "duplicate columns: 'age_years'"),
+        (b"row_id,age_years\nM\xfcller,44\n", "line 2: is not UTF-8 (try --encoding latin-1)"),
+        (b"row_id,age_years\na\0,44\n", "line 2: must not contain a NUL character"),
         (b'row_id,age_years\na,44\nb,"45\n', "a quotation mark is never closed"),
         ("row_id,age_years\n".encode("utf-16"), "UTF-16"),
         (b"row_id,age_years\ra,44\r", "not with CR alone"),
     ],
 )
-def test_unusable_input_ends_with_status_2_and_leaves_nothing(tmp_path, text, told):
+def test_unusable_input_ends_with_status_2_and_leaves_nothing(tmp_path, text, message):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(text)
     answer = nociscreen(source, "-o", out)
     assert answer.exit_code == 2
-    assert told in answer.stderr
+    assert message in answer.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
 
 
@@ -215,11 +215,11 @@ def test_ten_thousand_unknown_columns_are_refused_by_place_or_left_out(tmp_path)
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     unknown = ",".join(f"x{n}" for n in range(10_000))
     source.write_text(f"age_years,{unknown}\n44{',' * 10_000}\n", encoding="utf-8")
-    refused = nociscreen(source, "-o", out)
-    assert refused.exit_code == 2
-    assert "20, 21 and 9,980 more;" in refused.stderr
-    assert "--ignore-unknown leaves them out" in refused.stderr
-    assert "x19" not in refused.stderr
+    refusal = nociscreen(source, "-o", out)
+    assert refusal.exit_code == 2
+    assert "20, 21 and 9,980 more;" in refusal.stderr
+    assert "--ignore-unknown ignores them" in refusal.stderr
+    assert "x19" not in refusal.stderr
     assert nociscreen(source, "-o", out, "--ignore-unknown").exit_code == 0
 
 
@@ -233,7 +233,7 @@ def test_a_line_too_long_is_refused_before_it_fills_the_memory(tmp_path, suffix)
 
 
 @pytest.mark.parametrize(
-    ("given", "written_as"),
+    ("text", "cell"),
     [
         ("=1+1", "'=1+1"),
         ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
@@ -246,11 +246,11 @@ def test_a_line_too_long_is_refused_before_it_fills_the_memory(tmp_path, suffix)
         ("MRN-1", "MRN-1"),
     ],
 )
-def test_no_text_in_csv_is_a_formula(tmp_path, given, written_as):
+def test_no_text_in_csv_is_a_formula(tmp_path, text, cell):
     source, out = tmp_path / "in.parquet", tmp_path / "out.csv"
-    pl.DataFrame({"row_id": [given], "age_years": [44]}).write_parquet(source)
+    pl.DataFrame({"row_id": [text], "age_years": [44]}).write_parquet(source)
     run_batch(batch(source, out))
-    assert pl.read_csv(out, infer_schema=False)["row_id"].to_list() == [written_as]
+    assert pl.read_csv(out, infer_schema=False)["row_id"].to_list() == [cell]
 
 
 def test_lines_of_json_are_read_as_strictly_as_requests(tmp_path):
@@ -268,7 +268,7 @@ def test_lines_of_json_are_read_as_strictly_as_requests(tmp_path):
     ]
     source.write_text("\n".join(lines), encoding="utf-8")
     summary = run_batch(batch(source, out))
-    assert [each.line for each in summary.problems] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [problem.line for problem in summary.problems] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert summary.problems[0].expected == "must be a whole number from 0 to 120"
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["status"] for row in rows] == [None] * 8 + ["insufficient_information"]
@@ -279,8 +279,11 @@ def test_a_mapping_names_members_of_json_too_and_none_twice(tmp_path):
     source, out, names = tmp_path / "in.ndjson", tmp_path / "out.csv", tmp_path / "names.toml"
     names.write_text('Id = "row_id"\nAge = "age_years"\n', encoding="utf-8")
     source.write_text('{"Id": "a", "Age": 44}\n{"Age": 44, "age_years": 45}\n', encoding="utf-8")
-    told = nociscreen(source, "-o", out, "--mapping", names)
-    assert "line 2: must not hold a name twice, nor two that mean the same" in told.stderr
+    outcome = nociscreen(source, "-o", out, "--mapping", names)
+    assert (
+        "line 2: must not contain a name twice, nor two names of the same question"
+        in outcome.stderr
+    )
     rows = read(out)
     assert [row["row_id"] for row in rows] == ["a", None]
     assert [row["status"] for row in rows] == ["insufficient_information", None]
@@ -293,47 +296,47 @@ def test_a_line_that_is_no_json_tells_the_column_of_that_line(tmp_path):
 
 
 def test_an_interrupted_run_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
-    source, whole, out = tmp_path / "in.csv", tmp_path / "whole.csv", tmp_path / "out.csv"
+    source, full_output, out = tmp_path / "in.csv", tmp_path / "whole.csv", tmp_path / "out.csv"
     body = "".join(f"r{n},{n % 90}\n" for n in range(200)) + "bad,x\n"
     source.write_text("row_id,age_years\n" + body, encoding="utf-8")
     small = {"block_bytes": 300}
-    expected = run_batch(batch(source, whole, **small))
-    done: list[int] = []
+    full_summary = run_batch(batch(source, full_output, **small))
+    calls: list[int] = []
     real = runs.score_frame
 
-    def stopping(frame, rules, **chosen):
-        if len(done) == 3:
+    def stopping(frame, rules, **options):
+        if len(calls) == 3:
             raise KeyboardInterrupt
-        done.append(frame.height)
-        return real(frame, rules, **chosen)
+        calls.append(frame.height)
+        return real(frame, rules, **options)
 
-    monkeypatch.setattr(runs, "scored", stopping)
+    monkeypatch.setattr(runs, "score_frame", stopping)
     with pytest.raises(KeyboardInterrupt):
         run_batch(batch(source, out, **small))
     assert not out.exists()
-    before = sum(done)
+    before = sum(calls)
     monkeypatch.setattr(
-        runs, "scored", lambda *a, **k: (done.append(a[0].height), real(*a, **k))[1]
+        runs, "score_frame", lambda *a, **k: (calls.append(a[0].height), real(*a, **k))[1]
     )
-    assert run_batch(batch(source, out, resume=True, **small)) == expected
-    assert sum(done) == 201
+    assert run_batch(batch(source, out, resume=True, **small)) == full_summary
+    assert sum(calls) == 201
     assert before < 201
-    assert out.read_bytes() == whole.read_bytes()
+    assert out.read_bytes() == full_output.read_bytes()
     assert not Checkpoints(out, ".part").folder.exists()
 
 
 def test_what_was_begun_with_other_input_does_not_go_on(tmp_path):
-    source, out = written(tmp_path / "in.csv", "csv"), tmp_path / "out.csv"
+    source, out = write_input(tmp_path / "in.csv", "csv"), tmp_path / "out.csv"
     Checkpoints(out, ".part").open_run({"other": True}, resume=False)
-    with pytest.raises(UnusableInputError, match="have changed since"):
+    with pytest.raises(UnusableInputError, match="options have changed"):
         run_batch(batch(source, out, resume=True))
     assert run_batch(batch(source, out)).rows == 2
 
 
 def test_pipes_patterns_mappings_and_sentences(tmp_path):
-    told = nociscreen("-", "-o", "-", "--format", "csv", "--to", "ndjson", stdin=GOOD.encode())
-    assert told.exit_code == 0
-    assert [json.loads(line)["A1"] for line in told.stdout.splitlines()] == [2, -3]
+    outcome = nociscreen("-", "-o", "-", "--format", "csv", "--to", "ndjson", stdin=GOOD.encode())
+    assert outcome.exit_code == 0
+    assert [json.loads(line)["A1"] for line in outcome.stdout.splitlines()] == [2, -3]
     for name in ("1.csv", "2.csv"):
         (tmp_path / name).write_text("Alter\n44\nx\n", encoding="utf-8")
     mapping, out = tmp_path / "names.toml", tmp_path / "out.csv"
@@ -343,7 +346,7 @@ def test_pipes_patterns_mappings_and_sentences(tmp_path):
     assert "2.csv: line 3: age_years" in many.stderr
     rows = pl.read_csv(out, infer_schema=False).to_dicts()
     assert len(rows) == 4
-    assert rows[0]["because_A1"].startswith("Not answered") or rows[0]["because_A1"]
+    assert rows[0]["because_A1"].startswith("Not answered (painful areas)")
 
 
 def test_the_template_is_an_empty_batch_and_the_codebook_knows_every_option(tmp_path):
@@ -354,6 +357,6 @@ def test_the_template_is_an_empty_batch_and_the_codebook_knows_every_option(tmp_
     assert (frame.height, tuple(frame.columns)) == (0, RULES.columns)
     book = nociscreen("--codebook").stdout
     lines = pl.read_csv(io.BytesIO(book.encode()), infer_schema=False)
-    told = set(lines.select("column", "value").iter_rows())
-    assert all((q.id, o.id) in told for q in LOADED.rulebook.question for o in q.options)
-    assert set(LOADED.questions) <= {name for name, _ in told}
+    value_pairs = set(lines.select("column", "value").iter_rows())
+    assert all((q.id, o.id) in value_pairs for q in LOADED.rulebook.question for o in q.options)
+    assert set(LOADED.questions) <= {name for name, _ in value_pairs}

@@ -1,4 +1,4 @@
-"""FHIR push: to a stand-in EHR not written here, signed in as SMART Backend Services say."""
+"""FHIR push to an independent EHR, with a login by SMART Backend Services."""
 
 import json
 import subprocess
@@ -7,13 +7,13 @@ from urllib.parse import parse_qs
 
 import jwt
 import pytest
-from support.builders import do, intake
-from support.interop.fhir_validators import NODE, faults, needs_node
-from support.interop.loopback_servers import listening
+from support.builders import add, do, intake
+from support.interop.fhir_validators import NODE, needs_node, validate_resources
+from support.interop.loopback_servers import read_request, respond_with, running_server
 
 from api.outbound.allowlist import HostPort
 from api.security.keys import generate_signing_key
-from api.store.deliveries import allowed_hosts, dispatch
+from api.store.deliveries import allowed_hosts, dispatch, outbox, search
 from api.store.screenings import screenings
 from schemas.delivery import SmartSignIn
 
@@ -38,155 +38,160 @@ def key():
 
 
 @pytest.fixture
-def signed_in(key):
-    """A token endpoint that checks the assertion by a library not written here; what it saw."""
-    seen: list[dict] = []
+def token_endpoint(key):
+    """A token endpoint that verifies assertions by an independent library, and its requests."""
+    forms: list[dict] = []
 
-    def serve(line) -> None:
-        read = b""
-        while b"\r\n\r\n" not in read:
-            read += line.recv(65536)
-        head, _, body = read.partition(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        while len(body) < length:
-            body += line.recv(65536)
-        form = {name: each[0] for name, each in parse_qs(body.decode()).items()}
-        address = f"http://127.0.0.1:{place.port}/token"
-        public = jwt.PyJWK(key.public_jwk())
+    def serve(connection) -> None:
+        _, body = read_request(connection)
+        form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        address = f"http://127.0.0.1:{host_port.port}/token"
+        public_key = jwt.PyJWK(key.to_public_jwk())
         claims = jwt.decode(
-            form["client_assertion"], public, algorithms=["ES384"], audience=address,
+            form["client_assertion"], public_key, algorithms=["ES384"], audience=address,
             options={"require": ["iss", "sub", "aud", "exp", "jti"]},
         )  # fmt: skip
         assert claims["exp"] - claims["iat"] <= 300
         assert claims["iss"] == claims["sub"] == "nociscreen-client"
-        seen.append(form | {"claims": claims})
-        told = json.dumps({"access_token": TOKEN, "token_type": "bearer", "expires_in": 300})
-        line.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(told)}\r\n\r\n{told}".encode())
+        forms.append(form)
+        token = json.dumps({"access_token": TOKEN, "token_type": "bearer", "expires_in": 300})
+        response = f"HTTP/1.1 200 OK\r\nContent-Length: {len(token)}\r\n\r\n{token}"
+        connection.sendall(response.encode())
 
-    with listening(serve) as place:
-        yield place, seen
+    with running_server(serve) as host_port:
+        yield host_port, forms
 
 
 @pytest.fixture
-def push(send, signed_in, key, store, clinic):
-    where, _ = signed_in
+def push(send, token_endpoint, key, store, clinic):
+    host_port, _ = token_endpoint
 
-    def pushed(ehr, profile="generic-fhir", **more):
-        do(store, clinic, lambda work: allowed_hosts.add_allowed_host(work, where, private=True))
+    def enqueue(ehr, profile="generic-fhir", **secrets):
+        do(
+            store,
+            clinic,
+            lambda work: allowed_hosts.add_allowed_host(work, host_port, private=True),
+        )
         smart = SmartSignIn(
-            token_url=f"http://127.0.0.1:{where.port}/token", client_id="nociscreen-client"
+            token_url=f"http://127.0.0.1:{host_port.port}/token", client_id="nociscreen-client"
         )
         return send(
             ehr, profile, "http", "/fhir", smart=smart, key_kid=key.kid,
-            key_pem=key.private_pem.decode(), **more,
+            key_pem=key.private_pem.decode(), **secrets,
         )  # fmt: skip
 
-    return pushed
+    return enqueue
 
 
-def held(ehr, kind: str, **query: str) -> list[dict]:
-    """What the EHR has of this type."""
-    query = "&".join(f"{name}={value}" for name, value in query.items())
+def fetch_resources(ehr, resource_type: str) -> list[dict]:
+    """Return the resources of a type that the EHR has."""
     request = urllib.request.Request(
-        f"http://127.0.0.1:{ehr.port}/fhir/{kind}?_count=500&{query}",
+        f"http://127.0.0.1:{ehr.port}/fhir/{resource_type}?_count=500",
         headers={"Authorization": f"Bearer {TOKEN}"},
     )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - on loopback
-        return [each["resource"] for each in json.load(answer).get("entry", [])]
+    with urllib.request.urlopen(request) as response:  # noqa: S310 - on loopback
+        return [entry["resource"] for entry in json.load(response).get("entry", [])]
 
 
-def again(store, clinic, delivery: str) -> None:
-    """The answer never came: it waits as it did."""
-    from api.store.deliveries import outbox
-
-    do(store, clinic, outbox.resend_delivery, delivery)
+def count_resources(ehr) -> dict[str, int]:
+    return {name: len(fetch_resources(ehr, name)) for name in TYPES}
 
 
 @needs_node
 @pytest.mark.parametrize("mode", ["transaction", "single"])
-def test_the_ehr_has_each_thing_once_however_often_it_was_sent(
-    ehr, push, sender, found, store, clinic, mode, signed_in
+def test_the_ehr_stores_each_resource_once_though_it_is_sent_twice(
+    ehr, push, sender, find_delivery, store, clinic, mode, token_endpoint
 ):
-    before = {kind: len(held(ehr, kind)) for kind in TYPES}
+    before = count_resources(ehr)
     delivery, _, _ = push(ehr, options={"fhir": {"mode": mode}})
     sender.send_all()
-    assert found(delivery).state == "delivered", found(delivery)
-    again(store, clinic, delivery)
+    assert find_delivery(delivery).state == "delivered", find_delivery(delivery)
+    do(store, clinic, outbox.resend_delivery, delivery)
     sender.send_all()
-    assert [each.outcome for each in found(delivery).attempts] == ["accepted", "accepted"]
-    assert {kind: len(held(ehr, kind)) - before[kind] for kind in TYPES} == dict.fromkeys(TYPES, 1)
-    assert len(signed_in[1]) == 1
-    response = held(ehr, "QuestionnaireResponse")[-1]["id"]
-    assert any(
-        each["derivedFrom"] == [{"reference": f"QuestionnaireResponse/{response}"}]
-        for each in held(ehr, "Observation")
-    )
-    assert faults(held(ehr, "DocumentReference")[-1:]) == [[]]
+    assert [attempt.outcome for attempt in find_delivery(delivery).attempts] == [
+        "accepted",
+        "accepted",
+    ]
+    assert count_resources(ehr) == {name: count + 1 for name, count in before.items()}
+    assert len(token_endpoint[1]) == 1
+    response_id = fetch_resources(ehr, "QuestionnaireResponse")[-1]["id"]
+    references = [resource["derivedFrom"] for resource in fetch_resources(ehr, "Observation")]
+    assert [{"reference": f"QuestionnaireResponse/{response_id}"}] in references
+    assert validate_resources(fetch_resources(ehr, "DocumentReference")[-1:]) == [[]]
 
 
 @needs_node
-def test_what_was_entered_in_error_says_so_there(ehr, push, sender, store, clinic, of, found):
+def test_a_withdrawal_marks_the_resource_as_entered_in_error(
+    ehr, push, sender, store, clinic, find_screening, find_delivery
+):
     delivery, screening, _ = push(ehr)
     sender.send_all()
-    assert found(delivery).state == "delivered"
-    do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
-    before = {each["id"]: each["status"] for each in held(ehr, "Observation")}
+    assert find_delivery(delivery).state == "delivered"
+    do(store, clinic, screenings.mark_entered_in_error, find_screening(screening), "wrong patient")
+    before = fetch_resources(ehr, "Observation")
     sender.send_all()
-    after = {each["id"]: each["status"] for each in held(ehr, "Observation")}
+    after = {resource["id"]: resource["status"] for resource in fetch_resources(ehr, "Observation")}
     assert len(after) == len(before)
-    assert [after[each] for each in after if after[each] != before[each]] == ["entered-in-error"]
+    changes = [
+        after[resource["id"]] for resource in before if after[resource["id"]] != resource["status"]
+    ]
+    assert changes == ["entered-in-error"]
 
 
 @needs_node
-def test_a_correction_replaces_the_document_there(ehr, push, sender, store, clinic, of):
-    before = len(held(ehr, "DocumentReference"))
+def test_a_correction_replaces_the_document(ehr, push, sender, store, clinic, find_screening):
+    before = len(fetch_resources(ehr, "DocumentReference"))
     _, screening, _ = push(ehr)
     sender.send_all()
     corrected = intake(name="Test, Pat", system="urn:oid:1.2.3")
-    do(store, clinic, screenings.amend_screening, of(screening), corrected)
+    do(store, clinic, screenings.amend_screening, find_screening(screening), corrected)
     sender.send_all()
-    documents = held(ehr, "DocumentReference")
+    documents = fetch_resources(ehr, "DocumentReference")
     assert len(documents) == before + 2
-    assert [each for each in documents if each.get("relatesTo")][-1]["relatesTo"][0]["code"] == (
-        "replaces"
-    )
+    relations = [document["relatesTo"] for document in documents if "relatesTo" in document]
+    assert relations[-1][0]["code"] == "replaces"
 
 
 @needs_node
 @pytest.mark.parametrize("profile", ["athena-practice", "epic-note", "oracle-health"])
-def test_a_profile_of_one_document_sends_one_of_its_format(ehr, push, sender, found, profile):
-    before = {kind: len(held(ehr, kind)) for kind in TYPES}
+def test_a_profile_of_one_document_sends_it_in_its_format(
+    ehr, push, sender, find_delivery, profile
+):
+    before = count_resources(ehr)
     delivery, _, _ = push(ehr, profile)
     sender.send_all()
-    assert found(delivery).state == "delivered", found(delivery)
-    after = {kind: len(held(ehr, kind)) - before[kind] for kind in TYPES}
-    assert after == dict.fromkeys(TYPES, 0) | {"DocumentReference": 1}
-    kind = held(ehr, "DocumentReference")[-1]["content"][0]["attachment"]["contentType"]
-    assert kind.startswith(
-        {"athena-practice": "application/rtf", "epic-note": "text/plain"}.get(
-            profile, "application/pdf"
-        )
-    )
+    assert find_delivery(delivery).state == "delivered", find_delivery(delivery)
+    expected_counts = before | {"DocumentReference": before["DocumentReference"] + 1}
+    assert count_resources(ehr) == expected_counts
+    document = fetch_resources(ehr, "DocumentReference")[-1]
+    media_type = document["content"][0]["attachment"]["contentType"]
+    media_types = {"athena-practice": "application/rtf", "epic-note": "text/plain"}
+    assert media_type.startswith(media_types.get(profile, "application/pdf"))
 
 
-def test_a_withdrawal_that_the_receiver_does_not_take_is_parked_and_shown(
-    push, sender, store, clinic, of
+def test_a_withdrawal_that_the_receiver_does_not_accept_is_parked(
+    push, sender, store, clinic, find_screening
 ):
-    from api.store.deliveries import search
+    def accept(connection) -> None:
+        while connection.recv(1 << 20):
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
 
-    def taking(line) -> None:
-        while line.recv(1 << 20):
-            line.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
-
-    with listening(taking) as place:
-        _, screening, where = push(place, "athena-practice")
+    with running_server(accept) as host_port:
+        _, screening, destination_id = push(host_port, "athena-practice")
         sender.send_all()
-        do(store, clinic, screenings.mark_entered_in_error, of(screening), "wrong patient")
+        do(
+            store,
+            clinic,
+            screenings.mark_entered_in_error,
+            find_screening(screening),
+            "wrong patient",
+        )
         sender.send_all()
-    lines = do(store, clinic, search.list_deliveries, search.DeliveryFilters(destination=where), 9)
-    assert {(each.event, each.state, each.reason) for each in lines} == {
+    filters = search.DeliveryFilters(destination=destination_id)
+    deliveries = do(store, clinic, search.list_deliveries, filters, 9)
+    assert {(delivery.event, delivery.state, delivery.reason) for delivery in deliveries} == {
         ("result", "delivered", ""),
-        ("withdrawal", "parked", "unfit"),
+        ("withdrawal", "parked", "incompatible_with_destination"),
     }
 
 
@@ -195,55 +200,53 @@ def test_a_withdrawal_that_the_receiver_does_not_take_is_parked_and_shown(
     [(400, "parked"), (422, "parked"), (412, "parked"), (401, "waiting"), (429, "waiting"),
      (503, "waiting")],
 )  # fmt: skip
-def test_what_a_status_means_for_what_comes_next(status, state, send, sender, found):
-    def refusing(line) -> None:
-        line.recv(65536)
-        line.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
-
-    with listening(refusing) as place:
-        delivery, _, _ = send(place, "generic-fhir", "http", "/fhir")
-        sender.send_all()
-    assert (found(delivery).state, found(delivery).attempts[-1].code) == (state, str(status))
-
-
-def test_one_patients_trouble_holds_up_no_other_and_keeps_their_own_order(
-    send, sender, found, store, clinic
+def test_a_status_decides_whether_the_delivery_is_retried(
+    status, state, send, sender, find_delivery
 ):
-    from support.builders import add
-
-    answers = iter([503, 200])
-
-    def serve(line) -> None:
-        line.recv(1 << 20)
-        body = json.dumps({"entry": [{"response": {"status": "201"}}] * 4})
-        told = f"HTTP/1.1 {next(answers)} X\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        line.sendall(told.encode())
-
-    small = {"document": {"how": "url"}}
-    with listening(serve) as place:
-        first, one, where = send(place, "generic-fhir", "http", "/fhir", options=small)
-        second, _, _ = send(place, "generic-fhir", "http", "/fhir", where=where)
-        other = add(store, clinic, "MRN-OTHER")
-        third, _, _ = send(place, "generic-fhir", "http", "/fhir", screening=other, where=where)
+    response = f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode()
+    with running_server(respond_with(response)) as host_port:
+        delivery, _, _ = send(host_port, "generic-fhir", "http", "/fhir")
         sender.send_all()
-    assert one
-    assert [found(each).state for each in (first, second, third)] == [
+    after = find_delivery(delivery)
+    assert (after.state, after.attempts[-1].code) == (state, str(status))
+
+
+def test_a_failing_delivery_only_delays_those_of_the_same_patient(
+    send, sender, find_delivery, store, clinic
+):
+    statuses = iter([503, 200])
+
+    def serve(connection) -> None:
+        read_request(connection)
+        body = json.dumps({"entry": [{"response": {"status": "201"}}] * 4})
+        response = f"HTTP/1.1 {next(statuses)} X\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        connection.sendall(response.encode())
+
+    options = {"document": {"how": "url"}}
+    with running_server(serve) as host_port:
+        receiver = host_port, "generic-fhir", "http", "/fhir"
+        first, _, destination_id = send(*receiver, options=options)
+        second, _, _ = send(*receiver, destination_id=destination_id)
+        screening = add(store, clinic, "MRN-OTHER")
+        third, _, _ = send(*receiver, screening=screening, destination_id=destination_id)
+        sender.send_all()
+    assert [find_delivery(delivery).state for delivery in (first, second, third)] == [
         "waiting", "waiting", "delivered",
     ]  # fmt: skip
 
 
-def test_whoever_lost_the_lease_writes_nothing_down(send, store, clinic, found):
-    delivery, _, where = send(HostPort("127.0.0.1", 1))
-    mine, theirs = (dispatch.Lease(each, 60) for each in ("mine", "theirs"))
-    taken = do(store, clinic, dispatch.claim_delivery, where, mine)
-    assert do(store, clinic, dispatch.claim_delivery, where, theirs) is None
-    do(store, clinic, dispatch.store_payload, taken, b"MSH")
-    assert do(store, clinic, dispatch.begin_attempt, taken, theirs) is None
-    number = do(store, clinic, dispatch.begin_attempt, taken, mine)
-    do(store, clinic, dispatch.release_lease, where, mine)
-    later = do(store, clinic, dispatch.claim_delivery, where, theirs)
+def test_a_sender_that_lost_its_lease_records_nothing(send, store, clinic, find_delivery):
+    delivery, _, destination_id = send(HostPort("127.0.0.1", 1))
+    lease, second_lease = (dispatch.Lease(holder, 60) for holder in ("first", "second"))
+    claim = do(store, clinic, dispatch.claim_delivery, destination_id, lease)
+    assert do(store, clinic, dispatch.claim_delivery, destination_id, second_lease) is None
+    do(store, clinic, dispatch.store_payload, claim, b"MSH")
+    assert do(store, clinic, dispatch.begin_attempt, claim, second_lease) is None
+    number = do(store, clinic, dispatch.begin_attempt, claim, lease)
+    do(store, clinic, dispatch.release_lease, destination_id, lease)
+    later = do(store, clinic, dispatch.claim_delivery, destination_id, second_lease)
     assert (later.id, later.payload) == (delivery, b"MSH")
-    assert found(delivery).attempts[0].outcome == "unknown"
+    assert find_delivery(delivery).attempts[0].outcome == "unknown"
     late = dispatch.AttemptEnd("accepted", "AA", delivered=True)
-    assert do(store, clinic, dispatch.end_attempt, taken, number, late) is False
-    assert found(delivery).state == "waiting"
+    assert do(store, clinic, dispatch.end_attempt, claim, number, late) is False
+    assert find_delivery(delivery).state == "waiting"

@@ -1,46 +1,54 @@
-"""Questionnaires are found by what is asked for, and by nothing that is not known."""
+"""Searches and reads of questionnaires."""
 
 import pytest
 
 HERE = "/fhir/Questionnaire"
 
 
-def found(client, query: str = "") -> list[dict]:
-    return [each["resource"] for each in client.get(HERE + query).json().get("entry", ())]
+def search_questionnaires(client, query: str = "") -> list[dict]:
+    return [entry["resource"] for entry in client.get(HERE + query).json().get("entry", ())]
 
 
-def test_an_address_finds_it_with_its_version_and_without(client):
-    for each in found(client):
-        named = f"{each['url']}|{each['version']}"
-        assert found(client, f"?url={named}") == [each]
-        assert each in found(client, f"?url={each['url']}")
+def test_a_url_finds_a_questionnaire_with_and_without_the_version(client):
+    questionnaires = search_questionnaires(client)
+    assert len(questionnaires) >= 4
+    for questionnaire in questionnaires:
+        canonical = f"{questionnaire['url']}|{questionnaire['version']}"
+        assert search_questionnaires(client, f"?url={canonical}") == [questionnaire]
+        assert questionnaire in search_questionnaires(client, f"?url={questionnaire['url']}")
 
 
 @pytest.mark.parametrize(
     "query",
     ["?name=x", "?_count=0", "?_count=101", "?_summary=count", "?url=a&url=b", "?status=new"],
 )
-def test_what_cannot_be_searched_by_is_refused_and_not_passed_over(client, query):
-    refused = client.get(HERE + query)
-    assert refused.status_code == 422
-    assert refused.json()["resourceType"] == "OperationOutcome"
+def test_an_unknown_search_parameter_is_refused_and_not_ignored(client, query):
+    answer = client.get(HERE + query)
+    assert answer.status_code == 422
+    assert answer.json()["resourceType"] == "OperationOutcome"
 
 
 def test_it_is_found_by_its_id_and_by_a_status_that_none_has(client):
-    assert [each["id"] for each in found(client, "?_id=phq4")] == ["phq4"]
-    assert found(client, "?_id=of-nobody") == []
-    assert found(client, "?status=draft") == found(client, "?status=unknown") == []
+    assert [
+        questionnaire["id"] for questionnaire in search_questionnaires(client, "?_id=phq4")
+    ] == ["phq4"]
+    assert search_questionnaires(client, "?_id=unknown") == []
+    assert (
+        search_questionnaires(client, "?status=draft")
+        == search_questionnaires(client, "?status=unknown")
+        == []
+    )
 
 
 def test_pages_lead_through_all_of_them(client):
-    here, seen = f"{HERE}?_count=1&status=active", []
+    here, questionnaires = f"{HERE}?_count=1&status=active", []
     while here is not None:
         page = client.get(here).json()
         (entry,) = page["entry"]
-        seen.append(entry["resource"])
-        here = {each["relation"]: each["url"] for each in page["link"]}.get("next")
-    assert seen == found(client, "?status=active")
-    assert len(seen) > 1
+        questionnaires.append(entry["resource"])
+        here = {link["relation"]: link["url"] for link in page["link"]}.get("next")
+    assert questionnaires == search_questionnaires(client, "?status=active")
+    assert len(questionnaires) > 1
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,7 @@ def test_pages_lead_through_all_of_them(client):
         f"Questionnaire/{'x' * 65}",
     ],
 )
-def test_what_is_no_name_is_not_found(client, where):
+def test_an_invalid_name_is_not_found(client, where):
     missing = client.get(f"/fhir/{where}")
     assert missing.status_code == 404
     assert missing.json()["issue"][0]["code"] == "not-found"
@@ -69,5 +77,5 @@ def test_what_is_no_name_is_not_found(client, where):
         ("?_format=xml", 406),
     ],
 )
-def test_a_format_may_tell_its_version(client, query, status):
+def test_a_format_may_name_its_version(client, query, status):
     assert client.get(HERE + query).status_code == status

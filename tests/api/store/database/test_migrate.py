@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, insert, select
-from support.builders import all_there_is, clinic, do, kept_in
+from support.builders import build_store_settings, clinic, do, fill_patient_record
 
 from api.store.accounts import organisations
 from api.store.audit import chain
@@ -39,7 +39,7 @@ OPENING = (
     "import sys; from pathlib import Path; sys.path.insert(0, 'tests');"
     "from support import builders;"
     "from api.store.operations.startup import open_store;"
-    "store = open_store(builders.kept_in(Path(sys.argv[1]), sys.argv[2] or None));"
+    "store = open_store(builders.build_store_settings(Path(sys.argv[1]), sys.argv[2] or None));"
     "made = builders.clinic(store); print(made.organisation)"
 )
 
@@ -48,24 +48,24 @@ OPENING = (
 def untouched(request, tmp_path):
     """Settings of a database without any table."""
     if request.param == "sqlite":
-        return kept_in(tmp_path)
+        return build_store_settings(tmp_path)
     cluster = request.getfixturevalue("postgres")
-    return kept_in(tmp_path, cluster.url(cluster.database()))
+    return build_store_settings(tmp_path, cluster.url(cluster.database()))
 
 
 @pytest.fixture
 def database(untouched):
-    opened = open_database(untouched, open_key_ring(untouched))
-    yield opened
-    opened.engine.dispose()
+    untouched_database = open_database(untouched, open_key_ring(untouched))
+    yield untouched_database
+    untouched_database.engine.dispose()
 
 
 def tables_in(connection):
-    """The tables as they are there, whatever the models say."""
-    found = MetaData()
-    found.reflect(connection)
-    found.remove(found.tables["alembic_version"])
-    return found.sorted_tables
+    """Return the tables of the database itself, independent of the models."""
+    tables_metadata = MetaData()
+    tables_metadata.reflect(connection)
+    tables_metadata.remove(tables_metadata.tables["alembic_version"])
+    return tables_metadata.sorted_tables
 
 
 def made_up(column):
@@ -81,7 +81,7 @@ def fill(database):
         every_organisation(connection)
         for table in tables_in(connection):
             if connection.execute(select(table)).first() is None:
-                row = {each.name: made_up(each) for each in table.columns}
+                row = {column.name: made_up(column) for column in table.columns}
                 if table.name == "organisation":
                     row["id"] = "o"
                 connection.execute(insert(table).values(row))
@@ -97,7 +97,7 @@ def rows(database):
     with database.begin_read() as connection:
         every_organisation(connection)
         return {
-            table.name: [each._asdict() for each in connection.execute(select(table))]
+            table.name: [row._asdict() for row in connection.execute(select(table))]
             for table in tables_in(connection)
         }
 
@@ -106,8 +106,8 @@ def holds(after, before):
     """Whether every row is there as it was; later columns and tables may have come."""
     return all(
         row.items() <= now.items()
-        for name, kept in before.items()
-        for row, now in zip(kept, after[name], strict=True)
+        for name, row_count in before.items()
+        for row, now in zip(row_count, after[name], strict=True)
     )
 
 
@@ -116,20 +116,20 @@ def test_the_first_revision_is_the_start_of_one_line():
     assert [before for _, before in STEPS[1:]] == [revision for revision, _ in STEPS[:-1]]
 
 
-@pytest.mark.parametrize("step", STEPS[1:], ids=[each for each, _ in STEPS[1:]])
+@pytest.mark.parametrize("step", STEPS[1:], ids=[step for step, _ in STEPS[1:]])
 def test_a_revision_keeps_the_rows_of_the_one_before_both_ways(database, step):
     revision, before = step
     migrate.upgrade(database, before)
     fill(database)
-    filled = rows(database)
-    assert all(filled.values())
+    rows_before = rows(database)
+    assert all(rows_before.values())
     migrate.upgrade(database, revision)
-    assert holds(rows(database), filled)
+    assert holds(rows(database), rows_before)
     fill(database)
     migrate.downgrade(database, before)
-    assert holds(rows(database), filled)
+    assert holds(rows(database), rows_before)
     migrate.upgrade(database, revision)
-    assert holds(rows(database), filled)
+    assert holds(rows(database), rows_before)
 
 
 def test_all_the_way_down_leaves_nothing(database):
@@ -151,18 +151,18 @@ def test_the_models_are_the_tables(database):
 
 def test_a_store_that_was_used_opens_after_down_and_up(untouched):
     store = open_store(untouched)
-    made = clinic(store)
-    screening, _ = all_there_is(store, made)
+    owner = clinic(store)
+    screening, _ = fill_patient_record(store, owner)
     migrate.downgrade(store.database, "0001")
     migrate.upgrade(store.database)
     with store.read_all_organisations() as session:
         assert (
             chain.verify_chain(
-                session, store.organisation_keys.load_keys(session, made.organisation).audit
+                session, store.organisation_keys.load_keys(session, owner.organisation).audit
             )
             == ()
         )
-    assert do(store, made, screenings.find_screening, screening.id).answers == screening.answers
+    assert do(store, owner, screenings.find_screening, screening.id).answers == screening.answers
     store.close()
 
 
@@ -173,12 +173,12 @@ def test_two_processes_that_start_at_once_make_the_tables_once(untouched):
         subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    told = [each.communicate(timeout=60) for each in processes]
-    assert [each.returncode for each in processes] == [0, 0, 0], told
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outputs
     store = open_store(untouched)
     with store.read_all_organisations() as session:
-        assert {each.id for each in organisations.list_organisations(session)} == {
-            out.strip() for out, _ in told
+        assert {organisation.id for organisation in organisations.list_organisations(session)} == {
+            out.strip() for out, _ in outputs
         }
         assert len(store.signing_keys.list_published_keys()) == 1
     store.close()
@@ -190,7 +190,7 @@ def test_a_database_of_a_newer_release_is_refused_by_name(untouched):
         if not store.database.is_embedded:
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(DatabaseError, match="not those of this release"):
+    with pytest.raises(DatabaseError, match="does not match this release"):
         migrate.require_current_schema(store.database)
     store.close()
     with pytest.raises(DatabaseError, match="newer release"):
@@ -210,3 +210,35 @@ def test_tables_of_this_release_are_left_alone(database):
         migrate.require_current_schema(database)
     migrate.upgrade(database)
     migrate.require_current_schema(database)
+
+
+def test_revision_0009_renames_delivery_outcomes_both_ways(database):
+    former = ["half", "silence", "cut_off", "no_tls", "not_signed_in", "not_all_taken", "unfit"]
+    renamed = [
+        "incomplete_frame", "timeout", "connection_lost", "tls_failed", "login_failed",
+        "partially_rejected", "incompatible_with_destination",
+    ]  # fmt: skip
+    migrate.upgrade(database, "0008")
+    fill(database)
+    with database.begin_write() as connection:
+        every_organisation(connection)
+        tables = {table.name: table for table in tables_in(connection)}
+        for number, outcome in enumerate([*former, "accepted"], start=2):
+            for name, outcome_column in (("attempt", "outcome"), ("delivery", "reason")):
+                row = {column.name: made_up(column) for column in tables[name].columns}
+                row |= {"id": f"i{number}", outcome_column: outcome}
+                unique = {"number": number, "event": outcome, "seq": number}
+                row |= {column: unique[column] for column in row.keys() & unique.keys()}
+                connection.execute(insert(tables[name]).values(row))
+
+    def read_outcomes() -> list[list[str]]:
+        rows_by_table = rows(database)
+        attempts = sorted(rows_by_table["attempt"], key=lambda row: row["number"])
+        deliveries = sorted(rows_by_table["delivery"], key=lambda row: row["seq"])
+        return [[row["outcome"] for row in attempts], [row["reason"] for row in deliveries]]
+
+    assert read_outcomes() == [["text", *former, "accepted"]] * 2
+    migrate.upgrade(database, "0009")
+    assert read_outcomes() == [["text", *renamed, "accepted"]] * 2
+    migrate.downgrade(database, "0008")
+    assert read_outcomes() == [["text", *former, "accepted"]] * 2

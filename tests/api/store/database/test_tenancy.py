@@ -6,16 +6,24 @@ import pytest
 from sqlalchemy import String, cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlmodel import col
-from support.builders import add, all_there_is, at_once, clinic, do, intake, kept_in
+from support.builders import (
+    add,
+    build_store_settings,
+    clinic,
+    do,
+    fill_patient_record,
+    intake,
+    run_concurrently,
+)
 
-from api.problems import Problem
 from api.security.client_assertions import VerifiedAssertion
 from api.security.keys import generate_signing_key
 from api.store.accounts import invitations, issuers, login_credentials, sessions
 from api.store.accounts.callers import consume_assertion
 from api.store.accounts.clients import add_api_key, add_client_key, set_key_set_url
 from api.store.accounts.practitioners import add_practitioner
-from api.store.batches import batches, chunks
+from api.store.batches import batches
+from api.store.batches.chunk_content import ChunkContent
 from api.store.database import migrate
 from api.store.database.engine import DatabaseError, open_postgres, require_row_level_security
 from api.store.database.tables import (
@@ -26,16 +34,17 @@ from api.store.database.tables import (
     PractitionerRow,
     ScreeningRow,
 )
+from api.store.errors import ConflictError, NotFoundError
 from api.store.operations.startup import open_store
 from api.store.patients import legal_holds, patient_lookup
 from api.store.screenings import imported_rows, screenings
 from schemas.issuer import IssuerTerms
 
-PASSABLE = [each for each in OWNED_TABLES if each.__tablename__ != "audit"]
+PASSABLE = [table for table in OWNED_TABLES if table.__tablename__ != "audit"]
 
 
 def signs_in(work, practitioner):
-    """All that is kept of a practitioner who signs in, fails to and imports."""
+    """Store every record of a practitioner who logs in, fails to log in and imports."""
     invitations.add_invitation(work, practitioner)
     lasting = sessions.SessionLifetimes(timedelta(minutes=30), timedelta(hours=12))
     sessions.begin_session(work, practitioner, lasting)
@@ -54,27 +63,27 @@ def signs_in(work, practitioner):
 @pytest.fixture
 def two(store):
     """Two organisations with a row in every table."""
-    made = clinic(store, "One"), clinic(store, "Two")
-    for each in made:
-        all_there_is(store, each)
+    owners = clinic(store, "One"), clinic(store, "Two")
+    for owner in owners:
+        fill_patient_record(store, owner)
 
-        def more(work, client=each.client):
+        def more(work, client=owner.client):
             signs_in(work, add_practitioner(work, "dr", "Dr", ["score"]).id)
             jwk = generate_signing_key("ES384").to_public_jwk()
             add_client_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
             add_api_key(work, client, ["score"], work.now.replace(year=2099), test=False)
             consume_assertion(work, VerifiedAssertion(client, "jti", 4_000_000_000), 0)
             legal_holds.place_hold(work, patient_lookup.PatientSelector("other", None), "why")
-            wanted = batches.NewBatch("score", "book@1.0.0", "0" * 64, {"explain": False})
-            given = chunks.ChunkContent(("MRN-0042",), (b"rows",))
-            batches.add_batch(work, wanted, [(1, given)], batches.compute_expiry(work.now, 1))
+            new_batch = batches.NewBatch("score", "book@1.0.0", "0" * 64, {"explain": False})
+            content = ChunkContent(("MRN-0042",), (b"rows",))
+            batches.add_batch(work, new_batch, [(1, content)], batches.compute_expiry(work.now, 1))
             set_key_set_url(work, client, "https://ehr.example/jwks.json")
             terms = IssuerTerms(key_set_url="https://ehr.example/jwks.json")
             issuer = issuers.add_issuer(work, "hooks", f"https://{client}.example", "", terms)
             issuers.consume_token(work, issuer.id, "jti", 4_000_000_000, 0)
 
-        do(store, each, more)
-    return made
+        do(store, owner, more)
+    return owners
 
 
 def of_everyone(store, table):
@@ -93,13 +102,13 @@ def test_a_forgotten_filter_finds_own_rows_alone(store, two):
             rows = work.session.execute(select(table)).scalars().all()
             columns = work.session.execute(select(table.organisation_id)).scalars().all()
             count = work.session.execute(select(func.count()).select_from(table)).scalar_one()
-            named = work.session.execute(
+            column_names = work.session.execute(
                 select(table).where(table.organisation_id == other.organisation)
             ).all()
             work.audit("read")
-        assert {each.organisation_id for each in rows} == {one.organisation} == set(columns)
+        assert {row.organisation_id for row in rows} == {one.organisation} == set(columns)
         assert count == len(rows)
-        assert named == []
+        assert column_names == []
 
 
 def test_a_forgotten_filter_changes_and_deletes_own_rows_alone(store, two):
@@ -119,7 +128,10 @@ def test_a_forgotten_filter_changes_and_deletes_own_rows_alone(store, two):
 
 def test_a_statement_past_the_tables_is_refused_in_one_organisation(store, two):
     for statement in (text("SELECT * FROM screening"), select(ScreeningRow.__table__)):
-        with pytest.raises(RuntimeError, match="class"), store.transaction(two[0].actor) as work:
+        with (
+            pytest.raises(RuntimeError, match="mapped tables"),
+            store.transaction(two[0].actor) as work,
+        ):
             work.session.execute(statement)
 
 
@@ -130,8 +142,8 @@ def raw(store, statement, organisation=None, **values):
             connection.execute(
                 text("SELECT set_config('nociscreen.organisation', :o, true)"), {"o": organisation}
             )
-        done = connection.execute(text(statement), values)
-        return done.all() if done.returns_rows else done.rowcount
+        cursor = connection.execute(text(statement), values)
+        return cursor.all() if cursor.returns_rows else cursor.rowcount
 
 
 @pytest.fixture
@@ -151,12 +163,15 @@ def person(organisation, **more):
 
 def from_select(table, organisation):
     row = person(organisation, id="q", reference="q")
-    taken = [table.created_at if name == "created_at" else literal(row[name]) for name in row]
-    return insert(table).from_select(list(row), select(*taken))
+    column_values = [
+        table.created_at if name == "created_at" else literal(row[name]) for name in row
+    ]
+    return insert(table).from_select(list(row), select(*column_values))
 
 
 FOREIGN = {
-    "put": lambda work, other: work.session.put(PractitionerRow, person(other)),
+    "insert row": lambda work, other: work.session.insert_row(PractitionerRow, person(other)),
+    "unit of work": lambda work, other: work.insert(PractitionerRow, person(other)),
     "values": lambda work, other: work.session.execute(
         insert(PractitionerRow).values(**person(other))
     ),
@@ -216,10 +231,10 @@ def test_a_row_of_another_organisation_is_not_put_in(store, two, way):
 
 def test_a_row_of_ones_own_is_put_in_by_every_way(store, two):
     one = two[0].organisation
-    rows = [person(one, id=f"own-{each}", reference=f"own-{each}") for each in range(6)]
+    rows = [person(one, id=f"own-{number}", reference=f"own-{number}") for number in range(6)]
 
-    def put(work):
-        work.session.put(PractitionerRow, rows[0])
+    def insert_rows(work):
+        work.session.insert_row(PractitionerRow, rows[0])
         work.session.execute(insert(PractitionerRow).values(**rows[1]))
         work.session.execute(insert(PractitionerRow), rows[2:4])
         work.session.add(PractitionerRow(**rows[4]))
@@ -227,20 +242,20 @@ def test_a_row_of_ones_own_is_put_in_by_every_way(store, two):
         work.session.connection().execute(insert(PractitionerRow.__table__), rows[5])
 
     before = of_everyone(store, PractitionerRow)[one]
-    do(store, two[0], put)
+    do(store, two[0], insert_rows)
     assert of_everyone(store, PractitionerRow)[one] == before + len(rows)
 
 
 @pytest.mark.parametrize("verb", ["insert", "update"])
 def test_nothing_of_another_organisation_is_read_by_what_is_put_in(store, two, verb):
     one, other = two
-    theirs = (
+    foreign_rows = (
         select(func.count())
         .select_from(ScreeningRow)
         .where(ScreeningRow.organisation_id == other.organisation)
         .scalar_subquery()
     )
-    name = cast(theirs, String)
+    name = cast(foreign_rows, String)
     with store.transaction(one.actor) as work:
         if verb == "insert":
             values = person(one.organisation, name=name)
@@ -257,18 +272,20 @@ def test_row_level_security_shows_nothing_where_no_organisation_is_set(walled, t
     for table in [*OWNED_TABLES, None]:
         name, column = (table.__tablename__, "organisation_id") if table else ("organisation", "id")
         assert raw(walled, f"SELECT * FROM {name}") == []
-        seen = raw(walled, f"SELECT DISTINCT {column} FROM {name}", two[0].organisation)
-        assert seen == [(two[0].organisation,)]
+        visible = raw(walled, f"SELECT DISTINCT {column} FROM {name}", two[0].organisation)
+        assert visible == [(two[0].organisation,)]
 
 
 def test_row_level_security_refuses_to_write_rows_of_another(walled, two):
     for table in PASSABLE:
-        one, other = (each.organisation for each in two)
+        one, other = (owner.organisation for owner in two)
         name = table.__tablename__
         where = f"WHERE organisation_id = '{other}'"
         assert raw(walled, f"UPDATE {name} SET organisation_id = organisation_id {where}", one) == 0
         assert raw(walled, f"DELETE FROM {name} {where}", one) == 0
-        columns = ", ".join(f'"{each}"' for each in table.model_fields if each != "organisation_id")
+        columns = ", ".join(
+            f'"{column}"' for column in table.model_fields if column != "organisation_id"
+        )
         with pytest.raises(ProgrammingError, match="row-level security"):
             raw(
                 walled,
@@ -279,7 +296,9 @@ def test_row_level_security_refuses_to_write_rows_of_another(walled, two):
 
 
 def test_row_level_security_refuses_to_append_to_the_audit_of_another(walled, two):
-    columns = ", ".join(f'"{each}"' for each in AuditRow.model_fields if each != "organisation_id")
+    columns = ", ".join(
+        f'"{column}"' for column in AuditRow.model_fields if column != "organisation_id"
+    )
     with pytest.raises(ProgrammingError, match="row-level security"):
         raw(
             walled,
@@ -323,13 +342,13 @@ def test_an_ordinary_owner_is_held_by_the_walls_too(postgres, tmp_path):
     role = f"owner_{name}"
     postgres.say(f"CREATE ROLE {role} LOGIN")
     postgres.say(f"ALTER DATABASE {name} OWNER TO {role}")
-    store = open_store(kept_in(tmp_path, postgres.url(name, role)))
+    store = open_store(build_store_settings(tmp_path, postgres.url(name, role)))
     one, other = clinic(store), clinic(store)
-    kept = add(store, one)
+    screening = add(store, one)
     assert raw(store, "SELECT current_user") == [(role,)]
     assert raw(store, "SELECT * FROM screening") == []
     assert raw(store, "SELECT * FROM screening", other.organisation) == []
-    assert raw(store, "SELECT id FROM screening", one.organisation) == [(kept.id,)]
+    assert raw(store, "SELECT id FROM screening", one.organisation) == [(screening.id,)]
     with pytest.raises(ProgrammingError, match="never changes"):
         raw(store, "DELETE FROM audit", one.organisation)
     store.close()
@@ -347,9 +366,9 @@ def test_no_reference_can_point_into_another_organisation(store, two):
             "dr", "done",
         )  # fmt: skip
 
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(NotFoundError):
         do(store, one, hang)
-    with pytest.raises(Problem, match="conflict"):
+    with pytest.raises(ConflictError):
         do(store, one, screenings.add_screening, intake(), replaces=foreign.id)
     with pytest.raises(IntegrityError):
         do(store, one, give_a_secret_to, other.client)
@@ -370,13 +389,13 @@ def test_a_connection_carries_no_organisation_into_the_next_transaction(store, t
         wrong = 0
         for _ in range(40):
             with store.transaction(mine.actor) as work:
-                seen = work.session.execute(
+                visible = work.session.execute(
                     select(ScreeningRow.organisation_id).distinct()
                 ).scalars()
-                wrong += set(seen) != {mine.organisation}
+                wrong += set(visible) != {mine.organisation}
                 work.audit("read")
             if not store.database.is_embedded:
                 wrong += raw(store, "SELECT count(*) FROM screening") != [(0,)]
         return wrong
 
-    assert at_once(8, act) == [0] * 8
+    assert run_concurrently(8, act) == [0] * 8

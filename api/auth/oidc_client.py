@@ -1,0 +1,144 @@
+"""The client of an OpenID Connect provider: discovery, code redemption and ID tokens.
+
+The issuer's own host may have a private address, as the operator has chosen it. Other hosts that
+the provider names must be public. Plain HTTP is for loopback only.
+"""
+
+import hashlib
+import threading
+import time
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from api.outbound.allowlist import AllowedHost, TargetUrl, parse_target_url
+from api.outbound.connection import ConnectionPolicy
+from api.outbound.errors import OutboundError
+from api.outbound.http_client import HTTP_SCHEMES, OutboundRequest, send_request
+from api.security.base64url import encode_base64url
+from api.security.id_tokens import verify_id_token
+from api.security.jwks import parse_jwks
+from api.security.signatures import InvalidTokenError
+from api.security.strict_json import decode_json
+from api.settings import Settings
+
+DISCOVERY_SECONDS = 3600
+MAX_RESPONSE_BYTES = 256 * 1024
+DEADLINE_SECONDS = 10.0
+_LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+
+
+class OidcProviderError(Exception):
+    """The provider can't be reached, or its response is invalid."""
+
+
+class LoginSecrets(NamedTuple):
+    """The state, nonce and PKCE code verifier of one login."""
+
+    state: str
+    nonce: str
+    code_verifier: str
+
+
+class OidcClient:
+    """The client registered at the provider in the settings. Thread-safe."""
+
+    def __init__(
+        self, settings: Settings, redirect_uri: str, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> None:
+        self._settings = settings
+        self._redirect_uri = redirect_uri
+        self._deadline_seconds = deadline_seconds
+        self._discovery: tuple[float, dict[str, Any]] = (0.0, {})
+        self._lock = threading.Lock()
+
+    def build_authorization_url(self, login: LoginSecrets) -> str:
+        """Return the URL that starts a login. Raises OidcProviderError."""
+        challenge = hashlib.sha256(login.code_verifier.encode()).digest()
+        parameters = {
+            "response_type": "code",
+            "client_id": self._settings.oidc_client_id,
+            "redirect_uri": self._redirect_uri,
+            "scope": "openid",
+            "state": login.state,
+            "nonce": login.nonce,
+            "code_challenge": encode_base64url(challenge),
+            "code_challenge_method": "S256",
+        }
+        endpoint = self._find_endpoint("authorization_endpoint")
+        separator = "&" if "?" in endpoint else "?"
+        return f"{endpoint}{separator}{urlencode(parameters)}"
+
+    def redeem_code(self, code: str, login: LoginSecrets) -> str:
+        """Redeem an authorization code and return the subject. Raises OidcProviderError."""
+        secret = self._settings.oidc_client_secret
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._redirect_uri,
+            "client_id": self._settings.oidc_client_id,
+            "code_verifier": login.code_verifier,
+        } | ({"client_secret": secret.get_secret_value()} if secret else {})
+        token = self._fetch_object(self._find_endpoint("token_endpoint"), form).get("id_token")
+        if not isinstance(token, str):
+            raise OidcProviderError
+        try:
+            return verify_id_token(
+                token,
+                keys=parse_jwks(self._fetch_object(self._find_endpoint("jwks_uri"))),
+                issuer=self._settings.oidc_issuer,
+                client=self._settings.oidc_client_id,
+                nonce=login.nonce,
+            )
+        except (ValueError, InvalidTokenError):
+            raise OidcProviderError from None
+
+    def _find_endpoint(self, name: str) -> str:
+        """Return a URL of the provider's discovery document, which is cached for an hour."""
+        with self._lock:
+            fetched_at, document = self._discovery
+        if time.monotonic() - fetched_at > DISCOVERY_SECONDS or not document:
+            issuer = self._settings.oidc_issuer
+            document = self._fetch_object(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+            if document.get("issuer") != issuer:
+                raise OidcProviderError
+            with self._lock:
+                self._discovery = time.monotonic(), document
+        url = document.get(name)
+        if not isinstance(url, str):
+            raise OidcProviderError
+        _parse_secure_url(url)
+        return url
+
+    def _fetch_object(self, url: str, form: dict[str, str] | None = None) -> dict[str, Any]:
+        """Fetch a JSON object, by POST if there is a form."""
+        headers = {"Accept": "application/json"}
+        request = OutboundRequest("GET", url, headers)
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            request = OutboundRequest("POST", url, headers, urlencode(form).encode())
+        try:
+            response = send_request(request, self._build_policy(url), MAX_RESPONSE_BYTES)
+            document = decode_json(response.content)
+        except (OutboundError, ValueError):
+            raise OidcProviderError from None
+        if response.status != 200 or not isinstance(document, dict):
+            raise OidcProviderError
+        return document
+
+    def _build_policy(self, url: str) -> ConnectionPolicy:
+        """Allow the URL's host alone, at a private address only if it is the issuer's."""
+        host_port = _parse_secure_url(url).host_port
+        issuer = _parse_secure_url(self._settings.oidc_issuer).host_port
+        allowed_host = AllowedHost(host_port, host_port.host == issuer.host)
+        return ConnectionPolicy((allowed_host,), self._deadline_seconds)
+
+
+def _parse_secure_url(url: str) -> TargetUrl:
+    """Parse a URL. Raises OidcProviderError unless it uses HTTPS or points to this machine."""
+    try:
+        target = parse_target_url(url, HTTP_SCHEMES)
+    except ValueError:
+        raise OidcProviderError from None
+    if not (target.uses_tls or target.host_port.host in _LOOPBACK_HOSTS):
+        raise OidcProviderError
+    return target

@@ -1,0 +1,66 @@
+"""The parts of the application that its requests share, built once by `api.main`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fastapi import FastAPI, Request
+
+from api.auth.external_tokens import ExternalTokenVerifier
+from api.auth.jwks_cache import JwksCache
+from api.http.rate_limit import RateLimiter
+from api.observability.metrics import Metrics
+from api.security.access_tokens import AccessTokens
+from api.settings import Settings
+from api.store.operations.denied_requests import DeniedRequestLog
+from api.store.store import Store
+from reports.blocks import Document
+from scoring.catalogue import Catalogue
+
+
+class PdfRenderer(Protocol):
+    """Renders documents to PDF."""
+
+    def render(self, document: Document) -> bytes:
+        """Return the PDF of the document."""
+
+    def close(self) -> None:
+        """End the processes of the renderer."""
+
+
+class LoginProvider(Protocol):
+    """An identity provider at which practitioners sign in."""
+
+    def start_login(self, invitation: str = "") -> tuple[str, str]:
+        """Return the URL to redirect to and the encrypted flow for the browser's cookie."""
+
+    def finish_login(self, cookie: str, response: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the subject and the invitation it accepts, or None for an invalid response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every shared part, by its type. `oidc_provider` is None unless the settings name one."""
+
+    settings: Settings
+    catalogue: Catalogue
+    store: Store
+    access_tokens: AccessTokens
+    jwks_cache: JwksCache
+    external_tokens: ExternalTokenVerifier
+    denied_requests: DeniedRequestLog
+    rate_limiter: RateLimiter
+    metrics: Metrics
+    renderer: PdfRenderer
+    oidc_provider: LoginProvider | None
+
+
+def find_services(request: Request) -> Services:
+    """Return the services of the application that received the request."""
+    return find_app_services(request.app)
+
+
+def find_app_services(app: FastAPI) -> Services:
+    """Return the services of the application."""
+    services: Services = app.state.services
+    return services

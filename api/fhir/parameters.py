@@ -1,0 +1,203 @@
+"""Parameters of the FHIR routes: ids, headers, bodies, search parameters, dependencies."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from fastapi import Body, Depends, Header, Path, Query
+from pydantic import AfterValidator
+
+from api.dependencies import CatalogueDep, SettingsDep
+from api.fhir.elements import FHIR_JSON, ID_PATTERN, CanonicalUrls
+from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
+from api.fhir.resources.capability_statement import SCORE_OPERATION_ID
+from api.fhir.resources.document_reference import ReportType
+from api.problems import Problem
+from schemas.patient import READABLE
+
+_NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
+_TOKEN_PATTERN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
+"""Pattern of `system|value` or a value alone, in readable characters."""
+_IDENTIFIER_PATTERN = rf"^{_NO_BAR}*\|{_NO_BAR}+$"
+"""Pattern of `system|value`, or `|value` for an identifier without a system."""
+
+
+def _require_pattern(pattern: str) -> AfterValidator:
+    """Return a validator that raises Problem `not_found` for an id of another form."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise Problem("not_found")
+        return text
+
+    return AfterValidator(check)
+
+
+ScreeningId = Annotated[
+    str,
+    Path(
+        alias="screening",
+        description="The id that the service assigned to the screening.",
+        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
+    ),
+    _require_pattern(r"[0-9a-f-]{36}"),
+]
+VersionNumber = Annotated[
+    str, Path(alias="number", examples=["1"]), _require_pattern(r"[1-9][0-9]{0,8}")
+]
+FormId = Annotated[str, Path(examples=["nociplastic"])]
+FormVersion = Annotated[str, Path(examples=["1.0.0"])]
+OperationId = Annotated[str, Path(examples=[SCORE_OPERATION_ID])]
+
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", max_length=200, examples=['W/"7"'])
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=200,
+        pattern=READABLE,
+        description="The ETag of the version to correct.",
+        examples=['W/"1"'],
+    ),
+]
+IfNoneExist = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Exist",
+        max_length=1000,
+        pattern=r"^\??identifier=([^|&\s]*\||[^|&\s]*%7[Cc])?[^|&\s]+$",
+        description="`identifier=system|value`, the same as in the response.",
+        examples=["identifier=urn:oid:1.2.3.4|response-1"],
+    ),
+]
+Prefer = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        pattern=READABLE,
+        description="`return=minimal`, `return=representation` or `return=OperationOutcome`.",
+        examples=["return=representation"],
+    ),
+]
+ResourceBody = Annotated[
+    dict[str, Any],
+    Body(
+        media_type=FHIR_JSON,
+        json_schema_extra={"required": ["resourceType"]},
+        description="A resource that answers one of the published questionnaires.",
+    ),
+]
+
+
+def _page_size(maximum: int) -> Any:
+    return Query(
+        alias="_count",
+        ge=1,
+        le=maximum,
+        description=f"The maximum number of entries on a page, up to {maximum}.",
+        examples=[20],
+    )
+
+
+PageSize = Annotated[int, _page_size(100)]
+AuditPageSize = Annotated[int, _page_size(1000)]
+_PAGE = "The cursor from the `next` link of a page."
+PagePosition = Annotated[
+    int, Query(alias="_page", ge=0, le=10**15 - 1, description=_PAGE, examples=[0])
+]
+PageCursor = Annotated[
+    str | None,
+    Query(
+        alias="_page",
+        min_length=1,
+        max_length=4000,
+        description=f"{_PAGE} No other parameter may be given.",
+    ),
+]
+PatientFilter = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        pattern=rf'^(https?://[!"$->@-~]+/)?(Patient/)?{ID_PATTERN}$',
+        description="An id, or a literal reference to a Patient. URLs are often logged: to search "
+        "for a patient by identifier, prefer the form of `_search`.",
+        examples=["Patient/p1"],
+    ),
+]
+PatientIdentifierFilter = Annotated[
+    str | None,
+    Query(
+        alias="patient:identifier",
+        max_length=200,
+        pattern=_TOKEN_PATTERN,
+        description="`system|value`, or a value in any system.",
+        examples=["urn:oid:1.2.3|MRN-0042"],
+    ),
+]
+ScreeningIdFilter = Annotated[
+    str | None,
+    Query(
+        alias="_id",
+        pattern=r"^[0-9a-f-]{36}$",
+        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
+    ),
+]
+IdentifierFilter = Annotated[
+    str | None,
+    Query(
+        max_length=401,
+        pattern=_IDENTIFIER_PATTERN,
+        description="`system|value`, or `|value` for an identifier without a system.",
+        examples=["urn:oid:1.2.3.4|response-1"],
+    ),
+]
+QuestionnaireFilter = Annotated[
+    str | None,
+    Query(
+        max_length=400,
+        pattern=READABLE,
+        description="`url|version` of a questionnaire, or its `url` for all versions.",
+        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic|1.0.0"],
+    ),
+]
+FormIdFilter = Annotated[
+    str | None, Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["nociplastic"])
+]
+FormUrlFilter = Annotated[
+    str | None,
+    Query(
+        alias="url",
+        max_length=400,
+        description="The canonical URL, with or without the version.",
+        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
+    ),
+]
+FormVersionFilter = Annotated[str | None, Query(alias="version", max_length=14, examples=["1.0.0"])]
+FormStatusFilter = Annotated[
+    Literal["draft", "active", "retired", "unknown"] | None,
+    Query(
+        alias="status",
+        description="No published questionnaire is `draft` or `unknown`.",
+        examples=["active"],
+    ),
+]
+
+
+async def _canonical_urls(settings: SettingsDep) -> CanonicalUrls:
+    return CanonicalUrls(settings.public_url)
+
+
+async def _report_type(settings: SettingsDep) -> ReportType:
+    return ReportType(settings.report_loinc_code, settings.report_loinc_display)
+
+
+CanonicalUrlsDep = Annotated[CanonicalUrls, Depends(_canonical_urls)]
+ReportTypeDep = Annotated[ReportType, Depends(_report_type)]
+
+
+async def _list_forms(rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> list[QuestionnaireForm]:
+    return list_questionnaire_forms(rulebooks, urls)
+
+
+FormsDep = Annotated[list[QuestionnaireForm], Depends(_list_forms)]

@@ -1,0 +1,60 @@
+"""Pending batches of all organisations: those that the workers' queue does not hold yet."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from api.store.batches.chunks import WAITING
+from api.store.database.tables import BatchChunkRow, BatchRow
+
+
+class PendingBatch(NamedTuple):
+    """A batch that is not yet queued for the workers."""
+
+    organisation: str
+    id: str
+    chunks: int
+
+
+def list_pending_batches(session: Session, *, include_enqueued: bool = False) -> list[PendingBatch]:
+    """Return the batches not yet queued for the workers, of all organisations, oldest first.
+
+    `include_enqueued` returns every unfinished batch, for an engine that may have lost its queue.
+    """
+    query = select(col(BatchRow.organisation_id), col(BatchRow.id), col(BatchRow.chunks))
+    if include_enqueued:
+        query = query.where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
+    else:
+        query = query.where(col(BatchRow.enqueued_at).is_(None)).limit(100)
+    rows = session.execute(query.order_by(col(BatchRow.created_at)))
+    return [PendingBatch(row.organisation_id, row.id, row.chunks) for row in rows]
+
+
+def has_unfinished_batches(session: Session) -> bool:
+    """Return whether any batch has work left."""
+    row = session.execute(
+        select(col(BatchRow.id))
+        .where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
+        .limit(1)
+    ).first()
+    return row is not None
+
+
+def mark_enqueued(session: Session, batch: PendingBatch, now: datetime) -> None:
+    """Record that the batch is queued for the workers."""
+    session.execute(
+        update(BatchRow)
+        .where(col(BatchRow.organisation_id) == batch.organisation, col(BatchRow.id) == batch.id)
+        .values(enqueued_at=now)
+    )
+
+
+def _has_waiting_chunk() -> Any:
+    return exists().where(
+        col(BatchChunkRow.organisation_id) == col(BatchRow.organisation_id),
+        col(BatchChunkRow.batch_id) == col(BatchRow.id),
+        col(BatchChunkRow.state) == WAITING,
+    )

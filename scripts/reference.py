@@ -1,0 +1,228 @@
+"""Writes docs/reference/ from the code, or with --check fails if it differs.
+
+The calls come from openapi/openapi.json, which `nociscreen openapi` writes: run that first.
+"""
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from api.cli import main as command_line
+from api.problems import PROBLEM_DEFINITIONS
+from api.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "reference"
+NOTE = "<!-- Written by scripts/reference.py from the code. Run `make openapi` to update it. -->"
+METHODS = ("get", "post", "put", "patch", "delete")
+LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+PLAIN_NAMES = {"SecretStr": "secret", "str": "text", "int": "integer", "float": "number"}
+
+
+def main() -> None:
+    """Write the pages, or name those that differ from the code."""
+    pages = {
+        "api.md": "\n".join([*describe_calls(), ""]),
+        "settings.md": "\n".join([*describe_settings(), ""]),
+        "problems.md": "\n".join([*describe_problems(), ""]),
+        "cli.md": "\n".join([*describe_commands(), ""]),
+    }
+    outdated = [name for name, text in pages.items() if read_page(name) != text]
+    if "--check" in sys.argv[1:]:
+        for name in outdated:
+            print(f"docs/reference/{name} differs from the code; run `make openapi`")
+        raise SystemExit(1 if outdated else 0)
+    for name in outdated:
+        (FOLDER / name).write_text(pages[name], encoding="utf-8")
+        print(f"docs/reference/{name}")
+
+
+def read_page(name: str) -> str | None:
+    """Return the page as it is, None if there is none."""
+    page = FOLDER / name
+    return page.read_text(encoding="utf-8") if page.is_file() else None
+
+
+def describe_calls() -> Iterator[str]:
+    """List the operations of the API by tag."""
+    yield from begin_page(
+        "Calls",
+        "Every operation of the service, with the scope that a token needs for it. Request and "
+        "response bodies are in [`openapi/openapi.json`](../../openapi/openapi.json), which the "
+        "service also serves at `GET /openapi.json`. `HEAD` works wherever `GET` does. How to use "
+        "the calls: [integration.md](../integration.md).",
+    )
+    paths = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    operations: dict[str, list[str]] = {}
+    for path, methods in paths.items():
+        for method in METHODS:
+            if operation := methods.get(method):
+                call = f"`{method.upper()} {path}` ({describe_access(operation)})"
+                line = f"{call}: {operation['summary']}."
+                operations.setdefault(operation["tags"][0], []).append(line)
+    for tag, lines in operations.items():
+        yield from begin_section(tag[0].upper() + tag[1:])
+        for line in lines:
+            yield from wrap_item(line)
+
+
+def describe_access(operation: dict[str, Any]) -> str:
+    """Say which token a caller of the operation needs."""
+    for requirement in operation.get("security", ()):
+        if scopes := requirement.get("token"):
+            return "scope " + ", ".join(f"`{scope}`" for scope in scopes)
+        if "ehr" in requirement:
+            return "token of an EHR"
+    return "no token"
+
+
+def describe_settings() -> Iterator[str]:
+    """List the settings in the order of the code."""
+    yield from begin_page(
+        "Settings",
+        "Settings are environment variables: `NOCISCREEN_` and the name in capitals, for example "
+        "`NOCISCREEN_TOKEN_SECONDS=120` for `token_seconds`. All are optional.",
+    )
+    yield ""
+    for name, field in Settings.model_fields.items():
+        if not field.description:
+            raise SystemExit(f"the setting {name} has no description")
+        kind = " or ".join(describe_type(field.annotation))
+        limits = [
+            f"{words} {getattr(limit, sign)}"
+            for limit in field.metadata
+            for sign, words in LIMITS.items()
+            if hasattr(limit, sign)
+        ]
+        default = "no default" if field.default in (None, "") else f"default `{field.default}`"
+        properties = ", ".join([kind, *limits, default])
+        yield from wrap_item(f"`{name}` ({properties}): {field.description}")
+
+
+def describe_type(annotation: Any) -> Iterator[str]:
+    """Name the types of a setting."""
+    choices = getattr(annotation, "__args__", ())
+    if not choices:
+        name = getattr(annotation, "__name__", "")
+        yield {"bool": "`true` or `false`", "Path": "path", **PLAIN_NAMES}.get(name, name)
+    for choice in choices:
+        if isinstance(choice, str):
+            yield f"`{choice}`"
+        elif choice is not type(None):
+            yield from describe_type(choice)
+
+
+def describe_problems() -> Iterator[str]:
+    """List the problem types by status."""
+    yield from begin_page(
+        "Problems",
+        "Errors are problems (RFC 9457, `application/problem+json`). A problem has `type`, "
+        "`title`, `status` and `detail`; where single fields are at fault it lists all of them at "
+        "once in `errors`, each with a JSON Pointer, a code and a sentence. No problem repeats an "
+        "answer of a patient. `type` is `/problems/{code}`, where the service documents the code. "
+        "A resource of another organisation is answered like one that does not exist.",
+    )
+    yield ""
+    for code, kind in sorted(PROBLEM_DEFINITIONS.items(), key=lambda item: (item[1].status, item)):
+        yield from wrap_item(f"`{code}` ({kind.status}, {kind.title}): {kind.meaning}")
+
+
+def describe_commands() -> Iterator[str]:
+    """List the commands with their arguments and options."""
+    yield from begin_page(
+        "Commands",
+        "Every command of `nociscreen`. `--help` shows the same on the command line. Unusable "
+        "input ends with exit status 2.",
+    )
+    for words, command in walk_commands(typer.main.get_command(command_line), "nociscreen"):
+        yield from begin_section(f"`{words}`")
+        yield from wrap_text(command.help or "")
+        items = [item for parameter in command.params if (item := describe_parameter(parameter))]
+        if items:
+            yield ""
+        for item in items:
+            yield from wrap_item(item)
+
+
+def walk_commands(command: Any, words: str) -> Iterator[tuple[str, Any]]:
+    """Yield each command as it is typed."""
+    subcommands = getattr(command, "commands", None)
+    if subcommands is None:
+        yield words, command
+        return
+    for name, subcommand in subcommands.items():
+        yield from walk_commands(subcommand, f"{words} {name}")
+
+
+def describe_parameter(parameter: Any) -> str:
+    """Return an argument or option with its help, its default and whether it is required."""
+    if parameter.name == "help":
+        return ""
+    is_argument = parameter.param_type_name == "argument"
+    names = (
+        [parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
+    )
+    properties = [
+        words
+        for words in (
+            "required" if parameter.required else "",
+            "repeatable" if parameter.multiple or parameter.nargs == -1 else "",
+            describe_default(parameter),
+        )
+        if words
+    ]
+    text = ", ".join(f"`{name}`" for name in names)
+    text += f" ({', '.join(properties)})" if properties else ""
+    explanation = getattr(parameter, "help", None)
+    return f"{text}: {explanation}" if explanation else text
+
+
+def describe_default(parameter: Any) -> str:
+    """Return the default of an option, empty if it has none worth naming."""
+    default = parameter.default
+    if (
+        parameter.required
+        or default in (None, "")
+        or isinstance(default, bool)
+        or callable(default)
+    ):
+        return ""
+    return f"default `{getattr(default, 'value', default)}`"
+
+
+def begin_page(title: str, text: str) -> Iterator[str]:
+    """Begin a page."""
+    yield from (f"# {title}", "", NOTE, "", *wrap_text(text))
+
+
+def begin_section(title: str) -> Iterator[str]:
+    """Begin a section."""
+    yield from ("", f"## {title}", "")
+
+
+def wrap_text(text: str) -> list[str]:
+    """Break a paragraph into lines of at most 100 characters."""
+    return textwrap.wrap(
+        " ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def wrap_item(text: str) -> list[str]:
+    """Break an item of a list into lines of at most 100 characters."""
+    return textwrap.wrap(
+        " ".join(text.split()),
+        100,
+        initial_indent="- ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

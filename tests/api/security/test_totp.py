@@ -1,0 +1,34 @@
+"""One-time codes: which moments they are accepted at."""
+
+import pyotp
+import pytest
+import time_machine
+
+from api.security.totp import STEP_SECONDS, find_matching_step, generate_totp_secret
+
+NOW = 1_795_000_005
+STEP = NOW // STEP_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("offset_seconds", "step"),
+    [(-60, None), (-30, STEP - 1), (0, STEP), (30, STEP + 1), (60, None)],
+)
+def test_a_code_is_accepted_one_step_early_or_late_and_no_more(offset_seconds, step):
+    secret = generate_totp_secret()
+    code = pyotp.TOTP(secret).at(NOW + offset_seconds)
+    with time_machine.travel(NOW, tick=False):
+        assert find_matching_step(secret, code) == step
+
+
+@pytest.mark.parametrize("code_text", ["{0}{1}", "{0} {1}", "{0}-{1}", " {0}{1} "])
+def test_spaces_and_hyphens_in_a_code_do_not_matter(code_text):
+    secret = generate_totp_secret()
+    code = pyotp.TOTP(secret).at(NOW)
+    with time_machine.travel(NOW, tick=False):
+        assert find_matching_step(secret, code_text.format(code[:3], code[3:])) == STEP
+
+
+@pytest.mark.parametrize("code", ["", "000", "x" * 6, "\u0661" * 6])
+def test_a_text_that_is_no_code_is_refused(code):
+    assert find_matching_step(generate_totp_secret(), code) is None

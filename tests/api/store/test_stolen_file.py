@@ -41,7 +41,7 @@ def test_the_canary_is_found_where_it_is_not_encrypted():
 
 def test_no_file_of_the_database_holds_a_word(store, store_settings, filled_store, tmp_path):
     if not store.database.is_embedded:
-        pytest.skip("PostgreSQL keeps no file of ours")
+        pytest.skip("the file belongs to PostgreSQL")
     create_backup(store_settings.database_file, store.key_ring, tmp_path / "backup.db")
     files = sorted(path.name for path in tmp_path.iterdir())
     assert {"nociscreen.db", "nociscreen.db-wal", "nociscreen.db-shm", "backup.db"} <= set(files)

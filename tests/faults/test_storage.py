@@ -18,6 +18,9 @@ from support.processes import run, serving
 from api.store.key_ring import KeyRing
 from api.store.keys import file_key
 
+HANGING = 300.0
+"""Seconds after which a service that neither refuses nor answers has failed."""
+
 
 def all_there(address: str, token: str, writers: Writers) -> None:
     """Every screening that was answered is read back as it was."""
@@ -65,11 +68,19 @@ def small_postgres(tmp_path_factory, tmp_path):
         raise
 
 
+def fill_disk(disk: Path, leave: int) -> None:
+    """Let a file of another program take this disk, short of this many bytes."""
+    free = os.statvfs(disk)
+    (disk / "another-program").write_bytes(bytes(free.f_bavail * free.f_frsize - leave))
+
+
 def refuses_while_full_and_is_well_when_there_is_space(settings, disk) -> None:
     token = prepared(settings)
     with serving(settings) as service:
+        assert keep_one(service.address, token).status == 201
+        fill_disk(disk, leave=400_000)
         with Writers(service.address, token, count=4) as writers:
-            until = time.monotonic() + 60
+            until = time.monotonic() + HANGING
             while not any(request_record.status == 503 for request_record in writers.written):
                 assert time.monotonic() < until
                 time.sleep(0.01)

@@ -1,12 +1,24 @@
-"""Models of an assessment, the result of scoring one intake.
+"""Models of an assessment, the result of scoring one intake: safety, scope and points.
 
 The structure is the same for every instrument. A withheld part is null. Points are JSON numbers,
-exact to two decimals.
+exact to two decimals. What only the second generation of scoring rules gives is MISSING, and left
+out of JSON, in an assessment by the first.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import MISSING
+
+from schemas.assessment_context import (
+    AlternativeExplanation,
+    Contradiction,
+    FindingInContext,
+    GradingResult,
+    NextStepOption,
+    PatientSheet,
+    Patterns,
+)
 from schemas.base import ExactDecimal, FrozenModel, FrozenPart, Many, Sha256
 
 Status = Literal["withheld_red_flag", "out_of_scope", "insufficient_information", "scored"]
@@ -15,7 +27,10 @@ AnswerValue = bool | int | ExactDecimal | str | Many[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedFlag(FrozenPart):
-    """A red flag that is present, with the recommended action."""
+    """A red flag that is present, with the recommended action.
+
+    An `assessed` flag is shown at the least urgent tier, whatever its own.
+    """
 
     id: str
     tier: str
@@ -23,6 +38,8 @@ class RaisedFlag(FrozenPart):
     suspect: str
     action: str
     citations: Many[str]
+    about_person: bool | MISSING = MISSING
+    assessed: bool | MISSING = MISSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +77,14 @@ class Range(FrozenPart):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BandRange(FrozenPart):
+    """The bands of the least and the most that a total can still become."""
+
+    least: str
+    most: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TotalPoints(FrozenPart):
     """One total with its range; band and meaning are null unless the total is placed in a band."""
 
@@ -67,6 +92,15 @@ class TotalPoints(FrozenPart):
     range: Range
     band: str | None
     meaning: str | None
+    band_range: BandRange | MISSING | None = MISSING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoBand(FrozenPart):
+    """A reason why no band is given."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +134,10 @@ class AppliedDiscount(FrozenPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeighedCriterion(FrozenPart):
-    """One criterion: its answers, its points and the explanation in one sentence."""
+    """One criterion: its answers, its points and the explanation in one sentence.
+
+    An unanswered one has no level; its points are null, or those that are certain.
+    """
 
     id: str
     domain: str
@@ -118,10 +155,13 @@ class WeighedCriterion(FrozenPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingAnswer(FrozenPart):
-    """An unanswered question, and how many points its criteria could still move."""
+    """An unanswered question, and how many points its criteria could still move.
+
+    The swing of a question that is needed for safety is null.
+    """
 
     question: str
-    swing: ExactDecimal
+    swing: ExactDecimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,69 +174,6 @@ class WhatIf(FrozenPart):
     changes_band: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GradedCriterion(FrozenPart):
-    """One criterion of a published grading; `met` is null if unknown."""
-
-    id: str
-    label: str
-    met: bool | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GradingResult(FrozenPart):
-    """The result of a published grading. It never affects the points."""
-
-    grade: str
-    label: str
-    criteria: Many[GradedCriterion]
-    citations: Many[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatternState(FrozenPart):
-    """The state of one pattern of the evidence sheet."""
-
-    number: int
-    label: str
-    state: Literal["seen", "not_seen", "not_asked"]
-    criteria: Many[str]
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patterns(FrozenPart):
-    """The evidence sheet; `seen` counts the patterns present and is not a score."""
-
-    seen: int
-    list: Many[PatternState]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingInContext(FrozenPart):
-    """A reported imaging finding, with its prevalence without pain and the counter-evidence."""
-
-    id: str
-    label: str
-    prevalence: ExactDecimal | None
-    age: int | None
-    population: str
-    text: str | None
-    counter_evidence: str
-    never_incidental: bool
-    citations: Many[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextStepOption(FrozenPart):
-    """An option for the clinician to consider, never an instruction."""
-
-    id: str
-    label: str
-    certainty: str
-    citations: Many[str]
-
-
 class Assessment(FrozenModel):
     """The result of scoring one intake, with the reasons for it. Not a diagnosis."""
 
@@ -206,14 +183,21 @@ class Assessment(FrozenModel):
     safety: Safety
     scope: Scope
     totals: dict[str, TotalPoints] | None
+    why_no_band: Many[NoBand] | MISSING | None = MISSING
     picture: MechanismPicture | None
     domains: Many[DomainPoints] | None
     criteria: Many[WeighedCriterion] | None
     missing: Many[MissingAnswer] | None
+    ask_first: Many[str] | MISSING | None = MISSING
+    not_asked: Many[str] | MISSING = MISSING
     what_if: Many[WhatIf] | None
     gradings: dict[str, GradingResult] | None
     derived: dict[str, bool | int | ExactDecimal | None] | None
     patterns: Patterns | None
     findings: Many[FindingInContext] | None
+    alternatives: Many[AlternativeExplanation] | MISSING = MISSING
+    contradictions: Many[Contradiction] | MISSING = MISSING
     next_steps: Many[NextStepOption] | None
+    sheet: PatientSheet | MISSING = MISSING
+    confidential: bool | MISSING = MISSING
     limitations: Many[str]

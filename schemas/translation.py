@@ -17,7 +17,7 @@ UNTRANSLATED_FIELDS = {"rationale", "attribution", "copyright", "summary"}
 TRANSLATED_FIELDS = {
     *("label", "text", "help", "intro", "finding", "because", "note", "title", "intended_use"),
     *("points_are", "meaning", "suspect", "action", "counter_evidence", "population", "evidence"),
-    *("certainty", "unit"),
+    *("certainty", "unit", "settle", "words"),
 }
 
 

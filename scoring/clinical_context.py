@@ -1,22 +1,22 @@
-"""Adds clinical context to a score: gradings, patterns, findings, next steps and limitations."""
+"""Adds clinical context to a score: gradings, patterns, findings and limitations."""
 
 from collections.abc import Iterable
 from itertools import chain
 from typing import Literal
 
-from schemas.assessment import (
+from schemas.assessment import RaisedFlag, WeighedCriterion
+from schemas.assessment_context import (
     FindingInContext,
     GradedCriterion,
     GradingResult,
     NextStepOption,
     Patterns,
     PatternState,
-    RaisedFlag,
-    WeighedCriterion,
 )
 from schemas.rulebook import Finding, GradeStep, Grading, GradingCriterion, Pattern, Prevalence
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
+from scoring.intake_facts import IntakeFacts
 
 CitingPart = RaisedFlag | WeighedCriterion | GradingResult | FindingInContext | NextStepOption
 
@@ -50,41 +50,30 @@ def list_findings_in_context(loaded: LoadedRulebook, facts: Facts) -> tuple[Find
     )
 
 
-def select_next_steps(
-    loaded: LoadedRulebook, facts: Facts, status: str, picture: str | None
-) -> tuple[NextStepOption, ...]:
-    """Return the next steps that apply to this status, picture and facts."""
+def list_limitations(loaded: LoadedRulebook, intake: IntakeFacts, facts: Facts) -> tuple[str, ...]:
+    """Return the limitations that apply to an intake with these facts."""
+    unattested = not intake.attested and any(
+        name in intake.answers for name in loaded.clinician_questions
+    )
     return tuple(
-        NextStepOption(
-            id=step.id, label=step.label, certainty=step.certainty, citations=step.citations
-        )
-        for step in loaded.rulebook.next_step
-        if (not step.pictures or picture in step.pictures)
-        and (not step.statuses or status in step.statuses)
-        and (step.when is None or loaded.evaluate(step.when, facts))
-    )
-
-
-def list_limitations(
-    loaded: LoadedRulebook, facts: Facts, citing_parts: Iterable[CitingPart], *, attested: bool
-) -> tuple[str, ...]:
-    """Return the limitations that apply, ending with the unverified sources among those `shown`."""
-    book = loaded.rulebook
-    unattested = not attested and any(
-        facts.get(name) is not None for name in loaded.clinician_questions
-    )
-    texts = [
         limitation.text
-        for limitation in book.limitation
+        for limitation in loaded.rulebook.limitation
         if (limitation.when is None or loaded.evaluate(limitation.when, facts))
         and (unattested or not limitation.where_not_attested)
-    ]
+    )
+
+
+def list_unverified_sources(
+    loaded: LoadedRulebook, citing_parts: Iterable[CitingPart]
+) -> tuple[str, ...]:
+    """Return the limitation that names the unverified sources of these parts, if there are any."""
+    book = loaded.rulebook
     cited = set(chain.from_iterable(part.citations for part in citing_parts))
     unverified = [source.id for source in book.citation if source.unverified and source.id in cited]
-    if unverified:
-        sources = loaded.explainer.join_words(unverified)
-        texts.append(book.wording.unverified_sources.format(sources=sources))
-    return tuple(texts)
+    if not unverified:
+        return ()
+    sources = loaded.explainer.join_words(unverified)
+    return (book.wording.unverified_sources.format(sources=sources),)
 
 
 def _grade(loaded: LoadedRulebook, grading: Grading, facts: Facts) -> GradingResult:

@@ -7,19 +7,15 @@ from schemas.conditions import Condition
 from schemas.rulebook import Question, Rulebook
 from scoring.conditions import Facts, compile_condition
 from scoring.criterion_results import compile_criterion_result
-from scoring.derived_values import compile_derived_value
 from scoring.explanation import ENGLISH_STYLE, Explainer, SentenceStyle
-from scoring.validation.question_dependencies import (
+from scoring.intake_facts import FactReader, IntakeFacts
+from scoring.question_dependencies import (
     find_condition_questions,
     find_discount_questions,
     find_level_questions,
     iterate_conditions,
 )
 from scoring.weighing import CriterionPoints, PointsAdder, compile_criterion, find_band_start
-
-
-class UnknownQuestionError(ValueError):
-    """The answers contain a question id that the rulebook does not have. The caller must act."""
 
 
 class LoadedRulebook:
@@ -34,10 +30,15 @@ class LoadedRulebook:
         self.instrument = rulebook.rulebook.instrument
         self.version = rulebook.rulebook.version
         criteria = rulebook.criterion
+        certain = rulebook.rulebook.counts_certain_points
         self.questions = rulebook.questions_by_id
         self.derived_by_id = {derived.id: derived for derived in rulebook.derived}
         self.explainer = Explainer(rulebook, style)
-        self.weighers = [compile_criterion(criterion, self.questions) for criterion in criteria]
+        self.reader = FactReader(rulebook)
+        self.weighers = [
+            compile_criterion(criterion, self.questions, counts_certain_points=certain)
+            for criterion in criteria
+        ]
         self.adder = PointsAdder(rulebook)
         self.domain_indexes = {domain.id: index for index, domain in enumerate(rulebook.domain)}
         self.banded_total_index = next(
@@ -54,56 +55,34 @@ class LoadedRulebook:
             for criterion, reads in zip(criteria, self.level_questions, strict=True)
         ]
         self.result_builders = [
-            compile_criterion_result(criterion, reads, self.questions, self.explainer)
+            compile_criterion_result(
+                criterion, reads, self.questions, self.explainer, gives_open_points=certain
+            )
             for criterion, reads in zip(criteria, self.level_questions, strict=True)
         ]
         self.clinician_questions = self._select_questions(
             lambda question: question.who == "clinician"
         )
         self.expected_questions = self._select_questions(lambda question: not question.optional)
-        self.scope_questions = [
+        self.scope_questions = [*rulebook.rulebook.scope_questions] or [
             name
             for name in find_condition_questions(
                 [rule.when for rule in rulebook.scope], self.derived_by_id
             )
             if name not in rulebook.rulebook.must_answer
         ]
-        urgency = {tier.id: index for index, tier in enumerate(rulebook.tier)}
-        self.sorted_flags = sorted(
-            rulebook.flag, key=lambda flag: (not flag.about_person, urgency[flag.tier])
-        )
-        """The red flags: concerns for the person first, then by urgency."""
-        self._calculations = [
-            (derived.id, compile_derived_value(derived, self.questions))
-            for derived in rulebook.derived
-        ]
-        self._option_orders = {
-            question.id: {option.id: index for index, option in enumerate(question.options)}
-            for question in rulebook.question
-            if question.kind == "multi"
-        }
         self._tests = {
             id(condition): compile_condition(condition, self.questions)
             for _, condition in iterate_conditions(rulebook)
         }
 
-    def derive_facts(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answers, with options in questionnaire order, and the derived values.
+    def read_answers(self, answers: Mapping[str, Any], *, attested: bool = False) -> IntakeFacts:
+        """Return the facts of these answers. Raises UnknownQuestionError."""
+        return self.reader.read_answers(answers, attested=attested)
 
-        Raises UnknownQuestionError.
-        """
-        facts: dict[str, Any] = {}
-        for name, answer in answers.items():
-            if name not in self.questions:
-                raise UnknownQuestionError(f"{self.name} has no question with this id")
-            if answer is not None:
-                order = self._option_orders.get(name)
-                facts[name] = (
-                    answer if order is None else tuple(sorted(answer, key=order.__getitem__))
-                )
-        for name, calculate in self._calculations:
-            facts[name] = calculate(facts)
-        return facts
+    def derive_facts(self, answers: Mapping[str, Any]) -> Facts:
+        """Return the answers, neutral answers and derived values. Raises UnknownQuestionError."""
+        return self.reader.read_answers(answers).facts
 
     def weigh_criteria(self, facts: Facts) -> list[CriterionPoints]:
         """Return the points of each criterion, in rulebook order."""

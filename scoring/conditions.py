@@ -2,7 +2,7 @@
 
 Facts are answers and derived values by id; an absent or None fact is unknown. Conditions are joined
 by Kleene's three-valued logic: one false part decides `all`, one true part decides `any`, even if
-other parts are unknown.
+other parts are unknown. Only `either` departs from it: one known part is enough.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +13,17 @@ from schemas.conditions import (
     Always,
     AnyOf,
     AtLeast,
+    AtLeastOf,
     AtMost,
     Condition,
     CountsAtLeast,
+    Either,
+    HasAnswer,
     Includes,
     Is,
     Not,
     OneOf,
+    list_parts,
 )
 from schemas.rulebook import Question
 
@@ -28,7 +32,7 @@ Truth = bool | None
 CompiledCondition = Callable[[Facts], Truth]
 
 
-def compile_condition(  # noqa: C901, PLR0911 - one case for each word of a closed set
+def compile_condition(  # noqa: PLR0911 - one case for each word of a closed set
     condition: Condition, questions: Mapping[str, Question]
 ) -> CompiledCondition:
     """Compile the condition; `questions` define the options of each group."""
@@ -46,15 +50,13 @@ def compile_condition(  # noqa: C901, PLR0911 - one case for each word of a clos
             return _test_known_fact(condition.subject, lambda fact: not included.isdisjoint(fact))
         case CountsAtLeast(subject=subject, counts_at_least=least):
             return _test_known_fact(subject, lambda fact: len(fact) >= least)
-        case AllOf(all=parts):
-            return _join([compile_condition(part, questions) for part in parts], deciding=False)
-        case AnyOf(any=parts):
-            return _join([compile_condition(part, questions) for part in parts], deciding=True)
-        case Not(not_=part):
-            return _negate(compile_condition(part, questions))
+        case HasAnswer(subject=subject):
+            return lambda facts: facts.get(subject) is not None
         case Always():
             return lambda _: True
-    raise TypeError(f"no meaning is given to the condition {type(condition).__name__}")
+    return _compile_joined(
+        condition, [compile_condition(part, questions) for part in list_parts(condition)]
+    )
 
 
 def expand_options(condition: Includes, questions: Mapping[str, Question]) -> frozenset[str]:
@@ -72,9 +74,24 @@ def find_matching_options(
             options = expand_options(condition, questions)
             answer = facts.get(subject) or ()
             yield from ((subject, option) for option in answer if option in options)
-        case AllOf(all=parts) | AnyOf(any=parts):
-            for part in parts:
+        case AllOf() | AnyOf() | AtLeastOf() | Either():
+            for part in list_parts(condition):
                 yield from find_matching_options(part, facts, questions)
+
+
+def _compile_joined(condition: Condition, parts: list[CompiledCondition]) -> CompiledCondition:
+    match condition:
+        case AllOf():
+            return _join(parts, deciding=False)
+        case AnyOf():
+            return _join(parts, deciding=True)
+        case AtLeastOf(at_least_of=least):
+            return _count(parts, least)
+        case Either():
+            return _settle(parts)
+        case Not():
+            return _negate(parts[0])
+    raise TypeError(f"no meaning is given to the condition {type(condition).__name__}")
 
 
 def _test_known_fact(subject: str, holds: Callable[[Any], bool]) -> CompiledCondition:
@@ -96,6 +113,24 @@ def _join(parts: list[CompiledCondition], *, deciding: bool) -> CompiledConditio
         return None if unknown else not deciding
 
     return test_parts
+
+
+def _count(parts: list[CompiledCondition], least: int) -> CompiledCondition:
+    def test_number(facts: Facts) -> Truth:
+        truths = [part(facts) for part in parts]
+        if truths.count(True) >= least:
+            return True
+        return False if len(truths) - truths.count(False) < least else None
+
+    return test_number
+
+
+def _settle(parts: list[CompiledCondition]) -> CompiledCondition:
+    def test_known_parts(facts: Facts) -> Truth:
+        truths = [part(facts) for part in parts]
+        return True if True in truths else False if False in truths else None
+
+    return test_known_parts
 
 
 def _negate(part: CompiledCondition) -> CompiledCondition:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from schemas.assessment import AppliedDiscount, WeighedCriterion
 from schemas.rulebook import Criterion, Question
 from scoring.conditions import Facts
-from scoring.explanation import PLACEHOLDER, Explainer
+from scoring.explanation import NOT_ASKED, PLACEHOLDER, Explainer
 from scoring.weighing import CriterionPoints, find_enumerable_question, to_points
 
 BuildResult = Callable[[CriterionPoints, Facts], WeighedCriterion]
@@ -18,9 +18,12 @@ def compile_criterion_result(
     question_ids: Sequence[str],
     questions: Mapping[str, Question],
     explainer: Explainer,
+    *,
+    gives_open_points: bool = False,
 ) -> BuildResult:
     """Return a function that builds the criterion's result from its weight and the facts.
 
+    An unanswered criterion has no points, or with `gives_open_points` those that are certain.
     Undiscounted results are cached if the levels and sentences depend on one question with few
     answers.
     """
@@ -34,9 +37,9 @@ def compile_criterion_result(
             domain=criterion.domain,
             label=criterion.label,
             verdict=_verdict(weight),
-            answers={name: facts.get(name) for name in question_ids},
+            answers={name: _find_answer(facts, name) for name in question_ids},
             level=level.id if level else None,
-            points=to_points(weight.points) if level else None,
+            points=to_points(weight.points) if level or gives_open_points else None,
             full_points=to_points(weight.full_points) if level else None,
             discount=None
             if weight.discount is None
@@ -66,6 +69,12 @@ def compile_criterion_result(
         return build(weight, facts)
 
     return build_or_reuse
+
+
+def _find_answer(facts: Facts, question: str) -> Any:
+    """Return the answer that was sent; a question that does not concern has none."""
+    answer = facts.get(question)
+    return None if answer is NOT_ASKED else answer
 
 
 def _verdict(weight: CriterionPoints) -> Literal["for", "against", "neutral", "unanswered"]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from schemas.rulebook import Derived, Question
+from schemas.rulebook import Derived, Question, WholeYears
 from scoring.conditions import Facts, compile_condition
+from scoring.weighing import to_hundredths
 
 Calculation = Callable[[Facts], Any]
 
@@ -14,6 +15,8 @@ def compile_derived_value(derived: Derived, questions: Mapping[str, Question]) -
     """Compile the derived value; its function returns None while a fact it needs is unknown."""
     if derived.when is not None:
         return compile_condition(derived.when, questions)
+    if derived.whole_years is not None:
+        return _count_whole_years(derived.whole_years)
     if derived.question is None:
         return _add(derived.sum_of) if derived.sum_of else _average(derived.mean_of)
     groups = questions[derived.question].groups
@@ -34,6 +37,16 @@ def _count_groups(question: str, groups: list[frozenset[str]]) -> Calculation:
     def count(facts: Facts) -> int | None:
         options = facts.get(question)
         return None if options is None else sum(not group.isdisjoint(options) for group in groups)
+
+    return count
+
+
+def _count_whole_years(part: WholeYears) -> Calculation:
+    def count(facts: Facts) -> int | None:
+        years, months = facts.get(part.years), facts.get(part.less_months)
+        if years is None or months is None:
+            return None
+        return (12 * to_hundredths(years) - to_hundredths(months)) // 1200
 
     return count
 

@@ -23,6 +23,17 @@ class Explanation(NamedTuple):
 
 
 Explain = Callable[[CriterionPoints, Facts], Explanation]
+
+
+class _NotAsked(tuple[()]):
+    """An answer of its own, without options."""
+
+    __slots__ = ()
+
+
+NOT_ASKED = _NotAsked()
+"""Stands for the answer to a question that does not concern, among the facts of sentences."""
+
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
@@ -80,6 +91,7 @@ class Explainer:
                 return Explanation(
                     self._wording.unanswered.format(
                         questions=self.join_words(unanswered),
+                        points=self._points_phrase(weight.points),
                         least=format_points(weight.least, self._style.decimal_mark),
                         most=format_points(weight.most, self._style.decimal_mark),
                     )
@@ -122,9 +134,9 @@ class Explainer:
 
     def describe_answer(self, name: str, answer: Any) -> str:
         """Return an answer in words: option labels, yes or no, or the number."""
+        if answer is None or answer is NOT_ASKED:
+            return self._describe_open(answer)
         match answer:
-            case None:
-                return self._wording.not_answered
             case bool():
                 return self._wording.truth_true if answer else self._wording.truth_false
             case str():
@@ -139,6 +151,10 @@ class Explainer:
         """Join words for a sentence: a, b and c."""
         *first, last = [*words] or [""]
         return self._wording.and_.join([self._wording.listed.join(first), last]) if first else last
+
+    def _describe_open(self, answer: Any) -> str:
+        not_asked = self._wording.does_not_concern if answer is NOT_ASKED else None
+        return not_asked or self._wording.not_answered
 
     def _format_number(self, number: Decimal) -> str:
         return str(to_json_number(number)).replace(".", self._style.decimal_mark)

@@ -1,11 +1,10 @@
-"""Raises red flags and checks whether an intake is within the scope of the instrument."""
+"""Checks what both generations of rules check alike: open safety questions, and the scope."""
 
 from typing import NamedTuple
 
-from schemas.assessment import RaisedFlag, Safety, Scope, ScopeReason
-from schemas.rulebook import Flag
+from schemas.assessment import Safety, Scope, ScopeReason
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.conditions import Facts
+from scoring.intake_facts import IntakeFacts
 
 NO_TIER = "none"
 
@@ -17,48 +16,18 @@ class SafetyResult(NamedTuple):
     withholds_score: bool
 
 
-def assess_safety(loaded: LoadedRulebook, facts: Facts) -> SafetyResult:
-    """Return the red flags raised: concerns for the person first, then by urgency.
-
-    A flag is raised only if its condition is known to be true; unanswered safety questions are
-    listed.
-    """
-    book = loaded.rulebook
-    urgency = {tier.id: index for index, tier in enumerate(book.tier)}
-    withholding = {tier.id for tier in book.tier if tier.withholds}
-    raised_flags = [flag for flag in loaded.sorted_flags if loaded.evaluate(flag.when, facts)]
-    unanswered = tuple(name for name in book.rulebook.safety_questions if facts.get(name) is None)
-    return SafetyResult(
-        Safety(
-            tier=min(
-                (flag.tier for flag in raised_flags), key=urgency.__getitem__, default=NO_TIER
-            ),
-            all_asked=not unanswered,
-            unanswered=unanswered,
-            flags=tuple(_raise_flag(flag) for flag in raised_flags),
-        ),
-        any(flag.tier in withholding and not flag.about_person for flag in raised_flags),
-    )
+def list_open_safety_questions(loaded: LoadedRulebook, intake: IntakeFacts) -> tuple[str, ...]:
+    """Return the unanswered safety questions."""
+    return tuple(filter(intake.is_open, loaded.rulebook.rulebook.safety_questions))
 
 
-def assess_scope(loaded: LoadedRulebook, facts: Facts) -> Scope:
+def assess_scope(loaded: LoadedRulebook, intake: IntakeFacts) -> Scope:
     """Return the reasons that put the intake out of scope, and the unanswered scope questions."""
     return Scope(
         reasons=tuple(
             ScopeReason(id=rule.id, label=rule.label)
             for rule in loaded.rulebook.scope
-            if loaded.evaluate(rule.when, facts)
+            if loaded.evaluate(rule.when, intake.facts)
         ),
-        unanswered=tuple(name for name in loaded.scope_questions if facts.get(name) is None),
-    )
-
-
-def _raise_flag(flag: Flag) -> RaisedFlag:
-    return RaisedFlag(
-        id=flag.id,
-        tier=flag.tier,
-        label=flag.label,
-        suspect=flag.suspect,
-        action=flag.action,
-        citations=flag.citations,
+        unanswered=tuple(filter(intake.is_open, loaded.scope_questions)),
     )

@@ -14,17 +14,25 @@ def find_band_index(loaded: LoadedRulebook, points: int) -> int:
     return bisect_right(loaded.band_starts, points)
 
 
-def select_band(loaded: LoadedRulebook, sums: Sums, banded: int, facts: Facts) -> Band:
-    """Return the band of the total at index `banded`, or its fallback if its needs are not met."""
+def select_band(
+    loaded: LoadedRulebook, sums: Sums, facts: Facts, *, if_unknown: bool = False
+) -> Band | None:
+    """Return the band of the banded total, or its fallback if its needs are not met.
+
+    A condition of unknown truth counts as `if_unknown`. None if no total is banded.
+    """
+    if loaded.banded_total_index is None:
+        return None
     bands = loaded.rulebook.band
-    band = bands[find_band_index(loaded, sums.totals[banded])]
+    band = bands[find_band_index(loaded, sums.totals[loaded.banded_total_index])]
     needs = band.needs
     if needs is None:
         return band
     has_domains = all(
         sums.domain_points[loaded.domain_indexes[name]] > 0 for name in needs.domains_above_zero
     )
-    if has_domains and (needs.when is None or loaded.evaluate(needs.when, facts)):
+    truth = True if needs.when is None else loaded.evaluate(needs.when, facts)
+    if has_domains and (if_unknown if truth is None else truth):
         return band
     return next(fallback for fallback in bands if fallback.id == needs.otherwise)
 
@@ -37,7 +45,7 @@ def count_bands_between(loaded: LoadedRulebook, least: int, most: int) -> int:
 def build_picture(
     loaded: LoadedRulebook, sums: Sums, facts: Facts, *, is_identified: bool
 ) -> MechanismPicture | None:
-    """Return the ledgers and, if `named`, the picture they match; None without ledgers."""
+    """Return the ledgers and, if `is_identified`, the picture they match; None without ledgers."""
     if not loaded.rulebook.ledger:
         return None
     ledgers = _calculate_ledgers(loaded, sums, facts)

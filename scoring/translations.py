@@ -54,6 +54,9 @@ def translate_assessment(
     return result
 
 
+_LISTS_OF_TEXTS = ("limitations", "cautions", "signs")
+
+
 @cache
 def _answer_model(loaded: LoadedRulebook) -> type[BaseModel]:
     return build_answer_model(loaded.rulebook)
@@ -83,16 +86,15 @@ def _compile_translation(loaded: LoadedRulebook, language: str) -> LoadedRuleboo
 
 
 def _drop_texts(assessment: Assessment) -> Any:
-    """Return the assessment as JSON without its texts; of the limitations only their number."""
-    limitations = len(assessment.limitations)
-    return _drop_text_fields(assessment.model_dump(mode="json")) | {"limitations": limitations}
+    """Return the assessment as JSON without its texts; of lists of texts only their number."""
+    return _drop_text_fields(assessment.model_dump(mode="json"))
 
 
 def _drop_text_fields(value: Any) -> Any:
     match value:
         case dict():
             return {
-                name: _drop_text_fields(part)
+                name: len(part) if name in _LISTS_OF_TEXTS else _drop_text_fields(part)
                 for name, part in value.items()
                 if name not in TRANSLATED_FIELDS
             }

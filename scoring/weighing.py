@@ -6,7 +6,7 @@ zero a domain, and a total adds domains. The sums are calculated three times: cu
 most.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
@@ -20,7 +20,8 @@ class CriterionPoints(NamedTuple):
     """Points of one criterion in hundredths; `level` and `discount` are indexes in the rulebook.
 
     `least` and `most` are the limits of the points still possible. An unanswered criterion has
-    `level` None and 0 points.
+    `level` None, and 0 points or those that are certain. `open_discounts` are those of unknown
+    truth that are smaller than each that holds.
     """
 
     level: int | None
@@ -30,6 +31,7 @@ class CriterionPoints(NamedTuple):
     least: int
     most: int
     is_open: bool
+    open_discounts: tuple[int, ...]
 
 
 class Sums(NamedTuple):
@@ -57,8 +59,14 @@ def find_band_start(band: Band) -> int | None:
     return None if band.from_ is None else to_hundredths(band.from_)
 
 
-def compile_criterion(criterion: Criterion, questions: Mapping[str, Question]) -> WeighCriterion:
-    """Compile the criterion into a function from facts to its points."""
+def compile_criterion(
+    criterion: Criterion, questions: Mapping[str, Question], *, counts_certain_points: bool = False
+) -> WeighCriterion:
+    """Compile the criterion into a function from facts to its points.
+
+    With `counts_certain_points` an unanswered criterion gives what every level still possible
+    gives at least.
+    """
     read_level = _compile_levels(criterion, questions)
     tests = [compile_condition(discount.when, questions) for discount in criterion.discount]
     factors = [to_hundredths(discount.factor) for discount in criterion.discount]
@@ -70,14 +78,22 @@ def compile_criterion(criterion: Criterion, questions: Mapping[str, Question]) -
         discount, factor = _find_smallest(factors, truths, (True,))
         _, least_factor = _find_smallest(factors, truths, (True, None))
         full = possible[0] if level is not None else 0
+        least = min(_discount(points, least_factor) for points in possible)
+        most = max(_discount(points, factor) for points in possible)
+        certain = max(least, min(0, most)) if counts_certain_points else 0
         return CriterionPoints(
             level,
             full,
-            _discount(full, factor),
+            certain if level is None else _discount(full, factor),
             discount if full > 0 else None,
-            min(_discount(points, least_factor) for points in possible),
-            max(_discount(points, factor) for points in possible),
+            least,
+            most,
             level is None or (full > 0 and None in truths),
+            tuple(
+                index
+                for index, truth in enumerate(truths)
+                if truth is None and factors[index] < factor
+            ),
         )
 
     def weigh(facts: Facts) -> CriterionPoints:
@@ -117,6 +133,10 @@ class PointsAdder:
         ]
         self._totals = [[indexes[name] for name in total.domains] for total in rulebook.total]
 
+    def find_domain(self, criterion: int) -> int:
+        """Return the index of the domain of the criterion at this index."""
+        return self._domain_indexes[criterion]
+
     def calculate_sums(self, points: Sequence[int]) -> Sums:
         """Return the sums of one number of points for each criterion, in rulebook order."""
         domains = [0] * len(self._bounds)
@@ -131,6 +151,13 @@ class PointsAdder:
         domains[domain] -= points
         if self._clamp(domain, domains[domain]) == self._clamp(domain, sums.domain_sums[domain]):
             return sums._replace(domain_sums=domains)
+        return self._sum_domains(domains)
+
+    def add_changes(self, sums: Sums, changes: Iterable[tuple[int, int]]) -> Sums:
+        """Return the sums after these changes of points, each with the index of its criterion."""
+        domains = sums.domain_sums.copy()
+        for criterion, points in changes:
+            domains[self._domain_indexes[criterion]] += points
         return self._sum_domains(domains)
 
     def _clamp(self, domain: int, points: int) -> int:

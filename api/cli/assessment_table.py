@@ -29,9 +29,12 @@ def print_assessment(assessment: Assessment) -> None:
     if assessment.criteria:
         console.print(_criteria_table(assessment.criteria))
     for missing in assessment.missing or ():
-        console.print(
-            f"missing: {missing.question} (could still move {_format_points(missing.swing)})"
+        effect = (
+            "needed for safety"
+            if missing.swing is None
+            else f"could still move {_format_points(missing.swing)}"
         )
+        console.print(f"missing: {missing.question} ({effect})")
     for limitation in assessment.limitations:
         console.print(f"- {limitation}")
 

@@ -14,7 +14,7 @@ from schemas.links import LinkDetail
 from schemas.patient import KnownPatient
 from schemas.rulebook import Flag
 from scoring.catalogue import Catalogue
-from scoring.safety import assess_safety
+from scoring.engine import assess_safety
 
 MAX_PER_TIER = 100
 """The most screenings shown for one tier; the list filtered by tier shows them all."""
@@ -77,7 +77,7 @@ def _translate_flags(link: LinkDetail, formatter: DisplayFormatter) -> tuple[Fla
     if loaded is None or book is None:
         return ()
     answers = link.draft.answers if link.draft else {}
-    red_flags = assess_safety(loaded, loaded.derive_facts(answers)).safety.flags
+    red_flags = assess_safety(loaded, answers).flags
     flags = {flag.id: flag for flag in book.flag}
     return tuple(flags[flag.id] for flag in red_flags)
 

@@ -14,7 +14,6 @@ from api.problems import Problem
 from api.store.screenings.earlier_screenings import PriorScreening
 from reports.formats import DocumentKind, RenderedDocument, render_format
 from reports.phrases import load_phrases
-from reports.view.charts import find_banded_total
 from reports.view.heading import (
     EarlierScreening,
     FlagAcknowledgement,
@@ -23,7 +22,9 @@ from reports.view.heading import (
     ReportedFlag,
     ReportHeading,
 )
+from reports.view.intake import AssessedIntake
 from reports.view.model import ReportView
+from reports.view.result_words import find_banded_total
 from reports.view.view_builder import build_view
 from schemas.assessment import Assessment
 from schemas.form_settings import EmergencyNumber
@@ -74,15 +75,16 @@ def _build_translated_view(
 ) -> ReportView:
     """Return the view in this language; in English if that does not give the stored result."""
     loaded, answers, assessment = assessed_answers
+    untranslated = AssessedIntake(assessment, answers)
     rulebook = translate_rulebook(loaded, language)
     if rulebook is None:
-        return build_view(loaded.rulebook, assessment, heading)
+        return build_view(loaded.rulebook, untranslated, heading)
     try:
         translated = translate_assessment(loaded, language, answers, assessment)
     except TranslationMismatchError:
-        return build_view(loaded.rulebook, assessment, heading)
-    phrases = load_phrases(language)
-    return build_view(rulebook, translated, heading, phrases, stored_assessment=assessment)
+        return build_view(loaded.rulebook, untranslated, heading)
+    intake = AssessedIntake(translated, answers, stored_assessment=assessment)
+    return build_view(rulebook, intake, heading, load_phrases(language))
 
 
 class PrintSettings(NamedTuple):

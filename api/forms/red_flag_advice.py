@@ -14,7 +14,7 @@ from schemas.form_settings import EmergencyNumber, FormSettings
 from schemas.rulebook import Flag
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import find_matching_options
-from scoring.safety import assess_safety
+from scoring.engine import assess_safety
 
 ADVICE_ORDER = (
     "crisis_now",
@@ -56,7 +56,7 @@ class PatientRedFlags(NamedTuple):
 
 def find_red_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> PatientRedFlags:
     """Return the red flags that the answers raise."""
-    result = assess_safety(loaded, loaded.derive_facts(answers)).safety
+    result = assess_safety(loaded, answers)
     flags = [flag.id for flag in result.flags if _choose_phrase(loaded, flag.id)]
     return PatientRedFlags(result.tier, tuple(flags))
 

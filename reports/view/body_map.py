@@ -1,11 +1,12 @@
 """Build the body map: the marked pain sites on a drawn body, front and back."""
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from reports.phrases import Phrases
-from schemas.assessment import Assessment
 from schemas.base import FrozenModel, Many, Name
 from schemas.rulebook import Rulebook
 
@@ -42,11 +43,13 @@ class BodyMap(FrozenModel):
     alt_text: str
 
 
-def build_body_map(rulebook: Rulebook, assessment: Assessment, phrases: Phrases) -> BodyMap | None:
+def build_body_map(
+    rulebook: Rulebook, answers: Mapping[str, Any], phrases: Phrases
+) -> BodyMap | None:
     """Return the body map; None if the instrument has no such question or no site is marked."""
     body = load_body_figure()
     question = next((item for item in rulebook.question if item.id == body.question), None)
-    marked_sites = _list_marked_sites(assessment, body.question)
+    marked_sites = set(answers.get(body.question, ()))
     if question is None or not marked_sites:
         return None
     names = tuple(option.label for option in question.options if option.id in marked_sites)
@@ -56,14 +59,6 @@ def build_body_map(rulebook: Rulebook, assessment: Assessment, phrases: Phrases)
         site_labels=names,
         alt_text=phrases.say("body_words", sites=phrases.say("list_mark").join(names)),
     )
-
-
-def _list_marked_sites(assessment: Assessment, question: str) -> set[str]:
-    for criterion in assessment.criteria or ():
-        answer = criterion.answers.get(question)
-        if isinstance(answer, tuple):
-            return set(answer)
-    return set()
 
 
 def _draw_shapes(regions: Many[BodyRegion], marked_sites: set[str]) -> tuple[BodyShape, ...]:

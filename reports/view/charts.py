@@ -2,16 +2,15 @@
 
 from decimal import Decimal
 from itertools import pairwise
+from typing import NamedTuple
 
 from reports.phrases import Phrases
 from reports.view.heading import EarlierScreening, ReportHeading
+from reports.view.result_words import ResultWords, describe_result, find_banded_total
 from schemas.assessment import Assessment, TotalPoints
 from schemas.base import FrozenModel, Many
 from schemas.rulebook import Band, Rulebook, Total
 
-OUTER_BAND_POINTS = Decimal(4)
-"""Least width of the first and the last band on the scale."""
-RANGE_MARGIN_POINTS = Decimal(1)
 MIN_LABEL_GAP = 7.0
 """Least distance between the labels of a trend, in percent of its width."""
 
@@ -30,6 +29,8 @@ class BandScale(FrozenModel):
     """The banded total on its scale, with the bands and the range."""
 
     segments: Many[ScaleSegment]
+    low: str
+    high: str
     range_start: float
     range_end: float
     total_position: float
@@ -48,11 +49,10 @@ class Bar(FrozenModel):
 
 
 class BarChart(FrozenModel):
-    """Bars on a common axis with a zero line, and optionally their total."""
+    """Bars on a common axis with a zero line."""
 
     zero: float
     rows: Many[Bar]
-    total: Bar | None = None
     alt_text: str
 
 
@@ -70,9 +70,11 @@ class TrendPoint(FrozenModel):
 
 
 class TrendChart(FrozenModel):
-    """The banded total over time; points of other rulebooks are drawn hollow."""
+    """The banded total over time; points of other rulebooks are hollow and not joined."""
 
     zero: float
+    low: str
+    high: str
     points: Many[TrendPoint]
     alt_text: str
 
@@ -83,27 +85,50 @@ def build_scale(rulebook: Rulebook, assessment: Assessment, phrases: Phrases) ->
     if main is None or assessment.totals is None:
         return None
     total = assessment.totals[main.id]
+    axis = find_axis(rulebook, main)
     edges = [edge for edge in map(_find_lower_edge, rulebook.band) if edge is not None]
-    low = min(total.range.least - RANGE_MARGIN_POINTS, edges[0] - OUTER_BAND_POINTS)
-    high = max(total.range.most + RANGE_MARGIN_POINTS, edges[-1] + OUTER_BAND_POINTS)
-    starts = [low, *edges, high]
+    starts = [axis.low, *edges, axis.high]
     segments = [
         ScaleSegment(
             label=band.label,
             start="" if _find_lower_edge(band) is None else phrases.format_number(start),
-            position=_scale(start, low, high),
-            width=_scale(end, low, high) - _scale(start, low, high),
+            position=axis.scale(start),
+            width=axis.scale(end) - axis.scale(start),
             is_result=band.id == total.band,
         )
         for band, (start, end) in zip(rulebook.band, pairwise(starts), strict=True)
     ]
     return BandScale(
         segments=tuple(segments),
-        range_start=_scale(total.range.least, low, high),
-        range_end=_scale(total.range.most, low, high),
-        total_position=_scale(total.points, low, high),
+        low=phrases.format_number(axis.low),
+        high=phrases.format_number(axis.high),
+        range_start=axis.scale(total.range.least),
+        range_end=axis.scale(total.range.most),
+        total_position=axis.scale(total.points),
         total_label=phrases.format_number(total.points),
-        alt_text=_describe_scale(rulebook, main, total, phrases),
+        alt_text=_describe_scale(
+            main, total, describe_result(rulebook, assessment, phrases), phrases
+        ),
+    )
+
+
+class Axis(NamedTuple):
+    """An axis from the least to the most points."""
+
+    low: Decimal
+    high: Decimal
+
+    def scale(self, points: Decimal) -> float:
+        """Return the position of the points, from 0 to 100."""
+        return round(float((points - self.low) / (self.high - self.low) * 100), 2)
+
+
+def find_axis(rulebook: Rulebook, total: Total) -> Axis:
+    """Return the axis of a total, the same for every assessment: its least and most points."""
+    domains = [domain for domain in rulebook.domain if domain.id in total.domains]
+    return Axis(
+        sum((domain.floor for domain in domains), Decimal(0)),
+        sum((domain.ceiling for domain in domains), Decimal(0)),
     )
 
 
@@ -114,53 +139,19 @@ def build_ledger_chart(
     if assessment.picture is None:
         return None
     points = assessment.picture.ledgers
-    low, high = min(Decimal(0), *points.values()), max(Decimal(10), *points.values())
-    zero = _scale(Decimal(0), low, high)
+    axis = Axis(min(Decimal(0), *points.values()), max(Decimal(10), *points.values()))
+    zero = axis.scale(Decimal(0))
     rows = tuple(
         Bar(
             label=ledger.label,
             points=phrases.format_number(points[ledger.id]),
             start=zero,
-            end=_scale(points[ledger.id], low, high),
+            end=axis.scale(points[ledger.id]),
             is_negative=points[ledger.id] < 0,
         )
         for ledger in rulebook.ledger
     )
-    return BarChart(zero=zero, rows=rows, alt_text=_describe_bars(rows, "ledgers_words", phrases))
-
-
-def build_waterfall_chart(
-    rulebook: Rulebook, assessment: Assessment, phrases: Phrases
-) -> BarChart | None:
-    """Return what each domain adds to the banded total, from zero; None if it is withheld."""
-    main = find_banded_total(rulebook)
-    if main is None or assessment.totals is None or assessment.domains is None:
-        return None
-    domains = [domain for domain in assessment.domains if domain.id in main.domains]
-    sums = [Decimal(0)]
-    for domain in domains:
-        sums.append(sums[-1] + domain.points)
-    low, high = min(sums), max(*sums, Decimal(1))
-    rows = tuple(
-        Bar(
-            label=domain.label,
-            points=phrases.format_signed(domain.points),
-            start=_scale(before, low, high),
-            end=_scale(after, low, high),
-            is_negative=after < before,
-        )
-        for domain, (before, after) in zip(domains, pairwise(sums), strict=True)
-    )
-    zero = _scale(Decimal(0), low, high)
-    total = Bar(
-        label=main.label,
-        points=phrases.format_number(sums[-1]),
-        start=zero,
-        end=_scale(sums[-1], low, high),
-        is_negative=sums[-1] < 0,
-    )
-    words = _describe_bars((*rows, total), "waterfall_words", phrases)
-    return BarChart(zero=zero, rows=rows, total=total, alt_text=words)
+    return BarChart(zero=zero, rows=rows, alt_text=_describe_bars(rows, phrases))
 
 
 def build_trend_chart(
@@ -179,8 +170,7 @@ def build_trend_chart(
     )
     screenings = [*sorted(heading.earlier, key=lambda screening: screening.on), current]
     days = [screening.on.toordinal() for screening in screenings]
-    low = min(Decimal(0), *(screening.points for screening in screenings))
-    high = max(Decimal(1), *(screening.points for screening in screenings))
+    axis = find_axis(rulebook, main)
     labels = {band.id: band.label for band in rulebook.band}
     points = tuple(
         TrendPoint(
@@ -189,7 +179,7 @@ def build_trend_chart(
             band=labels.get(screening.band or "", phrases.say("no_band")),
             rulebook=screening.rulebook,
             position=position,
-            height=_scale(screening.points, low, high),
+            height=max(0, min(100, axis.scale(screening.points))),
             is_current=screening is current,
             has_same_rulebook=screening.rulebook == assessment.rulebook,
         )
@@ -197,7 +187,9 @@ def build_trend_chart(
     )
     summary = phrases.say("list_mark").join(f"{point.on} {point.points}" for point in points)
     return TrendChart(
-        zero=_scale(Decimal(0), low, high),
+        zero=axis.scale(Decimal(0)),
+        low=phrases.format_number(axis.low),
+        high=phrases.format_number(axis.high),
         points=points,
         alt_text=phrases.say("trend_words", total=main.label, points=summary),
     )
@@ -218,31 +210,23 @@ def _spread_days(days: list[int]) -> list[float]:
     return positions
 
 
-def find_banded_total(rulebook: Rulebook) -> Total | None:
-    """Return the total that the bands refer to, or None."""
-    return next((total for total in rulebook.total if total.banded), None)
-
-
-def _describe_scale(rulebook: Rulebook, main: Total, total: TotalPoints, phrases: Phrases) -> str:
-    labels = {band.id: band.label for band in rulebook.band}
+def _describe_scale(
+    main: Total, total: TotalPoints, result: ResultWords, phrases: Phrases
+) -> str:
     return phrases.say(
         "scale_words",
         total=main.label,
         points=phrases.format_number(total.points),
         least=phrases.format_number(total.range.least),
         most=phrases.format_number(total.range.most),
-        band=labels[total.band] if total.band else phrases.say("no_band"),
+        band=result.title,
     )
 
 
-def _describe_bars(rows: Many[Bar], phrase: str, phrases: Phrases) -> str:
+def _describe_bars(rows: Many[Bar], phrases: Phrases) -> str:
     summary = phrases.say("list_mark").join(f"{bar.label} {bar.points}" for bar in rows)
-    return phrases.say(phrase, bars=summary)
+    return phrases.say("ledgers_words", bars=summary)
 
 
 def _find_lower_edge(band: Band) -> Decimal | None:
     return band.from_ if band.from_ is not None else band.above
-
-
-def _scale(points: Decimal, low: Decimal, high: Decimal) -> float:
-    return round(float((points - low) / (high - low) * 100), 2)

@@ -1,10 +1,21 @@
 """Put the clinical context of the score into words: gradings, derived values, findings."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+from pydantic import MISSING
+
 from reports.phrases import Phrases
-from reports.view.model import FindingLine, GradingLine, LabelledText, PatternLine
+from reports.view.model import (
+    AlternativeLine,
+    FindingLine,
+    GradingLine,
+    LabelledText,
+    NextStepLine,
+    PatternLine,
+)
+from reports.view.paper_settings import load_paper_settings
 from reports.view.sources import CitationIndex
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
@@ -42,12 +53,22 @@ def build_derived_values(
     )
 
 
-def build_patterns(assessment: Assessment, phrases: Phrases) -> tuple[PatternLine, ...]:
-    """Return the patterns of the evidence sheet, in its own numbering."""
+def build_patterns(
+    rulebook: Rulebook, assessment: Assessment, phrases: Phrases
+) -> tuple[PatternLine, ...]:
+    """Return the patterns of the evidence sheet, in its own numbering.
+
+    A pattern that no sheet shows has no words for patients.
+    """
+    never_shown = {pattern.number for pattern in rulebook.pattern if pattern.never_on_sheet}
+    prefix = f"pattern_{rulebook.rulebook.instrument}"
     return tuple(
         PatternLine(
             number=pattern.number,
             label=pattern.label,
+            patient_label=None
+            if pattern.number in never_shown
+            else phrases.words.get(f"{prefix}_{pattern.number}"),
             state=phrases.say(f"state_{pattern.state}"),
             state_id=pattern.state,
             is_seen=pattern.state == "seen",
@@ -92,14 +113,79 @@ def build_findings(
     return tuple(lines)
 
 
-def build_next_steps(assessment: Assessment, sources: CitationIndex) -> tuple[LabelledText, ...]:
-    """Return the options with their certainty."""
+def build_next_steps(
+    rulebook: Rulebook, assessment: Assessment, sources: CitationIndex, phrases: Phrases
+) -> tuple[NextStepLine, ...]:
+    """Return the options with their certainty and cautions, in the order of their rungs."""
+    instrument = rulebook.rulebook.instrument
     return tuple(
-        LabelledText(
-            name=step.label, text=step.certainty, sources=sources.format_marks(step.citations)
+        NextStepLine(
+            name=step.label,
+            text=step.certainty,
+            brief_certainty=_shorten(step.certainty),
+            sources=sources.format_marks(step.citations),
+            rung=""
+            if step.rung is MISSING
+            else phrases.words.get(f"rung_{instrument}_{step.rung}", ""),
+            cautions=() if step.cautions is MISSING else step.cautions,
         )
         for step in assessment.next_steps or ()
     )
+
+
+def build_alternatives(
+    assessment: Assessment, sources: CitationIndex
+) -> tuple[AlternativeLine, ...]:
+    """Return the other explanations to consider, strongest first."""
+    if assessment.alternatives is MISSING:
+        return ()
+    return tuple(
+        AlternativeLine(
+            label=alternative.label,
+            signs="; ".join(alternative.signs),
+            settle=alternative.settle,
+            sources=sources.format_marks(alternative.citations),
+        )
+        for alternative in assessment.alternatives
+    )
+
+
+def describe_no_alternatives(rulebook: Rulebook, assessment: Assessment) -> str | None:
+    """Return the text for no other explanations; None if there are some or none were sought."""
+    if assessment.alternatives is MISSING or assessment.alternatives:
+        return None
+    return rulebook.wording.no_alternatives
+
+
+def list_contradictions(assessment: Assessment) -> tuple[str, ...]:
+    """Return the sentences on answers that can't hold together."""
+    if assessment.contradictions is MISSING:
+        return ()
+    return tuple(contradiction.text for contradiction in assessment.contradictions)
+
+
+def list_limitations(rulebook: Rulebook, assessment: Assessment) -> tuple[str, ...]:
+    """Return the limitations to print; a withheld report keeps two, and what is not attested.
+
+    Ids of unverified sources are left out: the list of sources marks these.
+    """
+    before_ids = rulebook.wording.unverified_sources.partition("{sources}")[0]
+    texts = [text for text in assessment.limitations if not text.startswith(before_ids)]
+    if assessment.status != "withheld_red_flag":
+        return tuple(texts)
+    places = load_paper_settings().withheld_limitations
+    unattested = {item.text for item in rulebook.limitation if item.where_not_attested}
+    return tuple(
+        text for place, text in enumerate(texts) if place in places or text in unattested
+    )
+
+
+def _shorten(certainty: str) -> str:
+    """Return how a certainty begins; the details say all of it."""
+    return _CLAUSE_END.split(certainty, maxsplit=1)[0].rstrip(".")
+
+
+_CLAUSE_END = re.compile(r"[:;(]|\.\s|,\s(?=read|from)")
 
 
 def _format_truth(truth: bool | None, phrases: Phrases) -> str:  # noqa: FBT001 - true, false or not known

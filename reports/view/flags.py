@@ -5,31 +5,45 @@ from reports.view.heading import ReportHeading
 from reports.view.model import FlagLine
 from reports.view.sources import CitationIndex
 from reports.view.text_sanitiser import clean_line
-from schemas.assessment import Assessment
+from schemas.assessment import Assessment, RaisedFlag
 from schemas.rulebook import Rulebook
 
 
 def build_flag_lines(
     rulebook: Rulebook, assessment: Assessment, sources: CitationIndex, heading: ReportHeading
 ) -> tuple[FlagLine, ...]:
-    """Return the flags with their actions, in the order of the assessment."""
+    """Return the flags with their actions: by tier, then those about the person first."""
     tiers = {tier.id: tier.label for tier in rulebook.tier}
+    urgent_tiers = {tier.id for tier in rulebook.tier if tier.withholds}
     definitions = {flag.id: flag for flag in rulebook.flag}
     patient_questions = {item.id for item in rulebook.question if item.who != "clinician"}
     is_by_patient = heading.answered_by == "patient" and heading.replaces is None
     return tuple(
         FlagLine(
+            id=flag.id,
             label=flag.label,
             tier_id=flag.tier,
+            is_urgent=flag.tier in urgent_tiers,
             is_marked_by_patient=is_by_patient
             and getattr(definitions[flag.id].when, "question", None) in patient_questions,
+            is_assessed=flag.assessed is True,
             about_person=definitions[flag.id].about_person,
             tier=f"{flag.tier} \N{MIDDLE DOT} {tiers[flag.tier]}",
             suspect=flag.suspect,
             action=flag.action,
             sources=sources.format_marks(flag.citations),
         )
-        for flag in assessment.safety.flags
+        for flag in _sort_by_tier(rulebook, assessment)
+    )
+
+
+def _sort_by_tier(rulebook: Rulebook, assessment: Assessment) -> list[RaisedFlag]:
+    """Return the flags in the order of every document, whatever order they are stored in."""
+    places = {tier.id: place for place, tier in enumerate(rulebook.tier)}
+    about_person = {flag.id for flag in rulebook.flag if flag.about_person}
+    return sorted(
+        assessment.safety.flags,
+        key=lambda flag: (places[flag.tier], flag.id not in about_person),
     )
 
 

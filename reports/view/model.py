@@ -8,11 +8,17 @@ from schemas.base import FrozenModel, Many
 
 
 class FlagLine(FrozenModel):
-    """A red flag and its action; one that is `about_person` must not be on the patient sheet."""
+    """A red flag and its action; one that is `about_person` must not be on the patient sheet.
 
+    An urgent one is for today.
+    """
+
+    id: str
     label: str
     tier_id: str
+    is_urgent: bool
     is_marked_by_patient: bool
+    is_assessed: bool
     about_person: bool
     tier: str
     suspect: str
@@ -21,13 +27,17 @@ class FlagLine(FrozenModel):
 
 
 class Reason(FrozenModel):
-    """One criterion with its points and the sentence that explains them."""
+    """One criterion with its points and the sentence that explains them.
+
+    `finding` is that sentence without the points.
+    """
 
     id: str
     domain: str
     label: str
     points: str
     because: str
+    finding: str
     grade: str
     sources: str
     discount_note: str
@@ -61,6 +71,29 @@ class LabelledText(FrozenModel):
     sources: str = ""
 
 
+class NextStepLine(FrozenModel):
+    """An option for the clinician, how certain it is, and what to mind.
+
+    `rung` is the heading of its group, or empty; `brief_certainty` is how its certainty begins.
+    """
+
+    name: str
+    text: str
+    brief_certainty: str
+    sources: str
+    rung: str
+    cautions: Many[str]
+
+
+class AlternativeLine(FrozenModel):
+    """Another explanation to consider, its signs, and what would settle it."""
+
+    label: str
+    signs: str
+    settle: str
+    sources: str
+
+
 class GradingLine(FrozenModel):
     """A published grading and its criteria."""
 
@@ -84,15 +117,29 @@ class FindingLine(FrozenModel):
 
 
 class PatternLine(FrozenModel):
-    """One pattern of the evidence sheet."""
+    """One pattern of the evidence sheet; without `patient_label` it is on no patient's sheet."""
 
     number: int
     label: str
+    patient_label: str | None
     state: str
     state_id: str
     is_seen: bool
     criteria: str
     evidence: str
+
+
+class SheetView(FrozenModel):
+    """What only the patient's sheet shows; `kind` decides which of its parts are printed."""
+
+    kind: str
+    has_crisis_lines: bool
+    crisis_numbers: Many[str]
+    emergency_numbers: Many[str]
+    plain_phrase: str
+    answers: Many[LabelledText]
+    denied_count: int
+    open_questions: Many[str]
 
 
 class ReportView(FrozenModel):
@@ -110,6 +157,10 @@ class ReportView(FrozenModel):
     note: str | None
     screening_id: str | None
     status: str
+    is_confidential: bool
+    is_shareable: bool
+    result_title: str
+    possible_bands: str | None
     headline: str
     tier: str | None
     flags: Many[FlagLine]
@@ -118,7 +169,6 @@ class ReportView(FrozenModel):
     has_no_safety_answers: bool
     withdrawn_flags_text: str | None
     acknowledgements: Many[str]
-    help_numbers: Many[str]
     scope_reasons: Many[str]
     unanswered_scope_questions: Many[str]
     band_id: str | None
@@ -127,7 +177,6 @@ class ReportView(FrozenModel):
     lower_band_reason: str | None
     totals: Many[LabelledText]
     scale: BandScale | None
-    waterfall: BarChart | None
     picture: str | None
     picture_meaning: str | None
     ledgers: BarChart | None
@@ -137,13 +186,21 @@ class ReportView(FrozenModel):
     supporting: Many[Reason]
     opposing: Many[Reason]
     open_questions: Many[OpenQuestion]
+    ask_first: Many[LabelledText]
+    needed_for_safety: Many[str]
+    other_open_questions: Many[LabelledText]
+    other_open_count: int
+    not_asked: Many[str]
+    alternatives: Many[AlternativeLine]
+    no_alternatives_text: str | None
+    contradictions: Many[str]
     what_if: Many[LabelledText]
     gradings: Many[GradingLine]
     derived_values: Many[LabelledText]
     patterns_summary: str | None
     patterns: Many[PatternLine]
     findings: Many[FindingLine]
-    next_steps: Many[LabelledText]
+    next_steps: Many[NextStepLine]
     domains: Many[DomainLine]
     criteria: Many[Reason]
     limitations: Many[str]
@@ -155,3 +212,4 @@ class ReportView(FrozenModel):
     produced_on: str
     produced_on_iso: str
     assessment_json: str
+    sheet: SheetView

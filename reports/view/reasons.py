@@ -1,22 +1,25 @@
-"""Put criteria, domains, open questions and the reasons for the band into words."""
+"""Put criteria, domains and the reasons for the band into words."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
 from reports.phrases import Phrases
-from reports.view.model import DomainLine, LabelledText, OpenQuestion, Reason
+from reports.view.model import DomainLine, LabelledText, Reason
 from reports.view.sources import CitationIndex
 from reports.view.text_sanitiser import typeset_signs
 from schemas.assessment import Assessment, WeighedCriterion
-from schemas.rulebook import Rulebook
+from schemas.rulebook import Rulebook, Wording
 
 
 def build_reasons(
-    assessment: Assessment, sources: CitationIndex, phrases: Phrases
+    rulebook: Rulebook, assessment: Assessment, sources: CitationIndex, phrases: Phrases
 ) -> tuple[Reason, ...]:
     """Return all criteria, in the order of the rulebook."""
+    sentences = SentencePatterns(rulebook.wording)
     return tuple(
-        _build_reason(criterion, sources, phrases) for criterion in assessment.criteria or ()
+        _build_reason(criterion, sentences, sources, phrases)
+        for criterion in assessment.criteria or ()
     )
 
 
@@ -96,22 +99,6 @@ def build_domain_lines(
     return tuple(lines)
 
 
-def build_open_questions(
-    rulebook: Rulebook, assessment: Assessment, phrases: Phrases
-) -> tuple[OpenQuestion, ...]:
-    """Return the unanswered questions."""
-    required = set(rulebook.rulebook.must_answer)
-    labels = {question.id: question.label for question in rulebook.question}
-    return tuple(
-        OpenQuestion(
-            label=labels[missing.question],
-            swing=phrases.format_number(missing.swing),
-            is_required=missing.question in required,
-        )
-        for missing in assessment.missing or ()
-    )
-
-
 def build_what_ifs(
     rulebook: Rulebook, assessment: Assessment, phrases: Phrases
 ) -> tuple[LabelledText, ...]:
@@ -132,19 +119,50 @@ def build_what_ifs(
     )
 
 
-def _build_reason(criterion: WeighedCriterion, sources: CitationIndex, phrases: Phrases) -> Reason:
+def _build_reason(
+    criterion: WeighedCriterion,
+    sentences: "SentencePatterns",
+    sources: CitationIndex,
+    phrases: Phrases,
+) -> Reason:
     discounted = ""
     if criterion.discount is not None and criterion.full_points is not None:
         full, factor = phrases.format_signed(criterion.full_points), criterion.discount.factor
         discounted = phrases.say("discounted", full=full, factor=phrases.format_number(factor))
+    finding = typeset_signs(sentences.find_finding(criterion.because))
+    if criterion.discount is not None:
+        finding = f"{finding} ({discounted}: {criterion.discount.because})"
     return Reason(
         id=criterion.id,
         domain=criterion.domain,
         label=criterion.label,
         points="" if criterion.points is None else phrases.format_signed(criterion.points),
         because=typeset_signs(criterion.because),
+        finding=finding if finding.endswith(".") else f"{finding}.",
         grade=criterion.grade,
         sources=sources.format_marks(criterion.citations),
         discount_note=discounted,
         is_answered=criterion.points is not None,
+    )
+
+
+class SentencePatterns:
+    """Finds what was found in the sentence of a criterion, which also says its points."""
+
+    def __init__(self, wording: Wording) -> None:
+        self._patterns = [_compile(wording.discounted), _compile(wording.answered)]
+
+    def find_finding(self, sentence: str) -> str:
+        """Return the finding; the whole sentence if it is not settled."""
+        matches = (pattern.fullmatch(sentence) for pattern in self._patterns)
+        return next((match["finding"] for match in matches if match), sentence)
+
+
+def _compile(template: str) -> re.Pattern[str]:
+    """Return the pattern of a sentence made from the template."""
+    parts = re.split(r"\{(\w+)\}", template)
+    return re.compile(
+        "".join(
+            f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)
+        )
     )

@@ -1,12 +1,12 @@
-"""Number the citations of one report; unverified ones are marked wherever they are cited."""
+"""Number the citations of one report; unverified ones are marked once, in the list of sources."""
 
 from collections.abc import Iterable
 
+from pydantic import MISSING
+
 from schemas.assessment import Assessment
 from schemas.base import FrozenModel
-from schemas.rulebook import Citation, Rulebook
-
-UNVERIFIED_MARK = "\N{DAGGER}"
+from schemas.rulebook import Rulebook
 
 
 class CitedSource(FrozenModel):
@@ -25,12 +25,11 @@ class CitationIndex:
         cited_ids = set(_list_citations(assessment))
         self._citations = [citation for citation in rulebook.citation if citation.id in cited_ids]
         self._marks = {
-            citation.id: _format_mark(number, citation)
-            for number, citation in enumerate(self._citations, 1)
+            citation.id: str(number) for number, citation in enumerate(self._citations, 1)
         }
 
     def format_marks(self, citations: Iterable[str]) -> str:
-        """Return the printed numbers of these citations, e.g. "3, 7, 12†"; † is unverified."""
+        """Return the printed numbers of these citations, e.g. "3, 7, 12"."""
         return ", ".join(self._marks[citation] for citation in citations)
 
     def list_sources(self) -> tuple[CitedSource, ...]:
@@ -51,10 +50,6 @@ class CitationIndex:
         return any(citation.unverified for citation in self._citations)
 
 
-def _format_mark(number: int, citation: Citation) -> str:
-    return f"{number}{UNVERIFIED_MARK}" if citation.unverified else str(number)
-
-
 def _list_citations(assessment: Assessment) -> Iterable[str]:
     parts = (
         assessment.safety.flags,
@@ -62,6 +57,7 @@ def _list_citations(assessment: Assessment) -> Iterable[str]:
         (assessment.gradings or {}).values(),
         assessment.findings or (),
         assessment.next_steps or (),
+        () if assessment.alternatives is MISSING else assessment.alternatives,
     )
     for part in parts:
         for result in part:

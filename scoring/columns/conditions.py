@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import reduce
 from math import ceil, floor
-from operator import and_, or_
+from operator import add, and_, or_
 
 import polars as pl
 
@@ -18,9 +18,12 @@ from schemas.conditions import (
     Always,
     AnyOf,
     AtLeast,
+    AtLeastOf,
     AtMost,
     Condition,
     CountsAtLeast,
+    Either,
+    HasAnswer,
     Includes,
     Is,
     Not,
@@ -80,11 +83,17 @@ class ConditionCompiler:
                 return answer_column(subject) != pl.lit(0, MASK_TYPE)
             case CountsAtLeast(subject=subject, counts_at_least=least):
                 return answer_column(subject).bitwise_count_ones() >= least
+            case HasAnswer(subject=subject):
+                return answer_column(subject).is_not_null()
             case _:
                 return self._join_parts(condition)
 
     def _join_parts(self, condition: Condition) -> pl.Expr:
         match condition:
+            case AtLeastOf(at_least_of=least, of=parts):
+                return _count([self.compile(part) for part in parts], least)
+            case Either(either=parts):
+                return _settle([self.compile(part) for part in parts])
             case AllOf(all=parts):
                 return reduce(and_, [self.compile(part) for part in parts])
             case AnyOf(any=parts):
@@ -112,3 +121,17 @@ class ConditionCompiler:
         return pl.lit(
             int(edge * 100) if subject in self._in_hundredths else round_edge(edge), pl.Int32
         )
+
+
+def _count(parts: list[pl.Expr], least: int) -> pl.Expr:
+    """Return whether so many parts are true, false once so many no longer can be."""
+    are_true = reduce(add, [part.fill_null(value=False).cast(pl.UInt8) for part in parts])
+    may_be_true = reduce(add, [part.fill_null(value=True).cast(pl.UInt8) for part in parts])
+    return pl.when(are_true >= least).then(True).when(may_be_true < least).then(False)
+
+
+def _settle(parts: list[pl.Expr]) -> pl.Expr:
+    """Return whether a part is true, false if none is true and one is false."""
+    is_true = reduce(or_, [part.fill_null(value=False) for part in parts])
+    is_false = reduce(or_, [~part.fill_null(value=True) for part in parts])
+    return pl.when(is_true).then(True).when(is_false).then(False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from schemas.rulebook import Derived, Question
+from schemas.rulebook import Derived, Question, WholeYears
 from scoring.columns.conditions import MASK_TYPE, ConditionCompiler, answer_column
 
 
@@ -14,6 +14,8 @@ def derived_expression(
     """Return the derived value as an expression, null if a fact is unknown; means in hundredths."""
     if derived.when is not None:
         return meaning.compile(derived.when)
+    if derived.whole_years is not None:
+        return _count_whole_years(derived.whole_years, questions)
     if derived.question is None:
         if derived.sum_of:
             return _add(derived.sum_of, questions)
@@ -29,6 +31,16 @@ def derived_expression(
         ((mask_column & mask) != pl.lit(0, MASK_TYPE)).cast(pl.Int32) for mask in masks
     ]
     return sum(remaining, start=first)
+
+
+def _count_whole_years(part: WholeYears, questions: Mapping[str, Question]) -> pl.Expr:
+    years, months = (_hundredths(name, questions) for name in part.operands)
+    return (12 * years - months) // 1200
+
+
+def _hundredths(name: str, questions: Mapping[str, Question]) -> pl.Expr:
+    answer = answer_column(name).cast(pl.Int32)
+    return answer if questions[name].kind == "decimal" else answer * 100
 
 
 def _add(ids: tuple[str, ...], questions: Mapping[str, Question]) -> pl.Expr:

@@ -5,8 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from schemas.base import to_json_number
-from schemas.conditions import AllOf, AnyOf, Condition, Includes
+from schemas.conditions import (
+    AllOf,
+    AnyOf,
+    AtLeastOf,
+    Condition,
+    Either,
+    Includes,
+    list_parts,
+)
 from schemas.rulebook import Criterion, Discount
+from scoring.columns.conditional_questions import is_hidden, is_open
 from scoring.columns.conditions import MASK_TYPE, ConditionCompiler, answer_column
 from scoring.columns.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
@@ -30,7 +39,7 @@ class ExplanationExpressions:
         for n in reversed(range(len(criterion.level))):
             at_level = self._explain_level(criterion, index, n)
             sentence = pl.when(pl.col(f"level.{index}.{n}")).then(at_level).otherwise(sentence)
-        is_unanswered = pl.col(WeighingStages.points_column_name(index)).is_null()
+        is_unanswered = pl.col(WeighingStages.settled_column_name(index)).is_null()
         return pl.when(is_unanswered).then(self._explain_unanswered(index)).otherwise(sentence)
 
     def _explain_level(self, criterion: Criterion, index: int, level: int) -> pl.Expr:
@@ -61,7 +70,7 @@ class ExplanationExpressions:
 
     def _explain_unanswered(self, index: int) -> pl.Expr:
         open_labels = [
-            pl.when(answer_column(name).is_null()).then(
+            pl.when(is_open(self._loaded.questions[name])).then(
                 pl.lit(lowercase_first_letter(self._loaded.questions[name].label))
             )
             for name in self._loaded.level_questions[index]
@@ -70,9 +79,20 @@ class ExplanationExpressions:
             _signed_number(pl.col(WeighingStages.points_column_name(index, side)))
             for side in ("least", "most")
         )
-        questions = self._join_words(open_labels)
-        expressions = {"questions": questions, "least": least, "most": most}
+        expressions = {
+            "questions": self._join_words(open_labels),
+            "points": self._points_phrase(pl.col(WeighingStages.points_column_name(index))),
+            "least": least,
+            "most": most,
+        }
         return _fill_template(self._wording.unanswered, expressions)
+
+    def _points_phrase(self, points: pl.Expr) -> pl.Expr:
+        """Return hundredths as points with their unit: +1 point, -3 points."""
+        number = {"number": _signed_number(points)}
+        singular = _fill_template(self._wording.point, number)
+        plural = _fill_template(self._wording.points, number)
+        return pl.when(points.abs() == 100).then(singular).otherwise(plural)
 
     def _fill(self, template: str) -> pl.Expr:
         names = set(PLACEHOLDER.findall(template))
@@ -82,7 +102,12 @@ class ExplanationExpressions:
         """Return an answer in words: option labels, yes or no, or the number."""
         known_words = self._known_words(name)
         unknown = pl.lit(self._wording.not_answered)
-        return pl.when(answer_column(name).is_null()).then(unknown).otherwise(known_words)
+        words = pl.when(answer_column(name).is_null()).then(unknown).otherwise(known_words)
+        question = self._loaded.questions.get(name)
+        if question is None or question.ask_when is None:
+            return words
+        not_asked = pl.lit(self._wording.does_not_concern or self._wording.not_answered)
+        return pl.when(is_hidden(name)).then(not_asked).otherwise(words)
 
     def _known_words(self, name: str) -> pl.Expr:
         question = self._loaded.questions.get(name)
@@ -148,8 +173,8 @@ def _included_options(condition: Condition, loaded: LoadedRulebook) -> Iterator[
     match condition:
         case Includes(subject=subject):
             yield from ((subject, name) for name in expand_options(condition, loaded.questions))
-        case AllOf(all=parts) | AnyOf(any=parts):
-            for part in parts:
+        case AllOf() | AnyOf() | AtLeastOf() | Either():
+            for part in list_parts(condition):
                 yield from _included_options(part, loaded)
 
 

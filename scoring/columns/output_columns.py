@@ -8,8 +8,13 @@ import tomllib
 from collections import Counter
 
 from schemas.batch import (
+    ALTERNATIVES_COLUMN,
+    ASK_FIRST_COLUMN,
     BAND_COLUMN,
+    BAND_LEAST_COLUMN,
+    BAND_MOST_COLUMN,
     BECAUSE_PREFIX,
+    CONTRADICTIONS_COLUMN,
     DOMAIN_PREFIX,
     FLAGS_COLUMN,
     LEAST_COLUMN,
@@ -36,6 +41,8 @@ class OutputColumns:
         self.domain_names = [f"{DOMAIN_PREFIX}{domain.id}" for domain in book.domain]
         banded = [total.id for total in book.total if total.banded]
         unbanded_totals = [total.id for total in book.total if not total.banded]
+        has_new_columns = book.rulebook.scoring_rules > 1
+        band_names = [BAND_COLUMN, *([BAND_LEAST_COLUMN, BAND_MOST_COLUMN] * has_new_columns)]
         self.names = (
             *(
                 *PASSTHROUGH_COLUMNS,
@@ -45,10 +52,13 @@ class OutputColumns:
                 TIER_COLUMN,
                 FLAGS_COLUMN,
             ),
-            *([*banded, LEAST_COLUMN, MOST_COLUMN, BAND_COLUMN] if banded else []),
+            *([*banded, LEAST_COLUMN, MOST_COLUMN, *band_names] if banded else []),
             *unbanded_totals,
             *([PICTURE_COLUMN, *(ledger.id for ledger in book.ledger)] if book.ledger else []),
-            *(*self.gradings, MISSING_COLUMN, *self.domain_names, *self.criteria, PROBLEMS_COLUMN),
+            *self.gradings,
+            *([ALTERNATIVES_COLUMN, CONTRADICTIONS_COLUMN] * has_new_columns),
+            *(MISSING_COLUMN, *([ASK_FIRST_COLUMN] * has_new_columns)),
+            *(*self.domain_names, *self.criteria, PROBLEMS_COLUMN),
         )
         self.names_with_explanations = (*self.names[:-1], *self.because_names, PROBLEMS_COLUMN)
         duplicates = [

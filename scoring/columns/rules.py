@@ -1,8 +1,7 @@
 """Compiles a rulebook into Polars expressions that score a frame of intakes row by row."""
 
-from collections.abc import Collection, Sequence
-from functools import cache, reduce
-from operator import add, or_
+from collections.abc import Collection
+from functools import cache
 
 import polars as pl
 
@@ -20,21 +19,24 @@ from schemas.batch import (
     TIER_COLUMN,
 )
 from schemas.rulebook import GradeStep, Grading
-from scoring.columns.conditions import ConditionCompiler, answer_column, answer_column_name
-from scoring.columns.derived_values import derived_expression
+from scoring.columns.conditional_questions import FactStages
+from scoring.columns.conditions import ConditionCompiler
 from scoring.columns.explanation import ExplanationExpressions
+from scoring.columns.first_rules import FirstRuleExpressions
+from scoring.columns.name_lists import is_any_true
 from scoring.columns.output_columns import OutputColumns
+from scoring.columns.red_flags import FlagExpressions
 from scoring.columns.scale import ScaleExpressions, ledger_column_name
+from scoring.columns.second_rules import SecondRuleExpressions
+from scoring.columns.sums import SumStages, sum_column_names
 from scoring.columns.typed_answers import compact_answers
 from scoring.columns.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.safety import NO_TIER
 
 STATUSES = ("withheld_red_flag", "out_of_scope", "insufficient_information", "scored")
 _WITHHELD, _OUT_OF_SCOPE, _INSUFFICIENT, _SCORED = range(4)
 _CODE = "status.code"
 _GOOD = "row.is_good"
-_MAX_NAMES = 255
 
 
 class ColumnRules:
@@ -45,23 +47,22 @@ class ColumnRules:
         self.output_columns = OutputColumns(loaded)
         self._book = loaded.rulebook
         self._meaning = ConditionCompiler(loaded.questions, loaded.derived_by_id)
+        self._flags = FlagExpressions(loaded, self._meaning)
         self._scale = ScaleExpressions(loaded, self._meaning)
         self._sentences = ExplanationExpressions(loaded, self._meaning)
         weighing = WeighingStages(self._book, self._meaning)
-        most_key = 2 * weighing.points_bound * len(self._book.question)
-        self._key_type: type[pl.DataType] = pl.Int32 if most_key < 2**24 else pl.Int64
-        self._far = 2**24 if most_key < 2**24 else 2**56
+        sums = SumStages(self._book, weighing.kind)
+        self._generation: FirstRuleExpressions | SecondRuleExpressions = (
+            FirstRuleExpressions(loaded, self._scale)
+            if self._book.rulebook.scoring_rules == 1
+            else SecondRuleExpressions(loaded, self._meaning, self._scale, sums)
+        )
         self._stages = [
-            *(
-                [
-                    derived_expression(derived, loaded.questions, self._meaning).alias(
-                        answer_column_name(derived.id)
-                    )
-                ]
-                for derived in self._book.derived
-            ),
+            *FactStages(self._book, self._meaning).build_stages(),
             *weighing.build_stages(),
+            *sums.build_stages(),
             self._scale.ledger_expressions(),
+            *self._generation.build_stages(),
             [self._status().alias(_CODE)],
         ]
         self._results = self._result_columns()
@@ -103,20 +104,12 @@ class ColumnRules:
         )
 
     def _status(self) -> pl.Expr:
-        withholding = {tier.id for tier in self._book.tier if tier.withholds}
-        withheld = [
-            self._meaning.compile(flag.when)
-            for flag in self._book.flag
-            if flag.tier in withholding and not flag.about_person
-        ]
         outside = [self._meaning.compile(rule.when) for rule in self._book.scope]
-        unanswered = [answer_column(name).is_null() for name in self._book.rulebook.must_answer]
-        too_little = _any([*unanswered, self._scale.is_range_too_wide()])
         return (
             pl.when(~pl.col(_GOOD)).then(None)
-            .when(_any(withheld)).then(pl.lit(_WITHHELD, pl.UInt8))
-            .when(_any(outside)).then(pl.lit(_OUT_OF_SCOPE, pl.UInt8))
-            .when(too_little).then(pl.lit(_INSUFFICIENT, pl.UInt8))
+            .when(self._flags.is_withheld()).then(pl.lit(_WITHHELD, pl.UInt8))
+            .when(is_any_true(outside)).then(pl.lit(_OUT_OF_SCOPE, pl.UInt8))
+            .when(self._generation.is_insufficient()).then(pl.lit(_INSUFFICIENT, pl.UInt8))
             .otherwise(pl.lit(_SCORED, pl.UInt8))
         )  # fmt: skip
 
@@ -128,9 +121,17 @@ class ColumnRules:
             "rulebook": pl.lit(self.loaded.name),
             "rulebook_sha256": pl.lit(self.loaded.sha256),
             STATUS_COLUMN: code.cat.to(pl.Enum(STATUSES)),
-            TIER_COLUMN: self._most_urgent_tier(),
-            FLAGS_COLUMN: self._raised_flags(),
-            MISSING_COLUMN: self._where_weighed(self._missing_questions()),
+            TIER_COLUMN: pl.when(_GOOD).then(self._flags.find_tier()),
+            FLAGS_COLUMN: pl.when(_GOOD).then(self._flags.list_flags()),
+            MISSING_COLUMN: self._where_weighed(self._generation.list_missing_answers()),
+            **{
+                name: self._where_weighed(result)
+                for name, result in self._generation.build_results().items()
+            },
+            **{
+                name: pl.when(_GOOD).then(result)
+                for name, result in self._generation.build_explanations().items()
+            },
             PROBLEMS_COLUMN: pl.col(PROBLEMS_COLUMN),
             **self._point_columns(),
         }
@@ -145,21 +146,24 @@ class ColumnRules:
         return results
 
     def _point_columns(self) -> dict[str, pl.Expr]:
-        now, least, most = (
-            WeighingStages.sum_column_names(self._book, side) for side in ("now", "least", "most")
-        )
+        now, least, most = (sum_column_names(self._book, side) for side in ("now", "least", "most"))
         domains = [f"{DOMAIN_PREFIX}{domain.id}" for domain in self._book.domain]
-        sums = {
+        names = {
             **dict(zip((total.id for total in self._book.total), now.totals, strict=True)),
             **{ledger.id: ledger_column_name(ledger.id) for ledger in self._book.ledger},
             **dict(zip(domains, now.domain_points, strict=True)),
         }
         if self.loaded.banded_total_index is not None:
             banded = self.loaded.banded_total_index
-            sums |= {LEAST_COLUMN: least.totals[banded], MOST_COLUMN: most.totals[banded]}
-        points = {name: _to_points(pl.col(column)) for name, column in sums.items()}
+            names |= {LEAST_COLUMN: least.totals[banded], MOST_COLUMN: most.totals[banded]}
+        points = {name: _to_points(pl.col(column)) for name, column in names.items()}
+        gives_open_points = self._book.rulebook.counts_certain_points
         for index, criterion in enumerate(self._book.criterion):
-            column = pl.col(WeighingStages.points_column_name(index))
+            column = pl.col(
+                WeighingStages.points_column_name(index)
+                if gives_open_points
+                else WeighingStages.settled_column_name(index)
+            )
             points[criterion.id] = _to_points(
                 column, possible=WeighingStages.list_possible_points(criterion)
             )
@@ -174,55 +178,6 @@ class ColumnRules:
     @staticmethod
     def _where_weighed(result: pl.Expr) -> pl.Expr:
         return pl.when(pl.col(_CODE) >= _INSUFFICIENT).then(result)
-
-    def _most_urgent_tier(self) -> pl.Expr:
-        names = [*(tier.id for tier in self._book.tier), NO_TIER]
-        index: pl.Expr = pl.lit(len(names) - 1, pl.UInt8)
-        for n, name in reversed(list(enumerate(names[:-1]))):
-            raised_flags = [
-                self._meaning.compile(flag.when) for flag in self._book.flag if flag.tier == name
-            ]
-            index = pl.when(_any(raised_flags)).then(pl.lit(n, pl.UInt8)).otherwise(index)
-        return pl.when(_GOOD).then(index).cat.to(pl.Enum(names))
-
-    def _raised_flags(self) -> pl.Expr:
-        """Return the red flags raised: concerns for the person first, then by urgency."""
-        flags = self.loaded.sorted_flags
-        raised_flags = [
-            pl.when(self._meaning.compile(flag.when)).then(pl.lit(index, pl.UInt8))
-            for index, flag in enumerate(flags)
-        ]
-        return pl.when(_GOOD).then(_list_names(raised_flags, [flag.id for flag in flags]))
-
-    def _missing_questions(self) -> pl.Expr:
-        """Return the missing questions: required ones first, then by swing, then in their order."""
-        names = list(self.loaded.questions)
-        keys = [
-            self._missing_key(name, index).alias(name)
-            for index, name in enumerate(names)
-            if name in self.loaded.expected_questions
-        ]
-        return _list_names(keys, names, sort=True)
-
-    def _missing_key(self, name: str, index: int) -> pl.Expr:
-        """Return the sort key of a missing question; modulo `count` it is the question's index."""
-        count = len(self.loaded.questions)
-        if name in self._book.rulebook.must_answer:
-            return pl.when(answer_column(name).is_null()).then(
-                pl.lit(index - count * (self._far // count), self._key_type)
-            )
-        swings = [
-            (
-                pl.col(WeighingStages.points_column_name(n, "most"))
-                - pl.col(WeighingStages.points_column_name(n, "least"))
-            ).cast(self._key_type)
-            for n, names in enumerate(self.loaded.criterion_questions)
-            if name in names
-        ]
-        if not swings:
-            return pl.lit(None, self._key_type)
-        swing = reduce(add, swings)
-        return pl.when(answer_column(name).is_null() & (swing > 0)).then(index - swing * count)
 
     def _grade(self, grading: Grading) -> pl.Expr:
         names = [step.id for step in grading.grade]
@@ -243,24 +198,6 @@ class ColumnRules:
 def compile_column_rules(loaded: LoadedRulebook) -> ColumnRules:
     """Return the rules of this rulebook over columns; compiled once per process."""
     return ColumnRules(loaded)
-
-
-def _any(truths: Sequence[pl.Expr]) -> pl.Expr:
-    """Return whether any of these is known to be true."""
-    return reduce(or_, truths, pl.lit(value=False)).fill_null(value=False)
-
-
-def _list_names(indexes: Sequence[pl.Expr], names: Sequence[str], *, sort: bool = False) -> pl.Expr:
-    """Return the names at the indexes that are not null, modulo the number of names."""
-    if len(names) > _MAX_NAMES:
-        raise ValueError(f"over {_MAX_NAMES} names cannot be listed")
-    kind = pl.Enum(names)
-    if not indexes:
-        return pl.lit([], pl.List(kind))
-    row = pl.concat_arr(indexes)
-    items = (row.arr.sort() if sort else row).arr.to_list().list.drop_nulls()
-    index = (pl.element() % len(names)).cast(pl.UInt8)
-    return items.list.eval(index.cat.to(kind))
 
 
 def _to_points(points: pl.Expr, possible: Collection[int] = ()) -> pl.Expr:

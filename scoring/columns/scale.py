@@ -7,7 +7,7 @@ import polars as pl
 
 from schemas.rulebook import BandNeeds, Ledger, LedgerPart, Picture
 from scoring.columns.conditions import ConditionCompiler
-from scoring.columns.weighing import WeighingStages
+from scoring.columns.sums import SumColumns, sum_column_names
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.weighing import to_hundredths
 
@@ -24,16 +24,14 @@ class ScaleExpressions:
         self._loaded = loaded
         self._book = loaded.rulebook
         self._meaning = meaning
-        self._now = WeighingStages.sum_column_names(loaded.rulebook)
+        self._now = sum_column_names(loaded.rulebook)
 
     def is_range_too_wide(self) -> pl.Expr:
         """Return whether the ends of the banded range are too many bands apart."""
         if self._loaded.banded_total_index is None:
             return pl.lit(value=False)
         least, most = (
-            WeighingStages.sum_column_names(self._book, side).totals[
-                self._loaded.banded_total_index
-            ]
+            sum_column_names(self._book, side).totals[self._loaded.banded_total_index]
             for side in ("least", "most")
         )
         return self._band_index(most) - self._band_index(least) > self._book.rulebook.bands_apart
@@ -42,14 +40,25 @@ class ScaleExpressions:
         """Return the band of the banded total, or its fallback if its needs are not met."""
         if self._loaded.banded_total_index is None:
             return pl.lit(None, pl.String)
-        index = self._band_index(self._now.totals[self._loaded.banded_total_index])
-        result: pl.Expr = pl.lit(None, pl.String)
+        names = [band.id for band in self._book.band]
+        return self.place_band().cat.to(pl.Enum(names)).cast(pl.String)
+
+    def place_band(self, side: str = "now", *, if_unknown: bool = False) -> pl.Expr:
+        """Return the index of the band of one side, or of its fallback if its needs are not met.
+
+        A condition of unknown truth counts as `if_unknown`.
+        """
+        positions = {band.id: index for index, band in enumerate(self._book.band)}
+        sums = sum_column_names(self._book, side)
+        index = self._band_index(sums.totals[self._loaded.banded_total_index or 0])
+        result: pl.Expr = pl.lit(0, pl.UInt8)
         for number, band in enumerate(self._book.band):
-            name: pl.Expr = pl.lit(band.id)
+            position: pl.Expr = pl.lit(number, pl.UInt8)
             if band.needs is not None:
-                needs_met = self._needs_met(band.needs)
-                name = pl.when(needs_met).then(name).otherwise(pl.lit(band.needs.otherwise))
-            result = pl.when(index == number).then(name).otherwise(result)
+                fallback = pl.lit(positions[band.needs.otherwise], pl.UInt8)
+                are_met = self._needs_met(band.needs, sums, if_unknown=if_unknown)
+                position = pl.when(are_met).then(position).otherwise(fallback)
+            result = pl.when(index == number).then(position).otherwise(result)
         return result
 
     def ledger_expressions(self) -> list[pl.Expr]:
@@ -70,13 +79,13 @@ class ScaleExpressions:
         starts = [(pl.col(total) >= start).cast(pl.Int8) for start in self._loaded.band_starts]
         return reduce(add, starts) if starts else pl.lit(0, pl.Int8)
 
-    def _needs_met(self, needs: BandNeeds) -> pl.Expr:
+    def _needs_met(self, needs: BandNeeds, sums: SumColumns, *, if_unknown: bool) -> pl.Expr:
         demands: list[pl.Expr] = [
-            pl.col(self._now.domain_points[self._loaded.domain_indexes[name]]) > 0
+            pl.col(sums.domain_points[self._loaded.domain_indexes[name]]) > 0
             for name in needs.domains_above_zero
         ]
         if needs.when is not None:
-            demands.append(self._meaning.compile(needs.when))
+            demands.append(self._meaning.compile(needs.when).fill_null(value=if_unknown))
         return _all(demands)
 
     def _sum_ledger(self, ledger: Ledger) -> pl.Expr:

@@ -1,31 +1,20 @@
-"""Calculates the points of criteria and their sums as Polars expressions, in whole hundredths.
+"""Calculates the points of criteria as Polars expressions, in whole hundredths.
 
-Each criterion has three columns: its current points (null if unanswered), and the least and the
-most points still possible. A level applies if its condition is true and all before it are false.
-It is still possible if its condition is not false and none before it is true.
+Each criterion has columns for its points if they are settled (null if unanswered), its current
+points, and the least and the most points still possible. A level applies if its condition is true
+and all before it are false. It is still possible if its condition is not false and none before it
+is true.
 """
 
 from collections.abc import Sequence
-from functools import reduce
 from itertools import chain
-from operator import add, and_
-from typing import NamedTuple
 
 import polars as pl
 
-from schemas.conditions import AllOf, Always, AnyOf, Condition, Not, iterate_statements
+from schemas.conditions import Always, Condition, iterate_statements, list_parts
 from schemas.rulebook import Criterion, Rulebook
 from scoring.columns.conditions import ConditionCompiler
 from scoring.weighing import to_hundredths
-
-_SIDES = ("now", "least", "most")
-
-
-class SumColumns(NamedTuple):
-    """Names of the columns with the domain points after gates, and the totals, of one side."""
-
-    domain_points: list[str]
-    totals: list[str]
 
 
 class WeighingStages:
@@ -37,9 +26,13 @@ class WeighingStages:
     def __init__(self, rulebook: Rulebook, meaning: ConditionCompiler) -> None:
         self._rulebook = rulebook
         self._meaning = meaning
-        self.points_bound = _most_points(rulebook)
-        self._kind = pl.Int16 if self.points_bound < 2**15 else pl.Int64
-        self.domain_indexes = {domain.id: index for index, domain in enumerate(rulebook.domain)}
+        is_small = find_points_bound(rulebook) < 2**15
+        self.kind: type[pl.DataType] = pl.Int16 if is_small else pl.Int64
+
+    @staticmethod
+    def settled_column_name(index: int) -> str:
+        """Return the name of the column with the points of a criterion, null if unanswered."""
+        return f"weight.{index}.settled"
 
     @staticmethod
     def points_column_name(index: int, side: str = "now") -> str:
@@ -51,26 +44,17 @@ class WeighingStages:
         """Return every number of hundredths the criterion can give."""
         full = {to_hundredths(level.points) for level in criterion.level}
         factors = [to_hundredths(discount.factor) for discount in criterion.discount]
-        return full | {
-            points * factor // 100 for points in full if points > 0 for factor in factors
-        }
-
-    @staticmethod
-    def sum_column_names(rulebook: Rulebook, side: str = "now") -> SumColumns:
-        """Return the names of the columns with the sums of one side."""
-        return SumColumns(
-            [f"counted.{side}.{index}" for index in range(len(rulebook.domain))],
-            [f"total.{side}.{index}" for index in range(len(rulebook.total))],
-        )
+        discounted = {points * factor // 100 for points in full if points > 0 for factor in factors}
+        return full | discounted | {0}
 
     def build_stages(self) -> list[list[pl.Expr]]:
-        """Return the stages in order, from conditions to totals."""
+        """Return the stages in order, from conditions to current points."""
         weights = [
             expression
             for index, criterion in enumerate(self._rulebook.criterion)
             for expression in self._weigh(index, criterion)
         ]
-        return [self._conditions(), weights, self._clamp(), self._apply_gates(), self._totals()]
+        return [self._conditions(), weights, self._points_now()]
 
     def _conditions(self) -> list[pl.Expr]:
         expressions: list[pl.Expr] = []
@@ -90,18 +74,37 @@ class WeighingStages:
         now = [self._level_points(index, criterion, n, "discount") for n in range(len(levels))]
         least = [self._level_points(index, criterion, n, "maybe") for n in range(len(levels))]
         weigh = self._weigh_together if _has_one_subject(criterion) else self._weigh_in_order
-        sides = zip(weigh(levels, now, least), _SIDES, strict=True)
-        return [points.alias(self.points_column_name(index, side)) for points, side in sides]
+        names = [
+            self.settled_column_name(index),
+            *(self.points_column_name(index, side) for side in ("least", "most")),
+        ]
+        points = weigh(levels, now, least)
+        return [side.alias(name) for side, name in zip(points, names, strict=True)]
+
+    def _points_now(self) -> list[pl.Expr]:
+        """Return the current points: settled, or 0, or where it counts what is certain."""
+        expressions = []
+        for index in range(len(self._rulebook.criterion)):
+            points: pl.Expr = pl.lit(0, self.kind)
+            if self._rulebook.rulebook.counts_certain_points:
+                least, most = (
+                    pl.col(self.points_column_name(index, side)) for side in ("least", "most")
+                )
+                points = pl.max_horizontal(least, pl.min_horizontal(most, points))
+            settled = pl.col(self.settled_column_name(index))
+            now = settled.fill_null(points)
+            expressions.append(now.alias(self.points_column_name(index)))
+        return expressions
 
     def _level_points(self, index: int, criterion: Criterion, level: int, prefix: str) -> pl.Expr:
         """Return the points of a level after the smallest discount with a true `prefix` column."""
         full = to_hundredths(criterion.level[level].points)
-        points: pl.Expr = pl.lit(full, self._kind)
+        points: pl.Expr = pl.lit(full, self.kind)
         if full <= 0:
             return points
         factors = [to_hundredths(discount.factor) for discount in criterion.discount]
         for n in sorted(range(len(factors)), key=lambda n: factors[n], reverse=True):
-            discounted = pl.lit(full * factors[n] // 100, self._kind)
+            discounted = pl.lit(full * factors[n] // 100, self.kind)
             points = pl.when(pl.col(f"{prefix}.{index}.{n}")).then(discounted).otherwise(points)
         return points
 
@@ -109,7 +112,7 @@ class WeighingStages:
         self, levels: list[pl.Expr], now: list[pl.Expr], least: list[pl.Expr]
     ) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
         """Weigh levels with one subject: it is known and one level applies, or all are possible."""
-        none: pl.Expr = pl.lit(None, self._kind)
+        none: pl.Expr = pl.lit(None, self.kind)
         return (
             _first_true(levels, now, none),
             _first_true(levels, least, pl.min_horizontal(least)),
@@ -120,7 +123,7 @@ class WeighingStages:
         self, levels: list[pl.Expr], now: list[pl.Expr], least: list[pl.Expr]
     ) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
         """Weigh levels of which a later one may be known while an earlier one is unknown."""
-        none: pl.Expr = pl.lit(None, self._kind)
+        none: pl.Expr = pl.lit(None, self.kind)
         applies, before = [], pl.lit(value=True)
         possible, none_true = [], pl.lit(value=True)
         for level in levels:
@@ -134,55 +137,8 @@ class WeighingStages:
             pl.max_horizontal(_where(possible, now)),
         )
 
-    def _clamp(self) -> list[pl.Expr]:
-        expressions = []
-        for side in _SIDES:
-            for index, domain in enumerate(self._rulebook.domain):
-                members = [
-                    pl.col(self.points_column_name(n, side)).fill_null(0)
-                    for n, criterion in enumerate(self._rulebook.criterion)
-                    if criterion.domain == domain.id
-                ]
-                points = reduce(add, members).clip(
-                    pl.lit(to_hundredths(domain.floor), self._kind),
-                    pl.lit(to_hundredths(domain.ceiling), self._kind),
-                )
-                expressions.append(points.alias(f"clamped.{side}.{index}"))
-        return expressions
 
-    def _apply_gates(self) -> list[pl.Expr]:
-        return [
-            self._gated_domain(side, index).alias(name)
-            for side in _SIDES
-            for index, name in enumerate(self.sum_column_names(self._rulebook, side).domain_points)
-        ]
-
-    def _gated_domain(self, side: str, index: int) -> pl.Expr:
-        clamped = pl.col(f"clamped.{side}.{index}")
-        gates = [gate for gate in self._rulebook.gate if self.domain_indexes[gate.domain] == index]
-        if not gates:
-            return clamped
-        is_open = reduce(
-            and_,
-            [
-                _add_columns([f"clamped.{side}.{self.domain_indexes[name]}" for name in gate.needs])
-                >= to_hundredths(gate.at_least)
-                for gate in gates
-            ],
-        )
-        return pl.when(is_open).then(clamped).otherwise(pl.lit(0, self._kind))
-
-    def _totals(self) -> list[pl.Expr]:
-        expressions = []
-        for side in _SIDES:
-            domain_columns, totals = self.sum_column_names(self._rulebook, side)
-            for total, name in zip(self._rulebook.total, totals, strict=True):
-                members = [domain_columns[self.domain_indexes[domain]] for domain in total.domains]
-                expressions.append(_add_columns(members).alias(name))
-        return expressions
-
-
-def _most_points(rulebook: Rulebook) -> int:
+def find_points_bound(rulebook: Rulebook) -> int:
     """Return a number of hundredths that no sum of any side can exceed."""
     most = sum(
         max(abs(to_hundredths(level.points)) for level in criterion.level)
@@ -203,12 +159,7 @@ def _has_one_subject(criterion: Criterion) -> bool:
 
 
 def _contains_always(condition: Condition) -> bool:
-    match condition:
-        case AllOf(all=parts) | AnyOf(any=parts):
-            return any(map(_contains_always, parts))
-        case Not(not_=part):
-            return _contains_always(part)
-    return isinstance(condition, Always)
+    return isinstance(condition, Always) or any(map(_contains_always, list_parts(condition)))
 
 
 def _first_true(levels: Sequence[pl.Expr], points: Sequence[pl.Expr], default: pl.Expr) -> pl.Expr:
@@ -223,8 +174,3 @@ def _where(possible: Sequence[pl.Expr], points: Sequence[pl.Expr]) -> list[pl.Ex
         pl.when(is_possible).then(level_points)
         for is_possible, level_points in zip(possible, points, strict=True)
     ]
-
-
-def _add_columns(names: Sequence[str]) -> pl.Expr:
-    columns: list[pl.Expr] = [pl.col(name) for name in names]
-    return reduce(add, columns)

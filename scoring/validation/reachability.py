@@ -1,27 +1,45 @@
 """Finds levels and conditions that no answers can make true, by trying the answers that matter.
 
-Only answers that a condition distinguishes are tried: each option, both truth values, and the
-numbers at and next to each edge. Derived values are tried independently, within their own limits.
+Only answers that a condition tells apart are tried. Derived values and results are tried
+independently, within their own limits, so what is named here is truly out of reach.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any
 
-from schemas.conditions import (
-    AtLeast,
-    AtMost,
-    Condition,
-    CountsAtLeast,
-    Statement,
-    iterate_statements,
-)
-from schemas.rulebook import Criterion, Derived, Question, Rulebook
+from schemas.conditions import Condition, HasAnswer, Statement, iterate_statements
+from schemas.guidance import Alternative
+from schemas.rulebook import Criterion, Rulebook
 from scoring.conditions import Facts, compile_condition
+from scoring.question_dependencies import iterate_conditions
+from scoring.validation.candidate_values import list_candidates
+from scoring.validation.reference_checks import Faults
 
 
-def find_unreachable_levels(criterion: Criterion, book: Rulebook) -> list[str]:
+def check_reachability(book: Rulebook) -> Faults:
+    """Yield a fault for each level, condition, flag, step and alternative that nothing reaches."""
+    for criterion in book.criterion:
+        for name in _find_unreachable_levels(criterion, book):
+            yield f"criterion {criterion.id} > level {name}: no answers reach it"
+    for block, condition in iterate_conditions(book):
+        if " > level " not in block and not _can_be_true(condition, book):
+            yield f"{block}: no answers make its condition true"
+    yield from _check_exceptions(book)
+
+
+def _check_exceptions(book: Rulebook) -> Faults:
+    for flag in book.flag:
+        if flag.unless and not _can_be_true(flag.when, book, unless=flag.unless):
+            yield f"flag {flag.id}: no answers raise it"
+    for step in book.next_step:
+        if step.when and step.not_when and not _can_be_true(step.when, book, unless=step.not_when):
+            yield f"next_step {step.id}: no answers call for it"
+    for alternative in book.alternative:
+        if not _can_be_listed(alternative, book):
+            yield f"alternative {alternative.id}: no answers list it"
+
+
+def _find_unreachable_levels(criterion: Criterion, book: Rulebook) -> list[str]:
     """Return the levels that no answers reach: an earlier level always applies, or theirs never."""
     questions = book.questions_by_id
     conditions = [level.when for level in criterion.level]
@@ -35,71 +53,50 @@ def find_unreachable_levels(criterion: Criterion, book: Rulebook) -> list[str]:
     ]
 
 
-def is_never_true(condition: Condition, book: Rulebook) -> bool:
-    """Return whether no answers make the condition true."""
+def _can_be_true(condition: Condition, book: Rulebook, *, unless: Condition | None = None) -> bool:
+    """Return whether some answers make the condition true while `unless` is not."""
     holds = compile_condition(condition, book.questions_by_id)
-    return not any(holds(facts) for facts in _generate_facts([condition], book))
+    return any(map(holds, _generate_admitted_facts([condition], unless, book)))
 
 
-def _generate_facts(conditions: Sequence[Condition], book: Rulebook) -> Iterator[Facts]:
-    by_subject: dict[str, list[Statement]] = {}
-    for condition in conditions:
-        for statement in iterate_statements(condition):
-            by_subject.setdefault(statement.subject, []).append(statement)
-    questions = book.questions_by_id
-    derived = {value.id: value for value in book.derived}
-    values = [
-        _candidate_answers(questions[name], claims)
-        if name in questions
-        else _candidate_values(derived[name], questions, claims)
-        for name, claims in by_subject.items()
-    ]
-    for combination in product(*values):
-        yield dict(zip(by_subject, combination, strict=True))
-
-
-def _candidate_answers(question: Question, claims: Iterable[Statement]) -> list[Any]:
-    options = [option.id for option in question.options]
-    match question.kind:
-        case "boolean":
-            return [True, False]
-        case "choice":
-            return list(options)
-        case "multi":
-            counts = [claim.counts_at_least for claim in claims if isinstance(claim, CountsAtLeast)]
-            sizes = {size for count in counts for size in (count - 1, count)}
-            subsets = [tuple(options[:size]) for size in sorted(sizes)]
-            return [(), *((option,) for option in options), *subsets, tuple(options)]
-        case "integer":
-            return _candidate_numbers(claims, question.minimum, question.maximum, Decimal(1))
-        case "decimal":
-            return _candidate_numbers(claims, question.minimum, question.maximum, Decimal("0.01"))
-
-
-def _candidate_values(
-    derived: Derived, questions: dict[str, Question], claims: Iterable[Statement]
-) -> list[Any]:
-    if derived.when is not None:
-        return [True, False]
-    if derived.groups_in:
-        most = len(derived.groups_in)
-    elif derived.options_in:
-        most = len(questions[derived.question or ""].groups[derived.options_in])
-    else:
-        parts = derived.sum_of or derived.mean_of
-        largest_sum = sum(int(questions[part].maximum or 1) for part in parts)
-        most = largest_sum // len(parts) if derived.mean_of else largest_sum
-    return _candidate_numbers(
-        claims, Decimal(0), Decimal(most), Decimal("0.01") if derived.mean_of else Decimal(1)
+def _can_be_listed(alternative: Alternative, book: Rulebook) -> bool:
+    """Return whether some answers make the signs of an alternative strong enough."""
+    conditions = [sign.when for sign in alternative.sign]
+    tests = [compile_condition(condition, book.questions_by_id) for condition in conditions]
+    strengths = [sign.strength for sign in alternative.sign]
+    least = book.rulebook.alternatives_from
+    return any(
+        sum(strength for holds, strength in zip(tests, strengths, strict=True) if holds(facts))
+        >= least
+        for facts in _generate_admitted_facts(conditions, alternative.unless, book)
     )
 
 
-def _candidate_numbers(
-    claims: Iterable[Statement], least: Decimal | None, most: Decimal | None, step: Decimal
-) -> list[Any]:
-    if least is None or most is None:
-        return []
-    edges = [claim.at_least for claim in claims if isinstance(claim, AtLeast)]
-    edges += [claim.at_most for claim in claims if isinstance(claim, AtMost)]
-    candidates = {least, most, *(edge + move for edge in edges for move in (-step, 0, step))}
-    return sorted(number for number in candidates if least <= number <= most)
+def _generate_admitted_facts(
+    conditions: Sequence[Condition], unless: Condition | None, book: Rulebook
+) -> Iterator[Facts]:
+    """Yield the facts that matter to the conditions and do not make `unless` true."""
+    if unless is None:
+        yield from _generate_facts(conditions, book)
+        return
+    excludes = compile_condition(unless, book.questions_by_id)
+    open_subjects = {statement.subject for statement in iterate_statements(unless)}
+    for facts in _generate_facts([*conditions, unless], book, open_subjects):
+        if not excludes(facts):
+            yield facts
+
+
+def _generate_facts(
+    conditions: Sequence[Condition], book: Rulebook, open_subjects: Sequence[str] | set[str] = ()
+) -> Iterator[Facts]:
+    """Yield facts that the conditions tell apart; those of `open_subjects` may be unknown."""
+    statements: dict[str, list[Statement]] = {}
+    for condition in conditions:
+        for statement in iterate_statements(condition):
+            statements.setdefault(statement.subject, []).append(statement)
+    values = []
+    for subject, claims in statements.items():
+        may_be_open = subject in open_subjects or any(isinstance(it, HasAnswer) for it in claims)
+        values.append([*list_candidates(subject, claims, book), *([None] if may_be_open else [])])
+    for combination in product(*values):
+        yield dict(zip(statements, combination, strict=True))

@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from schemas.conditions import Includes, Is, OneOf, Statement, iterate_statements
-from schemas.rulebook import Question, Rulebook
-from scoring.validation.question_dependencies import iterate_conditions
+from schemas.rulebook import Derived, Question, Rulebook
 
 Faults = Iterator[str]
 
@@ -45,6 +43,7 @@ def check_references(book: Rulebook) -> Faults:
             "picture",
             "criterion",
             "tier",
+            "caution",
             "citation",
         ]
     }
@@ -55,7 +54,7 @@ def check_references(book: Rulebook) -> Faults:
 
 def iterate_citations(book: Rulebook) -> Iterator[tuple[str, str]]:
     """Yield every citation id in use, with the block that cites it."""
-    for kind in ["criterion", "flag", "grading", "finding", "next_step"]:
+    for kind in ["criterion", "flag", "grading", "finding", "alternative", "next_step"]:
         for block in getattr(book, kind):
             yield from ((name, f"{kind} {block.id}") for name in block.citations)
     for finding in book.finding:
@@ -63,26 +62,10 @@ def iterate_citations(book: Rulebook) -> Iterator[tuple[str, str]]:
             yield from ((name, f"finding {finding.id} > age {row.age}") for name in row.citations)
 
 
-def check_conditions(book: Rulebook) -> Faults:
-    """Yield a fault for each condition with an unknown subject or the wrong kind of question."""
-    questions = book.questions_by_id
-    derived = set(_ids(book, "derived"))
-    for block, condition in iterate_conditions(book):
-        for statement in iterate_statements(condition):
-            subject = statement.subject
-            if statement.derived is not None:
-                if subject not in derived:
-                    yield f"{block}: unknown derived value {subject}"
-            elif subject not in questions:
-                yield f"{block}: uses question {subject}, which does not exist"
-            else:
-                faults = _statement_faults(statement, questions[subject])
-                yield from (f"{block}: {fault}" for fault in faults)
-
-
 _BLOCK_KINDS = (
     *("citation", "topic", "domain", "criterion", "total", "band", "ledger", "picture", "tier"),
-    *("flag", "scope", "grading", "finding", "next_step"),
+    *("flag", "scope", "grading", "finding", "no_band_reason", "alternative", "contradiction"),
+    *("caution", "next_step"),
 )
 
 
@@ -92,8 +75,12 @@ def _ids(book: Rulebook, kind: str) -> list[str]:
 
 def _references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
     """Yield every reference: the kind and the id referred to, and the block that refers to it."""
-    required = (*book.rulebook.must_answer, *book.rulebook.safety_questions)
-    yield from (("question", name, "rulebook") for name in required)
+    header = book.rulebook
+    named_questions = (
+        *(*header.must_answer, *header.safety_questions, *header.scope_questions),
+        *(*header.confidential_questions, *filter(None, [header.assessed_question])),
+    )
+    yield from (("question", name, "rulebook") for name in named_questions)
     yield from (("topic", question.topic, f"question {question.id}") for question in book.question)
     yield from (
         ("domain", criterion.domain, f"criterion {criterion.id}") for criterion in book.criterion
@@ -107,6 +94,13 @@ def _references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
         yield from (("question", name, f"finding {finding.id}") for name in questions)
     for step in book.next_step:
         yield from (("picture", name, f"next_step {step.id}") for name in step.pictures)
+        yield from (("caution", name, f"next_step {step.id}") for name in step.cautions)
+    for number, acceptable in enumerate(book.acceptable_range, 1):
+        block = f"acceptable_range {number}"
+        yield from (("band", name, block) for name in acceptable.ends)
+        yield from (("question", name, block) for name in acceptable.answered)
+    for reason in book.no_band_reason:
+        yield from (("question", name, f"no_band_reason {reason.id}") for name in reason.unanswered)
     yield from (("citation", name, block) for name, block in iterate_citations(book))
 
 
@@ -130,51 +124,8 @@ def _scale_references(book: Rulebook) -> Iterator[tuple[str, str, str]]:
         yield from (("ledger", name, f"picture {picture.id}") for name in names)
 
 
-def _statement_faults(statement: Statement, question: Question) -> Faults:
-    kinds = _QUESTION_KINDS[type(statement).__name__]
-    if question.kind not in kinds:
-        kind_names = " or ".join(kinds)
-        yield (
-            f"this condition needs a {kind_names} question, but {question.id} is a {question.kind}"
-        )
-        return
-    if isinstance(statement, Is) and isinstance(statement.is_, bool) != (
-        question.kind == "boolean"
-    ):
-        yield f"'is' of {question.id} must be {_describe_expected(question.kind)}"
-        return
-    known_ids = {option.id for option in question.options} | set(question.groups)
-    for name in _option_names(statement):
-        if name not in known_ids:
-            yield f"{question.id} has no option {name}"
-
-
-_QUESTION_KINDS = {
-    "Is": ("boolean", "choice"),
-    "OneOf": ("choice",),
-    "AtLeast": ("integer", "decimal"),
-    "AtMost": ("integer", "decimal"),
-    "Includes": ("multi",),
-    "CountsAtLeast": ("multi",),
-}
-
-
-def _describe_expected(kind: str) -> str:
-    return "true or false" if kind == "boolean" else "an option"
-
-
-def _option_names(statement: object) -> tuple[str, ...]:
-    match statement:
-        case Is(is_=str(option)):
-            return (option,)
-        case OneOf(one_of=options) | Includes(includes=options):
-            return options
-    return ()
-
-
 def check_option_references(book: Rulebook) -> Faults:
     """Yield a fault for each option, group or question that does not exist but is referred to."""
-    questions = book.questions_by_id
     for question in book.question:
         options = {option.id for option in question.options}
         for group, members in question.groups.items():
@@ -182,14 +133,29 @@ def check_option_references(book: Rulebook) -> Faults:
                 if name not in options:
                     yield f"question {question.id} > group {group}: unknown option {name}"
     for derived in book.derived:
-        for name in (*derived.sum_of, *derived.mean_of):
-            if name not in questions or questions[name].kind not in ("integer", "boolean"):
-                yield f"derived {derived.id}: {name} is not an integer or boolean question"
-        if derived.question:
-            groups = questions[derived.question].groups if derived.question in questions else {}
-            names = (*derived.groups_in, *filter(None, [derived.options_in]))
-            yield from (
-                f"derived {derived.id}: unknown group {name}"
-                for name in names
-                if name not in groups
-            )
+        yield from _derived_faults(derived, book.questions_by_id)
+    yield from _assessed_faults(book)
+
+
+def _derived_faults(derived: Derived, questions: dict[str, Question]) -> Faults:
+    operands = [(name, ("integer", "boolean")) for name in (*derived.sum_of, *derived.mean_of)]
+    if derived.whole_years:
+        operands += [(name, ("integer", "decimal")) for name in derived.whole_years.operands]
+    for name, kinds in operands:
+        if name not in questions or questions[name].kind not in kinds:
+            yield f"derived {derived.id}: {name} is not an {' or '.join(kinds)} question"
+    if derived.question:
+        groups = questions[derived.question].groups if derived.question in questions else {}
+        names = (*derived.groups_in, *filter(None, [derived.options_in]))
+        yield from (
+            f"derived {derived.id}: unknown group {name}" for name in names if name not in groups
+        )
+
+
+def _assessed_faults(book: Rulebook) -> Faults:
+    assessed = book.questions_by_id.get(book.rulebook.assessed_question or "")
+    options = {option.id for option in assessed.options} if assessed else set()
+    for flag in book.flag:
+        for name in flag.assessed_by:
+            if name not in options:
+                yield f"flag {flag.id}: the assessed question has no option {name}"

@@ -7,15 +7,21 @@ from itertools import pairwise
 from schemas.conditions import Condition, Includes, iterate_statements
 from schemas.rulebook import Rulebook
 from scoring.explanation import PLACEHOLDER
-from scoring.validation.question_dependencies import (
+from scoring.question_dependencies import (
     find_condition_questions,
     find_derived_questions,
     iterate_conditions,
 )
-from scoring.validation.reachability import find_unreachable_levels, is_never_true
+from scoring.validation.condition_checks import (
+    check_conditions,
+    check_derived_order,
+    check_word_places,
+)
+from scoring.validation.generation_checks import check_conditional_questions, check_generation
+from scoring.validation.neutral_trials import check_neutral_answers
+from scoring.validation.reachability import check_reachability
 from scoring.validation.reference_checks import (
     Faults,
-    check_conditions,
     check_duplicate_ids,
     check_option_references,
     check_references,
@@ -24,12 +30,13 @@ from scoring.validation.reference_checks import (
 from scoring.weighing import find_band_start, to_hundredths
 
 
-def find_rulebook_faults(rulebook: Rulebook) -> list[str]:
+def find_rulebook_faults(rulebook: Rulebook, *, with_trials: bool = True) -> list[str]:
     """Return a message for each fault, which names its block; an empty list if there is none.
 
-    Later checks rely on valid references, so faults in references are returned alone.
+    Later checks rely on valid references, so faults in references are returned alone. Trials of
+    drawn answers come last; they take seconds.
     """
-    for checks in (_REFERENCE_CHECKS, _CONTENT_CHECKS):
+    for checks in (_REFERENCE_CHECKS, _CONTENT_CHECKS, _TRIALS if with_trials else ()):
         faults = [fault for check in checks for fault in check(rulebook)]
         if faults:
             return faults
@@ -45,6 +52,8 @@ def _check_questions(book: Rulebook) -> Faults:
             used_questions.update(find_derived_questions(derived, sources))
     for finding in book.finding:
         used_questions.update(filter(None, [finding.question, finding.age_question]))
+    header = book.rulebook
+    used_questions.update(header.confidential_questions, filter(None, [header.assessed_question]))
     for question in book.question:
         if question.id not in used_questions and not question.shown:
             yield f"question {question.id}: no block uses or shows it"
@@ -61,15 +70,6 @@ def _check_citations(book: Rulebook) -> Faults:
     for citation in book.citation:
         if citation.id not in cited_ids:
             yield f"citation {citation.id}: no block cites it"
-
-
-def _check_reachability(book: Rulebook) -> Faults:
-    for criterion in book.criterion:
-        for name in find_unreachable_levels(criterion, book):
-            yield f"criterion {criterion.id} > level {name}: no answers reach it"
-    for block, condition in iterate_conditions(book):
-        if " > level " not in block and is_never_true(condition, book):
-            yield f"{block}: no answers make its condition true"
 
 
 def _check_discounts(book: Rulebook) -> Faults:
@@ -167,24 +167,30 @@ def _check_templates(book: Rulebook) -> Faults:
                 yield f"criterion {criterion.id} > discount: only {{which}} can be filled in"
             if "{which}" in discount.because and not _contains_includes(discount.when):
                 yield f"criterion {criterion.id} > discount: {{which}} needs 'includes'"
-    for name, placeholders in _PLACEHOLDERS.items():
+    placeholders_by_name = _PLACEHOLDERS | {
+        "unanswered": _UNANSWERED | ({"points"} if book.rulebook.counts_certain_points else set())
+    }
+    for name, placeholders in placeholders_by_name.items():
         template = getattr(book.wording, name)
-        if set(PLACEHOLDER.findall(template)) != placeholders:
+        if template is not None and set(PLACEHOLDER.findall(template)) != placeholders:
             placeholder_list = ", ".join(
                 f"{{{placeholder}}}" for placeholder in sorted(placeholders)
             )
             yield f"wording > {name}: it must use {placeholder_list}"
 
 
+_UNANSWERED = {"questions", "least", "most"}
 _PLACEHOLDERS = {
     "answered": {"finding", "points"},
     "discounted": {"finding", "full_points", "factor", "points", "because"},
-    "unanswered": {"questions", "least", "most"},
     "points": {"number"},
     "point": {"number"},
     "unverified_sources": {"sources"},
     "out_of_scope": {"reasons"},
     "scored": {"band", "meaning"},
+    "as_answered_so_far": {"band", "least", "most"},
+    "band_would_be": {"band", "questions"},
+    "between_bands": {"least", "most"},
 }
 
 
@@ -198,11 +204,15 @@ _REFERENCE_CHECKS: tuple[Check, ...] = (
     check_references,
     check_option_references,
     check_conditions,
+    check_derived_order,
+    check_word_places,
 )
 _CONTENT_CHECKS: tuple[Check, ...] = (
+    check_generation,
+    check_conditional_questions,
     _check_questions,
     _check_citations,
-    _check_reachability,
+    check_reachability,
     _check_discounts,
     _check_bands,
     _check_domains,
@@ -211,3 +221,4 @@ _CONTENT_CHECKS: tuple[Check, ...] = (
     _check_findings,
     _check_templates,
 )
+_TRIALS: tuple[Check, ...] = (check_neutral_answers,)

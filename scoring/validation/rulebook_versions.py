@@ -1,7 +1,7 @@
 """Classifies the change between two versions of a rulebook and the version number it needs.
 
 major   some answers now score, band, flag or grade differently, or other answers are accepted
-minor   evidence: citations, grades, findings, next steps, limitations
+minor   evidence: citations, grades, findings, other explanations, next steps, limitations
 patch   wording only
 """
 
@@ -14,13 +14,16 @@ Change = Literal["major", "minor", "patch"]
 _WORDS = {
     *("label", "text", "help", "intro", "note", "title", "summary", "intended_use", "points_are"),
     *("copyright", "meaning", "because", "finding", "rationale", "suspect", "action"),
-    *("attribution", "unit", "topic", "language", "version"),
+    *("attribution", "unit", "topic", "language", "version", "settle", "words"),
 }
 _EVIDENCE = {
     *("citation", "citations", "grade_of_evidence", "evidence", "counter_evidence", "certainty"),
     *("population", "never_incidental", "at_age", "share"),
 }
-_EVIDENCE_BLOCKS = ("citation", "finding", "next_step", "limitation", "topic", "wording")
+_EVIDENCE_BLOCKS = (
+    *("citation", "finding", "next_step", "caution", "alternative", "contradiction"),
+    *("limitation", "topic", "wording"),
+)
 
 
 def classify_change(old: Rulebook, new: Rulebook) -> Change | None:

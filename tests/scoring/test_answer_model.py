@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from scoring.answer_model import build_answer_model
 from scoring.catalogue import load_catalogue
-from scoring.compiled_rulebook import UnknownQuestionError
 from scoring.engine import assess, weigh_answers
+from scoring.intake_facts import UnknownQuestionError
 
-LOADED = load_catalogue().find_active("nociplastic")
+LOADED = load_catalogue().find_version("nociplastic@1.0.0")
 ANSWERS = build_answer_model(LOADED.rulebook)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
-NOCIPLASTIC = load_catalogue().find_active("nociplastic")
+NOCIPLASTIC = load_catalogue().find_version("nociplastic@1.0.0")
 AGES = (20, 30, 40, 50, 60, 70, 80)
 PERCENT = {
     "disc_degeneration": (37, 52, 68, 80, 88, 93, 96),

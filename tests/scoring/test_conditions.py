@@ -120,6 +120,59 @@ def test_joining_follows_kleene(first, second):
     assert holds({"any": [part("one"), part("other")]}, facts) is either
 
 
+@pytest.mark.parametrize(("first", "second"), list(product(TRUTHS, TRUTHS)))
+def test_either_needs_one_known_part_alone(first, second):
+    expected = True if True in (first, second) else False if False in (first, second) else None
+    facts = {"one": first, "other": second}
+    assert holds({"either": [part("one"), part("other")]}, facts) is expected
+
+
+@pytest.mark.parametrize("truths", list(product(TRUTHS, repeat=3)))
+@pytest.mark.parametrize("least", [1, 2, 3])
+def test_at_least_so_many_are_true_or_can_no_longer_be(truths, least):
+    facts = dict(zip("abc", truths, strict=True))
+    known_true, unknown = truths.count(True), truths.count(None)
+    expected = True if known_true >= least else None if known_true + unknown >= least else False
+    table = {"at_least_of": least, "of": [part(name) for name in "abc"]}
+    assert holds(table, facts) is expected
+
+
+@given(st.lists(st.sampled_from(TRUTHS), min_size=1, max_size=5))
+def test_at_least_one_and_all_are_the_words_for_any_and_all(truths):
+    facts = {f"q{number}": truth for number, truth in enumerate(truths)}
+    parts = [part(name) for name in facts]
+    assert holds({"at_least_of": 1, "of": parts}, facts) is holds({"any": parts}, facts)
+    every = {"at_least_of": len(parts), "of": parts}
+    assert holds(every, facts) is holds({"all": parts}, facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "claim"),
+    [({}, False), ({"x": None}, False), ({"x": False}, True), ({"x": ()}, True), ({"x": 0}, True)],
+)
+def test_answered_is_true_or_false_and_never_unknown(facts, claim):
+    assert holds({"question": "x", "answered": True}, facts) is claim
+    assert holds({"derived": "x", "answered": True}, facts) is claim
+    assert holds({"not": {"question": "x", "answered": True}}, facts) is not claim
+
+
+@pytest.mark.parametrize(
+    ("word", "result", "claim"),
+    [
+        ({"is": "scored"}, "scored", True),
+        ({"is": "scored"}, "out_of_scope", False),
+        ({"is": "scored"}, None, None),
+        ({"one_of": ["some", "many"]}, "many", True),
+        ({"at_least": 6}, 6, True),
+        ({"at_most": 5}, 6, False),
+        ({"is": True}, False, False),
+    ],
+)
+def test_a_result_is_read_as_a_fact_of_its_own(word, result, claim):
+    table = {"result": "it", **word}
+    assert holds(table, {"result.it": result, "it": "another"}) is claim
+
+
 @pytest.mark.parametrize(("truth", "negated"), [(True, False), (False, True), (None, None)])
 def test_not_turns_true_and_false_and_leaves_unknown(truth, negated):
     assert holds({"not": part("one")}, {"one": truth}) is negated
@@ -159,6 +212,14 @@ def test_always_holds_whatever_was_answered():
         {"any": []},
         {"not": {}},
         {"always": False},
+        {"either": [{"question": "a", "is": True}]},
+        {"at_least_of": 1},
+        {"of": [{"question": "a", "is": True}]},
+        {"at_least_of": 0, "of": [{"question": "a", "is": True}]},
+        {"at_least_of": 2, "of": [{"question": "a", "is": True}]},
+        {"question": "a", "answered": False},
+        {"question": "a", "result": "b", "is": True},
+        {"derived": "a", "result": "b", "is": True},
         "rain",
         None,
     ],
@@ -172,4 +233,14 @@ def test_found_names_the_marked_options_that_matter(questions):
     table = {"any": [{"question": "winds", "includes": ["mild"]}, part("rain")]}
     facts = {"winds": ("north", "west"), "rain": True}
     matching = conditions.find_matching_options(READ.validate_python(table), facts, questions)
+    assert list(matching) == [("winds", "west")]
+
+
+@pytest.mark.parametrize("word", ["either", "any", "of"])
+def test_options_are_found_in_every_word_that_joins(questions, word):
+    parts = [{"question": "winds", "includes": ["mild"]}, part("rain")]
+    table = {word: parts, **({"at_least_of": 1} if word == "of" else {})}
+    matching = conditions.find_matching_options(
+        READ.validate_python(table), {"winds": ("west",)}, questions
+    )
     assert list(matching) == [("winds", "west")]

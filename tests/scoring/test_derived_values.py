@@ -72,6 +72,32 @@ def test_a_mean_half_way_goes_up():
     assert value(facts, mean_of=list(facts)) == Decimal("0.13")
 
 
+WHOLE_YEARS = {"years": "age", "less_months": "months"}
+
+
+@pytest.mark.parametrize(
+    ("age", "months", "years"),
+    [
+        (40, 0, 40),
+        (40, Decimal("0.01"), 39),
+        (40, 12, 39),
+        (40, Decimal("12.01"), 38),
+        (40, Decimal("11.99"), 39),
+        (1, 24, -1),
+        (0, 1, -1),
+        (0, 12, -1),
+        (0, Decimal("12.5"), -2),
+    ],
+)
+def test_whole_years_are_rounded_down_and_may_be_negative(age, months, years):
+    assert value({"age": age, "months": months}, whole_years=WHOLE_YEARS) == years
+
+
+@pytest.mark.parametrize("facts", [{}, {"age": 40}, {"months": Decimal(3)}, {"age": None}])
+def test_whole_years_are_unknown_until_both_are_answered(facts):
+    assert value(facts, whole_years=WHOLE_YEARS) is None
+
+
 @pytest.mark.parametrize(("rain", "claim"), [(True, True), (False, False), (None, None)])
 def test_a_condition_is_counted_as_true_false_or_unknown(rain, claim):
     assert value({"rain": rain}, when={"question": "rain", "is": True}) is claim
@@ -86,6 +112,8 @@ def test_a_condition_is_counted_as_true_false_or_unknown(rain, claim):
         {"options_in": "all"},
         {"question": "sites", "sum_of": ["a"]},
         {"question": "sites", "options_in": "all", "groups_in": ["left"]},
+        {"whole_years": WHOLE_YEARS, "sum_of": ["a"]},
+        {"whole_years": {"years": "age"}},
     ],
 )
 def test_a_derived_value_is_counted_in_exactly_one_way(way):

@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 import pytest
+from support.scoring.second_rulebook import FIRST_RULEBOOKS, SECOND_RULEBOOKS
 from support.scoring.small_rulebook import SMALL
 
-from scoring.catalogue import load_catalogue, read_rulebook
+from scoring.catalogue import read_rulebook
 from scoring.engine import assess
 from scoring.explanation import format_points
 
@@ -80,7 +81,7 @@ def test_sources_not_re_read_are_named_where_they_are_shown(weather):
     assert assess(weather, {"rain": True}).limitations == ("Made up.", "Not re-read: someone_2020.")
 
 
-@pytest.mark.parametrize("loaded", load_catalogue().list_active(), ids=lambda it: it.name)
+@pytest.mark.parametrize("loaded", [*FIRST_RULEBOOKS, *SECOND_RULEBOOKS], ids=lambda it: it.name)
 def test_no_sentence_leaves_a_place_unfilled(loaded):
     for criterion in assess(loaded, {}).criteria:
         assert "{" not in criterion.because

@@ -1,5 +1,6 @@
 """The two interpreters agree: whatever is answered, columns say what the engine says."""
 
+import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from random import Random
@@ -10,17 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scoring.answer_strategies import complete, partial_answers, unflagged_answers
 from support.scoring.engine_rows import assessed_row, frame_of, random_intake, weighed_row
+from support.scoring.second_rulebook import FIRST_RULEBOOKS, SECOND_RULEBOOKS, load_second
 from support.scoring.small_rulebook import SMALL
 
-from scoring.catalogue import load_catalogue, read_rulebook
+from scoring.catalogue import read_rulebook
 from scoring.columns import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 
-NOCIPLASTIC = load_catalogue().find_active("nociplastic")
+NOCIPLASTIC = FIRST_RULEBOOKS[0]
 every_rulebook = pytest.mark.parametrize(
-    "loaded", load_catalogue().list_active(), ids=lambda it: it.name
+    "loaded", [*FIRST_RULEBOOKS, *SECOND_RULEBOOKS], ids=lambda it: it.name
 )
-INTAKES, SHARES = 100_000, 8
+every_long_rulebook = pytest.mark.parametrize(
+    "loaded", [NOCIPLASTIC, load_second()], ids=lambda it: it.name
+)
+SHARES = 8
+IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 
 
 def explained(loaded: LoadedRulebook, intakes: list) -> list[dict]:
@@ -43,14 +49,15 @@ def test_columns_say_what_the_engine_says_where_points_are_given(loaded, data):
     assert explained(loaded, intakes) == [assessed_row(loaded, intake) for intake in intakes]
 
 
-@given(st.lists(unflagged_answers(NOCIPLASTIC), min_size=1, max_size=4))
-def test_the_quick_oracle_says_what_the_assessment_says(intakes):
-    for answers in intakes:
-        row = assessed_row(NOCIPLASTIC, answers)
+@every_long_rulebook
+@given(data=st.data())
+def test_the_quick_oracle_says_what_the_assessment_says(loaded, data):
+    for answers in data.draw(st.lists(unflagged_answers(loaded), min_size=1, max_size=4)):
+        row = assessed_row(loaded, answers)
         row_without_sentences = {
             name: value for name, value in row.items() if not name.startswith("because_")
         }
-        assert weighed_row(NOCIPLASTIC, answers) == row_without_sentences
+        assert weighed_row(loaded, answers) == row_without_sentences
 
 
 @settings(max_examples=25)
@@ -71,27 +78,35 @@ def test_a_row_is_the_same_in_any_company(intakes):
     assert together == [explained(NOCIPLASTIC, [intake])[0] for intake in intakes]
 
 
-def test_a_hundred_thousand_random_intakes_agree():
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("nociplastic@1.0.0", 100_000), ("nociplastic@2.0.0", 100_000 if IS_DEEP else 2_000)],
+)
+def test_as_many_random_intakes_agree(name, count):
     context = get_context("spawn")
+    shares = [(name, seed, count // SHARES) for seed in range(SHARES)]
     with ProcessPoolExecutor(2, mp_context=context) as pool:
-        reports = list(pool.map(differing, range(SHARES)))
+        reports = list(pool.map(find_differences, shares))
     statuses = {
         status: sum(report[1].get(status, 0) for report in reports) for status in reports[0][1]
     }
     assert [difference for report in reports for difference in report[0]] == []
-    assert sum(statuses.values()) == INTAKES
-    assert min(statuses.values()) > INTAKES / 20, statuses
+    assert sum(statuses.values()) == count
+    assert len(statuses) == 4
+    assert min(statuses.values()) > count / 20, statuses
 
 
-def differing(seed: int) -> tuple[list, dict[str, int]]:
-    """What columns and engine say differently in one share; how many have each status."""
+def find_differences(share: tuple[str, int, int]) -> tuple[list, dict[str, int]]:
+    """Return what columns and engine say differently in a share; how many have each status."""
+    name, seed, count = share
+    loaded = load_second() if name == load_second().name else NOCIPLASTIC
     random = Random(seed)
-    intakes = [random_intake(NOCIPLASTIC, random) for _ in range(INTAKES // SHARES)]
-    frame = frame_of(NOCIPLASTIC, intakes).lazy()
-    results = compile_column_rules(NOCIPLASTIC).assess_intakes(frame).collect(engine="streaming")
+    intakes = [random_intake(loaded, random) for _ in range(count)]
+    frame = frame_of(loaded, intakes).lazy()
+    results = compile_column_rules(loaded).assess_intakes(frame).collect(engine="streaming")
     differences = []
     for answers, row in zip(intakes, results.iter_rows(named=True), strict=True):
-        engine_row = weighed_row(NOCIPLASTIC, answers)
+        engine_row = weighed_row(loaded, answers)
         if row != engine_row and len(differences) < 5:
             differences.append({n: (row[n], engine_row[n]) for n in row if row[n] != engine_row[n]})
     return differences, dict(results["status"].cast(pl.String).value_counts().iter_rows())
@@ -152,3 +167,17 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
     file.write_text(SMALL.replace('id = "W1"', 'id = "status"'), encoding="utf-8")
     with pytest.raises(ValueError, match="two columns are called status"):
         compile_column_rules(read_rulebook(file))
+
+
+def test_the_second_generation_has_columns_of_its_own():
+    names = list(compile_column_rules(load_second()).columns)
+    first_names = compile_column_rules(NOCIPLASTIC).columns
+    start, end = names.index("predominance"), names.index("domain_distribution")
+    assert names[start:end] == [
+        *("predominance", "least", "most", "band", "band_least", "band_most", "contribution"),
+        *("picture", "nociplastic", "nociceptive", "neuropathic", "iasp_2021", "acr_2016"),
+        *("alternatives", "contradictions", "missing", "ask_first"),
+    ]
+    assert set(names) - set(first_names) == {
+        *("band_least", "band_most", "alternatives", "contradictions", "ask_first"),
+    }

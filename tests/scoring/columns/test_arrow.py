@@ -11,7 +11,7 @@ from support.scoring.engine_rows import frame_of, random_intake, weighed_row
 from scoring.catalogue import load_catalogue
 from scoring.columns.arrow import ArrowRules
 
-LOADED = load_catalogue().find_active("nociplastic")
+LOADED = load_catalogue().find_version("nociplastic@1.0.0")
 RULES = ArrowRules(LOADED)
 
 

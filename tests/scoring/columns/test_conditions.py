@@ -18,7 +18,7 @@ from scoring.columns.typed_answers import compact_answers
 from scoring.conditions import compile_condition as meaning_of_one
 from scoring.derived_values import compile_derived_value
 
-NOCIPLASTIC = load_catalogue().find_active("nociplastic")
+NOCIPLASTIC = load_catalogue().find_version("nociplastic@1.0.0")
 IDS = ("fatigue", "pain_extent", "age_years", "pain_duration_months", "diagnoses", "medicines")
 QUESTIONS = {name: NOCIPLASTIC.questions[name] for name in IDS}
 CONDITION = TypeAdapter(Condition)
@@ -48,6 +48,7 @@ def said_of(question: Question) -> st.SearchStrategy[dict]:
                 numbers.map(lambda edge: {"at_least": edge}),
                 numbers.map(lambda edge: {"at_most": edge}),
             ]
+    words.append(st.just({"answered": True}))
     return st.one_of(words).map(lambda word: {"question": question.id, **word})
 
 
@@ -57,6 +58,12 @@ conditions = st.recursive(
         st.lists(part, min_size=1, max_size=3).map(lambda parts: {"all": parts}),
         st.lists(part, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
         part.map(lambda inner: {"not": inner}),
+        st.lists(part, min_size=2, max_size=3).map(lambda parts: {"either": parts}),
+        st.lists(part, min_size=1, max_size=4).flatmap(
+            lambda parts: st.integers(1, len(parts)).map(
+                lambda least: {"at_least_of": least, "of": parts}
+            )
+        ),
     ),
     max_leaves=8,
 ).map(CONDITION.validate_python)
@@ -89,6 +96,19 @@ def test_sums_and_means_are_counted_alike(parts, answers, is_mean):
     truths = in_columns(counted_columns(derived, NOCIPLASTIC.questions, meaning), answers)
     in_one = compile_derived_value(derived, NOCIPLASTIC.questions)(answers)
     assert in_one == (truths if truths is None or not is_mean else Decimal(truths) / 100)
+
+
+@given(
+    st.sampled_from([("age_years", "pain_duration_months"), ("pain_duration_months", "age_years")]),
+    parts_answered,
+)
+def test_whole_years_are_counted_alike(operands, answers):
+    way = dict(zip(("years", "less_months"), operands, strict=True))
+    derived = Derived.model_validate({"id": "it", "label": "It", "whole_years": way})
+    meaning = ConditionCompiler(NOCIPLASTIC.questions, {"it": derived})
+    in_one = compile_derived_value(derived, NOCIPLASTIC.questions)(answers)
+    counted = counted_columns(derived, NOCIPLASTIC.questions, meaning)
+    assert in_columns(counted, answers) == in_one
 
 
 def test_a_condition_over_a_mean_is_read_in_hundredths():

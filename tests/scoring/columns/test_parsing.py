@@ -15,7 +15,7 @@ from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules
 from scoring.columns.parsing import parse_intakes
 
-LOADED = load_catalogue().find_active("nociplastic")
+LOADED = load_catalogue().find_version("nociplastic@1.0.0")
 MODEL = build_answer_model(LOADED.rulebook)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.rulebook import Rulebook
 from scoring.catalogue import RULEBOOKS_FOLDER
-from scoring.validation.question_dependencies import iterate_conditions
+from scoring.question_dependencies import iterate_conditions
 from scoring.validation.rulebook_validation import find_rulebook_faults
 
 

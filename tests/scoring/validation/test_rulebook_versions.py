@@ -6,6 +6,7 @@ from decimal import Decimal
 from shutil import copytree
 
 import pytest
+from support.scoring.small_second_rulebook import SMALL_SECOND, read_second_table
 
 from schemas.rulebook import Rulebook
 from scoring.catalogue import RULEBOOKS_FOLDER, Catalogue, RulebookError, add_release
@@ -41,6 +42,29 @@ def book(**edits: str) -> Rulebook:
 )
 def test_the_most_weighty_change_is_told(old, new, expected_kind):
     assert classify_change(book(), book(edit=(old, new))) == expected_kind
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected_kind"),
+    [
+        ('unless = { question = "frost"', 'unless = { question = "fog"', "minor"),
+        ("strength = 4", "strength = 3", "minor"),
+        ("rung = 6", "rung = 5", "minor"),
+        ("Careful from 65.", "Careful.", "patch"),
+        ("Look at the roof.", "Look up.", "patch"),
+        ("hard rain", "much rain", "patch"),
+        ("neutral = []", "", "major"),
+        ("scoring_rules = 2", "scoring_rules = 1", "major"),
+        ("most_bands_apart = 2", "most_bands_apart = 3", "major"),
+        ('kind = "emergency"', 'kind = "urgent"', "major"),
+        ('assessed_by = ["roof_leak"]', "", "major"),
+    ],
+)
+def test_the_blocks_of_the_second_generation_weigh_too(old, new, expected_kind):
+    assert old in SMALL_SECOND
+    before = Rulebook.model_validate(read_second_table())
+    after = Rulebook.model_validate(read_second_table(SMALL_SECOND.replace(old, new)))
+    assert classify_change(before, after) == expected_kind
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from scoring.catalogue import load_catalogue
 from scoring.engine import assess, weigh_answers
 from scoring.weighing import to_points
 
-LOADED = load_catalogue().find_active("nociplastic")
+LOADED = load_catalogue().find_version("nociplastic@1.0.0")
 
 
 TOTALS = ("contribution", "predominance")

@@ -42,11 +42,15 @@ def partial_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
 @cache
 def unflagged_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
     """Return a strategy for answers in scope and without red flag, the rest arbitrary."""
-    required = set(loaded.rulebook.rulebook.must_answer)
+    header = loaded.rulebook.rulebook
+    required = {*header.must_answer, *header.safety_questions}
+    flag_ids = {flag.id for flag in loaded.rulebook.flag}
     fixed: dict[str, st.SearchStrategy[Any]] = {}
     for question in loaded.rulebook.question:
-        if question.id in loaded.rulebook.rulebook.safety_questions:
+        if question.options and {option.id for option in question.options} <= flag_ids:
             fixed[question.id] = st.just(())
+        elif question.id == "cancer_ever":
+            fixed[question.id] = st.just(False)
         elif question.id == "diagnoses":
             fixed[question.id] = answer_to(question).filter(
                 lambda options: "active_cancer" not in options
@@ -56,7 +60,9 @@ def unflagged_answers(loaded: LoadedRulebook) -> st.SearchStrategy[Answers]:
     if "age_years" in loaded.questions:
         fixed["age_years"] = st.integers(18, 90)
         fixed["pain_duration_months"] = st.integers(3, 400).map(Decimal)
-    out_of_scope = {"pregnant", "surgery_within_3_months", "cannot_self_report"}
+    if "age" in loaded.questions:
+        fixed["age"] = st.integers(18, 90)
+    out_of_scope = {"pregnant", "surgery_within_3_months", "cannot_self_report", "indoors"}
     optional = {
         question.id: st.just(False) if question.id in out_of_scope else answer_to(question)
         for question in loaded.rulebook.question

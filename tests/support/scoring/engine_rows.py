@@ -8,10 +8,17 @@ from typing import Any
 import polars as pl
 
 from schemas.rulebook import Question
-from scoring import clinical_context, engine, safety, scale, what_if_analysis
+from scoring import clinical_context, engine, safety, scale
 from scoring.columns import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
+from scoring.first_rules.assessment import determine_status
+from scoring.first_rules.missing_answers import list_missing_answers
+from scoring.intake_facts import IntakeFacts
+from scoring.second_rules import explanations
+from scoring.second_rules.band_range import BandRangeRules
+from scoring.second_rules.missing_answers import MissingAnswerRules
+from scoring.weighed_intake import WeighedIntake, weigh_facts
 from scoring.weighing import to_points
 
 Row = dict[str, Any]
@@ -56,6 +63,14 @@ def assessed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
             row["least"] = _number(total_points and total_points.range.least)
             row["most"] = _number(total_points and total_points.range.most)
             row["band"] = total_points and total_points.band
+            if is_second(loaded):
+                band_range = total_points and total_points.band_range
+                row["band_least"] = band_range and band_range.least
+                row["band_most"] = band_range and band_range.most
+    if is_second(loaded):
+        row["alternatives"] = [alternative.id for alternative in assessment.alternatives]
+        row["contradictions"] = [rule.id for rule in assessment.contradictions]
+        row["ask_first"] = None if assessment.ask_first is None else [*assessment.ask_first]
     if loaded.rulebook.ledger:
         row["picture"] = assessment.picture.id if assessment.picture else None
         for ledger in loaded.rulebook.ledger:
@@ -75,42 +90,51 @@ def assessed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
 
 def weighed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
     """Return the row without sentences, from parts of the engine, in a quarter of the time."""
-    facts = loaded.derive_facts(answers)
-    reading, outside = (
-        safety.assess_safety(loaded, facts),
-        safety.assess_scope(loaded, facts).reasons,
-    )
+    intake, rules = loaded.read_answers(answers), engine.compile_rules(loaded)
+    reading = rules.assess_safety(intake)
     row: Row = dict.fromkeys(compile_column_rules(loaded).columns) | _empty_row(loaded)
     row |= {
         "tier": reading.safety.tier,
         "flags": [flag.id for flag in reading.safety.flags],
         "status": "withheld_red_flag" if reading.withholds_score else "out_of_scope",
     }
+    if is_second(loaded):
+        alternatives = explanations.list_alternatives(loaded, intake.facts)
+        contradictions = explanations.list_contradictions(loaded, intake.facts)
+        row["alternatives"] = [alternative.id for alternative in alternatives]
+        row["contradictions"] = [contradiction.id for contradiction in contradictions]
     if reading.withholds_score:
         return row
-    graded = clinical_context.apply_gradings(loaded, facts)
+    graded = clinical_context.apply_gradings(loaded, intake.facts)
     row |= {
         name: graded[name].grade for name in compile_column_rules(loaded).output_columns.gradings
     }
-    return row if outside else row | _points(loaded, facts)
+    outside = safety.assess_scope(loaded, intake).reasons
+    return row if outside else row | _points(loaded, intake)
 
 
-def _points(loaded: LoadedRulebook, facts: Mapping[str, Any]) -> Row:
-    points = engine.weigh_facts(loaded, facts)
-    status = engine.determine_status(loaded, points, facts)
-    missing = what_if_analysis.list_missing_answers(loaded, points.criteria, facts)
-    row: Row = {
-        "status": status,
-        "missing": [missing_answer.question for missing_answer in missing],
-    }
+def is_second(loaded: LoadedRulebook) -> bool:
+    """Whether the rulebook is scored by the second generation of rules."""
+    return loaded.rulebook.rulebook.scoring_rules == 2
+
+
+def _points(loaded: LoadedRulebook, intake: IntakeFacts) -> Row:
+    facts = intake.facts
+    points = weigh_facts(loaded, facts)
+    row: Row = _second_part(loaded, intake, points) if is_second(loaded) else {}
+    if not is_second(loaded):
+        missing = list_missing_answers(loaded, points.criteria, facts)
+        row["missing"] = [missing_answer.question for missing_answer in missing]
+        row["status"] = determine_status(loaded, points, facts)
+    is_scored = row["status"] == "scored"
     for place, total in enumerate(loaded.rulebook.total):
         row[total.id] = _number(to_points(points.current.totals[place]))
         if total.banded:
             row["least"] = _number(to_points(points.least.totals[place]))
             row["most"] = _number(to_points(points.most.totals[place]))
-            if status == "scored":
-                row["band"] = scale.select_band(loaded, points.current, place, facts).id
-    picture = scale.build_picture(loaded, points.current, facts, is_identified=status == "scored")
+            if is_scored:
+                row["band"] = scale.select_band(loaded, points.current, facts).id
+    picture = scale.build_picture(loaded, points.current, facts, is_identified=is_scored)
     if picture is not None:
         row |= {"picture": picture.id} | {n: float(p) for n, p in picture.ledgers.items()}
     for domain, domain_points in zip(
@@ -118,8 +142,27 @@ def _points(loaded: LoadedRulebook, facts: Mapping[str, Any]) -> Row:
     ):
         row[f"domain_{domain.id}"] = _number(to_points(domain_points))
     for criterion, weight in zip(loaded.rulebook.criterion, points.criteria, strict=True):
-        row[criterion.id] = None if weight.level is None else _number(to_points(weight.points))
+        has_points = weight.level is not None or is_second(loaded)
+        row[criterion.id] = _number(to_points(weight.points)) if has_points else None
     return row
+
+
+def _second_part(loaded: LoadedRulebook, intake: IntakeFacts, points: WeighedIntake) -> Row:
+    bands, answers = BandRangeRules(loaded), MissingAnswerRules(loaded)
+    band_range = bands.find_band_range(points, intake.facts)
+    missing = answers.list_missing_answers(intake, points)
+    has_reason = bool(bands.list_no_band_reasons(band_range, intake))
+    return {
+        "status": "insufficient_information" if has_reason else "scored",
+        "band_least": band_range.least,
+        "band_most": band_range.most,
+        "missing": [missing_answer.question for missing_answer in missing],
+        "ask_first": [
+            *answers.list_first_questions(
+                missing, changes_band=bands.count_bands_apart(band_range) > 0
+            )
+        ],
+    }
 
 
 def random_intake(loaded: LoadedRulebook, random: Random) -> Row:
@@ -153,7 +196,7 @@ def _draw_answer(question: Question, random: Random, *, calm: bool) -> Any:
             return random.randint(least, int(question.maximum or 0))
 
 
-SCOPE = ("pregnant", "surgery_within_3_months", "cannot_self_report")
+SCOPE = ("pregnant", "surgery_within_3_months", "cannot_self_report", "cancer_ever")
 
 
 def _empty_row(loaded: LoadedRulebook) -> Row:

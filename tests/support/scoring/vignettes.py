@@ -3,45 +3,56 @@
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import astuple
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from support.scoring.second_rulebook import load_second
 
 from schemas.assessment import Assessment
 from schemas.base import to_json_number
 from scoring.answer_model import build_answer_model
 from scoring.catalogue import load_catalogue
+from scoring.compiled_rulebook import LoadedRulebook
 
 FOLDER = Path(__file__).parents[2] / "vignettes"
-LOADED = load_catalogue().find_active("nociplastic")
-ANSWERS = build_answer_model(LOADED.rulebook)
+LOADED = load_catalogue().find_version("nociplastic@1.0.0")
+SECOND_FOLDER = FOLDER / "nociplastic_2_0_0"
+SECOND = load_second()
 WITHHELD = "withheld"
 
 
 class Vignette(NamedTuple):
-    """One clinical case: its intake as JSON text, its validated answers, the expected results."""
+    """One clinical case: its intake as JSON text, its validated answers, the expected results.
+
+    `clinician_named` means that the request names a clinician for the clinician's answers.
+    """
 
     name: str
     file: str
     intake: str
     answers: dict[str, Any]
     expectations: dict[str, Any]
+    clinician_named: bool
 
 
-def load_vignettes() -> list[Vignette]:
-    """Return every vignette, in the order of the files and within them."""
-    bases = _read_toml(FOLDER / "bases.toml")
+def load_vignettes(folder: Path = FOLDER, loaded: LoadedRulebook = LOADED) -> list[Vignette]:
+    """Return every vignette of the folder, in the order of the files and within them."""
+    bases = _read_toml(folder / "bases.toml")
     return [
-        _build_vignette(path.stem, case, bases)
-        for path in sorted(FOLDER.glob("*.toml"))
+        _build_vignette(path.stem, case, bases, loaded)
+        for path in sorted(folder.glob("*.toml"))
         if path.name != "bases.toml"
         for case in _read_toml(path)["vignette"]
     ]
 
 
-def validate_answers(intake: str) -> dict[str, Any]:
+def validate_answers(intake: str, loaded: LoadedRulebook = LOADED) -> dict[str, Any]:
     """Return the answers of a JSON intake as the engine takes them."""
-    return ANSWERS.model_validate_json(intake).model_dump(exclude_none=True)
+    return _build_answers(loaded).model_validate_json(intake).model_dump(exclude_none=True)
 
 
 def extract_results(assessment: Assessment, expectations: dict[str, Any]) -> dict[str, Any]:
@@ -54,12 +65,19 @@ def extract_results(assessment: Assessment, expectations: dict[str, Any]) -> dic
     }
 
 
+@cache
+def _build_answers(loaded: LoadedRulebook) -> type[BaseModel]:
+    return build_answer_model(loaded.rulebook)
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
 
 
-def _build_vignette(file: str, case: dict[str, Any], bases: dict[str, Any]) -> Vignette:
-    allowed_keys = {"name", "story", "from", "unanswered", "answers", "expected"}
+def _build_vignette(
+    file: str, case: dict[str, Any], bases: dict[str, Any], loaded: LoadedRulebook
+) -> Vignette:
+    allowed_keys = {"name", "story", "from", "unanswered", "answers", "expected", "clinician_named"}
     if not {"name", "story", "expected"} <= set(case) <= allowed_keys:
         raise ValueError(
             f"{file}: {case.get('name')}: has other blocks than {sorted(allowed_keys)}"
@@ -68,8 +86,14 @@ def _build_vignette(file: str, case: dict[str, Any], bases: dict[str, Any]) -> V
     for name in case.get("unanswered", ()):
         del answers[name]
     intake = json.dumps(answers, default=to_json_number)
-    expectations = _expand_unknown(case["expected"])
-    return Vignette(case["name"], file, intake, validate_answers(intake), expectations)
+    return Vignette(
+        name=case["name"],
+        file=file,
+        intake=intake,
+        answers=validate_answers(intake, loaded),
+        expectations=_expand_unknown(case["expected"]),
+        clinician_named=case.get("clinician_named", True),
+    )
 
 
 def _expand_unknown(expectations: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +128,18 @@ def _has_any_result(assessment: Assessment) -> bool:
     return any(getattr(assessment, part) is not None for part in parts)
 
 
-COMPARED_WHOLE = {"discounts"}
+def _list_cautions(assessment: Assessment) -> dict[str, list[str]]:
+    """Return the ids of the cautions under each step that has any."""
+    ids = {caution.text: caution.id for caution in SECOND.rulebook.caution}
+    return {x.id: [ids[text] for text in x.cautions] for x in assessment.next_steps if x.cautions}
+
+
+def _count_attestation_limits(assessment: Assessment) -> int:
+    texts = {x.text for x in SECOND.rulebook.limitation if x.where_not_attested}
+    return len(texts.intersection(assessment.limitations))
+
+
+COMPARED_WHOLE = {"discounts", "cautions", "caution_counts"}
 WORDS: dict[str, Callable[[Assessment], Any]] = {
     "status": lambda a: a.status,
     "tier": lambda a: a.safety.tier,
@@ -128,7 +163,7 @@ WORDS: dict[str, Callable[[Assessment], Any]] = {
     "discounts": lambda a: {x.id: x.discount.factor for x in a.criteria if x.discount},
     "missing": lambda a: [x.question for x in a.missing],
     "swings": lambda a: {x.question: x.swing for x in a.missing},
-    "what_if": lambda a: {x.criterion: [x.points, x.band] for x in a.what_if},
+    "what_if": lambda a: {x.criterion: [x.points, x.band or WITHHELD] for x in a.what_if},
     "iasp_2021": lambda a: a.gradings["iasp_2021"].grade,
     "neupsig": lambda a: a.gradings["neupsig"].grade,
     "acr_2016": lambda a: a.gradings["acr_2016"].grade,
@@ -137,4 +172,19 @@ WORDS: dict[str, Callable[[Assessment], Any]] = {
     "patterns": lambda a: {str(x.number): x.state for x in a.patterns.list},
     "findings": lambda a: [x.id for x in a.findings],
     "limitation": lambda a: "musculoskeletal" if "musculoskeletal" in str(a.limitations) else None,
+    "assessed": lambda a: [x.id for x in a.safety.flags if x.assessed],
+    "band_range": lambda a: list(astuple(a.totals["predominance"].band_range)),
+    "why_no_band": lambda a: [x.id for x in a.why_no_band],
+    "ask_first": lambda a: list(a.ask_first),
+    "does_not_concern": lambda a: list(a.not_asked),
+    "missing_count": lambda a: len(a.missing),
+    "alternatives": lambda a: [f"{x.id} {x.strength}" for x in a.alternatives],
+    "contradictions": lambda a: [x.id for x in a.contradictions],
+    "next_steps": lambda a: [x.id for x in a.next_steps],
+    "cautions": _list_cautions,
+    "caution_counts": lambda a: {x.id: len(x.cautions) for x in a.next_steps if x.cautions},
+    "sheet": lambda a: a.sheet.kind,
+    "crisis_lines": lambda a: a.sheet.crisis_lines,
+    "confidential": lambda a: a.confidential,
+    "attestation_limits": _count_attestation_limits,
 }

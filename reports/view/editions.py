@@ -1,0 +1,201 @@
+"""Leave out of an assessment what others must not read, for the edition that is passed on.
+
+The full edition holds everything. The shareable edition, which goes to portals, has no flags about
+the person, no answers about adversity and trauma, and nothing that was concluded from them.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import MISSING
+
+from reports.view.heading import ReportHeading
+from reports.view.intake import AssessedIntake
+from reports.view.paper_settings import load_paper_settings
+from schemas.assessment import Assessment, Safety
+from schemas.assessment_context import (
+    AlternativeExplanation,
+    NextStepOption,
+    PatientSheet,
+    Patterns,
+)
+from schemas.conditions import Condition, iterate_statements
+from schemas.rulebook import Alternative, Rulebook
+
+Edition = Literal["full", "shareable"]
+NEUTRAL_SHEET = "talk"
+"""The kind of sheet where safety of the person is concerned and that may not be said."""
+_CRISIS_SHEET = "crisis"
+
+
+def is_confidential(rulebook: Rulebook, assessment: Assessment) -> bool:
+    """Return whether flags about the person, or confidential answers, are in the assessment."""
+    if assessment.confidential is not MISSING:
+        return assessment.confidential
+    about_person = find_flags_about_person(rulebook)
+    return any(flag.id in about_person for flag in assessment.safety.flags)
+
+
+def find_flags_about_person(rulebook: Rulebook) -> set[str]:
+    """Return the ids of the red flags that are about the person."""
+    return {flag.id for flag in rulebook.flag if flag.about_person}
+
+
+def find_private_questions(rulebook: Rulebook) -> set[str]:
+    """Return the questions whose answers are only for the clinician and the person."""
+    about_person = (flag.when for flag in rulebook.flag if flag.about_person)
+    return {
+        *load_paper_settings().private_questions,
+        *rulebook.rulebook.confidential_questions,
+        *(question for when in about_person for question in _find_questions(rulebook, when)),
+    }
+
+
+def leave_out_person(rulebook: Rulebook, intake: AssessedIntake) -> AssessedIntake:
+    """Return the intake without flags about the person and what rests on private answers.
+
+    Its assessment as shown is attached instead of the stored one.
+    """
+    private = find_private_questions(rulebook)
+    answers = {name: answer for name, answer in intake.answers.items() if name not in private}
+    return AssessedIntake(_Redaction(rulebook, private).redact(intake.assessment), answers)
+
+
+def leave_out_events(rulebook: Rulebook, heading: ReportHeading) -> ReportHeading:
+    """Return the heading without acknowledgements and withdrawn flags about the person."""
+    about_person = find_flags_about_person(rulebook)
+    replaced = heading.replaces
+    if replaced is not None:
+        flags = tuple(flag for flag in replaced.flags if flag.id not in about_person)
+        replaced = replaced.model_copy(update={"flags": flags})
+    return heading.model_copy(update={"acknowledgements": (), "replaces": replaced})
+
+
+def share_sheet_kind(kind: str) -> str:
+    """Return the kind of sheet in the shareable edition; a crisis is not told."""
+    return NEUTRAL_SHEET if kind == _CRISIS_SHEET else kind
+
+
+class _Redaction:
+    """What to leave out of assessments by one rulebook; points stay as they were computed."""
+
+    def __init__(self, rulebook: Rulebook, private: set[str]) -> None:
+        self._rulebook, self._private = rulebook, private
+
+    def redact(self, assessment: Assessment) -> Assessment:
+        """Return the assessment without private parts."""
+        private_criteria = {
+            criterion.id
+            for criterion in assessment.criteria or ()
+            if self._private & criterion.answers.keys()
+        }
+        safety = self._redact_safety(assessment.safety)
+        changes: dict[str, Any] = {
+            "safety": safety,
+            "criteria": assessment.criteria
+            and tuple(row for row in assessment.criteria if row.id not in private_criteria),
+            "what_if": assessment.what_if
+            and tuple(row for row in assessment.what_if if row.criterion not in private_criteria),
+            "patterns": assessment.patterns and self._redact_patterns(assessment.patterns),
+            "next_steps": assessment.next_steps
+            and self._redact_steps(
+                assessment.next_steps, has_same_tier=safety.tier == assessment.safety.tier
+            ),
+        }
+        if assessment.confidential is not MISSING:
+            changes |= self._redact_second_rules(assessment)
+        return assessment.model_copy(update=changes)
+
+    def _redact_safety(self, safety: Safety) -> Safety:
+        about_person = find_flags_about_person(self._rulebook)
+        flags = tuple(flag for flag in safety.flags if flag.id not in about_person)
+        tiers = {flag.tier for flag in flags}
+        tier = next((tier.id for tier in self._rulebook.tier if tier.id in tiers), "none")
+        return Safety(
+            tier=tier, all_asked=safety.all_asked, unanswered=safety.unanswered, flags=flags
+        )
+
+    def _redact_patterns(self, patterns: Patterns) -> Patterns:
+        private_numbers = {
+            pattern.number for pattern in self._rulebook.pattern if self._is_private(pattern.seen)
+        }
+        rows = tuple(row for row in patterns.list if row.number not in private_numbers)
+        return Patterns(seen=sum(row.state == "seen" for row in rows), list=rows)
+
+    def _redact_steps(
+        self, steps: Iterable[NextStepOption], *, has_same_tier: bool
+    ) -> tuple[NextStepOption, ...]:
+        """Return the steps without private cautions, and without those for a tier not shown."""
+        cautions = {
+            caution.text for caution in self._rulebook.caution if self._is_private(caution.when)
+        }
+        about_tier = {
+            step.id
+            for step in self._rulebook.next_step
+            if any(statement.result == "tier" for statement in iterate_statements(step.when))
+        }
+        return tuple(
+            step
+            if step.cautions is MISSING
+            else dataclasses.replace(step, cautions=tuple(text for text in step.cautions if text not in cautions))
+            for step in steps
+            if has_same_tier or step.id not in about_tier
+        )
+
+    def _redact_second_rules(self, assessment: Assessment) -> dict[str, Any]:
+        """Return what only the second generation of rules gives, without private parts."""
+        private_contradictions = {
+            rule.id for rule in self._rulebook.contradiction if self._is_private(rule.when)
+        }
+        rules = {rule.id: rule for rule in self._rulebook.alternative}
+        alternatives = (
+            self._redact_alternative(rules[row.id], row) for row in assessment.alternatives
+        )
+        return {
+            "confidential": False,
+            "contradictions": tuple(
+                row for row in assessment.contradictions if row.id not in private_contradictions
+            ),
+            "alternatives": tuple(
+                row
+                for row in alternatives
+                if row.strength >= self._rulebook.rulebook.alternatives_from
+            ),
+            "sheet": PatientSheet(
+                kind=share_sheet_kind(assessment.sheet.kind), crisis_lines=False
+            ),
+        }
+
+    def _redact_alternative(
+        self, rule: Alternative, row: AlternativeExplanation
+    ) -> AlternativeExplanation:
+        private_signs = {
+            sign.words: sign.strength
+            for sign in rule.sign
+            if sign.words in row.signs and self._is_private(sign.when)
+        }
+        return dataclasses.replace(
+            row,
+            strength=row.strength - sum(private_signs.values()),
+            signs=tuple(words for words in row.signs if words not in private_signs),
+        )
+
+    def _is_private(self, condition: Condition | None) -> bool:
+        return not self._private.isdisjoint(_find_questions(self._rulebook, condition))
+
+
+def _find_questions(rulebook: Rulebook, condition: Condition | None) -> set[str]:
+    """Return the questions that a condition reads, directly or through derived values."""
+    sources = {derived.id: derived for derived in rulebook.derived}
+    questions: set[str] = set()
+    for statement in iterate_statements(condition):
+        if statement.question is not None:
+            questions.add(statement.question)
+        elif statement.derived is not None:
+            source = sources[statement.derived]
+            questions |= {*source.sum_of, *source.mean_of} - sources.keys()
+            questions |= _find_questions(rulebook, source.when)
+    return questions
+
+

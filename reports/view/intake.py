@@ -1,0 +1,34 @@
+"""Define what a report shows: an assessment with the answers that it rests on."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from schemas.assessment import Assessment
+
+
+class AssessedIntake(NamedTuple):
+    """An assessment in the language of the report, with its answers.
+
+    `stored_assessment` is attached to the PDF instead of a translated assessment.
+    """
+
+    assessment: Assessment
+    answers: Mapping[str, Any] = {}  # noqa: RUF012 - a mapping can't be changed
+    stored_assessment: Assessment | None = None
+
+    @property
+    def attached_assessment(self) -> Assessment:
+        """The assessment that is attached to the PDF."""
+        return self.stored_assessment or self.assessment
+
+    @property
+    def known_answers(self) -> dict[str, Any]:
+        """The answers as stored, else those that criteria name."""
+        if self.answers:
+            return {name: answer for name, answer in self.answers.items() if answer is not None}
+        return {
+            name: answer
+            for criterion in self.assessment.criteria or ()
+            for name, answer in criterion.answers.items()
+            if answer is not None
+        }

@@ -1,0 +1,61 @@
+"""Raises red flags as Polars expressions. In a batch no clinician attests, so none is assessed."""
+
+import polars as pl
+
+from schemas.rulebook import Flag
+from scoring.columns.conditions import ConditionCompiler
+from scoring.columns.name_lists import is_any_true, list_names
+from scoring.compiled_rulebook import LoadedRulebook
+from scoring.safety import NO_TIER
+
+
+class FlagExpressions:
+    """The red flags of one rulebook, in the order in which its rules list them."""
+
+    def __init__(self, loaded: LoadedRulebook, meaning: ConditionCompiler) -> None:
+        self._tiers = loaded.rulebook.tier
+        self._meaning = meaning
+        urgency = {tier.id: index for index, tier in enumerate(self._tiers)}
+        is_person_first = loaded.rulebook.rulebook.scoring_rules == 1
+        self._flags = sorted(
+            loaded.rulebook.flag,
+            key=lambda flag: (
+                (not flag.about_person, urgency[flag.tier])
+                if is_person_first
+                else (urgency[flag.tier], not flag.about_person)
+            ),
+        )
+
+    def is_withheld(self) -> pl.Expr:
+        """Return whether a flag that is not about the person withholds the score."""
+        withholding = {tier.id for tier in self._tiers if tier.withholds}
+        return is_any_true(
+            [
+                self._raise(flag)
+                for flag in self._flags
+                if flag.tier in withholding and not flag.about_person
+            ]
+        )
+
+    def find_tier(self) -> pl.Expr:
+        """Return the most urgent tier of a raised flag."""
+        names = [*(tier.id for tier in self._tiers), NO_TIER]
+        index: pl.Expr = pl.lit(len(names) - 1, pl.UInt8)
+        for n, name in reversed(list(enumerate(names[:-1]))):
+            raised_flags = [self._raise(flag) for flag in self._flags if flag.tier == name]
+            index = pl.when(is_any_true(raised_flags)).then(pl.lit(n, pl.UInt8)).otherwise(index)
+        return index.cat.to(pl.Enum(names))
+
+    def list_flags(self) -> pl.Expr:
+        """Return the flags raised, in order."""
+        raised_flags = [
+            pl.when(self._raise(flag)).then(pl.lit(index, pl.UInt8))
+            for index, flag in enumerate(self._flags)
+        ]
+        return list_names(raised_flags, [flag.id for flag in self._flags])
+
+    def _raise(self, flag: Flag) -> pl.Expr:
+        holds = self._meaning.compile(flag.when)
+        if flag.unless is None:
+            return holds
+        return holds & ~self._meaning.compile(flag.unless).fill_null(value=False)

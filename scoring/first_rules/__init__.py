@@ -1,0 +1,1 @@
+"""The first generation of scoring rules: what every rulebook gets that asks for nothing newer."""

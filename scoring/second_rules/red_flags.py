@@ -1,0 +1,83 @@
+"""Raises red flags by urgency, and shows as assessed what a named clinician has assessed."""
+
+from typing import NamedTuple
+
+from schemas.assessment import RaisedFlag, Safety
+from schemas.rulebook import Flag
+from scoring.compiled_rulebook import LoadedRulebook
+from scoring.intake_facts import IntakeFacts
+from scoring.safety import NO_TIER, list_open_safety_questions
+
+
+class RaisedFlags(NamedTuple):
+    """The safety part of an assessment; `body_tier` leaves out the flags about the person."""
+
+    safety: Safety
+    withholds_score: bool
+    body_tier: str
+
+
+class SecondSafetyRules:
+    """The red flags of one rulebook in the order of the second generation."""
+
+    def __init__(self, loaded: LoadedRulebook) -> None:
+        self._loaded = loaded
+        self._header = loaded.rulebook.rulebook
+        tiers = loaded.rulebook.tier
+        self._urgency = {tier.id: index for index, tier in enumerate(tiers)}
+        self._withholding = {tier.id for tier in tiers if tier.withholds}
+        self._assessed_tier = tiers[-1].id if tiers else NO_TIER
+
+    def assess_safety(self, intake: IntakeFacts) -> RaisedFlags:
+        """Return the red flags raised: by the tier shown, then about the person first.
+
+        A flag is raised if its condition is known to be true and its `unless` is not.
+        """
+        flags = sorted(
+            (
+                self._show(flag, intake)
+                for flag in self._loaded.rulebook.flag
+                if self._is_raised(flag, intake)
+            ),
+            key=lambda flag: (self._urgency[flag.tier], not flag.about_person),
+        )
+        body_tiers = [flag.tier for flag in flags if not flag.about_person]
+        unanswered = list_open_safety_questions(self._loaded, intake)
+        safety = Safety(
+            tier=flags[0].tier if flags else NO_TIER,
+            all_asked=not unanswered,
+            unanswered=unanswered,
+            flags=tuple(flags),
+        )
+        return RaisedFlags(
+            safety,
+            not self._withholding.isdisjoint(body_tiers),
+            body_tiers[0] if body_tiers else NO_TIER,
+        )
+
+    def is_confidential(self, intake: IntakeFacts, raised_flags: RaisedFlags) -> bool:
+        """Return whether a flag about the person or an answered question asks for it."""
+        return any(flag.about_person is True for flag in raised_flags.safety.flags) or any(
+            name in intake.answers for name in self._header.confidential_questions
+        )
+
+    def _is_raised(self, flag: Flag, intake: IntakeFacts) -> bool:
+        evaluate, facts = self._loaded.evaluate, intake.facts
+        return evaluate(flag.when, facts) is True and not (
+            flag.unless and evaluate(flag.unless, facts)
+        )
+
+    def _show(self, flag: Flag, intake: IntakeFacts) -> RaisedFlag:
+        assessed = intake.attested and not set(flag.assessed_by).isdisjoint(
+            intake.answers.get(self._header.assessed_question or "", ())
+        )
+        return RaisedFlag(
+            id=flag.id,
+            tier=self._assessed_tier if assessed else flag.tier,
+            label=flag.label,
+            suspect=flag.suspect,
+            action=flag.action,
+            citations=flag.citations,
+            about_person=flag.about_person,
+            assessed=assessed,
+        )

@@ -745,10 +745,10 @@ class TestSealed:
     MARK = "CANARY-" + "7" * 20
 
     def test_nothing_of_a_patient_lies_open_in_the_folder(self, tmp_path):
-        from support.builders import build_store_settings, clinic
+        from support.builders import clinic, copy_empty_store
         from support.callers import calling
 
-        app = create_app(build_store_settings(tmp_path))
+        app = create_app(copy_empty_store(tmp_path))
         client = calling(app, clinic(app.services.store))
         batch = complete_batch(client, rows(3, patient_reference=self.MARK))
         assert self.MARK in client.get(batch["links"]["results"]).text

@@ -4,22 +4,30 @@ from reports.blocks import Block, Section, Table, TableRow, paragraph
 from reports.phrases import Phrases
 from reports.svg import draw_chart
 from reports.view.model import ReportView
+from reports.view.sources import CitedSource
+
+UNVERIFIED_MARK = "\N{DAGGER}"
 
 
 def build_detail_pages(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
-    """Return the sections after page one."""
+    """Return the sections after the summary."""
     return (
         *_build_criteria(view, phrases),
-        *_build_body_map(view, phrases),
         *_build_trend(view, phrases),
-        *_build_options(view, phrases),
-        *_build_patterns(view, phrases),
-        *_build_findings(view, phrases),
-        *_build_gradings(view, phrases),
-        *_build_derived_values(view, phrases),
-        *build_limitations(view, phrases),
-        *build_sources(view, phrases),
-        _build_rulebook(view, phrases),
+        Section(
+            role="flow",
+            blocks=(
+                *_build_open_questions(view, phrases),
+                *_build_options(view, phrases),
+                *_build_patterns(view, phrases),
+                *_build_findings(view, phrases),
+                *_build_grading_notes(view, phrases),
+                *_build_derived_values(view, phrases),
+                *build_limitations(view, phrases),
+                *build_sources(view, phrases),
+                _build_rulebook(view, phrases),
+            ),
+        ),
     )
 
 
@@ -30,17 +38,25 @@ def build_limitations(view: ReportView, phrases: Phrases) -> tuple[Section, ...]
 
 
 def build_sources(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    """Return the cited sources; unverified ones are marked."""
+    """Return the cited sources; a sign that the legend explains marks unverified ones."""
     if not view.sources:
         return ()
-    blocks: list[Block] = []
-    if view.has_unverified_sources:
-        blocks.append(paragraph(phrases.say("dagger"), "small"))
-    for source in view.sources:
-        doi = f" doi:{source.doi}" if source.doi else ""
-        unverified = f" ({phrases.say('unverified')})" if source.unverified else ""
-        blocks.append(paragraph(f"{source.text}{doi}{unverified}", "source", aside=source.mark))
-    return (Section(role="sources", heading=phrases.say("sources"), blocks=tuple(blocks)),)
+    legend = (paragraph(phrases.say("dagger"), "small"),) if view.has_unverified_sources else ()
+    entries = (
+        paragraph(_format_source(source), "source", aside=_format_mark(source))
+        for source in view.sources
+    )
+    return (
+        Section(role="sources", heading=phrases.say("sources"), blocks=(*legend, *entries)),
+    )
+
+
+def _format_source(source: CitedSource) -> str:
+    return source.text + (f" doi:{source.doi}" if source.doi else "")
+
+
+def _format_mark(source: CitedSource) -> str:
+    return f"{source.mark}{UNVERIFIED_MARK}" if source.unverified else source.mark
 
 
 def _build_criteria(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -53,9 +69,9 @@ def _build_criteria(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
         rows += [
             TableRow(
                 cells=(
-                    f"{criterion.id} {criterion.label}",
+                    criterion.id,
                     criterion.points or phrases.say("no_points"),
-                    f"{criterion.because} {criterion.grade}{format_citations(criterion.sources)}",
+                    f"{criterion.finding} {criterion.grade}{format_citations(criterion.sources)}",
                 )
             )
             for criterion in view.criteria
@@ -68,17 +84,8 @@ def _build_criteria(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
         columns=tuple(phrases.say(f"column_{column}") for column in columns),
         rows=tuple(rows),
     )
-    picture = (draw_chart("waterfall", view.waterfall, phrases),) if view.waterfall else ()
     key = paragraph(f"{view.points_explanation} {phrases.say('grades_are')}", "small")
-    blocks = (*picture, table, key)
-    return (Section(role="reckoning", heading=phrases.say("reckoning"), blocks=blocks),)
-
-
-def _build_body_map(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    if view.body is None:
-        return ()
-    blocks = (draw_chart("body", view.body, phrases), paragraph(view.body.alt_text))
-    return (Section(role="where", heading=phrases.say("where"), blocks=blocks),)
+    return (Section(role="reckoning", heading=phrases.say("reckoning"), blocks=(table, key)),)
 
 
 def _build_trend(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -101,6 +108,17 @@ def _build_trend(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     return (Section(role="trend", heading=phrases.say("trend"), blocks=blocks),)
 
 
+def _build_open_questions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    """Return the other open questions, and those that do not concern."""
+    blocks = [
+        paragraph(f"{row.text}.", "run", strong=f"{row.name}:") for row in view.other_open_questions
+    ]
+    if view.not_asked:
+        questions = f"{'; '.join(view.not_asked)}."
+        blocks.append(paragraph(questions, "run", strong=phrases.say("does_not_concern")))
+    return (Section(heading=phrases.say("open"), blocks=tuple(blocks)),) if blocks else ()
+
+
 def _build_options(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.next_steps:
         return ()
@@ -112,24 +130,31 @@ def _build_options(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
 
 
 def _shorten(label: str) -> str:
-    """Return the label up to its colon; page one has the whole label."""
-    return label.split(": ", maxsplit=1)[0].rstrip(".") + "."
+    """Return how the label begins; the summary has the whole label."""
+    return label.split(": ", maxsplit=1)[0].split(". ", maxsplit=1)[0].rstrip(".") + "."
 
 
 def _build_patterns(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    """Return the patterns seen with their evidence; of the others only the names."""
     if not view.patterns:
         return ()
-    rows = tuple(
+    blocks = [paragraph(phrases.say("patterns_caption"), "small")]
+    blocks += [
         paragraph(
             f"{pattern.evidence} ({pattern.criteria})",
             "run",
             strong=f"{pattern.number} {pattern.label}: {pattern.state}.",
         )
         for pattern in view.patterns
-    )
+        if pattern.is_seen
+    ]
+    for state in ("not_seen", "not_asked"):
+        names = [f"{row.number} {row.label}" for row in view.patterns if row.state_id == state]
+        if names:
+            title = phrases.say(f"patterns_{state}")
+            blocks.append(paragraph(f"{'; '.join(names)}.", "run", strong=title))
     title = phrases.say("patterns", seen=view.patterns_summary or "")
-    blocks = (paragraph(phrases.say("patterns_caption"), "small"), *rows)
-    return (Section(heading=title, blocks=blocks),)
+    return (Section(heading=title, blocks=tuple(blocks)),)
 
 
 def _build_findings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -139,10 +164,10 @@ def _build_findings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     for finding in view.findings:
         never = f" ({phrases.say('never_incidental')})" if finding.never_incidental else ""
         text = f" {finding.text}" if finding.text else ""
-        counter = f"{phrases.say('counter')} {finding.counter_evidence}"
         blocks.append(
             paragraph(
-                f"{finding.population}.{text} {counter}{format_citations(finding.sources)}",
+                f"{finding.population}.{text} {finding.counter_evidence}"
+                f"{format_citations(finding.sources)}",
                 "run",
                 strong=f"{finding.label}{never}: {finding.prevalence}.",
             )
@@ -150,18 +175,13 @@ def _build_findings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     return (Section(heading=phrases.say("findings"), blocks=tuple(blocks)),)
 
 
-def _build_gradings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+def _build_grading_notes(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.gradings:
         return ()
-    blocks: list[Block] = []
-    if view.status == "out_of_scope":
-        blocks.append(paragraph("", strong=phrases.say("graded_out_of_scope")))
-    for grading in view.gradings:
-        lines = "; ".join(f"{line.name}: {line.text}" for line in grading.lines)
-        text = f"{grading.note} {lines}." if lines else grading.note
-        grade = f"{grading.name}: {grading.grade}{format_citations(grading.sources)}."
-        blocks.append(paragraph(text, "run", strong=grade))
-    return (Section(heading=phrases.say("gradings"), blocks=tuple(blocks)),)
+    blocks = tuple(
+        paragraph(grading.note, "run", strong=f"{grading.name}.") for grading in view.gradings
+    )
+    return (Section(heading=phrases.say("grading_notes"), blocks=blocks),)
 
 
 def _build_derived_values(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:

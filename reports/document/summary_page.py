@@ -1,30 +1,37 @@
-"""Build the clinician's report: page one is a summary, the detail pages follow."""
+"""Build the clinician's report: the summary on page one, in the order a consultant reads it."""
 
-from typing import Any
-
-from reports.blocks import Block, Document, Paragraph, Section, TextRun, paragraph
+from reports.blocks import Block, Document, Paragraph, Section, Table, TableRow, paragraph
 from reports.document.detail_pages import build_detail_pages, format_citations
+from reports.document.page_frame import build_heading, build_page_frame
 from reports.phrases import Phrases
 from reports.svg import draw_chart
-from reports.view.model import Reason, ReportView
-from reports.view.text_sanitiser import truncate
+from reports.view.model import NextStepLine, Reason, ReportView
 
 MAX_REASONS = 5
 MAX_OTHER_REASONS = 3
 """Criteria of the side that weighs less; it comes second and gets less room."""
-MAX_IDENTIFIER_LENGTH = 60
 
 
 def build_report(view: ReportView, phrases: Phrases) -> Document:
     """Return the clinician's report."""
     page_one = (
         *build_heading(view, phrases),
+        *_build_edition_mark(view, phrases),
         build_safety_section(view, phrases),
+        *_build_contradictions(view, phrases),
         _build_result(view, phrases),
-        *_build_mechanisms(view, phrases),
-        *_build_reasons(view, phrases),
-        *_build_open_questions(view, phrases),
-        *_build_next_steps(view, phrases),
+        Section(
+            role="flow",
+            blocks=(
+                *_build_gradings(view, phrases),
+                *_build_mechanisms(view, phrases),
+                *_build_body_map(view, phrases),
+                *_build_reasons(view, phrases),
+                *_build_first_questions(view, phrases),
+                *_build_alternatives(view, phrases),
+                *_build_next_steps(view, phrases),
+            ),
+        ),
     )
     return Document(
         **build_page_frame(view, phrases),
@@ -37,43 +44,15 @@ def build_report(view: ReportView, phrases: Phrases) -> Document:
     )
 
 
-def build_page_frame(view: ReportView, phrases: Phrases) -> dict[str, Any]:
-    """Return the fields of `Document` that the report and the patient sheet share."""
-    return {
-        "language": view.language,
-        "description": phrases.say("not_a_diagnosis"),
-        "letterhead": view.letterhead,
-        "patient_line": format_patient_line(view),
-        "warning": format_warning(view, phrases),
-        "page_number_texts": tuple(phrases.say("page_of").split("#")),
-        "created_at": f"{view.produced_on_iso}T00:00:00Z",
-    }
-
-
-def format_patient_line(view: ReportView) -> str:
-    """Return the identifiers of the patient for the top of every page."""
-    identifiers = (
-        f"{row.name} {truncate(row.text, MAX_IDENTIFIER_LENGTH)}" for row in view.identifiers
+def _build_edition_mark(view: ReportView, phrases: Phrases) -> tuple[Paragraph, ...]:
+    """Return that the report is restricted, or that it is the edition to pass on."""
+    if view.is_shareable:
+        return (paragraph(phrases.say("shareable"), "edition"),)
+    return (
+        (paragraph("", "edition", strong=phrases.say("restricted")),)
+        if view.is_confidential
+        else ()
     )
-    return " \N{MIDDLE DOT} ".join(identifiers)
-
-
-def format_warning(view: ReportView, phrases: Phrases) -> str:
-    """Return the warning for every page: entered in error, or a test."""
-    if view.error_reason is not None:
-        return phrases.say("mark_in_error")
-    return phrases.say("mark_test") if view.is_test else ""
-
-
-def build_heading(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
-    """Return the notices, the facts about patient and answers, and the clinical note."""
-    notices = tuple(paragraph("", "notice", strong=notice) for notice in view.notices)
-    facts: list[TextRun] = []
-    for row in (*view.identifiers, *view.facts):
-        separator = " \N{MIDDLE DOT} " if facts else ""
-        facts += [TextRun(text=f"{separator}{row.name} "), TextRun(text=row.text, strong=True)]
-    note = (paragraph(view.note, "note", strong=phrases.say("note")),) if view.note else ()
-    return (*notices, Paragraph(role="facts", runs=tuple(facts)), *note)
 
 
 def build_safety_section(view: ReportView, phrases: Phrases) -> Section:
@@ -84,7 +63,8 @@ def build_safety_section(view: ReportView, phrases: Phrases) -> Section:
             phrases.say("think_of", suspect=flag.suspect)
             + f"{format_citations(flag.sources)} {flag.action}",
             "flag",
-            strong=f"{flag.tier}: {flag.label}.",
+            strong=f"{flag.tier}: {flag.label}"
+            + (f" ({phrases.say('assessed')})." if flag.is_assessed else "."),
         )
         for flag in view.flags
     ]
@@ -100,14 +80,22 @@ def build_safety_section(view: ReportView, phrases: Phrases) -> Section:
     return Section(role="safety", heading=title + tier, blocks=tuple(blocks))
 
 
+def _build_contradictions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    if not view.contradictions:
+        return ()
+    blocks = tuple(_build_bullet(text) for text in view.contradictions)
+    return (Section(role="contradictions", heading=phrases.say("contradictions"), blocks=blocks),)
+
+
 def _build_result(view: ReportView, phrases: Phrases) -> Section:
-    band = view.band or phrases.say(f"status_{view.status}")
-    blocks: list[Block] = [paragraph("", "band", strong=band), paragraph(view.headline, "headline")]
+    blocks: list[Block] = [paragraph("", "band", strong=view.result_title)]
+    if view.possible_bands:
+        blocks.append(paragraph("", "headline", strong=view.possible_bands))
+    blocks.append(paragraph(view.headline, "headline"))
     if view.lower_band_reason:
         blocks.append(paragraph("", strong=view.lower_band_reason))
     if view.scale:
         blocks.append(draw_chart("scale", view.scale, phrases))
-        blocks.append(paragraph(phrases.say("scale_key"), "small"))
     blocks += [
         paragraph(f"{row.text} {row.sources}", "small", strong=row.name) for row in view.totals
     ]
@@ -115,6 +103,26 @@ def _build_result(view: ReportView, phrases: Phrases) -> Section:
         questions = phrases.say("list_mark").join(view.unanswered_scope_questions)
         blocks.append(paragraph(phrases.say("scope_not_asked", questions=questions), "small"))
     return Section(role="result", heading=phrases.say("result"), blocks=tuple(blocks))
+
+
+def _build_gradings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    """Return each grading in one line, with the criteria that decide it as a table."""
+    if not view.gradings:
+        return ()
+    rows: list[TableRow] = []
+    for grading in view.gradings:
+        name = f"{grading.name}{format_citations(grading.sources)}"
+        rows.append(TableRow(cells=(name, grading.grade), is_subheading=True))
+        rows += [TableRow(cells=(line.name, line.text)) for line in grading.lines]
+    table = Table(
+        role="gradings",
+        caption=phrases.say(
+            "graded_out_of_scope" if view.status == "out_of_scope" else "gradings_caption"
+        ),
+        columns=(phrases.say("column_criterion"), phrases.say("column_met")),
+        rows=tuple(rows),
+    )
+    return (Section(heading=phrases.say("gradings"), blocks=(table,)),)
 
 
 def _build_mechanisms(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -127,17 +135,23 @@ def _build_mechanisms(view: ReportView, phrases: Phrases) -> tuple[Section, ...]
     return (Section(heading=phrases.say("mechanisms") + picture, blocks=blocks),)
 
 
+def _build_body_map(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    if view.body is None:
+        return ()
+    blocks = (draw_chart("body", view.body, phrases), paragraph(view.body.alt_text, "small"))
+    return (Section(role="where", heading=phrases.say("where"), blocks=blocks),)
+
+
 def _build_reasons(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.criteria:
         return ()
     sides = [("speaks_for", view.supporting), ("speaks_against", view.opposing)]
     if view.shows_opposing_first:
         sides.reverse()
-    sections = tuple(
+    return tuple(
         Section(heading=phrases.say(title), blocks=_list_strongest(reasons, limit, phrases))
         for (title, reasons), limit in zip(sides, (MAX_REASONS, MAX_OTHER_REASONS), strict=True)
     )
-    return (Section(role="columns", blocks=sections),)
 
 
 def _list_strongest(reasons: tuple[Reason, ...], limit: int, phrases: Phrases) -> tuple[Block, ...]:
@@ -145,7 +159,7 @@ def _list_strongest(reasons: tuple[Reason, ...], limit: int, phrases: Phrases) -
         return (paragraph(phrases.say("no_answer_does"), "reason"),)
     blocks: list[Block] = [
         paragraph(
-            f"{reason.because}{format_citations(reason.sources)}",
+            f"{reason.finding}{format_citations(reason.sources)}",
             "reason",
             strong=reason.id,
             aside=reason.points,
@@ -157,24 +171,67 @@ def _list_strongest(reasons: tuple[Reason, ...], limit: int, phrases: Phrases) -
     return tuple(blocks)
 
 
-def _build_open_questions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    blocks: list[Block] = []
-    if view.open_questions:
-        questions = (
-            f"{question.label} {question.swing}"
-            + (phrases.say("needed") if question.is_required else "")
-            for question in view.open_questions
-        )
-        blocks.append(paragraph("; ".join(questions) + "."))
+def _build_first_questions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    """Return what to ask first, and apart from it what safety needs, without a number."""
+    blocks: list[Block] = [
+        paragraph(f"{question.name} ({question.text})", "step", aside="\N{BULLET}")
+        for question in view.ask_first
+    ]
+    if view.needed_for_safety:
+        questions = phrases.say("list_mark").join(view.needed_for_safety)
+        blocks.append(paragraph(f"{questions}.", strong=phrases.say("also_needed")))
+    if view.other_open_count:
+        more = phrases.say("more_open", number=str(view.other_open_count))
+        blocks.append(paragraph(more, "small"))
     if view.what_if:
         decisive = "; ".join(f"{row.name} ({row.text})" for row in view.what_if)
         blocks.append(paragraph(f"{decisive}.", strong=phrases.say("rests_on")))
-    return (Section(heading=phrases.say("open"), blocks=tuple(blocks)),) if blocks else ()
+    title = "ask_three" if len(view.ask_first) == 3 else "ask_first"
+    heading = phrases.say(title if view.open_questions else "decisive")
+    return (Section(heading=heading, blocks=tuple(blocks)),) if blocks else ()
+
+
+def _build_alternatives(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    blocks = [
+        paragraph(
+            phrases.say("alternative", signs=alternative.signs, settle=alternative.settle)
+            + format_citations(alternative.sources),
+            "run",
+            strong=f"{alternative.label}.",
+        )
+        for alternative in view.alternatives
+    ]
+    if view.no_alternatives_text:
+        blocks.append(paragraph(view.no_alternatives_text, "run"))
+    return (
+        (Section(heading=phrases.say("alternatives"), blocks=tuple(blocks)),) if blocks else ()
+    )
 
 
 def _build_next_steps(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
+    """Return the options by their rungs, with how certain each is and what to mind."""
     if not view.next_steps:
         return ()
-    steps = tuple(paragraph(step.name, "step", aside="\N{BULLET}") for step in view.next_steps)
-    note = paragraph(phrases.say("options_are"), "small")
-    return (Section(role="options", heading=phrases.say("next"), blocks=(note, *steps)),)
+    blocks: list[Block] = [paragraph(phrases.say("options_are"), "small")]
+    rung = ""
+    for step in view.next_steps:
+        if step.rung != rung:
+            rung = step.rung
+            blocks.append(paragraph("", "rung", strong=rung))
+        blocks += _list_step(step, phrases)
+    return (Section(role="options", heading=phrases.say("next"), blocks=tuple(blocks)),)
+
+
+def _list_step(step: NextStepLine, phrases: Phrases) -> list[Block]:
+    certainty = phrases.say("brief_certainty", certainty=step.brief_certainty)
+    return [
+        _build_bullet(f"{step.name} {certainty}"),
+        *(
+            paragraph(caution, "caution", strong=phrases.say("caution"))
+            for caution in step.cautions
+        ),
+    ]
+
+
+def _build_bullet(text: str) -> Paragraph:
+    return paragraph(text, "step", aside="\N{BULLET}")

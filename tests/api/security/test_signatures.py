@@ -27,13 +27,8 @@ from support.token_targets import access_opens, make_target
 
 from api.security.access_tokens import AccessTokens
 from api.security.claims import ExpectedToken
-from api.security.signatures import (
-    InvalidTokenError,
-    VerifyingKey,
-    generate_signing_key,
-    sign_token,
-    verify_token,
-)
+from api.security.keys import VerifyingKey, generate_signing_key
+from api.security.signatures import InvalidTokenError, sign_token, verify_token
 
 ROOT = Path(__file__).parents[3]
 
@@ -51,9 +46,12 @@ def test_every_forged_token_is_refused(target):
 
 def test_a_changed_character_anywhere_is_refused(target):
     token = target.forger.token()
-    for place, character in enumerate(token):
-        other = "A" if character != "A" else "B"
-        assert not target.opens(token[:place] + other + token[place + 1 :])
+    changed_tokens = [
+        token[:place] + ("A" if character != "A" else "B") + token[place + 1 :]
+        for place, character in enumerate(token)
+    ]
+    assert len(changed_tokens) > 300
+    assert [changed for changed in changed_tokens if target.opens(changed)] == []
 
 
 def test_a_token_cut_anywhere_is_refused(target):

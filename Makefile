@@ -47,6 +47,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
 	python scripts/reference.py --check
+	python scripts/clinical_page.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
 	for seed in 1 2 3 4 5 6 7 8 9 10; do python -m pytest -n 3 --dist worksteal -p randomly --randomly-seed=$$seed || exit 1; done
@@ -77,9 +78,10 @@ forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and sc
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run
 
-openapi: setup ## openapi/ and docs/reference/, written from the code
+openapi: setup ## openapi/, docs/reference/ and docs/clinical/, written from code and rulebooks
 	nociscreen openapi
 	python scripts/reference.py
+	python scripts/clinical_page.py
 
 rulebooks: setup ## check every rulebook that ships
 	for file in scoring/rulebooks/*/*.toml; do nociscreen rulebook check $$file || exit 1; done

@@ -75,7 +75,8 @@ class Document(FrozenModel):
     """A document: its blocks, and the texts that are printed on every page.
 
     `warning` marks errors and tests. `page_number_texts` are the texts before, between and after
-    the page number and the number of pages. `attachment` is JSON.
+    the page number and the number of pages. A restricted document holds what others must not
+    read. `attachment` is JSON.
     """
 
     role: Literal["report", "sheet"] = "report"
@@ -90,6 +91,7 @@ class Document(FrozenModel):
     page_number_texts: Many[str]
     created_at: str
     blocks: Many[Block]
+    is_restricted: bool = False
     attachment: str = ""
     attachment_description: str = ""
 

@@ -6,9 +6,9 @@ out of JSON, in an assessment by the first.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import MISSING
+from pydantic import MISSING, Field
 
 from schemas.assessment_context import (
     AlternativeExplanation,
@@ -29,7 +29,8 @@ AnswerValue = bool | int | ExactDecimal | str | Many[str]
 class RaisedFlag(FrozenPart):
     """A red flag that is present, with the recommended action.
 
-    An `assessed` flag is shown at the least urgent tier, whatever its own.
+    An `assessed` flag is shown at the least urgent tier, whatever its own. One that is
+    `about_person` never withholds the points, and makes the assessment confidential.
     """
 
     id: str
@@ -86,7 +87,10 @@ class BandRange(FrozenPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalPoints(FrozenPart):
-    """One total with its range; band and meaning are null unless the total is placed in a band."""
+    """One total with its range; band and meaning are null unless the total is placed in a band.
+
+    `band_range` has the bands that it can still become; a total without bands has none.
+    """
 
     points: ExactDecimal
     range: Range
@@ -183,21 +187,42 @@ class Assessment(FrozenModel):
     safety: Safety
     scope: Scope
     totals: dict[str, TotalPoints] | None
-    why_no_band: Many[NoBand] | MISSING | None = MISSING
+    why_no_band: Annotated[
+        Many[NoBand] | MISSING | None,
+        Field(description="Why no band is given; empty if there is one."),
+    ] = MISSING
     picture: MechanismPicture | None
     domains: Many[DomainPoints] | None
     criteria: Many[WeighedCriterion] | None
     missing: Many[MissingAnswer] | None
-    ask_first: Many[str] | MISSING | None = MISSING
-    not_asked: Many[str] | MISSING = MISSING
+    ask_first: Annotated[
+        Many[str] | MISSING | None,
+        Field(description="At most three of the missing questions, those to ask first."),
+    ] = MISSING
+    not_asked: Annotated[
+        Many[str] | MISSING,
+        Field(description="Questions that do not concern this person. Never read as a no."),
+    ] = MISSING
     what_if: Many[WhatIf] | None
     gradings: dict[str, GradingResult] | None
     derived: dict[str, bool | int | ExactDecimal | None] | None
     patterns: Patterns | None
     findings: Many[FindingInContext] | None
-    alternatives: Many[AlternativeExplanation] | MISSING = MISSING
-    contradictions: Many[Contradiction] | MISSING = MISSING
+    alternatives: Annotated[
+        Many[AlternativeExplanation] | MISSING,
+        Field(description="Other explanations, the strongest first. They never change points."),
+    ] = MISSING
+    contradictions: Annotated[
+        Many[Contradiction] | MISSING,
+        Field(description="Answers that cannot hold together. They never change points."),
+    ] = MISSING
     next_steps: Many[NextStepOption] | None
     sheet: PatientSheet | MISSING = MISSING
-    confidential: bool | MISSING = MISSING
+    confidential: Annotated[
+        bool | MISSING,
+        Field(
+            description="Whether there are flags about the person or answers about adversity or "
+            "trauma. Such an assessment is restricted in every format."
+        ),
+    ] = MISSING
     limitations: Many[str]

@@ -63,7 +63,10 @@ class FindingInContext(FrozenPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStepOption(FrozenPart):
-    """An option for the clinician to consider, never an instruction."""
+    """An option for the clinician to consider, never an instruction.
+
+    Options come in the order of their `rung`; `cautions` are those that hold for this person.
+    """
 
     id: str
     label: str
@@ -75,7 +78,10 @@ class NextStepOption(FrozenPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlternativeExplanation(FrozenPart):
-    """Another explanation of the answers: its true signs, and what would settle it."""
+    """Another explanation of the answers: its true signs, and what would settle it.
+
+    `strength` is the sum of its signs, which orders explanations and is no likelihood.
+    """
 
     id: str
     label: str

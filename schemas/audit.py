@@ -14,6 +14,7 @@ Action = Literal[
     "read",
     "list",
     "amend",
+    "rescore",
     "enter_in_error",
     "acknowledge",
     "report",

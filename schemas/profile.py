@@ -88,6 +88,11 @@ class Profile(FrozenModel):
     document: DocumentOptions = DocumentOptions()
     v2: V2Options = V2Options()
     fhir: FhirOptions = FhirOptions()
+    edition: Literal["shareable", "full"] = Field(
+        default="shareable",
+        description="Whether answers about the person are left out: safety, self-harm, adversity, "
+        "trauma, and what was concluded from them.",
+    )
     fact: Many[ProfileFact] = ()
 
     @property

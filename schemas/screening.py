@@ -31,7 +31,7 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 ScreeningState = Literal["final", "amended", "entered_in_error"]
-ScreeningSource = Literal["api", "form", "fhir", "hl7v2", "batch", "import"]
+ScreeningSource = Literal["api", "form", "fhir", "hl7v2", "batch", "import", "rescoring"]
 
 
 class FhirContext(FrozenModel):
@@ -104,7 +104,11 @@ class ScreeningOrigin(FrozenModel):
 
 
 class Screening(FrozenModel):
-    """One stored intake. It is immutable; a correction is a new screening that `replaces` it."""
+    """One stored intake. It is immutable; a correction is a new screening that `replaces` it.
+
+    Its answers scored under another version are a new screening too, `rescored_from` this one,
+    which replaces nothing.
+    """
 
     id: str
     created_at: datetime
@@ -116,6 +120,8 @@ class Screening(FrozenModel):
     entered_in_error: EnteredInError | None
     acknowledgements: Many[Acknowledgement]
     moves: Many[PatientMove] = ()
+    rescored_from: str | None = None
+    rescored_as: Many[str] = ()
     origin: ScreeningOrigin
     context: ScreeningContext
     answers: dict[str, Any]
@@ -127,6 +133,9 @@ class ScreeningListItem(FrozenModel):
     id: str
     created_at: datetime
     replaces: str | None
+    rescored_from: str | None = Field(
+        default=None, description="The screening whose answers it scores under another version."
+    )
     state: ScreeningState
     patient: KnownPatient
     rulebook: str

@@ -41,6 +41,15 @@ def load_carrier(
     return AnswerCarrier(changes, old, new)
 
 
+def can_carry_answers(old: LoadedRulebook, new: LoadedRulebook) -> bool:
+    """Return whether a file carries answers from the old to the new version."""
+    try:
+        load_carrier(old, new)
+    except UnknownChangesError:
+        return False
+    return True
+
+
 def find_change_faults(
     changes: AnswerChanges, old: LoadedRulebook, new: LoadedRulebook
 ) -> list[str]:

@@ -37,10 +37,10 @@ class AnswerCarrier:
 
     def carry_answers(self, answers: Mapping[str, Any]) -> CarriedAnswers:
         """Return the answers to the new version; absent or None means not answered."""
-        answered = {name: answer for name, answer in answers.items() if answer is not None}
+        old_answers = {name: answer for name, answer in answers.items() if answer is not None}
         draft = _Draft()
         moves: list[OptionChange] = []
-        for name, answer in answered.items():
+        for name, answer in old_answers.items():
             if name in self._questions:
                 draft.carry_question(self._questions[name], answer=answer)
             elif self._old.questions[name].kind == "multi":
@@ -59,7 +59,7 @@ class AnswerCarrier:
                 for name in self._new.questions
                 if name in draft.sources
             ),
-            self._list_new_options(draft.answers, answered),
+            self._list_new_options(draft.answers, old_answers),
         )
 
     def _carry_options(
@@ -100,21 +100,23 @@ class AnswerCarrier:
         return sorted_answers
 
     def _list_new_options(
-        self, answers: Mapping[str, Any], answered: Mapping[str, Any]
+        self, answers: Mapping[str, Any], old_answers: Mapping[str, Any]
     ) -> dict[str, tuple[str, ...]]:
         """Return the options of answered questions that the old version did not ask about."""
-        known = {(name, it.id) for name, old in self._old.questions.items() for it in old.options}
-        known |= {
+        known_options = {
+            (name, it.id) for name, old in self._old.questions.items() for it in old.options
+        }
+        known_options |= {
             (change.target, option)
             for change in self._options.values()
-            if change.question in answered
+            if change.question in old_answers
             for option in change.becomes
         }
         new_options = {
             name: tuple(
                 option.id
                 for option in self._new.questions[name].options
-                if (name, option.id) not in known
+                if (name, option.id) not in known_options
             )
             for name in self._new.questions
             if name in answers

@@ -90,6 +90,36 @@ class Catalogue:
         except KeyError:
             raise UnknownRulebookError("no rulebook has that name and version") from None
 
+    def find_current(self, name: str) -> LoadedRulebook:
+        """Return the active rulebook of that name if it is the newest of its instrument.
+
+        New links take no other version; those that exist stay answerable. Raises
+        UnknownRulebookError.
+        """
+        loaded = self.find_active(name)
+        if loaded is not self.find_active(loaded.instrument):
+            raise UnknownRulebookError("a newer version of that rulebook is active")
+        return loaded
+
+    def list_current(self) -> tuple[LoadedRulebook, ...]:
+        """Return the newest active version of each instrument, in the order of the index."""
+        active = self.list_active()
+        return tuple(it for it in active if it is self.find_active(it.instrument))
+
+    def find_released(self, name: str) -> LoadedRulebook:
+        """Return the rulebook of that name, or the newest version of an instrument; no draft.
+
+        Raises UnknownRulebookError.
+        """
+        released = [it for it in self.list_released() if name in (it.name, it.instrument)]
+        if not released:
+            raise UnknownRulebookError("there is no released rulebook of that name")
+        return max(released, key=lambda it: self.find_entry(it).rulebook_name.version_numbers)
+
+    def list_released(self) -> tuple[LoadedRulebook, ...]:
+        """Return every rulebook that is active or retired, in the order of the index."""
+        return tuple(self._loaded[entry.name] for entry in self.entries if entry.status != "draft")
+
     def find_entry(self, loaded: LoadedRulebook) -> CatalogueEntry:
         """Return the index entry of a loaded rulebook."""
         return next(entry for entry in self.entries if entry.name == loaded.name)

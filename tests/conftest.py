@@ -10,16 +10,18 @@ from hypothesis import HealthCheck, settings
 from starlette.testclient import TestClient
 from support import builders
 from support.builders import Clinic, build_fixture_settings, copy_empty_store
-from support.callers import bearing, calling
+from support.callers import bearing, calling, replace_service
 from support.postgres import Postgres
+from support.second_release import load_released_catalogue
 
+from api.documents.render_pool import InProcessRenderer
 from api.main import Service, create_app
 from api.settings import Settings
 from api.store.database import migrate
 from api.store.database.engine import open_postgres as postgres_database
 from api.store.operations.startup import open_store
 from api.store.store import Store
-from scoring.catalogue import load_catalogue
+from scoring.catalogue import Catalogue, load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
 SLOW_DRAWING = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -83,8 +85,8 @@ def own_store(store_settings: Settings) -> Iterator[Store]:
     empty_store.close()
 
 
-def serving(settings: Settings) -> Iterator[Service]:
-    service = create_app(settings)
+def serving(settings: Settings, rulebooks: Catalogue | None = None) -> Iterator[Service]:
+    service = create_app(settings, rulebooks)
     yield service
     service.services.denied_requests.flush()
     service.services.renderer.close()
@@ -94,6 +96,15 @@ def serving(settings: Settings) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     yield from serving(copy_empty_store(tmp_path_factory.mktemp("service")))
+
+
+@pytest.fixture(scope="session")
+def second_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service in which nociplastic 2.0.0 is active."""
+    settings = copy_empty_store(tmp_path_factory.mktemp("second"))
+    for service in serving(settings, load_released_catalogue()):
+        replace_service(service, renderer=InProcessRenderer())
+        yield service
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
+from api.documents.result_lines import (
+    find_headline,
+    find_result_words,
+    list_result_lines,
+)
 from api.fhir.elements import CanonicalUrls
 from api.fhir.questionnaire_catalogue import derive_form_id
 from schemas.assessment import Assessment
@@ -70,7 +75,10 @@ def _build_red_flag_card(chart: ChartContext, latest: Screening, scored_by: Load
         if latest.acknowledgements
         else "Not acknowledged in nociscreen."
     )
-    lines = [f"- **{flag.label}.** {flag.action}" for flag in flags]
+    lines = [
+        f"- **{flag.label}.** {'Assessed. ' if flag.assessed is True else ''}{flag.action}"
+        for flag in flags
+    ]
     count = "1 red flag" if len(flags) == 1 else f"{len(flags)} red flags"
     return _build_card(
         chart,
@@ -86,13 +94,24 @@ def _build_result_card(chart: ChartContext, latest: Screening, scored_by: Loaded
     meaning = next(
         (total.meaning for total in (assessment.totals or {}).values() if total.band), None
     )
-    lines = [meaning or "", *_list_missing_answers(assessment), _DISCLAIMER]
     band = _find_band_label(assessment, scored_by) or _TEXTS_WITHOUT_BAND[assessment.status]
+    indicator = "info"
+    words = find_result_words(scored_by.rulebook, assessment)
+    if words is not None:
+        meaning = words.headline
+        band = find_headline(scored_by.rulebook, assessment) or band
+        indicator = "critical" if assessment.status == "withheld_red_flag" else "info"
+    lines = [
+        meaning,
+        *list_result_lines(scored_by.rulebook, assessment),
+        *_list_missing_answers(assessment),
+        _DISCLAIMER,
+    ]
     return _build_card(
         chart,
         f"result {latest.id}",
         f"{scored_by.rulebook.rulebook.title}, {_format_date(latest)}: {band}",
-        "info",
+        indicator,
         "\n\n".join(filter(None, lines)),
     )
 

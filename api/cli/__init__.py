@@ -1,4 +1,4 @@
-"""The command line: `nociscreen serve | worker | score | batch | report | admin | audit ...`.
+"""The command line: `nociscreen serve | worker | score | batch | rescore | admin | audit ...`.
 
 Commands import heavy libraries inside their functions to keep `--help` fast.
 """
@@ -11,6 +11,7 @@ from api.cli.commands import (
     import_csv,
     openapi,
     report,
+    rescore,
     rulebooks,
     score,
     serve,
@@ -54,6 +55,7 @@ for _command in (
     database.upkeep,
     serve.serve,
     score.score,
+    rescore.rescore,
     report.report,
     openapi.openapi,
     token.token,

@@ -1,7 +1,8 @@
 """Request and response examples for every operation in the OpenAPI document.
 
-Example intakes are scored when the document is built. Responses with ids, instants or secrets are
-read from files, and a test compares each file with the real response.
+Example intakes are scored when the document is built; those of a rulebook that is not active are
+left out. Responses with ids, instants or secrets are read from files, and a test compares each file
+with the real response.
 """
 
 import inspect
@@ -16,7 +17,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.auth.services import find_app_services
 from api.intakes.reader import read_intake
-from scoring.catalogue import load_catalogue
+from scoring.catalogue import Catalogue, UnknownRulebookError, load_catalogue
 from scoring.engine import assess
 
 EXAMPLES_FOLDER = Path(__file__).parent / "examples"
@@ -25,13 +26,14 @@ OpenApiObject = dict[str, Any]
 
 def attach_examples(app: FastAPI, operation: OpenApiObject) -> None:
     """Attach examples to the parameters, request body and success responses of an operation."""
-    exchange = load_operation_examples().get(operation["operationId"], {})
+    catalogue = find_app_services(app).catalogue
+    exchange = load_operation_examples(catalogue).get(operation["operationId"], {})
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in exchange.get("parameters", {}):
             value = exchange["parameters"][parameter["name"]]
             parameter["schema"].setdefault("examples", [value])
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        content["examples"] = _as_openapi_examples(_list_requests(exchange))
+        content["examples"] = _as_openapi_examples(_list_requests(exchange, catalogue))
     _drop_wrong_media_types(operation)
     responses = operation["responses"]
     by_status = exchange.get("by_status", {})
@@ -61,28 +63,42 @@ def _drop_wrong_media_types(operation: OpenApiObject) -> None:
                 del content["examples"]
 
 
-def score_example(request: OpenApiObject) -> OpenApiObject:
+def score_example(request: OpenApiObject, catalogue: Catalogue | None = None) -> OpenApiObject:
     """Score an example intake and return the response body."""
-    intake = read_intake(json.dumps(request).encode(), "", load_catalogue())
+    rulebooks = catalogue or load_catalogue()
+    intake = read_intake(json.dumps(request).encode(), "", rulebooks)
     answers = intake.answers.model_dump(exclude_none=True)
-    loaded = load_catalogue().find_active(intake.rulebook)
+    loaded = rulebooks.find_active(intake.rulebook)
     return assess(loaded, answers, attested=intake.attested).model_dump(mode="json", by_alias=True)
 
 
 @cache
-def load_example_intakes() -> dict[str, Any]:
-    """Return the example intakes by name, as clients send them."""
-    return _read_json_files(EXAMPLES_FOLDER)
+def load_example_intakes(catalogue: Catalogue | None = None) -> dict[str, Any]:
+    """Return the example intakes of active rulebooks by name, as clients send them."""
+    rulebooks = catalogue or load_catalogue()
+    return {
+        name: request
+        for name, request in _read_json_files(EXAMPLES_FOLDER).items()
+        if _is_active(rulebooks, request["rulebook"])
+    }
+
+
+def _is_active(catalogue: Catalogue, rulebook: str) -> bool:
+    try:
+        catalogue.find_active(rulebook)
+    except UnknownRulebookError:
+        return False
+    return True
 
 
 @cache
-def load_operation_examples() -> dict[str, Any]:
+def load_operation_examples(catalogue: Catalogue | None = None) -> dict[str, Any]:
     """Return the examples stored in files, by operation, with their references resolved.
 
     `same_response_as` names an operation whose example is used as well.
     """
     examples = {
-        name: _resolve_references(example)
+        name: _resolve_references(example, catalogue)
         for name, example in _read_json_files(EXAMPLES_FOLDER / "operations").items()
     }
     shared = {
@@ -100,24 +116,27 @@ def _read_json_files(folder: Path) -> dict[str, Any]:
     }
 
 
-def _resolve_references(value: Any) -> Any:
+def _resolve_references(value: Any, catalogue: Catalogue | None) -> Any:
     """Replace `$intake`, `$answers` and `$scored` by the example intake they name."""
+    intakes = load_example_intakes(catalogue)
     match value:
         case {"$scored": name}:
-            return score_example(load_example_intakes()[name])
+            return score_example(intakes[name], catalogue)
         case {"$answers": name}:
-            return load_example_intakes()[name]["answers"]
+            return intakes[name]["answers"]
         case {"$intake": name, **others}:
-            return load_example_intakes()[name] | others
+            return intakes[name] | others
         case dict():
-            return {name: _resolve_references(member) for name, member in value.items()}
+            return {name: _resolve_references(part, catalogue) for name, part in value.items()}
         case list():
-            return [_resolve_references(item) for item in value]
+            return [_resolve_references(item, catalogue) for item in value]
     return value
 
 
-def _list_requests(exchange: OpenApiObject) -> OpenApiObject:
-    return {"example": exchange["request"]} if "request" in exchange else load_example_intakes()
+def _list_requests(exchange: OpenApiObject, catalogue: Catalogue) -> OpenApiObject:
+    if "request" in exchange:
+        return {"example": exchange["request"]}
+    return load_example_intakes(catalogue)
 
 
 def _list_answers(app: FastAPI, operation: OpenApiObject, exchange: OpenApiObject) -> OpenApiObject:
@@ -125,7 +144,11 @@ def _list_answers(app: FastAPI, operation: OpenApiObject, exchange: OpenApiObjec
     if "answer" in exchange:
         return {"example": exchange["answer"]}
     if "requestBody" in operation:
-        return {name: score_example(request) for name, request in load_example_intakes().items()}
+        catalogue = find_app_services(app).catalogue
+        return {
+            name: score_example(request, catalogue)
+            for name, request in load_example_intakes(catalogue).items()
+        }
     return {} if "security" in operation else {"example": _call_open_route(app, operation)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from api.deliveries.compose_request import ComposeContext, ComposeRequest
+from api.deliveries.editions import apply_edition, choose_edition
 from api.deliveries.fhir_transaction import build_transaction
 from api.documents.document_builder import render_screening
 from api.documents.request import DocumentRequest
@@ -35,6 +36,7 @@ class ComposedPayload(NamedTuple):
 def compose_payload(context: ComposeContext, request: ComposeRequest) -> ComposedPayload:
     """Compose the payload for the profile's transport. Raises Problem if rendering fails."""
     report = _render_report(context, request)
+    request = apply_edition(context, request)
     match request.profile.transport:
         case "mllp":
             payload = _compose_message(context, request, report)
@@ -51,7 +53,8 @@ def build_report_url(context: ComposeContext, request: ComposeRequest) -> str:
     screening_url = (
         f"{context.canonical_urls.service_url}/v1/screenings/{request.snapshot.screening.id}"
     )
-    return f"{screening_url}/report.{request.profile.document.form}"
+    query = "?edition=shareable" if choose_edition(request) == "shareable" else ""
+    return f"{screening_url}/report.{request.profile.document.form}{query}"
 
 
 def _render_report(context: ComposeContext, request: ComposeRequest) -> RenderedDocument | None:
@@ -59,7 +62,9 @@ def _render_report(context: ComposeContext, request: ComposeRequest) -> Rendered
     if request.event == "withdrawal" or request.profile.document.how != "inline":
         return None
     snapshot = request.snapshot
-    document_request = DocumentRequest(request.profile.document.form, "clinician", "en")
+    document_request = DocumentRequest(
+        request.profile.document.form, "clinician", "en", choose_edition(request)
+    )
     return render_screening(
         context.rulebooks,
         snapshot.print_settings,

@@ -19,6 +19,7 @@ _OVERRIDABLE = {
     "fhir": None,
 }
 """Options that a destination may override, by section; None allows all of them."""
+_EDITION = "edition"
 
 
 @cache
@@ -41,11 +42,14 @@ def apply_options(name: str, options: Mapping[str, Any]) -> Profile:
     """Return the profile with a destination's options. Raises Problem `invalid_request`."""
     base = find_profile(name)
     merged = base.model_dump()
+    merged |= {name: value for name, value in options.items() if name == _EDITION}
     for section, section_options in options.items():
+        if section == _EDITION:
+            continue
         is_known = section in _OVERRIDABLE and isinstance(section_options, dict)
         names = _OVERRIDABLE.get(section)
         if not is_known or (names is not None and not {*section_options} <= {*names}):
-            raise _wrong_option(section, "expected options of document, v2 or fhir")
+            raise _wrong_option(section, "expected options of document, v2 or fhir, or edition")
         merged[section] |= section_options
     try:
         merged_profile = Profile.model_validate_json(json.dumps(merged))

@@ -37,9 +37,17 @@ class AnswerForm(NamedTuple):
     form: IntakeForm
 
     def build_variables(
-        self, control_states: list[ControlState], faults: dict[str, str], *, is_open: bool
+        self,
+        control_states: list[ControlState],
+        faults: dict[str, str],
+        not_asked: frozenset[str] = frozenset(),
+        *,
+        is_open: bool,
     ) -> dict[str, Any]:
-        """Return the template variables; `is_open` unfolds every topic."""
+        """Return the template variables; `is_open` unfolds every topic.
+
+        `not_asked` are the questions that do not concern and are not shown.
+        """
         questions = self.form.questions
         return {
             "title": self.rulebook.rulebook.rulebook.title,
@@ -51,7 +59,9 @@ class AnswerForm(NamedTuple):
                     is_open or step.for_clinician or any(q.name in faults for q in step.questions),
                 )
                 for step, control_state in zip(self.form.steps, control_states, strict=True)
+                if any(question.id not in not_asked for question in step.questions)
             ],
+            "not_asked": not_asked,
             "form_language": self.form.language,
             "faults": faults,
             "questions": questions,
@@ -65,6 +75,15 @@ class AnswerForm(NamedTuple):
     def fill_steps_from_answers(self, answers: dict[str, Any]) -> list[ControlState]:
         """Return the control state of each step for saved answers."""
         return [fill_from_answers(step, answers, {}) for step in self.form.steps]
+
+    def find_not_asked(self, answers: dict[str, Any]) -> frozenset[str]:
+        """Return the questions that do not concern by these answers; answers to them stay shown."""
+        known = {name: answer for name, answer in answers.items() if name in self._question_ids}
+        return frozenset(self.rulebook.read_answers(known).not_asked)
+
+    @property
+    def _question_ids(self) -> frozenset[str]:
+        return frozenset(question.id for question in self.rulebook.rulebook.question)
 
     def fill_steps_from_fields(self, fields: FormFields) -> list[ControlState]:
         """Return the control state of each step as they were submitted."""

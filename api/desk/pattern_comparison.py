@@ -1,12 +1,12 @@
 """Compare a screening with the patient's earlier ones, pattern by pattern (the evidence sheet)."""
 
+from itertools import islice
 from typing import NamedTuple
 
-from api.store.screenings import screenings, search
+from api.store.screenings import earlier_screenings, screenings
 from api.store.transaction import Transaction
 from reports.view.model import PatternLine, ReportView
-from schemas.rulebook_name import RulebookName
-from schemas.screening import Screening, ScreeningFilters, ScreeningListItem
+from schemas.screening import Screening
 
 MAX_SCREENINGS = 5
 
@@ -19,15 +19,13 @@ class PatternRow(NamedTuple):
 
 
 def list_earlier(work: Transaction, screening: Screening) -> list[Screening]:
-    """Return the patient's earlier screenings by the same instrument, the latest first."""
-    filters = ScreeningFilters(
-        patient=screening.patient.reference,
-        rulebook=RulebookName.parse(screening.assessment.rulebook).instrument,
-        created_before=screening.created_at,
+    """Return the patient's earlier scored screenings under the same version, the latest first."""
+    earlier = (
+        screenings.find_screening(work, screening_id)
+        for screening_id in earlier_screenings.list_earlier_ids(work, screening)
     )
-    page = search.list_first_page(work, filters, 100)
-    ids = [line.id for line in page.lines if _is_comparable(line, screening)]
-    return [screenings.find_screening(work, id_) for id_ in ids[: MAX_SCREENINGS - 1]]
+    scored = (other for other in earlier if other.assessment.status == "scored")
+    return list(islice(scored, MAX_SCREENINGS - 1))
 
 
 def build_rows(views: list[ReportView]) -> list[PatternRow]:
@@ -37,12 +35,3 @@ def build_rows(views: list[ReportView]) -> list[PatternRow]:
         PatternRow(pattern, tuple(patterns.get(pattern.number) for patterns in by_number))
         for pattern in views[0].patterns
     ]
-
-
-def _is_comparable(line: ScreeningListItem, screening: Screening) -> bool:
-    """Return whether it is a valid, scored screening of the same patient."""
-    return (
-        line.patient.system == screening.patient.system
-        and line.state == "final"
-        and line.status == "scored"
-    )

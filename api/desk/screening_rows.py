@@ -37,6 +37,7 @@ class ScreeningListRow(NamedTuple):
     time: str
     safety_coverage: SafetyCoverage
     state: str
+    is_rescored: bool
 
 
 class FilterChoice(NamedTuple):
@@ -129,6 +130,7 @@ def build_row(line: ScreeningListItem, formatter: DisplayFormatter) -> Screening
         time=formatter.format_time(line.created_at),
         safety_coverage=formatter.measure_safety_coverage(line.rulebook, line.not_asked),
         state=line.state,
+        is_rescored=line.rescored_from is not None,
     )
 
 
@@ -148,7 +150,7 @@ def list_instrument_choices(formatter: DisplayFormatter) -> list[FilterChoice]:
     """Return the instruments in use, each with the title of its newest rulebook."""
     titles = {
         loaded.rulebook.rulebook.instrument: formatter.format_title(loaded.name)
-        for loaded in formatter.rulebooks.list_active()
+        for loaded in formatter.rulebooks.list_current()
     }
     return [FilterChoice(instrument, title) for instrument, title in titles.items()]
 

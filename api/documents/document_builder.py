@@ -14,6 +14,7 @@ from api.problems import Problem
 from api.store.screenings.earlier_screenings import PriorScreening
 from reports.formats import DocumentKind, RenderedDocument, render_format
 from reports.phrases import load_phrases
+from reports.view.editions import Edition
 from reports.view.heading import (
     EarlierScreening,
     FlagAcknowledgement,
@@ -59,11 +60,11 @@ def render_document(
 
     Raises Problem `not_acceptable` for a note to the patient or a missing translation.
     """
-    form, kind, language = document_request
+    form, kind, language, edition = document_request
     if form == "note" and kind == "patient":
         raise Problem("not_acceptable", "A note is available for clinicians only.")
     view = _build_translated_view(
-        assessed_answers, heading, language or heading.letterhead.language
+        assessed_answers, heading, language or heading.letterhead.language, edition
     )
     if language is not None and view.language != language:
         raise Problem("not_acceptable", "The report is not available in this language.")
@@ -71,20 +72,23 @@ def render_document(
 
 
 def _build_translated_view(
-    assessed_answers: AssessedAnswers, heading: ReportHeading, language: str
+    assessed_answers: AssessedAnswers,
+    heading: ReportHeading,
+    language: str,
+    edition: Edition = "full",
 ) -> ReportView:
     """Return the view in this language; in English if that does not give the stored result."""
     loaded, answers, assessment = assessed_answers
     untranslated = AssessedIntake(assessment, answers)
     rulebook = translate_rulebook(loaded, language)
     if rulebook is None:
-        return build_view(loaded.rulebook, untranslated, heading)
+        return build_view(loaded.rulebook, untranslated, heading, edition=edition)
     try:
         translated = translate_assessment(loaded, language, answers, assessment)
     except TranslationMismatchError:
-        return build_view(loaded.rulebook, untranslated, heading)
+        return build_view(loaded.rulebook, untranslated, heading, edition=edition)
     intake = AssessedIntake(translated, answers, stored_assessment=assessment)
-    return build_view(rulebook, intake, heading, load_phrases(language))
+    return build_view(rulebook, intake, heading, load_phrases(language), edition=edition)
 
 
 class PrintSettings(NamedTuple):

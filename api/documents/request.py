@@ -8,6 +8,7 @@ from api.http.content_negotiation import negotiate_media_type
 from api.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemBody
 from reports.formats import MEDIA_TYPES, SUFFIXES, DocumentKind, ReportFormat
 from reports.phrases import list_languages
+from reports.view.editions import Edition
 
 REPORT_FORMATS: tuple[ReportFormat, ...] = ("pdf", "html", "rtf", "txt", "xml")
 """The formats of a report, the preferred one first."""
@@ -23,16 +24,25 @@ _ALIASES = {
 
 
 class DocumentRequest(NamedTuple):
-    """Requested report: format, audience, language."""
+    """Requested report: format, audience, language, edition."""
 
     format: ReportFormat = "pdf"
     audience: DocumentKind = "clinician"
     language: str | None = None
+    edition: Edition = "full"
 
 
 Language: Any = Literal[list_languages()]
 AudienceParameter = Annotated[DocumentKind, Query(examples=["clinician"])]
 LocaleParameter = Annotated[Language | None, Query(examples=["en"])]
+EditionParameter = Annotated[
+    Edition,
+    Query(
+        description="`shareable` leaves out answers about the person: safety, self-harm, "
+        "adversity, trauma, and what was concluded from them.",
+        examples=["full"],
+    ),
+]
 SuffixParameter = Annotated[Literal["pdf", "html", "rtf", "txt", "xml"], Path(examples=["pdf"])]
 
 
@@ -53,21 +63,28 @@ def find_format_by_suffix(suffix: str) -> ReportFormat:
 
 
 async def _by_accept(
-    request: Request, document: AudienceParameter = "clinician", locale: LocaleParameter = None
+    request: Request,
+    document: AudienceParameter = "clinician",
+    locale: LocaleParameter = None,
+    edition: EditionParameter = "full",
 ) -> DocumentRequest:
-    return DocumentRequest(negotiate_report_format(request.headers.get("accept")), document, locale)
+    report_format = negotiate_report_format(request.headers.get("accept"))
+    return DocumentRequest(report_format, document, locale, edition)
 
 
 async def _by_suffix(
     suffix: SuffixParameter,
     document: AudienceParameter = "clinician",
     locale: LocaleParameter = None,
+    edition: EditionParameter = "full",
 ) -> DocumentRequest:
-    return DocumentRequest(find_format_by_suffix(f".{suffix}"), document, locale)
+    return DocumentRequest(find_format_by_suffix(f".{suffix}"), document, locale, edition)
 
 
-async def _as_note(locale: LocaleParameter = None) -> DocumentRequest:
-    return DocumentRequest("note", "clinician", locale)
+async def _as_note(
+    locale: LocaleParameter = None, edition: EditionParameter = "full"
+) -> DocumentRequest:
+    return DocumentRequest("note", "clinician", locale, edition)
 
 
 DocumentByAccept = Annotated[DocumentRequest, Depends(_by_accept)]

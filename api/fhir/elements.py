@@ -18,6 +18,12 @@ URI_SYSTEM = "urn:ietf:rfc:3986"
 TERMINOLOGY_BASE = "http://terminology.hl7.org/CodeSystem"
 EXTENSION_BASE = "http://hl7.org/fhir/StructureDefinition"
 ID_PATTERN = r"[A-Za-z0-9\-.]{1,64}"
+RESTRICTED: Resource = {
+    "system": f"{TERMINOLOGY_BASE}/v3-Confidentiality",
+    "code": "R",
+    "display": "restricted",
+}
+"""The security label of a confidential assessment."""
 NONE_OF_THESE = "none-of-these"
 """The answer code for "no option applies" in a multi question; no option id has a hyphen."""
 _URI = re.compile(r"\S+:\S+")
@@ -76,6 +82,11 @@ class ResourceVersion(NamedTuple):
         return self.screening.replaces is not None
 
     @property
+    def is_confidential(self) -> bool:
+        """Whether flags about the person or confidential answers are in the assessment."""
+        return self.screening.assessment.confidential is True
+
+    @property
     def answered_at(self) -> str:
         """The instant or date at which the answers were given."""
         context = self.screening.context
@@ -96,12 +107,27 @@ class ResourceVersion(NamedTuple):
 
 
 def begin_resource(resource_type: str, version: ResourceVersion) -> Resource:
-    """Return the first elements of a resource: type, id, version and last update."""
+    """Return the first elements of a resource: type, id, version, last update and security."""
     return {
         "resourceType": resource_type,
         "id": version.logical_id,
-        "meta": {"versionId": str(version.number), "lastUpdated": version.updated_at},
+        "meta": {
+            "versionId": str(version.number),
+            "lastUpdated": version.updated_at,
+            **build_security(version),
+        },
     }
+
+
+def build_security(version: ResourceVersion) -> Resource:
+    """Return the element `security` of meta: restricted if confidential, otherwise nothing."""
+    return {"security": [RESTRICTED]} if version.is_confidential else {}
+
+
+def label_security(version: ResourceVersion) -> Resource:
+    """Return the meta of a resource that has no version: its security label, if it has one."""
+    security = build_security(version)
+    return {"meta": security} if security else {}
 
 
 def build_resource_identifier(version: ResourceVersion, resource_type: str) -> Resource:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from api.forms.form_model import NONE, SKIPPED, UNKNOWN, FormQuestion, FormStep
+from api.forms.form_model import (
+    NONE,
+    NOT_CONCERNED,
+    SKIPPED,
+    UNKNOWN,
+    YEARS_SUFFIX,
+    FormQuestion,
+    FormStep,
+)
 from schemas.base import to_json_number
 from schemas.links import OpenReason
 
@@ -34,7 +42,12 @@ def parse_step(step: FormStep, fields: Mapping[str, list[str]]) -> ParsedStep:
     """Parse the fields of a step. Each fault is the name of a phrase."""
     parsed_step = ParsedStep({}, {}, {})
     for question in step.questions:
-        values = [value.strip() for value in fields.get(question.name, []) if value.strip()]
+        values = _list_values(fields, question.name)
+        if question.control == "duration":
+            years = _list_values(fields, question.name + YEARS_SUFFIX)
+            values = [*values, *(word for word in years if word in _OPEN_REASONS)]
+            if _parse_duration(question, years, values, parsed_step):
+                continue
         _parse_question(question, values, parsed_step)
     return parsed_step
 
@@ -42,6 +55,7 @@ def parse_step(step: FormStep, fields: Mapping[str, list[str]]) -> ParsedStep:
 def fill_from_fields(step: FormStep, fields: Mapping[str, list[str]]) -> ControlState:
     """Return the controls as they were submitted."""
     names = [question.name for question in step.questions]
+    names += [it.name + YEARS_SUFFIX for it in step.questions if it.control == "duration"]
     return ControlState(
         {name: frozenset(fields.get(name, ())) for name in names},
         {name: _find_entered_number(fields.get(name, [])) for name in names},
@@ -55,11 +69,16 @@ def fill_from_answers(
     selected_options: dict[str, frozenset[str]] = {}
     entered_text: dict[str, str] = {}
     for question in step.questions:
-        answer = None if question.confidential else answers.get(question.id)
+        is_blank = question.confidential or question.never_prefilled
+        answer = None if is_blank else answers.get(question.id)
         if question.id in open_questions:
             selected_options[question.name] = frozenset({open_questions[question.id]})
         elif answer is not None and question.control == "number":
             entered_text[question.name] = str(answer)
+        elif answer is not None and question.control == "duration":
+            years, months = _split_duration(answer)
+            entered_text[question.name + YEARS_SUFFIX] = str(years)
+            entered_text[question.name] = str(months)
         elif answer is not None:
             selected_options[question.name] = _select_values(question, answer)
     return ControlState(selected_options, entered_text)
@@ -69,12 +88,55 @@ def describe_answer(question: FormQuestion, answer: Any) -> list[str]:
     """Return the answer in the words of the page; empty for "none of these"."""
     if question.control == "number":
         return [str(answer)]
+    if question.control == "duration" and question.end_labels:
+        return [
+            f"{label}: {number}"
+            for label, number in zip(question.end_labels, _split_duration(answer), strict=True)
+        ]
     answers = _as_list(answer)
     return [choice.label for choice in question.choices if _contains(answers, choice.answer)]
 
 
+def _list_values(fields: Mapping[str, list[str]], name: str) -> list[str]:
+    return [value.strip() for value in fields.get(name, []) if value.strip()]
+
+
+def _parse_duration(
+    question: FormQuestion, years: list[str], months: list[str], parsed_step: ParsedStep
+) -> bool:
+    """Parse years and months into months; return False if nothing was entered as a number."""
+    if not years and not months:
+        return False
+    if any(value in _OPEN_REASONS for value in (*years, *months)):
+        return False
+    numbers = [_read_number(values[0]) if values else Decimal(0) for values in (years, months)]
+    if any(number is None or number < 0 for number in numbers):
+        parsed_step.faults[question.name] = "fault_duration"
+        return True
+    total = round(sum(n * factor for n, factor in zip(numbers, (12, 1), strict=True) if n), 2)
+    if total > (question.maximum or 0):
+        parsed_step.faults[question.name] = "fault_duration"
+    else:
+        parsed_step.answers[question.id] = to_json_number(Decimal(total))
+    return True
+
+
+def _split_duration(months: float | Decimal) -> tuple[int, int | float]:
+    """Return whole years, and the months besides."""
+    years, rest = divmod(Decimal(str(months)), 12)
+    return int(years), to_json_number(rest)
+
+
+def _read_number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text.replace(",", ".")) if len(text) <= MAX_NUMBER_LENGTH else None
+    except InvalidOperation:
+        return None
+    return number if number is not None and number.is_finite() else None
+
+
 def _parse_question(question: FormQuestion, values: list[str], parsed_step: ParsedStep) -> None:
-    exclusive = [value for value in values if value in (NONE, UNKNOWN, SKIPPED)]
+    exclusive = [value for value in values if value in (NONE, UNKNOWN, SKIPPED, NOT_CONCERNED)]
     if not values:
         if question.required:
             parsed_step.faults[question.name] = "fault_needed"
@@ -85,6 +147,8 @@ def _parse_question(question: FormQuestion, values: list[str], parsed_step: Pars
             parsed_step.faults[question.name] = "fault_needed"
         else:
             parsed_step.open_questions[question.id] = _OPEN_REASONS[exclusive[0]]
+    elif question.offers_not_concerned and values == [NOT_CONCERNED]:
+        parsed_step.answers[question.id] = False
     elif question.control == "number":
         _parse_number(question, values[0], parsed_step)
     else:
@@ -107,11 +171,8 @@ def _parse_choices(question: FormQuestion, values: list[str], parsed_step: Parse
 
 
 def _parse_number(question: FormQuestion, text: str, parsed_step: ParsedStep) -> None:
-    try:
-        number = Decimal(text.replace(",", ".")) if len(text) <= MAX_NUMBER_LENGTH else None
-    except InvalidOperation:
-        number = None
-    if number is None or not number.is_finite():
+    number = _read_number(text)
+    if number is None:
         parsed_step.faults[question.name] = "fault_number"
     elif not (question.minimum or 0) <= number <= (question.maximum or 0):
         parsed_step.faults[question.name] = "fault_range"

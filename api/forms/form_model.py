@@ -14,8 +14,11 @@ from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
 
 Audience = Literal["patient", "clinician"]
-ControlKind = Literal["one", "scale", "several", "number"]
+ControlKind = Literal["one", "scale", "several", "number", "duration"]
 YES, NO, NONE, UNKNOWN, SKIPPED = "yes", "no", "none", "unknown", "skipped"
+NOT_CONCERNED = "not_concerned"
+YEARS_SUFFIX = "-years"
+"""Ends the name of the field for the years of a duration; the other field takes the months."""
 MAX_SCALE_STEPS = 11
 
 
@@ -31,7 +34,9 @@ class FormQuestion(NamedTuple):
     """One question as it appears on a page.
 
     `may_be_unsure`: an answer is required, and "not sure" counts as one. `confidential`: no page
-    shows the answer again.
+    shows the answer again. `comes_first`: it stands before those behind "more questions".
+    `offers_not_concerned`: those words stand for no. `never_prefilled`: a stored answer is not
+    filled in.
     """
 
     id: str
@@ -49,6 +54,9 @@ class FormQuestion(NamedTuple):
     has_body_map: bool
     confidential: bool
     attribution: str | None
+    comes_first: bool = True
+    offers_not_concerned: bool = False
+    never_prefilled: bool = False
 
 
 class FormStep(NamedTuple):
@@ -59,6 +67,17 @@ class FormStep(NamedTuple):
     questions: tuple[FormQuestion, ...]
     for_clinician: bool = False
     asks_consent: bool = False
+
+    @property
+    def first_questions(self) -> tuple[FormQuestion, ...]:
+        """The questions that are shown at once; all of them if none comes first."""
+        first = tuple(question for question in self.questions if question.comes_first)
+        return first or self.questions
+
+    @property
+    def more_questions(self) -> tuple[FormQuestion, ...]:
+        """The questions behind "more questions"."""
+        return tuple(it for it in self.questions if it not in self.first_questions)
 
 
 class IntakeForm(NamedTuple):
@@ -91,7 +110,7 @@ def build_form(loaded: LoadedRulebook, options: FormOptions) -> IntakeForm:
     book = translate_rulebook(loaded, options.language)
     language = options.language if book is not None else "en"
     book = book or loaded.rulebook
-    layout = load_layout(book.rulebook.instrument)
+    layout = load_layout(loaded.name)
     builder = _FormBuilder(book, layout, options._replace(language=language))
     is_clinician = options.audience == "clinician"
     steps = builder.build_clinician_steps() if is_clinician else builder.build_patient_steps()
@@ -104,8 +123,12 @@ class _FormBuilder:
     def __init__(self, book: Rulebook, layout: FormLayout, options: FormOptions) -> None:
         self._book, self._layout, self._options = book, layout, options
         self._positions = {question.id: n for n, question in enumerate(book.question)}
+        self._has_core = any(question.core for question in book.question)
         first = {topic_id: n for n, topic_id in enumerate(layout.first_topics)}
-        self._topics = sorted(book.topic, key=lambda topic: first.get(topic.id, len(first)))
+        self._topics = sorted(
+            book.topic,
+            key=lambda topic: (first.get(topic.id, len(first)), not self._has_first_one(topic)),
+        )
 
     def build_patient_steps(self) -> Iterable[FormStep]:
         """Yield what a patient can know; adversity comes last, after a consent of its own."""
@@ -133,7 +156,22 @@ class _FormBuilder:
                     yield step._replace(for_clinician=for_clinician)
 
     def _find_questions(self, topic: Topic) -> list[Question]:
-        return [question for question in self._book.question if question.topic == topic.id]
+        """Return the questions of a topic: those that must be answered first, then the core."""
+        must_answer = self._book.rulebook.must_answer if self._has_core else ()
+        return sorted(
+            (question for question in self._book.question if question.topic == topic.id),
+            key=lambda question: (question.id not in must_answer, not self._comes_first(question)),
+        )
+
+    def _comes_first(self, question: Question) -> bool:
+        return not self._has_core or question.core or question.id in self._layout.with_core
+
+    def _has_first_one(self, topic: Topic) -> bool:
+        return any(
+            self._comes_first(question) and self._is_for_patient(question)
+            for question in self._book.question
+            if question.topic == topic.id
+        )
 
     def _is_for_patient(self, question: Question) -> bool:
         return question.who != "clinician" and question.id not in self._layout.for_clinician
@@ -165,10 +203,13 @@ class _FormBuilder:
             and question.id in self._book.rulebook.must_answer
             and question.id not in self._layout.may_stay_open
         )
+        is_duration = question.id == self._layout.duration
+        if is_duration:
+            ends = self._layout.duration_units[self._options.language]
         return FormQuestion(
             id=question.id,
             name=f"q{self._positions[question.id]}",
-            control=_select_control(question, labels),
+            control="duration" if is_duration else _select_control(question, labels),
             text=self._build_text(question),
             help=help_text,
             choices=tuple(_build_choices(self._book, question, labels)),
@@ -181,6 +222,9 @@ class _FormBuilder:
             confidential=is_patient and question.id in self._layout.confidential,
             has_body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
+            comes_first=self._comes_first(question),
+            offers_not_concerned=question.offers_not_concerned,
+            never_prefilled=question.id == self._book.rulebook.assessed_question,
         )
 
     def _build_text(self, question: Question) -> str:

@@ -55,9 +55,12 @@ def save_step(
         return context.redirect_to_current_step
     parsed_step = parse_step(step, fields)
     place = max(_next_step(number, fields, parsed_step), 1)
-    if read_field(fields, "intent") == "later" and _is_complete(step, parsed_step, fields):
+    progress = context.started_progress
+    draft = _apply_step(progress, step, parsed_step, fields)
+    if read_field(fields, "intent") == "later" and _is_complete(
+        progress._replace(draft=draft), step, parsed_step, fields
+    ):
         place = number + 1
-    draft = _apply_step(context.started_progress, step, parsed_step, fields)
     updated = save_draft(work, context, draft.model_copy(update={"place": place}))
     return partial(_show_next, updated, number, fields, parsed_step)
 
@@ -83,7 +86,8 @@ def submit(work: Transaction, context: PageContext, destination: str) -> Respons
     if progress is None or progress.unacknowledged_flags:
         return context.redirect_to_current_step
     if destination == "back":
-        return partial(context.redirect_to_step, len(progress.form.steps))
+        last = progress.find_next(len(progress.form.steps), -1)
+        return partial(context.redirect_to_step, last)
     if destination == "later":
         return partial(views.render_saved, context)
     if progress.incomplete_steps:
@@ -117,12 +121,14 @@ def _apply_step(
     return intake_progress.apply_adversity_consent(progress, adversity=reply == "yes")
 
 
-def _is_complete(step: FormStep, parsed_step: ParsedStep, fields: FormFields) -> bool:
-    """Return whether every question of the step was answered or deliberately left open."""
+def _is_complete(
+    progress: IntakeProgress, step: FormStep, parsed_step: ParsedStep, fields: FormFields
+) -> bool:
+    """Return whether every question that concerns was answered or deliberately left open."""
     if step.asks_consent:
         return read_field(fields, "adversity") in ("yes", "no")
     settled = parsed_step.answers.keys() | parsed_step.open_questions.keys()
-    return all(question.id in settled for question in step.questions)
+    return all(question.id in settled | progress.not_asked for question in step.questions)
 
 
 def _next_step(number: int, fields: FormFields, parsed_step: ParsedStep) -> int:
@@ -148,7 +154,9 @@ def _show_next(
     if parsed_step.faults and intent != "back":
         control_state = fill_from_fields(context.started_progress.form.steps[number - 1], fields)
         return views.render_step(context, number, control_state, parsed_step.faults)
-    return context.redirect_to_step(_next_step(number, fields, parsed_step))
+    next_number = _next_step(number, fields, parsed_step)
+    direction = 1 if next_number >= number else -1
+    return context.redirect_to_step(context.started_progress.find_next(next_number, direction))
 
 
 def _submit(work: Transaction, context: PageContext) -> None:

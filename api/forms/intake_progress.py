@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from api.forms.answer_parser import ParsedStep, describe_answer
+from api.forms.contradictions import find_contradictions
 from api.forms.form_model import FormOptions, FormQuestion, FormStep, IntakeForm, build_form
 from api.forms.red_flag_advice import find_confidential_flags, find_red_flags
 from schemas.links import Draft
@@ -38,6 +39,33 @@ class IntakeProgress(NamedTuple):
         return tuple(flag for flag in self.flags if flag in unread or flag not in confidential)
 
     @property
+    def not_asked(self) -> frozenset[str]:
+        """The questions that do not concern by the answers so far, and are not shown.
+
+        One that was answered all the same stays visible: no answer is dropped.
+        """
+        return frozenset(self.rulebook.read_answers(self.draft.answers).not_asked)
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What does not fit together among the answers that a page may show."""
+        return find_contradictions(self.rulebook, self.form, self.draft.answers)
+
+    def is_empty(self, number: int) -> bool:
+        """Return whether a step has questions, none of which concerns."""
+        questions = self.form.steps[number - 1].questions
+        return bool(questions) and all(it.id in self.not_asked for it in questions)
+
+    def find_next(self, number: int, direction: int = 1) -> int:
+        """Return the number of the first step from this one on that is not empty; 0 is the start.
+
+        After the last step comes the review.
+        """
+        while 1 <= number <= len(self.form.steps) and self.is_empty(number):
+            number += direction
+        return number
+
+    @property
     def incomplete_steps(self) -> list[int]:
         """The numbers of the steps that still need an answer."""
         return [
@@ -49,7 +77,7 @@ class IntakeProgress(NamedTuple):
     @property
     def next_step(self) -> int:
         """The number of the next step; after the last step comes the review."""
-        return self.draft.place or 1
+        return self.find_next(self.draft.place or 1)
 
     def is_missing(self, question: FormQuestion) -> bool:
         """Return whether a required answer is missing; "not sure" counts where it is allowed."""
@@ -115,15 +143,20 @@ def apply_adversity_consent(progress: IntakeProgress, *, adversity: bool) -> Dra
 
 
 def build_review(progress: IntakeProgress) -> list[ReviewSection]:
-    """Return all questions asked so far with their answers, step by step."""
+    """Return all questions that concern with their answers, step by step."""
+    not_asked = progress.not_asked
     return [
         ReviewSection(
             number,
             step.heading,
-            [_build_review_answer(progress, question) for question in step.questions],
+            [
+                _build_review_answer(progress, question)
+                for question in step.questions
+                if question.id not in not_asked
+            ],
         )
         for number, step in enumerate(progress.form.steps, 1)
-        if step.questions
+        if step.questions and not progress.is_empty(number)
     ]
 
 

@@ -1,28 +1,37 @@
-"""Load the form layout of an instrument, which is data beside its rulebook."""
+"""Load the form layout of a rulebook, which is data beside it."""
 
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from schemas.base import FrozenModel, Many, Name, Text
 from schemas.links import Language
+from schemas.rulebook_name import RulebookName
 
 LAYOUT_FOLDER = Path(__file__).parent / "layouts"
 TextByLanguage = dict[Language, Text]
+_TwoTexts = Annotated[tuple[Text, Text], Field(strict=False)]
 
 
 class FormLayout(FrozenModel):
-    """The content of `layouts/<instrument>.toml`; the defaults apply if there is no file."""
+    """The content of `layouts/<instrument>-<version>.toml`, or of `layouts/<instrument>.toml`.
+
+    The defaults apply if there is no file.
+    """
 
     first_topics: Many[Name] = ()
+    with_core: Many[Name] = ()
     for_clinician: Many[Name] = ()
     adversity: Many[Name] = ()
     may_stay_open: Many[Name] = ()
     may_be_unsure: Many[Name] = ()
     confidential: Many[Name] = ()
     body_map: Name | None = None
+    duration: Name | None = None
+    duration_units: dict[Language, _TwoTexts] = Field(default_factory=dict)
     advice: dict[Name, Name] = Field(default_factory=dict)
     advice_by_tier: dict[Name, Name] = Field(default_factory=dict)
     intro: dict[Name, TextByLanguage] = Field(default_factory=dict)
@@ -31,9 +40,11 @@ class FormLayout(FrozenModel):
 
 
 @cache
-def load_layout(instrument: str) -> FormLayout:
-    """Return the layout of an instrument."""
-    file = LAYOUT_FOLDER / f"{instrument}.toml"
-    if not file.exists():
-        return FormLayout()
-    return FormLayout.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+def load_layout(rulebook: str) -> FormLayout:
+    """Return the layout of a rulebook `instrument@version`."""
+    name = RulebookName.parse(rulebook)
+    for stem in (f"{name.instrument}-{name.version}", name.instrument):
+        file = LAYOUT_FOLDER / f"{stem}.toml"
+        if file.exists():
+            return FormLayout.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    return FormLayout()

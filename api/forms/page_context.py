@@ -92,6 +92,8 @@ class PageContext(NamedTuple):
         progress = self.progress
         if progress is None or progress.unacknowledged_flags or number > len(progress.form.steps):
             return None
+        if progress.is_empty(number):
+            return None
         return progress.form.steps[number - 1]
 
 

@@ -88,7 +88,7 @@ def build_advice(
 def find_confidential_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
     """Return the ids of the red flags raised by answers that no page shows again."""
     facts = loaded.derive_facts(answers)
-    confidential = set(load_layout(loaded.rulebook.rulebook.instrument).confidential)
+    confidential = set(load_layout(loaded.name).confidential)
     return {
         flag.id
         for flag in loaded.rulebook.flag
@@ -101,7 +101,7 @@ def find_confidential_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) 
 
 def _choose_phrase(loaded: LoadedRulebook, flag_id: str) -> str | None:
     flag = next(flag for flag in loaded.rulebook.flag if flag.id == flag_id)
-    layout = load_layout(loaded.rulebook.rulebook.instrument)
+    layout = load_layout(loaded.name)
     return (
         layout.advice.get(flag.id)
         or layout.advice_by_tier.get(flag.tier)

@@ -47,6 +47,8 @@ def render_step(
         hidden={q.name for q in step.questions if q.confidential and q.id in draft.answers},
         adversity=draft.adversity,
         body_maps={q.name: build_body_map(q) for q in step.questions if q.has_body_map},
+        not_asked=progress.not_asked,
+        contradictions=progress.contradictions,
         has_advice=bool(progress.visible_flags),
     )
 
@@ -75,6 +77,7 @@ def render_review(context: PageContext, *, missing: bool = False) -> Response:
         "review",
         _FAULTY if missing else 200,
         sections=sections,
+        contradictions=progress.contradictions,
         form_language=progress.form.language,
         open_count=sum(item.answer is None for section in sections for item in section.answers),
         missing=missing or bool(progress.incomplete_steps),

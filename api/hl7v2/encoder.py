@@ -14,6 +14,7 @@ _FIELD_LIMITS: Mapping[tuple[str, int], int] = {
     ("PID", 5): 250,
     ("PV1", 19): 250,
     ("ORC", 3): 22,
+    ("ORC", 28): 250,
     ("OBR", 3): 22,
     ("OBR", 4): 250,
     ("OBR", 16): 250,

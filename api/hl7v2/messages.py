@@ -16,6 +16,8 @@ _MDM_TYPES = {
     "replacement": "MDM^T10^MDM_T02",
     "withdrawal": "MDM^T11^MDM_T01",
 }
+_RESTRICTED, _VERY_RESTRICTED = "R", "V"
+"""Codes of tables 0177 and 0272."""
 
 
 def build_message(event: ScreeningEvent) -> str:
@@ -33,7 +35,7 @@ def build_oru(event: ScreeningEvent) -> str:
         _build_msh(event, "ORU^R01^ORU_R01"),
         build_pid(event),
         build_pv1(event),
-        build_segment("ORC", {1: "RE", 3: event.filler_order_number}),
+        _build_orc(event),
         _build_obr(event),
         *build_observations(event),
     ]
@@ -74,6 +76,14 @@ def _build_msh(event: ScreeningEvent, message_type: str) -> str:
     return build_segment("MSH", fields)
 
 
+def _build_orc(event: ScreeningEvent) -> str:
+    """Build ORC, with the confidentiality code (table 0177) of a restricted result."""
+    fields = {1: "RE", 3: event.filler_order_number}
+    if event.is_confidential:
+        fields[28] = join_components(_RESTRICTED, "Restricted", "HL70177")
+    return build_segment("ORC", fields)
+
+
 def _build_obr(event: ScreeningEvent) -> str:
     rulebook = event.rulebook.rulebook
     answered_on = event.screening.context.answered_on
@@ -104,7 +114,14 @@ def _build_txa(event: ScreeningEvent) -> str:
         15: event.filler_order_number,
         16: f"nociscreen-report.{event.report.form}" if event.report else "",
         17: escape_text(options.completion),
-        18: escape_text(options.confidentiality),
+        18: _determine_confidentiality(event),
         19: "CA" if is_withdrawal else escape_text(options.availability),
     }
     return build_segment("TXA", fields)
+
+
+def _determine_confidentiality(event: ScreeningEvent) -> str:
+    """Return the profile's status of documents, or restricted if confidential and not stricter."""
+    status = event.options.confidentiality
+    is_lower = event.is_confidential and status != _VERY_RESTRICTED
+    return _RESTRICTED if is_lower else escape_text(status)

@@ -4,13 +4,17 @@ Withheld and unanswered results are sent without a value and with status `X`, ne
 """
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pydantic import MISSING
+
+from api.documents.result_lines import describe_alternative, describe_tier, list_explanations
 from api.hl7v2.fields import build_segment, escape_text, format_timestamp, join_components
 from api.hl7v2.screening_event import CODING_SYSTEM, Hl7Report, ScreeningEvent
-from schemas.assessment import Assessment
+from schemas.assessment import Assessment, TotalPoints
 from schemas.base import to_json_number
+from schemas.rulebook import Total
 
 POINTS_UNIT = join_components("{score}", "score", "UCUM")
 _FINAL, _CORRECTED, _ENTERED_IN_ERROR, _NO_VALUE = "F", "C", "W", "X"
@@ -129,6 +133,7 @@ def _describe_assessment(event: ScreeningEvent) -> Iterator[ObxObservation]:
     yield from _describe_safety(event, assessment)
     yield ObxObservation("ST", "status", "Status of the screening", escape_text(assessment.status))
     yield from _describe_totals(event, assessment)
+    yield from _describe_explanations(event, assessment)
     yield from _describe_criteria(assessment)
     notes = tuple(assessment.limitations)
     yield ObxObservation(
@@ -146,7 +151,7 @@ def _describe_safety(event: ScreeningEvent, assessment: Assessment) -> Iterator[
         "CE", "tier", "Red flags, most urgent tier", tier, is_abnormal=bool(safety.flags)
     )
     for sub_id, flag in enumerate(safety.flags, start=1):
-        notes = f"{flag.tier} {flag.id}", flag.suspect, flag.action
+        notes = f"{describe_tier(flag)} {flag.id}", flag.suspect, flag.action
         text = escape_text(flag.label)
         yield ObxObservation(
             "TX", "red_flag", "Red flag", text, sub_id=str(sub_id), is_abnormal=True, notes=notes
@@ -181,6 +186,46 @@ def _describe_totals(event: ScreeningEvent, assessment: Assessment) -> Iterator[
             yield ObxObservation(
                 "CE", f"{total.id}.band"[:20], f"{total.label}, band", value, notes=notes
             )
+            yield from _describe_band_range(event, total, result)
+
+
+def _describe_band_range(
+    event: ScreeningEvent, total: Total, result: TotalPoints | None
+) -> Iterator[ObxObservation]:
+    if event.screening.assessment.confidential is MISSING:
+        return
+    labels = {band.id: band.label for band in event.rulebook.band}
+    band_range = result.band_range if result else None
+    for end in ("least", "most"):
+        band = getattr(band_range, end) if band_range else None
+        value = join_components(band, labels[band], CODING_SYSTEM) if band else None
+        yield ObxObservation("CE", f"band_{end}", f"{total.label}, band at the {end}", value)
+
+
+def _describe_explanations(
+    event: ScreeningEvent, assessment: Assessment
+) -> Iterator[ObxObservation]:
+    """Yield why there is no band, contradictions, what to ask first, and other explanations."""
+    explanations, questions = list_explanations(assessment), event.rulebook.questions_by_id
+    reasons = [(reason.text, (reason.id,)) for reason in explanations.why_no_band]
+    yield from _list_texts("no_band", "Why no band is given", reasons)
+    contradictions = [(item.text, (item.id,)) for item in explanations.contradictions]
+    yield from _list_texts("contradiction", "Contradiction", contradictions)
+    ask_first = [(questions[question].label, (question,)) for question in explanations.ask_first]
+    yield from _list_texts("ask_first", "Question to ask first", ask_first)
+    alternatives = [
+        (row.label, (row.id, f"Strength: {row.strength}", describe_alternative(row)))
+        for row in explanations.alternatives
+    ]
+    yield from _list_texts("alternative", "Other explanation", alternatives)
+
+
+def _list_texts(
+    code: str, label: str, texts: Iterable[tuple[str, tuple[str, ...]]]
+) -> Iterator[ObxObservation]:
+    for sub_id, (text, notes) in enumerate(texts, start=1):
+        value = escape_text(text)
+        yield ObxObservation("TX", code, label, value, sub_id=str(sub_id), notes=notes)
 
 
 def _describe_criteria(assessment: Assessment) -> Iterator[ObxObservation]:

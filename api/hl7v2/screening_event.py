@@ -62,6 +62,11 @@ class ScreeningEvent(NamedTuple):
         return join_components(derive_identifier(key, _IDENTIFIER_LENGTH), self.options.namespace)
 
     @property
+    def is_confidential(self) -> bool:
+        """Whether flags about the person or confidential answers are in the assessment."""
+        return self.screening.assessment.confidential is True
+
+    @property
     def observed_at(self) -> datetime:
         """The time of the screening."""
         return self.screening.created_at

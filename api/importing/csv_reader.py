@@ -17,11 +17,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.importing.cell_parser import UNANSWERED, CellError, parse_answer
 from api.importing.mapping import ImportMapping, MappingError
-from api.intakes.models import StorableIntake, intake_union
+from api.intakes.models import StorableIntake, build_intake_model
 from api.problems import build_body_problem
 from schemas.patient import EARLIEST_DAY, find_day_fault
 from schemas.rulebook_name import RulebookName
-from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
 MAX_COLUMNS = 5_000
@@ -57,13 +56,11 @@ class ColumnUse(NamedTuple):
 class ImportReader:
     """Reads one file row by row; `list_column_uses` covers the rows read so far."""
 
-    def __init__(
-        self, file: Path, mapping: ImportMapping, loaded: LoadedRulebook, rulebooks: Catalogue
-    ) -> None:
+    def __init__(self, file: Path, mapping: ImportMapping, loaded: LoadedRulebook) -> None:
         self._file, self._mapping = file, mapping
         self._questions = {question.id: question for question in loaded.rulebook.question}
         self._rulebook = loaded.name
-        self._intakes = TypeAdapter[Any](intake_union(rulebooks.list_active(), StorableIntake))
+        self._intakes = TypeAdapter[Any](build_intake_model(loaded, [loaded.name], StorableIntake))
         self._filled: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
         self.columns: list[str] = []

@@ -85,17 +85,20 @@ class ImportMapping(FrozenModel):
 
 
 def load_mapping(file: Path, rulebooks: Catalogue) -> tuple[ImportMapping, LoadedRulebook]:
-    """Read a mapping and return it with the rulebook that it maps to. Raises MappingError."""
+    """Read a mapping and return it with the rulebook that it maps to, which may be retired.
+
+    Raises MappingError.
+    """
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         mapping = ImportMapping.model_validate(table)
-        loaded = rulebooks.find_active(mapping.rulebook)
+        loaded = rulebooks.find_released(mapping.rulebook)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingError(f"the file is not UTF-8 TOML: {error}") from None
     except ValidationError as error:
         raise MappingError("\n".join(map(_describe, error.errors()))) from None
     except UnknownRulebookError:
-        names = ", ".join(rulebook.name for rulebook in rulebooks.list_active())
+        names = ", ".join(rulebook.name for rulebook in rulebooks.list_released())
         raise MappingError(f"rulebook: expected one of {names}") from None
     faults = list(_find_faults(mapping, loaded))
     if faults:

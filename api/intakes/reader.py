@@ -6,10 +6,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.http.request_body import parse_json
 from api.intakes.models import intake_union
+from api.intakes.stored_answers import find_answer_model
 from api.problems import build_body_problem
 from api.store.screenings.screenings import ScoredIntake
 from schemas.patient import KnownPatient
 from schemas.screening import ScreeningContext, ScreeningSource
+from scoring.answer_changes import load_carrier
+from scoring.carried_answers import CarriedAnswers
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
@@ -35,6 +38,23 @@ def score_intake(
         intake.answers,
         Submission(patient, intake.context, means, attested=intake.attested),
     )
+
+
+def rescore_intake(
+    old: LoadedRulebook, new: LoadedRulebook, intake: Any, means: ScreeningSource
+) -> tuple[ScoredIntake, CarriedAnswers]:
+    """Score an intake of an earlier version under a new one; return what was carried as well.
+
+    Raises UnknownChangesError if no file carries answers between the two versions.
+    """
+    answers = intake.answers.model_dump(exclude_none=True)
+    carried = load_carrier(old, new).carry_answers(answers)
+    scored = score_answers(
+        new,
+        find_answer_model(new).model_validate(carried.answers),
+        Submission(intake.patient, intake.context, means, attested=intake.attested),
+    )
+    return scored, carried
 
 
 class Submission(NamedTuple):

@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from api.intakes.rescoring import Rescoring
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings.screenings import ScoredIntake
 from schemas.assessment import Assessment
 from schemas.base import FrozenModel, Many
 from schemas.patient import KnownPatient
+from schemas.rescoring import CarriedIntake, Differences
 from schemas.screening import (
     Acknowledgement,
     EnteredInError,
@@ -40,9 +42,33 @@ class ScreeningDetail(ScreeningResponse):
     entered_in_error: EnteredInError | None
     acknowledgements: Many[Acknowledgement]
     moves: Many[PatientMove]
+    rescored_from: str | None
+    rescored_as: Many[str]
     origin: ScreeningOrigin
     context: ScreeningContext
     answers: dict[str, Any]
+
+
+class RescoredScreening(ScreeningResponse):
+    """A screening stored under another version, with what was carried and what differs."""
+
+    rescored_from: str
+    carried: CarriedIntake
+    differences: Differences
+
+
+def rescored_response(screening: Screening, rescoring: Rescoring) -> IdempotentResponse:
+    """Return the 201 response for a rescored screening."""
+    body = RescoredScreening(
+        **_describe_screening(screening).model_dump(exclude={"patient", "assessment"}),
+        patient=screening.patient,
+        assessment=screening.assessment,
+        rescored_from=screening.rescored_from or "",
+        carried=rescoring.carried,
+        differences=rescoring.differences,
+    )
+    content = body.model_dump_json(by_alias=True).encode()
+    return IdempotentResponse(201, content, f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
 
 def created_response(screening: Screening) -> IdempotentResponse:
@@ -91,6 +117,11 @@ def _links(screening: Screening) -> dict[str, str]:
         "amendments": f"{path}/amendments",
         "entered_in_error": f"{path}/entered-in-error",
         "acknowledgements": f"{path}/acknowledgements",
+        "rescore": f"{path}/rescore",
     }
-    versions = {"replaces": screening.replaces, "replaced_by": screening.replaced_by}
-    return links | {name: f"{SCREENINGS_PATH}/{other}" for name, other in versions.items() if other}
+    linked = {
+        "replaces": screening.replaces,
+        "replaced_by": screening.replaced_by,
+        "rescored_from": screening.rescored_from,
+    }
+    return links | {name: f"{SCREENINGS_PATH}/{other}" for name, other in linked.items() if other}

@@ -1,12 +1,13 @@
 """Build the detail pages of the clinician's report, from the criteria to the sources."""
 
-from reports.blocks import Block, Section, Table, TableRow, paragraph
+from reports.blocks import Block, Paragraph, Section, Table, TableRow, TextRun, paragraph
 from reports.phrases import Phrases
 from reports.svg import draw_chart
-from reports.view.model import ReportView
+from reports.view.model import Reason, ReportView
 from reports.view.sources import CitedSource
 
 UNVERIFIED_MARK = "\N{DAGGER}"
+ZERO_POINTS = "0"
 
 
 def build_detail_pages(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
@@ -18,7 +19,6 @@ def build_detail_pages(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
             role="flow",
             blocks=(
                 *_build_open_questions(view, phrases),
-                *_build_options(view, phrases),
                 *_build_patterns(view, phrases),
                 *_build_findings(view, phrases),
                 *_build_grading_notes(view, phrases),
@@ -33,26 +33,25 @@ def build_detail_pages(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
 
 def build_limitations(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     """Return the limitations of the instrument."""
-    blocks = tuple(paragraph(limitation, "limit") for limitation in view.limitations)
-    return (Section(heading=phrases.say("limits"), blocks=blocks),) if blocks else ()
+    if not view.limitations:
+        return ()
+    block = paragraph(" ".join(view.limitations), "limit")
+    return (Section(heading=phrases.say("limits"), blocks=(block,)),)
 
 
 def build_sources(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     """Return the cited sources; a sign that the legend explains marks unverified ones."""
-    if not view.sources:
+    printed_sources = [source for source in view.sources if source.is_printed]
+    if not printed_sources:
         return ()
     legend = (paragraph(phrases.say("dagger"), "small"),) if view.has_unverified_sources else ()
-    entries = (
-        paragraph(_format_source(source), "source", aside=_format_mark(source))
-        for source in view.sources
+    runs = (
+        TextRun(text=text, strong=is_mark)
+        for source in printed_sources
+        for text, is_mark in ((f"{_format_mark(source)} ", True), (f"{source.brief} ", False))
     )
-    return (
-        Section(role="sources", heading=phrases.say("sources"), blocks=(*legend, *entries)),
-    )
-
-
-def _format_source(source: CitedSource) -> str:
-    return source.text + (f" doi:{source.doi}" if source.doi else "")
+    entries = Paragraph(role="source", runs=tuple(runs))
+    return (Section(role="sources", heading=phrases.say("sources"), blocks=(*legend, entries)),)
 
 
 def _format_mark(source: CitedSource) -> str:
@@ -64,28 +63,50 @@ def _build_criteria(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
         return ()
     rows: list[TableRow] = []
     for domain in view.domains:
-        explanation = " ".join(filter(None, (domain.text, domain.note, domain.bounds_text)))
+        criteria = [criterion for criterion in view.criteria if criterion.domain == domain.id]
+        explanation = " ".join(
+            filter(None, (domain.text, domain.bounds_text, _describe_open(criteria, phrases)))
+        )
         rows.append(TableRow(cells=(domain.label, domain.points, explanation), is_subheading=True))
-        rows += [
-            TableRow(
-                cells=(
-                    criterion.id,
-                    criterion.points or phrases.say("no_points"),
-                    f"{criterion.finding} {criterion.grade}{format_citations(criterion.sources)}",
-                )
-            )
-            for criterion in view.criteria
-            if criterion.domain == domain.id
-        ]
+        rows += _list_settled_rows([item for item in criteria if not item.open_text], phrases)
     columns = ("criterion", "points", "why")
     table = Table(
         role="criteria",
-        caption=phrases.say("criteria_caption"),
+        caption=phrases.say("reckoning"),
         columns=tuple(phrases.say(f"column_{column}") for column in columns),
         rows=tuple(rows),
     )
     key = paragraph(f"{view.points_explanation} {phrases.say('grades_are')}", "small")
-    return (Section(role="reckoning", heading=phrases.say("reckoning"), blocks=(table, key)),)
+    return (Section(role="reckoning", blocks=(table, key)),)
+
+
+def _list_settled_rows(criteria: list[Reason], phrases: Phrases) -> list[TableRow]:
+    """Return a row for each criterion that counts, and one for those that count nothing."""
+    rows = [
+        TableRow(cells=(item.id, item.points, _explain_criterion(item)))
+        for item in criteria
+        if item.points != ZERO_POINTS
+    ]
+    without_points = [item for item in criteria if item.points == ZERO_POINTS]
+    if without_points:
+        texts = (f"{item.id} {_explain_criterion(item)}" for item in without_points)
+        cells = (phrases.say("counts_nothing"), ZERO_POINTS, "; ".join(texts))
+        rows.append(TableRow(cells=cells))
+    return rows
+
+
+def _explain_criterion(reason: Reason) -> str:
+    """Return what was found, why it counts less if it does, its grade and sources."""
+    discount = (
+        f" ({reason.discount_note}: {reason.discount_reason})" if reason.discount_note else ""
+    )
+    return f"{reason.finding}{discount}. {reason.grade}{format_citations(reason.sources)}"
+
+
+def _describe_open(criteria: list[Reason], phrases: Phrases) -> str:
+    """Return which criteria of a domain are not settled, with the points that are possible."""
+    open_texts = [f"{item.id} {item.open_text}" for item in criteria if item.open_text]
+    return phrases.say("not_settled", criteria="; ".join(open_texts)) if open_texts else ""
 
 
 def _build_trend(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -119,39 +140,19 @@ def _build_open_questions(view: ReportView, phrases: Phrases) -> tuple[Section, 
     return (Section(heading=phrases.say("open"), blocks=tuple(blocks)),) if blocks else ()
 
 
-def _build_options(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    if not view.next_steps:
-        return ()
-    blocks = tuple(
-        paragraph(f"{step.text}{format_citations(step.sources)}", "run", strong=_shorten(step.name))
-        for step in view.next_steps
-    )
-    return (Section(heading=phrases.say("options_certain"), blocks=blocks),)
-
-
-def _shorten(label: str) -> str:
-    """Return how the label begins; the summary has the whole label."""
-    return label.split(": ", maxsplit=1)[0].split(". ", maxsplit=1)[0].rstrip(".") + "."
-
-
 def _build_patterns(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    """Return the patterns seen with their evidence; of the others only the names."""
+    """Return the patterns by their states, each with the criteria that weigh it."""
     if not view.patterns:
         return ()
     blocks = [paragraph(phrases.say("patterns_caption"), "small")]
-    blocks += [
-        paragraph(
-            f"{pattern.evidence} ({pattern.criteria})",
-            "run",
-            strong=f"{pattern.number} {pattern.label}: {pattern.state}.",
-        )
-        for pattern in view.patterns
-        if pattern.is_seen
-    ]
-    for state in ("not_seen", "not_asked"):
-        names = [f"{row.number} {row.label}" for row in view.patterns if row.state_id == state]
+    for state in ("seen", "not_seen", "not_asked"):
+        names = [
+            f"{pattern.number} {pattern.label} ({pattern.criteria})"
+            for pattern in view.patterns
+            if pattern.state_id == state
+        ]
         if names:
-            title = phrases.say(f"patterns_{state}")
+            title = phrases.say(f"patterns_{state}_are")
             blocks.append(paragraph(f"{'; '.join(names)}.", "run", strong=title))
     title = phrases.say("patterns", seen=view.patterns_summary or "")
     return (Section(heading=title, blocks=tuple(blocks)),)
@@ -178,10 +179,10 @@ def _build_findings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
 def _build_grading_notes(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     if not view.gradings:
         return ()
-    blocks = tuple(
+    blocks = [
         paragraph(grading.note, "run", strong=f"{grading.name}.") for grading in view.gradings
-    )
-    return (Section(heading=phrases.say("grading_notes"), blocks=blocks),)
+    ]
+    return (Section(heading=phrases.say("grading_notes"), blocks=tuple(blocks)),)
 
 
 def _build_derived_values(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:

@@ -11,39 +11,22 @@ def write_note(view: ReportView, phrases: Phrases) -> str:
     lines = [
         _write_opening(view, phrases),
         *_write_flags(view, phrases),
+        *_write_contradictions(view, phrases),
         *_write_result(view, phrases),
+        *_write_reasons(view, phrases),
+        *_write_first_questions(view, phrases),
+        *_write_gradings(view),
+        *_write_alternatives(view, phrases),
+        _write_end(view, phrases),
     ]
-    if view.ledgers:
-        bars = phrases.say("list_mark").join(
-            f"{phrases.lower_initial(bar.label)} {bar.points}" for bar in view.ledgers.rows
-        )
-        picture = f"{view.picture}; " if view.picture else ""
-        lines.append(phrases.say("note_mechanisms", picture=picture, bars=bars))
-    for phrase, reasons in (("note_for", view.supporting), ("note_against", view.opposing)):
-        if reasons:
-            strongest = "; ".join(
-                f"{reason.label} {reason.points}" for reason in reasons[:MAX_ITEMS]
-            )
-            lines.append(phrases.say(phrase, reasons=strongest))
-    if view.open_questions:
-        questions = phrases.say("list_mark").join(
-            question.label for question in view.open_questions[:MAX_ITEMS]
-        )
-        lines.append(phrases.say("note_open", questions=questions))
-    if view.gradings and view.status != "out_of_scope":
-        lines.append(f"{view.gradings[0].name}: {view.gradings[0].grade}.")
-    lines.append(
-        phrases.say(
-            "note_end", rulebook=view.rulebook, hash=view.rulebook_sha256[:12], day=view.produced_on
-        )
-        + (f" {phrases.say('screening')} {view.screening_id}." if view.screening_id else "")
-    )
     return "\n".join(lines) + "\n"
 
 
 def _write_opening(view: ReportView, phrases: Phrases) -> str:
     """Return notices, title and patient; notices come first so that an error is not missed."""
-    notices = "".join(f"{notice} " for notice in view.notices)
+    mark = phrases.say("shareable") if view.is_shareable else phrases.say("restricted")
+    marks = [mark] if view.is_shareable or view.is_confidential else []
+    notices = "".join(f"{notice} " for notice in (*view.notices, *marks))
     patient = phrases.say("list_mark").join(
         f"{phrases.lower_initial(row.name)} {row.text}" for row in view.identifiers
     )
@@ -53,7 +36,12 @@ def _write_opening(view: ReportView, phrases: Phrases) -> str:
 def _write_flags(view: ReportView, phrases: Phrases) -> list[str]:
     lines = []
     if view.flags:
-        flags = "; ".join(f"{flag.label} ({flag.tier}): {flag.action}" for flag in view.flags)
+        flags = "; ".join(
+            f"{flag.label} ({flag.tier}"
+            + (f", {phrases.say('assessed')}" if flag.is_assessed else "")
+            + f"): {flag.action}"
+            for flag in view.flags
+        )
         lines.append(phrases.say("note_flags", flags=flags))
     elif view.no_flag_text:
         lines.append(phrases.say("note_no_flag", said=view.no_flag_text))
@@ -66,14 +54,76 @@ def _write_flags(view: ReportView, phrases: Phrases) -> list[str]:
     return lines
 
 
+def _write_contradictions(view: ReportView, phrases: Phrases) -> list[str]:
+    if not view.contradictions:
+        return []
+    return [phrases.say("note_contradictions", contradictions=" ".join(view.contradictions))]
+
+
 def _write_result(view: ReportView, phrases: Phrases) -> list[str]:
-    result = phrases.say("note_result", result=view.headline)
-    if view.status == "scored" and view.band:
-        result = phrases.say("note_result", result=f"{view.band}. {view.headline}")
-    lines = [" ".join(filter(None, (result, view.lower_band_reason)))]
+    result = phrases.say("note_result", result=f"{view.result_title}. {view.headline}".strip())
+    scope = ""
     if view.unanswered_scope_questions:
         questions = phrases.say("list_mark").join(view.unanswered_scope_questions)
-        lines.append(phrases.say("scope_not_asked", questions=questions))
+        scope = phrases.say("scope_not_asked", questions=questions)
+    parts = (result, view.possible_bands, view.lower_band_reason, scope)
+    return [" ".join(filter(None, parts)), *_write_totals(view, phrases)]
+
+
+def _write_totals(view: ReportView, phrases: Phrases) -> list[str]:
+    """Return the totals and the mechanisms in one line."""
+    parts = []
     if view.totals:
-        lines.append("; ".join(f"{row.name} {row.text}" for row in view.totals) + ".")
-    return lines
+        parts.append("; ".join(f"{row.name} {row.text}" for row in view.totals) + ".")
+    if view.ledgers:
+        bars = phrases.say("list_mark").join(
+            f"{phrases.lower_initial(bar.label)} {bar.points}" for bar in view.ledgers.rows
+        )
+        picture = f"{view.picture}; " if view.picture else ""
+        parts.append(phrases.say("note_mechanisms", picture=picture, bars=bars))
+    return [" ".join(parts)] if parts else []
+
+
+def _write_reasons(view: ReportView, phrases: Phrases) -> list[str]:
+    sides = (("note_for", view.supporting), ("note_against", view.opposing))
+    return [
+        phrases.say(
+            phrase,
+            reasons="; ".join(f"{reason.label} {reason.points}" for reason in reasons[:MAX_ITEMS]),
+        )
+        for phrase, reasons in sides
+        if reasons
+    ]
+
+
+def _write_first_questions(view: ReportView, phrases: Phrases) -> list[str]:
+    """Return what to ask first, and what safety needs."""
+    parts = []
+    if view.ask_first:
+        questions = phrases.say("list_mark").join(question.name for question in view.ask_first)
+        parts.append(phrases.say("note_open", questions=questions))
+    if view.needed_for_safety:
+        questions = phrases.say("list_mark").join(view.needed_for_safety)
+        parts.append(f"{phrases.say('also_needed')} {questions}.")
+    return [" ".join(parts)] if parts else []
+
+
+def _write_gradings(view: ReportView) -> list[str]:
+    if not view.gradings or view.status == "out_of_scope":
+        return []
+    return ["; ".join(f"{grading.name}: {grading.grade}" for grading in view.gradings) + "."]
+
+
+def _write_alternatives(view: ReportView, phrases: Phrases) -> list[str]:
+    if not view.alternatives:
+        return []
+    names = "; ".join(alternative.label for alternative in view.alternatives)
+    return [phrases.say("note_alternatives", names=names)]
+
+
+def _write_end(view: ReportView, phrases: Phrases) -> str:
+    end = phrases.say(
+        "note_end", rulebook=view.rulebook, hash=view.rulebook_sha256[:12], day=view.produced_on
+    )
+    screening = f" {phrases.say('screening')} {view.screening_id}." if view.screening_id else ""
+    return end + screening

@@ -1,11 +1,25 @@
 """Build the clinician's report: the summary on page one, in the order a consultant reads it."""
 
-from reports.blocks import Block, Document, Paragraph, Section, Table, TableRow, paragraph
+from reports.blocks import (
+    Block,
+    Document,
+    Paragraph,
+    Section,
+    Table,
+    TableRow,
+    TextRun,
+    paragraph,
+)
 from reports.document.detail_pages import build_detail_pages, format_citations
 from reports.document.page_frame import build_heading, build_page_frame
+from reports.document.safety_sections import (
+    build_contradictions,
+    build_edition_mark,
+    build_safety_section,
+)
 from reports.phrases import Phrases
 from reports.svg import draw_chart
-from reports.view.model import NextStepLine, Reason, ReportView
+from reports.view.model import GradingLine, NextStepLine, Reason, ReportView
 
 MAX_REASONS = 5
 MAX_OTHER_REASONS = 3
@@ -16,14 +30,14 @@ def build_report(view: ReportView, phrases: Phrases) -> Document:
     """Return the clinician's report."""
     page_one = (
         *build_heading(view, phrases),
-        *_build_edition_mark(view, phrases),
+        *build_edition_mark(view, phrases),
         build_safety_section(view, phrases),
-        *_build_contradictions(view, phrases),
+        *build_contradictions(view, phrases),
         _build_result(view, phrases),
+        *_build_gradings(view, phrases),
         Section(
             role="flow",
             blocks=(
-                *_build_gradings(view, phrases),
                 *_build_mechanisms(view, phrases),
                 *_build_body_map(view, phrases),
                 *_build_reasons(view, phrases),
@@ -42,49 +56,6 @@ def build_report(view: ReportView, phrases: Phrases) -> Document:
         attachment=view.assessment_json,
         attachment_description=phrases.say("attached_as"),
     )
-
-
-def _build_edition_mark(view: ReportView, phrases: Phrases) -> tuple[Paragraph, ...]:
-    """Return that the report is restricted, or that it is the edition to pass on."""
-    if view.is_shareable:
-        return (paragraph(phrases.say("shareable"), "edition"),)
-    return (
-        (paragraph("", "edition", strong=phrases.say("restricted")),)
-        if view.is_confidential
-        else ()
-    )
-
-
-def build_safety_section(view: ReportView, phrases: Phrases) -> Section:
-    """Return the red flags and their actions."""
-    title = phrases.say("safety_first")
-    blocks: list[Block] = [
-        paragraph(
-            phrases.say("think_of", suspect=flag.suspect)
-            + f"{format_citations(flag.sources)} {flag.action}",
-            "flag",
-            strong=f"{flag.tier}: {flag.label}"
-            + (f" ({phrases.say('assessed')})." if flag.is_assessed else "."),
-        )
-        for flag in view.flags
-    ]
-    if view.no_flag_text:
-        blocks.append(paragraph(view.no_flag_text))
-    if view.unanswered_safety_questions:
-        questions = phrases.say("list_mark").join(view.unanswered_safety_questions)
-        blocks.append(paragraph(f"{questions}.", strong=phrases.say("not_asked")))
-    if view.withdrawn_flags_text:
-        blocks.append(paragraph("", strong=view.withdrawn_flags_text))
-    blocks += [paragraph(text) for text in view.acknowledgements]
-    tier = f": {phrases.lower_initial(view.tier)}" if view.tier else ""
-    return Section(role="safety", heading=title + tier, blocks=tuple(blocks))
-
-
-def _build_contradictions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    if not view.contradictions:
-        return ()
-    blocks = tuple(_build_bullet(text) for text in view.contradictions)
-    return (Section(role="contradictions", heading=phrases.say("contradictions"), blocks=blocks),)
 
 
 def _build_result(view: ReportView, phrases: Phrases) -> Section:
@@ -113,7 +84,7 @@ def _build_gradings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
     for grading in view.gradings:
         name = f"{grading.name}{format_citations(grading.sources)}"
         rows.append(TableRow(cells=(name, grading.grade), is_subheading=True))
-        rows += [TableRow(cells=(line.name, line.text)) for line in grading.lines]
+        rows += _list_deciding_rows(grading, phrases)
     table = Table(
         role="gradings",
         caption=phrases.say(
@@ -122,7 +93,16 @@ def _build_gradings(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
         columns=(phrases.say("column_criterion"), phrases.say("column_met")),
         rows=tuple(rows),
     )
-    return (Section(heading=phrases.say("gradings"), blocks=(table,)),)
+    return (Section(role="gradings", blocks=(table,)),)
+
+
+def _list_deciding_rows(grading: GradingLine, phrases: Phrases) -> list[TableRow]:
+    """Return the criteria that are not met or not known; in one row that all are met."""
+    rows = [TableRow(cells=(line.name, line.text)) for line in grading.lines if not line.is_met]
+    if rows or not grading.lines:
+        return rows
+    count = str(len(grading.lines))
+    return [TableRow(cells=(phrases.say("all_criteria", count=count), phrases.say("yes")))]
 
 
 def _build_mechanisms(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -158,17 +138,21 @@ def _list_strongest(reasons: tuple[Reason, ...], limit: int, phrases: Phrases) -
     if not reasons:
         return (paragraph(phrases.say("no_answer_does"), "reason"),)
     blocks: list[Block] = [
-        paragraph(
-            f"{reason.finding}{format_citations(reason.sources)}",
-            "reason",
-            strong=reason.id,
-            aside=reason.points,
-        )
+        paragraph(_describe_reason(reason), "reason", strong=reason.id, aside=reason.points)
         for reason in reasons[:limit]
     ]
     if len(reasons) > limit:
         blocks.append(paragraph(phrases.say("and_more", number=str(len(reasons) - limit)), "small"))
     return tuple(blocks)
+
+
+def _describe_reason(reason: Reason) -> str:
+    """Return the finding; why it counts less stands in the full reckoning."""
+    return (
+        f"{reason.finding} ({reason.discount_note})."
+        if reason.discount_note
+        else f"{reason.finding}."
+    )
 
 
 def _build_first_questions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -181,14 +165,23 @@ def _build_first_questions(view: ReportView, phrases: Phrases) -> tuple[Section,
         questions = phrases.say("list_mark").join(view.needed_for_safety)
         blocks.append(paragraph(f"{questions}.", strong=phrases.say("also_needed")))
     if view.other_open_count:
-        more = phrases.say("more_open", number=str(view.other_open_count))
-        blocks.append(paragraph(more, "small"))
+        phrase = "more_open" if view.ask_first else "some_open"
+        blocks.append(paragraph(phrases.say(phrase, number=str(view.other_open_count)), "small"))
     if view.what_if:
         decisive = "; ".join(f"{row.name} ({row.text})" for row in view.what_if)
         blocks.append(paragraph(f"{decisive}.", strong=phrases.say("rests_on")))
-    title = "ask_three" if len(view.ask_first) == 3 else "ask_first"
-    heading = phrases.say(title if view.open_questions else "decisive")
-    return (Section(heading=heading, blocks=tuple(blocks)),) if blocks else ()
+    return (
+        (Section(heading=_name_questions(view, phrases), blocks=tuple(blocks)),) if blocks else ()
+    )
+
+
+def _name_questions(view: ReportView, phrases: Phrases) -> str:
+    match len(view.ask_first):
+        case 0:
+            return phrases.say("open_at_all" if view.open_questions else "decisive")
+        case 3:
+            return phrases.say("ask_three")
+    return phrases.say("ask_first")
 
 
 def _build_alternatives(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -203,9 +196,7 @@ def _build_alternatives(view: ReportView, phrases: Phrases) -> tuple[Section, ..
     ]
     if view.no_alternatives_text:
         blocks.append(paragraph(view.no_alternatives_text, "run"))
-    return (
-        (Section(heading=phrases.say("alternatives"), blocks=tuple(blocks)),) if blocks else ()
-    )
+    return (Section(heading=phrases.say("alternatives"), blocks=tuple(blocks)),) if blocks else ()
 
 
 def _build_next_steps(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
@@ -223,15 +214,13 @@ def _build_next_steps(view: ReportView, phrases: Phrases) -> tuple[Section, ...]
 
 
 def _list_step(step: NextStepLine, phrases: Phrases) -> list[Block]:
-    certainty = phrases.say("brief_certainty", certainty=step.brief_certainty)
-    return [
-        _build_bullet(f"{step.name} {certainty}"),
-        *(
-            paragraph(caution, "caution", strong=phrases.say("caution"))
-            for caution in step.cautions
-        ),
-    ]
-
-
-def _build_bullet(text: str) -> Paragraph:
-    return paragraph(text, "step", aside="\N{BULLET}")
+    name, colon, detail = step.name.partition(": ")
+    certainty = f"{step.text}{format_citations(step.sources)}"
+    runs = (
+        TextRun(text=f"{name}{colon.rstrip()} ", strong=True),
+        TextRun(text=f"{detail} {certainty}".lstrip()),
+    )
+    cautions = (
+        paragraph(caution, "caution", strong=phrases.say("caution")) for caution in step.cautions
+    )
+    return [Paragraph(role="step", margin_text="\N{BULLET}", runs=runs), *cautions]

@@ -93,5 +93,5 @@ def _write_content(
             return render_plain_text(doc).encode()
         case "xml":
             pdf = render_pdf(doc)
-            return render_cda(heading, doc.title, doc.language, pdf, MEDIA_TYPES["pdf"])
+            return render_cda(heading, doc, pdf, MEDIA_TYPES["pdf"])
     return render_pdf(doc)

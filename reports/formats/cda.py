@@ -3,6 +3,7 @@
 import base64
 from uuid import NAMESPACE_OID, uuid5
 
+from reports.blocks import Document
 from reports.svg import template_environment
 from reports.view.heading import ReportHeading
 from schemas.base import FrozenModel
@@ -20,9 +21,9 @@ class CdaPatient(FrozenModel):
 
 
 def render_cda(
-    heading: ReportHeading, title: str, language: str, content: bytes, media_type: str
+    heading: ReportHeading, document: Document, content: bytes, media_type: str
 ) -> bytes:
-    """Return the clinical document; its id is derived from the content."""
+    """Return the clinical document around this content; its id is derived from the content."""
     system = heading.patient_system or ""
     patient = CdaPatient(
         reference=heading.patient_reference,
@@ -35,8 +36,9 @@ def render_cda(
         .get_template("cda.xml.j2")
         .render(
             identifier=str(uuid5(NAMESPACE_OID, base64.b64encode(content).decode())),
-            title=title,
-            language=language,
+            title=document.title,
+            language=document.language,
+            confidentiality="R" if document.is_restricted else "N",
             created_at=heading.produced_at.strftime("%Y%m%d%H%M%S%z"),
             patient=patient,
             organisation=heading.letterhead.name or "nociscreen",

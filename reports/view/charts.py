@@ -210,9 +210,7 @@ def _spread_days(days: list[int]) -> list[float]:
     return positions
 
 
-def _describe_scale(
-    main: Total, total: TotalPoints, result: ResultWords, phrases: Phrases
-) -> str:
+def _describe_scale(main: Total, total: TotalPoints, result: ResultWords, phrases: Phrases) -> str:
     return phrases.say(
         "scale_words",
         total=main.label,

@@ -1,6 +1,5 @@
 """Put the clinical context of the score into words: gradings, derived values, findings."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -10,6 +9,7 @@ from reports.phrases import Phrases
 from reports.view.model import (
     AlternativeLine,
     FindingLine,
+    GradedLine,
     GradingLine,
     LabelledText,
     NextStepLine,
@@ -17,7 +17,9 @@ from reports.view.model import (
 )
 from reports.view.paper_settings import load_paper_settings
 from reports.view.sources import CitationIndex
+from reports.view.text_sanitiser import typeset_signs
 from schemas.assessment import Assessment
+from schemas.assessment_context import GradedCriterion
 from schemas.rulebook import Rulebook
 
 
@@ -31,10 +33,7 @@ def build_gradings(
             name=grading.label,
             grade=results[grading.id].label,
             note=grading.note,
-            lines=tuple(
-                LabelledText(name=f"{line.id} {line.label}", text=_format_truth(line.met, phrases))
-                for line in results[grading.id].criteria
-            ),
+            lines=tuple(_build_grading_row(line, phrases) for line in results[grading.id].criteria),
             sources=sources.format_marks(results[grading.id].citations),
         )
         for grading in rulebook.grading
@@ -121,8 +120,7 @@ def build_next_steps(
     return tuple(
         NextStepLine(
             name=step.label,
-            text=step.certainty,
-            brief_certainty=_shorten(step.certainty),
+            text=typeset_signs(step.certainty),
             sources=sources.format_marks(step.citations),
             rung=""
             if step.rung is MISSING
@@ -173,19 +171,22 @@ def list_limitations(rulebook: Rulebook, assessment: Assessment) -> tuple[str, .
     texts = [text for text in assessment.limitations if not text.startswith(before_ids)]
     if assessment.status != "withheld_red_flag":
         return tuple(texts)
-    places = load_paper_settings().withheld_limitations
-    unattested = {item.text for item in rulebook.limitation if item.where_not_attested}
-    return tuple(
-        text for place, text in enumerate(texts) if place in places or text in unattested
+    kept_texts = {
+        limitation.text
+        for place, limitation in enumerate(rulebook.limitation)
+        if place in load_paper_settings().withheld_limitations or limitation.where_not_attested
+    }
+    return tuple(text for text in texts if text in kept_texts)
+
+
+def _build_grading_row(criterion: GradedCriterion, phrases: Phrases) -> GradedLine:
+    """Return a criterion with the number it was published under; other ids are not printed."""
+    number = f"{criterion.id} " if criterion.id[:1].isdigit() else ""
+    return GradedLine(
+        name=f"{number}{criterion.label}",
+        text=_format_truth(criterion.met, phrases),
+        is_met=criterion.met is True,
     )
-
-
-def _shorten(certainty: str) -> str:
-    """Return how a certainty begins; the details say all of it."""
-    return _CLAUSE_END.split(certainty, maxsplit=1)[0].rstrip(".")
-
-
-_CLAUSE_END = re.compile(r"[:;(]|\.\s|,\s(?=read|from)")
 
 
 def _format_truth(truth: bool | None, phrases: Phrases) -> str:  # noqa: FBT001 - true, false or not known

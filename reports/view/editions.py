@@ -138,34 +138,41 @@ class _Redaction:
         return tuple(
             step
             if step.cautions is MISSING
-            else dataclasses.replace(step, cautions=tuple(text for text in step.cautions if text not in cautions))
+            else dataclasses.replace(
+                step, cautions=tuple(text for text in step.cautions if text not in cautions)
+            )
             for step in steps
             if has_same_tier or step.id not in about_tier
         )
 
     def _redact_second_rules(self, assessment: Assessment) -> dict[str, Any]:
         """Return what only the second generation of rules gives, without private parts."""
+        contradictions, alternatives = assessment.contradictions, assessment.alternatives
+        sheet = assessment.sheet
         private_contradictions = {
             rule.id for rule in self._rulebook.contradiction if self._is_private(rule.when)
         }
-        rules = {rule.id: rule for rule in self._rulebook.alternative}
-        alternatives = (
-            self._redact_alternative(rules[row.id], row) for row in assessment.alternatives
-        )
         return {
             "confidential": False,
-            "contradictions": tuple(
-                row for row in assessment.contradictions if row.id not in private_contradictions
-            ),
-            "alternatives": tuple(
-                row
-                for row in alternatives
-                if row.strength >= self._rulebook.rulebook.alternatives_from
-            ),
-            "sheet": PatientSheet(
-                kind=share_sheet_kind(assessment.sheet.kind), crisis_lines=False
-            ),
+            "contradictions": contradictions
+            if contradictions is MISSING
+            else tuple(row for row in contradictions if row.id not in private_contradictions),
+            "alternatives": alternatives
+            if alternatives is MISSING
+            else self._redact_alternatives(alternatives),
+            "sheet": sheet
+            if sheet is MISSING
+            else PatientSheet(kind=share_sheet_kind(sheet.kind), crisis_lines=False),
         }
+
+    def _redact_alternatives(
+        self, alternatives: Iterable[AlternativeExplanation]
+    ) -> tuple[AlternativeExplanation, ...]:
+        """Return the alternatives that are listed without their private signs too."""
+        rules = {rule.id: rule for rule in self._rulebook.alternative}
+        rows = (self._redact_alternative(rules[row.id], row) for row in alternatives)
+        least = self._rulebook.rulebook.alternatives_from
+        return tuple(row for row in rows if row.strength >= least)
 
     def _redact_alternative(
         self, rule: Alternative, row: AlternativeExplanation
@@ -197,5 +204,3 @@ def _find_questions(rulebook: Rulebook, condition: Condition | None) -> set[str]
             questions |= {*source.sum_of, *source.mean_of} - sources.keys()
             questions |= _find_questions(rulebook, source.when)
     return questions
-
-

@@ -13,7 +13,7 @@ class AssessedIntake(NamedTuple):
     """
 
     assessment: Assessment
-    answers: Mapping[str, Any] = {}  # noqa: RUF012 - a mapping can't be changed
+    answers: Mapping[str, Any] = {}
     stored_assessment: Assessment | None = None
 
     @property

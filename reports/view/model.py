@@ -29,7 +29,8 @@ class FlagLine(FrozenModel):
 class Reason(FrozenModel):
     """One criterion with its points and the sentence that explains them.
 
-    `finding` is that sentence without the points.
+    `finding` is that sentence without the points. `open_text` says briefly what is open of one that
+    is not settled, with the points that are possible; it is empty for a settled one.
     """
 
     id: str
@@ -41,7 +42,9 @@ class Reason(FrozenModel):
     grade: str
     sources: str
     discount_note: str
+    discount_reason: str
     is_answered: bool
+    open_text: str
 
 
 class DomainLine(FrozenModel):
@@ -74,12 +77,11 @@ class LabelledText(FrozenModel):
 class NextStepLine(FrozenModel):
     """An option for the clinician, how certain it is, and what to mind.
 
-    `rung` is the heading of its group, or empty; `brief_certainty` is how its certainty begins.
+    `rung` is the heading of its group, or empty.
     """
 
     name: str
     text: str
-    brief_certainty: str
     sources: str
     rung: str
     cautions: Many[str]
@@ -94,13 +96,19 @@ class AlternativeLine(FrozenModel):
     sources: str
 
 
+class GradedLine(LabelledText):
+    """A criterion of a published grading, and whether it is met."""
+
+    is_met: bool
+
+
 class GradingLine(FrozenModel):
     """A published grading and its criteria."""
 
     name: str
     grade: str
     note: str
-    lines: Many[LabelledText]
+    lines: Many[GradedLine]
     sources: str
 
 

@@ -39,7 +39,7 @@ def group_open_questions(
         tuple(
             LabelledText(
                 name=labels[answer.question],
-                text=_describe_swing(answer, required, phrases),
+                text=_describe_swing(rulebook, answer, phrases),
             )
             for name in first
             for answer in missing
@@ -50,7 +50,7 @@ def group_open_questions(
             for answer in missing
             if answer.question in required and answer.question not in first
         ),
-        _group_by_swing(others, labels, phrases),
+        _group_by_swing(rulebook, others, phrases),
         len(others),
     )
 
@@ -81,21 +81,28 @@ def _choose_first_questions(assessment: Assessment, required: set[str]) -> tuple
     return tuple(free)[:FIRST_QUESTIONS]
 
 
-def _describe_swing(missing: MissingAnswer, required: set[str], phrases: Phrases) -> str:
-    if missing.swing is None or missing.question in required:
+def _describe_swing(rulebook: Rulebook, missing: MissingAnswer, phrases: Phrases) -> str:
+    if missing.swing is None or missing.question in rulebook.rulebook.must_answer:
         return phrases.say("needed_for_safety")
-    return phrases.say("can_move", points=phrases.format_number(missing.swing))
+    return _describe_points(rulebook, missing.swing, phrases)
+
+
+def _describe_points(rulebook: Rulebook, swing: Decimal, phrases: Phrases) -> str:
+    wording = rulebook.wording
+    text = wording.point if swing == 1 else wording.points
+    return phrases.say("can_move", points=text.format(number=phrases.format_number(swing)))
 
 
 def _group_by_swing(
-    missing: list[MissingAnswer], labels: dict[str, str], phrases: Phrases
+    rulebook: Rulebook, missing: list[MissingAnswer], phrases: Phrases
 ) -> tuple[LabelledText, ...]:
+    questions = rulebook.questions_by_id
     groups: dict[Decimal, list[str]] = {}
     for answer in missing:
-        groups.setdefault(answer.swing or Decimal(0), []).append(labels[answer.question])
+        groups.setdefault(answer.swing or Decimal(0), []).append(questions[answer.question].label)
     return tuple(
         LabelledText(
-            name=phrases.say("can_move", points=phrases.format_number(swing)),
+            name=_describe_points(rulebook, swing, phrases),
             text="; ".join(names),
         )
         for swing, names in groups.items()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from reports.phrases import Phrases
 from reports.view.model import DomainLine, LabelledText, Reason
-from reports.view.sources import CitationIndex
+from reports.view.sources import CitationIndex, is_settled
 from reports.view.text_sanitiser import typeset_signs
 from schemas.assessment import Assessment, WeighedCriterion
 from schemas.rulebook import Rulebook, Wording
@@ -129,20 +129,24 @@ def _build_reason(
     if criterion.discount is not None and criterion.full_points is not None:
         full, factor = phrases.format_signed(criterion.full_points), criterion.discount.factor
         discounted = phrases.say("discounted", full=full, factor=phrases.format_number(factor))
-    finding = typeset_signs(sentences.find_finding(criterion.because))
-    if criterion.discount is not None:
-        finding = f"{finding} ({discounted}: {criterion.discount.because})"
+    is_full = criterion.level is not None
+    finding = sentences.find_finding(criterion.because) if is_full else criterion.because
+    finding = typeset_signs(finding)
     return Reason(
         id=criterion.id,
         domain=criterion.domain,
         label=criterion.label,
         points="" if criterion.points is None else phrases.format_signed(criterion.points),
         because=typeset_signs(criterion.because),
-        finding=finding if finding.endswith(".") else f"{finding}.",
+        finding=finding.rstrip("."),
         grade=criterion.grade,
         sources=sources.format_marks(criterion.citations),
         discount_note=discounted,
+        discount_reason=criterion.discount.because if criterion.discount else "",
         is_answered=criterion.points is not None,
+        open_text=""
+        if is_settled(criterion)
+        else sentences.describe_open(typeset_signs(criterion.because)),
     )
 
 
@@ -151,11 +155,19 @@ class SentencePatterns:
 
     def __init__(self, wording: Wording) -> None:
         self._patterns = [_compile(wording.discounted), _compile(wording.answered)]
+        self._unanswered = _compile(wording.unanswered)
 
     def find_finding(self, sentence: str) -> str:
         """Return the finding; the whole sentence if it is not settled."""
         matches = (pattern.fullmatch(sentence) for pattern in self._patterns)
         return next((match["finding"] for match in matches if match), sentence)
+
+    def describe_open(self, sentence: str) -> str:
+        """Return what is open and its least and most points; the whole sentence if unknown."""
+        match = self._unanswered.fullmatch(sentence)
+        if match is None:
+            return sentence
+        return f"{match['questions']} ({match['least']} \N{EN DASH} {match['most']})"
 
 
 def _compile(template: str) -> re.Pattern[str]:

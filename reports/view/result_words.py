@@ -46,7 +46,7 @@ def describe_result(rulebook: Rulebook, assessment: Assessment, phrases: Phrases
         case "insufficient_information":
             title = phrases.say("status_insufficient_information")
             if possible:
-                title = _describe_unsettled(rulebook, assessment, possible, phrases)
+                title = _describe_unsettled(rulebook, assessment, possible, phrases).rstrip(".")
             return ResultWords(title, None, _explain_no_band(rulebook, assessment, phrases))
     band = next((item for item in rulebook.band if total and item.id == total.band), None)
     if band is None or possible is None:
@@ -85,10 +85,10 @@ def _describe_unsettled(
 ) -> str:
     least, most = possible
     if least == most:
-        text = rulebook.wording.band_would_be or phrases.say("band_would_be")
+        text = rulebook.wording.band_would_be or phrases.words["band_would_be"]
         questions = rulebook.wording.listed.join(list_needed_questions(rulebook, assessment))
         return text.format(band=least.label, questions=questions)
-    text = rulebook.wording.between_bands or phrases.say("between_bands")
+    text = rulebook.wording.between_bands or phrases.words["between_bands"]
     return text.format(least=least.label, most=most.label)
 
 
@@ -112,10 +112,14 @@ def _explain_no_band(rulebook: Rulebook, assessment: Assessment, phrases: Phrase
 
 
 def _describe_possible(
-    rulebook: Rulebook, assessment: Assessment, band: Band, possible: PossibleBands, phrases: Phrases
+    rulebook: Rulebook,
+    assessment: Assessment,
+    band: Band,
+    possible: PossibleBands,
+    phrases: Phrases,
 ) -> str | None:
     least, most = possible
     if least == most:
         return phrases.say("band_stays", band=band.label) if assessment.missing else None
-    text = rulebook.wording.as_answered_so_far or phrases.say("as_answered_so_far")
+    text = rulebook.wording.as_answered_so_far or phrases.words["as_answered_so_far"]
     return text.format(band=band.label, least=least.label, most=most.label)

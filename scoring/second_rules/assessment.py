@@ -9,7 +9,7 @@ from scoring.intake_facts import IntakeFacts
 from scoring.safety import assess_scope
 from scoring.second_rules.band_range import BandRangeRules
 from scoring.second_rules.explanations import list_alternatives, list_contradictions
-from scoring.second_rules.guidance import choose_sheet, select_next_steps
+from scoring.second_rules.guidance import GuidanceRules
 from scoring.second_rules.missing_answers import MissingAnswerRules
 from scoring.second_rules.red_flags import RaisedFlags, SecondSafetyRules
 from scoring.second_rules.results import build_result_facts
@@ -30,6 +30,7 @@ class SecondRules:
         self._safety_rules = SecondSafetyRules(loaded)
         self._band_ranges = BandRangeRules(loaded)
         self._missing_answers = MissingAnswerRules(loaded)
+        self._guidance = GuidanceRules(loaded)
 
     def assess_safety(self, intake: IntakeFacts) -> RaisedFlags:
         """Return the red flags raised, and whether they withhold the score."""
@@ -53,8 +54,8 @@ class SecondRules:
         results = build_result_facts(parts, raised_flags.body_tier)
         facts = loaded.reader.add_late_values(intake.facts, results)
         if not raised_flags.withholds_score:
-            parts["next_steps"] = select_next_steps(loaded, facts)
-        parts["sheet"] = choose_sheet(loaded, facts)
+            parts["next_steps"] = self._guidance.select_next_steps(facts)
+        parts["sheet"] = self._guidance.choose_sheet(facts)
         parts["limitations"] = clinical_context.list_limitations(loaded, intake, facts)
         return Assessment(**parts)
 

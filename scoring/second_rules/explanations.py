@@ -1,7 +1,7 @@
 """Lists other explanations of the answers, and answers that cannot hold together."""
 
 from schemas.assessment_context import AlternativeExplanation, Contradiction
-from schemas.guidance import Alternative
+from schemas.guidance import Alternative, Sign
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 
@@ -13,9 +13,9 @@ def list_alternatives(loaded: LoadedRulebook, facts: Facts) -> tuple[Alternative
     """
     least = loaded.rulebook.rulebook.alternatives_from
     explanations = [
-        explanation
+        _explain(alternative, signs)
         for alternative in loaded.rulebook.alternative
-        if (explanation := _explain(loaded, alternative, facts)).strength >= least
+        if _add_strength(signs := _list_true_signs(loaded, alternative, facts)) >= least
         and not (alternative.unless and loaded.evaluate(alternative.unless, facts))
     ]
     return tuple(sorted(explanations, key=lambda explanation: -explanation.strength))
@@ -30,14 +30,19 @@ def list_contradictions(loaded: LoadedRulebook, facts: Facts) -> tuple[Contradic
     )
 
 
-def _explain(
-    loaded: LoadedRulebook, alternative: Alternative, facts: Facts
-) -> AlternativeExplanation:
-    signs = [sign for sign in alternative.sign if loaded.evaluate(sign.when, facts)]
+def _list_true_signs(loaded: LoadedRulebook, alternative: Alternative, facts: Facts) -> list[Sign]:
+    return [sign for sign in alternative.sign if loaded.evaluate(sign.when, facts)]
+
+
+def _add_strength(signs: list[Sign]) -> int:
+    return sum(sign.strength for sign in signs)
+
+
+def _explain(alternative: Alternative, signs: list[Sign]) -> AlternativeExplanation:
     return AlternativeExplanation(
         id=alternative.id,
         label=alternative.label,
-        strength=sum(sign.strength for sign in signs),
+        strength=_add_strength(signs),
         signs=tuple(sign.words for sign in signs),
         settle=alternative.settle,
         citations=alternative.citations,

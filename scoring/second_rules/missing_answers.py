@@ -11,6 +11,7 @@ from scoring.weighed_intake import WeighedIntake
 from scoring.weighing import to_points
 
 FIRST_QUESTIONS = 3
+"""How many of the missing answers are named to be asked first."""
 
 
 class MissingAnswerRules:

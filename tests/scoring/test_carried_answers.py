@@ -25,7 +25,7 @@ CANCER = {"cancer_ever": ("rf_spine_and_nerves", "rf_general")}
 
 
 @pytest.mark.parametrize(
-    ("question", "answer", "carried", "again"),
+    ("question", "answer", "answers", "again"),
     [
         ("sleep_broken", False, {"wakes_at_night": False, "sleep_unrefreshing": False}, ()),
         ("sleep_broken", True, {}, ("wakes_at_night", "sleep_unrefreshing")),
@@ -57,9 +57,9 @@ CANCER = {"cancer_ever": ("rf_spine_and_nerves", "rf_general")}
     ],
 )
 def test_a_question_that_was_split_is_carried_where_both_say_the_same(
-    question, answer, carried, again
+    question, answer, answers, again
 ):
-    assert carry(**{question: answer}).answers == carried
+    assert carry(**{question: answer}).answers == answers
     assert asked_again(**{question: answer}) == dict.fromkeys(again, (question,)) | CANCER
 
 
@@ -114,14 +114,14 @@ def test_an_option_whose_meaning_was_narrowed_leaves_its_whole_group_open(questi
 
 def test_a_rash_moves_to_its_new_group():
     rash = {"rf_head_and_face": ("rash_in_one_nerve_band",)}
-    carried = carry(**rash, rf_general=("fever_or_rigors",))
-    assert carried.answers["rf_head_and_face"] == ()
-    assert carried.answers["rf_general"] == ("fever_or_rigors", "rash_in_one_nerve_band")
+    result = carry(**rash, rf_general=("fever_or_rigors",))
+    assert result.answers["rf_head_and_face"] == ()
+    assert result.answers["rf_general"] == ("fever_or_rigors", "rash_in_one_nerve_band")
 
 
 def test_a_rash_whose_new_group_was_not_asked_is_asked_again():
-    carried = carry(rf_head_and_face=("rash_in_one_nerve_band",))
-    assert carried.answers == {"rf_head_and_face": ()}
+    result = carry(rf_head_and_face=("rash_in_one_nerve_band",))
+    assert result.answers == {"rf_head_and_face": ()}
     assert (
         asked_again(rf_head_and_face=("rash_in_one_nerve_band",))
         == {"rf_general": ("rf_head_and_face",)} | CANCER
@@ -143,8 +143,8 @@ def test_a_marked_cancer_is_carried_and_an_unmarked_one_is_asked_again(question,
 
 
 def test_options_that_are_new_were_not_asked():
-    carried = carry(diagnoses=("gout",), medicines=(), rf_personal_safety=())
-    assert carried.options_not_asked == {
+    result = carry(diagnoses=("gout",), medicines=(), rf_personal_safety=())
+    assert result.options_not_asked == {
         "diagnoses": (
             *("diabetes", "parkinsons_disease", "sickle_cell_disease"),
             "peripheral_arterial_disease",
@@ -169,23 +169,23 @@ def test_what_kept_its_id_and_meaning_is_carried_as_sent():
 
 @given(partial_answers(OLD))
 def test_whatever_was_answered_is_accepted_by_the_new_version(answers):
-    carried = CARRIER.carry_answers(answers)
-    assert ANSWERS.model_validate(carried.answers).model_dump(exclude_none=True) == carried.answers
-    assert {it.question for it in carried.ask_again}.isdisjoint(carried.answers)
+    result = CARRIER.carry_answers(answers)
+    assert ANSWERS.model_validate(result.answers).model_dump(exclude_none=True) == result.answers
+    assert {it.question for it in result.ask_again}.isdisjoint(result.answers)
     order = list(NEW.questions)
-    assert list(carried.answers) == [name for name in order if name in carried.answers]
-    assert [it.question for it in carried.ask_again] == [
-        name for name in order if name in {it.question for it in carried.ask_again}
+    assert list(result.answers) == [name for name in order if name in result.answers]
+    assert [it.question for it in result.ask_again] == [
+        name for name in order if name in {it.question for it in result.ask_again}
     ]
 
 
 @given(partial_answers(OLD))
 def test_every_answer_is_carried_or_asked_again(answers):
-    carried = CARRIER.carry_answers(answers)
-    sources = {name for it in carried.ask_again for name in it.because_of}
+    result = CARRIER.carry_answers(answers)
+    sources = {name for it in result.ask_again for name in it.because_of}
     for name in answers:
         successors = {name} if name in NEW.questions else SUCCESSORS[name]
-        assert name in sources or successors <= carried.answers.keys()
+        assert name in sources or successors <= result.answers.keys()
 
 
 SUCCESSORS = {

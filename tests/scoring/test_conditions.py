@@ -142,8 +142,8 @@ def test_at_least_one_and_all_are_the_words_for_any_and_all(truths):
     facts = {f"q{number}": truth for number, truth in enumerate(truths)}
     parts = [part(name) for name in facts]
     assert holds({"at_least_of": 1, "of": parts}, facts) is holds({"any": parts}, facts)
-    every = {"at_least_of": len(parts), "of": parts}
-    assert holds(every, facts) is holds({"all": parts}, facts)
+    all_of = {"at_least_of": len(parts), "of": parts}
+    assert holds(all_of, facts) is holds({"all": parts}, facts)
 
 
 @pytest.mark.parametrize(

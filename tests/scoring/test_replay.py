@@ -1,5 +1,7 @@
 """What was stored is assessed again to the byte: the digests were written before the code moved."""
 
+import os
+
 import pytest
 from support.scoring.replayed_intakes import (
     BLOCK_SIZE,
@@ -12,6 +14,9 @@ from support.scoring.replayed_intakes import (
 )
 
 DIGESTS = read_digests()
+BATCH_STEP = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 8
+"""Of how many blocks one is also scored as a batch."""
+
 every_rulebook = pytest.mark.parametrize("name", BLOCKS)
 
 
@@ -37,8 +42,9 @@ def test_translated_assessments_replay_to_the_byte(name, language):
 
 @every_rulebook
 def test_batches_give_the_same_rows(name):
-    digests = [digest_batch(name, block) for block in range(BLOCKS[name])]
-    assert digests == DIGESTS[f"{name} batch"]
+    blocks = range(0, BLOCKS[name], BATCH_STEP)
+    digests = [digest_batch(name, block) for block in blocks]
+    assert digests == [DIGESTS[f"{name} batch"][block] for block in blocks]
 
 
 @every_rulebook

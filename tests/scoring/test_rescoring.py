@@ -22,8 +22,8 @@ def test_the_answers_are_assessed_under_the_other_version():
     before, after = rescore(answers)
     assert (before.rulebook, after.assessment.rulebook) == (OLD.name, NEW.name)
     assert after.assessment == assess(NEW, after.carried_answers.answers)
-    asked = [it.question for it in after.carried_answers.ask_again]
-    assert asked == ["cancer_ever", "wakes_at_night", "sleep_unrefreshing"]
+    questions = [it.question for it in after.carried_answers.ask_again]
+    assert questions == ["cancer_ever", "wakes_at_night", "sleep_unrefreshing"]
 
 
 def test_a_named_clinician_stays_named():
@@ -62,7 +62,7 @@ def test_an_assessment_does_not_differ_from_itself():
 
 
 WITHHOLDING = {tier.id for tier in OLD.rulebook.tier if tier.withholds}
-MARKED = [
+MARKED_FLAGS = [
     (flag.id, group)
     for flag in OLD.rulebook.flag
     for group in CALM
@@ -73,7 +73,7 @@ CLEARED_BELOW_50 = "new_headache_from_50_or_jaw_claudication"
 NARROWED = "cancer_history_with_spinal_pain"
 
 
-@pytest.mark.parametrize(("flag", "group"), MARKED)
+@pytest.mark.parametrize(("flag", "group"), MARKED_FLAGS)
 def test_a_marked_danger_withholds_the_score_again_or_is_asked_again(flag, group):
     """The past cancer is marked, for its question would otherwise be open with every intake."""
     answers = {"age_years": 60, "pain_duration_months": 200, "pain_sites": ("lower_leg_left",)}

@@ -12,7 +12,6 @@ from api.documents.render_pool import InProcessRenderer
 from api.jobs.chunk_runner import WorkerContext, run_inline
 from api.main import Service
 from api.store.batches import pending_batches
-from scoring.catalogue import load_catalogue
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -58,7 +57,10 @@ def send(client: TestClient, text: str | bytes, query: str = "", **headers: str)
 def build_worker_context(service: Service) -> WorkerContext:
     """Return what running the service's own batches in this process needs."""
     return WorkerContext(
-        service.services.store, service.services.settings, load_catalogue(), InProcessRenderer()
+        service.services.store,
+        service.services.settings,
+        service.services.catalogue,
+        InProcessRenderer(),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,9 @@ import pypdfium2
 from reports.blocks import Block, Document, Drawing, Paragraph, Section, Table
 from reports.formats import build_document
 from reports.phrases import load_phrases
+from reports.view.editions import Edition
 from reports.view.heading import ReportHeading
+from reports.view.intake import AssessedIntake
 from reports.view.model import ReportView
 from reports.view.view_builder import build_view
 from schemas.assessment import Assessment
@@ -60,13 +63,36 @@ def build_example_view(
     name: str, answers: dict | None = None, language: str = "en", **heading
 ) -> ReportView:
     loaded, valid_answers, assessment = assess_example(name, **(answers or {}))
+    return build_translated_view(
+        AssessedExample(loaded, valid_answers, assessment), language, **heading
+    )
+
+
+def build_translated_view(
+    example: AssessedExample, language: str = "en", edition: Edition = "full", **heading
+) -> ReportView:
+    """Return the view in this language; rulebook and assessment stay English if untranslated."""
+    loaded, answers, assessment = example
+    rulebook = translate_rulebook(loaded, language)
+    if rulebook is None:
+        rulebook, shown = loaded.rulebook, assessment
+    else:
+        shown = translate_assessment(loaded, language, answers, assessment)
     return build_view(
-        translate_rulebook(loaded, language),
-        translate_assessment(loaded, language, valid_answers, assessment),
+        rulebook,
+        AssessedIntake(shown, answers, stored_assessment=assessment),
         build_heading(**heading),
         load_phrases(language),
-        stored_assessment=assessment,
+        edition=edition,
     )
+
+
+def iterate_blocks(blocks: tuple[Block, ...]) -> Iterator[Block]:
+    """Yield the blocks and those inside them, in reading order."""
+    for block in blocks:
+        yield block
+        if isinstance(block, Section):
+            yield from iterate_blocks(block.blocks)
 
 
 def list_texts(blocks: tuple[Block, ...]) -> list[str]:

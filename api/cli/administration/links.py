@@ -38,10 +38,10 @@ def add_link(  # noqa: PLR0913 - Typer passes each option as a parameter
     from scoring.catalogue import UnknownRulebookError, load_catalogue
 
     try:
-        name = load_catalogue().find_active(rulebook).name
+        name = load_catalogue().find_current(rulebook).name
         patient = KnownPatient(reference=reference)
     except UnknownRulebookError:
-        names = ", ".join(loaded.name for loaded in load_catalogue().list_active())
+        names = ", ".join(loaded.name for loaded in load_catalogue().list_current())
         fail(f"--rulebook: expected one of {names}")
     except ValueError:
         fail("REFERENCE: expected 1 to 200 characters")

@@ -1,5 +1,6 @@
 """`nociscreen import`: store answers from another tool's CSV file, using a mapping file."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from api.cli.context import build_operator, fail, open_configured_store, print_n
 if TYPE_CHECKING:
     from api.importing.csv_reader import ColumnUse, ImportProblem, ImportReader
     from api.store.screenings.screenings import ScoredIntake
+    from scoring.compiled_rulebook import LoadedRulebook
 
 SHOWN_PROBLEMS = 200
 SOME_ROWS_BAD = 1
@@ -23,6 +25,32 @@ class _ImportResult(NamedTuple):
     problems: "list[ImportProblem]"
 
 
+class _RowScorer:
+    """Scores rows under the version of the mapping, or carries their answers to another one.
+
+    It counts the rows by question to ask again, and lists the new options that nobody was asked.
+    """
+
+    def __init__(self, loaded: "LoadedRulebook", target: "LoadedRulebook | None") -> None:
+        self._loaded, self._target = loaded, target
+        self.ask_again: Counter[str] = Counter()
+        self.options_not_asked: dict[str, tuple[str, ...]] = {}
+
+    def score(self, intake: Any) -> "ScoredIntake":
+        """Return the scored intake of a row."""
+        from api.intakes import reader
+
+        if self._target is None:
+            submission = reader.Submission(
+                intake.patient, intake.context, "import", attested=intake.attested
+            )
+            return reader.score_answers(self._loaded, intake.answers, submission)
+        scored, carried = reader.rescore_intake(self._loaded, self._target, intake, "import")
+        self.ask_again.update(it.question for it in carried.ask_again)
+        self.options_not_asked |= carried.options_not_asked
+        return scored
+
+
 def import_answers(
     file: Annotated[Path, typer.Argument(help="The CSV file.")],
     mapping_file: Annotated[Path, typer.Option("--mapping", help="The mapping file (TOML).")],
@@ -30,12 +58,21 @@ def import_answers(
         str | None,
         typer.Option("--organisation", help="The organisation that will own the screenings."),
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", help="Carry the answers to this version (instrument@version) and store them so."
+        ),
+    ] = None,
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file without storing anything.")
     ] = False,
 ) -> None:
     """Import each row as a screening; rows imported earlier are skipped.
+
+    With --to, the answers are scored under another version than that of the mapping. What could not
+    be carried is left unanswered and listed.
 
     Exits with 1 if a row is invalid; the other rows are stored.
     """
@@ -49,12 +86,20 @@ def import_answers(
         mapping, loaded = load_mapping(mapping_file, load_catalogue())
     except (MappingError, OSError) as error:
         fail(f"{mapping_file}: {error}")
-    reading = ImportReader(file, mapping, loaded, load_catalogue())
+    if to is None:
+        _require_active(loaded)
+    reading = ImportReader(file, mapping, loaded)
+    scorer = _RowScorer(loaded, None if to is None else _find_target(loaded, to))
     try:
-        result = _check_rows(reading) if dry_run else _store_rows(reading, organisation or "")
+        result = (
+            _check_rows(reading, scorer)
+            if dry_run
+            else _store_rows(reading, scorer, organisation or "")
+        )
     except MappingError as error:
         fail(str(error))
     _print_result(reading.list_column_uses(), result, dry_run=dry_run)
+    _print_carried(scorer)
     raise typer.Exit(SOME_ROWS_BAD if result.problems else 0)
 
 
@@ -70,7 +115,29 @@ def print_sample(
     typer.echo(sample.read_text(encoding="utf-8"), nl=False)
 
 
-def _check_rows(reading: "ImportReader") -> _ImportResult:
+def _require_active(loaded: "LoadedRulebook") -> None:
+    from scoring.catalogue import UnknownRulebookError, load_catalogue
+
+    try:
+        load_catalogue().find_active(loaded.name)
+    except UnknownRulebookError:
+        fail(f"{loaded.name} is retired: --to names the version to carry the answers to")
+
+
+def _find_target(loaded: "LoadedRulebook", name: str) -> "LoadedRulebook":
+    from scoring.answer_changes import can_carry_answers
+    from scoring.catalogue import UnknownRulebookError, load_catalogue
+
+    try:
+        target = load_catalogue().find_active(name)
+    except UnknownRulebookError as error:
+        fail(f"--to: {error}")
+    if not can_carry_answers(loaded, target):
+        fail(f"--to: answers are not carried from {loaded.name} to {target.name}")
+    return target
+
+
+def _check_rows(reading: "ImportReader", scorer: _RowScorer) -> _ImportResult:
     problems: list[ImportProblem] = []
     counts = {"valid": 0, "duplicate": 0, "invalid": 0}
     flagged = 0
@@ -80,12 +147,12 @@ def _check_rows(reading: "ImportReader") -> _ImportResult:
         is_duplicate = row.name in row_names
         outcome = "invalid" if row.intake is None else "duplicate" if is_duplicate else "valid"
         counts[outcome] += 1
-        flagged += outcome == "valid" and bool(_score_row(row.intake).assessment.safety.flags)
+        flagged += outcome == "valid" and bool(scorer.score(row.intake).assessment.safety.flags)
         row_names.add(row.name)
     return _ImportResult(counts, flagged, problems)
 
 
-def _store_rows(reading: "ImportReader", organisation: str) -> _ImportResult:
+def _store_rows(reading: "ImportReader", scorer: _RowScorer, organisation: str) -> _ImportResult:
     from api.store.screenings import imported_rows
 
     problems: list[ImportProblem] = []
@@ -102,19 +169,12 @@ def _store_rows(reading: "ImportReader", organisation: str) -> _ImportResult:
                     counts["already stored"] += 1
                     work.audit("import", "row", outcome="there_already")
                     continue
-                scored = _score_row(row.intake)
+                scored = scorer.score(row.intake)
                 screening = imported_rows.add_imported_screening(work, row.name, scored)
                 work.audit("create", "screening", screening.id)
             counts["stored"] += 1
             flagged += bool(scored.assessment.safety.flags)
     return _ImportResult(counts, flagged, problems)
-
-
-def _score_row(intake: Any) -> "ScoredIntake":
-    from api.intakes import reader
-    from scoring.catalogue import load_catalogue
-
-    return reader.score_intake(load_catalogue(), intake, intake.patient, "import")
 
 
 def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run: bool) -> None:
@@ -140,3 +200,11 @@ def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run:
         typer.echo(f"{flagged} of these have red flags: review them first")
     if dry_run:
         print_note("dry run: nothing was stored")
+
+
+def _print_carried(scorer: _RowScorer) -> None:
+    if scorer.ask_again:
+        questions = ", ".join(f"{name} ({n})" for name, n in scorer.ask_again.most_common())
+        typer.echo(f"to be asked again, with the number of rows: {questions}")
+    for question, options in scorer.options_not_asked.items():
+        typer.echo(f"new options of {question} that were not asked: {', '.join(options)}")

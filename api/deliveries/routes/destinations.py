@@ -34,7 +34,10 @@ DestinationAddress = Annotated[str, Field(min_length=1, max_length=2000, pattern
 PemText = Annotated[SecretStr, Field(max_length=50_000)]
 ProfileOptions = Annotated[
     dict[str, Any],
-    Field(max_length=3, description="Overrides of the profile's options: document, v2, fhir."),
+    Field(
+        max_length=4,
+        description="Overrides of the profile's options: document, v2, fhir, edition.",
+    ),
 ]
 
 

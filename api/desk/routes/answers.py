@@ -132,7 +132,12 @@ def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
     return desk.render(
         "answers",
         422 if faults else 200,
-        **form.build_variables(control_states, faults, is_open=original is None),
+        **form.build_variables(
+            control_states,
+            faults,
+            form.find_not_asked(original.answers) if original else frozenset(),
+            is_open=original is None,
+        ),
         original=original,
         patient=original.patient if original else None,
         values={"note": "", "idempotency_key": ""}

@@ -57,7 +57,7 @@ def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
     patient = parse_patient(fields, faults)
     try:
-        rulebook = desk.rulebooks.find_active(values["rulebook"]).name
+        rulebook = desk.rulebooks.find_current(values["rulebook"]).name
     except UnknownRulebookError:
         faults["rulebook"] = "fault_unknown"
     if faults or patient is None:

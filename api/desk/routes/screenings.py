@@ -247,7 +247,6 @@ def _render_screening(
             if formatter.has_translation(assessment.rulebook, code)
         ],
         day=_format_day(formatter, screening),
-        tiers=[flag.tier for flag in assessment.safety.flags],
         acknowledgements=[
             (
                 names.get(entry.practitioner, entry.practitioner),

@@ -12,6 +12,7 @@ _TYPE = f"{TERMINOLOGY_BASE}/audit-event-type"
 _CODES = {
     "create": ("C", "create"),
     "amend": ("C", "create"),
+    "rescore": ("C", "create"),
     "enter_in_error": ("U", "update"),
     "acknowledge": ("U", "update"),
     "answer": ("U", "update"),

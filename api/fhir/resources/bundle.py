@@ -11,6 +11,7 @@ from api.fhir.elements import (
     build_resource_identifier,
     derive_urn,
     format_instant,
+    label_security,
 )
 
 _IDENTIFIER_ELEMENTS = {"DocumentReference": "masterIdentifier"}
@@ -23,22 +24,34 @@ def build_searchset(
     links = [{"relation": "self", "url": self_url}]
     if next_url is not None:
         links.append({"relation": "next", "url": next_url})
+    listed = list(resources)
     entries = [
         {
             "fullUrl": f"{base_url}/{resource['resourceType']}/{resource['id']}",
             "resource": resource,
             "search": {"mode": "match"},
         }
-        for resource in resources
+        for resource in listed
     ]
-    bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    labels = map(_keep_security, listed)
+    bundle: Resource = {
+        "resourceType": "Bundle",
+        **next((label for label in labels if label), {}),
+        "type": "searchset",
+        "link": links,
+    }
     return bundle | ({"entry": entries} if entries else {})
 
 
 def build_transaction_bundle(version: ResourceVersion, resources: list[Resource]) -> Resource:
     """Return a transaction that creates each resource at most once, however often it is sent."""
     entries = [_transaction_entry(version, resource) for resource in resources]
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    bundle = {
+        "resourceType": "Bundle",
+        **label_security(version),
+        "type": "transaction",
+        "entry": entries,
+    }
     resolved: Resource = _resolve_references(bundle, _full_urls(version, resources))
     return resolved
 
@@ -51,6 +64,7 @@ def build_document_bundle(version: ResourceVersion, resources: list[Resource]) -
     ]
     bundle = {
         "resourceType": "Bundle",
+        **label_security(version),
         "identifier": {"system": URI_SYSTEM, "value": derive_urn(version, "document bundle")},
         "type": "document",
         "timestamp": format_instant(version.screening.created_at),
@@ -67,13 +81,20 @@ def _transaction_entry(version: ResourceVersion, resource: Resource) -> Resource
         "fullUrl": derive_urn(version, resource_type),
         "resource": {
             name: element for name, element in identified.items() if name not in ("id", "meta")
-        },
+        }
+        | _keep_security(identified),
         "request": {
             "method": "POST",
             "url": resource_type,
             "ifNoneExist": _identifier_query(identified),
         },
     }
+
+
+def _keep_security(resource: Resource) -> Resource:
+    """Return the meta of a resource without its version here; nothing if it has no label."""
+    security = resource.get("meta", {}).get("security")
+    return {"meta": {"security": security}} if security else {}
 
 
 def _with_own_identifier(version: ResourceVersion, resource: Resource) -> Resource:

@@ -9,15 +9,19 @@ from html import escape
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
+from api.documents.result_lines import describe_tier, find_result_words, list_result_lines
 from api.fhir.elements import (
+    RESTRICTED,
     URI_SYSTEM,
     Resource,
     ResourceVersion,
     build_concept,
     build_patient_reference,
     build_reference,
+    build_security,
     build_software_reference,
     format_instant,
+    label_security,
 )
 from api.fhir.resources.observation import NOT_A_DIAGNOSIS
 
@@ -54,6 +58,7 @@ def build_document_reference(
         "meta": {
             "versionId": str(_version_number(version)),
             "lastUpdated": _format_last_updated(version),
+            **build_security(version),
         },
         "masterIdentifier": build_master_identifier(screening.id),
         "status": _status(version),
@@ -67,6 +72,8 @@ def build_document_reference(
         "content": [{"attachment": attachment, "format": _build_format()}],
         "context": {"related": [build_reference("QuestionnaireResponse", version)]},
     }
+    if version.is_confidential:
+        resource["securityLabel"] = [{"coding": [RESTRICTED]}]
     if screening.replaces is not None:
         earlier = {
             "type": "DocumentReference",
@@ -98,6 +105,7 @@ def build_binary(version: ResourceVersion, pdf: bytes) -> Resource:
     return {
         "resourceType": "Binary",
         "id": version.screening.id,
+        **label_security(version),
         "contentType": PDF,
         "securityContext": build_patient_reference(version),
         "data": b64encode(pdf).decode(),
@@ -112,7 +120,11 @@ def build_composition(version: ResourceVersion, report_type: ReportType) -> Reso
     return {
         "resourceType": "Composition",
         "id": version.logical_id,
-        "meta": {"versionId": str(version.number), "lastUpdated": version.updated_at},
+        "meta": {
+            "versionId": str(version.number),
+            "lastUpdated": version.updated_at,
+            **build_security(version),
+        },
         "identifier": {
             "system": URI_SYSTEM,
             "value": f"urn:uuid:{_derive_uuid(screening.id, 'composition')}",
@@ -123,6 +135,7 @@ def build_composition(version: ResourceVersion, report_type: ReportType) -> Reso
         "date": version.stored_at,
         "author": [build_software_reference(version)],
         "title": TITLE,
+        **({"confidentiality": RESTRICTED["code"]} if version.is_confidential else {}),
         "section": [
             _build_section(
                 "Result", _summarise(version), ["Observation", "RiskAssessment"], version
@@ -189,13 +202,17 @@ def _build_section(
 def _summarise(version: ResourceVersion) -> list[str]:
     """List the red flags first, then the totals with their bands."""
     assessment, rulebook = version.screening.assessment, version.loaded.rulebook
-    lines = [f"{flag.tier}: {flag.label}. {flag.action}" for flag in assessment.safety.flags]
+    lines = [
+        f"{describe_tier(flag)}: {flag.label}. {flag.action}" for flag in assessment.safety.flags
+    ]
     labels = {total.id: total.label for total in rulebook.total}
     bands = {band.id: band.label for band in rulebook.band}
     for name, total in (assessment.totals or {}).items():
         band = f", {bands[total.band]}" if total.band else ""
         lines.append(f"{labels[name]}: {total.points.normalize():f}{band}")
-    if assessment.totals is None:
+    if words := find_result_words(rulebook, assessment):
+        lines += [words.title, words.headline, *list_result_lines(rulebook, assessment)]
+    elif assessment.totals is None:
         lines.append(rulebook.wording.withheld if lines else rulebook.wording.out_of_scope)
     return [*lines, NOT_A_DIAGNOSIS]
 

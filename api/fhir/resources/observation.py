@@ -3,6 +3,15 @@
 A withheld result has no value but a reason for its absence; so has an unanswered criterion.
 """
 
+from pydantic import MISSING
+
+from api.documents.result_lines import (
+    describe_alternative,
+    describe_tier,
+    find_result_words,
+    list_explanations,
+    list_labels,
+)
 from api.fhir.elements import (
     TERMINOLOGY_BASE,
     Resource,
@@ -46,16 +55,32 @@ def build_observation(version: ResourceVersion) -> Resource:
         "component": [
             *_safety_components(version),
             *_total_components(version, main),
+            *_explanation_components(version, main),
             *_criterion_components(version),
         ],
     }
 
 
 def _list_notes(version: ResourceVersion) -> list[str]:
-    """Return the disclaimer, the client's differing scores, and the limitations."""
-    fhir = version.screening.context.fhir
+    """Return the disclaimer, the client's differing scores, open questions and limitations."""
+    assessment, fhir = version.screening.assessment, version.screening.context.fhir
     differences = fhir.differences if fhir is not None else ()
-    return [NOT_A_DIAGNOSIS, *differences, *version.screening.assessment.limitations]
+    open_questions = _describe_open_questions(version)
+    return [NOT_A_DIAGNOSIS, *differences, *open_questions, *assessment.limitations]
+
+
+def _describe_open_questions(version: ResourceVersion) -> list[str]:
+    """Return what to ask first, and what was not asked as it does not concern."""
+    rulebook, explanations = (
+        version.loaded.rulebook,
+        list_explanations(version.screening.assessment),
+    )
+    notes = []
+    if labels := list_labels(rulebook, explanations.ask_first):
+        notes.append(f"Ask first: {labels}.")
+    if labels := list_labels(rulebook, explanations.not_asked):
+        notes.append(f"Not asked, as it does not concern: {labels}.")
+    return notes
 
 
 def find_main_total(version: ResourceVersion) -> Total:
@@ -73,10 +98,12 @@ def result_status(version: ResourceVersion) -> str:
 
 def build_absent_reason(version: ResourceVersion) -> Resource:
     """Return the reason why there is no score."""
-    wording = version.loaded.rulebook.wording
-    if version.screening.assessment.status == "out_of_scope":
-        return _absent_reason("not-applicable", wording.out_of_scope)
-    return _absent_reason("not-performed", wording.withheld)
+    rulebook, assessment = version.loaded.rulebook, version.screening.assessment
+    words = find_result_words(rulebook, assessment)
+    if assessment.status == "out_of_scope":
+        text = words.headline if words else rulebook.wording.out_of_scope
+        return _absent_reason("not-applicable", text)
+    return _absent_reason("not-performed", rulebook.wording.withheld)
 
 
 def _absent_reason(code: str, text: str) -> Resource:
@@ -104,13 +131,19 @@ def _quantity(points: ExactDecimal) -> Resource:
 
 
 def _interpretation(version: ResourceVersion, total: str) -> Resource:
-    """Return the band, if there is one, in the words of the rulebook."""
-    result = _find_total(version, total)
-    band = next((b for b in version.loaded.rulebook.band if result and b.id == result.band), None)
-    if band is None:
+    """Return the band, if there is one, in the words of the rulebook, and what it could become."""
+    result, rulebook = _find_total(version, total), version.loaded.rulebook
+    if result is None:
         return {}
+    words = find_result_words(rulebook, version.screening.assessment)
+    band = next((b for b in rulebook.band if b.id == result.band), None)
+    if band is None:
+        return {"interpretation": [{"text": words.title}]} if words else {}
     concept = build_concept(version.urls.band_system(version.instrument), band.id, band.label)
-    return {"interpretation": [concept | {"text": f"{band.label}: {band.meaning}"}]}
+    interpretations = [concept | {"text": f"{band.label}: {band.meaning}"}]
+    if words and words.possible_bands:
+        interpretations.append({"text": words.possible_bands})
+    return {"interpretation": interpretations}
 
 
 def _reference_ranges(bands: tuple[Band, ...]) -> list[Resource]:
@@ -144,7 +177,7 @@ def _safety_components(version: ResourceVersion) -> list[Resource]:
     flags = [
         {
             "code": build_result_concept(version, f"flag.{flag.id}", flag.label),
-            "valueCodeableConcept": {"text": f"{flag.tier}: {flag.action}"},
+            "valueCodeableConcept": {"text": f"{describe_tier(flag)}: {flag.action}"},
         }
         for flag in safety.flags
     ]
@@ -173,6 +206,56 @@ def _total_components(version: ResourceVersion, main: Total) -> list[Resource]:
                 }
             )
     return components
+
+
+def _explanation_components(version: ResourceVersion, main: Total) -> list[Resource]:
+    """Return possible bands, reasons for no band, contradictions and other explanations."""
+    explanations = list_explanations(version.screening.assessment)
+    return [
+        *_band_range_components(version, main),
+        *(
+            _text_component(version, f"no_band.{reason.id}", "Why no band is given", reason.text)
+            for reason in explanations.why_no_band
+        ),
+        *(
+            _text_component(version, f"contradiction.{item.id}", "Contradiction", item.text)
+            for item in explanations.contradictions
+        ),
+        *(
+            {
+                "code": build_result_concept(
+                    version, f"alternative.{explanation.id}", explanation.label
+                ),
+                "valueInteger": explanation.strength,
+                "interpretation": [{"text": describe_alternative(explanation)}],
+            }
+            for explanation in explanations.alternatives
+        ),
+    ]
+
+
+def _band_range_components(version: ResourceVersion, main: Total) -> list[Resource]:
+    result = _find_total(version, main.id)
+    if result is None or result.band_range is MISSING or result.band_range is None:
+        return []
+    labels = {band.id: band.label for band in version.loaded.rulebook.band}
+    system = version.urls.band_system(version.instrument)
+    return [
+        {
+            "code": build_result_concept(
+                version, f"{main.id}.band_{end}", f"{main.label}, band at the {end}"
+            ),
+            "valueCodeableConcept": build_concept(system, band, labels[band]),
+        }
+        for end, band in (("least", result.band_range.least), ("most", result.band_range.most))
+    ]
+
+
+def _text_component(version: ResourceVersion, code: str, display: str, text: str) -> Resource:
+    return {
+        "code": build_result_concept(version, code, display),
+        "valueCodeableConcept": {"text": text},
+    }
 
 
 def _criterion_components(version: ResourceVersion) -> list[Resource]:

@@ -9,6 +9,7 @@ from api.fhir.questionnaire_catalogue import (
     topic_link_id,
     total_link_id,
 )
+from api.fhir.resources.enable_when import build_display_condition
 from schemas.base import to_json_number
 from schemas.rulebook import Question
 
@@ -87,8 +88,10 @@ def _build_item(form: QuestionnaireForm, question: Question) -> Resource:
         "required": False,
         "repeats": question.kind == "multi",
     }
-    if extensions := _build_extensions(question):
+    display_condition = build_display_condition(form, question)
+    if extensions := [*_build_extensions(question), *display_condition.pop("extension", ())]:
         item["extension"] = extensions
+    item |= display_condition
     if question.options:
         item["answerOption"] = _build_options(form, question)
     if display_items := _build_display_items(form, question):

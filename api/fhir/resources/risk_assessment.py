@@ -1,5 +1,11 @@
 """Builds a RiskAssessment from a band, in words: no probability has been measured."""
 
+from api.documents.result_lines import (
+    describe_next_step,
+    describe_tier,
+    find_result_words,
+    list_result_lines,
+)
 from api.fhir.elements import (
     Resource,
     ResourceVersion,
@@ -36,7 +42,7 @@ def build_risk_assessment(version: ResourceVersion) -> Resource:
     if prediction := _build_prediction(version):
         resource["prediction"] = [prediction]
     if steps := version.screening.assessment.next_steps:
-        resource["mitigation"] = " ".join(f"{step.label} ({step.certainty})" for step in steps)
+        resource["mitigation"] = " ".join(map(describe_next_step, steps))
     return resource
 
 
@@ -56,10 +62,13 @@ def _build_prediction(version: ResourceVersion) -> Resource | None:
 
 
 def _list_notes(version: ResourceVersion) -> list[str]:
-    assessment, wording = version.screening.assessment, version.loaded.rulebook.wording
-    flags = [f"{flag.tier}: {flag.label}. {flag.action}" for flag in assessment.safety.flags]
+    assessment, rulebook = version.screening.assessment, version.loaded.rulebook
+    notes = [
+        f"{describe_tier(flag)}: {flag.label}. {flag.action}" for flag in assessment.safety.flags
+    ]
+    words = find_result_words(rulebook, assessment)
     if assessment.totals is None:
-        return [*flags, build_absent_reason(version)["text"], NOT_A_DIAGNOSIS]
-    if assessment.status == "insufficient_information":
-        return [*flags, wording.insufficient, NOT_A_DIAGNOSIS]
-    return [*flags, NOT_A_DIAGNOSIS]
+        notes.append(build_absent_reason(version)["text"])
+    elif assessment.status == "insufficient_information":
+        notes += [words.title, words.headline] if words else [rulebook.wording.insufficient]
+    return [*notes, *list_result_lines(rulebook, assessment), NOT_A_DIAGNOSIS]

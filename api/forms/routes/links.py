@@ -53,7 +53,7 @@ PageLanguage = Annotated[
 
 
 def _add_rulebook_names(schema: dict[str, Any]) -> None:
-    rulebooks = load_catalogue().list_active()
+    rulebooks = load_catalogue().list_current()
     instruments = dict.fromkeys(loaded.rulebook.rulebook.instrument for loaded in rulebooks)
     schema["enum"] = [*instruments, *(loaded.name for loaded in rulebooks)]
 
@@ -69,7 +69,7 @@ class NewLinkRequest(FrozenModel):
     patient: Annotated[KnownPatient, AfterValidator(_check_birth_date)]
     rulebook: Annotated[str, Field(max_length=60, pattern=READABLE)] = Field(
         default="nociplastic",
-        description="An instrument, or one version of it.",
+        description="An instrument, or its newest version.",
         json_schema_extra=_add_rulebook_names,
     )
     kind: LinkKind = "until_submitted"
@@ -138,11 +138,11 @@ def revoke_link(link: LinkId, context: RequestContextDep) -> Response:
 
 
 def _resolve_rulebook(rulebooks: Catalogue, name: str) -> str:
-    """Return the active rulebook's name with its version, to which the link stays fixed."""
+    """Return the name of the newest active version, to which the link stays fixed."""
     try:
-        return rulebooks.find_active(name).name
+        return rulebooks.find_current(name).name
     except UnknownRulebookError:
-        names = ", ".join(loaded.name for loaded in rulebooks.list_active())
+        names = ", ".join(loaded.name for loaded in rulebooks.list_current())
         detail = f"must be one of {names}"
         error = FieldError(pointer="/rulebook", code="literal_error", detail=detail)
         raise Problem("invalid_request", errors=[error]) from None

@@ -2,7 +2,14 @@
 
 from fastapi import APIRouter
 
-from api.screenings.routes import create, report_verification, reports, search, status
+from api.screenings.routes import (
+    create,
+    report_verification,
+    reports,
+    rescore,
+    search,
+    status,
+)
 from scoring.catalogue import Catalogue
 
 
@@ -11,6 +18,7 @@ def build_routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
     return (
         search.router,
         create.build_router(catalogue),
+        *rescore.build_routers(catalogue),
         status.router,
         reports.router,
         report_verification.router,

@@ -18,6 +18,7 @@ from api.store.forms import links
 from api.store.idempotency import RESPONSE_RETENTION
 from api.store.keys import signing_keys
 from api.store.patients import data_subject_rights, legal_holds, patient_lookup
+from api.store.screenings.conditions import FIRST_STORED_AT
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.rights import ErasureCounts
@@ -116,15 +117,16 @@ def _lock_erasure(store: Store, organisation: str) -> Iterator[Transaction]:
 
 
 def _list_due_screenings(work: Transaction, years: int) -> list[str]:
-    """List old screenings that no legal hold and no later version in retention protects."""
-    columns = ScreeningRow.replaces, ScreeningRow.created_at, ScreeningRow.patient_index
+    """List old screenings that no legal hold and no later version in retention protects.
+
+    Rescoring does not prolong the retention of answers.
+    """
+    columns = ScreeningRow.replaces, ScreeningRow.patient_index, FIRST_STORED_AT.label("since")
     rows = work.session.execute(work.select(ScreeningRow.id, *columns)).all()
     held_indexes = legal_holds.compute_held_indexes(work)
     since = _years_ago(years)
     previous = {row.id: row.replaces for row in rows}
-    retained = {
-        row.id for row in rows if row.created_at >= since or row.patient_index in held_indexes
-    }
+    retained = {row.id for row in rows if row.since >= since or row.patient_index in held_indexes}
     for screening_id in list(retained):
         earlier = previous[screening_id]
         while earlier is not None:

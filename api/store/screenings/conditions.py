@@ -1,19 +1,50 @@
-"""Conditions on screenings: replaced, in error, acknowledged, of one instrument or patient."""
+"""Conditions on screenings: replaced, in error, acknowledged, of one instrument or patient.
+
+What befalls an original befalls its rescorings: they hold the same answers.
+"""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from api.store.database.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
+from api.store.database.column_types import Instant
+from api.store.database.tables import (
+    AcknowledgementRow,
+    EnteredInErrorRow,
+    RescoringRow,
+    ScreeningRow,
+)
 from api.store.transaction import Transaction
 
 _Replacing: Any = aliased(ScreeningRow)
-IS_REPLACED = exists().where(
-    _Replacing.organisation_id == col(ScreeningRow.organisation_id),
-    _Replacing.replaces == col(ScreeningRow.id),
+_Link: Any = aliased(RescoringRow)
+_Replacement: Any = aliased(ScreeningRow)
+_OriginalError: Any = aliased(EnteredInErrorRow)
+_IS_LINK_OF_SCREENING = and_(
+    _Link.organisation_id == col(ScreeningRow.organisation_id),
+    _Link.screening_id == col(ScreeningRow.id),
 )
+IS_REPLACED = or_(
+    exists().where(
+        _Replacing.organisation_id == col(ScreeningRow.organisation_id),
+        _Replacing.replaces == col(ScreeningRow.id),
+    ),
+    exists().where(
+        _IS_LINK_OF_SCREENING,
+        _Replacement.organisation_id == _Link.organisation_id,
+        _Replacement.replaces == _Link.original_id,
+    ),
+)
+RESCORED_FROM = select(_Link.original_id).where(_IS_LINK_OF_SCREENING).scalar_subquery()
+"""The id of the screening that one was rescored from, or null."""
+FIRST_STORED_AT = func.coalesce(
+    select(_Link.first_stored_at).where(_IS_LINK_OF_SCREENING).scalar_subquery(),
+    col(ScreeningRow.created_at),
+    type_=Instant(),
+)
+"""When the answers of a screening were first stored: of a rescored one, those of the original."""
 
 
 def _has_event(table: type[AcknowledgementRow | EnteredInErrorRow]) -> ColumnElement[bool]:
@@ -23,7 +54,14 @@ def _has_event(table: type[AcknowledgementRow | EnteredInErrorRow]) -> ColumnEle
     )
 
 
-IS_IN_ERROR = _has_event(EnteredInErrorRow)
+IS_IN_ERROR = or_(
+    _has_event(EnteredInErrorRow),
+    exists().where(
+        _IS_LINK_OF_SCREENING,
+        _OriginalError.organisation_id == _Link.organisation_id,
+        _OriginalError.screening_id == _Link.original_id,
+    ),
+)
 IS_ACKNOWLEDGED = _has_event(AcknowledgementRow)
 IS_IN_FORCE = and_(~IS_REPLACED, ~IS_IN_ERROR)
 """Neither replaced by a correction nor entered in error."""

@@ -1,13 +1,25 @@
-"""Earlier screenings of the same patient and instrument, for the trend in a report."""
+"""Earlier screenings of the same patient and instrument, for the trend in a report.
 
+A screening that was rescored stands there once: as scored under the version of the report, at the
+time of its answers.
+"""
+
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import tuple_
+from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from api.store.database.tables import ScreeningRow
-from api.store.screenings.conditions import IS_IN_FORCE, is_of_instrument, is_of_patient
+from api.store.database.tables import EnteredInErrorRow, RescoringRow, ScreeningRow
+from api.store.screenings.conditions import (
+    FIRST_STORED_AT,
+    IS_IN_FORCE,
+    RESCORED_FROM,
+    is_of_instrument,
+    is_of_patient,
+)
 from api.store.screenings.screenings import decrypt_assessment
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
@@ -15,6 +27,7 @@ from schemas.rulebook_name import RulebookName
 from schemas.screening import Screening, ScreeningContext
 
 MAX_EARLIER = 6
+MAX_COMPARED = 100
 
 
 class PriorScreening(NamedTuple):
@@ -27,25 +40,75 @@ class PriorScreening(NamedTuple):
 
 def list_earlier_screenings(work: Transaction, screening: Screening) -> tuple[PriorScreening, ...]:
     """Return up to six earlier screenings of the instrument in force, oldest first."""
-    patient = screening.patient
-    instrument = RulebookName.parse(screening.assessment.rulebook).instrument
-    position = tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))
-    rows = work.list_rows(
-        work.select(ScreeningRow)
-        .where(
-            is_of_patient(work, patient.reference, patient.system),
-            is_of_instrument(instrument),
-            position < tuple_(screening.created_at, screening.id),
-            IS_IN_FORCE,
-        )
-        .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
-        .limit(MAX_EARLIER)
-    )
+    rows = _list_earlier_rows(work, screening)
     return tuple(
         PriorScreening(
-            row.created_at,
+            first_stored_at,
             ScreeningContext.model_validate_json(work.decrypt_column(row, "context")).answered_on,
             decrypt_assessment(work, row),
         )
-        for row in reversed(rows)
+        for row, first_stored_at in reversed(rows)
+    )
+
+
+def list_earlier_ids(work: Transaction, screening: Screening) -> list[str]:
+    """Return the ids of up to 100 earlier screenings under the same version, newest first."""
+    is_same_version = col(ScreeningRow.rulebook) == screening.assessment.rulebook
+    rows = _list_earlier_rows(work, screening, is_same_version, limit=MAX_COMPARED)
+    return [row.id for row, _ in rows]
+
+
+def _list_earlier_rows(
+    work: Transaction,
+    screening: Screening,
+    *more_conditions: ColumnElement[bool],
+    limit: int = MAX_EARLIER,
+) -> Sequence[Any]:
+    patient, rulebook = screening.patient, screening.assessment.rulebook
+    query: Any = work.select(ScreeningRow, FIRST_STORED_AT.label("first_stored_at"))
+    return work.session.execute(
+        query.where(
+            is_of_patient(work, patient.reference, patient.system),
+            is_of_instrument(RulebookName.parse(rulebook).instrument),
+            tuple_(FIRST_STORED_AT, col(ScreeningRow.id))
+            < tuple_(_find_first_stored_at(work, screening), screening.id),
+            col(ScreeningRow.id) != (screening.rescored_from or ""),
+            _stands_for_its_answers(rulebook),
+            IS_IN_FORCE,
+            *more_conditions,
+        )
+        .order_by(FIRST_STORED_AT.desc(), col(ScreeningRow.id).desc())
+        .limit(limit)
+    ).all()
+
+
+def _find_first_stored_at(work: Transaction, screening: Screening) -> Any:
+    row = work.find(RescoringRow, col(RescoringRow.screening_id) == screening.id)
+    return row.first_stored_at if row else screening.created_at
+
+
+def _stands_for_its_answers(rulebook: str) -> ColumnElement[bool]:
+    """Return the condition that no other screening tells the same answers better here."""
+    link: Any = aliased(RescoringRow)
+    rescored: Any = aliased(ScreeningRow)
+    replacing: Any = aliased(ScreeningRow)
+    error: Any = aliased(EnteredInErrorRow)
+    is_rescored_here = exists().where(
+        link.organisation_id == col(ScreeningRow.organisation_id),
+        link.original_id == col(ScreeningRow.id),
+        rescored.organisation_id == link.organisation_id,
+        rescored.id == link.screening_id,
+        rescored.rulebook == rulebook,
+        ~exists().where(
+            replacing.organisation_id == rescored.organisation_id,
+            replacing.replaces == rescored.id,
+        ),
+        ~exists().where(
+            error.organisation_id == rescored.organisation_id,
+            error.screening_id == rescored.id,
+        ),
+    )
+    return or_(
+        and_(RESCORED_FROM.is_(None), ~is_rescored_here),
+        and_(RESCORED_FROM.is_not(None), col(ScreeningRow.rulebook) == rulebook),
     )

@@ -1,13 +1,18 @@
-"""Later events of a screening, one row each: replacement, error, acknowledgement, patient move."""
+"""Later events of a screening, one row each: replacement, error, acknowledgement, patient move.
+
+Its rescorings under other versions are listed here too.
+"""
 
 import json
 
+from sqlalchemy import or_
 from sqlmodel import col
 
 from api.store.database.tables import (
     AcknowledgementRow,
     EnteredInErrorRow,
     PatientMoveRow,
+    RescoringRow,
     ScreeningRow,
 )
 from api.store.transaction import Transaction
@@ -18,6 +23,20 @@ def find_replacement_id(work: Transaction, screening_id: str) -> str | None:
     """Return the id of the screening that replaces this one, or None."""
     query = work.select(ScreeningRow.id).where(col(ScreeningRow.replaces) == screening_id)
     return work.session.execute(query).scalar_one_or_none()
+
+
+def find_rescorings(work: Transaction, screening_id: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the id of the screening that this one was rescored from, and of those made of it."""
+    is_linked = or_(
+        col(RescoringRow.screening_id) == screening_id,
+        col(RescoringRow.original_id) == screening_id,
+    )
+    links = work.list_rows(
+        work.select(RescoringRow).where(is_linked).order_by(col(RescoringRow.screening_id))
+    )
+    rescored_as = tuple(link.screening_id for link in links if link.original_id == screening_id)
+    originals = (link.original_id for link in links if link.screening_id == screening_id)
+    return next(originals, None), rescored_as
 
 
 def find_error_record(work: Transaction, screening_id: str) -> EnteredInError | None:

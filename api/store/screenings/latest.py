@@ -7,7 +7,12 @@ from sqlmodel import col
 
 from api.store.database.tables import ScreeningRow
 from api.store.screenings import screenings
-from api.store.screenings.conditions import IS_IN_FORCE, is_of_instrument, is_of_patient
+from api.store.screenings.conditions import (
+    FIRST_STORED_AT,
+    IS_IN_FORCE,
+    is_of_instrument,
+    is_of_patient,
+)
 from api.store.transaction import Transaction
 from schemas.patient import PatientNumber
 from schemas.screening import Screening
@@ -16,14 +21,21 @@ from schemas.screening import Screening
 def find_latest_screening(
     work: Transaction, numbers: Iterable[PatientNumber], instrument: str
 ) -> Screening | None:
-    """Return the newest screening in force under one of these numbers and systems, or None."""
+    """Return the newest screening in force under one of these numbers and systems, or None.
+
+    Old answers that were rescored are no newer for it.
+    """
     patient_filters = [is_of_patient(work, *number) for number in numbers]
     if not patient_filters:
         return None
     screening_id = work.session.execute(
         work.select(ScreeningRow.id)
         .where(is_of_instrument(instrument), or_(*patient_filters), IS_IN_FORCE)
-        .order_by(col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc())
+        .order_by(
+            FIRST_STORED_AT.desc(),
+            col(ScreeningRow.created_at).desc(),
+            col(ScreeningRow.id).desc(),
+        )
         .limit(1)
     ).scalar_one_or_none()
     return None if screening_id is None else screenings.find_screening(work, screening_id)

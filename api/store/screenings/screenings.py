@@ -105,17 +105,24 @@ def find_screening(work: Transaction, screening_id: str) -> Screening:
     row = work.load_row(ScreeningRow, screening_id)
     replaced_by = events.find_replacement_id(work, screening_id)
     error = events.find_error_record(work, screening_id)
+    is_replaced = replaced_by is not None
+    rescored_from, rescored_as = events.find_rescorings(work, screening_id)
+    if rescored_from is not None:  # what befell the answers of the original befell these
+        is_replaced |= events.find_replacement_id(work, rescored_from) is not None
+        error = error or events.find_error_record(work, rescored_from)
     return Screening(
         id=row.id,
         created_at=row.created_at,
         replaces=row.replaces,
-        state=derive_state(replaced=replaced_by is not None, in_error=error is not None),
+        state=derive_state(replaced=is_replaced, in_error=error is not None),
         patient=decrypt_patient(work, row),
         assessment=decrypt_assessment(work, row),
         replaced_by=replaced_by,
         entered_in_error=error,
         acknowledgements=events.list_acknowledgements(work, screening_id),
         moves=events.list_patient_moves(work, screening_id),
+        rescored_from=rescored_from,
+        rescored_as=rescored_as,
         origin=ScreeningOrigin(
             actor=row.actor,
             means=cast("ScreeningSource", row.means),
@@ -208,4 +215,9 @@ def decrypt_patient(work: Transaction, row: ScreeningRow) -> KnownPatient:
 
 def decrypt_assessment(work: Transaction, row: ScreeningRow) -> Assessment:
     """Decrypt the assessment of a screening row."""
-    return Assessment.model_validate_json(zlib.decompress(work.decrypt_column(row, "assessment")))
+    return Assessment.model_validate_json(decrypt_assessment_json(work, row))
+
+
+def decrypt_assessment_json(work: Transaction, row: ScreeningRow) -> bytes:
+    """Decrypt the assessment of a screening row, as the bytes that were stored."""
+    return zlib.decompress(work.decrypt_column(row, "assessment"))

@@ -86,6 +86,7 @@ def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
         conditions.IS_REPLACED.label("replaced"),
         conditions.IS_IN_ERROR.label("in_error"),
         conditions.IS_ACKNOWLEDGED.label("acknowledged"),
+        conditions.RESCORED_FROM.label("rescored_from"),
     )
     for column, term in (
         (ScreeningRow.patient_index, filters.patient),
@@ -119,6 +120,7 @@ def _build_line(work: Transaction, row: Any) -> ScreeningListItem:
         id=screening.id,
         created_at=screening.created_at,
         replaces=screening.replaces,
+        rescored_from=row.rescored_from,
         state=screenings.derive_state(replaced=row.replaced, in_error=row.in_error),
         patient=screenings.decrypt_patient(work, screening),
         rulebook=screening.rulebook,

@@ -23,13 +23,18 @@ _IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=20
 
 
 class RulebookSummary(BaseModel, frozen=True):
-    """One rulebook in the list, with its status."""
+    """One rulebook in the list, with its status.
+
+    `new_links` is false for a version that stays answerable but that new links do not use, because
+    a newer one is active.
+    """
 
     name: str
     instrument: str
     version: str
     title: str
     status: str
+    new_links: bool
     released_on: date
     approver: str
     sha256: str
@@ -115,6 +120,7 @@ def _summarise(rulebooks: Catalogue, entry: CatalogueEntry) -> RulebookSummary:
         name=entry.name,
         title=loaded.rulebook.rulebook.title,
         **entry.model_dump(exclude={"file"}),
+        new_links=loaded in rulebooks.list_current(),
         links={"self": url, "schema": f"{url}/schema"},
     )
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
-from support.builders import EXAMPLES, FHIR, fhir_response, request
+from support.builders import FHIR, fhir_response, request
 from support.interop.fhir_validators import needs_node, run_node_script, validate_resources
 from support.interop.questionnaire_responses import build_response, draw_answers, list_findings
 from support.path_resources import UNKNOWN
 
+from api.contract.operation_examples import load_example_intakes
 from api.fhir.questionnaire_catalogue import list_questionnaire_forms
 from api.fhir.resources.operation_outcome import convert_problem
 from api.problems import PROBLEM_DEFINITIONS, Problem
@@ -25,7 +26,7 @@ RESULTS = ("Observation", "RiskAssessment", "Provenance", "DocumentReference", "
 
 def examples() -> list[str]:
     """The names of the example intakes that score, are withheld, and are out of scope."""
-    return sorted(file.stem for file in EXAMPLES.glob("*.json"))
+    return sorted(load_example_intakes())
 
 
 @pytest.fixture(scope="module")

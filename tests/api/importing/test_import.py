@@ -24,7 +24,7 @@ SAMPLES = sorted(list_sample_mappings())
 
 def reading(file: Path, mapping: Path) -> ImportReader:
     import_mapping, loaded = load_mapping(mapping, load_catalogue())
-    return ImportReader(file, import_mapping, loaded, load_catalogue())
+    return ImportReader(file, import_mapping, loaded)
 
 
 def sample(tool: str) -> ImportReader:

@@ -18,7 +18,7 @@ def test_red_flags_come_before_the_result():
     lines = note(build_example_view("red_flag")).splitlines()
     assert lines[1].startswith("RED FLAGS: Numbness between the legs")
     assert "Emergency assessment now" in lines[1]
-    assert lines[2].startswith("Result: The result is withheld")
+    assert lines[2].startswith("Result: Withheld. The result is withheld")
     assert "points" not in note(build_example_view("red_flag"))
 
 

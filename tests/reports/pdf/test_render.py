@@ -10,6 +10,7 @@ import pytest
 from support.report_examples import (
     assess_example,
     build_example_document,
+    build_example_view,
     extract_pdf_text,
     remove_line_breaks,
 )
@@ -143,16 +144,18 @@ def test_the_report_tells_band_totals_reasons_and_limits():
     words = remove_line_breaks(
         extract_pdf_text(render_pdf(build_example_document("widespread_pain")))
     )
-    for part in assessment.criteria:
-        assert remove_line_breaks(typeset_signs(part.because)) in words
-    for part in assessment.limitations:
+    view = build_example_view("widespread_pain")
+    for part in view.criteria:
+        assert remove_line_breaks(part.open_text or part.finding) in words
+        assert remove_line_breaks(part.discount_reason) in words
+    for part in view.limitations:
         assert remove_line_breaks(part) in words
     for part in assessment.safety.flags:
         assert remove_line_breaks(part.action) in words
     for part in assessment.patterns.list:
-        assert remove_line_breaks(part.evidence) in words
+        assert remove_line_breaks(part.label) in words
     for part in assessment.next_steps:
-        assert remove_line_breaks(part.certainty) in words
+        assert remove_line_breaks(typeset_signs(part.certainty)) in words
     for part in assessment.findings:
         assert remove_line_breaks(part.counter_evidence) in words
     assert remove_line_breaks("Predominance 18 (range 16 to 18)") in words

@@ -29,8 +29,8 @@ ACKNOWLEDGEMENT = FlagAcknowledgement(
     acknowledged_at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
     action_taken="sent to emergency",
 )
-CLEAN = {"rf_personal_safety": []}
-UNSAFE = {"rf_personal_safety": ["unsafe_at_home", "suicidal_thoughts"]}
+WITHOUT_FLAGS = {"rf_general": [], "rf_personal_safety": []}
+UNSAFE = {"rf_general": [], "rf_personal_safety": ["unsafe_at_home", "suicidal_thoughts"]}
 AWAY = {
     "physical_explanation": "fully",
     "mechanical_provocation": True,
@@ -64,7 +64,8 @@ class TestACorrection:
             assert "sent to emergency" in text
 
     def test_never_says_to_the_patient_that_nothing_was_marked(self, language):
-        text = join_texts("widespread_pain", "patient", replaces=BEFORE, language=language)
+        fields = {"answers": WITHOUT_FLAGS, "replaces": BEFORE, "language": language}
+        text = join_texts("widespread_pain", "patient", **fields)
         assert load_phrases(language).words["sheet_no_longer"] in text
         assert load_phrases(language).words["sheet_no_flag"] not in text
 
@@ -94,21 +95,22 @@ class TestTheSheet:
         assert load_phrases().words["sheet_no_flag"] not in text
 
     def test_tells_everybody_where_help_is(self):
-        for answers in (UNSAFE, CLEAN):
+        for answers in (UNSAFE, WITHOUT_FLAGS):
             text = join_texts("widespread_pain", "patient", answers)
             assert text.count(load_phrases().words["sheet_help"]) == 1
 
     def test_says_in_an_emergency_what_to_do_without_an_if(self):
         text = join_texts("red_flag", "patient", answered_by="patient")
         assert load_phrases().words["sheet_do_T0"] in text
-        assert "You marked: Numbness between the legs" in text
+        assert text.count("Numbness between the legs") == 2
 
     @pytest.mark.parametrize("by", [None, "proxy", "clinician"])
     def test_says_you_marked_to_whom_marked_it_alone(self, by):
-        assert "You marked" not in join_texts("red_flag", "patient", answered_by=by)
+        assert "You marked" in join_texts("widespread_pain", "patient", answered_by="patient")
+        assert "You marked" not in join_texts("widespread_pain", "patient", answered_by=by)
 
     def test_says_it_was_noted_of_what_a_clinician_found(self):
-        answers = {"sensory_or_motor_loss": True}
+        answers = {**WITHOUT_FLAGS, "sensory_or_motor_loss": True}
         text = join_texts("widespread_pain", "patient", answers, answered_by="patient")
         assert "It was noted: Sensory loss" in text
 
@@ -120,16 +122,16 @@ class TestTheSheet:
 
     def test_calls_no_pain_nociplastic_that_does_not_point_there(self):
         assert "nociplastic" not in sheet_words("too_little_known")
-        assert "nociplastic pain" in sheet_words("widespread_pain")
+        assert "nociplastic pain" in sheet_words("widespread_pain", WITHOUT_FLAGS)
 
 
 def list_phrases_in(text: str) -> set[str]:
     return {name for name, words in load_phrases().words.items() if words in text}
 
 
-def sheet_words(name: str) -> str:
+def sheet_words(name: str, answers: dict | None = None) -> str:
     """The sheet without the name of the rulebook."""
-    return join_texts(name, "patient").replace("nociplastic@", "")
+    return join_texts(name, "patient", answers).replace("nociplastic@", "")
 
 
 def test_the_side_that_weighs_more_stands_first_and_at_more_length():

@@ -4,8 +4,14 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from support.report_examples import assess_example, build_example_view
+from support.report_examples import (
+    assess_example,
+    build_example_view,
+    iterate_blocks,
+    list_texts,
+)
 
+from reports.formats import build_document
 from reports.phrases import load_phrases
 from reports.view.text_sanitiser import clean_line, clean_text, typeset_signs
 from scoring.catalogue import load_catalogue
@@ -19,17 +25,18 @@ DISTRESS_ONLY = {
 }
 
 
-def test_every_unverified_source_is_marked_wherever_it_is_cited():
+def test_every_unverified_source_is_marked_once_at_its_reference():
     view = build_example_view(
         "widespread_pain", {"imaging_findings": ["coccyx_spicule", "disc_bulge"]}
     )
-    unverified = {source.mark.rstrip("\N{DAGGER}") for source in view.sources if source.unverified}
+    unverified = [source.mark for source in view.sources if source.unverified and source.is_printed]
     assert unverified
-    citations = [line.sources for line in (*view.criteria, *view.flags, *view.findings)]
-    citations += [line.sources for line in (*view.gradings, *view.next_steps)]
-    for marks in citations:
-        for mark in filter(None, marks.split(", ")):
-            assert mark.endswith("\N{DAGGER}") == (mark.rstrip("\N{DAGGER}") in unverified)
+    document = build_document(view, "clinician")
+    (listed,) = [block for block in iterate_blocks(document.blocks) if block.role == "source"]
+    marks = [run.text.strip() for run in listed.runs if "\N{DAGGER}" in run.text]
+    assert marks == [f"{mark}\N{DAGGER}" for mark in unverified]
+    others = [text for text in list_texts(document.blocks) if "\N{DAGGER}" in text]
+    assert others == [load_phrases().words["dagger"], *(f"{mark} " for mark in marks)]
 
 
 def test_every_citation_of_the_assessment_is_listed():
@@ -63,6 +70,21 @@ def test_a_clamped_domain_says_its_bounds():
     (distribution,) = [row for row in view.domains if row.label == "Distribution"]
     assert distribution.text == "Sum 7, counted as 6."
     assert distribution.bounds_text == "Counts between \N{MINUS SIGN}5 and 6."
+
+
+AXES = {
+    "nociplastic@1.0.0": ("\N{MINUS SIGN}40", "24"),
+    "phq4@1.0.0": ("0", "12"),
+}
+
+
+def test_the_axis_is_the_same_in_every_report_of_a_rulebook():
+    cases = [("widespread_pain", {}), ("too_little_known", {}), ("too_little_known", DISTRESS_ONLY)]
+    views = [build_example_view(name, answers) for name, answers in (*cases, ("phq4", {}))]
+    assert {(view.scale.low, view.scale.high) for view in views[:-1]} == {AXES["nociplastic@1.0.0"]}
+    assert (views[-1].scale.low, views[-1].scale.high) == AXES["phq4@1.0.0"]
+    starts = {tuple(segment.position for segment in view.scale.segments) for view in views[:-1]}
+    assert len(starts) == 1
 
 
 def test_the_point_lies_within_its_range_on_the_line(example):

@@ -26,6 +26,10 @@ every_long_rulebook = pytest.mark.parametrize(
     "loaded", [NOCIPLASTIC, load_second()], ids=lambda it: it.name
 )
 SHARES = 8
+FRAME = 16
+few_long_frames = settings(max_examples=settings().max_examples // 5)
+"""Planning the expressions of a frame takes longer than scoring its rows."""
+
 IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 
 
@@ -35,17 +39,19 @@ def explained(loaded: LoadedRulebook, intakes: list) -> list[dict]:
 
 
 @every_rulebook
+@few_long_frames
 @given(data=st.data())
 def test_columns_say_what_the_engine_says_of_any_answers(loaded, data):
-    some = st.lists(partial_answers(loaded), min_size=1, max_size=4)
+    some = st.lists(partial_answers(loaded), min_size=1, max_size=FRAME)
     intakes = [*data.draw(some), data.draw(complete(loaded, {}))]
     assert explained(loaded, intakes) == [assessed_row(loaded, intake) for intake in intakes]
 
 
 @every_rulebook
+@few_long_frames
 @given(data=st.data())
 def test_columns_say_what_the_engine_says_where_points_are_given(loaded, data):
-    intakes = data.draw(st.lists(unflagged_answers(loaded), min_size=1, max_size=4))
+    intakes = data.draw(st.lists(unflagged_answers(loaded), min_size=1, max_size=FRAME))
     assert explained(loaded, intakes) == [assessed_row(loaded, intake) for intake in intakes]
 
 

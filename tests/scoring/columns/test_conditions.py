@@ -107,8 +107,8 @@ def test_whole_years_are_counted_alike(operands, answers):
     derived = Derived.model_validate({"id": "it", "label": "It", "whole_years": way})
     meaning = ConditionCompiler(NOCIPLASTIC.questions, {"it": derived})
     in_one = compile_derived_value(derived, NOCIPLASTIC.questions)(answers)
-    counted = counted_columns(derived, NOCIPLASTIC.questions, meaning)
-    assert in_columns(counted, answers) == in_one
+    years = counted_columns(derived, NOCIPLASTIC.questions, meaning)
+    assert in_columns(years, answers) == in_one
 
 
 def test_a_condition_over_a_mean_is_read_in_hundredths():

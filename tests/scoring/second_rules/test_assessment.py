@@ -34,14 +34,14 @@ def test_what_is_not_given_with_a_status_is_null(changes, status):
     table = json.loads(assessment.model_dump_json(by_alias=True))
     assert assessment.status == status
     assert set(table) == set(Assessment.model_fields)
-    given = {name for name, part in table.items() if part is not None}
+    filled_fields = {name for name, part in table.items() if part is not None}
     match status:
         case "withheld_red_flag":
-            assert given == ALWAYS
+            assert filled_fields == ALWAYS
         case "out_of_scope":
-            assert given == ALWAYS | BESIDE
+            assert filled_fields == ALWAYS | BESIDE
         case _:
-            assert given == set(table) - {"picture"}
+            assert filled_fields == set(table) - {"picture"}
 
 
 def test_the_scope_is_given_with_every_status():

@@ -31,15 +31,15 @@ def test_the_ends_are_the_bands_of_the_least_and_the_most():
 
 
 def test_the_least_band_needs_its_condition_and_the_most_band_may_still_get_it():
-    known = {**RAINLESS, "fog": True, "frost": True}
-    assert judge(**known).totals["sum"].range.most == 9
-    assert band_range(judge(**known)) == ("little", "strong")
-    assert band_range(judge(**known, shelter="none")) == ("strong", "strong")
+    answers = {**RAINLESS, "fog": True, "frost": True}
+    assert judge(**answers).totals["sum"].range.most == 9
+    assert band_range(judge(**answers)) == ("little", "strong")
+    assert band_range(judge(**answers, shelter="none")) == ("strong", "strong")
 
 
 def test_a_false_need_holds_down_both_ends():
-    known = {**RAINLESS, "fog": True, "frost": True, "shelter": "cave"}
-    assert band_range(judge(**known)) == ("little", "little")
+    answers = {**RAINLESS, "fog": True, "frost": True, "shelter": "cave"}
+    assert band_range(judge(**answers)) == ("little", "little")
 
 
 def test_a_band_without_its_need_is_the_fallback_as_things_stand():
@@ -76,9 +76,9 @@ def test_a_wide_range_is_given_where_what_decides_is_answered():
 @pytest.mark.parametrize("missing", ["fog", "shelter"])
 def test_a_wide_range_is_not_given_where_what_decides_is_open(missing):
     wide = {"rain": False, "winds": ("south",), "first_scale": 0, "frost": False}
-    known = {"fog": True, "shelter": "none"}
-    del known[missing]
-    assert reasons(judge(**wide, **known)) == ["range_too_wide"]
+    answers = {"fog": True, "shelter": "none"}
+    del answers[missing]
+    assert reasons(judge(**wide, **answers)) == ["range_too_wide"]
 
 
 def test_what_does_not_concern_need_not_be_answered():

@@ -27,8 +27,8 @@ def test_an_unknown_sign_counts_nothing():
 
 
 def test_the_strongest_comes_first():
-    listed = alternatives(rain=True, drizzle=False, shelter="roof", winds=("north",))
-    assert [(name, strength) for name, strength, _ in listed] == [("draught", 4), ("leak", 3)]
+    explanations = alternatives(rain=True, drizzle=False, shelter="roof", winds=("north",))
+    assert [(name, strength) for name, strength, _ in explanations] == [("draught", 4), ("leak", 3)]
 
 
 @pytest.mark.parametrize(("frost", "count"), [(True, 0), (False, 1), (None, 1)])

@@ -54,8 +54,8 @@ def test_steps_are_given_by_rung():
     ],
 )
 def test_a_caution_stands_under_its_step_where_it_is_true(changes, cautions):
-    given = {step.id: step.cautions for step in judge({**SCORED, **changes}).next_steps}
-    assert given.get("walk") == cautions
+    cautions_by_step = {step.id: step.cautions for step in judge({**SCORED, **changes}).next_steps}
+    assert cautions_by_step.get("walk") == cautions
 
 
 def test_an_unanswered_question_can_be_a_caution():

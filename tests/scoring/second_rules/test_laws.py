@@ -82,8 +82,8 @@ def test_a_question_that_does_not_concern_never_changes_a_total(loaded, data):
     intake = loaded.read_answers(answers)
     neutral = [name for name in intake.not_asked if name in intake.facts]
     assume(neutral)
-    said = {name: intake.facts[name] for name in neutral}
-    assert weigh_answers(loaded, {**answers, **said}) == weigh_answers(loaded, answers)
+    neutral_answers = {name: intake.facts[name] for name in neutral}
+    assert weigh_answers(loaded, {**answers, **neutral_answers}) == weigh_answers(loaded, answers)
 
 
 @every_rulebook
@@ -152,11 +152,11 @@ def test_no_flag_stands_below_a_less_urgent_one(loaded, data):
 @given(data=st.data())
 def test_only_a_named_clinician_can_show_a_flag_as_assessed(loaded, data):
     answers = data.draw(partial_answers(loaded))
-    named, anonymous = (assess(loaded, answers, attested=it).safety for it in (True, False))
-    assert {flag.id for flag in named.flags} == {flag.id for flag in anonymous.flags}
+    attested, anonymous = (assess(loaded, answers, attested=it).safety for it in (True, False))
+    assert {flag.id for flag in attested.flags} == {flag.id for flag in anonymous.flags}
     assert not any(flag.assessed for flag in anonymous.flags)
     last = loaded.rulebook.tier[-1].id
-    assert all(flag.tier == last for flag in named.flags if flag.assessed)
+    assert all(flag.tier == last for flag in attested.flags if flag.assessed)
 
 
 @every_rulebook

@@ -83,10 +83,10 @@ def test_an_open_discount_lists_its_question():
 
 
 def test_a_discount_that_is_not_smaller_than_one_that_holds_lists_nothing():
-    known = {**SETTLED, "frost": False, "winds": ("south",), "gusts": ("long",)}
-    assert swings({**CLEAR, **known}) == {}
-    del known["winds"]
-    assert swings({**CLEAR, **known}) == {}
+    answers = {**SETTLED, "frost": False, "winds": ("south",), "gusts": ("long",)}
+    assert swings({**CLEAR, **answers}) == {}
+    del answers["winds"]
+    assert swings({**CLEAR, **answers}) == {}
 
 
 def test_a_discount_of_an_unsettled_criterion_lists_but_does_not_move():

@@ -37,6 +37,7 @@ from api.store.database.tables.screening import AnsweredRow as AnsweredRow
 from api.store.database.tables.screening import EnteredInErrorRow as EnteredInErrorRow
 from api.store.database.tables.screening import LegalHoldRow as LegalHoldRow
 from api.store.database.tables.screening import ReportRow as ReportRow
+from api.store.database.tables.screening import RescoringRow as RescoringRow
 from api.store.database.tables.screening import ScreeningRow as ScreeningRow
 from api.store.database.tables.sign_in import FailureRow as FailureRow
 from api.store.database.tables.sign_in import IdentityRow as IdentityRow

@@ -77,6 +77,24 @@ class AcknowledgementRow(OwnedRow, table=True):
     content: bytes = encrypted_column()
 
 
+class RescoringRow(OwnedRow, table=True):
+    """The link from a screening to the one whose answers it scores under another version.
+
+    `first_stored_at` is when the answers were first stored, however often they were rescored.
+    """
+
+    name_columns: ClassVar[tuple[str, ...]] = ("screening_id",)
+    __table_args__: ClassVar[Any] = (
+        reference("screening_id"),
+        reference("original_id", "screening"),
+        Index("rescoring_by_original", "organisation_id", "original_id"),
+    )
+
+    screening_id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    original_id: str = Field(max_length=ID_LENGTH)
+    first_stored_at: datetime = instant_column()
+
+
 class ReportRow(OwnedRow, table=True):
     """An issued report, found by the hash of its bytes."""
 

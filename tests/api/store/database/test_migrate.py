@@ -24,6 +24,7 @@ ROW = {
     "id": "i",
     "client_id": "i",
     "screening_id": "i",
+    "original_id": "i",
     "link_id": "i",
     "practitioner_id": "i",
     "issuer_id": "i",

@@ -1,0 +1,81 @@
+"""Scores answers again under another version of their rulebook."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from api.intakes.stored_answers import find_answer_model, validate_answers
+from schemas.assessment import Assessment
+from schemas.rescoring import AskedAgain, CarriedIntake, Change, Differences
+from scoring.carried_answers import CarriedAnswers
+from scoring.compiled_rulebook import LoadedRulebook
+from scoring.engine import assess
+from scoring.rescoring import AssessmentDifference, compare_assessments, rescore_intake
+
+
+class Rescoring(NamedTuple):
+    """Answers of one version, carried to another and assessed there."""
+
+    answers: BaseModel
+    assessment: Assessment
+    carried: CarriedIntake
+    differences: Differences
+
+
+def rescore_answers(
+    old: LoadedRulebook,
+    new: LoadedRulebook,
+    answers: Mapping[str, Any],
+    before: Assessment,
+    *,
+    attested: bool,
+) -> Rescoring:
+    """Score stored answers under another version, and compare with the assessment before.
+
+    Raises UnknownChangesError if no file carries answers between the two versions.
+    """
+    rescored = rescore_intake(old, new, validate_answers(old, answers), attested=attested)
+    carried = find_answer_model(new).model_validate(rescored.carried_answers.answers)
+    as_stored = carried.model_dump(mode="json", exclude_unset=True)
+    return Rescoring(
+        carried,
+        rescored.assessment,
+        _describe_carried(rescored.carried_answers, as_stored),
+        _describe_differences(compare_assessments(before, rescored.assessment)),
+    )
+
+
+def replay_assessment(
+    loaded: LoadedRulebook, answers: Mapping[str, Any], *, attested: bool
+) -> Assessment:
+    """Return the assessment of stored answers, made anew under their own version."""
+    return assess(loaded, validate_answers(loaded, answers), attested=attested)
+
+
+def _describe_carried(carried: CarriedAnswers, as_stored: dict[str, Any]) -> CarriedIntake:
+    return CarriedIntake(
+        answers=as_stored,
+        ask_again=tuple(
+            AskedAgain(question=it.question, because_of=it.because_of) for it in carried.ask_again
+        ),
+        options_not_asked=carried.options_not_asked,
+    )
+
+
+def _describe_differences(difference: AssessmentDifference) -> Differences:
+    pairs = {
+        name: Change(before=before, after=after)
+        for name, (before, after) in (
+            ("status", difference.status),
+            ("tier", difference.tier),
+            ("band", difference.band),
+        )
+    }
+    return Differences(
+        changes_result=difference.changes_result,
+        lost_flags=difference.lost_flags,
+        new_flags=difference.new_flags,
+        criteria=difference.criteria,
+        **pairs,
+    )

@@ -109,15 +109,17 @@ def _parse_duration(
         return False
     if any(value in _OPEN_REASONS for value in (*years, *months)):
         return False
-    numbers = [_read_number(values[0]) if values else Decimal(0) for values in (years, months)]
-    if any(number is None or number < 0 for number in numbers):
+    year_count, month_count = (
+        _read_number(values[0]) if values else Decimal(0) for values in (years, months)
+    )
+    if year_count is None or month_count is None or year_count < 0 or month_count < 0:
         parsed_step.faults[question.name] = "fault_duration"
         return True
-    total = round(sum(n * factor for n, factor in zip(numbers, (12, 1), strict=True) if n), 2)
+    total = round(year_count * 12 + month_count, 2)
     if total > (question.maximum or 0):
         parsed_step.faults[question.name] = "fault_duration"
     else:
-        parsed_step.answers[question.id] = to_json_number(Decimal(total))
+        parsed_step.answers[question.id] = to_json_number(total)
     return True
 
 

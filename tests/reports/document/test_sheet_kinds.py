@@ -54,13 +54,14 @@ def test_its_kind_is_that_of_the_assessment(name):
 def test_it_tells_no_suspect_tier_score_or_private_answer(name, language):
     view = build_case_view(name, language)
     text = " / ".join(read_sheet(name, language))
-    for flag in view.flags:
-        assert flag.suspect not in text
-        assert not re.search(r"\bT[0-3]\b", text)
-        assert (flag.label in text) <= (not flag.about_person)
-    for pattern in view.patterns:
-        assert (pattern.patient_label or "") in text or view.sheet.kind != "evidence"
-    assert not [line.label for line in view.alternatives if line.label in text]
+    assert text
+    hidden_texts = [
+        *(flag.suspect for flag in view.flags),
+        *(flag.label for flag in view.flags if flag.about_person),
+        *(alternative.label for alternative in view.alternatives),
+    ]
+    assert [hidden for hidden in hidden_texts if hidden in text] == []
+    assert not re.search(r"\bT[0-3]\b", text)
     assert not re.search(r"[+\N{MINUS SIGN}]\d", text)
 
 
@@ -77,7 +78,6 @@ def test_childhood_and_trauma_are_on_no_sheet(language):
     questions = assess_case("evidence").loaded.rulebook.questions_by_id
     assert questions["ptsd"].text not in text
     assert questions["ptsd"].label not in text
-    assert not re.search(r"\b7\b", re.sub(r"\d+ \w+ 2026", "", text.split("/")[-1]))
 
 
 class TestAnEmergency:

@@ -56,7 +56,7 @@ class OptionChange(FrozenModel):
 
 
 class AnswerChanges(FrozenModel):
-    """`changes/<from>-<to>.toml`; `ask_unless_carried` must be answered, if by no carried answer."""
+    """`changes/<from>-<to>.toml`; `ask_unless_carried` are asked if nothing is carried to them."""
 
     instrument: Instrument
     from_version: Version

@@ -50,7 +50,7 @@ class RescoredAnswers(FrozenModel):
     """Answers scored under another version. Nothing is stored."""
 
     assessment: Assessment
-    carried: CarriedIntake
+    carried_intake: CarriedIntake
     differences: Differences
 
 

@@ -111,10 +111,10 @@ class Catalogue:
 
         Raises UnknownRulebookError.
         """
-        released = [it for it in self.list_released() if name in (it.name, it.instrument)]
-        if not released:
+        versions = [it for it in self.list_released() if name in (it.name, it.instrument)]
+        if not versions:
             raise UnknownRulebookError("there is no released rulebook of that name")
-        return max(released, key=lambda it: self.find_entry(it).rulebook_name.version_numbers)
+        return max(versions, key=lambda it: self.find_entry(it).rulebook_name.version_numbers)
 
     def list_released(self) -> tuple[LoadedRulebook, ...]:
         """Return every rulebook that is active or retired, in the order of the index."""

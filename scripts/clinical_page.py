@@ -15,7 +15,7 @@ from scoring.explanation import format_points
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "clinical"
 NOTE = "<!-- Written by scripts/clinical_page.py from the rulebook. Run `make openapi`. -->"
-WHO = {"patient": "the patient", "clinician": "the clinician", "either": "either"}
+RESPONDENTS = {"patient": "the patient", "clinician": "the clinician", "either": "either"}
 KINDS = {"boolean": "yes or no", "choice": "one option", "multi": "any number of options"}
 READING = """
 This page is written from the rulebook, which is the only source of what the screen does. It exists
@@ -103,7 +103,7 @@ class Page:
 
     def _write_question(self, question: Question, must_answer: set[str]) -> Iterator[str]:
         properties = [
-            WHO[question.who],
+            RESPONDENTS[question.who],
             KINDS.get(question.kind, "") or describe_limits(question),
             "must be answered" if question.id in must_answer else "",
             "core" if question.core and question.id not in must_answer else "",
@@ -230,8 +230,8 @@ class Page:
                     yield from self._write_flag(flag)
 
     def _write_flag(self, flag: Flag) -> Iterator[str]:
-        about = "; about the person, so nothing is withheld" if flag.about_person else ""
-        yield from item(f"**{flag.label}** (`{flag.id}`{about})")
+        about_text = "; about the person, so nothing is withheld" if flag.about_person else ""
+        yield from item(f"**{flag.label}** (`{flag.id}`{about_text})")
         unless = f", unless {self._words.write(flag.unless)}" if flag.unless else ""
         yield from item(f"Raised where {self._words.write(flag.when)}{unless}.", 1)
         yield from item(f"Think of: {flag.suspect}. What to do: {flag.action}", 1)

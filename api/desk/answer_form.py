@@ -78,8 +78,10 @@ class AnswerForm(NamedTuple):
 
     def find_not_asked(self, answers: dict[str, Any]) -> frozenset[str]:
         """Return the questions that do not concern by these answers; answers to them stay shown."""
-        known = {name: answer for name, answer in answers.items() if name in self._question_ids}
-        return frozenset(self.rulebook.read_answers(known).not_asked)
+        own_answers = {
+            name: answer for name, answer in answers.items() if name in self._question_ids
+        }
+        return frozenset(self.rulebook.read_answers(own_answers).not_asked)
 
     @property
     def _question_ids(self) -> frozenset[str]:

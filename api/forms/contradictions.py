@@ -25,9 +25,9 @@ def find_contradictions(
     book = translate_rulebook(loaded, form.language) or loaded.rulebook
     rules = {rule.id: rule for rule in book.contradiction}
     sources = {derived.id: derived for derived in book.derived}
-    shown = {question.id for question in form.questions if not question.confidential}
+    shown_ids = {question.id for question in form.questions if not question.confidential}
     return tuple(
         rules[contradiction.id].text
         for contradiction in contradictions
-        if shown.issuperset(find_condition_questions([rules[contradiction.id].when], sources))
+        if shown_ids.issuperset(find_condition_questions([rules[contradiction.id].when], sources))
     )

@@ -48,13 +48,13 @@ def rescore_intake(
     Raises UnknownChangesError if no file carries answers between the two versions.
     """
     answers = intake.answers.model_dump(exclude_none=True)
-    carried = load_carrier(old, new).carry_answers(answers)
+    carried_answers = load_carrier(old, new).carry_answers(answers)
     scored = score_answers(
         new,
-        find_answer_model(new).model_validate(carried.answers),
+        find_answer_model(new).model_validate(carried_answers.answers),
         Submission(intake.patient, intake.context, means, attested=intake.attested),
     )
-    return scored, carried
+    return scored, carried_answers
 
 
 class Submission(NamedTuple):

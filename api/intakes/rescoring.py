@@ -19,7 +19,7 @@ class Rescoring(NamedTuple):
 
     answers: BaseModel
     assessment: Assessment
-    carried: CarriedIntake
+    carried_intake: CarriedIntake
     differences: Differences
 
 
@@ -36,10 +36,10 @@ def rescore_answers(
     Raises UnknownChangesError if no file carries answers between the two versions.
     """
     rescored = rescore_intake(old, new, validate_answers(old, answers), attested=attested)
-    carried = find_answer_model(new).model_validate(rescored.carried_answers.answers)
-    as_stored = carried.model_dump(mode="json", exclude_unset=True)
+    new_answers = find_answer_model(new).model_validate(rescored.carried_answers.answers)
+    as_stored = new_answers.model_dump(mode="json", exclude_unset=True)
     return Rescoring(
-        carried,
+        new_answers,
         rescored.assessment,
         _describe_carried(rescored.carried_answers, as_stored),
         _describe_differences(compare_assessments(before, rescored.assessment)),
@@ -53,13 +53,14 @@ def replay_assessment(
     return assess(loaded, validate_answers(loaded, answers), attested=attested)
 
 
-def _describe_carried(carried: CarriedAnswers, as_stored: dict[str, Any]) -> CarriedIntake:
+def _describe_carried(carried_answers: CarriedAnswers, as_stored: dict[str, Any]) -> CarriedIntake:
     return CarriedIntake(
         answers=as_stored,
         ask_again=tuple(
-            AskedAgain(question=it.question, because_of=it.because_of) for it in carried.ask_again
+            AskedAgain(question=it.question, because_of=it.because_of)
+            for it in carried_answers.ask_again
         ),
-        options_not_asked=carried.options_not_asked,
+        options_not_asked=carried_answers.options_not_asked,
     )
 
 

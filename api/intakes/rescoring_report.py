@@ -31,12 +31,14 @@ def report_rescoring(
         for name in ("status", "tier", "band", "lost_flags", "new_flags", "criteria", "ask_again")
     }
     changed, total = [], 0
-    for stored in _read_screenings(store, actor, old.name):
-        rescoring = _rescore(stored, old, new)
+    for screening_row in _read_screenings(store, actor, old.name):
+        rescoring = _rescore(screening_row, old, new)
         total += 1
         _count(rescoring, counts)
         if rescoring.differences.changes_result:
-            line = RescoredLine(screening=stored.screening.id, differences=rescoring.differences)
+            line = RescoredLine(
+                screening=screening_row.screening.id, differences=rescoring.differences
+            )
             changed.append(line)
     return RescoringReport(
         from_rulebook=old.name,
@@ -49,20 +51,20 @@ def report_rescoring(
 
 
 def find_replay_faults(
-    store: Store, actor: Actor, rulebooks: Catalogue, checked: Counter[str]
+    store: Store, actor: Actor, rulebooks: Catalogue, screening_counts: Counter[str]
 ) -> Iterator[ReplayFault]:
     """Yield the actor's screenings whose assessment does not come out the same to the byte.
 
-    `checked` counts the screenings by rulebook.
+    `screening_counts` counts the screenings by rulebook.
     """
-    for stored in _read_screenings(store, actor):
-        assessment = stored.screening.assessment
-        checked[assessment.rulebook] += 1
-        fault = _find_replay_fault(stored, rulebooks)
+    for screening_row in _read_screenings(store, actor):
+        assessment = screening_row.screening.assessment
+        screening_counts[assessment.rulebook] += 1
+        fault = _find_replay_fault(screening_row, rulebooks)
         if fault is not None:
             yield ReplayFault(
                 organisation=actor.organisation,
-                screening=stored.screening.id,
+                screening=screening_row.screening.id,
                 rulebook=assessment.rulebook,
                 fault=fault,
             )
@@ -76,9 +78,9 @@ def _read_screenings(
         work.audit("list", "screening", count=max(len(ids), 1))
     for start in range(0, len(ids), READ_AT_ONCE):
         with store.transaction(actor) as work:
-            found = list(_find_all(work, ids[start : start + READ_AT_ONCE]))
-            work.audit("read", "screening", count=max(len(found), 1))
-        yield from found
+            screening_rows = list(_find_all(work, ids[start : start + READ_AT_ONCE]))
+            work.audit("read", "screening", count=max(len(screening_rows), 1))
+        yield from screening_rows
 
 
 def _find_all(work: Transaction, ids: Iterable[str]) -> Iterator[StoredAssessment]:
@@ -89,8 +91,10 @@ def _find_all(work: Transaction, ids: Iterable[str]) -> Iterator[StoredAssessmen
             continue
 
 
-def _rescore(stored: StoredAssessment, old: LoadedRulebook, new: LoadedRulebook) -> Rescoring:
-    screening = stored.screening
+def _rescore(
+    screening_row: StoredAssessment, old: LoadedRulebook, new: LoadedRulebook
+) -> Rescoring:
+    screening = screening_row.screening
     attested = screening.context.clinician is not None
     return rescore_answers(old, new, screening.answers, screening.assessment, attested=attested)
 
@@ -103,15 +107,15 @@ def _count(rescoring: Rescoring, counts: Mapping[str, Counter[str]]) -> None:
             counts[name][f"{change.before or 'none'} > {change.after or 'none'}"] += 1
     for name in ("lost_flags", "new_flags", "criteria"):
         counts[name].update(getattr(differences, name))
-    counts["ask_again"].update(it.question for it in rescoring.carried.ask_again)
+    counts["ask_again"].update(it.question for it in rescoring.carried_intake.ask_again)
 
 
 def _sort_counts(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _find_replay_fault(stored: StoredAssessment, rulebooks: Catalogue) -> str | None:
-    screening = stored.screening
+def _find_replay_fault(screening_row: StoredAssessment, rulebooks: Catalogue) -> str | None:
+    screening = screening_row.screening
     try:
         loaded = rulebooks.find_version(screening.assessment.rulebook)
     except UnknownRulebookError:
@@ -124,4 +128,6 @@ def _find_replay_fault(stored: StoredAssessment, rulebooks: Catalogue) -> str | 
     except ValueError:  # pydantic's message would repeat an answer
         return "its answers no longer fit its rulebook"
     replayed = assessment.model_dump_json(by_alias=True).encode()
-    return None if replayed == stored.assessment_json else "its assessment comes out otherwise"
+    return (
+        None if replayed == screening_row.assessment_json else "its assessment comes out otherwise"
+    )

@@ -53,7 +53,7 @@ class RescoredScreening(ScreeningResponse):
     """A screening stored under another version, with what was carried and what differs."""
 
     rescored_from: str
-    carried: CarriedIntake
+    carried_intake: CarriedIntake
     differences: Differences
 
 
@@ -64,7 +64,7 @@ def rescored_response(screening: Screening, rescoring: Rescoring) -> IdempotentR
         patient=screening.patient,
         assessment=screening.assessment,
         rescored_from=screening.rescored_from or "",
-        carried=rescoring.carried,
+        carried_intake=rescoring.carried_intake,
         differences=rescoring.differences,
     )
     content = body.model_dump_json(by_alias=True).encode()

@@ -50,7 +50,7 @@ def _build_crisis_lines(view: ReportView, phrases: Phrases) -> tuple[Section, ..
 
 def build_crisis(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
     """Return that the answer was seen, whom to call, and to keep medicines out of reach."""
-    seen = Section(
+    answer = Section(
         role="safety",
         heading=phrases.say("sheet_crisis_seen"),
         blocks=(paragraph(phrases.say("sheet_crisis_matters")),),
@@ -68,7 +68,7 @@ def build_crisis(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
     )
     has_more = any(not flag.is_urgent and flag.tier_id == "T2" for flag in list_body_flags(view))
     more = (paragraph("", strong=phrases.say("sheet_crisis_soon")),) if has_more else ()
-    return _enlarge(seen, *_build_crisis_lines(view, phrases), person, medicines, *more)
+    return _enlarge(answer, *_build_crisis_lines(view, phrases), person, medicines, *more)
 
 
 def build_soon(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:

@@ -186,9 +186,11 @@ def _build_grading_notes(view: ReportView, phrases: Phrases) -> tuple[Section, .
 
 
 def _build_derived_values(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    if not view.derived_values:
+    """Return the values counted from the answers, but for those not known."""
+    known_values = [row for row in view.derived_values if row.text != phrases.say("not_known")]
+    if not known_values:
         return ()
-    values = "; ".join(f"{row.name}: {row.text}" for row in view.derived_values)
+    values = "; ".join(f"{row.name}: {row.text}" for row in known_values)
     return (Section(heading=phrases.say("derived"), blocks=(paragraph(f"{values}.", "run"),)),)
 
 
@@ -196,8 +198,8 @@ def _build_rulebook(view: ReportView, phrases: Phrases) -> Section:
     origin = phrases.say(
         "rests_on_rulebook", rulebook=view.rulebook, hash=view.rulebook_sha256, day=view.produced_on
     )
-    blocks = (paragraph(view.intended_use, "small"), paragraph(origin, "small"))
-    return Section(heading=phrases.say("rulebook"), blocks=blocks)
+    text = f"{view.intended_use} {origin}"
+    return Section(heading=phrases.say("rulebook"), blocks=(paragraph(text, "small"),))
 
 
 def format_citations(marks: str) -> str:

@@ -18,8 +18,8 @@ class OpenQuestions(NamedTuple):
 
     ask_first: tuple[LabelledText, ...]
     needed_for_safety: tuple[str, ...]
-    others: tuple[LabelledText, ...]
-    others_count: int
+    other_groups: tuple[LabelledText, ...]
+    other_count: int
 
 
 def group_open_questions(
@@ -30,7 +30,7 @@ def group_open_questions(
     required = set(rulebook.rulebook.must_answer)
     missing = assessment.missing or ()
     first = _choose_first_questions(assessment, required)
-    others = [
+    remaining = [
         answer
         for answer in missing
         if answer.question not in first and answer.question not in required
@@ -50,8 +50,8 @@ def group_open_questions(
             for answer in missing
             if answer.question in required and answer.question not in first
         ),
-        _group_by_swing(rulebook, others, phrases),
-        len(others),
+        _group_by_swing(rulebook, remaining, phrases),
+        len(remaining),
     )
 
 

@@ -111,8 +111,8 @@ def build_view(
         open_questions=build_open_questions(rulebook, assessment, phrases),
         ask_first=open_questions.ask_first,
         needed_for_safety=open_questions.needed_for_safety,
-        other_open_questions=open_questions.others,
-        other_open_count=open_questions.others_count,
+        other_open_questions=open_questions.other_groups,
+        other_open_count=open_questions.other_count,
         not_asked=_list_labels(
             rulebook, () if assessment.not_asked is MISSING else assessment.not_asked
         ),

@@ -23,11 +23,11 @@ def folder(tmp_path):
 
 
 def test_the_second_version_becomes_active_and_the_first_stays_answerable(folder):
-    released = add_release(folder / VERSION, "a clinician", date(2026, 12, 1), folder)
+    entry = add_release(folder / VERSION, "a clinician", date(2026, 12, 1), folder)
     rulebooks = Catalogue(folder)
-    assert released.name == "nociplastic@2.0.0"
-    assert rulebooks.find_active("nociplastic").name == released.name
+    assert entry.name == "nociplastic@2.0.0"
+    assert rulebooks.find_active("nociplastic").name == entry.name
     assert rulebooks.find_active("nociplastic@1.0.0").version == "1.0.0"
-    assert [it.name for it in rulebooks.list_current()] == ["phq4@1.0.0", released.name]
+    assert [it.name for it in rulebooks.list_current()] == ["phq4@1.0.0", entry.name]
     with pytest.raises(RulebookError, match="already released"):
         add_release(folder / VERSION, "a clinician", date(2026, 12, 1), folder)

@@ -24,6 +24,9 @@ from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
 from scoring.translations import translate_assessment, translate_rulebook
 
+MILLIMETRE = 72 / 25.4
+PAGE_TOP, PAGE_BOTTOM = 11.5 * MILLIMETRE, 10 * MILLIMETRE
+"""The margins of a page, in points."""
 EXAMPLES = Path(__file__).parents[2] / "api" / "contract" / "examples"
 NAMES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
 
@@ -75,12 +78,12 @@ def build_translated_view(
     loaded, answers, assessment = example
     rulebook = translate_rulebook(loaded, language)
     if rulebook is None:
-        rulebook, shown = loaded.rulebook, assessment
+        rulebook, translated = loaded.rulebook, assessment
     else:
-        shown = translate_assessment(loaded, language, answers, assessment)
+        translated = translate_assessment(loaded, language, answers, assessment)
     return build_view(
         rulebook,
-        AssessedIntake(shown, answers, stored_assessment=assessment),
+        AssessedIntake(translated, answers, stored_assessment=assessment),
         build_heading(**heading),
         load_phrases(language),
         edition=edition,
@@ -113,9 +116,14 @@ def list_texts(blocks: tuple[Block, ...]) -> list[str]:
 
 
 def extract_pdf_text(pdf: bytes) -> str:
-    """Return the text that a reader of the PDF sees, page after page."""
-    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
-    return re.sub(r"\s+", " ", " ".join(pages))
+    """Return the text that a reader of the PDF sees: the bodies of its pages, then the margins."""
+    bodies, margins = [], []
+    for page in pypdfium2.PdfDocument(pdf):
+        text, height = page.get_textpage(), page.get_height()
+        top, bottom = height - PAGE_TOP, PAGE_BOTTOM
+        bodies.append(text.get_text_bounded(bottom=bottom, top=top))
+        margins += [text.get_text_bounded(bottom=top), text.get_text_bounded(top=bottom)]
+    return re.sub(r"\s+", " ", " ".join((*bodies, *margins)))
 
 
 def remove_line_breaks(text: str) -> str:

@@ -1,11 +1,12 @@
-"""A catalogue in which the second rulebook is released, whatever the index of the product says."""
+"""Catalogues with both versions of nociplastic, whatever the index of the product says."""
 
-import shutil
-import tomllib
-from datetime import date
+import re
 from functools import cache
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
+
+from support.second_release import load_released_catalogue
 
 from scoring.catalogue import RULEBOOKS_FOLDER, Catalogue, hash_file
 
@@ -14,9 +15,9 @@ _ENTRY = """
 [[entry]]
 instrument = "nociplastic"
 version = "{version}"
-file = "nociplastic/{version}.toml"
+file = "{file}"
 status = "{status}"
-released_on = {day}
+released_on = 2026-12-01
 approver = "a test"
 sha256 = "{sha256}"
 """
@@ -24,29 +25,16 @@ sha256 = "{sha256}"
 
 @cache
 def load_two_versions(first: str = "active", second: str = "active") -> Catalogue:
-    """Return both versions of nociplastic, each with this status."""
-    with TemporaryDirectory(prefix="nociscreen-rulebooks-") as folder:
-        rulebooks = Path(folder) / "rulebooks"
-        shutil.copytree(RULEBOOKS_FOLDER, rulebooks)
-        index = tomllib.loads((rulebooks / "index.toml").read_text(encoding="utf-8"))
-        statuses = {"1.0.0": first, "2.0.0": second}
-        others = [entry for entry in index["entry"] if entry["instrument"] != "nociplastic"]
-        text = "".join(
-            _ENTRY.format(
-                version=version,
-                status=status,
-                day=date(2026, 11, 24),
-                sha256=hash_file(rulebooks / "nociplastic" / f"{version}.toml"),
-            )
-            for version, status in statuses.items()
-        )
-        for entry in others:
-            values = {
-                name: value if isinstance(value, date) else f'"{value}"'
-                for name, value in entry.items()
-            }
-            text += (
-                "\n[[entry]]\n" + "\n".join(f"{name} = {v}" for name, v in values.items()) + "\n"
-            )
-        (rulebooks / "index.toml").write_text(text, encoding="utf-8")
-        return Catalogue(rulebooks)
+    """Return both versions, each with this status: draft, active or retired."""
+    if (first, second) == ("active", "active"):
+        return load_released_catalogue()
+    with TemporaryDirectory() as folder:
+        copy = Path(copytree(RULEBOOKS_FOLDER, Path(folder) / "rulebooks"))
+        index = (copy / "index.toml").read_text(encoding="utf-8")
+        text = re.sub(r'\[\[entry\]\]\ninstrument = "nociplastic"\n(?:.+\n)+', "", index)
+        for version, status in (("1.0.0", first), ("2.0.0", second)):
+            file = f"nociplastic/{version}.toml"
+            sha256 = hash_file(copy / file)
+            text += _ENTRY.format(version=version, file=file, status=status, sha256=sha256)
+        (copy / "index.toml").write_text(text, encoding="utf-8")
+        return Catalogue(copy)

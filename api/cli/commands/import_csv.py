@@ -45,9 +45,11 @@ class _RowScorer:
                 intake.patient, intake.context, "import", attested=intake.attested
             )
             return reader.score_answers(self._loaded, intake.answers, submission)
-        scored, carried = reader.rescore_intake(self._loaded, self._target, intake, "import")
-        self.ask_again.update(it.question for it in carried.ask_again)
-        self.options_not_asked |= carried.options_not_asked
+        scored, carried_answers = reader.rescore_intake(
+            self._loaded, self._target, intake, "import"
+        )
+        self.ask_again.update(it.question for it in carried_answers.ask_again)
+        self.options_not_asked |= carried_answers.options_not_asked
         return scored
 
 

@@ -98,20 +98,24 @@ def _verify(organisation: str | None) -> None:
     from schemas.rescoring import ReplayReport
     from scoring.catalogue import load_catalogue
 
-    checked: Counter[str] = Counter()
+    screening_counts: Counter[str] = Counter()
     with open_configured_store() as store:
         with store.read_all_organisations() as session:
-            known = [row.id for row in organisations.list_organisations(session)]
-        if organisation is not None and organisation not in known:
+            organisation_ids = [row.id for row in organisations.list_organisations(session)]
+        if organisation is not None and organisation not in organisation_ids:
             fail("no organisation with this id")
         faults = tuple(
             fault
-            for owner in ([organisation] if organisation else known)
-            for fault in find_replay_faults(store, build_operator(owner), load_catalogue(), checked)
+            for owner in ([organisation] if organisation else organisation_ids)
+            for fault in find_replay_faults(
+                store, build_operator(owner), load_catalogue(), screening_counts
+            )
         )
-    print_json(ReplayReport(screenings=checked.total(), faults=faults))
+    print_json(ReplayReport(screenings=screening_counts.total(), faults=faults))
     if faults:
-        print_note(f"{len(faults)} of {checked.total()} assessments do not come out the same")
+        print_note(
+            f"{len(faults)} of {screening_counts.total()} assessments do not come out the same"
+        )
         raise typer.Exit(SOME_DIFFER)
 
 

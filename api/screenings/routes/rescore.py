@@ -111,7 +111,7 @@ def _build_answers_router(catalogue: Catalogue) -> APIRouter:
         rescoring = rescore_answers(old, new, answers, before, attested=intake.attested)
         rescored = RescoredAnswers(
             assessment=rescoring.assessment,
-            carried=rescoring.carried,
+            carried_intake=rescoring.carried_intake,
             differences=rescoring.differences,
         )
         return Response(rescored.model_dump_json(by_alias=True), media_type="application/json")

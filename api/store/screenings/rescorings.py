@@ -55,8 +55,8 @@ def list_screening_ids(work: Transaction, rulebook: str | None = None) -> list[s
     query = work.select(ScreeningRow.id)
     if rulebook is not None:
         query = query.where(col(ScreeningRow.rulebook) == rulebook, IS_IN_FORCE)
-    ordered = query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
-    return list(work.list_rows(ordered))
+    query = query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id))
+    return list(work.list_rows(query))
 
 
 def find_stored_assessment(work: Transaction, screening_id: str) -> StoredAssessment:

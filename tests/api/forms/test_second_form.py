@@ -5,12 +5,12 @@ from html import unescape
 
 import pytest
 from support import builders
-from support.callers import bearing, calling
+from support.callers import bearing, calling, replace_service
 from support.path_resources import create_resource
 from support.two_versions import FIRST, SECOND, load_two_versions
 
 from api.forms.form_model import FormOptions, build_form
-from api.main import create_app
+from api.http.rate_limit import RateLimiter
 
 BOOK = load_two_versions().find_version(SECOND)
 FORM = build_form(BOOK, FormOptions("patient", "en", asks_adversity=False))
@@ -18,14 +18,10 @@ QUESTIONS = {question.id: question for question in FORM.questions}
 GROUPS = [name for name in QUESTIONS if name.startswith("rf_")]
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    settings = builders.copy_empty_store(tmp_path_factory.mktemp("second-form"))
-    app = create_app(settings, load_two_versions())
-    yield app
-    app.services.denied_requests.flush()
-    app.services.renderer.close()
-    app.services.store.close()
+@pytest.fixture
+def service(second_service):
+    replace_service(second_service, rate_limiter=RateLimiter(lambda: 0.0))
+    return second_service
 
 
 class Intake:
@@ -70,8 +66,8 @@ def choose(question, answer: object) -> object:
         return str(answer)
     if answer == []:
         return "none"
-    wanted = answer if isinstance(answer, list) else [answer]
-    return [choice.value for choice in question.choices if choice.answer in wanted]
+    answer_list = answer if isinstance(answer, list) else [answer]
+    return [choice.value for choice in question.choices if choice.answer in answer_list]
 
 
 def step_of(question: str) -> int:
@@ -88,20 +84,20 @@ def is_asked(page: str, question: str) -> bool:
 
 @pytest.fixture
 def intake(service) -> Intake:
-    started = Intake(service)
-    started.answer(1, age_years=70, pain_duration_months=18, cancer_ever=False)
-    started.answer(2, **{name: [] for name in GROUPS})
-    return started
+    patient = Intake(service)
+    patient.answer(1, age_years=70, pain_duration_months=18, cancer_ever=False)
+    patient.answer(2, **{name: [] for name in GROUPS})
+    return patient
 
 
 class TestTheOrder:
     def test_must_answers_and_core_questions_come_first_and_the_rest_behind_more_questions(self):
-        about = FORM.steps[0]
-        assert [it.id for it in about.first_questions] == [
+        first_step = FORM.steps[0]
+        assert [it.id for it in first_step.first_questions] == [
             "age_years", "pain_duration_months", "cancer_ever", "pregnant",
             "surgery_within_3_months",
         ]  # fmt: skip
-        assert [it.id for it in about.more_questions] == ["could_be_pregnant"]
+        assert [it.id for it in first_step.more_questions] == ["could_be_pregnant"]
 
     def test_topics_without_a_core_question_come_last(self):
         core = {question.id for question in BOOK.rulebook.question if question.core}
@@ -136,9 +132,9 @@ class TestWhatConcerns:
         assert not is_asked(intake.read(1), "could_be_pregnant")
 
     def test_is_shown_where_it_was_answered_all_the_same(self, service):
-        answered = Intake(service)
-        answered.answer(1, age_years=70, pain_duration_months=18, cancer_ever=False, pregnant=True)
-        page = answered.read(1)
+        patient = Intake(service)
+        patient.answer(1, age_years=70, pain_duration_months=18, cancer_ever=False, pregnant=True)
+        page = patient.read(1)
         assert is_asked(page, "pregnant")
         assert "an age of 56 or more" in page
 
@@ -164,24 +160,24 @@ class TestWhatConcerns:
         assert QUESTIONS["fatigue"].text in page
 
     def test_a_question_that_cannot_concern_offers_to_say_so_and_sends_no(self, service):
-        answered = Intake(service)
-        page = answered.read(1)
+        patient = Intake(service)
+        page = patient.read(1)
         assert page.count("This does not concern me") == 2
         fields = {"intent": "next", QUESTIONS["pregnant"].name: "not_concerned"}
         fields |= {QUESTIONS["age_years"].name: "40", QUESTIONS["cancer_ever"].name: "no"}
         fields |= {QUESTIONS["pain_duration_months"].name: "18"}
-        answered.send(1, fields)
-        assert re.search(r'value="no" checked', answered.read(1))
+        patient.send(1, fields)
+        assert re.search(r'value="no" checked', patient.read(1))
 
     def test_a_question_that_does_not_offer_it_refuses_the_word(self, service):
-        answered = Intake(service)
+        patient = Intake(service)
         fields = {"intent": "next", QUESTIONS["surgery_within_3_months"].name: "not_concerned"}
-        assert "Please choose one of the options." in answered.send(1, fields)
+        assert "Please choose one of the options." in patient.send(1, fields)
 
 
 class TestTheDuration:
     @pytest.mark.parametrize(
-        ("years", "months", "shown"),
+        ("years", "months", "displayed"),
         [
             ("1", "6", ("1", "6")),
             ("", "18", ("1", "6")),
@@ -190,18 +186,18 @@ class TestTheDuration:
             ("100", "0", ("100", "0")),
         ],
     )
-    def test_is_entered_in_years_and_months(self, service, years, months, shown):
-        answered, name = Intake(service), QUESTIONS["pain_duration_months"].name
+    def test_is_entered_in_years_and_months(self, service, years, months, displayed):
+        patient, name = Intake(service), QUESTIONS["pain_duration_months"].name
         fields = {"intent": "next", f"{name}-years": years, name: months}
-        answered.send(1, fields)
-        page = answered.read(1)
-        assert re.search(rf'name="{name}-years"[^>]*value="{shown[0]}"', page)
-        assert re.search(rf'name="{name}"[^>]*value="{shown[1]}"', page)
+        patient.send(1, fields)
+        page = patient.read(1)
+        assert re.search(rf'name="{name}-years"[^>]*value="{displayed[0]}"', page)
+        assert re.search(rf'name="{name}"[^>]*value="{displayed[1]}"', page)
 
     @pytest.mark.parametrize(("years", "months"), [("x", "1"), ("1", "-2"), ("100", "1")])
     def test_is_refused_otherwise_and_shown_as_typed(self, service, years, months):
-        answered, name = Intake(service), QUESTIONS["pain_duration_months"].name
-        page = answered.send(1, {"intent": "next", f"{name}-years": years, name: months})
+        patient, name = Intake(service), QUESTIONS["pain_duration_months"].name
+        page = patient.send(1, {"intent": "next", f"{name}-years": years, name: months})
         assert "Please enter years and months as numbers" in page
         assert re.search(rf'name="{name}-years"[^>]*value="{years}"', page)
 
@@ -229,16 +225,16 @@ class TestContradictions:
         assert "Some answers do not seem to fit together" not in page
 
     def test_are_in_the_language_of_the_form(self, service):
-        answered = Intake(service, "de")
-        answered.answer(1, age_years=70, pain_duration_months=18, cancer_ever=False, pregnant=True)
-        assert "Manche Antworten scheinen nicht zusammenzupassen" in answered.read(1)
+        patient = Intake(service, "de")
+        patient.answer(1, age_years=70, pain_duration_months=18, cancer_ever=False, pregnant=True)
+        assert "Manche Antworten scheinen nicht zusammenzupassen" in patient.read(1)
 
 
 def test_a_patient_who_would_rather_tell_someone_reads_how(service):
-    answered = Intake(service)
-    answered.answer(1, age_years=40, pain_duration_months=18, cancer_ever=False)
+    patient = Intake(service)
+    patient.answer(1, age_years=40, pain_duration_months=18, cancer_ever=False)
     groups = {name: [] for name in GROUPS} | {"rf_personal_safety": ["rather_in_person"]}
-    page = answered.answer(2, **groups)
+    page = patient.answer(2, **groups)
     assert "You can ask to speak with your clinician alone" in page
 
 

@@ -90,16 +90,16 @@ class TestRescoringAScreening:
         rescored = rescore(client, original)
         expected = rescore_intake(OLD, NEW, body["answers"], attested=True).assessment
         assert rescored["assessment"] == json.loads(expected.model_dump_json(by_alias=True))
-        assert read(client, rescored["id"])["answers"] == rescored["carried"]["answers"]
+        assert read(client, rescored["id"])["answers"] == rescored["carried_intake"]["answers"]
 
     def test_it_lists_what_was_carried_and_what_to_ask_again(self, client):
-        carried = rescore(client, keep(client))["carried"]
-        assert carried["answers"]["sensory_loss"] is False
-        assert {"question": "cancer_ever", "because_of": ["rf_general"]} not in carried["ask_again"]
-        asked = {it["question"]: it["because_of"] for it in carried["ask_again"]}
-        assert asked["wakes_at_night"] == asked["sleep_unrefreshing"] == ["sleep_broken"]
-        assert "cancer_ever" in asked
-        assert "diabetes" in carried["options_not_asked"]["diagnoses"]
+        intake = rescore(client, keep(client))["carried_intake"]
+        assert intake["answers"]["sensory_loss"] is False
+        assert {"question": "cancer_ever", "because_of": ["rf_general"]} not in intake["ask_again"]
+        sources = {it["question"]: it["because_of"] for it in intake["ask_again"]}
+        assert sources["wakes_at_night"] == sources["sleep_unrefreshing"] == ["sleep_broken"]
+        assert "cancer_ever" in sources
+        assert "diabetes" in intake["options_not_asked"]["diagnoses"]
 
     def test_it_tells_what_differs(self, client):
         differences = rescore(client, keep(client))["differences"]
@@ -109,10 +109,14 @@ class TestRescoringAScreening:
         assert differences["criteria"] == ["A1", "B1", "B3", "B7", "C5"]
 
     def test_the_day_the_clinician_and_the_note_stay(self, client):
-        named = {"answered_on": "2026-01-02", "note": "n", "clinician": {"reference": "dr"}}
-        rescored = rescore(client, keep(client, **named))
+        context_fields = {
+            "answered_on": "2026-01-02",
+            "note": "n",
+            "clinician": {"reference": "dr"},
+        }
+        rescored = rescore(client, keep(client, **context_fields))
         context = read(client, rescored["id"])["context"]
-        assert {name: context[name] for name in named} == named | {
+        assert {name: context[name] for name in context_fields} == context_fields | {
             "clinician": context["clinician"]
         }
         assert context["clinician"]["reference"] == "dr"
@@ -165,7 +169,7 @@ class TestTheExamples:
         for name, example in examples.items():
             members = [set(it) for it in (answers[name], example["answer"])]
             assert members[0] == members[1]
-            for part in ("carried", "differences"):
+            for part in ("carried_intake", "differences"):
                 assert set(answers[name][part]) == set(example["answer"][part])
             assert set(example["request"]) >= {"to"}
 
@@ -253,7 +257,7 @@ class TestWhatBefallsTheOriginal:
 
     def test_a_rescored_screening_can_be_amended(self, client):
         rescored = rescore(client, keep(client))
-        answers = rescored["carried"]["answers"] | {"cancer_ever": False}
+        answers = rescored["carried_intake"]["answers"] | {"cancer_ever": False}
         body = {"rulebook": SECOND, "answers": answers}
         amended = create_resource(client, rescored["links"]["amendments"], body)
         assert amended["replaces"] == rescored["id"]
@@ -284,10 +288,10 @@ class TestRescoringAnIntake:
         body = response.json()
         expected = rescore_intake(OLD, NEW, intake["answers"], attested="clinician" in intake)
         assert body["assessment"] == json.loads(expected.assessment.model_dump_json(by_alias=True))
-        stored = rescore(client, keep(client))
-        assert (body["carried"], body["differences"]) == (
-            stored["carried"],
-            stored["differences"],
+        screening = rescore(client, keep(client))
+        assert (body["carried_intake"], body["differences"]) == (
+            screening["carried_intake"],
+            screening["differences"],
         )
 
     def test_stores_nothing(self, client):
@@ -344,7 +348,7 @@ class TestTheTrend:
     def keep_second(self, client, day: str) -> dict:
         answers = rescore_intake(OLD, NEW, first_intake()["answers"]).carried_answers.answers
         body = {"rulebook": SECOND, "patient": {"reference": "MRN-0042"}, "answered_on": day}
-        return create_resource(client, HERE, body | {"answers": json.loads(json.dumps(answers))})
+        return create_resource(client, HERE, body | {"answers": json.loads(json.dumps(answers, default=float))})
 
     def test_names_the_version_of_a_point_that_was_not_rescored(self, client):
         keep(client, answered_on="2026-01-01")
@@ -368,11 +372,11 @@ class TestTheTrend:
         original = keep(client, answered_on="2026-01-01")
         later = self.keep_second(client, "2026-06-01")
         rescore(client, original)
-        found = builders.do(
+        latest_screening = builders.do(
             service.services.store,
             clinic,
             latest.find_latest_screening,
             [("MRN-0042", None)],
             "nociplastic",
         )
-        assert found.id == later["id"]
+        assert latest_screening.id == later["id"]

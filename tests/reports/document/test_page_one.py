@@ -164,8 +164,8 @@ class TestOpenQuestions:
         view = build_case_view(CERTAIN)
         labels = [question.label for question in view.open_questions]
         first = {question.name for question in view.ask_first}
-        others = [name for row in view.other_open_questions for name in row.text.split("; ")]
-        assert sorted([*first, *view.needed_for_safety, *others]) == sorted(labels)
+        other_labels = [name for row in view.other_open_questions for name in row.text.split("; ")]
+        assert sorted([*first, *view.needed_for_safety, *other_labels]) == sorted(labels)
 
 
 def test_what_does_not_concern_is_named_and_not_called_no():

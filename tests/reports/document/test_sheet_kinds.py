@@ -60,7 +60,7 @@ def test_it_tells_no_suspect_tier_score_or_private_answer(name, language):
         *(flag.label for flag in view.flags if flag.about_person),
         *(alternative.label for alternative in view.alternatives),
     ]
-    assert [hidden for hidden in hidden_texts if hidden in text] == []
+    assert [label for label in hidden_texts if label in text] == []
     assert not re.search(r"\bT[0-3]\b", text)
     assert not re.search(r"[+\N{MINUS SIGN}]\d", text)
 
@@ -84,8 +84,8 @@ class TestAnEmergency:
     @pytest.mark.parametrize("language", list_languages())
     def test_holds_what_to_do_and_nothing_else(self, language):
         phrases = find_phrases(read_sheet(SELF_HARM, language), language)
-        said = {phrase for phrase in phrases if phrase.startswith("sheet_")}
-        assert said == {
+        said_phrases = {phrase for phrase in phrases if phrase.startswith("sheet_")}
+        assert said_phrases == {
             *("sheet_what", "sheet_say", "sheet_do_now", "sheet_do_T1", "sheet_take"),
             *("sheet_take_medicines", "sheet_take_sheet", "sheet_crisis_lines"),
             "sheet_crisis_call",
@@ -119,8 +119,8 @@ class TestACrisis:
     )
     def test_holds_whom_to_call_and_nothing_else(self, name, has_more, language):
         phrases = find_phrases(read_sheet(name, language), language)
-        said = {phrase for phrase in phrases if phrase.startswith("sheet_")}
-        assert said == {
+        said_phrases = {phrase for phrase in phrases if phrase.startswith("sheet_")}
+        assert said_phrases == {
             *("sheet_crisis_seen", "sheet_crisis_matters", "sheet_crisis_lines"),
             *("sheet_crisis_call", "sheet_crisis_person", "sheet_crisis_tell"),
             *("sheet_crisis_medicines", "sheet_crisis_reach"),

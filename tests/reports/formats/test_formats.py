@@ -38,7 +38,7 @@ CASES = [(name, kind) for name in NAMES for kind in ("clinician", "patient")]
 EXPECTED_DRAWINGS = {
     ("widespread_pain", "clinician"): (4, True),
     ("widespread_pain", "patient"): (0, False),
-    ("red_flag", "clinician"): (0, False),
+    ("red_flag", "clinician"): (1, False),
     ("red_flag", "patient"): (0, False),
     ("too_little_known", "clinician"): (4, True),
     ("too_little_known", "patient"): (0, False),

@@ -18,7 +18,15 @@ PRIVATE = {
     "rf_personal_safety": ["unsafe_at_home", "medicine_overuse_or_withdrawal"],
     "medicines": ["opioid"],
 }
-TRACES = ("safe with", "overuse", "suicide", "ending", "Childhood", "trauma", "item 9", "self-harm")
+TRACES = (
+    "safe with",
+    "overuse",
+    "suicide",
+    "Childhood",
+    "trauma",
+    "item 9",
+    "self-harm",
+)
 
 
 def read_report(view) -> str:
@@ -36,7 +44,7 @@ def test_the_full_edition_holds_them_and_is_marked():
 
 def test_the_shareable_edition_has_no_trace_of_them():
     view = build_case_view(SUICIDAL, answers=PRIVATE, edition="shareable")
-    text = read_report(view).replace("or trauma in their own right", "")
+    text = read_report(view).replace("depression or trauma in their own right", "")
     text = text.replace("and for a suicidal plan", "")
     assert not [trace for trace in TRACES if trace in text]
     assert not view.is_confidential

@@ -32,11 +32,11 @@ def test_every_unverified_source_is_marked_once_at_its_reference():
     unverified = [source.mark for source in view.sources if source.unverified and source.is_printed]
     assert unverified
     document = build_document(view, "clinician")
-    (listed,) = [block for block in iterate_blocks(document.blocks) if block.role == "source"]
-    marks = [run.text.strip() for run in listed.runs if "\N{DAGGER}" in run.text]
+    (source_list,) = [block for block in iterate_blocks(document.blocks) if block.role == "source"]
+    marks = [run.text.strip() for run in source_list.runs if "\N{DAGGER}" in run.text]
     assert marks == [f"{mark}\N{DAGGER}" for mark in unverified]
-    others = [text for text in list_texts(document.blocks) if "\N{DAGGER}" in text]
-    assert others == [load_phrases().words["dagger"], *(f"{mark} " for mark in marks)]
+    other_texts = [text for text in list_texts(document.blocks) if "\N{DAGGER}" in text]
+    assert other_texts == [load_phrases().words["dagger"], *(f"{mark} " for mark in marks)]
 
 
 def test_every_citation_of_the_assessment_is_listed():

@@ -33,15 +33,15 @@ def settings(request, tmp_path):
 
 @pytest.fixture
 def store(settings):
-    opened = open_store(settings)
-    yield opened
-    opened.close()
+    own_store = open_store(settings)
+    yield own_store
+    own_store.close()
 
 
 def attested_intake(reference: str, example: str) -> ScoredIntake:
     """A scored example with the clinician whom it names."""
-    named = ScreeningContext(clinician=Clinician(reference="dr"))
-    return intake(reference, example)._replace(context=named)
+    context = ScreeningContext(clinician=Clinician(reference="dr"))
+    return intake(reference, example)._replace(context=context)
 
 
 def add(store, owner, reference: str, example: str) -> Screening:

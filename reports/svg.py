@@ -16,7 +16,7 @@ from reports.phrases import Phrases
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 WIDTH = 504
 """Width of every drawing, in points."""
-LABEL_SIZE = 9
+LABEL_SIZE = 7.5
 
 
 def draw_chart(name: str, chart: Any, phrases: Phrases) -> Drawing:

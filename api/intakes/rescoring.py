@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
-
 from api.intakes.stored_answers import find_answer_model, validate_answers
 from schemas.assessment import Assessment
 from schemas.rescoring import AskedAgain, CarriedIntake, Change, Differences
@@ -17,7 +15,6 @@ from scoring.rescoring import AssessmentDifference, compare_assessments, rescore
 class Rescoring(NamedTuple):
     """Answers of one version, carried to another and assessed there."""
 
-    answers: BaseModel
     assessment: Assessment
     carried_intake: CarriedIntake
     differences: Differences
@@ -39,7 +36,6 @@ def rescore_answers(
     new_answers = find_answer_model(new).model_validate(rescored.carried_answers.answers)
     as_stored = new_answers.model_dump(mode="json", exclude_unset=True)
     return Rescoring(
-        new_answers,
         rescored.assessment,
         _describe_carried(rescored.carried_answers, as_stored),
         _describe_differences(compare_assessments(before, rescored.assessment)),

@@ -22,11 +22,13 @@ from support.report_examples import (
     build_example_view,
     build_heading,
 )
+from support.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_document
 
 from reports import formats
 from reports.pdf.render import render_pdf
 from reports.phrases import list_languages
 
+SECOND_CASES = {"clinician": WORKED_CASES, "patient": SHEET_CASES}
 HERE = Path(__file__).parents[1] / "support" / "report_validators"
 JARS = ("jaxb-runtime", "jaxb-api", "istack-commons-runtime", "javax.activation", "txw2")
 
@@ -68,6 +70,11 @@ def test_every_pdf_is_pdf_a_3a_and_pdf_ua_1(tmp_path):
                 )
             )
             files.append(str(file))
+        for kind, names in SECOND_CASES.items():
+            for number, name in enumerate(names):
+                file = tmp_path / f"second-{number}-{kind}-{language}.pdf"
+                file.write_bytes(render_pdf(build_case_document(name, kind, language=language)))
+                files.append(str(file))
     for script, text in SCRIPTS.items():
         file = tmp_path / f"{script.replace(' ', '-')}.pdf"
         file.write_bytes(render_pdf(build_example_document("phq4", **fill_all_text_fields(text))))

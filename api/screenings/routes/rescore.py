@@ -160,7 +160,7 @@ def _as_intake(original: Screening, rescoring: Rescoring) -> ScoredIntake:
             clinician=context.clinician,
             note=context.note,
         ),
-        rescoring.carried.answers,
+        rescoring.carried_intake.answers,
         rescoring.assessment,
         "rescoring",
     )

@@ -30,6 +30,12 @@ def build_noise_logo() -> bytes:
     return png_file.getvalue()
 
 
+def build_noise_note() -> str:
+    """Return a long note of words that don't repeat, so that it can't be made any smaller."""
+    random_source = random.Random(4711)
+    return " ".join("".join(random_source.choices("abcdefghijkl", k=7)) for _ in range(900))
+
+
 def has_logo(pdf: bytes) -> bool:
     page = pypdfium2.PdfDocument(pdf)[0]
     return bool(list(page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])))
@@ -49,8 +55,9 @@ def test_an_ordinary_report_bears_the_largest_logo(language):
 @pytest.mark.parametrize("language", list_languages())
 def test_the_longest_report_goes_without_a_large_logo_rather_than_not_into_the_chart(language):
     letters = WORST_HEADING["letterhead"] | {"logo": build_noise_logo()}
+    note = {"note": build_noise_note(), "letterhead": letters}
     fields = {"answers": WORST_ANSWERS, "language": language, **WORST_HEADING}
-    pdf = render_pdf(build_example_document("widespread_pain", **fields | {"letterhead": letters}))
+    pdf = render_pdf(build_example_document("widespread_pain", **fields | note))
     assert not has_logo(pdf)
     assert len(pdf) <= MAX_BYTES
 

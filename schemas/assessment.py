@@ -29,7 +29,7 @@ AnswerValue = bool | int | ExactDecimal | str | Many[str]
 class RaisedFlag(FrozenPart):
     """A red flag that is present, with the recommended action.
 
-    An `assessed` flag is shown at the least urgent tier, whatever its own. One that is
+    An `assessed` flag is shown at the least urgent tier, not at its own. One that is
     `about_person` never withholds the points, and makes the assessment confidential.
     """
 

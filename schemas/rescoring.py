@@ -21,7 +21,7 @@ class CarriedIntake(FrozenModel):
     answers: dict[str, Any] = Field(description="The carried answers, by question.")
     ask_again: Many[AskedAgain]
     options_not_asked: dict[str, Many[str]] = Field(
-        description="New options of carried questions, which nobody was asked about."
+        description="New options of carried questions, which were not asked."
     )
 
 

@@ -28,7 +28,7 @@ class _ImportResult(NamedTuple):
 class _RowScorer:
     """Scores rows under the version of the mapping, or carries their answers to another one.
 
-    It counts the rows by question to ask again, and lists the new options that nobody was asked.
+    It counts the rows by question to ask again, and lists the new options that were not asked.
     """
 
     def __init__(self, loaded: "LoadedRulebook", target: "LoadedRulebook | None") -> None:

@@ -348,7 +348,9 @@ class TestTheTrend:
     def keep_second(self, client, day: str) -> dict:
         answers = rescore_intake(OLD, NEW, first_intake()["answers"]).carried_answers.answers
         body = {"rulebook": SECOND, "patient": {"reference": "MRN-0042"}, "answered_on": day}
-        return create_resource(client, HERE, body | {"answers": json.loads(json.dumps(answers, default=float))})
+        return create_resource(
+            client, HERE, body | {"answers": json.loads(json.dumps(answers, default=float))}
+        )
 
     def test_names_the_version_of_a_point_that_was_not_rescored(self, client):
         keep(client, answered_on="2026-01-01")

@@ -49,7 +49,7 @@ check: setup-dev ## what must hold before anything else
 	python scripts/reference.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
-	for seed in 1 2 3 4 5 6 7 8 9 10; do python -m pytest -n 3 --dist worksteal -p randomly --randomly-seed=$$seed || exit 1; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
 deep: mutation fuzz kills forms spark ## the long runs
 

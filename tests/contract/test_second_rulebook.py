@@ -39,10 +39,10 @@ def test_each_status_has_an_example(responses):
 
 def test_the_document_shows_the_examples_and_describes_the_new_fields(document, responses):
     operation = document["paths"]["/v1/score"]["post"]
-    sent = operation["requestBody"]["content"]["application/json"]["examples"]
+    request_examples = operation["requestBody"]["content"]["application/json"]["examples"]
     received = operation["responses"]["200"]["content"]["application/json"]["examples"]
     assert {name: received[name]["value"] for name in responses} == responses
-    assert set(responses) <= set(sent)
+    assert set(responses) <= set(request_examples)
     schema = document["components"]["schemas"]["Assessment"]
     for name in NEW_FIELDS:
         described = schema["properties"][name]
@@ -69,5 +69,5 @@ def test_the_service_answers_each_example_with_its_response(second_service, resp
 
 def test_an_example_of_a_rulebook_that_is_not_active_is_left_out():
     active = {loaded.name for loaded in load_catalogue().list_active()}
-    shown = {request["rulebook"] for request in load_example_intakes().values()}
-    assert (SECOND in shown) is (SECOND in active)
+    example_rulebooks = {request["rulebook"] for request in load_example_intakes().values()}
+    assert (SECOND in example_rulebooks) is (SECOND in active)

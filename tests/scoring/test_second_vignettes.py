@@ -27,7 +27,7 @@ def list_failures(vignette: Vignette) -> str | None:
     return None if results == vignette.expectations else f"{results} != {vignette.expectations}"
 
 
-def listed(word: str) -> set[str]:
+def list_expected(word: str) -> set[str]:
     """Return every entry of the lists that vignettes expect of this word."""
     return {entry for expectation in EXPECTATIONS for entry in expectation.get(word, ())}
 
@@ -56,13 +56,13 @@ def test_the_assessment_says_what_each_vignette_expects():
 
 
 def test_every_red_flag_is_raised_somewhere():
-    assert {flag.id for flag in BOOK.flag} - listed("flags") == set()
+    assert {flag.id for flag in BOOK.flag} - list_expected("flags") == set()
 
 
 def test_every_flag_that_can_be_named_is_shown_as_assessed_somewhere():
-    named = {flag.id for flag in BOOK.flag if flag.assessed_by}
-    assert listed("assessed") - named == set()
-    assert len(listed("assessed")) >= 20
+    assessed_ids = {flag.id for flag in BOOK.flag if flag.assessed_by}
+    assert list_expected("assessed") - assessed_ids == set()
+    assert len(list_expected("assessed")) >= 20
 
 
 def test_every_level_of_every_criterion_is_reached_with_its_points():
@@ -84,17 +84,17 @@ def test_every_factor_of_every_criterion_is_applied_somewhere():
 
 
 def test_every_other_explanation_is_listed_somewhere():
-    listed_ids = {entry.split()[0] for entry in listed("alternatives")}
+    listed_ids = {entry.split()[0] for entry in list_expected("alternatives")}
     assert {alternative.id for alternative in BOOK.alternative} - listed_ids == set()
 
 
 def test_every_contradiction_is_found_somewhere():
-    assert {item.id for item in BOOK.contradiction} - listed("contradictions") == set()
+    assert {item.id for item in BOOK.contradiction} - list_expected("contradictions") == set()
 
 
 def test_every_next_step_and_every_caution_is_given_somewhere():
     cautions = {caution for _, ids in pairs_of_lists("cautions") for caution in ids}
-    assert {step.id for step in BOOK.next_step} - listed("next_steps") == set()
+    assert {step.id for step in BOOK.next_step} - list_expected("next_steps") == set()
     assert {caution.id for caution in BOOK.caution} - cautions == set()
 
 
@@ -110,12 +110,12 @@ def test_every_step_with_a_condition_is_left_out_somewhere():
 
 
 def test_every_kind_of_sheet_is_chosen_somewhere():
-    chosen = {expectation.get("sheet") for expectation in EXPECTATIONS}
-    assert {sheet.kind for sheet in BOOK.sheet} - chosen == set()
+    chosen_kinds = {expectation.get("sheet") for expectation in EXPECTATIONS}
+    assert {sheet.kind for sheet in BOOK.sheet} - chosen_kinds == set()
 
 
 def test_every_reason_for_no_band_is_given_somewhere():
-    assert {reason.id for reason in BOOK.no_band_reason} - listed("why_no_band") == set()
+    assert {reason.id for reason in BOOK.no_band_reason} - list_expected("why_no_band") == set()
 
 
 @pytest.mark.parametrize(

@@ -24,16 +24,16 @@ def build_searchset(
     links = [{"relation": "self", "url": self_url}]
     if next_url is not None:
         links.append({"relation": "next", "url": next_url})
-    listed = list(resources)
+    resource_list = list(resources)
     entries = [
         {
             "fullUrl": f"{base_url}/{resource['resourceType']}/{resource['id']}",
             "resource": resource,
             "search": {"mode": "match"},
         }
-        for resource in listed
+        for resource in resource_list
     ]
-    labels = map(_keep_security, listed)
+    labels = map(_keep_security, resource_list)
     bundle: Resource = {
         "resourceType": "Bundle",
         **next((label for label in labels if label), {}),

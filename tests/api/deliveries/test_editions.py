@@ -74,11 +74,11 @@ class TestTheEditionForSharing:
         screening = store_case(caller, SCORED, ace_count=4, ptsd=True, phq9_item9=1)
         bundle = json.loads(preview(caller, screening, "generic-fhir"))
         response = bundle["entry"][0]["resource"]
-        asked = {item["linkId"] for group in response["item"] for item in group["item"]}
+        asked_ids = {item["linkId"] for group in response["item"] for item in group["item"]}
         private = find_private_questions(SECOND.rulebook)
         assert {"ace_count", "ptsd", "rf_personal_safety", "phq9_item9"} <= private
-        assert "pain_sites" in asked
-        assert asked & private == set()
+        assert "pain_sites" in asked_ids
+        assert asked_ids & private == set()
 
     def test_names_the_report_in_the_same_edition(self, caller):
         body = json.loads(preview(caller, store_case(caller, CONFIDENTIAL), "generic-webhook"))

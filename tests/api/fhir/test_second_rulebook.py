@@ -90,9 +90,9 @@ def test_every_resource_is_valid_by_four_validators(caller, resources):
     forms = [caller.get(f"/fhir/Questionnaire/{name}").json() for name in
              ("nociplastic", "nociplastic-patient")]  # fmt: skip
     assert {form["version"] for form in forms} == {"2.0.0"}
-    everything = [*forms, *(item for items in resources.values() for item in items)]
-    assert len(everything) > 70
-    faults = zip(everything, validate_resources(everything), strict=True)
+    all_resources = [*forms, *(item for items in resources.values() for item in items)]
+    assert len(all_resources) > 70
+    faults = zip(all_resources, validate_resources(all_resources), strict=True)
     assert [(item["resourceType"], wrong) for item, wrong in faults if wrong] == []
 
 
@@ -125,11 +125,11 @@ class TestAnObservation:
         assert reason["valueCodeableConcept"]["text"] == assess_case(UNSETTLED).why_no_band[0].text
 
     def test_has_other_explanations_with_strength_signs_and_what_would_settle_them(self, resources):
-        found = components(find(resources, EXPLAINED, "Observation"))
+        components_by_code = components(find(resources, EXPLAINED, "Observation"))
         explanations = assess_case(EXPLAINED).alternatives
         assert len(explanations) == 4
         for explanation in explanations:
-            component = found[f"alternative.{explanation.id}"]
+            component = components_by_code[f"alternative.{explanation.id}"]
             assert component["valueInteger"] == explanation.strength
             text = component["interpretation"][0]["text"]
             assert explanation.settle in text
@@ -144,9 +144,9 @@ class TestAnObservation:
         observation = find(resources, WITHHELD, "Observation")
         assert "valueQuantity" not in observation
         assert "interpretation" not in observation
-        found = components(observation)
-        assert "alternative.polymyalgia_or_giant_cell_arteritis" in found
-        assert [code for code in found if "band" in code] == []
+        components_by_code = components(observation)
+        assert "alternative.polymyalgia_or_giant_cell_arteritis" in components_by_code
+        assert [code for code in components_by_code if "band" in code] == []
 
     def test_has_contradictions_as_sentences(self, caller):
         contradictory = json.loads(SCORED.intake) | {"pain_extent": "spot"}
@@ -215,16 +215,18 @@ class TestAConfidentialAssessment:
         assert find(resources, CONFIDENTIAL, "Composition")["confidentiality"] == "R"
 
     def test_is_the_only_one_with_a_label(self, resources):
-        others = [
+        other_resources = [
             item
             for case in WORKED_CASES
             if case not in (CONFIDENTIAL, WITHHELD)
             for item in resources[case.name]
         ]
-        assert len(others) > 50
-        text = json.dumps(others)
+        assert len(other_resources) > 50
+        text = json.dumps(other_resources)
         assert "v3-Confidentiality" not in text
-        assert [item for item in others if list_labels(item) or "confidentiality" in item] == []
+        assert [
+            item for item in other_resources if list_labels(item) or "confidentiality" in item
+        ] == []
 
 
 class TestAQuestionnaireResponse:

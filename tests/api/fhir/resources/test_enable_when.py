@@ -70,9 +70,9 @@ def list_hidden(answers: dict[str, Any], *, for_patient: bool) -> set[str]:
 def test_the_hidden_questions_are_those_that_do_not_concern(answers):
     read = {name: answer for name, answer in answers.items() if name not in CONDITIONAL}
     not_asked = set(READER.read_answers(read).not_asked)
-    hidden = list_hidden(read, for_patient=False)
-    assert hidden <= not_asked
-    assert not_asked - hidden <= NOTED
+    hidden_ids = list_hidden(read, for_patient=False)
+    assert hidden_ids <= not_asked
+    assert not_asked - hidden_ids <= NOTED
 
 
 @given(partial_answers(SECOND))
@@ -96,19 +96,19 @@ def test_a_design_note_stands_where_the_condition_cannot_be_said_whole():
 
 
 @pytest.mark.parametrize(
-    ("age_years", "shown"), [(None, True), (55, True), (56, False)], ids=["open", "55", "56"]
+    ("age_years", "is_asked"), [(None, True), (55, True), (56, False)], ids=["open", "55", "56"]
 )
-def test_pregnancy_is_asked_up_to_55_and_while_the_age_is_open(age_years, shown):
-    assert is_shown(ITEMS[True]["pregnant"], {"age_years": age_years}) is shown
+def test_pregnancy_is_asked_up_to_55_and_while_the_age_is_open(age_years, is_asked):
+    assert is_shown(ITEMS[True]["pregnant"], {"age_years": age_years}) is is_asked
 
 
 @pytest.mark.parametrize(
-    ("pain_sites", "shown"),
+    ("pain_sites", "is_asked"),
     [(None, True), ([], False), (["abdomen"], False), (["abdomen", "lower_back"], True)],
 )
-def test_features_of_the_back_are_asked_of_pain_in_the_back_at_any_age(pain_sites, shown):
+def test_features_of_the_back_are_asked_of_pain_in_the_back_at_any_age(pain_sites, is_asked):
     item = ITEMS[True]["spondyloarthritis_features"]
-    assert is_shown(item, {"pain_sites": pain_sites, "age_years": 80}) is shown
+    assert is_shown(item, {"pain_sites": pain_sites, "age_years": 80}) is is_asked
 
 
 def test_every_condition_reads_a_question_of_the_same_form():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from starlette.testclient import TestClient
 from support import builders
-from support.builders import Clinic, build_fixture_settings, build_store_settings
+from support.builders import Clinic, build_fixture_settings, copy_empty_store
 from support.callers import bearing, calling
 from support.postgres import Postgres
 
@@ -72,11 +72,7 @@ def migrated(postgres: Postgres) -> str:
 @pytest.fixture(params=["sqlite", "postgres"])
 def store_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of an empty store, on each database."""
-    if request.param == "sqlite":
-        return build_store_settings(tmp_path)
-    cluster: Postgres = request.getfixturevalue("postgres")
-    name = cluster.database(template=request.getfixturevalue("migrated"))
-    return build_store_settings(tmp_path, cluster.url(name))
+    return build_fixture_settings(request, tmp_path)
 
 
 @pytest.fixture
@@ -97,7 +93,7 @@ def serving(settings: Settings) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    yield from serving(build_store_settings(tmp_path_factory.mktemp("service")))
+    yield from serving(copy_empty_store(tmp_path_factory.mktemp("service")))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,6 +24,7 @@ from api.store.deliveries import allowed_hosts, destinations, dispatch, outbox
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.forms import drafts, form_settings, links
 from api.store.key_ring import create_key_ring_file
+from api.store.operations.startup import open_store
 from api.store.patients import legal_holds, merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import issued_reports, screenings
@@ -62,10 +65,26 @@ def build_store_settings(folder: Path, url: str | None = None, **more: object) -
     )
 
 
+@lru_cache
+def _create_empty_store() -> TemporaryDirectory:
+    folder = TemporaryDirectory(prefix="nociscreen-empty-")
+    open_store(build_store_settings(Path(folder.name))).close()
+    return folder
+
+
+def copy_empty_store(folder: Path) -> Settings:
+    """Put an embedded store with the tables of this release into the folder; return its settings.
+
+    All copies have one key ring and one signing key.
+    """
+    copytree(_create_empty_store().name, folder, dirs_exist_ok=True)
+    return build_store_settings(folder)
+
+
 def build_fixture_settings(request: pytest.FixtureRequest, folder: Path) -> Settings:
-    """Return settings for the database of a fixture: `sqlite`, or `postgres` with its tables."""
+    """Return settings for the database of a fixture: `sqlite` or `postgres`, with its tables."""
     if request.param == "sqlite":
-        return build_store_settings(folder)
+        return copy_empty_store(folder)
     cluster = request.getfixturevalue("postgres")
     name = cluster.database(template=request.getfixturevalue("migrated"))
     return build_store_settings(folder, cluster.url(name))

@@ -748,7 +748,7 @@ class TestSealed:
         from support.builders import build_store_settings, clinic
         from support.callers import calling
 
-        app = create_app(build_store_settings(tmp_path))
+        app = create_app(builders.copy_empty_store(tmp_path))
         client = calling(app, clinic(app.services.store))
         batch = complete_batch(client, rows(3, patient_reference=self.MARK))
         assert self.MARK in client.get(batch["links"]["results"]).text

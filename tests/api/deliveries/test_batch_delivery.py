@@ -29,8 +29,8 @@ from api.store.deliveries.search import DeliveryFilters
 from api.store.operations.startup import open_store
 from scoring.catalogue import load_catalogue
 
-KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "3"))
-ROWS = 120
+KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "1"))
+ROWS = 60
 FAST_SETTINGS = {
     "NOCISCREEN_DELIVERY_LEASE_SECONDS": "2",
     "NOCISCREEN_DELIVERY_SECONDS": "1",

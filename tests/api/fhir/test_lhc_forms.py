@@ -15,7 +15,7 @@ from support.interop.questionnaire_responses import (
 )
 
 HERE = "/fhir/QuestionnaireResponse"
-SETS = int(os.environ.get("NOCISCREEN_FORMS", "20"))
+SETS = int(os.environ.get("NOCISCREEN_FORMS", "6"))
 pytestmark = [needs_forms, needs_node]
 
 

@@ -3,7 +3,14 @@
 from threading import Event
 
 import pytest
-from support.builders import add, build_store_settings, clinic, do, run_concurrently
+from support.builders import (
+    add,
+    build_store_settings,
+    clinic,
+    copy_empty_store,
+    do,
+    run_concurrently,
+)
 
 from api.store.audit import chain
 from api.store.database.engine import DatabaseError
@@ -17,7 +24,7 @@ from api.store.screenings import screenings
 
 @pytest.fixture
 def settings(tmp_path):
-    return build_store_settings(tmp_path)
+    return copy_empty_store(tmp_path)
 
 
 @pytest.fixture

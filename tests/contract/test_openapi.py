@@ -120,26 +120,38 @@ def test_every_example_request_gets_its_example_response(client, file):
         assert (response.status_code, response.headers["content-type"]) == (200, kind)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=name)
-def test_every_operation_has_examples_that_validate(operation):
+def list_examples(operation) -> list[tuple[str, dict, list]]:
+    """Where each example of the operation must stand, its schema, and the examples there."""
     _, _, described = operation
-    for parameter in described.get("parameters", ()):
-        if (name(operation), parameter["name"]) not in NO_EXAMPLE:
-            for example in parameter["schema"]["examples"]:
-                validator(parameter["schema"]).validate(example)
+    places = [
+        (parameter["name"], parameter["schema"], parameter["schema"].get("examples", []))
+        for parameter in described.get("parameters", ())
+    ]
     answers = [value for status, value in described["responses"].items() if status.startswith("2")]
     for part in [*answers, described.get("requestBody", {})]:
         for kind, content in part.get("content", {}).items():
-            described_elsewhere = name(operation) in DOCUMENTS or kind in BINARY
-            if not described_elsewhere and (name(operation), kind) not in NO_EXAMPLE:
-                assert content["examples"]
-                for example in content["examples"].values():
-                    validator(content["schema"]).validate(example["value"])
+            if name(operation) not in DOCUMENTS and kind not in BINARY:
+                examples = content.get("examples", {}).values()
+                places.append((kind, content["schema"], [item["value"] for item in examples]))
+    return [place for place in places if (name(operation), place[0]) not in NO_EXAMPLE]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=name)
+def test_every_operation_has_examples_that_validate(operation):
+    examples = list_examples(operation)
+    assert examples
+    assert [where for where, _, values in examples if not values] == []
+    assert [
+        (where, error.message)
+        for where, schema, values in examples
+        for value in values
+        for error in validator(schema).iter_errors(value)
+    ] == []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name)
 def test_every_operation_says_what_it_refuses(operation):
-    method, path, described = operation
+    _, path, described = operation
     responses = set(described["responses"])
     assert {"429", "500"} <= responses
     if not f"{path}/".startswith(
@@ -157,8 +169,16 @@ def test_every_operation_says_what_it_refuses(operation):
         assert {"401", "403", "422"} <= responses
         if "{" in path.replace("{suffix}", ""):
             assert "404" in responses
-    else:
-        assert method == "get" or path in ("/v1/oauth/token", "/fhir/Questionnaire/_search")
+
+
+def test_two_operations_alone_take_a_body_without_credentials():
+    open_operations = [
+        (method, path) for method, path, described in OPERATIONS if "security" not in described
+    ]
+    assert [operation for operation in open_operations if operation[0] != "get"] == [
+        ("post", "/v1/oauth/token"),
+        ("post", "/fhir/Questionnaire/_search"),
+    ]
 
 
 def test_both_ways_to_prove_oneself_are_described():

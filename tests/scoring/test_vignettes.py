@@ -69,20 +69,26 @@ def test_the_vignette_is_the_same_for_the_second_reading_of_the_specification(vi
 @every_scored_vignette
 def test_contributions_add_up_to_domain_sums(vignette: Vignette):
     assessment = ASSESSED[vignette.name]
-    for domain in assessment.domains:
-        parts = [
-            criterion.points for criterion in assessment.criteria if criterion.domain == domain.id
-        ]
-        assert sum(part or 0 for part in parts) == domain.sum
-        assert domain.points in (max(domain.floor, min(domain.ceiling, domain.sum)), 0)
+    sums = dict.fromkeys((domain.id for domain in LOADED.rulebook.domain), Decimal(0))
+    for criterion in assessment.criteria:
+        sums[criterion.domain] += criterion.points or 0
+    assert {domain.id: domain.sum for domain in assessment.domains} == sums
+    assert [
+        domain.id
+        for domain in assessment.domains
+        if domain.points not in (0, max(domain.floor, min(domain.ceiling, domain.sum)))
+    ] == []
 
 
 @every_scored_vignette
 def test_each_criterion_repeats_the_answers_that_it_read(vignette: Vignette):
     facts = LOADED.derive_facts(vignette.answers)
-    for criterion in ASSESSED[vignette.name].criteria:
-        assert criterion.answers
-        assert criterion.answers == {name: facts.get(name) for name in criterion.answers}
+    criteria = ASSESSED[vignette.name].criteria
+    assert len(criteria) == len(LOADED.rulebook.criterion)
+    assert [criterion.id for criterion in criteria if not criterion.answers] == []
+    assert [criterion.answers for criterion in criteria] == [
+        {name: facts.get(name) for name in criterion.answers} for criterion in criteria
+    ]
 
 
 @every_scored_vignette
@@ -124,8 +130,13 @@ def test_what_if_is_true(vignette: Vignette):
 
 @every_scored_vignette
 def test_points_lie_within_their_range(vignette: Vignette):
-    for total in ASSESSED[vignette.name].totals.values():
-        assert total.range.least <= total.points <= total.range.most
+    totals = ASSESSED[vignette.name].totals
+    assert totals.keys() == {"predominance", "contribution"}
+    assert [
+        name
+        for name, total in totals.items()
+        if not total.range.least <= total.points <= total.range.most
+    ] == []
 
 
 @every_vignette

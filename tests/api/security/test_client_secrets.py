@@ -114,6 +114,7 @@ class TestApiKeys:
 
     def test_a_changed_character_anywhere_is_refused(self):
         text = generate_api_key(test=False).text
+        assert len(text) == API_KEY_LENGTH
         for place, character in enumerate(text):
             other = "a" if character != "a" else "b"
             with pytest.raises(ValueError, match=r"^expected an API key$"):

@@ -51,9 +51,12 @@ def test_every_forged_token_is_refused(target):
 
 def test_a_changed_character_anywhere_is_refused(target):
     token = target.forger.token()
-    for place, character in enumerate(token):
-        other = "A" if character != "A" else "B"
-        assert not target.opens(token[:place] + other + token[place + 1 :])
+    changed_tokens = [
+        token[:place] + ("A" if character != "A" else "B") + token[place + 1 :]
+        for place, character in enumerate(token)
+    ]
+    assert len(changed_tokens) > 300
+    assert [changed for changed in changed_tokens if target.opens(changed)] == []
 
 
 def test_a_token_cut_anywhere_is_refused(target):

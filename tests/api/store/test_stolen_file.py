@@ -88,14 +88,14 @@ def test_no_row_reveals_status_tier_or_band(store, store_settings, filled_store)
     with store.read_all_organisations() as session:
         rows = session.execute(text("SELECT * FROM screening")).all()
     assert len(rows) == 2
+    cells = [
+        value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row
+    ]
+    assert [cell for cell in cells if CANARY.encode() in cell] == []
     for example in ("red_flag", "widespread_pain"):
         _, assessment = assessed(example)
         words = {assessment.status, assessment.safety.tier, find_band(assessment)} - {None}
-        for row in rows:
-            for value in row:
-                content = value if isinstance(value, bytes) else str(value).encode()
-                assert [word for word in words if content == word.encode()] == []
-                assert isinstance(value, bytes) is False or CANARY.encode() not in content
+        assert [word for word in words if word.encode() in cells] == []
 
 
 def test_rotation_and_erasure_leave_no_word_either(store, store_settings, filled_store):

@@ -28,12 +28,22 @@ def test_a_rulebook_shows_its_whole_reasoning(anonymous):
     file = tomllib.loads((RULEBOOKS_FOLDER / "nociplastic" / "1.0.0.toml").read_text())
     for one, several in {"question": "questions", "flag": "flags", "citation": "citations"}.items():
         assert [item["id"] for item in body[several]] == [item["id"] for item in file[one]]
-    for shown_criterion, criterion in zip(body["criteria"], file["criterion"], strict=True):
-        assert shown_criterion["rationale"] == criterion["rationale"]
-        points = [level["points"] for level in shown_criterion["levels"]]
-        assert points == [level["points"] for level in criterion["level"]]
-        factors = [discount["factor"] for discount in shown_criterion["discounts"]]
-        assert factors == [item["factor"] for item in criterion.get("discount", [])]
+    assert len(file["criterion"]) == 36
+    assert [
+        (
+            criterion["rationale"],
+            [level["points"] for level in criterion["levels"]],
+            [discount["factor"] for discount in criterion["discounts"]],
+        )
+        for criterion in body["criteria"]
+    ] == [
+        (
+            criterion["rationale"],
+            [level["points"] for level in criterion["level"]],
+            [discount["factor"] for discount in criterion.get("discount", [])],
+        )
+        for criterion in file["criterion"]
+    ]
 
 
 def test_a_rulebook_is_kept_by_its_etag(anonymous):

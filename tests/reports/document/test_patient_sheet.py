@@ -14,6 +14,7 @@ from scoring.translations import translate_rulebook
 FORBIDDEN = re.compile(
     r"\b(points?|scores?|decibans?|cured?|guarantee\w*|predominance)\b", re.IGNORECASE
 )
+ALLOWED = re.compile("point more|point clearly|No one can promise a cure")
 
 
 def syllables(word: str) -> int:
@@ -45,10 +46,9 @@ def test_the_measure_tells_easy_from_hard():
 
 @pytest.mark.parametrize("name", CASES)
 def test_it_tells_no_points_and_promises_no_cure(name):
-    for text in list_texts(build_example_document(name, "patient").blocks):
-        for verb in ("point more", "point clearly", "No one can promise a cure"):
-            text = text.replace(verb, "")  # noqa: PLW2901 - what is left is looked at
-        assert not FORBIDDEN.search(text)
+    texts = list_texts(build_example_document(name, "patient").blocks)
+    assert texts
+    assert [text for text in texts if FORBIDDEN.search(ALLOWED.sub("", text))] == []
 
 
 WEIGHING = {
@@ -64,16 +64,17 @@ def test_it_has_no_points_no_weights_and_no_band_in_any_language(name, language)
     view = build_example_view(name, language=language)
     rulebook = translate_rulebook(load_catalogue().find_active(view.rulebook), language)
     bands = [band.label.lower() for band in rulebook.band if " " in band.label]  # not a plain word
-    for text in list_texts(build_example_document(name, "patient", language=language).blocks):
-        assert not re.search(WEIGHING[language], text, re.IGNORECASE)
-        assert not re.search(r"[+\N{MINUS SIGN}]\d", text)
-        assert not [band for band in bands if band in text.lower()]
+    texts = list_texts(build_example_document(name, "patient", language=language).blocks)
+    assert texts
+    assert [text for text in texts if re.search(WEIGHING[language], text, re.IGNORECASE)] == []
+    assert [text for text in texts if re.search(r"[+\N{MINUS SIGN}]\d", text)] == []
+    assert [band for band in bands if band in " / ".join(texts).lower()] == []
 
 
-def test_the_words_looked_for_are_those_of_the_clinicians_report():
-    for language, words in WEIGHING.items():
-        texts = list_texts(build_example_document("widespread_pain", language=language).blocks)
-        assert any(re.search(words, text, re.IGNORECASE) for text in texts)
+@pytest.mark.parametrize("language", list_languages())
+def test_the_words_looked_for_are_those_of_the_clinicians_report(language):
+    texts = list_texts(build_example_document("widespread_pain", language=language).blocks)
+    assert [text for text in texts if re.search(WEIGHING[language], text, re.IGNORECASE)]
 
 
 @pytest.mark.parametrize("language", list_languages())
@@ -115,7 +116,7 @@ def test_patterns_are_called_as_a_person_would_say_them_of_their_own_pain(langua
     for pattern in view.patterns:
         own = load_phrases(language).words[f"pattern_nociplastic_{pattern.number}"]
         assert f"{pattern.number} {own}" in sheet
-        assert f"{pattern.number} {pattern.label}" not in sheet or own == pattern.label
+        assert (f"{pattern.number} {pattern.label}" in sheet) == (own == pattern.label)
         assert pattern.label in report
 
 
@@ -128,10 +129,11 @@ def test_patterns_are_called_as_a_person_would_say_them_of_their_own_pain(langua
     ],
 )
 def test_nobody_reads_of_themselves_what_sounds_like_not_being_believed(language, unkind):
-    for text in list_texts(
+    texts = list_texts(
         build_example_document("widespread_pain", "patient", language=language).blocks
-    ):
-        assert not [phrase for phrase in unkind if phrase.lower() in text.lower()]
+    )
+    assert texts
+    assert [phrase for phrase in unkind if phrase.lower() in " / ".join(texts).lower()] == []
 
 
 def test_every_resource_has_a_word_on_its_evidence():

@@ -55,8 +55,10 @@ def list_heading_lines(blocks) -> set[str]:
 def test_no_page_ends_with_what_heads_the_next(name, fields, kind, language):
     document = build_example_document(name, kind, language=language, **fields)
     heads = list_heading_lines(document.blocks)
-    for page in read_pages(render_pdf(document))[:-1]:
-        assert page.body[-1] not in heads
+    pages = read_pages(render_pdf(document))
+    assert heads
+    assert (len(pages) > 1) == (name in ("widespread_pain", "too_little_known"))
+    assert [page.body[-1] for page in pages[:-1] if page.body[-1] in heads] == []
 
 
 @pytest.mark.parametrize("language", list_languages())
@@ -71,7 +73,12 @@ def test_every_page_bears_two_identifiers_and_its_number(name, kind, language):
     all_pages = read_pages(
         render_pdf(build_example_document(name, kind, language=language, **identifiers))
     )
-    for number, page in enumerate(all_pages, 1):
-        assert "Ada Example" in page.head[0]
-        assert "MRN-0042" in page.head[0]
-        assert re.findall(r"\d+", page.foot[-1])[-2:] == [str(number), str(len(all_pages))]
+    assert all_pages
+    assert [
+        page.head[0]
+        for page in all_pages
+        if "Ada Example" not in page.head[0] or "MRN-0042" not in page.head[0]
+    ] == []
+    assert [re.findall(r"\d+", page.foot[-1])[-2:] for page in all_pages] == [
+        [str(number), str(len(all_pages))] for number in range(1, len(all_pages) + 1)
+    ]

@@ -325,7 +325,7 @@ class TestReadAndSearch:
             name: answer.json()["id"]
             for name, answer in (("p1", literal), ("other", patient_response))
         }
-        for query, names in {
+        expected = {
             "patient=p1": ["p1"],
             "patient=Patient/p1": ["p1"],
             "patient=https://ehr.example/fhir/Patient/p1": [],
@@ -345,15 +345,23 @@ class TestReadAndSearch:
             f"questionnaire={FHIR}/Questionnaire/nociplastic-patient": ["other"],
             f"questionnaire={FHIR}/Questionnaire/nociplastic|1.0.0": [],
             "questionnaire=http://else.where/q|1": [],
-        }.items():
-            answer = kept_client.get(f"{HERE}?{query}")
-            assert answer.status_code == 200, (query, answer.text)
-            address, _, rest = query.rpartition("&")
-            for where, form in ((HERE, query), (f"{HERE}?{address}", rest)):
-                assert by_form(kept_client, where, form).json() == answer.json(), (query, where)
-            assert kept_client.post(f"{HERE}/_search?{query}").json() == answer.json()
-            found_ids = [entry["resource"]["id"] for entry in answer.json().get("entry", ())]
-            assert found_ids == [ids[name] for name in names], query
+        }
+        names = {logical_id: name for name, logical_id in ids.items()}
+        answers = {query: kept_client.get(f"{HERE}?{query}") for query in expected}
+        assert {answer.status_code for answer in answers.values()} == {200}
+        bundles = {query: answer.json() for query, answer in answers.items()}
+        assert {
+            query: [names[entry["resource"]["id"]] for entry in bundle.get("entry", ())]
+            for query, bundle in bundles.items()
+        } == expected
+        posted = {query: kept_client.post(f"{HERE}/_search?{query}").json() for query in expected}
+        assert posted == bundles
+        assert {q: by_form(kept_client, HERE, q).json() for q in expected} == bundles
+        divided = {query: query.rpartition("&") for query in expected}
+        assert {
+            query: by_form(kept_client, f"{HERE}?{address}", form).json()
+            for query, (address, _, form) in divided.items()
+        } == bundles
 
     def test_pages_lead_through_all_of_them(self, kept_client):
         created_ids = [create(kept_client, fhir_response()).json()["id"] for _ in range(5)]
@@ -519,11 +527,10 @@ class TestWhatIsRefused:
             first_item(BODY, answer=[{canary: 1}], **{canary: 1}),
             [canary],
         ]
-        for body in bodies:
-            answer = client.post(HERE, json=body)
-            assert answer.status_code in (400, 422)
-            assert answer.json()["resourceType"] == "OperationOutcome"
-            assert canary not in answer.text
+        answers = [client.post(HERE, json=body) for body in bodies]
+        assert [answer.status_code for answer in answers] == [422, 422, 422, 422, 422]
+        assert {answer.json()["resourceType"] for answer in answers} == {"OperationOutcome"}
+        assert [answer.text for answer in answers if canary in answer.text] == []
 
 
 ODD = [None, 0, "", " ", "x", [], {}, [[]], [{}], {"url": ["x"]}, True, 1.5, "9" * 201, [1, 1]]

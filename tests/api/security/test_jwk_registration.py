@@ -193,6 +193,22 @@ def test_a_wrong_key_is_refused_by_what_was_expected(name):
     assert len(str(refusal.value)) < 100
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("alg HS256 for RSA", "alg: expected RS384, RS256 or RS512 for RSA"),
+        ("a modulus after a zero", "n, e: expected no leading zero octets"),
+        ("an exponent after a zero", "n, e: expected no leading zero octets"),
+        ("an even modulus", "n: expected an odd number of 2048 to 8192 bits"),
+        ("an even exponent", "e: expected an odd number from 65537, of at most 32 bits"),
+    ],
+)
+def test_a_refusal_names_the_member_and_what_was_expected(name, message):
+    with pytest.raises(ValueError, match=".") as refusal:
+        parse_client_jwk(WRONG[name])
+    assert str(refusal.value) == message
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner, max_size=3),

@@ -100,6 +100,30 @@ def test_a_number_on_the_line_is_read(number):
     assert decode_json(number.encode()) == Decimal(number)
 
 
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (b'{"a": [{"b": 1, "b": 1}]}', ("/a/0", "duplicate_name")),
+        (b'{"a": NaN}', ("", "not_finite")),
+        (b"-Infinity", ("", "not_finite")),
+        (b"9" * 18, ("", "number_too_long")),
+        (b"-" + b"9" * 18, ("", "number_too_long")),
+    ],
+)
+@pytest.mark.parametrize("normalise", [True, False])
+def test_an_ambiguous_object_or_number_is_refused_by_both_decoders(body, refusal, normalise):
+    with pytest.raises(StrictJsonError) as caught:
+        decode_json(body, normalise=normalise)
+    assert (caught.value.pointer, caught.value.code) == refusal
+
+
+def test_a_number_is_a_whole_one_below_ten_to_the_seventeenth():
+    below = decode_json(b"99999999999999999.0")
+    assert (below, type(below)) == (10**17 - 1, int)
+    line = decode_json(b"1e17")
+    assert (line, type(line)) == (10**17, Decimal)
+
+
 @pytest.mark.parametrize("number", ["3.0", "3e0", "30e-1"])
 def test_a_whole_number_is_read_as_one_unless_its_form_counts(number):
     assert type(decode_json(number.encode())) is int

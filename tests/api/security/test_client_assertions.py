@@ -14,7 +14,6 @@ from api.security.client_assertions import (
     verify_assertion,
 )
 
-
 JWKS_URL = "https://ehr.example/jwks.json"
 
 

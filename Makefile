@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep mutation mutation-edge fuzz kills forms spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -49,9 +49,9 @@ check: setup-dev ## what must hold before anything else
 	python scripts/reference.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
-	for seed in 1 2 3 4 5 6 7 8 9 10; do python -m pytest -n 3 --dist worksteal -p randomly --randomly-seed=$$seed || exit 1; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: mutation fuzz kills forms spark ## the long runs
+deep: mutation fuzz kills forms validators spark ## the long runs
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants
@@ -76,6 +76,10 @@ kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each dat
 spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
 	NOCISCREEN_SPARK=1 python -m pytest tests/scoring/columns/test_arrow.py
+
+validators: setup-dev ## every example in every language, before the validators of PDF and CDA
+	NOCISCREEN_EVERY_LANGUAGE=1 python -m pytest tests/reports/test_validators.py
+
 forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here
 	NOCISCREEN_FORMS=1000 python -m pytest tests/api/fhir/test_lhc_forms.py
 

@@ -1,6 +1,6 @@
 """Dependencies shared by the routes, as named `Annotated` parameters."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Request
 
@@ -15,16 +15,11 @@ from api.store.accounts.callers import Caller
 from scoring.catalogue import Catalogue
 
 
-async def _catalogue(request: Request) -> Catalogue:
-    return find_services(request).catalogue
+def _depend_on_service(name: str) -> Any:
+    async def find_service(request: Request) -> Any:
+        return getattr(find_services(request), name)
 
-
-async def _renderer(request: Request) -> PdfRenderer:
-    return find_services(request).renderer
-
-
-async def _settings(request: Request) -> Settings:
-    return find_services(request).settings
+    return Depends(find_service)
 
 
 async def _current_caller(request: Request) -> Caller:
@@ -47,27 +42,23 @@ def _print_settings(context: "RequestContextDep", caller: "CurrentCaller") -> Pr
         return issuance.load_print_settings(work, test=caller.test)
 
 
-ScreeningId = Annotated[
-    str,
-    Path(
-        alias="screening",
-        pattern=r"^[0-9a-f-]{36}$",
-        description="The id from creating it.",
-        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
-    ),
-]
-BatchId = Annotated[
-    str,
-    Path(
-        alias="batch",
-        pattern=r"^[0-9a-f-]{36}$",
-        description="The id from creating it.",
-        examples=["6f6f6f6f-0000-4000-8000-000000000007"],
-    ),
-]
-CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
-RendererDep = Annotated[PdfRenderer, Depends(_renderer)]
-SettingsDep = Annotated[Settings, Depends(_settings)]
+def build_id_parameter(
+    alias: str, last_digit: int, description: str | None = None, prefix: str = ""
+) -> Any:
+    """Return a path parameter that takes an id of this service; the digit ends its example."""
+    return Path(
+        alias=alias,
+        pattern=rf"^{prefix}[0-9a-f-]{{36}}$",
+        description=description,
+        examples=[f"{prefix}6f6f6f6f-0000-4000-8000-{last_digit:012}"],
+    )
+
+
+ScreeningId = Annotated[str, build_id_parameter("screening", 1, "The id from creating it.")]
+BatchId = Annotated[str, build_id_parameter("batch", 7, "The id from creating it.")]
+CatalogueDep = Annotated[Catalogue, _depend_on_service("catalogue")]
+RendererDep = Annotated[PdfRenderer, _depend_on_service("renderer")]
+SettingsDep = Annotated[Settings, _depend_on_service("settings")]
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 RequestContextDep = Annotated[RequestContext, Depends(_request_context)]
 PrintSettingsDep = Annotated[PrintSettings, Depends(_print_settings)]

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from api import problems
 from api.admin import routes as admin
 from api.audit import routes as audit
 from api.auth.external_tokens import ExternalTokenVerifier
@@ -32,12 +33,6 @@ from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
 from api.patients import routes as patients
-from api.problems import (
-    Problem,
-    respond_to_http_error,
-    respond_to_problem,
-    respond_to_validation_error,
-)
 from api.score import routes as score
 from api.screenings import routes as screenings
 from api.security.access_tokens import AccessTokens
@@ -83,9 +78,7 @@ async def _close_at_shutdown(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(
-    settings: Settings | None = None,
-    rules: Catalogue | None = None,
-    store: Store | None = None,
+    settings: Settings | None = None, rules: Catalogue | None = None, store: Store | None = None
 ) -> Service:
     """Return the application, ready to serve. Without `store`, open the one the settings name."""
     settings = settings or Settings()
@@ -105,10 +98,10 @@ def create_app(
     for router in _routers(rules):
         app.include_router(router)
 
-    app.add_exception_handler(Problem, respond_to_problem)
+    app.add_exception_handler(problems.Problem, problems.respond_to_problem)
     app.add_exception_handler(StoreError, respond_to_store_error)
-    app.add_exception_handler(RequestValidationError, respond_to_validation_error)
-    app.add_exception_handler(HTTPException, respond_to_http_error)
+    app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)
+    app.add_exception_handler(HTTPException, problems.respond_to_http_error)
     app.add_middleware(HooksCorsMiddleware, origins=settings.cds_hooks_origins)
     app.add_middleware(
         RequestMiddleware,
@@ -150,7 +143,7 @@ def _routers(rules: Catalogue) -> tuple[APIRouter, ...]:
         *deliveries.ROUTERS,
         *audit.ROUTERS,
         *admin.ROUTERS,
-        *forms.build_routers(rules),
+        *forms.ROUTERS,
         *oauth.ROUTERS,
         *fhir.ROUTERS,
         *cds_hooks.ROUTERS,

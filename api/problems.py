@@ -15,7 +15,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -152,20 +152,16 @@ def _known_part(pointer: str, names: Container[str]) -> str:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@~-]{0,80}")
 
 
-class FieldError(BaseModel):
+class FieldError(BaseModel, frozen=True, extra="forbid"):
     """One fault in a request: the place, the rule broken and what was expected."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pointer: Annotated[str, AfterValidator(_plain_part)]
     code: str
     detail: str
 
 
-class ProblemBody(BaseModel):
+class ProblemBody(BaseModel, frozen=True, extra="forbid"):
     """The body of an error response (RFC 9457)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str
     title: str
@@ -227,9 +223,15 @@ class TooManyRequestsProblem(Problem):
         super().__init__("too_many", headers={"Retry-After": str(retry_after)})
 
 
-async def respond_to_problem(_: Request, problem: Exception) -> JSONResponse:
+def send_problem(request: Request, problem: Problem) -> JSONResponse:
+    """Return the response to a problem, and note its code for the metrics."""
+    request.state.problem = problem.code
+    return problem.build_response()
+
+
+async def respond_to_problem(request: Request, problem: Exception) -> JSONResponse:
     """Return the response to a Problem."""
-    return cast("Problem", problem).build_response()
+    return send_problem(request, cast("Problem", problem))
 
 
 async def respond_to_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -241,7 +243,7 @@ async def respond_to_http_error(request: Request, error: Exception) -> JSONRespo
     headers = http_error.headers
     if code == "method_not_allowed":
         headers = {"Allow": _list_allowed_methods(request)}
-    return Problem(code, headers=headers).build_response()
+    return send_problem(request, Problem(code, headers=headers))
 
 
 def _list_allowed_methods(request: Request) -> str:
@@ -252,31 +254,24 @@ def _list_allowed_methods(request: Request) -> str:
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
-async def respond_to_validation_error(_: Request, error: Exception) -> JSONResponse:
+async def respond_to_validation_error(request: Request, error: Exception) -> JSONResponse:
     """Return the response to an invalid body or parameter: every fault, no value."""
-    validation_error = cast("RequestValidationError", error)
-    return build_validation_problem(
-        validation_error.errors(), validation_error.body
-    ).build_response()
+    invalid = cast("RequestValidationError", error)
+    return send_problem(request, build_validation_problem(invalid.errors(), invalid.body))
 
 
 def build_validation_problem(faults: Iterable[Mapping[str, Any]], body: Any = None) -> Problem:
     """Build one problem from pydantic's errors: each place with a sentence, never a value."""
-    errors = [_build_field_error(fault, _rulebook_tag(body)) for fault in faults]
+    rulebook = body.get("rulebook") if isinstance(body, Mapping) else None
+    errors = [_build_field_error(fault, rulebook) for fault in faults]
     return Problem("invalid_request", errors=errors)
 
 
 def build_body_problem(error: ValidationError, body: Any) -> Problem:
     """Build the problem of a body that was validated on its own, outside FastAPI."""
     faults = error.errors(include_url=False, include_input=False)
-    return build_validation_problem(
-        ({**fault, "loc": ("body", *fault["loc"])} for fault in faults), body
-    )
-
-
-def _rulebook_tag(body: Any) -> Any:
-    """Return the rulebook that the intake names."""
-    return body.get("rulebook") if isinstance(body, Mapping) else None
+    body_faults = ({**fault, "loc": ("body", *fault["loc"])} for fault in faults)
+    return build_validation_problem(body_faults, body)
 
 
 def _build_field_error(fault: Mapping[str, Any], tag: Any) -> FieldError:

@@ -1,18 +1,35 @@
 """Settings of a deployment, read from environment variables named `NOCISCREEN_<NAME>`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, AliasGenerator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX = "NOCISCREEN_"
+_OLD_NAMES = {
+    "jwks_timeout_seconds": "key_set_seconds",
+    "cds_hooks_origins": "hooks_origins",
+    "max_body_bytes": "body_bytes",
+    "max_header_bytes": "header_bytes",
+    "response_timeout_seconds": "send_seconds",
+    "max_connections": "connections",
+    "max_concurrent_requests": "concurrent_requests",
+    "max_batch_bytes": "batch_bytes",
+    "max_batch_rows": "batch_rows",
+    "max_batch_reports": "batch_reports",
+    "batch_attempts": "batch_tries",
+    "worker_timeout_seconds": "worker_lost_seconds",
+    "delivery_enabled": "deliver",
+    "delivery_attempts": "delivery_tries",
+    "delivery_error_attempts": "delivery_error_tries",
+}
+"""The old names of settings, accepted for one more release."""
 
 
-def _field_with_old_name(name: str, old_name: str, **constraints: Any) -> Any:
-    """Return the field of a setting whose old name is accepted for one more release."""
-    variables = (_PREFIX + either.upper() for either in (name, old_name))
-    return Field(validation_alias=AliasChoices(*variables), **constraints)
+def _list_variables(name: str) -> AliasChoices:
+    names = [name, _OLD_NAMES[name]] if name in _OLD_NAMES else [name]
+    return AliasChoices(*(_PREFIX + variable.upper() for variable in names))
 
 
 class Settings(BaseSettings):
@@ -20,6 +37,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
+        alias_generator=AliasGenerator(validation_alias=_list_variables),
         frozen=True,
         extra="forbid",
         populate_by_name=True,
@@ -61,42 +79,25 @@ class Settings(BaseSettings):
     """The issuer that access tokens must name."""
     audience: Annotated[str, Field(min_length=1, max_length=200)] = "nociscreen-api"
     """The audience that access tokens must name."""
-    jwks_timeout_seconds: Annotated[
-        float, _field_with_old_name("jwks_timeout_seconds", "key_set_seconds", gt=0, le=30)
-    ] = 3.0
+    jwks_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
     """How long fetching a JWK set may take."""
-    cds_hooks_origins: Annotated[
-        str,
-        _field_with_old_name(
-            "cds_hooks_origins", "hooks_origins", max_length=2000, pattern=r"^[^;\r\n'\"]*$"
-        ),
-    ] = ""
+    cds_hooks_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
     """Origins whose pages may call CDS Hooks, separated by commas."""
     trusted_proxies: Annotated[str, Field(max_length=2000)] = "127.0.0.1,::1"
     """Addresses or networks whose `X-Forwarded-For` is trusted, separated by commas."""
-    max_body_bytes: Annotated[
-        int, _field_with_old_name("max_body_bytes", "body_bytes", ge=1024)
-    ] = 256 * 1024
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
     """The largest request body; batch uploads have their own limit."""
     body_seconds: Annotated[float, Field(gt=0)] = 10.0
     """How long a request body may take to arrive."""
-    max_header_bytes: Annotated[
-        int, _field_with_old_name("max_header_bytes", "header_bytes", ge=1024)
-    ] = 32 * 1024
+    max_header_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
     """The largest request headers."""
     header_seconds: Annotated[float, Field(gt=0)] = 10.0
     """How long request headers may take to arrive."""
-    response_timeout_seconds: Annotated[
-        float, _field_with_old_name("response_timeout_seconds", "send_seconds", gt=0)
-    ] = 30.0
+    response_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a client may take to read a response."""
-    max_connections: Annotated[
-        int, _field_with_old_name("max_connections", "connections", ge=1)
-    ] = 1024
+    max_connections: Annotated[int, Field(ge=1)] = 1024
     """Open connections. Above it, the connection that has been idle longest is closed."""
-    max_concurrent_requests: Annotated[
-        int, _field_with_old_name("max_concurrent_requests", "concurrent_requests", ge=1)
-    ] = 256
+    max_concurrent_requests: Annotated[int, Field(ge=1)] = 256
     """Requests at once. Above it the service answers 429."""
     client_requests_per_minute: Annotated[int, Field(ge=1)] = 6000
     """Requests of one client in a minute, unless the client has its own limit."""
@@ -108,25 +109,17 @@ class Settings(BaseSettings):
     """How long rendering one report may take."""
     frame_ancestors: Annotated[str, Field(max_length=2000, pattern=r"^[^;,\r\n']*$")] = ""
     """Sites that may frame the pages, written as in CSP (`https://ehr.example.org`)."""
-    max_batch_bytes: Annotated[
-        int, _field_with_old_name("max_batch_bytes", "batch_bytes", ge=1024)
-    ] = 256 * 1024 * 1024
+    max_batch_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024
     """The largest batch file. For Parquet the unpacked size counts too."""
-    max_batch_rows: Annotated[int, _field_with_old_name("max_batch_rows", "batch_rows", ge=1)] = (
-        1_000_000
-    )
+    max_batch_rows: Annotated[int, Field(ge=1)] = 1_000_000
     """The most rows of a batch."""
-    max_batch_reports: Annotated[
-        int, _field_with_old_name("max_batch_reports", "batch_reports", ge=1, le=50_000)
-    ] = 5_000
+    max_batch_reports: Annotated[int, Field(ge=1, le=50_000)] = 5_000
     """The most reports that one request may make of a batch."""
     batch_days: Annotated[int, Field(ge=1, le=3650)] = 7
     """How long a batch is kept."""
     batch_chunk_rows: Annotated[int, Field(ge=1, le=100_000)] = 5_000
     """Rows scored in one transaction."""
-    batch_attempts: Annotated[
-        int, _field_with_old_name("batch_attempts", "batch_tries", ge=1, le=100)
-    ] = 5
+    batch_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     """How often a chunk is tried before its rows are set aside."""
     upload_seconds: Annotated[float, Field(gt=0)] = 900.0
     """How long uploading a batch file may take."""
@@ -136,9 +129,7 @@ class Settings(BaseSettings):
     """Embedded database only: the encrypted file in which the workflow engine keeps its state."""
     worker_name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     """A stable name of this process, different for each process that runs; empty: a random name."""
-    worker_timeout_seconds: Annotated[
-        float, _field_with_old_name("worker_timeout_seconds", "worker_lost_seconds", ge=1)
-    ] = 30.0
+    worker_timeout_seconds: Annotated[float, Field(ge=1)] = 30.0
     """How long a worker may be silent before other workers take over its work."""
     session_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """How long a practitioner's session lasts without use."""
@@ -156,7 +147,7 @@ class Settings(BaseSettings):
     """For `nociscreen report`: the name of the organisation to print."""
     test_organisation: bool = False
     """For `nociscreen report`: mark the report as a test."""
-    delivery_enabled: Annotated[bool, _field_with_old_name("delivery_enabled", "deliver")] = True
+    delivery_enabled: bool = True
     """Whether this process sends deliveries."""
     delivery_workers: Annotated[int, Field(ge=1, le=64)] = 4
     """How many destinations this process sends to at once."""
@@ -166,11 +157,7 @@ class Settings(BaseSettings):
     """How long one process has a destination to itself. It must exceed the time that a report and a
     response take together.
     """
-    delivery_attempts: Annotated[
-        int, _field_with_old_name("delivery_attempts", "delivery_tries", ge=1)
-    ] = 30
+    delivery_attempts: Annotated[int, Field(ge=1)] = 30
     """After how many attempts a delivery is parked."""
-    delivery_error_attempts: Annotated[
-        int, _field_with_old_name("delivery_error_attempts", "delivery_error_tries", ge=1)
-    ] = 8
+    delivery_error_attempts: Annotated[int, Field(ge=1)] = 8
     """After how many errors reported by the receiver a delivery is parked."""

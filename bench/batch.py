@@ -14,12 +14,12 @@ from time import perf_counter
 import polars as pl
 import zen
 
-from bench.expressions import expressions
-from schemas.base import to_json_number
+from bench.expressions import expressions, list_facts
+from bench.load import repeat
+from bench.service import PROGRAM, ROOT
 from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 ROWS = int(os.environ.get("NOCISCREEN_BENCH_ROWS", "1000000"))
 MOST = int(os.environ.get("NOCISCREEN_BENCH_MOST", "10000000"))
@@ -61,24 +61,17 @@ def _in_memory(
     rules = compile_column_rules(loaded)
     names = [name for name in rules.columns if name not in ("flags", "missing")]
     compiled_texts = [zen.compile_expression(text) for text in expressions(loaded).values()]
-    facts = [
-        {name: _plain(value) for name, value in loaded.derive_facts(answers).items()}
-        for answers in some[:500]
-    ]
+    facts = [list_facts(loaded, answers) for answers in some[:500]]
 
-    def rate_of_scoring() -> float:
-        start = perf_counter()
+    def score() -> None:
         rules.assess_intakes(frame.lazy()).select(names).collect(engine="streaming")
-        return frame.height / (perf_counter() - start)
 
-    def rate_of_zen() -> float:
-        start = perf_counter()
+    def evaluate() -> None:
         for facts_of_row in facts:
             for text in compiled_texts:
                 text.evaluate(facts_of_row)
-        return len(facts) / (perf_counter() - start)
 
-    return rate_of_scoring, rate_of_zen
+    return repeat(score, 0.0, frame.height), repeat(evaluate, 0.0, len(facts))
 
 
 def _chart(cells: pl.DataFrame, here: Path) -> None:
@@ -97,7 +90,6 @@ def _chart(cells: pl.DataFrame, here: Path) -> None:
 
 
 def _svg(figures: list[tuple[int, int, float]]) -> str:
-    """Two panels of bars, each beside the number that it shows."""
     lines = []
     for panel, (title, place) in enumerate((("rows a second", 1), ("peak memory, GB", 2))):
         left, most = 20 + 380 * panel, max(figure[place] for figure in figures)
@@ -129,8 +121,7 @@ def _many(cells: pl.DataFrame, rows: int, file: Path) -> Path:
 
 
 def _score_command(source: Path, out: Path) -> list[str]:
-    program = str(Path(sys.executable).with_name("nociscreen"))
-    return [program, "batch", str(source), "-o", str(out)]
+    return [PROGRAM, "batch", str(source), "-o", str(out)]
 
 
 def _copy_command(source: Path, out: Path) -> list[str]:
@@ -151,9 +142,3 @@ def _peak(command: list[str]) -> int:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     return int(subprocess.check_output([sys.executable, "-c", watched, *command], text=True))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple | list):
-        return list(value)
-    return value if value is None or isinstance(value, bool | int | str) else to_json_number(value)

@@ -1,9 +1,6 @@
 """Storing durably: `POST /v1/screenings` at sixteen clients beside raw one-row commits."""
 
-import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,11 +13,9 @@ import psycopg
 
 from api.store.database.engine import connect_sqlite
 from bench.load import rate
+from bench.service import INTAKE, ROOT, build_environment, build_request, run_command, start_service
 
-ROOT = Path(__file__).parents[1]
-INTAKE = ROOT / "api" / "contract" / "examples" / "widespread_pain.json"
 CLIENTS = 16
-PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
 Side = Callable[[], float]
 
 
@@ -81,44 +76,19 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
             cluster.stop("fast")
 
 
-def build_store_settings(folder: str) -> dict[str, str]:
-    """Return the environment of a service of this folder that limits no client."""
-    environment = os.environ | {
-        "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
-        "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
-        "NOCISCREEN_FIRST_CLIENT_FILE": f"{folder}/client.json",
-        "NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE": "1000000",
-    }
-    environment.pop("DATABASE_URL", None)
-    return environment
-
-
 @contextmanager
 def _serving(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]:
     """Run a service on this folder or database; yield a function that returns its rate."""
-    environment = build_store_settings(folder) | more
-    subprocess.run([PROGRAM, "admin", "first"], env=environment, check=True, capture_output=True)
-    words = [PROGRAM, "token", "--minutes", "15"]
-    token = subprocess.check_output(words, env=environment, text=True).strip()
-    body = json.loads(INTAKE.read_bytes()) | {"patient": {"reference": "MRN-0042"}}
-    server = subprocess.Popen(
-        [PROGRAM, "serve", "--port", "0"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        port = int(re.search(r":(\d+)$", server.stdout.readline().strip())[1])
-        request = _request(json.dumps(body).encode(), token)
-        yield lambda: rate(port, request, connections=CLIENTS, seconds=seconds, status=201)
-    finally:
-        server.terminate()
-        server.wait()
+    environment = build_environment(folder) | more
+    run_command(environment, "admin", "first")
+    token = run_command(environment, "token", "--minutes", "15")
+    intake = INTAKE | {"patient": {"reference": "MRN-0042"}}
+    request = build_request("/v1/screenings", token, intake)
+    with start_service(environment) as port:
+        yield lambda: rate(port, request, clients=CLIENTS, seconds=seconds, status=201)
 
 
 def _together(commits: Callable[[float], int], seconds: float) -> float:
-    """Commits a second of sixteen threads at once."""
     counts: list[int] = []
     start = perf_counter()
     threads = [
@@ -130,11 +100,3 @@ def _together(commits: Callable[[float], int], seconds: float) -> float:
     for thread in threads:
         thread.join()
     return sum(counts) / (perf_counter() - start)
-
-
-def _request(body: bytes, token: str) -> bytes:
-    return (
-        b"POST /v1/screenings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        b"Authorization: Bearer " + token.encode() + b"\r\n"
-        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
-    )

@@ -6,19 +6,8 @@ Two-valued, as that engine is: what is unknown gives nothing. Derived values com
 import json
 from typing import assert_never
 
-from schemas.conditions import (
-    AllOf,
-    Always,
-    AnyOf,
-    AtLeast,
-    AtMost,
-    Condition,
-    CountsAtLeast,
-    Includes,
-    Is,
-    Not,
-    OneOf,
-)
+from schemas import conditions
+from schemas.base import to_json_number
 from schemas.rulebook import Criterion
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import expand_options
@@ -27,6 +16,17 @@ from scoring.conditions import expand_options
 def expressions(loaded: LoadedRulebook) -> dict[str, str]:
     """One expression a criterion: its points after discount."""
     return {criterion.id: _criterion(criterion, loaded) for criterion in loaded.rulebook.criterion}
+
+
+def list_facts(loaded: LoadedRulebook, answers: dict) -> dict[str, object]:
+    """The answers and derived values, as that engine takes them."""
+    return {name: _plain(value) for name, value in loaded.derive_facts(answers).items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return list(value)
+    return value if value is None or isinstance(value, bool | int | str) else to_json_number(value)
 
 
 def graph(loaded: LoadedRulebook) -> str:
@@ -67,28 +67,28 @@ def _criterion(criterion: Criterion, loaded: LoadedRulebook) -> str:
 
 
 def _translate(  # noqa: C901, PLR0911 - one line for each word of a closed set
-    condition: Condition, loaded: LoadedRulebook
+    condition: conditions.Condition, loaded: LoadedRulebook
 ) -> str:
     match condition:
-        case Is():
+        case conditions.Is():
             return f"{condition.subject} == {json.dumps(condition.is_)}"
-        case OneOf():
+        case conditions.OneOf():
             return f"{condition.subject} in {json.dumps(condition.one_of)}"
-        case AtLeast():
+        case conditions.AtLeast():
             return f"{condition.subject} != null and {condition.subject} >= {condition.at_least}"
-        case AtMost():
+        case conditions.AtMost():
             return f"{condition.subject} != null and {condition.subject} <= {condition.at_most}"
-        case Includes():
+        case conditions.Includes():
             options = json.dumps(sorted(expand_options(condition, loaded.questions)))
             return f"some({condition.subject} ?? [], # in {options})"
-        case CountsAtLeast():
+        case conditions.CountsAtLeast():
             return f"len({condition.subject} ?? []) >= {condition.counts_at_least}"
-        case AllOf():
+        case conditions.AllOf():
             return " and ".join(f"({_translate(part, loaded)})" for part in condition.all)
-        case AnyOf():
+        case conditions.AnyOf():
             return " or ".join(f"({_translate(part, loaded)})" for part in condition.any)
-        case Not():
+        case conditions.Not():
             return f"not ({_translate(condition.not_, loaded)})"
-        case Always():
+        case conditions.Always():
             return "true"
     assert_never(condition)

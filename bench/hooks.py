@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +12,9 @@ from uuid import uuid4
 
 from api.security.keys import generate_signing_key
 from api.security.signatures import sign_token
+from bench.load import exchange
+from bench.service import INTAKE, build_environment, build_request, run_command, start_service
 
-ROOT = Path(__file__).parents[1]
 ISSUER = "https://ehr.example"
 PATH = "/cds-services/nociplastic"
 AT_ONCE = 16
@@ -37,50 +35,20 @@ def seconds_at_p95(port: int) -> tuple[float, float]:
 def _serving(port: int) -> Iterator[object]:
     """A service with an EHR and a screening of its patient."""
     key = generate_signing_key("ES384")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        environment = os.environ | {
-            "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
-            "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
-            "NOCISCREEN_FIRST_CLIENT_FILE": f"{folder}/client.json",
-            "NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE": "1000000",
-            "NOCISCREEN_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        }
-        environment.pop("DATABASE_URL", None)
-        program = str(Path(sys.executable).with_name("nociscreen"))
-
-        def run(*words: str) -> str:
-            return subprocess.check_output(
-                [program, *words], env=environment, text=True, stderr=subprocess.DEVNULL
-            )
-
-        token = run("token").strip()
-        organisation = json.loads((folder / "client.json").read_text())["organisation"]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = build_environment(folder)
+        environment["NOCISCREEN_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+        token = run_command(environment, "token")
+        organisation = json.loads(Path(folder, "client.json").read_text())["organisation"]
         terms = {"keys": [key.to_public_jwk()], "scopes": ["screenings:read"]}
-        (folder / "ehr.json").write_text(json.dumps(terms))
-        run("admin", "issuer", "add", ISSUER, f"{folder}/ehr.json", "--hooks",
-            "--organisation", organisation)  # fmt: skip
-        server = subprocess.Popen(
-            [program, "serve", "--port", str(port)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            server.stdout.readline()
-            asyncio.run(_keep(port, token))
+        Path(folder, "ehr.json").write_text(json.dumps(terms))
+        run_command(environment, "admin", "issuer", "add", ISSUER, f"{folder}/ehr.json", "--hooks",
+                    "--organisation", organisation)  # fmt: skip
+        intake = INTAKE | {"patient": {"reference": "MRN-0042", "system": "urn:oid:1.2.3"}}
+        with start_service(environment, port):
+            request = build_request("/v1/screenings", token, intake)
+            asyncio.run(_send_all(port, [request], 201))
             yield key
-        finally:
-            server.terminate()
-            server.wait()
-
-
-async def _keep(port: int, token: str) -> None:
-    body = json.loads((ROOT / "api" / "contract" / "examples" / "widespread_pain.json").read_text())
-    body["patient"] = {"reference": "MRN-0042", "system": "urn:oid:1.2.3"}
-    request = _http(port, "/v1/screenings", token, body)
-    async with asyncio.timeout(30):
-        await _send_all(port, [request], b"201")
 
 
 def _request(port: int, key: object) -> bytes:
@@ -98,37 +66,22 @@ def _request(port: int, key: object) -> bytes:
         "context": {"userId": "Practitioner/1", "patientId": "p1"},
         "prefetch": {"patient": patient},
     }
-    return _http(port, PATH, sign_token(claims, key, "JWT"), hook)
-
-
-def _http(port: int, path: str, token: str, body: dict) -> bytes:
-    content = json.dumps(body).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    return head.encode() + content
+    return build_request(PATH, sign_token(claims, key, "JWT"), hook)
 
 
 async def _all(port: int, requests: list[bytes]) -> list[float]:
     parts = [requests[number::AT_ONCE] for number in range(AT_ONCE)]
-    took = await asyncio.gather(*(_send_all(port, part, b"200") for part in parts))
+    took = await asyncio.gather(*(_send_all(port, part, 200) for part in parts))
     return [seconds for part in took for seconds in part]
 
 
-async def _send_all(port: int, requests: list[bytes], status: bytes) -> list[float]:
-    """The seconds that each took, one after the other. Raises RuntimeError for another status."""
+async def _send_all(port: int, requests: list[bytes], status: int) -> list[float]:
+    """The seconds that each took, one after the other."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     took = []
     for request in requests:
         start = time.perf_counter()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 " + status):
-            raise RuntimeError(head.decode())
-        lines = head.lower().split(b"\r\n")
-        length = next(line for line in lines if line.startswith(b"content-length:"))
-        await reader.readexactly(int(length.split(b":")[1]))
+        await exchange(reader, writer, request, status)
         took.append(time.perf_counter() - start)
     writer.close()
     await writer.wait_closed()

@@ -1,37 +1,54 @@
-"""A load on a loopback server: the same request over a few kept connections, answers counted."""
+"""Rates: how often a call completes in a second, and a server under load answers in a second."""
 
 import asyncio
-import time
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
+from time import perf_counter
 
 
-def rate(
-    port: int, request: bytes, *, connections: int, seconds: float, status: int = 200
-) -> float:
-    """Answers a second. Raises RuntimeError for one of another status."""
-    return asyncio.run(_rate(port, request, connections, seconds, status))
+def repeat(run: Callable[[], object], seconds: float, size: int = 1) -> Callable[[], float]:
+    """Return a function that measures how many things a second a call does, `size` at once."""
+
+    def measure() -> float:
+        start, count = perf_counter(), 0
+        while not count or perf_counter() - start < seconds:
+            run()
+            count += size
+        return count / (perf_counter() - start)
+
+    return measure
 
 
-async def _rate(port: int, request: bytes, connections: int, seconds: float, status: int) -> float:
-    start = time.perf_counter()
+def rate(port: int, request: bytes, *, clients: int, seconds: float, status: int = 200) -> float:
+    """Answers a second to the same request over a few kept connections."""
+    return asyncio.run(_rate(port, request, clients, seconds, status))
+
+
+async def exchange(reader: StreamReader, writer: StreamWriter, request: bytes, status: int) -> None:
+    """Send a request and read the answer. Raises RuntimeError for one of another status."""
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 %d" % status):
+        raise RuntimeError(head.decode())
+    lines = head.lower().split(b"\r\n")
+    length = next(line for line in lines if line.startswith(b"content-length:"))
+    await reader.readexactly(int(length.split(b":")[1]))
+
+
+async def _rate(port: int, request: bytes, clients: int, seconds: float, status: int) -> float:
+    start = perf_counter()
     until = start + seconds
     counts = await asyncio.gather(
-        *(_client(port, request, until, status) for _ in range(connections))
+        *(_count_answers(port, request, until, status) for _ in range(clients))
     )
-    return sum(counts) / (time.perf_counter() - start)
+    return sum(counts) / (perf_counter() - start)
 
 
-async def _client(port: int, request: bytes, until: float, status: int) -> int:
+async def _count_answers(port: int, request: bytes, until: float, status: int) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     count = 0
-    while time.perf_counter() < until:
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 %d" % status):
-            raise RuntimeError(head.decode())
-        length = next(
-            line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
-        )
-        await reader.readexactly(int(length.split(b":")[1]))
+    while perf_counter() < until:
+        await exchange(reader, writer, request, status)
         count += 1
     writer.close()
     await writer.wait_closed()

@@ -12,18 +12,19 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import perf_counter
 
 import typst
 
 from api.documents.render_pool import RendererPool
+from bench.load import repeat
+from bench.service import ROOT
 from reports.blocks import Block, Document, Drawing, Paragraph, Section, Table
 from reports.font_coverage import FONT_FOLDER
 from reports.pdf.render import render_pdf
 from reports.svg import anchor_at_start
 
-ROOT = Path(__file__).parents[1]
-SECONDS = 3.0
+SECONDS = 1.5
+JOBS = 12
 BESIDE_TYPST = 1 / 8
 ENDING = "\ue000"
 TWO_BESIDE_ONE = 1.7
@@ -43,8 +44,8 @@ def reports(figure: Callable) -> list:
 
         beside = figure(
             "clinician's report : Typst on the same content",
-            _rate(lambda: render_pdf(document)),
-            _rate(compiled),
+            repeat(lambda: render_pdf(document), SECONDS),
+            repeat(compiled, SECONDS),
             BESIDE_TYPST,
         )
     one, two = RendererPool(1, 8, 60.0), RendererPool(2, 8, 60.0)
@@ -70,27 +71,14 @@ def _document() -> Document:
     )
 
 
-def _rate(make: Callable[[], object]) -> Callable[[], float]:
-    def measured() -> float:
-        start, count = perf_counter(), 0
-        while perf_counter() - start < SECONDS / 2:
-            make()
-            count += 1
-        return count / (perf_counter() - start)
-
-    return measured
-
-
 def _rate_of_many(renderer: RendererPool, document: Document) -> Callable[[], float]:
     """Four callers at once, each waiting for its report."""
 
-    def measured() -> float:
-        start, jobs = perf_counter(), 12
+    def render_many() -> None:
         with ThreadPoolExecutor(4) as callers:
-            list(callers.map(lambda _: renderer.render(document), range(jobs)))
-        return jobs / (perf_counter() - start)
+            list(callers.map(lambda _: renderer.render(document), range(JOBS)))
 
-    return measured
+    return repeat(render_many, 0.0, JOBS)
 
 
 def _source(document: Document, folder: Path) -> str:
@@ -125,9 +113,8 @@ def _translate(block: Block, folder: Path) -> str:
             return f"== {_call(block.heading)}\n{content}" if block.heading else content
 
 
-def _call(text: str, *, strong: bool = False) -> str:
-    weight = "weight: 600, " if strong else ""
-    return f"#text({weight}{_string(text + ENDING)})"
+def _call(text: str) -> str:
+    return f"#text({_string(text + ENDING)})"
 
 
 def _string(text: str) -> str:

@@ -5,15 +5,12 @@ is the median over the turns. Nothing here decides whether a test passes.
 """
 
 import gc
-import json
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
-from time import perf_counter, sleep
+from time import sleep
 from typing import NamedTuple
 
 import zen
@@ -21,21 +18,27 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.batch import batches
-from bench.durable import build_store_settings, on_postgres, on_sqlite
-from bench.expressions import expressions, graph
+from bench.durable import on_postgres, on_sqlite
+from bench.expressions import expressions, graph, list_facts
 from bench.hooks import seconds_at_p95
-from bench.load import rate
+from bench.load import rate, repeat
 from bench.reports import reports
-from schemas.base import to_json_number
+from bench.service import (
+    INTAKE,
+    ROOT,
+    build_environment,
+    build_request,
+    run_command,
+    start_server,
+    start_service,
+)
 from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess, weigh_answers
 
-ROOT = Path(__file__).parents[1]
-INTAKE = ROOT / "api" / "contract" / "examples" / "widespread_pain.json"
 TURNS = 7
 SECONDS = 0.7
-CONNECTIONS = 8
+CLIENTS = 8
 
 
 class Figure(NamedTuple):
@@ -71,39 +74,18 @@ def main() -> None:
 
 def over_http() -> list[Figure]:
     """`POST /v1/score` beside a bare FastAPI route."""
-    body = json.dumps(json.loads(INTAKE.read_bytes())).encode()
     with tempfile.TemporaryDirectory() as folder:
-        environment = build_store_settings(folder)
-        program = str(Path(sys.executable).with_name("nociscreen"))
-        token = subprocess.check_output([program, "token"], env=environment, text=True).strip()
-        request = _request(body, token)
-        ports = _free_port(), _free_port()
-        size = len(assess_intake(body))
-        commands = (
-            [program, "serve", "--port", str(ports[0])],
-            [sys.executable, "-m", "bench.bare", str(ports[1]), str(size)],
-        )
-        servers = [
-            subprocess.Popen(
-                command,
-                env=environment,
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            for command in commands
-        ]
-        try:
-            for port in ports:
-                _wait_for(port)
+        environment = build_environment(folder)
+        request = build_request("/v1/score", run_command(environment, "token"), INTAKE)
+        bare_port, size = _free_port(), len(assess_example())
+        bare = [sys.executable, "-m", "bench.bare", str(bare_port), str(size)]
+        with start_service(environment) as port, start_server(bare, environment):
+            _wait_for(bare_port)
             sides = [
-                lambda port=port: rate(port, request, connections=CONNECTIONS, seconds=2 * SECONDS)
-                for port in ports
+                lambda port=port: rate(port, request, clients=CLIENTS, seconds=2 * SECONDS)
+                for port in (port, bare_port)
             ]
             return [_figure("POST /v1/score : a bare FastAPI route", *sides, goal=0.5)]
-        finally:
-            for server in servers:
-                server.terminate()
 
 
 def durable_writes() -> list[Figure]:
@@ -126,25 +108,14 @@ def in_process() -> list[Figure]:
     """The engine beside zen-engine, over every vignette in which each criterion is answered."""
     loaded = load_catalogue().find_active("nociplastic")
     intakes = [answers for answers in _vignettes() if _all_answered(loaded, answers)]
-    facts = [
-        {name: _plain(value) for name, value in loaded.derive_facts(answers).items()}
-        for answers in intakes
-    ]
+    facts = [list_facts(loaded, answers) for answers in intakes]
     decision = zen.ZenEngine().create_decision(graph(loaded))
     compiled = [zen.compile_expression(text) for text in expressions(loaded).values()]
     for answers, row_facts in zip(intakes, facts, strict=True):
         _must_agree(loaded, answers, decision.evaluate(row_facts)["result"])
 
     def repeated(run_one: Callable[[dict], object], over: list[dict]) -> Callable[[], float]:
-        def measured() -> float:
-            start, count = perf_counter(), 0
-            while perf_counter() - start < SECONDS:
-                for intake in over:
-                    run_one(intake)
-                count += len(over)
-            return count / (perf_counter() - start)
-
-        return measured
+        return repeat(lambda: [run_one(intake) for intake in over], SECONDS, len(over))
 
     gc.freeze()
     weighing = repeated(lambda answers: weigh_answers(loaded, answers), intakes)
@@ -161,11 +132,10 @@ def in_process() -> list[Figure]:
     ]
 
 
-def assess_intake(body: bytes) -> bytes:
-    """The answer of `/v1/score` to this body."""
-    intake = json.loads(body)
-    loaded = load_catalogue().find_active(intake["rulebook"])
-    return assess(loaded, intake["answers"]).model_dump_json(by_alias=True).encode()
+def assess_example() -> bytes:
+    """The answer of `/v1/score` to the example."""
+    loaded = load_catalogue().find_active(INTAKE["rulebook"])
+    return assess(loaded, INTAKE["answers"]).model_dump_json(by_alias=True).encode()
 
 
 def _figure(
@@ -199,20 +169,6 @@ def _must_agree(loaded: LoadedRulebook, answers: dict, points: dict[str, float])
     for criterion, weight in zip(loaded.rulebook.criterion, weights, strict=True):
         if abs(points[criterion.id] * 100 - weight.points) > 1e-6:
             raise SystemExit(f"{criterion.id}: {points[criterion.id]} is not {weight.points / 100}")
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return list(value)
-    return value if value is None or isinstance(value, bool | int | str) else to_json_number(value)
-
-
-def _request(body: bytes, token: str) -> bytes:
-    return (
-        b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        b"Authorization: Bearer " + token.encode() + b"\r\n"
-        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
-    )
 
 
 def _free_port() -> int:

@@ -68,7 +68,6 @@ def _run(environment: dict[str, str], *words: str) -> None:
 
 
 def _read_address(service: "subprocess.Popen[str]") -> str:
-    """Return the address that the service prints."""
     for line in service.stdout or ():
         if match := re.search(r"http://\S+", line):
             return match.group()
@@ -76,7 +75,6 @@ def _read_address(service: "subprocess.Popen[str]") -> str:
 
 
 def _request_token(url: str, client: dict[str, str]) -> str:
-    """Return an access token for the client's secret."""
     form = {
         "grant_type": "client_credentials",
         "client_id": client["client_id"],

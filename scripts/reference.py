@@ -164,20 +164,15 @@ def describe_parameter(parameter: Any) -> str:
     if parameter.name == "help":
         return ""
     is_argument = parameter.param_type_name == "argument"
-    names = (
-        [parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
+    options = [*parameter.opts, *parameter.secondary_opts]
+    names = [parameter.name.upper()] if is_argument else options
+    properties = (
+        "required" if parameter.required else "",
+        "repeatable" if parameter.multiple or parameter.nargs == -1 else "",
+        describe_default(parameter),
     )
-    properties = [
-        words
-        for words in (
-            "required" if parameter.required else "",
-            "repeatable" if parameter.multiple or parameter.nargs == -1 else "",
-            describe_default(parameter),
-        )
-        if words
-    ]
     text = ", ".join(f"`{name}`" for name in names)
-    text += f" ({', '.join(properties)})" if properties else ""
+    text += f" ({', '.join(filter(None, properties))})" if any(properties) else ""
     explanation = getattr(parameter, "help", None)
     return f"{text}: {explanation}" if explanation else text
 
@@ -185,12 +180,9 @@ def describe_parameter(parameter: Any) -> str:
 def describe_default(parameter: Any) -> str:
     """Return the default of an option, empty if it has none worth naming."""
     default = parameter.default
-    if (
-        parameter.required
-        or default in (None, "")
-        or isinstance(default, bool)
-        or callable(default)
-    ):
+    if parameter.required or default in (None, "") or isinstance(default, bool):
+        return ""
+    if callable(default):
         return ""
     return f"default `{getattr(default, 'value', default)}`"
 
@@ -205,23 +197,21 @@ def begin_section(title: str) -> Iterator[str]:
     yield from ("", f"## {title}", "")
 
 
-def wrap_text(text: str) -> list[str]:
-    """Break a paragraph into lines of at most 100 characters."""
+def wrap_text(text: str, indent: str = "") -> list[str]:
+    """Break a paragraph into lines of at most 100 characters; `indent` is of the first."""
     return textwrap.wrap(
-        " ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False
+        " ".join(text.split()),
+        100,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
 def wrap_item(text: str) -> list[str]:
     """Break an item of a list into lines of at most 100 characters."""
-    return textwrap.wrap(
-        " ".join(text.split()),
-        100,
-        initial_indent="- ",
-        subsequent_indent="  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrap_text(text, "- ")
 
 
 if __name__ == "__main__":

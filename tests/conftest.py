@@ -76,8 +76,8 @@ def store_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def store(store_settings: Settings) -> Iterator[Store]:
-    """An empty store, on each database."""
+def own_store(store_settings: Settings) -> Iterator[Store]:
+    """An empty store for one test, on each database."""
     empty_store = open_store(store_settings)
     yield empty_store
     empty_store.close()
@@ -135,6 +135,12 @@ def kept_settings(
 @pytest.fixture(scope="session")
 def kept_service(kept_settings: Settings) -> Iterator[Service]:
     yield from serving(kept_settings)
+
+
+@pytest.fixture
+def store(kept_service: Service) -> Store:
+    """The store that all tests of one database share, each with a clinic of its own."""
+    return kept_service.services.store
 
 
 @pytest.fixture

@@ -2,40 +2,30 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path
 from pydantic import AfterValidator, Field
 
+from api.auth.route_guard import require_scope
+from api.dependencies import build_id_parameter
 from api.security.scopes import SCOPES, sort_known_scopes
 from api.store.idempotency import IdempotentResponse
 from schemas.base import FrozenModel, Many
 
-ClientId = Annotated[
-    str,
-    Path(
-        alias="client",
-        pattern=r"^c-[0-9a-f-]{36}$",
-        examples=["c-6f6f6f6f-0000-4000-8000-000000000001"],
-    ),
-]
-
-
-def _known_scope(scope: str) -> str:
-    sort_known_scopes([scope])
-    return scope
+AdminRoute = require_scope("admin")
+ClientId = Annotated[str, build_id_parameter("client", 1, prefix="c-")]
 
 
 Scope = Annotated[
-    str, Field(json_schema_extra={"enum": list(SCOPES)}), AfterValidator(_known_scope)
+    str,
+    Field(json_schema_extra={"enum": list(SCOPES)}),
+    AfterValidator(lambda scope: sort_known_scopes([scope])[0]),
 ]
 Scopes = Annotated[Many[Scope], Field(min_length=1, max_length=len(SCOPES))]
 
 
 def collect_changes(change: FrozenModel, nullable: str = "") -> dict[str, Any]:
     """Return the members that were sent; a null counts only for the `nullable` member."""
-    sent_members = change.model_dump(exclude_unset=True)
-    return {
-        name: value for name, value in sent_members.items() if value is not None or name == nullable
-    }
+    members = change.model_dump(exclude_unset=True)
+    return {k: v for k, v in members.items() if v is not None or k == nullable}
 
 
 def build_created_response(created: FrozenModel, location: str | None = None) -> IdempotentResponse:

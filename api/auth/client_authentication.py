@@ -6,7 +6,7 @@ Every authentication failure returns the same error.
 import base64
 import binascii
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote_plus
 
 from fastapi import Request
@@ -22,25 +22,21 @@ from api.security.client_assertions import (
     read_claimed_client,
     verify_assertion,
 )
+from api.security.keys import VerifyingKey
 from api.security.scopes import sort_known_scopes
-from api.security.signatures import VerifyingKey, read_claimed_algorithm
+from api.security.signatures import read_claimed_algorithm
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
 from api.store.store import Store
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+AuthenticatedClient = tuple[Caller, VerifiedAssertion | None]
+"""A client, and its assertion if it sent one, which may be used once only."""
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
 
 
 class InvalidClientProblem(Problem):
     """The client did not authenticate."""
-
-
-class AuthenticatedClient(NamedTuple):
-    """An authenticated client, and its assertion if it sent one, which may be used once only."""
-
-    caller: Caller
-    assertion: VerifiedAssertion | None
 
 
 async def read_token_request(request: Request) -> dict[str, str]:
@@ -71,48 +67,40 @@ def authenticate_client(request: Request, form: dict[str, str]) -> Authenticated
     caller = callers.authenticate_secret(store, client, secret)
     if caller is None:
         raise build_client_problem(request)
-    return AuthenticatedClient(caller, None)
+    return caller, None
 
 
 def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> AuthenticatedClient:
-    store = find_services(request).store
-    settings = find_services(request).settings
-    key_sets = find_services(request).jwks_cache
+    services = find_services(request)
+    store, settings = services.store, services.settings
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise build_client_problem(request)
     try:
+        algorithm = read_claimed_algorithm(form["client_assertion"])
         assertion = verify_assertion(
             form["client_assertion"],
             audiences=(settings.public_url + TOKEN_PATH, settings.issuer),
-            find_key=partial(
-                _find_key, store, key_sets, read_claimed_algorithm(form["client_assertion"])
-            ),
-            find_jwks_url=lambda client: (callers.look_up_key_set(store, client) or (None, None))[
-                1
-            ],
+            find_key=partial(_find_key, store, services.jwks_cache, algorithm),
+            find_jwks_url=lambda client: (callers.look_up_key_set(store, client) or ("", None))[1],
         )
     except InvalidAssertionError:
         raise build_client_problem(request) from None
     caller = callers.look_up_client(store, assertion.client)
     if caller is None or form.get("client_id", assertion.client) != assertion.client:
         raise build_client_problem(request)
-    return AuthenticatedClient(caller, assertion)
+    return caller, assertion
 
 
 def _find_key(
     store: Store, key_sets: JwksCache, algorithm: Any, client: str, kid: str
 ) -> VerifyingKey | None:
-    """Find the client's key with that id: a registered one, or one of its published JWK set.
-
-    Raises Problem `unavailable` if the set cannot be fetched.
-    """
+    """Find a registered key, or one of the published set. Raises Problem `unavailable`."""
     registered = callers.look_up_client_key(store, client, kid)
     source = None if registered else callers.look_up_key_set(store, client)
     return key_sets.find_key(JwksSource(*source), kid, algorithm) if source else registered
 
 
 def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
-    """Read client and secret from `Authorization`. Raises Problem `invalid_client` if malformed."""
     headers = request.headers.getlist("authorization")
     if not headers:
         return None
@@ -128,18 +116,12 @@ def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
 
 
 def select_granted_scopes(form: dict[str, str], caller: Caller) -> tuple[str, ...]:
-    """Return the requested scopes that the caller has; all of them if none is requested.
-
-    Raises Problem `invalid_scope`.
-    """
+    """Return the requested scopes that the caller has, or all. Raises Problem `invalid_scope`."""
     requested = form.get("scope", "").split() or caller.scopes
     fhir = [scope for scope in requested if smart_scopes.is_smart_scope(scope)]
     try:
-        granted_scopes = [
-            scope
-            for scope in sort_known_scopes(set(requested) - set(fhir))
-            if scope in caller.scopes
-        ]
+        known_scopes = sort_known_scopes(set(requested) - set(fhir))
+        granted_scopes = [scope for scope in known_scopes if scope in caller.scopes]
         granted_scopes += smart_scopes.grant_scopes(fhir, caller.scopes)
     except ValueError:
         raise Problem("invalid_scope") from None

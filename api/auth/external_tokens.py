@@ -11,18 +11,12 @@ from typing import Any, NamedTuple
 from api.auth.jwks_cache import JwksCache, JwksSource
 from api.problems import Problem
 from api.security import smart_scopes
-from api.security.claims import CLOCK_SKEW_SECONDS, PRINTABLE_PATTERN
+from api.security.claims import CLOCK_SKEW_SECONDS, PRINTABLE_PATTERN, ExpectedToken
 from api.security.jwks import find_jwk
 from api.security.jws import decode_unverified
-from api.security.keys import EC_CURVES, RSA_ALGORITHMS
+from api.security.keys import EC_CURVES, RSA_ALGORITHMS, VerifyingKey
 from api.security.scopes import SCOPES
-from api.security.signatures import (
-    ExpectedToken,
-    InvalidTokenError,
-    VerifyingKey,
-    read_claimed_algorithm,
-    verify_token,
-)
+from api.security.signatures import InvalidTokenError, read_claimed_algorithm, verify_token
 from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
 from api.store.accounts.issuers import TrustedIssuer
@@ -58,9 +52,8 @@ class ExternalTokenVerifier:
         for audience in _list_audiences(unverified):
             registration = self._find_issuer("access", unverified, audience)
             if registration is not None:
-                claims = self._verify(
-                    token, registration.issuer, _expect_access_token(registration.issuer)
-                )
+                expected = _expect_access_token(registration.issuer)
+                claims = self._verify(token, registration.issuer, expected)
                 return _build_caller(registration, claims)
         raise build_token_problem()
 
@@ -69,9 +62,8 @@ class ExternalTokenVerifier:
         registration = self._find_issuer("hooks", read_unverified_claims(token), "")
         if registration is None:
             raise build_token_problem()
-        claims = self._verify(
-            token, registration.issuer, _expect_hook_token(registration.issuer, url)
-        )
+        expected = _expect_hook_token(registration.issuer, url)
+        claims = self._verify(token, registration.issuer, expected)
         caller = registration.build_caller(
             registration.issuer.issuer, frozenset(registration.issuer.terms.scopes), frozenset()
         )
@@ -123,37 +115,28 @@ def _expect_access_token(issuer: Issuer) -> ExpectedToken:
     types = (issuer.terms.token_type,)
     return _expect_token(
         issuer,
+        MAX_ACCESS_TOKEN_SECONDS,
         types=(*types, "application/at+jwt") if types == ("at+jwt",) else types,
         audience=issuer.audience,
         required_claims=frozenset({"iss", "aud", "sub", "iat", "exp"}),
-        max_lifetime_seconds=MAX_ACCESS_TOKEN_SECONDS,
     )
 
 
 def _expect_hook_token(issuer: Issuer, address: str) -> ExpectedToken:
     return _expect_token(
         issuer,
+        MAX_HOOK_TOKEN_SECONDS,
         types=("JWT",),
         audience=address,
         required_claims=frozenset({"iss", "aud", "iat", "exp", "jti"}),
-        max_lifetime_seconds=MAX_HOOK_TOKEN_SECONDS,
     )
 
 
-def _expect_token(
-    issuer: Issuer,
-    *,
-    types: tuple[str, ...],
-    audience: str,
-    required_claims: frozenset[str],
-    max_lifetime_seconds: int,
-) -> ExpectedToken:
+def _expect_token(issuer: Issuer, max_lifetime_seconds: int, **requirements: Any) -> ExpectedToken:
     return ExpectedToken(
+        **requirements,
         algorithms=_ALGORITHMS,
-        types=types,
         issuer=issuer.issuer,
-        audience=audience,
-        required_claims=required_claims,
         allow_other_claims=True,
         max_lifetime_seconds=max_lifetime_seconds,
         max_expiry_seconds=max_lifetime_seconds + CLOCK_SKEW_SECONDS,

@@ -65,10 +65,7 @@ class JwksCache:
         self._locks = KeyedLocks()
 
     def find_key(self, source: JwksSource, kid: str, algorithm: Any) -> VerifyingKey | None:
-        """Return the key with that id, or None if the set has none.
-
-        Raises Problem `unavailable` if the set cannot be fetched.
-        """
+        """Return the key with that id or None. Raises Problem `unavailable` if fetching fails."""
         jwk_set = self._find_cached(source)
         key = jwk_set and find_jwk(jwk_set.keys or (), kid, algorithm)
         if key is not None:
@@ -85,7 +82,6 @@ class JwksCache:
         return find_jwk(jwk_set.keys, kid, algorithm)
 
     def _find_cached(self, source: JwksSource) -> _CachedSet | None:
-        """Return the cached set unless it has expired."""
         with self._lock:
             jwk_set = self._sets.get(source)
             if jwk_set is None or jwk_set.until <= self._now():
@@ -127,10 +123,7 @@ def _parse_keys(response: OutboundResponse) -> tuple[dict[str, Any], ...]:
 
 
 def _lifetime_seconds(response: OutboundResponse) -> int:
-    """Return the lifetime from `Cache-Control`: five minutes by default, an hour at most.
-
-    At least one second, even for `no-store`: simultaneous callers share one response.
-    """
+    """Return the lifetime: five minutes by default, a second for `no-store`, an hour at most."""
     cache_control = response.headers.get("cache-control", "")
     if _NO_STORE.search(cache_control):
         return MIN_LIFETIME_SECONDS

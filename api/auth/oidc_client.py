@@ -110,7 +110,6 @@ class OidcClient:
         return url
 
     def _fetch_object(self, url: str, form: dict[str, str] | None = None) -> dict[str, Any]:
-        """Fetch a JSON object, by POST if there is a form."""
         headers = {"Accept": "application/json"}
         request = OutboundRequest("GET", url, headers)
         if form is not None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
@@ -11,6 +11,8 @@ from api.store import idempotency
 from api.store.idempotency import IdempotentResponse
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
+
+Handler = Callable[[Transaction], IdempotentResponse]
 
 
 class RequestContext(NamedTuple):
@@ -23,6 +25,18 @@ class RequestContext(NamedTuple):
         """Begin a unit of work in the caller's organisation; its audit rows commit with it."""
         return self.store.transaction(self.actor)
 
+    def run_once(
+        self, route: str, key: str, content: bytes, handler: Handler
+    ) -> IdempotentResponse:
+        """Run the handler in one transaction, once for each key; otherwise answer as before."""
+        name = self.actor.organisation, self.actor.id, route, key
+        with (
+            idempotency.lock_idempotency_key(self.store.key_locks, name),
+            self.transaction() as work,
+        ):
+            request = idempotency.build_keyed_request(work, route, key, content)
+            return idempotency.run_once(work, request, lambda: handler(work))
+
 
 class IdempotentRequest(NamedTuple):
     """A request that creates something, with its `Idempotency-Key` if it has one."""
@@ -31,44 +45,21 @@ class IdempotentRequest(NamedTuple):
     request: Request
     key: str | None
 
-    def run_once(self, handler: Callable[[Transaction], IdempotentResponse]) -> Response:
-        """Run the handler in one transaction and return its answer; under a key, run it once.
-
-        Raises Problem as `idempotency.once` does, and what the handler raises.
-        """
-        with self._lock(), self.context.transaction() as work:
-            answer = self._run_under_key(work, handler) if self._key else handler(work)
+    def run_once(self, handler: Handler) -> Response:
+        """Run the handler in one transaction and return its answer; under a key, run it once."""
+        if self.key:
+            key = self.key[1:-1] if self.key.startswith('"') else self.key
+            route = f"{self.request.method} {self.request.url.path}"[:200]
+            answer = self.context.run_once(route, key, self._canonical_request(), handler)
+        else:
+            with self.context.transaction() as work:
+                answer = handler(work)
         headers = {"Location": answer.location} if answer.location else {}
         if answer.is_replay:
             headers["Idempotency-Replayed"] = "true"
         return Response(
             answer.body, status_code=answer.status, headers=headers, media_type="application/json"
         )
-
-    @property
-    def _key(self) -> str | None:
-        """The key without quotes."""
-        return self.key[1:-1] if self.key and self.key.startswith('"') else self.key
-
-    @property
-    def _route(self) -> str:
-        return f"{self.request.method} {self.request.url.path}"[:200]
-
-    def _lock(self) -> AbstractContextManager[None]:
-        """Hold the lock of the key; without a key there is none."""
-        if not self._key:
-            return nullcontext()
-        actor = self.context.actor
-        name = actor.organisation, actor.id, self._route, self._key
-        return idempotency.lock_idempotency_key(self.context.store.key_locks, name)
-
-    def _run_under_key(
-        self, work: Transaction, make: Callable[[Transaction], IdempotentResponse]
-    ) -> IdempotentResponse:
-        record = idempotency.build_keyed_request(
-            work, self._route, self._key or "", self._canonical_request()
-        )
-        return idempotency.run_once(work, record, lambda: make(work))
 
     def _canonical_request(self) -> bytes:
         """Serialise the request so that the order of members and white space do not matter."""

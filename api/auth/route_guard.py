@@ -19,12 +19,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api.auth.external_tokens import (
-    build_token_problem,
-    read_unverified_issuer,
-)
+from api.auth.external_tokens import build_token_problem, read_unverified_issuer
 from api.auth.services import find_services
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
+from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.http.request_body import JSON, BodyMediaType, list_property_names, read_json
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import FieldError, Problem
@@ -44,10 +42,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 def require_scope(
     scope: str, body_media_type: BodyMediaType = JSON, body_size_factor: int = 1
 ) -> type[APIRoute]:
-    """Return a route class that requires this scope and accepts bodies of this media type.
-
-    `body_size_factor` multiplies the limits on the size and the members of a body.
-    """
+    """Return a route class for this scope and media type; the factor multiplies body limits."""
     return type(
         "GuardedRoute",
         (GuardedRoute,),
@@ -56,16 +51,27 @@ def require_scope(
 
 
 class GuardedRoute(APIRoute):
-    """A route that requires a token or an API key; see `require_scope`."""
+    """A route that requires a token or an API key; see `require_scope`.
+
+    The operation has the name of its function. The errors of the guard are declared here, and 404
+    for each path with a parameter.
+    """
 
     scope: str
     body_media_type: BodyMediaType
     body_size_factor: int = 1
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
         kwargs["openapi_extra"] = secured | (kwargs.get("openapi_extra") or {})
-        super().__init__(*args, **kwargs)
+        kwargs["operation_id"] = kwargs.get("operation_id") or endpoint.__name__
+        super().__init__(path, endpoint, **kwargs)
+        guard_errors = BODY_ERRORS if self.body_field else GUARDED_ERRORS
+        if not self.responses.keys() >= set(guard_errors):
+            not_found = (404,) if self.param_convertors else ()
+            successes = {key: value for key, value in self.responses.items() if int(key) < 400}
+            errors = error_responses(*guard_errors, *not_found)
+            self.responses = successes | errors | self.responses
 
     @cached_property
     def _fhir_permission(self) -> str | None:
@@ -76,7 +82,6 @@ class GuardedRoute(APIRoute):
 
     @cached_property
     def _query_names(self) -> frozenset[str]:
-        """The names of the query parameters."""
         other_kinds = params.Path, params.Header, params.Cookie
         return frozenset(
             parameter.alias
@@ -86,13 +91,23 @@ class GuardedRoute(APIRoute):
 
     @cached_property
     def _member_names(self) -> frozenset[str]:
-        """The names of all members of the body's schema, at any depth."""
         body_type: Any = self.body_field and self.body_field.field_info.annotation
         return frozenset(list_property_names(TypeAdapter(body_type).json_schema()))
 
     def authenticate(self, request: Request) -> Caller:
         """Authenticate the caller. Raises Problem `missing_token` or `invalid_token`."""
-        return _authenticate(request)
+        credential = read_credential(request)
+        if not has_api_key_prefix(credential):
+            caller = _find_by_token(request, credential)
+        else:
+            try:
+                store = find_services(request).store
+                caller = callers.authenticate_api_key(store, *parse_api_key(credential))
+            except ValueError:
+                caller = None
+        if caller is None:
+            raise build_token_problem()
+        return caller
 
     async def prepare_request(self, request: Request) -> Request:
         """Return the request to validate; called once the caller is authorised."""
@@ -101,16 +116,12 @@ class GuardedRoute(APIRoute):
     async def _read_json(self, request: Request) -> None:
         """Read the body; the pointers of a problem name members of the schema only."""
         try:
-            await read_json(
-                request,
-                find_services(request).settings,
-                self.body_media_type,
-                self.body_size_factor,
-            )
+            settings = find_services(request).settings
+            await read_json(request, settings, self.body_media_type, self.body_size_factor)
         except Problem as problem:
-            raise (
-                problem.limit_pointers(self._member_names) if problem.errors else problem
-            ) from None
+            if problem.errors:
+                raise problem.limit_pointers(self._member_names) from None
+            raise
 
     def get_route_handler(self) -> Handler:
         """Return FastAPI's handler behind the checks."""
@@ -141,23 +152,7 @@ class GuardedRoute(APIRoute):
         return guard
 
 
-def _authenticate(request: Request) -> Caller:
-    store = find_services(request).store
-    credential = read_credential(request)
-    if not has_api_key_prefix(credential):
-        caller = _find_by_token(request, credential)
-    else:
-        try:
-            caller = callers.authenticate_api_key(store, *parse_api_key(credential))
-        except ValueError:
-            caller = None
-    if caller is None:
-        raise build_token_problem()
-    return caller
-
-
 def _find_by_token(request: Request, token: str) -> Caller | None:
-    """Find the caller of a token issued by this service or by a trusted issuer."""
     services = find_services(request)
     if read_unverified_issuer(token) not in (None, services.settings.issuer):
         return services.external_tokens.verify_access_token(token)
@@ -242,6 +237,5 @@ def build_actor(request: Request, caller: Caller | None) -> Actor:
 def build_anonymous_actor(request: Request) -> Actor:
     """Return the unauthenticated actor of the request."""
     route = getattr(request.scope.get("route"), "path", "")
-    return ANONYMOUS_ACTOR._replace(
-        route=f"{request.method} {route}", request_id=REQUEST_ID.get() or ""
-    )
+    request_id = REQUEST_ID.get() or ""
+    return ANONYMOUS_ACTOR._replace(route=f"{request.method} {route}", request_id=request_id)

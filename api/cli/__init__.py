@@ -34,17 +34,12 @@ _FORMER_NAMES = {
 }
 """Former names of commands and options; still accepted, no longer shown."""
 
-
-def _translate_former_name(name: str) -> str:
-    return _FORMER_NAMES.get(name, name)
-
-
 main = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Screening for nociplastic pain: decision support for clinicians, never a diagnosis.",
-    context_settings={"token_normalize_func": _translate_former_name},
+    context_settings={"token_normalize_func": lambda name: _FORMER_NAMES.get(name, name)},
 )
 main.command()(batch.batch)
 main.command("import")(import_csv.import_answers)

@@ -34,9 +34,8 @@ def create_first_client(store: Store, file: Path, *, test: bool = False) -> dict
         organisation = organisations.add_organisation_in(
             store, session, FIRST_ORGANISATION_NAME, test=test
         )
-        work = store.join_transaction(
-            session, OPERATOR_ACTOR._replace(organisation=organisation.id)
-        )
+        operator = OPERATOR_ACTOR._replace(organisation=organisation.id)
+        work = store.join_transaction(session, operator)
         client = clients.add_client(work, "first client", SCOPES)
         _, secret = clients.add_secret(work, client.id)
         work.audit("administer", "client", client.id)
@@ -50,18 +49,14 @@ def create_first_client(store: Store, file: Path, *, test: bool = False) -> dict
 
 
 def create_first_invitation(store: Store, settings: Settings) -> str | None:
-    """Return the one-time URL at which the first practitioner sets up their login.
-
-    Return None if a practitioner can sign in already, or unless there is exactly one organisation.
-    """
+    """Return the URL at which the first practitioner sets up a login, or None if one can."""
     with store.read_all_organisations() as session:
         existing = organisations.list_organisations(session)
         if len(existing) != 1 or login_credentials.has_any_login(session):
             return None
     with store.transaction(OPERATOR_ACTOR._replace(organisation=existing[0].id)) as work:
-        eligible = [
-            row for row in practitioners.list_practitioners(work) if row.active and row.scopes
-        ]
+        existing_rows = practitioners.list_practitioners(work)
+        eligible = [row for row in existing_rows if row.active and row.scopes]
         practitioner = eligible[0] if eligible else _add_practitioner(work)
         invitation, secret = invitations.add_invitation(work, practitioner.id)
         work.audit("administer", "invitation", invitation.id)
@@ -69,12 +64,8 @@ def create_first_invitation(store: Store, settings: Settings) -> str | None:
 
 
 def _add_practitioner(work: Transaction) -> Practitioner:
-    practitioner = practitioners.add_practitioner(
-        work,
-        "first",
-        FIRST_PRACTITIONER_NAME,
-        (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin"),
-    )
+    scopes = (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin")
+    practitioner = practitioners.add_practitioner(work, "first", FIRST_PRACTITIONER_NAME, scopes)
     work.audit("administer", "practitioner", practitioner.id)
     return practitioner
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from api.problems import Problem
     from api.settings import Settings
     from api.store.key_ring import KeyRingError
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 OrganisationId = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
+Active = Annotated[
+    bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
+]
 
 
 def load_settings() -> "Settings":
@@ -34,13 +35,6 @@ def load_settings() -> "Settings":
             for fault in error.errors()
         ]
         fail("\n".join(faults))
-
-
-def format_validation_error(error: "ValidationError") -> str:
-    """Return one line per error: the path of the field and the message."""
-    return "\n".join(
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-    )
 
 
 @contextmanager
@@ -98,12 +92,31 @@ def open_transaction(
         yield work
 
 
-def print_json(value: Any) -> None:
-    """Print a model or plain value as indented JSON on standard output."""
-    from pydantic import BaseModel
+@contextmanager
+def refuse_invalid_input() -> Iterator[None]:
+    """Exit 2 with the message of a ValueError; of a model, one line per field."""
+    from pydantic import ValidationError
 
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+    try:
+        yield
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        fail("\n".join(faults))
+    except ValueError as error:
+        fail(str(error))
+
+
+def collect_changes(**options: Any) -> dict[str, Any]:
+    """Return the options that are not None: the others were left out."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def print_json(value: Any) -> None:
+    """Print plain values, and the models in them, as indented JSON on standard output."""
+    text = json.dumps(
+        value, indent=2, ensure_ascii=False, default=lambda model: model.model_dump(mode="json")
+    )
+    typer.echo(text)
 
 
 def print_note(text: str) -> None:

@@ -3,16 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from api.batch_scoring.local_run import RunProgress
 
@@ -21,14 +13,14 @@ from api.batch_scoring.local_run import RunProgress
 def show_progress(console: Console | None = None) -> Iterator[Callable[[RunProgress], None]]:
     """Yield a callback that moves the bar on stderr; it only counts without a known size."""
     columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,.0f} a second"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        bars.SpinnerColumn(),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,.0f} a second"),
+        bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+    with bars.Progress(*columns, console=console or Console(stderr=True)) as progress:
         task = progress.add_task("", total=None, rows=0, rate=0.0)
 
         def on_step(step: RunProgress) -> None:

@@ -8,14 +8,14 @@ from pydantic import TypeAdapter, ValidationError
 from api.desk.session_guard import PractitionerPage
 from api.forms.answer_parser import ControlState, fill_from_answers, fill_from_fields, parse_step
 from api.forms.body_map import build_body_map
-from api.forms.form_model import SKIPPED, UNKNOWN, FormOptions, FormStep, IntakeForm, build_form
-from api.intakes.models import StorableIntake, intake_union
+from api.forms.form_model import SKIPPED, UNKNOWN, FormOptions, IntakeForm, build_form
+from api.forms.handlers import build_intake_adapter
 from api.problems import Problem
 from api.web.page_route import FormFields, read_field
 from schemas.patient import KnownPatient, Note, Reference
 from schemas.rulebook_name import RulebookName
 from schemas.screening import Screening
-from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.catalogue import UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
 _NOTE = TypeAdapter[Any](Note)
@@ -48,7 +48,7 @@ class AnswerForm(NamedTuple):
                     step,
                     control_state,
                     _count_answers(control_state),
-                    is_open or step.for_clinician or _has_fault(step, faults),
+                    is_open or step.for_clinician or any(q.name in faults for q in step.questions),
                 )
                 for step, control_state in zip(self.form.steps, control_states, strict=True)
             ],
@@ -71,27 +71,19 @@ class AnswerForm(NamedTuple):
         return [fill_from_fields(step, fields) for step in self.form.steps]
 
 
-def build_answer_form(
-    rulebooks: Catalogue, name: str, desk: PractitionerPage, *, adversity: bool
-) -> AnswerForm:
-    """Return the form of a rulebook, or of its instrument's newest one if it is no longer active.
-
-    Raises UnknownRulebookError.
-    """
+def build_answer_form(name: str, desk: PractitionerPage) -> AnswerForm:
+    """Return the form of a rulebook or of its successor. Raises UnknownRulebookError."""
+    adversity = desk.read_form_settings().adversity_questions
     try:
-        loaded = rulebooks.find_active(name)
+        loaded = desk.rulebooks.find_active(name)
     except UnknownRulebookError:
-        loaded = rulebooks.find_active(RulebookName.parse(name).instrument)
+        loaded = desk.rulebooks.find_active(RulebookName.parse(name).instrument)
     options = FormOptions("clinician", desk.language, asks_adversity=adversity)
     return AnswerForm(loaded, build_form(loaded, options))
 
 
 def parse_answers(
-    rulebooks: Catalogue,
-    desk: PractitionerPage,
-    form: AnswerForm,
-    fields: FormFields,
-    original: Screening | None,
+    desk: PractitionerPage, form: AnswerForm, fields: FormFields, original: Screening | None
 ) -> ParsedAnswers:
     """Return the intake of a new patient, or of the original screening that it corrects."""
     answers, faults = _parse_steps(form, fields, original)
@@ -111,9 +103,8 @@ def parse_answers(
         "note": note,
         "answers": answers,
     }
-    intake_adapter = TypeAdapter[Any](intake_union(rulebooks.list_active(), StorableIntake))
     try:
-        return ParsedAnswers(intake_adapter.validate_python(body), {})
+        return ParsedAnswers(build_intake_adapter(desk.rulebooks).validate_python(body), {})
     except ValidationError:  # an answer kept from an older rulebook no longer fits its question
         raise Problem("conflict") from None
 
@@ -144,7 +135,6 @@ def is_valid_text(text_type: TypeAdapter[Any], text: str) -> bool:
 
 
 def _count_answers(control_state: ControlState) -> int:
-    """Count the answered questions, without those deliberately left open."""
     open_values = {UNKNOWN, SKIPPED}
     selections = [
         values
@@ -152,10 +142,6 @@ def _count_answers(control_state: ControlState) -> int:
         if values and not values & open_values
     ]
     return len(selections) + len([text for text in control_state.entered_text.values() if text])
-
-
-def _has_fault(step: FormStep, faults: dict[str, str]) -> bool:
-    return any(question.name in faults for question in step.questions)
 
 
 def _parse_steps(

@@ -13,7 +13,6 @@ from api.store.transaction import Transaction
 from schemas.links import LinkDetail
 from schemas.patient import KnownPatient
 from schemas.rulebook import Flag
-from scoring.catalogue import Catalogue
 from scoring.safety import assess_safety
 
 MAX_PER_TIER = 100
@@ -38,11 +37,9 @@ class Inbox(NamedTuple):
     has_more: bool = False
 
 
-def list_unacknowledged(
-    work: Transaction, rulebooks: Catalogue, formatter: DisplayFormatter
-) -> Inbox:
+def list_unacknowledged(work: Transaction, formatter: DisplayFormatter) -> Inbox:
     """Return the unacknowledged screenings of the tiers that withhold a score."""
-    tiers = _list_withholding_tiers(rulebooks, formatter)
+    tiers = _list_withholding_tiers(formatter)
     lines = search.list_unacknowledged(work, tiers, MAX_PER_TIER + 1)
     by_tier: dict[str, list[ScreeningListRow]] = {}
     for line in lines:
@@ -72,7 +69,6 @@ def _build_unsubmitted(link: LinkDetail, formatter: DisplayFormatter) -> Unsubmi
 
 
 def _translate_flags(link: LinkDetail, formatter: DisplayFormatter) -> tuple[Flag, ...]:
-    """Return the flags raised by the answers, in the language of the desk."""
     loaded, book = formatter.find_loaded(link.rulebook), formatter.find_rulebook(link.rulebook)
     if loaded is None or book is None:
         return ()
@@ -82,14 +78,13 @@ def _translate_flags(link: LinkDetail, formatter: DisplayFormatter) -> tuple[Fla
     return tuple(flags[flag.id] for flag in red_flags)
 
 
-def _list_withholding_tiers(rulebooks: Catalogue, formatter: DisplayFormatter) -> list[str]:
+def _list_withholding_tiers(formatter: DisplayFormatter) -> list[str]:
     """Return the tiers of all rulebooks that withhold a score, the most urgent first."""
-    all_loaded = (formatter.find_loaded(entry.name) for entry in rulebooks.entries)
+    rulebooks = formatter.rulebooks
     ranks = {
         tier.id: rank
-        for loaded in all_loaded
-        if loaded is not None
-        for rank, tier in enumerate(loaded.rulebook.tier)
+        for entry in rulebooks.entries
+        for rank, tier in enumerate(rulebooks.find_version(entry.name).rulebook.tier)
         if tier.withholds
     }
     return sorted(ranks, key=lambda tier: ranks[tier])

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Request
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
 from api.desk.login import start_session
+from api.desk.session_guard import build_session_actor
 from api.http.error_conversion import convert_error
 from api.http.rate_limit import read_network_key
 from api.security.passwords import WeakPasswordError, check_password_strength, hash_password
@@ -16,7 +17,7 @@ from api.store.accounts import invitations, login_credentials, sessions
 from api.store.accounts.invitations import OpenInvitation
 from api.store.accounts.login_credentials import NewCredentials
 from api.store.errors import ConflictError, NotFoundError
-from api.store.transaction import Actor, Transaction
+from api.store.transaction import Transaction
 
 MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 100
 WRONG_INVITATIONS_PER_MINUTE = 30
@@ -33,10 +34,7 @@ class InvitationForm(NamedTuple):
 
 
 def open_invitation(request: Request, secret: InvitationSecret) -> OpenInvitation:
-    """Return the invitation with this secret; wrong secrets are recorded and limited per network.
-
-    Raises NotFoundError and TooManyRequestsProblem.
-    """
+    """Return the invitation; wrong secrets are recorded and limited. Raises NotFoundError."""
     services, network = find_services(request), read_network_key(request)
     services.rate_limiter.check(f"wrong invitation {network}", WRONG_INVITATIONS_PER_MINUTE)
     invited = invitations.look_up_open_invitation(services.store, secret)
@@ -80,12 +78,10 @@ def find_password_faults(
 def accept_invitation(
     request: Request, invited: OpenInvitation, form: InvitationForm, faults: dict[str, str]
 ) -> tuple[tuple[str, ...], str] | None:
-    """Store the credentials; return recovery codes and session secret, or None after adding faults.
-
-    Raises StoreError.
-    """
+    """Store the credentials; return recovery codes and session secret, or None after faults."""
     password_hash = hash_password(form.password)
-    practitioner, actor = invited.practitioner.id, _build_actor(request, invited)
+    practitioner = invited.practitioner.id
+    actor = build_session_actor(request, invited.organisation, practitioner)
     try:
         with find_services(request).store.transaction(actor) as work:
             totp = invitations.read_totp_secret(work, invited.id)
@@ -106,17 +102,15 @@ def accept_invitation(
 
 
 def accept_with_identity(request: Request, secret: str, subject: str) -> str | None:
-    """Let the practitioner sign in as this subject at the provider; return the session secret.
-
-    Returns None if the invitation is no longer open or the identity is another practitioner's.
-    """
+    """Link the subject and return the session secret, or None if either is not acceptable."""
     store, issuer = find_services(request).store, find_services(request).settings.oidc_issuer
     invited = invitations.look_up_open_invitation(store, secret)
     if invited is None:
         return None
     practitioner = invited.practitioner.id
     try:
-        with store.transaction(_build_actor(request, invited)) as work:
+        actor = build_session_actor(request, invited.organisation, practitioner)
+        with store.transaction(actor) as work:
             _use_invitation(work, invited)
             login_credentials.delete_credentials(work, practitioner)
             login_credentials.link_identity(work, practitioner, issuer, subject)
@@ -126,13 +120,6 @@ def accept_with_identity(request: Request, secret: str, subject: str) -> str | N
 
 
 def _use_invitation(work: Transaction, invited: OpenInvitation) -> None:
-    """Use up the invitation and end the sessions under the previous login."""
     invitations.consume_invitation(work, invited.id)
     sessions.end_practitioner_sessions(work, invited.practitioner.id)
     work.audit("administer", "sign_in", invited.practitioner.id)
-
-
-def _build_actor(request: Request, invited: OpenInvitation) -> Actor:
-    return build_anonymous_actor(request)._replace(
-        organisation=invited.organisation, id=invited.practitioner.id, means="session"
-    )

@@ -7,7 +7,6 @@ wrong code take the same time and write the same audit row.
 
 import hmac
 import secrets
-from typing import NamedTuple
 
 from fastapi import Request
 from starlette.responses import Response
@@ -34,37 +33,23 @@ _UNKNOWN_NAME = StoredLogin(SYSTEM, "", None)
 _PURPOSE = b"signing in"
 
 
-class LoginForm(NamedTuple):
-    """The fields of the login page."""
-
-    name: str
-    password: str
-    code: str
-
-
-def authenticate(request: Request, form: LoginForm) -> tuple[Actor, str] | None:
-    """Return the practitioner and the secret of a new session, or None if the login fails.
-
-    Raises TooManyAttemptsError or TooManyRequestsProblem after too many attempts.
-    """
+def authenticate(request: Request, name: str, password: str, code: str) -> tuple[Actor, str] | None:
+    """Return the practitioner and a session secret, or None. Raises TooManyAttemptsError."""
     store = find_services(request).store
     limiter = find_services(request).rate_limiter
     limiter.take(f"sign-in {read_network_key(request)}", ATTEMPTS_PER_MINUTE)
-    counters = _build_counters(request, form.name)
+    counters = _build_counters(request, name)
     _count_attempt(request, counters, build_anonymous_actor(request))
-    credentials = login_credentials.look_up_login(store, form.name) or _UNKNOWN_NAME
-    is_right = verify_password(form.password, credentials.password_hash)
-    session = _check_second_factor(request, credentials, form.code if is_right else "")
+    credentials = login_credentials.look_up_login(store, name) or _UNKNOWN_NAME
+    is_right = verify_password(password, credentials.password_hash)
+    session = _check_second_factor(request, credentials, code if is_right else "")
     if session is not None:
         login_attempts.clear_attempt(store, counters)
     return session
 
 
 def verify_own_password(desk: PractitionerPage, password: str) -> bool:
-    """Return whether it is the password of the signed-in practitioner; attempts are counted.
-
-    Raises TooManyAttemptsError after too many attempts.
-    """
+    """Return whether it is the practitioner's password. Raises TooManyAttemptsError."""
     practitioner = desk.signed_in.practitioner.id
     counters = [AttemptCounter(_compute_hash(desk.request, f"own|{practitioner}"), FREE_ATTEMPTS)]
     _count_attempt(desk.request, counters, desk.actor)
@@ -110,10 +95,7 @@ def _count_attempt(request: Request, counters: list[AttemptCounter], actor: Acto
 def _check_second_factor(
     request: Request, credentials: StoredLogin, code: str
 ) -> tuple[Actor, str] | None:
-    """Start a session if the code is right; the code is empty after a wrong password.
-
-    Every outcome makes the same database queries and writes as much.
-    """
+    """Start a session if the code is right; every outcome makes the same database queries."""
     store = find_services(request).store
     actor = build_anonymous_actor(request)._replace(organisation=credentials.organisation)
     if code:
@@ -129,12 +111,10 @@ def _build_counters(request: Request, name: str) -> list[AttemptCounter]:
     """Return the counters of an attempt: the known device's, else the network's and the name's."""
     name_hash = login_credentials.hash_login_name(name)
     nonce, _, proof = cookies.read_cookie(request, cookies.DEVICE).partition(".")
-    if nonce and hmac.compare_digest(
-        _compute_device_proof(request, name, nonce).encode(), proof.encode()
-    ):
-        return [
-            AttemptCounter(_compute_hash(request, f"device|{name_hash}|{nonce}"), FREE_ATTEMPTS)
-        ]
+    known_proof = _compute_device_proof(request, name, nonce)
+    if nonce and hmac.compare_digest(known_proof.encode(), proof.encode()):
+        device_hash = _compute_hash(request, f"device|{name_hash}|{nonce}")
+        return [AttemptCounter(device_hash, FREE_ATTEMPTS)]
     network = read_network_key(request)
     return [
         AttemptCounter(_compute_hash(request, f"address|{name_hash}|{network}"), FREE_ATTEMPTS),

@@ -3,7 +3,6 @@
 The secrets of a login are stored only in the browser, encrypted, for ten minutes.
 """
 
-import base64
 import json
 import secrets
 import time
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from api.auth.oidc_client import LoginSecrets, OidcClient, OidcProviderError
 from api.problems import Problem
 from api.security.aead import InvalidCiphertextError, RandomNonceCipher
+from api.security.base64url import decode_base64url, encode_base64url
 from api.settings import Settings
 from api.store.key_ring import KeyRing
 
@@ -45,22 +45,16 @@ class OidcLogin:
         self._ring = ring
 
     def start_login(self, invitation: str = "") -> tuple[str, str]:
-        """Return the URL to redirect to and the encrypted flow for the browser's cookie.
-
-        Raises Problem `unavailable` if the provider cannot be reached.
-        """
-        flow = OidcFlow(
-            secrets.token_urlsafe(32),
-            secrets.token_urlsafe(32),
-            secrets.token_urlsafe(48),
-            invitation,
-            int(time.time()) + FLOW_SECONDS,
-        )
+        """Return the provider's URL and the encrypted flow. Raises Problem `unavailable`."""
+        state, nonce, verifier = (secrets.token_urlsafe(size) for size in (32, 32, 48))
+        expires_at = int(time.time()) + FLOW_SECONDS
+        flow = OidcFlow(state, nonce, verifier, invitation, expires_at)
         try:
             url = self._client.build_authorization_url(flow.login_secrets)
         except OidcProviderError:
             raise Problem("unavailable", headers={"Retry-After": "30"}) from None
-        return url, self._encrypt_flow(flow)
+        cipher = RandomNonceCipher(self._ring.derive_keys(_PURPOSE)[0])
+        return url, encode_base64url(cipher.encrypt(json.dumps(flow).encode(), _PURPOSE))
 
     def finish_login(self, cookie: str, response: Mapping[str, str]) -> tuple[str, str] | None:
         """Return the subject and the invitation it accepts, or None for an invalid response."""
@@ -77,14 +71,9 @@ class OidcLogin:
             return None
         return subject, flow.invitation
 
-    def _encrypt_flow(self, flow: OidcFlow) -> str:
-        key = self._ring.derive_keys(_PURPOSE)[0]
-        encrypted = RandomNonceCipher(key).encrypt(json.dumps(flow).encode(), _PURPOSE)
-        return base64.urlsafe_b64encode(encrypted).decode().rstrip("=")
-
     def _decrypt_flow(self, text: str) -> OidcFlow | None:
         try:
-            encrypted = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            encrypted = decode_base64url(text)
         except ValueError:
             return None
         for key in self._ring.derive_keys(_PURPOSE):

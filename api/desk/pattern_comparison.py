@@ -27,9 +27,7 @@ def list_earlier(work: Transaction, screening: Screening) -> list[Screening]:
     )
     page = search.list_first_page(work, filters, 100)
     ids = [line.id for line in page.lines if _is_comparable(line, screening)]
-    return [
-        screenings.find_screening(work, screening_id) for screening_id in ids[: MAX_SCREENINGS - 1]
-    ]
+    return [screenings.find_screening(work, id_) for id_ in ids[: MAX_SCREENINGS - 1]]
 
 
 def build_rows(views: list[ReportView]) -> list[PatternRow]:

@@ -50,10 +50,10 @@ class DisplayFormatter:
     """Formats rulebook terms in one language, and days and times in one time zone."""
 
     def __init__(self, rulebooks: Catalogue, language: str, time_zone: tzinfo) -> None:
-        self._rulebooks = rulebooks
+        self.rulebooks = rulebooks
+        self.time_zone = time_zone
         self._language = language
         self._phrases = load_phrases(language)
-        self._time_zone = time_zone
 
     def format_tier(self, rulebook: str, tier: str) -> str:
         """Return the id of a tier with its label."""
@@ -82,12 +82,12 @@ class DisplayFormatter:
 
     def format_day(self, at: datetime | date) -> str:
         """Return the day in words."""
-        day = at.astimezone(self._time_zone).date() if isinstance(at, datetime) else at
+        day = at.astimezone(self.time_zone).date() if isinstance(at, datetime) else at
         return self._phrases.format_date(day) or ""
 
     def format_time(self, at: datetime) -> str:
         """Return the time with the abbreviation of the time zone."""
-        return f"{at.astimezone(self._time_zone):%H:%M %Z}"
+        return f"{at.astimezone(self.time_zone):%H:%M %Z}"
 
     def format_moment(self, at: datetime) -> str:
         """Return the day and the time."""
@@ -108,7 +108,7 @@ class DisplayFormatter:
     def find_loaded(self, rulebook: str) -> LoadedRulebook | None:
         """Return the rulebook as loaded; None if it is unknown."""
         try:
-            return self._rulebooks.find_version(rulebook)
+            return self.rulebooks.find_version(rulebook)
         except UnknownRulebookError:
             return None
 
@@ -132,39 +132,31 @@ def build_row(line: ScreeningListItem, formatter: DisplayFormatter) -> Screening
     )
 
 
-def list_tier_choices(rulebooks: Catalogue, formatter: DisplayFormatter) -> list[FilterChoice]:
+def list_tier_choices(formatter: DisplayFormatter) -> list[FilterChoice]:
     """Return the tiers of all active rulebooks."""
-    tiers = map_tiers(rulebooks)
+    tiers = map_tiers(formatter.rulebooks)
     return [FilterChoice(tier, formatter.format_tier(tiers[tier], tier)) for tier in sorted(tiers)]
 
 
 def map_tiers(rulebooks: Catalogue) -> dict[str, str]:
     """Return the tiers of all active rulebooks, each with the name of a rulebook that has it."""
-    return {
-        tier.id: loaded.name for loaded in rulebooks.list_active() for tier in loaded.rulebook.tier
-    }
+    active = rulebooks.list_active()
+    return {tier.id: loaded.name for loaded in active for tier in loaded.rulebook.tier}
 
 
-def list_instrument_choices(
-    rulebooks: Catalogue, formatter: DisplayFormatter
-) -> list[FilterChoice]:
+def list_instrument_choices(formatter: DisplayFormatter) -> list[FilterChoice]:
     """Return the instruments in use, each with the title of its newest rulebook."""
     titles = {
         loaded.rulebook.rulebook.instrument: formatter.format_title(loaded.name)
-        for loaded in rulebooks.list_active()
+        for loaded in formatter.rulebooks.list_active()
     }
     return [FilterChoice(instrument, title) for instrument, title in titles.items()]
 
 
-def parse_filters(
-    values: Mapping[str, str], rulebooks: Catalogue, time_zone: tzinfo
-) -> ScreeningFilters:
-    """Parse the filters of a form or a query string; the tier in upper or lower case.
-
-    Raises Problem if a filter is invalid or no active rulebook has the tier.
-    """
+def parse_filters(values: Mapping[str, str], formatter: DisplayFormatter) -> ScreeningFilters:
+    """Parse the filters of a form or a query string. Raises Problem for an invalid one."""
     tier = values.get("tier", "").strip().lower()
-    tiers = {tier_id.lower(): tier_id for tier_id in (*map_tiers(rulebooks), NO_TIER)}
+    tiers = {tier_id.lower(): tier_id for tier_id in (*map_tiers(formatter.rulebooks), NO_TIER)}
     if tier and tier not in tiers:
         raise Problem("not_found")
     try:
@@ -172,7 +164,7 @@ def parse_filters(
             patient=values.get("patient", "").strip()[:200] or None,
             rulebook=values.get("rulebook", "")[:60] or None,
             tier=tiers.get(tier),
-            created_from=_parse_since(values.get("since", ""), time_zone),
+            created_from=_parse_since(values.get("since", ""), formatter.time_zone),
         )
     except ValidationError:
         raise Problem(

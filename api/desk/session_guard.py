@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
+from api.desk.screening_rows import DisplayFormatter
 from api.documents import issuance
 from api.documents.document_builder import PrintSettings
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
@@ -20,27 +21,20 @@ from api.problems import Problem
 from api.settings import Settings
 from api.store.accounts import letterheads, sessions
 from api.store.accounts.sessions import SessionLifetimes
+from api.store.forms import form_settings
 from api.store.store import Store
 from api.store.transaction import Actor
-from api.web import cookies
+from api.web import cookies, page_route
 from api.web.csrf import CSRF_FIELD, find_csrf_tokens
-from api.web.languages import select_page_language
-from api.web.page_route import (
-    CODES_WITH_TEXT,
-    FormFields,
-    PageHandler,
-    PageRoute,
-    choose_problem_phrases,
-    read_field,
-    read_page_form,
-)
-from api.web.page_texts import list_languages
+from api.web.page_texts import list_languages, select_page_language
 from api.web.templating import PageOptions, redirect_to, render_page
+from schemas.form_settings import FormSettings
 from schemas.sign_in import PractitionerSession
+from scoring.catalogue import Catalogue
 
 YEAR_SECONDS = 365 * 24 * 3600
 LOGIN_PATH = "/sign-in"
-_CODES_WITH_TEXT = (*CODES_WITH_TEXT, "insufficient_scope", "conflict")
+_CODES_WITH_TEXT = (*page_route.CODES_WITH_TEXT, "insufficient_scope", "conflict")
 
 
 class PractitionerPage(NamedTuple):
@@ -58,7 +52,9 @@ class PractitionerPage(NamedTuple):
     @property
     def actor(self) -> Actor:
         """The practitioner as the actor of the audit."""
-        return _build_actor(self.request, self.signed_in)
+        return build_session_actor(
+            self.request, self.signed_in.organisation, self.signed_in.practitioner.id
+        )
 
     @property
     def context(self) -> RequestContext:
@@ -76,6 +72,23 @@ class PractitionerPage(NamedTuple):
         with self.store.read_all_organisations() as session:
             letterhead = letterheads.find_letterhead(session, self.signed_in.organisation)
         return ZoneInfo(letterhead.time_zone)
+
+    @property
+    def rulebooks(self) -> Catalogue:
+        """The rulebooks of the application."""
+        return find_services(self.request).catalogue
+
+    @property
+    def formatter(self) -> DisplayFormatter:
+        """The formatter of rulebook terms, days and times for this practitioner."""
+        return DisplayFormatter(self.rulebooks, self.language, self.time_zone)
+
+    def read_form_settings(self) -> FormSettings:
+        """Return the settings of the organisation's forms."""
+        with self.context.transaction() as work:
+            settings = form_settings.load_form_settings(work)
+            work.audit("read", "form_settings")
+        return settings
 
     def load_print_settings(self) -> PrintSettings:
         """Return the letterhead and the settings under which documents are printed."""
@@ -103,6 +116,12 @@ class PractitionerPage(NamedTuple):
         return redirect_to(self.request, path)
 
 
+def build_session_actor(request: Request, organisation: str, practitioner: str) -> Actor:
+    """Return a practitioner who acts in the browser."""
+    actor = build_anonymous_actor(request)
+    return actor._replace(organisation=organisation, id=practitioner, means="session")
+
+
 def read_session_lifetimes(settings: Settings) -> SessionLifetimes:
     """Return how long sessions last, idle and in total."""
     return SessionLifetimes(
@@ -110,13 +129,13 @@ def read_session_lifetimes(settings: Settings) -> SessionLifetimes:
     )
 
 
-def build_desk_route(scope: str | None = None) -> type[PageRoute]:
+def build_desk_route(scope: str | None = None) -> type[page_route.PageRoute]:
     """Return a route class that requires a signed-in practitioner and, if given, a scope."""
 
-    class DeskRoute(PageRoute):
+    class DeskRoute(page_route.PageRoute):
         """A route that requires a session; see `build_desk_route`."""
 
-        def get_route_handler(self) -> PageHandler:
+        def get_route_handler(self) -> page_route.PageHandler:
             handle = APIRoute.get_route_handler(self)
 
             async def handle_with_session(request: Request) -> Response:
@@ -168,16 +187,16 @@ PractitionerPageDep = Annotated[PractitionerPage, Depends(_find_current_page)]
 async def _check_fields(
     request: Request,
     desk: PractitionerPageDep,
-    fields: Annotated[FormFields, Depends(read_page_form)],
-) -> FormFields:
+    fields: Annotated[page_route.FormFields, Depends(page_route.read_page_form)],
+) -> page_route.FormFields:
     """Return the form fields. Raises Problem `csrf_failed` without this session's token."""
     find_csrf_tokens(request).check_request(
-        request, read_field(fields, CSRF_FIELD), _build_csrf_binding(desk.signed_in)
+        request, page_route.read_field(fields, CSRF_FIELD), _build_csrf_binding(desk.signed_in)
     )
     return fields
 
 
-CheckedFields = Annotated[FormFields, Depends(_check_fields)]
+CheckedFields = Annotated[page_route.FormFields, Depends(_check_fields)]
 
 
 def _find_session(request: Request) -> PractitionerPage | None:
@@ -185,9 +204,8 @@ def _find_session(request: Request) -> PractitionerPage | None:
     if not secret:
         return None
     services = find_services(request)
-    signed_in = sessions.look_up_session(
-        services.store, secret, read_session_lifetimes(services.settings)
-    )
+    lifetimes = read_session_lifetimes(services.settings)
+    signed_in = sessions.look_up_session(services.store, secret, lifetimes)
     return PractitionerPage(request, signed_in, select_language(request)) if signed_in else None
 
 
@@ -196,7 +214,7 @@ async def _refuse(request: Request, desk: PractitionerPage | None, problem: Prob
     refusals = find_services(request).denied_requests
     await run_in_threadpool(refusals.record, actor, problem.code)
     options = PageOptions(select_language(request), problem.definition.status, problem.headers)
-    phrases = choose_problem_phrases(problem, _CODES_WITH_TEXT)
+    phrases = page_route.choose_problem_phrases(problem, _CODES_WITH_TEXT)
     if desk is None:
         return render_page(request, "problem.html.j2", options, **phrases)
     return _render(desk, "desk/problem.html.j2", options, phrases)
@@ -213,12 +231,6 @@ def _render(
         current_path=desk.request.url.path,
         token=desk.csrf_token,
         **variables,
-    )
-
-
-def _build_actor(request: Request, signed_in: PractitionerSession) -> Actor:
-    return build_anonymous_actor(request)._replace(
-        organisation=signed_in.organisation, id=signed_in.practitioner.id, means="session"
     )
 
 

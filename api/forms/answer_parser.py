@@ -140,6 +140,5 @@ def _contains(answers: list[Any], answer: Any) -> bool:
 
 
 def _find_entered_number(values: list[str]) -> str:
-    return next((value for value in values if value not in (UNKNOWN, SKIPPED)), "")[
-        :MAX_NUMBER_LENGTH
-    ]
+    numbers = (value for value in values if value not in (UNKNOWN, SKIPPED))
+    return next(numbers, "")[:MAX_NUMBER_LENGTH]

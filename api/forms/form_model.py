@@ -93,11 +93,8 @@ def build_form(loaded: LoadedRulebook, options: FormOptions) -> IntakeForm:
     book = book or loaded.rulebook
     layout = load_layout(book.rulebook.instrument)
     builder = _FormBuilder(book, layout, options._replace(language=language))
-    steps = (
-        builder.build_clinician_steps()
-        if options.audience == "clinician"
-        else builder.build_patient_steps()
-    )
+    is_clinician = options.audience == "clinician"
+    steps = builder.build_clinician_steps() if is_clinician else builder.build_patient_steps()
     return IntakeForm(loaded.name, language, tuple(steps))
 
 
@@ -156,6 +153,12 @@ class _FormBuilder:
     def _build_question(self, question: Question) -> FormQuestion:
         labels = parse_scale_labels(question)
         ends = None if labels else parse_scale_ends(question)
+        if labels:
+            start, colon, _ = (question.help or "").rpartition(":")
+            help_text = f"{start}." if colon else None
+        else:
+            replacements = self._layout.help.get(question.id, {})
+            help_text = None if ends else replacements.get(self._options.language, question.help)
         is_patient = self._options.audience == "patient"
         needed = (
             is_patient
@@ -167,11 +170,7 @@ class _FormBuilder:
             name=f"q{self._positions[question.id]}",
             control=_select_control(question, labels),
             text=self._build_text(question),
-            help=_cut_labels(question.help)
-            if labels
-            else None
-            if ends
-            else self._select_help(question),
+            help=help_text,
             choices=tuple(_build_choices(self._book, question, labels)),
             end_labels=ends,
             minimum=None if question.minimum is None else int(question.minimum),
@@ -183,11 +182,6 @@ class _FormBuilder:
             has_body_map=question.id == self._layout.body_map,
             attribution=question.attribution,
         )
-
-    def _select_help(self, question: Question) -> str | None:
-        """Return the rulebook's help, unless the layout replaces it (for either audience)."""
-        replacements = self._layout.help.get(question.id, {})
-        return replacements.get(self._options.language, question.help)
 
     def _build_text(self, question: Question) -> str:
         """Return the text; prefixed by the label if the topic repeats the same text."""
@@ -218,11 +212,6 @@ def parse_scale_ends(question: Question) -> tuple[str, str] | None:
     least, most = int(question.minimum or 0), int(question.maximum or 0)
     match = re.fullmatch(rf"{least} (.+) \S+ {most} (.+?)\.?", question.help)
     return (match[1], match[2]) if match else None
-
-
-def _cut_labels(text: str | None) -> str | None:
-    start, colon, _ = (text or "").rpartition(":")
-    return f"{start}." if colon else None
 
 
 def _is_scale(question: Question) -> bool:

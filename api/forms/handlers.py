@@ -4,7 +4,7 @@ Each function runs in the transaction that locks the link; see `api.forms.page_c
 """
 
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,6 +19,7 @@ from api.forms.link_access import bind_to_browser
 from api.forms.page_context import PageContext, ResponseFactory, save_draft
 from api.forms.red_flag_advice import build_advice
 from api.intakes import reader
+from api.intakes.models import StorableIntake, intake_union
 from api.store.forms import drafts, open_links
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
@@ -26,7 +27,7 @@ from api.web.page_route import FormFields, read_field
 from api.web.page_texts import list_languages
 from api.web.templating import redirect_to
 from schemas.links import Draft
-from schemas.patient import KnownPatient
+from scoring.catalogue import Catalogue
 
 
 def give_consent(work: Transaction, context: PageContext, fields: FormFields) -> ResponseFactory:
@@ -39,9 +40,8 @@ def give_consent(work: Transaction, context: PageContext, fields: FormFields) ->
     response = redirect_to(access.request, f"{access.base_path}/1")
     if link.kind == "once":
         open_links.bind_holder(work, link.id, bind_to_browser(access.request, response, link))
-    drafts.save_draft(
-        work, link.id, Draft(language=language if language in list_languages() else None)
-    )
+    draft = Draft(language=language if language in list_languages() else None)
+    drafts.save_draft(work, link.id, draft)
     work.audit("create", "draft", link.id)
     return lambda: response
 
@@ -77,9 +77,7 @@ def acknowledge_advice(
     return partial(save_draft(work, context, draft).redirect_to_step, progress.next_step)
 
 
-def submit(
-    work: Transaction, context: PageContext, destination: str, intake_adapter: TypeAdapter[Any]
-) -> ResponseFactory:
+def submit(work: Transaction, context: PageContext, destination: str) -> ResponseFactory:
     """Submit the answers as a screening, unless advice or required answers are outstanding."""
     progress = context.progress
     if progress is None or progress.unacknowledged_flags:
@@ -93,13 +91,19 @@ def submit(
     reminders = build_advice(
         progress.rulebook, progress.form, progress.draft.answers, progress.flags
     )
-    _submit(work, context, intake_adapter)
+    _submit(work, context)
     return partial(
         views.render_confirmation,
         context.access,
         context.language,
         {"advice": reminders, "settings": context.settings},
     )
+
+
+@lru_cache(maxsize=4)
+def build_intake_adapter(rulebooks: Catalogue) -> TypeAdapter[Any]:
+    """Return the validator of intakes to be stored; it is expensive to build."""
+    return TypeAdapter[Any](intake_union(rulebooks.list_active(), StorableIntake))
 
 
 def _apply_step(
@@ -147,27 +151,20 @@ def _show_next(
     return context.redirect_to_step(_next_step(number, fields, parsed_step))
 
 
-def _submit(work: Transaction, context: PageContext, intake_adapter: TypeAdapter[Any]) -> None:
+def _submit(work: Transaction, context: PageContext) -> None:
     """Save the answers the way `POST /v1/screenings` does, and use up the link."""
-    link, request = context.intake.link, context.access.request
+    link, rulebooks = context.intake.link, find_services(context.access.request).catalogue
     patient = open_links.mark_submitted(work, link.id)
-    body = _build_body(link.rulebook, patient, context.started_progress.draft)
-    intake = intake_adapter.validate_python(body)
-    rulebooks = find_services(request).catalogue
-    screening = screenings.add_screening(
-        work, reader.score_intake(rulebooks, intake, patient, "form")
-    )
-    open_links.attach_screening(work, link.id, screening.id)
-    work.audit("create", "screening", screening.id)
-    work.audit("answer", "link", link.id)
-
-
-def _build_body(rulebook: str, patient: KnownPatient, draft: Draft) -> dict[str, Any]:
-    """Return the draft as a request body."""
-    return {
-        "rulebook": rulebook,
+    body = {
+        "rulebook": link.rulebook,
         "patient": patient,
         "answered_by": "patient",
         "answered_on": datetime.now(UTC).date(),
-        "answers": draft.answers,
+        "answers": context.started_progress.draft.answers,
     }
+    intake = build_intake_adapter(rulebooks).validate_python(body)
+    scored = reader.score_intake(rulebooks, intake, patient, "form")
+    screening = screenings.add_screening(work, scored)
+    open_links.attach_screening(work, link.id, screening.id)
+    work.audit("create", "screening", screening.id)
+    work.audit("answer", "link", link.id)

@@ -93,9 +93,7 @@ def apply_step(progress: IntakeProgress, step: FormStep, parsed_step: ParsedStep
     }
     answers = _drop_keys(draft.answers, replaced_ids) | parsed_step.answers
     open_questions = _drop_keys(draft.left, replaced_ids) | parsed_step.open_questions
-    return _update_flags(
-        progress, draft.model_copy(update={"answers": answers, "left": open_questions})
-    )
+    return _update_answers(progress, draft, answers, open_questions)
 
 
 def apply_adversity_consent(progress: IntakeProgress, *, adversity: bool) -> Draft:
@@ -103,20 +101,17 @@ def apply_adversity_consent(progress: IntakeProgress, *, adversity: bool) -> Dra
     draft = progress.draft.model_copy(update={"adversity": adversity})
     if adversity:
         return draft
-    all_questions = build_form(
-        progress.rulebook, FormOptions("patient", "en", adversity_consent=True)
-    ).questions
-    other_questions = build_form(
-        progress.rulebook, FormOptions("patient", "en", adversity_consent=False)
-    ).questions
-    dropped_ids = {q.id for q in all_questions} - {q.id for q in other_questions}
-    answers, open_questions = (
-        _drop_keys(draft.answers, dropped_ids),
-        _drop_keys(draft.left, dropped_ids),
+    all_ids, other_ids = (
+        {
+            question.id
+            for question in build_form(
+                progress.rulebook, FormOptions("patient", "en", adversity_consent=consent)
+            ).questions
+        }
+        for consent in (True, False)
     )
-    return _update_flags(
-        progress, draft.model_copy(update={"answers": answers, "left": open_questions})
-    )
+    answers = _drop_keys(draft.answers, all_ids - other_ids)
+    return _update_answers(progress, draft, answers, _drop_keys(draft.left, all_ids - other_ids))
 
 
 def build_review(progress: IntakeProgress) -> list[ReviewSection]:
@@ -141,11 +136,14 @@ def _build_review_answer(progress: IntakeProgress, question: FormQuestion) -> Re
     )
 
 
-def _update_flags(progress: IntakeProgress, draft: Draft) -> Draft:
-    """Update the tier; the advice of a flag that vanishes and returns must be read again."""
-    red_flags = find_red_flags(progress.rulebook, draft.answers)
+def _update_answers(
+    progress: IntakeProgress, draft: Draft, answers: dict[str, Any], left: dict[str, Any]
+) -> Draft:
+    """Update the tier as well; the advice of a flag that vanishes and returns is read again."""
+    red_flags = find_red_flags(progress.rulebook, answers)
     seen_flags = tuple(flag for flag in draft.seen if flag in red_flags.flags)
-    return draft.model_copy(update={"tier": red_flags.tier, "seen": seen_flags})
+    changes = {"answers": answers, "left": left, "tier": red_flags.tier, "seen": seen_flags}
+    return draft.model_copy(update=changes)
 
 
 def _drop_keys(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ A link that is wrong, used, revoked, expired or bound to another browser is answ
 
 import secrets
 from collections.abc import Iterable
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from fastapi import Path, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from api.auth.route_guard import build_anonymous_actor
@@ -26,6 +26,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 LINK_REQUESTS_PER_MINUTE = 240
 WRONG_LINKS_PER_MINUTE = 30
+MAX_LINK_LENGTH = 100
 KIOSK_SECONDS = 900
 REVIEW_SECONDS = 3600
 
@@ -44,44 +45,35 @@ class LinkAccess(NamedTuple):
         return find_services(self.request).store
 
     @property
-    def csrf_binding(self) -> str:
-        """The binding of the CSRF tokens under this link."""
-        return f"intake {hash_secret(self.secret)}"
-
-    @property
     def csrf_token(self) -> str:
         """The CSRF token of the forms under this link."""
-        return find_csrf_tokens(self.request).issue_token(self.csrf_binding)
+        return find_csrf_tokens(self.request).issue_token(self._bind("intake"))
 
     def issue_flags_token(self, flags: Iterable[str]) -> str:
         """Return a token that proves which red flags an advice page showed without naming them."""
-        return find_csrf_tokens(self.request).issue_token(self._bind_flags(flags))
+        return find_csrf_tokens(self.request).issue_token(self._bind("flags", flags))
 
     def is_flags_token(self, token: str, flags: Iterable[str]) -> bool:
         """Return whether the token was issued for exactly these red flags."""
-        return find_csrf_tokens(self.request).is_valid(token, self._bind_flags(flags))
-
-    def _bind_flags(self, flags: Iterable[str]) -> str:
-        return f"flags {hash_secret(self.secret)} {' '.join(sorted(flags))}"
+        return find_csrf_tokens(self.request).is_valid(token, self._bind("flags", flags))
 
     @property
     def was_reviewed(self) -> bool:
         """Whether this browser opened the review page within the last hour."""
         token = cookies.read_cookie(self.request, cookies.REVIEWED)
-        return find_csrf_tokens(self.request).is_valid(token, self._review_binding)
-
-    @property
-    def _review_binding(self) -> str:
-        return f"reviewed {hash_secret(self.secret)}"
+        return find_csrf_tokens(self.request).is_valid(token, self._bind("reviewed"))
 
     def mark_reviewed(self, response: Response) -> None:
         """Set the cookie by which the browser is recognised when it submits after the review."""
-        token = find_csrf_tokens(self.request).issue_token(self._review_binding)
+        token = find_csrf_tokens(self.request).issue_token(self._bind("reviewed"))
         cookies.set_cookie(self.request, response, cookies.REVIEWED, token, REVIEW_SECONDS)
 
     def check_csrf_token(self, token: str) -> None:
         """Raise Problem `csrf_failed` unless the form was issued under this link."""
-        find_csrf_tokens(self.request).check_request(self.request, token, self.csrf_binding)
+        find_csrf_tokens(self.request).check_request(self.request, token, self._bind("intake"))
+
+    def _bind(self, purpose: str, flags: Iterable[str] = ()) -> str:
+        return " ".join([purpose, hash_secret(self.secret), *sorted(flags)])
 
 
 class OpenIntake(NamedTuple):
@@ -97,15 +89,15 @@ class OpenIntake(NamedTuple):
         return _build_link_actor(self.access, self.link)
 
 
-def find_access_by_url(request: Request, link: Annotated[str, Path(max_length=100)]) -> LinkAccess:
-    """Return the access by the link in the URL."""
+def find_access(request: Request) -> LinkAccess:
+    """Return the access by the link in the URL, else by the cookie of a shared device."""
+    link = request.path_params.get("link")
+    if link is None:
+        secret = cookies.read_cookie(request, cookies.KIOSK_LINK)[:MAX_LINK_LENGTH]
+        return LinkAccess(request, "/kiosk/form", secret, is_kiosk=True)
+    if len(link) > MAX_LINK_LENGTH:
+        raise NotFoundError
     return LinkAccess(request, f"/intake/{link}", link, is_kiosk=False)
-
-
-def find_access_by_cookie(request: Request) -> LinkAccess:
-    """Return the access by the link in the cookie of a shared device."""
-    secret = cookies.read_cookie(request, cookies.KIOSK_LINK)[:100]
-    return LinkAccess(request, "/kiosk/form", secret, is_kiosk=True)
 
 
 def open_intake(access: LinkAccess) -> OpenIntake:

@@ -1,6 +1,9 @@
-"""Build the URLs of a new link, which are shown only once."""
+"""Build the URLs of a new link, which are shown only once, and QR codes."""
 
-from api.forms.qr_code import render_qr_code
+import io
+
+import segno
+
 from schemas.links import Link, NewLink
 
 
@@ -10,3 +13,12 @@ def build_new_link(link: Link, secret: str, public_url: str) -> NewLink:
     return NewLink(
         **dict(link), url=url, kiosk_url=f"{public_url}/kiosk/{secret}", qr=render_qr_code(url)
     )
+
+
+def render_qr_code(url: str) -> str:
+    """Return the code as one `svg` element without inline styles, which the pages forbid."""
+    svg = io.BytesIO()
+    segno.make(url, error="m", micro=False).save(
+        svg, kind="svg", scale=4, border=4, light="#ffffff", xmldecl=False, nl=False, omitsize=True
+    )
+    return svg.getvalue().decode("utf-8")

@@ -22,8 +22,7 @@ from api.store.accounts import organisations
 from api.store.forms import drafts, form_settings, open_links
 from api.store.transaction import Transaction
 from api.web import cookies
-from api.web.languages import select_page_language
-from api.web.page_texts import list_languages
+from api.web.page_texts import list_languages, select_page_language
 from api.web.templating import PageOptions, redirect_to, render_page
 from schemas.form_settings import FormSettings
 from schemas.links import Draft
@@ -68,24 +67,19 @@ class PageContext(NamedTuple):
         if self.access.is_kiosk:
             response.headers["Refresh"] = f"{KIOSK_SECONDS};url=/kiosk"
             cookies.set_cookie(
-                self.access.request,
-                response,
-                cookies.KIOSK_LINK,
-                self.access.secret,
-                KIOSK_SECONDS,
+                self.access.request, response, cookies.KIOSK_LINK, self.access.secret, KIOSK_SECONDS
             )
         return response
 
     def redirect_to_step(self, step: int | str) -> Response:
         """Redirect to a page by name or step number; past the last step comes the review."""
-        if isinstance(step, str):
-            return redirect_to(self.access.request, f"{self.access.base_path}/{step}")
-        if self.progress is None or step < 1:
-            return redirect_to(self.access.request, self.access.base_path)
-        last = len(self.progress.form.steps)
-        return redirect_to(
-            self.access.request, f"{self.access.base_path}/{'review' if step > last else step}"
-        )
+        page = f"/{step}"
+        if isinstance(step, int):
+            if self.progress is None or step < 1:
+                page = ""
+            elif step > len(self.progress.form.steps):
+                page = "/review"
+        return redirect_to(self.access.request, self.access.base_path + page)
 
     def redirect_to_current_step(self) -> Response:
         """Redirect to the current page: the start, unacknowledged advice or the next step."""
@@ -110,11 +104,7 @@ def read_page_context(intake: OpenIntake) -> PageContext:
 def with_exclusive_link(
     intake: OpenIntake, handler: Callable[[Transaction, PageContext], ResponseFactory]
 ) -> Response:
-    """Run the handler with exclusive access to the link; build the response after the commit.
-
-    Raises NotFoundError if the link was closed since the request began, and what the handler
-    raises.
-    """
+    """Run the handler under the link's lock; respond after the commit. Raises NotFoundError."""
     with _lock_context(intake) as (work, context):
         build_response = handler(work, context)
     return build_response()

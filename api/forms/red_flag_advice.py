@@ -70,9 +70,8 @@ def build_advice(
     for flag in loaded.rulebook.flag:
         phrase = _choose_phrase(loaded, flag.id)
         if flag.id in flag_ids and phrase:
-            options_by_phrase.setdefault(phrase, []).extend(
-                _describe_options(loaded, form, flag, facts)
-            )
+            options = _describe_options(loaded, form, flag, facts)
+            options_by_phrase.setdefault(phrase, []).extend(options)
     return [
         Advice(
             phrase,

@@ -6,16 +6,8 @@ one, then the order of the offer decides. Malformed ranges are ignored.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from werkzeug.http import parse_accept_header, parse_options_header
-
-
-class _MediaRange(NamedTuple):
-    """A media type or media range, in lower case, with its parameters."""
-
-    name: str
-    parameters: Mapping[str, str]
 
 
 def negotiate_media_type(
@@ -28,15 +20,17 @@ def negotiate_media_type(
     """
 
     def match(media_range: str, media_type: str) -> int | None:
-        requirement, offer = map(_parse_media_range, (media_range, media_type))
-        name = (aliases or {}).get(requirement.name, requirement.name)
+        name, required_parameters = parse_options_header(media_range)
+        required_parameters.pop("charset", None)
+        name = (aliases or {}).get(name, name)
+        offered_name, parameters = parse_options_header(media_type)
         if name == "*/*":
             return 0
         if name.endswith("/*"):
-            return 1 if offer.name.startswith(name[:-1]) else None
-        if name != offer.name or not requirement.parameters.items() <= offer.parameters.items():
+            return 1 if offered_name.startswith(name[:-1]) else None
+        if name != offered_name or not required_parameters.items() <= parameters.items():
             return None
-        return 2 + len(requirement.parameters)
+        return 2 + len(required_parameters)
 
     return _select_best(offered, _parse_ranges(accept, "*/*"), match)
 
@@ -60,9 +54,7 @@ def _parse_ranges(header: str | None, default: str) -> list[tuple[str, float]]:
 
 
 def _select_best(
-    offered: Iterable[str],
-    ranges: list[tuple[str, float]],
-    match: Callable[[str, str], int | None],
+    offered: Iterable[str], ranges: list[tuple[str, float]], match: Callable[[str, str], int | None]
 ) -> str | None:
     """Return the offered value of the highest quality; `match` gives the specificity of a range."""
     best, best_rank = None, (0.0, 0, 0)
@@ -77,12 +69,6 @@ def _select_best(
         if quality and (best is None or rank > best_rank):
             best, best_rank = value, rank
     return best
-
-
-def _parse_media_range(text: str) -> _MediaRange:
-    name, parameters = parse_options_header(text)
-    parameters.pop("charset", None)
-    return _MediaRange(name, parameters)
 
 
 def _match_language(language_range: str, language: str) -> int | None:

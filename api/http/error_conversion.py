@@ -5,43 +5,34 @@ from typing import cast
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from api.problems import FieldError, Problem
-from api.store.errors import (
-    ConflictError,
-    IdempotencyKeyReusedError,
-    InvalidCursorError,
-    LegalHoldError,
-    NotFoundError,
-    StoreError,
-    TooManyAttemptsError,
-    UnavailableError,
-)
+from api.problems import FieldError, Problem, send_problem
+from api.store import errors
 
-CLIENT_ERRORS = (Problem, StoreError)
+CLIENT_ERRORS = (Problem, errors.StoreError)
 """Every error that a client sees as a problem."""
-_CODES: dict[type[StoreError], str] = {
-    NotFoundError: "not_found",
-    ConflictError: "conflict",
-    LegalHoldError: "legal_hold",
-    IdempotencyKeyReusedError: "idempotency_key_reused",
-    InvalidCursorError: "invalid_request",
-    TooManyAttemptsError: "too_many",
-    UnavailableError: "unavailable",
+_CODES: dict[type[errors.StoreError], str] = {
+    errors.NotFoundError: "not_found",
+    errors.ConflictError: "conflict",
+    errors.LegalHoldError: "legal_hold",
+    errors.IdempotencyKeyReusedError: "idempotency_key_reused",
+    errors.InvalidCursorError: "invalid_request",
+    errors.TooManyAttemptsError: "too_many",
+    errors.UnavailableError: "unavailable",
 }
 
 
-def convert_error(error: Problem | StoreError) -> Problem:
+def convert_error(error: Problem | errors.StoreError) -> Problem:
     """Return the problem that the client sees; a Problem itself stays as it is."""
     if isinstance(error, Problem):
         return error
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    errors = []
-    if isinstance(error, InvalidCursorError):
+    faults = []
+    if isinstance(error, errors.InvalidCursorError):
         detail = "must be a cursor returned by a previous page"
-        errors = [FieldError(pointer="/cursor", code="cursor", detail=detail)]
-    return Problem(_CODES[type(error)], error.detail, errors=errors, headers=headers)
+        faults = [FieldError(pointer="/cursor", code="cursor", detail=detail)]
+    return Problem(_CODES[type(error)], error.detail, errors=faults, headers=headers)
 
 
-async def respond_to_store_error(_: Request, error: Exception) -> JSONResponse:
+async def respond_to_store_error(request: Request, error: Exception) -> JSONResponse:
     """Return the response to an error of the store."""
-    return convert_error(cast("StoreError", error)).build_response()
+    return send_problem(request, convert_error(cast("errors.StoreError", error)))

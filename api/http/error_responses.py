@@ -7,9 +7,8 @@ from api.problems import PROBLEM_MEDIA_TYPE, ProblemBody
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses for these error statuses."""
-    content = {
-        PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}
-    }
+    schema = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
+    content = {PROBLEM_MEDIA_TYPE: {"schema": schema}}
     return {status: {"description": _TITLES[status], "content": content} for status in statuses}
 
 

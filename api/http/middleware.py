@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.observability.metrics import Metrics
 from api.observability.structured_logging import REQUEST_ID
-from api.problems import PROBLEM_DEFINITIONS, PROBLEM_MEDIA_TYPE, Problem
+from api.problems import PROBLEM_MEDIA_TYPE, Problem
 from api.settings import Settings
 
 SECURITY_HEADERS = [
@@ -34,7 +34,6 @@ _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
 _HOST = re.compile(rb"[A-Za-z0-9._~:\[\]-]{1,255}")
-_PROBLEM = re.compile(rb'"type":"/problems/([a-z_]+)"|"diagnostics":"problem ([a-z_]+):')
 _PROBLEM_CONTENT_TYPE = (b"content-type", PROBLEM_MEDIA_TYPE.encode())
 _log = structlog.get_logger("nociscreen")
 
@@ -86,8 +85,10 @@ class RequestMiddleware:
         try:
             self._admit(scope)
         except Problem as problem:
+            answer.problem = problem.code
             await problem.build_response()(scope, receive, answer.send)
             return
+        state = scope.setdefault("state", {})
         app_scope = dict(scope) | {"method": "GET"} if scope["method"] == "HEAD" else scope
         try:
             await self._app(app_scope, receive, answer.send)
@@ -96,9 +97,11 @@ class RequestMiddleware:
         except Exception:  # noqa: BLE001 - the last resort: no detail of any error reaches the client
             _log.exception("uncaught_exception")
             if not answer.status:
+                state["problem"] = "internal"
                 await Problem("internal").build_response()(scope, receive, answer.send)
         finally:
             scope["route"] = app_scope.get("route")
+            answer.problem = state.get("problem", "")
 
     def _error_format(self, path: str) -> ErrorFormat | None:
         path = f"{path}/"
@@ -106,9 +109,10 @@ class RequestMiddleware:
         return next(formats, None)
 
     def _admit(self, scope: Scope) -> None:
-        """Raise the Problem of a malformed request, or of one over the limit."""
         headers = scope["headers"]
-        if len(headers) > MAX_HEADER_COUNT or _head_bytes(scope) > self._settings.max_header_bytes:
+        head_bytes = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        head_bytes += sum(len(name) + len(value) + 4 for name, value in headers)
+        if len(headers) > MAX_HEADER_COUNT or head_bytes > self._settings.max_header_bytes:
             raise Problem("headers_too_large")
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
@@ -120,7 +124,8 @@ class RequestMiddleware:
             raise Problem("too_many", headers={"Retry-After": "1"})
 
     def _report(self, scope: Scope, answer: "ResponseRecorder", seconds: float) -> None:
-        method, route = _safe_method(scope), _route_template(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", "none")  # as declared, never as sent
         self._metrics.record_request(route, method, answer.status, seconds)
         if answer.problem:
             self._metrics.record_problem(answer.problem)
@@ -164,8 +169,6 @@ class ResponseRecorder:
             if self._error_format and _PROBLEM_CONTENT_TYPE in message["headers"]:
                 self._pending_start = message
                 return
-        elif self.status >= 400 and not self.problem:
-            self.problem = _find_problem_code(message.get("body", b""))
         if self._pending_start is not None and self._error_format:
             start, self._pending_start = self._pending_start, None
             start, message = _reformat(self._error_format, start, message)
@@ -191,26 +194,3 @@ def _reformat(form: ErrorFormat, start: Message, body: Message) -> tuple[Message
     }
     headers = [(name, replaced.get(name, value)) for name, value in start["headers"]]
     return {**start, "headers": headers}, {**body, "body": content}
-
-
-def _head_bytes(scope: Scope) -> int:
-    url_bytes: int = len(scope.get("raw_path") or b"") + len(scope["query_string"])
-    return url_bytes + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
-
-
-def _find_problem_code(body: bytes) -> str:
-    """Find the code of the problem in an error body."""
-    match = _PROBLEM.search(body, 0, 2000)
-    code = (match[1] or match[2]).decode("ascii") if match else ""
-    return code if code in PROBLEM_DEFINITIONS else ""
-
-
-def _safe_method(scope: Scope) -> str:
-    """Return the method if it is a known one: the client chooses the text of any other."""
-    method: str = scope["method"]
-    return method if method in _METHODS else "other"
-
-
-def _route_template(scope: Scope) -> str:
-    """Return the path as the route declares it, never as the client sent it."""
-    return getattr(scope.get("route"), "path", "none")

@@ -27,10 +27,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def take(self, client: str, per_minute: int) -> None:
-        """Take one token from the client's bucket.
-
-        Raises Problem `too_many`, with `Retry-After` in whole seconds, if the bucket is empty.
-        """
+        """Take one token from the client's bucket. Raises Problem `too_many` if it is empty."""
         with self._lock:
             self._full_at[client] = self._compute_full_at(client, per_minute)
             if len(self._full_at) > MAX_CLIENTS:
@@ -63,10 +60,7 @@ def read_network_key(request: Request) -> str:
 
 
 def compute_network_key(address: str) -> str:
-    """Return an IPv4 address, also of an IPv4-mapped one, or the /64 network of an IPv6 address.
-
-    One IPv6 subscriber usually has a whole /64 network. Any other text is returned unchanged.
-    """
+    """Return an IPv4 address or the /64 network of an IPv6 one; other text is unchanged."""
     try:
         parsed_address = ipaddress.ip_address(address)
     except ValueError:

@@ -71,10 +71,7 @@ async def read_form_fields(
     max_bytes: int = MAX_FORM_BYTES,
     max_fields: int = MAX_FORM_FIELDS,
 ) -> list[tuple[str, str]]:
-    """Return the fields of the form in their order.
-
-    Raises Problem `unsupported_media_type`, `malformed_request`, `request_timeout` or `too_large`.
-    """
+    """Return the fields of the form in their order. Raises Problem, as `read_json` does."""
     content_types = request.headers.getlist("content-type")
     if (
         len(content_types) != 1
@@ -95,11 +92,7 @@ async def read_form_fields(
 
 
 async def merge_form_into_query(request: Request, settings: Settings) -> Request:
-    """Return the request with the fields of its form appended to its query string.
-
-    An empty body without a content type is treated as no form. Raises Problem as
-    `read_form_fields` does.
-    """
+    """Return the request with the fields of its form, if any, in its query. Raises Problem."""
     if "content-type" not in request.headers and not await read_body(
         request, settings, MAX_FORM_BYTES
     ):

@@ -40,9 +40,8 @@ def bind_sockets(host: str, port: int) -> list[socket.socket]:
         for family, kind, _, _, address in socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         ):
-            listener = sockets_to_close.enter_context(
-                socket.socket(family, kind, socket.IPPROTO_TCP)
-            )
+            unbound = socket.socket(family, kind, socket.IPPROTO_TCP)
+            listener = sockets_to_close.enter_context(unbound)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -75,7 +75,9 @@ class BoundedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count before parsing: httptools has no limits of its own."""
         if self._is_rejected or self.transport.is_closing():
-            self._discard(data)
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > LINGER_BYTES:
+                self.transport.abort()
             return
         if self._in_body:
             self._framing += len(data)
@@ -156,10 +158,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._reject("malformed_request")
 
     def _reject(self, code: str) -> None:
-        """Send a problem, then half-close the connection.
-
-        If a response is pending or in progress, abort without sending an error.
-        """
+        """Send a problem and half-close; abort if another response is pending or in progress."""
         self._stop_waiting()
         self._stop_watching()
         self._is_rejected = True
@@ -193,11 +192,6 @@ class BoundedConnection(HttpToolsProtocol):
         with contextlib.suppress(NotImplementedError, OSError, RuntimeError):
             self.transport.write_eof()
         self._reading_due = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
-
-    def _discard(self, data: bytes) -> None:
-        self._discarded_bytes += len(data)
-        if self._discarded_bytes > LINGER_BYTES:
-            self.transport.abort()
 
     def _close(self) -> None:
         """Close; output that the client does not read in time is dropped."""
@@ -244,7 +238,6 @@ class _LingeringTransport:
 
 
 def _serialise(problem: Problem) -> bytes:
-    """Return the complete HTTP response of a problem."""
     response = problem.build_response()
     headers = complete_headers([*response.raw_headers, (b"connection", b"close")], uuid.uuid4().hex)
     lines = [name + b": " + value + b"\r\n" for name, value in headers]

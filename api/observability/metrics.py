@@ -4,15 +4,9 @@ Every label has a closed set of values: declared routes, known methods, statuses
 """
 
 from collections.abc import Callable
+from functools import partial
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+import prometheus_client
 
 LATENCY_BUCKETS_SECONDS = (
     0.001,
@@ -36,44 +30,26 @@ class Metrics:
     """The metrics of one service, in their own registry."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        registry = self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "nociscreen_requests",
-            "Requests answered.",
-            ("route", "method", "status"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        registry = self._registry = prometheus_client.CollectorRegistry()
+        count = partial(prometheus_client.Counter, registry=registry, namespace="nociscreen")
+        self._requests = count("requests", "Requests answered.", ("route", "method", "status"))
+        self._seconds = prometheus_client.Histogram(
             "nociscreen_request_seconds",
             "Request duration in seconds.",
             ("route",),
             buckets=LATENCY_BUCKETS_SECONDS,
             registry=registry,
         )
-        self._in_progress = Gauge(
+        self._in_progress = prometheus_client.Gauge(
             "nociscreen_requests_in_progress", "Requests in progress.", registry=registry
         )
-        self._problems = Counter(
-            "nociscreen_problems", "Problem responses.", ("code",), registry=registry
-        )
-        self._screenings = Counter(
-            "nociscreen_screenings_stored", "Screenings stored.", ("status",), registry=registry
-        )
-        self._faults = Counter(
-            "nociscreen_storage_faults", "Storage faults.", ("kind",), registry=registry
-        )
-        self._attempts = Counter(
-            "nociscreen_delivery_attempts", "Delivery attempts.", ("outcome",), registry=registry
-        )
-        self._parked = Counter(
-            "nociscreen_deliveries_parked",
-            "Deliveries parked for manual review.",
-            registry=registry,
-        )
-        self._audit_rows = Counter(
-            "nociscreen_audit_rows", "Audit rows written.", registry=registry
-        )
+        self._problems = count("problems", "Problem responses.", ("code",))
+        self._screenings = count("screenings_stored", "Screenings stored.", ("status",))
+        self._faults = count("storage_faults", "Storage faults.", ("kind",))
+        self._attempts = count("delivery_attempts", "Delivery attempts.", ("outcome",))
+        self._parked = count("deliveries_parked", "Deliveries parked for manual review.")
+        self._audit_rows = count("audit_rows", "Audit rows written.")
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Record a response; `route` is the declared path."""
@@ -108,4 +84,4 @@ class Metrics:
 
     def render(self) -> bytes:
         """Render all metrics in Prometheus text format 0.0.4."""
-        return generate_latest(self._registry)
+        return prometheus_client.generate_latest(self._registry)

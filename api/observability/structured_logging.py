@@ -5,7 +5,6 @@ Of library log records only uvicorn's constant messages are kept; of all others,
 """
 
 import errno
-import json
 import logging
 import sys
 import threading
@@ -35,14 +34,13 @@ def configure_logging() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             add_request_id,
             remove_exception_messages,
-            structlog.processors.JSONRenderer(serializer=_encode_json),
+            structlog.processors.JSONRenderer(default=lambda value: type(value).__name__),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        handlers=[LibraryLogHandler(logging.WARNING)], level=logging.WARNING, force=True
-    )
+    handler = LibraryLogHandler(logging.WARNING)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     warnings.showwarning = _log_warning
     sys.excepthook = _log_uncaught
     sys.unraisablehook = lambda failure: _log_error(failure.exc_value)
@@ -108,7 +106,6 @@ def _describe_one(error: BaseException) -> dict[str, Any]:
 
 
 def _list_frames(traceback: TracebackType | None) -> list[str]:
-    """List file, line and function, the innermost frame last."""
     frames = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -133,18 +130,16 @@ class LibraryLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record's code location, and its message if that is a constant."""
+        message: object = record.msg
+        is_exception = isinstance(message, BaseException)
         constant = record.name == _CONSTANT_MESSAGE_LOGGER and isinstance(record.msg, str)
         _log.log(
             record.levelno,
             record.msg.strip() if constant else "library_log",
             logger=record.name,
             place=f"{_shorten_path(record.pathname)}:{record.lineno} {record.funcName}",
-            exc_info=record.exc_info or (record.msg if _is_exception(record.msg) else None),
+            exc_info=record.exc_info or (record.msg if is_exception else None),
         )
-
-
-def _is_exception(value: object) -> bool:
-    return isinstance(value, BaseException)
 
 
 def _log_warning(  # noqa: PLR0913, PLR0917 - the signature of warnings.showwarning
@@ -156,9 +151,8 @@ def _log_warning(  # noqa: PLR0913, PLR0917 - the signature of warnings.showwarn
     line: str | None = None,
 ) -> None:
     del message, file, line
-    _log.warning(
-        "python_warning", category=category.__name__, place=f"{_shorten_path(filename)}:{lineno}"
-    )
+    place = f"{_shorten_path(filename)}:{lineno}"
+    _log.warning("python_warning", category=category.__name__, place=place)
 
 
 def _log_uncaught(
@@ -172,7 +166,3 @@ def _log_uncaught(
 
 def _log_error(error: BaseException | None) -> None:
     _log.error("uncaught_exception", exc_info=error)
-
-
-def _encode_json(event: EventDict, **_: object) -> str:
-    return json.dumps(event, default=lambda value: type(value).__name__)

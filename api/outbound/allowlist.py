@@ -106,10 +106,7 @@ def find_allowed_host(host_port: HostPort, allowed_hosts: Collection[AllowedHost
 def require_permitted_addresses(
     addresses: Collection[str], *, allow_private: bool
 ) -> tuple[str, ...]:
-    """Return the addresses if all of them are permitted, or raise OutboundError.
-
-    A name resolving to both public and private addresses is rejected (DNS rebinding).
-    """
+    """Return the addresses unless any is forbidden (DNS rebinding). Raises OutboundError."""
     if not addresses:
         raise OutboundError("unresolvable")
     for text in addresses:
@@ -120,7 +117,6 @@ def require_permitted_addresses(
 
 
 def _list_effective_addresses(address: IpAddress) -> Iterator[IpAddress]:
-    """Yield the address, and the IPv4 addresses embedded in it."""
     yield address
     if isinstance(address, ipaddress.IPv6Address):
         embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]

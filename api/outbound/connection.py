@@ -95,10 +95,7 @@ class DeadlineSocket:
 
 @contextmanager
 def open_connection(target: TargetUrl, policy: ConnectionPolicy) -> Iterator[DeadlineSocket]:
-    """Connect to an allowed host, without TLS only to a host allowed as private.
-
-    Raises OutboundError, `not_allowed` before any DNS query.
-    """
+    """Connect to an allowed host, without TLS only to a private one. Raises OutboundError."""
     host_port = target.host_port
     allow_private = find_allowed_host(host_port, policy.allowed_hosts).is_private_allowed
     if not (target.uses_tls or allow_private):
@@ -129,14 +126,11 @@ def _connect_first(addresses: Collection[str], port: int, timeout_seconds: float
     raise OutboundError("unreachable")
 
 
-def _start_tls(
-    connection: DeadlineSocket, host_port: HostPort, credentials: TlsCredentials
-) -> None:
-    """Start TLS, verifying the host name; the deadline covers the handshake."""
+def _start_tls(connection: DeadlineSocket, host_port: HostPort, tls: TlsCredentials) -> None:
     try:
-        context = ssl.create_default_context(cadata=credentials.ca_certificates)
-        if credentials.client_certificate_and_key is not None:
-            _load_client_certificate(context, credentials.client_certificate_and_key)
+        context = ssl.create_default_context(cadata=tls.ca_certificates)
+        if tls.client_certificate_and_key is not None:
+            _load_client_certificate(context, tls.client_certificate_and_key)
         secured = context.wrap_socket(
             connection.socket, server_hostname=host_port.host, do_handshake_on_connect=False
         )

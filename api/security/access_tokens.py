@@ -11,18 +11,10 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from api.security import smart_scopes
-from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN
-from api.security.keys import EC_CURVES
+from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN, ExpectedToken
+from api.security.keys import EC_CURVES, SigningKey, VerifyingKey
 from api.security.scopes import sort_known_scopes
-from api.security.signatures import (
-    ExpectedToken,
-    InvalidTokenError,
-    SigningKey,
-    VerifyingKey,
-    read_claimed_kid,
-    sign_token,
-    verify_with_key,
-)
+from api.security.signatures import InvalidTokenError, read_claimed_kid, sign_token, verify_with_key
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type # nosec B105
 MAX_LIFETIME_SECONDS = 15 * 60

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
-from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN
+from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN, ExpectedToken
 from api.security.jws import UnverifiedToken, decode_unverified
-from api.security.keys import EC_CURVES, RSA_ALGORITHMS
-from api.security.signatures import ExpectedToken, InvalidTokenError, VerifyingKey, verify_token
+from api.security.keys import EC_CURVES, RSA_ALGORITHMS, VerifyingKey
+from api.security.signatures import InvalidTokenError, verify_token
 
 ASSERTION_LIFETIME_SECONDS = 300
 _MAX_LIFETIME_SECONDS = ASSERTION_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS
@@ -81,7 +81,6 @@ def _decode_or_none(text: str) -> UnverifiedToken | None:
 
 
 def _find_client(unverified: UnverifiedToken | None) -> str | None:
-    """Return the client id if issuer and subject are the same valid name."""
     if unverified is None:
         return None
     client = unverified.claims.get("iss")

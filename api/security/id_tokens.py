@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from hmac import compare_digest
 from typing import Any
 
+from api.security.claims import ExpectedToken
 from api.security.jwks import find_jwk
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.signatures import (
-    ExpectedToken,
     InvalidTokenError,
     read_claimed_algorithm,
     read_claimed_kid,
@@ -40,11 +40,8 @@ def verify_id_token(
     )
     key = find_jwk(keys, read_claimed_kid(token), read_claimed_algorithm(token))
     claims = verify_with_key(token, key, expected)
-    claimed_nonce = claims["nonce"]
-    if not isinstance(claimed_nonce, str) or not compare_digest(
-        claimed_nonce.encode(), nonce.encode()
-    ):
+    if not isinstance(claims["nonce"], str) or claims.get("azp", client) != client:
         raise InvalidTokenError
-    if claims.get("azp", client) != client:
+    if not compare_digest(claims["nonce"].encode(), nonce.encode()):
         raise InvalidTokenError
     return str(claims["sub"])

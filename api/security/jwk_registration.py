@@ -10,24 +10,16 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+from api.security import keys
 from api.security.base64url import decode_base64url
 from api.security.jws import KID_PATTERN
-from api.security.keys import (
-    EC_CURVES,
-    RSA_ALGORITHMS,
-    RSA_BITS,
-    RSA_EXPONENTS,
-    VerifyingKey,
-    compute_thumbprint,
-    encode_public_pem,
-)
 
 MAX_MEMBERS = 32
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "r", "t", "priv", "seed")
 _MAX_NUMBER_CHARACTERS = 1366  # 8192 bits in base64url
 
 
-def parse_client_jwk(jwk: Mapping[str, Any]) -> tuple[VerifyingKey, dict[str, str]]:
+def parse_client_jwk(jwk: Mapping[str, Any]) -> tuple[keys.VerifyingKey, dict[str, str]]:
     """Return the key of a JWK and the members to store. Raises ValueError.
 
     P-256 implies ES256 and P-384 ES384; RSA defaults to RS384 and allows RS256 and RS512 in `alg`.
@@ -45,10 +37,10 @@ def parse_client_jwk(jwk: Mapping[str, Any]) -> tuple[VerifyingKey, dict[str, st
             algorithm, public = _parse_rsa_key(jwk)
         case _:
             raise ValueError("kty: expected EC or RSA")
-    kid = jwk.get("kid", compute_thumbprint(public))
+    kid = jwk.get("kid", keys.compute_thumbprint(public))
     if not isinstance(kid, str) or not KID_PATTERN.fullmatch(kid):
         raise ValueError("kid: expected 1 to 128 plain characters")
-    key = VerifyingKey(kid, algorithm, encode_public_pem(public))
+    key = keys.VerifyingKey(kid, algorithm, keys.encode_public_pem(public))
     return key, key.to_jwk()
 
 
@@ -60,7 +52,7 @@ def _check_purpose(jwk: Mapping[str, Any]) -> None:
 
 
 def _parse_ec_key(jwk: Mapping[str, Any]) -> tuple[str, ec.EllipticCurvePublicKey]:
-    curves = {curve: (algorithm, kind()) for algorithm, (curve, kind) in EC_CURVES.items()}
+    curves = {curve: (algorithm, kind()) for algorithm, (curve, kind) in keys.EC_CURVES.items()}
     name = jwk.get("crv")
     if not isinstance(name, str) or name not in curves:
         raise ValueError("crv: expected P-256 or P-384")
@@ -72,25 +64,24 @@ def _parse_ec_key(jwk: Mapping[str, Any]) -> tuple[str, ec.EllipticCurvePublicKe
     if len(x) != size or len(y) != size:
         raise ValueError("x, y: expected as many octets as the curve has")
     try:
-        point = ec.EllipticCurvePublicNumbers(
-            int.from_bytes(x, "big"), int.from_bytes(y, "big"), curve
-        )
+        numbers = int.from_bytes(x, "big"), int.from_bytes(y, "big")
+        point = ec.EllipticCurvePublicNumbers(*numbers, curve)
         return algorithm, point.public_key()
     except ValueError:
         raise ValueError("x, y: expected a point on the curve") from None
 
 
 def _parse_rsa_key(jwk: Mapping[str, Any]) -> tuple[str, rsa.RSAPublicKey]:
-    algorithm = jwk.get("alg", RSA_ALGORITHMS[0])
-    if algorithm not in RSA_ALGORITHMS:
+    algorithm = jwk.get("alg", keys.RSA_ALGORITHMS[0])
+    if algorithm not in keys.RSA_ALGORITHMS:
         raise ValueError("alg: expected RS384, RS256 or RS512 for RSA")
     modulus, exponent = (_decode_member(jwk, member) for member in ("n", "e"))
     if modulus[0] == 0 or exponent[0] == 0:
         raise ValueError("n, e: expected no leading zero octets")
     n, e = int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
-    if n.bit_length() not in RSA_BITS or n % 2 == 0:
+    if n.bit_length() not in keys.RSA_BITS or n % 2 == 0:
         raise ValueError("n: expected an odd number of 2048 to 8192 bits")
-    if e not in RSA_EXPONENTS:
+    if e not in keys.RSA_EXPONENTS:
         raise ValueError("e: expected an odd number from 65537, of at most 32 bits")
     return algorithm, rsa.RSAPublicNumbers(e, n).public_key()
 

@@ -19,10 +19,7 @@ def parse_jwks(document: Any) -> tuple[dict[str, Any], ...]:
 
 
 def find_jwk(keys: Iterable[dict[str, Any]], kid: str, algorithm: Any) -> VerifyingKey | None:
-    """Return the only key with this `kid` and a key type for the algorithm; None if ambiguous.
-
-    An RSA key without `alg` may verify any supported RSA algorithm.
-    """
+    """Return the only key with this `kid` and a type for the algorithm; None if ambiguous."""
     key_type = _KEY_TYPES.get(algorithm) if isinstance(algorithm, str) else None
     candidates = [key for key in keys if key.get("kid") == kid and key.get("kty") == key_type]
     if key_type is None or len(candidates) != 1:

@@ -75,9 +75,7 @@ def generate_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
         raise ValueError("algorithm: expected ES256 or ES384")
     private = ec.generate_private_key(EC_CURVES[algorithm][1]())
     pem = private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return SigningKey(compute_thumbprint(private.public_key()), algorithm, pem)
 
@@ -110,12 +108,8 @@ def _check_algorithm(public: PublicKeyTypes, algorithm: str) -> None:
 
 def _public_members(public: PublicKeyTypes) -> dict[str, str]:
     if isinstance(public, rsa.RSAPublicKey):
-        rsa_numbers = public.public_numbers()
-        return {
-            "kty": "RSA",
-            "n": _encode_integer(rsa_numbers.n),
-            "e": _encode_integer(rsa_numbers.e),
-        }
+        modulus, exponent = public.public_numbers().n, public.public_numbers().e
+        return {"kty": "RSA", "n": _encode_integer(modulus), "e": _encode_integer(exponent)}
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise ValueError("expected a key on a curve, or RSA")
     size = (public.key_size + 7) // 8

@@ -61,6 +61,5 @@ def _dummy_hash() -> str:
 
 
 def _normalise(password: str) -> bytes:
-    return unicodedata.normalize("NFKC", password[: MAX_PASSWORD_CHARACTERS + 1]).encode(
-        "utf-8", "replace"
-    )
+    text = unicodedata.normalize("NFKC", password[: MAX_PASSWORD_CHARACTERS + 1])
+    return text.encode("utf-8", "replace")

@@ -15,23 +15,8 @@ from jose import jwk, jwt
 from jose.backends.base import Key
 
 from api.security.claims import CLOCK_SKEW_SECONDS, ExpectedToken, check_claims
-from api.security.jwk_registration import parse_client_jwk
 from api.security.jws import KID_PATTERN, decode_unverified
-from api.security.keys import SigningKey, VerifyingKey, generate_signing_key
-
-__all__ = [
-    "ExpectedToken",
-    "InvalidTokenError",
-    "SigningKey",
-    "VerifyingKey",
-    "generate_signing_key",
-    "parse_client_jwk",
-    "read_claimed_algorithm",
-    "read_claimed_kid",
-    "sign_token",
-    "verify_token",
-    "verify_with_key",
-]
+from api.security.keys import SigningKey, VerifyingKey
 
 _KNOWN_HEADERS = {"alg", "jku", "kid", "typ"}
 _REQUIRABLE_CLAIMS = ("aud", "iss", "sub", "jti", "iat", "nbf", "exp")

@@ -61,10 +61,7 @@ def limit_permissions(permissions: Iterable[str], client_scopes: Collection[str]
 
 
 def grant_scopes(requested: Iterable[str], client_scopes: Collection[str]) -> tuple[str, ...]:
-    """Return the granted scopes: each as requested if fully granted, or reduced.
-
-    A wildcard scope becomes one scope per resource type.
-    """
+    """Return the granted scopes: complete ones as requested, others reduced and per type."""
     scopes: dict[str, None] = {}
     for scope in requested:
         permissions = limit_permissions(expand_scope(scope), client_scopes)

@@ -46,10 +46,7 @@ class KeyedRequest(NamedTuple):
 
 @contextmanager
 def lock_idempotency_key(key_locks: KeyedLocks, name: Hashable) -> Iterator[None]:
-    """Lock a name within this process.
-
-    Raises ConflictError if the lock is not free after 10 seconds.
-    """
+    """Lock a name in this process. Raises ConflictError if it is not free after 10 seconds."""
     with ExitStack() as stack:
         try:
             stack.enter_context(key_locks.acquire(name, WAIT_SECONDS))
@@ -78,12 +75,14 @@ def run_once(
     Raises IdempotencyKeyReusedError if the key was used with another body, and ConflictError if
     another process is still running the first request after 10 seconds.
     """
-    _drop_expired(work, request)
+    is_expired = col(AnsweredRow.created_at) < work.now - RESPONSE_RETENTION
+    work.delete(AnsweredRow, *_match_request(work, request), is_expired)
     if (response := _load_response(work, request)) is not None:
         return response
     try:
         with work.session.begin_nested():
-            _reserve(work, request)
+            reservation = request._asdict() | {"actor": work.actor.id, "created_at": work.now}
+            work.insert(AnsweredRow, reservation | {"key_id": work.current_key_id})
     except IntegrityError:
         response = _load_response(work, request)
         if response is None:
@@ -126,22 +125,8 @@ def _load_response(work: Transaction, request: KeyedRequest) -> IdempotentRespon
 
 
 def _decrypt_response(work: Transaction, row: AnsweredRow) -> tuple[str | None, str]:
-    """Return the Location header and the body."""
     location, body = json.loads(zlib.decompress(work.decrypt_column(row, "content")))
     return location, body
-
-
-def _reserve(work: Transaction, request: KeyedRequest) -> None:
-    row = {
-        "actor": work.actor.id,
-        **request._asdict(),
-        "created_at": work.now,
-        "screening_id": None,
-        "status": None,
-        "key_id": work.current_key_id,
-        "content": None,
-    }
-    work.insert(AnsweredRow, row)
 
 
 def _store_response(work: Transaction, request: KeyedRequest, answer: IdempotentResponse) -> None:
@@ -150,14 +135,9 @@ def _store_response(work: Transaction, request: KeyedRequest, answer: Idempotent
     values = {
         "status": answer.status,
         "screening_id": answer.screening_id,
-        "content": work.encrypt_field("answered", "content", row_name, content),
+        **work.encrypt_columns(AnsweredRow, row_name, content=content),
     }
     work.update(AnsweredRow, values, *_match_request(work, request))
-
-
-def _drop_expired(work: Transaction, request: KeyedRequest) -> None:
-    is_expired = col(AnsweredRow.created_at) < work.now - RESPONSE_RETENTION
-    work.delete(AnsweredRow, *_match_request(work, request), is_expired)
 
 
 def _match_request(

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Executable
 
 from api.observability.metrics import Metrics
 from api.store.database.engine import LOCK_SECONDS, Database
@@ -31,11 +34,7 @@ class Store:
     def transaction(
         self, actor: Actor, wait_seconds: float = LOCK_SECONDS
     ) -> Iterator[Transaction]:
-        """Begin a unit of work in the actor's organisation; it commits only if it was audited.
-
-        Raises UnavailableError if the database is unavailable or another writer in this
-        process holds the file for longer than `wait_seconds`; RuntimeError without an audit row.
-        """
+        """Begin a unit of work, which must be audited. Raises UnavailableError."""
         with (
             self.database.begin_write(wait_seconds) as connection,
             OrganisationSession(connection, actor.organisation) as session,
@@ -82,6 +81,11 @@ class Store:
             OrganisationSession(connection, None) as session,
         ):
             yield session
+
+    def look_up(self, query: Executable) -> Any:
+        """Return the one row of a query over all organisations, or None."""
+        with self.read_all_organisations() as session:
+            return session.execute(query).one_or_none()
 
     def close(self) -> None:
         """Close every database connection."""

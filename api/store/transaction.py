@@ -13,7 +13,7 @@ from api.store.audit import chain
 from api.store.audit.chain import AuditKey
 from api.store.database.tables import OwnedRow
 from api.store.database.tenancy import OrganisationSession
-from api.store.errors import StoreError
+from api.store.errors import NotFoundError, StoreError
 from api.store.keys.field_encryption import DataKeys, FieldLocation
 from schemas.audit import Action, AuditedAction, AuthenticationMeans
 
@@ -32,10 +32,7 @@ class Actor(NamedTuple):
 
 
 class Transaction:
-    """A unit of work, open until its block ends; it must write at least one audit row.
-
-    The status of each stored screening is collected, to be counted in the metrics after commit.
-    """
+    """A unit of work, open until its block ends; it must write at least one audit row."""
 
     def __init__(
         self,
@@ -81,6 +78,16 @@ class Transaction:
         query = self.select(table).where(*conditions)
         return self.session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
 
+    def load_row(
+        self, table: type[Row], row_id: str, *conditions: ColumnElement[bool], lock: bool = False
+    ) -> Row:
+        """Return the row with this id if it meets the conditions. Raises NotFoundError."""
+        with_id: Any = table
+        row = self.find(table, with_id.id == row_id, *conditions, lock=lock)
+        if row is None:
+            raise NotFoundError
+        return row
+
     def list_rows(self, query: Select[Value]) -> Sequence[Value]:
         """Return the first column of each row, or the rows of a table."""
         return self.session.execute(query).scalars().all()
@@ -94,17 +101,21 @@ class Transaction:
         )
         return self.session.execute(query).scalar_one()
 
-    def insert(self, table: type[OwnedRow], row: Mapping[str, Any]) -> None:
-        """Insert a row into the organisation."""
-        self.session.insert_row(table, {"organisation_id": self.organisation, **row})
+    def insert(self, table: type[OwnedRow], row: Mapping[str, Any], **plaintexts: bytes) -> None:
+        """Insert a row into the organisation; the columns of `plaintexts` are encrypted first."""
+        values = {"organisation_id": self.organisation, **row}
+        if plaintexts:
+            row_name = "|".join(str(values[column]) for column in table.name_columns)
+            values |= self.encrypt_columns(table, row_name, **plaintexts)
+        self.session.insert_row(table, values)
 
     def insert_unique(
-        self, table: type[OwnedRow], row: Mapping[str, Any], error: StoreError
+        self, table: type[OwnedRow], row: Mapping[str, Any], error: StoreError, **plaintexts: bytes
     ) -> None:
         """Insert a row; raise this error, and undo nothing else, if it violates a constraint."""
         try:
             with self.session.begin_nested():
-                self.insert(table, row)
+                self.insert(table, row, **plaintexts)
         except IntegrityError:
             raise error from None
 
@@ -112,9 +123,8 @@ class Transaction:
         self, table: type[OwnedRow], values: Mapping[str, Any], *conditions: ColumnElement[bool]
     ) -> int:
         """Update the rows that match and return their number."""
-        statement = (
-            update(table).where(self._match_organisation(table), *conditions).values(**values)
-        )
+        is_selected = self._match_organisation(table), *conditions
+        statement = update(table).where(*is_selected).values(**values)
         return self._execute(statement)
 
     def delete(self, table: type[OwnedRow], *conditions: ColumnElement[bool]) -> int:
@@ -128,9 +138,24 @@ class Transaction:
         result: Any = self.session.execute(statement)
         return int(result.rowcount)
 
-    def encrypt_field(self, table: str, column: str, row: str, plaintext: bytes) -> bytes:
-        """Encrypt a field with the organisation's current key."""
-        return self.data_keys.current.encrypt(FieldLocation(table, column, row), plaintext)
+    def encrypt_columns(
+        self, table: type[OwnedRow], row_name: str, **plaintexts: bytes
+    ) -> dict[str, Any]:
+        """Return these columns of a row, encrypted by the current key, and the id of that key."""
+        key = self.data_keys.current
+        name = str(table.__tablename__)
+        return {"key_id": key.id} | {
+            column: key.encrypt(FieldLocation(name, column, row_name), plaintext)
+            for column, plaintext in plaintexts.items()
+        }
+
+    def encrypt_row(
+        self, row: OwnedRow, plaintexts: Mapping[str, bytes], indexes: Mapping[str, bytes]
+    ) -> None:
+        """Set these columns of a row, encrypted by the current key, and its keyed hashes."""
+        encrypted = self.encrypt_columns(type(row), row.row_name, **plaintexts)
+        for column, value in {**encrypted, **indexes}.items():
+            setattr(row, column, value)
 
     def decrypt_column(self, row: Any, column: str) -> bytes:
         """Decrypt a column of a row of this organisation. Raises DecryptionError."""

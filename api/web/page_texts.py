@@ -1,4 +1,4 @@
-"""Load the texts of the pages in each language from `locales`, as data."""
+"""Load the texts of the pages from `locales`, as data, and select the language of a page."""
 
 import tomllib
 from functools import cache
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
+from starlette.requests import Request
 
+from api.http.content_negotiation import negotiate_language
 from schemas.base import FrozenModel, Name, Text
 
 LOCALES = Path(__file__).parent / "locales"
@@ -40,3 +42,12 @@ def list_languages() -> tuple[str, ...]:
     """Return the languages of the pages, English first."""
     codes = sorted(file.stem for file in LOCALES.glob("*.toml"))
     return ("en", *(code for code in codes if code != "en"))
+
+
+def select_page_language(request: Request) -> str:
+    """Return the language from `?language=`, else from `Accept-Language`, else English."""
+    languages = list_languages()
+    requested = request.query_params.get("language", "")
+    if requested in languages:
+        return requested
+    return negotiate_language(request.headers.get("accept-language"), languages) or languages[0]

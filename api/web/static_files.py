@@ -24,10 +24,7 @@ def list_static_files() -> frozenset[str]:
 
 @cache
 def build_static_url(name: str) -> str:
-    """Return the URL path of a file; it changes with the content, so browsers may cache it.
-
-    Raises KeyError if there is no such file.
-    """
+    """Return the URL path of a file, which changes with its content. Raises KeyError."""
     static_file = load_static_file(name)
     if static_file is None:
         raise KeyError(name)

@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.auth.services import find_services
-from api.web.languages import select_page_language
-from api.web.page_texts import list_languages, load_page_texts
+from api.web.page_texts import list_languages, load_page_texts, select_page_language
 from api.web.security_headers import build_page_headers
 from api.web.static_files import build_static_url
 
@@ -30,19 +29,16 @@ class PageOptions(NamedTuple):
 def render_page(
     request: Request, template: str, options: PageOptions | None = None, **variables: Any
 ) -> Response:
-    """Render a page, in the visitor's language unless `look` names one."""
+    """Render a page, in the visitor's language unless the options name one."""
     options = options or PageOptions()
     language = options.language or select_page_language(request)
-    html = (
-        _build_environment()
-        .get_template(template)
-        .render(
-            say=load_page_texts(language).say,
-            language=language,
-            languages=[(code, load_page_texts(code).name) for code in list_languages()],
-            static=build_static_url,
-            **variables,
-        )
+    page = _build_environment().get_template(template)
+    html = page.render(
+        say=load_page_texts(language).say,
+        language=language,
+        languages=[(code, load_page_texts(code).name) for code in list_languages()],
+        static=build_static_url,
+        **variables,
     )
     headers = build_page_headers(find_services(request).settings) | {
         "Content-Language": language,

@@ -187,6 +187,18 @@ def foreign_things(other_client, request: pytest.FixtureRequest) -> dict[str, st
     return things_of(other_client, parameters.params.get("path", "") if parameters else "")
 
 
+@pytest.fixture(scope="module")
+def untouched_clinic(kept_service) -> builders.Clinic:
+    """Another organisation, which tests only look at."""
+    return builders.clinic(kept_service.services.store, "Untouched clinic")
+
+
+@pytest.fixture(scope="module")
+def untouched_things(kept_service, untouched_clinic) -> dict[str, str]:
+    """A thing of each kind of that organisation."""
+    return things_of(calling(kept_service, untouched_clinic))
+
+
 @pytest.fixture
 def ask(kept_service, kept_clinic, kept_client):
     """What our caller sees when it asks."""
@@ -224,19 +236,19 @@ def test_every_operation_has_a_recipe(service):
     assert described == set(METHODS) | set(WITHOUT_ID)
 
 
-@pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
+@pytest.mark.parametrize(("method", "path"), METHODS, ids=str)
 def test_a_resource_of_another_organisation_is_answered_like_a_missing_one(
-    ask, foreign_things, kept_service, other_clinic, method, path
+    ask, untouched_things, kept_service, untouched_clinic, method, path
 ):
     body = BODIES.get(path) if method in TAKING_BODIES else None
     headers = HEADERS.get(method, {})
-    before = state(kept_service, other_clinic)
+    before = state(kept_service, untouched_clinic)
     ask(method, addressed(path, UNKNOWN), body, **headers)
     nobodys = ask(method, addressed(path, UNKNOWN), body, **headers)
-    anothers = ask(method, addressed(path, foreign_things), body, **headers)
+    anothers = ask(method, addressed(path, untouched_things), body, **headers)
     assert (nobodys.status, nobodys.audited) == (404, 1)
     assert anothers == nobodys
-    assert state(kept_service, other_clinic) == before
+    assert state(kept_service, untouched_clinic) == before
 
 
 @pytest.mark.parametrize(
@@ -246,19 +258,19 @@ def test_a_resource_of_another_organisation_is_answered_like_a_missing_one(
         for method in METHODS
         if len(parameters_of(method[1])) == 2 and parameters_of(method[1])[-1] != "suffix"
     ],
-    ids=" ".join,
+    ids=str,
 )
 def test_a_thing_of_another_organisation_is_no_part_of_ones_own(
-    ask, foreign_things, kept_client, method, path
+    ask, untouched_things, kept_client, method, path
 ):
     own_things, parameter = things_of(kept_client, path), parameters_of(path)[-1]
     nobodys = ask(method, addressed(path, own_things | {parameter: UNKNOWN[parameter]}))
-    anothers = ask(method, addressed(path, own_things | {parameter: foreign_things[parameter]}))
+    anothers = ask(method, addressed(path, own_things | {parameter: untouched_things[parameter]}))
     assert nobodys.status == 404
     assert anothers == nobodys
 
 
-@pytest.mark.parametrize(("method", "path"), METHODS, ids=" ".join)
+@pytest.mark.parametrize(("method", "path"), METHODS, ids=str)
 def test_its_owner_finds_it(other_client, foreign_things, method, path):
     body = fill_body(BODIES.get(path), foreign_things) if method in TAKING_BODIES else None
     response = other_client.request(
@@ -276,15 +288,15 @@ def test_its_owner_finds_it(other_client, foreign_things, method, path):
         for body in [BODIES[path]]
     ],
 )
-def test_a_named_request_for_what_another_has_is_answered_alike(ask, foreign_things, path, body):
+def test_a_named_request_for_what_another_has_is_answered_alike(ask, untouched_things, path, body):
     nobodys = ask("post", addressed(path, UNKNOWN), body, **{"Idempotency-Key": "n"})
-    anothers = ask("post", addressed(path, foreign_things), body, **{"Idempotency-Key": "n"})
+    anothers = ask("post", addressed(path, untouched_things), body, **{"Idempotency-Key": "n"})
     assert (nobodys.status, anothers) == (404, nobodys)
 
 
 @pytest.mark.parametrize(("method", "path"), LISTS)
 def test_a_list_never_shows_what_another_organisation_has(
-    kept_client, foreign_things, other_clinic, method, path
+    kept_client, untouched_things, untouched_clinic, method, path
 ):
     request_arguments = {"json": {"patient": "MRN-0042"}} if method == "post" else {}
     if path.endswith("_search"):
@@ -292,7 +304,7 @@ def test_a_list_never_shows_what_another_organisation_has(
     answer = kept_client.request(method, path, **request_arguments)
     assert answer.status_code == 200
     text = answer.text
-    for value in (*foreign_things.values(), *other_clinic[:2]):
+    for value in (*untouched_things.values(), *untouched_clinic[:2]):
         assert value not in text
 
 

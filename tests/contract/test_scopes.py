@@ -47,9 +47,9 @@ def credential(request, kept_service, kept_clinic, store):
 
 
 class TestEveryGuardedRoute:
-    def test_refuses_a_caller_without_credentials(self, kept_service, kept_anonymous):
-        operations = [(method, path) for method, path, _ in guarded(kept_service)]
-        responses = [kept_anonymous.request(method, path) for method, path in operations]
+    def test_refuses_a_caller_without_credentials(self, service, anonymous):
+        operations = [(method, path) for method, path, _ in guarded(service)]
+        responses = [anonymous.request(method, path) for method, path in operations]
         assert {response.status_code for response in responses} == {401}
         assert {response.headers["www-authenticate"] for response in responses} == {"Bearer"}
         assert [read_reason(response.json()) for response in responses] == [
@@ -57,16 +57,19 @@ class TestEveryGuardedRoute:
             for _, path in operations
         ]
 
-    def test_asks_for_a_known_scope_and_each_scope_but_one_guards_a_route(self, kept_service):
-        assert {scope for _, _, scope in guarded(kept_service)} == set(GUARDING)
+    def test_asks_for_a_known_scope_and_each_scope_but_one_guards_a_route(self, service):
+        assert {scope for _, _, scope in guarded(service)} == set(GUARDING)
         assert set(SCOPES) - set(GUARDING) == {"rulebooks:write"}
 
     @pytest.mark.parametrize("missing", GUARDING)
-    def test_refuses_every_scope_but_its_own(self, kept_service, credential, missing):
-        caller = bearing(kept_service, credential([scope for scope in SCOPES if scope != missing]))
+    def test_refuses_every_scope_but_its_own(self, service, missing):
+        clinic = builders.clinic(service.services.store)
+        scopes = [scope for scope in SCOPES if scope != missing]
+        key = api_key(service.services.store, clinic, scopes)
         responses = [
             caller.request(method, path)
-            for method, path, scope in guarded(kept_service)
+            for caller in (calling(service, clinic, scopes), bearing(service, key))
+            for method, path, scope in guarded(service)
             if scope == missing
         ]
         assert {response.status_code for response in responses} == {403}
@@ -75,15 +78,13 @@ class TestEveryGuardedRoute:
         }
 
     @pytest.mark.parametrize("scope", SCOPES)
-    def test_opens_for_its_own_scope_alone(self, kept_service, kept_clinic, scope):
-        caller = calling(kept_service, kept_clinic, [scope])
+    def test_opens_for_its_own_scope_alone(self, service, clinic, scope):
+        caller = calling(service, clinic, [scope])
         responses = {
             (method, path): caller.request(method, path).status_code not in (401, 403)
-            for method, path, _ in guarded(kept_service)
+            for method, path, _ in guarded(service)
         }
-        assert responses == {
-            (method, path): own == scope for method, path, own in guarded(kept_service)
-        }
+        assert responses == {(method, path): own == scope for method, path, own in guarded(service)}
 
 
 def read_refusal(caller) -> tuple[int, str]:

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,20 @@ from reports import formats
 from reports.pdf.render import render_pdf
 from reports.phrases import list_languages
 
+DOCUMENTS = list(product(NAMES, ("clinician", "patient")))
+EVERY_LANGUAGE = os.environ.get("NOCISCREEN_EVERY_LANGUAGE") == "1"
 HERE = Path(__file__).parents[1] / "support" / "report_validators"
 JARS = ("jaxb-runtime", "jaxb-api", "istack-commons-runtime", "javax.activation", "txw2")
+
+
+def list_documents() -> list[tuple[str, str, str]]:
+    """Return example, kind and language: one language in turn, or each (`make validators`)."""
+    if EVERY_LANGUAGE:
+        return [(*item, language) for item in DOCUMENTS for language in list_languages()]
+    return [
+        (*item, language)
+        for item, language in zip(DOCUMENTS, cycle(list_languages()), strict=False)
+    ]
 
 
 def find_class_path() -> str | None:
@@ -53,21 +65,16 @@ def test_every_pdf_is_pdf_a_3a_and_pdf_ua_1(tmp_path):
         ["javac", "-cp", path, "-d", str(tmp_path), str(HERE / "VeraCheck.java")], check=True
     )
     files = []
-    for language in list_languages():
-        for name in NAMES:
-            for kind in ("clinician", "patient"):
-                file = tmp_path / f"{name}-{kind}-{language}.pdf"
-                file.write_bytes(render_pdf(build_example_document(name, kind, language=language)))
-                files.append(str(file))
-        for_all = {"answers": WORST_ANSWERS, **WORST_HEADING}
-        for kind in ("clinician", "patient"):
-            file = tmp_path / f"worst-{kind}-{language}.pdf"
-            file.write_bytes(
-                render_pdf(
-                    build_example_document("widespread_pain", kind, language=language, **for_all)
-                )
-            )
-            files.append(str(file))
+    for name, kind, language in list_documents():
+        file = tmp_path / f"{name}-{kind}-{language}.pdf"
+        file.write_bytes(render_pdf(build_example_document(name, kind, language=language)))
+        files.append(str(file))
+    for_all = {"answers": WORST_ANSWERS, **WORST_HEADING}
+    for kind, language in product(("clinician", "patient"), list_languages()):
+        file = tmp_path / f"worst-{kind}-{language}.pdf"
+        document = build_example_document("widespread_pain", kind, language=language, **for_all)
+        file.write_bytes(render_pdf(document))
+        files.append(str(file))
     for script, text in SCRIPTS.items():
         file = tmp_path / f"{script.replace(' ', '-')}.pdf"
         file.write_bytes(render_pdf(build_example_document("phq4", **fill_all_text_fields(text))))
@@ -90,7 +97,7 @@ def test_every_pdf_is_pdf_a_3a_and_pdf_ua_1(tmp_path):
 def test_every_clinical_document_passes_the_schematron(tmp_path):
     files = []
     fields = {"patient_name": "Ada Example", "patient_reference": "MRN-1", "stored_at": NOW}
-    for name, kind, language in product(NAMES, ("clinician", "patient"), list_languages()):
+    for name, kind, language in list_documents():
         file = tmp_path / f"{name}-{kind}-{language}.xml"
         view = build_example_view(name, language=language, **fields)
         report = formats.render_format(

@@ -45,8 +45,8 @@ def test_contributions_add_up(loaded, data):
     clamped = {
         name: max(domain.floor, min(domain.ceiling, domain.sum)) for name, domain in domains.items()
     }
-    counted = {name: domain.points for name, domain in domains.items() if domain.points != 0}
-    assert counted.items() <= clamped.items()
+    counted_points = {name: domain.points for name, domain in domains.items() if domain.points != 0}
+    assert counted_points.items() <= clamped.items()
     assert {name: total.points for name, total in assessment.totals.items()} == {
         total.id: sum(domains[name].points for name in total.domains)
         for total in loaded.rulebook.total
@@ -92,8 +92,10 @@ def test_points_lie_within_the_range_of_their_criterion_when_answered(loaded, da
     weights = weigh_answers(loaded, data.draw(partial_answers(loaded))).criteria
     assert len(weights) == len(loaded.rulebook.criterion)
     assert [weight for weight in weights if weight.least > weight.most] == []
-    answered = [weight for weight in weights if weight.level is not None]
-    assert [weight for weight in answered if not weight.least <= weight.points <= weight.most] == []
+    answered_weights = [weight for weight in weights if weight.level is not None]
+    assert [
+        weight for weight in answered_weights if not weight.least <= weight.points <= weight.most
+    ] == []
 
 
 @every_rulebook

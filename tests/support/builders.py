@@ -222,16 +222,18 @@ def tampering_connection(store: Store) -> Iterator[Connection]:
     """Yield a connection of the database's owner: no trigger, no role, no filter."""
     with store.database.begin_write() as connection:
         if store.database.is_embedded:
-            for name in (
-                connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-                .scalars()
-                .all()
-            ):
+            triggers = connection.exec_driver_sql(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            ).all()
+            for name, _ in triggers:
                 connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            yield connection
+            for _, definition in triggers:
+                connection.exec_driver_sql(definition)
         else:
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        yield connection
+            yield connection
 
 
 def run_concurrently(threads: int, act) -> list[Any]:

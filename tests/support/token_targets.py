@@ -7,7 +7,8 @@ from support.forged_tokens import NOW, Forger, private_key, public_pem
 
 from api.security.access_tokens import AccessTokens
 from api.security.client_assertions import InvalidAssertionError, verify_assertion
-from api.security.signatures import InvalidTokenError, VerifyingKey
+from api.security.keys import VerifyingKey
+from api.security.signatures import InvalidTokenError
 
 TOKEN_URL = "https://nociscreen.example.org/v1/oauth/token"
 ACCESS_CLAIMS = {

@@ -5,17 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.admin.common import ClientId, Scopes, build_created_response, collect_changes
-from api.auth.route_guard import require_scope
+from api.admin.common import AdminRoute, ClientId, Scopes, build_created_response, collect_changes
 from api.dependencies import IdempotentRequestDep, RequestContextDep
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.error_responses import error_responses
 from api.store.accounts import clients
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
 from schemas.organisation import Client, Title
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
+router = APIRouter(prefix="/v1/clients", tags=["administration"], route_class=AdminRoute)
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -42,12 +41,7 @@ class ClientList(FrozenModel):
     clients: Many[Client]
 
 
-@router.get(
-    "/clients",
-    operation_id="list_clients",
-    responses=error_responses(*GUARDED_ERRORS),
-    summary="List clients",
-)
+@router.get("", summary="List clients")
 def list_clients(context: RequestContextDep) -> ClientList:
     """Return every client with its scopes and its active secrets and keys."""
     with context.transaction() as work:
@@ -57,17 +51,13 @@ def list_clients(context: RequestContextDep) -> ClientList:
 
 
 @router.post(
-    "/clients",
-    operation_id="add_client",
+    "",
     status_code=201,
     response_model=Client,
-    responses=error_responses(*BODY_ERRORS, 409),
+    responses=error_responses(409),
     summary="Create a client",
 )
-def add_client(
-    new_client: NewClient,
-    idempotent_request: IdempotentRequestDep,
-) -> Response:
+def add_client(new_client: NewClient, idempotent_request: IdempotentRequestDep) -> Response:
     """Create a client. It authenticates with a secret, public key or API key that you add later."""
 
     def add(work: Transaction) -> IdempotentResponse:
@@ -80,12 +70,7 @@ def add_client(
     return idempotent_request.run_once(add)
 
 
-@router.get(
-    "/clients/{client}",
-    operation_id="read_client",
-    responses=error_responses(*GUARDED_ERRORS, 404),
-    summary="Read a client",
-)
+@router.get("/{client}", summary="Read a client")
 def read_client(client: ClientId, context: RequestContextDep) -> Client:
     """Return the client with its scopes and its active secrets and keys."""
     with context.transaction() as work:
@@ -94,12 +79,7 @@ def read_client(client: ClientId, context: RequestContextDep) -> Client:
     return found_client
 
 
-@router.patch(
-    "/clients/{client}",
-    operation_id="change_client",
-    responses=error_responses(*BODY_ERRORS, 404),
-    summary="Change a client",
-)
+@router.patch("/{client}", summary="Change a client")
 def change_client(client: ClientId, change: ClientChange, context: RequestContextDep) -> Client:
     """Change the members sent, also for issued tokens. `active` false deactivates the client."""
     with context.transaction() as work:

@@ -6,11 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.admin.common import ClientId, Scopes, build_created_response
-from api.auth.route_guard import require_scope
-from api.dependencies import CurrentCaller, IdempotentRequestDep, RequestContextDep
+from api.admin.common import AdminRoute, ClientId, Scopes, build_created_response
+from api.dependencies import (
+    CurrentCaller,
+    IdempotentRequestDep,
+    RequestContextDep,
+    build_id_parameter,
+)
 from api.http.allowed_url import require_allowed_url
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.error_responses import error_responses
 from api.outbound.http_client import HTTP_SCHEMES
 from api.problems import FieldError, Problem
 from api.store.accounts import clients
@@ -20,15 +24,8 @@ from api.store.transaction import Transaction
 from schemas.base import FrozenModel
 from schemas.organisation import CredentialSummary, PublishedKey
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
-SecretId = Annotated[
-    str,
-    Path(
-        alias="secret",
-        pattern=r"^[0-9a-f-]{36}$",
-        examples=["6f6f6f6f-0000-4000-8000-000000000004"],
-    ),
-]
+router = APIRouter(prefix="/v1/clients/{client}", tags=["administration"], route_class=AdminRoute)
+SecretId = Annotated[str, build_id_parameter("secret", 4)]
 KeyId = Annotated[str, Path(alias="key", pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])]
 Kid = Annotated[str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["2026-11"])]
 Days = Annotated[int, Field(ge=1, le=3660)]
@@ -60,17 +57,13 @@ class NewCredential(CredentialSummary):
 
 
 @router.post(
-    "/clients/{client}/secrets",
-    operation_id="add_secret",
+    "/secrets",
     status_code=201,
     response_model=NewCredential,
-    responses=error_responses(*GUARDED_ERRORS, 404, 409),
+    responses=error_responses(409),
     summary="Create a secret",
 )
-def add_secret(
-    client: ClientId,
-    idempotent_request: IdempotentRequestDep,
-) -> Response:
+def add_secret(client: ClientId, idempotent_request: IdempotentRequestDep) -> Response:
     """Create a secret. A client may have two at a time, so that it can be rotated."""
 
     def create(work: Transaction) -> IdempotentResponse:
@@ -81,13 +74,7 @@ def add_secret(
     return idempotent_request.run_once(create)
 
 
-@router.delete(
-    "/clients/{client}/secrets/{secret}",
-    operation_id="delete_secret",
-    status_code=204,
-    responses=error_responses(*GUARDED_ERRORS, 404),
-    summary="Delete a secret",
-)
+@router.delete("/secrets/{secret}", status_code=204, summary="Delete a secret")
 def delete_secret(client: ClientId, secret: SecretId, context: RequestContextDep) -> None:
     """Delete the secret. The client can no longer authenticate with it."""
     with context.transaction() as work:
@@ -96,17 +83,14 @@ def delete_secret(client: ClientId, secret: SecretId, context: RequestContextDep
 
 
 @router.post(
-    "/clients/{client}/keys",
-    operation_id="add_key",
+    "/keys",
     status_code=201,
     response_model=PublishedKey,
-    responses=error_responses(*BODY_ERRORS, 404, 409),
+    responses=error_responses(409),
     summary="Register a public key",
 )
 def add_key(
-    client: ClientId,
-    new_key: NewPublicKey,
-    idempotent_request: IdempotentRequestDep,
+    client: ClientId, new_key: NewPublicKey, idempotent_request: IdempotentRequestDep
 ) -> Response:
     """Register a key for `private_key_jwt`. Its type sets the algorithm: RS384, ES256 or ES384."""
 
@@ -122,13 +106,7 @@ def add_key(
     return idempotent_request.run_once(register)
 
 
-@router.delete(
-    "/clients/{client}/keys/{kid}",
-    operation_id="delete_key",
-    status_code=204,
-    responses=error_responses(*GUARDED_ERRORS, 404),
-    summary="Delete a public key",
-)
+@router.delete("/keys/{kid}", status_code=204, summary="Delete a public key")
 def delete_key(client: ClientId, kid: Kid, context: RequestContextDep) -> None:
     """Delete the public key. The client can no longer authenticate with it."""
     with context.transaction() as work:
@@ -136,12 +114,7 @@ def delete_key(client: ClientId, kid: Kid, context: RequestContextDep) -> None:
         work.audit("administer", "public_key", client)
 
 
-@router.put(
-    "/clients/{client}/key-set",
-    operation_id="set_key_set",
-    responses=error_responses(*BODY_ERRORS, 404, 409),
-    summary="Set the JWKS URL of a client",
-)
+@router.put("/key-set", responses=error_responses(409), summary="Set the JWKS URL of a client")
 def set_key_set(
     client: ClientId, key_set: ClientKeySet, context: RequestContextDep
 ) -> ClientKeySet:
@@ -158,13 +131,7 @@ def set_key_set(
     return key_set
 
 
-@router.delete(
-    "/clients/{client}/key-set",
-    operation_id="delete_key_set",
-    status_code=204,
-    responses=error_responses(*GUARDED_ERRORS, 404),
-    summary="Delete the JWKS URL of a client",
-)
+@router.delete("/key-set", status_code=204, summary="Delete the JWKS URL of a client")
 def delete_key_set(client: ClientId, context: RequestContextDep) -> None:
     """Delete the URL. The client can no longer authenticate with the keys published there."""
     with context.transaction() as work:
@@ -173,11 +140,10 @@ def delete_key_set(client: ClientId, context: RequestContextDep) -> None:
 
 
 @router.post(
-    "/clients/{client}/api-keys",
-    operation_id="add_api_key",
+    "/api-keys",
     status_code=201,
     response_model=NewCredential,
-    responses=error_responses(*BODY_ERRORS, 404, 409),
+    responses=error_responses(409),
     summary="Create an API key",
 )
 def add_api_key(
@@ -207,13 +173,7 @@ def add_api_key(
     return idempotent_request.run_once(create)
 
 
-@router.delete(
-    "/clients/{client}/api-keys/{key}",
-    operation_id="revoke_api_key",
-    status_code=204,
-    responses=error_responses(*GUARDED_ERRORS, 404),
-    summary="Revoke an API key",
-)
+@router.delete("/api-keys/{key}", status_code=204, summary="Revoke an API key")
 def revoke_api_key(client: ClientId, key: KeyId, context: RequestContextDep) -> None:
     """Revoke the API key from the next request on."""
     with context.transaction() as work:

@@ -7,18 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from api.admin.common import collect_changes
-from api.auth.route_guard import require_scope
+from api.admin.common import AdminRoute, collect_changes
 from api.dependencies import RequestContextDep
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store.accounts import letterheads, organisations
 from api.store.transaction import Transaction
 from reports.logo import MAX_LOGO_BYTES, validate_logo
-from reports.view.heading import AddressLine, Letterhead, ReportLanguage, TimeZoneName
+from reports.view.heading import AddressLine, ReportLanguage, TimeZoneName
 from schemas.base import FrozenModel, Many
 from schemas.organisation import Organisation, Title
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
+router = APIRouter(prefix="/v1/organisation", tags=["administration"], route_class=AdminRoute)
 Years = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -73,12 +71,7 @@ class OrganisationChange(FrozenModel):
     letterhead: LetterheadChange | None = None
 
 
-@router.get(
-    "/organisation",
-    operation_id="read_organisation",
-    responses=error_responses(*GUARDED_ERRORS),
-    summary="Read your organisation",
-)
+@router.get("", summary="Read your organisation")
 def read_organisation(context: RequestContextDep) -> OrganisationResponse:
     """Return its name, test flag, retention and letterhead."""
     with context.transaction() as work:
@@ -87,12 +80,7 @@ def read_organisation(context: RequestContextDep) -> OrganisationResponse:
     return organisation
 
 
-@router.patch(
-    "/organisation",
-    operation_id="change_organisation",
-    responses=error_responses(*BODY_ERRORS),
-    summary="Change your organisation",
-)
+@router.patch("", summary="Change your organisation")
 def change_organisation(
     change: OrganisationChange, context: RequestContextDep
 ) -> OrganisationResponse:
@@ -112,7 +100,6 @@ def change_organisation(
 
 
 def _letterhead_columns(change: LetterheadChange) -> dict[str, Any]:
-    """Return the letterhead columns to change."""
     values = collect_changes(change, nullable="logo")
     if values.get("logo") is not None:
         values["logo"] = base64.b64decode(values["logo"])
@@ -124,15 +111,13 @@ def _letterhead_columns(change: LetterheadChange) -> dict[str, Any]:
 def _load_organisation(work: Transaction) -> OrganisationResponse:
     organisation = organisations.find_own_organisation(work)
     letterhead = letterheads.find_letterhead(work.session, work.organisation)
+    logo = base64.b64encode(letterhead.logo).decode() if letterhead.logo else None
     return OrganisationResponse(
-        **organisation.model_dump(), letterhead=_build_letterhead(letterhead)
-    )
-
-
-def _build_letterhead(letterhead: Letterhead) -> LetterheadResponse:
-    return LetterheadResponse(
-        address=letterhead.address,
-        logo=base64.b64encode(letterhead.logo).decode() if letterhead.logo else None,
-        time_zone=letterhead.time_zone,
-        locale=letterhead.language,
+        **organisation.model_dump(),
+        letterhead=LetterheadResponse(
+            address=letterhead.address,
+            logo=logo,
+            time_zone=letterhead.time_zone,
+            locale=letterhead.language,
+        ),
     )

@@ -2,12 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
-from api.admin.common import Scope, build_created_response, collect_changes
-from api.auth.route_guard import require_scope
-from api.dependencies import IdempotentRequestDep, RequestContextDep, SettingsDep
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.admin.common import AdminRoute, Scope, build_created_response, collect_changes
+from api.dependencies import (
+    IdempotentRequestDep,
+    RequestContextDep,
+    SettingsDep,
+    build_id_parameter,
+)
+from api.http.error_responses import error_responses
 from api.store.accounts import invitations, practitioners
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
@@ -15,15 +19,8 @@ from schemas.base import FrozenModel, Many
 from schemas.organisation import Practitioner, Title
 from schemas.sign_in import NewInvitation
 
-router = APIRouter(prefix="/v1", tags=["administration"], route_class=require_scope("admin"))
-PractitionerId = Annotated[
-    str,
-    Path(
-        alias="practitioner",
-        pattern=r"^p-[0-9a-f-]{36}$",
-        examples=["p-6f6f6f6f-0000-4000-8000-000000000003"],
-    ),
-]
+router = APIRouter(prefix="/v1/practitioners", tags=["administration"], route_class=AdminRoute)
+PractitionerId = Annotated[str, build_id_parameter("practitioner", 3, prefix="p-")]
 
 
 class NewPractitioner(FrozenModel):
@@ -48,33 +45,24 @@ class PractitionerList(FrozenModel):
     practitioners: Many[Practitioner]
 
 
-@router.get(
-    "/practitioners",
-    operation_id="list_practitioners",
-    responses=error_responses(*GUARDED_ERRORS),
-    summary="List practitioners",
-)
+@router.get("", summary="List practitioners")
 def list_practitioners(context: RequestContextDep) -> PractitionerList:
     """Return every practitioner of the organisation."""
     with context.transaction() as work:
-        practitioner_list = PractitionerList(
-            practitioners=tuple(practitioners.list_practitioners(work))
-        )
+        rows = practitioners.list_practitioners(work)
         work.audit("list", "practitioner")
-    return practitioner_list
+    return PractitionerList(practitioners=tuple(rows))
 
 
 @router.post(
-    "/practitioners",
-    operation_id="add_practitioner",
+    "",
     status_code=201,
     response_model=Practitioner,
-    responses=error_responses(*BODY_ERRORS, 409),
+    responses=error_responses(409),
     summary="Add a practitioner",
 )
 def add_practitioner(
-    new_practitioner: NewPractitioner,
-    idempotent_request: IdempotentRequestDep,
+    new_practitioner: NewPractitioner, idempotent_request: IdempotentRequestDep
 ) -> Response:
     """Add a practitioner by the reference that the organisation uses for them."""
 
@@ -89,10 +77,9 @@ def add_practitioner(
 
 
 @router.post(
-    "/practitioners/{practitioner}/invitations",
-    operation_id="invite_practitioner",
+    "/{practitioner}/invitations",
     status_code=201,
-    responses=error_responses(*GUARDED_ERRORS, 404, 409),
+    responses=error_responses(409),
     summary="Invite a practitioner to sign in",
 )
 def invite_practitioner(
@@ -109,12 +96,7 @@ def invite_practitioner(
     return NewInvitation(**dict(invitation), url=f"{settings.public_url}/invitation/{secret}")
 
 
-@router.get(
-    "/practitioners/{practitioner}",
-    operation_id="read_practitioner",
-    responses=error_responses(*GUARDED_ERRORS, 404),
-    summary="Read a practitioner",
-)
+@router.get("/{practitioner}", summary="Read a practitioner")
 def read_practitioner(practitioner: PractitionerId, context: RequestContextDep) -> Practitioner:
     """Return the reference, name and scopes of a practitioner."""
     with context.transaction() as work:
@@ -123,12 +105,7 @@ def read_practitioner(practitioner: PractitionerId, context: RequestContextDep) 
     return found_practitioner
 
 
-@router.patch(
-    "/practitioners/{practitioner}",
-    operation_id="change_practitioner",
-    responses=error_responses(*BODY_ERRORS, 404),
-    summary="Change a practitioner",
-)
+@router.patch("/{practitioner}", summary="Change a practitioner")
 def change_practitioner(
     practitioner: PractitionerId, change: PractitionerChange, context: RequestContextDep
 ) -> Practitioner:

@@ -33,7 +33,6 @@ def first(
     if credentials is None:
         print_note("an organisation already exists")
         return
-    print_note(
-        f"created the first organisation and client; its secret is in {settings.first_client_file}"
-    )
+    file = settings.first_client_file
+    print_note(f"created the first organisation and client; its secret is in {file}")
     print_json({name: credentials[name] for name in ("organisation", "client_id")})

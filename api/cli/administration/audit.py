@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import (
-    OrganisationId,
-    build_operator,
-    fail,
-    open_configured_store,
-    print_note,
-)
+from api.cli.context import OrganisationId, build_operator, fail, open_configured_store, print_note
 
 if TYPE_CHECKING:
     from api.store.audit.chain import AuditKey
@@ -54,7 +48,7 @@ def verify(
                 until = f" to {fault.until}" if fault.until else ""
                 typer.echo(f"{key.organisation}: row {fault.seq}{until}: {fault.what}")
             if not faults:
-                rows = chain.create_checkpoint(session, key, _now()).seq
+                rows = chain.create_checkpoint(session, key, datetime.now(UTC)).seq
                 typer.echo(f"{key.organisation}: {rows} rows verified")
     raise typer.Exit(TAMPERED if is_tampered else 0)
 
@@ -66,7 +60,7 @@ def checkpoint(organisation: AnyOrganisation = None) -> None:
 
     with open_configured_store() as store, store.read_all_organisations() as session:
         for key in load_audit_keys(store, session, organisation):
-            typer.echo(chain.create_checkpoint(session, key, _now()).model_dump_json())
+            typer.echo(chain.create_checkpoint(session, key, datetime.now(UTC)).model_dump_json())
 
 
 @commands.command()
@@ -107,9 +101,7 @@ def load_audit_keys(
         ids = [organisation]
     else:
         ids = [organisations.SYSTEM, *(row.id for row in organisations.list_organisations(session))]
-    key_sets = [
-        store.organisation_keys.load_keys(session, organisation_id) for organisation_id in ids
-    ]
+    key_sets = [store.organisation_keys.load_keys(session, id_) for id_ in ids]
     if None in key_sets:
         fail("no organisation with this id")
     return [key_set.audit for key_set in key_sets if key_set is not None]
@@ -123,7 +115,3 @@ def _read_checkpoints(file: Path) -> "tuple[Checkpoint, ...]":
         return tuple(Checkpoint.model_validate_json(line) for line in lines if line)
     except ValueError:
         fail(f"{file.name}: each line must be a checkpoint printed by `audit checkpoint`")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -1,13 +1,20 @@
 """`nociscreen admin client`: manage clients with their secrets, public keys and API keys."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from api.cli.context import OrganisationId, fail, open_transaction, print_json
+from api.cli.context import (
+    Active,
+    OrganisationId,
+    collect_changes,
+    open_transaction,
+    print_json,
+    refuse_invalid_input,
+)
 
 commands = typer.Typer(no_args_is_help=True, help="Programs that call the API.")
 ClientId = Annotated[str, typer.Argument(help="The id of the client.")]
@@ -28,11 +35,8 @@ def add_client(
     """Create a client and print its secret. The secret is shown only once."""
     from api.store.accounts import clients
 
-    with open_transaction(organisation) as work:
-        try:
-            client = clients.add_client(work, name, scope, requests_per_minute)
-        except ValueError as error:
-            fail(str(error))
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        client = clients.add_client(work, name, scope, requests_per_minute)
         text = clients.add_secret(work, client.id)[1] if secret else None
         work.audit("administer", "client", client.id)
         summary = {"organisation": organisation, "client_id": client.id, "scopes": client.scopes}
@@ -45,9 +49,8 @@ def list_clients(organisation: OrganisationId) -> None:
     from api.store.accounts import clients
 
     with open_transaction(organisation) as work:
-        listing = clients.list_clients(work)
+        print_json(clients.list_clients(work))
         work.audit("list", "client")
-        print_json([client.model_dump(mode="json") for client in listing])
 
 
 @commands.command("change")
@@ -60,20 +63,14 @@ def change_client(
         typer.Option("--scope", help="The client's scopes; replaces the current ones."),
     ] = None,
     *,
-    active: Annotated[
-        bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
-    ] = None,
+    active: Active = None,
 ) -> None:
     """Change a client; applies to issued tokens too. Omitted options keep their value."""
     from api.store.accounts import clients
 
-    options = {"name": name, "scopes": scope or None, "active": active}
-    changes = {field: value for field, value in options.items() if value is not None}
-    with open_transaction(organisation) as work:
-        try:
-            updated = clients.update_client(work, client, changes)
-        except ValueError as error:
-            fail(str(error))
+    changes = collect_changes(name=name, scopes=scope or None, active=active)
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        updated = clients.update_client(work, client, changes)
         work.audit("administer", "client", client)
         print_json(updated)
 
@@ -112,11 +109,8 @@ def add_key(
     """Register a public key for `private_key_jwt`."""
     from api.store.accounts import clients
 
-    with open_transaction(organisation) as work:
-        try:
-            registered = clients.add_client_key(work, client, json.loads(jwk.read_bytes()))
-        except ValueError as error:
-            fail(str(error))
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        registered = clients.add_client_key(work, client, json.loads(jwk.read_bytes()))
         work.audit("administer", "public_key", client)
         print_json(registered)
 
@@ -131,13 +125,10 @@ def add_api_key(
     """Create an API key, to send as `X-API-Key`. It is shown only once."""
     from api.store.accounts import clients, organisations
 
-    with open_transaction(organisation) as work:
-        until = datetime.now(UTC) + timedelta(days=days)
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        until = work.now + timedelta(days=days)
         test = organisations.find_own_organisation(work).test
-        try:
-            credential, text = clients.add_api_key(work, client, scope, until, test=test)
-        except ValueError as error:
-            fail(str(error))
+        credential, text = clients.add_api_key(work, client, scope, until, test=test)
         work.audit("administer", "api_key", credential.id)
         print_json(credential.model_dump(mode="json") | {"api_key": text})
 

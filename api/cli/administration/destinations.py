@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.context import OrganisationId, fail, open_transaction, print_json
+from api.cli.context import (
+    Active,
+    OrganisationId,
+    collect_changes,
+    fail,
+    open_transaction,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from api.outbound.allowlist import HostPort
@@ -28,8 +35,7 @@ def add_allowed_host(
     organisation: OrganisationId,
     *,
     private: Annotated[
-        bool,
-        typer.Option("--private", help="Allow loopback and private addresses."),
+        bool, typer.Option("--private", help="Allow loopback and private addresses.")
     ] = False,
 ) -> None:
     """Allow outgoing connections to a host and port."""
@@ -79,27 +85,24 @@ def add_destination(  # noqa: PLR0913, PLR0917 - Typer passes each option as a p
     """Create a destination. The secret of a webhook is shown only once."""
     from api.deliveries.preview import check_destination
     from api.deliveries.transports.webhook import generate_webhook_secret
-    from api.security.signatures import generate_signing_key
+    from api.security.keys import generate_signing_key
     from api.store.deliveries import allowed_hosts, destinations
     from api.store.deliveries.destinations import DestinationSecrets
     from schemas.delivery import SmartSignIn
 
-    smart = (
-        SmartSignIn(token_url=token_url, client_id=client_id) if token_url and client_id else None
-    )
-    key = generate_signing_key("ES384") if smart else None
     content = DestinationSecrets(
         address=address,
         options=_read_options(options),
-        smart=smart,
-        key_kid=key.kid if key else None,
-        key_pem=key.private_pem.decode() if key else None,
         authorities=tls_ca.read_text("utf-8") if tls_ca else None,
     )
+    if token_url and client_id:
+        key = generate_signing_key("ES384")
+        smart = SmartSignIn(token_url=token_url, client_id=client_id)
+        keys = {"key_kid": key.kid, "key_pem": key.private_pem.decode()}
+        content = content.model_copy(update={"smart": smart, **keys})
     with open_transaction(organisation) as work:
-        transport = check_destination(
-            profile, content, allowed_hosts.list_allowed_hosts(work)
-        ).transport
+        hosts = allowed_hosts.list_allowed_hosts(work)
+        transport = check_destination(profile, content, hosts).transport
         secret = generate_webhook_secret() if transport == "webhook" else None
         if secret is not None:
             content = content.model_copy(update={"webhook_secrets": (secret,)})
@@ -117,9 +120,8 @@ def list_destinations(organisation: OrganisationId) -> None:
     from api.store.deliveries import destinations
 
     with open_transaction(organisation) as work:
-        listing = destinations.list_destinations(work)
+        print_json(destinations.list_destinations(work))
         work.audit("list", "destination")
-        print_json([destination.model_dump(mode="json") for destination in listing])
 
 
 @commands.command("change")
@@ -127,9 +129,7 @@ def change_destination(
     destination: Annotated[str, typer.Argument(help="The id of the destination.")],
     organisation: OrganisationId,
     *,
-    active: Annotated[
-        bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
-    ] = None,
+    active: Active = None,
     send_corrections: Annotated[
         bool | None, typer.Option(help="Send corrections automatically.")
     ] = None,
@@ -137,8 +137,7 @@ def change_destination(
     """Change a destination. Inactive destinations receive nothing."""
     from api.store.deliveries import destinations
 
-    options = {"active": active, "follows": send_corrections}
-    changes = {name: value for name, value in options.items() if value is not None}
+    changes = collect_changes(active=active, follows=send_corrections)
     with open_transaction(organisation) as work:
         content = destinations.find_destination_secrets(work, destination)
         destinations.update_destination(work, destination, changes, content)

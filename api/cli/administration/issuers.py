@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.context import (
+    Active,
     OrganisationId,
     fail,
-    format_validation_error,
     open_transaction,
     print_json,
+    refuse_invalid_input,
 )
 
 if TYPE_CHECKING:
@@ -39,13 +40,10 @@ def add_issuer(
     if hooks == bool(audience):
         fail("expected either --audience or --hooks (the audience of a hook is the called URL)")
     issuer_terms = _read_terms(terms)
-    with open_transaction(organisation) as work:
-        try:
-            trusted_issuer = issuers.add_issuer(
-                work, "hooks" if hooks else "access", issuer, audience, issuer_terms
-            )
-        except ValueError as error:
-            fail(_describe_fault(error))
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        trusted_issuer = issuers.add_issuer(
+            work, "hooks" if hooks else "access", issuer, audience, issuer_terms
+        )
         work.audit("administer", "issuer", trusted_issuer.id)
         print_json(trusted_issuer)
 
@@ -56,9 +54,8 @@ def list_issuers(organisation: OrganisationId) -> None:
     from api.store.accounts import issuers
 
     with open_transaction(organisation) as work:
-        listing = issuers.list_issuers(work)
+        print_json(issuers.list_issuers(work))
         work.audit("list", "issuer")
-        print_json([issuer.model_dump(mode="json") for issuer in listing])
 
 
 @issuer_commands.command("change")
@@ -69,19 +66,14 @@ def change_issuer(
         Path | None, typer.Option(exists=True, dir_okay=False, help="New issuer terms (JSON).")
     ] = None,
     *,
-    active: Annotated[
-        bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
-    ] = None,
+    active: Active = None,
 ) -> None:
     """Activate or deactivate an issuer, or replace its terms; applies from the next request."""
     from api.store.accounts import issuers
 
     issuer_terms = _read_terms(terms) if terms else None
-    with open_transaction(organisation) as work:
-        try:
-            updated = issuers.update_issuer(work, issuer, active=active, terms=issuer_terms)
-        except ValueError as error:
-            fail(_describe_fault(error))
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        updated = issuers.update_issuer(work, issuer, active=active, terms=issuer_terms)
         work.audit("administer", "issuer", issuer)
         print_json(updated)
 
@@ -97,19 +89,11 @@ def remove_issuer(issuer: IssuerId, organisation: OrganisationId) -> None:
 
 
 def _read_terms(file: Path) -> "IssuerTerms":
-    from pydantic import ValidationError
-
     from schemas.issuer import IssuerTerms
 
     try:
-        return IssuerTerms.model_validate(json.loads(file.read_bytes()))
-    except ValidationError as error:
-        fail(format_validation_error(error))
+        content = json.loads(file.read_bytes())
     except ValueError:
         fail("expected JSON")
-
-
-def _describe_fault(error: ValueError) -> str:
-    from pydantic import ValidationError
-
-    return format_validation_error(error) if isinstance(error, ValidationError) else str(error)
+    with refuse_invalid_input():
+        return IssuerTerms.model_validate(content)

@@ -46,14 +46,12 @@ def rotate_ring() -> None:
             if file_key.locate_key_file(settings.jobs_file).exists():
                 files.append(settings.jobs_file)
             for file in files:
-                file_key.write_file_key(
-                    file, store.key_ring, file_key.load_file_key(file, store.key_ring)
-                )
+                key = file_key.load_file_key(file, store.key_ring)
+                file_key.write_file_key(file, store.key_ring, key)
         with store.write_all_organisations() as session:
             count = rewrap_keys(session, store.key_ring)
-            store.join_transaction(session, OPERATOR_ACTOR).audit(
-                "rotate", "ring_key", count=max(count, 1)
-            )
+            work = store.join_transaction(session, OPERATOR_ACTOR)
+            work.audit("rotate", "ring_key", count=max(count, 1))
     print_note(
         f"{count} keys rewrapped. The database no longer needs the older keys of the ring. Older "
         "backups do: keep these keys as long as the backups"

@@ -8,11 +8,11 @@ import typer
 from api.cli.context import (
     OrganisationId,
     fail,
-    format_validation_error,
     load_settings,
     open_transaction,
     print_json,
     print_note,
+    refuse_invalid_input,
 )
 
 commands = typer.Typer(no_args_is_help=True, help="Patient links and form settings.")
@@ -32,7 +32,7 @@ def add_link(  # noqa: PLR0913 - Typer passes each option as a parameter
 ) -> None:
     """Create a link and print it with its URL. The URL is shown only once."""
     from api.forms.link_urls import build_new_link
-    from api.store.forms import form_settings, links
+    from api.store.forms import links
     from schemas.links import LinkKind
     from schemas.patient import KnownPatient
     from scoring.catalogue import UnknownRulebookError, load_catalogue
@@ -46,10 +46,9 @@ def add_link(  # noqa: PLR0913 - Typer passes each option as a parameter
     except ValueError:
         fail("REFERENCE: expected 1 to 200 characters")
     settings = load_settings()
+    kind: LinkKind = "once" if once else "until_submitted"
+    link_request = links.LinkRequest(patient, name, kind=kind, days=days)
     with open_transaction(organisation, settings) as work:
-        ask_again_days = form_settings.load_form_settings(work).ask_again_days
-        kind: LinkKind = "once" if once else "until_submitted"
-        link_request = links.LinkRequest(patient, name, ask_again_days, kind, days=days)
         link, secret = links.add_link(work, link_request)
         work.audit("create", "link", link.id)
     new_link = build_new_link(link, secret, settings.public_url)
@@ -67,12 +66,7 @@ def list_links(organisation: OrganisationId) -> None:
     with open_transaction(organisation) as work:
         urgent, page = links.list_urgent_links(work), links.list_links(work, 100)
         work.audit("list", "link", count=max(len(page.links), 1))
-        print_json(
-            {
-                "urgent": [link.model_dump(mode="json") for link in urgent],
-                "links": [link.model_dump(mode="json") for link in page.links],
-            }
-        )
+        print_json({"urgent": urgent, "links": page.links})
 
 
 @commands.command("revoke")
@@ -96,15 +90,11 @@ def show_or_change_forms(
     ] = None,
 ) -> None:
     """Print an organisation's form settings, or replace them from a file."""
-    from pydantic import ValidationError
-
     from api.store.forms import form_settings
     from schemas.form_settings import FormSettings
 
-    try:
+    with refuse_invalid_input():
         replacement = FormSettings.model_validate_json(file.read_bytes()) if file else None
-    except ValidationError as error:
-        fail(format_validation_error(error))
     with open_transaction(organisation) as work:
         if replacement is not None:
             form_settings.update_form_settings(work, replacement)

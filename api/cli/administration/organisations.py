@@ -1,16 +1,16 @@
 """`nociscreen admin organisation`: manage organisations and the letterheads of their reports."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from api.cli.context import (
-    fail,
-    format_validation_error,
+    collect_changes,
     open_configured_store,
     open_transaction,
     print_json,
+    refuse_invalid_input,
 )
 
 commands = typer.Typer(no_args_is_help=True, help="Organisations that own screenings.")
@@ -40,8 +40,7 @@ def list_organisations() -> None:
     from api.store.accounts import organisations
 
     with open_configured_store() as store, store.read_all_organisations() as session:
-        listing = organisations.list_organisations(session)
-        print_json([organisation.model_dump(mode="json") for organisation in listing])
+        print_json(organisations.list_organisations(session))
 
 
 @commands.command("change")
@@ -63,10 +62,7 @@ def change_organisation(
     """Change an organisation. Omitted options keep their value."""
     from api.store.accounts import organisations
 
-    options = {"name": name, "test": test, "active": active, "retention_years": retention_years}
-    changes: dict[str, Any] = {
-        field: value for field, value in options.items() if value is not None
-    }
+    changes = collect_changes(name=name, test=test, active=active, retention_years=retention_years)
     if retention_years == 0:
         changes["retention_years"] = None
     with open_transaction(organisation) as work:
@@ -92,21 +88,13 @@ def change_letterhead(  # noqa: PLR0913 - Typer passes each option as a paramete
     no_logo: Annotated[bool, typer.Option("--no-logo", help="Remove the logo.")] = False,
 ) -> None:
     """Change the letterhead of an organisation's reports. Omitted options keep their value."""
-    from pydantic import ValidationError
-
     from api.store.accounts import letterheads
 
-    options = {"address": line or None, "time_zone": time_zone, "language": locale}
-    changes: dict[str, Any] = {
-        field: value for field, value in options.items() if value is not None
-    }
+    changes = collect_changes(address=line or None, time_zone=time_zone, language=locale)
     if logo or no_logo:
         changes["logo"] = logo.read_bytes() if logo else None
-    with open_transaction(organisation) as work:
-        try:
-            letterhead = letterheads.update_letterhead(work, changes)
-        except ValidationError as error:
-            fail(format_validation_error(error))
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        letterhead = letterheads.update_letterhead(work, changes)
         work.audit("administer", "organisation", organisation)
         print_json(
             letterhead.model_dump(mode="json", exclude={"logo"})

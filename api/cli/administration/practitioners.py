@@ -6,10 +6,10 @@ import typer
 
 from api.cli.context import (
     OrganisationId,
-    fail,
     load_settings,
     open_transaction,
     print_json,
+    refuse_invalid_input,
 )
 
 commands = typer.Typer(no_args_is_help=True, help="Practitioners of an organisation.")
@@ -30,11 +30,8 @@ def add_practitioner(
     """Add a practitioner."""
     from api.store.accounts import practitioners
 
-    with open_transaction(organisation) as work:
-        try:
-            practitioner = practitioners.add_practitioner(work, reference, name, scope or ())
-        except ValueError as error:
-            fail(str(error))
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        practitioner = practitioners.add_practitioner(work, reference, name, scope or ())
         work.audit("administer", "practitioner", practitioner.id)
         print_json(practitioner)
 
@@ -70,9 +67,8 @@ def list_practitioners(organisation: OrganisationId) -> None:
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work:
-        listing = practitioners.list_practitioners(work)
+        print_json(practitioners.list_practitioners(work))
         work.audit("list", "practitioner")
-        print_json([practitioner.model_dump(mode="json") for practitioner in listing])
 
 
 @commands.command("change")

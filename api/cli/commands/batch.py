@@ -128,7 +128,6 @@ def _run(request: "BatchRun") -> "BatchSummary":
 
 
 def _line_printer() -> "Callable[[RunProgress], None]":
-    """Return a callback that prints one progress line every ten seconds."""
     from time import monotonic
 
     started_at = last_printed_at = monotonic()
@@ -161,9 +160,8 @@ def _print_summary(summary: "BatchSummary") -> None:
 def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
     from api.batch_scoring.codebook import render_codebook_csv, render_template_csv
 
-    text = (
-        render_codebook_csv(loaded.rulebook) if codebook else render_template_csv(loaded.rulebook)
-    )
+    render = render_codebook_csv if codebook else render_template_csv
+    text = render(loaded.rulebook)
     if out is None or out == "-":
         typer.echo(text, nl=False)
     else:

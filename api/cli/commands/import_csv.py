@@ -71,24 +71,21 @@ def print_sample(
 
 
 def _check_rows(reading: "ImportReader") -> _ImportResult:
-    """Read and score every row without storing anything."""
     problems: list[ImportProblem] = []
     counts = {"valid": 0, "duplicate": 0, "invalid": 0}
     flagged = 0
     row_names: set[str] = set()
     for row in reading.read_rows():
         problems += row.problems
-        outcome = (
-            "invalid" if row.intake is None else "duplicate" if row.name in row_names else "valid"
-        )
+        is_duplicate = row.name in row_names
+        outcome = "invalid" if row.intake is None else "duplicate" if is_duplicate else "valid"
         counts[outcome] += 1
-        flagged += outcome == "valid" and _has_red_flags(_score_row(row.intake))
+        flagged += outcome == "valid" and bool(_score_row(row.intake).assessment.safety.flags)
         row_names.add(row.name)
     return _ImportResult(counts, flagged, problems)
 
 
 def _store_rows(reading: "ImportReader", organisation: str) -> _ImportResult:
-    """Store each readable row in its own transaction."""
     from api.store.screenings import imported_rows
 
     problems: list[ImportProblem] = []
@@ -109,7 +106,7 @@ def _store_rows(reading: "ImportReader", organisation: str) -> _ImportResult:
                 screening = imported_rows.add_imported_screening(work, row.name, scored)
                 work.audit("create", "screening", screening.id)
             counts["stored"] += 1
-            flagged += _has_red_flags(scored)
+            flagged += bool(scored.assessment.safety.flags)
     return _ImportResult(counts, flagged, problems)
 
 
@@ -118,10 +115,6 @@ def _score_row(intake: Any) -> "ScoredIntake":
     from scoring.catalogue import load_catalogue
 
     return reader.score_intake(load_catalogue(), intake, intake.patient, "import")
-
-
-def _has_red_flags(scored: "ScoredIntake") -> bool:
-    return bool(scored.assessment.safety.flags)
 
 
 def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run: bool) -> None:

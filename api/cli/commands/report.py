@@ -38,9 +38,8 @@ def report(
         fail("--out: the file name must end with .pdf, .html, .rtf, .txt or .xml")
     request = read_intake_file(intake, rulebook)
     settings = load_settings()
-    print_settings = PrintSettings(
-        Letterhead(name=settings.organisation), settings.test_organisation
-    )
+    letterhead = Letterhead(name=settings.organisation)
+    print_settings = PrintSettings(letterhead, settings.test_organisation)
     document_file = render_intake(
         load_catalogue(), print_settings, InProcessRenderer(), request, document_request
     )

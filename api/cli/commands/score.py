@@ -31,9 +31,8 @@ def score(
 
     request = read_intake_file(intake, rulebook)
     answers = request.answers.model_dump(exclude_none=True)
-    assessment = assess(
-        load_catalogue().find_active(request.rulebook), answers, attested=request.attested
-    )
+    loaded = load_catalogue().find_active(request.rulebook)
+    assessment = assess(loaded, answers, attested=request.attested)
     if table:
         from api.cli.assessment_table import print_assessment
 

@@ -43,24 +43,20 @@ def serve(
                 f"{settings.first_client_file}"
             )
         app = create_app(settings, store=store)
-        worker_context = WorkerContext(
-            store, settings, app.services.catalogue, app.services.renderer
-        )
+        catalogue, renderer = app.services.catalogue, app.services.renderer
+        worker_context = WorkerContext(store, settings, catalogue, renderer)
         gc.freeze()
-        compose_context = ComposeContext(
-            app.services.catalogue, app.services.renderer, CanonicalUrls(settings.public_url)
-        )
-        sender = (
-            running_sender(
-                DeliverySender(store, settings, compose_context), settings.delivery_workers
-            )
+        urls = CanonicalUrls(settings.public_url)
+        sender = DeliverySender(store, settings, ComposeContext(catalogue, renderer, urls))
+        config = build_server_config(app, settings, store.metrics, host, port)
+        with (
+            running_housekeeping(store, settings),
+            running_worker(worker_context),
+            running_sender(sender, settings.delivery_workers)
             if settings.delivery_enabled
-            else nullcontext()
-        )
-        with running_housekeeping(store, settings), running_worker(worker_context), sender:
+            else nullcontext(),
+        ):
             HttpServer(
-                build_server_config(app, settings, store.metrics, host, port),
-                lambda port_in_use: typer.echo(
-                    f"nociscreen listens on http://{host}:{port_in_use}"
-                ),
+                config,
+                lambda open_port: typer.echo(f"nociscreen listens on http://{host}:{open_port}"),
             ).run(sockets)

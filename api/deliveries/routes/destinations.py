@@ -15,7 +15,7 @@ from api.deliveries.preview import check_destination
 from api.deliveries.transports.webhook import generate_webhook_secret
 from api.dependencies import IdempotentRequestDep, RequestContextDep
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
-from api.security.signatures import generate_signing_key
+from api.security.keys import generate_signing_key
 from api.store.deliveries import allowed_hosts, destinations
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.idempotency import IdempotentResponse

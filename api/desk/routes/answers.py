@@ -5,16 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import CatalogueDep, ScreeningId
-from api.desk.answer_form import (
-    PATIENT_FIELDS,
-    AnswerForm,
-    ParsedAnswers,
-    build_answer_form,
-    parse_answers,
-    read_text,
-)
-from api.desk.screening_rows import DisplayFormatter, list_instrument_choices
+from api.dependencies import ScreeningId
+from api.desk import answer_form
+from api.desk.screening_rows import list_instrument_choices
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPage,
@@ -25,50 +18,40 @@ from api.forms.answer_parser import ControlState
 from api.intakes import reader
 from api.problems import Problem
 from api.store import idempotency
-from api.store.forms import form_settings
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
 from schemas.screening import Screening
-from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.catalogue import UnknownRulebookError
 
 SCREENINGS_PATH = "/desk/screenings"
 _IDEMPOTENT_ROUTE = "POST /desk/new"
+RulebookName = Annotated[str, Query(max_length=60)]
 router = APIRouter(route_class=build_desk_route("screenings:write"))
 
 
 @router.get("/desk/new")
-def show_new_screening(
-    desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
-    rulebook: Annotated[str, Query(max_length=60)] = "",
-) -> Response:
+def show_new_screening(desk: PractitionerPageDep, rulebook: RulebookName = "") -> Response:
     """Show the choice of an instrument, or all of its questions."""
     if not rulebook:
-        formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
-        choices = list_instrument_choices(rulebooks, formatter)
-        return desk.render("new", choices=choices)
-    form = _load_form(desk, rulebooks, rulebook)
+        return desk.render("new", choices=list_instrument_choices(desk.formatter))
+    form = _load_form(desk, rulebook)
     values = {"idempotency_key": idempotency.generate_idempotency_key()}
     return _render_form(desk, form, form.fill_steps_from_answers({}), {}, values)
 
 
 @router.post("/desk/new")
 def create_screening(
-    desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
-    fields: CheckedFields,
-    rulebook: Annotated[str, Query(max_length=60)] = "",
+    desk: PractitionerPageDep, fields: CheckedFields, rulebook: RulebookName = ""
 ) -> Response:
     """Create a screening as `POST /v1/screenings` does; a repeated submission creates no second."""
-    form = _load_form(desk, rulebooks, rulebook)
-    parsed_answers = parse_answers(rulebooks, desk, form, fields, None)
+    form = _load_form(desk, rulebook)
+    parsed_answers = answer_form.parse_answers(desk, form, fields, None)
     if parsed_answers.faults:
         return _render_faults(desk, form, fields, parsed_answers)
-    scored = reader.score_intake(
-        rulebooks, parsed_answers.intake, parsed_answers.intake.patient, "form"
-    )
+    intake = parsed_answers.intake
+    scored = reader.score_intake(desk.rulebooks, intake, intake.patient, "form")
 
     def add_screening(work: Transaction) -> IdempotentResponse:
         screening = screenings.add_screening(work, scored)
@@ -76,48 +59,35 @@ def create_screening(
         return IdempotentResponse(201, b"", f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
     key = read_field(fields, "idempotency_key")[:60]
-    lock = desk.actor.organisation, desk.actor.id, _IDEMPOTENT_ROUTE, key
-    with (
-        idempotency.lock_idempotency_key(desk.store.key_locks, lock),
-        desk.context.transaction() as work,
-    ):
-        body = json.dumps(fields, sort_keys=True).encode()
-        request = idempotency.build_keyed_request(work, _IDEMPOTENT_ROUTE, key, body)
-        response = idempotency.run_once(work, request, lambda: add_screening(work))
+    body = json.dumps(fields, sort_keys=True).encode()
+    response = desk.context.run_once(_IDEMPOTENT_ROUTE, key, body, add_screening)
     return desk.redirect(response.location or "/desk")
 
 
 @router.get(SCREENINGS_PATH + "/{screening}/answers")
-def show_answers(
-    desk: PractitionerPageDep, rulebooks: CatalogueDep, screening: ScreeningId
-) -> Response:
+def show_answers(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
     """Show all questions with the answers of a screening."""
     original = _read_original(desk, screening)
-    form = _load_form(desk, rulebooks, original.assessment.rulebook)
+    form = _load_form(desk, original.assessment.rulebook)
     values = {"note": original.context.note or ""}
-    return _render_form(
-        desk, form, form.fill_steps_from_answers(original.answers), {}, values, original
-    )
+    control_states = form.fill_steps_from_answers(original.answers)
+    return _render_form(desk, form, control_states, {}, values, original)
 
 
 @router.post(SCREENINGS_PATH + "/{screening}/answers")
 def amend_screening(
-    desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
-    screening: ScreeningId,
-    fields: CheckedFields,
+    desk: PractitionerPageDep, screening: ScreeningId, fields: CheckedFields
 ) -> Response:
     """Replace a screening by a new one, as `POST /v1/screenings/{id}/amendments` does."""
     original = _read_original(desk, screening)
-    form = _load_form(desk, rulebooks, original.assessment.rulebook)
-    parsed_answers = parse_answers(rulebooks, desk, form, fields, original)
+    form = _load_form(desk, original.assessment.rulebook)
+    parsed_answers = answer_form.parse_answers(desk, form, fields, original)
     if parsed_answers.faults:
         return _render_faults(desk, form, fields, parsed_answers, original)
-    scored = reader.score_intake(rulebooks, parsed_answers.intake, original.patient, "form")
+    scored = reader.score_intake(desk.rulebooks, parsed_answers.intake, original.patient, "form")
     with desk.context.transaction() as work:
-        amended = screenings.amend_screening(
-            work, screenings.find_screening(work, screening), scored
-        )
+        current = screenings.find_screening(work, screening)
+        amended = screenings.amend_screening(work, current, scored)
         work.audit("amend", "screening", amended.id)
     return desk.redirect(f"{SCREENINGS_PATH}/{amended.id}")
 
@@ -129,33 +99,29 @@ def _read_original(desk: PractitionerPage, screening_id: str) -> Screening:
     return screening
 
 
-def _load_form(desk: PractitionerPage, rulebooks: Catalogue, name: str) -> AnswerForm:
-    with desk.context.transaction() as work:
-        adversity = form_settings.load_form_settings(work).adversity_questions
-        work.audit("read", "form_settings")
+def _load_form(desk: PractitionerPage, name: str) -> answer_form.AnswerForm:
     try:
-        return build_answer_form(rulebooks, name, desk, adversity=adversity)
+        return answer_form.build_answer_form(name, desk)
     except UnknownRulebookError:
         raise Problem("not_found") from None
 
 
 def _render_faults(
     desk: PractitionerPage,
-    form: AnswerForm,
+    form: answer_form.AnswerForm,
     fields: FormFields,
-    parsed_answers: ParsedAnswers,
+    parsed_answers: answer_form.ParsedAnswers,
     original: Screening | None = None,
 ) -> Response:
-    values = {
-        name: read_text(fields, name) for name in ("note", "idempotency_key", *PATIENT_FIELDS)
-    }
+    names = ("note", "idempotency_key", *answer_form.PATIENT_FIELDS)
+    values = {name: answer_form.read_text(fields, name) for name in names}
     control_states = form.fill_steps_from_fields(fields)
     return _render_form(desk, form, control_states, parsed_answers.faults, values, original)
 
 
 def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
     desk: PractitionerPage,
-    form: AnswerForm,
+    form: answer_form.AnswerForm,
     control_states: list[ControlState],
     faults: dict[str, str],
     values: dict[str, str],
@@ -169,7 +135,9 @@ def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
         **form.build_variables(control_states, faults, is_open=original is None),
         original=original,
         patient=original.patient if original else None,
-        values={"note": "", "idempotency_key": ""} | dict.fromkeys(PATIENT_FIELDS, "") | values,
+        values={"note": "", "idempotency_key": ""}
+        | dict.fromkeys(answer_form.PATIENT_FIELDS, "")
+        | values,
         action=f"{SCREENINGS_PATH}/{original.id}/answers" if original else new_path,
         back=f"{SCREENINGS_PATH}/{original.id}" if original else "/desk",
     )

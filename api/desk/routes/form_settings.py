@@ -28,21 +28,15 @@ router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("admin"))
 @router.get("")
 def show_settings(desk: PractitionerPageDep, *, saved: bool = False) -> Response:
     """Show the emergency numbers, the texts and what the forms ask."""
-    with desk.context.transaction() as work:
-        settings = form_settings.load_form_settings(work)
-        work.audit("read", "form_settings")
-    return _render_settings(desk, _build_fields(settings), {}, saved=saved)
+    return _render_settings(desk, _build_fields(desk.read_form_settings()), {}, saved=saved)
 
 
 @router.post("")
 def change_settings(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """Replace all settings, as `PUT /v1/organisation/forms` does."""
     values = _read_values(fields)
-    with desk.context.transaction() as work:
-        current = form_settings.load_form_settings(work)
-        work.audit("read", "form_settings")
     try:
-        settings = FormSettings.model_validate(_build_body(values, current))
+        settings = FormSettings.model_validate(_build_body(values, desk.read_form_settings()))
     except ValidationError as error:
         return _render_settings(desk, values, _find_faults(error, values))
     with desk.context.transaction() as work:
@@ -120,7 +114,6 @@ def _find_filled_rows(values: Mapping[str, str]) -> list[int]:
 
 
 def _find_faults(error: ValidationError, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the phrase of each faulty field."""
     rows = _find_filled_rows(values)
     faults = {}
     for detail in error.errors():

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.dependencies import CatalogueDep, SettingsDep
+from api.auth.services import find_services
 from api.desk.answer_form import PATIENT_FIELDS, parse_patient
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
 from api.desk.session_guard import (
@@ -15,12 +15,12 @@ from api.desk.session_guard import (
     build_desk_route,
 )
 from api.forms.link_urls import build_new_link
-from api.store.forms import form_settings, links
+from api.store.forms import links
 from api.store.forms.links import LinkRequest
 from api.web.page_route import read_field
 from api.web.page_texts import list_languages
 from schemas.links import Link
-from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.catalogue import UnknownRulebookError
 
 LINKS_PATH = "/desk/links"
 PAGE_SIZE = 25
@@ -33,11 +33,10 @@ router = APIRouter(prefix=LINKS_PATH, route_class=build_desk_route("screenings:w
 @router.get("")
 def list_links(
     desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
     after: Annotated[str | None, Query(pattern=r"^[0-9a-f-]{36}$")] = None,
 ) -> Response:
     """List links with their state, newest first."""
-    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
+    formatter = desk.formatter
     with desk.context.transaction() as work:
         page = links.list_links(work, PAGE_SIZE, after)
         work.audit("list", "link", count=max(len(page.links), 1))
@@ -46,39 +45,33 @@ def list_links(
 
 
 @router.get("/new")
-def show_new_link(desk: PractitionerPageDep, rulebooks: CatalogueDep) -> Response:
+def show_new_link(desk: PractitionerPageDep) -> Response:
     """Show the form of a new link."""
-    return _render_form(desk, rulebooks, {"days": "14"}, {})
+    return _render_form(desk, {"days": "14"}, {})
 
 
 @router.post("/new")
-def create_link(
-    desk: PractitionerPageDep, rulebooks: CatalogueDep, settings: SettingsDep, fields: CheckedFields
-) -> Response:
+def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """Create a link and show its URL and QR code, only this once."""
     values = {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
     faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
     patient = parse_patient(fields, faults)
     try:
-        rulebook = rulebooks.find_active(values["rulebook"]).name
+        rulebook = desk.rulebooks.find_active(values["rulebook"]).name
     except UnknownRulebookError:
         faults["rulebook"] = "fault_unknown"
     if faults or patient is None:
-        return _render_form(desk, rulebooks, values, faults)
+        return _render_form(desk, values, faults)
+    kind: Any = "once" if values["kind"] == "once" else "until_submitted"
+    language = values["language"] if values["language"] in list_languages() else None
+    link_request = LinkRequest(patient, rulebook, None, kind, language, int(values["days"]))
     with desk.context.transaction() as work:
-        ask_again_days = form_settings.load_form_settings(work).ask_again_days
-        kind: Any = "once" if values["kind"] == "once" else "until_submitted"
-        language = values["language"] if values["language"] in list_languages() else None
-        link_request = LinkRequest(
-            patient, rulebook, ask_again_days, kind, language, int(values["days"])
-        )
         link, secret = links.add_link(work, link_request)
         work.audit("create", "link", link.id)
-    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
     return desk.render(
         "new_link_created",
-        link=build_new_link(link, secret, settings.public_url),
-        expires=formatter.format_moment(link.expires_at),
+        link=build_new_link(link, secret, find_services(desk.request).settings.public_url),
+        expires=desk.formatter.format_moment(link.expires_at),
     )
 
 
@@ -96,13 +89,10 @@ def revoke_link(
 
 
 def _render_form(
-    desk: PractitionerPage, rulebooks: Catalogue, values: dict[str, str], faults: dict[str, str]
+    desk: PractitionerPage, values: dict[str, str], faults: dict[str, str]
 ) -> Response:
-    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
-    choices = list_instrument_choices(rulebooks, formatter)
-    with desk.context.transaction() as work:
-        numbers = form_settings.load_form_settings(work).emergency_numbers
-        work.audit("read", "form_settings")
+    choices = list_instrument_choices(desk.formatter)
+    numbers = desk.read_form_settings().emergency_numbers
     return desk.render(
         "new_link",
         422 if faults else 200,

@@ -14,7 +14,7 @@ from api.desk.invitation_acceptance import (
     accept_invitation,
     find_form_faults,
 )
-from api.desk.login import LoginForm, authenticate, set_session_cookies
+from api.desk.login import authenticate, set_session_cookies
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPageDep,
@@ -22,7 +22,7 @@ from api.desk.session_guard import (
     remember_language,
     select_language,
 )
-from api.forms.qr_code import render_qr_code
+from api.forms.link_urls import render_qr_code
 from api.http.error_conversion import convert_error
 from api.problems import Problem, TooManyRequestsProblem
 from api.security.client_secrets import hash_secret
@@ -55,9 +55,11 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
     """Start a session for a practitioner who proves their identity."""
     nonce = cookies.read_cookie(request, cookies.LOGIN_FORM)
     _check_csrf(request, fields, f"sign-in {nonce}" if nonce else "")
-    form = LoginForm(*(read_field(fields, name)[:200] for name in ("name", "password", "code")))
+    name, password, code = (
+        read_field(fields, field)[:200] for field in ("name", "password", "code")
+    )
     try:
-        login = authenticate(request, form)
+        login = authenticate(request, name, password, code)
     except (TooManyRequestsProblem, TooManyAttemptsError) as error:
         problem = convert_error(error)
         seconds = int(problem.headers.get("Retry-After", "60"))
@@ -65,7 +67,7 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
     if login is None:
         return _render_login(request, "wrong")
     response = redirect_to(request, "/desk")
-    set_session_cookies(request, response, login[1], form.name)
+    set_session_cookies(request, response, login[1], name)
     cookies.delete_cookie(request, response, cookies.LOGIN_FORM)
     return response
 
@@ -179,7 +181,6 @@ def _build_binding(secret: str) -> str:
 
 
 def _find_provider_name(request: Request) -> str:
-    """Return the display name of the identity provider; empty if none is configured."""
     settings = find_services(request).settings
     return settings.oidc_name if settings.oidc_issuer else ""
 

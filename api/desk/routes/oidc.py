@@ -5,13 +5,10 @@ from starlette.responses import RedirectResponse
 
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import LoginProvider, find_services
-from api.desk.invitation_acceptance import (
-    InvitationDep,
-    InvitationSecret,
-    accept_with_identity,
-)
+from api.desk.invitation_acceptance import InvitationDep, InvitationSecret, accept_with_identity
 from api.desk.login import set_session_cookies, start_session
 from api.desk.oidc_login import FLOW_SECONDS
+from api.desk.session_guard import build_session_actor
 from api.http.rate_limit import read_network_key
 from api.problems import Problem
 from api.store.accounts import login_credentials
@@ -60,7 +57,6 @@ def finish_login(request: Request) -> Response:
 
 
 def _start_session(request: Request, subject: str, invitation: str) -> str | None:
-    """Return the secret of a new session, or None if the subject is unknown."""
     if invitation:
         return accept_with_identity(request, invitation, subject)
     store, issuer = find_services(request).store, find_services(request).settings.oidc_issuer
@@ -68,10 +64,7 @@ def _start_session(request: Request, subject: str, invitation: str) -> str | Non
     if practitioner_key is None:
         return None
     organisation, practitioner = practitioner_key
-    actor = build_anonymous_actor(request)._replace(
-        organisation=organisation, id=practitioner, means="session"
-    )
-    with store.transaction(actor) as work:
+    with store.transaction(build_session_actor(request, organisation, practitioner)) as work:
         return start_session(request, work, practitioner)
 
 

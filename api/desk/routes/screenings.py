@@ -8,32 +8,18 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 from starlette.responses import StreamingResponse
 
-from api.dependencies import CatalogueDep, RendererDep, ScreeningId
-from api.desk import inbox, pattern_comparison
+from api.dependencies import RendererDep, ScreeningId
+from api.desk import inbox, pattern_comparison, screening_rows
 from api.desk.answer_form import is_valid_text, read_text
 from api.desk.csv_export import stream_csv
 from api.desk.result_page import draw_result, find_sources, group_criteria
-from api.desk.screening_rows import (
-    PAGE_SIZE,
-    DisplayFormatter,
-    build_row,
-    list_instrument_choices,
-    list_tier_choices,
-    parse_filters,
-)
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPage,
     PractitionerPageDep,
     build_desk_route,
 )
-from api.documents import issuance
-from api.documents.document_builder import (
-    ReportSource,
-    build_download,
-    build_screening_view,
-    render_screening,
-)
+from api.documents import document_builder, issuance
 from api.documents.request import DocumentRequest, find_format_by_suffix
 from api.store.accounts import practitioners
 from api.store.screenings import screenings, search
@@ -41,7 +27,6 @@ from api.web.page_route import read_field
 from api.web.page_texts import list_languages
 from schemas.patient import Note
 from schemas.screening import Screening
-from scoring.catalogue import Catalogue
 
 SCREENINGS_PATH = "/desk/screenings"
 FILTERS = ("tier", "rulebook", "since")
@@ -53,32 +38,25 @@ _report_routes = APIRouter(prefix=SCREENINGS_PATH, route_class=build_desk_route(
 
 @_read_routes.get("/desk")
 def list_screenings(
-    desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
-    request: Request,
-    cursor: Annotated[str, Query(max_length=4000)] = "",
+    desk: PractitionerPageDep, request: Request, cursor: Annotated[str, Query(max_length=4000)] = ""
 ) -> Response:
     """List screenings, newest first, below the red flags not yet acknowledged or not yet sent."""
     values = {name: request.query_params.get(name, "")[:60] for name in FILTERS}
-    return _render_list(desk, rulebooks, values, cursor)
+    return _render_list(desk, values, cursor)
 
 
 @_read_routes.post("/desk/find")
-def find_patient(
-    desk: PractitionerPageDep, rulebooks: CatalogueDep, fields: CheckedFields
-) -> Response:
+def find_patient(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """List the screenings of one patient; a POST keeps the reference out of the URL."""
     values = {"patient": read_field(fields, "patient")[:200]}
-    return _render_list(desk, rulebooks, values, read_field(fields, "cursor")[:4000])
+    return _render_list(desk, values, read_field(fields, "cursor")[:4000])
 
 
 @_read_routes.post("/desk/export")
-def export_screenings(
-    desk: PractitionerPageDep, rulebooks: CatalogueDep, fields: CheckedFields
-) -> Response:
+def export_screenings(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """Export the filtered screenings as CSV."""
     values = {name: read_field(fields, name) for name in (*FILTERS, "patient")}
-    filters = parse_filters(values, rulebooks, desk.time_zone)
+    filters = screening_rows.parse_filters(values, desk.formatter)
     headers = {
         "Content-Disposition": 'attachment; filename="nociscreen-screenings.csv"',
         "Cache-Control": "no-store",
@@ -88,17 +66,13 @@ def export_screenings(
 
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}")
-def show_screening(
-    desk: PractitionerPageDep, rulebooks: CatalogueDep, screening: ScreeningId
-) -> Response:
+def show_screening(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
     """Show one screening: red flags, then the result, then all reasons."""
-    return _render_screening(desk, rulebooks, screening)
+    return _render_screening(desk, screening)
 
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}/evidence")
-def show_evidence(
-    desk: PractitionerPageDep, rulebooks: CatalogueDep, screening: ScreeningId
-) -> Response:
+def show_evidence(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
     """Show the evidence sheet beside those of earlier screenings."""
     current = issuance.load_report_source(desk.context, screening).screening
     with desk.context.transaction() as work:
@@ -107,12 +81,15 @@ def show_evidence(
     compared = [current, *earlier]
     print_settings = desk.load_print_settings()
     views = [
-        build_screening_view(
-            rulebooks, print_settings, ReportSource(compared_screening, None, None), desk.language
+        document_builder.build_screening_view(
+            desk.rulebooks,
+            print_settings,
+            document_builder.ReportSource(compared_screening, None, None),
+            desk.language,
         )[0]
         for compared_screening in compared
     ]
-    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
+    formatter = desk.formatter
     return desk.render(
         "evidence",
         screening=current,
@@ -125,15 +102,12 @@ def show_evidence(
 
 @_write_routes.post("/{screening}/acknowledgements")
 def acknowledge_red_flags(
-    desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
-    screening: ScreeningId,
-    fields: CheckedFields,
+    desk: PractitionerPageDep, screening: ScreeningId, fields: CheckedFields
 ) -> Response:
     """Record that the practitioner has seen the red flags, and what was done."""
     action_text = read_text(fields, "done")
     if not is_valid_text(_NOTE, action_text):
-        return _render_screening(desk, rulebooks, screening, {"done": "fault_action"}, action_text)
+        return _render_screening(desk, screening, {"done": "fault_action"}, action_text)
     with desk.context.transaction() as work:
         practitioner = desk.signed_in.practitioner.reference
         screenings.acknowledge_red_flags(
@@ -145,15 +119,12 @@ def acknowledge_red_flags(
 
 @_write_routes.post("/{screening}/entered-in-error")
 def enter_in_error(
-    desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
-    screening: ScreeningId,
-    fields: CheckedFields,
+    desk: PractitionerPageDep, screening: ScreeningId, fields: CheckedFields
 ) -> Response:
     """Mark a screening as entered in error; its documents then say not to rely on it."""
     reason = read_text(fields, "reason")
     if not is_valid_text(_NOTE, reason):
-        return _render_screening(desk, rulebooks, screening, {"reason": "fault_reason"}, reason)
+        return _render_screening(desk, screening, {"reason": "fault_reason"}, reason)
     with desk.context.transaction() as work:
         screenings.mark_entered_in_error(work, screenings.find_screening(work, screening), reason)
         work.audit("enter_in_error", "screening", screening)
@@ -166,7 +137,6 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     suffix: str,
     *,
     desk: PractitionerPageDep,
-    rulebooks: CatalogueDep,
     reports: RendererDep,
     document: str = "clinician",
     locale: str = "",
@@ -179,42 +149,45 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     source = issuance.load_report_source(desk.context, screening)
     print_settings = desk.load_print_settings()
     requested_locale = locale if locale in list_languages() else desk.language
-    language = build_screening_view(rulebooks, print_settings, source, requested_locale)[1]
+    language = document_builder.build_screening_view(
+        desk.rulebooks, print_settings, source, requested_locale
+    )[1]
     request = DocumentRequest(
         report_format, "patient" if document == "patient" else "clinician", language
     )
-    report = render_screening(rulebooks, print_settings, reports, source, request)
-    return build_download(issuance.record_issued(desk.context, screening, report), request.audience)
+    report = document_builder.render_screening(
+        desk.rulebooks, print_settings, reports, source, request
+    )
+    return document_builder.build_download(
+        issuance.record_issued(desk.context, screening, report), request.audience
+    )
 
 
 @_report_routes.get("/{screening}/note")
 def show_note(
-    desk: PractitionerPageDep,
-    screening: ScreeningId,
-    rulebooks: CatalogueDep,
-    reports: RendererDep,
-    *,
-    file: bool = False,
+    desk: PractitionerPageDep, screening: ScreeningId, reports: RendererDep, *, file: bool = False
 ) -> Response:
     """Show the chart note for copying, or return it as a file; either way its issue is recorded."""
     source = issuance.load_report_source(desk.context, screening)
     print_settings = desk.load_print_settings()
-    language = build_screening_view(rulebooks, print_settings, source, desk.language)[1]
+    language = document_builder.build_screening_view(
+        desk.rulebooks, print_settings, source, desk.language
+    )[1]
     request = DocumentRequest("note", "clinician", language)
-    note = render_screening(rulebooks, print_settings, reports, source, request)
+    note = document_builder.render_screening(
+        desk.rulebooks, print_settings, reports, source, request
+    )
     issuance.record_issued(desk.context, screening, note)
     if file:
-        return build_download(note)
+        return document_builder.build_download(note)
     return desk.render(
         "note", screening=source.screening, note=note.content.decode(), report_language=language
     )
 
 
-def _render_list(
-    desk: PractitionerPage, rulebooks: Catalogue, values: Mapping[str, str], cursor: str
-) -> Response:
-    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
-    filters = parse_filters(values, rulebooks, desk.time_zone)
+def _render_list(desk: PractitionerPage, values: Mapping[str, str], cursor: str) -> Response:
+    formatter = desk.formatter
+    filters = screening_rows.parse_filters(values, formatter)
     is_start = not cursor and not any(values.values())
     can_write_at_start = is_start and desk.has_scope("screenings:write")
     red_flags = inbox.Inbox()
@@ -222,29 +195,28 @@ def _render_list(
         page = (
             search.list_next_page(work, cursor)
             if cursor
-            else search.list_first_page(work, filters, PAGE_SIZE)
+            else search.list_first_page(work, filters, screening_rows.PAGE_SIZE)
         )
         if is_start:
-            red_flags = inbox.list_unacknowledged(work, rulebooks, formatter)
+            red_flags = inbox.list_unacknowledged(work, formatter)
         if can_write_at_start:
             unsubmitted = inbox.list_unsubmitted(work, formatter)
             red_flags = red_flags._replace(unsubmitted=unsubmitted)
         work.audit("list", "screening", count=max(len(page.lines), 1))
     return desk.render(
         "list",
-        rows=[build_row(line, formatter) for line in page.lines],
+        rows=[screening_rows.build_row(line, formatter) for line in page.lines],
         next_cursor=page.next_cursor,
         filters=dict(values) | {"tier": filters.tier or ""},
         inbox=red_flags,
-        tiers=list_tier_choices(rulebooks, formatter),
-        instruments=list_instrument_choices(rulebooks, formatter),
+        tiers=screening_rows.list_tier_choices(formatter),
+        instruments=screening_rows.list_instrument_choices(formatter),
         can_write_at_start=can_write_at_start,
     )
 
 
 def _render_screening(
     desk: PractitionerPage,
-    rulebooks: Catalogue,
     screening_id: str,
     faults: Mapping[str, str] | None = None,
     text: str = "",
@@ -254,13 +226,14 @@ def _render_screening(
     with desk.context.transaction() as work:
         names = {person.reference: person.name for person in practitioners.list_practitioners(work)}
         work.audit("list", "practitioner")
-    view, report_language = build_screening_view(
-        rulebooks, desk.load_print_settings(), source, desk.language
+    view, report_language = document_builder.build_screening_view(
+        desk.rulebooks, desk.load_print_settings(), source, desk.language
     )
-    formatter = DisplayFormatter(rulebooks, desk.language, desk.time_zone)
-    book = DisplayFormatter(rulebooks, report_language, desk.time_zone).find_rulebook(
-        assessment.rulebook
+    formatter = desk.formatter
+    report_formatter = screening_rows.DisplayFormatter(
+        desk.rulebooks, report_language, formatter.time_zone
     )
+    book = report_formatter.find_rulebook(assessment.rulebook)
     return desk.render(
         "screening",
         422 if faults else 200,
@@ -292,7 +265,7 @@ def _render_screening(
     )
 
 
-def _format_day(formatter: DisplayFormatter, screening: Screening) -> str:
+def _format_day(formatter: screening_rows.DisplayFormatter, screening: Screening) -> str:
     answered_on: date | None = screening.context.answered_on
     return formatter.format_day(answered_on or screening.created_at)
 

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 
 from api.auth.route_guard import require_scope
 from api.dependencies import RequestContextDep
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store.forms import form_settings
 from schemas.form_settings import FormSettings
 
@@ -13,12 +12,7 @@ router = APIRouter(
 )
 
 
-@router.get(
-    "",
-    operation_id="read_form_settings",
-    responses=error_responses(*GUARDED_ERRORS),
-    summary="Read the form settings",
-)
+@router.get("", summary="Read the form settings")
 def read_form_settings(context: RequestContextDep) -> FormSettings:
     """Read the consent and privacy texts, the emergency numbers and what the forms ask."""
     with context.transaction() as work:
@@ -27,12 +21,7 @@ def read_form_settings(context: RequestContextDep) -> FormSettings:
     return settings
 
 
-@router.put(
-    "",
-    operation_id="replace_form_settings",
-    responses=error_responses(*BODY_ERRORS),
-    summary="Replace the form settings",
-)
+@router.put("", summary="Replace the form settings")
 def replace_form_settings(settings: FormSettings, context: RequestContextDep) -> FormSettings:
     """Replace all settings. A setting that is left out returns to its default."""
     with context.transaction() as work:

@@ -1,7 +1,7 @@
 """The SMART configuration: token endpoint, client authentication methods and scopes."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from api.auth.client_authentication import TOKEN_PATH
 from api.dependencies import SettingsDep
@@ -11,10 +11,8 @@ from api.security.smart_scopes import PERMISSION_SCOPES, format_scopes
 router = APIRouter(prefix="/fhir", tags=["FHIR"])
 
 
-class SmartConfiguration(BaseModel):
+class SmartConfiguration(BaseModel, frozen=True):
     """The supported parts of SMART Backend Services (SMART App Launch 2.2)."""
-
-    model_config = ConfigDict(frozen=True)
 
     token_endpoint: str
     token_endpoint_auth_methods_supported: list[str]

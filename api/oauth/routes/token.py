@@ -9,19 +9,10 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from api.auth.client_authentication import (
-    ASSERTION_TYPE,
-    TOKEN_PATH,
-    InvalidClientProblem,
-    authenticate_client,
-    build_client_problem,
-    read_token_request,
-    read_unverified_client_id,
-    select_granted_scopes,
-)
+from api.auth import client_authentication
 from api.auth.route_guard import build_actor
 from api.auth.services import find_services
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
@@ -55,7 +46,10 @@ _BODY = {
                     "scope": _STRING,
                     "client_id": _STRING,
                     "client_secret": _STRING,
-                    "client_assertion_type": {"type": "string", "enum": [ASSERTION_TYPE]},
+                    "client_assertion_type": {
+                        "type": "string",
+                        "enum": [client_authentication.ASSERTION_TYPE],
+                    },
                     "client_assertion": _STRING,
                 },
             },
@@ -74,10 +68,8 @@ _BODY = {
 }
 
 
-class AccessToken(BaseModel):
+class AccessToken(BaseModel, frozen=True):
     """An access token with its lifetime in seconds and its scopes."""
-
-    model_config = ConfigDict(frozen=True)
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - the value of RFC 6750
@@ -92,16 +84,14 @@ class OAuthProblem(ProblemBody):
     error_description: str
 
 
-class PublishedJwks(BaseModel):
+class PublishedJwks(BaseModel, frozen=True):
     """The public keys of the access tokens, as a JWK set."""
-
-    model_config = ConfigDict(frozen=True)
 
     keys: list[dict[str, str]]
 
 
 @router.post(
-    TOKEN_PATH,
+    client_authentication.TOKEN_PATH,
     operation_id="create_token",
     response_model=AccessToken,
     responses={
@@ -115,11 +105,12 @@ class PublishedJwks(BaseModel):
 async def create_token(request: Request) -> Response:
     """Returns a token to a client that authenticates with its secret or a signed assertion."""
     try:
-        form = await read_token_request(request)
+        form = await client_authentication.read_token_request(request)
         return await run_in_threadpool(_issue_token, request, form)
     except Problem as problem:
         if problem.code not in _OAUTH_ERRORS:
             raise
+        request.state.problem = problem.code
         return _oauth_error(problem)
 
 
@@ -141,22 +132,18 @@ def _issue_token(request: Request, form: dict[str, str]) -> Response:
     services = find_services(request)
     store = services.store
     settings = services.settings
-    client = read_unverified_client_id(request, form)
+    client = client_authentication.read_unverified_client_id(request, form)
     try:
         _limit_failures(request, client, services.rate_limiter.check)
-        authenticated = authenticate_client(request, form)
-        caller = authenticated.caller
-        granted_scopes = select_granted_scopes(form, caller)
+        caller, assertion = client_authentication.authenticate_client(request, form)
+        granted_scopes = client_authentication.select_granted_scopes(form, caller)
         with store.transaction(build_actor(request, caller)) as work:
-            assertion = authenticated.assertion
-            if assertion is not None and not callers.consume_assertion(
-                work, assertion, CLOCK_SKEW_SECONDS
-            ):
-                raise build_client_problem(request)
+            if assertion and not callers.consume_assertion(work, assertion, CLOCK_SKEW_SECONDS):
+                raise client_authentication.build_client_problem(request)
             work.audit("sign_in", "client", caller.client)
     except CLIENT_ERRORS as error:
         _record_failure(request, client, convert_error(error).code)
-        if isinstance(error, InvalidClientProblem):
+        if isinstance(error, client_authentication.InvalidClientProblem):
             _limit_failures(request, client, services.rate_limiter.take)
         raise
     tokens = services.access_tokens
@@ -191,7 +178,6 @@ def _record_failure(request: Request, client: str | None, code: str) -> None:
 
 
 def _oauth_error(problem: Problem) -> JSONResponse:
-    """Build an OAuth error response that is also a problem."""
     body = problem.build_body().model_dump(exclude_none=True)
     oauth_members = {"error": _OAUTH_ERRORS[problem.code], "error_description": problem.detail}
     headers = problem.headers | {"Cache-Control": "no-store"}

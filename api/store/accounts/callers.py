@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -31,10 +31,7 @@ from schemas.audit import AuthenticationMeans
 
 
 class Caller(NamedTuple):
-    """An authenticated client, its organisation and its current scopes.
-
-    The SMART scopes for FHIR routes stand apart from the other scopes.
-    """
+    """An authenticated client, its organisation and its current scopes; those of FHIR apart."""
 
     client: str
     organisation: str
@@ -56,9 +53,7 @@ _CALLER = (
     )
     .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
     .where(
-        col(ClientRow.id) == bindparam("client"),
-        col(ClientRow.active),
-        col(OrganisationRow.active),
+        col(ClientRow.id) == bindparam("client"), col(ClientRow.active), col(OrganisationRow.active)
     )
 )
 
@@ -77,18 +72,13 @@ def authenticate_api_key(store: Store, key_id: str, sha256: str) -> Caller | Non
     """Return the client of an API key; None if the key is not valid."""
     with store.read_all_organisations() as session:
         row = session.execute(
-            select(
-                col(ApiKeyRow.client_id),
-                col(ApiKeyRow.sha256),
-                col(ApiKeyRow.scopes),
-                col(ApiKeyRow.expires_at),
-            ).where(col(ApiKeyRow.id) == key_id, col(ApiKeyRow.revoked_at).is_(None))
-        ).one_or_none()
-        if (
-            row is None
-            or not compare_digest(row.sha256, sha256)
-            or row.expires_at <= datetime.now(UTC)
-        ):
+            select(ApiKeyRow).where(
+                col(ApiKeyRow.id) == key_id,
+                col(ApiKeyRow.revoked_at).is_(None),
+                col(ApiKeyRow.expires_at) > datetime.now(UTC),
+            )
+        ).scalar_one_or_none()
+        if row is None or not compare_digest(row.sha256, sha256):
             return None
         caller = _load_caller(session, row.client_id, "api_key")
     return caller and caller._replace(scopes=caller.scopes & set(row.scopes.split()))
@@ -97,14 +87,14 @@ def authenticate_api_key(store: Store, key_id: str, sha256: str) -> Caller | Non
 def authenticate_secret(store: Store, client: str, secret: str) -> Caller | None:
     """Return the client if this is one of its valid secrets, otherwise None."""
     with store.read_all_organisations() as session:
-        now = datetime.now(UTC)
-        rows = session.execute(
-            select(col(ClientSecretRow.sha256), col(ClientSecretRow.expires_at)).where(
-                col(ClientSecretRow.client_id) == client
+        expires_at = col(ClientSecretRow.expires_at)
+        hashes = session.execute(
+            select(col(ClientSecretRow.sha256)).where(
+                col(ClientSecretRow.client_id) == client,
+                or_(expires_at.is_(None), expires_at > datetime.now(UTC)),
             )
-        ).all()
-        valid_rows = [row for row in rows if row.expires_at is None or row.expires_at > now]
-        if True not in [verify_secret(secret, row.sha256) for row in valid_rows]:
+        ).scalars()
+        if True not in [verify_secret(secret, hash_) for hash_ in hashes]:
             return None
         return _load_caller(session, client, "token")
 
@@ -117,29 +107,24 @@ def look_up_client(store: Store, client: str) -> Caller | None:
 
 def look_up_client_key(store: Store, client: str, kid: str) -> VerifyingKey | None:
     """Return the client's registered public key with this key id; None if there is none."""
-    with store.read_all_organisations() as session:
-        jwk = session.execute(
-            select(col(ClientKeyRow.jwk)).where(
-                col(ClientKeyRow.client_id) == client, col(ClientKeyRow.kid) == kid
-            )
-        ).scalar_one_or_none()
-    return parse_client_jwk(json.loads(jwk))[0] if jwk else None
+    is_key = col(ClientKeyRow.client_id) == client, col(ClientKeyRow.kid) == kid
+    row = store.look_up(select(col(ClientKeyRow.jwk)).where(*is_key))
+    return parse_client_jwk(json.loads(row.jwk))[0] if row else None
 
 
 def look_up_key_set(store: Store, client: str) -> tuple[str, str] | None:
     """Return the client's organisation and JWK set URL; None if inactive or not set."""
-    with store.read_all_organisations() as session:
-        row = session.execute(
-            select(col(ClientKeySetRow.organisation_id), col(ClientKeySetRow.url))
-            .join(ClientRow, col(ClientRow.id) == col(ClientKeySetRow.client_id))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
-            .where(
-                col(ClientKeySetRow.client_id) == client,
-                col(ClientRow.active),
-                col(OrganisationRow.active),
-            )
-        ).one_or_none()
-        return (row.organisation_id, row.url) if row else None
+    row = store.look_up(
+        select(col(ClientKeySetRow.organisation_id), col(ClientKeySetRow.url))
+        .join(ClientRow, col(ClientRow.id) == col(ClientKeySetRow.client_id))
+        .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
+        .where(
+            col(ClientKeySetRow.client_id) == client,
+            col(ClientRow.active),
+            col(OrganisationRow.active),
+        )
+    )
+    return (row.organisation_id, row.url) if row else None
 
 
 def consume_assertion(work: Transaction, assertion: VerifiedAssertion, keep_seconds: int) -> bool:

@@ -11,13 +11,7 @@ from sqlmodel import col
 from api.security.client_secrets import generate_api_key, generate_client_secret, hash_secret
 from api.security.jwk_registration import parse_client_jwk
 from api.security.scopes import sort_known_scopes
-from api.store.database.tables import (
-    ApiKeyRow,
-    ClientKeyRow,
-    ClientKeySetRow,
-    ClientRow,
-    ClientSecretRow,
-)
+from api.store.database import tables
 from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
 from schemas.organisation import Client, CredentialSummary, PublishedKey
@@ -38,21 +32,21 @@ def add_client(
         "requests_per_minute": requests_per_minute,
         "created_at": work.now,
     }
-    work.insert(ClientRow, row)
+    work.insert(tables.ClientRow, row)
     return find_client(work, client_id)
 
 
 def list_clients(work: Transaction) -> list[Client]:
     """Return all clients of the organisation, oldest first."""
-    query = work.select(ClientRow.id).order_by(col(ClientRow.created_at), col(ClientRow.id))
+    query = work.select(tables.ClientRow.id).order_by(
+        col(tables.ClientRow.created_at), col(tables.ClientRow.id)
+    )
     return [find_client(work, client_id) for client_id in work.list_rows(query)]
 
 
 def find_client(work: Transaction, client_id: str) -> Client:
     """Return the client. Raises NotFoundError."""
-    row = work.find(ClientRow, col(ClientRow.id) == client_id)
-    if row is None:
-        raise NotFoundError
+    row = work.load_row(tables.ClientRow, client_id)
     return Client(
         id=row.id,
         name=row.name,
@@ -63,9 +57,11 @@ def find_client(work: Transaction, client_id: str) -> Client:
         secrets=tuple(_live_credential(row) for row in _live_secrets(work, client_id)),
         keys=tuple(
             PublishedKey(kid=key.kid, jwk=json.loads(key.jwk), created_at=key.created_at)
-            for key in _list_rows(work, ClientKeyRow, client_id)
+            for key in _list_rows(work, tables.ClientKeyRow, client_id)
         ),
-        key_set_url=next((row.url for row in _list_rows(work, ClientKeySetRow, client_id)), None),
+        key_set_url=next(
+            (row.url for row in _list_rows(work, tables.ClientKeySetRow, client_id)), None
+        ),
         api_keys=tuple(
             _live_credential(row, tuple(row.scopes.split()))
             for row in _live_api_keys(work, client_id)
@@ -74,16 +70,13 @@ def find_client(work: Transaction, client_id: str) -> Client:
 
 
 def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Client:
-    """Update any of name, scopes, active and requests_per_minute; effective immediately.
-
-    Raises NotFoundError, and ValueError for an unknown scope.
-    """
+    """Update any of name, scopes, active and rate limit. Raises NotFoundError, ValueError."""
     find_client(work, client_id)
     values = dict(changes)
     if "scopes" in values:
         values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
     if values:
-        work.update(ClientRow, values, col(ClientRow.id) == client_id)
+        work.update(tables.ClientRow, values, col(tables.ClientRow.id) == client_id)
         work.session.expire_all()
     return find_client(work, client_id)
 
@@ -98,42 +91,42 @@ def add_secret(
     secret = generate_client_secret()
     credential = CredentialSummary(id=str(uuid4()), created_at=work.now, expires_at=expires_at)
     row = {"client_id": client_id, "sha256": hash_secret(secret)}
-    work.insert(ClientSecretRow, row | credential.model_dump(exclude={"scopes"}))
+    work.insert(tables.ClientSecretRow, row | credential.model_dump(exclude={"scopes"}))
     return credential, secret
 
 
 def revoke_secret(work: Transaction, client_id: str, secret_id: str) -> None:
     """Revoke a client secret. Raises NotFoundError."""
-    _revoke(work, ClientSecretRow, client_id, col(ClientSecretRow.id) == secret_id)
+    _revoke(work, tables.ClientSecretRow, client_id, col(tables.ClientSecretRow.id) == secret_id)
 
 
 def add_client_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
     """Register a public key for `private_key_jwt`. Raises ValueError, ConflictError."""
     _lock_client(work, client_id)
     key, canonical = parse_client_jwk(jwk)
-    if any(row.kid == key.kid for row in _list_rows(work, ClientKeyRow, client_id)):
+    if any(row.kid == key.kid for row in _list_rows(work, tables.ClientKeyRow, client_id)):
         raise ConflictError("The client already has a key with this key id (`kid`).")
     row = {"client_id": client_id, "kid": key.kid, "created_at": work.now}
-    work.insert(ClientKeyRow, row | {"jwk": json.dumps(canonical)})
+    work.insert(tables.ClientKeyRow, row | {"jwk": json.dumps(canonical)})
     return PublishedKey(kid=key.kid, jwk=dict(canonical), created_at=work.now)
 
 
 def revoke_client_key(work: Transaction, client_id: str, kid: str) -> None:
     """Revoke a public key. Raises NotFoundError."""
-    _revoke(work, ClientKeyRow, client_id, col(ClientKeyRow.kid) == kid)
+    _revoke(work, tables.ClientKeyRow, client_id, col(tables.ClientKeyRow.kid) == kid)
 
 
 def set_key_set_url(work: Transaction, client_id: str, url: str) -> None:
     """Set the URL of the client's JWK set, in place of an earlier one. Raises NotFoundError."""
     _lock_client(work, client_id)
-    work.delete(ClientKeySetRow, col(ClientKeySetRow.client_id) == client_id)
+    work.delete(tables.ClientKeySetRow, col(tables.ClientKeySetRow.client_id) == client_id)
     row = {"client_id": client_id, "url": url, "created_at": work.now}
-    work.insert(ClientKeySetRow, row)
+    work.insert(tables.ClientKeySetRow, row)
 
 
 def delete_key_set_url(work: Transaction, client_id: str) -> None:
     """Stop trusting the client's JWK set. Raises NotFoundError."""
-    _revoke(work, ClientKeySetRow, client_id)
+    _revoke(work, tables.ClientKeySetRow, client_id)
 
 
 def add_api_key(
@@ -155,9 +148,8 @@ def add_api_key(
         "scopes": " ".join(key_scopes),
         "created_at": work.now,
         "expires_at": expires_at,
-        "revoked_at": None,
     }
-    work.insert(ApiKeyRow, row)
+    work.insert(tables.ApiKeyRow, row)
     credential = CredentialSummary(
         id=key.id, created_at=work.now, expires_at=expires_at, scopes=key_scopes
     )
@@ -168,30 +160,26 @@ def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
     """Revoke an API key. Raises NotFoundError."""
     if key_id not in {row.id for row in _live_api_keys(work, client_id)}:
         raise NotFoundError
-    work.update(ApiKeyRow, {"revoked_at": work.now}, col(ApiKeyRow.id) == key_id)
+    work.update(tables.ApiKeyRow, {"revoked_at": work.now}, col(tables.ApiKeyRow.id) == key_id)
 
 
 def _lock_client(work: Transaction, client_id: str) -> None:
-    """Lock the client until the transaction ends, so that counted credentials stay correct.
-
-    Raises NotFoundError.
-    """
-    if work.find(ClientRow, col(ClientRow.id) == client_id, lock=True) is None:
-        raise NotFoundError
+    """Lock the client, so that counted credentials stay correct. Raises NotFoundError."""
+    work.load_row(tables.ClientRow, client_id, lock=True)
 
 
-def _live_secrets(work: Transaction, client_id: str) -> list[ClientSecretRow]:
+def _live_secrets(work: Transaction, client_id: str) -> list[tables.ClientSecretRow]:
     return [
         row
-        for row in _list_rows(work, ClientSecretRow, client_id)
+        for row in _list_rows(work, tables.ClientSecretRow, client_id)
         if row.expires_at is None or row.expires_at > work.now
     ]
 
 
-def _live_api_keys(work: Transaction, client_id: str) -> list[ApiKeyRow]:
+def _live_api_keys(work: Transaction, client_id: str) -> list[tables.ApiKeyRow]:
     return [
         row
-        for row in _list_rows(work, ApiKeyRow, client_id)
+        for row in _list_rows(work, tables.ApiKeyRow, client_id)
         if row.revoked_at is None and row.expires_at > work.now
     ]
 

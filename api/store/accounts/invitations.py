@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.security.client_secrets import hash_secret
 from api.security.totp import generate_totp_secret
-from api.store.accounts.practitioners import build_practitioner, find_practitioner
+from api.store.accounts.practitioners import (
+    build_practitioner,
+    find_practitioner,
+    select_of_active_practitioners,
+)
 from api.store.database.tables import InvitationRow, OrganisationRow, PractitionerRow
 from api.store.errors import ConflictError, NotFoundError
 from api.store.store import Store
@@ -19,7 +23,6 @@ from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
 from schemas.sign_in import Invitation
 
-TABLE = "invitation"
 VALID_DAYS = 7
 
 
@@ -35,10 +38,7 @@ class OpenInvitation(NamedTuple):
 def add_invitation(
     work: Transaction, practitioner_id: str, days: int = VALID_DAYS
 ) -> tuple[Invitation, str]:
-    """Add an invitation and return it with its secret; earlier ones of the practitioner end.
-
-    Raises NotFoundError, and ConflictError for a practitioner who is inactive or has no scopes.
-    """
+    """Add an invitation in place of earlier ones. Raises NotFoundError and ConflictError."""
     practitioner = find_practitioner(work, practitioner_id)
     if not practitioner.active or not practitioner.scopes:
         raise ConflictError("The practitioner is inactive or has no scopes.")
@@ -56,50 +56,35 @@ def add_invitation(
         "sha256": hash_secret(secret),
         "created_at": invitation.created_at,
         "expires_at": invitation.expires_at,
-        "used_at": None,
         "actor": work.actor.id,
-        "key_id": work.current_key_id,
-        "totp": work.encrypt_field(TABLE, "totp", invitation.id, generate_totp_secret().encode()),
     }
-    work.insert(InvitationRow, row)
+    work.insert(InvitationRow, row, totp=generate_totp_secret().encode())
     return invitation, secret
 
 
 def look_up_open_invitation(store: Store, secret: str) -> OpenInvitation | None:
     """Return the invitation of this secret; None unless it can be accepted now."""
-    with store.read_all_organisations() as session:
-        row = session.execute(
-            select(InvitationRow, PractitionerRow, col(OrganisationRow.name))
-            .join(
-                PractitionerRow,
-                (col(PractitionerRow.organisation_id) == col(InvitationRow.organisation_id))
-                & (col(PractitionerRow.id) == col(InvitationRow.practitioner_id)),
-            )
-            .join(OrganisationRow, col(OrganisationRow.id) == col(InvitationRow.organisation_id))
-            .where(
-                col(InvitationRow.sha256) == hash_secret(secret),
-                col(InvitationRow.used_at).is_(None),
-                col(InvitationRow.expires_at) > datetime.now(UTC),
-                col(PractitionerRow.active),
-                col(OrganisationRow.active),
-            )
-        ).one_or_none()
+    query = select_of_active_practitioners(
+        InvitationRow, InvitationRow, PractitionerRow, col(OrganisationRow.name)
+    )
+    row = store.look_up(
+        query.where(
+            col(InvitationRow.sha256) == hash_secret(secret),
+            col(InvitationRow.used_at).is_(None),
+            col(InvitationRow.expires_at) > datetime.now(UTC),
+        )
+    )
     if row is None:
         return None
-    invitation, practitioner, organisation_name = row
+    invitation, practitioner, name = row
     return OpenInvitation(
-        invitation.organisation_id,
-        organisation_name,
-        invitation.id,
-        build_practitioner(practitioner),
+        invitation.organisation_id, name, invitation.id, build_practitioner(practitioner)
     )
 
 
 def read_totp_secret(work: Transaction, invitation_id: str) -> str:
     """Return the TOTP secret for the authenticator app. Raises NotFoundError."""
-    row = work.find(InvitationRow, col(InvitationRow.id) == invitation_id)
-    if row is None:
-        raise NotFoundError
+    row = work.load_row(InvitationRow, invitation_id)
     return work.decrypt_column(row, "totp").decode()
 
 

@@ -5,7 +5,7 @@ assigned to one.
 """
 
 import hashlib
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import select
@@ -49,11 +49,7 @@ class TrustedIssuer(NamedTuple):
 def add_issuer(
     work: Transaction, kind: IssuerKind, issuer: str, audience: str, terms: IssuerTerms
 ) -> Issuer:
-    """Add an issuer.
-
-    Raises ConflictError if any organisation trusts it for this audience already, and
-    ValueError for an invalid key or an unknown scope.
-    """
+    """Add an issuer. Raises ConflictError if any organisation trusts it, or ValueError."""
     _validate(terms)
     trusted_issuer = Issuer(
         id=f"i-{uuid4()}",
@@ -79,10 +75,7 @@ def update_issuer(
     active: bool | None = None,
     terms: IssuerTerms | None = None,
 ) -> Issuer:
-    """Activate or deactivate an issuer or change its terms; effective from the next call.
-
-    Raises NotFoundError, and ValueError for an invalid key or an unknown scope.
-    """
+    """Activate, deactivate or change an issuer. Raises NotFoundError and ValueError."""
     values: dict[str, Any] = {} if active is None else {"active": active}
     if terms is not None:
         _validate(terms)
@@ -90,10 +83,7 @@ def update_issuer(
     if values:
         work.update(IssuerRow, values, col(IssuerRow.id) == issuer_id)
         work.session.expire_all()
-    row = work.find(IssuerRow, col(IssuerRow.id) == issuer_id)
-    if row is None:
-        raise NotFoundError
-    return _build_issuer(row)
+    return _build_issuer(work.load_row(IssuerRow, issuer_id))
 
 
 def delete_issuer(work: Transaction, issuer_id: str) -> None:
@@ -112,19 +102,18 @@ def look_up_trusted_issuer(
     store: Store, kind: IssuerKind, issuer: str, audience: str = ""
 ) -> TrustedIssuer | None:
     """Return the active issuer of an active organisation for this audience, otherwise None."""
-    with store.read_all_organisations() as session:
-        row = session.execute(
-            select(IssuerRow, col(OrganisationRow.name), col(OrganisationRow.test))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(IssuerRow.organisation_id))
-            .where(
-                col(IssuerRow.kind) == kind,
-                col(IssuerRow.issuer) == issuer,
-                col(IssuerRow.audience) == audience,
-                col(IssuerRow.active),
-                col(OrganisationRow.active),
-            )
-        ).one_or_none()
-        return TrustedIssuer(_build_issuer(row.IssuerRow), row.name, row.test) if row else None
+    row = store.look_up(
+        select(IssuerRow, col(OrganisationRow.name), col(OrganisationRow.test))
+        .join(OrganisationRow, col(OrganisationRow.id) == col(IssuerRow.organisation_id))
+        .where(
+            col(IssuerRow.kind) == kind,
+            col(IssuerRow.issuer) == issuer,
+            col(IssuerRow.audience) == audience,
+            col(IssuerRow.active),
+            col(OrganisationRow.active),
+        )
+    )
+    return TrustedIssuer(_build_issuer(row.IssuerRow), row.name, row.test) if row else None
 
 
 def consume_token(
@@ -138,19 +127,13 @@ def consume_token(
 def _validate(terms: IssuerTerms) -> None:
     for jwk in terms.keys:
         parse_client_jwk(jwk)
-    sort_known_scopes(
-        [*terms.scopes, *(scope for scopes in terms.mapping.values() for scope in scopes)]
-    )
+    mapped_scopes = (scope for scopes in terms.mapping.values() for scope in scopes)
+    sort_known_scopes([*terms.scopes, *mapped_scopes])
 
 
 def _build_issuer(row: Any) -> Issuer:
     return Issuer(
-        id=row.id,
+        **row.model_dump(exclude={"organisation_id", "content"}),
         organisation=row.organisation_id,
-        kind=cast("IssuerKind", row.kind),
-        issuer=row.issuer,
-        audience=row.audience,
-        active=row.active,
-        created_at=row.created_at,
         terms=IssuerTerms.model_validate_json(row.content),
     )

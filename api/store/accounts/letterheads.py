@@ -52,10 +52,7 @@ def find_letterhead(session: Session, organisation: str) -> Letterhead:
 
 
 def update_letterhead(work: Transaction, changes: Mapping[str, Any]) -> Letterhead:
-    """Update any of address, logo, time_zone and language.
-
-    Raises pydantic's ValidationError (a ValueError) for an invalid value.
-    """
+    """Update any of address, logo, time_zone and language. Raises ValidationError."""
     current = find_letterhead(work.session, work.organisation)
     updated = Letterhead.model_validate(current.model_dump() | dict(changes))
     values = {

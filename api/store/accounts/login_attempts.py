@@ -7,6 +7,7 @@ delay a practitioner on a new device for minutes, but never on a known one. Unkn
 counted in the same way.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -41,15 +42,9 @@ def record_attempt(store: Store, counters: list[AttemptCounter]) -> None:
         counts = [_lock_count(session, way, now) for way in counters]
         for way, count in zip(counters, counts, strict=True):
             wait = compute_wait_seconds(count + 1, way.free_failures)
-            session.execute(
-                update(FailureRow)
-                .where(*_match_counter(way))
-                .values(
-                    count=count + 1,
-                    last_at=now,
-                    until=now + timedelta(seconds=wait) if wait else None,
-                )
-            )
+            until = now + timedelta(seconds=wait) if wait else None
+            statement = update(FailureRow).where(*_match_counter(way))
+            session.execute(statement.values(count=count + 1, last_at=now, until=until))
 
 
 def clear_attempt(store: Store, counters: list[AttemptCounter]) -> None:
@@ -77,13 +72,9 @@ def delete_old_failures(session: Session) -> None:
 
 
 def _lock_count(session: Session, way: AttemptCounter, now: datetime) -> int:
-    """Return the failures so far and lock the counter until the transaction ends."""
     values = {"organisation_id": SYSTEM, "way": way.hash, "count": 0, "last_at": now}
-    try:
-        with session.begin_nested():
-            session.execute(insert(FailureRow).values(**values, until=None))
-    except IntegrityError:
-        pass
+    with suppress(IntegrityError), session.begin_nested():
+        session.execute(insert(FailureRow).values(**values))
     row: Any = session.execute(
         select(FailureRow).where(*_match_counter(way)).with_for_update()
     ).scalar_one()

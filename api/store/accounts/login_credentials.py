@@ -1,7 +1,7 @@
 """Login credentials of practitioners: name, password, second factor, OpenID identity."""
 
 import unicodedata
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,18 +14,12 @@ from api.security.totp import (
     generate_totp_secret,
     normalise_code,
 )
-from api.store.database.tables import (
-    IdentityRow,
-    OrganisationRow,
-    PractitionerRow,
-    RecoveryCodeRow,
-    SignInRow,
-)
+from api.store.accounts.practitioners import select_of_active_practitioners
+from api.store.database.tables import IdentityRow, RecoveryCodeRow, SignInRow
 from api.store.errors import ConflictError
 from api.store.store import Store
 from api.store.transaction import Transaction
 
-TABLE = "sign_in"
 _DUMMY_TOTP = generate_totp_secret()
 
 
@@ -48,40 +42,28 @@ class NewCredentials(NamedTuple):
 
 def look_up_login(store: Store, name: str) -> StoredLogin | None:
     """Return the login of this name; None if it is unknown or inactive."""
-    with store.read_all_organisations() as session:
-        row = session.execute(
-            select(
-                col(SignInRow.organisation_id),
-                col(SignInRow.practitioner_id),
-                col(SignInRow.password_hash),
-            )
-            .join(PractitionerRow, *_join_practitioner(SignInRow))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(SignInRow.organisation_id))
-            .where(col(SignInRow.name_sha256) == hash_login_name(name), *_require_active())
-        ).one_or_none()
+    query = select_of_active_practitioners(
+        SignInRow,
+        col(SignInRow.organisation_id),
+        col(SignInRow.practitioner_id),
+        col(SignInRow.password_hash),
+    )
+    row = store.look_up(query.where(col(SignInRow.name_sha256) == hash_login_name(name)))
     return None if row is None else StoredLogin(*row)
 
 
 def look_up_identity(store: Store, issuer: str, subject: str) -> tuple[str, str] | None:
     """Return the ids of organisation and practitioner of an OpenID identity, or None."""
-    with store.read_all_organisations() as session:
-        row = session.execute(
-            select(col(IdentityRow.organisation_id), col(IdentityRow.practitioner_id))
-            .join(PractitionerRow, *_join_practitioner(IdentityRow))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(IdentityRow.organisation_id))
-            .where(
-                col(IdentityRow.subject_sha256) == _hash_subject(issuer, subject),
-                *_require_active(),
-            )
-        ).one_or_none()
+    query = select_of_active_practitioners(
+        IdentityRow, col(IdentityRow.organisation_id), col(IdentityRow.practitioner_id)
+    )
+    is_subject = col(IdentityRow.subject_sha256) == _hash_subject(issuer, subject)
+    row = store.look_up(query.where(is_subject))
     return None if row is None else (row[0], row[1])
 
 
 def use_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
-    """Check a TOTP or recovery code and mark it as used; False if it is wrong or used.
-
-    An unknown practitioner takes the same time, so that the response reveals nothing.
-    """
+    """Use a TOTP or recovery code; False, in the same time for all, if it is wrong or used."""
     row = work.find(SignInRow, col(SignInRow.practitioner_id) == practitioner)
     totp = _DUMMY_TOTP if row is None else work.decrypt_column(row, "totp").decode()
     step = find_matching_step(totp, code)
@@ -95,10 +77,7 @@ def use_second_factor(work: Transaction, practitioner: str, code: str) -> bool:
 def set_credentials(
     work: Transaction, practitioner: str, credentials: NewCredentials
 ) -> tuple[str, ...]:
-    """Replace the practitioner's credentials; return new recovery codes in clear text, once.
-
-    Raises ConflictError if the login name is taken.
-    """
+    """Replace the credentials; return new recovery codes, once. Raises ConflictError."""
     delete_credentials(work, practitioner)
     row = {
         "practitioner_id": practitioner,
@@ -106,16 +85,13 @@ def set_credentials(
         "password_hash": credentials.password_hash,
         "changed_at": work.now,
         "last_step": credentials.time_step,
-        "key_id": work.current_key_id,
-        "totp": work.encrypt_field(TABLE, "totp", practitioner, credentials.totp_secret.encode()),
     }
-    work.insert_unique(SignInRow, row, ConflictError("This login name is already in use."))
+    conflict = ConflictError("This login name is already in use.")
+    work.insert_unique(SignInRow, row, conflict, totp=credentials.totp_secret.encode())
     codes = generate_recovery_codes()
     for code in codes:
         code_hash = hash_secret(normalise_code(code))
-        work.insert(
-            RecoveryCodeRow, {"practitioner_id": practitioner, "sha256": code_hash, "used_at": None}
-        )
+        work.insert(RecoveryCodeRow, {"practitioner_id": practitioner, "sha256": code_hash})
     return codes
 
 
@@ -140,13 +116,13 @@ def has_any_login(session: Session) -> bool:
 
 def read_password_hash(store: Store, organisation: str, practitioner: str) -> str | None:
     """Return the practitioner's password hash; None without a password login."""
-    with store.read_all_organisations() as session:
-        return session.execute(
-            select(col(SignInRow.password_hash)).where(
-                col(SignInRow.organisation_id) == organisation,
-                col(SignInRow.practitioner_id) == practitioner,
-            )
-        ).scalar_one_or_none()
+    row = store.look_up(
+        select(col(SignInRow.password_hash)).where(
+            col(SignInRow.organisation_id) == organisation,
+            col(SignInRow.practitioner_id) == practitioner,
+        )
+    )
+    return None if row is None else str(row.password_hash)
 
 
 def update_password(work: Transaction, practitioner: str, new_password_hash: str) -> None:
@@ -180,14 +156,3 @@ def _use_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
 
 def _hash_subject(issuer: str, subject: str) -> str:
     return hash_secret(f"{issuer}\x1f{subject}")
-
-
-def _join_practitioner(table: Any) -> tuple[Any]:
-    return (
-        (col(PractitionerRow.organisation_id) == table.organisation_id)
-        & (col(PractitionerRow.id) == table.practitioner_id),
-    )
-
-
-def _require_active() -> tuple[Any, ...]:
-    return col(PractitionerRow.active), col(OrganisationRow.active)

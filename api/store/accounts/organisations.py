@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
 from api.store.accounts import letterheads
-from api.store.accounts.revocation import revoke_access
+from api.store.accounts.practitioners import revoke_access
 from api.store.audit import chain
 from api.store.database.tables import OrganisationRow
 from api.store.database.tenancy import OrganisationSession
@@ -40,10 +40,8 @@ def ensure_system_organisation(store: Store, algorithm: SigningAlgorithm) -> Non
         contextlib.suppress(IntegrityError),
         store.write_all_organisations() as session,
     ):  # another process was faster
-        _insert(
-            store,
-            session,
-            _new_organisation(SYSTEM, "nociscreen", test=False, retention_years=None),
+        _add_organisation(
+            store, session, id=SYSTEM, name="nociscreen", test=False, retention_years=None
         )
         signing_keys.add_signing_key(session, store.key_ring, algorithm)
         store.join_transaction(session, SERVICE_ACTOR).audit("administer", "organisation", SYSTEM)
@@ -66,10 +64,9 @@ def add_organisation_in(
     retention_years: int | None = None,
 ) -> Organisation:
     """Add an organisation within a larger transaction."""
-    organisation = _new_organisation(
-        f"o-{uuid4()}", name, test=test, retention_years=retention_years
+    organisation = _add_organisation(
+        store, session, id=f"o-{uuid4()}", name=name, test=test, retention_years=retention_years
     )
-    _insert(store, session, organisation)
     for audited_id in (SYSTEM, organisation.id):
         actor = OPERATOR_ACTOR._replace(organisation=audited_id)
         store.join_transaction(session, actor).audit("administer", "organisation", organisation.id)
@@ -95,17 +92,11 @@ def find_own_organisation(work: Transaction) -> Organisation:
 
 
 def update_organisation(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
-    """Update any of name, test, active and retention_years.
-
-    Deactivation and reactivation end all sessions and invitations.
-    """
+    """Update the organisation; a change of `active` ends all sessions and invitations."""
     before = find_own_organisation(work)
     if changes:
-        work.session.execute(
-            update(OrganisationRow)
-            .where(col(OrganisationRow.id) == work.organisation)
-            .values(**changes)
-        )
+        is_own = col(OrganisationRow.id) == work.organisation
+        work.session.execute(update(OrganisationRow).where(is_own).values(**changes))
     work.session.expire_all()
     updated = find_own_organisation(work)
     if updated.active != before.active:
@@ -120,24 +111,13 @@ def _load_organisation(session: Session, organisation: str) -> Organisation | No
     return Organisation(**row.model_dump()) if row else None
 
 
-def _new_organisation(
-    organisation_id: str, name: str, *, test: bool, retention_years: int | None
-) -> Organisation:
-    return Organisation(
-        id=organisation_id,
-        name=name,
-        test=test,
-        active=True,
-        retention_years=retention_years,
-        created_at=datetime.now(UTC),
-    )
-
-
-def _insert(store: Store, session: Session, organisation: Organisation) -> None:
+def _add_organisation(store: Store, session: Session, /, **columns: Any) -> Organisation:
+    organisation = Organisation(active=True, created_at=datetime.now(UTC), **columns)
     session.execute(insert(OrganisationRow).values(**organisation.model_dump()))
     letterheads.add_letterhead(session, organisation.id)
-    store.organisation_keys.add_key(session, organisation.id, DATA_KIND, organisation.created_at)
-    store.organisation_keys.add_key(session, organisation.id, AUDIT_KIND, organisation.created_at)
+    for kind in (DATA_KIND, AUDIT_KIND):
+        store.organisation_keys.add_key(session, organisation.id, kind, organisation.created_at)
     keys = store.organisation_keys.load_keys(session, organisation.id)
     if keys is not None:
         chain.begin_chain(session, keys.audit)
+    return organisation

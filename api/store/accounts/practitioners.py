@@ -4,12 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import Select, select
 from sqlmodel import col
 
 from api.security.scopes import sort_known_scopes
-from api.store.accounts.revocation import revoke_access
-from api.store.database.tables import PractitionerRow
-from api.store.errors import ConflictError, NotFoundError
+from api.store.database.tables import (
+    InvitationRow,
+    OrganisationRow,
+    PractitionerRow,
+    SessionRow,
+    match_reference,
+)
+from api.store.errors import ConflictError
 from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
 
@@ -44,20 +50,13 @@ def list_practitioners(work: Transaction) -> list[Practitioner]:
 
 def find_practitioner(work: Transaction, practitioner_id: str) -> Practitioner:
     """Return the practitioner. Raises NotFoundError."""
-    row = work.find(PractitionerRow, col(PractitionerRow.id) == practitioner_id)
-    if row is None:
-        raise NotFoundError
-    return build_practitioner(row)
+    return build_practitioner(work.load_row(PractitionerRow, practitioner_id))
 
 
 def update_practitioner(
     work: Transaction, practitioner_id: str, changes: Mapping[str, Any]
 ) -> Practitioner:
-    """Update any of name, scopes and active.
-
-    Deactivation and reactivation end the practitioner's sessions and invitations. Raises
-    NotFoundError, and ValueError for an unknown scope.
-    """
+    """Update any of name, scopes and active, whose change ends all access. Raises ValueError."""
     before = find_practitioner(work, practitioner_id)
     values = dict(changes)
     if "scopes" in values:
@@ -69,6 +68,23 @@ def update_practitioner(
     if updated.active != before.active:
         revoke_access(work, practitioner_id)
     return updated
+
+
+def revoke_access(work: Transaction, practitioner: str | None = None) -> None:
+    """End the sessions and invitations of one practitioner, or of all in the organisation."""
+    for table in (SessionRow, InvitationRow):
+        is_named = () if practitioner is None else (col(table.practitioner_id) == practitioner,)
+        work.delete(table, *is_named)
+
+
+def select_of_active_practitioners(table: Any, *columns: Any) -> Select[Any]:
+    """Return a query for the rows of a table that belong to active practitioners."""
+    return (
+        select(*columns)
+        .join_from(table, PractitionerRow, match_reference(table.practitioner_id, PractitionerRow))
+        .join(OrganisationRow, col(OrganisationRow.id) == table.organisation_id)
+        .where(col(PractitionerRow.active), col(OrganisationRow.active))
+    )
 
 
 def build_practitioner(row: PractitionerRow) -> Practitioner:

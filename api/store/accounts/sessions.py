@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.security.client_secrets import hash_secret
-from api.store.accounts.practitioners import build_practitioner
+from api.store.accounts.practitioners import build_practitioner, select_of_active_practitioners
 from api.store.database.tables import OrganisationRow, PractitionerRow, SessionRow
 from api.store.store import Store
 from api.store.transaction import Transaction
@@ -51,15 +51,10 @@ def look_up_session(
         if login is None or login.ends_at <= now or login.seen_at <= now - lifetimes.idle:
             return None
     if login.seen_at <= now - SEEN_UPDATE_INTERVAL:
+        is_owned = col(SessionRow.organisation_id) == login.organisation
+        is_current = col(SessionRow.id) == login.session
         with store.write_all_organisations() as session:
-            session.execute(
-                update(SessionRow)
-                .where(
-                    col(SessionRow.organisation_id) == login.organisation,
-                    col(SessionRow.id) == login.session,
-                )
-                .values(seen_at=now)
-            )
+            session.execute(update(SessionRow).where(is_owned, is_current).values(seen_at=now))
     return login
 
 
@@ -100,18 +95,9 @@ def delete_ended_sessions(session: Session) -> None:
 
 def _load_login(session: Session, secret: str) -> PractitionerSession | None:
     row = session.execute(
-        select(SessionRow, PractitionerRow, OrganisationRow)
-        .join(
-            PractitionerRow,
-            (col(PractitionerRow.organisation_id) == col(SessionRow.organisation_id))
-            & (col(PractitionerRow.id) == col(SessionRow.practitioner_id)),
-        )
-        .join(OrganisationRow, col(OrganisationRow.id) == col(SessionRow.organisation_id))
-        .where(
-            col(SessionRow.sha256) == hash_secret(secret),
-            col(PractitionerRow.active),
-            col(OrganisationRow.active),
-        )
+        select_of_active_practitioners(
+            SessionRow, SessionRow, PractitionerRow, OrganisationRow
+        ).where(col(SessionRow.sha256) == hash_secret(secret))
     ).one_or_none()
     if row is None:
         return None

@@ -34,10 +34,7 @@ _UPDATE_HEAD = (
     update(AuditHeadRow)
     .where(_IS_OF_ORGANISATION)
     .values(
-        seq=bindparam("to"),
-        key_id=bindparam("by"),
-        mac=bindparam("link"),
-        seal=bindparam("sealed"),
+        seq=bindparam("to"), key_id=bindparam("by"), mac=bindparam("link"), seal=bindparam("sealed")
     )
 )
 
@@ -51,7 +48,9 @@ class AuditKey(NamedTuple):
 
     def compute_mac(self, before: bytes, entry: "AuditEntry") -> bytes:
         """Return the MAC of an entry, chained to the MAC of the previous row."""
-        return hmac.digest(self.secret, before + _canonical(self.organisation, entry), "sha256")
+        content = entry.model_dump(mode="json") | {"organisation": self.organisation}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hmac.digest(self.secret, before + canonical.encode(), "sha256")
 
     def compute_seal(self, seq: int, mac: bytes, purpose: str) -> bytes:
         """Return the MAC that proves the chain ended at this row."""
@@ -82,10 +81,8 @@ def append_entry(
     row = {"organisation_id": key.organisation, "key_id": key.id, "mac": mac, **dict(entry)}
     session.insert_row(AuditRow, row)
     seal = key.compute_seal(entry.seq, mac, "head")
-    session.execute(
-        _UPDATE_HEAD,
-        {"of": key.organisation, "to": entry.seq, "by": key.id, "link": mac, "sealed": seal},
-    )
+    end = {"of": key.organisation, "to": entry.seq, "by": key.id, "link": mac, "sealed": seal}
+    session.execute(_UPDATE_HEAD, end)
     return entry
 
 
@@ -98,10 +95,7 @@ def read_entries(
 
 
 def create_checkpoint(session: Session, key: AuditKey, at: datetime) -> Checkpoint:
-    """Return the chain's end, to be stored elsewhere as later proof against truncation.
-
-    Raises LookupError if the head row is missing.
-    """
+    """Return the chain's end, to store elsewhere as proof. Raises LookupError without a head."""
     head = _load_head(session, key.organisation)
     if head is None:
         raise LookupError("the audit chain's head row is missing: verify the chain")
@@ -157,7 +151,6 @@ class _Verifier:
 
 
 def _check_link(key: AuditKey, row: Any, seq: int, before: bytes) -> Iterator[ChainFault]:
-    """Yield the faults of a row that follows the row `seq`."""
     if row.seq <= seq:
         yield ChainFault(seq=row.seq, what="inserted")
         return
@@ -191,7 +184,6 @@ def _check_head(key: AuditKey, head: Any, seq: int, mac: bytes) -> Iterator[Chai
 
 
 def _is_genuine(key: AuditKey, checkpoint: Checkpoint) -> bool:
-    """Return whether a checkpoint was issued for this chain and is unchanged."""
     try:
         seal = _seal_checkpoint(key, checkpoint)
     except ValueError:
@@ -207,7 +199,6 @@ def _seal_checkpoint(key: AuditKey, checkpoint: Checkpoint) -> str:
 
 
 def _load_head(session: Session, organisation: str) -> Any:
-    """Return the chain's head row; None if it is missing."""
     columns = [col(getattr(AuditHeadRow, name)) for name in ("seq", "key_id", "mac", "seal")]
     return session.execute(
         select(*columns).where(col(AuditHeadRow.organisation_id) == organisation)
@@ -232,8 +223,3 @@ def _read_rows(
 
 def _build_entry(row: Any) -> AuditEntry:
     return AuditEntry(**{name: getattr(row, name) for name in AuditEntry.model_fields})
-
-
-def _canonical(organisation: str, entry: AuditEntry) -> bytes:
-    content = entry.model_dump(mode="json") | {"organisation": organisation}
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

@@ -13,9 +13,8 @@ from sqlmodel import col
 
 from api.store.batches import chunks as batch_chunks
 from api.store.batches.chunk_content import ChunkContent
-from api.store.batches.chunks import SET_ASIDE, WAITING, ChunkPosition
+from api.store.batches.chunks import SET_ASIDE, WAITING
 from api.store.database.tables import BatchChunkRow, BatchRow
-from api.store.errors import NotFoundError
 from api.store.transaction import Transaction
 from schemas.batch_job import BatchProgress, BatchState
 from schemas.rights import PatientBatch
@@ -64,8 +63,6 @@ def add_batch(
         "parent": batch.parent,
         "created_at": work.now,
         "expires_at": expires_at,
-        "enqueued_at": None,
-        "cancelled_at": None,
         "actor": work.actor.id,
         "means": work.actor.means,
         "rulebook": batch.rulebook,
@@ -77,8 +74,8 @@ def add_batch(
     work.insert(BatchRow, row)
     rows = number = 0
     for count, content in chunks:
-        position = ChunkPosition(batch_id, number, rows, count)
-        work.insert(BatchChunkRow, batch_chunks.build_chunk_row(work, position, content))
+        position = {"batch_id": batch_id, "number": number, "rows_before": rows, "rows": count}
+        batch_chunks.add_chunk(work, content, **position)
         rows, number = rows + count, number + 1
     work.update(BatchRow, {"rows": rows, "chunks": number}, col(BatchRow.id) == batch_id)
     return find_batch(work, batch_id, batch.kind)
@@ -86,12 +83,12 @@ def add_batch(
 
 def find_batch(work: Transaction, batch_id: str, kind: str) -> StoredBatch:
     """Return the batch. Raises NotFoundError."""
-    return _find(work, batch_id, col(BatchRow.kind) == kind)
+    return _build_batch(work.load_row(BatchRow, batch_id, col(BatchRow.kind) == kind))
 
 
 def find_child_batch(work: Transaction, parent: str, batch_id: str) -> StoredBatch:
     """Return a report or delivery batch made from this parent. Raises NotFoundError."""
-    return _find(work, batch_id, col(BatchRow.parent) == parent)
+    return _build_batch(work.load_row(BatchRow, batch_id, col(BatchRow.parent) == parent))
 
 
 def list_newest_batches(work: Transaction, limit: int) -> list[StoredBatch]:
@@ -164,9 +161,7 @@ def list_batches_for_export(work: Transaction, ids: Iterable[str]) -> Iterator[P
     query = work.select(BatchRow).where(col(BatchRow.id).in_(list(ids)))
     rows = work.list_rows(query.order_by(col(BatchRow.created_at), col(BatchRow.id)))
     for row in rows:
-        yield PatientBatch.model_validate(
-            {name: getattr(row, name) for name in PatientBatch.model_fields}
-        )
+        yield PatientBatch(**row.model_dump(include=set(PatientBatch.model_fields)))
 
 
 def has_any_patient(work: Transaction, ids: Iterable[str], hashes: set[bytes]) -> bool:
@@ -191,17 +186,10 @@ def compute_expiry(now: datetime, days: int) -> datetime:
     return now + timedelta(days=days)
 
 
-def _find(work: Transaction, batch_id: str, condition: Any) -> StoredBatch:
-    row = work.find(BatchRow, col(BatchRow.id) == batch_id, condition)
-    if row is None:
-        raise NotFoundError
-    return _build_batch(row)
-
-
 def _split_hashes(index: bytes) -> set[bytes]:
     return {index[start : start + HASH_BYTES] for start in range(0, len(index), HASH_BYTES)}
 
 
 def _build_batch(row: BatchRow) -> StoredBatch:
-    columns = {name: getattr(row, name) for name in StoredBatch._fields if name != "options"}
-    return StoredBatch(**columns, options=json.loads(row.options))
+    columns = row.model_dump(include=set(StoredBatch._fields))
+    return StoredBatch(**columns | {"options": json.loads(row.options)})

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from api.store.batches.chunk_content import ChunkContent, unpack_content
 from api.store.database import tenancy
-from api.store.database.tables import BatchChunkRow, BatchRow
+from api.store.database.tables import BatchChunkRow, BatchRow, match_reference
 from api.store.database.tenancy import OrganisationSession
 from api.store.keys.field_encryption import FieldLocation
 from api.store.store import Store
@@ -18,7 +18,6 @@ from schemas.audit import Action
 
 WAITING, CHUNK_DONE, SET_ASIDE = "waiting", "done", "set_aside"
 _ACTIONS: dict[str, Action] = {"score": "score", "reports": "report", "deliveries": "deliver"}
-_TABLE = "batch_chunk"
 
 
 class ChunkBatch(NamedTuple):
@@ -45,10 +44,7 @@ class ClaimedChunk(NamedTuple):
 
 
 class ChunkOutcome(NamedTuple):
-    """The results of a chunk as bytes, and a note about them.
-
-    `write_effects` runs in the same transaction and returns additions to the note.
-    """
+    """A chunk's results and note; `write_effects` runs in the transaction and adds to it."""
 
     note: dict[str, Any]
     results: bytes
@@ -57,10 +53,7 @@ class ChunkOutcome(NamedTuple):
 
 
 def claim_chunk(store: Store, organisation: str, batch: str, number: int) -> ClaimedChunk | None:
-    """Claim a chunk and count the attempt; return None if there is nothing left to do.
-
-    The attempt is committed before any work starts, so one that kills the process is counted too.
-    """
+    """Claim a chunk and commit the attempt before any work; None if nothing is left to do."""
     with (
         store.database.begin_write() as connection,
         OrganisationSession(connection, organisation) as session,
@@ -69,21 +62,15 @@ def claim_chunk(store: Store, organisation: str, batch: str, number: int) -> Cla
         if row is None:
             return None
         batch_row, chunk = row
-        work = store.join_transaction(
-            session, Actor(organisation, batch_row.actor, batch_row.means)
-        )
+        actor = Actor(organisation, batch_row.actor, batch_row.means)
+        work = store.join_transaction(session, actor)
         tries = chunk.tries + 1
         content = unpack_content(work.decrypt_column(chunk, "given"))
         work.update(BatchChunkRow, {"tries": tries}, *_match_chunk(batch, number))
         return ClaimedChunk(
             ChunkBatch(
-                batch,
-                batch_row.kind,
-                batch_row.rulebook,
-                batch_row.rulebook_sha256,
-                json.loads(batch_row.options),
-                batch_row.parent,
-                batch_row.actor,
+                **batch_row.model_dump(include=set(ChunkBatch._fields) - {"options"}),
+                options=json.loads(batch_row.options),
             ),
             number,
             chunk.rows_before,
@@ -97,9 +84,8 @@ def finish_chunk(
     store: Store, session: OrganisationSession, batch: str, number: int, outcome: ChunkOutcome
 ) -> Transaction | None:
     """Store and audit the outcome of a chunk; None if it is finished, cancelled or deleted."""
-    if (
-        outcome.write_effects is not None
-    ):  # a concurrent erasure must see the screenings that this stores
+    if outcome.write_effects is not None:
+        # a concurrent erasure must see the screenings that this stores
         tenancy.lock_erasure(session, session.organisation or "")
     row = _load_waiting(session, batch, number, for_update=True)
     if row is None or session.organisation is None:
@@ -109,17 +95,19 @@ def finish_chunk(
         session,
         Actor(session.organisation, batch_row.actor, batch_row.means, f"batch {batch_row.kind}"),
     )
-    row_name = build_row_name(batch, number)
     content = work.decrypt_column(chunk, "given")
     note = outcome.note | (outcome.write_effects(work) if outcome.write_effects else {})
     values = {
         "state": outcome.state,
         "done_at": work.now,
-        "key_id": work.current_key_id,
         "patients": compute_patients_index(work, content),
-        "given": work.encrypt_field(_TABLE, "given", row_name, content),
-        "note": work.encrypt_field(_TABLE, "note", row_name, json.dumps(note).encode()),
-        "made": work.encrypt_field(_TABLE, "made", row_name, outcome.results),
+        **work.encrypt_columns(
+            BatchChunkRow,
+            chunk.row_name,
+            given=content,
+            note=json.dumps(note).encode(),
+            made=outcome.results,
+        ),
     }
     work.update(BatchChunkRow, values, *_match_chunk(batch, number))
     audit_outcome = outcome.state.replace(CHUNK_DONE, "ok")
@@ -160,50 +148,24 @@ def read_chunk_content(work: Transaction, batch: str, number: int) -> ChunkConte
     return None if row is None else unpack_content(_decrypt(work, row, "given"))
 
 
-class ChunkPosition(NamedTuple):
-    """The position of a chunk in its batch."""
-
-    batch: str
-    number: int
-    rows_before: int
-    rows: int
-
-
-def build_chunk_row(
-    work: Transaction, position: ChunkPosition, content: ChunkContent
-) -> dict[str, Any]:
-    """Return the column values of a new chunk, its content encrypted."""
+def add_chunk(work: Transaction, content: ChunkContent, **position: Any) -> None:
+    """Store a new chunk, its content encrypted, at a position: batch, number and rows."""
     packed = content.pack()
-    return {
-        "batch_id": position.batch,
-        "number": position.number,
-        "rows_before": position.rows_before,
-        "rows": position.rows,
+    row = {
+        **position,
         "tries": 0,
         "state": WAITING,
-        "done_at": None,
-        "key_id": work.current_key_id,
         "patients": compute_patients_index(work, packed),
-        "given": work.encrypt_field(
-            _TABLE, "given", build_row_name(position.batch, position.number), packed
-        ),
-        "note": None,
-        "made": None,
     }
-
-
-def build_row_name(batch: str, number: int) -> str:
-    """Return the row name that the encrypted fields of a chunk are bound to."""
-    return f"{batch}|{number}"
+    work.insert(BatchChunkRow, row, given=packed)
 
 
 def compute_patients_index(work: Transaction, content: bytes) -> bytes:
     """Return the keyed hashes of the patients named in the content, sorted and joined."""
     key = work.data_keys.current
     references = unpack_content(content).references
-    return b"".join(
-        sorted(key.compute_keyed_hash("patient_index", reference) for reference in references)
-    )
+    hashes = (key.compute_keyed_hash("patient_index", reference) for reference in references)
+    return b"".join(sorted(hashes))
 
 
 def _load_waiting(
@@ -211,11 +173,7 @@ def _load_waiting(
 ) -> Any:
     query = (
         select(BatchRow, BatchChunkRow)
-        .join(
-            BatchChunkRow,
-            (col(BatchChunkRow.organisation_id) == col(BatchRow.organisation_id))
-            & (col(BatchChunkRow.batch_id) == col(BatchRow.id)),
-        )
+        .join(BatchChunkRow, match_reference(BatchChunkRow.batch_id, BatchRow))
         .where(
             col(BatchRow.organisation_id) == session.organisation,
             *_match_chunk(batch, number),
@@ -230,16 +188,15 @@ def _load_waiting(
 
 
 def _load_column(work: Transaction, batch: str, number: int, column: str) -> Any:
-    columns = [
-        col(getattr(BatchChunkRow, name)) for name in ("batch_id", "number", "key_id", column)
-    ]
+    names = ("batch_id", "number", "key_id", column)
+    columns = [col(getattr(BatchChunkRow, name)) for name in names]
     query = work.select(*columns).where(*_match_chunk(batch, number))
     return work.session.execute(query).one_or_none()
 
 
 def _decrypt(work: Transaction, row: Any, column: str) -> bytes:
     """Decrypt one of the loaded columns: the others of a chunk are large."""
-    location = FieldLocation(_TABLE, column, build_row_name(row.batch_id, row.number))
+    location = FieldLocation("batch_chunk", column, f"{row.batch_id}|{row.number}")
     return work.data_keys.decrypt(row.key_id, location, getattr(row, column))
 
 

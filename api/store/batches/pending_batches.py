@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.store.batches.chunks import WAITING
-from api.store.database.tables import BatchChunkRow, BatchRow
+from api.store.database.tables import BatchChunkRow, BatchRow, match_reference
 
 
 class PendingBatch(NamedTuple):
@@ -20,10 +20,7 @@ class PendingBatch(NamedTuple):
 
 
 def list_pending_batches(session: Session, *, include_enqueued: bool = False) -> list[PendingBatch]:
-    """Return the batches not yet queued for the workers, of all organisations, oldest first.
-
-    `include_enqueued` returns every unfinished batch, for an engine that may have lost its queue.
-    """
+    """Return the batches not queued, or with `include_enqueued` all unfinished, oldest first."""
     query = select(col(BatchRow.organisation_id), col(BatchRow.id), col(BatchRow.chunks))
     if include_enqueued:
         query = query.where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
@@ -35,12 +32,8 @@ def list_pending_batches(session: Session, *, include_enqueued: bool = False) ->
 
 def has_unfinished_batches(session: Session) -> bool:
     """Return whether any batch has work left."""
-    row = session.execute(
-        select(col(BatchRow.id))
-        .where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
-        .limit(1)
-    ).first()
-    return row is not None
+    unfinished = exists().where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
+    return bool(session.execute(select(unfinished)).scalar_one())
 
 
 def mark_enqueued(session: Session, batch: PendingBatch, now: datetime) -> None:
@@ -53,8 +46,5 @@ def mark_enqueued(session: Session, batch: PendingBatch, now: datetime) -> None:
 
 
 def _has_waiting_chunk() -> Any:
-    return exists().where(
-        col(BatchChunkRow.organisation_id) == col(BatchRow.organisation_id),
-        col(BatchChunkRow.batch_id) == col(BatchRow.id),
-        col(BatchChunkRow.state) == WAITING,
-    )
+    is_of_batch = match_reference(BatchChunkRow.batch_id, BatchRow)
+    return exists().where(is_of_batch, col(BatchChunkRow.state) == WAITING)

@@ -12,9 +12,8 @@ from api.store.database.tables import WorkerRow
 
 def record_heartbeat(session: Session, name: str, now: datetime, cutoff: datetime) -> None:
     """Record a heartbeat of this worker, and delete workers not seen since the cutoff."""
-    result: Any = session.execute(
-        update(WorkerRow).where(col(WorkerRow.name) == name).values(seen_at=now)
-    )
+    statement = update(WorkerRow).where(col(WorkerRow.name) == name).values(seen_at=now)
+    result: Any = session.execute(statement)
     if not result.rowcount:
         session.execute(insert(WorkerRow).values(name=name, seen_at=now))
     session.execute(delete(WorkerRow).where(col(WorkerRow.seen_at) < cutoff))
@@ -22,8 +21,5 @@ def record_heartbeat(session: Session, name: str, now: datetime, cutoff: datetim
 
 def list_live_workers(session: Session, cutoff: datetime) -> set[str]:
     """Return the names of the workers seen since the cutoff."""
-    return set(
-        session.execute(
-            select(col(WorkerRow.name)).where(col(WorkerRow.seen_at) >= cutoff)
-        ).scalars()
-    )
+    query = select(col(WorkerRow.name)).where(col(WorkerRow.seen_at) >= cutoff)
+    return set(session.execute(query).scalars())

@@ -8,25 +8,14 @@ in the log.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlcipher3  # type: ignore[import-untyped]
 import structlog
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, exc, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    CompileError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    MultipleResultsFound,
-    NoResultFound,
-    ProgrammingError,
-    SQLAlchemyError,
-    StatementError,
-)
 from sqlalchemy.pool import QueuePool
 
 from api.store.errors import UnavailableError
@@ -54,13 +43,13 @@ _POSTGRES_OPTIONS = (
     "-c idle_in_transaction_session_timeout=60s -c timezone=UTC"
 )
 _CALLER_ERRORS = (
-    ArgumentError,
-    CompileError,
-    DataError,
-    IntegrityError,
-    MultipleResultsFound,
-    NoResultFound,
-    ProgrammingError,
+    exc.ArgumentError,
+    exc.CompileError,
+    exc.DataError,
+    exc.IntegrityError,
+    exc.MultipleResultsFound,
+    exc.NoResultFound,
+    exc.ProgrammingError,
 )
 """Errors caused by our own statements: the database itself works."""
 FAULT_TEXT = {
@@ -100,10 +89,7 @@ class Database:
 
     @contextmanager
     def begin_write(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[Connection]:
-        """Begin a write transaction, committed at the end, rolled back by any exception.
-
-        On SQLite it waits up to `wait_seconds` for the other writers of this process.
-        """
+        """Begin a write transaction; on SQLite wait up to `wait_seconds` for other writers."""
         with self.translate_errors():
             if self._write_lock is None:
                 with self.engine.begin() as connection:
@@ -152,10 +138,10 @@ class Database:
             yield
         except _CALLER_ERRORS:
             raise
-        except (SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
-            if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
+        except (exc.SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
+            if isinstance(error, exc.StatementError) and not isinstance(error, exc.DBAPIError):
                 raise  # a value could not be bound: the statement never reached the database
-            cause = (error.orig if isinstance(error, DBAPIError) else error) or error
+            cause = (error.orig if isinstance(error, exc.DBAPIError) else error) or error
             kind = _classify_fault(cause)
             self._last_fault = time.monotonic(), kind
             self.on_fault(kind)
@@ -175,14 +161,10 @@ def open_sqlite(path: Path, key: bytes) -> Database:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
-
-    def connect() -> Any:
-        return connect_sqlite(path, key)
-
     engine = create_engine(
         "sqlite://",
         module=sqlcipher3.dbapi2,
-        creator=connect,
+        creator=partial(connect_sqlite, path, key),
         poolclass=QueuePool,
         pool_size=POOL_SIZE,
         max_overflow=0,

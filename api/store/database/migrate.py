@@ -17,10 +17,7 @@ SCRIPTS_FOLDER = Path(__file__).parents[1] / "migrations"
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Upgrade the database to a revision; processes that start together wait for each other.
-
-    Raises DatabaseError if a newer release has migrated it.
-    """
+    """Upgrade to a revision. Raises DatabaseError if a newer release migrated the database."""
     with _schema_owner(database) as connection:
         command.upgrade(_alembic_config(connection), revision)
 

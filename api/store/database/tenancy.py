@@ -51,22 +51,16 @@ def _insert_statement(table: type[OwnedRow]) -> Insert:
 
 
 def set_organisation(connection: Connection, organisation: str | None) -> None:
-    """Set the organisation whose rows PostgreSQL's policies let this transaction access.
-
-    For a single organisation it also takes that organisation's lock in shared mode.
-    """
+    """Set the organisation of PostgreSQL's policies, and take its lock in shared mode."""
     shared = "" if organisation is None else f", pg_advisory_xact_lock_shared({_ORGANISATION_LOCK})"
-    connection.execute(
-        text(
-            f"SELECT set_config(:one, :organisation, true), set_config(:all, :every, true){shared}"
-        ),
-        {
-            "one": ORGANISATION_SETTING,
-            "organisation": organisation or "",
-            "all": ALL_ORGANISATIONS_SETTING,
-            "every": "on" if organisation is None else "off",
-        },
-    )
+    parameters = {
+        "one": ORGANISATION_SETTING,
+        "organisation": organisation or "",
+        "all": ALL_ORGANISATIONS_SETTING,
+        "every": "on" if organisation is None else "off",
+    }
+    settings = "set_config(:one, :organisation, true), set_config(:all, :every, true)"
+    connection.execute(text(f"SELECT {settings}{shared}"), parameters)
 
 
 def lock_organisation(session: Session, organisation: str) -> None:
@@ -82,10 +76,8 @@ def lock_erasure(session: Session, organisation: str) -> None:
 def _lock(session: Session, name: str, organisation: str) -> None:
     connection = session.connection()
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        connection.execute(
-            text(f"SELECT pg_advisory_xact_lock({name})"),
-            {"organisation": organisation},
-        )
+        statement = text(f"SELECT pg_advisory_xact_lock({name})")
+        connection.execute(statement, {"organisation": organisation})
 
 
 @event.listens_for(Engine, "before_execute")
@@ -94,17 +86,15 @@ def _refuse_foreign_rows(
 ) -> None:
     """Require every INSERT to name the session's organisation, and every UPDATE to keep it."""
     organisation = connection.get_execution_options().get(_OPTION)
-    if organisation is None or not isinstance(statement, Insert | Update) or _is_shared(statement):
+    if organisation is None or not isinstance(statement, Insert | Update):
+        return
+    if "organisation_id" not in cast("Table", statement.table).columns:
         return
     organisations = list(_written_organisations(statement, [*(many or ()), one or {}]))
     if any(value != organisation for value in organisations) or (
         isinstance(statement, Insert) and not organisations
     ):
         raise RuntimeError("a session of one organisation may not write a row of another")
-
-
-def _is_shared(statement: Insert | Update) -> bool:
-    return "organisation_id" not in cast("Table", statement.table).columns
 
 
 def _written_organisations(statement: Any, parameters: list[Any]) -> Iterator[Any]:

@@ -10,12 +10,10 @@ from sqlmodel import col
 
 from api.security.keys import SigningKey
 from api.store.database.tables import DeliveryRow, DestinationRow
-from api.store.errors import ConflictError, NotFoundError
+from api.store.errors import ConflictError
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
 from schemas.delivery import Destination, SmartSignIn
-
-TABLE = "destination"
 
 
 class DestinationSecrets(FrozenModel):
@@ -50,18 +48,14 @@ def add_destination(
         "follows": follows,
         "created_at": work.now,
         "last_seq": 0,
-        "lease_holder": None,
-        "lease_until": None,
-        "key_id": work.current_key_id,
-        "content": _encrypt(work, destination_id, content),
     }
-    work.insert(DestinationRow, row)
+    work.insert(DestinationRow, row, content=_encode(content))
     return destination_id
 
 
 def find_destination(work: Transaction, destination_id: str) -> Destination:
     """Return the destination. Raises NotFoundError."""
-    return _build_destination(work, _load_row(work, destination_id))
+    return _build_destination(work, work.load_row(DestinationRow, destination_id))
 
 
 def list_destinations(work: Transaction) -> list[Destination]:
@@ -73,40 +67,29 @@ def list_destinations(work: Transaction) -> list[Destination]:
 
 def find_destination_secrets(work: Transaction, destination_id: str) -> DestinationSecrets:
     """Return the decrypted part of the destination. Raises NotFoundError."""
-    return _decrypt(work, _load_row(work, destination_id))
+    return _decrypt(work, work.load_row(DestinationRow, destination_id))
 
 
 def update_destination(
     work: Transaction, destination_id: str, changes: Mapping[str, Any], content: DestinationSecrets
 ) -> None:
     """Update the given columns and replace the encrypted part. Raises NotFoundError."""
-    _load_row(work, destination_id)
-    encrypted = {
-        "key_id": work.current_key_id,
-        "content": _encrypt(work, destination_id, content),
-    }
+    work.load_row(DestinationRow, destination_id)
+    encrypted = work.encrypt_columns(DestinationRow, destination_id, content=_encode(content))
     work.update(DestinationRow, {**changes, **encrypted}, col(DestinationRow.id) == destination_id)
     work.session.expire_all()
 
 
 def delete_destination(work: Transaction, destination_id: str) -> None:
     """Delete a destination. Raises NotFoundError, or ConflictError if it has deliveries."""
-    _load_row(work, destination_id)
+    work.load_row(DestinationRow, destination_id)
     if work.count(DeliveryRow, col(DeliveryRow.destination_id) == destination_id):
         raise ConflictError("The destination has deliveries. Deactivate it instead.")
     work.delete(DestinationRow, col(DestinationRow.id) == destination_id)
 
 
-def _load_row(work: Transaction, destination_id: str) -> DestinationRow:
-    row = work.find(DestinationRow, col(DestinationRow.id) == destination_id)
-    if row is None:
-        raise NotFoundError
-    return row
-
-
-def _encrypt(work: Transaction, destination_id: str, content: DestinationSecrets) -> bytes:
-    plaintext = content.model_dump_json(exclude_none=True).encode()
-    return work.encrypt_field(TABLE, "content", destination_id, plaintext)
+def _encode(content: DestinationSecrets) -> bytes:
+    return content.model_dump_json(exclude_none=True).encode()
 
 
 def _decrypt(work: Transaction, row: DestinationRow) -> DestinationSecrets:
@@ -118,27 +101,19 @@ def _build_destination(work: Transaction, row: DestinationRow) -> Destination:
     key = content.load_signing_key()
     counts = _count_by_state(work, row.id)
     return Destination(
-        id=row.id,
-        name=row.name,
-        profile=row.profile,
+        **row.model_dump(include=set(Destination.model_fields)),
         address=content.address,
-        active=row.active,
-        follows=row.follows,
         options=content.options,
         smart=content.smart,
         public_key=key.to_public_jwk() if key else None,
         own_certificate=content.certificate_and_key is not None,
         waiting=counts.get("waiting", 0) + counts.get("under_way", 0),
         parked=counts.get("parked", 0),
-        created_at=row.created_at,
     )
 
 
 def _count_by_state(work: Transaction, destination_id: str) -> dict[str, int]:
     query = work.select(DeliveryRow.state, func.count(col(DeliveryRow.id)))
-    rows = work.session.execute(
-        query.where(col(DeliveryRow.destination_id) == destination_id).group_by(
-            col(DeliveryRow.state)
-        )
-    )
+    is_of_destination = col(DeliveryRow.destination_id) == destination_id
+    rows = work.session.execute(query.where(is_of_destination).group_by(col(DeliveryRow.state)))
     return {str(state): int(count) for state, count in rows}

@@ -11,7 +11,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from api.store.database.tables import AttemptRow, DeliveryRow, DestinationRow, OrganisationRow
+from api.store.database.tables import (
+    AttemptRow,
+    DeliveryRow,
+    DestinationRow,
+    OrganisationRow,
+    match_reference,
+)
 from api.store.deliveries.outbox import OPEN_STATES
 from api.store.transaction import Transaction
 from schemas.delivery import DeliveryEvent
@@ -62,11 +68,7 @@ def list_due_destinations(session: Session, now: datetime) -> list[DueDestinatio
     """Return every destination that has a delivery due or abandoned in flight."""
     rows = session.execute(
         select(col(DeliveryRow.organisation_id), col(DeliveryRow.destination_id))
-        .join(
-            DestinationRow,
-            (col(DestinationRow.organisation_id) == col(DeliveryRow.organisation_id))
-            & (col(DestinationRow.id) == col(DeliveryRow.destination_id)),
-        )
+        .join(DestinationRow, match_reference(DeliveryRow.destination_id, DestinationRow))
         .join(OrganisationRow, col(OrganisationRow.id) == col(DeliveryRow.organisation_id))
         .where(
             col(DeliveryRow.state).in_(OPEN_STATES),
@@ -81,12 +83,12 @@ def list_due_destinations(session: Session, now: datetime) -> list[DueDestinatio
 
 
 def claim_delivery(work: Transaction, destination: str, lease: Lease) -> ClaimedDelivery | None:
-    """Lease the destination and return its next delivery; None if there is none or it is leased.
-
-    An abandoned attempt ends with the outcome `unknown`, and its delivery waits again.
-    """
+    """Lease the destination and return its next delivery, or None; end abandoned attempts."""
     row = work.find(DestinationRow, col(DestinationRow.id) == destination, lock=True)
-    if row is None or not row.active or not _is_available(row, lease, work.now):
+    if row is None or not row.active:
+        return None
+    is_other = row.lease_holder not in (None, lease.holder)
+    if is_other and row.lease_until is not None and row.lease_until > work.now:
         return None
     due, next_due_at = _find_due(work, destination)
     if due is None:  # no process looks again before then, unless a delivery is enqueued
@@ -105,10 +107,7 @@ def claim_delivery(work: Transaction, destination: str, lease: Lease) -> Claimed
 
 def store_payload(work: Transaction, delivery: ClaimedDelivery, payload: bytes) -> bool:
     """Store the payload of a delivery, which every attempt sends. Return False if it was erased."""
-    values = {
-        "payload": work.encrypt_field("delivery", "payload", delivery.id, payload),
-        "key_id": work.current_key_id,
-    }
+    values = work.encrypt_columns(DeliveryRow, delivery.id, payload=payload)
     is_composed = col(DeliveryRow.payload).is_not(None)
     return bool(work.update(DeliveryRow, values, col(DeliveryRow.id) == delivery.id, ~is_composed))
 
@@ -133,11 +132,9 @@ def begin_attempt(work: Transaction, delivery: ClaimedDelivery, lease: Lease) ->
         "delivery_id": delivery.id,
         "number": number,
         "begun_at": work.now,
-        "ended_at": None,
         "outcome": "begun",
         "code": "",
         "key_id": work.current_key_id,
-        "reply": None,
     }
     work.insert(AttemptRow, row)
     return number
@@ -146,10 +143,7 @@ def begin_attempt(work: Transaction, delivery: ClaimedDelivery, lease: Lease) ->
 def end_attempt(
     work: Transaction, delivery: ClaimedDelivery, number: int | None, ending: AttemptEnd
 ) -> bool:
-    """Record how an attempt ended. Return False if another process took over or it was erased.
-
-    `number` is None if no attempt was made because composing failed.
-    """
+    """Record how an attempt, or composing if `number` is None, ended; False if it was lost."""
     if number is not None and not _end_attempt(work, delivery, number, ending):
         return False
     values: dict[str, Any] = {"reason": "" if ending.delivered else ending.outcome}
@@ -169,19 +163,12 @@ def release_lease(work: Transaction, destination: str, lease: Lease) -> None:
     work.update(DestinationRow, values, *_match_lease(destination, lease))
 
 
-def _is_available(row: DestinationRow, lease: Lease, now: datetime) -> bool:
-    if row.lease_holder in (None, lease.holder):
-        return True
-    return row.lease_until is None or row.lease_until <= now
-
-
 def _find_due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, datetime | None]:
     """Return the next due delivery among the heads of all lines, else when the next one is due."""
     rows = work.list_rows(
         work.select(DeliveryRow)
         .where(
-            col(DeliveryRow.destination_id) == destination,
-            col(DeliveryRow.state).in_(OPEN_STATES),
+            col(DeliveryRow.destination_id) == destination, col(DeliveryRow.state).in_(OPEN_STATES)
         )
         .order_by(col(DeliveryRow.seq))
         .limit(_MAX_SCANNED)
@@ -212,20 +199,16 @@ def _end_attempt(
     work: Transaction, delivery: ClaimedDelivery, number: int, ending: AttemptEnd
 ) -> bool:
     attempt_id = f"{delivery.id}.{number}"
-    reply = ending.reply[:_MAX_REPLY_BYTES]
+    reply = {"reply": ending.reply[:_MAX_REPLY_BYTES]} if ending.reply else {}
     values = {
         "ended_at": work.now,
         "outcome": ending.outcome,
         "code": ending.code[:80],
-        "key_id": work.current_key_id,
-        "reply": work.encrypt_field("attempt", "reply", attempt_id, reply) if reply else None,
+        **work.encrypt_columns(AttemptRow, attempt_id, **reply),
     }
     is_begun = col(AttemptRow.id) == attempt_id, col(AttemptRow.ended_at).is_(None)
     return bool(work.update(AttemptRow, values, *is_begun))
 
 
 def _match_lease(destination: str, lease: Lease) -> tuple[Any, ...]:
-    return (
-        col(DestinationRow.id) == destination,
-        col(DestinationRow.lease_holder) == lease.holder,
-    )
+    return (col(DestinationRow.id) == destination, col(DestinationRow.lease_holder) == lease.holder)

@@ -5,7 +5,7 @@ parked for a person to review, or cancelled. Sending is done in `dispatch`.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import case, update
@@ -14,13 +14,7 @@ from sqlmodel import col
 from api.store.database.tables import AttemptRow, DeliveryRow, DestinationRow, ScreeningRow
 from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
-from schemas.delivery import (
-    Delivery,
-    DeliveryAttempt,
-    DeliveryEvent,
-    DeliveryListItem,
-    DeliveryState,
-)
+from schemas.delivery import Delivery, DeliveryAttempt, DeliveryEvent, DeliveryListItem
 from schemas.patient import KnownPatient
 
 SINGLE_LINE = "-"
@@ -39,9 +33,8 @@ def build_control_id(delivery_id: str) -> str:
 
 def compute_line(work: Transaction, patient: KnownPatient) -> str:
     """Return the line of a patient's deliveries, which are sent in order."""
-    return work.compute_fingerprint(
-        f"line\x1f{patient.reference}\x1f{patient.system or ''}".encode()
-    )
+    line = f"line\x1f{patient.reference}\x1f{patient.system or ''}"
+    return work.compute_fingerprint(line.encode())
 
 
 class NewDelivery(NamedTuple):
@@ -68,11 +61,7 @@ def has_result_delivery(work: Transaction, destination_id: str, screening: str) 
 
 
 def enqueue_delivery(work: Transaction, delivery: NewDelivery) -> DeliveryListItem:
-    """Append a delivery to its destination's queue and return it.
-
-    Raises NotFoundError if the destination or the screening does not exist, ConflictError if the
-    destination is inactive or the same delivery was enqueued there before.
-    """
+    """Append a delivery to its destination's queue. Raises NotFoundError and ConflictError."""
     seq = _next_position(work, delivery.destination)
     delivery_id = str(uuid4())
     row = {
@@ -88,10 +77,8 @@ def enqueue_delivery(work: Transaction, delivery: NewDelivery) -> DeliveryListIt
         "errors": 0,
         "due_at": work.now,
         "created_at": work.now,
-        "ended_at": None,
         "actor": work.actor.id,
         "key_id": work.current_key_id,
-        "payload": None,
     }
     queued = ConflictError("This delivery already exists for the destination. Resend it instead.")
     try:
@@ -100,24 +87,19 @@ def enqueue_delivery(work: Transaction, delivery: NewDelivery) -> DeliveryListIt
         if not work.count(ScreeningRow, col(ScreeningRow.id) == delivery.screening):
             raise NotFoundError from None
         raise
-    return build_delivery_line(_load_row(work, delivery_id))
+    return build_delivery_line(work.load_row(DeliveryRow, delivery_id))
 
 
 def find_delivery(work: Transaction, delivery_id: str) -> Delivery:
     """Return the delivery with all its attempts. Raises NotFoundError."""
-    row = _load_row(work, delivery_id)
-    return Delivery(
-        **build_delivery_line(row).model_dump(), attempts=tuple(load_attempts(work, row))
-    )
+    row = work.load_row(DeliveryRow, delivery_id)
+    attempts = tuple(load_attempts(work, row))
+    return Delivery(**build_delivery_line(row).model_dump(), attempts=attempts)
 
 
 def resend_delivery(work: Transaction, delivery_id: str) -> Delivery:
-    """Queue a delivery again with fresh counters, under the same control id.
-
-    Raises NotFoundError, or ConflictError if it is queued or in flight already or if the
-    destination is inactive.
-    """
-    row = _load_row(work, delivery_id)
+    """Queue a delivery again with fresh counters. Raises NotFoundError and ConflictError."""
+    row = work.load_row(DeliveryRow, delivery_id)
     if row.state in OPEN_STATES:
         raise ConflictError("Already queued for this destination.")
     destination = work.find(DestinationRow, col(DestinationRow.id) == row.destination_id)
@@ -132,11 +114,8 @@ def resend_delivery(work: Transaction, delivery_id: str) -> Delivery:
 
 
 def cancel_delivery(work: Transaction, delivery_id: str) -> Delivery:
-    """Cancel a delivery; if an earlier attempt was accepted, mark it as delivered again.
-
-    Raises NotFoundError, or ConflictError if it is in flight or delivered.
-    """
-    row = _load_row(work, delivery_id)
+    """Cancel a delivery, or mark an accepted one as delivered. Raises ConflictError."""
+    row = work.load_row(DeliveryRow, delivery_id)
     if row.state in ("under_way", "delivered"):
         raise ConflictError("The delivery is in flight or already delivered.")
     if any(attempt.outcome == "accepted" for attempt in load_attempts(work, row)):
@@ -158,11 +137,7 @@ def load_attempts(work: Transaction, delivery: DeliveryRow) -> Iterator[Delivery
     for row in work.list_rows(query.order_by(col(AttemptRow.number))):
         reply = None if row.reply is None else work.decrypt_column(row, "reply")
         yield DeliveryAttempt(
-            number=row.number,
-            begun_at=row.begun_at,
-            ended_at=row.ended_at,
-            outcome=row.outcome,
-            code=row.code,
+            **row.model_dump(include=set(DeliveryAttempt.model_fields) - {"reply"}),
             reply=None if reply is None else reply.decode("utf-8", "replace"),
         )
 
@@ -177,18 +152,12 @@ def update_row(work: Transaction, row: DeliveryRow, **values: Any) -> None:
 def build_delivery_line(row: DeliveryRow) -> DeliveryListItem:
     """Convert a row to its schema, without attempts."""
     return DeliveryListItem(
-        id=row.id,
+        **row.model_dump(include=set(DeliveryListItem.model_fields) - {"due_at"}),
         screening=row.screening_id,
         destination=row.destination_id,
-        event=cast("DeliveryEvent", row.event),
-        state=cast("DeliveryState", row.state),
-        reason=row.reason,
         control_id=build_control_id(row.id),
-        tries=row.tries,
         due_at=row.due_at if row.state in OPEN_STATES else None,
-        created_at=row.created_at,
         created_by=row.actor,
-        ended_at=row.ended_at,
     )
 
 
@@ -209,10 +178,3 @@ def _next_position(work: Transaction, destination_id: str) -> int:
     if not row.active:
         raise ConflictError(_INACTIVE)
     return int(row.last_seq)
-
-
-def _load_row(work: Transaction, delivery_id: str) -> DeliveryRow:
-    row = work.find(DeliveryRow, col(DeliveryRow.id) == delivery_id)
-    if row is None:
-        raise NotFoundError
-    return row

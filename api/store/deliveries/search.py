@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, or_
 from sqlmodel import col
 
-from api.store.database.tables import DeliveryRow, DestinationRow
+from api.store.database.tables import DeliveryRow, DestinationRow, match_reference
 from api.store.deliveries.outbox import build_delivery_line
 from api.store.transaction import Transaction
 from schemas.delivery import DeliveryListItem
@@ -50,11 +50,7 @@ def list_exported_deliveries(work: Transaction, ids: list[str]) -> Iterator[Stor
     """Yield all deliveries of these screenings with their payloads, oldest first."""
     rows = work.session.execute(
         work.select(DeliveryRow, col(DestinationRow.name))
-        .join(
-            DestinationRow,
-            (col(DestinationRow.organisation_id) == col(DeliveryRow.organisation_id))
-            & (col(DestinationRow.id) == col(DeliveryRow.destination_id)),
-        )
+        .join(DestinationRow, match_reference(DeliveryRow.destination_id, DestinationRow))
         .where(col(DeliveryRow.screening_id).in_(ids))
         .order_by(col(DeliveryRow.created_at), col(DeliveryRow.id))
     )

@@ -6,7 +6,6 @@ from api.store.database.tables import DraftRow
 from api.store.transaction import Transaction
 from schemas.links import Draft
 
-TABLE = "draft"
 NO_TIER = "none"
 
 
@@ -21,9 +20,8 @@ def save_draft(work: Transaction, link_id: str, draft: Draft) -> None:
     content = draft.model_dump_json().encode()
     values = {
         "changed_at": work.now,
-        "key_id": work.current_key_id,
         **compute_indexes(work, draft),
-        "content": work.encrypt_field(TABLE, "content", link_id, content),
+        **work.encrypt_columns(DraftRow, link_id, content=content),
     }
     if not work.update(DraftRow, values, col(DraftRow.link_id) == link_id):
         work.insert(DraftRow, {"link_id": link_id, "started_at": work.now} | values)

@@ -4,8 +4,6 @@ from api.store.database.tables import FormSettingsRow
 from api.store.transaction import Transaction
 from schemas.form_settings import FormSettings
 
-TABLE = "form_settings"
-
 
 def load_form_settings(work: Transaction) -> FormSettings:
     """Return the organisation's settings, or the defaults if it has none."""
@@ -18,11 +16,5 @@ def load_form_settings(work: Transaction) -> FormSettings:
 def update_form_settings(work: Transaction, settings: FormSettings) -> None:
     """Replace the organisation's settings."""
     work.delete(FormSettingsRow)
-    content = settings.model_dump_json().encode()
-    row = {
-        "changed_at": work.now,
-        "actor": work.actor.id,
-        "key_id": work.current_key_id,
-        "content": work.encrypt_field(TABLE, "content", work.organisation, content),
-    }
-    work.insert(FormSettingsRow, row)
+    row = {"changed_at": work.now, "actor": work.actor.id}
+    work.insert(FormSettingsRow, row, content=settings.model_dump_json().encode())

@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.security.client_secrets import generate_link_secret, hash_secret
-from api.store.database.tables import DraftRow, LinkRow
+from api.store.database.tables import DraftRow, LinkRow, match_reference
 from api.store.errors import ConflictError, NotFoundError
-from api.store.forms import drafts
+from api.store.forms import drafts, form_settings
 from api.store.transaction import Transaction
 from schemas.links import Language, Link, LinkDetail, LinkKind, LinkState
 from schemas.patient import KnownPatient
 
-TABLE = "link"
 RETENTION_AFTER_EXPIRY = timedelta(days=30)
 """How long an expired link, with its draft, is retained."""
 
@@ -30,7 +29,8 @@ class LinkRequest(NamedTuple):
 
     patient: KnownPatient
     rulebook: str
-    ask_again_days: int
+    ask_again_days: int | None = None
+    """None for the setting of the organisation."""
     kind: LinkKind = "until_submitted"
     language: Language | None = None
     days: int = 14
@@ -46,27 +46,20 @@ class LinkPage(NamedTuple):
 def add_link(work: Transaction, link: LinkRequest) -> tuple[Link, str]:
     """Create a link and return it with its secret."""
     link_id, secret = str(uuid4()), generate_link_secret()
+    default_days = form_settings.load_form_settings(work).ask_again_days
     row = {
         "id": link_id,
         "sha256": hash_secret(secret),
         "kind": link.kind,
         "rulebook": link.rulebook,
         "language": link.language,
-        "ask_again_days": link.ask_again_days,
+        "ask_again_days": link.ask_again_days or default_days,
         "created_at": work.now,
         "expires_at": work.now + timedelta(days=link.days),
         "actor": work.actor.id,
-        "holder_sha256": None,
-        "revoked_at": None,
-        "submitted_at": None,
-        "screening_id": None,
-        "key_id": work.current_key_id,
         **compute_indexes(work, link.patient),
-        "patient": work.encrypt_field(
-            TABLE, "patient", link_id, link.patient.model_dump_json(exclude_none=True).encode()
-        ),
     }
-    work.insert(LinkRow, row)
+    work.insert(LinkRow, row, patient=_encode_patient(link.patient))
     return find_link(work, link_id), secret
 
 
@@ -146,10 +139,7 @@ def has_stale_links(session: Session, organisation: str) -> bool:
 
 
 def list_stale_link_ids(work: Transaction, held_indexes: set[bytes]) -> list[str]:
-    """Return the ids of unsubmitted links past their retention whose patients are under no hold.
-
-    `held_indexes` are the patient hashes under a legal hold.
-    """
+    """Return the ids of unsubmitted links past their retention, except of held patients."""
     query = work.select(LinkRow.id, col(LinkRow.patient_index)).where(
         col(LinkRow.submitted_at).is_(None),
         col(LinkRow.expires_at) < work.now - RETENTION_AFTER_EXPIRY,
@@ -165,11 +155,8 @@ def decrypt_patient(work: Transaction, row: LinkRow) -> KnownPatient:
 
 def reassign_link(work: Transaction, row: Any, patient: KnownPatient) -> None:
     """Assign the link, and with it its draft, to another patient."""
-    content = patient.model_dump_json(exclude_none=True).encode()
-    row.patient = work.encrypt_field(TABLE, "patient", row.id, content)
-    for name, index in compute_indexes(work, patient).items():
-        setattr(row, name, index)
-    row.key_id = work.current_key_id
+    content = {"patient": _encode_patient(patient)}
+    work.encrypt_row(row, content, compute_indexes(work, patient))
     work.session.flush()
 
 
@@ -189,6 +176,10 @@ def derive_state(row: LinkRow, draft: DraftRow | None, now: datetime) -> LinkSta
     return "new" if draft is None else "started"
 
 
+def _encode_patient(patient: KnownPatient) -> bytes:
+    return patient.model_dump_json(exclude_none=True).encode()
+
+
 def _load_urgent(work: Transaction) -> list[tuple[Any, Any]]:
     is_calm = work.match_hash(DraftRow.tier_index, drafts.NO_TIER)
     return list_link_rows(work, ~is_calm, col(LinkRow.submitted_at).is_(None))
@@ -197,11 +188,7 @@ def _load_urgent(work: Transaction) -> list[tuple[Any, Any]]:
 def _load_rows(work: Transaction, *conditions: Any, limit: int | None) -> list[tuple[Any, Any]]:
     query = (
         work.select(LinkRow, DraftRow)
-        .outerjoin(
-            DraftRow,
-            (col(DraftRow.organisation_id) == col(LinkRow.organisation_id))
-            & (col(DraftRow.link_id) == col(LinkRow.id)),
-        )
+        .outerjoin(DraftRow, match_reference(DraftRow.link_id, LinkRow))
         .where(*conditions)
         .order_by(col(LinkRow.created_at).desc(), col(LinkRow.id).desc())
         .limit(limit)
@@ -213,16 +200,10 @@ def _load_rows(work: Transaction, *conditions: Any, limit: int | None) -> list[t
 def _build_link(work: Transaction, row: Any, draft: Any) -> Link:
     submitted_at = row.submitted_at
     return Link(
-        id=row.id,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        kind=row.kind,
+        **row.model_dump(include=set(Link.model_fields) - {"patient"}),
         state=derive_state(row, draft, work.now),
-        rulebook=row.rulebook,
-        language=row.language,
         patient=decrypt_patient(work, row),
         started_at=None if draft is None else draft.started_at,
-        submitted_at=submitted_at,
         tier=None if draft is None else drafts.decrypt_draft(work, draft).tier,
         screening=row.screening_id,
         ask_again_on=submitted_at and (submitted_at + timedelta(days=row.ask_again_days)).date(),

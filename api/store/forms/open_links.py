@@ -4,7 +4,7 @@ An unknown, used, revoked or expired link is not found.
 """
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -42,10 +42,7 @@ def find_submitted_link(store: Store, secret: str) -> OpenLink | None:
 
 
 def lock_link(work: Transaction, link: OpenLink) -> None:
-    """Lock the link until the transaction ends, waiting for any other holder of the lock.
-
-    Raises NotFoundError if it may no longer be answered or was bound to another browser.
-    """
+    """Lock the link until the transaction ends. Raises NotFoundError if it is not open here."""
     is_same_holder = col(LinkRow.holder_sha256).is_not_distinct_from(link.holder_sha256)
     query = work.select(LinkRow.id).where(*_match_open(work, link.id), is_same_holder)
     if work.session.execute(query.with_for_update()).one_or_none() is None:
@@ -64,10 +61,7 @@ def mark_submitted(work: Transaction, link_id: str) -> KnownPatient:
     """Mark the link as submitted and return its patient. Raises NotFoundError unless it is open."""
     if not work.update(LinkRow, {"submitted_at": work.now}, *_match_open(work, link_id)):
         raise NotFoundError
-    row = work.find(LinkRow, col(LinkRow.id) == link_id)
-    if row is None:
-        raise NotFoundError
-    return decrypt_patient(work, row)
+    return decrypt_patient(work, work.load_row(LinkRow, link_id))
 
 
 def attach_screening(work: Transaction, link_id: str, screening_id: str) -> None:
@@ -77,23 +71,16 @@ def attach_screening(work: Transaction, link_id: str, screening_id: str) -> None
 
 
 def _find_by_secret(store: Store, secret: str, state: LinkState) -> OpenLink | None:
-    with store.read_all_organisations() as session:
-        row = session.execute(
-            select(LinkRow, col(OrganisationRow.active))
-            .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
-            .where(col(LinkRow.sha256) == hash_secret(secret))
-        ).one_or_none()
+    row = store.look_up(
+        select(LinkRow, col(OrganisationRow.active))
+        .join(OrganisationRow, col(OrganisationRow.id) == col(LinkRow.organisation_id))
+        .where(col(LinkRow.sha256) == hash_secret(secret))
+    )
     if row is None or not row.active or derive_state(row[0], None, datetime.now(UTC)) != state:
         return None
     link = row[0]
-    return OpenLink(
-        organisation=link.organisation_id,
-        id=link.id,
-        kind=cast("LinkKind", link.kind),
-        rulebook=link.rulebook,
-        language=link.language,
-        holder_sha256=link.holder_sha256,
-    )
+    columns = link.model_dump(include=set(OpenLink._fields))
+    return OpenLink(organisation=link.organisation_id, **columns)
 
 
 def _match_open(work: Transaction, link_id: str) -> tuple[Any, ...]:

@@ -8,13 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from api.security.aead import KEY_BYTES
-from api.store.key_ring import (
-    KeyRing,
-    KeyRingError,
-    create_private_file,
-    read_key_file,
-    replace_private_file,
-)
+from api.store import key_ring
 
 _ASSOCIATED_DATA = "database file"
 
@@ -24,35 +18,34 @@ def locate_key_file(database: Path) -> Path:
     return database.with_name(f"{database.name}.key")
 
 
-def load_file_key(database: Path, ring: KeyRing) -> bytes:
-    """Return the key of this file; create it if neither the file nor its key exists.
-
-    Raises KeyRingError if the file exists without its key, or the ring cannot unwrap the key.
-    """
+def load_file_key(database: Path, ring: key_ring.KeyRing) -> bytes:
+    """Return the key of this file, a new one for a new file. Raises key_ring.KeyRingError."""
     path = locate_key_file(database)
     if path.exists():
         return _read_key(path, ring)
     if database.exists():
-        raise KeyRingError(f"{database.name} cannot be opened: {path.name} is missing beside it")
+        raise key_ring.KeyRingError(
+            f"{database.name} cannot be opened: {path.name} is missing beside it"
+        )
     with suppress(FileExistsError):  # another process was faster: use its key
-        create_private_file(path, _wrap_key(ring, os.urandom(KEY_BYTES)))
+        key_ring.create_private_file(path, _wrap_key(ring, os.urandom(KEY_BYTES)))
     return _read_key(path, ring)
 
 
-def write_file_key(database: Path, ring: KeyRing, key: bytes) -> None:
+def write_file_key(database: Path, ring: key_ring.KeyRing, key: bytes) -> None:
     """Write the key beside the file atomically, wrapped by the current key of the ring."""
-    replace_private_file(locate_key_file(database), _wrap_key(ring, key))
+    key_ring.replace_private_file(locate_key_file(database), _wrap_key(ring, key))
 
 
-def _wrap_key(ring: KeyRing, key: bytes) -> str:
+def _wrap_key(ring: key_ring.KeyRing, key: bytes) -> str:
     key_id, wrapped = ring.wrap(key, _ASSOCIATED_DATA)
     return f"{key_id}:{wrapped.hex()}\n"
 
 
-def _read_key(path: Path, ring: KeyRing) -> bytes:
-    key_id, _, text = read_key_file(path).strip().partition(":")
+def _read_key(path: Path, ring: key_ring.KeyRing) -> bytes:
+    key_id, _, text = key_ring.read_key_file(path).strip().partition(":")
     try:
         wrapped = bytes.fromhex(text)
     except ValueError:
-        raise KeyRingError("the key beside the database file is not readable") from None
+        raise key_ring.KeyRingError("the key beside the database file is not readable") from None
     return ring.unwrap(key_id, wrapped, _ASSOCIATED_DATA)

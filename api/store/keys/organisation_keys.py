@@ -36,10 +36,7 @@ class OrganisationKeys:
         self._cache: dict[str, tuple[frozenset[tuple[str, bool]], UnwrappedKeys]] = {}
 
     def load_keys(self, session: Session, organisation: str) -> UnwrappedKeys | None:
-        """Return the organisation's keys; None if the organisation does not exist.
-
-        Raises KeyRingError if the ring lacks a key that wraps them.
-        """
+        """Return the keys, or None for an unknown organisation. Raises KeyRingError."""
         rows = session.execute(_CURRENT_ROWS, {"of": organisation}).all()
         version = frozenset((row.id, row.current) for row in rows)
         cached = self._cache.get(organisation)
@@ -54,13 +51,10 @@ class OrganisationKeys:
         self, session: Session, organisation: str, kind: str, at: datetime
     ) -> OrganisationKeyRow:
         """Add a new current key; the previous one still decrypts."""
+        is_owned = col(OrganisationKeyRow.organisation_id) == organisation
+        is_of_kind = col(OrganisationKeyRow.kind) == kind
         session.execute(
-            update(OrganisationKeyRow)
-            .where(
-                col(OrganisationKeyRow.organisation_id) == organisation,
-                col(OrganisationKeyRow.kind) == kind,
-            )
-            .values(current=False)
+            update(OrganisationKeyRow).where(is_owned, is_of_kind).values(current=False)
         )
         row = OrganisationKeyRow(
             organisation_id=organisation,
@@ -71,9 +65,8 @@ class OrganisationKeys:
             wrapped=b"",
             created_at=at,
         )
-        row.ring_key_id, row.wrapped = self.ring.wrap(
-            os.urandom(KEY_BYTES), build_associated_data(row)
-        )
+        wrapped = self.ring.wrap(os.urandom(KEY_BYTES), build_associated_data(row))
+        row.ring_key_id, row.wrapped = wrapped
         session.execute(insert(OrganisationKeyRow).values(**row.model_dump()))
         return row
 

@@ -32,6 +32,9 @@ class _CachedKey(NamedTuple):
     trusted_until: datetime | None
 
 
+_Cache = dict[str, _CachedKey]
+
+
 class SigningKeys:
     """The signing keys of the database, cached for a few seconds."""
 
@@ -41,17 +44,14 @@ class SigningKeys:
         self._ring = ring
         self._begin_read = glance
         self._lock = Lock()
-        self._cache: dict[str, _CachedKey] = {}
+        self._cache: _Cache = {}
         self._read_at = float("-inf")
 
     def find_current_key(self) -> SigningKey:
         """Return the newest key that may sign now. Raises LookupError if there is none."""
         now = datetime.now(UTC)
-        candidates = [
-            cached
-            for cached in self._load(CACHE_SECONDS).values()
-            if cached.signs_from <= now and _is_trusted(cached, now)
-        ]
+        trusted = [key for key in self._load(CACHE_SECONDS).values() if _is_trusted(key, now)]
+        candidates = [cached for cached in trusted if cached.signs_from <= now]
         if not candidates:
             raise LookupError("there is no key to sign with")
         return max(candidates, key=lambda cached: cached.signs_from).key
@@ -71,7 +71,7 @@ class SigningKeys:
         """Invalidate the cache."""
         self._read_at = float("-inf")
 
-    def _load(self, max_age_seconds: float) -> dict[str, _CachedKey]:
+    def _load(self, max_age_seconds: float) -> _Cache:
         with self._lock:
             if time.monotonic() - self._read_at > max_age_seconds:
                 with self._begin_read() as session:
@@ -85,7 +85,8 @@ def add_signing_key(
 ) -> SigningKey:
     """Add a key that signs after a publication period; `at_once` revokes all other keys."""
     now = datetime.now(UTC)
-    signs_from = now if at_once or _has_no_key(session) else now + PUBLICATION_PERIOD
+    is_first = session.execute(select(col(SigningKeyRow.kid)).limit(1)).first() is None
+    signs_from = now if at_once or is_first else now + PUBLICATION_PERIOD
     trusted_until = now if at_once else signs_from + TRUST_PERIOD
     is_trusted = or_(
         col(SigningKeyRow.trusted_until).is_(None), col(SigningKeyRow.trusted_until) > trusted_until
@@ -115,18 +116,11 @@ def is_rotation_due(session: Session, max_age_days: int) -> bool:
 
 def delete_untrusted_keys(session: Session) -> None:
     """Delete the keys that are no longer trusted."""
-    session.execute(
-        delete(SigningKeyRow).where(col(SigningKeyRow.trusted_until) < datetime.now(UTC))
-    )
+    is_untrusted = col(SigningKeyRow.trusted_until) < datetime.now(UTC)
+    session.execute(delete(SigningKeyRow).where(is_untrusted))
 
 
-def _has_no_key(session: Session) -> bool:
-    return session.execute(select(col(SigningKeyRow.kid)).limit(1)).first() is None
-
-
-def _read_keys(
-    session: Session, ring: KeyRing, cache: dict[str, _CachedKey]
-) -> dict[str, _CachedKey]:
+def _read_keys(session: Session, ring: KeyRing, cache: _Cache) -> _Cache:
     keys = {}
     for row in session.execute(select(SigningKeyRow)).scalars():
         if row.kid in cache:

@@ -3,6 +3,8 @@
 A backup is a database file with its wrapped key beside it; without the key ring it is unreadable.
 """
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,55 +19,45 @@ def create_backup(database: Path, ring: KeyRing, backup_path: Path) -> None:
     """Copy a snapshot of the database. Raises DatabaseError if the target exists."""
     if backup_path.exists() or locate_key_file(backup_path).exists():
         raise DatabaseError(f"{backup_path} already exists")
-    key = load_file_key(database, ring)
-    unfinished = backup_path.with_name(f"{backup_path.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)
-    source, target = connect_sqlite(database, key), connect_sqlite(unfinished, key)
-    try:
+    with _copy_database(database, backup_path, ring) as (source, target):
         source.backup(target, pages=1000)
-        target.execute("PRAGMA journal_mode=DELETE")
         _check_integrity(target)
-    finally:
-        source.close()
-        target.close()
-    write_file_key(backup_path, ring, key)
-    unfinished.replace(backup_path)
 
 
 def restore_backup(backup_path: Path, ring: KeyRing, database: Path) -> None:
-    """Restore a backup to a place where there is no database.
-
-    Raises DatabaseError if there is one, or the backup is damaged.
-    """
+    """Restore a backup. Raises DatabaseError if a database exists or the backup is damaged."""
     for path in (database, locate_key_file(database), *_log_files(database)):
         if path.exists():
             raise DatabaseError(f"{path} already exists: move it away first")
     if not backup_path.is_file():
         raise DatabaseError(f"{backup_path} does not exist")
-    key = load_file_key(backup_path, ring)
-    backup_database = connect_sqlite(backup_path, key)
-    unfinished = database.with_name(f"{database.name}.unfinished")
-    unfinished.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _copy_database(backup_path, database, ring) as (source, target):
+        _check_integrity(source)
+        source.backup(target, pages=1000)
+
+
+@contextmanager
+def _copy_database(source: Path, target: Path, ring: KeyRing) -> Iterator[tuple[Any, Any]]:
+    """Connect to a database and to a new file, which takes its name when the copy is complete."""
+    key = load_file_key(source, ring)
+    unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    target = connect_sqlite(unfinished, key)
-    try:
-        _check_integrity(backup_database)
-        backup_database.backup(target, pages=1000)
-        target.execute("PRAGMA journal_mode=DELETE")
-    finally:
-        backup_database.close()
-        target.close()
-    write_file_key(database, ring, key)
-    unfinished.replace(database)
+    with (
+        closing(connect_sqlite(source, key)) as source_connection,
+        closing(connect_sqlite(unfinished, key)) as connection,
+    ):
+        yield source_connection, connection
+        connection.execute("PRAGMA journal_mode=DELETE")
+    write_file_key(target, ring, key)
+    unfinished.replace(target)
 
 
 def _log_files(database: Path) -> list[Path]:
     """Return the files that SQLite would replay into a database of this name."""
-    return [
-        database.with_name(f"{database.name}{suffix}") for suffix in ("-wal", "-shm", "-journal")
-    ]
+    suffixes = ("-wal", "-shm", "-journal")
+    return [database.with_name(database.name + suffix) for suffix in suffixes]
 
 
 def _check_integrity(connection: Any) -> None:

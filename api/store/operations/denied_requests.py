@@ -26,11 +26,6 @@ ANONYMOUS_ACTOR = Actor(SYSTEM, "unknown", "anonymous")
 _log = structlog.get_logger("nociscreen")
 
 
-class _AggregateKey(NamedTuple):
-    actor: Actor
-    code: str
-
-
 class _Denial(NamedTuple):
     actor: Actor
     code: str
@@ -45,7 +40,7 @@ class DeniedRequestLog:
         self._store = store
         self._now = now
         self._lock = threading.Lock()
-        self._aggregates: dict[_AggregateKey, tuple[float, int]] = {}
+        self._aggregates: dict[tuple[Actor, str], tuple[float, int]] = {}
         self._pending: deque[_Denial] = deque()
 
     def record(self, actor: Actor, code: str, target: str = "") -> None:
@@ -57,7 +52,7 @@ class DeniedRequestLog:
             self.flush()
         count = 1
         if actor.organisation == SYSTEM or code == "too_many":
-            count = self._count_due(_AggregateKey(actor._replace(request_id=""), code))
+            count = self._count_due((actor._replace(request_id=""), code))
         if count:
             self._write(_Denial(actor, code, target, count))
 
@@ -65,12 +60,12 @@ class DeniedRequestLog:
         """Record all denials that were counted but not yet written."""
         with self._lock:
             aggregates, self._aggregates = self._aggregates, {}
-        for key, (_, count) in aggregates.items():
+        for (actor, code), (_, count) in aggregates.items():
             if count:
-                self._write(_Denial(key.actor, key.code, "", count))
+                self._write(_Denial(actor, code, "", count))
         self._retry_pending()
 
-    def _count_due(self, key: _AggregateKey) -> int:
+    def _count_due(self, key: tuple[Actor, str]) -> int:
         """Return how many denials to write in a row now; 0 if it is too soon."""
         now = self._now()
         with self._lock:
@@ -86,7 +81,6 @@ class DeniedRequestLog:
             self._retry_pending()
 
     def _retry_pending(self) -> None:
-        """Write the pending rows, until the database is busy again."""
         for _ in range(len(self._pending)):
             try:
                 denial = self._pending.popleft()

@@ -1,6 +1,7 @@
 """Housekeeping: erases records past their retention, deletes expired rows, rotates keys."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -18,7 +19,7 @@ from api.store.idempotency import RESPONSE_RETENTION
 from api.store.keys import signing_keys
 from api.store.patients import data_subject_rights, legal_holds, patient_lookup
 from api.store.store import Store
-from api.store.transaction import Actor, Transaction
+from api.store.transaction import Transaction
 from schemas.rights import ErasureCounts
 
 _LONGEST_DAYS = 365.25 * 1000
@@ -33,9 +34,8 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
     """Run every task once. A failure in one organisation does not stop the others."""
     with store.write_all_organisations() as session:
         now = datetime.now(UTC)
-        session.execute(
-            delete(AnsweredRow).where(col(AnsweredRow.created_at) < now - RESPONSE_RETENTION)
-        )
+        is_expired = col(AnsweredRow.created_at) < now - RESPONSE_RETENTION
+        session.execute(delete(AnsweredRow).where(is_expired))
         for table in (UsedAssertionRow, UsedTokenRow):
             session.execute(delete(table).where(col(table.expires_at) < now))
         sessions.delete_ended_sessions(session)
@@ -63,14 +63,13 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
 def erase_expired_batches(store: Store, organisation: str, ids: list[str]) -> None:
     """Erase these batches of an organisation, whose retention has ended."""
     if ids:
-        with store.transaction(Actor(organisation, SERVICE_ACTOR.id, SERVICE_ACTOR.means)) as work:
+        with store.transaction(SERVICE_ACTOR._replace(organisation=organisation)) as work:
             batches.delete_batches(work, ids)
             work.audit("purge", "batch", count=len(ids))
 
 
 def erase_due_screenings(store: Store, organisation: str, years: int) -> ErasureCounts | None:
     """Erase the screenings of an organisation past its retention; None if none are due."""
-    actor = Actor(organisation, SERVICE_ACTOR.id, SERVICE_ACTOR.means)
     with store.read_all_organisations() as session:
         due = session.execute(
             select(col(ScreeningRow.id))
@@ -82,32 +81,38 @@ def erase_due_screenings(store: Store, organisation: str, years: int) -> Erasure
         ).first()
     if due is None:
         return None
-    with suppress(_NothingDue), store.transaction(actor) as work:
-        tenancy.lock_erasure(work.session, organisation)
+    erased: ErasureCounts | None = None
+    with _lock_erasure(store, organisation) as work:
         ids = _list_due_screenings(work, years)
         if not ids:
             raise _NothingDue
         erased = data_subject_rights.erase_screenings(work, ids)
         work.audit("purge", "screening", count=len(ids))
-        return erased
-    return None
+    return erased
 
 
 def erase_stale_links(store: Store, organisation: str) -> int:
     """Erase long-expired links with their unsubmitted answers; return their number."""
-    actor = Actor(organisation, SERVICE_ACTOR.id, SERVICE_ACTOR.means)
     with store.read_all_organisations() as session:
         if not links.has_stale_links(session, organisation):
             return 0
-    with suppress(_NothingDue), store.transaction(actor) as work:
-        tenancy.lock_erasure(work.session, organisation)
+    ids: list[str] = []
+    with _lock_erasure(store, organisation) as work:
         ids = links.list_stale_link_ids(work, legal_holds.compute_held_indexes(work))
         if not ids:
             raise _NothingDue
         links.delete_links(work, ids)
         work.audit("purge", "link", count=len(ids))
-        return len(ids)
-    return 0
+    return len(ids)
+
+
+@contextmanager
+def _lock_erasure(store: Store, organisation: str) -> Iterator[Transaction]:
+    """Begin a transaction that erases, and that _NothingDue rolls back."""
+    actor = SERVICE_ACTOR._replace(organisation=organisation)
+    with suppress(_NothingDue), store.transaction(actor) as work:
+        tenancy.lock_erasure(work.session, organisation)
+        yield work
 
 
 def _list_due_screenings(work: Transaction, years: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Key rewrapping: wraps every key in the database again after the key ring was rotated."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,43 +12,29 @@ from api.store.key_ring import KeyRing
 from api.store.keys import organisation_keys, signing_keys
 
 
-class _WrappedColumn(NamedTuple):
-    """A table of wrapped keys, their column, and the associated data of a row."""
-
-    table: Any
-    column: str
-    associated_data: Callable[[Any], str]
-
-
-_WRAPPED_COLUMNS = (
-    _WrappedColumn(OrganisationKeyRow, "wrapped", organisation_keys.build_associated_data),
-    _WrappedColumn(
-        SigningKeyRow, "sealed", lambda row: signing_keys.build_associated_data(row.kid)
-    ),
-)
-
-
 def rewrap_keys(session: Session, ring: KeyRing) -> int:
-    """Wrap every key with the current key of the ring; return how many changed.
-
-    Raises KeyRingError if the ring lacks a key that wraps one.
-    """
-    count = sum(_rewrap_column(session, ring, column) for column in _WRAPPED_COLUMNS)
-    session.flush()
-    return count
-
-
-def _rewrap_column(session: Session, ring: KeyRing, wrapped: _WrappedColumn) -> int:
-    rows = (
-        session.execute(
-            select(wrapped.table).where(col(wrapped.table.ring_key_id) != ring.current_key_id)
-        )
-        .scalars()
-        .all()
+    """Wrap every key with the current one of the ring; return the count. Raises KeyRingError."""
+    organisation_key_count = _rewrap_column(
+        session, ring, col(OrganisationKeyRow.wrapped), organisation_keys.build_associated_data
     )
+    signing_key_count = _rewrap_column(
+        session,
+        ring,
+        col(SigningKeyRow.sealed),
+        lambda row: signing_keys.build_associated_data(row.kid),
+    )
+    session.flush()
+    return organisation_key_count + signing_key_count
+
+
+def _rewrap_column(
+    session: Session, ring: KeyRing, column: Any, build_associated_data: Callable[[Any], str]
+) -> int:
+    is_outdated = column.class_.ring_key_id != ring.current_key_id
+    rows = session.execute(select(column.class_).where(is_outdated)).scalars().all()
     for row in rows:
-        associated_data = wrapped.associated_data(row)
-        secret = ring.unwrap(row.ring_key_id, getattr(row, wrapped.column), associated_data)
+        associated_data = build_associated_data(row)
+        secret = ring.unwrap(row.ring_key_id, getattr(row, column.key), associated_data)
         row.ring_key_id, ciphertext = ring.wrap(secret, associated_data)
-        setattr(row, wrapped.column, ciphertext)
+        setattr(row, column.key, ciphertext)
     return len(rows)

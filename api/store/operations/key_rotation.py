@@ -9,25 +9,7 @@ from typing import Any
 from sqlmodel import col
 
 from api.store.batches import chunks
-from api.store.database import tenancy
-from api.store.database.tables import (
-    AcknowledgementRow,
-    AnsweredRow,
-    AttemptRow,
-    BatchChunkRow,
-    DeliveryRow,
-    DestinationRow,
-    DraftRow,
-    EnteredInErrorRow,
-    FormSettingsRow,
-    InvitationRow,
-    LegalHoldRow,
-    LinkRow,
-    PatientMoveRow,
-    ReportRow,
-    ScreeningRow,
-    SignInRow,
-)
+from api.store.database import tables, tenancy
 from api.store.forms import drafts, links
 from api.store.keys.organisation_keys import DATA_KIND
 from api.store.patients import legal_holds
@@ -37,22 +19,22 @@ from api.store.transaction import Actor, Transaction
 
 ROWS_PER_STEP = 100
 _ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    (ScreeningRow, ("patient", "context", "answers", "assessment")),
-    (EnteredInErrorRow, ("reason",)),
-    (AcknowledgementRow, ("content",)),
-    (ReportRow, ("content",)),
-    (AnsweredRow, ("content",)),
-    (LegalHoldRow, ("content",)),
-    (LinkRow, ("patient",)),
-    (DraftRow, ("content",)),
-    (FormSettingsRow, ("content",)),
-    (BatchChunkRow, ("given", "note", "made")),
-    (InvitationRow, ("totp",)),
-    (SignInRow, ("totp",)),
-    (DestinationRow, ("content",)),
-    (DeliveryRow, ("payload",)),
-    (AttemptRow, ("reply",)),
-    (PatientMoveRow, ("content",)),
+    (tables.ScreeningRow, ("patient", "context", "answers", "assessment")),
+    (tables.EnteredInErrorRow, ("reason",)),
+    (tables.AcknowledgementRow, ("content",)),
+    (tables.ReportRow, ("content",)),
+    (tables.AnsweredRow, ("content",)),
+    (tables.LegalHoldRow, ("content",)),
+    (tables.LinkRow, ("patient",)),
+    (tables.DraftRow, ("content",)),
+    (tables.FormSettingsRow, ("content",)),
+    (tables.BatchChunkRow, ("given", "note", "made")),
+    (tables.InvitationRow, ("totp",)),
+    (tables.SignInRow, ("totp",)),
+    (tables.DestinationRow, ("content",)),
+    (tables.DeliveryRow, ("payload",)),
+    (tables.AttemptRow, ("reply",)),
+    (tables.PatientMoveRow, ("content",)),
 )
 
 
@@ -105,29 +87,21 @@ def _reencrypt(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
         for column in columns
         if getattr(row, column) is not None
     }
-    indexes = _keyed_hashes(work, row, plain)
-    for column, content in plain.items():
-        encrypted = work.encrypt_field(row.__tablename__, column, row.row_name, content)
-        setattr(row, column, encrypted)
-    for column, index in indexes.items():
-        setattr(row, column, index)
-    row.key_id = work.current_key_id
+    work.encrypt_row(row, plain, _keyed_hashes(work, row, plain))
 
 
 def _keyed_hashes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the row's search columns, hashed with the current key."""
     match row:
-        case ScreeningRow():
+        case tables.ScreeningRow():
             assessment = screenings.decrypt_assessment(work, row)
-            return screenings.compute_indexes(
-                work, screenings.decrypt_patient(work, row), assessment
-            )
-        case LegalHoldRow():
+            patient = screenings.decrypt_patient(work, row)
+            return screenings.compute_indexes(work, patient, assessment)
+        case tables.LegalHoldRow():
             return legal_holds.compute_indexes(work, legal_holds.decrypt_content(work, row))
-        case LinkRow():
+        case tables.LinkRow():
             return links.compute_indexes(work, links.decrypt_patient(work, row))
-        case DraftRow():
+        case tables.DraftRow():
             return drafts.compute_indexes(work, drafts.decrypt_draft(work, row))
-        case BatchChunkRow():
+        case tables.BatchChunkRow():
             return {"patients": chunks.compute_patients_index(work, plain["given"])}
     return {}

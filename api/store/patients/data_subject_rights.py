@@ -11,12 +11,7 @@ from api.store.database.tables import AcknowledgementRow, DeliveryRow, ReportRow
 from api.store.deliveries import search
 from api.store.errors import LegalHoldError, NotFoundError
 from api.store.forms import links
-from api.store.patients import legal_holds
-from api.store.patients.patient_lookup import (
-    PatientSelector,
-    list_links_with_drafts,
-    list_screening_ids,
-)
+from api.store.patients import legal_holds, patient_lookup
 from api.store.screenings import events, screenings
 from api.store.transaction import Transaction
 from schemas.rights import ErasureCounts, PatientDataExport, StoredReport
@@ -24,7 +19,7 @@ from schemas.rights import ErasureCounts, PatientDataExport, StoredReport
 _STEP = 500
 
 
-def erase_patient(work: Transaction, patient: PatientSelector) -> ErasureCounts:
+def erase_patient(work: Transaction, patient: patient_lookup.PatientSelector) -> ErasureCounts:
     """Erase everything stored on a patient except the audit, which holds no patient data.
 
     A batch that names the reference, or one merged into it, is erased whole with its reports; its
@@ -34,8 +29,8 @@ def erase_patient(work: Transaction, patient: PatientSelector) -> ErasureCounts:
     LegalHoldError if the patient, or another one named in such a batch, is under a legal hold.
     """
     tenancy.lock_erasure(work.session, work.organisation)
-    link_rows = list_links_with_drafts(work, patient)
-    ids = list_screening_ids(work, patient, link_rows)
+    link_rows = patient_lookup.list_links_with_drafts(work, patient)
+    ids = patient_lookup.list_screening_ids(work, patient, link_rows)
     if legal_holds.list_holds(work, patient):
         raise LegalHoldError
     batch_ids = _list_batch_ids(work, patient, ids)
@@ -53,20 +48,14 @@ def erase_patient(work: Transaction, patient: PatientSelector) -> ErasureCounts:
 
 
 def erase_batch(work: Transaction, batch_id: str) -> None:
-    """Erase a batch with its rows and results.
-
-    Raises LegalHoldError if the batch names a patient under a legal hold.
-    """
+    """Erase a batch. Raises LegalHoldError if it names a patient under a legal hold."""
     tenancy.lock_erasure(work.session, work.organisation)
     legal_holds.require_no_held_patient(work, [batch_id])
     batches.delete_batches(work, [batch_id])
 
 
 def erase_screenings(work: Transaction, ids: list[str]) -> ErasureCounts:
-    """Erase screenings with their dependent rows and return the counts.
-
-    A correction must precede the screening it replaces, as `sort_latest_first` orders them.
-    """
+    """Erase screenings, each after its corrections, with their dependent rows; return counts."""
     counts: Counter[str] = Counter()
     for start in range(0, len(ids), _STEP):
         step_ids = ids[start : start + _STEP]
@@ -82,13 +71,10 @@ def erase_screenings(work: Transaction, ids: list[str]) -> ErasureCounts:
     )
 
 
-def export_patient(work: Transaction, patient: PatientSelector) -> PatientDataExport:
-    """Return everything stored on a patient.
-
-    Raises NotFoundError if there is nothing, ConflictError if several systems use the reference.
-    """
-    link_rows = list_links_with_drafts(work, patient)
-    ids = list_screening_ids(work, patient, link_rows)
+def export_patient(work: Transaction, patient: patient_lookup.PatientSelector) -> PatientDataExport:
+    """Return everything stored on a patient. Raises NotFoundError and ConflictError."""
+    link_rows = patient_lookup.list_links_with_drafts(work, patient)
+    ids = patient_lookup.list_screening_ids(work, patient, link_rows)
     batch_ids = _list_batch_ids(work, patient, ids)
     if not ids and not link_rows and not batch_ids:
         raise NotFoundError
@@ -115,7 +101,9 @@ def export_patient(work: Transaction, patient: PatientSelector) -> PatientDataEx
     )
 
 
-def _list_batch_ids(work: Transaction, patient: PatientSelector, ids: list[str]) -> list[str]:
+def _list_batch_ids(
+    work: Transaction, patient: patient_lookup.PatientSelector, ids: list[str]
+) -> list[str]:
     """Return the ids of batches that name the patient, also by a number merged into this one."""
     numbers = {
         move.from_reference

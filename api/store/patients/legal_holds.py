@@ -28,15 +28,10 @@ def place_hold(work: Transaction, patient: PatientSelector, reason: str) -> Lega
     row = {
         "id": hold.id,
         "placed_at": work.now,
-        "released_at": None,
         "actor": work.actor.id,
-        "key_id": work.current_key_id,
         **compute_indexes(work, content),
-        "content": work.encrypt_field(
-            "legal_hold", "content", hold.id, json.dumps(content).encode()
-        ),
     }
-    work.insert(LegalHoldRow, row)
+    work.insert(LegalHoldRow, row, content=json.dumps(content).encode())
     return hold
 
 
@@ -99,10 +94,7 @@ def delete_holds(work: Transaction, ids: list[str]) -> None:
 
 
 def require_no_held_patient(work: Transaction, ids: list[str]) -> None:
-    """Raise LegalHoldError if one of these batches names a patient under a legal hold.
-
-    A batch may name the patient by a number that was merged into the one under hold.
-    """
+    """Raise LegalHoldError if a batch names a held patient, also by a merged number."""
     numbers = {decrypt_content(work, row)["reference"] for row in _load_holds(work, None)}
     for number in numbers.copy():
         numbers |= _list_merged_numbers(work, PatientSelector(number, None))
@@ -127,14 +119,12 @@ def _match_holds(work: Transaction, patient: PatientSelector) -> list[Any]:
     conditions = build_patient_filter(work, LegalHoldRow, PatientSelector(patient.reference, None))
     if patient.is_exact:
         systems = {patient.system, None}
-        conditions.append(
-            or_(*(work.match_hash(LegalHoldRow.system_index, system) for system in systems))
-        )
+        matches = (work.match_hash(LegalHoldRow.system_index, system) for system in systems)
+        conditions.append(or_(*matches))
     return conditions
 
 
 def _list_merged_numbers(work: Transaction, patient: PatientSelector) -> set[str]:
-    """Return the earlier numbers of all screenings under this reference."""
     query = work.select(ScreeningRow.id).where(*build_patient_filter(work, ScreeningRow, patient))
     return {
         move.from_reference

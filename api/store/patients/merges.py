@@ -5,7 +5,6 @@ batch stays as it was sent and is only counted; erasing either number erases it.
 """
 
 import json
-from typing import NamedTuple
 from uuid import uuid4
 
 from sqlmodel import col
@@ -14,7 +13,7 @@ from api.store.batches import batches
 from api.store.database import tenancy
 from api.store.database.tables import DeliveryRow, PatientMoveRow, ScreeningRow
 from api.store.deliveries import outbox
-from api.store.errors import ConflictError, NotFoundError
+from api.store.errors import ConflictError
 from api.store.forms import links
 from api.store.patients import legal_holds, patient_lookup
 from api.store.patients.patient_lookup import PatientSelector
@@ -27,18 +26,10 @@ from schemas.screening import ScreeningContext
 _ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment")
 
 
-class _Move(NamedTuple):
-    before: KnownPatient
-    after: KnownPatient
-
-
 def merge_patients(
     work: Transaction, retired: PatientSelector, survivor: PatientSelector, means: str = "api"
 ) -> MergeCounts:
-    """Move everything stored under one number to another, with its legal holds. Idempotent.
-
-    Raises ConflictError if both numbers are equal or several systems use the retired one.
-    """
+    """Move all from one number to another, with its holds. Idempotent. Raises ConflictError."""
     if retired == survivor:
         raise ConflictError("Both numbers are the same.")
     tenancy.lock_erasure(work.session, work.organisation)
@@ -62,16 +53,27 @@ def merge_patients(
 def _move_screening(
     work: Transaction, screening_id: str, survivor: PatientSelector, means: str
 ) -> None:
-    row = work.find(ScreeningRow, col(ScreeningRow.id) == screening_id, lock=True)
-    if row is None:
-        raise NotFoundError
+    row = work.load_row(ScreeningRow, screening_id, lock=True)
     before = screenings.decrypt_patient(work, row)
-    move = _Move(before, _with_number(before, survivor))
-    _record_move(work, screening_id, move, means)
-    _encrypt_again(work, row, move.after)
+    after = _with_number(before, survivor)
+    content = {
+        "from_reference": before.reference,
+        "from_system": before.system,
+        "to_reference": after.reference,
+        "to_system": after.system,
+    }
+    move = {
+        "id": str(uuid4()),
+        "screening_id": screening_id,
+        "at": work.now,
+        "actor": work.actor.id,
+        "means": means,
+    }
+    work.insert(PatientMoveRow, move, content=json.dumps(content).encode())
+    _encrypt_again(work, row, after)
     work.update(
         DeliveryRow,
-        {"line": outbox.compute_line(work, move.after)},
+        {"line": outbox.compute_line(work, after)},
         col(DeliveryRow.screening_id) == screening_id,
         col(DeliveryRow.state).in_(outbox.OPEN_STATES),
         col(DeliveryRow.line) != outbox.SINGLE_LINE,
@@ -87,11 +89,8 @@ def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) 
     plaintexts = {name: work.decrypt_column(row, name) for name in _ENCRYPTED_COLUMNS}
     plaintexts["patient"] = patient.model_dump_json(exclude_none=True).encode()
     plaintexts["context"] = _drop_fhir_subject(plaintexts["context"])
-    for name, plaintext in plaintexts.items():
-        setattr(row, name, work.encrypt_field(screenings.TABLE, name, row.id, plaintext))
-    for name, index in screenings.compute_indexes(work, patient, assessment).items():
-        setattr(row, name, index)
-    row.key_id = work.current_key_id
+    indexes = screenings.compute_indexes(work, patient, assessment)
+    work.encrypt_row(row, plaintexts, indexes)
     work.session.flush()
 
 
@@ -104,29 +103,7 @@ def _drop_fhir_subject(content: bytes) -> bytes:
     return context.model_copy(update={"fhir": fhir}).model_dump_json(exclude_none=True).encode()
 
 
-def _record_move(work: Transaction, screening_id: str, move: _Move, means: str) -> None:
-    move_id = str(uuid4())
-    content = {
-        "from_reference": move.before.reference,
-        "from_system": move.before.system,
-        "to_reference": move.after.reference,
-        "to_system": move.after.system,
-    }
-    encoded = json.dumps(content).encode()
-    row = {
-        "id": move_id,
-        "screening_id": screening_id,
-        "at": work.now,
-        "actor": work.actor.id,
-        "means": means,
-        "key_id": work.current_key_id,
-        "content": work.encrypt_field("patient_move", "content", move_id, encoded),
-    }
-    work.insert(PatientMoveRow, row)
-
-
 def _copy_holds(work: Transaction, retired: PatientSelector, survivor: PatientSelector) -> int:
-    """Copy the missing holds of the retired number to the surviving one and return how many."""
     present = {hold.reason for hold in legal_holds.list_holds(work, survivor)}
     missing = {hold.reason for hold in legal_holds.list_holds(work, retired)} - present
     for reason in sorted(missing):

@@ -21,10 +21,7 @@ _SEVERAL = (
 
 
 class PatientSelector(NamedTuple):
-    """Selects a patient by reference.
-
-    `system` None matches any system, or only patients without one if `without_system` is set.
-    """
+    """A patient's reference and system; None is any system, or none with `without_system`."""
 
     reference: str
     system: str | None
@@ -44,10 +41,7 @@ def list_links_with_drafts(work: Transaction, patient: PatientSelector) -> list[
 def list_screening_ids(
     work: Transaction, patient: PatientSelector, link_rows: list[tuple[Any, Any]]
 ) -> list[str]:
-    """Return the ids of all screenings of the patient, the latest correction first.
-
-    Raises ConflictError if several systems use the reference.
-    """
+    """Return all screening ids, the latest correction first. Raises ConflictError."""
     query = work.select(ScreeningRow).where(*build_patient_filter(work, ScreeningRow, patient))
     rows = work.list_rows(query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id)))
     systems: set[str | None] = {screenings.decrypt_patient(work, row).system for row in rows}
@@ -58,10 +52,7 @@ def list_screening_ids(
 
 
 def sort_latest_first(replaced: Mapping[str, str | None]) -> list[str]:
-    """Return screening ids sorted so that a correction precedes the screening it replaces.
-
-    `replaced` maps each id to the id that it replaces.
-    """
+    """Return the ids with each correction before the one it replaces, as `replaced` maps it."""
 
     def count_earlier(screening_id: str) -> int:
         count, predecessor = 0, replaced.get(screening_id)

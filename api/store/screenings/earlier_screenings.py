@@ -26,10 +26,7 @@ class PriorScreening(NamedTuple):
 
 
 def list_earlier_screenings(work: Transaction, screening: Screening) -> tuple[PriorScreening, ...]:
-    """Return up to six screenings of the same instrument that precede this one, oldest first.
-
-    Screenings that were entered in error or replaced by a correction are left out.
-    """
+    """Return up to six earlier screenings of the instrument in force, oldest first."""
     patient = screening.patient
     instrument = RulebookName.parse(screening.assessment.rulebook).instrument
     position = tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))

@@ -31,16 +31,12 @@ def find_error_record(work: Transaction, screening_id: str) -> EnteredInError | 
 
 def list_acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
     """Return the acknowledgements of its red flags, oldest first."""
-    query = work.select(AcknowledgementRow).where(
-        col(AcknowledgementRow.screening_id) == screening_id
-    )
+    is_of_screening = col(AcknowledgementRow.screening_id) == screening_id
+    query = work.select(AcknowledgementRow).where(is_of_screening)
     rows = work.list_rows(query.order_by(col(AcknowledgementRow.at), col(AcknowledgementRow.id)))
     return tuple(
         Acknowledgement(
-            id=row.id,
-            at=row.at,
-            by=row.actor,
-            **json.loads(work.decrypt_column(row, "content")),
+            id=row.id, at=row.at, by=row.actor, **json.loads(work.decrypt_column(row, "content"))
         )
         for row in rows
     )

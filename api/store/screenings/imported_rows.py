@@ -17,16 +17,9 @@ def is_imported(work: Transaction, row: str) -> bool:
 
 
 def add_imported_screening(work: Transaction, row: str, intake: ScoredIntake) -> Screening:
-    """Store the screening of an imported row with the fingerprint of the row.
-
-    Raises ConflictError if another process is importing the same row.
-    """
+    """Store the screening and fingerprint of a row. Raises ConflictError for a concurrent one."""
     screening = screenings.add_screening(work, intake)
-    values = {
-        "fingerprint": _fingerprint(work, row),
-        "screening_id": screening.id,
-        "at": work.now,
-    }
+    values = {"fingerprint": _fingerprint(work, row), "screening_id": screening.id, "at": work.now}
     try:
         work.insert(ImportedRow, values)
     except IntegrityError:

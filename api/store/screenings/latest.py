@@ -16,11 +16,7 @@ from schemas.screening import Screening
 def find_latest_screening(
     work: Transaction, numbers: Iterable[PatientNumber], instrument: str
 ) -> Screening | None:
-    """Return the newest screening of the instrument that was neither replaced nor entered in error.
-
-    A number is a reference with its system, or with None if it was stored without a system. Both
-    must match exactly. Returns None if no screening matches.
-    """
+    """Return the newest screening in force under one of these numbers and systems, or None."""
     patient_filters = [is_of_patient(work, *number) for number in numbers]
     if not patient_filters:
         return None

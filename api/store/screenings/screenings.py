@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
 
 from api.store.database.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
 from api.store.deliveries import follow_ups
@@ -32,7 +31,6 @@ from schemas.screening import (
     ScreeningState,
 )
 
-TABLE = "screening"
 SOFTWARE_VERSION = version("nociscreen")
 
 
@@ -53,10 +51,7 @@ def add_screening(
     replaces: str | None = None,
     requested_id: str | None = None,
 ) -> Screening:
-    """Store a screening, with the requested id if there is one, and return it.
-
-    Raises ConflictError if another screening replaces the same one already or has the id.
-    """
+    """Store a screening and return it. Raises ConflictError for a used id or replacement."""
     screening_id = requested_id or str(uuid4())
     assessment = intake.assessment
     screening = build_screening(intake, screening_id, work.actor.id, work.now, replaces)
@@ -73,15 +68,10 @@ def add_screening(
         "rulebook": assessment.rulebook,
         "rulebook_sha256": assessment.rulebook_sha256,
         "replaces": replaces,
-        "key_id": work.current_key_id,
         **compute_indexes(work, intake.patient, assessment),
-        **{
-            name: work.encrypt_field(TABLE, name, screening_id, plain)
-            for name, plain in plaintexts.items()
-        },
     }
     try:
-        work.insert(ScreeningRow, row)
+        work.insert(ScreeningRow, row, **plaintexts)
     except IntegrityError:
         raise ConflictError(
             "The screening has already been amended, its id is taken, or it was erased."
@@ -112,9 +102,7 @@ def build_screening(
 
 def find_screening(work: Transaction, screening_id: str) -> Screening:
     """Return the screening with its later events. Raises NotFoundError."""
-    row = work.find(ScreeningRow, col(ScreeningRow.id) == screening_id)
-    if row is None:
-        raise NotFoundError
+    row = work.load_row(ScreeningRow, screening_id)
     replaced_by = events.find_replacement_id(work, screening_id)
     error = events.find_error_record(work, screening_id)
     return Screening(
@@ -139,11 +127,7 @@ def find_screening(work: Transaction, screening_id: str) -> Screening:
 
 
 def amend_screening(work: Transaction, original: Screening, intake: ScoredIntake) -> Screening:
-    """Store a correction of this screening and return it.
-
-    Raises ConflictError if the original was replaced or entered in error, or if the correction
-    names another patient.
-    """
+    """Store a correction for the same patient and return it. Raises ConflictError."""
     if original.state == "entered_in_error":
         raise ConflictError("A screening entered in error cannot be amended.")
     if original.state == "amended":
@@ -157,22 +141,13 @@ def amend_screening(work: Transaction, original: Screening, intake: ScoredIntake
 
 
 def mark_entered_in_error(work: Transaction, screening: Screening, reason: str) -> EnteredInError:
-    """Mark a screening as entered in error.
-
-    Raises ConflictError if it is marked already, NotFoundError if it was erased meanwhile.
-    """
+    """Mark a screening as entered in error. Raises ConflictError and NotFoundError."""
     is_marked = ConflictError("The screening is already marked as entered in error.")
     if screening.entered_in_error is not None:
         raise is_marked
-    row = {
-        "screening_id": screening.id,
-        "at": work.now,
-        "actor": work.actor.id,
-        "key_id": work.current_key_id,
-        "reason": work.encrypt_field("entered_in_error", "reason", screening.id, reason.encode()),
-    }
+    row = {"screening_id": screening.id, "at": work.now, "actor": work.actor.id}
     try:
-        work.insert_unique(EnteredInErrorRow, row, is_marked)
+        work.insert_unique(EnteredInErrorRow, row, is_marked, reason=reason.encode())
     except ConflictError:  # another request marked or erased it just now
         if events.find_error_record(work, screening.id) is None:
             raise NotFoundError from None
@@ -184,18 +159,11 @@ def mark_entered_in_error(work: Transaction, screening: Screening, reason: str) 
 def acknowledge_red_flags(
     work: Transaction, screening: Screening, practitioner: str, action_taken: str
 ) -> Acknowledgement:
-    """Record that a practitioner saw the red flags, and the action taken.
-
-    Raises ConflictError if there is no red flag, NotFoundError if it was erased meanwhile.
-    """
+    """Record who saw the red flags and the action. Raises ConflictError without any."""
     if not screening.assessment.safety.flags:
         raise ConflictError("The screening raised no red flag.")
     acknowledgement = Acknowledgement(
-        id=str(uuid4()),
-        at=work.now,
-        by=work.actor.id,
-        practitioner=practitioner,
-        done=action_taken,
+        id=str(uuid4()), at=work.now, by=work.actor.id, practitioner=practitioner, done=action_taken
     )
     content = acknowledgement.model_dump_json(include={"practitioner", "done"}).encode()
     row = {
@@ -203,10 +171,8 @@ def acknowledge_red_flags(
         "screening_id": screening.id,
         "at": acknowledgement.at,
         "actor": acknowledgement.by,
-        "key_id": work.current_key_id,
-        "content": work.encrypt_field("acknowledgement", "content", acknowledgement.id, content),
     }
-    work.insert_unique(AcknowledgementRow, row, NotFoundError())
+    work.insert_unique(AcknowledgementRow, row, NotFoundError(), content=content)
     return acknowledgement
 
 

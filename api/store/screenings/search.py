@@ -1,7 +1,5 @@
 """Lists of screenings, newest first, in pages with an encrypted cursor."""
 
-import base64
-import binascii
 import json
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,22 +8,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import or_, tuple_
 from sqlmodel import col
 
+from api.security.base64url import decode_base64url, encode_base64url
 from api.store.database.tables import ScreeningRow
 from api.store.errors import InvalidCursorError
 from api.store.keys.field_encryption import DecryptionError, FieldLocation
-from api.store.screenings.conditions import (
-    IS_ACKNOWLEDGED,
-    IS_IN_ERROR,
-    IS_IN_FORCE,
-    IS_REPLACED,
-    is_of_instrument,
-)
-from api.store.screenings.screenings import (
-    decrypt_assessment,
-    decrypt_patient,
-    derive_state,
-    find_band,
-)
+from api.store.screenings import conditions, screenings
 from api.store.transaction import Transaction
 from schemas.screening import PatientFilters, ScreeningFilters, ScreeningListItem
 
@@ -53,10 +40,7 @@ def list_first_page(work: Transaction, filters: ScreeningFilters, limit: int) ->
 
 
 def list_next_page(work: Transaction, cursor: str) -> ScreeningPage:
-    """Return the page after the one that issued this cursor.
-
-    Raises InvalidCursorError.
-    """
+    """Return the page after the one that issued this cursor. Raises InvalidCursorError."""
     position = _decrypt_cursor(work, cursor)
     query = _select_matching(work, position.filters).where(
         tuple_(col(ScreeningRow.created_at), col(ScreeningRow.id))
@@ -68,16 +52,13 @@ def list_next_page(work: Transaction, cursor: str) -> ScreeningPage:
 def list_unacknowledged(
     work: Transaction, tiers: Iterable[str], limit: int
 ) -> tuple[ScreeningListItem, ...]:
-    """Return screenings in force with unacknowledged red flags, at most `limit` for each tier.
-
-    Ordered as the tiers are given, newest first within a tier.
-    """
+    """Return unacknowledged screenings in force, by tier as given, at most `limit` for each."""
     rows = (
         row
         for tier in tiers
         for row in work.session.execute(
             _select_matching(work, ScreeningFilters(tier=tier))
-            .where(IS_IN_FORCE, ~IS_ACKNOWLEDGED)
+            .where(conditions.IS_IN_FORCE, ~conditions.IS_ACKNOWLEDGED)
             .order_by(*_NEWEST_FIRST)
             .limit(limit)
         ).all()
@@ -102,9 +83,9 @@ def _load_page(
 def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
     query: Any = work.select(
         ScreeningRow,
-        IS_REPLACED.label("replaced"),
-        IS_IN_ERROR.label("in_error"),
-        IS_ACKNOWLEDGED.label("acknowledged"),
+        conditions.IS_REPLACED.label("replaced"),
+        conditions.IS_IN_ERROR.label("in_error"),
+        conditions.IS_ACKNOWLEDGED.label("acknowledged"),
     )
     for column, term in (
         (ScreeningRow.patient_index, filters.patient),
@@ -121,7 +102,7 @@ def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
         query = query.where(
             or_(
                 col(ScreeningRow.rulebook) == filters.rulebook,
-                is_of_instrument(filters.rulebook),
+                conditions.is_of_instrument(filters.rulebook),
             )
         )
     if filters.created_from is not None:
@@ -133,17 +114,17 @@ def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
 
 def _build_line(work: Transaction, row: Any) -> ScreeningListItem:
     screening = row.ScreeningRow
-    assessment = decrypt_assessment(work, screening)
+    assessment = screenings.decrypt_assessment(work, screening)
     return ScreeningListItem(
         id=screening.id,
         created_at=screening.created_at,
         replaces=screening.replaces,
-        state=derive_state(replaced=row.replaced, in_error=row.in_error),
-        patient=decrypt_patient(work, screening),
+        state=screenings.derive_state(replaced=row.replaced, in_error=row.in_error),
+        patient=screenings.decrypt_patient(work, screening),
         rulebook=screening.rulebook,
         status=assessment.status,
         tier=assessment.safety.tier,
-        band=find_band(assessment),
+        band=screenings.find_band(assessment),
         flags=len(assessment.safety.flags),
         all_asked=assessment.safety.all_asked,
         not_asked=len(assessment.safety.unanswered),
@@ -159,15 +140,15 @@ def _encrypt_cursor(work: Transaction, position: _Position) -> str:
         position.id,
     ]
     encrypted = work.data_keys.current.encrypt(_cursor_location(work), json.dumps(content).encode())
-    return f"{work.current_key_id}.{base64.urlsafe_b64encode(encrypted).decode().rstrip('=')}"
+    return f"{work.current_key_id}.{encode_base64url(encrypted)}"
 
 
 def _decrypt_cursor(work: Transaction, cursor: str) -> _Position:
     key_id, _, text = cursor.partition(".")
     try:
-        encrypted = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        encrypted = decode_base64url(text)
         content = json.loads(work.data_keys.decrypt(key_id, _cursor_location(work), encrypted))
-    except (DecryptionError, binascii.Error, ValueError):
+    except (DecryptionError, ValueError):
         raise InvalidCursorError from None
     filters, limit, created_at, screening_id = content
     return _Position(

@@ -10,10 +10,7 @@ from schemas.screening import Screening
 
 
 def list_versions(work: Transaction, first: str) -> list[Screening]:
-    """Return the screening and its successive corrections, first version first.
-
-    Raises NotFoundError if it does not exist or is itself a correction.
-    """
+    """Return a first version and its corrections in order. Raises NotFoundError."""
     versions = [screenings.find_screening(work, first)]
     if versions[0].replaces is not None:
         raise NotFoundError

@@ -7,7 +7,7 @@ import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from api.auth.services import find_services
 from api.dependencies import CatalogueDep
@@ -19,10 +19,8 @@ READINESS_TIMEOUT_SECONDS = 2.0
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-class Health(BaseModel):
+class Health(BaseModel, frozen=True):
     """The service is healthy; any other state is a problem."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: Literal["ok"] = "ok"
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from api.http.error_responses import error_responses
 from api.problems import PROBLEM_DEFINITIONS, Problem
@@ -11,10 +11,8 @@ from api.problems import PROBLEM_DEFINITIONS, Problem
 router = APIRouter(prefix="/problems", tags=["problems"])
 
 
-class ProblemType(BaseModel):
+class ProblemType(BaseModel, frozen=True):
     """One type of problem."""
-
-    model_config = ConfigDict(frozen=True)
 
     code: str
     status: int

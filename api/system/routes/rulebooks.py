@@ -1,11 +1,11 @@
 """Public routes to read rulebooks: questions, weights, rationale and citations."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from api.dependencies import CatalogueDep, is_etag_match
 from api.http.error_responses import error_responses
@@ -22,10 +22,8 @@ Version = Annotated[str, Path(max_length=14, examples=["1.0.0"])]
 _IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=200)]
 
 
-class RulebookSummary(BaseModel):
+class RulebookSummary(BaseModel, frozen=True):
     """One rulebook in the list, with its status."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     instrument: str
@@ -38,26 +36,20 @@ class RulebookSummary(BaseModel):
     links: dict[str, str]
 
 
-class RulebookList(BaseModel):
+class RulebookList(BaseModel, frozen=True):
     """Every rulebook, in catalogue order."""
-
-    model_config = ConfigDict(frozen=True)
 
     rulebooks: list[RulebookSummary]
 
 
-class PublishedRulebook(RulebookSummary, Rulebook):
+class PublishedRulebook(RulebookSummary, Rulebook, strict=False):
     """One complete rulebook: questions, criteria, points, discounts, red flags and citations."""
-
-    model_config = ConfigDict(strict=False)
 
 
 @router.get("", operation_id="list_rulebooks", summary="List the rulebooks")
 def list_rulebooks(rulebooks: CatalogueDep) -> RulebookList:
     """Return every rulebook with its status, approver and hash."""
-    return RulebookList(
-        rulebooks=[RulebookSummary(**_summarise(rulebooks, entry)) for entry in rulebooks.entries]
-    )
+    return RulebookList(rulebooks=[_summarise(rulebooks, entry) for entry in rulebooks.entries])
 
 
 @router.get(
@@ -76,7 +68,7 @@ def read_rulebook(
     """Return one complete rulebook. It never changes, so cache it by its ETag."""
     loaded = _find(rulebooks, instrument, version)
     content = loaded.rulebook.model_dump(mode="json", by_alias=True)
-    summary = RulebookSummary(**_summarise(rulebooks, rulebooks.find_entry(loaded)))
+    summary = _summarise(rulebooks, rulebooks.find_entry(loaded))
     body = summary.model_dump(mode="json") | content
     return _with_etag(loaded, if_none_match, JSONResponse(body))
 
@@ -105,9 +97,8 @@ def read_schema(
     loaded = _find(rulebooks, instrument, version)
     schema = build_answer_model(loaded.rulebook).model_json_schema()
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
-    return _with_etag(
-        loaded, if_none_match, JSONResponse(content, media_type="application/schema+json")
-    )
+    response = JSONResponse(content, media_type="application/schema+json")
+    return _with_etag(loaded, if_none_match, response)
 
 
 def _find(rulebooks: Catalogue, instrument: str, version: str) -> LoadedRulebook:
@@ -117,15 +108,15 @@ def _find(rulebooks: Catalogue, instrument: str, version: str) -> LoadedRulebook
         raise Problem("not_found") from None
 
 
-def _summarise(rulebooks: Catalogue, entry: CatalogueEntry) -> dict[str, Any]:
+def _summarise(rulebooks: Catalogue, entry: CatalogueEntry) -> RulebookSummary:
     url = f"/v1/rulebooks/{entry.instrument}/{entry.version}"
     loaded = rulebooks.find_version(entry.name)
-    return {
-        "name": entry.name,
-        "title": loaded.rulebook.rulebook.title,
+    return RulebookSummary(
+        name=entry.name,
+        title=loaded.rulebook.rulebook.title,
         **entry.model_dump(exclude={"file"}),
-        "links": {"self": url, "schema": f"{url}/schema"},
-    }
+        links={"self": url, "schema": f"{url}/schema"},
+    )
 
 
 def _with_etag(loaded: LoadedRulebook, if_none_match: str | None, response: Response) -> Response:

@@ -144,8 +144,8 @@ class TestSecretsAndKeys:
             find_pointer(kept_client.post(path, json=body))
         for _ in range(2):
             create_resource(kept_client, path, {"scopes": ["score"]})
-        refused = kept_client.post(path, json={"scopes": ["score"]})
-        assert "two valid API keys" in find_pointer(refused, 409)
+        response = kept_client.post(path, json={"scopes": ["score"]})
+        assert "two valid API keys" in find_pointer(response, 409)
 
     @pytest.mark.parametrize("algorithm", ["ES256", "ES384"])
     def test_a_public_key_is_registered_once_by_its_name(self, kept_client, tablet, algorithm):

@@ -19,6 +19,11 @@ from schemas.screening import ScreeningFilters
 SECOND_ONES = 4
 
 
+@pytest.fixture
+def store(own_store):
+    return own_store
+
+
 def creating(store, owner, key="key"):
     scope = {"type": "http", "method": "POST", "path": "/v1/screenings", "query_string": b"",
              "headers": [(b"host", b"testserver")]}  # fmt: skip
@@ -49,12 +54,13 @@ def stuck(store, monkeypatch):
         end.set()
 
 
-def test_a_repeated_request_that_waits_too_long_gets_a_conflict(store, stuck):
+def test_a_repeated_request_that_waits_too_long_gets_a_conflict(store, stuck, monkeypatch):
     owner, end, first = stuck
     answers = run_concurrently(SECOND_ONES, lambda _: creating(store, owner).run_once(keep))
     assert [(type(answer), answer.retry_after) for answer in answers] == [
         (ConflictError, 2)
     ] * SECOND_ONES
+    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 60)
     end.set()
     response = first.result()
     again = run_concurrently(SECOND_ONES, lambda _: creating(store, owner, '"key"').run_once(keep))

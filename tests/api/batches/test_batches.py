@@ -765,19 +765,19 @@ class TestSealed:
         app.services.store.close()
 
 
-def test_a_key_that_is_changed_leaves_batches_readable_and_findable(store):
+def test_a_key_that_is_changed_leaves_batches_readable_and_findable(own_store):
     from support.builders import clinic, do
 
     from api.store.batches import chunks
     from api.store.batches.chunk_content import ChunkContent
     from api.store.operations import key_rotation
 
-    owner = clinic(store)
+    owner = clinic(own_store)
     new_batch = batches.NewBatch("score", "book@1.0.0", "0" * 64, {"explain": False})
     content = ChunkContent(("MRN-0042",), (b"rows",))
-    batch = do(store, owner, lambda w: batches.add_batch(
+    batch = do(own_store, owner, lambda w: batches.add_batch(
         w, new_batch, [(1, content)], batches.compute_expiry(w.now, 1)))  # fmt: skip
-    key_rotation.rotate_data_key(store, owner.actor)
-    assert do(store, owner, chunks.read_chunk_content, batch.id, 0) == content
-    assert do(store, owner, batches.list_batch_ids_naming, ["MRN-0042"]) == [batch.id]
-    assert do(store, owner, batches.list_batch_ids_naming, ["MRN-004"]) == []
+    key_rotation.rotate_data_key(own_store, owner.actor)
+    assert do(own_store, owner, chunks.read_chunk_content, batch.id, 0) == content
+    assert do(own_store, owner, batches.list_batch_ids_naming, ["MRN-0042"]) == [batch.id]
+    assert do(own_store, owner, batches.list_batch_ids_naming, ["MRN-004"]) == []

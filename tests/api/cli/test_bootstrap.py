@@ -22,6 +22,11 @@ main()
 """
 
 
+@pytest.fixture
+def store(own_store):
+    return own_store
+
+
 def list_all_organisations(store):
     with store.read_all_organisations() as session:
         return organisations.list_organisations(session)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from api.cli import main
 
 PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
 ROOT = Path(__file__).parents[3]
+CONTRACT = ROOT / "openapi"
 INTAKE = EXAMPLES / "phq4.json"
 RULEBOOK = ROOT / "scoring" / "rulebooks" / "phq4" / "1.0.0.toml"
 
@@ -104,8 +106,7 @@ def test_rulebook_release_refuses_a_released_version():
 
 
 def test_openapi_check_fails_if_the_files_are_out_of_date(tmp_path):
-    assert run("openapi", "--check").returncode == 0
-    assert run("openapi", "--folder", tmp_path).returncode == 0
+    shutil.copytree(CONTRACT, tmp_path, dirs_exist_ok=True)
     (tmp_path / "openapi.json").write_text("{}")
     process = run("openapi", "--check", "--folder", tmp_path)
     assert process.returncode == 1

@@ -27,6 +27,12 @@ def compose_context(renderer):
 
 
 @pytest.fixture
+def store(own_store):
+    """A store of its own for each test: a sender sends what is due of every organisation."""
+    return own_store
+
+
+@pytest.fixture
 def clinic(store) -> Clinic:
     return builders.clinic(store)
 

@@ -180,7 +180,7 @@ class TestLayouts:
 
 
 def test_every_language_has_the_same_keys_with_the_same_placeholders():
-    english, *others = (
+    english, *other_locales = (
         [
             (name, sorted(_find_placeholders(text)))
             for name, text in load_page_texts(language).words.items()
@@ -188,8 +188,8 @@ def test_every_language_has_the_same_keys_with_the_same_placeholders():
         for language in list_languages()
     )
     assert len(english) > 300
-    assert len(others) == 2
-    assert others == [english, english]
+    assert len(other_locales) == 2
+    assert other_locales == [english, english]
 
 
 def _find_placeholders(text: str) -> list[str]:

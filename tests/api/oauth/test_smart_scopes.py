@@ -106,20 +106,18 @@ def test_every_permission_opens_a_route_and_every_route_asks_for_one(service):
 @pytest.mark.parametrize(
     "permission", [value for value, scope in PERMISSION_SCOPES.items() if scope]
 )
-def test_a_permission_opens_its_own_routes_alone(
-    kept_service, kept_anonymous, kept_clinic, permission
-):
-    answer = request_token(kept_anonymous, kept_clinic, f"system/{permission}")
-    caller = bearing(kept_service, answer.json()["access_token"])
-    opened = {
+def test_a_permission_opens_its_own_routes_alone(service, anonymous, clinic, permission):
+    answer = request_token(anonymous, clinic, f"system/{permission}")
+    caller = bearing(service, answer.json()["access_token"])
+    open_routes = {
         (method.upper(), path)
-        for method, path, _ in guarded(kept_service)
+        for method, path, _ in guarded(service)
         if caller.request(method, path).status_code not in (401, 403)
     }
-    assert opened
-    assert opened == {
+    assert open_routes
+    assert open_routes == {
         (method, path)
-        for method, path in fhir_routes(kept_service)
+        for method, path in fhir_routes(service)
         if determine_permission(method, path.removeprefix("/fhir/")) == permission
     }
 

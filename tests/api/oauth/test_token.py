@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from support.builders import do
 from support.callers import audited, bearing, replace_service
 
+from api.auth.client_authentication import ASSERTION_TYPE
 from api.http.rate_limit import RateLimiter
-from api.oauth.routes.token import ASSERTION_TYPE, MAX_CLIENT_FAILURES_PER_MINUTE
+from api.oauth.routes.token import MAX_CLIENT_FAILURES_PER_MINUTE
 from api.security.scopes import SCOPES
 from api.store.accounts import clients
 

@@ -10,7 +10,8 @@ from time_machine import travel
 
 from api.security.access_tokens import AccessTokens, Principal, build_jwks
 from api.security.client_assertions import InvalidAssertionError, verify_assertion
-from api.security.signatures import InvalidTokenError, SigningKey, generate_signing_key
+from api.security.keys import SigningKey, generate_signing_key
+from api.security.signatures import InvalidTokenError
 
 
 class Ring(dict):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.forged_tokens import LETTERS, b64, private_key
 
-from api.security.signatures import parse_client_jwk
+from api.security.jwk_registration import parse_client_jwk
 
 CANARY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk"
 

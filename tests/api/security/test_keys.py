@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from support.forged_tokens import b64, private_key, private_pem, public_pem
 
 from api.security.jwk_registration import parse_client_jwk
-from api.security.signatures import SigningKey, VerifyingKey, generate_signing_key
+from api.security.keys import SigningKey, VerifyingKey, generate_signing_key
 
 
 @pytest.mark.parametrize(("algorithm", "curve"), [("ES256", "P-256"), ("ES384", "P-384")])

@@ -27,13 +27,8 @@ from support.token_targets import access_opens, make_target
 
 from api.security.access_tokens import AccessTokens
 from api.security.claims import ExpectedToken
-from api.security.signatures import (
-    InvalidTokenError,
-    VerifyingKey,
-    generate_signing_key,
-    sign_token,
-    verify_token,
-)
+from api.security.keys import VerifyingKey, generate_signing_key
+from api.security.signatures import InvalidTokenError, sign_token, verify_token
 
 ROOT = Path(__file__).parents[3]
 

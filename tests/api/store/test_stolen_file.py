@@ -20,6 +20,11 @@ REFERENCE = f"{CANARY}-0042"
 
 
 @pytest.fixture
+def store(own_store):
+    return own_store
+
+
+@pytest.fixture
 def filled_store(store):
     """A store that holds the canary wherever something of a patient can be."""
     owner = clinic(store)

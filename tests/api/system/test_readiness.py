@@ -20,6 +20,11 @@ from scoring.catalogue import Catalogue
 WELL = (200, {})
 
 
+@pytest.fixture
+def store(own_store):
+    return own_store
+
+
 def ready(service) -> tuple[int, dict[str, str]]:
     response = bearing(service).get("/health/ready")
     faults = response.json().get("errors", [])

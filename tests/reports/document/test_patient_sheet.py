@@ -14,7 +14,7 @@ from scoring.translations import translate_rulebook
 FORBIDDEN = re.compile(
     r"\b(points?|scores?|decibans?|cured?|guarantee\w*|predominance)\b", re.IGNORECASE
 )
-ALLOWED = re.compile("point more|point clearly|No one can promise a cure")
+ALLOWED_WORDS = re.compile("point more|point clearly|No one can promise a cure")
 
 
 def syllables(word: str) -> int:
@@ -48,7 +48,7 @@ def test_the_measure_tells_easy_from_hard():
 def test_it_tells_no_points_and_promises_no_cure(name):
     texts = list_texts(build_example_document(name, "patient").blocks)
     assert texts
-    assert [text for text in texts if FORBIDDEN.search(ALLOWED.sub("", text))] == []
+    assert [text for text in texts if FORBIDDEN.search(ALLOWED_WORDS.sub("", text))] == []
 
 
 WEIGHING = {

@@ -35,7 +35,7 @@ HEADING = {
     ],
 }
 CASES = [(name, kind) for name in NAMES for kind in ("clinician", "patient")]
-DRAWN = {
+EXPECTED_DRAWINGS = {
     ("widespread_pain", "clinician"): (5, True),
     ("widespread_pain", "patient"): (1, False),
     ("red_flag", "clinician"): (0, False),
@@ -84,7 +84,7 @@ def test_every_number_and_name_in_the_words_of_a_picture_can_be_seen_in_it(name,
     numbers = {
         number for picture in drawings for number in re.findall(r"[\d.,]*\d", picture.alt_text)
     }
-    assert (len(drawings), bool(numbers)) == DRAWN[name, kind]
+    assert (len(drawings), bool(numbers)) == EXPECTED_DRAWINGS[name, kind]
     view = build_example_view(name, language=language, **HEADING)
     for form in ("pdf", "html"):
         report = formats.render_format(view, build_heading(**HEADING), kind, form, render_pdf)

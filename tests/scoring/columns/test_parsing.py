@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.scoring.answer_strategies import partial_answers
@@ -109,6 +109,7 @@ def test_a_typed_answer_is_read_or_refused(question, value, kind, answer):
     assert read_typed(question, value, kind) == answer
 
 
+@settings(max_examples=25)
 @given(st.lists(partial_answers(LOADED), min_size=1, max_size=3))
 def test_what_the_model_accepts_is_read_alike_as_text_and_typed(intakes):
     from_typed = parse_intakes(frame_of(LOADED, intakes), LOADED)

@@ -1,9 +1,11 @@
 """External FHIR R4 validators and a simulated EHR, run by Node.js."""
 
+import atexit
 import json
 import shutil
 import subprocess
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -21,9 +23,25 @@ needs_forms = pytest.mark.skipif(
 )
 
 
+@lru_cache
+def _start_validators() -> subprocess.Popen[str]:
+    """Start the validators once: they read all of FHIR's definitions first."""
+    process = subprocess.Popen(
+        ["node", NODE / "check.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    atexit.register(process.communicate)
+    return process
+
+
 def validate_resources(resources: Iterable[dict]) -> list[list[str]]:
     """Return the errors that four R4 validators find in each resource."""
-    return run_node_script("check.mjs", resources)
+    process = _start_validators()
+    errors = []
+    for resource in resources:
+        process.stdin.write(json.dumps(resource) + "\n")
+        process.stdin.flush()
+        errors.append(json.loads(process.stdout.readline()))
+    return errors
 
 
 def run_node_script(script: str, lines: Iterable[object], *words: str) -> list:

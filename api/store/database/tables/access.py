@@ -1,25 +1,25 @@
-"""Tables of clients with their credentials, practitioners, and the keys that sign tokens."""
+"""Tables of clients with their credentials, token issuers, practitioners and signing keys."""
 
 from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import Text, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from api.store.database.tables.owned import (
     ID_LENGTH,
     WORD_LENGTH,
     OwnedRow,
+    StoredRow,
     encrypted_column,
     instant_column,
-    reference_client,
+    reference,
 )
 
 
 class ClientRow(OwnedRow, table=True):
     """A program that calls the API."""
 
-    __tablename__: ClassVar[Any] = "client"
     __table_args__: ClassVar[Any] = (UniqueConstraint("id"),)
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
@@ -33,8 +33,7 @@ class ClientRow(OwnedRow, table=True):
 class ClientSecretRow(OwnedRow, table=True):
     """The hash of a client secret; two may be valid at once, so that it can be rotated."""
 
-    __tablename__: ClassVar[Any] = "client_secret"
-    __table_args__: ClassVar[Any] = (reference_client(cascade=True),)
+    __table_args__: ClassVar[Any] = (reference("client_id"),)
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
     client_id: str = Field(max_length=ID_LENGTH)
@@ -46,8 +45,7 @@ class ClientSecretRow(OwnedRow, table=True):
 class ClientKeyRow(OwnedRow, table=True):
     """A public key that a client signs its assertions with, as a JWK."""
 
-    __tablename__: ClassVar[Any] = "client_key"
-    __table_args__: ClassVar[Any] = (reference_client(cascade=True),)
+    __table_args__: ClassVar[Any] = (reference("client_id"),)
 
     client_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     kid: str = Field(primary_key=True, max_length=200)
@@ -55,11 +53,20 @@ class ClientKeyRow(OwnedRow, table=True):
     created_at: datetime = instant_column()
 
 
+class ClientKeySetRow(OwnedRow, table=True):
+    """The URL of the JWK set that verifies a client's assertions."""
+
+    __table_args__: ClassVar[Any] = (reference("client_id"),)
+
+    client_id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    url: str = Field(max_length=2000)
+    created_at: datetime = instant_column()
+
+
 class ApiKeyRow(OwnedRow, table=True):
     """The hash of an API key of a client; two may be valid at once."""
 
-    __tablename__: ClassVar[Any] = "api_key"
-    __table_args__: ClassVar[Any] = (UniqueConstraint("id"), reference_client(cascade=True))
+    __table_args__: ClassVar[Any] = (UniqueConstraint("id"), reference("client_id"))
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
     client_id: str = Field(max_length=ID_LENGTH)
@@ -73,10 +80,36 @@ class ApiKeyRow(OwnedRow, table=True):
 class UsedAssertionRow(OwnedRow, table=True):
     """A client assertion that has been used and is refused if replayed."""
 
-    __tablename__: ClassVar[Any] = "used_assertion"
-    __table_args__: ClassVar[Any] = (reference_client(cascade=True),)
+    __table_args__: ClassVar[Any] = (reference("client_id"),)
 
     client_id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    jti_sha256: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = instant_column()
+
+
+class IssuerRow(OwnedRow, table=True):
+    """An external token issuer, trusted by one organisation alone.
+
+    `kind`: access or hooks. For hooks `audience` is empty: it must be the URL that is called.
+    """
+
+    __table_args__: ClassVar[Any] = (UniqueConstraint("kind", "issuer", "audience"),)
+
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    kind: str = Field(max_length=WORD_LENGTH)
+    issuer: str = Field(max_length=500)
+    audience: str = Field(max_length=500)
+    active: bool
+    created_at: datetime = instant_column()
+    content: str = Field(sa_type=Text)
+
+
+class UsedTokenRow(OwnedRow, table=True):
+    """A token of an external issuer that has been used and is refused if replayed."""
+
+    __table_args__: ClassVar[Any] = (reference("issuer_id"),)
+
+    issuer_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     jti_sha256: str = Field(primary_key=True, max_length=64)
     expires_at: datetime = instant_column()
 
@@ -84,7 +117,6 @@ class UsedAssertionRow(OwnedRow, table=True):
 class PractitionerRow(OwnedRow, table=True):
     """A person of the organisation who signs in or attests."""
 
-    __tablename__: ClassVar[Any] = "practitioner"
     __table_args__: ClassVar[Any] = (UniqueConstraint("organisation_id", "reference"),)
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
@@ -95,10 +127,8 @@ class PractitionerRow(OwnedRow, table=True):
     created_at: datetime = instant_column()
 
 
-class SigningKeyRow(SQLModel, table=True):
+class SigningKeyRow(StoredRow, table=True):
     """A key that signs access tokens, wrapped by a key of the key ring."""
-
-    __tablename__: ClassVar[Any] = "signing_key"
 
     kid: str = Field(primary_key=True, max_length=ID_LENGTH)
     algorithm: str = Field(max_length=WORD_LENGTH)

@@ -3,15 +3,17 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKeyConstraint, Index, Text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, Text
+from sqlmodel import Field
 
 from api.store.database.tables.owned import (
     ID_LENGTH,
     WORD_LENGTH,
     OwnedRow,
+    StoredRow,
     encrypted_column,
     instant_column,
+    reference,
 )
 
 
@@ -21,13 +23,8 @@ class BatchRow(OwnedRow, table=True):
     `options` are the batch's options as JSON, without patient data.
     """
 
-    __tablename__: ClassVar[Any] = "batch"
     __table_args__: ClassVar[Any] = (
-        ForeignKeyConstraint(
-            ["organisation_id", "parent"],
-            ["batch.organisation_id", "batch.id"],
-            ondelete="CASCADE",
-        ),
+        reference("parent", "batch"),
         Index("batch_by_time", "organisation_id", "created_at", "id"),
         Index("batch_by_parent", "organisation_id", "parent"),
         Index("batch_waiting", "enqueued_at"),
@@ -56,15 +53,8 @@ class BatchChunkRow(OwnedRow, table=True):
     done, or set_aside after too many attempts.
     """
 
-    __tablename__: ClassVar[Any] = "batch_chunk"
     name_columns: ClassVar[tuple[str, ...]] = ("batch_id", "number")
-    __table_args__: ClassVar[Any] = (
-        ForeignKeyConstraint(
-            ["organisation_id", "batch_id"],
-            ["batch.organisation_id", "batch.id"],
-            ondelete="CASCADE",
-        ),
-    )
+    __table_args__: ClassVar[Any] = (reference("batch_id"),)
 
     batch_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     number: int = Field(primary_key=True)
@@ -80,10 +70,8 @@ class BatchChunkRow(OwnedRow, table=True):
     made: bytes | None = encrypted_column(nullable=True)
 
 
-class WorkerRow(SQLModel, table=True):
+class WorkerRow(StoredRow, table=True):
     """A worker process and its last heartbeat."""
-
-    __tablename__: ClassVar[Any] = "worker"
 
     name: str = Field(primary_key=True, max_length=200)
     seen_at: datetime = instant_column()

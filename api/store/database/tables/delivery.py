@@ -6,7 +6,7 @@ A delivery belongs to its screening and is erased with it, including its encrypt
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from api.store.database.tables.owned import (
@@ -15,14 +15,12 @@ from api.store.database.tables.owned import (
     OwnedRow,
     encrypted_column,
     instant_column,
-    reference_screening,
+    reference,
 )
 
 
 class AllowedPlaceRow(OwnedRow, table=True):
     """A host and port on the organisation's allowlist for outgoing connections."""
-
-    __tablename__: ClassVar[Any] = "allowed_place"
 
     host: str = Field(primary_key=True, max_length=253)
     port: int = Field(primary_key=True)
@@ -32,8 +30,6 @@ class AllowedPlaceRow(OwnedRow, table=True):
 
 class DestinationRow(OwnedRow, table=True):
     """A receiver of deliveries, with encrypted address and secrets; the lease holder sends."""
-
-    __tablename__: ClassVar[Any] = "destination"
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
     name: str = Field(max_length=200)
@@ -51,13 +47,9 @@ class DestinationRow(OwnedRow, table=True):
 class DeliveryRow(OwnedRow, table=True):
     """One screening to be sent to one destination; deliveries of one `line` stay in order."""
 
-    __tablename__: ClassVar[Any] = "delivery"
     __table_args__: ClassVar[Any] = (
-        reference_screening(),
-        ForeignKeyConstraint(
-            ["organisation_id", "destination_id"],
-            ["destination.organisation_id", "destination.id"],
-        ),
+        reference("screening_id"),
+        reference("destination_id", cascade=False),
         UniqueConstraint("organisation_id", "destination_id", "screening_id", "event"),
         UniqueConstraint("organisation_id", "destination_id", "seq"),
         Index("delivery_by_screening", "organisation_id", "screening_id"),
@@ -86,13 +78,8 @@ class DeliveryRow(OwnedRow, table=True):
 class AttemptRow(OwnedRow, table=True):
     """One attempt to send a delivery, recorded before any byte is sent."""
 
-    __tablename__: ClassVar[Any] = "attempt"
     __table_args__: ClassVar[Any] = (
-        ForeignKeyConstraint(
-            ["organisation_id", "delivery_id"],
-            ["delivery.organisation_id", "delivery.id"],
-            ondelete="CASCADE",
-        ),
+        reference("delivery_id"),
         UniqueConstraint("organisation_id", "delivery_id", "number"),
     )
 
@@ -110,9 +97,8 @@ class AttemptRow(OwnedRow, table=True):
 class PatientMoveRow(OwnedRow, table=True):
     """A screening's move from one patient identifier to another after a patient merge."""
 
-    __tablename__: ClassVar[Any] = "patient_move"
     __table_args__: ClassVar[Any] = (
-        reference_screening(),
+        reference("screening_id"),
         Index("patient_move_by_screening", "organisation_id", "screening_id", "at"),
     )
 

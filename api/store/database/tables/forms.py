@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from api.store.database.tables.owned import (
@@ -13,16 +13,15 @@ from api.store.database.tables.owned import (
     encrypted_column,
     instant_column,
     keyed_hash_column,
-    reference_screening,
+    reference,
 )
 
 
 class LinkRow(OwnedRow, table=True):
     """A form link, found by the hash of its secret, and its patient."""
 
-    __tablename__: ClassVar[Any] = "link"
     __table_args__: ClassVar[Any] = (
-        reference_screening(),
+        reference("screening_id"),
         UniqueConstraint("sha256"),
         Index("link_by_time", "organisation_id", "created_at", "id"),
         Index("link_by_patient", "organisation_id", "patient_index"),
@@ -50,15 +49,8 @@ class LinkRow(OwnedRow, table=True):
 class DraftRow(OwnedRow, table=True):
     """The answers entered through a link so far; deleted on submission."""
 
-    __tablename__: ClassVar[Any] = "draft"
     name_columns: ClassVar[tuple[str, ...]] = ("link_id",)
-    __table_args__: ClassVar[Any] = (
-        ForeignKeyConstraint(
-            ["organisation_id", "link_id"],
-            ["link.organisation_id", "link.id"],
-            ondelete="CASCADE",
-        ),
-    )
+    __table_args__: ClassVar[Any] = (reference("link_id"),)
 
     link_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     started_at: datetime = instant_column()
@@ -71,7 +63,6 @@ class DraftRow(OwnedRow, table=True):
 class FormSettingsRow(OwnedRow, table=True):
     """The form settings of an organisation."""
 
-    __tablename__: ClassVar[Any] = "form_settings"
     name_columns: ClassVar[tuple[str, ...]] = ("organisation_id",)
 
     changed_at: datetime = instant_column()

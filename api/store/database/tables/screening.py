@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from api.store.database.tables.owned import (
@@ -13,19 +13,16 @@ from api.store.database.tables.owned import (
     encrypted_column,
     instant_column,
     keyed_hash_column,
-    reference_screening,
+    reference,
 )
 
 
 class ScreeningRow(OwnedRow, table=True):
     """One intake with its assessment. Never changed, only encrypted again or erased."""
 
-    __tablename__: ClassVar[Any] = "screening"
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("organisation_id", "replaces"),
-        ForeignKeyConstraint(
-            ["organisation_id", "replaces"], ["screening.organisation_id", "screening.id"]
-        ),
+        reference("replaces", "screening", cascade=False),
         Index("screening_by_time", "organisation_id", "created_at", "id"),
         Index("screening_by_patient", "organisation_id", "patient_index", "created_at"),
         CheckConstraint("replaces IS NULL OR replaces <> id", name="screening_replaces_another"),
@@ -54,9 +51,8 @@ class ScreeningRow(OwnedRow, table=True):
 class EnteredInErrorRow(OwnedRow, table=True):
     """The statement that a screening was entered in error, and the reason."""
 
-    __tablename__: ClassVar[Any] = "entered_in_error"
     name_columns: ClassVar[tuple[str, ...]] = ("screening_id",)
-    __table_args__: ClassVar[Any] = (reference_screening(),)
+    __table_args__: ClassVar[Any] = (reference("screening_id"),)
 
     screening_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     at: datetime = instant_column()
@@ -68,9 +64,8 @@ class EnteredInErrorRow(OwnedRow, table=True):
 class AcknowledgementRow(OwnedRow, table=True):
     """An acknowledgement of a screening's red flags, and the action taken."""
 
-    __tablename__: ClassVar[Any] = "acknowledgement"
     __table_args__: ClassVar[Any] = (
-        reference_screening(),
+        reference("screening_id"),
         Index("acknowledgement_by_screening", "organisation_id", "screening_id", "at"),
     )
 
@@ -85,9 +80,8 @@ class AcknowledgementRow(OwnedRow, table=True):
 class ReportRow(OwnedRow, table=True):
     """An issued report, found by the hash of its bytes."""
 
-    __tablename__: ClassVar[Any] = "report"
     __table_args__: ClassVar[Any] = (
-        reference_screening(),
+        reference("screening_id"),
         Index("report_by_hash", "sha256"),
         UniqueConstraint("organisation_id", "screening_id", "sha256"),
     )
@@ -105,10 +99,9 @@ class ReportRow(OwnedRow, table=True):
 class AnsweredRow(OwnedRow, table=True):
     """The stored response to a request with an Idempotency-Key."""
 
-    __tablename__: ClassVar[Any] = "answered"
     name_columns: ClassVar[tuple[str, ...]] = ("actor", "route", "key_hash")
     __table_args__: ClassVar[Any] = (
-        reference_screening(),
+        reference("screening_id"),
         Index("answered_by_time", "created_at"),
         Index("answered_by_screening", "organisation_id", "screening_id"),
     )
@@ -127,7 +120,6 @@ class AnsweredRow(OwnedRow, table=True):
 class LegalHoldRow(OwnedRow, table=True):
     """A legal hold on the records of a patient, and the reason."""
 
-    __tablename__: ClassVar[Any] = "legal_hold"
     __table_args__: ClassVar[Any] = (
         Index("legal_hold_by_patient", "organisation_id", "patient_index"),
     )

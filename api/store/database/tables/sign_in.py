@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from api.store.database.tables.owned import (
@@ -11,25 +11,15 @@ from api.store.database.tables.owned import (
     OwnedRow,
     encrypted_column,
     instant_column,
-    reference_screening,
+    reference,
 )
-
-
-def reference_practitioner() -> ForeignKeyConstraint:
-    """Define a foreign key to a practitioner of the same organisation; deleted with it."""
-    return ForeignKeyConstraint(
-        ["organisation_id", "practitioner_id"],
-        ["practitioner.organisation_id", "practitioner.id"],
-        ondelete="CASCADE",
-    )
 
 
 class SignInRow(OwnedRow, table=True):
     """The login credentials of a practitioner: name, password and second factor."""
 
-    __tablename__: ClassVar[Any] = "sign_in"
     name_columns: ClassVar[tuple[str, ...]] = ("practitioner_id",)
-    __table_args__: ClassVar[Any] = (reference_practitioner(), UniqueConstraint("name_sha256"))
+    __table_args__: ClassVar[Any] = (reference("practitioner_id"), UniqueConstraint("name_sha256"))
 
     practitioner_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     name_sha256: str = Field(max_length=64)
@@ -43,8 +33,7 @@ class SignInRow(OwnedRow, table=True):
 class RecoveryCodeRow(OwnedRow, table=True):
     """A recovery code that replaces the second factor once."""
 
-    __tablename__: ClassVar[Any] = "recovery_code"
-    __table_args__: ClassVar[Any] = (reference_practitioner(),)
+    __table_args__: ClassVar[Any] = (reference("practitioner_id"),)
 
     practitioner_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     sha256: str = Field(primary_key=True, max_length=64)
@@ -54,8 +43,10 @@ class RecoveryCodeRow(OwnedRow, table=True):
 class IdentityRow(OwnedRow, table=True):
     """The OpenID Connect identity of a practitioner."""
 
-    __tablename__: ClassVar[Any] = "identity"
-    __table_args__: ClassVar[Any] = (reference_practitioner(), UniqueConstraint("subject_sha256"))
+    __table_args__: ClassVar[Any] = (
+        reference("practitioner_id"),
+        UniqueConstraint("subject_sha256"),
+    )
 
     practitioner_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     subject_sha256: str = Field(max_length=64)
@@ -65,8 +56,7 @@ class IdentityRow(OwnedRow, table=True):
 class InvitationRow(OwnedRow, table=True):
     """An invitation to set up login credentials, found by the hash of its secret."""
 
-    __tablename__: ClassVar[Any] = "invitation"
-    __table_args__: ClassVar[Any] = (reference_practitioner(), UniqueConstraint("sha256"))
+    __table_args__: ClassVar[Any] = (reference("practitioner_id"), UniqueConstraint("sha256"))
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
     practitioner_id: str = Field(max_length=ID_LENGTH)
@@ -82,9 +72,8 @@ class InvitationRow(OwnedRow, table=True):
 class SessionRow(OwnedRow, table=True):
     """A practitioner's session, found by the hash of its cookie."""
 
-    __tablename__: ClassVar[Any] = "session"
     __table_args__: ClassVar[Any] = (
-        reference_practitioner(),
+        reference("practitioner_id"),
         UniqueConstraint("sha256"),
         Index("session_by_practitioner", "organisation_id", "practitioner_id"),
     )
@@ -111,8 +100,7 @@ class FailureRow(OwnedRow, table=True):
 class ImportedRow(OwnedRow, table=True):
     """An imported row of a file, known by a keyed hash; deleted with its screening."""
 
-    __tablename__: ClassVar[Any] = "imported"
-    __table_args__: ClassVar[Any] = (reference_screening(),)
+    __table_args__: ClassVar[Any] = (reference("screening_id"),)
 
     fingerprint: str = Field(primary_key=True, max_length=64)
     screening_id: str = Field(max_length=ID_LENGTH)

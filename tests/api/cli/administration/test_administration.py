@@ -34,7 +34,8 @@ def calling(settings, credential):
     return app, bearing(app, credential)
 
 
-def test_an_organisation_is_created_and_deactivated_by_command(settings, tmp_path):
+def test_an_organisation_is_created_and_deactivated_by_command(own_settings, tmp_path):
+    settings = own_settings
     assert run_command(settings, "migrate").returncode == 0
     first = run_json_command(settings, "admin", "first", "--test")
     assert set(first) == {"organisation", "client_id"}

@@ -28,6 +28,12 @@ from api.store.screenings import imported_rows
 LASTING = SessionLifetimes(timedelta(minutes=30), timedelta(hours=12))
 
 
+@pytest.fixture
+def store(own_store):
+    """A store of its own: the tests count the rows of all organisations."""
+    return own_store
+
+
 def count(store, table) -> int:
     with store.read_all_organisations() as session:
         return len(session.execute(select(table)).all())

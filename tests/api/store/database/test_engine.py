@@ -20,6 +20,11 @@ BEFORE_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
 UPDATES = int(os.environ.get("NOCISCREEN_UPDATES", "15"))
 
 
+@pytest.fixture
+def store(own_store):
+    return own_store
+
+
 def test_no_update_is_lost(store):
     owner = clinic(store)
     do(store, owner, clients.update_client, owner.client, {"requests_per_minute": 0})

@@ -61,6 +61,12 @@ def signs_in(work, practitioner):
 
 
 @pytest.fixture
+def store(own_store):
+    """A store of its own: its batches belong to no rulebook, so no other test may run them."""
+    return own_store
+
+
+@pytest.fixture
 def two(store):
     """Two organisations with a row in every table."""
     owners = clinic(store, "One"), clinic(store, "Two")

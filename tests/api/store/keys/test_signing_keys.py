@@ -9,6 +9,11 @@ from api.store.keys import signing_keys
 from api.store.keys.signing_keys import PUBLICATION_PERIOD, TRUST_PERIOD
 
 
+@pytest.fixture
+def store(own_store):
+    return own_store
+
+
 def new_key(store, **how):
     with store.write_all_organisations() as session:
         key = signing_keys.add_signing_key(session, store.key_ring, "ES256", **how)

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep mutation fuzz kills forms validators spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -56,8 +56,13 @@ deep: mutation fuzz kills forms validators spark ## the long runs
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants
-	HYPOTHESIS_PROFILE=mutation mutmut run
-	mutmut results
+	HYPOTHESIS_PROFILE=mutation python scripts/mutation.py scoring run
+	python scripts/mutation.py scoring results
+
+mutation-edge: setup-dev ## the same for what the network reaches: hours, so it is no part of `make deep`
+	rm -rf mutants
+	HYPOTHESIS_PROFILE=mutation python scripts/mutation.py edge run
+	python scripts/mutation.py edge results
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py

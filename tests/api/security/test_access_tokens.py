@@ -112,6 +112,28 @@ def test_a_token_lives_to_its_last_second(tokens, key, life):
         assert is_refused(AccessTokens("nociscreen", "nociscreen-api", tokens._find), token)
 
 
+@pytest.mark.parametrize(("ahead", "is_open"), [(30, True), (31, False)])
+def test_the_longest_token_is_taken_from_a_clock_that_is_a_little_ahead(access, ahead, is_open):
+    times = {"iat": NOW + ahead, "nbf": NOW + ahead, "exp": NOW + ahead + 900}
+    assert access.opens(access.forger.token(claims=times)) == is_open
+
+
+@pytest.mark.parametrize(("before", "is_open"), [(30, True), (31, False)])
+def test_a_token_may_be_valid_a_little_before_it_is_issued(access, before, is_open):
+    assert access.opens(access.forger.token(claims={"nbf": NOW - before})) == is_open
+
+
+def test_a_token_tells_the_fhir_permissions_of_its_smart_scopes(tokens, key):
+    scopes = ["system/Observation.rs", "score", "system/Binary.r"]
+    principal = tokens.verify(sign(tokens, key, scopes=scopes))
+    assert principal.scopes == {"score"}
+    assert principal.fhir_permissions == {"Observation.r", "Observation.s", "Binary.r"}
+
+
+def test_no_more_than_1024_tokens_are_remembered(tokens):
+    assert tokens._verify_cached.cache_parameters()["maxsize"] == 1024
+
+
 def test_a_token_taken_once_is_refused_when_its_key_is_withdrawn(tokens, ring, key):
     token = sign(tokens, key)
     assert tokens.verify(token)

@@ -12,6 +12,11 @@ def test_what_is_encoded_is_decoded(raw):
     assert decode_base64url(encode_base64url(raw)) == raw
 
 
+@pytest.mark.parametrize("text", ["AAAX", "XXXX", "AAA", "AAE", "AA", "-_-_", ""])
+def test_every_canonical_text_is_the_spelling_of_its_bytes(text):
+    assert encode_base64url(decode_base64url(text)) == text
+
+
 @given(st.text(st.characters(codec=None), max_size=20))
 def test_any_other_text_is_its_own_only_spelling_or_refused(text):
     try:

@@ -14,6 +14,8 @@ from api.security.client_assertions import (
     verify_assertion,
 )
 
+JWKS_URL = "https://ehr.example/jwks.json"
+
 
 def test_an_assertion_tells_the_client_its_number_and_its_end(target):
     if target.forger.header["typ"] == "JWT":
@@ -51,6 +53,26 @@ def test_an_rsa_key_of_one_digest_is_not_taken_with_another(algorithm):
 def test_a_client_without_that_key_is_refused(assertion):
     with pytest.raises(InvalidAssertionError):
         verify_assertion(assertion.forger.token(), audiences=[TOKEN_URL], find_key=lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("jku", "is_open"),
+    [(JWKS_URL, True), (JWKS_URL + "/", False), ("https://other.example/jwks.json", False)],
+)
+def test_an_address_of_keys_is_taken_if_it_is_the_one_registered(assertion, jku, is_open):
+    def verify() -> VerifiedAssertion:
+        return verify_assertion(
+            assertion.forger.token({"jku": jku}),
+            audiences=[TOKEN_URL],
+            find_key=lambda *_: assertion.key,
+            find_jwks_url={"hospital": JWKS_URL}.get,
+        )
+
+    if is_open:
+        assert verify().client == "hospital"
+    else:
+        with pytest.raises(InvalidAssertionError):
+            verify()
 
 
 def test_what_the_store_raises_is_no_fault_of_the_assertion(assertion):

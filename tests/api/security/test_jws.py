@@ -41,6 +41,18 @@ def test_numbers_are_limited(digits, is_accepted):
             decode_unverified(text_of({}, claims))
 
 
+@pytest.mark.parametrize(("header_bytes", "characters"), [(618, 8192), (620, 8195)])
+def test_a_token_of_8192_characters_is_opened_and_no_longer_one(header_bytes, characters):
+    header, claims = ({"a": "b" * (octets - 9)} for octets in (header_bytes, 4500))
+    text = f"{as_part(header)}.{as_part(claims)}.{'A' * 1366}"
+    assert len(text) == characters
+    if characters <= MAX_TOKEN_CHARACTERS:
+        assert decode_unverified(text) == (header, claims)
+    else:
+        with pytest.raises(ValueError, match="three parts"):
+            decode_unverified(text)
+
+
 def test_length_is_limited_before_anything_is_decoded():
     with pytest.raises(ValueError, match="three parts"):
         decode_unverified(

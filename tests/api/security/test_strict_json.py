@@ -100,6 +100,100 @@ def test_a_number_on_the_line_is_read(number):
     assert decode_json(number.encode()) == Decimal(number)
 
 
+NUMBER_LIMITS = "numbers have at most 40 characters and an exponent from -200 to 200"
+REFUSALS = [
+    (b'"\xff"', "", "not_utf8", "must be UTF-8"),
+    (b'{"a":\n1,}', "", "not_json", "is not JSON: line 2, column 3"),
+    (b"[" * 25 + b"]" * 25, "/0" * 24, "too_deep", "must not nest deeper than 24"),
+    (b"[" * 100_000, "", "too_deep", "must not nest deeper than 24"),
+    (b'{"a": [{"b": 1, "b": 1}]}', "/a/0", "duplicate_name", "must not contain a duplicate name"),
+    (b'{"a": NaN}', "", "not_finite", "must not contain NaN or infinity"),
+    (b"-Infinity", "", "not_finite", "must not contain NaN or infinity"),
+    (b"0." + b"1" * 39, "", "number_too_long", NUMBER_LIMITS),
+    (b"9" * 18, "", "number_too_long", "whole numbers have at most 17 digits"),
+    (b"-" + b"9" * 18, "", "number_too_long", "whole numbers have at most 17 digits"),
+    (
+        b"[%s]" % b",".join([b"0"] * 5001),
+        "",
+        "too_many_members",
+        "must not have more than 5000 members",
+    ),
+    (
+        b'{"a/b~c": "%s"}' % (b"x" * 10_001),
+        "/a~1b~0c",
+        "text_too_long",
+        "must have at most 10000 characters",
+    ),
+    (
+        b'{"a": {"%s": 1}}' % (b"x" * 10_001),
+        "/a",
+        "text_too_long",
+        "names must have at most 10000 characters",
+    ),
+    (
+        b'{"a/b~c": [{"d": 1, "d": 1}]}',
+        "/a~1b~0c/0",
+        "duplicate_name",
+        "must not contain a duplicate name",
+    ),
+    (b'"\\u0007"', "", "control_character", "must not contain control characters"),
+    (
+        b'{"\\u202e": 1}',
+        "",
+        "bidi_override",
+        "names must not contain bidirectional overrides",
+    ),
+    (
+        b'["\\ud800"]',
+        "/0",
+        "forbidden_character",
+        "must not contain surrogates or non-characters",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "pointer", "code", "detail"), REFUSALS, ids=range(len(REFUSALS)))
+@pytest.mark.parametrize("normalise", [True, False])
+def test_a_refusal_has_its_place_code_and_detail(body, pointer, code, detail, normalise):
+    with pytest.raises(StrictJsonError) as caught:
+        decode_json(body, normalise=normalise)
+    error = caught.value
+    assert (error.pointer, error.code, error.detail, str(error)) == (pointer, code, detail, detail)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 24 + b"]" * 24,
+        b"[%s]" % b",".join([b"0"] * 5000),
+        b"0." + b"1" * 38,
+        b"-" + b"9" * 17,
+        b'"%s"' % (b"x" * 10_000),
+        b'{"%s": 1}' % (b"x" * 10_000),
+    ],
+    ids=range(6),
+)
+def test_what_is_on_the_line_is_read(body):
+    assert decode_json(body, normalise=False) == json.loads(body, parse_float=Decimal)
+
+
+@pytest.mark.parametrize(("most", "is_read"), [(5, True), (4, False)])
+def test_the_members_of_all_objects_and_lists_are_counted(most, is_read):
+    body = b'[[1, 2], {"a": 3}]'
+    if is_read:
+        assert decode_json(body, most) == [[1, 2], {"a": 3}]
+    else:
+        with pytest.raises(StrictJsonError, match="more than 4 members"):
+            decode_json(body, most)
+
+
+def test_a_number_is_a_whole_one_below_ten_to_the_seventeenth():
+    below = decode_json(b"99999999999999999.0")
+    assert (below, type(below)) == (10**17 - 1, int)
+    line = decode_json(b"1e17")
+    assert (line, type(line)) == (10**17, Decimal)
+
+
 @pytest.mark.parametrize("number", ["3.0", "3e0", "30e-1"])
 def test_a_whole_number_is_read_as_one_unless_its_form_counts(number):
     assert type(decode_json(number.encode())) is int

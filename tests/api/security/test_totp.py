@@ -4,7 +4,7 @@ import pyotp
 import pytest
 import time_machine
 
-from api.security.totp import STEP_SECONDS, find_matching_step, generate_totp_secret
+from api.security.totp import STEP_SECONDS, find_matching_step, generate_totp_secret, normalise_code
 
 NOW = 1_795_000_005
 STEP = NOW // STEP_SECONDS
@@ -27,6 +27,14 @@ def test_spaces_and_hyphens_in_a_code_do_not_matter(code_text):
     code = pyotp.TOTP(secret).at(NOW)
     with time_machine.travel(NOW, tick=False):
         assert find_matching_step(secret, code_text.format(code[:3], code[3:])) == STEP
+
+
+@pytest.mark.parametrize(
+    ("code", "normalised"),
+    [(" ABCDE-fgHJK ", "abcdefghjk"), ("1" * 40, "1" * 40), ("1" * 41, "1" * 40)],
+)
+def test_a_code_is_compared_in_small_letters_and_up_to_forty_characters(code, normalised):
+    assert normalise_code(code) == normalised
 
 
 @pytest.mark.parametrize("code", ["", "000", "x" * 6, "\u0661" * 6])

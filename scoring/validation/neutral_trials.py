@@ -75,12 +75,12 @@ class _NeutralTrial:
 
     def _draw_hidden(self) -> Iterator[Mapping[str, Any]]:
         """Yield drawn answers with which the question does not concern."""
-        random = Random(self._question.id)  # noqa: S311 - draws examples, no secrets
+        draws = Random(self._question.id)  # noqa: S311  # nosec B311 - examples, no secrets
         for _ in range(MAX_DRAWS):
             answers = {
-                question.id: _draw_answer(question, random)
+                question.id: _draw_answer(question, draws)
                 for question in self._others
-                if random.random() < SHARE_ANSWERED
+                if draws.random() < SHARE_ANSWERED
             }
             if self._question.id in self._reader.read_answers(answers).not_asked:
                 yield answers
@@ -93,14 +93,14 @@ def _remove_neutral(book: Rulebook, question: Question) -> Rulebook:
     return book.model_copy(update={"question": questions})
 
 
-def _draw_answer(question: Question, random: Random) -> Any:
+def _draw_answer(question: Question, draws: Random) -> Any:
     options = [option.id for option in question.options]
     match question.kind:
         case "boolean":
-            return random.random() < 0.5
+            return draws.random() < 0.5
         case "choice":
-            return random.choice(options)
+            return draws.choice(options)
         case "multi":
-            return tuple(random.sample(options, random.randint(0, min(3, len(options)))))
+            return tuple(draws.sample(options, draws.randint(0, min(3, len(options)))))
         case "integer" | "decimal":
-            return random.randint(int(question.minimum or 0), int(question.maximum or 0))
+            return draws.randint(int(question.minimum or 0), int(question.maximum or 0))

@@ -65,7 +65,7 @@ mutation-edge: setup-dev ## the same for what the network reaches: hours, so it 
 	python scripts/mutation.py edge results
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
-	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py
+	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py tests/scoring/second_rules tests/scoring/columns/test_agreement.py
 	NOCISCREEN_FUZZ_EXAMPLES=300 NOCISCREEN_FUZZ_SECONDS=600 python -m pytest tests/contract/test_schemathesis.py
 
 kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database; of batches, twenty

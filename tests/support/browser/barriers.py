@@ -1,0 +1,19 @@
+"""What keeps people out of a page, as axe-core finds it."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+
+def find_barriers(page: Page) -> list[tuple[str, list[str]]]:
+    """Return the violated rules with the elements: all rules in light, contrast also in dark."""
+    violations = []
+    for scheme, options in (("light", WCAG), ("dark", CONTRAST)):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        violations += Axe().run(page, options=options).response["violations"]
+    return [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in violations
+    ]

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep databases mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -29,7 +29,7 @@ demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo
 	python scripts/demo.py
 
 test: setup-dev ## the whole suite
-	python -m pytest -n 3 --dist worksteal
+	NOCISCREEN_ONE_DATABASE=1 python -m pytest -n 3 --dist worksteal
 
 serve: setup ## keeps running, prints where; the first time, where to choose what to sign in with
 	nociscreen admin first
@@ -50,9 +50,12 @@ check: setup-dev ## what must hold before anything else
 	python scripts/clinical_page.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
-	for seed in 1 2 3 4 5 6 7 8 9 10; do python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do NOCISCREEN_ONE_DATABASE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: mutation fuzz kills forms validators spark ## the long runs
+deep: databases mutation fuzz kills forms validators spark ## the long runs
+
+databases: setup-dev ## the suite with each test of the API on both databases
+	python -m pytest -n 3 --dist worksteal tests/api tests/browser
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants

@@ -44,6 +44,7 @@ check: setup-dev ## what must hold before anything else
 	lint-imports --no-cache
 	bandit --quiet --recursive api scoring schemas reports
 	nociscreen rulebook check scoring/rulebooks/nociplastic/1.0.0.toml
+	nociscreen rulebook check scoring/rulebooks/nociplastic/2.0.0.toml
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
 	python scripts/reference.py --check

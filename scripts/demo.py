@@ -14,7 +14,7 @@ from api.cli.assessment_table import print_assessment
 from schemas.assessment import Assessment
 
 ROOT = Path(__file__).parent.parent
-INTAKE = ROOT / "api" / "contract" / "examples" / "widespread_pain.json"
+INTAKE = ROOT / "api" / "contract" / "examples" / "core_form.json"
 OUT = ROOT / "demo"
 PATIENT = {"reference": "DEMO-0001", "name": "Ada Example", "birth_date": "1982-05-01"}
 PROGRAM = [str(Path(sys.executable).with_name("nociscreen"))]

@@ -13,7 +13,7 @@ from support.processes import run, serving
 HERE = Path(__file__).parent
 ST = Path(sys.executable).with_name("st")
 EXAMPLES = os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "3")
-SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "30")
+SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "20")
 CONTRACT = HERE.parents[1] / "openapi"
 DOCUMENT = json.loads((CONTRACT / "openapi.json").read_text())
 KNOWN_TO_HOOKS = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
@@ -31,7 +31,7 @@ def service(tmp_path_factory):
         yield server.address, token, json.loads(file.read_text())["client_id"], log
 
 
-@pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
+@pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing", "stateful"])
 def test_every_answer_keeps_the_contract(service, tmp_path, phases):
     address, token, own, log = service
     process = subprocess.run(
@@ -39,7 +39,8 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
             *(ST, "--config-file", CONTRACT / "schemathesis.toml"),
             *("run", f"{address}/openapi.json"),
             *("--checks", "all", "--mode", "all", "--phases", phases),
-            *("-n", EXAMPLES, "--seed", "1", "--max-time", SECONDS, "--no-color"),
+            *("-n", EXAMPLES, "--seed", "1", "--no-color"),
+            *(("--max-time", SECONDS) if phases == "stateful" else ()),
             *("-H", f"Authorization: Bearer {token}"),
         ],
         capture_output=True,
@@ -52,4 +53,5 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
     failed = [line for line in log.read_text().splitlines() if '"level":"error"' in line]
     assert process.returncode == 0, "\n".join([process.stdout, *failed])
     assert not failed
-    assert f"Tested: {OPERATIONS}" in process.stdout
+    if phases != "stateful":
+        assert f"Tested: {OPERATIONS}" in process.stdout

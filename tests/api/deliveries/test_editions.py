@@ -147,10 +147,10 @@ def test_an_unknown_edition_is_refused(caller):
     assert [error["pointer"] for error in response.json()["errors"]] == ["/options/edition"]
 
 
-def test_a_screening_by_the_first_rulebook_is_sent_whole(client):
-    screening = create_resource(client, "/v1/screenings", builders.request())["id"]
+def test_a_screening_by_the_first_rulebook_is_sent_whole(kept_client):
+    screening = create_resource(kept_client, "/v1/screenings", builders.request())["id"]
     texts = [
-        json.loads(preview(client, screening, "generic-webhook", **options))["screening"]
+        json.loads(preview(kept_client, screening, "generic-webhook", **options))["screening"]
         for options in ({}, {"edition": "full"})
     ]
     assert texts[0]["assessment"]["criteria"]

@@ -105,3 +105,11 @@ class PatientSheet(FrozenPart):
 
     kind: str
     crisis_lines: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guidance(FrozenPart):
+    """What an assessment advises: options for the clinician, and the patient's sheet."""
+
+    next_steps: Many[NextStepOption]
+    sheet: PatientSheet

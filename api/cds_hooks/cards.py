@@ -15,6 +15,7 @@ from api.documents.result_lines import (
 )
 from api.fhir.elements import CanonicalUrls
 from api.fhir.questionnaire_catalogue import derive_form_id
+from reports.view.flags import sort_by_tier
 from schemas.assessment import Assessment
 from schemas.screening import Screening
 from scoring.compiled_rulebook import LoadedRulebook
@@ -55,19 +56,18 @@ def build_cards(
 def _build_screening_cards(
     chart: ChartContext, latest: Screening, scored_by: LoadedRulebook
 ) -> Iterator[Card]:
-    flags = latest.assessment.safety.flags
     link = {
         "label": "All reasons and the report",
         "url": f"{chart.public_url}/desk/screenings/{latest.id}",
         "type": "absolute",
     }
-    if flags:
+    if latest.assessment.safety.flags:
         yield _build_red_flag_card(chart, latest, scored_by) | {"links": [link]}
     yield _build_result_card(chart, latest, scored_by) | {"links": [link]}
 
 
 def _build_red_flag_card(chart: ChartContext, latest: Screening, scored_by: LoadedRulebook) -> Card:
-    flags = latest.assessment.safety.flags
+    flags = sort_by_tier(scored_by.rulebook, latest.assessment)
     tier_id = latest.assessment.safety.tier
     tier = next(tier for tier in scored_by.rulebook.tier if tier.id == tier_id)
     acknowledgement = (
@@ -95,12 +95,10 @@ def _build_result_card(chart: ChartContext, latest: Screening, scored_by: Loaded
         (total.meaning for total in (assessment.totals or {}).values() if total.band), None
     )
     band = _find_band_label(assessment, scored_by) or _TEXTS_WITHOUT_BAND[assessment.status]
-    indicator = "info"
     words = find_result_words(scored_by.rulebook, assessment)
     if words is not None:
         meaning = words.headline
         band = find_headline(scored_by.rulebook, assessment) or band
-        indicator = "critical" if assessment.status == "withheld_red_flag" else "info"
     lines = [
         meaning,
         *list_result_lines(scored_by.rulebook, assessment),
@@ -111,7 +109,7 @@ def _build_result_card(chart: ChartContext, latest: Screening, scored_by: Loaded
         chart,
         f"result {latest.id}",
         f"{scored_by.rulebook.rulebook.title}, {_format_date(latest)}: {band}",
-        indicator,
+        "critical" if assessment.status == "withheld_red_flag" else "info",
         "\n\n".join(filter(None, lines)),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from api.deliveries.compose_request import ComposeContext, ComposeRequest
-from api.deliveries.editions import apply_edition, choose_edition
+from api.deliveries.editions import apply_edition
 from api.deliveries.fhir_transaction import build_transaction
 from api.documents.document_builder import render_screening
 from api.documents.request import DocumentRequest
@@ -53,7 +53,7 @@ def build_report_url(context: ComposeContext, request: ComposeRequest) -> str:
     screening_url = (
         f"{context.canonical_urls.service_url}/v1/screenings/{request.snapshot.screening.id}"
     )
-    query = "?edition=shareable" if choose_edition(request) == "shareable" else ""
+    query = "?edition=shareable" if request.profile.edition == "shareable" else ""
     return f"{screening_url}/report.{request.profile.document.form}{query}"
 
 
@@ -63,7 +63,7 @@ def _render_report(context: ComposeContext, request: ComposeRequest) -> Rendered
         return None
     snapshot = request.snapshot
     document_request = DocumentRequest(
-        request.profile.document.form, "clinician", "en", choose_edition(request)
+        request.profile.document.form, "clinician", "en", request.profile.edition
     )
     return render_screening(
         context.rulebooks,

@@ -4,6 +4,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from fastapi import Response
@@ -35,6 +36,7 @@ from schemas.screening import Screening, ScreeningContext
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
+from scoring.guidance import choose_guidance
 from scoring.translations import (
     TranslationMismatchError,
     translate_assessment,
@@ -79,7 +81,8 @@ def _build_translated_view(
 ) -> ReportView:
     """Return the view in this language; in English if that does not give the stored result."""
     loaded, answers, assessment = assessed_answers
-    untranslated = AssessedIntake(assessment, answers)
+    guide = partial(choose_guidance, loaded)
+    untranslated = AssessedIntake(assessment, answers, choose_guidance=guide)
     rulebook = translate_rulebook(loaded, language)
     if rulebook is None:
         return build_view(loaded.rulebook, untranslated, heading, edition=edition)
@@ -87,7 +90,9 @@ def _build_translated_view(
         translated = translate_assessment(loaded, language, answers, assessment)
     except TranslationMismatchError:
         return build_view(loaded.rulebook, untranslated, heading, edition=edition)
-    intake = AssessedIntake(translated, answers, stored_assessment=assessment)
+    intake = AssessedIntake(
+        translated, answers, stored_assessment=assessment, choose_guidance=guide
+    )
     return build_view(rulebook, intake, heading, load_phrases(language), edition=edition)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
+from reports.view.editions import is_confidential
 from schemas.screening import Screening
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -84,7 +85,7 @@ class ResourceVersion(NamedTuple):
     @property
     def is_confidential(self) -> bool:
         """Whether flags about the person or confidential answers are in the assessment."""
-        return self.screening.assessment.confidential is True
+        return is_confidential(self.loaded.rulebook, self.screening.assessment)
 
     @property
     def answered_at(self) -> str:

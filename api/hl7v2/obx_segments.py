@@ -12,6 +12,7 @@ from pydantic import MISSING
 from api.documents.result_lines import describe_alternative, describe_tier, list_explanations
 from api.hl7v2.fields import build_segment, escape_text, format_timestamp, join_components
 from api.hl7v2.screening_event import CODING_SYSTEM, Hl7Report, ScreeningEvent
+from reports.view.flags import sort_by_tier
 from schemas.assessment import Assessment, TotalPoints
 from schemas.base import to_json_number
 from schemas.rulebook import Total
@@ -150,7 +151,7 @@ def _describe_safety(event: ScreeningEvent, assessment: Assessment) -> Iterator[
     yield ObxObservation(
         "CE", "tier", "Red flags, most urgent tier", tier, is_abnormal=bool(safety.flags)
     )
-    for sub_id, flag in enumerate(safety.flags, start=1):
+    for sub_id, flag in enumerate(sort_by_tier(event.rulebook, assessment), start=1):
         notes = f"{describe_tier(flag)} {flag.id}", flag.suspect, flag.action
         text = escape_text(flag.label)
         yield ObxObservation(

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from api.hl7v2.fields import derive_identifier, join_components
+from reports.view.editions import is_confidential
 from schemas.delivery import DeliveryEvent
 from schemas.profile import V2Options
 from schemas.rulebook import Rulebook
@@ -64,7 +65,7 @@ class ScreeningEvent(NamedTuple):
     @property
     def is_confidential(self) -> bool:
         """Whether flags about the person or confidential answers are in the assessment."""
-        return self.screening.assessment.confidential is True
+        return is_confidential(self.rulebook, self.screening.assessment)
 
     @property
     def observed_at(self) -> datetime:

@@ -6,27 +6,12 @@ from reports.document.sheet_parts import (
     build_safety,
     build_section,
     build_talking_points,
-    list_help,
 )
 from reports.phrases import Phrases
 from reports.view.model import ReportView
 
 MAX_OPEN_QUESTIONS = 12
 """Open questions on a sheet; the clinician's report has all of them."""
-
-
-def build_talk(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
-    """Return to talk with the clinician first; the reason is not told, for others may read it."""
-    blocks = (
-        paragraph(phrases.say("sheet_talk_first")),
-        *((paragraph(phrases.say("sheet_no_longer")),) if view.withdrawn_flags_text else ()),
-        *list_help(view, phrases),
-    )
-    return (
-        Section(role="safety", heading=phrases.say("sheet_first"), blocks=blocks),
-        _build_pain_is_real(phrases),
-        paragraph("", strong=phrases.say("sheet_keep")),
-    )
 
 
 def build_out_of_scope(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:

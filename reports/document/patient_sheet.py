@@ -14,7 +14,6 @@ _BUILDERS: dict[str, Callable[[ReportView, Phrases], tuple[Block, ...]]] = {
     "emergency": action_sheets.build_emergency,
     "crisis": action_sheets.build_crisis,
     "soon": action_sheets.build_soon,
-    "talk": answer_sheets.build_talk,
     "out_of_scope": answer_sheets.build_out_of_scope,
     "plain": answer_sheets.build_plain,
     "unfinished": answer_sheets.build_unfinished,

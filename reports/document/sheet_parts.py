@@ -76,4 +76,5 @@ def list_numbered(prefix: str, phrases: Phrases) -> list[str]:
 def _choose_no_flag_phrase(view: ReportView) -> str:
     if view.has_no_safety_answers:
         return "sheet_none_asked"
-    return "sheet_talk_first" if view.flags or view.withdrawn_flags_text else "sheet_no_flag"
+    may_have_more = view.is_shareable or view.flags or view.withdrawn_flags_text
+    return "sheet_talk_first" if may_have_more else "sheet_no_flag"

@@ -5,7 +5,7 @@ the person, no answers about adversity and trauma, and nothing that was conclude
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import MISSING
@@ -16,17 +16,17 @@ from reports.view.paper_settings import load_paper_settings
 from schemas.assessment import Assessment, Safety
 from schemas.assessment_context import (
     AlternativeExplanation,
+    Guidance,
     NextStepOption,
     PatientSheet,
     Patterns,
 )
 from schemas.conditions import Condition, iterate_statements
-from schemas.rulebook import Alternative, Rulebook
+from schemas.rulebook import Alternative, NextStep, Rulebook
 
 Edition = Literal["full", "shareable"]
-NEUTRAL_SHEET = "talk"
-"""The kind of sheet where safety of the person is concerned and that may not be said."""
-_CRISIS_SHEET = "crisis"
+_EVIDENCE_SHEET = "evidence"
+_SHARED_EVIDENCE_SHEET = "plain"
 
 
 def is_confidential(rulebook: Rulebook, assessment: Assessment) -> bool:
@@ -55,26 +55,44 @@ def find_private_questions(rulebook: Rulebook) -> set[str]:
 def leave_out_person(rulebook: Rulebook, intake: AssessedIntake) -> AssessedIntake:
     """Return the intake without flags about the person and what rests on private answers.
 
-    Its assessment as shown is attached instead of the stored one.
+    Its assessment as shown is attached instead of the stored one. Raises ValueError if nothing
+    chooses its guidance.
     """
+    if intake.choose_guidance is None:
+        raise ValueError("an edition that leaves out answers needs choose_guidance")
     private = find_private_questions(rulebook)
     answers = {name: answer for name, answer in intake.answers.items() if name not in private}
-    return AssessedIntake(_Redaction(rulebook, private).redact(intake.assessment), answers)
+    redaction = _Redaction(rulebook, private)
+    redacted = redaction.redact(intake.assessment)
+    guidance = intake.choose_guidance(_unmark_options(intake.answers, private), redacted)
+    return AssessedIntake(redaction.redact_guidance(redacted, guidance), answers)
+
+
+def _unmark_options(answers: Mapping[str, Any], private: set[str]) -> dict[str, Any]:
+    """Return the answers as if no private option was marked and nothing else private answered."""
+    return {
+        name: answer if name not in private else ()
+        for name, answer in answers.items()
+        if name not in private or isinstance(answer, list | tuple)
+    }
 
 
 def leave_out_events(rulebook: Rulebook, heading: ReportHeading) -> ReportHeading:
-    """Return the heading without acknowledgements and withdrawn flags about the person."""
+    """Return the heading without notes, acknowledgements and withdrawn flags about the person."""
     about_person = find_flags_about_person(rulebook)
     replaced = heading.replaces
     if replaced is not None:
         flags = tuple(flag for flag in replaced.flags if flag.id not in about_person)
         replaced = replaced.model_copy(update={"flags": flags})
-    return heading.model_copy(update={"acknowledgements": (), "replaces": replaced})
+    return heading.model_copy(update={"note": None, "acknowledgements": (), "replaces": replaced})
 
 
 def share_sheet_kind(kind: str) -> str:
-    """Return the kind of sheet in the shareable edition; a crisis is not told."""
-    return NEUTRAL_SHEET if kind == _CRISIS_SHEET else kind
+    """Return the kind of sheet in the shareable edition, for a kind without private answers.
+
+    It has no evidence sheet, for its absence from one would tell of a crisis.
+    """
+    return _SHARED_EVIDENCE_SHEET if kind == _EVIDENCE_SHEET else kind
 
 
 class _Redaction:
@@ -90,22 +108,56 @@ class _Redaction:
             for criterion in assessment.criteria or ()
             if self._private & criterion.answers.keys()
         }
-        safety = self._redact_safety(assessment.safety)
         changes: dict[str, Any] = {
-            "safety": safety,
+            "safety": self._redact_safety(assessment.safety),
             "criteria": assessment.criteria
             and tuple(row for row in assessment.criteria if row.id not in private_criteria),
             "what_if": assessment.what_if
             and tuple(row for row in assessment.what_if if row.criterion not in private_criteria),
             "patterns": assessment.patterns and self._redact_patterns(assessment.patterns),
-            "next_steps": assessment.next_steps
-            and self._redact_steps(
-                assessment.next_steps, has_same_tier=safety.tier == assessment.safety.tier
-            ),
         }
         if assessment.confidential is not MISSING:
             changes |= self._redact_second_rules(assessment)
         return assessment.model_copy(update=changes)
+
+    def redact_guidance(self, assessment: Assessment, guidance: Guidance | None) -> Assessment:
+        """Return a redacted assessment with the steps and the sheet that still hold.
+
+        Without guidance the steps about the tier are left out, for it may be another.
+        """
+        steps = assessment.next_steps
+        if guidance is None:
+            about_tier = {step.id for step in self._rulebook.next_step if _is_about_tier(step)}
+            kept = steps and tuple(step for step in steps if step.id not in about_tier)
+            return assessment.model_copy(update={"next_steps": kept})
+        sheet = PatientSheet(kind=share_sheet_kind(guidance.sheet.kind), crisis_lines=False)
+        chosen = steps and self._choose_steps(steps, guidance)
+        return assessment.model_copy(update={"next_steps": chosen, "sheet": sheet})
+
+    def _choose_steps(
+        self, steps: Iterable[NextStepOption], guidance: Guidance
+    ) -> tuple[NextStepOption, ...]:
+        """Return the steps that still hold, and those for the tier that is shown now.
+
+        A step that a private answer can close is always left out: its absence would tell of one.
+        """
+        rules = {step.id: step for step in self._rulebook.next_step}
+        given = {step.id: self._redact_cautions(step) for step in steps}
+        chosen = (
+            given.get(step.id) or _translate_step(step, rules[step.id])
+            for step in guidance.next_steps
+            if step.id in given or _is_about_tier(rules[step.id])
+        )
+        return tuple(step for step in chosen if not self._is_private(rules[step.id].not_when))
+
+    def _redact_cautions(self, step: NextStepOption) -> NextStepOption:
+        private_texts = {
+            caution.text for caution in self._rulebook.caution if self._is_private(caution.when)
+        }
+        cautions = () if step.cautions is MISSING else step.cautions
+        return dataclasses.replace(
+            step, cautions=tuple(text for text in cautions if text not in private_texts)
+        )
 
     def _redact_safety(self, safety: Safety) -> Safety:
         about_person = find_flags_about_person(self._rulebook)
@@ -123,32 +175,9 @@ class _Redaction:
         rows = tuple(row for row in patterns.list if row.number not in private_numbers)
         return Patterns(seen=sum(row.state == "seen" for row in rows), list=rows)
 
-    def _redact_steps(
-        self, steps: Iterable[NextStepOption], *, has_same_tier: bool
-    ) -> tuple[NextStepOption, ...]:
-        """Return the steps without private cautions, and without those for a tier not shown."""
-        cautions = {
-            caution.text for caution in self._rulebook.caution if self._is_private(caution.when)
-        }
-        about_tier = {
-            step.id
-            for step in self._rulebook.next_step
-            if any(statement.result == "tier" for statement in iterate_statements(step.when))
-        }
-        return tuple(
-            step
-            if step.cautions is MISSING
-            else dataclasses.replace(
-                step, cautions=tuple(text for text in step.cautions if text not in cautions)
-            )
-            for step in steps
-            if has_same_tier or step.id not in about_tier
-        )
-
     def _redact_second_rules(self, assessment: Assessment) -> dict[str, Any]:
         """Return what only the second generation of rules gives, without private parts."""
         contradictions, alternatives = assessment.contradictions, assessment.alternatives
-        sheet = assessment.sheet
         private_contradictions = {
             rule.id for rule in self._rulebook.contradiction if self._is_private(rule.when)
         }
@@ -160,19 +189,18 @@ class _Redaction:
             "alternatives": alternatives
             if alternatives is MISSING
             else self._redact_alternatives(alternatives),
-            "sheet": sheet
-            if sheet is MISSING
-            else PatientSheet(kind=share_sheet_kind(sheet.kind), crisis_lines=False),
         }
 
     def _redact_alternatives(
         self, alternatives: Iterable[AlternativeExplanation]
     ) -> tuple[AlternativeExplanation, ...]:
-        """Return the alternatives that are listed without their private signs too."""
+        """Return the alternatives that are listed without their private signs too, by strength."""
         rules = {rule.id: rule for rule in self._rulebook.alternative}
+        places = {name: place for place, name in enumerate(rules)}
         rows = (self._redact_alternative(rules[row.id], row) for row in alternatives)
         least = self._rulebook.rulebook.alternatives_from
-        return tuple(row for row in rows if row.strength >= least)
+        listed_rows = (row for row in rows if row.strength >= least)
+        return tuple(sorted(listed_rows, key=lambda row: (-row.strength, places[row.id])))
 
     def _redact_alternative(
         self, rule: Alternative, row: AlternativeExplanation
@@ -190,6 +218,14 @@ class _Redaction:
 
     def _is_private(self, condition: Condition | None) -> bool:
         return not self._private.isdisjoint(_find_questions(self._rulebook, condition))
+
+
+def _is_about_tier(step: NextStep) -> bool:
+    return any(statement.result == "tier" for statement in iterate_statements(step.when))
+
+
+def _translate_step(step: NextStepOption, rule: NextStep) -> NextStepOption:
+    return dataclasses.replace(step, label=rule.label, certainty=rule.certainty, cautions=())
 
 
 def _find_questions(rulebook: Rulebook, condition: Condition | None) -> set[str]:

@@ -33,11 +33,11 @@ def build_flag_lines(
             action=flag.action,
             sources=sources.format_marks(flag.citations),
         )
-        for flag in _sort_by_tier(rulebook, assessment)
+        for flag in sort_by_tier(rulebook, assessment)
     )
 
 
-def _sort_by_tier(rulebook: Rulebook, assessment: Assessment) -> list[RaisedFlag]:
+def sort_by_tier(rulebook: Rulebook, assessment: Assessment) -> list[RaisedFlag]:
     """Return the flags in the order of every document, whatever order they are stored in."""
     places = {tier.id: place for place, tier in enumerate(rulebook.tier)}
     about_person = {flag.id for flag in rulebook.flag if flag.about_person}

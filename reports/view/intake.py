@@ -1,20 +1,26 @@
 """Define what a report shows: an assessment with the answers that it rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from schemas.assessment import Assessment
+from schemas.assessment_context import Guidance
+
+ChooseGuidance = Callable[[Mapping[str, Any], Assessment], Guidance | None]
+"""Chooses next steps and sheet for answers beside an assessment; None by the first rules."""
 
 
 class AssessedIntake(NamedTuple):
     """An assessment in the language of the report, with its answers.
 
-    `stored_assessment` is attached to the PDF instead of a translated assessment.
+    `stored_assessment` is attached to the PDF instead of a translated assessment. An edition that
+    leaves out answers needs `choose_guidance`, which can be in any language.
     """
 
     assessment: Assessment
     answers: Mapping[str, Any] = {}
     stored_assessment: Assessment | None = None
+    choose_guidance: ChooseGuidance | None = None
 
     @property
     def attached_assessment(self) -> Assessment:

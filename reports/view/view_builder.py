@@ -44,11 +44,12 @@ def build_view(
     The shareable edition leaves out flags about the person, adversity and trauma.
     """
     phrases = phrases or load_phrases()
+    if edition == "shareable":
+        intake = leave_out_person(rulebook, intake)
+        heading = leave_out_events(rulebook, heading)
     sheet_kind = choose_sheet_kind(rulebook, intake)
     if edition == "shareable":
         sheet_kind = share_sheet_kind(sheet_kind)
-        intake = leave_out_person(rulebook, intake)
-        heading = leave_out_events(rulebook, heading)
     assessment, answers = intake.assessment, intake.known_answers
     sources = CitationIndex(rulebook, assessment)
     criteria = reasons.build_reasons(rulebook, assessment, sources, phrases)

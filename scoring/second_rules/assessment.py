@@ -1,12 +1,14 @@
 """Assesses an intake by the second generation of rules."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.assessment import Assessment
+from schemas.assessment_context import Guidance
 from scoring import clinical_context, scale, score_parts
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.intake_facts import IntakeFacts
-from scoring.safety import assess_scope
+from scoring.safety import NO_TIER, assess_scope
 from scoring.second_rules.band_range import BandRangeRules
 from scoring.second_rules.explanations import list_alternatives, list_contradictions
 from scoring.second_rules.guidance import GuidanceRules
@@ -58,6 +60,18 @@ class SecondRules:
         parts["sheet"] = self._guidance.choose_sheet(facts)
         parts["limitations"] = clinical_context.list_limitations(loaded, intake, facts)
         return Assessment(**parts)
+
+    def choose_guidance(self, answers: Mapping[str, Any], assessment: Assessment) -> Guidance:
+        """Return the guidance for these answers beside the results of this assessment."""
+        flags = assessment.safety.flags
+        body_tier = next((flag.tier for flag in flags if flag.about_person is not True), NO_TIER)
+        results = build_result_facts(dict(assessment), body_tier)
+        intake = self._loaded.read_answers(answers)
+        facts = self._loaded.reader.add_late_values(intake.facts, results)
+        return Guidance(
+            next_steps=self._guidance.select_next_steps(facts),
+            sheet=self._guidance.choose_sheet(facts),
+        )
 
     def _weigh_by_status(
         self, intake: IntakeFacts, parts: dict[str, Any], *, withholds_score: bool

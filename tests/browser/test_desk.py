@@ -83,7 +83,8 @@ def amend_flagged_screening(page, base_url, store, clinic, practitioner, screeni
     with page.expect_download() as download:
         page.click("text=PDF for the chart")
     document = pypdfium2.PdfDocument(download.value.path())
-    assert amended in "".join(sheet.get_textpage().get_text_range() for sheet in document)
+    text = "".join(sheet.get_textpage().get_text_range() for sheet in document)
+    assert screening in text.replace("\r\n", "")
     document.close()
     press(page, ".desk-bar button")
     assert "You are signed out" in page.inner_text("main")

@@ -140,7 +140,7 @@ def assessed(example: str) -> tuple[dict[str, Any], Any]:
     """The answers of an example, and their assessment."""
     text = (EXAMPLES / f"{example}.json").read_text()
     exact = json.loads(text, parse_float=Decimal)["answers"]
-    assessment = assess(load_catalogue().find_active("nociplastic"), exact, attested=True)
+    assessment = assess(load_catalogue().find_version("nociplastic@1.0.0"), exact, attested=True)
     return json.loads(text)["answers"], assessment
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from scoring.answer_model import build_answer_model
 from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
+from scoring.guidance import choose_guidance
 from scoring.translations import translate_assessment, translate_rulebook
 
 MILLIMETRE = 72 / 25.4
@@ -83,7 +85,12 @@ def build_translated_view(
         translated = translate_assessment(loaded, language, answers, assessment)
     return build_view(
         rulebook,
-        AssessedIntake(translated, answers, stored_assessment=assessment),
+        AssessedIntake(
+            translated,
+            answers,
+            stored_assessment=assessment,
+            choose_guidance=partial(choose_guidance, loaded),
+        ),
         build_heading(**heading),
         load_phrases(language),
         edition=edition,

@@ -24,6 +24,7 @@ from api.fhir.elements import (
     label_security,
 )
 from api.fhir.resources.observation import NOT_A_DIAGNOSIS
+from reports.view.flags import sort_by_tier
 
 LOINC = "http://loinc.org"
 PDF = "application/pdf"
@@ -203,7 +204,8 @@ def _summarise(version: ResourceVersion) -> list[str]:
     """List the red flags first, then the totals with their bands."""
     assessment, rulebook = version.screening.assessment, version.loaded.rulebook
     lines = [
-        f"{describe_tier(flag)}: {flag.label}. {flag.action}" for flag in assessment.safety.flags
+        f"{describe_tier(flag)}: {flag.label}. {flag.action}"
+        for flag in sort_by_tier(rulebook, assessment)
     ]
     labels = {total.id: total.label for total in rulebook.total}
     bands = {band.id: band.label for band in rulebook.band}

@@ -24,6 +24,7 @@ from api.fhir.elements import (
     build_result_concept,
     build_software_reference,
 )
+from reports.view.flags import sort_by_tier
 from schemas.assessment import TotalPoints, WeighedCriterion
 from schemas.base import ExactDecimal, to_json_number
 from schemas.rulebook import Band, Total
@@ -179,7 +180,7 @@ def _safety_components(version: ResourceVersion) -> list[Resource]:
             "code": build_result_concept(version, f"flag.{flag.id}", flag.label),
             "valueCodeableConcept": {"text": f"{describe_tier(flag)}: {flag.action}"},
         }
-        for flag in safety.flags
+        for flag in sort_by_tier(version.loaded.rulebook, version.screening.assessment)
     ]
     return [tier, *flags]
 

@@ -22,6 +22,7 @@ from api.fhir.resources.observation import (
     find_main_total,
     result_status,
 )
+from reports.view.flags import sort_by_tier
 
 
 def build_risk_assessment(version: ResourceVersion) -> Resource:
@@ -64,7 +65,8 @@ def _build_prediction(version: ResourceVersion) -> Resource | None:
 def _list_notes(version: ResourceVersion) -> list[str]:
     assessment, rulebook = version.screening.assessment, version.loaded.rulebook
     notes = [
-        f"{describe_tier(flag)}: {flag.label}. {flag.action}" for flag in assessment.safety.flags
+        f"{describe_tier(flag)}: {flag.label}. {flag.action}"
+        for flag in sort_by_tier(rulebook, assessment)
     ]
     words = find_result_words(rulebook, assessment)
     if assessment.totals is None:

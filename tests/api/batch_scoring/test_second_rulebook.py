@@ -15,7 +15,10 @@ from api.batch_scoring.local_run import BatchRun, run_batch
 from scoring.columns import compile_column_rules
 
 NEW_COLUMNS = ("band_least", "band_most", "ask_first", "alternatives", "contradictions")
-CASES = [case._replace(clinician_named=False) for case in WORKED_CASES]
+CASES = [
+    case._replace(name=f"case {number}", clinician_named=False)
+    for number, case in enumerate(WORKED_CASES)
+]
 """In a batch no clinician is named."""
 
 ROWS = csv(*({"row_id": case.name} | json.loads(case.intake) for case in CASES))

@@ -68,8 +68,8 @@ class TestBehaviour:
     def test_the_patients_sheet_is_given_by_name_only(self, client, intake):
         report = client.post("/v1/score/report.txt", json=intake).text
         sheet = client.post("/v1/score/report.txt?document=patient", json=intake).text
-        assert "YOUR PAIN IS REAL" not in report
-        assert "YOUR PAIN IS REAL" in sheet
+        assert "Your pain questionnaire" not in report
+        assert "Your pain questionnaire" in sheet
         assert "points" not in sheet
 
     def test_the_patient_is_in_the_document_and_nowhere_else(self, client, intake):

@@ -37,7 +37,7 @@ from api.store.database.tables import (
 from api.store.errors import ConflictError, NotFoundError
 from api.store.operations.startup import open_store
 from api.store.patients import legal_holds, patient_lookup
-from api.store.screenings import imported_rows, screenings
+from api.store.screenings import imported_rows, rescorings, screenings
 from schemas.issuer import IssuerTerms
 
 PASSABLE = [table for table in OWNED_TABLES if table.__tablename__ != "audit"]
@@ -55,6 +55,9 @@ def signs_in(work, practitioner):
     )
     login_credentials.link_identity(work, practitioner, "https://login.example", practitioner)
     imported_rows.add_imported_screening(work, "a row", intake())
+    original = screenings.add_screening(work, intake())
+    by_another = intake().assessment.model_copy(update={"rulebook": "nociplastic@2.0.0"})
+    rescorings.add_rescoring(work, original, intake()._replace(assessment=by_another))
     failed = {"way": practitioner[:64], "count": 1, "last_at": work.now, "until": None}
     own = insert(FailureRow).values(organisation_id=work.organisation, **failed)
     work.session.execute(own)

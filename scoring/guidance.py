@@ -1,0 +1,33 @@
+"""Chooses next steps and the patient's sheet anew for an assessment with parts left out."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from schemas.assessment import Assessment
+from schemas.assessment_context import Guidance
+from scoring.answer_model import build_answer_model
+from scoring.compiled_rulebook import LoadedRulebook
+from scoring.engine import compile_rules
+from scoring.second_rules.assessment import SecondRules
+
+
+def choose_guidance(
+    loaded: LoadedRulebook, answers: Mapping[str, Any], assessment: Assessment
+) -> Guidance | None:
+    """Return the guidance for these answers and these results; None by the first rules.
+
+    Nothing is scored again: the results are those of the assessment.
+    """
+    rules = compile_rules(loaded)
+    if not isinstance(rules, SecondRules):
+        return None
+    valid_answers = _answer_model(loaded).model_validate(answers).model_dump(exclude_none=True)
+    return rules.choose_guidance(valid_answers, assessment)
+
+
+@cache
+def _answer_model(loaded: LoadedRulebook) -> type[BaseModel]:
+    return build_answer_model(loaded.rulebook)

@@ -12,7 +12,8 @@ from schemas.screening import Screening, ScreeningFilters
 COLUMNS = (
     "kept_at", "patient_reference", "patient_system", "tier", "red_flags", "all_asked", "not_asked",
     "acknowledged", "status", "band", "points", "least", "most", "picture", "state", "rulebook",
-    "answered_on", "screening",
+    "answered_on", "screening", "band_least", "band_most", "ask_first", "alternatives",
+    "contradictions",
 )  # fmt: skip
 PAGE_SIZE = 100
 

@@ -16,6 +16,13 @@ def report(
     document: Annotated[
         Literal["clinician", "patient"], typer.Option(help="`patient` for the patient sheet.")
     ] = "clinician",
+    edition: Annotated[
+        Literal["full", "shareable"],
+        typer.Option(
+            help="`shareable` leaves out answers about the person: safety, self-harm, adversity, "
+            "trauma, and what was concluded from them."
+        ),
+    ] = "full",
     locale: Annotated[str, typer.Option(help="The language: en, de or es.")] = "en",
 ) -> None:
     """Score one intake and write its report. The suffix of OUT selects the format.
@@ -33,7 +40,9 @@ def report(
     if locale not in list_languages():
         fail(f"--locale: expected one of {', '.join(list_languages())}")
     try:
-        document_request = DocumentRequest(find_format_by_suffix(out.suffix), document, locale)
+        document_request = DocumentRequest(
+            find_format_by_suffix(out.suffix), document, locale, edition
+        )
     except Problem:
         fail("--out: the file name must end with .pdf, .html, .rtf, .txt or .xml")
     request = read_intake_file(intake, rulebook)

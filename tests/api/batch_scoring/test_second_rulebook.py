@@ -49,7 +49,7 @@ def test_the_new_columns_reach_every_format(tmp_path, to):
     summary = run_batch(BatchRun(str(source), str(out), rules, ColumnNames(SECOND)))
     assert (summary.rows, summary.rows_with_problems) == (8, 0)
     if to == "csv":
-        table = pl.read_csv(out, infer_schema=False, missing_utf8_is_empty_string=True)
+        table = pl.read_csv(out, infer_schema=False, empty_string_is_null=False)
         expected = {
             name: ["|".join(cell) if isinstance(cell, list) else cell or "" for cell in row]
             for name, row in EXPECTED.items()

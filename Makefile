@@ -55,8 +55,8 @@ shuffled: setup-dev ## the suite ten times, each in another random order
 
 deep: databases mutation fuzz kills forms validators spark ## the long runs
 
-databases: setup-dev ## the suite with each test of the API on both databases
-	python -m pytest -n 3 --dist worksteal tests/api tests/browser
+databases: setup-dev ## every test of the API and of faults on both databases
+	python -m pytest -n 3 --dist worksteal tests/api tests/contract tests/faults
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants

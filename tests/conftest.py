@@ -43,7 +43,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 
 DATABASES = ("sqlite", "postgres")
-ON_BOTH_DATABASES = ("tests/api/store/", "tests/contract/", "tests/faults/")
+ON_BOTH_DATABASES = "tests/api/store/"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,9 +2,10 @@
 
 import html
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,13 +17,17 @@ from reports.phrases import Phrases
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 WIDTH = 504
 """Width of every drawing, in points."""
-LABEL_SIZE = 7.5
+LABEL_SIZE = 9
+LABEL_GAP = 6
+"""Least room between two labels of a row, in points."""
 
 
 def draw_chart(name: str, chart: Any, phrases: Phrases) -> Drawing:
     """Return the chart as a block, drawn by the template of this name."""
     template = template_environment().get_template(f"{name}.svg.j2")
-    svg = template.render(chart=chart, say=phrases.say, wrap_label=wrap_label, scale=scale_position)
+    svg = template.render(
+        chart=chart, say=phrases.say, place_labels=place_labels, scale=scale_position
+    )
     return Drawing(role=name, alt_text=chart.alt_text, svg=" ".join(svg.split()))
 
 
@@ -31,16 +36,52 @@ def scale_position(position: float, start: float = 0, end: float = WIDTH) -> str
     return f"{start + position / 100 * (end - start):g}"
 
 
-def wrap_label(label: str, width: float) -> list[str]:
-    """Split the label into lines of this width; a single longer word is not broken."""
-    lines: list[str] = []
-    for word in label.split():
-        longer_line = f"{lines[-1]} {word}" if lines else word
-        if lines and measure_text(longer_line, LABEL_SIZE, strong=True) <= width - 2:
-            lines[-1] = longer_line
-        else:
-            lines.append(word)
-    return lines
+class PlacedLabel(NamedTuple):
+    """A label in row 0 or 1 under its segment, centred at `x`, with the line that leads to it."""
+
+    text: str
+    x: float
+    row: int
+    leader: float
+    is_result: bool
+
+
+def place_labels(segments: Iterable[Any]) -> list[PlacedLabel]:
+    """Return the labels of a scale under their segments; in two rows by turns, so that all fit."""
+    rows: list[list[PlacedLabel]] = [[], []]
+    for index, segment in enumerate(segments):
+        start, width = float(scale_position(segment.position)), float(scale_position(segment.width))
+        label = PlacedLabel(
+            segment.label, start + width / 2, index % 2, start + width / 2, segment.is_result
+        )
+        rows[index % 2].append(label)
+    upper, lower = map(_move_apart, rows)
+    lower = [label._replace(leader=_find_gap(label, upper)) for label in lower]
+    return [*upper, *lower]
+
+
+def _move_apart(labels: list[PlacedLabel]) -> list[PlacedLabel]:
+    """Return the labels moved to the left as far as the next one needs the room."""
+    row: list[PlacedLabel] = []
+    end: float = WIDTH
+    for label in reversed(labels):
+        half = measure_text(label.text, LABEL_SIZE, strong=True) / 2
+        x = max(half, min(label.x, end - half))
+        row.insert(0, label._replace(x=round(x, 1)))
+        end = x - half - LABEL_GAP
+    return row
+
+
+def _find_gap(label: PlacedLabel, upper: list[PlacedLabel]) -> float:
+    """Return the place nearest to the middle of the segment that no label above it covers."""
+    places = (label.leader + sign * step for step in range(WIDTH) for sign in (1, -1))
+    free_places = (place for place in places if not any(_covers(it, place) for it in upper))
+    return round(next(free_places, label.leader), 1)
+
+
+def _covers(label: PlacedLabel, place: float) -> bool:
+    half = measure_text(label.text, LABEL_SIZE, strong=True) / 2
+    return abs(place - label.x) <= half + 1
 
 
 def anchor_at_start(svg: str) -> str:

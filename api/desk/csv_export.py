@@ -4,10 +4,16 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
+from pydantic import MISSING
+
 from api.desk.session_guard import PractitionerPage
+from api.documents.result_lines import list_explanations
 from api.spreadsheets import escape_formula
 from api.store.screenings import screenings, search
+from reports.view.result_words import find_banded_total
+from schemas.assessment import Assessment, TotalPoints
 from schemas.screening import Screening, ScreeningFilters
+from scoring.compiled_rulebook import LoadedRulebook
 
 COLUMNS = (
     "kept_at", "patient_reference", "patient_system", "tier", "red_flags", "all_asked", "not_asked",
@@ -21,7 +27,7 @@ PAGE_SIZE = 100
 def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[bytes]:
     """Yield the file in parts; each part is read and audited in one transaction."""
     yield b"\xef\xbb\xbf" + _encode_rows([COLUMNS])
-    cursor = None
+    cursor, formatter = None, desk.formatter
     while True:
         with desk.context.transaction() as work:
             page = (
@@ -31,16 +37,18 @@ def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[by
             )
             batch = [screenings.find_screening(work, line.id) for line in page.lines]
             work.audit("export", "screening", count=max(len(batch), 1))
-        yield _encode_rows(map(_build_row, batch))
+        yield _encode_rows(
+            _build_row(screening, formatter.find_loaded(screening.assessment.rulebook))
+            for screening in batch
+        )
         cursor = page.next_cursor
         if cursor is None:
             return
 
 
-def _build_row(screening: Screening) -> tuple[str, ...]:
+def _build_row(screening: Screening, loaded: LoadedRulebook | None) -> tuple[str, ...]:
     assessment = screening.assessment
-    totals = assessment.totals or {}
-    main = next((total for total in totals.values() if total.band), None)
+    total = _find_main_total(assessment, loaded)
     answered_on = screening.context.answered_on
     cells_before = (
         screening.created_at.isoformat(timespec="seconds"),
@@ -52,9 +60,9 @@ def _build_row(screening: Screening) -> tuple[str, ...]:
         str(len(assessment.safety.unanswered)),
         "yes" if screening.acknowledgements else "no",
         assessment.status,
-        main.band or "" if main else "",
+        total.band or "" if total else "",
     )
-    numbers = (main.points, main.range.least, main.range.most) if main else ("", "", "")
+    numbers = (total.points, total.range.least, total.range.most) if total else ("", "", "")
     picture = assessment.picture.id if assessment.picture else None
     cells_after = (
         picture or "",
@@ -62,12 +70,39 @@ def _build_row(screening: Screening) -> tuple[str, ...]:
         assessment.rulebook,
         answered_on.isoformat() if answered_on else "",
         screening.id,
+        *_list_possible_bands(total),
+        *_list_explanation_ids(assessment),
     )
     return (
         *map(escape_formula, cells_before),
         *map(str, numbers),
         *map(escape_formula, cells_after),
     )
+
+
+def _find_main_total(assessment: Assessment, loaded: LoadedRulebook | None) -> TotalPoints | None:
+    """Return the total that the bands refer to; of an unknown rulebook, the one with a band."""
+    totals = assessment.totals or {}
+    main = find_banded_total(loaded.rulebook) if loaded else None
+    if main is not None:
+        return totals.get(main.id)
+    return next((total for total in totals.values() if total.band), None)
+
+
+def _list_possible_bands(total: TotalPoints | None) -> tuple[str, str]:
+    """Return the bands at the ends of the range; empty by the first generation of rules."""
+    band_range = total.band_range if total else None
+    if band_range is MISSING or band_range is None:
+        return "", ""
+    return band_range.least, band_range.most
+
+
+def _list_explanation_ids(assessment: Assessment) -> Iterator[str]:
+    """Yield the ids of what to ask first, other explanations, and contradictions."""
+    explanations = list_explanations(assessment)
+    yield "|".join(explanations.ask_first)
+    yield "|".join(alternative.id for alternative in explanations.alternatives)
+    yield "|".join(contradiction.id for contradiction in explanations.contradictions)
 
 
 def _encode_rows(rows: Iterable[tuple[str, ...]]) -> bytes:

@@ -15,6 +15,7 @@ from schemas.rulebook import Flag
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import find_matching_options
 from scoring.engine import assess_safety
+from scoring.question_dependencies import find_condition_questions
 
 ADVICE_ORDER = (
     "crisis_now",
@@ -32,7 +33,7 @@ _CRISIS = {"crisis_now", "crisis_today"}
 
 
 class Advice(NamedTuple):
-    """One thing to do now, and the answers that call for it."""
+    """One thing to do now, and the answers that call for it: options and questions with a yes."""
 
     phrase: str
     selected_options: tuple[str, ...]
@@ -70,8 +71,8 @@ def build_advice(
     for flag in loaded.rulebook.flag:
         phrase = _choose_phrase(loaded, flag.id)
         if flag.id in flag_ids and phrase:
-            options = _describe_options(loaded, form, flag, facts)
-            options_by_phrase.setdefault(phrase, []).extend(options)
+            answers_in_words = _describe_answers(loaded, form, flag, facts)
+            options_by_phrase.setdefault(phrase, []).extend(answers_in_words)
     return [
         Advice(
             phrase,
@@ -117,13 +118,20 @@ def _choose_default_phrase(loaded: LoadedRulebook, layout: FormLayout, flag: Fla
     return "today" if tier.withholds else "soon"
 
 
-def _describe_options(
+def _describe_answers(
     loaded: LoadedRulebook, form: IntakeForm, flag: Flag, facts: Mapping[str, Any]
 ) -> list[str]:
     questions = {question.id: question for question in form.questions if not question.confidential}
-    return [
+    options = [
         words
         for question_id, option in find_matching_options(flag.when, facts, loaded.questions)
         if question_id in questions
         for words in describe_answer(questions[question_id], [option])
+    ]
+    sources = {derived.id: derived for derived in loaded.rulebook.derived}
+    read_ids = find_condition_questions([flag.when], sources)
+    return options + [
+        " ".join([question.text, *describe_answer(question, True)])
+        for question in questions.values()
+        if question.id in read_ids and facts.get(question.id) is True
     ]

@@ -9,6 +9,8 @@ from reports.document.sheet_parts import (
     build_list,
     describe_flag,
     list_body_flags,
+    list_crisis_numbers,
+    list_emergency_numbers,
 )
 from reports.phrases import Phrases
 from reports.view.model import FlagLine, ReportView
@@ -19,16 +21,16 @@ def build_emergency(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
     """Return what was marked and what to say beside what to do and what to take along."""
     flags = [flag for flag in list_body_flags(view) if flag.is_urgent]
     tier = flags[0].tier_id
-    labels = "; ".join(flag.label.rstrip(".") for flag in flags)
+    labels = "; ".join(flag.patient_label.rstrip(".") for flag in flags)
     what = (
-        build_list(phrases, "sheet_what", (flag.label for flag in flags)),
+        build_list(phrases, "sheet_what", (flag.patient_label for flag in flags)),
         Section(
             heading=phrases.say("sheet_say"),
             blocks=(paragraph(phrases.say(f"sheet_say_{tier}", labels=labels)),),
         ),
     )
     actions: list[Block] = [paragraph("", strong=phrases.say(f"sheet_do_{tier}"))]
-    actions += map(build_bullet, view.sheet.emergency_numbers)
+    actions += map(build_bullet, list_emergency_numbers(view, phrases))
     advice = (
         Section(heading=phrases.say("sheet_do_now"), blocks=tuple(actions)),
         build_list(
@@ -43,7 +45,7 @@ def build_emergency(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
 
 
 def _build_crisis_lines(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    numbers = (*view.sheet.crisis_numbers, *view.sheet.emergency_numbers)
+    numbers = (*list_crisis_numbers(view, phrases), *list_emergency_numbers(view, phrases))
     blocks = (paragraph("", strong=phrases.say("sheet_crisis_call")), *map(build_bullet, numbers))
     return (Section(heading=phrases.say("sheet_crisis_lines"), blocks=blocks),)
 

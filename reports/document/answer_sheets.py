@@ -32,7 +32,7 @@ def build_plain(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
         build_safety(view, phrases),
         build_section(phrases, "sheet_means", view.sheet.plain_phrase),
         _build_pain_is_real(phrases),
-        build_talking_points(phrases),
+        build_talking_points(view, phrases),
         *_build_answers(view, phrases),
     )
 

@@ -6,6 +6,7 @@ from reports.document.sheet_parts import (
     build_section,
     build_talking_points,
     list_numbered,
+    say_for_activity,
 )
 from reports.phrases import Phrases
 from reports.svg import draw_chart
@@ -26,13 +27,13 @@ def build_evidence(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
     """Return what the answers may mean; the patterns, if the instrument has any."""
     patterns = tuple(pattern for pattern in view.patterns if pattern.patient_label)
     evidence = (_build_patterns(patterns, phrases),) if patterns else ()
-    resources = (_build_cycle(phrases), _build_resources(phrases)) if patterns else ()
+    resources = (_build_cycle(view, phrases), _build_resources(view, phrases)) if patterns else ()
     return (
         build_safety(view, phrases),
         build_section(phrases, "sheet_real", "sheet_real_1", "sheet_real_2"),
         _build_meaning(view, phrases),
         *evidence,
-        build_talking_points(phrases),
+        build_talking_points(view, phrases),
         *resources,
     )
 
@@ -68,18 +69,18 @@ def _build_patterns(patterns: tuple[PatternLine, ...], phrases: Phrases) -> Sect
     return Section(heading=phrases.say("sheet_evidence"), blocks=(table,))
 
 
-def _build_cycle(phrases: Phrases) -> Section:
+def _build_cycle(view: ReportView, phrases: Phrases) -> Section:
     steps = tuple(phrases.say(f"sheet_cycle_{number}") for number in range(1, 5))
     picture = draw_chart(
         "cycle", CycleChart(steps=steps, alt_text=phrases.say("sheet_cycle_words")), phrases
     )
-    blocks = (picture, paragraph(phrases.say("sheet_cycle_told")))
+    blocks = (picture, paragraph(say_for_activity("sheet_cycle_told", view, phrases)))
     return Section(role="cycle", heading=phrases.say("sheet_cycle"), blocks=blocks)
 
 
-def _build_resources(phrases: Phrases) -> Section:
+def _build_resources(view: ReportView, phrases: Phrases) -> Section:
     resources = tuple(
-        paragraph(phrases.say(f"{name}_known"), "run", strong=phrases.say(name))
+        paragraph(say_for_activity(f"{name}_known", view, phrases), "run", strong=phrases.say(name))
         for name in list_numbered("sheet_resource_", phrases)
     )
     blocks = (paragraph(phrases.say("sheet_resources_are")), *resources)

@@ -15,7 +15,7 @@ def write_note(view: ReportView, phrases: Phrases) -> str:
         *_write_result(view, phrases),
         *_write_reasons(view, phrases),
         *_write_first_questions(view, phrases),
-        *_write_gradings(view),
+        *_write_gradings(view, phrases),
         *_write_alternatives(view, phrases),
         _write_end(view, phrases),
     ]
@@ -66,7 +66,10 @@ def _write_result(view: ReportView, phrases: Phrases) -> list[str]:
     if view.unanswered_scope_questions:
         questions = phrases.say("list_mark").join(view.unanswered_scope_questions)
         scope = phrases.say("scope_not_asked", questions=questions)
-    parts = (result, view.possible_bands, view.lower_band_reason, scope)
+    parts = (
+        *(result, view.possible_bands, view.lower_band_reason),
+        *(view.further_scope_text, scope),
+    )
     return [" ".join(filter(None, parts)), *_write_totals(view, phrases)]
 
 
@@ -108,10 +111,14 @@ def _write_first_questions(view: ReportView, phrases: Phrases) -> list[str]:
     return [" ".join(parts)] if parts else []
 
 
-def _write_gradings(view: ReportView) -> list[str]:
-    if not view.gradings or view.status == "out_of_scope":
+def _write_gradings(view: ReportView, phrases: Phrases) -> list[str]:
+    """Return the published gradings; out of scope they are said to be for the record."""
+    if not view.gradings:
         return []
-    return ["; ".join(f"{grading.name}: {grading.grade}" for grading in view.gradings) + "."]
+    gradings = "; ".join(f"{grading.name}: {grading.grade}" for grading in view.gradings)
+    if view.status == "out_of_scope":
+        return [phrases.say("note_graded", gradings=gradings)]
+    return [f"{gradings}."]
 
 
 def _write_alternatives(view: ReportView, phrases: Phrases) -> list[str]:

@@ -33,7 +33,7 @@ def list_body_flags(view: ReportView) -> tuple[FlagLine, ...]:
 def describe_flag(flag: FlagLine, phrases: Phrases) -> str:
     """Return what was marked by the patient or noted by someone else, in its plain words."""
     phrase = "sheet_marked" if flag.is_marked_by_patient else "sheet_noted"
-    return phrases.say(phrase, label=flag.label)
+    return phrases.say(phrase, label=flag.patient_label)
 
 
 def build_safety(view: ReportView, phrases: Phrases) -> Section:
@@ -44,8 +44,8 @@ def build_safety(view: ReportView, phrases: Phrases) -> Section:
         blocks.append(paragraph("", strong=phrases.say("sheet_do_T3")))
     else:
         blocks.append(paragraph(phrases.say(_choose_no_flag_phrase(view))))
-    if view.unanswered_safety_questions and not view.has_no_safety_answers:
-        questions = phrases.say("list_mark").join(view.unanswered_safety_questions)
+    if view.sheet.open_safety_questions and not view.has_no_safety_answers:
+        questions = phrases.say("list_mark").join(view.sheet.open_safety_questions)
         blocks.append(paragraph(phrases.say("sheet_some_not_asked")))
         blocks.append(build_bullet(questions))
     if view.withdrawn_flags_text:
@@ -54,17 +54,35 @@ def build_safety(view: ReportView, phrases: Phrases) -> Section:
     return Section(role="safety", heading=phrases.say("sheet_first"), blocks=tuple(blocks))
 
 
+def list_emergency_numbers(view: ReportView, phrases: Phrases) -> tuple[str, ...]:
+    """Return the emergency numbers of the organisation; without any, those of some countries."""
+    return view.sheet.emergency_numbers or (phrases.say("sheet_emergency_numbers"),)
+
+
+def list_crisis_numbers(view: ReportView, phrases: Phrases) -> tuple[str, ...]:
+    """Return the crisis lines of the organisation; without any, those of some countries."""
+    return view.sheet.crisis_numbers or (phrases.say("sheet_crisis_numbers"),)
+
+
 def list_help(view: ReportView, phrases: Phrases) -> list[Block]:
     """Return where help is, with the numbers of the organisation."""
     numbers = (*view.sheet.crisis_numbers, *view.sheet.emergency_numbers)
     return [paragraph(phrases.say("sheet_help")), *map(build_bullet, numbers)]
 
 
-def build_talking_points(phrases: Phrases) -> Section:
+def build_talking_points(view: ReportView, phrases: Phrases) -> Section:
     """Return questions to bring, and that no treatment is to be stopped."""
-    questions = (build_bullet(phrases.say(name)) for name in list_numbered("sheet_talk_", phrases))
+    names = list_numbered("sheet_talk_", phrases)
+    questions = (build_bullet(say_for_activity(name, view, phrases)) for name in names)
     advice = paragraph("", strong=phrases.say("sheet_keep"))
     return Section(heading=phrases.say("sheet_talk"), blocks=(*questions, advice))
+
+
+def say_for_activity(name: str, view: ReportView, phrases: Phrases) -> str:
+    """Return the phrase; where activity may harm, its variant without it, if there is one."""
+    variant = f"{name}_without_activity"
+    has_variant = variant in phrases.words and not view.sheet.names_activity
+    return phrases.say(variant if has_variant else name)
 
 
 def list_numbered(prefix: str, phrases: Phrases) -> list[str]:

@@ -70,6 +70,8 @@ def _build_result(view: ReportView, phrases: Phrases) -> Section:
     blocks += [
         paragraph(f"{row.text} {row.sources}", "small", strong=row.name) for row in view.totals
     ]
+    if view.further_scope_text:
+        blocks.append(paragraph("", strong=view.further_scope_text))
     if view.unanswered_scope_questions:
         questions = phrases.say("list_mark").join(view.unanswered_scope_questions)
         blocks.append(paragraph(phrases.say("scope_not_asked", questions=questions), "small"))

@@ -132,7 +132,7 @@ def _write_margin_css(document: Document) -> str:
     """Return the CSS of the page margins; all texts in it are escaped as CSS strings."""
     before, between, after = map(_quote_css, (*document.page_number_texts, "", "")[:3])
     page = f"{before} counter(page) {between} counter(pages) {after}"
-    small = "font-size: 7.6pt; line-height: 1.2; color: #444"
+    small = "font-size: 9pt; line-height: 1.2; color: #444"
     bold = f"{small}; font-weight: 600"
     return f"""
 @page {{

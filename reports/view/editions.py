@@ -128,11 +128,11 @@ class _Redaction:
         steps = assessment.next_steps
         if guidance is None:
             about_tier = {step.id for step in self._rulebook.next_step if _is_about_tier(step)}
-            kept = steps and tuple(step for step in steps if step.id not in about_tier)
-            return assessment.model_copy(update={"next_steps": kept})
+            other_steps = steps and tuple(step for step in steps if step.id not in about_tier)
+            return assessment.model_copy(update={"next_steps": other_steps})
         sheet = PatientSheet(kind=share_sheet_kind(guidance.sheet.kind), crisis_lines=False)
-        chosen = steps and self._choose_steps(steps, guidance)
-        return assessment.model_copy(update={"next_steps": chosen, "sheet": sheet})
+        open_steps = steps and self._choose_steps(steps, guidance)
+        return assessment.model_copy(update={"next_steps": open_steps, "sheet": sheet})
 
     def _choose_steps(
         self, steps: Iterable[NextStepOption], guidance: Guidance
@@ -142,13 +142,13 @@ class _Redaction:
         A step that a private answer can close is always left out: its absence would tell of one.
         """
         rules = {step.id: step for step in self._rulebook.next_step}
-        given = {step.id: self._redact_cautions(step) for step in steps}
-        chosen = (
-            given.get(step.id) or _translate_step(step, rules[step.id])
+        full_steps = {step.id: self._redact_cautions(step) for step in steps}
+        open_steps = (
+            full_steps.get(step.id) or _translate_step(step, rules[step.id])
             for step in guidance.next_steps
-            if step.id in given or _is_about_tier(rules[step.id])
+            if step.id in full_steps or _is_about_tier(rules[step.id])
         )
-        return tuple(step for step in chosen if not self._is_private(rules[step.id].not_when))
+        return tuple(step for step in open_steps if not self._is_private(rules[step.id].not_when))
 
     def _redact_cautions(self, step: NextStepOption) -> NextStepOption:
         private_texts = {

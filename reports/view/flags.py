@@ -10,9 +10,14 @@ from schemas.rulebook import Rulebook
 
 
 def build_flag_lines(
-    rulebook: Rulebook, assessment: Assessment, sources: CitationIndex, heading: ReportHeading
+    rulebook: Rulebook,
+    assessment: Assessment,
+    sources: CitationIndex,
+    heading: ReportHeading,
+    phrases: Phrases,
 ) -> tuple[FlagLine, ...]:
     """Return the flags with their actions: by tier, then those about the person first."""
+    prefix = f"sheet_flag_{rulebook.rulebook.instrument}"
     tiers = {tier.id: tier.label for tier in rulebook.tier}
     urgent_tiers = {tier.id for tier in rulebook.tier if tier.withholds}
     definitions = {flag.id: flag for flag in rulebook.flag}
@@ -22,6 +27,7 @@ def build_flag_lines(
         FlagLine(
             id=flag.id,
             label=flag.label,
+            patient_label=phrases.words.get(f"{prefix}_{flag.id}", flag.label),
             tier_id=flag.tier,
             is_urgent=flag.tier in urgent_tiers,
             is_marked_by_patient=is_by_patient

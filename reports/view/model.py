@@ -10,11 +10,12 @@ from schemas.base import FrozenModel, Many
 class FlagLine(FrozenModel):
     """A red flag and its action; one that is `about_person` must not be on the patient sheet.
 
-    An urgent one is for today.
+    An urgent one is for today. The sheet prints its `patient_label` alone.
     """
 
     id: str
     label: str
+    patient_label: str
     tier_id: str
     is_urgent: bool
     is_marked_by_patient: bool
@@ -138,15 +139,20 @@ class PatternLine(FrozenModel):
 
 
 class SheetView(FrozenModel):
-    """What only the patient's sheet shows; `kind` decides which of its parts are printed."""
+    """What only the patient's sheet shows; `kind` decides which of its parts are printed.
+
+    It `names_activity` only where an effort is known not to make the person ill.
+    """
 
     kind: str
     has_crisis_lines: bool
     crisis_numbers: Many[str]
     emergency_numbers: Many[str]
     plain_phrase: str
+    names_activity: bool
     answers: Many[LabelledText]
     denied_count: int
+    open_safety_questions: Many[str]
     open_questions: Many[str]
 
 
@@ -178,6 +184,7 @@ class ReportView(FrozenModel):
     withdrawn_flags_text: str | None
     acknowledgements: Many[str]
     scope_reasons: Many[str]
+    further_scope_text: str | None
     unanswered_scope_questions: Many[str]
     band_id: str | None
     band: str | None

@@ -24,6 +24,13 @@ class PlainSheetRule(FrozenModel):
     phrase: Name
 
 
+class EffortRule(FrozenModel):
+    """An answer, or a marked option, by which an effort makes the person ill."""
+
+    question: Name
+    answer: bool | Name
+
+
 class PaperSettings(FrozenModel):
     """The content of `templates/paper.toml`."""
 
@@ -31,6 +38,7 @@ class PaperSettings(FrozenModel):
     withheld_limitations: Many[int]
     fact: Many[HeadingFact] = Field(min_length=1)
     plain_sheet: Many[PlainSheetRule] = Field(min_length=1)
+    effort: Many[EffortRule] = Field(min_length=1)
 
 
 @cache

@@ -7,7 +7,11 @@ from pydantic import MISSING
 
 from reports.phrases import Phrases
 from reports.view.answer_words import list_open_questions, summarise_answers
-from reports.view.editions import find_flags_about_person, share_sheet_kind
+from reports.view.editions import (
+    find_flags_about_person,
+    find_private_questions,
+    share_sheet_kind,
+)
 from reports.view.heading import ReportHeading
 from reports.view.intake import AssessedIntake
 from reports.view.model import SheetView
@@ -81,8 +85,10 @@ def build_sheet(
         crisis_numbers=_list_numbers(heading, crisis=True),
         emergency_numbers=_list_numbers(heading, crisis=False),
         plain_phrase=find_plain_phrase(answers) or _choose_plain_phrase(rulebook, intake),
+        names_activity=_may_name_activity(rulebook, intake),
         answers=summary.lines,
         denied_count=summary.denied_count,
+        open_safety_questions=_list_open_safety_questions(rulebook, intake.assessment),
         open_questions=list_open_questions(rulebook, missing),
     )
 
@@ -91,6 +97,31 @@ def find_plain_phrase(answers: Mapping[str, Any]) -> str | None:
     """Return the phrase that a plain sheet begins with because of an answer; None if none does."""
     rules = load_paper_settings().plain_sheet
     return next((rule.phrase for rule in rules if answers.get(rule.question) == rule.answer), None)
+
+
+def _list_open_safety_questions(rulebook: Rulebook, assessment: Assessment) -> tuple[str, ...]:
+    """Return the labels of the open safety questions, but for private ones."""
+    private, questions = find_private_questions(rulebook), rulebook.questions_by_id
+    return tuple(
+        questions[name].label for name in assessment.safety.unanswered if name not in private
+    )
+
+
+def _may_name_activity(rulebook: Rulebook, intake: AssessedIntake) -> bool:
+    """Return whether it is known that an effort does not make the person ill, where it is asked."""
+    questions, answers = rulebook.questions_by_id, intake.known_answers
+    not_asked = () if intake.assessment.not_asked is MISSING else intake.assessment.not_asked
+    rules = (rule for rule in load_paper_settings().effort if rule.question in questions)
+    return all(
+        rule.question in not_asked or _is_denied(answers.get(rule.question), rule.answer)
+        for rule in rules
+    )
+
+
+def _is_denied(answer: Any, expected: bool | str) -> bool:  # noqa: FBT001 - an answer
+    if isinstance(answer, list | tuple):
+        return expected not in answer
+    return answer is not None and answer != expected
 
 
 def _choose_plain_phrase(rulebook: Rulebook, intake: AssessedIntake) -> str:

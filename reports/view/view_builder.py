@@ -83,13 +83,14 @@ def build_view(
         tier=next(
             (tier.label for tier in rulebook.tier if tier.id == assessment.safety.tier), None
         ),
-        flags=flags.build_flag_lines(rulebook, assessment, sources, heading),
+        flags=flags.build_flag_lines(rulebook, assessment, sources, heading, phrases),
         no_flag_text=flags.describe_no_flag(rulebook, assessment),
         unanswered_safety_questions=_list_labels(rulebook, assessment.safety.unanswered),
         has_no_safety_answers=not flags.list_answered_questions(rulebook, assessment),
         withdrawn_flags_text=flags.describe_withdrawn_flags(rulebook, assessment, heading, phrases),
         acknowledgements=flags.describe_acknowledgements(heading, phrases),
         scope_reasons=tuple(reason.label for reason in assessment.scope.reasons),
+        further_scope_text=_describe_further_scope(rulebook, assessment, phrases),
         unanswered_scope_questions=_list_labels(rulebook, assessment.scope.unanswered),
         band_id=band,
         band=next((item.label for item in rulebook.band if item.id == band), None),
@@ -147,6 +148,16 @@ def build_view(
 def _list_labels(rulebook: Rulebook, questions: Iterable[str]) -> tuple[str, ...]:
     labels = {question.id: question.label for question in rulebook.question}
     return tuple(labels[question] for question in questions)
+
+
+def _describe_further_scope(
+    rulebook: Rulebook, assessment: Assessment, phrases: Phrases
+) -> str | None:
+    """Return why a withheld result would be out of scope too; None if it would not."""
+    labels = [reason.label for reason in assessment.scope.reasons]
+    if assessment.status != "withheld_red_flag" or not labels:
+        return None
+    return phrases.say("also_out_of_scope", reasons=rulebook.wording.listed.join(labels))
 
 
 def _explain_lower_band(rulebook: Rulebook, assessment: Assessment, phrases: Phrases) -> str | None:

@@ -11,6 +11,8 @@ from support.browser.barriers import find_barriers
 from support.browser.form_patients import create_link, press
 from support.browser.practitioners import PASSWORD, PractitionerLogin, add_practitioner_login
 from support.builders import do
+from support.form_controls import name_control
+from support.second_release import EXPLAINED, WITHHELD, assess_case
 
 from api.store.accounts import invitations, practitioners
 from api.store.forms import drafts
@@ -35,6 +37,22 @@ def flagged(store, clinic):
 def scored(store, clinic):
     builders.add(store, clinic, "MRN-0007", example="widespread_pain")
     return builders.add(store, clinic, "MRN-0007", example="widespread_pain").id
+
+
+@pytest.fixture
+def of_the_second_version(store, clinic):
+    """The ids of two screenings of nociplastic 2.0.0: one with a band, one with a red flag."""
+    return [
+        do(
+            store,
+            clinic,
+            screenings.add_screening,
+            builders.intake("MRN-0008")._replace(
+                answers=case.answers, assessment=assess_case(case)
+            ),
+        ).id
+        for case in (EXPLAINED, WITHHELD)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +94,7 @@ def amend_flagged_screening(page, base_url, store, clinic, practitioner, screeni
     topic = page.locator("details.topic").first
     if topic.get_attribute("open") is None:
         topic.locator("summary").click()
-    page.locator("#q0").fill("45")
+    page.locator(f"#{name_control('age_years')}").fill("45")
     press(page, ":nth-match(main button[type=submit]:visible, 1)")
     assert re.search(r"/desk/screenings/(?!" + screening + ")[0-9a-f-]{36}$", page.url)
     amended = page.url[-36:]
@@ -169,8 +187,9 @@ def test_can_be_used_by_keyboard_alone(page, base_url, grace, flagged, store, cl
     )
 
 
-def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) -> Iterator[str]:
+def visit_pages(page, base_url, store, clinic, practitioner, screening_ids) -> Iterator[str]:
     """Open every page of the desk; yield its name once it is loaded."""
+    flagged, scored, *second = screening_ids
     link, _ = create_link(store, clinic, reference="MRN-0050")
     do(store, clinic, drafts.save_draft, link, Draft(tier="T1"))
     invited = do(
@@ -203,7 +222,9 @@ def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) ->
     for path in ("/desk/links", "/desk/links/new", "/desk/new", "/desk/new?rulebook=phq4",
                  "/desk/account", f"/desk/screenings/{flagged}", f"/desk/screenings/{scored}",
                  f"/desk/screenings/{flagged}/answers", f"/desk/screenings/{scored}/evidence",
-                 f"/desk/screenings/{scored}/note", "/desk/screenings/" + "0" * 36):  # fmt: skip
+                 f"/desk/screenings/{scored}/note", "/desk/screenings/" + "0" * 36,
+                 *(f"/desk/screenings/{screening}" for screening in second),
+                 f"/desk/screenings/{second[0]}/evidence"):  # fmt: skip
         page.goto(base_url + path)
         page.evaluate(
             "document.querySelectorAll('details').forEach((details) => details.open = true)"
@@ -226,7 +247,7 @@ def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) ->
 
 
 def test_no_page_has_a_barrier_or_is_too_wide(
-    page, base_url, store, clinic, grace, flagged, scored
+    page, base_url, store, clinic, grace, flagged, scored, of_the_second_version
 ):
     all_scopes = {"scopes": (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin")}
     do(store, clinic, practitioners.update_practitioner, grace.id, all_scopes)
@@ -236,7 +257,8 @@ def test_no_page_has_a_barrier_or_is_too_wide(
         "console", lambda message: errors.append(message.text) if "Policy" in message.text else None
     )
     barriers, wide = {}, []
-    for name in visit_pages(page, base_url, store, clinic, grace, flagged, scored):
+    screening_ids = [flagged, scored, *of_the_second_version]
+    for name in visit_pages(page, base_url, store, clinic, grace, screening_ids):
         barriers[name] = find_barriers(page)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(name)

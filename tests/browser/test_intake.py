@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, expect
 from support.browser.form_patients import (
+    AGE,
     acknowledge_advice,
     answer_page,
     answer_step,
@@ -18,15 +19,32 @@ from support.browser.form_patients import (
 )
 from support.browser.served_api import fetch_content
 from support.builders import do
+from support.form_controls import (
+    RED_FLAG_GROUPS,
+    build_fields,
+    build_option_id,
+    find_consent_step,
+    find_step,
+    name_control,
+    name_option,
+)
 
+from api.forms.form_model import YEARS_SUFFIX
 from api.store.forms import drafts, links
 from api.store.screenings import screenings
 from scoring.catalogue import load_catalogue
 
 ERROR = re.compile("^chrome-error:")
 ONE_SIZE = pytest.mark.parametrize("size", ["phone"])
-FLAGGED = {"q53": "o5", "q57": "o1"}
+FLAGGED = build_fields(
+    rf_head_and_face="new_headache_worse_lying_or_straining",
+    rf_personal_safety="suicidal_thoughts",
+)
 """A headache to be checked today, and thoughts of ending one's life."""
+RED_FLAGS, SITES = str(find_step("rf_personal_safety")), str(find_step("pain_sites"))
+DURATION = name_control("pain_duration_months")
+NECK = build_option_id("pain_sites", "neck")
+NO_RED_FLAG = build_option_id("rf_spine_and_nerves", "none")
 
 
 def find_screening(store, clinic, link_id):
@@ -78,21 +96,23 @@ class TestIntake:
     def test_body_map_and_advice_can_be_used_by_keyboard_alone(self, page, base_url, store, clinic):
         link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        for name, text in (("q0", "44"), ("q1", "6")):
+        for name, text in ((AGE, "44"), (DURATION, "1"), (f"{DURATION}-months", "6")):
             focus_by_tab(page, name)
             page.keyboard.type(text)
+        focus_by_tab(page, build_option_id("cancer_ever", answer=True))
+        page.keyboard.press("ArrowDown")
         press_enter(page)
-        for number in range(52, 57):
-            focus_by_tab(page, f"q{number}-none")
+        for question in RED_FLAG_GROUPS:
+            focus_by_tab(page, build_option_id(question, "none"))
             page.keyboard.press("Space")
-        focus_by_tab(page, "q57-1")
+        focus_by_tab(page, build_option_id("rf_personal_safety", "suicidal_thoughts"))
         page.keyboard.press("Space")
         press_enter(page)
         expect(page).to_have_url(re.compile("/advice$"))
         focus_by_tab(page, "read")
         page.keyboard.press("Space")
         press_enter(page)
-        focus_by_tab(page, "q5-14")
+        focus_by_tab(page, NECK)
         page.keyboard.press("Space")
         assert page.locator(".body-map .selected").count() == 2
         focus_by_tab(page, "Save and finish later")
@@ -100,13 +120,14 @@ class TestIntake:
         expect(page.locator("h1")).to_have_text("Your answers are saved")
         draft = do(store, clinic, drafts.find_draft, link)
         assert draft.answers["pain_sites"] == ["neck"]
+        assert (draft.answers["pain_duration_months"], draft.answers["cancer_ever"]) == (18, False)
 
     def test_needs_no_scripts(self, browser, base_url, store, clinic):
         link, secret = create_link(store, clinic)
         with browser.new_context(java_script_enabled=False, locale="en-GB") as context:
             page = context.new_page()
             begin_intake(page, f"{base_url}/intake/{secret}")
-            answer_until(page, q5="o14", **FLAGGED)
+            answer_until(page, **build_fields(pain_sites="neck"), **FLAGGED)
             expect(page.locator(".body-map:visible")).to_have_count(0)
             submit_step(page, "send")
             expect(page.locator("h1")).to_contain_text("Thank you")
@@ -185,13 +206,13 @@ class TestRedFlag:
     def test_shows_advice_at_once_that_cannot_be_skipped(self, page, base_url, store, clinic):
         link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_step(page)
+        answer_until(page, step=RED_FLAGS)
         answer_step(page, **FLAGGED)
         expect(page.locator("h1")).to_have_text("Please read this before you continue")
         expect(page.locator(".notice h2").first).to_have_text("Thank you for telling us")
         expect(page.locator(".call").first).to_contain_text("116 123")
         expect(page.locator("body")).not_to_contain_text("ending my life")
-        for elsewhere in ("1", "3", "review"):
+        for elsewhere in ("1", SITES, "review"):
             page.goto(f"{base_url}/intake/{secret}/{elsewhere}")
             assert read_step(page) == "advice"
         press(page, "button[type=submit]")
@@ -199,35 +220,37 @@ class TestRedFlag:
             "Please tick the box to show that you have read this."
         )
         acknowledge_advice(page)
-        assert read_step(page) == "3"
+        assert read_step(page) == str(int(RED_FLAGS) + 1)
         (urgent,) = do(store, clinic, links.list_urgent_links)
         assert (urgent.id, urgent.tier, urgent.state) == (link, "T1", "started")
 
     def test_about_personal_safety_is_not_shown_again(self, page, base_url, store, clinic):
         link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_step(page)
-        answer_step(page, q57="o2")
+        answer_until(page, step=RED_FLAGS)
+        answer_step(page, **build_fields(rf_personal_safety="unsafe_at_home"))
         acknowledge_advice(page)
-        page.goto(f"{base_url}/intake/{secret}/2")
-        assert page.locator("input[name=q57]:checked").count() == 0
+        page.goto(f"{base_url}/intake/{secret}/{RED_FLAGS}")
+        name = name_control("rf_personal_safety")
+        assert page.locator(f"input[name={name}]").count() > 0
+        assert page.locator(f"input[name={name}]:checked").count() == 0
         submit_step(page)
         draft = do(store, clinic, drafts.find_draft, link)
         assert draft.answers["rf_personal_safety"] == ["unsafe_at_home"]
         page.goto(f"{base_url}/intake/{secret}/review")
-        expect(page.locator(".answers").nth(1)).not_to_contain_text("safe at home")
+        expect(page.locator(".answers").nth(int(RED_FLAGS) - 1)).not_to_contain_text("safe at home")
 
 
 class TestStep:
     def test_keeps_its_answers_when_going_back(self, page, base_url, store, clinic):
         _, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_step(page)
-        page.check("#q52-none")
+        answer_until(page, step=RED_FLAGS)
+        page.check(f"#{NO_RED_FLAG}")
         submit_step(page, "back")
-        expect(page.locator("#q0")).to_have_value("44")
+        expect(page.locator(f"#{AGE}")).to_have_value("44")
         submit_step(page)
-        expect(page.locator("#q52-none")).to_be_checked()
+        expect(page.locator(f"#{NO_RED_FLAG}")).to_be_checked()
 
     def test_is_resumed_on_another_device_with_the_same_link(
         self, browser, page, base_url, store, clinic
@@ -242,7 +265,7 @@ class TestStep:
             press(other_page, "text=Continue where you left off")
             assert read_step(other_page) == "2"
             submit_step(other_page, "back")
-            expect(other_page.locator("#q0")).to_have_value("44")
+            expect(other_page.locator(f"#{AGE}")).to_have_value("44")
 
     def test_leaves_nothing_in_the_storage_of_the_browser(self, page, base_url, store, clinic):
         _, secret = create_link(store, clinic)
@@ -254,35 +277,43 @@ class TestStep:
     def test_shows_faults_and_saves_the_valid_answers(self, page, base_url, store, clinic):
         _, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        page.fill("#q0", "144")
-        page.fill("#q1", "12,5")
+        years, months = (
+            page.locator(f"input[name={name}]") for name in (DURATION + YEARS_SUFFIX, DURATION)
+        )
+        answer_page(page, **{AGE: "144", DURATION + YEARS_SUFFIX: "0", DURATION: "12,5"})
         submit_step(page)
         expect(page.locator(".errors li")).to_have_count(1)
-        expect(page.locator("#q0-wrong")).to_have_text("Please enter a number from 0 to 120.")
-        expect(page.locator("#q0")).to_have_value("144")
-        expect(page.locator("#q1")).to_have_value("12,5")
+        expect(page.locator(f"#{AGE}-wrong")).to_have_text("Please enter a number from 0 to 120.")
+        expect(page.locator(f"#{AGE}")).to_have_value("144")
+        expect(months).to_have_value("12,5")
         page.goto(page.url)
-        expect(page.locator("#q1")).to_have_value("12.5")
+        expect(years).to_have_value("1")
+        expect(months).to_have_value("0.5")
 
     def test_clears_other_options_for_none_of_these(self, page, base_url, store, clinic):
         _, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_step(page)
-        page.check("#q52")
-        page.check("#q52-none")
-        expect(page.locator("#q52")).not_to_be_checked()
-        page.check("#q52-1")
-        expect(page.locator("#q52-none")).not_to_be_checked()
+        answer_until(page, step=RED_FLAGS)
+        first, second = (
+            build_option_id("rf_spine_and_nerves", option)
+            for option in ("saddle_numbness", "both_legs_weak_or_numb")
+        )
+        page.check(f"#{first}")
+        page.check(f"#{NO_RED_FLAG}")
+        expect(page.locator(f"#{first}")).not_to_be_checked()
+        page.check(f"#{second}")
+        expect(page.locator(f"#{NO_RED_FLAG}")).not_to_be_checked()
 
     def test_selects_places_on_the_body_map(self, page, base_url, store, clinic):
         _, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_until(page, step="3")
-        neck = page.locator(".body-map path[data-for=q5-14]").first
+        answer_until(page, step=SITES)
+        neck = page.locator(f".body-map path[data-for={NECK}]").first
         neck.click()
-        assert page.locator("input[name=q5]:checked").count() == 1
+        selected = page.locator(f"input[name={name_control('pain_sites')}]:checked")
+        assert selected.count() == 1
         expect(neck).to_have_class("part selected")
-        page.locator("input[name=q5]:checked").uncheck()
+        selected.uncheck()
         expect(neck).to_have_class("part")
 
 
@@ -293,14 +324,15 @@ class TestAdversity:
     ):
         link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_until(page, step="13")
+        answer_until(page, step=str(find_consent_step()))
         page.check("#adversity")
         submit_step(page)
         expect(page.locator("legend").first).to_contain_text("serious adversity")
-        page.check("input[name=q40][value=n3]")
+        name, value = name_control("ace_count"), name_option("ace_count", 3)
+        page.check(f"input[name={name}][value={value}]")
         submit_step(page)
         assert do(store, clinic, drafts.find_draft, link).answers["ace_count"] == 3
-        page.goto(f"{base_url}/intake/{secret}/13")
+        page.goto(f"{base_url}/intake/{secret}/{find_consent_step()}")
         page.check("#adversity-no")
         submit_step(page)
         assert read_step(page) == "review"

@@ -16,7 +16,7 @@ from api.store.batches import pending_batches
 CSV = {"Content-Type": "text/csv"}
 
 
-def example(name: str = "widespread_pain") -> dict:
+def example(name: str = "core_form") -> dict:
     """The answers of an example."""
     return json.loads((builders.EXAMPLES / f"{name}.json").read_text())["answers"]
 

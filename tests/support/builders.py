@@ -112,9 +112,17 @@ def token(store: Store, tokens, clinic: Clinic, scopes=SCOPES) -> str:
     )
 
 
+def load_example(name: str) -> dict[str, Any]:
+    """Return an example intake; one that names nociplastic alone is for its first version."""
+    intake = json.loads((EXAMPLES / f"{name}.json").read_text())
+    if intake["rulebook"] == "nociplastic":
+        intake["rulebook"] = "nociplastic@1.0.0"
+    return intake
+
+
 def request(reference: str = "MRN-0042", example: str = "widespread_pain", **patient: str) -> dict:
     """Return a body for `POST /v1/screenings`."""
-    body = json.loads((EXAMPLES / f"{example}.json").read_text())
+    body = load_example(example)
     body["patient"] = {"reference": reference, **patient}
     return body
 

@@ -30,6 +30,8 @@ MILLIMETRE = 72 / 25.4
 PAGE_TOP, PAGE_BOTTOM = 11.5 * MILLIMETRE, 10 * MILLIMETRE
 """The margins of a page, in points."""
 EXAMPLES = Path(__file__).parents[2] / "api" / "contract" / "examples"
+FIRST_VERSIONS = {"nociplastic": "nociplastic@1.0.0"}
+"""The version of an instrument whose newest one is of the second generation."""
 NAMES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
 
 
@@ -42,8 +44,11 @@ class AssessedExample(NamedTuple):
 
 
 def assess_example(name: str, **changes) -> AssessedExample:
+    """Return an example by a rulebook of the first generation; its answers can be changed."""
     intake = json.loads((EXAMPLES / f"{name}.json").read_text())
-    loaded = load_catalogue().find_active(intake["rulebook"])
+    loaded = load_catalogue().find_active(
+        FIRST_VERSIONS.get(intake["rulebook"], intake["rulebook"])
+    )
     answers = build_answer_model(loaded.rulebook).model_validate_json(
         json.dumps(intake["answers"] | changes)
     )

@@ -9,7 +9,7 @@ from api.cli.commands.score import IntakeFile, RulebookName, read_intake_file
 from api.cli.context import fail, load_settings
 
 
-def report(
+def report(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     intake: IntakeFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     rulebook: RulebookName = "nociplastic",

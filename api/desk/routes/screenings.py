@@ -140,6 +140,7 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     reports: RendererDep,
     document: str = "clinician",
     locale: str = "",
+    edition: str = "full",
 ) -> Response:
     """Return the report as a file and record its issue, as `GET /v1/screenings/{id}/report` does.
 
@@ -153,7 +154,10 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
         desk.rulebooks, print_settings, source, requested_locale
     )[1]
     request = DocumentRequest(
-        report_format, "patient" if document == "patient" else "clinician", language
+        report_format,
+        "patient" if document == "patient" else "clinician",
+        language,
+        "shareable" if edition == "shareable" else "full",
     )
     report = document_builder.render_screening(
         desk.rulebooks, print_settings, reports, source, request

@@ -126,7 +126,7 @@ def _replacing(client, old: dict) -> str:
 
 
 def test_every_sheet_bears_its_numbers_for_help(kept_client):
-    numbers = [{"label": "Crisis line", "number": "116 123", "crisis": True}]
+    numbers = [{"label": "Out of hours", "number": "116 117", "crisis": False}]
     settings = kept_client.get("/v1/organisation/forms").json() | {"emergency_numbers": numbers}
     assert kept_client.put("/v1/organisation/forms", json=settings).status_code == 200
     body = request("MRN-0042", "red_flag")
@@ -135,4 +135,4 @@ def test_every_sheet_bears_its_numbers_for_help(kept_client):
         kept_client.post("/v1/score/report.txt?document=patient", json=body).text,
         kept_client.get(f"/v1/screenings/{report_html['id']}/report.txt?document=patient").text,
     }
-    assert all("Crisis line: 116 123" in text_part for text_part in page_text)
+    assert all("Out of hours: 116 117" in text_part for text_part in page_text)

@@ -86,7 +86,7 @@ class TestCards:
         assert (task["resourceType"], task["for"]) == ("Task", {"reference": "Patient/p1"})
         (task_input,) = task["input"]
         assert (
-            task_input["valueCanonical"] == f"{BASE}/fhir/Questionnaire/nociplastic-patient|1.0.0"
+            task_input["valueCanonical"] == f"{BASE}/fhir/Questionnaire/nociplastic-patient|2.0.0"
         )
         assert card["selectionBehavior"] == "at-most-one"
 
@@ -124,7 +124,7 @@ class TestCards:
     def test_red_flags_come_first(self, kept_service, store, kept_clinic, ehr):
         screening = add(store, kept_clinic, example="red_flag", system=SYSTEM)
         first, second = fetch_cards(kept_service, ehr)
-        assert (first["indicator"], second["indicator"]) == ("critical", "info")
+        assert (first["indicator"], second["indicator"]) == ("critical", "critical")
         flags = screening.assessment.safety.flags
         assert flags
         for flag in flags:
@@ -161,7 +161,7 @@ class TestCards:
         add(store, kept_clinic, example="red_flag", system=SYSTEM)
         with time_machine.travel(time.time() + timedelta(days=400).total_seconds()):
             cards = fetch_cards(kept_service, ehr)
-        assert [card["indicator"] for card in cards] == ["critical", "info", "info"]
+        assert [card["indicator"] for card in cards] == ["critical", "critical", "info"]
         for card in cards:
             assert 0 < len(card["summary"]) < 140
             assert card["source"]["label"] == "nociscreen"

@@ -51,7 +51,7 @@ def test_score_prints_a_table():
     process = run("score", EXAMPLES / "red_flag.json", "--table")
     assert process.returncode == 0
     lines = process.stdout.splitlines()
-    assert lines[0] == "nociplastic@1.0.0: withheld red flag"
+    assert lines[0] == "nociplastic@2.0.0: withheld red flag"
     assert lines[1] == "safety: T0"
 
 
@@ -82,6 +82,38 @@ def test_report_writes_a_pdf(tmp_path):
     process = run("report", INTAKE, "-o", tmp_path / "report.pdf")
     assert (process.returncode, process.stderr) == (0, "")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-1.7")
+
+
+@pytest.fixture
+def unsafe_intake(tmp_path) -> Path:
+    """An intake of a person who does not feel safe at home."""
+    file = tmp_path / "intake.json"
+    file.write_text(
+        json.dumps({"rf_personal_safety": ["unsafe_at_home"], "rf_general": ["fever_or_rigors"]})
+    )
+    return file
+
+
+@pytest.mark.parametrize(
+    ("options", "is_shown"),
+    [([], True), (["--edition", "full"], True), (["--edition", "shareable"], False)],
+    ids=["default", "full", "shareable"],
+)
+def test_report_has_flags_about_the_person_in_the_full_edition_only(
+    tmp_path, unsafe_intake, options, is_shown
+):
+    out = tmp_path / "report.txt"
+    process = run("report", unsafe_intake, "-o", out, *options)
+    assert (process.returncode, process.stderr) == (0, "")
+    text = out.read_text()
+    assert ("Does not feel safe with someone close" in text) == is_shown
+    assert "Fever or shivering fits" in text
+
+
+def test_report_refuses_an_unknown_edition(tmp_path):
+    process = run("report", INTAKE, "-o", tmp_path / "report.txt", "--edition", "secret")
+    assert process.returncode == 2
+    assert "--edition" in process.stderr
 
 
 def test_a_report_that_cannot_be_written_ends_with_2(tmp_path):

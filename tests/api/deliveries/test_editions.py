@@ -5,6 +5,7 @@ import json
 import pytest
 from support import builders
 from support.callers import calling
+from support.first_release import FIRST, FLAGGED_ANSWERS, UNSAFE_AT_HOME
 from support.path_resources import create_resource
 from support.second_release import CONFIDENTIAL, SCORED, SECOND, WITHHELD, assess_case
 
@@ -28,13 +29,19 @@ def caller(second_service):
     return calling(second_service, builders.clinic(second_service.services.store, "Editions"))
 
 
-def store_case(caller, case, **answers) -> str:
+def store_case(caller, case, context: dict | None = None, **answers) -> str:
     body = {
         "rulebook": SECOND.name,
         "patient": {"reference": "MRN-0042"},
         "clinician": {"reference": "GP-12"},
+        **(context or {}),
         "answers": json.loads(case.intake) | answers,
     }
+    return create_resource(caller, "/v1/screenings", body)["id"]
+
+
+def store_first(caller, answers) -> str:
+    body = {"rulebook": FIRST.name, "patient": {"reference": "MRN-0042"}, "answers": answers}
     return create_resource(caller, "/v1/screenings", body)["id"]
 
 
@@ -97,6 +104,15 @@ class TestTheEditionForSharing:
         points = scored["screening"]["assessment"]["totals"]["predominance"]["points"]
         assert points == float(assess_case(CONFIDENTIAL).totals["predominance"].points)
 
+    @pytest.mark.parametrize("profile", sorted(ADDRESSES))
+    def test_leaves_out_the_clinicians_note(self, caller, profile):
+        screening = store_case(caller, CONFIDENTIAL, context={"note": "Zaphod-4711 has a plan."})
+        assert "Zaphod-4711" not in preview(caller, screening, profile)
+
+    def test_a_note_is_sent_in_the_full_edition(self, caller):
+        screening = store_case(caller, CONFIDENTIAL, context={"note": "Zaphod-4711 has a plan."})
+        assert "Zaphod-4711" in preview(caller, screening, "generic-webhook", edition="full")
+
     def test_leaves_out_the_notes_of_acknowledgements(self, caller):
         screening = store_case(caller, CONFIDENTIAL)
         acknowledged = caller.post(
@@ -147,11 +163,31 @@ def test_an_unknown_edition_is_refused(caller):
     assert [error["pointer"] for error in response.json()["errors"]] == ["/options/edition"]
 
 
-def test_a_screening_by_the_first_rulebook_is_sent_whole(kept_client):
-    screening = create_resource(kept_client, "/v1/screenings", builders.request())["id"]
-    texts = [
-        json.loads(preview(kept_client, screening, "generic-webhook", **options))["screening"]
-        for options in ({}, {"edition": "full"})
-    ]
-    assert texts[0]["assessment"]["criteria"]
-    assert texts[0] == texts[1]
+@pytest.mark.parametrize("profile", sorted(ADDRESSES))
+class TestAScreeningByTheFirstRulebook:
+    def test_has_no_answer_about_the_person_by_default(self, caller, profile):
+        text = preview(caller, store_first(caller, FLAGGED_ANSWERS), profile)
+        assert FIRST.name in text
+        assert UNSAFE_AT_HOME not in text
+        assert "unsafe_at_home" not in text
+        assert "Numbness between the legs" in text
+
+    def test_has_it_in_the_full_edition(self, caller, profile):
+        screening = store_first(caller, FLAGGED_ANSWERS)
+        assert UNSAFE_AT_HOME in preview(caller, screening, profile, edition="full")
+
+
+class TestAnUnflaggedScreeningByTheFirstRulebook:
+    def test_is_sent_without_the_criteria_of_private_questions(self, caller):
+        answers, _ = builders.assessed("too_little_known")
+        screening = store_first(caller, answers)
+        shared, full = (
+            json.loads(preview(caller, screening, "generic-webhook", **options))["screening"]
+            for options in ({}, {"edition": "full"})
+        )
+        shared_rows = shared["assessment"].pop("criteria")
+        full_rows = full["assessment"].pop("criteria")
+        assert [row["id"] for row in full_rows if row not in shared_rows] == ["G1", "G2"]
+        for screening_sent in (shared, full):
+            screening_sent["assessment"].pop("patterns")
+        assert shared == full

@@ -75,7 +75,7 @@ def build_path(screening: str, rest: str = "") -> str:
 
 def add_screening(store, clinic, **answers) -> str:
     """Add a screening with these answers; return its id."""
-    assessment = assess(load_catalogue().find_active("nociplastic"), answers)
+    assessment = assess(load_catalogue().find_version("nociplastic@1.0.0"), answers)
     scored_intake = builders.intake("MRN-0043")._replace(answers=answers, assessment=assessment)
     return do(store, clinic, screenings.add_screening, scored_intake).id
 
@@ -254,7 +254,7 @@ class TestTheList:
         add_screening(store, kept_clinic, rf_general=[])
         assert "Not all red flags asked" in first_line()
         safety_questions = (
-            load_catalogue().find_active("nociplastic").rulebook.rulebook.safety_questions
+            load_catalogue().find_version("nociplastic@1.0.0").rulebook.rulebook.safety_questions
         )
         add_screening(store, kept_clinic, **{name: [] for name in safety_questions})
         assert "No red flag reported" in first_line()

@@ -8,6 +8,7 @@ import pytest
 from support import builders
 from support.browser.practitioners import add_practitioner_login, open_signed_in_browser
 from support.callers import calling, replace_service
+from support.first_release import FIRST, FLAGGED_ANSWERS, OTHER_ANSWERS
 from support.path_resources import create_resource
 from support.second_release import CONFIDENTIAL, EXPLAINED, SCORED, SECOND, UNSETTLED, WITHHELD
 
@@ -118,6 +119,56 @@ class TestAScreening:
     def test_says_that_it_is_confidential(self, client, desk):
         assert "Confidential: this screening" in read(desk, keep_case(client, CONFIDENTIAL))
         assert "Confidential: this screening" not in read(desk, keep_case(client, EXPLAINED))
+
+    def test_that_is_confidential_offers_its_report_in_the_shareable_edition(self, client, desk):
+        screening = keep_case(client, CONFIDENTIAL)
+        text = read(desk, screening)
+        section = text.partition('<h3 id="shareable">Shareable edition</h3>')[2]
+        links = re.findall(r'href="([^"]+/report\.[^"]+)"', section)
+        suffixes = ["pdf", "pdf", "pdf", "pdf", "html", "rtf", "txt", "xml"]
+        assert [link.partition("?")[0].rpartition(".")[2] for link in links] == suffixes
+        assert [link for link in links if not link.endswith("edition=shareable")] == []
+        full, shared = (
+            desk.get(f"/desk/screenings/{screening['id']}/report.txt{query}").text
+            for query in ("", "?edition=shareable")
+        )
+        assert links[6].endswith("/report.txt?edition=shareable")
+        labels_about_person = [
+            flag["label"]
+            for flag in screening["assessment"]["safety"]["flags"]
+            if flag.get("about_person")
+        ]
+        assert labels_about_person
+        assert [label for label in labels_about_person if label not in full] == []
+        assert [label for label in labels_about_person if label in shared] == []
+
+    def test_that_is_not_confidential_has_one_edition(self, client, desk):
+        text = read(desk, keep_case(client, EXPLAINED))
+        assert "/report.txt" in text
+        assert "edition=" not in text
+
+    def test_of_the_first_version_with_a_flag_about_the_person_offers_the_shareable_edition(
+        self, client, desk
+    ):
+        body = {"rulebook": FIRST.name, "patient": {"reference": "MRN-1"}}
+        flagged, other = (
+            read(desk, create_resource(client, HERE, body | {"answers": answers}))
+            for answers in (FLAGGED_ANSWERS, OTHER_ANSWERS)
+        )
+        assert "/report.txt?edition=shareable" in flagged
+        assert "edition=" not in other
+
+    @pytest.mark.parametrize(
+        ("language", "heading"),
+        [
+            ("en", "Shareable edition"),
+            ("de", "Ausgabe zum Weitergeben"),
+            ("es", "Edición para compartir"),
+        ],
+    )
+    def test_names_the_shareable_edition_in_each_language(self, client, desk, language, heading):
+        screening = keep_case(client, CONFIDENTIAL)
+        assert f">{heading}</h3>" in read(desk, screening, language=language)
 
     @pytest.mark.parametrize(
         ("language", "heading"),

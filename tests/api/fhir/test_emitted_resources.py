@@ -176,7 +176,8 @@ class TestNoDiagnosis:
             "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode",
             *(f"http://terminology.hl7.org/CodeSystem/{name}" for name in (
                 "audit-event-type", "data-absent-reason", "observation-category",
-                "provenance-participant-type", "restful-security-service", "v3-DataOperation",
+                "provenance-participant-type", "restful-security-service", "v3-Confidentiality",
+                "v3-DataOperation",
             )),
         }  # fmt: skip
 

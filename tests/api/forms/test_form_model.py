@@ -14,6 +14,7 @@ from scoring.catalogue import load_catalogue
 
 RULEBOOKS = load_catalogue().list_active()
 NOCIPLASTIC = load_catalogue().find_version("nociplastic@1.0.0")
+SECOND = load_catalogue().find_version("nociplastic@2.0.0")
 BOTH = [
     FormOptions("patient", "en", adversity_consent=True),
     FormOptions("clinician", "de", adversity_consent=True),
@@ -147,6 +148,19 @@ class TestAdvice:
         assert red_flags.tier == "T0"
         assert [item.phrase for item in advice] == ["now", "today", "soon"]
         assert len(advice[0].selected_options) == 2
+
+    @pytest.mark.parametrize(
+        ("answers", "selected"),
+        [
+            ({"cancer_ever": True}, ("Have you ever had cancer, even if long ago? Yes",)),
+            ({"pregnant": True, "pain_sites": ["head"]}, ("Head", "Are you pregnant now? Yes")),
+        ],
+    )
+    def test_names_the_questions_whose_yes_calls_for_it(self, answers, selected):
+        red_flags = find_red_flags(SECOND, answers)
+        form = build_form(SECOND, FormOptions("patient"))
+        (advice,) = build_advice(SECOND, form, answers, red_flags.flags)
+        assert advice.selected_options == selected
 
     def test_must_be_read_again_when_its_flag_is_withdrawn_and_raised_again(self):
         flags = ("fever_or_rigors",)

@@ -7,6 +7,13 @@ from starlette.testclient import TestClient
 from support.browser.form_patients import NUMBERS, create_link
 from support.builders import do, run_concurrently
 from support.callers import audited, bearing, count_stored_screenings, replace_service
+from support.form_controls import (
+    RED_FLAG_GROUPS,
+    build_fields,
+    find_consent_step,
+    find_control,
+    find_step,
+)
 
 from api.forms.link_access import WRONG_LINKS_PER_MINUTE
 from api.http.rate_limit import RateLimiter
@@ -16,6 +23,11 @@ from api.store.screenings import screenings
 from schemas.form_settings import FormSettings
 
 PHQ4 = {f"q{n}": "n1" for n in range(4)}
+PERSONAL_SAFETY = [choice.answer for choice in find_control("rf_personal_safety").choices]
+HEADACHE = {"rf_head_and_face": "new_headache_worse_lying_or_straining"}
+"""To be checked today."""
+AFTER_RED_FLAGS = find_step("rf_personal_safety") + 1
+NO_RED_FLAG = dict.fromkeys(RED_FLAG_GROUPS, "none")
 
 
 @pytest.fixture
@@ -55,6 +67,12 @@ def fill_phq4(client, link):
         .headers["location"]
         .endswith("/review")
     )
+
+
+def answer_questions(client, base_path, **answers):
+    """Answer questions of one step of nociplastic and continue."""
+    step = find_step(next(iter(answers)))
+    return submit_form(client, f"{base_path}/{step}", intent="next", **build_fields(**answers))
 
 
 class TestALink:
@@ -295,7 +313,8 @@ class TestAForm:
     ):
         link_id, secret = create_link(store, kept_clinic)
         begin_intake(kept_anonymous, (link_id, f"/intake/{secret}"))
-        page = submit_form(kept_anonymous, f"/intake/{secret}/2", intent="next", q52=["o0", "none"])
+        both = ["saddle_numbness", "none"]
+        page = answer_questions(kept_anonymous, f"/intake/{secret}", rf_spine_and_nerves=both)
         assert page.status_code == 422
         assert "not both" in page.text
         assert (
@@ -308,18 +327,14 @@ class TestNotBeingSure:
         link_id, secret = create_link(store, kept_clinic)
         base_path = f"/intake/{secret}"
         begin_intake(kept_anonymous, (link_id, base_path))
-        submit_form(kept_anonymous, f"{base_path}/1", intent="next", q0="44", q1="60")
-        fields = {f"q{n}": "none" for n in range(52, 58)} | {"q56": "unknown"}
-        assert (
-            submit_form(kept_anonymous, f"{base_path}/2", intent="next", **fields).headers[
-                "location"
-            ][-2:]
-            == "/3"
+        answer_questions(
+            kept_anonymous, base_path, age_years=44, pain_duration_months=60, cancer_ever=False
         )
-        number = next(
-            n for n in range(3, 13) if 'name="q50"' in kept_anonymous.get(f"{base_path}/{n}").text
-        )
-        submit_form(kept_anonymous, f"{base_path}/{number}", intent="next", q50="unknown")
+        answers = NO_RED_FLAG | {"rf_personal_safety": "none", "rf_general": "unknown"}
+        response = answer_questions(kept_anonymous, base_path, **answers)
+        assert response.headers["location"].endswith(f"/{find_step('rf_general') + 1}")
+        answer_questions(kept_anonymous, base_path, pain_sites="neck")
+        answer_questions(kept_anonymous, base_path, diagnoses="unknown")
         assert submit_form(kept_anonymous, f"{base_path}/review", intent="send").status_code == 200
         link_detail = do(store, kept_clinic, links.find_link, link_id)
         assessment = do(
@@ -333,48 +348,50 @@ class TestSkipping:
     def test_leaves_a_question_open_and_never_means_no(self, store, kept_anonymous, kept_clinic):
         link_id, secret = create_link(store, kept_clinic)
         begin_intake(kept_anonymous, (link_id, f"/intake/{secret}"))
-        submit_form(
+        answer_questions(
             kept_anonymous,
-            f"/intake/{secret}/3",
-            intent="next",
-            q5="unknown",
-            q8="skipped",
-            q9="no",
+            f"/intake/{secret}",
+            pain_extent="unknown",
+            pain_symmetric="skipped",
+            pain_moves_or_spreads=False,
         )
         draft = do(store, kept_clinic, drafts.find_draft, link_id)
         assert draft.answers == {"pain_moves_or_spreads": False}
-        assert draft.left == {"pain_sites": "unknown", "pain_symmetric": "skipped"}
+        assert draft.left == {"pain_extent": "unknown", "pain_symmetric": "skipped"}
 
 
 class TestAdvice:
-    def acknowledge(self, store, client, clinic, **fields):
+    def acknowledge(self, store, client, clinic, **answers):
         """Return the path of an intake with red flags whose advice was acknowledged."""
         link_id, secret = create_link(store, clinic)
         base_path = f"/intake/{secret}"
         begin_intake(client, (link_id, base_path))
-        submit_form(client, f"{base_path}/2", intent="next", **fields)
+        answer_questions(client, base_path, **answers)
         assert submit_form(client, f"{base_path}/advice", read="yes").status_code == 303
         return base_path
 
-    @pytest.mark.parametrize("option", ["o0", "o1", "o2", "o3"])
+    @pytest.mark.parametrize("option", PERSONAL_SAFETY)
     def test_is_not_shown_again_for_personal_safety(
         self, store, kept_anonymous, kept_clinic, option
     ):
-        base_path = self.acknowledge(store, kept_anonymous, kept_clinic, q57=option)
+        base_path = self.acknowledge(store, kept_anonymous, kept_clinic, rf_personal_safety=option)
         page = kept_anonymous.get(f"{base_path}/advice", follow_redirects=False)
         assert page.status_code == 303
-        for path in ("/3", "/review"):
+        for path in (f"/{AFTER_RED_FLAGS}", "/review"):
             page = kept_anonymous.get(base_path + path).text
             assert f"{base_path}/advice" not in page
             assert f'href="{base_path}">In an emergency' in page
 
     def test_is_shown_again_for_all_other_flags(self, store, kept_anonymous, kept_clinic):
-        base_path = self.acknowledge(store, kept_anonymous, kept_clinic, q53="o5", q57="o2")
-        assert f'href="{base_path}/advice"' in kept_anonymous.get(f"{base_path}/3").text
+        base_path = self.acknowledge(
+            store, kept_anonymous, kept_clinic, **HEADACHE, rf_personal_safety="unsafe_at_home"
+        )
+        next_page = kept_anonymous.get(f"{base_path}/{AFTER_RED_FLAGS}").text
+        assert f'href="{base_path}/advice"' in next_page
         page = kept_anonymous.get(f"{base_path}/advice").text
         assert "Speak to a doctor today" in page
         assert "alone" not in page
-        later = submit_form(kept_anonymous, f"{base_path}/2", intent="next", q56="o0")
+        later = answer_questions(kept_anonymous, base_path, rf_general="fever_or_rigors")
         assert later.headers["location"].endswith("/advice")
         assert "alone" not in kept_anonymous.get(f"{base_path}/advice").text
 
@@ -384,10 +401,10 @@ class TestAdvice:
         link_id, secret = create_link(store, kept_clinic)
         base_path = f"/intake/{secret}"
         begin_intake(kept_anonymous, (link_id, base_path))
-        submit_form(kept_anonymous, f"{base_path}/2", intent="next", q53="o5")
+        answer_questions(kept_anonymous, base_path, **HEADACHE)
         first = dict(HIDDEN_FIELD.findall(kept_anonymous.get(f"{base_path}/advice").text))
         submit_form(kept_anonymous, f"{base_path}/advice", read="yes")
-        submit_form(kept_anonymous, f"{base_path}/2", intent="next", q53="o5", q57="o2")
+        answer_questions(kept_anonymous, base_path, **HEADACHE, rf_personal_safety="unsafe_at_home")
         unread = kept_anonymous.post(f"{base_path}/advice", data=first | {"read": "yes"})
         assert unread.url.path == f"{base_path}/advice"
         assert "alone" in unread.text
@@ -404,7 +421,7 @@ class TestAdvice:
         link_id, secret = create_link(store, kept_clinic)
         base_path = f"/intake/{secret}"
         begin_intake(kept_anonymous, (link_id, base_path))
-        submit_form(kept_anonymous, f"{base_path}/2", intent="next", q53="o5")
+        answer_questions(kept_anonymous, base_path, **HEADACHE)
         for flags_token in ("", "0" * 64):
             answer = submit_form(
                 kept_anonymous, f"{base_path}/advice", read="yes", flags_token=flags_token
@@ -413,15 +430,17 @@ class TestAdvice:
 
 
 class TestResuming:
-    @pytest.mark.parametrize(("intent", "place"), [("next", "4"), ("later", "3"), ("back", "2")])
+    @pytest.mark.parametrize(("intent", "distance"), [("next", 1), ("later", 0), ("back", -1)])
     def test_returns_to_the_last_step_even_with_blank_fields(
-        self, store, kept_anonymous, kept_clinic, intent, place
+        self, store, kept_anonymous, kept_clinic, intent, distance
     ):
         link_id, secret = create_link(store, kept_clinic)
         base_path = f"/intake/{secret}"
         begin_intake(kept_anonymous, (link_id, base_path))
-        submit_form(kept_anonymous, f"{base_path}/3", intent=intent, q9="no")
-        assert submit_form(kept_anonymous, base_path).headers["location"] == f"{base_path}/{place}"
+        number, fields = find_step("fatigue"), build_fields(fatigue=False)
+        submit_form(kept_anonymous, f"{base_path}/{number}", intent=intent, **fields)
+        place = f"{base_path}/{number + distance}"
+        assert submit_form(kept_anonymous, base_path).headers["location"] == place
 
     def test_after_the_last_step_shows_the_review(self, kept_anonymous, link):
         fill_phq4(kept_anonymous, link)
@@ -437,12 +456,15 @@ class TestResuming:
         link_id, secret = create_link(store, kept_clinic)
         base_path = f"/intake/{secret}"
         begin_intake(kept_anonymous, (link_id, base_path))
-        submit_form(kept_anonymous, f"{base_path}/2", intent="next", q52="o0", q57="o2")
-        assert (
-            submit_form(kept_anonymous, f"{base_path}/advice", read="yes").headers["location"][-2:]
-            == "/2"
+        answer_questions(
+            kept_anonymous,
+            base_path,
+            rf_spine_and_nerves="saddle_numbness",
+            rf_personal_safety="unsafe_at_home",
         )
-        for page in ("3", "review"):
+        response = submit_form(kept_anonymous, f"{base_path}/advice", read="yes")
+        assert response.headers["location"].endswith(f"/{find_step('rf_personal_safety')}")
+        for page in (AFTER_RED_FLAGS, "review"):
             text = submit_form(kept_anonymous, f"{base_path}/{page}", intent="later").text
             assert "Get help now" in text
             assert "continue with these questions another time" in text
@@ -454,22 +476,22 @@ def test_the_confirmation_does_not_offer_to_continue(store, kept_anonymous, kept
     link_id, secret = create_link(store, kept_clinic)
     base_path = f"/intake/{secret}"
     begin_intake(kept_anonymous, (link_id, base_path))
-    submit_form(kept_anonymous, f"{base_path}/1", intent="next", q0="44", q1="60")
-    fields = {f"q{n}": "none" for n in range(52, 57)} | {"q52": "o0"}
-    submit_form(kept_anonymous, f"{base_path}/2", intent="next", **fields)
+    answer_questions(
+        kept_anonymous, base_path, age_years=44, pain_duration_months=60, cancer_ever=False
+    )
+    answer_questions(
+        kept_anonymous, base_path, **NO_RED_FLAG | {"rf_spine_and_nerves": "saddle_numbness"}
+    )
     assert "another time" in kept_anonymous.get(f"{base_path}/advice").text
     submit_form(kept_anonymous, f"{base_path}/advice", read="yes")
-    number = next(
-        n for n in range(3, 13) if 'name="q50"' in kept_anonymous.get(f"{base_path}/{n}").text
-    )
-    submit_form(kept_anonymous, f"{base_path}/{number}", intent="next", q50="none")
+    answer_questions(kept_anonymous, base_path, pain_sites="neck")
     page = submit_form(kept_anonymous, f"{base_path}/review", intent="send").text
     assert "Get help now" in page
     assert "another time" not in page
 
 
 class TestACrisis:
-    @pytest.mark.parametrize("option", ["o0", "o1"])
+    @pytest.mark.parametrize("option", ["suicidal_plan_or_intent", "suicidal_thoughts"])
     def test_without_a_number_mentions_none(self, store, kept_anonymous, kept_clinic, option):
         link_id, secret = create_link(store, kept_clinic)
         begin_intake(kept_anonymous, (link_id, f"/intake/{secret}"))
@@ -482,7 +504,9 @@ class TestACrisis:
                 form_settings.update_form_settings,
                 FormSettings(emergency_numbers=numbers),
             )
-            submit_form(kept_anonymous, f"{base_path}/2", f"{base_path}", intent="next", q57=option)
+            fields = build_fields(rf_personal_safety=option)
+            page = f"{base_path}/{find_step('rf_personal_safety')}"
+            submit_form(kept_anonymous, page, base_path, intent="next", **fields)
             texts[numbers] = kept_anonymous.get(f"{base_path}/advice").text
         assert "these numbers" in texts[NUMBERS]
         assert 'href="tel:116123"' in texts[NUMBERS]
@@ -503,8 +527,10 @@ def test_adversity_is_not_asked_if_the_organisation_turned_it_off(
     )
     link_id, secret = create_link(store, kept_clinic)
     begin_intake(kept_anonymous, (link_id, f"/intake/{secret}"))
-    assert "Step 12 of 12" in kept_anonymous.get(f"/intake/{secret}/12").text
-    page = kept_anonymous.get(f"/intake/{secret}/13", follow_redirects=False)
+    consent = find_consent_step()
+    page = kept_anonymous.get(f"/intake/{secret}/{consent - 1}").text
+    assert f"Step {consent - 1} of {consent - 1}" in page
+    page = kept_anonymous.get(f"/intake/{secret}/{consent}", follow_redirects=False)
     assert page.status_code == 303
 
 

@@ -13,6 +13,7 @@ from api.store.forms import drafts, form_settings, links, open_links
 from api.store.operations import housekeeping
 from schemas.form_settings import EmergencyNumber, FormSettings
 from schemas.links import Draft
+from scoring.catalogue import load_catalogue
 
 LINKS_PATH = "/v1/links"
 PERSON = {"reference": "MRN-0042"}
@@ -30,7 +31,8 @@ class TestCreatingALink:
         assert link["kiosk_url"].endswith(f"/kiosk/{secret}")
         assert link["qr"].startswith("<svg")
         assert "style" not in link["qr"]
-        assert (link["state"], link["rulebook"]) == ("new", "nociplastic@1.0.0")
+        newest = load_catalogue().find_current("nociplastic").name
+        assert (link["state"], link["rulebook"]) == ("new", newest)
         assert last_act(kept_service, kept_clinic) == ("create", "ok", "link", link["id"])
         response = kept_client.get(LINKS_PATH)
         assert secret not in response.text

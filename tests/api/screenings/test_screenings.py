@@ -98,7 +98,7 @@ class TestKeeping:
         assert (problem_body["state"], problem_body["replaces"]) == ("final", None)
         assert problem_body["patient"]["name"] == "Ada Example"
         expected = assess(
-            load_catalogue().find_active("nociplastic"), body["answers"], attested=True
+            load_catalogue().find_version("nociplastic@1.0.0"), body["answers"], attested=True
         )
         assert problem_body["assessment"] == expected.model_dump(mode="json", by_alias=True)
 

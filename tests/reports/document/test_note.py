@@ -1,13 +1,17 @@
 """The note: short, safe to paste, safety before everything."""
 
+import pytest
 from support.report_examples import build_example_view
+from support.second_report_examples import WORKED_CASES, build_case_view
 
-from reports.document import note as notes
-from reports.phrases import load_phrases
+from reports.document.note import write_note
+from reports.phrases import list_languages, load_phrases
+
+HEADACHE = "headache in pregnancy, nothing diagnosed"
 
 
 def note(view) -> str:
-    return notes.write_note(view, load_phrases())
+    return write_note(view, load_phrases())
 
 
 def test_it_has_at_most_twelve_lines(example):
@@ -65,6 +69,29 @@ def test_what_decides_whether_it_fits_is_named_where_it_was_not_asked():
     assert "Not asked, though it decides whether the instrument fits: Pregnan" in text
 
 
-def test_out_of_scope_gives_no_grading():
-    assert "IASP" in note(build_example_view("widespread_pain"))
-    assert "IASP" not in note(build_example_view("widespread_pain", {"age_years": 17}))
+@pytest.mark.parametrize("language", list_languages())
+class TestOutOfScope:
+    def test_gradings_are_given_for_the_record(self, language):
+        phrases = load_phrases(language)
+        view = build_case_view("out of scope", language)
+        gradings = "; ".join(f"{grading.name}: {grading.grade}" for grading in view.gradings)
+        assert "IASP" in gradings
+        assert phrases.say("note_graded", gradings=gradings) in write_note(view, phrases).split(
+            "\n"
+        )
+
+    def test_gradings_within_scope_are_not_said_to_be_for_the_record(self, language):
+        phrases = load_phrases(language)
+        text = write_note(build_case_view(WORKED_CASES[0], language), phrases)
+        assert "IASP" in text
+        assert phrases.words["note_graded"].partition(",")[0] not in text
+
+    def test_a_withheld_result_says_that_it_would_be_out_of_scope_too(self, language):
+        phrases = load_phrases(language)
+        view = build_case_view(HEADACHE, language)
+        (result,) = [
+            line
+            for line in write_note(view, phrases).splitlines()
+            if line.startswith(phrases.words["note_result"].partition(":")[0])
+        ]
+        assert phrases.say("also_out_of_scope", reasons=view.scope_reasons[0]) in result

@@ -144,6 +144,38 @@ def test_a_withheld_report_of_the_first_rulebook_keeps_two_limitations():
     assert "There is no reference standard" not in texts
 
 
+def test_a_report_out_of_scope_has_no_points_and_nothing_that_rests_on_them():
+    view = build_case_view("out of scope")
+    assert view.status == "out_of_scope"
+    withheld_parts = (
+        *(view.scale, view.ledgers, view.totals, view.domains, view.criteria, view.band),
+        *(view.picture, view.supporting, view.opposing, view.ask_first, view.open_questions),
+        *(view.patterns, view.findings, view.what_if, view.trend),
+    )
+    assert [part for part in withheld_parts if part] == []
+    headings = list_headings("out of scope")
+    words = load_phrases().words
+    omitted = ("mechanisms", "speaks_for", "speaks_against", "ask_three", "ask_first", "reckoning")
+    assert not {words[phrase] for phrase in (*omitted, "findings", "decisive")} & set(headings)
+    assert not [heading for heading in headings if heading.startswith("Evidence sheet")]
+    assert words["graded_out_of_scope"] in headings
+
+
+@pytest.mark.parametrize("language", list_languages())
+def test_a_withheld_report_says_under_its_result_that_it_is_out_of_scope_too(language):
+    name = "headache in pregnancy, nothing diagnosed"
+    view = build_case_view(name, language)
+    assert view.status == "withheld_red_flag"
+    sentence = load_phrases(language).say("also_out_of_scope", reasons=view.scope_reasons[0])
+    (result,) = [
+        block
+        for block in iterate_blocks(build_case_document(name, language=language).blocks)
+        if block.role == "result"
+    ]
+    assert sentence in list_texts((result,))
+    assert build_case_view(WITHHELD, language).further_scope_text is None
+
+
 class TestOpenQuestions:
     def test_three_are_asked_first_with_what_they_can_move(self):
         view = build_case_view(CERTAIN)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from support.report_examples import build_example_document, list_texts
+from support.scoring.vignettes import LOADED, SECOND
 from support.second_report_examples import (
     SHEET_CASES,
     WORKED_CASES,
@@ -17,8 +18,18 @@ from reports.document.patient_sheet import ACTION_KINDS
 from reports.formats import build_document
 from reports.phrases import list_languages, load_phrases
 from schemas.form_settings import EmergencyNumber
+from scoring.translations import translate_rulebook
 
 CASES = (*WORKED_CASES, *SHEET_CASES)
+RULEBOOK = SECOND.rulebook
+FLAGS_THAT_CAN_TURN_URGENT = [
+    flag
+    for flag in RULEBOOK.flag
+    if flag.tier == "T2"
+    and not flag.about_person
+    and re.search("same day|emergency now", flag.action)
+]
+HEAD_PAIN = "pain of the face alone at 55"
 NUMBERS = (
     EmergencyNumber(label="Ambulance", number="112"),
     EmergencyNumber(label="Crisis line", number="142", crisis=True),
@@ -38,6 +49,15 @@ def read_sheet(name: str, language: str = "en", **fields) -> list[str]:
 def find_phrases(texts: list[str], language: str = "en") -> set[str]:
     words = load_phrases(language).words
     return {name for name, text in words.items() if text in texts}
+
+
+def list_said_phrases(phrases: set[str]) -> set[str]:
+    """Return the phrases of sheets, but for what flags are called."""
+    return {
+        phrase
+        for phrase in phrases
+        if phrase.startswith("sheet_") and not phrase.startswith("sheet_flag_")
+    }
 
 
 def test_the_cases_have_every_kind():
@@ -65,6 +85,89 @@ def test_it_tells_no_suspect_tier_score_or_private_answer(name, language):
     assert not re.search(r"[+\N{MINUS SIGN}]\d", text)
 
 
+DISEASE_WORDS = {
+    "en": (
+        *("polymyalgia", "arteritis", "cauda equina", "myeloma", "metasta", "malignan", "cancer"),
+        *("lymphoma", "leuk", "arthritis", "neuropath", "radiculopath", "stenosis", "myelopath"),
+        *("anaemia", "complex regional", "fracture", "spinal cord", "reflex", "inflammatory"),
+        *("nerve word", "statin", "angina", "arterial disease", "thrombosis", "shingles", "zoster"),
+    ),
+    "de": (
+        *("polymyalgi", "arteriitis", "cauda", "kauda", "myelom", "metastas", "bösartig", "krebs"),
+        *("lymphom", "leuk", "arthritis", "neuropath", "radikul", "stenose", "myelopath"),
+        *("anämie", "komplexes regionales", "fraktur", "rückenmark", "reflex", "entzündliche"),
+        *("nervenschmerz", "statin", "angina", "verschlusskrankheit", "thrombose", "gürtelrose"),
+    ),
+    "es": (
+        *("polimialgia", "arteritis", "cauda", "cola de caballo", "mieloma", "metást", "malign"),
+        *("cáncer", "linfoma", "leuc", "artritis", "neuropat", "radicul", "estenosis", "mielopat"),
+        *("anemia", "regional complejo", "fractura", "medular", "reflejo", "inflamatoria"),
+        *("dolor nervioso", "estatina", "angina", "enfermedad arterial", "trombosis", "zóster"),
+    ),
+}
+"""Diseases and jargon that no sheet names, unless the person answered with the very word."""
+CANCER_KNOWN = "past_cancer_with_spinal_pain"
+"""For the same day the emergency department must hear of a cancer that the person answered."""
+
+
+def list_answered_texts(name: str, language: str) -> str:
+    """Return the labels of marked options, and of questions answered with yes, in lower case."""
+    example = assess_case(name)
+    rulebook = translate_rulebook(example.loaded, language)
+    texts = []
+    for question in rulebook.question:
+        answer = example.answers.get(question.id)
+        option_ids = answer if isinstance(answer, list | tuple) else [answer]
+        texts += [option.label for option in question.options if option.id in option_ids]
+        texts += [question.text] if answer is True else []
+    return " / ".join(texts).lower()
+
+
+@pytest.mark.parametrize("language", list_languages())
+@pytest.mark.parametrize("name", CASES)
+def test_it_names_no_disease_that_was_not_answered(name, language):
+    text = " / ".join(read_sheet(name, language)).lower()
+    answered_texts = list_answered_texts(name, language)
+    words = [word for word in DISEASE_WORDS[language] if word in text]
+    assert [word for word in words if word not in answered_texts] == []
+
+
+@pytest.mark.parametrize("language", list_languages())
+@pytest.mark.parametrize("loaded", [LOADED, SECOND], ids=lambda loaded: loaded.name)
+def test_it_has_plain_words_for_every_flag_that_is_concluded(loaded, language):
+    rulebook = translate_rulebook(loaded, language)
+    options = {option.id for question in rulebook.question for option in question.options}
+    words = load_phrases(language).words
+    labels = {
+        flag.id: words.get(f"sheet_flag_nociplastic_{flag.id}", flag.label).lower()
+        for flag in rulebook.flag
+        if flag.id not in options and not flag.about_person
+    }
+    assert len(labels) >= 6
+    flags_with_diseases = {
+        flag for flag, label in labels.items() for word in DISEASE_WORDS[language] if word in label
+    }
+    assert flags_with_diseases == ({CANCER_KNOWN} & labels.keys())
+
+
+@pytest.mark.parametrize("language", list_languages())
+def test_the_disease_words_are_those_of_the_clinicians_report(language):
+    text = " / ".join(list_texts(build_case_document(SELF_HARM, language=language).blocks)).lower()
+    assert len([word for word in DISEASE_WORDS[language] if word in text]) >= 2
+
+
+def test_an_unanswered_question_on_personal_safety_is_not_named_on_a_sheet():
+    view = build_case_view("evidence", answers={"rf_personal_safety": None, "rf_general": None})
+    texts = list_texts(build_document(view, "patient").blocks)
+    labels = {question.id: question.label for question in RULEBOOK.question}
+    assert labels["rf_personal_safety"] in view.unanswered_safety_questions
+    assert labels["rf_general"] in texts
+    assert not [text for text in texts if labels["rf_personal_safety"] in text]
+    alone = build_case_view("evidence", answers={"rf_personal_safety": None})
+    phrases = find_phrases(list_texts(build_document(alone, "patient").blocks))
+    assert "sheet_some_not_asked" not in phrases
+
+
 @pytest.mark.parametrize("language", list_languages())
 def test_childhood_and_trauma_are_on_no_sheet(language):
     private = {"ace_count": 7, "ptsd": True, "phq9_item9": None}
@@ -84,8 +187,7 @@ class TestAnEmergency:
     @pytest.mark.parametrize("language", list_languages())
     def test_holds_what_to_do_and_nothing_else(self, language):
         phrases = find_phrases(read_sheet(SELF_HARM, language), language)
-        said_phrases = {phrase for phrase in phrases if phrase.startswith("sheet_")}
-        assert said_phrases == {
+        assert list_said_phrases(phrases) == {
             *("sheet_what", "sheet_say", "sheet_do_now", "sheet_do_T1", "sheet_take"),
             *("sheet_take_medicines", "sheet_take_sheet", "sheet_crisis_lines"),
             "sheet_crisis_call",
@@ -119,8 +221,7 @@ class TestACrisis:
     )
     def test_holds_whom_to_call_and_nothing_else(self, name, has_more, language):
         phrases = find_phrases(read_sheet(name, language), language)
-        said_phrases = {phrase for phrase in phrases if phrase.startswith("sheet_")}
-        assert said_phrases == {
+        assert list_said_phrases(phrases) == {
             *("sheet_crisis_seen", "sheet_crisis_matters", "sheet_crisis_lines"),
             *("sheet_crisis_call", "sheet_crisis_person", "sheet_crisis_tell"),
             *("sheet_crisis_medicines", "sheet_crisis_reach"),
@@ -133,10 +234,11 @@ class TestACrisis:
 
     def test_is_not_told_in_the_edition_to_share(self):
         view = build_case_view(WORKED_CASES[1], edition="shareable", help_numbers=NUMBERS)
-        assert view.sheet.kind == "talk"
+        assert view.sheet.kind == "plain"
         phrases = find_phrases(list_texts(build_document(view, "patient").blocks))
         assert not [phrase for phrase in phrases if phrase.startswith("sheet_crisis")]
         assert {"sheet_talk_first", "sheet_help"} <= phrases
+        assert not phrases & set(THERAPY)
 
 
 class TestSoon:
@@ -146,14 +248,102 @@ class TestSoon:
         assert {
             *("sheet_soon", "sheet_do_T2", "sheet_today", "sheet_today_worse"),
             "sheet_today_nociplastic_possible_polymyalgia",
-        } == {phrase for phrase in phrases if phrase.startswith("sheet_")}
+        } == list_said_phrases(phrases)
 
-    def test_has_signs_of_its_own_only_for_flags_that_exist(self):
-        flags = {flag.id for flag in assess_case(POLYMYALGIA).loaded.rulebook.flag}
-        prefix = "sheet_today_nociplastic_"
+    @pytest.mark.parametrize("prefix", ["sheet_today_nociplastic_", "sheet_flag_nociplastic_"])
+    def test_has_words_of_its_own_only_for_flags_that_exist(self, prefix):
+        flags = {flag.id for flag in RULEBOOK.flag}
         own = {key.removeprefix(prefix) for key in load_phrases().words if key.startswith(prefix)}
         assert len(own) > 8
         assert own <= flags
+
+    @pytest.mark.parametrize("flag", FLAGS_THAT_CAN_TURN_URGENT, ids=lambda flag: flag.id)
+    def test_says_what_makes_each_flag_urgent_that_can_turn_so(self, flag):
+        assert f"sheet_today_nociplastic_{flag.id}" in load_phrases().words
+
+    def test_sends_a_change_of_sight_to_the_emergency_department_now(self):
+        texts = read_sheet(HEAD_PAIN)
+        key = "sheet_today_nociplastic_head_or_face_pain_from_50"
+        assert load_phrases().words[key] in texts
+        assert "change of sight: go to an emergency department now" in load_phrases().words[key]
+
+
+def test_the_flags_that_can_turn_urgent_are_found():
+    assert {"head_or_face_pain_from_50", "possible_early_arthritis"} <= {
+        flag.id for flag in FLAGS_THAT_CAN_TURN_URGENT
+    }
+
+
+CRISIS_LINES = {
+    "en": ("988 in the USA", "116 123 in the UK and Ireland"),
+    "de": ("in Deutschland: 0800 111 0 111",),
+    "es": ("en España: 024",),
+}
+EMERGENCY_NUMBERS = {
+    "en": ("112 in Europe", "999 in the UK", "911 in the USA"),
+    "de": ("112 in Deutschland",),
+    "es": ("112 en España",),
+}
+
+
+@pytest.mark.parametrize("language", list_languages())
+class TestWithoutNumbersOfTheOrganisation:
+    def test_a_crisis_sheet_names_numbers_with_their_country(self, language):
+        text = " / ".join(read_sheet(WORKED_CASES[1], language, help_numbers=()))
+        numbers = (*CRISIS_LINES[language], *EMERGENCY_NUMBERS[language])
+        assert [number for number in numbers if number not in text] == []
+
+    def test_an_emergency_sheet_names_emergency_numbers(self, language):
+        text = " / ".join(read_sheet("emergency before crisis", language, help_numbers=()))
+        numbers = (*CRISIS_LINES[language], *EMERGENCY_NUMBERS[language])
+        assert [number for number in numbers if number not in text] == []
+
+    def test_those_of_the_organisation_stand_in_their_place(self, language):
+        text = " / ".join(read_sheet(WORKED_CASES[1], language, help_numbers=NUMBERS[:1]))
+        assert EMERGENCY_NUMBERS[language][0] not in text
+        assert CRISIS_LINES[language][0] in text
+
+
+ACTIVITY = {
+    "en": ("more active", "exercise.", "movement is safe"),
+    "de": ("mehr zu bewegen", "Bewegung wirkt", "Bewegung sicher"),
+    "es": ("moverme más", "con ejercicio", "movimiento es seguro"),
+}
+NO_EFFORT_HARM = {
+    "fatigue": True,
+    "post_exertional_malaise": False,
+    "overlapping_conditions": [],
+}
+
+
+@pytest.mark.parametrize("language", list_languages())
+class TestActivity:
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            {"post_exertional_malaise": True},
+            {"post_exertional_malaise": None},
+            {"fatigue": None, "post_exertional_malaise": None},
+            {"overlapping_conditions": ["me_cfs"]},
+            {"overlapping_conditions": None},
+        ],
+    )
+    def test_is_not_advised_where_an_effort_may_make_ill(self, answers, language):
+        texts = read_sheet("evidence", language, answers=NO_EFFORT_HARM | answers)
+        assert "sheet_cycle" in find_phrases(texts, language)
+        assert [text for text in texts if any(word in text for word in ACTIVITY[language])] == []
+
+    @pytest.mark.parametrize("answers", [{}, {"fatigue": False, "post_exertional_malaise": None}])
+    def test_is_named_where_it_is_known_not_to(self, answers, language):
+        texts = " / ".join(read_sheet("evidence", language, answers=NO_EFFORT_HARM | answers))
+        assert [word for word in ACTIVITY[language] if word not in texts] == []
+
+    def test_is_not_advised_on_a_plain_sheet_either(self, language):
+        answers = NO_EFFORT_HARM | {"post_exertional_malaise": True}
+        name = "plain by a band that points away"
+        texts = read_sheet(name, language, answers=answers)
+        assert "sheet_talk" in find_phrases(texts, language)
+        assert [text for text in texts if any(word in text for word in ACTIVITY[language])] == []
 
 
 @pytest.mark.parametrize(
@@ -170,6 +360,27 @@ def test_a_plain_sheet_says_what_comes_first_and_sells_no_programme(name, phrase
     assert phrase in phrases
     assert {"sheet_answers", "sheet_talk", "sheet_keep", "sheet_real_1"} <= phrases
     assert not phrases & set(THERAPY)
+
+
+ANSWERED_SHEETS = {
+    "out of scope": {
+        *("sheet_no_flag", "sheet_help", "sheet_first", "sheet_means"),
+        *("sheet_status_out_of_scope", "sheet_answers", "sheet_real", "sheet_real_1", "sheet_keep"),
+    },
+    "unfinished": {
+        *("sheet_some_not_asked", "sheet_no_flag", "sheet_help", "sheet_first", "sheet_means"),
+        *("sheet_status_insufficient_information", "sheet_open"),
+        *("sheet_answers", "sheet_real", "sheet_real_1", "sheet_keep"),
+    },
+}
+
+
+@pytest.mark.parametrize("language", list_languages())
+@pytest.mark.parametrize("name", ANSWERED_SHEETS)
+def test_a_sheet_that_only_tells_what_was_answered_holds_nothing_else(name, language):
+    answers = {"worse_with_stress": None}
+    phrases = find_phrases(read_sheet(name, language, answers=answers), language)
+    assert list_said_phrases(phrases) == ANSWERED_SHEETS[name]
 
 
 def test_a_sheet_out_of_scope_says_why_and_what_was_answered():

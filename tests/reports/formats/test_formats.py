@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from datetime import date
+from itertools import cycle
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,11 +16,14 @@ from support.report_examples import (
     list_texts,
     remove_line_breaks,
 )
+from support.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_view
 
 from reports import formats
 from reports.blocks import Drawing, Section
+from reports.formats import DocumentKind, build_document
 from reports.pdf.render import render_pdf
 from reports.phrases import list_languages
+from reports.view.model import ReportView
 
 HEADING = {
     "patient_name": "Ada <b>Example</b> & Söhne",
@@ -35,6 +39,19 @@ HEADING = {
     ],
 }
 CASES = [(name, kind) for name in NAMES for kind in ("clinician", "patient")]
+SHEETS = {build_case_view(name).sheet.kind: name for name in SHEET_CASES}
+SECOND_CASES = [
+    (*document, language)
+    for document, language in zip(
+        [
+            *((name, "clinician") for name in WORKED_CASES),
+            *((name, "patient") for name in SHEETS.values()),
+        ],
+        cycle(list_languages()),
+        strict=False,
+    )
+]
+"""Every worked case and a sheet of every kind, the languages in turn."""
 EXPECTED_DRAWINGS = {
     ("widespread_pain", "clinician"): (4, True),
     ("widespread_pain", "patient"): (0, False),
@@ -60,8 +77,25 @@ def list_drawings(blocks) -> list[Drawing]:
 @pytest.mark.parametrize("form", READERS)
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_every_text_of_the_document_is_in_every_format(name, kind, form, language):
-    document = build_example_document(name, kind, language=language, **HEADING)
     view = build_example_view(name, language=language, **HEADING)
+    assert_every_text_is_in(form, view, kind)
+
+
+@pytest.mark.parametrize("form", READERS)
+@pytest.mark.parametrize(("name", "kind", "language"), SECOND_CASES)
+def test_every_text_of_the_second_rulebook_is_in_every_format(name, kind, language, form):
+    assert_every_text_is_in(form, build_case_view(name, language, **HEADING), kind)
+
+
+def test_a_sheet_of_every_kind_is_read():
+    kinds = {
+        build_case_view(name).sheet.kind for name, kind, _ in SECOND_CASES if kind == "patient"
+    }
+    assert len(kinds) == 7
+
+
+def assert_every_text_is_in(form: str, view: ReportView, kind: DocumentKind) -> None:
+    document = build_document(view, kind)
     report = formats.render_format(view, build_heading(**HEADING), kind, form, render_pdf)
     words = remove_line_breaks(READERS[form](report.content)).lower()
     alt_texts = {picture.alt_text for picture in list_drawings(document.blocks)}

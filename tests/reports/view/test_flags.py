@@ -112,7 +112,7 @@ class TestTheSheet:
     def test_says_it_was_noted_of_what_a_clinician_found(self):
         answers = {**WITHOUT_FLAGS, "sensory_or_motor_loss": True}
         text = join_texts("widespread_pain", "patient", answers, answered_by="patient")
-        assert "It was noted: Sensory loss" in text
+        assert "It was noted: Less feeling or strength" in text
 
     def test_tells_that_warning_signs_were_left(self):
         text = join_texts("too_little_known", "patient")

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from support.builders import Clinic
+from support.form_controls import name_control
 
 from api.store.forms import links
 from api.store.store import Store
@@ -11,6 +12,7 @@ from schemas.form_settings import EmergencyNumber
 from schemas.patient import KnownPatient
 from scoring.catalogue import load_catalogue
 
+AGE = name_control("age_years")
 NUMBERS = (
     EmergencyNumber(label="Emergency", number="112"),
     EmergencyNumber(label="Samaritans, day and night", number="116 123", crisis=True),
@@ -19,12 +21,12 @@ NUMBERS = (
 
 _LIST_CONTROLS = """() => {
   const fields = [...document.querySelectorAll("fieldset.field")];
-  const hasText = (field) => field.querySelector("input[type=text]");
-  const groups = fields.filter((field) => !hasText(field)).map((field) => {
+  const listTexts = (field) => [...field.querySelectorAll("input[type=text]")];
+  const groups = fields.filter((field) => !listTexts(field).length).map((field) => {
     const inputs = [...field.querySelectorAll(".options input")];
     return [inputs[0].name, inputs.map((input) => input.value)];
   });
-  return [fields.map(hasText).filter(Boolean).map((input) => input.name),
+  return [fields.flatMap(listTexts).map((input) => input.name),
           groups.filter(([name]) => name !== "adversity")];
 }"""
 
@@ -59,14 +61,22 @@ def begin_intake(page: Any, url: str) -> None:
     press(page, ".button")
 
 
+def open_more_questions(page: Any) -> None:
+    """Show the questions of a step that stand behind "more questions"."""
+    summary = page.locator("details.more-questions:not([open]) > summary")
+    if summary.count():
+        summary.click()
+
+
 def answer_page(page: Any, **values: str) -> None:
     """Answer every question without a red flag: a number, "no", the first option or "none".
 
-    `values` names other options or texts by the name of the question.
+    `values` names other options or texts by the name of their field.
     """
+    open_more_questions(page)
     text_names, option_groups = page.evaluate(_LIST_CONTROLS)
     for name in text_names:
-        page.fill(f"#{name}", values.get(name, "44" if name == "q0" else "60"))
+        page.fill(f"input[name={name}]", values.get(name, "44" if name == AGE else "9"))
     for name, options in option_groups:
         value = values.get(name) or next(
             (option for option in ("no", "none") if option in options), options[0]

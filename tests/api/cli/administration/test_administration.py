@@ -121,7 +121,7 @@ def test_links_and_form_settings_are_managed_by_command(settings, tmp_path):
     assert run_json_command(settings, "link", "forms", *of)["privacy"] == {"de": "Verschlüsselt."}
     words.write_text('{"ask_again": 30}')
     assert "ask_again" in run_failing_command(settings, "link", "forms", words, *of)
-    assert "nociplastic@1.0.0" in run_failing_command(
+    assert "nociplastic@2.0.0" in run_failing_command(
         settings, "link", "new", "x", *of, "--rulebook", "tarot"
     )
     assert "does not exist" in run_failing_command(

@@ -346,7 +346,7 @@ def test_pipes_patterns_mappings_and_sentences(tmp_path):
     assert "2.csv: line 3: age_years" in many.stderr
     rows = pl.read_csv(out, infer_schema=False).to_dicts()
     assert len(rows) == 4
-    assert rows[0]["because_A1"].startswith("Not answered (painful areas)")
+    assert rows[0]["because_A1"].startswith("Not settled (painful areas not answered)")
 
 
 def test_the_template_is_an_empty_batch_and_the_codebook_knows_every_option(tmp_path):

@@ -107,7 +107,7 @@ class TestCreate:
         created = create(kept_client, build_response(form, values)).json()
         points_by_code = read_points(kept_client.get(f"/fhir/Observation/{created['id']}").json())
         intake = {
-            "rulebook": "nociplastic@1.0.0",
+            "rulebook": "nociplastic@2.0.0",
             "answers": convert_to_plain_answers(values, form),
         }
         scored = kept_client.post("/v1/score", json=intake).json()
@@ -341,9 +341,9 @@ class TestReadAndSearch:
             f"_id={ids['p1']}": ["p1"],
             f"_id={ids['p1']}&patient=p2": [],
             f"questionnaire={FHIR}/Questionnaire/phq4|1.0.0": ["p1"],
-            f"questionnaire={FHIR}/Questionnaire/nociplastic-patient|1.0.0": ["other"],
+            f"questionnaire={FHIR}/Questionnaire/nociplastic-patient|2.0.0": ["other"],
             f"questionnaire={FHIR}/Questionnaire/nociplastic-patient": ["other"],
-            f"questionnaire={FHIR}/Questionnaire/nociplastic|1.0.0": [],
+            f"questionnaire={FHIR}/Questionnaire/nociplastic|2.0.0": [],
             "questionnaire=http://else.where/q|1": [],
         }
         names = {logical_id: name for name, logical_id in ids.items()}

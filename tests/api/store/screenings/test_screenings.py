@@ -25,7 +25,9 @@ from scoring.engine import assess
 @pytest.fixture
 def scored():
     body = request()
-    assessment = assess(load_catalogue().find_active("nociplastic"), body["answers"], attested=True)
+    assessment = assess(
+        load_catalogue().find_version("nociplastic@1.0.0"), body["answers"], attested=True
+    )
     return ScoredIntake(
         KnownPatient(reference="MRN-0042"), ScreeningContext(note="n"), body["answers"], assessment
     )

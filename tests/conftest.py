@@ -59,10 +59,10 @@ def is_left_to_the_other_database(item: pytest.Item) -> bool:
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     databases = {parameters.get("store_settings"), parameters.get("kept_settings")}
     name = re.sub("sqlite|postgres", "", item.nodeid)
-    kept = DATABASES[crc32(name.encode()) % 2]
+    chosen_database = DATABASES[crc32(name.encode()) % 2]
     return (
         bool(databases & set(DATABASES))
-        and kept not in databases
+        and chosen_database not in databases
         and not item.nodeid.startswith(ON_BOTH_DATABASES)
     )
 

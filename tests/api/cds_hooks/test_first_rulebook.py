@@ -30,8 +30,8 @@ def test_a_flag_about_the_person_does_not_withhold_the_result():
 
 
 def test_flags_stand_by_tier_and_not_as_they_are_stored():
-    stored = assess_first(FLAGGED_ANSWERS).safety.flags
-    assert [flag.id for flag in stored] == STORED_ORDER
+    stored_flags = assess_first(FLAGGED_ANSWERS).safety.flags
+    assert [flag.id for flag in stored_flags] == STORED_ORDER
     flags_card, _ = list_cards(FLAGGED_ANSWERS)
     lines = flags_card["detail"].splitlines()[:3]
     for line, label in zip(lines, list_labels_by_tier(), strict=True):

@@ -43,8 +43,8 @@ class TestAFlagAboutThePerson:
 
 
 def test_flags_stand_by_tier_and_not_as_they_are_stored():
-    stored = assess_first(FLAGGED_ANSWERS).safety.flags
-    assert [flag.id for flag in stored] == STORED_ORDER
+    stored_flags = assess_first(FLAGGED_ANSWERS).safety.flags
+    assert [flag.id for flag in stored_flags] == STORED_ORDER
     message = parse_hl7_message(build_text(FLAGGED_ANSWERS).encode())
     rows = [
         (message.read_field(segment, 4), message.read_component(segment, 5))

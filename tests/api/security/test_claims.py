@@ -27,7 +27,7 @@ def is_valid(claims: dict, **requirements) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("valid", "refused"),
+    ("valid", "invalid"),
     [
         ({"exp": NOW + 1}, {"exp": NOW}),
         ({"exp": NOW + 330}, {"exp": NOW + 331}),
@@ -46,9 +46,9 @@ def is_valid(claims: dict, **requirements) -> bool:
         ({"aud": "nociscreen"}, {"aud": "other"}),
     ],
 )
-def test_a_claim_is_valid_up_to_its_bound_alone(valid, refused):
+def test_a_claim_is_valid_up_to_its_bound_alone(valid, invalid):
     assert is_valid(valid)
-    assert not is_valid(refused)
+    assert not is_valid(invalid)
 
 
 def test_a_list_of_one_audience_is_valid_where_a_list_is_allowed():

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import MISSING
 
@@ -10,8 +10,9 @@ from api.desk.session_guard import PractitionerPage
 from api.documents.result_lines import list_explanations
 from api.spreadsheets import escape_formula
 from api.store.screenings import screenings, search
+from reports.view.flags import sort_by_tier
 from reports.view.result_words import find_banded_total
-from schemas.assessment import Assessment, TotalPoints
+from schemas.assessment import Assessment, RaisedFlag, TotalPoints
 from schemas.screening import Screening, ScreeningFilters
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -55,7 +56,7 @@ def _build_row(screening: Screening, loaded: LoadedRulebook | None) -> tuple[str
         screening.patient.reference,
         screening.patient.system or "",
         assessment.safety.tier,
-        "|".join(flag.id for flag in assessment.safety.flags),
+        "|".join(flag.id for flag in _sort_flags(assessment, loaded)),
         "yes" if assessment.safety.all_asked else "no",
         str(len(assessment.safety.unanswered)),
         "yes" if screening.acknowledgements else "no",
@@ -78,6 +79,11 @@ def _build_row(screening: Screening, loaded: LoadedRulebook | None) -> tuple[str
         *map(str, numbers),
         *map(escape_formula, cells_after),
     )
+
+
+def _sort_flags(assessment: Assessment, loaded: LoadedRulebook | None) -> Sequence[RaisedFlag]:
+    """Return the flags by tier; those of an unknown rulebook as they are stored."""
+    return sort_by_tier(loaded.rulebook, assessment) if loaded else assessment.safety.flags
 
 
 def _find_main_total(assessment: Assessment, loaded: LoadedRulebook | None) -> TotalPoints | None:

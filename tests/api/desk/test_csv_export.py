@@ -12,7 +12,7 @@ from support.browser.practitioners import (
     submit_form,
 )
 from support.callers import calling, replace_service
-from support.first_release import FIRST
+from support.first_release import FIRST, FLAGGED_ANSWERS, ORDER_BY_TIER
 from support.path_resources import create_resource
 from support.second_release import EXPLAINED, SCORED, SECOND, UNSETTLED, WITHHELD, assess_case
 
@@ -98,6 +98,10 @@ class TestARowOfTheSecondVersion:
 
 
 class TestARowOfTheFirstVersion:
+    def test_names_the_flags_by_tier(self, client, desk):
+        row = export(client, desk, FIRST.name, FLAGGED_ANSWERS)
+        assert row["red_flags"] == "|".join(ORDER_BY_TIER)
+
     def test_leaves_the_new_columns_empty(self, client, desk):
         answers, assessment = builders.assessed("widespread_pain")
         row = export(client, desk, FIRST.name, answers)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import pytest
 from support.browser.barriers import find_barriers
@@ -183,6 +184,14 @@ def collect_form_text(form) -> str:
 
 def contains_word(word: str, text: str) -> bool:
     """Return whether the text contains the word; an id must match in case."""
+    if word.lower() not in lower_text(text):
+        return False
     is_id = re.fullmatch(r"[A-Z]\d+", word)
     pattern = rf"(?<![\w-]){re.escape(word)}(?![\w-])"
     return re.search(pattern, text, 0 if is_id else re.IGNORECASE) is not None
+
+
+@lru_cache(maxsize=8)
+def lower_text(text: str) -> str:
+    """Return the text in lower case, in which a word is found without a regular expression."""
+    return text.lower()

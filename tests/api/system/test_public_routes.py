@@ -14,7 +14,11 @@ PATH = "/v1/rulebooks/nociplastic/1.0.0"
 
 def test_every_rulebook_is_listed_with_status_approver_and_hash(anonymous):
     summaries = anonymous.get("/v1/rulebooks").json()["rulebooks"]
-    assert [item["name"] for item in summaries] == ["nociplastic@1.0.0", "phq4@1.0.0", "nociplastic@2.0.0"]
+    assert [item["name"] for item in summaries] == [
+        "nociplastic@1.0.0",
+        "phq4@1.0.0",
+        "nociplastic@2.0.0",
+    ]
     for item in summaries:
         file = RULEBOOKS_FOLDER / item["instrument"] / f"{item['version']}.toml"
         assert item["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()

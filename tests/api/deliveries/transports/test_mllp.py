@@ -34,6 +34,8 @@ def acknowledge(code: str, control_id: str | None = None):
     return serve
 
 
+# Under load the server of hl7apy may close a connection unanswered, which says nothing about ours.
+@pytest.mark.flaky(reruns=1, only_rerun=["connection_lost"])
 @pytest.mark.parametrize(
     "server", [running_hl7_server, running_hl7apy_server], ids=["hl7", "hl7apy"]
 )
@@ -45,8 +47,9 @@ def test_an_independent_server_accepts_the_message_with_its_report(
         delivery, _, _ = send(host_port, options={"v2": {"message": message}})
         assert sender.send_all() == 1
     delivered = find_delivery(delivery)
-    codes = [attempt.code for attempt in delivered.attempts]
-    assert (delivered.state, codes) == ("delivered", ["AA"])
+    assert [message for message in messages if message.startswith("failed")] == []
+    attempts = [(attempt.outcome, attempt.code) for attempt in delivered.attempts]
+    assert (delivered.state, attempts) == ("delivered", [("accepted", "AA")])
     received = hl7.parse(messages[0])
     assert str(received["MSH"][0][10]) == delivered.control_id
     report = received.segments("OBX")[-1][5][0]

@@ -85,7 +85,7 @@ def read_points(observation: dict) -> dict[str, float | None]:
     """Return the points by code: of the total and of each component; None if absent."""
     points_by_code = {observation["code"]["coding"][0]["code"]: _quantity(observation)}
     for component in observation["component"]:
-        if "valueCodeableConcept" not in component:
+        if not {"valueCodeableConcept", "valueInteger"} & component.keys():
             points_by_code[component["code"]["coding"][0]["code"]] = _quantity(component)
     return points_by_code
 

@@ -57,11 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def is_left_to_the_other_database(item: pytest.Item) -> bool:
     """Whether this test runs on the other database instead."""
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    databases = {parameters.get("store_settings"), parameters.get("kept_settings")}
+    texts = {value for value in parameters.values() if isinstance(value, str)}
+    databases = texts & set(DATABASES)
     name = re.sub("sqlite|postgres", "", item.nodeid)
     chosen_database = DATABASES[crc32(name.encode()) % 2]
     return (
-        bool(databases & set(DATABASES))
+        bool(databases)
         and chosen_database not in databases
         and not item.nodeid.startswith(ON_BOTH_DATABASES)
     )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from api.problems import Problem
     from api.settings import Settings
     from api.store.key_ring import KeyRingError
@@ -40,6 +42,8 @@ def load_settings() -> "Settings":
 @contextmanager
 def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store"]:
     """Open the configured store and close it afterwards; exit 2 if the store raises an error."""
+    from pydantic import ValidationError
+
     from api.http.error_conversion import CLIENT_ERRORS, convert_error
     from api.observability.structured_logging import suppress_logging
     from api.store.database.engine import DatabaseError
@@ -61,6 +65,8 @@ def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store
         fail(_describe_key_ring_error(settings, error))
     except DatabaseError as error:
         fail(str(error))
+    except ValidationError as error:
+        fail(_describe_faults(error))
     except CLIENT_ERRORS as error:
         cause = error.__cause__
         if isinstance(cause, KeyRingError):
@@ -100,10 +106,21 @@ def refuse_invalid_input() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        fail("\n".join(faults))
+        fail(_describe_faults(error))
     except ValueError as error:
         fail(str(error))
+
+
+def _describe_faults(error: "ValidationError") -> str:
+    """Return one line per field, which never repeats the input."""
+    from schemas.patient import READABLE
+
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False):
+        is_text_rule = fault.get("ctx", {}).get("pattern") == READABLE
+        expected = "must not contain control characters" if is_text_rule else fault["msg"]
+        lines.append(f"{'.'.join(map(str, fault['loc']))}: {expected}")
+    return "\n".join(lines)
 
 
 def collect_changes(**options: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import structlog
+from pydantic import ValidationError
 
 from api.hl7v2.acknowledgement import Hl7ErrorDetail, encode_acknowledgement
 from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
@@ -25,7 +26,7 @@ from api.store.patients import merges as patient_merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.store import Store
 from api.store.transaction import Actor
-from schemas.patient import PatientNumber
+from schemas.patient import KnownPatient, PatientNumber
 
 MAX_MESSAGE_BYTES = 64 * 1024
 IDLE_TIMEOUT_SECONDS = 60.0
@@ -89,17 +90,29 @@ def _refuse(
 def _merge_patients(context: AdtContext, request: PatientMerge) -> None:
     with context.store.transaction(context.actor) as work:
         merged = patient_merges.merge_patients(
-            work, _build_selector(request.retired), _build_selector(request.survivor), "hl7v2"
+            work, _build_selector(request.retired), _build_survivor(request.survivor), "hl7v2"
         )
         work.audit("merge", "patient", count=merged.screenings)
 
 
 def _build_selector(identifier: PatientNumber) -> PatientSelector:
+    """Return the selector of a number that may have been stored before rules for its text."""
     for part in filter(None, identifier):
         if len(part) > 200:
             detail = "expected an identifier of at most 200 characters"
             raise NotAMergeError(Hl7ErrorDetail("102", "Data type error", detail))
     return PatientSelector(identifier.reference, identifier.system)
+
+
+def _build_survivor(identifier: PatientNumber) -> PatientSelector:
+    """Return the selector of the number that is stored from now on."""
+    selector = _build_selector(identifier)
+    try:
+        KnownPatient(reference=selector.reference, system=selector.system)
+    except ValidationError:
+        detail = "expected an identifier without control characters"
+        raise NotAMergeError(Hl7ErrorDetail("102", "Data type error", detail)) from None
+    return selector
 
 
 def build_tls_context(certificate: Path, client_authority: Path | None) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from schemas.batch import LIST_SEPARATOR, NONE_OF_THESE, PASSTHROUGH_COLUMNS, PROBLEMS_COLUMN
+from schemas.patient import READABLE
 from schemas.rulebook import Question
 from scoring.columns.conditions import MASK_TYPE
 from scoring.columns.expected_values import FAULT_CODES, describe_expected_value
@@ -35,6 +36,8 @@ _INVALID, _CELL, _NUMBER, _ONE, _LIST, _MASK = "bad.", "cell.", "number.", "one.
 _ROW = "row.place"
 _NONE_BIT = 1 << 63
 _OPTION_BITS = _NONE_BIT - 1
+_FORBIDDEN_TEXT_CODE = "forbidden_character"
+_FORBIDDEN_TEXT = "must not contain control characters, bidirectional overrides or non-characters"
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -64,7 +67,9 @@ def parse_intakes(
         tidied = frame.select([_tidy(question) for question in retried])
         columns = columns.with_columns(_parse(tidied, retried).drop(_ROW))
     new_faults = [_list_faults(columns, question, kinds[question.id]) for question in questions]
-    all_faults = pl.concat([FAULT_SCHEMA.to_frame() if faults is None else faults, *new_faults])
+    text_faults = [_list_text_faults(columns, name) for name in _list_passthrough(columns)]
+    known_faults = FAULT_SCHEMA.to_frame() if faults is None else faults
+    all_faults = pl.concat([known_faults, *text_faults, *new_faults])
     all_faults = _add_lines(all_faults.sort("row", maintain_order=True), lines)
     intakes = columns.select(pl.exclude(f"^{_INVALID}.*$"))
     return ParsedIntakes(_add_problems(intakes, all_faults), all_faults)
@@ -76,10 +81,11 @@ def _parse(frame: pl.DataFrame, questions: list[Question]) -> pl.DataFrame:
     Parses in stages, so that shared intermediate columns are calculated once.
     """
     question_types = [(question, frame.schema[question.id]) for question in questions]
-    passthrough = [name for name in PASSTHROUGH_COLUMNS if name in frame.schema]
+    passthrough = _list_passthrough(frame)
     columns = frame.lazy().select(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW),
-        *(pl.col(name).cast(pl.String) for name in passthrough),
+        *(_read_text(name) for name in passthrough),
+        *(_is_forbidden(name).alias(_INVALID + name) for name in passthrough),
         *(pl.col(question.id).alias(_CELL + question.id) for question in questions),
     )
     for stage in (_parse_cell, _parse_list):
@@ -94,7 +100,24 @@ def _parse(frame: pl.DataFrame, questions: list[Question]) -> pl.DataFrame:
         for question, kind in question_types
     ]
     names = [question.id for question in questions]
-    return columns.select(_ROW, *passthrough, *names, *invalid).collect(engine="streaming")
+    invalid_texts = [_INVALID + name for name in passthrough]
+    return columns.select(_ROW, *passthrough, *names, *invalid_texts, *invalid).collect(
+        engine="streaming"
+    )
+
+
+def _list_passthrough(frame: pl.DataFrame) -> list[str]:
+    return [name for name in PASSTHROUGH_COLUMNS if name in frame.columns]
+
+
+def _read_text(name: str) -> pl.Expr:
+    """Return the text as it is given back: null where it is forbidden."""
+    return pl.when(~_is_forbidden(name)).then(pl.col(name).cast(pl.String)).alias(name)
+
+
+def _is_forbidden(name: str) -> pl.Expr:
+    """Whether a text holds what JSON refuses too. False where there is none."""
+    return ~pl.col(name).cast(pl.String).str.contains(READABLE).fill_null(value=True)
 
 
 def _parse_cell(question: Question, kind: pl.DataType) -> list[pl.Expr]:
@@ -253,18 +276,21 @@ def _tidy(question: Question) -> pl.Expr:
     return cell
 
 
+def _list_text_faults(columns: pl.DataFrame, name: str) -> pl.DataFrame:
+    return _build_faults(columns, name, _FORBIDDEN_TEXT_CODE, _FORBIDDEN_TEXT)
+
+
 def _list_faults(columns: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.DataFrame:
-    rows = columns[_INVALID + question.id].arg_true()
+    expected = describe_expected_value(question, as_text=kind == pl.String)
+    return _build_faults(columns, question.id, FAULT_CODES[question.kind], expected)
+
+
+def _build_faults(columns: pl.DataFrame, name: str, code: str, expected: str) -> pl.DataFrame:
+    rows = columns[_INVALID + name].arg_true()
     if rows.is_empty():
         return FAULT_SCHEMA.to_frame()
     return pl.DataFrame(
-        {
-            "row": rows,
-            "line": None,
-            "column": question.id,
-            "code": FAULT_CODES[question.kind],
-            "expected": describe_expected_value(question, as_text=kind == pl.String),
-        },
+        {"row": rows, "line": None, "column": name, "code": code, "expected": expected},
         schema=FAULT_SCHEMA,
     )
 

@@ -18,7 +18,7 @@ from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import drafts, form_settings
 from api.store.transaction import Transaction
 from schemas.links import Language, Link, LinkDetail, LinkKind, LinkState
-from schemas.patient import KnownPatient
+from schemas.patient import KnownPatient, parse_stored_patient
 
 RETENTION_AFTER_EXPIRY = timedelta(days=30)
 """How long an expired link, with its draft, is retained."""
@@ -150,7 +150,7 @@ def list_stale_link_ids(work: Transaction, held_indexes: set[bytes]) -> list[str
 
 def decrypt_patient(work: Transaction, row: LinkRow) -> KnownPatient:
     """Decrypt the patient of a link row."""
-    return KnownPatient.model_validate_json(work.decrypt_column(row, "patient"))
+    return parse_stored_patient(work.decrypt_column(row, "patient"))
 
 
 def reassign_link(work: Transaction, row: Any, patient: KnownPatient) -> None:

@@ -66,7 +66,7 @@ def list_patient_moves(work: Transaction, screening_id: str) -> tuple[PatientMov
     query = work.select(PatientMoveRow).where(col(PatientMoveRow.screening_id) == screening_id)
     rows = work.list_rows(query.order_by(col(PatientMoveRow.at), col(PatientMoveRow.id)))
     return tuple(
-        PatientMove(
+        PatientMove.model_construct(  # a number may have been stored before rules for its text
             at=row.at,
             by=row.actor,
             means=row.means,

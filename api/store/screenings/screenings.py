@@ -20,7 +20,7 @@ from api.store.errors import ConflictError, NotFoundError
 from api.store.screenings import events
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
-from schemas.patient import KnownPatient
+from schemas.patient import KnownPatient, parse_stored_patient
 from schemas.screening import (
     Acknowledgement,
     EnteredInError,
@@ -210,7 +210,7 @@ def find_band(assessment: Assessment) -> str | None:
 
 def decrypt_patient(work: Transaction, row: ScreeningRow) -> KnownPatient:
     """Decrypt the patient of a screening row."""
-    return KnownPatient.model_validate_json(work.decrypt_column(row, "patient"))
+    return parse_stored_patient(work.decrypt_column(row, "patient"))
 
 
 def decrypt_assessment(work: Transaction, row: ScreeningRow) -> Assessment:

@@ -10,10 +10,12 @@ from hl7.mllp import open_hl7_connection
 from support import builders
 from support.async_thread import run_aside
 from support.builders import add, do
+from support.callers import calling
 from support.processes import PROGRAM, environment
 
 from api.deliveries.adt_listener import AdtContext, AdtListener, apply_message
 from api.hl7v2.acknowledgement import parse_acknowledgement
+from api.main import create_app
 from api.problems import Problem
 from api.store.deliveries import outbox
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
@@ -52,6 +54,16 @@ def send_message(port: int, text: str) -> tuple[str, str]:
 @pytest.fixture
 def adt_context(store, clinic):
     return AdtContext(store, clinic.actor, AUTHORITIES)
+
+
+@pytest.fixture
+def client(store_settings, clinic):
+    """A client of the clinic, at a service with the same store."""
+    app = create_app(store_settings)
+    yield calling(app, clinic)
+    app.services.denied_requests.flush()
+    app.services.renderer.close()
+    app.services.store.close()
 
 
 @contextmanager
@@ -98,6 +110,9 @@ def test_a_repeated_merge_moves_the_screenings_once(adt_context, store, clinic):
         (A40.replace("|77|", "||"), "AR"),
         (A40.replace("|P|2.5.1", "|P|2.5.1||||||KLINGON"), "AR"),
         (A40.replace("OLD-1", "OLD-1\\Q\\"), "AR"),
+        *((A40.replace("NEW-1", f"NEW-1\\X{code}\\"), "AR") for code in ("0B", "00", "7F")),
+        (A40.replace("NEW-1", "NEW-1\u202e"), "AR"),
+        (A40.replace("NEW-1", "NEW-1\ufdd0"), "AR"),
     ],
 )
 def test_an_uncertain_merge_is_refused_without_patient_data(adt_context, text, code):
@@ -130,6 +145,24 @@ def test_an_unavailable_database_gives_an_error_to_retry(adt_context, store, mon
 
     monkeypatch.setattr(type(store), "transaction", lambda _store, _actor: away(None))
     assert parse_acknowledgement(apply_message(adt_context, A40.encode())).code == "AE"
+
+
+def test_a_number_stored_before_there_were_rules_is_read_merged_back_and_erased(
+    adt_context, store, clinic, client
+):
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    unrelated = add(store, clinic, "OLD-2", system=SYSTEM)
+    retired, damaged = PatientSelector("OLD-1", SYSTEM), PatientSelector("NEW\x0b1", SYSTEM)
+    do(store, clinic, merges.merge_patients, retired, damaged, "hl7v2")
+    for path in ("", "/note", "/report.txt"):
+        assert client.get(f"/v1/screenings/{screening.id}{path}").status_code == 200
+    listed = client.get("/v1/screenings").json()["screenings"]
+    assert {row["id"] for row in listed} == {screening.id, unrelated.id}
+    text = A40.replace("OLD-1", "NEW\\X0B\\1").replace("NEW-1", "OLD-1")
+    assert parse_acknowledgement(apply_message(adt_context, text.encode())).code == "AA"
+    erasure = {"reference": "OLD-1", "system": SYSTEM}
+    assert client.request("DELETE", "/v1/patients", json=erasure).status_code == 200
+    assert client.get(f"/v1/screenings/{screening.id}").status_code == 404
 
 
 class TestAMerge:

@@ -152,6 +152,24 @@ def test_a_fault_tells_row_column_and_what_was_expected_and_never_the_answer():
     ]
 
 
+@pytest.mark.parametrize("column", ["row_id", "patient_reference"])
+@pytest.mark.parametrize(
+    "character",
+    [*map(chr, range(9)), "\x0b", "\x0c", *map(chr, range(14, 32)), "\x7f", "\x85", "\x9f",
+     "\u202a", "\u202e", "\u2066", "\u2069", "\ufdd0", "\ufdef", "\ufffe", "\uffff"],
+    ids=ascii,
+)  # fmt: skip
+def test_a_text_that_json_refuses_is_a_fault_and_is_not_given_back(column, character):
+    frame = pl.DataFrame({column: [f"x{character}y", "x y\tä", None], "age_years": ["44"] * 3})
+    read = parse_intakes(frame, LOADED)
+    assert read.faults.select("row", "column", "code").rows() == [
+        (0, column, "forbidden_character")
+    ]
+    assert read.intakes[column].to_list() == [None, "x y\tä", None]
+    assert [problems is None for problems in read.intakes["problems"]] == [False, True, True]
+    assert character not in read.faults["expected"][0]
+
+
 def _cell(answer: object) -> str | None:
     if isinstance(answer, tuple):
         return "|".join(answer) or "none"

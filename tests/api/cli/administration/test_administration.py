@@ -166,6 +166,28 @@ def test_a_command_for_an_unknown_organisation_ends_with_2(settings):
         assert run_failing_command(settings, *words)
 
 
+@pytest.mark.parametrize("character", ["\x0b", "\x7f", "\u202e", "\ufdd0"], ids=ascii)
+def test_a_name_with_a_control_character_is_refused_and_not_repeated(settings, character):
+    organisation = run_json_command(settings, "admin", "organisation", "add", "Clinic")["id"]
+    name = f"Cl{character}inic"
+    for words in (
+        ("admin", "organisation", "add", name),
+        ("admin", "organisation", "change", organisation, "--name", name),
+        (
+            "admin",
+            "practitioner",
+            "add",
+            name,
+            "--reference",
+            "dr1",
+            "--organisation",
+            organisation,
+        ),
+    ):
+        error = run_failing_command(settings, *words)
+        assert error == "name: must not contain control characters\n"
+
+
 def test_the_audit_is_verified_exported_and_compared_with_checkpoints(settings, tmp_path):
     own = run_json_command(settings, "admin", "organisation", "add", "Audited")["id"]
     of = ("--organisation", own)

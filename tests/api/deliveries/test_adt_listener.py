@@ -156,8 +156,8 @@ def test_a_number_stored_before_there_were_rules_is_read_merged_back_and_erased(
     do(store, clinic, merges.merge_patients, retired, damaged, "hl7v2")
     for path in ("", "/note", "/report.txt"):
         assert client.get(f"/v1/screenings/{screening.id}{path}").status_code == 200
-    listed = client.get("/v1/screenings").json()["screenings"]
-    assert {row["id"] for row in listed} == {screening.id, unrelated.id}
+    listed_rows = client.get("/v1/screenings").json()["screenings"]
+    assert {row["id"] for row in listed_rows} == {screening.id, unrelated.id}
     text = A40.replace("OLD-1", "NEW\\X0B\\1").replace("NEW-1", "OLD-1")
     assert parse_acknowledgement(apply_message(adt_context, text.encode())).code == "AA"
     erasure = {"reference": "OLD-1", "system": SYSTEM}

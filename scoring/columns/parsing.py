@@ -84,7 +84,7 @@ def _parse(frame: pl.DataFrame, questions: list[Question]) -> pl.DataFrame:
     passthrough = _list_passthrough(frame)
     columns = frame.lazy().select(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW),
-        *(_read_text(name) for name in passthrough),
+        *(pl.col(name).cast(pl.String) for name in passthrough),
         *(_is_forbidden(name).alias(_INVALID + name) for name in passthrough),
         *(pl.col(question.id).alias(_CELL + question.id) for question in questions),
     )
@@ -100,8 +100,9 @@ def _parse(frame: pl.DataFrame, questions: list[Question]) -> pl.DataFrame:
         for question, kind in question_types
     ]
     names = [question.id for question in questions]
+    texts = [_hide_forbidden(name) for name in passthrough]
     invalid_texts = [_INVALID + name for name in passthrough]
-    return columns.select(_ROW, *passthrough, *names, *invalid_texts, *invalid).collect(
+    return columns.select(_ROW, *texts, *names, *invalid_texts, *invalid).collect(
         engine="streaming"
     )
 
@@ -110,9 +111,9 @@ def _list_passthrough(frame: pl.DataFrame) -> list[str]:
     return [name for name in PASSTHROUGH_COLUMNS if name in frame.columns]
 
 
-def _read_text(name: str) -> pl.Expr:
+def _hide_forbidden(name: str) -> pl.Expr:
     """Return the text as it is given back: null where it is forbidden."""
-    return pl.when(~_is_forbidden(name)).then(pl.col(name).cast(pl.String)).alias(name)
+    return pl.when(~pl.col(_INVALID + name)).then(pl.col(name)).alias(name)
 
 
 def _is_forbidden(name: str) -> pl.Expr:

@@ -74,7 +74,7 @@ class KnownPatient(Patient):
 
 
 def parse_stored_patient(content: bytes) -> KnownPatient:
-    """Return a patient as stored, whatever the texts hold.
+    """Return a stored patient, even if its texts break the rules for new input.
 
     The rules for texts are for what comes in. What was stored under other rules stays readable,
     mergeable and erasable.

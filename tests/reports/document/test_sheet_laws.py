@@ -1,4 +1,4 @@
-"""What holds for every sheet, whatever was answered: nothing that others must not read."""
+"""No patient's sheet reveals what other readers must not learn, whatever the answers."""
 
 import re
 

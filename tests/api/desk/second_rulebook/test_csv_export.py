@@ -4,39 +4,16 @@ import csv
 import io
 import json
 
-import pytest
 from support import builders
 from support.browser.practitioners import (
-    add_practitioner_login,
-    open_signed_in_browser,
     submit_form,
 )
-from support.callers import calling, replace_service
 from support.first_release import FIRST, FLAGGED_ANSWERS, ORDER_BY_TIER
 from support.path_resources import create_resource
 from support.second_release import EXPLAINED, SCORED, SECOND, UNSETTLED, WITHHELD, assess_case
 
-from api.http.rate_limit import RateLimiter
-
 NEW_COLUMNS = ("band_least", "band_most", "ask_first", "alternatives", "contradictions")
 BAND_COLUMNS = ("status", "band", "points", "least", "most")
-
-
-@pytest.fixture
-def clinic(second_service):
-    replace_service(second_service, rate_limiter=RateLimiter(lambda: 0.0))
-    return builders.clinic(second_service.services.store)
-
-
-@pytest.fixture
-def client(second_service, clinic):
-    return calling(second_service, clinic)
-
-
-@pytest.fixture
-def desk(second_service, clinic):
-    login = add_practitioner_login(second_service.services.store, clinic)
-    return open_signed_in_browser(second_service, login)
 
 
 def export(client, desk, rulebook: str, answers: dict) -> dict[str, str]:

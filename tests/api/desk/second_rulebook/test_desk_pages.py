@@ -6,33 +6,13 @@ from html import unescape
 
 import pytest
 from support import builders
-from support.browser.practitioners import add_practitioner_login, open_signed_in_browser
-from support.callers import calling, replace_service
 from support.first_release import FIRST, FLAGGED_ANSWERS, OTHER_ANSWERS
 from support.path_resources import create_resource
 from support.second_release import CONFIDENTIAL, EXPLAINED, SCORED, SECOND, UNSETTLED, WITHHELD
 
-from api.http.rate_limit import RateLimiter
 from scoring.engine import assess
 
 HERE = "/v1/screenings"
-
-
-@pytest.fixture
-def clinic(second_service):
-    replace_service(second_service, rate_limiter=RateLimiter(lambda: 0.0))
-    return builders.clinic(second_service.services.store)
-
-
-@pytest.fixture
-def client(second_service, clinic):
-    return calling(second_service, clinic)
-
-
-@pytest.fixture
-def desk(second_service, clinic):
-    login = add_practitioner_login(second_service.services.store, clinic)
-    return open_signed_in_browser(second_service, login)
 
 
 def keep(client, answers, **fields) -> dict:

@@ -1,11 +1,28 @@
 """Builds a strict pydantic model of a rulebook's answers, with one optional field per question."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, WithJsonSchema, create_model
 
 from schemas.base import FrozenModel, Many, Points
 from schemas.rulebook import Question, Rulebook
+from scoring.compiled_rulebook import LoadedRulebook
+
+
+def validate_answers(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored answers with exact numbers. Raises ValidationError for answers that do not fit.
+
+    Unanswered questions are left out.
+    """
+    return find_answer_model(loaded).model_validate(answers).model_dump(exclude_none=True)
+
+
+@cache
+def find_answer_model(loaded: LoadedRulebook) -> type[BaseModel]:
+    """Return the model of the answers to this rulebook; building one is expensive."""
+    return build_answer_model(loaded.rulebook)
 
 
 def build_answer_model(rulebook: Rulebook) -> type[BaseModel]:

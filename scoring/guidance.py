@@ -1,14 +1,11 @@
 """Chooses next steps and the patient's sheet anew for an assessment with parts left out."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
-
-from pydantic import BaseModel
 
 from schemas.assessment import Assessment
 from schemas.assessment_context import Guidance
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import validate_answers
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import compile_rules
 from scoring.second_rules.assessment import SecondRules
@@ -24,10 +21,5 @@ def choose_guidance(
     rules = compile_rules(loaded)
     if not isinstance(rules, SecondRules):
         return None
-    valid_answers = _answer_model(loaded).model_validate(answers).model_dump(exclude_none=True)
+    valid_answers = validate_answers(loaded, answers)
     return rules.choose_guidance(valid_answers, assessment)
-
-
-@cache
-def _answer_model(loaded: LoadedRulebook) -> type[BaseModel]:
-    return build_answer_model(loaded.rulebook)

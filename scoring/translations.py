@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel
-
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 from schemas.translation import TRANSLATED_FIELDS, Translation, apply_translation
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import validate_answers
 from scoring.catalogue import RULEBOOKS_FOLDER, RulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
@@ -47,7 +45,7 @@ def translate_assessment(
         limitation.where_not_attested and limitation.text in assessment.limitations
         for limitation in loaded.rulebook.limitation
     )
-    valid_answers = _answer_model(loaded).model_validate(answers).model_dump(exclude_none=True)
+    valid_answers = validate_answers(loaded, answers)
     result = assess(translated, valid_answers, attested=attested)
     if _drop_texts(result) != _drop_texts(assessment):
         raise TranslationMismatchError(f"{loaded.name} now gives another result in {language}")
@@ -55,11 +53,6 @@ def translate_assessment(
 
 
 _LISTS_OF_TEXTS = ("limitations", "cautions", "signs")
-
-
-@cache
-def _answer_model(loaded: LoadedRulebook) -> type[BaseModel]:
-    return build_answer_model(loaded.rulebook)
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import MISSING
 
 from api.forms.form_model import IntakeForm
-from api.intakes.stored_answers import validate_answers
+from scoring.answer_model import validate_answers
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
 from scoring.question_dependencies import find_condition_questions

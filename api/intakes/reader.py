@@ -6,12 +6,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.http.request_body import parse_json
 from api.intakes.models import intake_union
-from api.intakes.stored_answers import find_answer_model
 from api.problems import build_body_problem
 from api.store.screenings.screenings import ScoredIntake
 from schemas.patient import KnownPatient
 from schemas.screening import ScreeningContext, ScreeningSource
 from scoring.answer_changes import load_carrier
+from scoring.answer_model import find_answer_model
 from scoring.carried_answers import CarriedAnswers
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from api.intakes.stored_answers import find_answer_model, validate_answers
 from schemas.assessment import Assessment
 from schemas.rescoring import AskedAgain, CarriedIntake, Change, Differences
+from scoring.answer_model import find_answer_model, validate_answers
 from scoring.carried_answers import CarriedAnswers
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess

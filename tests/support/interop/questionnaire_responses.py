@@ -47,6 +47,42 @@ def draw_answers(questionnaire: dict, seed: int, share: float = 0.5) -> dict[str
     }
 
 
+def keep_shown(questionnaire: dict, values: dict[str, list[dict]]) -> dict[str, list[dict]]:
+    """Return the values of the questions that a form with these values shows."""
+    questions = {question["linkId"]: question for _, question in list_questions(questionnaire)}
+    shown = {link: answer for link, answer in values.items() if is_shown(questions[link], values)}
+    return shown if shown == values else keep_shown(questionnaire, shown)
+
+
+def is_shown(item: dict, values: dict[str, list[dict]]) -> bool:
+    """Return whether a form shows the item, by FHIR R4's words for the operators."""
+    if "enableWhen" not in item:
+        return True
+    assert item["enableBehavior"] == "any"
+    return any(_holds(condition, values) for condition in item["enableWhen"])
+
+
+def _holds(condition: dict, values: dict[str, list[dict]]) -> bool:
+    given = [_read_value(answer, "value") for answer in values.get(condition["question"], ())]
+    expected = _read_value(condition, "answer")
+    match condition["operator"]:
+        case "exists":
+            return bool(given) is expected
+        case "=":
+            return expected in given
+        case ">=":
+            return any(value >= expected for value in given)
+        case "<=":
+            return any(value <= expected for value in given)
+    raise ValueError(condition["operator"])
+
+
+def _read_value(element: dict, prefix: str) -> Any:
+    """Return the value of `value[x]` or `answer[x]`; of a coding, its code."""
+    value = next(part for name, part in element.items() if name.startswith(prefix))
+    return value["code"] if isinstance(value, dict) else value
+
+
 def _values(question: dict, chance: random.Random) -> list[dict]:
     if question["type"] == "boolean":
         return [{"valueBoolean": chance.random() < 0.5}]

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from uuid import uuid4
 
 from starlette.testclient import TestClient
 from support.batch_files import complete_batch, rows, work
@@ -30,6 +31,9 @@ UNKNOWN = {
 }
 """Ids of the right form that nothing has."""
 
+SENDING = ("/deliveries", "/deliveries/preview", "/reports")
+"""How a path ends whose body names a destination."""
+
 NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1"}
 """What stands in a path and is no thing of anybody."""
 
@@ -37,30 +41,51 @@ NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1"}
 def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     """New things that this caller made, by the parameter that names each.
 
-    A batch, which takes long, is made only for a path that is about batches.
+    A path with parameters gets the things that it names and those that belong to them; a path
+    without gets one of each, a batch only where the path is about batches, since it takes long.
     """
+    names = set(parameters_of(path))
+    wanted = names or {"screening", "hold", "client", "link", "practitioner", "delivery"}
+    things: dict[str, str] = {}
+    if "/batches" in path:
+        things |= _batch(client)
+    if "client" in wanted:
+        things |= _client(client)
+    if wanted & {"screening", "delivery"}:
+        body = request("MRN-0042", "red_flag", system=SYSTEM)
+        things["screening"] = create_resource(client, "/v1/screenings", body)["id"]
+    if "hold" in wanted:
+        hold = {"reference": "held", "reason": "a court"}
+        things["hold"] = create_resource(client, "/v1/patients/holds", hold)["id"]
+    if "link" in wanted:
+        patient = {"reference": "MRN-0042", "system": SYSTEM}
+        things["link"] = create_resource(client, "/v1/links", {"patient": patient})["id"]
+    if "practitioner" in wanted:
+        things["practitioner"] = _practitioner(client)
+    if "delivery" in wanted:
+        things["delivery"] = given_up(client, things["screening"])
+    if not names or wanted & {"destination", "delivery"} or path.endswith(SENDING):
+        things["destination"] = destination(client)["id"]
+    return things
+
+
+def _client(client: TestClient) -> dict[str, str]:
+    """Another client of the organisation, with one credential of each kind."""
     owner = create_resource(client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]})["id"]
     here = f"/v1/clients/{owner}"
     jwk = public_jwk() | {"kid": f"key-{owner[-8:]}"}
-    body = request("MRN-0042", "red_flag", system=SYSTEM)
-    hold = {"reference": "held", "reason": "a court"}
-    person = {"reference": f"of {owner}", "name": "Dr Grace Example", "scopes": ["score"]}
-    screening = create_resource(client, "/v1/screenings", body)["id"]
     assert client.put(f"{here}/key-set", json=KEY_SET).status_code == 200
-    return (_batch(client) if "/batches" in path else {}) | {
-        "screening": screening,
-        "hold": create_resource(client, "/v1/patients/holds", hold)["id"],
+    return {
         "client": owner,
         "secret": create_resource(client, f"{here}/secrets")["id"],
         "kid": create_resource(client, f"{here}/keys", {"jwk": jwk})["kid"],
         "key": create_resource(client, f"{here}/api-keys", {"scopes": ["score"]})["id"],
-        "link": create_resource(
-            client, "/v1/links", {"patient": {"reference": "MRN-0042", "system": SYSTEM}}
-        )["id"],
-        "practitioner": create_resource(client, "/v1/practitioners", person)["id"],
-        "destination": destination(client)["id"],
-        "delivery": given_up(client, screening),
     }
+
+
+def _practitioner(client: TestClient) -> str:
+    person = {"reference": f"of {uuid4()}", "name": "Dr Grace Example", "scopes": ["score"]}
+    return create_resource(client, "/v1/practitioners", person)["id"]
 
 
 def _batch(client: TestClient) -> dict[str, str]:

@@ -3,7 +3,9 @@
 import pytest
 from support.scoring.small_second_rulebook import load_small_second
 
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
+from scoring.second_rules.band_range import BandRangeRules
 
 SMALL = load_small_second()
 CLEAR = {"age": 80, "storms": ()}
@@ -104,3 +106,12 @@ def test_an_unanswered_must_answer_alone_keeps_the_band_back():
     assessment = assess(SMALL, answers)
     assert reasons(assessment) == ["age_unanswered"]
     assert band_range(assessment) == ("strong", "strong")
+
+
+def test_without_a_banded_total_there_is_no_band_range_and_no_distance():
+    totals = tuple(total.model_copy(update={"banded": False}) for total in SMALL.rulebook.total)
+    plain = LoadedRulebook(SMALL.rulebook.model_copy(update={"total": totals}), SMALL.sha256)
+    assessment = assess(plain, {**CLEAR, **RAINLESS, "fog": True})
+    assert {total.band_range for total in assessment.totals.values()} == {None}
+    assert {total.band for total in assessment.totals.values()} == {None}
+    assert BandRangeRules(plain).count_bands_apart(None) == 0

@@ -44,7 +44,10 @@ class AuditedAction(FrozenModel):
     """One audited action. `target` is an internal id; `count` is the number of grouped actions."""
 
     actor: str = Field(
-        description="The id of the client or practitioner, or `command_line`, `service`, `unknown`."
+        description=(
+            "The id of the client or practitioner, `mllp:` with the sender's name, or "
+            "`command_line`, `service`, `unknown`."
+        )
     )
     means: AuthenticationMeans
     action: Action

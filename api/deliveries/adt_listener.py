@@ -1,14 +1,17 @@
 """Receives ADT^A40 messages over MLLP, merges the patients and acknowledges each message.
 
-`AA` means that the merge is committed. A repeated message changes nothing.
+`AA` means that all merges of the message are committed, in one transaction. A repeated message
+changes nothing. A sender has a deadline for each message and a number of connections of its own.
 """
 
 import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -21,7 +24,9 @@ from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
 from api.hl7v2.parser import Hl7Message, UnreadableMessageError, parse_header, parse_hl7_message
 from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
 from api.http.error_conversion import convert_error
+from api.http.rate_limit import compute_network_key
 from api.store.errors import StoreError, UnavailableError
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.patients import merges as patient_merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.store import Store
@@ -30,16 +35,23 @@ from schemas.patient import KnownPatient, PatientNumber
 
 MAX_MESSAGE_BYTES = 64 * 1024
 IDLE_TIMEOUT_SECONDS = 60.0
+MESSAGE_TIMEOUT_SECONDS = 60.0
 MAX_CONNECTIONS = 64
+MAX_CONNECTIONS_PER_ADDRESS = 8
+MAX_PEER_CHARACTERS = 80
 _log = structlog.get_logger("nociscreen")
 
 
 class AdtContext(NamedTuple):
-    """The store, the actor for merges and audit, and identifier systems by assigning authority."""
+    """What a message is applied with: the actor is named after the sender in the audit.
+
+    `authorities` maps the names of assigning authorities to identifier systems.
+    """
 
     store: Store
     actor: Actor
     authorities: Mapping[str, str]
+    denied_requests: DeniedRequestLog
 
 
 def apply_message(context: AdtContext, content: bytes) -> bytes:
@@ -49,8 +61,7 @@ def apply_message(context: AdtContext, content: bytes) -> bytes:
     try:
         message = parse_hl7_message(content)
         _require_control_id(message)
-        for patient_merge in parse_merges(message, context.authorities):
-            _merge_patients(context, patient_merge)
+        _merge_patients(context, parse_merges(message, context.authorities))
     except UnreadableMessageError as error:
         fault = Hl7ErrorDetail("100", "Segment sequence error", str(error))
         return _refuse(context, message or parse_header(content), "unreadable", fault)
@@ -82,17 +93,18 @@ def _refuse(
     context: AdtContext, message: Hl7Message | None, code: str, fault: Hl7ErrorDetail
 ) -> bytes:
     """Audit and encode a refusal; without a database there is no audit row."""
-    with suppress(StoreError), context.store.transaction(context.actor) as work:
-        work.audit("refuse", "patient", outcome=code)
+    context.denied_requests.record(context.actor, code, is_aggregated=True)
     return encode_acknowledgement(message, datetime.now(UTC), "AR", fault)
 
 
-def _merge_patients(context: AdtContext, request: PatientMerge) -> None:
+def _merge_patients(context: AdtContext, requests: list[PatientMerge]) -> None:
+    pairs = [(_build_selector(item.retired), _build_survivor(item.survivor)) for item in requests]
     with context.store.transaction(context.actor) as work:
-        merged = patient_merges.merge_patients(
-            work, _build_selector(request.retired), _build_survivor(request.survivor), "hl7v2"
-        )
-        work.audit("merge", "patient", count=merged.screenings)
+        merges = [
+            patient_merges.merge_patients(work, retired, survivor, "hl7v2")
+            for retired, survivor in pairs
+        ]
+        work.audit("merge", "patient", count=sum(merged.screenings for merged in merges))
 
 
 def _build_selector(identifier: PatientNumber) -> PatientSelector:
@@ -138,10 +150,33 @@ class AdtListener(socketserver.ThreadingTCPServer):
     def __init__(
         self, address: tuple[str, int], adt_context: AdtContext, tls_context: ssl.SSLContext | None
     ) -> None:
-        super().__init__(address, _Connection)
         self.adt_context = adt_context
         self.tls_context = tls_context
-        self.connection_slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._slots_lock = threading.Lock()
+        self._connections_by_address: Counter[str] = Counter()
+        super().__init__(address, _Connection)
+
+    @contextmanager
+    def reserve_slot(self, address: str) -> Iterator[bool]:
+        """Yield whether one more connection from this address may be served, and count it."""
+        network = compute_network_key(address)
+        with self._slots_lock:
+            is_free = (
+                self._connections_by_address[network] < MAX_CONNECTIONS_PER_ADDRESS
+                and self._connections_by_address.total() < MAX_CONNECTIONS
+            )
+            self._connections_by_address[network] += is_free
+        try:
+            yield is_free
+        finally:
+            with self._slots_lock:
+                self._connections_by_address[network] -= is_free
+                self._connections_by_address += Counter()  # forgets the addresses without any
+
+    def server_close(self) -> None:
+        """Stop listening and record the refusals that were counted but not yet written."""
+        super().server_close()
+        self.adt_context.denied_requests.flush()
 
     @property
     def port(self) -> int:
@@ -156,27 +191,52 @@ class _Connection(socketserver.BaseRequestHandler):
         server = cast("AdtListener", self.server)
         plain: socket.socket = self.request
         plain.settimeout(IDLE_TIMEOUT_SECONDS)
-        if not server.connection_slots.acquire(blocking=False):
-            return
-        try:
-            self._serve(server, plain)
-        finally:
-            server.connection_slots.release()
-
-    def _serve(self, server: AdtListener, plain: socket.socket) -> None:
-        with suppress(OSError):
+        with server.reserve_slot(self.client_address[0]) as is_reserved, suppress(OSError):
+            if not is_reserved:
+                return
             if server.tls_context is None:
-                _serve(server.adt_context, plain)
+                self._serve(server, plain, self.client_address[0])
                 return
             with server.tls_context.wrap_socket(plain, server_side=True) as secured:
-                _serve(server.adt_context, secured)
+                peer = read_certificate_name(secured) or self.client_address[0]
+                self._serve(server, secured, peer)
+
+    def _serve(self, server: AdtListener, connection: socket.socket, peer: str) -> None:
+        context = server.adt_context
+        actor = context.actor._replace(id=f"mllp:{peer}")
+        serve_connection(context._replace(actor=actor), connection)
 
 
-def _serve(context: AdtContext, connection: socket.socket) -> None:
+def read_certificate_name(connection: ssl.SSLSocket) -> str | None:
+    """Return the common name of the client's certificate, readable and short; None without one."""
+    certificate = connection.getpeercert() or {}
+    subject = cast("tuple[tuple[tuple[str, str], ...], ...]", certificate.get("subject", ()))
+    names = [value for part in subject for key, value in part if key == "commonName"]
+    printable = "".join(filter(str.isprintable, names[0])) if names else ""
+    return printable[:MAX_PEER_CHARACTERS] or None
+
+
+def serve_connection(
+    context: AdtContext, connection: socket.socket, now: Callable[[], float] = time.monotonic
+) -> None:
+    """Acknowledge each message, until the sender leaves or a message takes too long."""
     frames = FrameDecoder(MAX_MESSAGE_BYTES)
-    while chunk := connection.recv(1 << 16):
+    begun_at = now()
+    while True:
+        seconds = IDLE_TIMEOUT_SECONDS
+        if frames.has_partial_frame:
+            seconds = MESSAGE_TIMEOUT_SECONDS - (now() - begun_at)
+        if seconds <= 0:
+            return
+        connection.settimeout(seconds)
+        if not (chunk := connection.recv(1 << 16)):
+            return
+        if not frames.has_partial_frame:
+            begun_at = now()
         try:
-            for content in frames.feed(chunk):
-                connection.sendall(frame_message(apply_message(context, content)))
+            messages = frames.feed(chunk)
         except FrameError:
             return
+        for content in messages:
+            connection.sendall(frame_message(apply_message(context, content)))
+            begun_at = now()

@@ -13,6 +13,7 @@ CODECS: Mapping[str, str] = {
     "8859/1": "latin-1",
     "ASCII": "ascii",
 }
+MAX_SEGMENTS = 500
 MAX_MESSAGE_BYTES = 256 * 1024
 _CHARACTER_SET = re.compile(rb"^MSH(.)(?:[^\r\n]*?\1){16}([^\r\n]*?)(?:\1|\r|\n|$)")
 
@@ -115,6 +116,8 @@ def _parse_text(text: str) -> Hl7Message:
     if header[8] != field or len({field, *marks}) != 5 or any(map(str.isalnum, field + marks)):
         raise UnreadableMessageError("expected five different separators in MSH-1 and MSH-2")
     separators = Separators(field, *marks)
+    if len(lines) > MAX_SEGMENTS:
+        raise UnreadableMessageError(f"expected at most {MAX_SEGMENTS} segments")
     segments = tuple(tuple(line.split(field)) for line in lines)
     if not all(re.fullmatch(r"[A-Z][A-Z0-9]{2}", line[0]) for line in segments):
         raise UnreadableMessageError("expected each segment to begin with its name")

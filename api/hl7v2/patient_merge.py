@@ -5,15 +5,23 @@ NotAMergeError    the sender must act; the message says which part is missing
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple
 
 from api.hl7v2.acknowledgement import Hl7ErrorDetail
 from api.hl7v2.parser import Hl7Message
 from schemas.patient import PatientNumber
 
+MAX_MERGES = 20
+"""Merges in one message: a sender that merges more sends more messages."""
+
+_NULL = '""'
+"""What HL7 v2 writes in a field to delete its value."""
+
 _UNSUPPORTED = "200", "Unsupported message type"
 _MISSING = "101", "Required field missing"
 _UNKNOWN = "204", "Unknown key identifier"
+_SEQUENCE = "100", "Segment sequence error"
 
 
 class NotAMergeError(ValueError):
@@ -34,13 +42,16 @@ class PatientMerge(NamedTuple):
 def parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> list[PatientMerge]:
     """Parse the merges. `authorities` maps names of assigning authorities to identifier systems.
 
-    Identifiers of unknown authorities are skipped, as long as others remain. Raises NotAMergeError.
+    Identifiers of unknown authorities are skipped, as long as others remain. Blanks at the ends are
+    no part of an identifier, and the null value `""` is none. Raises NotAMergeError.
     """
     header = message.find_segment("MSH")
     message_type = message.read_component(header, 9), message.read_component(header, 9, 2)
     if message_type != ("ADT", "A40"):
         raise NotAMergeError(Hl7ErrorDetail(*_UNSUPPORTED, "expected ADT^A40"))
-    requested = list(_parse_merges(message, authorities))
+    requested = list(islice(_parse_merges(message, authorities), MAX_MERGES + 1))
+    if len(requested) > MAX_MERGES:
+        raise NotAMergeError(Hl7ErrorDetail(*_SEQUENCE, f"expected at most {MAX_MERGES} merges"))
     if not requested:
         raise NotAMergeError(Hl7ErrorDetail(*_MISSING, "expected PID and MRG"))
     return requested
@@ -84,8 +95,9 @@ def _parse_identifiers(
         with suppress(LookupError):
             authority = components[3] if len(components) > 3 else ""
             system = _resolve_system(message, authority, authorities)
-            if components[0]:
-                identifiers.append(PatientNumber(message.unescape(components[0]), system))
+            reference = message.unescape(components[0]).strip(" ")
+            if reference not in ("", _NULL):
+                identifiers.append(PatientNumber(reference, system))
     return identifiers
 
 

@@ -45,26 +45,26 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     without gets one of each, a batch only where the path is about batches, since it takes long.
     """
     names = set(parameters_of(path))
-    wanted = names or {"screening", "hold", "client", "link", "practitioner", "delivery"}
+    wanted_names = names or {"screening", "hold", "client", "link", "practitioner", "delivery"}
     things: dict[str, str] = {}
     if "/batches" in path:
         things |= _batch(client)
-    if "client" in wanted:
+    if "client" in wanted_names:
         things |= _client(client)
-    if wanted & {"screening", "delivery"}:
+    if wanted_names & {"screening", "delivery"}:
         body = request("MRN-0042", "red_flag", system=SYSTEM)
         things["screening"] = create_resource(client, "/v1/screenings", body)["id"]
-    if "hold" in wanted:
+    if "hold" in wanted_names:
         hold = {"reference": "held", "reason": "a court"}
         things["hold"] = create_resource(client, "/v1/patients/holds", hold)["id"]
-    if "link" in wanted:
+    if "link" in wanted_names:
         patient = {"reference": "MRN-0042", "system": SYSTEM}
         things["link"] = create_resource(client, "/v1/links", {"patient": patient})["id"]
-    if "practitioner" in wanted:
+    if "practitioner" in wanted_names:
         things["practitioner"] = _practitioner(client)
-    if "delivery" in wanted:
+    if "delivery" in wanted_names:
         things["delivery"] = given_up(client, things["screening"])
-    if not names or wanted & {"destination", "delivery"} or path.endswith(SENDING):
+    if not names or wanted_names & {"destination", "delivery"} or path.endswith(SENDING):
         things["destination"] = destination(client)["id"]
     return things
 

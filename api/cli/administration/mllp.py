@@ -23,23 +23,33 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         typer.Option(exists=True, help="Server certificate and key (PEM); enables TLS."),
     ] = None,
     client_ca: Annotated[
-        Path | None, typer.Option(exists=True, help="CA that must have issued client certificates.")
+        Path | None,
+        typer.Option(
+            exists=True,
+            help="CA that must have issued client certificates; required beyond loopback.",
+        ),
     ] = None,
 ) -> None:
     """Listen for HL7 v2 ADT^A40 and merge patients, until stopped."""
     from api.deliveries.adt_listener import AdtContext, AdtListener, build_tls_context
     from api.observability.structured_logging import configure_logging
     from api.store.accounts import organisations
+    from api.store.operations.denied_requests import DeniedRequestLog
 
-    if certificate is None and host not in ("127.0.0.1", "::1", "localhost"):
-        fail(
-            "--certificate is required unless --host is a loopback address: patient identifiers "
-            "would be sent unencrypted"
-        )
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        if certificate is None:
+            fail(
+                "--certificate is required unless --host is a loopback address: patient "
+                "identifiers would be sent unencrypted"
+            )
+        if client_ca is None:
+            fail(
+                "--client-ca is required unless --host is a loopback address: anyone on the "
+                "network could merge patients"
+            )
     systems = dict(pair.partition("=")[::2] for pair in authority or ())
     if not all(systems.values()):
         fail("--authority: expected NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
-    configure_logging()
     with open_configured_store() as store:
         with store.read_all_organisations() as session:
             if organisation not in {row.id for row in organisations.list_organisations(session)}:
@@ -49,7 +59,13 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
             tls = build_tls_context(certificate, client_ca) if certificate else None
         except (OSError, ValueError):
             fail("the certificate, its key or the client CA cannot be read as PEM")
-        with AdtListener((host, port), AdtContext(store, actor, systems), tls) as listener:
+        context = AdtContext(store, actor, systems, DeniedRequestLog(store))
+        try:
+            adt_listener = AdtListener((host, port), context, tls)
+        except OSError as error:
+            fail(f"cannot listen on {host}:{port}: {error.strerror}; choose another by --port")
+        configure_logging()
+        with adt_listener as listener:
             typer.echo(f"nociscreen listens on mllp{'s' if tls else ''}://{host}:{listener.port}")
             listener.serve_forever()
 

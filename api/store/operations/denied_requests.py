@@ -1,9 +1,9 @@
 """Audit rows of denied requests, aggregated so that a flood of them writes only a few rows.
 
-Each denial of a known caller is recorded. Denials of anonymous callers, and of callers over their
-rate limit, are aggregated to one row per second, actor and code, whose `count` says how many it
-stands for. A request does not wait long for its row: if the database is busy, the row is retried
-later.
+Each denial of a known caller is recorded. Denials of anonymous callers, of callers over their rate
+limit and of HL7 messages are aggregated to one row per second, actor and code, whose `count` says
+how many it stands for. A request does not wait long for its row: if the database is busy, the row
+is retried later.
 """
 
 import threading
@@ -43,15 +43,20 @@ class DeniedRequestLog:
         self._aggregates: dict[tuple[Actor, str], tuple[float, int]] = {}
         self._pending: deque[_Denial] = deque()
 
-    def record(self, actor: Actor, code: str, target: str = "") -> None:
-        """Record one denial. If the database is unavailable, only the log records it."""
+    def record(
+        self, actor: Actor, code: str, target: str = "", *, is_aggregated: bool = False
+    ) -> None:
+        """Record one denial, or one row for all of a second with `is_aggregated`.
+
+        If the database is unavailable, only the log records it.
+        """
         if code == "unavailable":
             _log.warning("denial_not_recorded", code=code, count=1)
             return
         if len(self._aggregates) >= MAX_PENDING:
             self.flush()
         count = 1
-        if actor.organisation == SYSTEM or code == "too_many":
+        if is_aggregated or actor.organisation == SYSTEM or code == "too_many":
             count = self._count_due((actor._replace(request_id=""), code))
         if count:
             self._write(_Denial(actor, code, target, count))

@@ -1,9 +1,12 @@
 """The listener: merges received over MLLP from an independent client."""
 
 import re
+import socket
+import ssl
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import count
 
 import pytest
 from hl7.mllp import open_hl7_connection
@@ -11,15 +14,25 @@ from support import builders
 from support.async_thread import run_aside
 from support.builders import add, do
 from support.callers import calling
+from support.commands import run_failing_command
+from support.interop.loopback_servers import issue_server_certificate
 from support.processes import PROGRAM, environment
 
-from api.deliveries.adt_listener import AdtContext, AdtListener, apply_message
+from api.deliveries.adt_listener import (
+    AdtContext,
+    AdtListener,
+    apply_message,
+    serve_connection,
+)
 from api.hl7v2.acknowledgement import parse_acknowledgement
+from api.hl7v2.mllp_framing import frame_message
 from api.main import create_app
 from api.problems import Problem
+from api.store.audit import chain
 from api.store.deliveries import outbox
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
 from api.store.forms import drafts, links, open_links
+from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.patients import data_subject_rights, legal_holds, merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings
@@ -53,7 +66,7 @@ def send_message(port: int, text: str) -> tuple[str, str]:
 
 @pytest.fixture
 def adt_context(store, clinic):
-    return AdtContext(store, clinic.actor, AUTHORITIES)
+    return AdtContext(store, clinic.actor, AUTHORITIES, DeniedRequestLog(store))
 
 
 @pytest.fixture
@@ -67,8 +80,8 @@ def client(store_settings, clinic):
 
 
 @contextmanager
-def running_listener(adt_context):
-    with AdtListener(("127.0.0.1", 0), adt_context, None) as listener:
+def running_listener(adt_context, tls_context=None):
+    with AdtListener(("127.0.0.1", 0), adt_context, tls_context) as listener:
         thread = threading.Thread(target=listener.serve_forever, daemon=True)
         thread.start()
         try:
@@ -84,6 +97,7 @@ def test_a_repeated_merge_moves_the_screenings_once(adt_context, store, clinic):
     with running_listener(adt_context) as port:
         assert send_message(port, A40) == ("AA", "77")
         assert send_message(port, A40) == ("AA", "77")
+    assert {row.actor for row in list_audited(store, clinic, "merge")} == {"mllp:127.0.0.1"}
     after = do(store, clinic, screenings.find_screening, screening.id)
     assert (after.patient.reference, after.patient.system) == ("NEW-1", SYSTEM)
     assert [(move.from_reference, move.to_reference, move.means) for move in after.moves] == [
@@ -113,6 +127,9 @@ def test_a_repeated_merge_moves_the_screenings_once(adt_context, store, clinic):
         *((A40.replace("NEW-1", f"NEW-1\\X{code}\\"), "AR") for code in ("0B", "00", "7F")),
         (A40.replace("NEW-1", "NEW-1\u202e"), "AR"),
         (A40.replace("NEW-1", "NEW-1\ufdd0"), "AR"),
+        (A40.replace("NEW-1", '""'), "AR"),
+        (A40.replace("OLD-1", '""'), "AR"),
+        (A40 + "ZZZ|x\r" * 500, "AR"),
     ],
 )
 def test_an_uncertain_merge_is_refused_without_patient_data(adt_context, text, code):
@@ -137,6 +154,124 @@ def test_other_content_of_a_message_is_ignored(adt_context, store, clinic, text,
     screening = add(store, clinic, "OLD-1", system=SYSTEM)
     assert parse_acknowledgement(apply_message(adt_context, text.encode(codec)))[1:] == ("AA", "77")
     assert do(store, clinic, screenings.find_screening, screening.id).patient.reference == "NEW-1"
+
+
+def test_blanks_at_the_ends_are_no_part_of_a_number(adt_context, store, clinic):
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    text = A40.replace("OLD-1", " OLD-1  ").replace("NEW-1", "NEW-1 ")
+    assert parse_acknowledgement(apply_message(adt_context, text.encode())).code == "AA"
+    after = do(store, clinic, screenings.find_screening, screening.id)
+    assert after.patient.reference == "NEW-1"
+
+
+def build_merges(count: int) -> bytes:
+    """Return a message with this many merges."""
+    pairs = "".join(
+        f"PID|1||NEW-{n}^^^HOSP1^MR\rMRG|OLD-{n}^^^HOSP1^MR\r" for n in range(1, count + 1)
+    )
+    return "".join([*A40.splitlines(keepends=True)[:2], pairs]).encode()
+
+
+def test_all_merges_of_a_message_are_one_transaction(adt_context, store, clinic):
+    ids = [add(store, clinic, f"OLD-{n}", system=SYSTEM).id for n in (1, 2)]
+    stopping = build_merges(2).replace(b"NEW-2", b"OLD-2")
+    assert parse_acknowledgement(apply_message(adt_context, stopping)).code == "AR"
+    references = [
+        do(store, clinic, screenings.find_screening, name).patient.reference for name in ids
+    ]
+    assert references == ["OLD-1", "OLD-2"]
+    assert parse_acknowledgement(apply_message(adt_context, build_merges(2))).code == "AA"
+    references = [
+        do(store, clinic, screenings.find_screening, name).patient.reference for name in ids
+    ]
+    assert references == ["NEW-1", "NEW-2"]
+
+
+def list_audited(store, clinic, action: str) -> list:
+    with store.read_all_organisations() as session:
+        rows = list(chain.read_entries(session, clinic.organisation))
+    return [row for row in rows if row.action == action]
+
+
+def test_too_many_merges_are_refused_whole_and_twenty_of_nobody_leave_one_row(
+    adt_context, store, clinic
+):
+    assert parse_acknowledgement(apply_message(adt_context, build_merges(20))).code == "AA"
+    (row,) = list_audited(store, clinic, "merge")
+    assert (row.kind, row.target, row.count) == ("patient", "", 0)
+    assert parse_acknowledgement(apply_message(adt_context, build_merges(21))).code == "AR"
+    assert list_audited(store, clinic, "merge") == [row]
+
+
+def test_refused_messages_leave_a_few_rows_with_their_count(store, clinic):
+    hours = count()
+    log = DeniedRequestLog(store, now=lambda: next(hours) // 200)
+    context = AdtContext(store, clinic.actor, AUTHORITIES, log)
+    for _ in range(500):
+        assert parse_acknowledgement(apply_message(context, b"no message")).code == "AR"
+    log.flush()
+    rows = list_audited(store, clinic, "refuse")
+    assert len(rows) < 6
+    assert sum(row.count for row in rows) == 500
+    assert {row.outcome for row in rows} == {"unreadable"}
+
+
+class DrippingSender:
+    """A socket on which a byte arrives each time that it is read, ten seconds later."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = iter(content)
+        self.seconds = 0.0
+        self.sent: list[bytes] = []
+
+    def settimeout(self, seconds: float) -> None:
+        assert 0 < seconds <= 60
+
+    def recv(self, _: int) -> bytes:
+        self.seconds += 10
+        return bytes([next(self.content)])
+
+    def sendall(self, content: bytes) -> None:
+        self.sent.append(content)
+
+
+def test_a_message_that_drips_is_cut_off_after_its_deadline(adt_context):
+    sender = DrippingSender(frame_message(A40.encode()))
+    serve_connection(adt_context, sender, now=lambda: sender.seconds)
+    assert sender.seconds == 70
+    assert sender.sent == []
+
+
+def test_the_audit_names_the_senders_certificate(store, clinic, tmp_path):
+    tls_context, ca_certificate = issue_server_certificate(tmp_path, common_name="adt1.hospital")
+    (tmp_path / "ca.pem").write_text(ca_certificate)
+    tls_context.load_verify_locations(tmp_path / "ca.pem")
+    tls_context.verify_mode = ssl.CERT_REQUIRED
+    sender_context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    sender_context.load_cert_chain(tmp_path / "server.pem")
+    context = AdtContext(store, clinic.actor, AUTHORITIES, DeniedRequestLog(store))
+    with running_listener(context, tls_context) as port:
+        plain = socket.create_connection(("127.0.0.1", port))
+        with sender_context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+            secured.sendall(frame_message(A40.encode()))
+            assert b"MSA|AA|77" in secured.recv(65536)
+    (row,) = list_audited(store, clinic, "merge")
+    assert row.actor == "mllp:adt1.hospital"
+
+
+def test_one_address_holds_its_own_connections_alone(adt_context):
+    with AdtListener(("127.0.0.1", 0), adt_context, None) as listener, ExitStack() as open_slots:
+
+        def reserve(address: str) -> bool:
+            return open_slots.enter_context(listener.reserve_slot(address))
+
+        same_network = [f"2001:db8::{n:x}" for n in range(9)]
+        assert [reserve(address) for address in same_network] == [True] * 8 + [False]
+        assert reserve("2001:db8:0:1::1")
+        other_slots = [reserve(f"192.0.2.{n}") for n in range(60)]
+        assert other_slots == [True] * 55 + [False] * 5
+        open_slots.close()
+        assert reserve(same_network[0])
 
 
 def test_an_unavailable_database_gives_an_error_to_retry(adt_context, store, monkeypatch):
@@ -228,8 +363,6 @@ class TestAMerge:
         assert unchanged.patient.reference == "OLD-1"
 
     def test_leaves_an_audit_row_for_each_screening(self, store, clinic):
-        from api.store.audit import chain
-
         screening_ids = {add(store, clinic, "OLD-1").id for _ in range(2)}
         do(
             store,
@@ -284,11 +417,24 @@ def test_the_command_listens_until_it_is_stopped(store_settings, store, clinic):
     assert len(exported.screenings) == 1
 
 
-def test_the_command_requires_a_certificate_beyond_loopback(store_settings, clinic):
-    from support.processes import run
+@pytest.mark.parametrize(
+    ("options", "expected"), [((), "--certificate"), (("--certificate",), "--client-ca")]
+)
+def test_the_command_requires_certificates_beyond_loopback(
+    store_settings, clinic, tmp_path, options, expected
+):
+    words = ["mllp", "--organisation", clinic.organisation, "--host", "192.0.2.1"]
+    for option in options:
+        file = tmp_path / "server.pem"
+        file.write_text("")
+        words += [option, str(file)]
+    assert f"{expected} is required" in run_failing_command(store_settings, *words)
 
-    result = run(
-        store_settings, "mllp", "--organisation", clinic.organisation, "--host", "192.0.2.1"
-    )
-    assert result.returncode == 2
-    assert "--certificate" in result.stderr
+
+def test_the_command_names_a_port_in_use(store_settings, clinic):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        words = ["mllp", "--organisation", clinic.organisation, "--port", port]
+        error = run_failing_command(store_settings, *words)
+    assert f"cannot listen on 127.0.0.1:{port}" in error
+    assert "--port" in error

@@ -88,10 +88,12 @@ def drip_after(beginning: bytes) -> Callable[[socket.socket], None]:
     return serve
 
 
-def issue_server_certificate(folder: Path, name: str = "127.0.0.1") -> tuple[ssl.SSLContext, str]:
-    """Return a server's TLS context with a certificate for this name, and the CA as PEM."""
+def issue_server_certificate(
+    folder: Path, name: str = "127.0.0.1", common_name: str | None = None
+) -> tuple[ssl.SSLContext, str]:
+    """Return a server's TLS context with a certificate for this address, and the CA as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name or name)])
     address = x509.IPAddress(ip_address(name))
     now = dt.datetime.now(dt.UTC)
     certificate = (

@@ -50,8 +50,10 @@ def draw_answers(questionnaire: dict, seed: int, share: float = 0.5) -> dict[str
 def keep_shown(questionnaire: dict, values: dict[str, list[dict]]) -> dict[str, list[dict]]:
     """Return the values of the questions that a form with these values shows."""
     questions = {question["linkId"]: question for _, question in list_questions(questionnaire)}
-    shown = {link: answer for link, answer in values.items() if is_shown(questions[link], values)}
-    return shown if shown == values else keep_shown(questionnaire, shown)
+    shown_values = {
+        link: answer for link, answer in values.items() if is_shown(questions[link], values)
+    }
+    return shown_values if shown_values == values else keep_shown(questionnaire, shown_values)
 
 
 def is_shown(item: dict, values: dict[str, list[dict]]) -> bool:
@@ -63,17 +65,19 @@ def is_shown(item: dict, values: dict[str, list[dict]]) -> bool:
 
 
 def _holds(condition: dict, values: dict[str, list[dict]]) -> bool:
-    given = [_read_value(answer, "value") for answer in values.get(condition["question"], ())]
+    given_values = [
+        _read_value(answer, "value") for answer in values.get(condition["question"], ())
+    ]
     expected = _read_value(condition, "answer")
     match condition["operator"]:
         case "exists":
-            return bool(given) is expected
+            return bool(given_values) is expected
         case "=":
-            return expected in given
+            return expected in given_values
         case ">=":
-            return any(value >= expected for value in given)
+            return any(value >= expected for value in given_values)
         case "<=":
-            return any(value <= expected for value in given)
+            return any(value <= expected for value in given_values)
     raise ValueError(condition["operator"])
 
 

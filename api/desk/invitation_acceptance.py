@@ -36,7 +36,6 @@ class InvitationForm(NamedTuple):
 def open_invitation(request: Request, secret: InvitationSecret) -> OpenInvitation:
     """Return the invitation; wrong secrets are recorded and limited. Raises NotFoundError."""
     services, network = find_services(request), read_network_key(request)
-    services.rate_limiter.check(f"wrong invitation {network}", WRONG_INVITATIONS_PER_MINUTE)
     invited = invitations.look_up_open_invitation(services.store, secret)
     if invited is None:
         services.rate_limiter.take(f"wrong invitation {network}", WRONG_INVITATIONS_PER_MINUTE)

@@ -4,7 +4,6 @@ A client authenticates with a secret (RFC 6749, in the header or the form) or a 
 (`private_key_jwt`, RFC 7523). Errors are problems with the members of OAuth added.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -134,7 +133,6 @@ def _issue_token(request: Request, form: dict[str, str]) -> Response:
     settings = services.settings
     client = client_authentication.read_unverified_client_id(request, form)
     try:
-        _limit_failures(request, client, services.rate_limiter.check)
         caller, assertion = client_authentication.authenticate_client(request, form)
         granted_scopes = client_authentication.select_granted_scopes(form, caller)
         with store.transaction(build_actor(request, caller)) as work:
@@ -142,9 +140,9 @@ def _issue_token(request: Request, form: dict[str, str]) -> Response:
                 raise client_authentication.build_client_problem(request)
             work.audit("sign_in", "client", caller.client)
     except CLIENT_ERRORS as error:
-        _record_failure(request, client, convert_error(error).code)
         if isinstance(error, client_authentication.InvalidClientProblem):
-            _limit_failures(request, client, services.rate_limiter.take)
+            _limit_failures(request, client)
+        _record_failure(request, client, convert_error(error).code)
         raise
     tokens = services.access_tokens
     token = tokens.issue(
@@ -160,13 +158,19 @@ def _issue_token(request: Request, form: dict[str, str]) -> Response:
     return JSONResponse(body.model_dump(), headers={"Cache-Control": "no-store"})
 
 
-def _limit_failures(
-    request: Request, client: str | None, limit: Callable[[str, int], None]
-) -> None:
-    """Limit the failures from one network, and those for one client from that network."""
-    network = read_network_key(request)
-    limit(f"sign-in {network}", MAX_NETWORK_FAILURES_PER_MINUTE)
-    limit(f"sign-in {network} {client}", MAX_CLIENT_FAILURES_PER_MINUTE)
+def _limit_failures(request: Request, client: str | None) -> None:
+    """Count a failure for its network, and for the client from that network.
+
+    Right credentials are never limited by the failures of others at the same address. Raises
+    Problem `too_many`, recorded.
+    """
+    limiter, network = find_services(request).rate_limiter, read_network_key(request)
+    try:
+        limiter.take(f"token failure {network}", MAX_NETWORK_FAILURES_PER_MINUTE)
+        limiter.take(f"token failure {network} {client}", MAX_CLIENT_FAILURES_PER_MINUTE)
+    except Problem as problem:
+        _record_failure(request, client, problem.code)
+        raise
 
 
 def _record_failure(request: Request, client: str | None, code: str) -> None:

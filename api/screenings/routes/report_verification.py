@@ -15,7 +15,7 @@ from api.http.rate_limit import read_network_key
 from api.problems import Problem
 from api.store.screenings import issued_reports
 
-MAX_REQUESTS_PER_MINUTE = 60
+MAX_MISSES_PER_MINUTE = 60
 Sha256 = Annotated[
     str,
     Path(
@@ -46,19 +46,20 @@ def verify_report(sha256: Sha256, request: Request, response: Response) -> Repor
     """Returns whether this service issued the file with that SHA-256, and nothing about the
     patient, the recipient or the time.
 
-    No token is needed; the limit is 60 requests per minute for each IP address. A report that was
-    erased with its patient counts as not issued.
+    No token is needed. Each IP address may ask for 60 files per minute that were not issued. A
+    report that was erased with its patient counts as not issued.
     """
-    _limit_rate(request)
-    store = find_services(request).store
+    is_issued = issued_reports.is_report_issued(find_services(request).store, sha256.lower())
+    if not is_issued:
+        _limit_misses(request)
     response.headers["Cache-Control"] = "no-store"
-    return ReportVerification(issued=issued_reports.is_report_issued(store, sha256.lower()))
+    return ReportVerification(issued=is_issued)
 
 
-def _limit_rate(request: Request) -> None:
+def _limit_misses(request: Request) -> None:
     limiter = find_services(request).rate_limiter
     try:
-        limiter.take(f"verify {read_network_key(request)}", MAX_REQUESTS_PER_MINUTE)
+        limiter.take(f"verify {read_network_key(request)}", MAX_MISSES_PER_MINUTE)
     except Problem as problem:
         denied_requests = find_services(request).denied_requests
         denied_requests.record(build_anonymous_actor(request), problem.code)

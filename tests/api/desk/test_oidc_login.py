@@ -258,7 +258,8 @@ def test_wrong_invitations_are_limited_and_recorded_here_too(service, invited):
     wrong = f"/invitation/{'A' * 43}/provider"
     statuses = [client.get(wrong).status_code for _ in range(WRONG_INVITATIONS_PER_MINUTE + 1)]
     assert statuses == [404] * WRONG_INVITATIONS_PER_MINUTE + [429]
-    assert client.get(f"/invitation/{invited}/provider").status_code == 429
+    assert client.get(wrong).status_code == 429
+    assert client.get(f"/invitation/{invited}/provider").status_code == 303
     system = Clinic(organisations.SYSTEM, "", "")
     service.services.denied_requests.flush()
     entry = audited(service, system)[-1]

@@ -8,7 +8,7 @@ from support.callers import audited, replace_service
 from support.path_resources import create_resource
 
 from api.http.rate_limit import RateLimiter
-from api.screenings.routes.report_verification import MAX_REQUESTS_PER_MINUTE
+from api.screenings.routes.report_verification import MAX_MISSES_PER_MINUTE
 from api.store.accounts.organisations import SYSTEM
 
 HERE = "/v1/reports/verify"
@@ -71,14 +71,16 @@ class TestAnyone:
         assert response.json()["errors"][0]["pointer"] == "/sha256"
         assert NEVER[:40] not in response.text
 
-    def test_may_ask_so_often_and_the_refusal_is_recorded(
-        self, kept_service, kept_anonymous, monkeypatch
+    def test_may_guess_so_often_and_the_refusal_is_recorded(
+        self, kept_service, kept_client, kept_anonymous, monkeypatch
     ):
+        sha256 = issue_report(kept_client, "report.txt")
         replace_service(kept_service, monkeypatch, rate_limiter=RateLimiter(lambda: 0.0))
         statuses = [kept_anonymous.get(f"{HERE}/{NEVER}").status_code for _ in range(61)]
         late = kept_anonymous.get(f"{HERE}/{NEVER}")
-        assert statuses == [200] * MAX_REQUESTS_PER_MINUTE + [429]
+        assert statuses == [200] * MAX_MISSES_PER_MINUTE + [429]
         assert int(late.headers["retry-after"]) >= 1
+        assert kept_anonymous.get(f"{HERE}/{sha256}").json() == {"issued": True}
         with kept_service.services.store.read_all_organisations() as session:
             from api.store.audit import chain
 

@@ -27,17 +27,23 @@ from api.web import cookies
 
 FREE_ATTEMPTS = 5
 FREE_ATTEMPTS_ANYWHERE = 50
-ATTEMPTS_PER_MINUTE = 30
+NETWORK_FAILURES_PER_MINUTE = 30
 _FAILED_OUTCOME = "bad_sign_in"
 _UNKNOWN_NAME = StoredLogin(SYSTEM, "", None)
 _PURPOSE = b"signing in"
 
 
 def authenticate(request: Request, name: str, password: str, code: str) -> tuple[Actor, str] | None:
-    """Return the practitioner and a session secret, or None. Raises TooManyAttemptsError."""
+    """Return the practitioner and a session secret, or None.
+
+    The failures of a network hold up its next attempts, but not those of a device that the
+    practitioner used before. Raises TooManyAttemptsError, or Problem `too_many`.
+    """
     store = find_services(request).store
     limiter = find_services(request).rate_limiter
-    limiter.take(f"sign-in {read_network_key(request)}", ATTEMPTS_PER_MINUTE)
+    network_bucket = f"sign-in failure {read_network_key(request)}"
+    if not _is_known_device(request, name):
+        limiter.check(network_bucket, NETWORK_FAILURES_PER_MINUTE)
     counters = _build_counters(request, name)
     _count_attempt(request, counters, build_anonymous_actor(request))
     credentials = login_credentials.look_up_login(store, name) or _UNKNOWN_NAME
@@ -45,6 +51,8 @@ def authenticate(request: Request, name: str, password: str, code: str) -> tuple
     session = _check_second_factor(request, credentials, code if is_right else "")
     if session is not None:
         login_attempts.clear_attempt(store, counters)
+    elif not _is_known_device(request, name):
+        limiter.take(network_bucket, NETWORK_FAILURES_PER_MINUTE)
     return session
 
 
@@ -110,9 +118,8 @@ def _check_second_factor(
 def _build_counters(request: Request, name: str) -> list[AttemptCounter]:
     """Return the counters of an attempt: the known device's, else the network's and the name's."""
     name_hash = login_credentials.hash_login_name(name)
-    nonce, _, proof = cookies.read_cookie(request, cookies.DEVICE).partition(".")
-    known_proof = _compute_device_proof(request, name, nonce)
-    if nonce and hmac.compare_digest(known_proof.encode(), proof.encode()):
+    if _is_known_device(request, name):
+        nonce, _, _ = cookies.read_cookie(request, cookies.DEVICE).partition(".")
         device_hash = _compute_hash(request, f"device|{name_hash}|{nonce}")
         return [AttemptCounter(device_hash, FREE_ATTEMPTS)]
     network = read_network_key(request)
@@ -122,6 +129,13 @@ def _build_counters(request: Request, name: str) -> list[AttemptCounter]:
             _compute_hash(request, f"name|{name_hash}"), FREE_ATTEMPTS_ANYWHERE, is_shared=True
         ),
     ]
+
+
+def _is_known_device(request: Request, name: str) -> bool:
+    """Return whether this browser has the proof that the name was used in it before."""
+    nonce, _, proof = cookies.read_cookie(request, cookies.DEVICE).partition(".")
+    known_proof = _compute_device_proof(request, name, nonce)
+    return bool(nonce) and hmac.compare_digest(known_proof.encode(), proof.encode())
 
 
 def _compute_device_proof(request: Request, name: str, nonce: str) -> str:

@@ -283,6 +283,28 @@ class TestLockout:
         assert submit_login(stranger, grace, code=grace.codes[0]).status_code == 429
         assert submit_login(own, grace, code=grace.codes[0]).status_code == 303
 
+    def test_of_an_address_counts_failures_alone_and_spares_a_known_device(
+        self, kept_service, grace, monkeypatch
+    ):
+        own = open_signed_in_browser(kept_service, grace)
+        replace_service(kept_service, monkeypatch, rate_limiter=RateLimiter(lambda: 0.0))
+        address = "2001:db8:7::{:x}".format
+        for n in range(login.NETWORK_FAILURES_PER_MINUTE):
+            guesser = open_browser(kept_service, address(n))
+            unknown = grace._replace(name=f"guess-{n}-{grace.name}")
+            assert submit_login(guesser, unknown, password="x").status_code == 422
+        assert submit_login(open_browser(kept_service, address(99)), grace).status_code == 429
+        assert submit_login(own, grace, code=grace.codes[0]).status_code == 303
+        elsewhere = open_browser(kept_service, "2001:db8:8::1")
+        assert submit_login(elsewhere, grace, code=grace.codes[1]).status_code == 303
+
+    def test_of_an_address_does_not_count_right_logins(self, kept_service, grace, monkeypatch):
+        replace_service(kept_service, monkeypatch, rate_limiter=RateLimiter(lambda: 0.0))
+        monkeypatch.setattr(login, "NETWORK_FAILURES_PER_MINUTE", 1)
+        for code in grace.codes[:3]:
+            browser = open_browser(kept_service)
+            assert submit_login(browser, grace, code=code).status_code == 303
+
     def test_of_a_name_is_not_lifted_by_the_device_cookie_of_another_name(
         self, kept_service, store, kept_clinic, grace
     ):

@@ -32,6 +32,7 @@ from api.http.error_conversion import respond_to_store_error
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
+from api.outbound.bulkhead import Bulkhead
 from api.patients import routes as patients
 from api.score import routes as score
 from api.screenings import routes as screenings
@@ -113,7 +114,8 @@ def create_app(
 
 
 def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Services:
-    jwks_cache = JwksCache(store, settings.jwks_timeout_seconds)
+    bulkhead = Bulkhead()
+    jwks_cache = JwksCache(store, settings.jwks_timeout_seconds, bulkhead)
     return Services(
         settings=settings,
         catalogue=rules,
@@ -129,7 +131,9 @@ def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Servi
         renderer=RendererPool(
             settings.render_workers, settings.render_queue, settings.render_seconds
         ),
-        oidc_provider=OidcLogin(settings, store.key_ring) if settings.oidc_issuer else None,
+        oidc_provider=OidcLogin(settings, store.key_ring, bulkhead)
+        if settings.oidc_issuer
+        else None,
     )
 
 

@@ -1,7 +1,8 @@
 """Fetches JWK sets from allowed hosts and caches them as their `Cache-Control` permits.
 
 An unknown key id fetches the set again, so that keys can be rotated without downtime, but at most
-once in ten seconds: made-up key ids cannot cause more requests.
+once in ten seconds: made-up key ids cannot cause more requests. If a set can't be fetched again,
+its last keys serve for up to an hour.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from api.outbound.bulkhead import Bulkhead, BulkheadFullError
 from api.outbound.connection import ConnectionPolicy
 from api.outbound.errors import OutboundError
 from api.outbound.http_client import OutboundRequest, OutboundResponse, send_request
@@ -44,21 +46,30 @@ class JwksSource(NamedTuple):
 
 
 class _CachedSet(NamedTuple):
-    """A JWK set, or None if fetching it failed; valid until the monotonic time `until`."""
+    """A JWK set, or None if fetching it failed; valid until the monotonic time `until`.
+
+    While it can't be fetched again, its keys serve until `good_until`.
+    """
 
     keys: tuple[dict[str, Any], ...] | None
     fetched_at: float
     until: float
+    good_until: float
 
 
 class JwksCache:
     """A cache of the JWK sets in use. Thread-safe."""
 
     def __init__(
-        self, store: Store, seconds: float, now: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        seconds: float,
+        bulkhead: Bulkhead,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._seconds = seconds
+        self._bulkhead = bulkhead
         self._now = now
         self._sets: OrderedDict[JwksSource, _CachedSet] = OrderedDict()
         self._lock = threading.Lock()
@@ -71,11 +82,14 @@ class JwksCache:
         if key is not None:
             return key
         try:
-            with self._locks.acquire(source, self._seconds + 1):
+            with (
+                self._bulkhead.enter(source),
+                self._locks.acquire(source, self._seconds + 1),
+            ):
                 jwk_set = self._find_cached(source)
                 if jwk_set is None or jwk_set.fetched_at + REFETCH_SECONDS <= self._now():
                     jwk_set = self._refresh(source)
-        except TimeoutError:
+        except (TimeoutError, BulkheadFullError):
             raise _unavailable() from None
         if jwk_set.keys is None:
             raise _unavailable()
@@ -94,15 +108,25 @@ class JwksCache:
         try:
             response = self._fetch(source)
             keys = _parse_keys(response)
-            jwk_set = _CachedSet(keys, now, now + _lifetime_seconds(response))
+            jwk_set = _CachedSet(
+                keys, now, now + _lifetime_seconds(response), now + MAX_LIFETIME_SECONDS
+            )
         except OutboundError as error:
             _log.warning("jwks_fetch_failed", organisation=source.organisation, why=error.reason)
-            jwk_set = _CachedSet(None, now, now + REFETCH_SECONDS)
+            jwk_set = self._keep_last_keys(source, now)
         with self._lock:
             self._sets[source] = jwk_set
             while len(self._sets) > MAX_SETS:
                 self._sets.popitem(last=False)
         return jwk_set
+
+    def _keep_last_keys(self, source: JwksSource, now: float) -> _CachedSet:
+        """Return what serves until the next attempt: the last keys, unless they are too old."""
+        with self._lock:
+            last = self._sets.get(source)
+        if last is None or last.keys is None or last.good_until <= now:
+            return _CachedSet(None, now, now + REFETCH_SECONDS, now)
+        return last._replace(fetched_at=now, until=now + REFETCH_SECONDS)
 
     def _fetch(self, source: JwksSource) -> OutboundResponse:
         actor = SERVICE_ACTOR._replace(organisation=source.organisation)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from api.outbound.allowlist import AllowedHost, TargetUrl, parse_target_url
+from api.outbound.bulkhead import Bulkhead, BulkheadFullError
 from api.outbound.connection import ConnectionPolicy
 from api.outbound.errors import OutboundError
 from api.outbound.http_client import HTTP_SCHEMES, OutboundRequest, send_request
@@ -20,10 +21,14 @@ from api.security.jwks import parse_jwks
 from api.security.signatures import InvalidTokenError
 from api.security.strict_json import decode_json
 from api.settings import Settings
+from api.store.locks import FairLock
 
 DISCOVERY_SECONDS = 3600
 MAX_RESPONSE_BYTES = 256 * 1024
 DEADLINE_SECONDS = 10.0
+FAILURE_SECONDS = 10.0
+"""How long a failed discovery is remembered: until then no login waits for the provider."""
+
 _LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 
@@ -43,13 +48,20 @@ class OidcClient:
     """The client registered at the provider in the settings. Thread-safe."""
 
     def __init__(
-        self, settings: Settings, redirect_uri: str, deadline_seconds: float = DEADLINE_SECONDS
+        self,
+        settings: Settings,
+        redirect_uri: str,
+        bulkhead: Bulkhead,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._settings = settings
+        self._bulkhead = bulkhead
         self._redirect_uri = redirect_uri
         self._deadline_seconds = deadline_seconds
         self._discovery: tuple[float, dict[str, Any]] = (0.0, {})
+        self._failed_at = float("-inf")
         self._lock = threading.Lock()
+        self._discovery_turn = FairLock()
 
     def build_authorization_url(self, login: LoginSecrets) -> str:
         """Return the URL that starts a login. Raises OidcProviderError."""
@@ -70,6 +82,13 @@ class OidcClient:
 
     def redeem_code(self, code: str, login: LoginSecrets) -> str:
         """Redeem an authorization code and return the subject. Raises OidcProviderError."""
+        try:
+            with self._bulkhead.enter(self._settings.oidc_issuer):
+                return self._redeem_code(code, login)
+        except BulkheadFullError:
+            raise OidcProviderError from None
+
+    def _redeem_code(self, code: str, login: LoginSecrets) -> str:
         secret = self._settings.oidc_client_secret
         form = {
             "grant_type": "authorization_code",
@@ -94,20 +113,53 @@ class OidcClient:
 
     def _find_endpoint(self, name: str) -> str:
         """Return a URL of the provider's discovery document, which is cached for an hour."""
-        with self._lock:
-            fetched_at, document = self._discovery
-        if time.monotonic() - fetched_at > DISCOVERY_SECONDS or not document:
-            issuer = self._settings.oidc_issuer
-            document = self._fetch_object(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-            if document.get("issuer") != issuer:
-                raise OidcProviderError
-            with self._lock:
-                self._discovery = time.monotonic(), document
+        document = self._find_discovery() or self._discover_in_turn()
         url = document.get(name)
         if not isinstance(url, str):
             raise OidcProviderError
         _parse_secure_url(url)
         return url
+
+    def _find_discovery(self) -> dict[str, Any] | None:
+        """Return the cached document. Raises OidcProviderError shortly after a failed fetch."""
+        now = time.monotonic()
+        with self._lock:
+            fetched_at, document = self._discovery
+            has_failed = now - self._failed_at < FAILURE_SECONDS
+        if document and now - fetched_at <= DISCOVERY_SECONDS:
+            return document
+        if has_failed:
+            raise OidcProviderError
+        return None
+
+    def _discover_in_turn(self) -> dict[str, Any]:
+        """Fetch the document, one thread at a time: the others wait for its outcome."""
+        try:
+            with (
+                self._bulkhead.enter(f"discovery of {self._settings.oidc_issuer}"),
+                self._discovery_turn.acquire(self._deadline_seconds + 1),
+            ):
+                return self._find_discovery() or self._discover()
+        except (BulkheadFullError, TimeoutError):
+            raise OidcProviderError from None
+
+    def _discover(self) -> dict[str, Any]:
+        try:
+            document = self._fetch_discovery()
+        except OidcProviderError:
+            with self._lock:
+                self._failed_at = time.monotonic()
+            raise
+        with self._lock:
+            self._discovery = time.monotonic(), document
+        return document
+
+    def _fetch_discovery(self) -> dict[str, Any]:
+        issuer = self._settings.oidc_issuer
+        document = self._fetch_object(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        if document.get("issuer") != issuer:
+            raise OidcProviderError
+        return document
 
     def _fetch_object(self, url: str, form: dict[str, str] | None = None) -> dict[str, Any]:
         headers = {"Accept": "application/json"}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from api.auth.oidc_client import LoginSecrets, OidcClient, OidcProviderError
+from api.outbound.bulkhead import Bulkhead
 from api.problems import Problem
 from api.security.aead import InvalidCiphertextError, RandomNonceCipher
 from api.security.base64url import decode_base64url, encode_base64url
@@ -39,9 +40,9 @@ class OidcFlow(NamedTuple):
 class OidcLogin:
     """Logins at the provider named in the settings."""
 
-    def __init__(self, settings: Settings, ring: KeyRing) -> None:
+    def __init__(self, settings: Settings, ring: KeyRing, bulkhead: Bulkhead) -> None:
         self._issuer = settings.oidc_issuer
-        self._client = OidcClient(settings, f"{settings.public_url}{RETURN_PATH}")
+        self._client = OidcClient(settings, f"{settings.public_url}{RETURN_PATH}", bulkhead)
         self._ring = ring
 
     def start_login(self, invitation: str = "") -> tuple[str, str]:

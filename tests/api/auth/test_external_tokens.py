@@ -15,6 +15,7 @@ from support.interop.hospital_issuers import Hospital, Signer, allow_host, runni
 
 from api.auth.external_tokens import MAX_ACCESS_TOKEN_SECONDS, ExternalTokenVerifier
 from api.auth.jwks_cache import REFETCH_SECONDS, JwksCache
+from api.outbound.bulkhead import Bulkhead
 from api.problems import Problem
 from api.security.scopes import SCOPES
 from api.store.accounts import issuers, organisations
@@ -278,7 +279,7 @@ class TestKeysByAddress:
 
     @pytest.fixture
     def trust(self, store, clock):
-        return ExternalTokenVerifier(store, JwksCache(store, 2, lambda: clock[0]))
+        return ExternalTokenVerifier(store, JwksCache(store, 2, Bulkhead(), lambda: clock[0]))
 
     def test_are_fetched_once_and_serve_for_as_long_as_their_owner_says(
         self, trust, clock, remote, jwks_server
@@ -340,6 +341,19 @@ class TestKeysByAddress:
             answer = bearing(kept_service, access(remote)).get("/fhir/Observation")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
         assert jwks_server.fetch_count == 1
+
+    def test_serve_for_an_hour_while_they_cannot_be_fetched_again(
+        self, trust, clock, remote, jwks_server
+    ):
+        trust.verify_access_token(access(remote))
+        jwks_server.status = 500
+        for seconds in (300, 3299):
+            clock[0] += seconds
+            trust.verify_access_token(access(remote))
+        assert jwks_server.fetch_count == 3
+        clock[0] += REFETCH_SECONDS
+        with pytest.raises(Problem, match="unavailable"):
+            trust.verify_access_token(access(remote))
 
     def test_that_are_elsewhere_than_allowed_are_not_fetched(
         self, store, kept_clinic, trust, remote, jwks_server
@@ -414,7 +428,7 @@ def test_every_scope_of_this_service_can_be_given_to_an_issuer(store, kept_clini
     hospital_with_all_scopes = Hospital(
         store, kept_clinic, "access", audience=audience, scopes=SCOPES, mapping={"all": SCOPES}
     )
-    caller = ExternalTokenVerifier(store, JwksCache(store, 1)).verify_access_token(
+    caller = ExternalTokenVerifier(store, JwksCache(store, 1, Bulkhead())).verify_access_token(
         access(hospital_with_all_scopes, scope="all")
     )
     assert caller.scopes == set(SCOPES)

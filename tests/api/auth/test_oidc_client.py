@@ -9,6 +9,7 @@ from support.interop.loopback_servers import drip_after, read_request, respond_w
 
 from api.auth.oidc_client import MAX_RESPONSE_BYTES, LoginSecrets, OidcClient, OidcProviderError
 from api.outbound.allowlist import HostPort
+from api.outbound.bulkhead import Bulkhead
 from api.settings import Settings
 
 LOGIN = LoginSecrets("state", "nonce", "verifier")
@@ -18,7 +19,7 @@ DEADLINE_SECONDS = 0.4
 
 def build_client(issuer: str) -> OidcClient:
     settings = Settings(oidc_issuer=issuer, oidc_client_id="nociscreen")
-    return OidcClient(settings, "http://testserver/return", DEADLINE_SECONDS)
+    return OidcClient(settings, "http://testserver/return", Bulkhead(), DEADLINE_SECONDS)
 
 
 def respond_with_json(value) -> bytes:
@@ -74,6 +75,21 @@ def test_a_discovery_document_that_drips_is_cut_off_at_the_deadline():
         with pytest.raises(OidcProviderError):
             client.build_authorization_url(LOGIN)
         assert time.monotonic() - start < DEADLINE_SECONDS + 1
+
+
+def test_a_failed_discovery_is_remembered():
+    heads = []
+
+    def refuse(connection) -> None:
+        heads.append(read_request(connection))
+        connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+
+    with running_server(refuse) as host_port:
+        client = build_client(f"http://127.0.0.1:{host_port.port}")
+        for _ in range(3):
+            with pytest.raises(OidcProviderError):
+                client.build_authorization_url(LOGIN)
+    assert len(heads) == 1
 
 
 @pytest.mark.parametrize(("spare_bytes", "is_accepted"), [(0, True), (1, False)])

@@ -132,8 +132,9 @@ def _choose_plain_phrase(rulebook: Rulebook, intake: AssessedIntake) -> str:
 
 def _list_numbers(heading: ReportHeading, kind: str, phrases: Phrases) -> tuple[str, ...]:
     """Return the numbers of one kind; helplines for violence at home stand on no sheet."""
+    default_label = phrases.say(f"sheet_number_{kind}")
     return tuple(
-        f"{clean_line(line.label or phrases.say(f'sheet_number_{kind}'))}: {clean_line(line.number)}"
+        f"{clean_line(line.label or default_label)}: {clean_line(line.number)}"
         for line in heading.help_numbers
         if line.kind == kind
     )

@@ -31,12 +31,12 @@ class Country(FrozenModel):
 
     def suggest_numbers(self) -> list[EmergencyNumber]:
         """Return the numbers as the settings of the forms keep them, without labels."""
-        found = (
-            (self.emergency, {}),
-            (self.crisis, {"crisis": True}),
-            (self.violence, {"violence": True}),
-        )
-        return [EmergencyNumber(number=entry.number, **kind) for entry, kind in found if entry]
+        numbers = [EmergencyNumber(number=self.emergency.number)]
+        if self.crisis:
+            numbers.append(EmergencyNumber(number=self.crisis.number, crisis=True))
+        if self.violence:
+            numbers.append(EmergencyNumber(number=self.violence.number, violence=True))
+        return numbers
 
     def list_sources(self) -> list[SourcedNumber]:
         """Return the numbers that are suggested, each with its source."""

@@ -106,8 +106,8 @@ def test_a_therapist_alone_sets_up_her_practice_and_her_patient_reads_its_name(
             answer_until(patient)
             submit_step(patient, "send")
         page.goto(f"{api.address}/desk")
+        assert re.search(r"\d\d:\d\d CES?T", page.inner_text(".rows"))
         press(page, ".rows .last-cell a, .rows a >> nth=0")
-        assert re.search(r"\d\d:\d\d CES?T", page.inner_text("main"))
         with page.expect_download() as download:
             page.click("a[href*='report.pdf']")
         document = pypdfium2.PdfDocument(download.value.path())
@@ -134,7 +134,8 @@ def test_no_settings_page_has_a_barrier_or_is_too_wide(page, base_url, administr
     for field, text in (("name", login.name), ("password", PASSWORD), ("code", login.code)):
         page.fill(f"#{field}", text)
     press(page, "main button[type=submit]")
-    paths = ["", "?first=true", "/numbers?country=DE", "/practitioners", f"/practitioners/{login.id}",
+    paths = ["", "?first=true", "/numbers?country=DE", "/practitioners",
+             f"/practitioners/{login.id}",
              "/programs", f"/programs/{client}", "/destinations", "/patient-data"]  # fmt: skip
     barriers, wide = {}, []
     for language in ("en", "de", "es"):

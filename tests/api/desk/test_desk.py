@@ -541,7 +541,9 @@ class TestFormSettingsPage:
         assert desk.get("/desk/forms").status_code == 403
         assert "/desk/forms" not in desk.get("/desk").text
 
-    def test_changes_the_settings_shown_and_keeps_the_others(self, store, kept_clinic, administrator):
+    def test_changes_the_settings_shown_and_keeps_the_others(
+        self, store, kept_clinic, administrator
+    ):
         before = FormSettings(consent={"fr": "Oui."}, emergency_numbers=NUMBERS)
         do(store, kept_clinic, form_settings.update_form_settings, before)
         fields = {

@@ -18,7 +18,7 @@ from support.commands import (
     run_json_command,
 )
 from support.path_resources import create_resource, public_jwk
-from support.processes import environment
+from support.processes import environment, serving
 
 from api.main import create_app
 

@@ -65,6 +65,8 @@ def set_up_practice(page) -> None:
     for place in range(3):
         page.check(f"#confirmed{place}")
     press(page, "form[method=post] .actions button")
+    assert page.url.endswith("/desk/practice/practitioners?first=true")
+    press(page, "main a.button")
     assert page.url.endswith("/desk")
 
 

@@ -230,9 +230,9 @@ def _read_values(fields: FormFields) -> dict[str, Any]:
 
 def _find(desk: PractitionerPage, client: str) -> Client:
     with desk.context.transaction() as work:
-        found = clients.find_client(work, client)
+        client_record = clients.find_client(work, client)
         work.audit("read", "client", client)
-    return found
+    return client_record
 
 
 def _render_list(

@@ -58,8 +58,8 @@ def add_destination(desk: PractitionerPageDep, fields: CheckedFields) -> Respons
         except (ValidationError, Problem, ValueError) as error:
             faults = _find_faults(error)
     if faults:
-        kept = values | dict.fromkeys(_SECRETS, "")
-        return _render_list(desk, kept, faults)
+        public_values = values | dict.fromkeys(_SECRETS, "")
+        return _render_list(desk, public_values, faults)
     if created.webhook_secret:
         return _render_secret(desk, created.id, created.webhook_secret)
     return desk.redirect(f"{DESTINATIONS_PATH}/{created.id}?saved=true")
@@ -78,7 +78,7 @@ def change_destination(
     desk: PractitionerPageDep, destination: DestinationId, fields: CheckedFields
 ) -> Response:
     """Change a destination; deliveries composed before are sent as composed."""
-    found = _find(desk, destination)
+    current = _find(desk, destination)
     values = _read_values(fields)
     faults = find_identity_faults(desk, fields)
     if not faults:
@@ -95,7 +95,7 @@ def change_destination(
         except (ValidationError, Problem, ValueError) as error:
             faults = _find_faults(error)
     if faults:
-        return _render_destination(desk, found, faults, values)
+        return _render_destination(desk, current, faults, values)
     return desk.redirect(f"{DESTINATIONS_PATH}/{destination}?saved=true")
 
 
@@ -174,9 +174,9 @@ def _find_faults(error: Exception) -> dict[str, str]:
 
 def _find(desk: PractitionerPage, destination: str) -> Destination:
     with desk.context.transaction() as work:
-        found = destinations.find_destination(work, destination)
+        record = destinations.find_destination(work, destination)
         work.audit("read", "destination", destination)
-    return found
+    return record
 
 
 def _render_list(
@@ -190,7 +190,7 @@ def _render_list(
         "destinations",
         422 if faults else 200,
         destinations=rows,
-        hosts=[str(entry.host_port) for entry in hosts],
+        hosts=[f"{entry.host_port.host}:{entry.host_port.port}" for entry in hosts],
         profiles=sorted(profiles.load_profiles()),
         values=values,
         faults=faults,

@@ -67,22 +67,23 @@ def change_numbers(desk: PractitionerPageDep, fields: CheckedFields) -> Response
         return _render(desk, rows, faults, country=country, first=first)
     with desk.context.transaction() as work:
         update_form_settings(work, {"emergency_numbers": tuple(map(_build_number, rows))})
-    return desk.redirect("/desk" if first else f"{NUMBERS_PATH}?saved=true")
+    next_page = "/desk/practice/practitioners?first=true"
+    return desk.redirect(next_page if first else f"{NUMBERS_PATH}?saved=true")
 
 
 def _render(
     desk: PractitionerPage, rows: list[Row], faults: Mapping[str, str], **options: Any
 ) -> Response:
-    shown = rows[:MAX_ROWS]
-    row_count = min(max(len(shown) + 1, MIN_ROWS), MAX_ROWS)
+    visible_rows = rows[:MAX_ROWS]
+    row_count = min(max(len(visible_rows) + 1, MIN_ROWS), MAX_ROWS)
     empty = {"kind": "emergency", "number": "", "label": "", "suggested": "", "confirmed": ""}
-    blanks = [empty | {"kind": kind} for kind in _list_missing_kinds(shown)]
+    blanks = [empty | {"kind": kind} for kind in _list_missing_kinds(visible_rows)]
     blanks += [empty] * MAX_ROWS
     country = load_countries().get(options["country"])
     return desk.render(
         "numbers",
         422 if faults else 200,
-        rows=[*shown, *blanks][:row_count],
+        rows=[*visible_rows, *blanks][:row_count],
         faults=faults,
         kinds=KINDS,
         countries=list_country_names(desk.language),

@@ -29,9 +29,9 @@ router = APIRouter(prefix=PATIENT_DATA_PATH, route_class=build_desk_route("admin
 
 
 @router.get("")
-def show_patient_data(desk: PractitionerPageDep, done: str = "") -> Response:
+def show_patient_data(desk: PractitionerPageDep, notice: str = "") -> Response:
     """Show the forms and the legal holds that were not released."""
-    return _render(desk, {}, {}, done=done)
+    return _render(desk, {}, {}, notice=notice)
 
 
 @router.post("/export")
@@ -66,7 +66,7 @@ def place_hold(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     with desk.context.transaction() as work:
         hold = legal_holds.place_hold(work, patient, reason)
         work.audit("hold", "legal_hold", hold.id)
-    return desk.redirect(f"{PATIENT_DATA_PATH}?done=held")
+    return desk.redirect(f"{PATIENT_DATA_PATH}?notice=held")
 
 
 @router.post("/holds/{hold}/release")
@@ -82,7 +82,7 @@ def release_hold(
     with desk.context.transaction() as work:
         legal_holds.release_hold(work, hold)
         work.audit("release", "legal_hold", hold)
-    return desk.redirect(f"{PATIENT_DATA_PATH}?done=released")
+    return desk.redirect(f"{PATIENT_DATA_PATH}?notice=released")
 
 
 @router.post("/merge")
@@ -102,7 +102,7 @@ def merge_patients(desk: PractitionerPageDep, fields: CheckedFields) -> Response
         return _render(desk, _read_values(fields), _explain(error))
     if not has_moved:
         return _render(desk, _read_values(fields), {"reference": "fault_no_patient"})
-    return desk.redirect(f"{PATIENT_DATA_PATH}?done=merged")
+    return desk.redirect(f"{PATIENT_DATA_PATH}?notice=merged")
 
 
 @router.post("/erase")
@@ -120,7 +120,7 @@ def erase_patient(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     except (NotFoundError, ConflictError, LegalHoldError) as error:
         return _render(desk, _read_values(fields), _explain(error))
     desk.store.database.truncate_wal()
-    return desk.redirect(f"{PATIENT_DATA_PATH}?done=erased")
+    return desk.redirect(f"{PATIENT_DATA_PATH}?notice=erased")
 
 
 def _merge(desk: PractitionerPage, retired: PatientSelector, survivor: PatientSelector) -> bool:
@@ -160,7 +160,7 @@ def _explain(error: Exception) -> dict[str, str]:
 
 
 def _render(
-    desk: PractitionerPage, values: dict[str, str], faults: dict[str, str], *, done: str = ""
+    desk: PractitionerPage, values: dict[str, str], faults: dict[str, str], *, notice: str = ""
 ) -> Response:
     with desk.context.transaction() as work:
         holds = legal_holds.list_holds(work)
@@ -170,7 +170,7 @@ def _render(
         422 if faults else 200,
         values=dict.fromkeys(_FIELDS, "") | values,
         faults=faults,
-        done=done if done in {"held", "released", "merged", "erased"} else "",
+        notice=notice if notice in {"held", "released", "merged", "erased"} else "",
         holds=holds,
         has_password=has_own_password(desk),
         format_moment=desk.formatter.format_moment,

@@ -46,10 +46,10 @@ class PractitionerFields(FrozenModel):
 
 
 @router.get("")
-def list_practitioners(desk: PractitionerPageDep) -> Response:
-    """List the practitioners, with the form that adds one."""
+def list_practitioners(desk: PractitionerPageDep, *, first: bool = False) -> Response:
+    """List the practitioners, with the form that adds one; `first` is the first run."""
     values = {"name": "", "reference": "", "scopes": practitioners.DEFAULT_PRACTITIONER_SCOPES}
-    return _render_list(desk, values, {})
+    return _render_list(desk, values, {}, first=first)
 
 
 @router.post("")
@@ -61,13 +61,13 @@ def add_practitioner(desk: PractitionerPageDep, fields: CheckedFields) -> Respon
         return _render_list(desk, values, faults)
     try:
         with desk.context.transaction() as work:
-            added = practitioners.add_practitioner(
+            colleague = practitioners.add_practitioner(
                 work, values["reference"], values["name"], values["scopes"]
             )
-            work.audit("administer", "practitioner", added.id)
+            work.audit("administer", "practitioner", colleague.id)
     except ConflictError:
         return _render_list(desk, values, {"reference": "fault_reference_taken"})
-    return _invite(desk, added)
+    return _invite(desk, colleague)
 
 
 @router.get("/{practitioner}")
@@ -75,8 +75,8 @@ def show_practitioner(
     desk: PractitionerPageDep, practitioner: PractitionerId, *, saved: bool = False
 ) -> Response:
     """Show a practitioner with the forms that change them."""
-    found = _find(desk, practitioner)
-    return _render_practitioner(desk, found, found.model_dump(), {}, saved=saved)
+    colleague = _find(desk, practitioner)
+    return _render_practitioner(desk, colleague, colleague.model_dump(), {}, saved=saved)
 
 
 @router.post("/{practitioner}")
@@ -84,27 +84,27 @@ def change_practitioner(
     desk: PractitionerPageDep, practitioner: PractitionerId, fields: CheckedFields
 ) -> Response:
     """Change name, scopes and alerts; activate or deactivate the practitioner."""
-    found = _find(desk, practitioner)
-    values = _read_values(fields) | {"reference": found.reference}
+    colleague = _find(desk, practitioner)
+    values = _read_values(fields) | {"reference": colleague.reference}
     values["active"] = read_field(fields, "active") == "yes"
     faults = find_faults(
         PractitionerFields, {k: v for k, v in values.items() if k != "active"}, _FAULTS
     )
-    is_self = found.id == desk.signed_in.practitioner.id
+    is_self = colleague.id == desk.signed_in.practitioner.id
     if is_self and not (values["active"] and "admin" in values["scopes"]):
         faults["scopes"] = "fault_own_access"
     faults |= find_identity_faults(desk, fields)
     if faults:
-        return _render_practitioner(desk, found, found.model_dump() | values, faults)
+        return _render_practitioner(desk, colleague, colleague.model_dump() | values, faults)
     gets_alerts = read_field(fields, "alerts") == "yes"
     with desk.context.transaction() as work:
         changes = {name: values[name] for name in ("name", "scopes", "active")}
-        practitioners.update_practitioner(work, found.id, changes)
-        work.audit("administer", "practitioner", found.id)
-        recipients = set(form_settings.load_form_settings(work).alert_recipients) - {found.id}
-        recipients |= {found.id} if gets_alerts else set()
+        practitioners.update_practitioner(work, colleague.id, changes)
+        work.audit("administer", "practitioner", colleague.id)
+        recipients = set(form_settings.load_form_settings(work).alert_recipients) - {colleague.id}
+        recipients |= {colleague.id} if gets_alerts else set()
         update_form_settings(work, {"alert_recipients": tuple(sorted(recipients))})
-    return desk.redirect(f"{PRACTITIONERS_PATH}/{found.id}?saved=true")
+    return desk.redirect(f"{PRACTITIONERS_PATH}/{colleague.id}?saved=true")
 
 
 @router.post("/{practitioner}/invitations")
@@ -112,11 +112,11 @@ def invite_practitioner(
     desk: PractitionerPageDep, practitioner: PractitionerId, fields: CheckedFields
 ) -> Response:
     """Show a new invitation, only this once; it replaces an earlier one."""
-    found = _find(desk, practitioner)
+    colleague = _find(desk, practitioner)
     faults = find_identity_faults(desk, fields)
     if faults:
-        return _render_practitioner(desk, found, found.model_dump(), faults)
-    return _invite(desk, found)
+        return _render_practitioner(desk, colleague, colleague.model_dump(), faults)
+    return _invite(desk, colleague)
 
 
 @router.post("/{practitioner}/sessions/end")
@@ -126,13 +126,13 @@ def end_sessions(
     fields: CheckedFields,  # noqa: ARG001 - checks the CSRF token
 ) -> Response:
     """Sign the practitioner out everywhere, except from this session."""
-    found = _find(desk, practitioner)
+    colleague = _find(desk, practitioner)
     with desk.context.transaction() as work:
         count = sessions.end_practitioner_sessions(
-            work, found.id, except_session=desk.signed_in.session
+            work, colleague.id, except_session=desk.signed_in.session
         )
-        work.audit("sign_out", "practitioner", found.id, count=max(count, 1))
-    return desk.redirect(f"{PRACTITIONERS_PATH}/{found.id}?saved=true")
+        work.audit("sign_out", "practitioner", colleague.id, count=max(count, 1))
+    return desk.redirect(f"{PRACTITIONERS_PATH}/{colleague.id}?saved=true")
 
 
 def _read_values(fields: FormFields) -> dict[str, Any]:
@@ -145,9 +145,9 @@ def _read_values(fields: FormFields) -> dict[str, Any]:
 
 def _find(desk: PractitionerPage, practitioner: str) -> Practitioner:
     with desk.context.transaction() as work:
-        found = practitioners.find_practitioner(work, practitioner)
+        colleague = practitioners.find_practitioner(work, practitioner)
         work.audit("read", "practitioner", practitioner)
-    return found
+    return colleague
 
 
 def _invite(desk: PractitionerPage, practitioner: Practitioner) -> Response:
@@ -165,7 +165,7 @@ def _invite(desk: PractitionerPage, practitioner: Practitioner) -> Response:
 
 
 def _render_list(
-    desk: PractitionerPage, values: dict[str, Any], faults: dict[str, str]
+    desk: PractitionerPage, values: dict[str, Any], faults: dict[str, str], *, first: bool = False
 ) -> Response:
     with desk.context.transaction() as work:
         rows = practitioners.list_practitioners(work)
@@ -179,6 +179,7 @@ def _render_list(
         scopes=SCOPES,
         has_password=has_own_password(desk),
         alert_recipients=desk.read_form_settings().alert_recipients,
+        first=first,
     )
 
 

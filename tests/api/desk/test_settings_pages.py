@@ -188,12 +188,15 @@ class TestPractice:
         assert submit(desk, PRACTICE, **PRACTICE_FIELDS).status_code == 303
         organisation = do(store, kept_clinic, organisations.find_own_organisation)
         assert (organisation.name, organisation.retention_years) == ("Harbour Practice", 10)
-        found = do(
+        letterhead = do(
             store,
             kept_clinic,
             lambda work: letterheads.find_letterhead(work.session, work.organisation),
         )
-        assert (found.address, found.time_zone) == (("Quay 1", "Hamburg"), "Europe/Berlin")
+        assert (letterhead.address, letterhead.time_zone) == (
+            ("Quay 1", "Hamburg"),
+            "Europe/Berlin",
+        )
         practitioner = do(store, kept_clinic, practitioners.find_practitioner, administrator.id)
         assert practitioner.name == "Dr Ada Example"
         after = do(store, kept_clinic, form_settings.load_form_settings)
@@ -231,8 +234,8 @@ class TestPractice:
         assert upload(b"\x89PNG" * 2000).status_code == 422
         assert desk.get(f"{PRACTICE}/logo").status_code == 404
         assert upload(logo).status_code == 303
-        shown = desk.get(f"{PRACTICE}/logo")
-        assert (shown.content, shown.headers["content-type"]) == (logo, "image/png")
+        answer = desk.get(f"{PRACTICE}/logo")
+        assert (answer.content, answer.headers["content-type"]) == (logo, "image/png")
         assert upload(b"").status_code == 303
         assert desk.get(f"{PRACTICE}/logo").status_code == 404
 
@@ -245,8 +248,8 @@ class TestNumbers:
         assert 'value="116 016"' in page
         fields = {"kind0": "emergency", "number0": "112", "suggested0": "yes",
                   "kind1": "violence", "number1": "116 016", "label1": "Hilfetelefon"}  # fmt: skip
-        refused = submit(desk, self.PATH, **fields)
-        assert (refused.status_code, 'href="#confirmed0"' in refused.text) == (422, True)
+        refusal = submit(desk, self.PATH, **fields)
+        assert (refusal.status_code, 'href="#confirmed0"' in refusal.text) == (422, True)
         assert submit(desk, self.PATH, **fields, confirmed0="yes").status_code == 303
         saved = do(store, kept_clinic, form_settings.load_form_settings).emergency_numbers
         assert saved == (
@@ -281,34 +284,38 @@ class TestPractitioners:
         self, kept_service, store, kept_clinic, desk
     ):
         fields = {"name": "Dr New", "reference": "new", "scopes": "screenings:read"}
-        refused = submit(desk, self.PATH, **fields | {"current_password": "wrong"})
-        assert (refused.status_code, "This is not your current password" in refused.text) == (
+        refusal = submit(desk, self.PATH, **fields | {"current_password": "wrong"})
+        assert (refusal.status_code, "This is not your current password" in refusal.text) == (
             422, True)  # fmt: skip
         created = submit(desk, self.PATH, **fields)
         invitation = re.search(r'value="http://127.0.0.1:8000(/invitation/[^"]+)"', created.text)[1]
         assert "only on this computer" in created.text
         assert open_browser(kept_service).get(invitation).status_code == 200
         assert submit(desk, self.PATH, **fields).status_code == 422
-        added = do(store, kept_clinic, practitioners.list_practitioners)[-1]
-        path = f"{self.PATH}/{added.id}"
+        colleague = do(store, kept_clinic, practitioners.list_practitioners)[-1]
+        path = f"{self.PATH}/{colleague.id}"
         again = submit(desk, f"{path}/invitations", path)
         assert "/invitation/" in again.text
         assert open_browser(kept_service).get(invitation).status_code == 404
         change = {"name": "Dr Newer", "scopes": "reports:read", "alerts": "yes"}
         assert submit(desk, path, **change).status_code == 303
-        found = do(store, kept_clinic, practitioners.find_practitioner, added.id)
-        assert (found.name, found.scopes, found.active) == ("Dr Newer", ("reports:read",), False)
+        colleague = do(store, kept_clinic, practitioners.find_practitioner, colleague.id)
+        assert (colleague.name, colleague.scopes, colleague.active) == (
+            "Dr Newer",
+            ("reports:read",),
+            False,
+        )
         settings = do(store, kept_clinic, form_settings.load_form_settings)
-        assert settings.alert_recipients == (added.id,)
+        assert settings.alert_recipients == (colleague.id,)
 
     def test_administrators_cannot_lock_themselves_out(
         self, store, kept_clinic, desk, administrator
     ):
         path = f"{self.PATH}/{administrator.id}"
-        refused = submit(desk, path, name="Dr Ada", scopes="screenings:read", active="yes")
-        assert (refused.status_code, "your own access" in refused.text) == (422, True)
-        found = do(store, kept_clinic, practitioners.find_practitioner, administrator.id)
-        assert "admin" in found.scopes
+        refusal = submit(desk, path, name="Dr Ada", scopes="screenings:read", active="yes")
+        assert (refusal.status_code, "your own access" in refusal.text) == (422, True)
+        colleague = do(store, kept_clinic, practitioners.find_practitioner, administrator.id)
+        assert "admin" in colleague.scopes
 
     def test_sessions_of_a_colleague_are_ended(self, kept_service, store, kept_clinic, desk):
         login = add_practitioner_login(store, kept_clinic)
@@ -334,16 +341,16 @@ class TestPrograms:
         jwk = json.dumps(public_jwk())
         assert submit(desk, f"{path}/keys", path, jwk="{}").status_code == 422
         assert submit(desk, f"{path}/keys", path, jwk=jwk).status_code == 303
-        refused = submit(desk, f"{path}/key-set", path, key_set_url="https://other.example/keys")
-        assert (refused.status_code, "has not allowed this host" in refused.text) == (422, True)
+        refusal = submit(desk, f"{path}/key-set", path, key_set_url="https://other.example/keys")
+        assert (refusal.status_code, "has not allowed this host" in refusal.text) == (422, True)
         client = do(store, kept_clinic, clients.find_client, client_id)
         assert client.requests_per_minute == 60
-        shown = desk.get(path).text
+        answer = desk.get(path).text
         for kind, credential in (("secrets", client.secrets[0].id),
                                  ("api-keys", client.api_keys[0].id),
                                  ("keys", client.keys[0].kid)):  # fmt: skip
             delete = f"{path}/{kind}/{credential}/delete"
-            assert delete in shown
+            assert delete in answer
             assert submit(desk, delete, path).status_code == 303
         change = submit(desk, path, name="Old EHR", scopes="score")
         assert change.status_code == 303
@@ -360,24 +367,24 @@ class TestDestinations:
     ):
         fields = {"name": "Hook", "profile": "generic-webhook", "follows": "yes",
                   "address": "https://hook.example/in"}  # fmt: skip
-        refused = submit(desk, self.PATH, **fields)
-        assert (refused.status_code, "has not allowed this host" in refused.text) == (422, True)
+        refusal = submit(desk, self.PATH, **fields)
+        assert (refusal.status_code, "has not allowed this host" in refusal.text) == (422, True)
         do(store, kept_clinic, allowed_hosts.add_allowed_host, HostPort("hook.example", 443),
            private=False)  # fmt: skip
         assert submit(desk, self.PATH, **fields, options="{").status_code == 422
         assert submit(desk, self.PATH, **fields | {"name": ""}).status_code == 422
         assert "You will see it only once" in submit(desk, self.PATH, **fields).text
-        (added,) = do(store, kept_clinic, destinations.list_destinations)
-        path = f"{self.PATH}/{added.id}"
+        (destination,) = do(store, kept_clinic, destinations.list_destinations)
+        path = f"{self.PATH}/{destination.id}"
         change = fields | {"name": "Hook 2", "options": '{"edition": "full"}', "active": "yes"}
         assert submit(desk, path, **change).status_code == 303
-        found = do(store, kept_clinic, destinations.find_destination, added.id)
-        assert (found.name, found.options) == ("Hook 2", {"edition": "full"})
+        destination = do(store, kept_clinic, destinations.find_destination, destination.id)
+        assert (destination.name, destination.options) == ("Hook 2", {"edition": "full"})
         rotated = submit(desk, f"{path}/webhook-secrets", path)
         assert "You will see it only once" in rotated.text
         assert submit(desk, f"{path}/delete", path).status_code == 303
         with pytest.raises(NotFoundError):
-            do(store, kept_clinic, destinations.find_destination, added.id)
+            do(store, kept_clinic, destinations.find_destination, destination.id)
 
 
 class TestPatientData:
@@ -391,16 +398,18 @@ class TestPatientData:
         exported = submit(desk, f"{self.PATH}/export", self.PATH, **patient)
         assert exported.json()["screenings"][0]["patient"]["reference"] == "MRN-0042"
         assert "MRN" not in exported.headers["content-disposition"]
-        held = submit(desk, f"{self.PATH}/holds", self.PATH, **patient, reason="A court case")
-        assert held.status_code == 303
+        hold_answer = submit(
+            desk, f"{self.PATH}/holds", self.PATH, **patient, reason="A court case"
+        )
+        assert hold_answer.status_code == 303
         assert "A court case" in desk.get(self.PATH).text
         erase = f"{self.PATH}/erase"
-        refused = submit(desk, erase, self.PATH, **patient, sure="yes")
-        assert (refused.status_code, "legal hold" in refused.text) == (422, True)
+        refusal = submit(desk, erase, self.PATH, **patient, sure="yes")
+        assert (refusal.status_code, "legal hold" in refusal.text) == (422, True)
         (hold,) = do(store, kept_clinic, legal_holds.list_holds)
         assert submit(desk, f"{self.PATH}/holds/{hold.id}/release", self.PATH).status_code == 303
         merge = submit(desk, f"{self.PATH}/merge", self.PATH, **patient, survivor="MRN-0043")
-        assert merge.headers["location"].endswith("?done=merged")
+        assert merge.headers["location"].endswith("?notice=merged")
         unknown = submit(desk, erase, self.PATH, reference="MRN-0999", sure="yes")
         assert "Nothing is stored under this number" in unknown.text
         survivor = {"reference": "MRN-0043"}

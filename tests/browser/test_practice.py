@@ -117,6 +117,7 @@ def test_a_therapist_alone_sets_up_her_practice_and_her_patient_reads_its_name(
         document.close()
         assert PRACTICE in paper
         assert "20457 Hamburg" in paper
+        assert "040 1234567" in paper
     with serving(settings, NOCISCREEN_PUBLIC_URL=None, DATABASE_URL=None) as again:
         assert read_second_line(again) == f"Sign in at {again.address}/sign-in\n"
 

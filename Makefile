@@ -1,6 +1,7 @@
 # Everything a newcomer types. `make demo` and `make test` need nothing but Debian and Python 3.11.
 
 PYTHON ?= python3
+PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -31,9 +32,8 @@ demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo
 test: setup-dev ## the whole suite
 	NOCISCREEN_ONE_DATABASE=1 python -m pytest -n 3 --dist worksteal
 
-serve: setup ## keeps running, prints where; the first time, where to choose what to sign in with
-	nociscreen admin first
-	nociscreen serve
+serve: setup ## keeps running and prints where to sign in; another port: PORT=8080 make serve
+	nociscreen serve --port $(PORT)
 
 check: setup-dev ## what must hold before anything else
 	ruff format --check .

@@ -1,6 +1,6 @@
 """Models of an organisation's settings for patient forms."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,15 +14,28 @@ PhoneNumber = Annotated[str, Field(pattern=r"^[0-9+*#][0-9 ()*#/.-]{1,30}$")]
 TextByLanguage = Annotated[
     dict[Language, PatientText], Field(json_schema_extra={"additionalProperties": False})
 ]
+PractitionerId = Annotated[str, Field(pattern=r"^p-[0-9a-f-]{36}$")]
 AskAgainDays = Annotated[int, Field(ge=1, le=3660)]
 
 
 class EmergencyNumber(FrozenModel):
     """An emergency phone number and its label."""
 
-    label: EmergencyLabel = Field(description="The name of the service as patients know it.")
+    label: EmergencyLabel | None = Field(
+        default=None,
+        description="The name of the service as patients know it; null: what the number is for, in "
+        "the reader's language.",
+    )
     number: PhoneNumber
     crisis: bool = Field(default=False, description="A crisis line for suicidal thoughts.")
+    violence: bool = Field(default=False, description="A helpline for violence at home.")
+
+    @property
+    def kind(self) -> Literal["emergency", "crisis", "violence"]:
+        """What the number is for."""
+        if self.crisis:
+            return "crisis"
+        return "violence" if self.violence else "emergency"
 
 
 class FormSettings(FrozenModel):
@@ -39,3 +52,11 @@ class FormSettings(FrozenModel):
         default=True, description="Whether to ask questions on adversity and trauma."
     )
     ask_again_days: AskAgainDays = 90
+    practice_phone: PhoneNumber | None = Field(
+        default=None, description="The practice's own number, for patients and letterheads."
+    )
+    alert_recipients: Many[PractitionerId] = Field(
+        default=(),
+        max_length=100,
+        description="The practitioners who get alerts; none: all who may read screenings.",
+    )

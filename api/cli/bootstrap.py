@@ -6,15 +6,14 @@ from pathlib import Path
 from api.security.scopes import SCOPES
 from api.settings import Settings
 from api.store.accounts import clients, invitations, login_credentials, organisations, practitioners
-from api.store.accounts.organisations import OPERATOR_ACTOR, SYSTEM
+from api.store.accounts.organisations import FIRST_ORGANISATION_NAME, OPERATOR_ACTOR, SYSTEM
 from api.store.database import tenancy
 from api.store.key_ring import replace_private_file
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.organisation import Practitioner
 
-FIRST_ORGANISATION_NAME = "First organisation"
-FIRST_PRACTITIONER_NAME = "First practitioner"
+FIRST_PRACTITIONER_NAME = "Practitioner"
 
 
 def create_first_client(store: Store, file: Path, *, test: bool = False) -> dict[str, str] | None:

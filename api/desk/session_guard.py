@@ -184,15 +184,19 @@ async def _find_current_page(request: Request) -> PractitionerPage:
 PractitionerPageDep = Annotated[PractitionerPage, Depends(_find_current_page)]
 
 
+def check_token(request: Request, desk: PractitionerPage, token: str) -> None:
+    """Raise Problem `csrf_failed` unless the token was issued for this session."""
+    binding = _build_csrf_binding(desk.signed_in)
+    find_csrf_tokens(request).check_request(request, token, binding)
+
+
 async def _check_fields(
     request: Request,
     desk: PractitionerPageDep,
     fields: Annotated[page_route.FormFields, Depends(page_route.read_page_form)],
 ) -> page_route.FormFields:
     """Return the form fields. Raises Problem `csrf_failed` without this session's token."""
-    find_csrf_tokens(request).check_request(
-        request, page_route.read_field(fields, CSRF_FIELD), _build_csrf_binding(desk.signed_in)
-    )
+    check_token(request, desk, page_route.read_field(fields, CSRF_FIELD))
     return fields
 
 

@@ -7,6 +7,7 @@ from api.store.forms import form_settings
 from api.store.screenings import earlier_screenings, issued_reports, screenings
 from api.store.transaction import Transaction
 from reports.formats import RenderedDocument
+from reports.view.heading import MAX_ADDRESS_LINES
 
 
 def load_report_source(context: RequestContext, screening: str) -> ReportSource:
@@ -32,7 +33,11 @@ def load_report_source_in(work: Transaction, screening: str) -> ReportSource:
 def load_print_settings(work: Transaction, *, test: bool) -> PrintSettings:
     """Load the organisation's settings for its documents. Raises Problem `not_found`."""
     letterhead = letterheads.find_letterhead(work.session, work.organisation)
-    return PrintSettings(letterhead, test, form_settings.load_form_settings(work).emergency_numbers)
+    settings = form_settings.load_form_settings(work)
+    if settings.practice_phone and len(letterhead.address) < MAX_ADDRESS_LINES:
+        address = (*letterhead.address, settings.practice_phone)
+        letterhead = letterhead.model_copy(update={"address": address})
+    return PrintSettings(letterhead, test, settings.emergency_numbers)
 
 
 def record_issued(

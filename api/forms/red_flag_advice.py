@@ -42,10 +42,14 @@ class Advice(NamedTuple):
     is_crisis: bool
 
     def select_numbers(self, settings: FormSettings) -> list[EmergencyNumber]:
-        """Return the numbers to call; in a crisis the crisis lines come first."""
+        """Return the numbers to call; helplines for what it is about come first."""
+        kinds = ["emergency"]
+        if self.is_crisis:
+            kinds.insert(0, "crisis")
+        if self.phrase == "unsafe":
+            kinds.insert(0, "violence")
         numbers = settings.emergency_numbers
-        crisis_lines = [number for number in numbers if number.crisis] if self.is_crisis else []
-        return [*crisis_lines, *(number for number in numbers if not number.crisis)]
+        return [number for kind in kinds for number in numbers if number.kind == kind]
 
 
 class PatientRedFlags(NamedTuple):

@@ -33,6 +33,7 @@ def _validate_language(name: str) -> str:
     return name
 
 
+MAX_ADDRESS_LINES = 5
 TimeZoneName = Annotated[str, Field(max_length=60), AfterValidator(_validate_zone)]
 AddressLine = Annotated[
     str, Field(min_length=1, max_length=120, pattern=READABLE), AfterValidator(_validate_line)
@@ -48,7 +49,7 @@ class Letterhead(FrozenModel):
     """The settings of an organisation for its reports; they can't change its content."""
 
     name: Annotated[str, Field(max_length=200)] | None = None
-    address: Annotated[Many[AddressLine], Field(max_length=5)] = ()
+    address: Annotated[Many[AddressLine], Field(max_length=MAX_ADDRESS_LINES)] = ()
     logo: Logo | None = None
     time_zone: TimeZoneName = "UTC"
     language: ReportLanguage = "en"

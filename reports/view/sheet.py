@@ -82,8 +82,8 @@ def build_sheet(
     return SheetView(
         kind=kind,
         has_crisis_lines=sheet is not MISSING and sheet.crisis_lines,
-        crisis_numbers=_list_numbers(heading, crisis=True),
-        emergency_numbers=_list_numbers(heading, crisis=False),
+        crisis_numbers=_list_numbers(heading, "crisis", phrases),
+        emergency_numbers=_list_numbers(heading, "emergency", phrases),
         plain_phrase=find_plain_phrase(answers) or _choose_plain_phrase(rulebook, intake),
         names_activity=_may_name_activity(rulebook, intake),
         answers=summary.lines,
@@ -130,9 +130,11 @@ def _choose_plain_phrase(rulebook: Rulebook, intake: AssessedIntake) -> str:
     return "sheet_status_scored" if is_named else "sheet_plain_elsewhere"
 
 
-def _list_numbers(heading: ReportHeading, *, crisis: bool) -> tuple[str, ...]:
+def _list_numbers(heading: ReportHeading, kind: str, phrases: Phrases) -> tuple[str, ...]:
+    """Return the numbers of one kind; helplines for violence at home stand on no sheet."""
+    default_label = phrases.say(f"sheet_number_{kind}")
     return tuple(
-        f"{clean_line(line.label)}: {clean_line(line.number)}"
+        f"{clean_line(line.label or default_label)}: {clean_line(line.number)}"
         for line in heading.help_numbers
-        if line.crisis == crisis
+        if line.kind == kind
     )

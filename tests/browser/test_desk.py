@@ -233,10 +233,10 @@ def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) ->
     press(page, SUBMIT)
     yield "link created"
     page.goto(f"{base_url}/desk/forms")
-    page.fill("#label0", "Emergency")
+    page.fill("#ask_again_days", "0")
     press(page, SUBMIT)
     yield "forms, faulty"
-    page.fill("#number0", "112")
+    page.fill("#ask_again_days", "30")
     press(page, SUBMIT)
     yield "forms, saved"
     page.goto(f"{base_url}/desk/new?rulebook=phq4")

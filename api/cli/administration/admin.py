@@ -27,7 +27,10 @@ def first(
     settings = load_settings()
     with open_configured_store(settings) as store:
         credentials = create_first_client(store, settings.first_client_file, test=test)
-        invitation_url = create_first_invitation(store, settings)
+        is_embedded = store.database.is_embedded
+        invitation_url = None if is_embedded else create_first_invitation(store, settings)
+    if is_embedded:
+        print_note("`nociscreen serve` prints the address at which to sign in")
     if invitation_url:
         print_note(f"to sign in for the first time, open {invitation_url}")
     if credentials is None:

@@ -1,10 +1,14 @@
 """`nociscreen serve`: run the API server with its background workers."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.context import fail, load_settings, open_configured_store, print_note
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from api.store.store import Store
 
 
 def serve(
@@ -33,9 +37,13 @@ def serve(
     try:
         sockets = bind_sockets(host, port)
     except OSError as error:
-        fail(f"cannot listen on {host}, port {port}: {error.strerror}; choose another with --port")
+        fail(
+            f"cannot listen on {host}, port {port}: {error.strerror}; choose another port, such as "
+            "`nociscreen serve --port 8080` or `PORT=8080 make serve`"
+        )
+    local_url = build_base_url(host, sockets[0])
     if "public_url" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"public_url": build_base_url(host, sockets[0])})
+        settings = settings.model_copy(update={"public_url": local_url})
     with open_configured_store(settings) as store:
         if store.database.is_embedded and create_first_client(store, settings.first_client_file):
             print_note(
@@ -56,7 +64,17 @@ def serve(
             if settings.delivery_enabled
             else nullcontext(),
         ):
-            HttpServer(
-                config,
-                lambda open_port: typer.echo(f"nociscreen listens on http://{host}:{open_port}"),
-            ).run(sockets)
+            greeting = f"nociscreen listens on {local_url}\n{_describe_login(store, settings)}"
+            HttpServer(config, lambda _: typer.echo(greeting)).run(sockets)
+
+
+def _describe_login(store: "Store", settings: "Settings") -> str:
+    """Return where to sign in; on a new embedded database, where to choose a login first."""
+    from api.cli.bootstrap import create_first_invitation
+
+    invitation_url = (
+        create_first_invitation(store, settings) if store.database.is_embedded else None
+    )
+    if invitation_url:
+        return f"To sign in for the first time, open {invitation_url}"
+    return f"Sign in at {settings.public_url}/sign-in"

@@ -4,25 +4,24 @@ Secrets are shown once, when they are created. Only the operator can change the 
 hosts; an organisation can read it.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field, SecretStr
 
 from api.auth.route_guard import require_scope
-from api.deliveries import profiles
-from api.deliveries.preview import check_destination
-from api.deliveries.transports.webhook import generate_webhook_secret
+from api.deliveries import destination_setup, profiles
+from api.deliveries.destination_setup import (
+    DestinationChange,
+    DestinationWithSecret,
+    NewDestination,
+)
 from api.dependencies import IdempotentRequestDep, RequestContextDep
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
-from api.security.keys import generate_signing_key
 from api.store.deliveries import allowed_hosts, destinations
-from api.store.deliveries.destinations import DestinationSecrets
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
-from schemas.delivery import AllowedEndpoint, Destination, SmartSignIn
-from schemas.organisation import Title
+from schemas.delivery import AllowedEndpoint, Destination
 from schemas.profile import Profile
 
 router = APIRouter(prefix="/v1", tags=["deliveries"], route_class=require_scope("admin"))
@@ -30,52 +29,6 @@ EXAMPLE_DESTINATION_ID = "d-6f6f6f6f-0000-4000-8000-000000000005"
 DestinationId = Annotated[
     str, Path(alias="destination", pattern=r"^d-[0-9a-f-]{36}$", examples=[EXAMPLE_DESTINATION_ID])
 ]
-DestinationAddress = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[\x21-\x7e]+$")]
-PemText = Annotated[SecretStr, Field(max_length=50_000)]
-ProfileOptions = Annotated[
-    dict[str, Any],
-    Field(
-        max_length=4,
-        description="Overrides of the profile's options: document, v2, fhir, edition.",
-    ),
-]
-
-
-class TlsSettings(FrozenModel):
-    """TLS certificates: CAs to trust instead of the system's, and our client certificate."""
-
-    authorities: PemText | None = Field(default=None, description="CA certificates in PEM.")
-    certificate_and_key: PemText | None = Field(
-        default=None, description="Client certificate and private key in PEM."
-    )
-
-
-class NewDestination(FrozenModel):
-    """A new destination. The profile decides if `address` is an `mllp(s)` or `http(s)` URL."""
-
-    name: Title
-    profile: Annotated[str, Field(max_length=40)]
-    address: DestinationAddress
-    follows: bool = True
-    options: ProfileOptions = Field(default_factory=dict)
-    smart: SmartSignIn | None = None
-    tls: TlsSettings | None = None
-
-
-class DestinationChange(FrozenModel):
-    """Changes to a destination; omitted members stay as they are."""
-
-    name: Title | None = None
-    address: DestinationAddress | None = None
-    active: bool | None = None
-    follows: bool | None = None
-    options: ProfileOptions | None = None
-
-
-class DestinationWithSecret(Destination):
-    """A destination with its new webhook secret, which is shown only once."""
-
-    webhook_secret: str | None
 
 
 class DestinationList(FrozenModel):
@@ -154,25 +107,9 @@ def add_destination(new_destination: NewDestination, creating: IdempotentRequest
     """Add a destination at an allowed host. A key for SMART Backend Services is generated."""
 
     def create(work: Transaction) -> IdempotentResponse:
-        content = _build_secrets(new_destination)
-        profile = check_destination(
-            new_destination.profile, content, allowed_hosts.list_allowed_hosts(work)
-        )
-        secret = generate_webhook_secret() if profile.transport == "webhook" else None
-        if secret is not None:
-            content = content.model_copy(update={"webhook_secrets": (secret,)})
-        destination_id = destinations.add_destination(
-            work,
-            new_destination.name,
-            new_destination.profile,
-            content,
-            follows=new_destination.follows,
-        )
-        destination = destinations.find_destination(work, destination_id)
-        work.audit("administer", "destination", destination_id)
-        response = DestinationWithSecret(**dict(destination), webhook_secret=secret)
+        created = destination_setup.add_destination(work, new_destination)
         return IdempotentResponse(
-            201, response.model_dump_json().encode(), f"/v1/destinations/{destination_id}"
+            201, created.model_dump_json().encode(), f"/v1/destinations/{created.id}"
         )
 
     return creating.run_once(create)
@@ -203,20 +140,7 @@ def change_destination(
 ) -> Destination:
     """Change the given members. Deliveries composed before the change are sent as composed."""
     with acts.transaction() as work:
-        before = destinations.find_destination(work, destination)
-        columns = change.model_dump(exclude_none=True)
-        secret_changes: dict[str, Any] = {
-            name: columns.pop(name) for name in ("address", "options") if name in columns
-        }
-        content = destinations.find_destination_secrets(work, destination).model_copy(
-            update=secret_changes
-        )
-        if secret_changes:
-            check_destination(before.profile, content, allowed_hosts.list_allowed_hosts(work))
-        destinations.update_destination(work, destination, columns, content)
-        after = destinations.find_destination(work, destination)
-        work.audit("administer", "destination", destination)
-    return after
+        return destination_setup.change_destination(work, destination, change)
 
 
 @router.post(
@@ -231,15 +155,8 @@ def add_webhook_secret(destination: DestinationId, creating: IdempotentRequestDe
     """Add a secret. Webhooks are signed with it and its predecessor until the next rotation."""
 
     def rotate(work: Transaction) -> IdempotentResponse:
-        content = destinations.find_destination_secrets(work, destination)
-        secret = generate_webhook_secret()
-        valid_secrets = (secret, *content.webhook_secrets[:1])
-        content = content.model_copy(update={"webhook_secrets": valid_secrets})
-        destinations.update_destination(work, destination, {}, content)
-        updated = destinations.find_destination(work, destination)
-        work.audit("rotate", "destination", destination)
-        response = DestinationWithSecret(**dict(updated), webhook_secret=secret)
-        return IdempotentResponse(201, response.model_dump_json().encode())
+        rotated = destination_setup.rotate_webhook_secret(work, destination)
+        return IdempotentResponse(201, rotated.model_dump_json().encode())
 
     return creating.run_once(rotate)
 
@@ -256,21 +173,3 @@ def delete_destination(destination: DestinationId, acts: RequestContextDep) -> N
     with acts.transaction() as work:
         destinations.delete_destination(work, destination)
         work.audit("administer", "destination", destination)
-
-
-def _build_secrets(new_destination: NewDestination) -> DestinationSecrets:
-    tls = new_destination.tls or TlsSettings()
-    key = generate_signing_key("ES384") if new_destination.smart else None
-    return DestinationSecrets(
-        address=new_destination.address,
-        options=new_destination.options,
-        smart=new_destination.smart,
-        key_kid=key.kid if key else None,
-        key_pem=key.private_pem.decode() if key else None,
-        authorities=_reveal(tls.authorities),
-        certificate_and_key=_reveal(tls.certificate_and_key),
-    )
-
-
-def _reveal(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()

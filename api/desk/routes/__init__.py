@@ -1,6 +1,20 @@
 """Routes of the desk, the pages for practitioners."""
 
-from api.desk.routes import account, answers, form_settings, links, login, oidc, screenings
+from api.desk.routes import (
+    account,
+    answers,
+    clients,
+    destinations,
+    emergency_numbers,
+    form_settings,
+    links,
+    login,
+    oidc,
+    patient_data,
+    practice,
+    practitioners,
+    screenings,
+)
 
 ROUTERS = (
     login.router,
@@ -10,4 +24,10 @@ ROUTERS = (
     account.router,
     links.router,
     form_settings.router,
+    emergency_numbers.router,
+    practitioners.router,
+    clients.router,
+    destinations.router,
+    patient_data.router,
+    practice.router,
 )

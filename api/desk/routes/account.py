@@ -12,11 +12,11 @@ from api.desk.session_guard import (
     build_desk_route,
 )
 from api.security.passwords import hash_password
+from api.security.scopes import SCOPES
 from api.store.accounts import login_credentials, sessions
 from api.web.page_route import read_field
 
 ACCOUNT_PATH = "/desk/account"
-_SCOPES = ("screenings:read", "screenings:write", "reports:read", "admin")
 _PASSWORD_FIELDS = ("current_password", "password", "password_repeat")
 router = APIRouter(prefix=ACCOUNT_PATH, route_class=build_desk_route())
 
@@ -58,7 +58,7 @@ def _render_account(
     with desk.context.transaction() as work:
         count = sessions.count_sessions(work, practitioner.id)
         work.audit("read", "practitioner", practitioner.id)
-    scopes = [scope for scope in _SCOPES if desk.has_scope(scope)]
+    scopes = [scope for scope in SCOPES if desk.has_scope(scope)]
     return desk.render(
         "account",
         422 if faults else 200,

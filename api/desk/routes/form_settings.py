@@ -19,26 +19,25 @@ from api.web.page_texts import list_languages
 from schemas.form_settings import FormSettings
 
 SETTINGS_PATH = "/desk/forms"
-NUMBER_ROWS = range(8)
 TEXTS = ("consent", "privacy")
-_FAULTS = {"number": "fault_phone_number", "ask_again_days": "fault_again_days"}
+_FAULTS = {"ask_again_days": "fault_again_days"}
 router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("admin"))
 
 
 @router.get("")
 def show_settings(desk: PractitionerPageDep, *, saved: bool = False) -> Response:
-    """Show the emergency numbers, the texts and what the forms ask."""
+    """Show the texts and what the forms ask."""
     return _render_settings(desk, _build_fields(desk.read_form_settings()), {}, saved=saved)
 
 
 @router.post("")
 def change_settings(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
-    """Replace all settings, as `PUT /v1/organisation/forms` does."""
+    """Change the settings shown; keep the others."""
     values = _read_values(fields)
     try:
         settings = FormSettings.model_validate(_build_body(values, desk.read_form_settings()))
     except ValidationError as error:
-        return _render_settings(desk, values, _find_faults(error, values))
+        return _render_settings(desk, values, _find_faults(error))
     with desk.context.transaction() as work:
         form_settings.update_form_settings(work, settings)
         work.audit("administer", "form_settings")
@@ -58,16 +57,12 @@ def _render_settings(
         values=values,
         faults=faults,
         saved=saved,
-        number_rows=NUMBER_ROWS,
         texts=TEXTS,
     )
 
 
 def _build_fields(settings: FormSettings) -> dict[str, str]:
     values = dict.fromkeys(_list_field_names(), "")
-    for row, entry in enumerate(settings.emergency_numbers):
-        values |= {f"label{row}": entry.label, f"number{row}": entry.number}
-        values[f"crisis{row}"] = "yes" if entry.crisis else ""
     for name in TEXTS:
         values |= {f"{name}_{code}": text for code, text in getattr(settings, name).items()}
     values["ask_again_days"] = str(settings.ask_again_days)
@@ -82,46 +77,36 @@ def _read_values(fields: FormFields) -> dict[str, str]:
 
 
 def _list_field_names() -> list[str]:
-    numbers = [f"{name}{row}" for row in NUMBER_ROWS for name in ("label", "number", "crisis")]
     texts = [f"{name}_{code}" for name in TEXTS for code in list_languages()]
-    return [*numbers, *texts, "ask_again_days", "adversity"]
+    return [*texts, "ask_again_days", "adversity"]
 
 
 def _build_body(values: Mapping[str, str], current: FormSettings) -> dict[str, Any]:
-    """Return the settings as a request body; texts in languages not on the page are kept."""
+    """Return the settings as a request body; what is not on the page is kept."""
     texts = {
         name: {k: v for k, v in getattr(current, name).items() if k not in list_languages()}
         | {code: values[f"{name}_{code}"] for code in list_languages() if values[f"{name}_{code}"]}
         for name in TEXTS
     }
     days = values["ask_again_days"]
-    return texts | {
-        "emergency_numbers": [
-            {
-                "label": values[f"label{row}"],
-                "number": values[f"number{row}"],
-                "crisis": values[f"crisis{row}"] == "yes",
-            }
-            for row in _find_filled_rows(values)
-        ],
-        "adversity_questions": values["adversity"] == "yes",
-        "ask_again_days": int(days) if days.isascii() and days.isdigit() and len(days) < 6 else 0,
-    }
+    return (
+        current.model_dump()
+        | texts
+        | {
+            "adversity_questions": values["adversity"] == "yes",
+            "ask_again_days": int(days)
+            if days.isascii() and days.isdigit() and len(days) < 6
+            else 0,
+        }
+    )
 
 
-def _find_filled_rows(values: Mapping[str, str]) -> list[int]:
-    return [row for row in NUMBER_ROWS if values[f"label{row}"] or values[f"number{row}"]]
-
-
-def _find_faults(error: ValidationError, values: Mapping[str, str]) -> dict[str, str]:
-    rows = _find_filled_rows(values)
+def _find_faults(error: ValidationError) -> dict[str, str]:
     faults = {}
     for detail in error.errors():
         match detail["loc"]:
-            case ("emergency_numbers", int(position), str(part), *_):
-                faults[f"{part}{rows[position]}"] = _FAULTS.get(part, "fault_text")
             case (("consent" | "privacy") as name, str(code), *_):
-                faults[f"{name}_{code}"] = "fault_text"
+                faults[f"{name}_{code}"] = f"fault_{name}"
             case (str(name), *_):
                 faults[name] = _FAULTS.get(name, "fault_text")
     return faults

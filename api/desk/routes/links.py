@@ -14,12 +14,12 @@ from api.desk.session_guard import (
     PractitionerPageDep,
     build_desk_route,
 )
-from api.forms.link_urls import build_new_link
+from api.forms.link_urls import build_message_urls, build_new_link, find_link_reach
 from api.store.forms import links
 from api.store.forms.links import LinkRequest
 from api.web.page_route import read_field
-from api.web.page_texts import list_languages
-from schemas.links import Link
+from api.web.page_texts import list_languages, load_page_texts
+from schemas.links import Link, NewLink
 from scoring.catalogue import UnknownRulebookError
 
 LINKS_PATH = "/desk/links"
@@ -52,7 +52,7 @@ def show_new_link(desk: PractitionerPageDep) -> Response:
 
 @router.post("/new")
 def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
-    """Create a link and show its URL and QR code, only this once."""
+    """Create a link and show its URL, QR code and messages, only this once."""
     values = {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
     faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
     patient = parse_patient(fields, faults)
@@ -68,10 +68,15 @@ def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     with desk.context.transaction() as work:
         link, secret = links.add_link(work, link_request)
         work.audit("create", "link", link.id)
+    new_link = build_new_link(link, secret, _read_public_url(desk))
+    mail_url, sms_url = _build_message_urls(desk, new_link)
     return desk.render(
         "new_link_created",
-        link=build_new_link(link, secret, find_services(desk.request).settings.public_url),
+        link=new_link,
         expires=desk.formatter.format_moment(link.expires_at),
+        reach=find_link_reach(_read_public_url(desk)),
+        mail_url=mail_url,
+        sms_url=sms_url,
     )
 
 
@@ -101,6 +106,22 @@ def _render_form(
         faults=faults,
         numbers=numbers,
         crisis_numbers=[number for number in numbers if number.crisis],
+        reach=find_link_reach(_read_public_url(desk)),
+    )
+
+
+def _read_public_url(desk: PractitionerPage) -> str:
+    return find_services(desk.request).settings.public_url
+
+
+def _build_message_urls(desk: PractitionerPage, link: NewLink) -> tuple[str, str]:
+    """Return the URLs of a mail and a text message, in the language of the link."""
+    say = load_page_texts(link.language or desk.language).say
+    organisation = desk.signed_in.organisation_name
+    when = desk.formatter.format_day(link.expires_at)
+    return build_message_urls(
+        say("desk_link_mail_subject", organisation=organisation),
+        say("desk_link_message", organisation=organisation, url=link.url, when=when),
     )
 
 

@@ -28,6 +28,7 @@ from api.problems import Problem, TooManyRequestsProblem
 from api.security.client_secrets import hash_secret
 from api.security.totp import build_provisioning_uri
 from api.store.accounts import invitations, sessions
+from api.store.accounts.organisations import FIRST_ORGANISATION_NAME
 from api.store.errors import TooManyAttemptsError
 from api.web import cookies
 from api.web.csrf import CSRF_FIELD, find_csrf_tokens
@@ -110,7 +111,11 @@ def submit_invitation(
         return _render_invitation(request, secret, invited, faults, form.name)
     codes, session = acceptance
     options = PageOptions(select_language(request))
-    response = render_page(request, "desk/codes.html.j2", options, codes=codes)
+    is_first = "admin" in invited.practitioner.scopes and (
+        invited.organisation_name == FIRST_ORGANISATION_NAME
+    )
+    next_path = "/desk/practice?first=true" if is_first else "/desk"
+    response = render_page(request, "desk/codes.html.j2", options, codes=codes, next_path=next_path)
     set_session_cookies(request, response, session, form.name)
     return response
 

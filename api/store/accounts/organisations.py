@@ -27,6 +27,9 @@ from schemas.organisation import Organisation
 SYSTEM = "system"
 """The organisation whose audit chain holds the service's own acts and anonymous denials."""
 
+FIRST_ORGANISATION_NAME = "Your practice"
+"""The name of the first organisation until it is given its own."""
+
 SERVICE_ACTOR = Actor(SYSTEM, "service", "service")
 OPERATOR_ACTOR = Actor(SYSTEM, "command_line", "command_line")
 

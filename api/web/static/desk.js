@@ -1,4 +1,5 @@
-// Copies a link or a note to the clipboard. Optional: every page works without scripts.
+// Copies a link or a note to the clipboard, and proposes the time zone of this computer.
+// Optional: every page works without scripts.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -12,4 +13,10 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     }
     document.getElementById("copied").textContent = button.dataset.done;
   });
+}
+
+const zone = document.querySelector("[data-own-time-zone]");
+const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && zone.value === "UTC" && [...zone.options].some((option) => option.value === own)) {
+  zone.value = own;
 }

@@ -1,9 +1,11 @@
 """The first organisation, its client and the credentials file: created together or not at all."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.builders import run_concurrently
@@ -76,3 +78,15 @@ def test_concurrent_starts_create_one_organisation(store, tmp_path):
         4, lambda number: create_first_client(store, tmp_path / f"{number}.json")
     )
     assert len([result for result in results if result]) == len(list_all_organisations(store)) == 1
+
+
+def test_make_serve_takes_its_port_from_the_environment():
+    plan = subprocess.run(
+        ["make", "--dry-run", "serve"],
+        cwd=Path(__file__).parents[3],
+        env=os.environ | {"PORT": "8080"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "nociscreen serve --port 8080\n" in plan.stdout

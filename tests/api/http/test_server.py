@@ -116,6 +116,7 @@ def test_a_port_in_use_is_reported_in_a_sentence(address, tmp_path):
     assert (process.returncode, process.stdout) == (2, "")
     expected = f"cannot listen on 127.0.0.1, port {address[1]}: Address already in use; "
     assert process.stderr.startswith(expected)
+    assert "PORT=8080 make serve" in process.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -232,6 +232,16 @@ class TestACrisis:
         texts = read_sheet(WORKED_CASES[1])
         assert texts.index("Crisis line: 142") < texts.index("Ambulance: 112")
 
+    def test_names_numbers_by_their_purpose_in_its_language_and_none_for_violence(self):
+        numbers = (
+            EmergencyNumber(number="112"),
+            EmergencyNumber(number="142", crisis=True),
+            EmergencyNumber(number="116 016", violence=True),
+        )
+        texts = read_sheet(WORKED_CASES[1], "de", help_numbers=numbers)
+        assert {"Notruf: 112", "Krisentelefon: 142"} <= set(texts)
+        assert "116 016" not in " ".join(texts)
+
     def test_is_not_told_in_the_edition_to_share(self):
         view = build_case_view(WORKED_CASES[1], edition="shareable", help_numbers=NUMBERS)
         assert view.sheet.kind == "plain"

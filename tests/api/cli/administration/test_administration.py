@@ -18,7 +18,7 @@ from support.commands import (
     run_json_command,
 )
 from support.path_resources import create_resource, public_jwk
-from support.processes import environment
+from support.processes import environment, serving
 
 from api.main import create_app
 
@@ -293,10 +293,16 @@ def test_only_the_command_that_creates_a_secret_prints_it(embedded):
         assert secret["client_secret"] not in run_command(embedded, *words).stdout
 
 
-def test_admin_first_prints_an_invitation_until_the_first_sign_in(embedded):
-    output = run_command(embedded, "admin", "first").stderr
-    first = re.search(r"http://127\.0\.0\.1:8000(/invitation/\S+)", output)[1]
-    second = re.search(r"8000(/invitation/\S+)", run_command(embedded, "admin", "first").stderr)[1]
+def read_invitation(settings) -> str:
+    """Start the service; return the path of the invitation that it prints."""
+    with serving(settings, NOCISCREEN_PUBLIC_URL=None) as api:
+        line = api.process.stdout.readline()
+    return re.search(rf"open {api.address}(/invitation/\S+)", line)[1]
+
+
+def test_serve_alone_prints_the_first_invitation_with_its_own_address(embedded):
+    assert "invitation" not in run_command(embedded, "admin", "first").stderr
+    first, second = read_invitation(embedded), read_invitation(embedded)
     app = create_app(embedded)
     browser = open_browser(app)
     assert browser.get(first).status_code == 404
@@ -308,7 +314,8 @@ def test_admin_first_prints_an_invitation_until_the_first_sign_in(embedded):
     assert browser.get("/desk").status_code == 200
     assert browser.get("/desk/links/new").status_code == 200
     app.services.store.close()
-    assert "invitation" not in run_command(embedded, "admin", "first").stderr
+    with serving(embedded, NOCISCREEN_PUBLIC_URL=None) as api:
+        assert api.process.stdout.readline() == f"Sign in at {api.address}/sign-in\n"
 
 
 def test_a_practitioner_is_invited_by_command_and_may_then_work_at_the_desk(settings):

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.base import FrozenModel, Many
 from schemas.links import Language
+from schemas.notification import ReminderDays
 from schemas.patient import READABLE
 
 PatientText = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
@@ -39,3 +40,12 @@ class FormSettings(FrozenModel):
         default=True, description="Whether to ask questions on adversity and trauma."
     )
     ask_again_days: AskAgainDays = 90
+    reminder_days: ReminderDays = Field(
+        default=3,
+        description="After how many days without answers a patient who was invited by e-mail or "
+        "SMS is reminded once; 0 for never.",
+    )
+    initial_in_mail: bool = Field(
+        default=False,
+        description="Whether messages to practitioners show the first letter of a patient's name.",
+    )

@@ -18,6 +18,7 @@ def serve(
     from contextlib import nullcontext
 
     from api.cli.bootstrap import create_first_client
+    from api.cli.notification_sending import running_notifications
     from api.deliveries.compose_request import ComposeContext
     from api.deliveries.sender import DeliverySender, running_sender
     from api.fhir.elements import CanonicalUrls
@@ -55,6 +56,7 @@ def serve(
             running_sender(sender, settings.delivery_workers)
             if settings.delivery_enabled
             else nullcontext(),
+            running_notifications(store, settings),
         ):
             HttpServer(
                 config,

@@ -104,6 +104,8 @@ def _build_body(values: Mapping[str, str], current: FormSettings) -> dict[str, A
             }
             for row in _find_filled_rows(values)
         ],
+        "reminder_days": current.reminder_days,
+        "initial_in_mail": current.initial_in_mail,
         "adversity_questions": values["adversity"] == "yes",
         "ask_again_days": int(days) if days.isascii() and days.isdigit() and len(days) < 6 else 0,
     }

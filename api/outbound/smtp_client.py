@@ -1,7 +1,7 @@
 """An SMTP client for one mail server, with a deadline for the whole dialogue."""
 
 import smtplib
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Literal, NamedTuple
 
 from api.outbound.allowlist import HostPort, TargetUrl
@@ -40,22 +40,29 @@ def send_mail(mail: OutboundMail, server: SmtpServer, policy: ConnectionPolicy) 
     scheme = "smtps" if server.tls == "tls" else "smtp"
     target = TargetUrl(scheme, server.host_port, "/")
     with open_connection(target, policy) as connection, connection.translate_errors():
-        try:
-            client = _ConnectedSmtp(connection, mail.sender.rpartition("@")[2])
-            if server.tls == "starttls":
-                client.start_encryption(server.host_port, policy.tls_credentials)
-            if server.user:
-                client.log_in(server)
-            client.sendmail(mail.sender, [mail.recipient], mail.content)
-        except smtplib.SMTPRecipientsRefused as error:
-            raise MailRefusedError(error.recipients[mail.recipient][0]) from None
-        except smtplib.SMTPResponseException as error:
-            raise MailRefusedError(error.smtp_code) from None
-        except smtplib.SMTPException:  # it closed the connection or lacks what is needed
-            is_past_deadline = connection.is_past_deadline
-            raise OutboundError("timeout" if is_past_deadline else "connection_lost") from None
-        with suppress(OSError):  # the message is accepted already
-            client.quit()
+        client = _ConnectedSmtp(connection, mail.sender.rpartition("@")[2])
+        with closing(client):
+            _hold_dialogue(client, mail, server, policy.tls_credentials)
+
+
+def _hold_dialogue(
+    client: "_ConnectedSmtp", mail: OutboundMail, server: SmtpServer, credentials: TlsCredentials
+) -> None:
+    try:
+        client.read_greeting()
+        if server.tls == "starttls":
+            client.start_encryption(server.host_port, credentials)
+        if server.user:
+            client.log_in(server)
+        client.sendmail(mail.sender, [mail.recipient], mail.content)
+    except smtplib.SMTPRecipientsRefused as error:
+        raise MailRefusedError(error.recipients[mail.recipient][0]) from None
+    except smtplib.SMTPResponseException as error:
+        raise MailRefusedError(error.smtp_code) from None
+    except smtplib.SMTPException:  # the server closed the connection, or its replies make no sense
+        raise OutboundError("timeout" if client.is_past_deadline else "connection_lost") from None
+    with suppress(OSError):  # the message is accepted already
+        client.quit()
 
 
 class _ConnectedSmtp(smtplib.SMTP):
@@ -65,6 +72,14 @@ class _ConnectedSmtp(smtplib.SMTP):
         super().__init__(local_hostname=name)
         self._connection = connection
         self.sock = connection.socket
+
+    @property
+    def is_past_deadline(self) -> bool:
+        """True if the deadline passed."""
+        return self._connection.is_past_deadline
+
+    def read_greeting(self) -> None:
+        """Read the greeting of the server. Raises SMTPConnectError if it refuses to talk."""
         code, text = self.getreply()
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
@@ -74,6 +89,8 @@ class _ConnectedSmtp(smtplib.SMTP):
         self.ehlo_or_helo_if_needed()
         if not self.has_extn("starttls") or self.docmd("STARTTLS")[0] != 220:
             raise OutboundError("tls_failed")
+        if self.file is not None:
+            self.file.close()
         start_tls(self._connection, host_port, credentials)
         self.sock, self.file = self._connection.socket, None
         self.ehlo_resp = self.helo_resp = None

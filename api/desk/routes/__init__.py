@@ -1,6 +1,16 @@
 """Routes of the desk, the pages for practitioners."""
 
-from api.desk.routes import account, answers, form_settings, links, login, oidc, screenings
+from api.desk.routes import (
+    account,
+    answers,
+    due,
+    form_settings,
+    links,
+    login,
+    messages,
+    oidc,
+    screenings,
+)
 
 ROUTERS = (
     login.router,
@@ -9,5 +19,7 @@ ROUTERS = (
     answers.router,
     account.router,
     links.router,
+    due.router,
+    messages.router,
     form_settings.router,
 )

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.auth.services import find_services
 from api.desk.answer_form import PATIENT_FIELDS, parse_patient
+from api.desk.link_creation import create_shown_link, list_desk_mediums, parse_recipient
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
 from api.desk.session_guard import (
     CheckedFields,
@@ -14,7 +14,6 @@ from api.desk.session_guard import (
     PractitionerPageDep,
     build_desk_route,
 )
-from api.forms.link_urls import build_new_link
 from api.store.forms import links
 from api.store.forms.links import LinkRequest
 from api.web.page_route import read_field
@@ -26,7 +25,7 @@ LINKS_PATH = "/desk/links"
 PAGE_SIZE = 25
 LinkId = Annotated[str, Path(alias="link", pattern=r"^[0-9a-f-]{36}$")]
 _DAYS = re.compile(r"[1-9]|[1-8][0-9]|90")
-_FIELDS = (*PATIENT_FIELDS, "rulebook", "kind", "days", "language")
+_FIELDS = (*PATIENT_FIELDS, "rulebook", "kind", "days", "language", "send_to")
 router = APIRouter(prefix=LINKS_PATH, route_class=build_desk_route("screenings:write"))
 
 
@@ -55,6 +54,11 @@ def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """Create a link and show its URL and QR code, only this once."""
     values = {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
     faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
+    recipient = None
+    try:
+        recipient = parse_recipient(desk, values["send_to"])
+    except ValueError:
+        faults["send_to"] = "fault_recipient"
     patient = parse_patient(fields, faults)
     try:
         rulebook = desk.rulebooks.find_current(values["rulebook"]).name
@@ -65,14 +69,7 @@ def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     kind: Any = "once" if values["kind"] == "once" else "until_submitted"
     language = values["language"] if values["language"] in list_languages() else None
     link_request = LinkRequest(patient, rulebook, None, kind, language, int(values["days"]))
-    with desk.context.transaction() as work:
-        link, secret = links.add_link(work, link_request)
-        work.audit("create", "link", link.id)
-    return desk.render(
-        "new_link_created",
-        link=build_new_link(link, secret, find_services(desk.request).settings.public_url),
-        expires=desk.formatter.format_moment(link.expires_at),
-    )
+    return create_shown_link(desk, link_request, recipient)
 
 
 @router.post("/{link}/revoke")
@@ -101,6 +98,7 @@ def _render_form(
         faults=faults,
         numbers=numbers,
         crisis_numbers=[number for number in numbers if number.crisis],
+        mediums=list_desk_mediums(desk),
     )
 
 

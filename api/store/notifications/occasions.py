@@ -4,6 +4,7 @@ Whether the occasion still exists is asked again right before each message is se
 """
 
 from datetime import datetime, timedelta
+from typing import cast
 
 from sqlmodel import col
 
@@ -21,7 +22,7 @@ from api.store.notifications.outbox import NewNotification
 from api.store.screenings import conditions
 from api.store.transaction import Transaction
 from schemas.links import Link
-from schemas.notification import NotificationContent, NotificationKind, Recipient
+from schemas.notification import Medium, NotificationContent, NotificationKind, Recipient
 from schemas.organisation import Practitioner
 from schemas.patient import KnownPatient
 from schemas.screening import Screening
@@ -132,6 +133,15 @@ def find_invitation(work: Transaction, link: str | None) -> NotificationRow | No
     """Return the invitation to a link, or None if it was handed over in another way."""
     is_invitation = col(NotificationRow.link_id) == link, col(NotificationRow.kind) == "invitation"
     return work.find(NotificationRow, *is_invitation)
+
+
+def find_recipient(work: Transaction, link: str) -> Recipient | None:
+    """Return where the invitation to a link was sent, or None if there was none."""
+    row = find_invitation(work, link)
+    address = None if row is None else outbox.decrypt_content(work, row).address
+    if row is None or address is None:
+        return None
+    return Recipient(medium=cast("Medium", row.medium), address=address)
 
 
 def _is_link_open(work: Transaction, link: str | None, now: datetime) -> bool:

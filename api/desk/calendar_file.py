@@ -44,10 +44,10 @@ def _list_event_lines(event: CalendarDay, written_at: datetime) -> Iterator[str]
 
 def _fold_line(line: str) -> bytes:
     """Fold a line after 75 octets, never within a character."""
-    folded, octets = "", 0
+    text, octets = "", 0
     for character in line:
         size = len(character.encode())
         if octets + size > _LINE_OCTETS:
-            folded, octets = folded + "\r\n ", 1
-        folded, octets = folded + character, octets + size
-    return f"{folded}\r\n".encode()
+            text, octets = text + "\r\n ", 1
+        text, octets = text + character, octets + size
+    return f"{text}\r\n".encode()

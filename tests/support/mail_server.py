@@ -13,7 +13,11 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
 
 class MailServer:
-    """The port, the mail received, and what the server answers to a recipient instead of 250."""
+    """The port and the mail received.
+
+    `refusal` is what the server answers to a recipient instead of 250. A silent server takes a
+    message, which counts as an arrival, and never answers.
+    """
 
     def __init__(self) -> None:
         self.port = 0
@@ -21,6 +25,8 @@ class MailServer:
         self.envelopes: list[Envelope] = []
         self.refusal: str | None = None
         self.logged_in: list[bool] = []
+        self.arrivals = 0
+        self.is_silent = False
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name and arguments
         self, _server: Any, _session: Any, envelope: Envelope, address: str, _: Any
@@ -33,6 +39,9 @@ class MailServer:
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep the message."""
+        self.arrivals += 1
+        if self.is_silent:
+            await asyncio.Event().wait()
         self.envelopes.append(envelope)
         self.logged_in.append(session.authenticated)
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -51,12 +60,12 @@ def running_mail_server(
     context: ssl.SSLContext | None = None, tls: str = "none", login: Login | None = None
 ) -> Iterator[MailServer]:
     """Run a mail server in a thread of its own."""
-    mail_server, started, loop = MailServer(), threading.Event(), asyncio.new_event_loop()
+    mail_server, is_listening, loop = MailServer(), threading.Event(), asyncio.new_event_loop()
 
     def authenticate(
-        _server: Any, _session: Any, _envelope: Any, _name: str, given: Any
+        _server: Any, _session: Any, _envelope: Any, _name: str, login_data: Any
     ) -> AuthResult:
-        return AuthResult(success=(given.login, given.password) == login, handled=False)
+        return AuthResult(success=(login_data.login, login_data.password) == login, handled=False)
 
     def build_session() -> SMTP:
         return SMTP(
@@ -73,7 +82,7 @@ def running_mail_server(
         tls_context = context if tls == "tls" else None
         listener = await loop.create_server(build_session, "127.0.0.1", 0, ssl=tls_context)
         mail_server.port = listener.sockets[0].getsockname()[1]
-        started.set()
+        is_listening.set()
         await stopped.wait()
         listener.close()
         sessions = asyncio.all_tasks() - {asyncio.current_task()}
@@ -84,7 +93,7 @@ def running_mail_server(
     stopped = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()
-    started.wait(10)
+    is_listening.wait(10)
     yield mail_server
     loop.call_soon_threadsafe(stopped.set)
     thread.join(10)

@@ -73,12 +73,17 @@ class TestADraftThatStopsAtARedFlag:
 
     def mark_red_flag(self, patient, secret):
         page = patient.get(f"/intake/{secret}")
-        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([0-9a-f]{64})"', page.text))
-        assert patient.post(f"/intake/{secret}", data=hidden | {"agree": "yes"}).status_code == 303
+        hidden_fields = dict(
+            re.findall(r'type="hidden" name="(\w+)" value="([0-9a-f]{64})"', page.text)
+        )
+        assert (
+            patient.post(f"/intake/{secret}", data=hidden_fields | {"agree": "yes"}).status_code
+            == 303
+        )
         question, answer = find_red_flag()
         path = f"/intake/{secret}/{find_step(question)}"
         fields = build_fields(**{question: [answer]}) | {"intent": "next"}
-        return patient.post(path, data=hidden | fields).headers["location"]
+        return patient.post(path, data=hidden_fields | fields).headers["location"]
 
     def test_sends_one_message_that_says_nothing_about_the_patient(
         self, store, clinic, grace, patient, sender, mail_server

@@ -193,11 +193,17 @@ class TestTheDueList:
         assert submit_form(desk, "/desk/account", f"/desk/due/{link}/links").status_code == 409
 
 
-class TestTheCalendarFile:
-    def test_is_behind_sign_in(self, kept_service):
-        page = open_browser(kept_service).get("/desk/due/calendar.ics")
-        assert page.headers["location"] == "/sign-in"
+@pytest.mark.parametrize("path", ["/desk/due", "/desk/due/calendar.ics"])
+def test_who_is_due_is_shown_only_to_those_who_may_make_links(
+    kept_service, store, kept_clinic, path
+):
+    page = open_browser(kept_service).get(path)
+    assert page.headers["location"] == "/sign-in"
+    reader = add_practitioner_login(store, kept_clinic, ("screenings:read",))
+    assert open_signed_in_browser(kept_service, reader).get(path).status_code == 403
 
+
+class TestTheCalendarFile:
     @pytest.mark.parametrize("shows_initial", [False, True])
     def test_names_the_days_and_no_patient(self, store, kept_clinic, desk, shows_initial):
         changed = FormSettings(initial_in_mail=shows_initial)

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import select
 from support import builders
-from support.builders import do, fhir_response
+from support.builders import do
 from support.callers import replace_service
+from support.interop.questionnaire_responses import build_response, list_questions
 
 from api.store.accounts import practitioners
 from api.store.database.tables import NotificationRow
@@ -51,14 +52,25 @@ def test_an_urgent_screening_over_the_api_alerts_unless_a_clinician_entered_it(
     assert list_kinds(store, kept_clinic) == kinds
 
 
-def test_calm_answers_over_fhir_alert_no_one(store, kept_client, kept_clinic):
+@pytest.mark.parametrize(
+    ("option", "kinds"), [("saddle_numbness", ["alert"]), ("none-of-these", [])]
+)
+def test_an_urgent_response_over_fhir_alerts(store, kept_client, kept_clinic, option, kinds):
+    questionnaire = kept_client.get("/fhir/Questionnaire/nociplastic").json()
+    values = {
+        question["linkId"]: [choice]
+        for _, question in list_questions(questionnaire)
+        if question["linkId"] == "rf_spine_and_nerves"
+        for choice in question["answerOption"]
+        if choice["valueCoding"]["code"] == option
+    }
     response = kept_client.post(
         "/fhir/QuestionnaireResponse",
-        json=fhir_response(),
+        json=build_response(questionnaire, values),
         headers={"Content-Type": "application/fhir+json"},
     )
-    assert response.status_code == 201
-    assert list_kinds(store, kept_clinic) == []
+    assert (len(values), response.status_code) == (1, 201)
+    assert list_kinds(store, kept_clinic) == kinds
 
 
 @pytest.mark.usefixtures("with_mail")

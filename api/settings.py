@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, AliasGenerator, Field, SecretStr
+from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.notification import EmailAddress
 
 _PREFIX = "NOCISCREEN_"
 _OLD_NAMES = {
@@ -148,7 +150,7 @@ class Settings(BaseSettings):
     test_organisation: bool = False
     """For `nociscreen report`: mark the report as a test."""
     delivery_enabled: bool = True
-    """Whether this process sends deliveries."""
+    """Whether this process sends deliveries, e-mail and SMS."""
     delivery_workers: Annotated[int, Field(ge=1, le=64)] = 4
     """How many destinations this process sends to at once."""
     delivery_seconds: Annotated[float, Field(gt=0)] = 30.0
@@ -161,3 +163,32 @@ class Settings(BaseSettings):
     """After how many attempts a delivery is parked."""
     delivery_error_attempts: Annotated[int, Field(ge=1)] = 8
     """After how many errors reported by the receiver a delivery is parked."""
+    smtp_host: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:-]*$")] = ""
+    """The mail server that sends e-mail. Without it no e-mail is sent."""
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    """The port of the mail server: mostly 587 for `starttls` and 465 for `tls`."""
+    smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    """How the connection to the mail server is encrypted. `none` is for a relay without login in
+    the same private network.
+    """
+    smtp_ca_file: Path | None = None
+    """CA certificates (PEM) for the mail server, instead of the system's."""
+    smtp_user: Annotated[str, Field(max_length=254)] = ""
+    """The user to log in as at the mail server; empty for no login."""
+    smtp_password: SecretStr | None = None
+    """The password of that user."""
+    smtp_sender: EmailAddress | None = None
+    """The address that e-mail comes from, required with `smtp_host`. Bounces arrive there."""
+    sms_gateway_file: Path | None = None
+    """A TOML file that describes the HTTP gateway that sends SMS. Without it no SMS is sent."""
+    alert_repeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    """How often an alert about a red flag is repeated until the red flag is acknowledged."""
+
+    @model_validator(mode="after")
+    def check_mail_server(self) -> "Settings":
+        """Refuse a mail server without a sender, and a password that would be sent unencrypted."""
+        if self.smtp_host and self.smtp_sender is None:
+            raise ValueError("NOCISCREEN_SMTP_SENDER must be set with NOCISCREEN_SMTP_HOST")
+        if self.smtp_tls == "none" and self.smtp_user:
+            raise ValueError("NOCISCREEN_SMTP_USER needs NOCISCREEN_SMTP_TLS `starttls` or `tls`")
+        return self

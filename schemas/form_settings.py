@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.base import FrozenModel, Many
 from schemas.links import Language
+from schemas.notification import ReminderDays
 from schemas.patient import READABLE
 
 PatientText = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
@@ -14,7 +15,6 @@ PhoneNumber = Annotated[str, Field(pattern=r"^[0-9+*#][0-9 ()*#/.-]{1,30}$")]
 TextByLanguage = Annotated[
     dict[Language, PatientText], Field(json_schema_extra={"additionalProperties": False})
 ]
-PractitionerId = Annotated[str, Field(pattern=r"^p-[0-9a-f-]{36}$")]
 AskAgainDays = Annotated[int, Field(ge=1, le=3660)]
 
 
@@ -55,8 +55,12 @@ class FormSettings(FrozenModel):
     practice_phone: PhoneNumber | None = Field(
         default=None, description="The practice's own number, for patients and letterheads."
     )
-    alert_recipients: Many[PractitionerId] = Field(
-        default=(),
-        max_length=100,
-        description="The practitioners who get alerts; none: all who may read screenings.",
+    reminder_days: ReminderDays = Field(
+        default=3,
+        description="After how many days without answers a patient who was invited by e-mail or "
+        "SMS is reminded once; 0 for never.",
+    )
+    initial_in_mail: bool = Field(
+        default=False,
+        description="Whether messages to practitioners show the first letter of a patient's name.",
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from schemas.base import FrozenModel, Many
+from schemas.notification import EmailAddress
 from schemas.patient import READABLE
 
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE)]
@@ -64,4 +65,10 @@ class Practitioner(FrozenModel):
     name: Title
     scopes: Many[str]
     active: bool
+    email: EmailAddress | None = Field(
+        default=None, description="Where notifications go. It is not the name to sign in with."
+    )
+    gets_alerts: bool = Field(
+        default=True, description="Whether red flags and arrived answers are sent to `email`."
+    )
     created_at: datetime

@@ -7,6 +7,7 @@ from pydantic import Base64Bytes, Field
 
 from schemas.base import FrozenModel, Many
 from schemas.links import LinkDetail
+from schemas.notification import StoredNotification
 from schemas.patient import Note
 from schemas.screening import Screening
 
@@ -83,6 +84,9 @@ class PatientDataExport(FrozenModel):
     deliveries: Many[StoredDelivery]
     holds: Many[LegalHold]
     links: Many[LinkDetail] = ()
+    notifications: Many[StoredNotification] = Field(
+        default=(), description="Messages to the patient, and to practitioners about the patient."
+    )
     batches: Many[PatientBatch] = Field(
         default=(),
         description="Batches with rows of the patient, and their reports and deliveries.",

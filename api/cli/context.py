@@ -32,11 +32,15 @@ def load_settings() -> "Settings":
     try:
         return Settings()
     except ValidationError as error:
-        faults = [
-            f"NOCISCREEN_{str(fault['loc'][0]).upper().removeprefix('NOCISCREEN_')}: {fault['msg']}"
-            for fault in error.errors()
-        ]
-        fail("\n".join(faults))
+        fail("\n".join(map(_describe_setting_fault, error.errors())))
+
+
+def _describe_setting_fault(fault: Any) -> str:
+    """Return one line; a fault of several settings together names them itself."""
+    if not fault["loc"]:
+        return str(fault["msg"]).removeprefix("Value error, ")
+    name = str(fault["loc"][0]).upper().removeprefix("NOCISCREEN_")
+    return f"NOCISCREEN_{name}: {fault['msg']}"
 
 
 @contextmanager

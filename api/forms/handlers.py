@@ -20,7 +20,9 @@ from api.forms.page_context import PageContext, ResponseFactory, save_draft
 from api.forms.red_flag_advice import build_advice
 from api.intakes import reader
 from api.intakes.models import StorableIntake, intake_union
+from api.intakes.urgency import needs_alert
 from api.store.forms import drafts, open_links
+from api.store.notifications import occasions
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
@@ -174,5 +176,7 @@ def _submit(work: Transaction, context: PageContext) -> None:
     scored = reader.score_intake(rulebooks, intake, patient, "form")
     screening = screenings.add_screening(work, scored)
     open_links.attach_screening(work, link.id, screening.id)
+    is_urgent = needs_alert(rulebooks, screening)
+    occasions.announce_screening(work, screening, is_urgent=is_urgent, link=link.id)
     work.audit("create", "screening", screening.id)
     work.audit("answer", "link", link.id)

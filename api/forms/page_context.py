@@ -17,9 +17,11 @@ from api.forms.form_model import FormStep
 from api.forms.intake_progress import IntakeProgress, build_progress
 from api.forms.link_access import KIOSK_SECONDS, LinkAccess, OpenIntake
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
+from api.intakes.urgency import is_urgent_tier
 from api.problems import Problem
 from api.store.accounts import organisations
 from api.store.forms import drafts, form_settings, open_links
+from api.store.notifications import occasions
 from api.store.transaction import Transaction
 from api.web import cookies
 from api.web.page_texts import list_languages, select_page_language
@@ -116,6 +118,8 @@ def save_draft(work: Transaction, context: PageContext, draft: Draft) -> PageCon
     """Save the draft; return the context with it."""
     link = context.intake.link.id
     drafts.save_draft(work, link, draft)
+    if is_urgent_tier(context.intake.rulebook, draft.tier):
+        occasions.announce_draft(work, link)
     work.audit("answer", "draft", link)
     return _attach_draft(context, draft)
 

@@ -43,7 +43,7 @@ class TargetUrl(NamedTuple):
     @property
     def uses_tls(self) -> bool:
         """True for the schemes with TLS."""
-        return self.scheme in ("https", "mllps")
+        return self.scheme in ("https", "mllps", "smtps")
 
 
 def parse_target_url(address: str, schemes: Collection[str]) -> TargetUrl:

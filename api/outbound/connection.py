@@ -109,7 +109,7 @@ def open_connection(target: TargetUrl, policy: ConnectionPolicy) -> Iterator[Dea
         timer.daemon = True
         timer.start()
         if target.uses_tls:
-            _start_tls(connection, host_port, policy.tls_credentials)
+            start_tls(connection, host_port, policy.tls_credentials)
         yield connection
     finally:
         if timer is not None:
@@ -126,7 +126,8 @@ def _connect_first(addresses: Collection[str], port: int, timeout_seconds: float
     raise OutboundError("unreachable")
 
 
-def _start_tls(connection: DeadlineSocket, host_port: HostPort, tls: TlsCredentials) -> None:
+def start_tls(connection: DeadlineSocket, host_port: HostPort, tls: TlsCredentials) -> None:
+    """Encrypt an open connection and verify the server's certificate. Raises OutboundError."""
     try:
         context = ssl.create_default_context(cadata=tls.ca_certificates)
         if tls.client_certificate_and_key is not None:

@@ -221,8 +221,9 @@ def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) ->
     page.fill("#patient", "unknown")
     press(page, "text=Find")
     yield "list, nothing found"
-    for path in ("/desk/links", "/desk/links/new", "/desk/new", "/desk/new?rulebook=phq4",
-                 "/desk/account", f"/desk/screenings/{flagged}", f"/desk/screenings/{scored}",
+    for path in ("/desk/links", "/desk/links/new", "/desk/due", "/desk/new",
+                 "/desk/new?rulebook=phq4", "/desk/account",
+                 f"/desk/screenings/{flagged}", f"/desk/screenings/{scored}",
                  f"/desk/screenings/{flagged}/answers", f"/desk/screenings/{scored}/evidence",
                  f"/desk/screenings/{scored}/note", "/desk/screenings/" + "0" * 36):  # fmt: skip
         page.goto(base_url + path)

@@ -24,6 +24,7 @@ from api.store.deliveries import allowed_hosts, destinations, dispatch, outbox
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.forms import drafts, form_settings, links
 from api.store.key_ring import create_key_ring_file
+from api.store.notifications import occasions
 from api.store.operations.startup import open_store
 from api.store.patients import legal_holds, merges
 from api.store.patients.patient_lookup import PatientSelector
@@ -33,6 +34,7 @@ from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 from schemas.form_settings import FormSettings
 from schemas.links import Draft
+from schemas.notification import Recipient
 from schemas.patient import KnownPatient
 from schemas.screening import Screening, ScreeningContext
 from scoring.catalogue import load_catalogue
@@ -219,6 +221,8 @@ def fill_patient_record(store: Store, clinic: Clinic, reference: str = "MRN-0042
         patient_record = KnownPatient(reference=reference, name=f"name-{word}")
         link, _ = links.add_link(work, links.LinkRequest(patient_record, "phq4@1.0.0", 90))
         drafts.save_draft(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
+        recipient = Recipient(medium="email", address=f"address-{word}@example.org")
+        occasions.invite_patient(work, link, recipient, f"https://example.org/url-{word}", 0)
         form_settings.update_form_settings(work, FormSettings(privacy={"en": f"privacy-{word}"}))
         return amended
 

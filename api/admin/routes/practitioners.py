@@ -16,6 +16,7 @@ from api.store.accounts import invitations, practitioners
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
+from schemas.notification import EmailAddress
 from schemas.organisation import Practitioner, Title
 from schemas.sign_in import NewInvitation
 
@@ -29,14 +30,18 @@ class NewPractitioner(FrozenModel):
     reference: Title
     name: Title
     scopes: Many[Scope] = ()
+    email: EmailAddress | None = None
+    gets_alerts: bool = True
 
 
 class PractitionerChange(FrozenModel):
-    """The changes to a practitioner; omitted members stay as they are."""
+    """The changes to a practitioner; omitted members stay as they are. `email` may be null."""
 
     name: Title | None = None
     scopes: Many[Scope] | None = None
     active: bool | None = None
+    email: EmailAddress | None = None
+    gets_alerts: bool | None = None
 
 
 class PractitionerList(FrozenModel):
@@ -68,7 +73,12 @@ def add_practitioner(
 
     def add(work: Transaction) -> IdempotentResponse:
         practitioner = practitioners.add_practitioner(
-            work, new_practitioner.reference, new_practitioner.name, new_practitioner.scopes
+            work,
+            new_practitioner.reference,
+            new_practitioner.name,
+            new_practitioner.scopes,
+            new_practitioner.email,
+            gets_alerts=new_practitioner.gets_alerts,
         )
         work.audit("administer", "practitioner", practitioner.id)
         return build_created_response(practitioner, f"/v1/practitioners/{practitioner.id}")
@@ -112,7 +122,7 @@ def change_practitioner(
     """Change the members sent. `active` false ends all access and every session."""
     with context.transaction() as work:
         updated_practitioner = practitioners.update_practitioner(
-            work, practitioner, collect_changes(change)
+            work, practitioner, collect_changes(change, nullable="email")
         )
         work.audit("administer", "practitioner", practitioner)
     return updated_practitioner

@@ -6,6 +6,7 @@ import typer
 
 from api.cli.context import (
     OrganisationId,
+    collect_changes,
     load_settings,
     open_transaction,
     print_json,
@@ -13,6 +14,7 @@ from api.cli.context import (
 )
 
 commands = typer.Typer(no_args_is_help=True, help="Practitioners of an organisation.")
+Email = Annotated[str | None, typer.Option(help="The e-mail address for notifications.")]
 PractitionerId = Annotated[str, typer.Argument(help="The id of the practitioner.")]
 
 
@@ -26,12 +28,13 @@ def add_practitioner(
     scope: Annotated[
         list[str] | None, typer.Option("--scope", help="A scope; repeat the option for more.")
     ] = None,
+    email: Email = None,
 ) -> None:
     """Add a practitioner."""
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work, refuse_invalid_input():
-        practitioner = practitioners.add_practitioner(work, reference, name, scope or ())
+        practitioner = practitioners.add_practitioner(work, reference, name, scope or (), email)
         work.audit("administer", "practitioner", practitioner.id)
         print_json(practitioner)
 
@@ -75,15 +78,27 @@ def list_practitioners(organisation: OrganisationId) -> None:
 def change_practitioner(
     practitioner: PractitionerId,
     organisation: OrganisationId,
+    email: Email = None,
     *,
     active: Annotated[
-        bool, typer.Option("--active/--inactive", help="Deactivation ends access immediately.")
-    ],
+        bool | None,
+        typer.Option("--active/--inactive", help="Deactivation ends access immediately."),
+    ] = None,
+    gets_alerts: Annotated[
+        bool | None,
+        typer.Option("--alerts/--no-alerts", help="Whether red flags and answers are sent there."),
+    ] = None,
 ) -> None:
-    """Activate or deactivate a practitioner."""
+    """Change a practitioner: access, e-mail address and alerts. Omitted options keep their value.
+
+    An empty e-mail address removes it.
+    """
     from api.store.accounts import practitioners
 
-    with open_transaction(organisation) as work:
-        updated = practitioners.update_practitioner(work, practitioner, {"active": active})
+    changes = collect_changes(active=active, gets_alerts=gets_alerts)
+    if email is not None:
+        changes["email"] = email or None
+    with open_transaction(organisation) as work, refuse_invalid_input():
+        updated = practitioners.update_practitioner(work, practitioner, changes)
         work.audit("administer", "practitioner", practitioner)
         print_json(updated)

@@ -22,6 +22,7 @@ def serve(
     from contextlib import nullcontext
 
     from api.cli.bootstrap import create_first_client
+    from api.cli.notification_sending import running_notifications
     from api.deliveries.compose_request import ComposeContext
     from api.deliveries.sender import DeliverySender, running_sender
     from api.fhir.elements import CanonicalUrls
@@ -63,6 +64,7 @@ def serve(
             running_sender(sender, settings.delivery_workers)
             if settings.delivery_enabled
             else nullcontext(),
+            running_notifications(store, settings),
         ):
             greeting = f"nociscreen listens on {local_url}\n{_describe_login(store, settings)}"
             HttpServer(config, lambda _: typer.echo(greeting)).run(sockets)

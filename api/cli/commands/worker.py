@@ -9,7 +9,11 @@ from api.cli.context import fail, load_settings, open_configured_store
 
 
 def worker() -> None:
-    """Process batches until stopped, together with other workers. Needs PostgreSQL."""
+    """Process batches and send notifications until stopped, with other workers.
+
+    Needs PostgreSQL.
+    """
+    from api.cli.notification_sending import running_notifications
     from api.documents.render_pool import RendererPool
     from api.jobs.chunk_runner import WorkerContext
     from api.jobs.housekeeping_thread import running_housekeeping
@@ -33,6 +37,7 @@ def worker() -> None:
         worker_context = WorkerContext(store, settings, load_catalogue(), renderer)
         with (
             running_housekeeping(store, settings),
+            running_notifications(store, settings),
             running_worker(worker_context, start_engine=True) as work,
         ):
             typer.echo(f"worker {work.name if work else ''} started")

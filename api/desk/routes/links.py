@@ -5,8 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.auth.services import find_services
 from api.desk.answer_form import PATIENT_FIELDS, parse_patient
+from api.desk.link_creation import (
+    create_shown_link,
+    list_desk_mediums,
+    parse_recipient,
+    read_public_url,
+)
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
 from api.desk.session_guard import (
     CheckedFields,
@@ -14,19 +19,19 @@ from api.desk.session_guard import (
     PractitionerPageDep,
     build_desk_route,
 )
-from api.forms.link_urls import build_message_urls, build_new_link, find_link_reach
+from api.forms.link_urls import find_link_reach
 from api.store.forms import links
 from api.store.forms.links import LinkRequest
 from api.web.page_route import read_field
-from api.web.page_texts import list_languages, load_page_texts
-from schemas.links import Link, NewLink
+from api.web.page_texts import list_languages
+from schemas.links import Link
 from scoring.catalogue import UnknownRulebookError
 
 LINKS_PATH = "/desk/links"
 PAGE_SIZE = 25
 LinkId = Annotated[str, Path(alias="link", pattern=r"^[0-9a-f-]{36}$")]
 _DAYS = re.compile(r"[1-9]|[1-8][0-9]|90")
-_FIELDS = (*PATIENT_FIELDS, "rulebook", "kind", "days", "language")
+_FIELDS = (*PATIENT_FIELDS, "rulebook", "kind", "days", "language", "send_to")
 router = APIRouter(prefix=LINKS_PATH, route_class=build_desk_route("screenings:write"))
 
 
@@ -55,6 +60,11 @@ def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """Create a link and show its URL, QR code and messages, only this once."""
     values = {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
     faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
+    recipient = None
+    try:
+        recipient = parse_recipient(desk, values["send_to"])
+    except ValueError:
+        faults["send_to"] = "fault_recipient"
     patient = parse_patient(fields, faults)
     try:
         rulebook = desk.rulebooks.find_current(values["rulebook"]).name
@@ -65,19 +75,7 @@ def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     kind: Any = "once" if values["kind"] == "once" else "until_submitted"
     language = values["language"] if values["language"] in list_languages() else None
     link_request = LinkRequest(patient, rulebook, None, kind, language, int(values["days"]))
-    with desk.context.transaction() as work:
-        link, secret = links.add_link(work, link_request)
-        work.audit("create", "link", link.id)
-    new_link = build_new_link(link, secret, _read_public_url(desk))
-    mail_url, sms_url = _build_message_urls(desk, new_link)
-    return desk.render(
-        "new_link_created",
-        link=new_link,
-        expires=desk.formatter.format_moment(link.expires_at),
-        reach=find_link_reach(_read_public_url(desk)),
-        mail_url=mail_url,
-        sms_url=sms_url,
-    )
+    return create_shown_link(desk, link_request, recipient)
 
 
 @router.post("/{link}/revoke")
@@ -106,22 +104,8 @@ def _render_form(
         faults=faults,
         numbers=numbers,
         crisis_numbers=[number for number in numbers if number.crisis],
-        reach=find_link_reach(_read_public_url(desk)),
-    )
-
-
-def _read_public_url(desk: PractitionerPage) -> str:
-    return find_services(desk.request).settings.public_url
-
-
-def _build_message_urls(desk: PractitionerPage, link: NewLink) -> tuple[str, str]:
-    """Return the URLs of a mail and a text message, in the language of the link."""
-    say = load_page_texts(link.language or desk.language).say
-    organisation = desk.signed_in.organisation_name
-    when = desk.formatter.format_day(link.expires_at)
-    return build_message_urls(
-        say("desk_link_mail_subject", organisation=organisation),
-        say("desk_link_message", organisation=organisation, url=link.url, when=when),
+        reach=find_link_reach(read_public_url(desk)),
+        mediums=list_desk_mediums(desk),
     )
 
 

@@ -16,15 +16,14 @@ from api.desk.settings_access import (
     find_faults,
     find_identity_faults,
     has_own_password,
-    update_form_settings,
 )
 from api.forms.link_urls import find_link_reach
 from api.security.scopes import SCOPES
 from api.store.accounts import invitations, practitioners, sessions
 from api.store.errors import ConflictError
-from api.store.forms import form_settings
 from api.web.page_route import FormFields, read_field
 from schemas.base import FrozenModel, Many
+from schemas.notification import EmailAddress
 from schemas.organisation import Practitioner, Title
 
 PRACTITIONERS_PATH = "/desk/practice/practitioners"
@@ -33,7 +32,9 @@ _FAULTS = {
     "name": "fault_practitioner_name",
     "reference": "fault_practitioner_reference",
     "scopes": "fault_scopes",
+    "email": "fault_email",
 }
+_CHANGED_FIELDS = ("name", "scopes", "email", "gets_alerts", "active")
 router = APIRouter(prefix=PRACTITIONERS_PATH, route_class=build_desk_route("admin"))
 
 
@@ -43,12 +44,14 @@ class PractitionerFields(FrozenModel):
     name: Title
     reference: Title
     scopes: Annotated[Many[str], Field(min_length=1)]
+    email: EmailAddress | None
 
 
 @router.get("")
 def list_practitioners(desk: PractitionerPageDep, *, first: bool = False) -> Response:
     """List the practitioners, with the form that adds one; `first` is the first run."""
-    values = {"name": "", "reference": "", "scopes": practitioners.DEFAULT_PRACTITIONER_SCOPES}
+    scopes = practitioners.DEFAULT_PRACTITIONER_SCOPES
+    values = {"name": "", "reference": "", "scopes": scopes, "email": None}
     return _render_list(desk, values, {}, first=first)
 
 
@@ -62,7 +65,7 @@ def add_practitioner(desk: PractitionerPageDep, fields: CheckedFields) -> Respon
     try:
         with desk.context.transaction() as work:
             colleague = practitioners.add_practitioner(
-                work, values["reference"], values["name"], values["scopes"]
+                work, values["reference"], values["name"], values["scopes"], values["email"]
             )
             work.audit("administer", "practitioner", colleague.id)
     except ConflictError:
@@ -83,27 +86,22 @@ def show_practitioner(
 def change_practitioner(
     desk: PractitionerPageDep, practitioner: PractitionerId, fields: CheckedFields
 ) -> Response:
-    """Change name, scopes and alerts; activate or deactivate the practitioner."""
+    """Change name, scopes, address and alerts; activate or deactivate the practitioner."""
     colleague = _find(desk, practitioner)
     values = _read_values(fields) | {"reference": colleague.reference}
-    values["active"] = read_field(fields, "active") == "yes"
-    faults = find_faults(
-        PractitionerFields, {k: v for k, v in values.items() if k != "active"}, _FAULTS
-    )
+    faults = find_faults(PractitionerFields, values, _FAULTS)
+    for name in ("active", "gets_alerts"):
+        values[name] = read_field(fields, name) == "yes"
     is_self = colleague.id == desk.signed_in.practitioner.id
     if is_self and not (values["active"] and "admin" in values["scopes"]):
         faults["scopes"] = "fault_own_access"
     faults |= find_identity_faults(desk, fields)
     if faults:
         return _render_practitioner(desk, colleague, colleague.model_dump() | values, faults)
-    gets_alerts = read_field(fields, "alerts") == "yes"
     with desk.context.transaction() as work:
-        changes = {name: values[name] for name in ("name", "scopes", "active")}
+        changes = {name: values[name] for name in _CHANGED_FIELDS}
         practitioners.update_practitioner(work, colleague.id, changes)
         work.audit("administer", "practitioner", colleague.id)
-        recipients = set(form_settings.load_form_settings(work).alert_recipients) - {colleague.id}
-        recipients |= {colleague.id} if gets_alerts else set()
-        update_form_settings(work, {"alert_recipients": tuple(sorted(recipients))})
     return desk.redirect(f"{PRACTITIONERS_PATH}/{colleague.id}?saved=true")
 
 
@@ -140,6 +138,7 @@ def _read_values(fields: FormFields) -> dict[str, Any]:
         "name": read_field(fields, "name").strip(),
         "reference": read_field(fields, "reference").strip(),
         "scopes": [scope for scope in SCOPES if scope in fields.get("scopes", ())],
+        "email": read_field(fields, "email").strip() or None,
     }
 
 
@@ -178,7 +177,6 @@ def _render_list(
         faults=faults,
         scopes=SCOPES,
         has_password=has_own_password(desk),
-        alert_recipients=desk.read_form_settings().alert_recipients,
         first=first,
     )
 
@@ -204,5 +202,4 @@ def _render_practitioner(
         scopes=SCOPES,
         has_password=has_own_password(desk),
         session_count=session_count,
-        gets_alerts=practitioner.id in desk.read_form_settings().alert_recipients,
     )

@@ -12,6 +12,7 @@ from api.dependencies import RendererDep, ScreeningId
 from api.desk import inbox, pattern_comparison, screening_rows
 from api.desk.answer_form import is_valid_text, read_text
 from api.desk.csv_export import stream_csv
+from api.desk.failed_messages import FailedMessage, list_failed_messages
 from api.desk.result_page import draw_result, find_sources, group_criteria
 from api.desk.session_guard import (
     CheckedFields,
@@ -195,6 +196,7 @@ def _render_list(desk: PractitionerPage, values: Mapping[str, str], cursor: str)
     is_start = not cursor and not any(values.values())
     can_write_at_start = is_start and desk.has_scope("screenings:write")
     red_flags = inbox.Inbox()
+    failed_messages: tuple[FailedMessage, ...] = ()
     with desk.context.transaction() as work:
         page = (
             search.list_next_page(work, cursor)
@@ -206,6 +208,7 @@ def _render_list(desk: PractitionerPage, values: Mapping[str, str], cursor: str)
         if can_write_at_start:
             unsubmitted = inbox.list_unsubmitted(work, formatter)
             red_flags = red_flags._replace(unsubmitted=unsubmitted)
+            failed_messages = list_failed_messages(work, formatter)
         work.audit("list", "screening", count=max(len(page.lines), 1))
     return desk.render(
         "list",
@@ -213,6 +216,7 @@ def _render_list(desk: PractitionerPage, values: Mapping[str, str], cursor: str)
         next_cursor=page.next_cursor,
         filters=dict(values) | {"tier": filters.tier or ""},
         inbox=red_flags,
+        failed_messages=failed_messages,
         tiers=screening_rows.list_tier_choices(formatter),
         instruments=screening_rows.list_instrument_choices(formatter),
         can_write_at_start=can_write_at_start,

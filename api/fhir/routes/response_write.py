@@ -37,9 +37,11 @@ from api.fhir.resources.operation_outcome import (
 from api.fhir.search import derive_screening_id
 from api.fhir.versions import build_response_resource, build_version
 from api.http.error_responses import BODY_ERRORS
+from api.intakes.urgency import needs_alert
 from api.problems import Problem
 from api.store.errors import ConflictError, NotFoundError
 from api.store.idempotency import IdempotentResponse
+from api.store.notifications import occasions
 from api.store.screenings import screenings
 from api.store.screenings.screenings import ScoredIntake
 from api.store.screenings.versions import list_versions
@@ -100,6 +102,8 @@ def create_response(  # noqa: PLR0913 - FastAPI passes what a route needs as par
             )
             raise InvalidResource("conflict", [issue])
         screening = screenings.add_screening(work, scored, requested_id=screening_id)
+        if needs_alert(rulebooks, screening):
+            occasions.announce_screening(work, screening, is_urgent=True)
         work.audit("create", "screening", screening.id)
         return _build_answer(201, build_version([screening], rulebooks, urls), rulebooks)
 

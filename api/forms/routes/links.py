@@ -14,12 +14,16 @@ from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
 from api.forms.link_urls import build_new_link
 from api.http.error_responses import error_responses
 from api.intakes.models import check_dates
+from api.notifications.mediums import list_mediums
 from api.problems import FieldError, Problem
+from api.settings import Settings
 from api.store.forms import links
+from api.store.notifications import occasions
 from api.web.page_texts import list_languages
 from schemas.base import FrozenModel, Many
 from schemas.form_settings import AskAgainDays
 from schemas.links import Language, Link, LinkKind, NewLink
+from schemas.notification import Recipient, ReminderDays
 from schemas.patient import READABLE, KnownPatient
 from scoring.catalogue import Catalogue, UnknownRulebookError, load_catalogue
 
@@ -80,6 +84,14 @@ class NewLinkRequest(FrozenModel):
     ask_again_days: AskAgainDays | None = Field(
         default=None, description="Default: the setting of the organisation."
     )
+    send_to: Recipient | None = Field(
+        default=None, description="Where to send the URL by e-mail or SMS, besides returning it."
+    )
+    reminder_days: ReminderDays | None = Field(
+        default=None,
+        description="After how many days `send_to` gets a reminder; 0 for never. Default: the "
+        "setting of the organisation.",
+    )
 
 
 class LinkList(FrozenModel):
@@ -99,6 +111,9 @@ def create_link(
 ) -> NewLink:
     """Create a link. Give its URL or QR code to the patient: both are shown only this once."""
     rulebook = _resolve_rulebook(rulebooks, link_request.rulebook)
+    recipient = link_request.send_to
+    if recipient is not None:
+        _check_medium(recipient, settings)
     with context.transaction() as work:
         link, secret = links.add_link(
             work,
@@ -111,8 +126,12 @@ def create_link(
                 link_request.expires_in_days,
             ),
         )
+        new_link = build_new_link(link, secret, settings.public_url)
+        if recipient is not None:
+            days = link_request.reminder_days
+            occasions.invite_patient(work, link, recipient, new_link.url, days)
         work.audit("create", "link", link.id)
-    return build_new_link(link, secret, settings.public_url)
+    return new_link
 
 
 @router.get("", responses=error_responses(404), summary="List links")
@@ -146,3 +165,12 @@ def _resolve_rulebook(rulebooks: Catalogue, name: str) -> str:
         detail = f"must be one of {names}"
         error = FieldError(pointer="/rulebook", code="literal_error", detail=detail)
         raise Problem("invalid_request", errors=[error]) from None
+
+
+def _check_medium(recipient: Recipient, settings: Settings) -> None:
+    """Raise Problem if this medium is not set up."""
+    if recipient.medium in list_mediums(settings):
+        return
+    detail = f"{recipient.medium} is not set up in this service"
+    error = FieldError(pointer="/send_to/medium", code="not_configured", detail=detail)
+    raise Problem("invalid_request", errors=[error])

@@ -9,6 +9,7 @@ from api.dependencies import CatalogueDep, IdempotentRequestDep, ScreeningId
 from api.http.error_responses import BODY_ERRORS, error_responses
 from api.intakes import reader
 from api.intakes.models import Intake, StorableIntake, intake_union
+from api.intakes.urgency import needs_alert
 from api.screenings.models import (
     SCREENINGS_PATH,
     ScreeningResponse,
@@ -16,6 +17,7 @@ from api.screenings.models import (
     not_stored_response,
 )
 from api.store.idempotency import IdempotentResponse
+from api.store.notifications import occasions
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
@@ -66,6 +68,8 @@ def build_router(catalogue: Catalogue) -> APIRouter:
 
         def add_screening(work: Transaction) -> IdempotentResponse:
             screening = screenings.add_screening(work, scored)
+            if needs_alert(rulebooks, screening):
+                occasions.announce_screening(work, screening, is_urgent=True)
             work.audit("create", "screening", screening.id)
             return created_response(screening)
 

@@ -23,8 +23,14 @@ DEFAULT_PRACTITIONER_SCOPES = ("screenings:read", "screenings:write", "reports:r
 """The default scopes of a practitioner who works with patients."""
 
 
-def add_practitioner(
-    work: Transaction, reference: str, name: str, scopes: Iterable[str]
+def add_practitioner(  # noqa: PLR0913 - each member of a new practitioner
+    work: Transaction,
+    reference: str,
+    name: str,
+    scopes: Iterable[str],
+    email: str | None = None,
+    *,
+    gets_alerts: bool = True,
 ) -> Practitioner:
     """Add a practitioner. Raises ConflictError for a used reference, or ValueError."""
     practitioner = Practitioner(
@@ -33,6 +39,8 @@ def add_practitioner(
         name=name,
         scopes=sort_known_scopes(scopes),
         active=True,
+        email=email,
+        gets_alerts=gets_alerts,
         created_at=work.now,
     )
     values = practitioner.model_dump() | {"scopes": " ".join(practitioner.scopes)}
@@ -56,7 +64,7 @@ def find_practitioner(work: Transaction, practitioner_id: str) -> Practitioner:
 def update_practitioner(
     work: Transaction, practitioner_id: str, changes: Mapping[str, Any]
 ) -> Practitioner:
-    """Update any of name, scopes and active, whose change ends all access. Raises ValueError."""
+    """Update the members of these names; a change of active ends all access. Raises ValueError."""
     before = find_practitioner(work, practitioner_id)
     values = dict(changes)
     if "scopes" in values:

@@ -12,7 +12,7 @@ from sqlmodel import col
 from api.security.client_secrets import hash_secret
 from api.store.database.tables import LinkRow, OrganisationRow
 from api.store.errors import NotFoundError
-from api.store.forms import drafts
+from api.store.forms import drafts, due_links
 from api.store.forms.links import decrypt_patient, derive_state
 from api.store.store import Store
 from api.store.transaction import Transaction
@@ -61,7 +61,9 @@ def mark_submitted(work: Transaction, link_id: str) -> KnownPatient:
     """Mark the link as submitted and return its patient. Raises NotFoundError unless it is open."""
     if not work.update(LinkRow, {"submitted_at": work.now}, *_match_open(work, link_id)):
         raise NotFoundError
-    return decrypt_patient(work, work.load_row(LinkRow, link_id))
+    row = work.load_row(LinkRow, link_id)
+    due_links.set_due_day(work, row)
+    return decrypt_patient(work, row)
 
 
 def attach_screening(work: Transaction, link_id: str, screening_id: str) -> None:

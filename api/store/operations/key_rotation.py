@@ -35,6 +35,7 @@ _ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (tables.DeliveryRow, ("payload",)),
     (tables.AttemptRow, ("reply",)),
     (tables.PatientMoveRow, ("content",)),
+    (tables.NotificationRow, ("content",)),
 )
 
 

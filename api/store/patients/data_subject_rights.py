@@ -11,6 +11,7 @@ from api.store.database.tables import AcknowledgementRow, DeliveryRow, ReportRow
 from api.store.deliveries import search
 from api.store.errors import LegalHoldError, NotFoundError
 from api.store.forms import links
+from api.store.notifications import outbox
 from api.store.patients import legal_holds, patient_lookup
 from api.store.screenings import events, screenings
 from api.store.transaction import Transaction
@@ -96,6 +97,9 @@ def export_patient(work: Transaction, patient: patient_lookup.PatientSelector) -
             )
         ),
         deliveries=tuple(search.list_exported_deliveries(work, ids)),
+        notifications=outbox.list_exported_notifications(
+            work, [link.id for link, _ in link_rows], ids
+        ),
         holds=tuple(legal_holds.list_holds(work, patient)),
         batches=tuple(batches.list_batches_for_export(work, batch_ids)),
     )

@@ -297,7 +297,7 @@ class TestPractitioners:
         again = submit(desk, f"{path}/invitations", path)
         assert "/invitation/" in again.text
         assert open_browser(kept_service).get(invitation).status_code == 404
-        change = {"name": "Dr Newer", "scopes": "reports:read", "alerts": "yes"}
+        change = {"name": "Dr Newer", "scopes": "reports:read", "email": "new@clinic.example"}
         assert submit(desk, path, **change).status_code == 303
         colleague = do(store, kept_clinic, practitioners.find_practitioner, colleague.id)
         assert (colleague.name, colleague.scopes, colleague.active) == (
@@ -305,8 +305,7 @@ class TestPractitioners:
             ("reports:read",),
             False,
         )
-        settings = do(store, kept_clinic, form_settings.load_form_settings)
-        assert settings.alert_recipients == (colleague.id,)
+        assert (colleague.email, colleague.gets_alerts) == ("new@clinic.example", False)
 
     def test_administrators_cannot_lock_themselves_out(
         self, store, kept_clinic, desk, administrator

@@ -124,6 +124,8 @@ class PractitionerRow(OwnedRow, table=True):
     name: str = Field(max_length=200)
     scopes: str = Field(max_length=400)
     active: bool
+    email: str | None = Field(max_length=254)
+    gets_alerts: bool
     created_at: datetime = instant_column()
 
 

@@ -1,9 +1,9 @@
 """Tables of form links, drafts and the form settings of each organisation."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Date, Index, UniqueConstraint
 from sqlmodel import Field
 
 from api.store.database.tables.owned import (
@@ -18,13 +18,17 @@ from api.store.database.tables.owned import (
 
 
 class LinkRow(OwnedRow, table=True):
-    """A form link, found by the hash of its secret, and its patient."""
+    """A form link, found by the hash of its secret, and its patient.
+
+    `due_on`: when to screen again, until the patient answered again or the date was dismissed.
+    """
 
     __table_args__: ClassVar[Any] = (
         reference("screening_id"),
         UniqueConstraint("sha256"),
         Index("link_by_time", "organisation_id", "created_at", "id"),
         Index("link_by_patient", "organisation_id", "patient_index"),
+        Index("link_due", "organisation_id", "due_on"),
     )
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
@@ -40,6 +44,7 @@ class LinkRow(OwnedRow, table=True):
     revoked_at: datetime | None = instant_column(nullable=True)
     submitted_at: datetime | None = instant_column(nullable=True)
     screening_id: str | None = Field(max_length=ID_LENGTH)
+    due_on: date | None = Field(sa_type=Date)
     key_id: str = Field(max_length=ID_LENGTH)
     patient_index: bytes = keyed_hash_column()
     system_index: bytes = keyed_hash_column()

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -73,7 +73,14 @@ def made_up(column):
     if column.name in ROW:
         return ROW[column.name]
     of = column.type.python_type
-    return {str: "text", int: 1, bool: True, bytes: b"\x01bytes", datetime: datetime.now(UTC)}[of]
+    return {
+        str: "text",
+        int: 1,
+        bool: True,
+        bytes: b"\x01bytes",
+        datetime: datetime.now(UTC),
+        date: date(2026, 11, 30),
+    }[of]
 
 
 def fill(database):

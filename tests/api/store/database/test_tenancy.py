@@ -171,7 +171,7 @@ def person(organisation, **more):
     """A row of a practitioner."""
     return {
         "organisation_id": organisation, "id": "p", "reference": "p", "name": "n", "scopes": "",
-        "active": True, "created_at": datetime.now(UTC),
+        "active": True, "gets_alerts": True, "created_at": datetime.now(UTC),
     } | more  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from api.store.database.tables import (
     EnteredInErrorRow,
     LegalHoldRow,
     LinkRow,
+    NotificationRow,
     PatientMoveRow,
     ReportRow,
     ScreeningRow,
@@ -25,7 +26,7 @@ from api.store.screenings import screenings
 
 PATIENT_TABLES = (
     AcknowledgementRow, AnsweredRow, AttemptRow, DeliveryRow, DraftRow, EnteredInErrorRow,
-    LegalHoldRow, LinkRow, PatientMoveRow, ReportRow, ScreeningRow,
+    LegalHoldRow, LinkRow, NotificationRow, PatientMoveRow, ReportRow, ScreeningRow,
 )  # fmt: skip
 PERSON = PatientSelector("MRN-0042", None)
 

@@ -27,7 +27,7 @@ for (const map of document.querySelectorAll(".body-map")) {
   const group = map.closest("[data-exclusive]");
   const parts = map.querySelectorAll("[data-for]");
   const show = () => parts.forEach((part) => {
-    part.classList.toggle("selected", document.getElementById(part.dataset.for).checked);
+    if (part.matches(".part")) part.classList.toggle("selected", document.getElementById(part.dataset.for).checked);
   });
   parts.forEach((part) => part.addEventListener("click", () => {
     document.getElementById(part.dataset.for).click();
@@ -40,13 +40,46 @@ for (const map of document.querySelectorAll(".body-map")) {
 // Screen readers start with the list of faults.
 document.querySelector(".errors")?.focus();
 
+// Every change is saved at once, so that a page that is left in any other way keeps what was entered.
+const keeping = document.querySelector("form[data-keep]");
+if (keeping) {
+  let isChanged = false, isSaving = false;
+  const save = async () => {
+    if (isSaving) { isChanged = true; return; }
+    isSaving = true;
+    isChanged = false;
+    const fields = new URLSearchParams(new FormData(keeping));
+    fields.set("intent", "keep");
+    try { await fetch(keeping.action, { method: "POST", body: fields, keepalive: true, redirect: "manual" }); }
+    catch { isChanged = true; }
+    finally { isSaving = false; }
+    if (isChanged && navigator.onLine) save();
+  };
+  keeping.addEventListener("input", save);
+  addEventListener("online", () => { if (isChanged) save(); });
+  const notice = document.querySelector(".no-connection");
+  keeping.addEventListener("submit", (event) => {
+    if (navigator.onLine) return;
+    event.preventDefault();
+    notice.hidden = false;
+    notice.scrollIntoView({ block: "center" });
+  });
+  addEventListener("online", () => { notice.hidden = true; });
+}
+
+for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
+
 // On a shared device an idle page is left, so that it shows no answers to others.
 const idle = Number(document.body.dataset.idleSeconds || 0);
 if (idle) {
   let timer;
+  const leave = () => {
+    const button = document.querySelector("button[value=leave]");
+    if (button) button.click(); else location.replace(document.body.dataset.leave);
+  };
   const restart = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => location.replace(document.body.dataset.leave), idle * 1000);
+    timer = setTimeout(leave, idle * 1000);
   };
   for (const kind of ["pointerdown", "keydown", "input", "scroll"]) addEventListener(kind, restart, { passive: true });
   restart();

@@ -56,7 +56,7 @@ def save_step(
     work: Transaction, context: PageContext, number: int, fields: FormFields
 ) -> ResponseFactory:
     """Save what was entered in a step, however it is left, and choose the page to show next."""
-    step, progress = context.find_step(number), context.progress
+    step, progress = context.find_step(number, to_save=True), context.progress
     if step is None or progress is None:
         return context.redirect_to_current_step
     destination = read_field(fields, "intent")
@@ -73,7 +73,7 @@ def save_step(
     if destination == "later" and _is_complete(saved, step, parsed_step, fields):
         place = number + 1
     language = destination.removeprefix("language-")
-    changes: dict[str, Any] = {"place": max(place, 1)}
+    changes: dict[str, Any] = {} if destination == "keep" else {"place": max(place, 1)}
     if language in list_languages():
         changes["language"] = language
     updated = save_draft(work, context, draft.model_copy(update=changes))

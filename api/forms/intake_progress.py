@@ -165,7 +165,10 @@ class IntakeProgress(NamedTuple):
 
 
 class ReviewAnswer(NamedTuple):
-    """One question for review, by the name of its control: its answer in words (None if open); `is_hidden` if confidential."""
+    """One question for review: its control's name, its answer in words (None if open).
+
+    `is_hidden` if confidential.
+    """
 
     name: str
     text: str

@@ -17,10 +17,17 @@ from starlette.responses import Response
 from api.auth.services import find_services
 from api.forms.form_model import FormStep
 from api.forms.intake_progress import IntakeProgress, build_progress
-from api.forms.link_access import KIOSK_SECONDS, LinkAccess, OpenIntake
+from api.forms.link_access import (
+    KIOSK_SECONDS,
+    AlreadySentError,
+    LinkAccess,
+    OpenIntake,
+    find_sent_link,
+)
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.problems import Problem
 from api.store.accounts import letterheads
+from api.store.errors import NotFoundError
 from api.store.forms import drafts, form_settings, open_links
 from api.store.transaction import Transaction
 from api.web import cookies
@@ -92,17 +99,19 @@ class PageContext(NamedTuple):
             return self.redirect_to_step("stop")
         return self.redirect_to_step(self.progress.next_step if self.progress else 0)
 
-    def find_step(self, number: int) -> FormStep | None:
-        """Return the step with this number, or None if it may not be shown now."""
+    def find_step(self, number: int, *, to_save: bool = False) -> FormStep | None:
+        """Return the step with this number, or None if it may not be shown, or saved, now.
+
+        What was entered is saved even if the advice for it has not been read yet.
+        """
         progress = self.progress
-        if progress is None or progress.unacknowledged_flags or number > len(progress.form.steps):
+        if progress is None or number > len(progress.form.steps):
+            return None
+        if progress.unacknowledged_flags and not to_save:
             return None
         step = progress.form.steps[number - 1]
-        if progress.is_empty(number) or (
-            progress.is_out_of_scope and not progress.decides_scope(step)
-        ):
-            return None
-        return step
+        is_stopped = progress.is_out_of_scope and not progress.decides_scope(step)
+        return None if is_stopped or progress.is_empty(number) else step
 
 
 def read_page_context(intake: OpenIntake) -> PageContext:
@@ -114,9 +123,17 @@ def read_page_context(intake: OpenIntake) -> PageContext:
 def with_exclusive_link(
     intake: OpenIntake, handler: Callable[[Transaction, PageContext], ResponseFactory]
 ) -> Response:
-    """Run the handler under the link's lock; respond after the commit. Raises NotFoundError."""
-    with _lock_context(intake) as (work, context):
-        build_response = handler(work, context)
+    """Run the handler under the link's lock; respond after the commit.
+
+    Raises AlreadySentError if another request sent the answers in the meantime, or NotFoundError.
+    """
+    try:
+        with _lock_context(intake) as (work, context):
+            build_response = handler(work, context)
+    except NotFoundError:
+        if find_sent_link(intake.access) is not None:
+            raise AlreadySentError from None
+        raise
     return build_response()
 
 

@@ -15,7 +15,6 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.forms import handlers, link_access, views
 from api.forms.page_context import read_page_context, with_exclusive_link
-from api.store.errors import NotFoundError
 from api.web import cookies
 from api.web.page_route import FormFields, PageHandler, PageRoute, read_field, read_page_form
 from api.web.templating import redirect_to, render_page
@@ -110,11 +109,7 @@ def submit(access: Access, fields: SubmittedFields) -> Response:
     intake = link_access.open_intake(access)
     access.check_csrf_token(read_field(fields, "token"))
     destination = read_field(fields, "intent")
-    try:
-        return with_exclusive_link(intake, partial(handlers.submit, destination=destination))
-    except NotFoundError:  # another request submitted in the meantime
-        link_access.open_intake(access)
-        raise
+    return with_exclusive_link(intake, partial(handlers.submit, destination=destination))
 
 
 @router.get("/kiosk/form/sent")

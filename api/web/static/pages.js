@@ -43,24 +43,33 @@ document.querySelector(".errors")?.focus();
 // Every change is saved at once, so that a page that is left in any other way keeps what was entered.
 const keeping = document.querySelector("form[data-keep]");
 if (keeping) {
-  let isChanged = false, isSaving = false;
-  const save = async () => {
-    if (isSaving) { isChanged = true; return; }
-    isSaving = true;
-    isChanged = false;
+  let isChanged = false, saving = null;
+  const send = async () => {
     const fields = new URLSearchParams(new FormData(keeping));
     fields.set("intent", "keep");
-    try { await fetch(keeping.action, { method: "POST", body: fields, keepalive: true, redirect: "manual" }); }
-    catch { isChanged = true; }
-    finally { isSaving = false; }
-    if (isChanged && navigator.onLine) save();
+    const signal = AbortSignal.timeout(5000);
+    await fetch(keeping.action, { method: "POST", body: fields, keepalive: true, redirect: "manual", signal });
+  };
+  const save = () => {
+    isChanged = true;
+    if (saving || !navigator.onLine) return;
+    isChanged = false;
+    saving = send().catch(() => { isChanged = true; }).then(() => {
+      saving = null;
+      if (isChanged && navigator.onLine) save();
+    });
   };
   keeping.addEventListener("input", save);
   addEventListener("online", () => { if (isChanged) save(); });
   const notice = document.querySelector(".no-connection");
   keeping.addEventListener("submit", (event) => {
-    if (navigator.onLine) return;
+    if (navigator.onLine && !saving) return;
     event.preventDefault();
+    if (navigator.onLine) {  // an older save must not arrive after this one
+      isChanged = false;
+      saving.then(() => keeping.requestSubmit(event.submitter));
+      return;
+    }
     notice.hidden = false;
     notice.scrollIntoView({ block: "center" });
   });

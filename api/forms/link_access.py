@@ -108,12 +108,15 @@ def find_access(request: Request) -> LinkAccess:
 def open_intake(access: LinkAccess, *, is_limited: bool = True) -> OpenIntake:
     """Open the link. Raises AlreadySentError, else NotFoundError if it is not open here.
 
-    Raises TooManyRequestsProblem if the network has asked too often, for a page that `is_limited`
-    or a wrong link.
+    Raises TooManyRequestsProblem if this link was opened too often or the network tried too many
+    wrong links. Only the second limits a page that is not `is_limited`.
     """
-    if is_limited:
-        count_request(access)
-    return _open_link(access)
+    if not is_limited:
+        return _open_link(access)
+    _check_wrong_links(access)
+    intake = _open_link(access)
+    _count_request(access, intake.link)
+    return intake
 
 
 def find_sent_link(access: LinkAccess) -> OpenLink | None:
@@ -124,6 +127,7 @@ def find_sent_link(access: LinkAccess) -> OpenLink | None:
     link = open_links.find_submitted_link(access.store, access.secret)
     if link is None or not _is_holder(access.request, link):
         return None
+    _count_request(access, link)
     return link if access.was_reviewed or not access.is_kiosk else None
 
 
@@ -148,12 +152,15 @@ def clear_device(request: Request, response: Response) -> None:
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
-def count_request(access: LinkAccess) -> None:
-    """Count a request of a network. Raises TooManyRequestsProblem if it has asked too often."""
+def _check_wrong_links(access: LinkAccess) -> None:
     limiter = find_services(access.request).rate_limiter
-    network = read_network_key(access.request)
-    limiter.check(f"wrong link {network}", WRONG_LINKS_PER_MINUTE)
-    limiter.take(f"link {network}", LINK_REQUESTS_PER_MINUTE)
+    limiter.check(f"wrong link {read_network_key(access.request)}", WRONG_LINKS_PER_MINUTE)
+
+
+def _count_request(access: LinkAccess, link: OpenLink) -> None:
+    """Count a request under a link: not by network, which all patients of a clinic may share."""
+    limiter = find_services(access.request).rate_limiter
+    limiter.take(f"link {link.id}", LINK_REQUESTS_PER_MINUTE)
 
 
 def _open_link(access: LinkAccess) -> OpenIntake:

@@ -120,7 +120,6 @@ def show_sent(access: Access) -> Response:
     if link is None:
         context = read_page_context(link_access.open_intake(access))
         return context.redirect_to_current_step()
-    link_access.count_request(access)
     return views.render_sent(access, handlers.read_sent_answers(access, link))
 
 

@@ -15,7 +15,7 @@ from support.form_controls import (
     find_step,
 )
 
-from api.forms.link_access import WRONG_LINKS_PER_MINUTE
+from api.forms.link_access import LINK_REQUESTS_PER_MINUTE, WRONG_LINKS_PER_MINUTE
 from api.http.rate_limit import RateLimiter
 from api.main import create_app
 from api.store.forms import drafts, form_settings, links, open_links
@@ -107,6 +107,22 @@ class TestALink:
         assert (page.status_code, page.headers["content-type"][:9]) == (429, "text/html")
         assert int(page.headers["retry-after"]) >= 1
         assert kept_anonymous.get(link[1]).status_code == 429
+
+    def test_is_limited_but_its_advice_never_is(self, store, kept_anonymous, kept_clinic):
+        link_id, secret = create_link(store, kept_clinic)
+        base_path = f"/intake/{secret}"
+        begin_intake(kept_anonymous, (link_id, base_path))
+        answer_questions(kept_anonymous, base_path, rf_spine_and_nerves="saddle_numbness")
+        statuses = [
+            kept_anonymous.get(base_path).status_code for _ in range(LINK_REQUESTS_PER_MINUTE)
+        ]
+        assert (statuses[0], statuses[-1]) == (200, 429)
+        assert "Get help now" in kept_anonymous.get(f"{base_path}/advice").text
+        token = dict(HIDDEN_FIELD.findall(kept_anonymous.get(f"{base_path}/advice").text))
+        response = kept_anonymous.post(
+            f"{base_path}/advice", data=token | {"read": "yes"}, follow_redirects=False
+        )
+        assert response.status_code == 303
 
     def test_is_audited_without_content(self, kept_service, kept_clinic, kept_anonymous, link):
         fill_phq4(kept_anonymous, link)

@@ -59,7 +59,7 @@ def parse_step(
         _parse_question(question, values, parsed_step)
     for question in step.questions:
         if question.within_age:
-            _check_age(question, (answers or {}) | parsed_step.answers, parsed_step)
+            _check_age(question, {**(answers or {}), **parsed_step.answers}, parsed_step)
     return parsed_step
 
 
@@ -81,11 +81,11 @@ def select_entered(
 
 
 def find_faults(
-    step: FormStep, entered: Mapping[str, Sequence[str]], answers: Mapping[str, Any]
+    step: FormStep, entered_fields: Mapping[str, Sequence[str]], answers: Mapping[str, Any]
 ) -> dict[str, str]:
     """Return the faults of what was entered and kept, by field."""
-    faulty = tuple(question for question in step.questions if question.name in entered)
-    return parse_step(step._replace(questions=faulty), entered, answers).faults
+    faulty = tuple(question for question in step.questions if question.name in entered_fields)
+    return parse_step(step._replace(questions=faulty), entered_fields, answers).faults
 
 
 def fill_from_fields(step: FormStep, fields: Mapping[str, Sequence[str]]) -> ControlState:
@@ -100,14 +100,17 @@ def fill_from_fields(step: FormStep, fields: Mapping[str, Sequence[str]]) -> Con
 def fill_from_draft(step: FormStep, draft: Draft) -> ControlState:
     """Return the controls for a draft: its answers, or what was entered and is not valid."""
     control_state = fill_from_answers(step, draft.answers, draft.left)
-    entered = fill_from_fields(step, draft.entered)
-    names = draft.entered.keys() & entered.selected_options.keys()
+    entered_state = fill_from_fields(step, draft.entered)
+    names = draft.entered.keys() & entered_state.selected_options.keys()
     return ControlState(
         {
             **control_state.selected_options,
-            **{name: entered.selected_options[name] for name in names},
+            **{name: entered_state.selected_options[name] for name in names},
         },
-        {**control_state.entered_text, **{name: entered.entered_text[name] for name in names}},
+        {
+            **control_state.entered_text,
+            **{name: entered_state.entered_text[name] for name in names},
+        },
     )
 
 

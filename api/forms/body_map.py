@@ -44,8 +44,10 @@ def _build_view(
     question: FormQuestion, regions: tuple[BodyRegion, ...], name: str, sides: tuple[str, str]
 ) -> BodyMapView:
     legs = tuple(region for region in regions if _find_top(region) >= TOP_OF_LEGS)
-    others = tuple(region for region in regions if region not in legs)
-    return BodyMapView(name, sides, _build_parts(question, others), _build_parts(question, legs))
+    trunk_and_arms = tuple(region for region in regions if region not in legs)
+    return BodyMapView(
+        name, sides, _build_parts(question, trunk_and_arms), _build_parts(question, legs)
+    )
 
 
 def _find_top(region: BodyRegion) -> float:

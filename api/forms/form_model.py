@@ -33,13 +33,13 @@ class QuestionChoice(NamedTuple):
 class ChoiceGroup(NamedTuple):
     """Choices of a long list under one label, by their positions; the first group has no label.
 
-    `folded`: the choices are behind the label. `pairs`: left and right stand side by side.
+    `is_folded`: the choices are behind the label. `in_pairs`: left and right stand side by side.
     """
 
     label: str | None
     positions: tuple[int, ...]
-    folded: bool = False
-    pairs: bool = False
+    is_folded: bool = False
+    in_pairs: bool = False
 
 
 class FormQuestion(NamedTuple):

@@ -67,8 +67,8 @@ def save_step(
     draft = _keep_entered(draft, step, parsed_step, fields)
     saved = progress._replace(draft=draft)
     if destination == "exit":
-        seen = (*draft.seen, *saved.once_shown_flags)
-        draft = draft.model_copy(update={"seen": tuple(dict.fromkeys(seen))})
+        seen_flags = (*draft.seen, *saved.once_shown_flags)
+        draft = draft.model_copy(update={"seen": tuple(dict.fromkeys(seen_flags))})
     place = _next_place(saved, number, fields, is_faulty=bool(parsed_step.faults))
     if destination == "later" and _is_complete(saved, step, parsed_step, fields):
         place = number + 1
@@ -85,12 +85,13 @@ def show_advice(work: Transaction, context: PageContext) -> ResponseFactory:
     progress = context.progress
     if progress is None or not progress.visible_flags:
         return context.redirect_to_current_step
-    shown, unread = progress.visible_flags, progress.unacknowledged_flags
+    visible_flags, unread = progress.visible_flags, progress.unacknowledged_flags
     once = [flag for flag in progress.once_shown_flags if flag in unread]
     if once:
-        seen = (*progress.draft.seen, *once)
-        context = save_draft(work, context, progress.draft.model_copy(update={"seen": seen}))
-    return partial(views.render_advice, context, shown)
+        seen_flags = (*progress.draft.seen, *once)
+        draft = progress.draft.model_copy(update={"seen": seen_flags})
+        context = save_draft(work, context, draft)
+    return partial(views.render_advice, context, visible_flags)
 
 
 def acknowledge_advice(
@@ -183,8 +184,8 @@ def _keep_entered(
         if fault != "fault_needed" or is_passed or name in draft.entered
     }
     names = {name for question in step.questions for name in question.text_names}
-    kept = {name: values for name, values in draft.entered.items() if name not in names}
-    return draft.model_copy(update={"entered": kept | select_entered(step, fields, faults)})
+    elsewhere = {name: values for name, values in draft.entered.items() if name not in names}
+    return draft.model_copy(update={"entered": elsewhere | select_entered(step, fields, faults)})
 
 
 def _is_complete(
@@ -222,7 +223,7 @@ def _leave_step(context: PageContext, number: int, place: int, fields: FormField
     if progress.unacknowledged_flags or (progress.is_out_of_scope and place > number):
         return context.redirect_to_current_step()
     if destination in ("later", "advice", "emergency"):
-        pages = {"later": "saved", "advice": "advice", "emergency": 0}
+        pages: dict[str, int | str] = {"later": "saved", "advice": "advice", "emergency": 0}
         return context.redirect_to_step(pages[destination])
     if place == number:
         suffix = "?return=review" if read_field(fields, "return") == "review" else ""

@@ -116,8 +116,8 @@ class IntakeProgress(NamedTuple):
     def is_untouched(self, number: int) -> bool:
         """Return whether no question of a step after the offer was answered or left open."""
         ids = {question.id for question in self.form.steps[number - 1].questions}
-        known = self.draft.answers.keys() | self.draft.left.keys()
-        return number > self.offer_step and ids.isdisjoint(known)
+        settled = self.draft.answers.keys() | self.draft.left.keys()
+        return number > self.offer_step and ids.isdisjoint(settled)
 
     @property
     def untouched_steps(self) -> list[int]:

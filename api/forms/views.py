@@ -50,7 +50,7 @@ def render_step(context: PageContext, number: int) -> Response:
     step, draft = progress.form.steps[number - 1], progress.draft
     pages = progress.list_pages(number)
     left = [page for page in pages if page >= number]
-    variables = {
+    variables: dict[str, Any] = {
         "number": number,
         "form_language": progress.form.language,
         "has_advice": bool(progress.visible_flags),
@@ -131,11 +131,11 @@ def render_saved(context: PageContext) -> Response:
     return _render_confirmation(context.access, context.language, variables, "later")
 
 
-def render_sent(access: LinkAccess, sent: SentAnswers) -> Response:
+def render_sent(access: LinkAccess, sent_answers: SentAnswers) -> Response:
     """Show that the answers were sent: what happens next, the advice and a copy to keep."""
-    language, progress = select_page_language(access.request), sent.progress
+    language, progress = select_page_language(access.request), sent_answers.progress
     variables: dict[str, Any] = {
-        "settings": sent.settings,
+        "settings": sent_answers.settings,
         "sections": [],
         "advice": [],
         "form_language": language,

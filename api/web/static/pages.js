@@ -52,11 +52,13 @@ if (keeping) {
   };
   const save = () => {
     isChanged = true;
+    keeping.dataset.keep = "pending";
     if (saving || !navigator.onLine) return;
     isChanged = false;
     saving = send().catch(() => { isChanged = true; }).then(() => {
       saving = null;
-      if (isChanged && navigator.onLine) save();
+      if (!isChanged) keeping.dataset.keep = "saved";
+      else if (navigator.onLine) save();
     });
   };
   keeping.addEventListener("input", save);

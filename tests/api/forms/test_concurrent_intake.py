@@ -82,8 +82,10 @@ def test_a_page_saved_during_submission_is_included_or_refused(store, kept_servi
             return form.submit_form("/1", intent="next", **fill_page(3))
 
         places = [response.headers["location"] for response in run_concurrently(2, act)]
-        sent, page = [place.removeprefix(form.base_path).partition("?")[0] for place in places]
-        assert (sent, page in ("/review", "/sent")) == ("/sent", True)
+        sent_place, page = [
+            place.removeprefix(form.base_path).partition("?")[0] for place in places
+        ]
+        assert (sent_place, page in ("/review", "/sent")) == ("/sent", True)
         screening = do(store, kept_clinic, links.find_link, form.id).screening
         answers = do(store, kept_clinic, screenings.find_screening, screening).answers
         assert answers == dict.fromkeys(PHQ4, 3 if page == "/review" else 1)

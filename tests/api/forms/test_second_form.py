@@ -125,11 +125,11 @@ class TestTheOrder:
         assert all(first < second for first, second in order)
 
     def test_folds_no_option_that_a_red_flag_reads(self):
-        folded = {
+        folded_options = {
             (question.id, question.choices[position].answer)
             for question in FORM.questions
             for group in question.groups
-            if group.folded
+            if group.is_folded
             for position in group.positions
         }
         facts = {it.id: tuple(option.id for option in it.options) for it in BOOK.rulebook.question}
@@ -146,8 +146,8 @@ class TestTheOrder:
             for flag in BOOK.rulebook.flag
             for name in find_condition_questions([flag.when], BOOK.derived_by_id)
         }
-        assert folded
-        assert not {pair for pair in folded & read if pair[0] in by_flag}
+        assert folded_options
+        assert not {pair for pair in folded_options & read if pair[0] in by_flag}
 
     @pytest.mark.parametrize("question", ["pain_sites", "diagnoses"])
     def test_every_option_of_a_grouped_list_is_in_one_group(self, question):
@@ -339,17 +339,19 @@ def test_more_months_than_the_age_allows_are_a_fault(service, age, months, fault
 
 def test_a_person_of_70_is_not_asked_about_pregnancy_or_periods(intake):
     intake.answer_questions(load_provokes=False)
-    asked = [name for name in QUESTIONS if is_asked(intake.read(step_of(name)), name)]
-    assert "pain_extent" in asked
-    assert {"pregnant", "could_be_pregnant", "cyclical_pain", "rest_settles"}.isdisjoint(asked)
+    asked_names = [name for name in QUESTIONS if is_asked(intake.read(step_of(name)), name)]
+    assert "pain_extent" in asked_names
+    assert {"pregnant", "could_be_pregnant", "cyclical_pain", "rest_settles"}.isdisjoint(
+        asked_names
+    )
 
 
 def test_not_sure_is_one_choice_wherever_an_answer_is_not_required(service):
     patient = Intake(service)
     for number in (step_of("pain_extent"), step_of("rf_general"), step_of("peg_pain")):
         page = patient.read(number)
-        asked = [it for it in FORM.steps[number - 1].questions if is_asked(page, it.id)]
-        assert page.count("Not sure") == len(asked)
+        questions = [it for it in FORM.steps[number - 1].questions if is_asked(page, it.id)]
+        assert page.count("Not sure") == len(questions)
         assert "skip" not in page.lower().replace("skip to content", "").replace('class="skip"', "")
 
 

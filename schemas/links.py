@@ -53,6 +53,10 @@ class Draft(FrozenModel):
     left: dict[Name, OpenReason] = Field(
         default_factory=dict, description="Questions left open, and how."
     )
+    entered: dict[str, Many[str]] = Field(
+        default_factory=dict,
+        description="What was entered and is no valid answer, by the names of the form's fields.",
+    )
     adversity: bool | None = Field(default=None, description="Consent to questions on adversity.")
     seen: Many[Name] = Field(default=(), description="Red flags whose advice the patient has read.")
     language: Language | None = None

@@ -3,8 +3,9 @@
 An unanswered question is never a "no": an empty field gives no answer, "none of these" gives one.
 """
 
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+import re
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from api.forms.form_model import (
@@ -17,9 +18,11 @@ from api.forms.form_model import (
     FormStep,
 )
 from schemas.base import to_json_number
-from schemas.links import OpenReason
+from schemas.links import Draft, OpenReason
 
 MAX_NUMBER_LENGTH = 12
+MAX_ENTERED_VALUES = 60
+_PLAIN_NUMBER = re.compile(r"-?\d+([.,]\d{1,2})?")
 _OPEN_REASONS: dict[str, OpenReason] = {UNKNOWN: "unknown", SKIPPED: "skipped"}
 
 
@@ -38,8 +41,13 @@ class ControlState(NamedTuple):
     entered_text: Mapping[str, str]
 
 
-def parse_step(step: FormStep, fields: Mapping[str, list[str]]) -> ParsedStep:
-    """Parse the fields of a step. Each fault is the name of a phrase."""
+def parse_step(
+    step: FormStep, fields: Mapping[str, Sequence[str]], answers: Mapping[str, Any] | None = None
+) -> ParsedStep:
+    """Parse the fields of a step. Each fault is the name of a phrase.
+
+    `answers` are those to other steps, which an answer to this one may not contradict.
+    """
     parsed_step = ParsedStep({}, {}, {})
     for question in step.questions:
         values = _list_values(fields, question.name)
@@ -49,16 +57,60 @@ def parse_step(step: FormStep, fields: Mapping[str, list[str]]) -> ParsedStep:
             if _parse_duration(question, years, values, parsed_step):
                 continue
         _parse_question(question, values, parsed_step)
+    for question in step.questions:
+        if question.within_age:
+            _check_age(question, {**(answers or {}), **parsed_step.answers}, parsed_step)
     return parsed_step
 
 
-def fill_from_fields(step: FormStep, fields: Mapping[str, list[str]]) -> ControlState:
+def select_entered(
+    step: FormStep, fields: Mapping[str, Sequence[str]], faults: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return what was entered in the faulty questions, so that it can be shown again.
+
+    A text that is cut off stays too long to be a number.
+    """
+    return {
+        name: tuple(
+            value[: MAX_NUMBER_LENGTH + 1] for value in fields.get(name, ())[:MAX_ENTERED_VALUES]
+        )
+        for question in step.questions
+        if question.name in faults
+        for name in question.text_names
+    }
+
+
+def find_faults(
+    step: FormStep, entered_fields: Mapping[str, Sequence[str]], answers: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the faults of what was entered and kept, by field."""
+    faulty = tuple(question for question in step.questions if question.name in entered_fields)
+    return parse_step(step._replace(questions=faulty), entered_fields, answers).faults
+
+
+def fill_from_fields(step: FormStep, fields: Mapping[str, Sequence[str]]) -> ControlState:
     """Return the controls as they were submitted."""
-    names = [question.name for question in step.questions]
-    names += [it.name + YEARS_SUFFIX for it in step.questions if it.control == "duration"]
+    names = [name for question in step.questions for name in question.text_names]
     return ControlState(
         {name: frozenset(fields.get(name, ())) for name in names},
         {name: _find_entered_number(fields.get(name, [])) for name in names},
+    )
+
+
+def fill_from_draft(step: FormStep, draft: Draft) -> ControlState:
+    """Return the controls for a draft: its answers, or what was entered and is not valid."""
+    control_state = fill_from_answers(step, draft.answers, draft.left)
+    entered_state = fill_from_fields(step, draft.entered)
+    names = draft.entered.keys() & entered_state.selected_options.keys()
+    return ControlState(
+        {
+            **control_state.selected_options,
+            **{name: entered_state.selected_options[name] for name in names},
+        },
+        {
+            **control_state.entered_text,
+            **{name: entered_state.entered_text[name] for name in names},
+        },
     )
 
 
@@ -72,7 +124,7 @@ def fill_from_answers(
         is_blank = question.confidential or question.never_prefilled
         answer = None if is_blank else answers.get(question.id)
         if question.id in open_questions:
-            selected_options[question.name] = frozenset({open_questions[question.id]})
+            selected_options[question.name] = frozenset({UNKNOWN})
         elif answer is not None and question.control == "number":
             entered_text[question.name] = str(answer)
         elif answer is not None and question.control == "duration":
@@ -97,8 +149,16 @@ def describe_answer(question: FormQuestion, answer: Any) -> list[str]:
     return [choice.label for choice in question.choices if _contains(answers, choice.answer)]
 
 
-def _list_values(fields: Mapping[str, list[str]], name: str) -> list[str]:
+def _list_values(fields: Mapping[str, Sequence[str]], name: str) -> list[str]:
     return [value.strip() for value in fields.get(name, []) if value.strip()]
+
+
+def _check_age(question: FormQuestion, answers: Mapping[str, Any], parsed_step: ParsedStep) -> None:
+    """Refuse more months than a person of this age has lived."""
+    age, months = answers.get(question.within_age or ""), parsed_step.answers.get(question.id)
+    if age is not None and months is not None and months >= (age + 1) * 12:
+        del parsed_step.answers[question.id]
+        parsed_step.faults[question.name] = "fault_longer_than_age"
 
 
 def _parse_duration(
@@ -130,11 +190,10 @@ def _split_duration(months: float | Decimal) -> tuple[int, int | float]:
 
 
 def _read_number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text.replace(",", ".")) if len(text) <= MAX_NUMBER_LENGTH else None
-    except InvalidOperation:
+    """Return the number; None unless it is in plain digits, with at most two decimals."""
+    if len(text) > MAX_NUMBER_LENGTH or not _PLAIN_NUMBER.fullmatch(text):
         return None
-    return number if number is not None and number.is_finite() else None
+    return Decimal(text.replace(",", "."))
 
 
 def _parse_question(question: FormQuestion, values: list[str], parsed_step: ParsedStep) -> None:
@@ -202,6 +261,6 @@ def _contains(answers: list[Any], answer: Any) -> bool:
     return any(type(item) is type(answer) and item == answer for item in answers)
 
 
-def _find_entered_number(values: list[str]) -> str:
+def _find_entered_number(values: Sequence[str]) -> str:
     numbers = (value for value in values if value not in (UNKNOWN, SKIPPED))
     return next(numbers, "")[:MAX_NUMBER_LENGTH]

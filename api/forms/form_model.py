@@ -1,4 +1,4 @@
-"""Build the form of a rulebook: the steps of one audience, one topic each.
+"""Build the form of a rulebook: the steps of one audience, one page each.
 
 Questions and options are named by their positions (`q3`, `o1`), so that no page reveals a
 rulebook's own ids: an id can say what is suspected.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from api.forms.layout import FormLayout, load_layout
+from api.forms.layout import FormLayout, PageLayout, load_layout
 from schemas.rulebook import Question, Rulebook, Topic
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
@@ -30,13 +30,25 @@ class QuestionChoice(NamedTuple):
     answer: str | bool | int
 
 
+class ChoiceGroup(NamedTuple):
+    """Choices of a long list under one label, by their positions; the first group has no label.
+
+    `is_folded`: the choices are behind the label. `in_pairs`: left and right stand side by side.
+    """
+
+    label: str | None
+    positions: tuple[int, ...]
+    is_folded: bool = False
+    in_pairs: bool = False
+
+
 class FormQuestion(NamedTuple):
     """One question as it appears on a page.
 
     `may_be_unsure`: an answer is required, and "not sure" counts as one. `confidential`: no page
     shows the answer again. `comes_first`: it stands before those behind "more questions".
     `offers_not_concerned`: those words stand for no. `never_prefilled`: a stored answer is not
-    filled in.
+    filled in. `within_age`: the question about the age, which these months may not exceed.
     """
 
     id: str
@@ -57,16 +69,29 @@ class FormQuestion(NamedTuple):
     comes_first: bool = True
     offers_not_concerned: bool = False
     never_prefilled: bool = False
+    groups: tuple[ChoiceGroup, ...] = ()
+    within_age: str | None = None
+
+    @property
+    def text_names(self) -> tuple[str, ...]:
+        """The names of its fields; a duration has one more for the years."""
+        years = (self.name + YEARS_SUFFIX,) if self.control == "duration" else ()
+        return (self.name, *years)
 
 
 class FormStep(NamedTuple):
-    """The questions of one page. `consent` asks whether the next step may be asked at all."""
+    """The questions of one page.
+
+    `asks_consent` asks whether the next step may be asked at all; `offers_end` offers to send the
+    answers so far or to answer the pages that follow.
+    """
 
     heading: str
     intro: str | None
     questions: tuple[FormQuestion, ...]
     for_clinician: bool = False
     asks_consent: bool = False
+    offers_end: bool = False
 
     @property
     def first_questions(self) -> tuple[FormQuestion, ...]:
@@ -133,7 +158,9 @@ class _FormBuilder:
     def build_patient_steps(self) -> Iterable[FormStep]:
         """Yield what a patient can know; adversity comes last, after a consent of its own."""
         adversity = set(self._layout.adversity)
-        for topic in self._topics:
+        if self._layout.page:
+            yield from self._build_pages()
+        for topic in () if self._layout.page else self._topics:
             questions = [q for q in self._find_questions(topic) if self._is_for_patient(q)]
             yield from self._build_step(topic, [q for q in questions if q.id not in adversity])
         sensitive = [question for question in self._book.question if question.id in adversity]
@@ -141,6 +168,31 @@ class _FormBuilder:
             yield FormStep("", None, (), asks_consent=True)
             if self._options.adversity_consent:
                 yield FormStep("", None, tuple(map(self._build_question, sensitive)))
+
+    def _build_pages(self) -> Iterable[FormStep]:
+        questions = {question.id: question for question in self._book.question}
+        for page in self._layout.page:
+            yield FormStep(
+                self._write_heading(page),
+                self._write_intro(page),
+                tuple(
+                    self._build_question(questions[name])._replace(comes_first=True)
+                    for name in page.questions
+                ),
+            )
+            if self._layout.offer_after in page.questions:
+                yield FormStep("", None, (), offers_end=True)
+
+    def _write_heading(self, page: PageLayout) -> str:
+        if page.heading:
+            return page.heading[self._options.language]
+        topic = next(topic for topic in self._book.topic if topic.id == page.topic)
+        headings = self._layout.heading.get(topic.id, {})
+        return headings.get(self._options.language, topic.label)
+
+    def _write_intro(self, page: PageLayout) -> str | None:
+        intros = page.intro or self._layout.intro.get(page.topic or "", {})
+        return intros.get(self._options.language)
 
     def build_clinician_steps(self) -> Iterable[FormStep]:
         """Yield all questions: first those a patient can answer, then those for clinicians only."""
@@ -212,7 +264,7 @@ class _FormBuilder:
             control="duration" if is_duration else _select_control(question, labels),
             text=self._build_text(question),
             help=help_text,
-            choices=tuple(_build_choices(self._book, question, labels)),
+            choices=self._build_labelled_choices(question, labels),
             end_labels=ends,
             minimum=None if question.minimum is None else int(question.minimum),
             maximum=None if question.maximum is None else int(question.maximum),
@@ -225,10 +277,41 @@ class _FormBuilder:
             comes_first=self._comes_first(question),
             offers_not_concerned=question.offers_not_concerned,
             never_prefilled=question.id == self._book.rulebook.assessed_question,
+            groups=self._build_groups(question),
+            within_age=self._layout.age if question.id == self._layout.within_age else None,
+        )
+
+    def _build_labelled_choices(
+        self, question: Question, labels: list[str] | None
+    ) -> tuple[QuestionChoice, ...]:
+        """Return the choices, in the layout's words for patients where it has some."""
+        is_patient = self._options.audience == "patient"
+        texts = self._layout.label.get(question.id, {}) if is_patient else {}
+        return tuple(
+            choice._replace(label=texts[str(choice.answer)][self._options.language])
+            if str(choice.answer) in texts
+            else choice
+            for choice in _build_choices(self._book, question, labels)
+        )
+
+    def _build_groups(self, question: Question) -> tuple[ChoiceGroup, ...]:
+        positions = {option.id: n for n, option in enumerate(question.options)}
+        return tuple(
+            ChoiceGroup(
+                group.label.get(self._options.language),
+                tuple(positions[option] for option in group.options),
+                group.folded and self._options.audience == "patient",
+                group.pairs,
+            )
+            for group in self._layout.option_group
+            if group.question == question.id
         )
 
     def _build_text(self, question: Question) -> str:
         """Return the text; prefixed by the label if the topic repeats the same text."""
+        texts = self._layout.text.get(question.id)
+        if texts and self._options.audience == "patient":
+            return texts[self._options.language]
         is_repeated = any(
             sibling.text == question.text and sibling.topic == question.topic
             for sibling in self._book.question

@@ -16,12 +16,37 @@ TextByLanguage = dict[Language, Text]
 _TwoTexts = Annotated[tuple[Text, Text], Field(strict=False)]
 
 
+class PageLayout(FrozenModel):
+    """One page for patients. Without `heading` or `intro` it has those of the topic `topic`."""
+
+    questions: Many[Name]
+    topic: Name | None = None
+    heading: TextByLanguage = Field(default_factory=dict)
+    intro: TextByLanguage = Field(default_factory=dict)
+
+
+class OptionGroup(FrozenModel):
+    """Options of a long list under one heading; `folded` ones are behind the heading."""
+
+    question: Name
+    options: Many[Name]
+    label: TextByLanguage
+    folded: bool = False
+    pairs: bool = False
+
+
 class FormLayout(FrozenModel):
     """The content of `layouts/<instrument>-<version>.toml`, or of `layouts/<instrument>.toml`.
 
     The defaults apply if there is no file.
     """
 
+    page: Many[PageLayout] = ()
+    offer_after: Name | None = None
+    option_group: Many[OptionGroup] = ()
+    out_of_scope: Many[Name] = ()
+    age: Name | None = None
+    within_age: Name | None = None
     first_topics: Many[Name] = ()
     with_core: Many[Name] = ()
     for_clinician: Many[Name] = ()
@@ -36,7 +61,9 @@ class FormLayout(FrozenModel):
     advice_by_tier: dict[Name, Name] = Field(default_factory=dict)
     intro: dict[Name, TextByLanguage] = Field(default_factory=dict)
     heading: dict[Name, TextByLanguage] = Field(default_factory=dict)
+    text: dict[Name, TextByLanguage] = Field(default_factory=dict)
     help: dict[Name, TextByLanguage] = Field(default_factory=dict)
+    label: dict[Name, dict[Name, TextByLanguage]] = Field(default_factory=dict)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Decide whether a request may answer under a link: whose link it is, if open, in which browser.
 
-A link that is wrong, used, revoked, expired or bound to another browser is answered with 404.
+A link that is wrong, revoked, expired or bound to another browser is answered with 404. A link
+under which the answers were sent says so.
 """
 
 import secrets
@@ -29,6 +30,10 @@ WRONG_LINKS_PER_MINUTE = 30
 MAX_LINK_LENGTH = 100
 KIOSK_SECONDS = 900
 REVIEW_SECONDS = 3600
+
+
+class AlreadySentError(Exception):
+    """The answers under this link were sent already."""
 
 
 class LinkAccess(NamedTuple):
@@ -86,7 +91,7 @@ class OpenIntake(NamedTuple):
     @property
     def actor(self) -> Actor:
         """The actor for the audit: the patient, known by the link."""
-        return _build_link_actor(self.access, self.link)
+        return build_link_actor(self.access, self.link)
 
 
 def find_access(request: Request) -> LinkAccess:
@@ -100,35 +105,35 @@ def find_access(request: Request) -> LinkAccess:
     return LinkAccess(request, f"/intake/{link}", link, is_kiosk=False)
 
 
-def open_intake(access: LinkAccess) -> OpenIntake:
-    """Open the link. Raises NotFoundError if it is not open here, or TooManyRequestsProblem."""
-    _count_request(access)
-    return _open_link(access)
+def open_intake(access: LinkAccess, *, is_limited: bool = True) -> OpenIntake:
+    """Open the link. Raises AlreadySentError, else NotFoundError if it is not open here.
+
+    Raises TooManyRequestsProblem if this link was opened too often, unless the page is not
+    `is_limited`. Wrong links that others try at the same address do not count.
+    """
+    intake = _open_link(access)
+    if is_limited:
+        _count_request(access, intake.link)
+    return intake
 
 
-def open_intake_to_submit(access: LinkAccess) -> OpenIntake | None:
-    """Open the link as `open_intake` does; return None if this browser has already submitted."""
-    _count_request(access)
-    if has_submitted(access):
+def find_sent_link(access: LinkAccess) -> OpenLink | None:
+    """Return the link if its answers were sent and it is not bound to another browser.
+
+    On a shared device only the browser that reviewed the answers finds it.
+    """
+    link = open_links.find_submitted_link(access.store, access.secret)
+    if link is None or not _is_holder(access.request, link):
         return None
-    try:
-        return _open_link(access)
-    except NotFoundError:
-        if has_submitted(access):  # another request of this browser submitted in the meantime
-            return None
-        raise
+    _count_request(access, link)
+    return link if access.was_reviewed or not access.is_kiosk else None
 
 
-def has_submitted(access: LinkAccess) -> bool:
-    """Return whether the reviewing browser has already submitted the answers; audits a repeat."""
-    link = (
-        open_links.find_submitted_link(access.store, access.secret) if access.was_reviewed else None
+def build_link_actor(access: LinkAccess, link: OpenLink) -> Actor:
+    """Return the actor for the audit: the patient, known by the link."""
+    return build_anonymous_actor(access.request)._replace(
+        organisation=link.organisation, id=link.id, means="link"
     )
-    if link is None:
-        return False
-    with access.store.transaction(_build_link_actor(access, link)) as work:
-        work.audit("read", "link", link.id, outcome="replayed")
-    return True
 
 
 def bind_to_browser(request: Request, response: Response, link: OpenLink) -> str:
@@ -145,17 +150,18 @@ def clear_device(request: Request, response: Response) -> None:
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
-def _count_request(access: LinkAccess) -> None:
+def _count_request(access: LinkAccess, link: OpenLink) -> None:
+    """Count a request under a link: not by network, which all patients of a clinic may share."""
     limiter = find_services(access.request).rate_limiter
-    network = read_network_key(access.request)
-    limiter.check(f"wrong link {network}", WRONG_LINKS_PER_MINUTE)
-    limiter.take(f"link {network}", LINK_REQUESTS_PER_MINUTE)
+    limiter.take(f"link {link.id}", LINK_REQUESTS_PER_MINUTE)
 
 
 def _open_link(access: LinkAccess) -> OpenIntake:
     services = find_services(access.request)
     link = open_links.find_open_link(access.store, access.secret)
     rulebook = link and _find_rulebook(services.catalogue, link.rulebook)
+    if link is None and find_sent_link(access) is not None:
+        raise AlreadySentError
     if link is None or rulebook is None or not _is_holder(access.request, link):
         limiter = services.rate_limiter
         limiter.take(f"wrong link {read_network_key(access.request)}", WRONG_LINKS_PER_MINUTE)
@@ -163,12 +169,6 @@ def _open_link(access: LinkAccess) -> OpenIntake:
         refusals.record(build_anonymous_actor(access.request), "not_found")
         raise NotFoundError
     return OpenIntake(access, link, rulebook)
-
-
-def _build_link_actor(access: LinkAccess, link: OpenLink) -> Actor:
-    return build_anonymous_actor(access.request)._replace(
-        organisation=link.organisation, id=link.id, means="link"
-    )
 
 
 def _is_holder(request: Request, link: OpenLink) -> bool:

@@ -7,7 +7,9 @@ saved under a link whose answers were already sent.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,11 +17,18 @@ from starlette.responses import Response
 from api.auth.services import find_services
 from api.forms.form_model import FormStep
 from api.forms.intake_progress import IntakeProgress, build_progress
-from api.forms.link_access import KIOSK_SECONDS, LinkAccess, OpenIntake
+from api.forms.link_access import (
+    KIOSK_SECONDS,
+    AlreadySentError,
+    LinkAccess,
+    OpenIntake,
+    find_sent_link,
+)
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.intakes.urgency import is_urgent_tier
 from api.problems import Problem
-from api.store.accounts import organisations
+from api.store.accounts import letterheads
+from api.store.errors import NotFoundError
 from api.store.forms import drafts, form_settings, open_links
 from api.store.notifications import occasions
 from api.store.transaction import Transaction
@@ -38,6 +47,7 @@ class PageContext(NamedTuple):
 
     intake: OpenIntake
     organisation_name: str
+    expires_on: date
     settings: FormSettings
     language: str
     progress: IntakeProgress | None
@@ -64,7 +74,7 @@ class PageContext(NamedTuple):
             token=self.access.csrf_token,
             organisation=self.organisation_name,
             settings=self.settings,
-            **variables,
+            **({"keeps_answers": False} | variables),
         )
         if self.access.is_kiosk:
             response.headers["Refresh"] = f"{KIOSK_SECONDS};url=/kiosk"
@@ -84,19 +94,26 @@ class PageContext(NamedTuple):
         return redirect_to(self.access.request, self.access.base_path + page)
 
     def redirect_to_current_step(self) -> Response:
-        """Redirect to the current page: the start, unacknowledged advice or the next step."""
+        """Redirect to the current page: the start, unread advice, the stop or the next step."""
         if self.progress is not None and self.progress.unacknowledged_flags:
             return self.redirect_to_step("advice")
+        if self.progress is not None and self.progress.is_out_of_scope:
+            return self.redirect_to_step("stop")
         return self.redirect_to_step(self.progress.next_step if self.progress else 0)
 
-    def find_step(self, number: int) -> FormStep | None:
-        """Return the step with this number, or None if it may not be shown now."""
+    def find_step(self, number: int, *, to_save: bool = False) -> FormStep | None:
+        """Return the step with this number, or None if it may not be shown, or saved, now.
+
+        What was entered is saved even if the advice for it has not been read yet.
+        """
         progress = self.progress
-        if progress is None or progress.unacknowledged_flags or number > len(progress.form.steps):
+        if progress is None or number > len(progress.form.steps):
             return None
-        if progress.is_empty(number):
+        if progress.unacknowledged_flags and not to_save:
             return None
-        return progress.form.steps[number - 1]
+        step = progress.form.steps[number - 1]
+        is_stopped = progress.is_out_of_scope and not progress.decides_scope(step)
+        return None if is_stopped or progress.is_empty(number) else step
 
 
 def read_page_context(intake: OpenIntake) -> PageContext:
@@ -108,9 +125,17 @@ def read_page_context(intake: OpenIntake) -> PageContext:
 def with_exclusive_link(
     intake: OpenIntake, handler: Callable[[Transaction, PageContext], ResponseFactory]
 ) -> Response:
-    """Run the handler under the link's lock; respond after the commit. Raises NotFoundError."""
-    with _lock_context(intake) as (work, context):
-        build_response = handler(work, context)
+    """Run the handler under the link's lock; respond after the commit.
+
+    Raises AlreadySentError if another request sent the answers in the meantime, or NotFoundError.
+    """
+    try:
+        with _lock_context(intake) as (work, context):
+            build_response = handler(work, context)
+    except NotFoundError:
+        if find_sent_link(intake.access) is not None:
+            raise AlreadySentError from None
+        raise
     return build_response()
 
 
@@ -142,12 +167,15 @@ def _lock_context(intake: OpenIntake) -> Iterator[tuple[Transaction, PageContext
 
 def _read_context(work: Transaction, intake: OpenIntake, draft: Draft | None) -> PageContext:
     settings = form_settings.load_form_settings(work)
-    organisation = organisations.find_own_organisation(work).name
+    letterhead = letterheads.find_letterhead(work.session, work.organisation)
+    expires_on = intake.link.expires_at.astimezone(ZoneInfo(letterhead.time_zone)).date()
     language = _select_language(intake.access.request, intake, draft)
     if draft is not None and draft.language != language:
         draft = draft.model_copy(update={"language": language})
         drafts.save_draft(work, intake.link.id, draft)
-    return _attach_draft(PageContext(intake, organisation, settings, language, None), draft)
+    name = letterhead.name or ""
+    context = PageContext(intake, name, expires_on, settings, language, None)
+    return _attach_draft(context, draft)
 
 
 def _attach_draft(context: PageContext, draft: Draft | None) -> PageContext:

@@ -28,6 +28,8 @@ ADVICE_ORDER = (
     "mention",
 )
 """All advice phrases, the most urgent first."""
+SHOWN_ONCE = {"unsafe"}
+"""Phrases of advice that no page shows a second time, for another person may read it."""
 _URGENT = {"crisis_now", "now", "crisis_today", "today"}
 _CRISIS = {"crisis_now", "crisis_today"}
 
@@ -64,6 +66,11 @@ def find_red_flags(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Patien
     result = assess_safety(loaded, answers)
     flags = [flag.id for flag in result.flags if _choose_phrase(loaded, flag.id)]
     return PatientRedFlags(result.tier, tuple(flags))
+
+
+def find_once_shown_flags(loaded: LoadedRulebook, flags: Iterable[str]) -> tuple[str, ...]:
+    """Return those of these flags whose advice is shown only once."""
+    return tuple(flag for flag in flags if _choose_phrase(loaded, flag) in SHOWN_ONCE)
 
 
 def build_advice(

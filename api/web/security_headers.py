@@ -9,7 +9,7 @@ def build_page_headers(settings: Settings) -> dict[str, str]:
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-        "img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         f"frame-ancestors {ancestors}",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",

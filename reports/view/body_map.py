@@ -12,10 +12,14 @@ from schemas.rulebook import Rulebook
 
 
 class BodyRegion(FrozenModel):
-    """A part of the drawn body; with two sites its path is mirrored for the second."""
+    """A part of the drawn body; with two sites its path is mirrored for the second.
+
+    `target` is the rectangle by which a small part is tapped: left, top, width, height.
+    """
 
     sites: Many[Name]
     path: str
+    target: Many[float] | None = None
 
 
 class BodyFigure(FrozenModel):

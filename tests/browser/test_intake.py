@@ -25,6 +25,7 @@ from support.form_controls import (
     build_option_id,
     find_consent_step,
     find_step,
+    load_form,
     name_control,
     name_option,
 )
@@ -41,7 +42,8 @@ FLAGGED = build_fields(
     rf_personal_safety="suicidal_thoughts",
 )
 """A headache to be checked today, and thoughts of ending one's life."""
-RED_FLAGS, SITES = str(find_step("rf_personal_safety")), str(find_step("pain_sites"))
+FIRST_FLAGS, SITES = str(find_step("rf_spine_and_nerves")), str(find_step("pain_sites"))
+HEAD, SAFETY = str(find_step("rf_head_and_face")), str(find_step("rf_personal_safety"))
 DURATION = name_control("pain_duration_months")
 NECK = build_option_id("pain_sites", "neck")
 NO_RED_FLAG = build_option_id("rf_spine_and_nerves", "none")
@@ -99,18 +101,19 @@ class TestIntake:
         for name, text in ((AGE, "44"), (DURATION, "1"), (f"{DURATION}-months", "6")):
             focus_by_tab(page, name)
             page.keyboard.type(text)
+        press_enter(page)
         focus_by_tab(page, build_option_id("cancer_ever", answer=True))
         page.keyboard.press("ArrowDown")
         press_enter(page)
         for question in RED_FLAG_GROUPS:
             focus_by_tab(page, build_option_id(question, "none"))
             page.keyboard.press("Space")
+            press_enter(page)
         focus_by_tab(page, build_option_id("rf_personal_safety", "suicidal_thoughts"))
         page.keyboard.press("Space")
         press_enter(page)
         expect(page).to_have_url(re.compile("/advice$"))
-        focus_by_tab(page, "read")
-        page.keyboard.press("Space")
+        focus_by_tab(page, "I have read this. Continue")
         press_enter(page)
         focus_by_tab(page, NECK)
         page.keyboard.press("Space")
@@ -158,9 +161,9 @@ class TestIntake:
         _, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
         press(page, "text=Deutsch")
-        expect(page.locator("legend").first).to_have_text("Wie alt sind Sie, in vollen Jahren?")
+        expect(page.locator("legend").first).to_have_text("Wie alt sind Sie?")
         answer_step(page)
-        expect(page.locator("h1")).to_have_text("Warnzeichen")
+        expect(page.locator("h1")).to_have_text("Ihre Gesundheit")
 
 
 @ONE_SIZE
@@ -169,14 +172,14 @@ class TestConnectionLoss:
         link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
         answer_step(page)
-        answer_page(page)
         page.context.set_offline(True)
-        page.click("button[value=next]", no_wait_after=True)
-        expect(page).to_have_url(ERROR)
+        answer_page(page)
+        page.click("button[value=next]:visible", no_wait_after=True)
+        expect(page.locator(".no-connection")).to_contain_text("still on this page")
         page.context.set_offline(False)
-        page.goto(f"{base_url}/intake/{secret}")
-        press(page, "text=Continue where you left off")
-        assert read_step(page) == "2"
+        expect(page.locator(".no-connection")).to_be_hidden()
+        submit_step(page)
+        assert read_step(page) == "3"
         answer_until(page)
         page.context.set_offline(True)
         page.click("button[value=send]", no_wait_after=True)
@@ -206,49 +209,127 @@ class TestRedFlag:
     def test_shows_advice_at_once_that_cannot_be_skipped(self, page, base_url, store, clinic):
         link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_until(page, step=RED_FLAGS)
+        answer_until(page, step=SAFETY, **FLAGGED)
         answer_step(page, **FLAGGED)
-        expect(page.locator("h1")).to_have_text("Please read this before you continue")
-        expect(page.locator(".notice h2").first).to_have_text("Thank you for telling us")
+        expect(page.locator("h1")).to_have_text("Thank you for telling us")
         expect(page.locator(".call").first).to_contain_text("116 123")
         expect(page.locator("body")).not_to_contain_text("ending my life")
         for elsewhere in ("1", SITES, "review"):
             page.goto(f"{base_url}/intake/{secret}/{elsewhere}")
             assert read_step(page) == "advice"
-        press(page, "button[type=submit]")
-        expect(page.locator(".errors")).to_have_text(
-            "Please tick the box to show that you have read this."
-        )
         acknowledge_advice(page)
-        assert read_step(page) == str(int(RED_FLAGS) + 1)
+        assert read_step(page) == str(int(SAFETY) + 1)
         (urgent,) = do(store, clinic, links.list_urgent_links)
         assert (urgent.id, urgent.tier, urgent.state) == (link, "T1", "started")
 
-    def test_about_personal_safety_is_not_shown_again(self, page, base_url, store, clinic):
+    def test_fits_one_screen_with_one_heading_and_one_number(self, page, base_url, store, clinic):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        groups = build_fields(
+            rf_spine_and_nerves="saddle_numbness",
+            rf_head_and_face="painful_red_eye",
+            rf_general="unexplained_weight_loss",
+        )
+        answer_until(page, step="advice", **groups)
+        height = page.viewport_size["height"]
+        for text in ("Get help now", "Emergency"):
+            box = page.get_by_text(text, exact=True).bounding_box()
+            assert box["y"] + box["height"] <= height
+        button = page.locator("button[name=read]").bounding_box()
+        assert button["y"] + button["height"] <= height
+        assert page.locator("h1:visible, h2:visible").count() == 1
+        assert page.locator("a[href^='tel:']:visible").count() == 1
+        call = page.locator(".call:visible").bounding_box()
+        notice = page.locator(".notice.urgent").bounding_box()
+        assert call["width"] > notice["width"] * 0.8
+
+
+class TestSafetyAtHome:
+    def test_no_page_that_can_be_opened_later_tells_who_selected_it(
+        self, browser, base_url, store, clinic
+    ):
+        texts = []
+        for answer in ("none", "unsafe_at_home"):
+            _, secret = create_link(store, clinic)
+            with browser.new_context(locale="en-GB") as context:
+                page = context.new_page()
+                begin_intake(page, f"{base_url}/intake/{secret}")
+                answer_until(page, step=SAFETY)
+                answer_page(page, **build_fields(rf_personal_safety=answer))
+                submit_step(page)
+                if answer == "unsafe_at_home":
+                    expect(page.locator("h1")).to_contain_text("speak with your clinician alone")
+                texts.append(read_later_pages(page, f"{base_url}/intake/{secret}"))
+        assert len(texts[0]) > 25
+        assert texts[0] == texts[1]
+
+    @ONE_SIZE
+    @pytest.mark.parametrize("at", ["the question", "the advice"])
+    def test_is_left_quickly_for_a_page_that_says_nothing(self, page, base_url, store, clinic, at):
         link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_until(page, step=RED_FLAGS)
-        answer_step(page, **build_fields(rf_personal_safety="unsafe_at_home"))
-        acknowledge_advice(page)
-        page.goto(f"{base_url}/intake/{secret}/{RED_FLAGS}")
-        name = name_control("rf_personal_safety")
-        assert page.locator(f"input[name={name}]").count() > 0
-        assert page.locator(f"input[name={name}]:checked").count() == 0
-        submit_step(page)
+        answer_until(page, step=SAFETY)
+        page.check(f"#{build_option_id('rf_personal_safety', 'unsafe_at_home')}")
+        if at == "the advice":
+            submit_step(page)
+            assert read_step(page) == "advice"
+        press(page, "text=Exit this page quickly")
+        assert page.url == f"{base_url}/closed"
+        expect(page.locator("body")).not_to_contain_text("Harbour")
+        expect(page.locator("body")).not_to_contain_text("uestion")
         draft = do(store, clinic, drafts.find_draft, link)
         assert draft.answers["rf_personal_safety"] == ["unsafe_at_home"]
-        page.goto(f"{base_url}/intake/{secret}/review")
-        expect(page.locator(".answers").nth(int(RED_FLAGS) - 1)).not_to_contain_text("safe at home")
+        page.goto(f"{base_url}/intake/{secret}/advice")
+        assert read_step(page) != "advice"
+
+
+def read_later_pages(page, url):
+    """Return the texts of all pages, opened anew, then of the pages after sending."""
+    texts = []
+    steps = len(load_form().steps) - 1
+    for name in [*range(1, steps + 1), "advice", "saved", "review", ""]:
+        page.goto(f"{url}/{name}".rstrip("/"))
+        texts.append(page.inner_text("main"))
+    page.goto(f"{url}/{SITES}")
+    answer_until(page)
+    submit_step(page, "send")
+    texts.append(page.inner_text("main"))
+    page.goto(url)
+    return [*texts, page.inner_text("main")]
+
+
+class TestSent:
+    def test_tells_what_happens_next_and_shows_a_copy_without_a_score(
+        self, browser, page, base_url, store, clinic
+    ):
+        _, secret = create_link(store, clinic)
+        begin_intake(page, f"{base_url}/intake/{secret}")
+        answer_until(page)
+        submit_step(page, "send")
+        expect(page.locator("h2").first).to_have_text("What happens next")
+        copy = page.locator(".copy")
+        expect(copy).to_contain_text("How old are you?")
+        expect(copy).to_contain_text("44")
+        assert not re.search("point|score|band|range", copy.inner_text())
+        page.reload()
+        expect(copy).to_contain_text("44")
+        with browser.new_context(locale="en-GB") as context:
+            other_page = context.new_page()
+            other_page.goto(f"{base_url}/intake/{secret}")
+            expect(other_page.locator("h1")).to_have_text("Your answers were sent")
+            expect(other_page.locator(".copy")).to_have_count(0)
 
 
 class TestStep:
     def test_keeps_its_answers_when_going_back(self, page, base_url, store, clinic):
         _, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_until(page, step=RED_FLAGS)
+        answer_until(page, step=FIRST_FLAGS)
         page.check(f"#{NO_RED_FLAG}")
         submit_step(page, "back")
+        submit_step(page, "back")
         expect(page.locator(f"#{AGE}")).to_have_value("44")
+        submit_step(page)
         submit_step(page)
         expect(page.locator(f"#{NO_RED_FLAG}")).to_be_checked()
 
@@ -275,25 +356,33 @@ class TestStep:
         assert page.context.cookies() == []
 
     def test_shows_faults_and_saves_the_valid_answers(self, page, base_url, store, clinic):
-        _, secret = create_link(store, clinic)
+        link, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
         years, months = (
             page.locator(f"input[name={name}]") for name in (DURATION + YEARS_SUFFIX, DURATION)
         )
         answer_page(page, **{AGE: "144", DURATION + YEARS_SUFFIX: "0", DURATION: "12,5"})
         submit_step(page)
-        expect(page.locator(".errors li")).to_have_count(1)
-        expect(page.locator(f"#{AGE}-wrong")).to_have_text("Please enter a number from 0 to 120.")
-        expect(page.locator(f"#{AGE}")).to_have_value("144")
-        expect(months).to_have_value("12,5")
-        page.goto(page.url)
-        expect(years).to_have_value("1")
-        expect(months).to_have_value("0.5")
+        for again in (None, page.reload):
+            if again:
+                again()
+            expect(page.locator(".errors li")).to_have_count(1)
+            fault = page.locator(f"#{AGE}-wrong")
+            expect(fault).to_have_text("Please enter a number from 0 to 120.")
+            expect(page.locator(f"#{AGE}")).to_have_value("144")
+            expect(years).to_have_value("1")
+            expect(months).to_have_value("0.5")
+        assert "age_years" not in do(store, clinic, drafts.find_draft, link).answers
+        page.fill(f"#{AGE}", "44")
+        submit_step(page)
+        page.go_back()
+        expect(page.locator(f"#{AGE}")).to_have_value("44")
+        expect(page.locator(".errors")).to_have_count(0)
 
     def test_clears_other_options_for_none_of_these(self, page, base_url, store, clinic):
         _, secret = create_link(store, clinic)
         begin_intake(page, f"{base_url}/intake/{secret}")
-        answer_until(page, step=RED_FLAGS)
+        answer_until(page, step=FIRST_FLAGS)
         first, second = (
             build_option_id("rf_spine_and_nerves", option)
             for option in ("saddle_numbness", "both_legs_weak_or_numb")
@@ -309,7 +398,7 @@ class TestStep:
         begin_intake(page, f"{base_url}/intake/{secret}")
         answer_until(page, step=SITES)
         neck = page.locator(f".body-map path[data-for={NECK}]").first
-        neck.click()
+        page.locator(f".body-map rect[data-for={NECK}]").first.click()
         selected = page.locator(f"input[name={name_control('pain_sites')}]:checked")
         assert selected.count() == 1
         expect(neck).to_have_class("part selected")

@@ -1,5 +1,8 @@
 """Pages of the intake form: one patient answers under one link, step by step, and submits once.
 
+Every form is answered with a redirect, so that Back and Reload always show a page. A link whose
+answers were sent leads to the page that says so.
+
 Each page has two addresses, one with the link and one for a shared device (kiosk). The answers of a
 page are saved before the next page is shown. Advice for a red flag is shown at once, and no other
 page until the patient has confirmed reading it.
@@ -11,18 +14,34 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.forms import handlers, link_access, views
-from api.forms.answer_parser import fill_from_answers
 from api.forms.page_context import read_page_context, with_exclusive_link
-from api.store.errors import NotFoundError
 from api.web import cookies
-from api.web.page_route import FormFields, PageRoute, read_field, read_page_form
-from api.web.page_texts import select_page_language
+from api.web.page_route import FormFields, PageHandler, PageRoute, read_field, read_page_form
 from api.web.templating import redirect_to, render_page
 
 Access = Annotated[link_access.LinkAccess, Depends(link_access.find_access)]
 SubmittedFields = Annotated[FormFields, Depends(read_page_form)]
 StepNumber = Annotated[int, Path(ge=1, le=200)]
-router = APIRouter(route_class=PageRoute)
+
+
+class IntakeRoute(PageRoute):
+    """A page under a link; once the answers were sent, it leads to the page that says so."""
+
+    def get_route_handler(self) -> PageHandler:
+        """Return the handler, which redirects requests under a used link."""
+        handle = super().get_route_handler()
+
+        async def handle_used_link(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except link_access.AlreadySentError:
+                access = link_access.find_access(request)
+                return redirect_to(request, f"{access.base_path}/sent")
+
+        return handle_used_link
+
+
+router = APIRouter(route_class=IntakeRoute)
 
 
 @router.get("/kiosk/form")
@@ -44,17 +63,32 @@ def begin_intake(access: Access, fields: SubmittedFields) -> Response:
 @router.get("/kiosk/form/advice")
 @router.get("/intake/{link}/advice")
 def show_advice(access: Access) -> Response:
-    """Show the advice; no other page is shown until it is acknowledged."""
-    return views.render_advice(read_page_context(link_access.open_intake(access)))
+    """Show the advice; no other page is shown until it is acknowledged. Never rate limited."""
+    intake = link_access.open_intake(access, is_limited=False)
+    return with_exclusive_link(intake, handlers.show_advice)
 
 
 @router.post("/kiosk/form/advice")
 @router.post("/intake/{link}/advice")
 def acknowledge_advice(access: Access, fields: SubmittedFields) -> Response:
     """Acknowledge the advice and continue with the next step."""
-    intake = link_access.open_intake(access)
+    intake = link_access.open_intake(access, is_limited=False)
     access.check_csrf_token(read_field(fields, "token"))
     return with_exclusive_link(intake, partial(handlers.acknowledge_advice, fields=fields))
+
+
+@router.get("/kiosk/form/stop")
+@router.get("/intake/{link}/stop")
+def show_stop(access: Access) -> Response:
+    """Show that the questions are not made for this age or duration of pain."""
+    return views.render_stop(read_page_context(link_access.open_intake(access)))
+
+
+@router.get("/kiosk/form/saved")
+@router.get("/intake/{link}/saved")
+def show_saved(access: Access) -> Response:
+    """Show that the answers are saved and can be continued."""
+    return views.render_saved(read_page_context(link_access.open_intake(access)))
 
 
 @router.get("/kiosk/form/review")
@@ -62,7 +96,8 @@ def acknowledge_advice(access: Access, fields: SubmittedFields) -> Response:
 def show_review(access: Access) -> Response:
     """Show all answers before they are submitted."""
     context = read_page_context(link_access.open_intake(access))
-    if context.progress is None or context.progress.unacknowledged_flags:
+    progress = context.progress
+    if progress is None or progress.unacknowledged_flags or progress.is_out_of_scope:
         return context.redirect_to_current_step()
     return views.render_review(context)
 
@@ -71,17 +106,27 @@ def show_review(access: Access) -> Response:
 @router.post("/intake/{link}/review")
 def submit(access: Access, fields: SubmittedFields) -> Response:
     """Save the answers as a screening and use up the link, in one transaction."""
-    intake = link_access.open_intake_to_submit(access)
+    intake = link_access.open_intake(access)
     access.check_csrf_token(read_field(fields, "token"))
-    if intake is not None:
-        destination = read_field(fields, "intent")
-        try:
-            return with_exclusive_link(intake, partial(handlers.submit, destination=destination))
-        except NotFoundError:
-            if not link_access.has_submitted(access):
-                raise
-    # a repeated submission gets the same confirmation
-    return views.render_confirmation(access, select_page_language(access.request), {})
+    destination = read_field(fields, "intent")
+    return with_exclusive_link(intake, partial(handlers.submit, destination=destination))
+
+
+@router.get("/kiosk/form/sent")
+@router.get("/intake/{link}/sent")
+def show_sent(access: Access) -> Response:
+    """Show that the answers were sent; the browser that reviewed them also sees a copy."""
+    link = link_access.find_sent_link(access)
+    if link is None:
+        context = read_page_context(link_access.open_intake(access))
+        return context.redirect_to_current_step()
+    return views.render_sent(access, handlers.read_sent_answers(access, link))
+
+
+@router.get("/closed")
+def show_closed(request: Request) -> Response:
+    """Show a page that says nothing about where the visitor comes from."""
+    return render_page(request, "intake/closed.html.j2")
 
 
 @router.get("/kiosk/form/{number}")
@@ -89,18 +134,15 @@ def submit(access: Access, fields: SubmittedFields) -> Response:
 def show_step(access: Access, number: StepNumber) -> Response:
     """Show one step with its saved answers."""
     context = read_page_context(link_access.open_intake(access))
-    step = context.find_step(number)
-    if step is None:
+    if context.find_step(number) is None:
         return context.redirect_to_current_step()
-    draft = context.started_progress.draft
-    control_state = fill_from_answers(step, draft.answers, draft.left)
-    return views.render_step(context, number, control_state, {})
+    return views.render_step(context, number)
 
 
 @router.post("/kiosk/form/{number}")
 @router.post("/intake/{link}/{number}")
 def save_step(access: Access, number: StepNumber, fields: SubmittedFields) -> Response:
-    """Save a step; then show the next one, the previous one or the pause page."""
+    """Save a step, then go where the button says that was pressed."""
     intake = link_access.open_intake(access)
     access.check_csrf_token(read_field(fields, "token"))
     return with_exclusive_link(intake, partial(handlers.save_step, number=number, fields=fields))

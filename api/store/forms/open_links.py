@@ -21,7 +21,10 @@ from schemas.patient import KnownPatient
 
 
 class OpenLink(NamedTuple):
-    """A link found by its secret; `holder` hashes the browser secret it is bound to, if any."""
+    """A link found by its secret; `holder` hashes the browser secret it is bound to, if any.
+
+    `screening_id` is the screening made from the answers, once they were submitted.
+    """
 
     organisation: str
     id: str
@@ -29,6 +32,8 @@ class OpenLink(NamedTuple):
     rulebook: str
     language: Language | None
     holder_sha256: str | None
+    expires_at: datetime
+    screening_id: str | None
 
 
 def find_open_link(store: Store, secret: str) -> OpenLink | None:

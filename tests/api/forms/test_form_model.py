@@ -108,7 +108,9 @@ def test_not_being_sure_of_a_red_flag_is_accepted_and_leaves_it_unanswered():
     ("text", "fault"),
     [("0", None), ("120", None), ("121", "fault_range"), ("-1", "fault_range"),
      ("4.5", "fault_whole"), ("abc", "fault_number"), ("NaN", "fault_number"),
-     ("1e400", "fault_range"), ("9" * 13, "fault_number"), ("\u0664\u0664", None)],
+     ("1e400", "fault_number"), ("4_4", "fault_number"), ("+44", "fault_number"),
+     ("44.0", None), ("44.000", "fault_number"), ("9" * 13, "fault_number"),
+     ("\u0664\u0664", None)],
 )  # fmt: skip
 def test_a_number_is_accepted_within_its_bounds_only(text, fault):
     step = build_form(NOCIPLASTIC, FormOptions("patient")).steps[0]
@@ -185,8 +187,10 @@ class TestLayouts:
         name = file.stem.replace("-", "@")
         loaded, layout = load_catalogue().find_active(name), load_layout(file.stem)
         book = loaded.rulebook
-        questions = {*layout.for_clinician, *layout.adversity, *layout.may_stay_open,
-                     *layout.may_be_unsure, *layout.confidential,
+        on_pages = {name for page in layout.page for name in page.questions}
+        grouped = {group.question for group in layout.option_group}
+        questions = {*on_pages, *grouped, *layout.for_clinician, *layout.adversity,
+                     *layout.may_stay_open, *layout.may_be_unsure, *layout.confidential,
                      *([layout.body_map] if layout.body_map else [])}  # fmt: skip
         assert questions <= loaded.questions.keys()
         topics = {topic.id for topic in book.topic}
@@ -194,9 +198,15 @@ class TestLayouts:
         assert layout.advice.keys() <= {flag.id for flag in book.flag}
         assert layout.advice_by_tier.keys() <= {tier.id for tier in book.tier}
         assert {*layout.advice.values(), *layout.advice_by_tier.values()} <= set(ADVICE_ORDER)
-        assert layout.help.keys() <= loaded.questions.keys()
-        sections = layout.intro, layout.heading, layout.help
+        assert {*layout.help, *layout.text, *layout.label} <= loaded.questions.keys()
+        assert {*layout.out_of_scope} <= {rule.id for rule in book.scope}
+        for name, labels in layout.label.items():
+            assert labels.keys() <= {option.id for option in loaded.questions[name].options}
+        sections = layout.intro, layout.heading, layout.help, layout.text, *layout.label.values()
         translations = [texts for section in sections for texts in section.values()]
+        translations += [group.label for group in layout.option_group]
+        pages = [texts for page in layout.page for texts in (page.heading, page.intro)]
+        translations += [texts for texts in pages if texts]
         assert translations
         assert all(texts.keys() == set(list_languages()) for texts in translations)
 

@@ -23,7 +23,7 @@ _LIST_CONTROLS = """() => {
   const fields = [...document.querySelectorAll("fieldset.field")];
   const listTexts = (field) => [...field.querySelectorAll("input[type=text]")];
   const groups = fields.filter((field) => !listTexts(field).length).map((field) => {
-    const inputs = [...field.querySelectorAll(".options input")];
+    const inputs = [...field.querySelectorAll("input")];
     return [inputs[0].name, inputs.map((input) => input.value)];
   });
   return [fields.flatMap(listTexts).map((input) => input.name),
@@ -51,7 +51,7 @@ def press(page: Any, selector: str) -> None:
 
 def submit_step(page: Any, intent: str = "next") -> None:
     """Press the button with this value and wait for the next page."""
-    press(page, f"button[value={intent}]")
+    press(page, f"button[value={intent}]:visible")
 
 
 def begin_intake(page: Any, url: str) -> None:
@@ -96,9 +96,8 @@ def read_step(page: Any) -> str:
 
 
 def acknowledge_advice(page: Any) -> None:
-    """Tick that the advice was read, and continue."""
-    page.check("#read")
-    press(page, "button[type=submit]")
+    """Confirm that the advice was read."""
+    press(page, "button[name=read]")
 
 
 def answer_until(page: Any, step: str = "review", **values: str) -> None:

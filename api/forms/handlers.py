@@ -21,6 +21,7 @@ from api.forms.red_flag_advice import build_advice
 from api.intakes import reader
 from api.intakes.models import StorableIntake, intake_union
 from api.store.forms import drafts, open_links
+from api.store.patients import draft_acknowledgements
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
@@ -174,5 +175,6 @@ def _submit(work: Transaction, context: PageContext) -> None:
     scored = reader.score_intake(rulebooks, intake, patient, "form")
     screening = screenings.add_screening(work, scored)
     open_links.attach_screening(work, link.id, screening.id)
+    draft_acknowledgements.carry_to_screening(work, link.id, screening)
     work.audit("create", "screening", screening.id)
     work.audit("answer", "link", link.id)

@@ -86,7 +86,7 @@ def amend_flagged_screening(page, base_url, store, clinic, practitioner, screeni
     """Sign in, open, acknowledge and amend a screening, download its PDF and sign out."""
     sign_in(page, base_url, practitioner)
     assert "T0 · Emergency now" in page.inner_text(".rows .first-cell")
-    press(page, ".rows a")
+    press(page, ".rows .last-cell a")
     assert page.url.endswith(screening)
     page.fill("#done-1", "Sent to the emergency department")
     press(page, "#acknowledge-1 button[type=submit]")
@@ -169,7 +169,7 @@ def test_can_be_used_by_keyboard_alone(page, base_url, grace, flagged, store, cl
     page.wait_for_url(f"{base_url}/desk")
     page.keyboard.press("Tab")
     assert page.locator(".skip:focus").count() == 1
-    focus_by_tab(".rows a")
+    focus_by_tab(".rows .last-cell a")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{base_url}/desk/screenings/{flagged}")
     focus_by_tab("#done-1")

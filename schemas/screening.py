@@ -73,6 +73,8 @@ class Acknowledgement(FrozenModel):
         description="The practitioner, by number or name in your system."
     )
     done: Note = Field(description="The action taken.")
+    flag: str | None = Field(default=None, description="The red flag; null for all of them.")
+    reached: Reference | None = Field(default=None, description="Who was reached.")
 
 
 class EnteredInError(FrozenModel):
@@ -125,6 +127,15 @@ class Screening(FrozenModel):
     origin: ScreeningOrigin
     context: ScreeningContext
     answers: dict[str, Any]
+
+    def find_acknowledgement(self, flag: str) -> Acknowledgement | None:
+        """Return the first acknowledgement of this red flag, alone or with all others."""
+        return next((it for it in self.acknowledgements if it.flag in {None, flag}), None)
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether every red flag was acknowledged."""
+        return all(self.find_acknowledgement(flag.id) for flag in self.assessment.safety.flags)
 
 
 class ScreeningListItem(FrozenModel):

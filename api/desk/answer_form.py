@@ -1,6 +1,8 @@
 """Build a clinician's answer form and parse its submission into a validated intake."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,7 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 from api.desk.session_guard import PractitionerPage
 from api.forms.answer_parser import ControlState, fill_from_answers, fill_from_fields, parse_step
 from api.forms.body_map import build_body_map
-from api.forms.form_model import SKIPPED, UNKNOWN, FormOptions, IntakeForm, build_form
+from api.forms.form_model import (
+    SKIPPED,
+    UNKNOWN,
+    FormOptions,
+    FormStep,
+    IntakeForm,
+    build_form,
+)
 from api.forms.handlers import build_intake_adapter
 from api.problems import Problem
 from api.web.page_route import FormFields, read_field
@@ -21,6 +30,8 @@ from scoring.compiled_rulebook import LoadedRulebook
 _NOTE = TypeAdapter[Any](Note)
 _REFERENCE = TypeAdapter[Any](Reference)
 PATIENT_FIELDS = ("reference", "system", "name")
+MAX_LINE = 200
+MAX_NOTE = 10_000
 
 
 class ParsedAnswers(NamedTuple):
@@ -72,6 +83,23 @@ class AnswerForm(NamedTuple):
             },
         }
 
+    def select_questions(self, ids: Iterable[str], heading: str = "") -> "AnswerForm":
+        """Return a form of one step with these questions in their order."""
+        by_id = {question.id: question for question in self.form.questions}
+        questions = tuple(by_id[name] for name in ids if name in by_id)
+        step = FormStep(heading, None, questions, for_clinician=True)
+        return self._replace(form=self.form._replace(steps=(step,)))
+
+    def list_clinician_questions(self) -> tuple[str, ...]:
+        """Return the ids of the questions for clinicians that stored answers may fill in."""
+        return tuple(
+            question.id
+            for step in self.form.steps
+            if step.for_clinician
+            for question in step.questions
+            if not question.never_prefilled
+        )
+
     def fill_steps_from_answers(self, answers: dict[str, Any]) -> list[ControlState]:
         """Return the control state of each step for saved answers."""
         return [fill_from_answers(step, answers, {}) for step in self.form.steps]
@@ -109,8 +137,10 @@ def parse_answers(
     """Return the intake of a new patient, or of the original screening that it corrects."""
     answers, faults = _parse_steps(form, fields, original)
     note = read_text(fields, "note") or None
+    if original is not None and "note" not in fields:
+        note = original.context.note
     if note is not None and not is_valid_text(_NOTE, note):
-        faults["note"] = "fault_text"
+        faults["note"] = find_text_fault(note, MAX_NOTE)
     patient = original.patient if original else parse_patient(fields, faults)
     if faults or patient is None:
         return ParsedAnswers(None, faults)
@@ -135,7 +165,7 @@ def parse_patient(fields: FormFields, faults: dict[str, str]) -> KnownPatient | 
     values = {name: read_field(fields, name).strip() or None for name in PATIENT_FIELDS}
     for name, text in values.items():
         if text is not None and not is_valid_text(_REFERENCE, text):
-            faults[name] = "fault_text"
+            faults[name] = find_text_fault(text, MAX_LINE)
     if values["reference"] is None:
         faults["reference"] = "fault_reference"
     return None if faults else KnownPatient.model_validate(values)
@@ -155,6 +185,45 @@ def is_valid_text(text_type: TypeAdapter[Any], text: str) -> bool:
     return True
 
 
+def find_text_fault(text: str, most: int) -> str:
+    """Return the phrase that says what is wrong with an invalid text of a field."""
+    if not text:
+        return "fault_empty"
+    if len(text) <= most:
+        return "fault_signs"
+    return "fault_long_note" if most == MAX_NOTE else "fault_long_line"
+
+
+def is_unchanged(form: AnswerForm, original: Screening, intake: Any) -> bool:
+    """Return whether a corrected form says what the screening says already.
+
+    What is never filled in from stored answers, and was left blank again, is no change.
+    """
+    after = _normalise(intake.answers.model_dump(exclude_none=True))
+    never_prefilled = form.rulebook.rulebook.rulebook.assessed_question
+    before = {
+        name: answer
+        for name, answer in _normalise(original.answers).items()
+        if name in after or name != never_prefilled
+    }
+    return (after, intake.note) == (before, original.context.note) and (
+        form.rulebook.name == original.assessment.rulebook
+    )
+
+
+def _normalise(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers so that equal ones compare equal: numbers exact, options in any order."""
+    return {
+        name: frozenset(answer)
+        if isinstance(answer, list | tuple)
+        else answer
+        if isinstance(answer, bool | str)
+        else Decimal(str(answer))
+        for name, answer in answers.items()
+        if answer is not None
+    }
+
+
 def _count_answers(control_state: ControlState) -> int:
     open_values = {UNKNOWN, SKIPPED}
     selections = [
@@ -168,11 +237,20 @@ def _count_answers(control_state: ControlState) -> int:
 def _parse_steps(
     form: AnswerForm, fields: FormFields, original: Screening | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return answers and faults; original answers to questions not on this form are kept."""
+    """Return answers and faults; original answers to questions not on this form are kept.
+
+    What was already assessed is kept only if a clinician had answered it.
+    """
     on_form = {question.id for question in form.form.questions}
     in_rulebook = {question.id for question in form.rulebook.rulebook.question}
     original_answers = original.answers if original else {}
-    answers = {k: v for k, v in original_answers.items() if k in in_rulebook and k not in on_form}
+    attested = original is not None and original.context.clinician is not None
+    never_prefilled = form.rulebook.rulebook.rulebook.assessed_question
+    answers = {
+        name: answer
+        for name, answer in original_answers.items()
+        if name in in_rulebook and name not in on_form and (attested or name != never_prefilled)
+    }
     faults: dict[str, str] = {}
     for step in form.form.steps:
         parsed_step = parse_step(step, fields)

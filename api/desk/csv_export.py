@@ -9,6 +9,7 @@ from pydantic import MISSING
 from api.desk.session_guard import PractitionerPage
 from api.documents.result_lines import list_explanations
 from api.spreadsheets import escape_formula
+from api.store.patients import patient_search
 from api.store.screenings import screenings, search
 from reports.view.flags import sort_by_tier
 from reports.view.result_words import find_banded_total
@@ -25,10 +26,39 @@ COLUMNS = (
 PAGE_SIZE = 100
 
 
-def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[bytes]:
-    """Yield the file in parts; each part is read and audited in one transaction."""
+def stream_csv(
+    desk: PractitionerPage, filters: ScreeningFilters, searched: str = ""
+) -> Iterator[bytes]:
+    """Yield the file in parts; each part is read and audited in one transaction.
+
+    With a searched text it has the screenings of the patients found, and the filters are not used.
+    """
     yield b"\xef\xbb\xbf" + _encode_rows([COLUMNS])
-    cursor, formatter = None, desk.formatter
+    formatter = desk.formatter
+    batches = _load_found(desk, searched) if searched else _load_filtered(desk, filters)
+    for batch in batches:
+        yield _encode_rows(
+            _build_row(screening, formatter.find_loaded(screening.assessment.rulebook))
+            for screening in batch
+        )
+
+
+def _load_found(desk: PractitionerPage, searched: str) -> Iterator[list[Screening]]:
+    with desk.context.transaction() as work:
+        ids = [match.id for match in patient_search.list_matches(work, searched)]
+        work.audit("list", "screening", count=max(len(ids), 1))
+    for start in range(0, len(ids), PAGE_SIZE):
+        with desk.context.transaction() as work:
+            batch = [
+                screenings.find_screening(work, line.id)
+                for line in search.list_lines(work, ids[start : start + PAGE_SIZE])
+            ]
+            work.audit("export", "screening", count=max(len(batch), 1))
+        yield batch
+
+
+def _load_filtered(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[list[Screening]]:
+    cursor = None
     while True:
         with desk.context.transaction() as work:
             page = (
@@ -38,10 +68,7 @@ def stream_csv(desk: PractitionerPage, filters: ScreeningFilters) -> Iterator[by
             )
             batch = [screenings.find_screening(work, line.id) for line in page.lines]
             work.audit("export", "screening", count=max(len(batch), 1))
-        yield _encode_rows(
-            _build_row(screening, formatter.find_loaded(screening.assessment.rulebook))
-            for screening in batch
-        )
+        yield batch
         cursor = page.next_cursor
         if cursor is None:
             return
@@ -59,7 +86,7 @@ def _build_row(screening: Screening, loaded: LoadedRulebook | None) -> tuple[str
         "|".join(flag.id for flag in _sort_flags(assessment, loaded)),
         "yes" if assessment.safety.all_asked else "no",
         str(len(assessment.safety.unanswered)),
-        "yes" if screening.acknowledgements else "no",
+        "yes" if screening.acknowledgements and screening.is_acknowledged else "no",
         assessment.status,
         total.band or "" if total else "",
     )

@@ -8,25 +8,40 @@ from typing import NamedTuple
 
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, ScreeningListRow, build_row
 from api.store.forms import links
+from api.store.patients import draft_acknowledgements
 from api.store.screenings import search
 from api.store.transaction import Transaction
-from schemas.links import LinkDetail
+from reports.view.flags import sort_flags
+from schemas.links import LinkDetail, LinkState
 from schemas.patient import KnownPatient
-from schemas.rulebook import Flag
 from scoring.engine import assess_safety
 
 MAX_PER_TIER = 100
 """The most screenings shown for one tier; the list filtered by tier shows them all."""
 
 
-class UnsubmittedRedFlag(NamedTuple):
-    """Answers under a link that were not sent, and the red flags in them."""
+class UnsubmittedFlag(NamedTuple):
+    """One red flag in unsent answers, with its tier and the action to take."""
 
+    id: str
+    tier: str
+    tier_label: str
+    label: str
+    action: str
+
+
+class UnsubmittedRedFlag(NamedTuple):
+    """Answers under a link that were not sent, and the red flags in them still to be dealt with."""
+
+    link: str
     patient: KnownPatient
+    birth_date: str
     tier: str
     tier_label: str
     started_at: str
-    flags: tuple[Flag, ...]
+    state: LinkState
+    expires_at: str
+    flags: tuple[UnsubmittedFlag, ...]
 
 
 class Inbox(NamedTuple):
@@ -51,31 +66,57 @@ def list_unacknowledged(work: Transaction, formatter: DisplayFormatter) -> Inbox
 def list_unsubmitted(
     work: Transaction, formatter: DisplayFormatter
 ) -> tuple[UnsubmittedRedFlag, ...]:
-    """Return the unsent answers under links with a red flag in them."""
-    unsubmitted = [_build_unsubmitted(link, formatter) for link in links.list_urgent_drafts(work)]
-    work.audit("list", "draft", count=max(len(unsubmitted), 1))
+    """Return the unsent answers under links with a red flag that was not dealt with."""
+    drafts = links.list_urgent_drafts(work)
+    unsubmitted = [
+        answers
+        for link in drafts
+        if (answers := _build_unsubmitted(work, link, formatter)) is not None
+    ]
+    work.audit("list", "draft", count=max(len(drafts), 1))
     return tuple(sorted(unsubmitted, key=lambda answers: answers.tier))
 
 
-def _build_unsubmitted(link: LinkDetail, formatter: DisplayFormatter) -> UnsubmittedRedFlag:
-    tier = link.tier or NO_TIER
-    return UnsubmittedRedFlag(
-        link.patient,
-        tier,
-        formatter.format_tier(link.rulebook, tier),
-        formatter.format_moment(link.started_at or link.created_at),
-        _translate_flags(link, formatter),
-    )
-
-
-def _translate_flags(link: LinkDetail, formatter: DisplayFormatter) -> tuple[Flag, ...]:
+def list_draft_flags(link: LinkDetail, formatter: DisplayFormatter) -> tuple[UnsubmittedFlag, ...]:
+    """Return the red flags in the unsent answers under a link, the most urgent first."""
     loaded, book = formatter.find_loaded(link.rulebook), formatter.find_rulebook(link.rulebook)
     if loaded is None or book is None:
         return ()
     answers = link.draft.answers if link.draft else {}
-    red_flags = assess_safety(loaded, answers).flags
-    flags = {flag.id: flag for flag in book.flag}
-    return tuple(flags[flag.id] for flag in red_flags)
+    definitions = {flag.id: flag for flag in book.flag}
+    return tuple(
+        UnsubmittedFlag(
+            flag.id,
+            flag.tier,
+            formatter.format_tier(link.rulebook, flag.tier),
+            definitions[flag.id].label,
+            definitions[flag.id].action,
+        )
+        for flag in sort_flags(book, assess_safety(loaded, answers).flags)
+    )
+
+
+def _build_unsubmitted(
+    work: Transaction, link: LinkDetail, formatter: DisplayFormatter
+) -> UnsubmittedRedFlag | None:
+    acknowledged = {it.flag for it in draft_acknowledgements.list_acknowledged(work, link.id)}
+    flags = list_draft_flags(link, formatter)
+    open_flags = tuple(flag for flag in flags if flag.id not in acknowledged)
+    if not open_flags and acknowledged:
+        return None
+    tier = open_flags[0].tier if open_flags else link.tier or NO_TIER
+    birth_date = link.patient.birth_date
+    return UnsubmittedRedFlag(
+        link.id,
+        link.patient,
+        formatter.format_day(birth_date) if birth_date else "",
+        tier,
+        formatter.format_tier(link.rulebook, tier),
+        formatter.format_moment(link.started_at or link.created_at),
+        link.state,
+        formatter.format_moment(link.expires_at),
+        open_flags,
+    )
 
 
 def _list_withholding_tiers(formatter: DisplayFormatter) -> list[str]:

@@ -13,10 +13,17 @@ from starlette.responses import Response
 
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
-from api.desk.session_guard import YEAR_SECONDS, PractitionerPage, read_session_lifetimes
+from api.desk import kept_forms
+from api.desk.session_guard import (
+    YEAR_SECONDS,
+    PractitionerPage,
+    build_session_actor,
+    read_session_lifetimes,
+)
 from api.http.error_conversion import convert_error
 from api.http.rate_limit import read_network_key
 from api.security.passwords import verify_password
+from api.store.accounts import kept_forms as stored_forms
 from api.store.accounts import login_attempts, login_credentials, sessions
 from api.store.accounts.login_attempts import AttemptCounter
 from api.store.accounts.login_credentials import StoredLogin
@@ -78,6 +85,22 @@ def start_session(request: Request, work: Transaction, practitioner: str) -> str
     )
     work.audit("sign_in", "practitioner", practitioner)
     return secret
+
+
+def find_first_page(request: Request, session: str) -> str:
+    """Return the page to open after login: that of a form sent after an earlier session ended."""
+    store = find_services(request).store
+    lifetimes = read_session_lifetimes(find_services(request).settings)
+    signed_in = sessions.look_up_session(store, session, lifetimes)
+    if signed_in is None or not stored_forms.has_kept_forms(store, signed_in):
+        return "/desk"
+    practitioner = signed_in.practitioner.id
+    with store.transaction(
+        build_session_actor(request, signed_in.organisation, practitioner)
+    ) as work:
+        kept_form = stored_forms.take_form_after_session(work, practitioner)
+        work.audit("read", "kept_form", kept_form.id if kept_form else "")
+    return kept_forms.build_kept_url(kept_form.page, kept_form.id) if kept_form else "/desk"
 
 
 def set_session_cookies(

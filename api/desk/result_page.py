@@ -1,16 +1,16 @@
-"""Group the reasons of an assessment for its page, with rationale, sources and drawings."""
+"""Arrange a screening for its page: its reasons with rationale and sources, and its answers."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from markupsafe import Markup
-
-from reports.phrases import load_phrases
-from reports.svg import draw_chart
+from api.forms.answer_parser import describe_answer
+from api.forms.form_model import FormOptions, build_form
 from reports.view.model import Reason, ReportView
 from reports.view.sources import CitedSource
 from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
+from scoring.compiled_rulebook import LoadedRulebook
 
 
 class CriterionDetail(NamedTuple):
@@ -27,6 +27,8 @@ class CriterionGroup(NamedTuple):
     heading: str
     criteria: tuple[CriterionDetail, ...]
 
+
+STRONGEST = 5
 
 _HEADINGS = {
     "for": "desk_for",
@@ -58,18 +60,42 @@ def group_criteria(
     return groups
 
 
+def select_strongest(groups: list[CriterionGroup], heading: str) -> tuple[CriterionDetail, ...]:
+    """Return the five strongest criteria under this heading."""
+    return next((it.criteria[:STRONGEST] for it in groups if it.heading == heading), ())
+
+
 def find_sources(view: ReportView, marks: str) -> tuple[CitedSource, ...]:
     """Return the sources with these comma-separated marks."""
     mark_set = {mark.strip() for mark in marks.split(",")}
     return tuple(source for source in view.sources if source.mark in mark_set)
 
 
-def draw_result(view: ReportView) -> dict[str, Markup]:
-    """Return the SVG drawings of the result: its scale and the mechanisms side by side."""
-    phrases = load_phrases(view.language)
-    drawings = {"scale": view.scale, "ledgers": view.ledgers}
-    return {
-        name: Markup(draw_chart(name, drawing, phrases).svg)  # noqa: S704 # nosec B704 - drawn by us
-        for name, drawing in drawings.items()
-        if drawing is not None
-    }
+class AnswerGroup(NamedTuple):
+    """The answers to one topic, each with its question as it was asked."""
+
+    heading: str
+    answers: tuple[tuple[str, str], ...]
+
+
+def describe_answers(
+    loaded: LoadedRulebook, language: str, answers: Mapping[str, Any], none: str
+) -> tuple[list[AnswerGroup], list[str]]:
+    """Return all answers in words by topic, and the questions without an answer.
+
+    `none` stands for an empty selection.
+    """
+    form = build_form(loaded, FormOptions("clinician", language, asks_adversity=True))
+    groups = [
+        AnswerGroup(
+            step.heading,
+            tuple(
+                (question.text, "; ".join(describe_answer(question, answer)) or none)
+                for question in step.questions
+                if (answer := answers.get(question.id)) is not None
+            ),
+        )
+        for step in form.steps
+    ]
+    unanswered = [it.text for it in form.questions if answers.get(it.id) is None]
+    return [group for group in groups if group.answers], unanswered

@@ -53,7 +53,7 @@ class DisplayFormatter:
     def __init__(self, rulebooks: Catalogue, language: str, time_zone: tzinfo) -> None:
         self.rulebooks = rulebooks
         self.time_zone = time_zone
-        self._language = language
+        self.language = language
         self._phrases = load_phrases(language)
 
     def format_tier(self, rulebook: str, tier: str) -> str:
@@ -104,7 +104,7 @@ class DisplayFormatter:
         loaded = self.find_loaded(rulebook)
         if loaded is None:
             return None
-        return translate_rulebook(loaded, self._language) or loaded.rulebook
+        return translate_rulebook(loaded, self.language) or loaded.rulebook
 
     def find_loaded(self, rulebook: str) -> LoadedRulebook | None:
         """Return the rulebook as loaded; None if it is unknown."""

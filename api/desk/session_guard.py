@@ -1,7 +1,7 @@
 """Admit signed-in practitioners to a route, check their scope and render pages for them."""
 
 from collections.abc import Mapping
-from datetime import timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,13 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
+from api.desk import kept_forms
 from api.desk.screening_rows import DisplayFormatter
 from api.documents import issuance
 from api.documents.document_builder import PrintSettings
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
+from api.http.rate_limit import read_network_key
 from api.problems import Problem
 from api.settings import Settings
+from api.store.accounts import kept_forms as stored_forms
 from api.store.accounts import letterheads, sessions
+from api.store.accounts.kept_forms import KeptForm
 from api.store.accounts.sessions import SessionLifetimes
 from api.store.forms import form_settings
 from api.store.store import Store
@@ -34,6 +38,9 @@ from scoring.catalogue import Catalogue
 
 YEAR_SECONDS = 365 * 24 * 3600
 LOGIN_PATH = "/sign-in"
+ENDED_PATH = f"{LOGIN_PATH}?ended"
+KEPT_PATH = f"{LOGIN_PATH}?kept"
+KEPT_PER_MINUTE = 10
 _CODES_WITH_TEXT = (*page_route.CODES_WITH_TEXT, "insufficient_scope", "conflict")
 
 
@@ -64,7 +71,8 @@ class PractitionerPage(NamedTuple):
     @property
     def csrf_token(self) -> str:
         """The CSRF token of the forms in this session."""
-        return find_csrf_tokens(self.request).issue_token(_build_csrf_binding(self.signed_in))
+        binding = kept_forms.build_csrf_binding(self.signed_in.session)
+        return find_csrf_tokens(self.request).issue_token(binding)
 
     @property
     def time_zone(self) -> tzinfo:
@@ -115,6 +123,34 @@ class PractitionerPage(NamedTuple):
         """Redirect to another page."""
         return redirect_to(self.request, path)
 
+    def seal_owner(self, page: str) -> str:
+        """Return the note that lets a form on this page be kept for this practitioner."""
+        return kept_forms.seal_owner(self.request, self.signed_in, page)
+
+    def redirect_with_form(self, page: str, fields: page_route.FormFields) -> Response:
+        """Keep a form that cannot be saved, and redirect to its page, which shows its faults."""
+        owner = kept_forms.FormOwner(
+            self.signed_in.organisation,
+            self.signed_in.practitioner.id,
+            self.signed_in.session,
+            page,
+        )
+        form_id = kept_forms.keep_form(
+            self.request, self.actor, owner, fields, is_after_session=False
+        )
+        return self.redirect(kept_forms.build_kept_url(page, form_id))
+
+    def find_kept_form(self, page: str) -> KeptForm | None:
+        """Return the form of this page that the address names, if this practitioner sent it."""
+        form_id = self.request.query_params.get(kept_forms.KEPT_PARAMETER, "")[:64]
+        if not form_id:
+            return None
+        practitioner = self.signed_in.practitioner.id
+        with self.context.transaction() as work:
+            kept_form = stored_forms.find_kept_form(work, practitioner, form_id)
+            work.audit("read", "kept_form", form_id if kept_form else "")
+        return kept_form if kept_form and kept_form.page == page else None
+
 
 def build_session_actor(request: Request, organisation: str, practitioner: str) -> Actor:
     """Return a practitioner who acts in the browser."""
@@ -144,13 +180,13 @@ def build_desk_route(scope: str | None = None) -> type[page_route.PageRoute]:
                 except CLIENT_ERRORS as error:
                     return await _refuse(request, None, convert_error(error))
                 if desk is None:
-                    response = redirect_to(request, LOGIN_PATH)
-                    cookies.delete_cookie(request, response, cookies.SESSION)
-                    return response
+                    return await _end_session(request)
                 request.state.desk = desk
                 try:
                     desk.require_scope(scope)
                     return await handle(request)
+                except _EarlierSessionForm as form:
+                    return await run_in_threadpool(_return_form, desk, form)
                 except CLIENT_ERRORS as error:
                     return await _refuse(request, desk, convert_error(error))
                 except RequestValidationError:
@@ -186,7 +222,7 @@ PractitionerPageDep = Annotated[PractitionerPage, Depends(_find_current_page)]
 
 def check_token(request: Request, desk: PractitionerPage, token: str) -> None:
     """Raise Problem `csrf_failed` unless the token was issued for this session."""
-    binding = _build_csrf_binding(desk.signed_in)
+    binding = kept_forms.build_csrf_binding(desk.signed_in.session)
     find_csrf_tokens(request).check_request(request, token, binding)
 
 
@@ -196,11 +232,58 @@ async def _check_fields(
     fields: Annotated[page_route.FormFields, Depends(page_route.read_page_form)],
 ) -> page_route.FormFields:
     """Return the form fields. Raises Problem `csrf_failed` without this session's token."""
-    check_token(request, desk, page_route.read_field(fields, CSRF_FIELD))
+    try:
+        check_token(request, desk, page_route.read_field(fields, CSRF_FIELD))
+    except Problem:
+        owner = kept_forms.read_owner(request, fields)
+        if owner and owner.practitioner == desk.signed_in.practitioner.id:
+            raise _EarlierSessionForm(owner, fields) from None
+        raise
     return fields
 
 
+class _EarlierSessionForm(Exception):  # noqa: N818 - not an error
+    """A form that the practitioner filled in during an earlier session."""
+
+    def __init__(self, owner: kept_forms.FormOwner, fields: page_route.FormFields) -> None:
+        super().__init__()
+        self.owner, self.fields = owner, fields
+
+
 CheckedFields = Annotated[page_route.FormFields, Depends(_check_fields)]
+
+
+async def _end_session(request: Request) -> Response:
+    """Redirect to the sign-in page, which says why; what was submitted is kept for its owner."""
+    path = ENDED_PATH if cookies.read_cookie(request, cookies.SESSION) else LOGIN_PATH
+    if request.method == "POST":
+        try:
+            fields = await page_route.read_page_form(request)
+            if await run_in_threadpool(_keep_unsaved, request, fields):
+                path = KEPT_PATH
+        except CLIENT_ERRORS as error:
+            return await _refuse(request, None, convert_error(error))
+    response = redirect_to(request, path)
+    cookies.delete_cookie(request, response, cookies.SESSION)
+    return response
+
+
+def _keep_unsaved(request: Request, fields: page_route.FormFields) -> bool:
+    owner = kept_forms.read_owner(request, fields)
+    if owner is None:
+        return False
+    limiter = find_services(request).rate_limiter
+    limiter.take(f"keep a form {read_network_key(request)}", KEPT_PER_MINUTE)
+    actor = build_session_actor(request, owner.organisation, owner.practitioner)
+    kept_forms.keep_form(request, actor, owner, fields, is_after_session=True)
+    return True
+
+
+def _return_form(desk: PractitionerPage, form: _EarlierSessionForm) -> Response:
+    form_id = kept_forms.keep_form(
+        desk.request, desk.actor, form.owner, form.fields, is_after_session=True
+    )
+    return desk.redirect(kept_forms.build_kept_url(form.owner.page, form_id))
 
 
 def _find_session(request: Request) -> PractitionerPage | None:
@@ -234,9 +317,13 @@ def _render(
         desk=desk,
         current_path=desk.request.url.path,
         token=desk.csrf_token,
+        session_seconds=_count_session_seconds(desk),
         **variables,
     )
 
 
-def _build_csrf_binding(signed_in: PractitionerSession) -> str:
-    return f"desk {signed_in.session}"
+def _count_session_seconds(desk: PractitionerPage) -> int:
+    """Return after how many seconds without another page the session ends."""
+    lifetimes = read_session_lifetimes(find_services(desk.request).settings)
+    left = desk.signed_in.ends_at - datetime.now(UTC)
+    return max(int(min(lifetimes.idle, left).total_seconds()), 0)

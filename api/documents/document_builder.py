@@ -43,6 +43,8 @@ from scoring.translations import (
     translate_rulebook,
 )
 
+SHORT_ID_LENGTH = 8
+
 
 class AssessedAnswers(NamedTuple):
     """The answers to one rulebook with their assessment."""
@@ -182,21 +184,34 @@ def _build_heading(
         **_heading_fields(print_settings, screening.patient, screening.context),
         screening_id=screening.id,
         stored_at=screening.created_at,
-        acknowledgements=tuple(
-            FlagAcknowledgement(
-                practitioner=acknowledgement.practitioner,
-                acknowledged_at=acknowledgement.at,
-                action_taken=acknowledgement.done,
-            )
-            for version in (source.replaces, screening)
-            for acknowledgement in (version.acknowledgements if version else ())
-        ),
+        acknowledgements=_list_acknowledgements(source),
         replaces=_summarise(source.replaces, print_settings.letterhead),
         replaced_by=_summarise(source.replaced_by, print_settings.letterhead),
         entered_in_error=error.reason if error else None,
         earlier=_list_earlier_totals(
             source, find_banded_total(loaded.rulebook), print_settings.letterhead
         ),
+    )
+
+
+def _list_acknowledgements(source: "ReportSource") -> tuple[FlagAcknowledgement, ...]:
+    """Return what was done in this version and the one before; what was carried over, once."""
+    entries = {
+        (entry.practitioner, entry.at, entry.done, entry.flag): entry
+        for version in (source.replaces, source.screening)
+        for entry in (version.acknowledgements if version else ())
+    }
+    of_all_flags = {key[:3] for key in entries if key[3] is None}
+    return tuple(
+        FlagAcknowledgement(
+            practitioner=entry.practitioner,
+            acknowledged_at=entry.at,
+            action_taken=entry.done,
+            reached=entry.reached,
+            flag=entry.flag,
+        )
+        for key, entry in entries.items()
+        if entry.flag is None or key[:3] not in of_all_flags
     )
 
 
@@ -244,15 +259,33 @@ def _summarise(screening: Screening | None, letterhead: Letterhead) -> LinkedScr
     )
 
 
-def build_download(document: RenderedDocument, kind: DocumentKind = "clinician") -> Response:
-    """Return the document as a download; the file name holds the kind and no patient data."""
-    file_name = "patient-sheet" if kind == "patient" else "report"
+def build_download(
+    document: RenderedDocument,
+    kind: DocumentKind = "clinician",
+    screening: Screening | None = None,
+) -> Response:
+    """Return the document as a download."""
+    file_name = build_file_name(document.suffix, kind, screening)
     headers = {
-        "Content-Disposition": f'attachment; filename="nociscreen-{file_name}{document.suffix}"',
+        "Content-Disposition": f'attachment; filename="{file_name}"',
         "Vary": "Accept",
         "Repr-Digest": format_repr_digest(document.content),
     }
     return Response(document.content, media_type=document.media_type, headers=headers)
+
+
+def build_file_name(
+    suffix: str, kind: DocumentKind = "clinician", screening: Screening | None = None
+) -> str:
+    """Return the name of a document's file, which holds the kind and no patient data.
+
+    Of a screening it also holds the day of the answers and the first digits of its id.
+    """
+    name = "nociscreen-patient-sheet" if kind == "patient" else "nociscreen-report"
+    if screening is not None:
+        day = screening.context.answered_on or screening.created_at.date()
+        name = f"{name}-{day}-{screening.id[:SHORT_ID_LENGTH]}"
+    return f"{name}{suffix}"
 
 
 def format_repr_digest(content: bytes) -> str:

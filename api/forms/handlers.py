@@ -25,6 +25,7 @@ from api.store.errors import NotFoundError
 from api.store.forms import drafts, form_settings, open_links
 from api.store.forms.open_links import OpenLink
 from api.store.notifications import occasions
+from api.store.patients import draft_acknowledgements
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
@@ -250,5 +251,6 @@ def _submit(work: Transaction, context: PageContext) -> None:
     open_links.attach_screening(work, link.id, screening.id)
     is_urgent = needs_alert(rulebooks, screening)
     occasions.announce_screening(work, screening, is_urgent=is_urgent, link=link.id)
+    draft_acknowledgements.carry_to_screening(work, link.id, screening)
     work.audit("create", "screening", screening.id)
     work.audit("answer", "link", link.id)

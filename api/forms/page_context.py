@@ -31,6 +31,7 @@ from api.store.accounts import letterheads
 from api.store.errors import NotFoundError
 from api.store.forms import drafts, form_settings, open_links
 from api.store.notifications import occasions
+from api.store.patients import draft_acknowledgements
 from api.store.transaction import Transaction
 from api.web import cookies
 from api.web.page_texts import list_languages, select_page_language
@@ -143,10 +144,13 @@ def save_draft(work: Transaction, context: PageContext, draft: Draft) -> PageCon
     """Save the draft; return the context with it."""
     link = context.intake.link.id
     drafts.save_draft(work, link, draft)
-    if is_urgent_tier(context.intake.rulebook, draft.tier):
+    saved = _attach_draft(context, draft)
+    acknowledged_ids = {it.flag for it in draft_acknowledgements.list_acknowledged(work, link)}
+    has_open_flags = not acknowledged_ids.issuperset(saved.started_progress.flags)
+    if has_open_flags and is_urgent_tier(context.intake.rulebook, draft.tier):
         occasions.announce_draft(work, link)
     work.audit("answer", "draft", link)
-    return _attach_draft(context, draft)
+    return saved
 
 
 @contextmanager

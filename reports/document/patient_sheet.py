@@ -1,5 +1,6 @@
 """Build the patient's sheet: each kind holds what helps in its case, and nothing else."""
 
+import re
 from collections.abc import Callable
 
 from reports.blocks import Block, Document
@@ -8,6 +9,7 @@ from reports.document.page_frame import build_heading, build_page_frame
 from reports.phrases import Phrases
 from reports.view.model import ReportView
 
+_ID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 ACTION_KINDS = ("emergency", "crisis", "soon")
 """The kinds that tell only what to do."""
 _BUILDERS: dict[str, Callable[[ReportView, Phrases], tuple[Block, ...]]] = {
@@ -34,13 +36,21 @@ def build_patient_sheet(view: ReportView, phrases: Phrases) -> Document:
             "sheet_foot", rulebook=view.rulebook, hash=view.rulebook_sha256[:12]
         ),
         blocks=(
-            *build_heading(_select_facts(view), phrases),
+            *build_heading(_select_facts(view, phrases), phrases),
             *_BUILDERS[kind](view, phrases),
         ),
     )
 
 
-def _select_facts(view: ReportView) -> ReportView:
-    """Return the view without the clinical note; a sheet of action has only its date."""
-    facts = view.facts[-1:] if view.sheet.kind in ACTION_KINDS else view.facts
-    return view.model_copy(update={"note": None, "facts": facts})
+def _select_facts(view: ReportView, phrases: Phrases) -> ReportView:
+    """Return the view without the clinical note and ids; a sheet of action has only its date."""
+    technical = {phrases.say("screening"), phrases.say("kept_at")}
+    facts = tuple(fact for fact in view.facts if fact.name not in technical)
+    if view.sheet.kind in ACTION_KINDS:
+        facts = view.facts[-1:]
+    notices = tuple(_ID.sub(_shorten_id, notice) for notice in view.notices)
+    return view.model_copy(update={"note": None, "facts": facts, "notices": notices})
+
+
+def _shorten_id(match: re.Match[str]) -> str:
+    return match[0].partition("-")[0]

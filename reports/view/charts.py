@@ -26,14 +26,17 @@ class ScaleSegment(FrozenModel):
 
 
 class BandScale(FrozenModel):
-    """The banded total on its scale, with the bands and the range."""
+    """The banded total on its scale, with the bands and the range.
+
+    Without a band the total has no position: only its range is known.
+    """
 
     segments: Many[ScaleSegment]
     low: str
     high: str
     range_start: float
     range_end: float
-    total_position: float
+    total_position: float | None
     total_label: str
     alt_text: str
 
@@ -104,8 +107,8 @@ def build_scale(rulebook: Rulebook, assessment: Assessment, phrases: Phrases) ->
         high=phrases.format_number(axis.high),
         range_start=axis.scale(total.range.least),
         range_end=axis.scale(total.range.most),
-        total_position=axis.scale(total.points),
-        total_label=phrases.format_number(total.points),
+        total_position=None if total.band is None else axis.scale(total.points),
+        total_label="" if total.band is None else phrases.format_number(total.points),
         alt_text=_describe_scale(
             main, total, describe_result(rulebook, assessment, phrases), phrases
         ),
@@ -212,7 +215,7 @@ def _spread_days(days: list[int]) -> list[float]:
 
 def _describe_scale(main: Total, total: TotalPoints, result: ResultWords, phrases: Phrases) -> str:
     return phrases.say(
-        "scale_words",
+        "scale_words" if total.band else "scale_words_without_band",
         total=main.label,
         points=phrases.format_number(total.points),
         least=phrases.format_number(total.range.least),

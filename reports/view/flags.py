@@ -1,5 +1,7 @@
 """Put red flags into words: raised, withdrawn by a correction, and acknowledged."""
 
+from collections.abc import Iterable
+
 from reports.phrases import Phrases
 from reports.view.heading import ReportHeading
 from reports.view.model import FlagLine
@@ -45,12 +47,14 @@ def build_flag_lines(
 
 def sort_by_tier(rulebook: Rulebook, assessment: Assessment) -> list[RaisedFlag]:
     """Return the flags in the order of every document, whatever order they are stored in."""
+    return sort_flags(rulebook, assessment.safety.flags)
+
+
+def sort_flags(rulebook: Rulebook, raised_flags: Iterable[RaisedFlag]) -> list[RaisedFlag]:
+    """Return these flags by tier, within a tier those about the person first."""
     places = {tier.id: place for place, tier in enumerate(rulebook.tier)}
     about_person = {flag.id for flag in rulebook.flag if flag.about_person}
-    return sorted(
-        assessment.safety.flags,
-        key=lambda flag: (places[flag.tier], flag.id not in about_person),
-    )
+    return sorted(raised_flags, key=lambda flag: (places[flag.tier], flag.id not in about_person))
 
 
 def describe_no_flag(rulebook: Rulebook, assessment: Assessment) -> str | None:
@@ -84,15 +88,27 @@ def describe_withdrawn_flags(
     return phrases.say("no_longer", day=day, flags="; ".join(withdrawn)) if withdrawn else None
 
 
-def describe_acknowledgements(heading: ReportHeading, phrases: Phrases) -> tuple[str, ...]:
+def describe_acknowledgements(
+    rulebook: Rulebook, heading: ReportHeading, phrases: Phrases
+) -> tuple[str, ...]:
     """Return who acknowledged flags of this screening or the one it corrects, and what was done."""
+    labels = {flag.id: flag.label for flag in rulebook.flag}
     return tuple(
         phrases.say(
             "acknowledged",
             by=clean_line(entry.practitioner) or "",
             at=phrases.format_datetime(heading.letterhead.to_local_time(entry.acknowledged_at))
             or "",
-            done=clean_line(entry.action_taken) or "",
+            done=": ".join(
+                filter(
+                    None,
+                    (
+                        labels.get(entry.flag or ""),
+                        clean_line(entry.reached),
+                        clean_line(entry.action_taken),
+                    ),
+                )
+            ),
         )
         for entry in heading.acknowledgements
     )

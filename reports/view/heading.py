@@ -69,11 +69,16 @@ class ReportedFlag(FrozenModel):
 
 
 class FlagAcknowledgement(FrozenModel):
-    """An acknowledgement of red flags: by which practitioner, when, and what was done."""
+    """An acknowledgement of red flags: by which practitioner, when, and what was done.
+
+    Without a `flag` it is for all of them.
+    """
 
     practitioner: str
     acknowledged_at: datetime
     action_taken: str
+    reached: str | None = None
+    flag: str | None = None
 
 
 class LinkedScreening(FrozenModel):

@@ -88,7 +88,7 @@ def build_view(
         unanswered_safety_questions=_list_labels(rulebook, assessment.safety.unanswered),
         has_no_safety_answers=not flags.list_answered_questions(rulebook, assessment),
         withdrawn_flags_text=flags.describe_withdrawn_flags(rulebook, assessment, heading, phrases),
-        acknowledgements=flags.describe_acknowledgements(heading, phrases),
+        acknowledgements=flags.describe_acknowledgements(rulebook, heading, phrases),
         scope_reasons=tuple(reason.label for reason in assessment.scope.reasons),
         further_scope_text=_describe_further_scope(rulebook, assessment, phrases),
         unanswered_scope_questions=_list_labels(rulebook, assessment.scope.unanswered),

@@ -17,11 +17,13 @@ from support.second_release import EXPLAINED, WITHHELD, assess_case
 
 from api.store.accounts import invitations, practitioners
 from api.store.forms import drafts
-from api.store.screenings import screenings
+from api.store.screenings import screenings, search
 from schemas.base import to_json_number
 from schemas.links import Draft
+from schemas.screening import ScreeningFilters
 
 SMALLEST_TARGET = 44
+SMALLEST_CHART_TEXT = 11
 SUBMIT = "main button[type=submit]"
 
 
@@ -84,10 +86,10 @@ def amend_flagged_screening(page, base_url, store, clinic, practitioner, screeni
     """Sign in, open, acknowledge and amend a screening, download its PDF and sign out."""
     sign_in(page, base_url, practitioner)
     assert "T0 · Emergency now" in page.inner_text(".rows .first-cell")
-    press(page, ".rows a")
+    press(page, ".rows .last-cell a")
     assert page.url.endswith(screening)
-    page.fill("#done", "Sent to the emergency department")
-    press(page, "#acknowledge button[type=submit]")
+    page.fill("#done-1", "Sent to the emergency department")
+    press(page, "#acknowledge-1 button[type=submit]")
     assert "Sent to the emergency department" in page.inner_text(".notice.good")
     press(page, ".action-list a:has-text('Complete or correct')")
     topic = page.locator("details.topic").first
@@ -167,17 +169,17 @@ def test_can_be_used_by_keyboard_alone(page, base_url, grace, flagged, store, cl
     page.wait_for_url(f"{base_url}/desk")
     page.keyboard.press("Tab")
     assert page.locator(".skip:focus").count() == 1
-    focus_by_tab(".rows a")
+    focus_by_tab(".rows .last-cell a")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{base_url}/desk/screenings/{flagged}")
-    focus_by_tab("#done")
+    focus_by_tab("#done-1")
     page.keyboard.type("Called")
-    focus_by_tab("#acknowledge button")
+    focus_by_tab("#acknowledge-1 button")
     page.keyboard.press("Enter")
     page.wait_for_selector(".notice.good")
-    focus_by_tab(".flag summary")
+    focus_by_tab("#answers > summary")
     page.keyboard.press("Space")
-    assert page.locator(".flag details[open]").count() == 1
+    assert page.locator("#answers[open]").count() == 1
     focus_by_tab(".desk-bar button")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("signed-out"))
@@ -225,7 +227,8 @@ def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) ->
                  "/desk/new?rulebook=phq4", "/desk/account",
                  f"/desk/screenings/{flagged}", f"/desk/screenings/{scored}",
                  f"/desk/screenings/{flagged}/answers", f"/desk/screenings/{scored}/evidence",
-                 f"/desk/screenings/{scored}/note", "/desk/screenings/" + "0" * 36):  # fmt: skip
+                 f"/desk/screenings/{scored}/note", f"/desk/screenings/{scored}/patient",
+                 "/desk/screenings/" + "0" * 36):  # fmt: skip
         page.goto(base_url + path)
         open_details(page)
         yield path
@@ -294,6 +297,60 @@ def test_targets_are_large(shared_page, base_url, shared_desk):
         boxes = [target.bounding_box() for target in targets.all()]
         assert boxes, path
         assert min(box["height"] for box in boxes) >= SMALLEST_TARGET, path
+
+
+@pytest.mark.parametrize("size", ["phone"], indirect=True)
+def test_no_page_is_too_wide_at_any_width_and_chart_texts_stay_legible(
+    shared_page, base_url, shared_desk
+):
+    flagged, scored = shared_desk[1:]
+    pages = ("/desk", "/desk/links", f"/desk/screenings/{flagged}", f"/desk/screenings/{scored}",
+             f"/desk/screenings/{scored}/patient")  # fmt: skip
+    wide, small = [], []
+    for path in pages:
+        shared_page.goto(base_url + path)
+        open_details(shared_page)
+        for width in (320, 360, 545, 640, 768, 800, 1280):
+            shared_page.set_viewport_size({"width": width, "height": 900})
+            if shared_page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wide.append((path, width))
+        sizes = shared_page.evaluate(
+            "[...document.querySelectorAll('.chart text')]"
+            ".map((text) => parseFloat(getComputedStyle(text).fontSize))"
+        )
+        small += [path for size in sizes if size < SMALLEST_CHART_TEXT]
+    assert (wide, small) == ([], [])
+    assert sizes
+
+
+def test_the_page_says_five_minutes_before_that_the_session_ends(shared_page, base_url):
+    shared_page.clock.install()
+    shared_page.goto(f"{base_url}/desk")
+    shared_page.clock.run_for(24 * 60 * 1000)
+    expect(shared_page.locator("#session-ending")).to_be_hidden()
+    shared_page.clock.run_for(90 * 1000)
+    expect(shared_page.locator("#session-ending")).to_be_visible()
+
+
+def test_after_a_fault_back_and_reload_give_a_page_and_create_nothing_twice(
+    page, base_url, store, clinic, grace
+):
+    sign_in(page, base_url, grace)
+    page.goto(f"{base_url}/desk/new?rulebook=phq4")
+    save = ":nth-match(main button[type=submit]:visible, 1)"
+    press(page, save)
+    assert page.locator(".errors a").get_attribute("href") == "#reference"
+    page.reload()
+    page.fill("#reference", "MRN-0500")
+    press(page, save)
+    expect(page).to_have_url(re.compile("/desk/screenings/"))
+    page.go_back()
+    expect(page.locator(".errors a")).to_have_count(1)
+    page.go_forward()
+    page.reload()
+    expect(page).to_have_url(re.compile("/desk/screenings/"))
+    assert do(store, clinic, search.list_first_page, ScreeningFilters(), 9).next_cursor is None
+    assert len(do(store, clinic, search.list_first_page, ScreeningFilters(), 9).lines) == 1
 
 
 def test_going_back_after_signing_out_shows_nothing(page, base_url, grace, flagged):

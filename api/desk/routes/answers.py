@@ -1,12 +1,13 @@
 """Answer pages of the desk, where a clinician enters a new screening or amends one."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ScreeningId
-from api.desk import answer_form
+from api.desk import answer_form, screening_page
+from api.desk.screening_page import SCREENINGS_PATH, FaultLink
 from api.desk.screening_rows import list_instrument_choices
 from api.desk.session_guard import (
     CheckedFields,
@@ -18,15 +19,21 @@ from api.forms.answer_parser import ControlState
 from api.intakes import reader
 from api.problems import Problem
 from api.store import idempotency
+from api.store.accounts.kept_forms import KeptForm
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
-from api.web.page_route import FormFields, read_field
+from api.web.page_route import read_field
 from schemas.screening import Screening
 from scoring.catalogue import UnknownRulebookError
 
-SCREENINGS_PATH = "/desk/screenings"
 _IDEMPOTENT_ROUTE = "POST /desk/new"
+_FIELD_LABELS = (
+    ("reference", "desk_reference"),
+    ("name", "desk_patient_name"),
+    ("system", "desk_system"),
+    ("note", "desk_note_field"),
+)
 RulebookName = Annotated[str, Query(max_length=60)]
 router = APIRouter(route_class=build_desk_route("screenings:write"))
 
@@ -37,6 +44,9 @@ def show_new_screening(desk: PractitionerPageDep, rulebook: RulebookName = "") -
     if not rulebook:
         return desk.render("new", choices=list_instrument_choices(desk.formatter))
     form = _load_form(desk, rulebook)
+    kept_form = desk.find_kept_form(_build_new_path(form))
+    if kept_form is not None:
+        return _render_kept(desk, form, kept_form)
     values = {"idempotency_key": idempotency.generate_idempotency_key()}
     return _render_form(desk, form, form.fill_steps_from_answers({}), {}, values)
 
@@ -49,7 +59,7 @@ def create_screening(
     form = _load_form(desk, rulebook)
     parsed_answers = answer_form.parse_answers(desk, form, fields, None)
     if parsed_answers.faults:
-        return _render_faults(desk, form, fields, parsed_answers)
+        return desk.redirect_with_form(_build_new_path(form), fields)
     intake = parsed_answers.intake
     scored = reader.score_intake(desk.rulebooks, intake, intake.patient, "form")
 
@@ -69,6 +79,9 @@ def show_answers(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
     """Show all questions with the answers of a screening."""
     original = _read_original(desk, screening)
     form = _load_form(desk, original.assessment.rulebook)
+    kept_form = desk.find_kept_form(f"{SCREENINGS_PATH}/{screening}/answers")
+    if kept_form is not None:
+        return _render_kept(desk, form, kept_form, original)
     values = {"note": original.context.note or ""}
     control_states = form.fill_steps_from_answers(original.answers)
     return _render_form(desk, form, control_states, {}, values, original)
@@ -83,10 +96,32 @@ def amend_screening(
     form = _load_form(desk, original.assessment.rulebook)
     parsed_answers = answer_form.parse_answers(desk, form, fields, original)
     if parsed_answers.faults:
-        return _render_faults(desk, form, fields, parsed_answers, original)
-    scored = reader.score_intake(desk.rulebooks, parsed_answers.intake, original.patient, "form")
+        return desk.redirect_with_form(f"{SCREENINGS_PATH}/{screening}/answers", fields)
+    return _save_correction(desk, form, original, parsed_answers.intake)
+
+
+@router.post(SCREENINGS_PATH + "/{screening}/part")
+def save_part(desk: PractitionerPageDep, screening: ScreeningId, fields: CheckedFields) -> Response:
+    """Save the clinician's part of a screening as a correction, if anything changed."""
+    original = _read_original(desk, screening)
+    part_form = screening_page.build_part_form(desk, original)
+    if part_form is None:
+        raise Problem("conflict")
+    parsed_answers = answer_form.parse_answers(desk, part_form[0], fields, original)
+    if parsed_answers.faults:
+        return screening_page.redirect_with_form(desk, screening, "part", fields)
+    return _save_correction(desk, part_form[0], original, parsed_answers.intake)
+
+
+def _save_correction(
+    desk: PractitionerPage, form: answer_form.AnswerForm, original: Screening, intake: Any
+) -> Response:
+    """Store the correction and show it; if nothing changed, show the screening as it is."""
+    if answer_form.is_unchanged(form, original, intake) and original.state == "final":
+        return desk.redirect(f"{SCREENINGS_PATH}/{original.id}")
+    scored = reader.score_intake(desk.rulebooks, intake, original.patient, "form")
     with desk.context.transaction() as work:
-        current = screenings.find_screening(work, screening)
+        current = screenings.find_screening(work, original.id)
         amended = screenings.amend_screening(work, current, scored)
         work.audit("amend", "screening", amended.id)
     return desk.redirect(f"{SCREENINGS_PATH}/{amended.id}")
@@ -106,17 +141,24 @@ def _load_form(desk: PractitionerPage, name: str) -> answer_form.AnswerForm:
         raise Problem("not_found") from None
 
 
-def _render_faults(
+def _build_new_path(form: answer_form.AnswerForm) -> str:
+    return f"/desk/new?rulebook={form.rulebook.rulebook.rulebook.instrument}"
+
+
+def _render_kept(
     desk: PractitionerPage,
     form: answer_form.AnswerForm,
-    fields: FormFields,
-    parsed_answers: answer_form.ParsedAnswers,
+    kept_form: KeptForm,
     original: Screening | None = None,
 ) -> Response:
+    """Show the form as it was submitted, with its faults."""
     names = ("note", "idempotency_key", *answer_form.PATIENT_FIELDS)
-    values = {name: answer_form.read_text(fields, name) for name in names}
-    control_states = form.fill_steps_from_fields(fields)
-    return _render_form(desk, form, control_states, parsed_answers.faults, values, original)
+    values = {name: answer_form.read_text(kept_form.fields, name) for name in names}
+    faults = answer_form.parse_answers(desk, form, kept_form.fields, original).faults
+    control_states = form.fill_steps_from_fields(kept_form.fields)
+    return _render_form(
+        desk, form, control_states, faults, values, original, is_returned=kept_form.is_after_session
+    )
 
 
 def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
@@ -126,9 +168,15 @@ def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
     faults: dict[str, str],
     values: dict[str, str],
     original: Screening | None = None,
+    *,
+    is_returned: bool = False,
 ) -> Response:
-    instrument = form.rulebook.rulebook.rulebook.instrument
-    new_path = f"/desk/new?rulebook={instrument}"
+    page = f"{SCREENINGS_PATH}/{original.id}/answers" if original else _build_new_path(form)
+    labels = dict(_FIELD_LABELS)
+    fault_links = [
+        *(FaultLink(name, labels[name], faults[name]) for name in labels if name in faults),
+        *screening_page.list_question_faults(form, faults),
+    ]
     return desk.render(
         "answers",
         422 if faults else 200,
@@ -143,6 +191,9 @@ def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
         values={"note": "", "idempotency_key": ""}
         | dict.fromkeys(answer_form.PATIENT_FIELDS, "")
         | values,
-        action=f"{SCREENINGS_PATH}/{original.id}/answers" if original else new_path,
+        fault_links=fault_links,
+        is_returned=is_returned,
+        owner=desk.seal_owner(page),
+        action=page,
         back=f"{SCREENINGS_PATH}/{original.id}" if original else "/desk",
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.desk import inbox, screening_page
 from api.desk.answer_form import PATIENT_FIELDS, parse_patient
 from api.desk.link_creation import (
     create_shown_link,
@@ -12,6 +13,7 @@ from api.desk.link_creation import (
     parse_recipient,
     read_public_url,
 )
+from api.desk.screening_page import FaultLink
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
 from api.desk.session_guard import (
     CheckedFields,
@@ -20,9 +22,13 @@ from api.desk.session_guard import (
     build_desk_route,
 )
 from api.forms.link_urls import find_link_reach
+from api.problems import Problem
+from api.store.accounts.kept_forms import KeptForm
 from api.store.forms import links
 from api.store.forms.links import LinkRequest
-from api.web.page_route import read_field
+from api.store.patients import draft_acknowledgements
+from api.store.screenings import screenings
+from api.web.page_route import FormFields, read_field
 from api.web.page_texts import list_languages
 from schemas.links import Link
 from scoring.catalogue import UnknownRulebookError
@@ -32,6 +38,15 @@ PAGE_SIZE = 25
 LinkId = Annotated[str, Path(alias="link", pattern=r"^[0-9a-f-]{36}$")]
 _DAYS = re.compile(r"[1-9]|[1-8][0-9]|90")
 _FIELDS = (*PATIENT_FIELDS, "rulebook", "kind", "days", "language", "send_to")
+_NEW_PATH = f"{LINKS_PATH}/new"
+_LABELS = {
+    "reference": "desk_reference",
+    "name": "desk_patient_name",
+    "system": "desk_system",
+    "rulebook": "desk_instrument",
+    "days": "desk_link_days",
+    "send_to": "desk_send_to",
+}
 router = APIRouter(prefix=LINKS_PATH, route_class=build_desk_route("screenings:write"))
 
 
@@ -50,32 +65,54 @@ def list_links(
 
 
 @router.get("/new")
-def show_new_link(desk: PractitionerPageDep) -> Response:
-    """Show the form of a new link."""
-    return _render_form(desk, {"days": "14"}, {})
+def show_new_link(
+    desk: PractitionerPageDep,
+    screening: Annotated[str, Query(alias="for", pattern=r"^[0-9a-f-]{36}$")] = "",
+) -> Response:
+    """Show the form of a new link, filled in for the patient of a screening if one is named."""
+    kept_form = desk.find_kept_form(_NEW_PATH)
+    if kept_form is not None:
+        return _render_kept(desk, kept_form)
+    values = {"days": "14"}
+    if screening:
+        with desk.context.transaction() as work:
+            patient = screenings.find_screening(work, screening).patient
+            work.audit("read", "screening", screening)
+        values |= {name: getattr(patient, name) or "" for name in PATIENT_FIELDS}
+    return _render_form(desk, values, {})
 
 
 @router.post("/new")
 def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """Create a link and show its URL, QR code and messages, only this once."""
-    values = {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
-    faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
-    recipient = None
-    try:
-        recipient = parse_recipient(desk, values["send_to"])
-    except ValueError:
-        faults["send_to"] = "fault_recipient"
+    values, faults = _read_values(fields), _find_faults(desk, fields)
+    recipient = None if "send_to" in faults else parse_recipient(desk, values["send_to"])
     patient = parse_patient(fields, faults)
-    try:
-        rulebook = desk.rulebooks.find_current(values["rulebook"]).name
-    except UnknownRulebookError:
-        faults["rulebook"] = "fault_unknown"
     if faults or patient is None:
-        return _render_form(desk, values, faults)
+        return desk.redirect_with_form(_NEW_PATH, fields)
+    rulebook = desk.rulebooks.find_current(values["rulebook"]).name
     kind: Any = "once" if values["kind"] == "once" else "until_submitted"
     language = values["language"] if values["language"] in list_languages() else None
     link_request = LinkRequest(patient, rulebook, None, kind, language, int(values["days"]))
     return create_shown_link(desk, link_request, recipient)
+
+
+@router.post("/{link}/acknowledgements")
+def acknowledge_draft(desk: PractitionerPageDep, link: LinkId, fields: CheckedFields) -> Response:
+    """Record that the red flags in answers not sent yet were dealt with."""
+    action = screening_page.read_flag_action(fields)
+    if screening_page.find_action_faults(action):
+        return desk.redirect_with_form("/desk", fields | {"link": [link]})
+    with desk.context.transaction() as work:
+        current = links.find_link_with_draft(work, link)
+        if current.state == "submitted":
+            raise Problem("conflict")
+        flags = [flag.id for flag in inbox.list_draft_flags(current, desk.formatter)]
+        draft_acknowledgements.acknowledge_draft(
+            work, link, flags, desk.signed_in.practitioner.reference, action
+        )
+        work.audit("acknowledge", "draft", link)
+    return desk.redirect("/desk")
 
 
 @router.post("/{link}/revoke")
@@ -91,8 +128,39 @@ def revoke_link(
     return desk.redirect(LINKS_PATH)
 
 
+def _read_values(fields: FormFields) -> dict[str, str]:
+    return {name: read_field(fields, name).strip()[:300] for name in _FIELDS}
+
+
+def _find_faults(desk: PractitionerPage, fields: FormFields) -> dict[str, str]:
+    """Return the faults of the fields that do not name the patient."""
+    values = _read_values(fields)
+    faults = {} if _DAYS.fullmatch(values["days"]) else {"days": "fault_days"}
+    try:
+        desk.rulebooks.find_current(values["rulebook"])
+    except UnknownRulebookError:
+        faults["rulebook"] = "fault_unknown"
+    try:
+        parse_recipient(desk, values["send_to"])
+    except ValueError:
+        faults["send_to"] = "fault_recipient"
+    return faults
+
+
+def _render_kept(desk: PractitionerPage, kept_form: KeptForm) -> Response:
+    faults = _find_faults(desk, kept_form.fields)
+    parse_patient(kept_form.fields, faults)
+    return _render_form(
+        desk, _read_values(kept_form.fields), faults, is_returned=kept_form.is_after_session
+    )
+
+
 def _render_form(
-    desk: PractitionerPage, values: dict[str, str], faults: dict[str, str]
+    desk: PractitionerPage,
+    values: dict[str, str],
+    faults: dict[str, str],
+    *,
+    is_returned: bool = False,
 ) -> Response:
     choices = list_instrument_choices(desk.formatter)
     numbers = desk.read_form_settings().emergency_numbers
@@ -102,6 +170,11 @@ def _render_form(
         choices=choices,
         values=dict.fromkeys(_FIELDS, "") | values,
         faults=faults,
+        fault_links=[
+            FaultLink(name, _LABELS[name], faults[name]) for name in _LABELS if name in faults
+        ],
+        is_returned=is_returned,
+        owner=desk.seal_owner(_NEW_PATH),
         numbers=numbers,
         crisis_numbers=[number for number in numbers if number.crisis],
         reach=find_link_reach(read_public_url(desk)),

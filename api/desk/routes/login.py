@@ -14,7 +14,7 @@ from api.desk.invitation_acceptance import (
     accept_invitation,
     find_form_faults,
 )
-from api.desk.login import authenticate, set_session_cookies
+from api.desk.login import authenticate, find_first_page, set_session_cookies
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPageDep,
@@ -27,7 +27,7 @@ from api.http.error_conversion import convert_error
 from api.problems import Problem, TooManyRequestsProblem
 from api.security.client_secrets import hash_secret
 from api.security.totp import build_provisioning_uri
-from api.store.accounts import invitations, sessions
+from api.store.accounts import invitations, kept_forms, sessions
 from api.store.accounts.organisations import FIRST_ORGANISATION_NAME
 from api.store.errors import TooManyAttemptsError
 from api.web import cookies
@@ -48,7 +48,10 @@ def show_login(request: Request) -> Response:
     """Show the login form."""
     has_failed = "provider" in request.query_params and _find_provider_name(request)
     is_signed_out = "signed-out" in request.query_params
-    return _render_login(request, "provider" if has_failed else "", is_signed_out=is_signed_out)
+    end_notice = next((name for name in ("kept", "ended") if name in request.query_params), "")
+    return _render_login(
+        request, "provider" if has_failed else "", is_signed_out=is_signed_out, ended=end_notice
+    )
 
 
 @_public.post("/sign-in")
@@ -67,7 +70,7 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
         return _render_login(request, "wait", minutes=-(-seconds // 60), headers=problem.headers)
     if login is None:
         return _render_login(request, "wrong")
-    response = redirect_to(request, "/desk")
+    response = redirect_to(request, find_first_page(request, login[1]))
     set_session_cookies(request, response, login[1], name)
     cookies.delete_cookie(request, response, cookies.LOGIN_FORM)
     return response
@@ -83,6 +86,7 @@ def sign_out(request: Request, desk: PractitionerPageDep, fields: CheckedFields)
         else:
             count = 1
             sessions.end_session(work, desk.signed_in.session)
+        kept_forms.delete_kept_forms(work, practitioner)
         work.audit("sign_out", "practitioner", practitioner, count=max(count, 1))
     response = redirect_to(request, "/sign-in?signed-out")
     cookies.delete_cookie(request, response, cookies.SESSION)
@@ -169,6 +173,7 @@ def _render_login(request: Request, fault: str = "", **options: Any) -> Response
         fault=fault,
         minutes=options.get("minutes"),
         is_signed_out=options.get("is_signed_out"),
+        ended=options.get("ended", ""),
     )
     cookies.set_cookie(request, response, cookies.LOGIN_FORM, nonce, LOGIN_FORM_SECONDS)
     remember_language(request, response)

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import LoginProvider, find_services
 from api.desk.invitation_acceptance import InvitationDep, InvitationSecret, accept_with_identity
-from api.desk.login import set_session_cookies, start_session
+from api.desk.login import find_first_page, set_session_cookies, start_session
 from api.desk.oidc_login import FLOW_SECONDS
 from api.desk.session_guard import build_session_actor
 from api.http.rate_limit import read_network_key
@@ -50,7 +50,7 @@ def finish_login(request: Request) -> Response:
         find_services(request).denied_requests.record(build_anonymous_actor(request), "bad_sign_in")
         response = redirect_to(request, FAILED_PATH)
     else:
-        response = redirect_to(request, "/desk")
+        response = redirect_to(request, find_first_page(request, session))
         set_session_cookies(request, response, session)
     cookies.delete_cookie(request, response, cookies.OIDC_FLOW)
     return response

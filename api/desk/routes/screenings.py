@@ -1,7 +1,7 @@
 """Screening pages of the desk: the list, one screening with its reasons, status and documents."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,11 +9,17 @@ from pydantic import TypeAdapter
 from starlette.responses import StreamingResponse
 
 from api.dependencies import RendererDep, ScreeningId
-from api.desk import inbox, pattern_comparison, screening_rows
+from api.desk import (
+    inbox,
+    patient_page,
+    pattern_comparison,
+    screening_page,
+    screening_rows,
+)
 from api.desk.answer_form import is_valid_text, read_text
 from api.desk.csv_export import stream_csv
 from api.desk.failed_messages import FailedMessage, list_failed_messages
-from api.desk.result_page import draw_result, find_sources, group_criteria
+from api.desk.screening_page import SCREENINGS_PATH
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPage,
@@ -22,16 +28,20 @@ from api.desk.session_guard import (
 )
 from api.documents import document_builder, issuance
 from api.documents.request import DocumentRequest, find_format_by_suffix
-from api.store.accounts import practitioners
-from api.store.screenings import screenings, search
+from api.problems import Problem
+from api.store.accounts.kept_forms import KeptForm
+from api.store.forms import form_settings, links
+from api.store.patients import patient_lookup, patient_search
+from api.store.patients.patient_lookup import PatientSelector
+from api.store.screenings import acknowledgements, of_patient, screenings, search
 from api.web.page_route import read_field
 from api.web.page_texts import list_languages
-from schemas.patient import Note
+from schemas.patient import Note, Reference
 from schemas.screening import Screening
 
-SCREENINGS_PATH = "/desk/screenings"
 FILTERS = ("tier", "rulebook", "since")
 _NOTE = TypeAdapter[Any](Note)
+_SEARCH = TypeAdapter[Any](Reference)
 _read_routes = APIRouter(route_class=build_desk_route("screenings:read"))
 _write_routes = APIRouter(prefix=SCREENINGS_PATH, route_class=build_desk_route("screenings:write"))
 _report_routes = APIRouter(prefix=SCREENINGS_PATH, route_class=build_desk_route("reports:read"))
@@ -48,28 +58,67 @@ def list_screenings(
 
 @_read_routes.post("/desk/find")
 def find_patient(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
-    """List the screenings of one patient; a POST keeps the reference out of the URL."""
-    values = {"patient": read_field(fields, "patient")[:200]}
-    return _render_list(desk, values, read_field(fields, "cursor")[:4000])
+    """Search for a patient; the address that follows has the search encrypted."""
+    text = read_field(fields, "patient").strip()[: patient_search.MAX_TEXT_LENGTH]
+    if not text:
+        return desk.redirect("/desk")
+    if not is_valid_text(_SEARCH, text):
+        raise Problem("invalid_request", "Use only letters, digits and punctuation in a search.")
+    with desk.context.transaction() as work:
+        sealed_search = search.seal_search(work, text)
+        work.audit("list", "screening")
+    return desk.redirect(f"/desk/found?search={sealed_search}")
+
+
+@_read_routes.get("/desk/found")
+def list_found(
+    desk: PractitionerPageDep, sealed_search: Annotated[str, Query(alias="search", max_length=4000)]
+) -> Response:
+    """List the screenings of the patients whose number or name has the searched words."""
+    formatter, following = desk.formatter, None
+    with desk.context.transaction() as work:
+        text, start = search.open_search(work, sealed_search)
+        ids = [match.id for match in patient_search.list_matches(work, text)]
+        end = start + screening_rows.PAGE_SIZE
+        lines = search.list_lines(work, ids[start:end])
+        if end < len(ids):
+            following = search.seal_search(work, text, end)
+        work.audit("list", "screening", count=max(len(lines), 1))
+    return desk.render(
+        "list",
+        owner="",
+        rows=[screening_rows.build_row(line, formatter) for line in lines],
+        next_address=f"/desk/found?search={following}" if following else None,
+        found_count=len(ids),
+        filters={"patient": text},
+        inbox=inbox.Inbox(),
+        tiers=screening_rows.list_tier_choices(formatter),
+        instruments=screening_rows.list_instrument_choices(formatter),
+        can_write_at_start=False,
+        **_show_kept_action(None),
+    )
 
 
 @_read_routes.post("/desk/export")
 def export_screenings(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
-    """Export the filtered screenings as CSV."""
-    values = {name: read_field(fields, name) for name in (*FILTERS, "patient")}
+    """Export the filtered or found screenings as CSV."""
+    values = {name: read_field(fields, name) for name in FILTERS}
     filters = screening_rows.parse_filters(values, desk.formatter)
+    searched = read_field(fields, "patient").strip()[: patient_search.MAX_TEXT_LENGTH]
+    today = datetime.now(desk.time_zone).date()
     headers = {
-        "Content-Disposition": 'attachment; filename="nociscreen-screenings.csv"',
+        "Content-Disposition": f'attachment; filename="nociscreen-screenings-{today}.csv"',
         "Cache-Control": "no-store",
     }
     media_type = "text/csv; charset=utf-8"
-    return StreamingResponse(stream_csv(desk, filters), media_type=media_type, headers=headers)
+    content = stream_csv(desk, filters, searched)
+    return StreamingResponse(content, media_type=media_type, headers=headers)
 
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}")
 def show_screening(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
-    """Show one screening: red flags, then the result, then all reasons."""
-    return _render_screening(desk, screening)
+    """Show one screening: red flags with what to do, then the result, then what decides it."""
+    return screening_page.render_screening(desk, screening)
 
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}/evidence")
@@ -101,21 +150,46 @@ def show_evidence(desk: PractitionerPageDep, screening: ScreeningId) -> Response
     )
 
 
+@_read_routes.get(SCREENINGS_PATH + "/{screening}/patient")
+def show_patient(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
+    """Show all screenings of the patient of this screening, and their course over time."""
+    with desk.context.transaction() as work:
+        patient = screenings.find_screening(work, screening).patient
+        patient_screenings = of_patient.list_screenings(work, patient)
+        selector = PatientSelector(patient.reference, patient.system, patient.system is None)
+        link_rows = patient_lookup.list_links_with_drafts(work, selector)
+        patient_links = [links.build_link_with_draft(work, *row) for row in link_rows]
+        days = form_settings.load_form_settings(work).ask_again_days
+        stored_count = of_patient.count_screenings(work, patient)
+        work.audit("list", "screening", count=max(len(patient_screenings), 1))
+    formatter, today = desk.formatter, datetime.now(desk.time_zone).date()
+    course = patient_page.build_course(patient_screenings, patient_links, days, today, formatter)
+    return desk.render(
+        "patient",
+        screening_id=screening,
+        patient=patient,
+        birth_date=formatter.format_day(patient.birth_date) if patient.birth_date else "",
+        course=course,
+        due=formatter.format_day(course.next_due) if course.next_due else "",
+        has_more=stored_count > len(patient_screenings) >= of_patient.MAX_SCREENINGS,
+    )
+
+
 @_write_routes.post("/{screening}/acknowledgements")
 def acknowledge_red_flags(
     desk: PractitionerPageDep, screening: ScreeningId, fields: CheckedFields
 ) -> Response:
-    """Record that the practitioner has seen the red flags, and what was done."""
-    action_text = read_text(fields, "done")
-    if not is_valid_text(_NOTE, action_text):
-        return _render_screening(desk, screening, {"done": "fault_action"}, action_text)
+    """Record that a red flag was dealt with: who was reached and what was done."""
+    action = screening_page.read_flag_action(fields)
+    if screening_page.find_action_faults(action):
+        return screening_page.redirect_with_form(desk, screening, "acknowledge", fields)
     with desk.context.transaction() as work:
         practitioner = desk.signed_in.practitioner.reference
-        screenings.acknowledge_red_flags(
-            work, screenings.find_screening(work, screening), practitioner, action_text
+        acknowledgements.acknowledge_flags(
+            work, screenings.find_screening(work, screening), practitioner, action
         )
         work.audit("acknowledge", "screening", screening)
-    return desk.redirect(f"{SCREENINGS_PATH}/{screening}")
+    return desk.redirect(f"{SCREENINGS_PATH}/{screening}#red-flags")
 
 
 @_write_routes.post("/{screening}/entered-in-error")
@@ -125,7 +199,7 @@ def enter_in_error(
     """Mark a screening as entered in error; its documents then say not to rely on it."""
     reason = read_text(fields, "reason")
     if not is_valid_text(_NOTE, reason):
-        return _render_screening(desk, screening, {"reason": "fault_reason"}, reason)
+        return screening_page.redirect_with_form(desk, screening, "error", fields)
     with desk.context.transaction() as work:
         screenings.mark_entered_in_error(work, screenings.find_screening(work, screening), reason)
         work.audit("enter_in_error", "screening", screening)
@@ -163,9 +237,8 @@ def download_report(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     report = document_builder.render_screening(
         desk.rulebooks, print_settings, reports, source, request
     )
-    return document_builder.build_download(
-        issuance.record_issued(desk.context, screening, report), request.audience
-    )
+    issued_document = issuance.record_issued(desk.context, screening, report)
+    return document_builder.build_download(issued_document, request.audience, source.screening)
 
 
 @_report_routes.get("/{screening}/note")
@@ -184,7 +257,7 @@ def show_note(
     )
     issuance.record_issued(desk.context, screening, note)
     if file:
-        return document_builder.build_download(note)
+        return document_builder.build_download(note, "clinician", source.screening)
     return desk.render(
         "note", screening=source.screening, note=note.content.decode(), report_language=language
     )
@@ -195,6 +268,7 @@ def _render_list(desk: PractitionerPage, values: Mapping[str, str], cursor: str)
     filters = screening_rows.parse_filters(values, formatter)
     is_start = not cursor and not any(values.values())
     can_write_at_start = is_start and desk.has_scope("screenings:write")
+    kept_form = desk.find_kept_form("/desk") if is_start else None
     red_flags = inbox.Inbox()
     failed_messages: tuple[FailedMessage, ...] = ()
     with desk.context.transaction() as work:
@@ -212,64 +286,35 @@ def _render_list(desk: PractitionerPage, values: Mapping[str, str], cursor: str)
         work.audit("list", "screening", count=max(len(page.lines), 1))
     return desk.render(
         "list",
+        422
+        if kept_form
+        and screening_page.find_action_faults(screening_page.read_flag_action(kept_form.fields))
+        else 200,
+        owner=desk.seal_owner("/desk"),
         rows=[screening_rows.build_row(line, formatter) for line in page.lines],
-        next_cursor=page.next_cursor,
+        next_address=f"/desk?cursor={page.next_cursor}" if page.next_cursor else None,
+        found_count=None,
         filters=dict(values) | {"tier": filters.tier or ""},
         inbox=red_flags,
         failed_messages=failed_messages,
         tiers=screening_rows.list_tier_choices(formatter),
         instruments=screening_rows.list_instrument_choices(formatter),
         can_write_at_start=can_write_at_start,
+        **_show_kept_action(kept_form),
     )
 
 
-def _render_screening(
-    desk: PractitionerPage,
-    screening_id: str,
-    faults: Mapping[str, str] | None = None,
-    text: str = "",
-) -> Response:
-    source = issuance.load_report_source(desk.context, screening_id)
-    screening, assessment = source.screening, source.screening.assessment
-    with desk.context.transaction() as work:
-        names = {person.reference: person.name for person in practitioners.list_practitioners(work)}
-        work.audit("list", "practitioner")
-    view, report_language = document_builder.build_screening_view(
-        desk.rulebooks, desk.load_print_settings(), source, desk.language
-    )
-    formatter = desk.formatter
-    report_formatter = screening_rows.DisplayFormatter(
-        desk.rulebooks, report_language, formatter.time_zone
-    )
-    book = report_formatter.find_rulebook(assessment.rulebook)
-    return desk.render(
-        "screening",
-        422 if faults else 200,
-        screening=screening,
-        source=source,
-        view=view,
-        report_language=report_language,
-        sheet_languages=[
-            code
-            for code in list_languages()
-            if formatter.has_translation(assessment.rulebook, code)
-        ],
-        day=_format_day(formatter, screening),
-        acknowledgements=[
-            (
-                names.get(entry.practitioner, entry.practitioner),
-                formatter.format_moment(entry.at),
-                entry.done,
-            )
-            for entry in screening.acknowledgements
-        ],
-        groups=group_criteria(view, assessment, book) if book else [],
-        drawings=draw_result(view),
-        find_sources=lambda marks: find_sources(view, marks),
-        faults=faults or {},
-        text=text,
-        base=f"{SCREENINGS_PATH}/{screening_id}",
-    )
+def _show_kept_action(kept_form: KeptForm | None) -> dict[str, Any]:
+    """Return the form of one alert as it was submitted, with its faults."""
+    if kept_form is None:
+        return {"kept_link": "", "kept_values": {}, "kept_faults": {}, "is_returned": False}
+    action = screening_page.read_flag_action(kept_form.fields)
+    return {
+        "kept_link": read_field(kept_form.fields, "link"),
+        "kept_values": {"reached": action.person_reached or "", "done": action.action_taken},
+        "kept_faults": screening_page.find_action_faults(action),
+        "is_returned": kept_form.is_after_session,
+    }
 
 
 def _format_day(formatter: screening_rows.DisplayFormatter, screening: Screening) -> str:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Response
 
 from api.auth.request_context import RequestContext
 from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep, RequestContextDep
-from api.documents.document_builder import format_repr_digest
+from api.documents.document_builder import build_file_name, format_repr_digest
 from api.fhir.elements import FHIR_JSON, Resource, ResourceVersion
 from api.fhir.http import (
     RequireJson,
@@ -147,8 +147,9 @@ def read_binary(  # noqa: PLR0913 - as above
         )
         response.headers["Repr-Digest"] = format_repr_digest(bytes(response.body))
         return response
+    file_name = build_file_name(".pdf", screening=current)
     headers = {
-        "Content-Disposition": 'attachment; filename="nociscreen-report.pdf"',
+        "Content-Disposition": f'attachment; filename="{file_name}"',
         "Vary": "Accept",
         "Repr-Digest": format_repr_digest(pdf),
     }

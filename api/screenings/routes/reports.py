@@ -49,9 +49,8 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     """
     source = issuance.load_report_source(context, screening)
     document = render_screening(rulebooks, print_settings, renderer, source, document_request)
-    return build_download(
-        issuance.record_issued(context, screening, document), document_request.audience
-    )
+    issued_document = issuance.record_issued(context, screening, document)
+    return build_download(issued_document, document_request.audience, source.screening)
 
 
 @router.get(
@@ -73,9 +72,8 @@ def read_report_as(  # noqa: PLR0913 - as above
     """Returns the report in the format of the suffix. `Accept` is ignored."""
     source = issuance.load_report_source(context, screening)
     document = render_screening(rulebooks, print_settings, renderer, source, document_request)
-    return build_download(
-        issuance.record_issued(context, screening, document), document_request.audience
-    )
+    issued_document = issuance.record_issued(context, screening, document)
+    return build_download(issued_document, document_request.audience, source.screening)
 
 
 @router.get(

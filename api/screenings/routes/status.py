@@ -4,15 +4,17 @@ The screening itself never changes: each event is a row of its own.
 """
 
 from fastapi import APIRouter, Response
+from pydantic import Field
 
 from api.auth.route_guard import require_scope
 from api.dependencies import IdempotentRequestDep, ScreeningId
 from api.http.error_responses import BODY_ERRORS, error_responses
 from api.screenings.models import SCREENINGS_PATH
 from api.store.idempotency import IdempotentResponse
-from api.store.screenings import screenings
+from api.store.screenings import acknowledgements, screenings
+from api.store.screenings.acknowledgements import FlagAction
 from api.store.transaction import Transaction
-from schemas.base import FrozenModel
+from schemas.base import FrozenModel, Name
 from schemas.patient import Note, Reference
 from schemas.screening import Acknowledgement, EnteredInError
 
@@ -28,10 +30,14 @@ class EntryErrorReason(FrozenModel):
 
 
 class AcknowledgementRequest(FrozenModel):
-    """The practitioner who acknowledges the red flags, and the action taken."""
+    """The practitioner who acknowledges one red flag or all of them, and the action taken."""
 
     practitioner: Reference
     done: Note
+    flag: Name | None = Field(
+        default=None, description="The red flag, which is acknowledged once. Null for all of them."
+    )
+    reached: Reference | None = Field(default=None, description="Who was reached.")
 
 
 @router.post(
@@ -71,12 +77,16 @@ def acknowledge(
     body: AcknowledgementRequest,
     idempotent_request: IdempotentRequestDep,
 ) -> Response:
-    """Stores the practitioner, the time and the action taken. The assessment does not change."""
+    """Stores the practitioner, the time and the action taken. The assessment does not change.
+
+    The screening counts as acknowledged once every red flag is.
+    """
 
     def add_acknowledgement(work: Transaction) -> IdempotentResponse:
         stored_screening = screenings.find_screening(work, screening)
-        acknowledgement = screenings.acknowledge_red_flags(
-            work, stored_screening, body.practitioner, body.done
+        action = FlagAction(body.done, body.reached, body.flag)
+        acknowledgement = acknowledgements.acknowledge_flags(
+            work, stored_screening, body.practitioner, action
         )
         work.audit("acknowledge", "screening", screening)
         return IdempotentResponse(201, acknowledgement.model_dump_json().encode(), None, screening)

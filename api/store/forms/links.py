@@ -82,6 +82,14 @@ def find_link(work: Transaction, link_id: str) -> Link:
     return _build_link(work, *rows[0])
 
 
+def find_link_with_draft(work: Transaction, link_id: str) -> LinkDetail:
+    """Return the link with its draft. Raises NotFoundError."""
+    rows = _load_rows(work, col(LinkRow.id) == link_id, limit=1)
+    if not rows:
+        raise NotFoundError
+    return build_link_with_draft(work, *rows[0])
+
+
 def list_urgent_links(work: Transaction) -> tuple[Link, ...]:
     """Return all unsubmitted links whose drafts raise a red flag, newest first."""
     return tuple(_build_link(work, *row) for row in _load_urgent(work))

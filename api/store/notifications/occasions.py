@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from api.store.accounts import letterheads, practitioners
 from api.store.database.tables import (
-    AcknowledgementRow,
+    DraftAcknowledgementRow,
     DraftRow,
     LinkRow,
     NotificationRow,
@@ -78,28 +78,33 @@ def announce_draft(work: Transaction, link: str) -> None:
     query = work.select(NotificationRow.practitioner_id).where(*is_open)
     queued_ids = set(work.list_rows(query))
     missing = [it for it in list_alerted_practitioners(work) if it.id not in queued_ids]
-    if not missing or is_dealt_with(work, link=link):
+    if not missing:
         return
     patient = links.decrypt_patient(work, work.load_row(LinkRow, link))
     _enqueue(work, NewNotification("alert", link=link), patient, missing)
 
 
-def is_dealt_with(
-    work: Transaction, *, link: str | None = None, screening: str | None = None
-) -> bool:
-    """Return whether the red flags of a screening, or of the draft of a link, need no more alert.
+def is_dealt_with(work: Transaction, alert: NotificationRow) -> bool:
+    """Return whether the red flags that an alert is about need no more alert.
 
-    They do not once they were acknowledged, or once the screening or the draft is superseded.
+    They do not once all were acknowledged, or once the screening or the draft is superseded.
     """
-    if screening is not None:
-        is_acknowledged = col(AcknowledgementRow.screening_id) == screening
-        is_in_force = col(ScreeningRow.id) == screening, conditions.IS_IN_FORCE
-        return bool(
-            work.count(AcknowledgementRow, is_acknowledged)
-            or not work.count(ScreeningRow, *is_in_force)
+    if alert.screening_id is not None:
+        is_open = (
+            col(ScreeningRow.id) == alert.screening_id,
+            conditions.IS_IN_FORCE,
+            ~conditions.IS_ACKNOWLEDGED,
         )
+        return not work.count(ScreeningRow, *is_open)
     is_calm = work.match_hash(DraftRow.tier_index, drafts.NO_TIER)
-    return not work.count(DraftRow, col(DraftRow.link_id) == link, ~is_calm)
+    acknowledged_since = (
+        col(DraftAcknowledgementRow.link_id) == alert.link_id,
+        col(DraftAcknowledgementRow.at) >= alert.created_at,
+    )
+    return bool(
+        not work.count(DraftRow, col(DraftRow.link_id) == alert.link_id, ~is_calm)
+        or work.count(DraftAcknowledgementRow, *acknowledged_since)
+    )
 
 
 def has_occasion(work: Transaction, row: NotificationRow, now: datetime) -> bool:
@@ -112,7 +117,7 @@ def has_occasion(work: Transaction, row: NotificationRow, now: datetime) -> bool
         case "arrival":
             return now - row.created_at < ARRIVAL_VALIDITY
         case _:
-            return not is_dealt_with(work, link=row.link_id, screening=row.screening_id)
+            return not is_dealt_with(work, row)
 
 
 def list_alerted_practitioners(work: Transaction) -> list[Practitioner]:

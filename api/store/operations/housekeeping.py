@@ -9,7 +9,13 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
-from api.store.accounts import invitations, login_attempts, organisations, sessions
+from api.store.accounts import (
+    invitations,
+    kept_forms,
+    login_attempts,
+    organisations,
+    sessions,
+)
 from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.batches import batches
 from api.store.database import tenancy
@@ -40,6 +46,7 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
         for table in (UsedAssertionRow, UsedTokenRow):
             session.execute(delete(table).where(col(table.expires_at) < now))
         sessions.delete_ended_sessions(session)
+        kept_forms.delete_old_forms(session)
         invitations.delete_expired_invitations(session)
         login_attempts.delete_old_failures(session)
         signing_keys.delete_untrusted_keys(session)

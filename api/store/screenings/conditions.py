@@ -47,10 +47,13 @@ FIRST_STORED_AT = func.coalesce(
 """When the answers of a screening were first stored: of a rescored one, those of the original."""
 
 
-def _has_event(table: type[AcknowledgementRow | EnteredInErrorRow]) -> ColumnElement[bool]:
+def _has_event(
+    table: type[AcknowledgementRow | EnteredInErrorRow], *more_conditions: ColumnElement[bool]
+) -> ColumnElement[bool]:
     return exists().where(
         col(table.organisation_id) == col(ScreeningRow.organisation_id),
         col(table.screening_id) == col(ScreeningRow.id),
+        *more_conditions,
     )
 
 
@@ -62,7 +65,8 @@ IS_IN_ERROR = or_(
         _OriginalError.screening_id == _Link.original_id,
     ),
 )
-IS_ACKNOWLEDGED = _has_event(AcknowledgementRow)
+IS_ACKNOWLEDGED = _has_event(AcknowledgementRow, col(AcknowledgementRow.settles_all).is_(True))
+"""Every red flag was acknowledged, together or one by one."""
 IS_IN_FORCE = and_(~IS_REPLACED, ~IS_IN_ERROR)
 """Neither replaced by a correction nor entered in error."""
 

@@ -14,10 +14,11 @@ from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
 
-from api.store.database.tables import AcknowledgementRow, EnteredInErrorRow, ScreeningRow
+from api.store.database.tables import EnteredInErrorRow, ScreeningRow
 from api.store.deliveries import follow_ups
 from api.store.errors import ConflictError, NotFoundError
-from api.store.screenings import events
+from api.store.screenings import acknowledgements, events
+from api.store.screenings.acknowledgements import FlagAction
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
 from schemas.patient import KnownPatient, parse_stored_patient
@@ -143,6 +144,7 @@ def amend_screening(work: Transaction, original: Screening, intake: ScoredIntake
     if (intake.patient.reference, intake.patient.system) != patient:
         raise ConflictError("An amendment can't change the patient.")
     amended = add_screening(work, intake, replaces=original.id)
+    amended = acknowledgements.carry_over(work, amended, original.acknowledgements)
     follow_ups.enqueue_replacements(work, original.id, amended.id)
     return amended
 
@@ -166,21 +168,10 @@ def mark_entered_in_error(work: Transaction, screening: Screening, reason: str) 
 def acknowledge_red_flags(
     work: Transaction, screening: Screening, practitioner: str, action_taken: str
 ) -> Acknowledgement:
-    """Record who saw the red flags and the action. Raises ConflictError without any."""
-    if not screening.assessment.safety.flags:
-        raise ConflictError("The screening raised no red flag.")
-    acknowledgement = Acknowledgement(
-        id=str(uuid4()), at=work.now, by=work.actor.id, practitioner=practitioner, done=action_taken
+    """Record who saw all red flags and the action. Raises ConflictError without any."""
+    return acknowledgements.acknowledge_flags(
+        work, screening, practitioner, FlagAction(action_taken)
     )
-    content = acknowledgement.model_dump_json(include={"practitioner", "done"}).encode()
-    row = {
-        "id": acknowledgement.id,
-        "screening_id": screening.id,
-        "at": acknowledgement.at,
-        "actor": acknowledgement.by,
-    }
-    work.insert_unique(AcknowledgementRow, row, NotFoundError(), content=content)
-    return acknowledgement
 
 
 def derive_state(*, replaced: bool, in_error: bool) -> ScreeningState:

@@ -1,7 +1,7 @@
 """Lists of screenings, newest first, in pages with an encrypted cursor."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -64,6 +64,31 @@ def list_unacknowledged(
         ).all()
     )
     return tuple(_build_line(work, row) for row in rows)
+
+
+def list_lines(work: Transaction, ids: Sequence[str]) -> tuple[ScreeningListItem, ...]:
+    """Return these screenings, in this order; those that were erased are left out."""
+    query = _select_matching(work, ScreeningFilters()).where(col(ScreeningRow.id).in_(ids))
+    rows = {row.ScreeningRow.id: row for row in work.session.execute(query).all()}
+    return tuple(_build_line(work, rows[name]) for name in ids if name in rows)
+
+
+def seal_search(work: Transaction, text: str, start: int = 0) -> str:
+    """Return a searched text and a position as a text for an address, encrypted like a cursor."""
+    content = json.dumps([text, start]).encode()
+    encrypted = work.data_keys.current.encrypt(_search_location(work), content)
+    return f"{work.current_key_id}.{encode_base64url(encrypted)}"
+
+
+def open_search(work: Transaction, sealed_search: str) -> tuple[str, int]:
+    """Return the searched text and the position. Raises InvalidCursorError."""
+    key_id, _, text = sealed_search.partition(".")
+    try:
+        encrypted = decode_base64url(text)
+        content = json.loads(work.data_keys.decrypt(key_id, _search_location(work), encrypted))
+    except (DecryptionError, ValueError):
+        raise InvalidCursorError from None
+    return content[0], content[1]
 
 
 def _load_page(
@@ -159,6 +184,10 @@ def _decrypt_cursor(work: Transaction, cursor: str) -> _Position:
         datetime.fromisoformat(created_at),
         screening_id,
     )
+
+
+def _search_location(work: Transaction) -> FieldLocation:
+    return FieldLocation("search", "text", work.organisation)
 
 
 def _cursor_location(work: Transaction) -> FieldLocation:

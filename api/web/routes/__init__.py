@@ -1,5 +1,5 @@
-"""Routes of the static files."""
+"""Routes of the web pages that belong to nobody: the root and the static files."""
 
-from api.web.routes import static
+from api.web.routes import root, static
 
-ROUTERS = (static.router,)
+ROUTERS = (root.router, static.router)

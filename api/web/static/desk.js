@@ -20,3 +20,18 @@ const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && zone.value === "UTC" && [...zone.options].some((option) => option.value === own)) {
   zone.value = own;
 }
+
+// Five minutes before the session ends the page says so; a newly opened page prolongs the session.
+const WARNING_SECONDS = 300;
+const sessionSeconds = Number(document.body.dataset.sessionSeconds || 0);
+const warning = document.getElementById("session-ending");
+if (sessionSeconds > WARNING_SECONDS && warning) {
+  let timer;
+  const restart = () => {
+    warning.hidden = true;
+    clearTimeout(timer);
+    timer = setTimeout(() => { warning.hidden = false; }, (sessionSeconds - WARNING_SECONDS) * 1000);
+  };
+  document.getElementById("stay").addEventListener("click", restart);
+  restart();
+}

@@ -343,7 +343,7 @@ class TestSession:
                 clock.shift(timedelta(minutes=29))
                 assert is_signed_in(client)
             clock.shift(timedelta(minutes=31))
-            assert client.get("/desk").headers["location"] == "/sign-in"
+            assert client.get("/desk").headers["location"] == "/sign-in?ended"
 
     def test_ends_after_its_total_lifetime_even_if_used(self, kept_service, grace):
         with time_machine.travel("2026-11-25T00:00:00Z", tick=False) as clock:
@@ -374,7 +374,7 @@ class TestSession:
 
     def test_with_an_invented_secret_is_invalid(self, browser):
         browser.cookies["nociscreen_session"] = "x" * 43
-        assert browser.get("/desk").headers["location"] == "/sign-in"
+        assert browser.get("/desk").headers["location"] == "/sign-in?ended"
 
 
 NEW = {"current_password": PASSWORD, "password": "ferry without any engine", "password_repeat": ""}

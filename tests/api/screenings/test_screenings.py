@@ -484,22 +484,26 @@ class TestAcknowledging:
         assert "no red flag" in conflict(response)
 
 
+def name_file(kind: str, screening: dict) -> str:
+    """Return the header that names the PDF of a screening by its day and short id."""
+    day = screening.get("answered_on") or screening["created_at"][:10]
+    return f'attachment; filename="nociscreen-{kind}-{day}-{screening["id"][:8]}.pdf"'
+
+
 class TestPapers:
     def test_the_patients_sheet_is_another_file_than_the_report(self, kept_client):
         screening = keep(kept_client, "A")
         for path in ("report", "report.pdf"):
             at = f"{screening['links']['self']}/{path}?document=patient"
             disposition = kept_client.get(at).headers["content-disposition"]
-            assert disposition == 'attachment; filename="nociscreen-patient-sheet.pdf"'
+            assert disposition == name_file("patient-sheet", screening)
 
     def test_a_report_is_kept_as_it_was_issued(self, kept_client, kept_service, kept_clinic):
         screening = keep(kept_client, "A")
         for path in ("report", "report.pdf"):
             response = kept_client.get(f"{screening['links']['self']}/{path}")
             assert response.headers["content-type"] == "application/pdf"
-            assert response.headers["content-disposition"] == (
-                'attachment; filename="nociscreen-report.pdf"'
-            )
+            assert response.headers["content-disposition"] == name_file("report", screening)
         assert last_act(kept_service, kept_clinic) == ("report", "ok", "screening", screening["id"])
         exported = kept_client.post("/v1/patients/export", json={"reference": "A"})
         assert exported.status_code == 200, exported.text

@@ -74,9 +74,15 @@ def read_csrf_token(text: str) -> str:
 def submit_login(client: Any, login: PractitionerLogin, **changes: str) -> Any:
     """Submit the login form; return the response."""
     fields = {"name": login.name, "password": PASSWORD, "code": login.code} | changes
-    return submit_form(client, "/sign-in", "/sign-in", **fields)
+    token = read_csrf_token(client.get("/sign-in").text)
+    return client.post("/sign-in", data={"token": token} | fields)
 
 
 def submit_form(client: Any, page: str, path: str, **fields: str) -> Any:
-    """Submit a form with the token of `page` to `path`; return the response."""
-    return client.post(path, data={"token": read_csrf_token(client.get(page).text)} | fields)
+    """Submit a form with the token of `page` to `path`; return the response.
+
+    Of a search, or a form that cannot be saved, it is the page to which the response leads.
+    """
+    response = client.post(path, data={"token": read_csrf_token(client.get(page).text)} | fields)
+    location = response.headers.get("location", "")
+    return client.get(location) if re.search(r"\bkept=|/found\?", location) else response

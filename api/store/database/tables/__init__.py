@@ -22,6 +22,7 @@ from api.store.database.tables.delivery import AttemptRow as AttemptRow
 from api.store.database.tables.delivery import DeliveryRow as DeliveryRow
 from api.store.database.tables.delivery import DestinationRow as DestinationRow
 from api.store.database.tables.delivery import PatientMoveRow as PatientMoveRow
+from api.store.database.tables.forms import DraftAcknowledgementRow as DraftAcknowledgementRow
 from api.store.database.tables.forms import DraftRow as DraftRow
 from api.store.database.tables.forms import FormSettingsRow as FormSettingsRow
 from api.store.database.tables.forms import LinkRow as LinkRow
@@ -44,6 +45,7 @@ from api.store.database.tables.sign_in import FailureRow as FailureRow
 from api.store.database.tables.sign_in import IdentityRow as IdentityRow
 from api.store.database.tables.sign_in import ImportedRow as ImportedRow
 from api.store.database.tables.sign_in import InvitationRow as InvitationRow
+from api.store.database.tables.sign_in import KeptFormRow as KeptFormRow
 from api.store.database.tables.sign_in import RecoveryCodeRow as RecoveryCodeRow
 from api.store.database.tables.sign_in import SessionRow as SessionRow
 from api.store.database.tables.sign_in import SignInRow as SignInRow

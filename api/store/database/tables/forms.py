@@ -65,6 +65,22 @@ class DraftRow(OwnedRow, table=True):
     content: bytes = encrypted_column()
 
 
+class DraftAcknowledgementRow(OwnedRow, table=True):
+    """An acknowledgement of red flags in answers not sent yet, and the action taken."""
+
+    __table_args__: ClassVar[Any] = (
+        reference("link_id"),
+        Index("draft_acknowledgement_by_link", "organisation_id", "link_id"),
+    )
+
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    link_id: str = Field(max_length=ID_LENGTH)
+    at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()
+
+
 class FormSettingsRow(OwnedRow, table=True):
     """The form settings of an organisation."""
 

@@ -25,6 +25,7 @@ class ScreeningRow(OwnedRow, table=True):
         reference("replaces", "screening", cascade=False),
         Index("screening_by_time", "organisation_id", "created_at", "id"),
         Index("screening_by_patient", "organisation_id", "patient_index", "created_at"),
+        Index("screening_by_tier", "organisation_id", "tier_index"),
         CheckConstraint("replaces IS NULL OR replaces <> id", name="screening_replaces_another"),
     )
 
@@ -62,7 +63,10 @@ class EnteredInErrorRow(OwnedRow, table=True):
 
 
 class AcknowledgementRow(OwnedRow, table=True):
-    """An acknowledgement of a screening's red flags, and the action taken."""
+    """An acknowledgement of one red flag of a screening, or of all, and the action taken.
+
+    `settles_all`: with it and those before it, every red flag is acknowledged.
+    """
 
     __table_args__: ClassVar[Any] = (
         reference("screening_id"),
@@ -73,6 +77,7 @@ class AcknowledgementRow(OwnedRow, table=True):
     screening_id: str = Field(max_length=ID_LENGTH)
     at: datetime = instant_column()
     actor: str = Field(max_length=ID_LENGTH)
+    settles_all: bool
     key_id: str = Field(max_length=ID_LENGTH)
     content: bytes = encrypted_column()
 

@@ -86,6 +86,21 @@ class SessionRow(OwnedRow, table=True):
     ends_at: datetime = instant_column()
 
 
+class KeptFormRow(OwnedRow, table=True):
+    """A form as a practitioner submitted it, kept until they see it again."""
+
+    __table_args__: ClassVar[Any] = (
+        reference("practitioner_id"),
+        Index("kept_form_by_practitioner", "organisation_id", "practitioner_id", "kept_at"),
+    )
+
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    practitioner_id: str = Field(max_length=ID_LENGTH)
+    kept_at: datetime = instant_column()
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()
+
+
 class FailureRow(OwnedRow, table=True):
     """The failed logins of one counter; `way` is the keyed hash that identifies it."""
 

@@ -18,7 +18,7 @@ from support.builders import (
 
 from api.security.client_assertions import VerifiedAssertion
 from api.security.keys import generate_signing_key
-from api.store.accounts import invitations, issuers, login_credentials, sessions
+from api.store.accounts import invitations, issuers, kept_forms, login_credentials, sessions
 from api.store.accounts.callers import consume_assertion
 from api.store.accounts.clients import add_api_key, add_client_key, set_key_set_url
 from api.store.accounts.practitioners import add_practitioner
@@ -35,10 +35,12 @@ from api.store.database.tables import (
     ScreeningRow,
 )
 from api.store.errors import ConflictError, NotFoundError
+from api.store.forms import links
 from api.store.operations.startup import open_store
-from api.store.patients import legal_holds, patient_lookup
-from api.store.screenings import imported_rows, rescorings, screenings
+from api.store.patients import draft_acknowledgements, legal_holds, patient_lookup
+from api.store.screenings import acknowledgements, imported_rows, rescorings, screenings
 from schemas.issuer import IssuerTerms
+from schemas.patient import KnownPatient
 
 PASSABLE = [table for table in OWNED_TABLES if table.__tablename__ != "audit"]
 
@@ -58,6 +60,11 @@ def signs_in(work, practitioner):
     original = screenings.add_screening(work, intake())
     by_another = intake().assessment.model_copy(update={"rulebook": "nociplastic@2.0.0"})
     rescorings.add_rescoring(work, original, intake()._replace(assessment=by_another))
+    kept_forms.keep_form(work, practitioner, "/desk/new", {"q0": ["n1"]}, is_after_session=True)
+    link, _ = links.add_link(work, links.LinkRequest(KnownPatient(reference="x"), "phq4@1.0.0"))
+    draft_acknowledgements.acknowledge_draft(
+        work, link.id, ["a_flag"], practitioner, acknowledgements.FlagAction("done")
+    )
     failed = {"way": practitioner[:64], "count": 1, "last_at": work.now, "until": None}
     own = insert(FailureRow).values(organisation_id=work.organisation, **failed)
     work.session.execute(own)

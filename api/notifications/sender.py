@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -23,7 +23,7 @@ from api.store.errors import StoreError
 from api.store.notifications import occasions, outbox
 from api.store.notifications.outbox import DueNotification, SendResult
 from api.store.store import Store
-from api.store.transaction import Actor
+from api.store.transaction import Actor, Transaction
 from schemas.notification import Medium, NotificationKind
 
 Clock = Callable[[], datetime]
@@ -101,21 +101,21 @@ class NotificationSender:
                 outbox.cancel_notification(work, row, "no_longer_needed")
                 work.audit("deliver", "notification", due.id, outcome="no_longer_needed")
                 return None
-            organisation = organisations.find_own_organisation(work).name
-            invitation = (
-                occasions.find_invitation(work, row.link_id) if row.kind == "reminder" else None
-            )
-            kind, content = (
-                cast("NotificationKind", row.kind),
-                outbox.decrypt_content(work, row),
-            )
-            text = compose_text(kind, content, organisation, f"{self._settings.public_url}/desk")
-            thread_id = None if invitation is None else invitation.id
-            envelope = MailEnvelope(row.id, organisation, address, now, thread_id)
-            medium = cast("Medium", row.medium)
-            message = ClaimedMessage(kind, medium, row.tries, row.errors, text, envelope)
+            message = self._compose(work, row, address)
             work.audit("deliver", "notification", due.id, outcome="taken")
         return message
+
+    def _compose(self, work: Transaction, row: Any, address: str) -> ClaimedMessage:
+        """Compose the message; a reminder joins the thread of its invitation."""
+        organisation = organisations.find_own_organisation(work).name
+        content = outbox.decrypt_content(work, row)
+        text = compose_text(row.kind, content, organisation, f"{self._settings.public_url}/desk")
+        invitation = None
+        if row.kind == "reminder":
+            invitation = occasions.find_invitation(work, row.link_id)
+        thread_id = None if invitation is None else invitation.id
+        envelope = MailEnvelope(row.id, organisation, address, self._clock(), thread_id)
+        return ClaimedMessage(row.kind, row.medium, row.tries, row.errors, text, envelope)
 
     def _transmit(self, message: ClaimedMessage) -> AttemptResult:
         if message.medium == "email" and self._mail is not None:

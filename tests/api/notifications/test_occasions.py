@@ -115,12 +115,9 @@ def test_an_export_of_the_patient_holds_the_messages(kept_client):
 
 def test_a_practitioner_has_an_address_that_can_be_removed(kept_client):
     new = {"reference": "x", "name": "Dr X", "email": "x@example.org"}
-    new_practitioner = kept_client.post("/v1/practitioners", json=new).json()
-    assert (new_practitioner["email"], new_practitioner["gets_alerts"]) == ("x@example.org", True)
-    path, change = (
-        f"/v1/practitioners/{new_practitioner['id']}",
-        {"email": None, "gets_alerts": False},
-    )
+    practitioner = kept_client.post("/v1/practitioners", json=new).json()
+    assert (practitioner["email"], practitioner["gets_alerts"]) == ("x@example.org", True)
+    path, change = f"/v1/practitioners/{practitioner['id']}", {"email": None, "gets_alerts": False}
     updated = kept_client.patch(path, json=change).json()
     assert (updated["email"], updated["gets_alerts"]) == (None, False)
     assert kept_client.patch(path, json={"email": "no address"}).status_code == 422

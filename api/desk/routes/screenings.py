@@ -92,6 +92,7 @@ def list_found(
         found_count=len(ids),
         filters={"patient": text},
         inbox=inbox.Inbox(),
+        failed_messages=(),
         tiers=screening_rows.list_tier_choices(formatter),
         instruments=screening_rows.list_instrument_choices(formatter),
         can_write_at_start=False,

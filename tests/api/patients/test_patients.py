@@ -76,7 +76,7 @@ class TestErasing:
         assert response.json() == {
             "screenings": 2,
             "reports": 1,
-            "acknowledgements": 1,
+            "acknowledgements": 2,  # the amendment keeps what was done
             "deliveries": 0,
             "links": 0,
             "batches": 0,

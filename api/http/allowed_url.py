@@ -7,10 +7,17 @@ from api.outbound.errors import OutboundError
 from api.problems import FieldError, Problem
 
 
+class HostNotAllowedProblem(Problem):
+    """The operator has not allowed connections to this host in this way."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("conflict", detail)
+
+
 def require_allowed_url(
     pointer: str, url: str, schemes: Collection[str], allowed_hosts: Collection[AllowedHost]
 ) -> None:
-    """Raise Problem `invalid_request` for an invalid URL, `conflict` for a host not allowed."""
+    """Raise Problem `invalid_request` for an invalid URL, or HostNotAllowedProblem."""
     try:
         target = parse_target_url(url, schemes)
     except ValueError as error:
@@ -19,6 +26,6 @@ def require_allowed_url(
     try:
         entry = find_allowed_host(target.host_port, allowed_hosts)
     except OutboundError:
-        raise Problem("conflict", "The operator has not allowed this host and port.") from None
+        raise HostNotAllowedProblem("The operator has not allowed this host and port.") from None
     if not (target.uses_tls or entry.is_private_allowed):
-        raise Problem("conflict", "Without TLS, only hosts allowed as private can be used.")
+        raise HostNotAllowedProblem("Without TLS, only hosts allowed as private can be used.")

@@ -19,7 +19,7 @@ from api.desk.settings_access import (
     has_own_password,
     read_whole_number,
 )
-from api.http.allowed_url import require_allowed_url
+from api.http.allowed_url import HostNotAllowedProblem, require_allowed_url
 from api.outbound.http_client import HTTP_SCHEMES
 from api.problems import Problem
 from api.security.scopes import SCOPES
@@ -200,9 +200,10 @@ def change_key_set(desk: PractitionerPageDep, client: ClientId, fields: CheckedF
     if not faults:
         try:
             _save_key_set(desk, client, url)
-        except Problem as problem:
-            is_refused = problem.code == "conflict"
-            faults["key_set_url"] = "fault_host" if is_refused else "fault_url"
+        except HostNotAllowedProblem:
+            faults["key_set_url"] = "fault_host"
+        except Problem:
+            faults["key_set_url"] = "fault_url"
     if faults:
         return _render_client(desk, client, faults, {"key_set_url": url})
     return desk.redirect(f"{CLIENTS_PATH}/{client}?saved=true")

@@ -48,7 +48,7 @@ def serving(folder: Path, **settings: str):
         host, port = re.search(r"http://([\d.]+):(\d+)", process.stdout.readline()).groups()
         yield Address(host, int(port), token.strip(), folder / "log")
         process.terminate()
-        assert process.stdout.read() == ""
+        assert re.fullmatch(r"To sign in for the first time, open \S+\n", process.stdout.read())
 
 
 @pytest.fixture(scope="module")

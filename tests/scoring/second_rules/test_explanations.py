@@ -38,7 +38,7 @@ def test_only_a_true_exception_takes_an_explanation_off_the_list(frost, count):
 
 def test_what_would_settle_it_and_the_sources_are_given():
     alternative = judge(winds=("north",)).alternatives[0]
-    assert alternative.settle == "Look at the windows."
+    assert (alternative.label, alternative.settle) == ("A draught", "Look at the windows.")
     assert alternative.citations == ("someone_2020",)
 
 

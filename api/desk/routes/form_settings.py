@@ -20,7 +20,8 @@ from schemas.form_settings import FormSettings
 
 SETTINGS_PATH = "/desk/forms"
 TEXTS = ("consent", "privacy")
-_FAULTS = {"ask_again_days": "fault_again_days"}
+NUMBERS = ("ask_again_days", "reminder_days")
+_FAULTS = {"ask_again_days": "fault_again_days", "reminder_days": "fault_reminder_days"}
 router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("admin"))
 
 
@@ -65,8 +66,9 @@ def _build_fields(settings: FormSettings) -> dict[str, str]:
     values = dict.fromkeys(_list_field_names(), "")
     for name in TEXTS:
         values |= {f"{name}_{code}": text for code, text in getattr(settings, name).items()}
-    values["ask_again_days"] = str(settings.ask_again_days)
+    values |= {name: str(getattr(settings, name)) for name in NUMBERS}
     values["adversity"] = "yes" if settings.adversity_questions else "no"
+    values["initial_in_mail"] = "yes" if settings.initial_in_mail else ""
     return values
 
 
@@ -78,7 +80,7 @@ def _read_values(fields: FormFields) -> dict[str, str]:
 
 def _list_field_names() -> list[str]:
     texts = [f"{name}_{code}" for name in TEXTS for code in list_languages()]
-    return [*texts, "ask_again_days", "adversity"]
+    return [*texts, *NUMBERS, "adversity", "initial_in_mail"]
 
 
 def _build_body(values: Mapping[str, str], current: FormSettings) -> dict[str, Any]:
@@ -88,17 +90,17 @@ def _build_body(values: Mapping[str, str], current: FormSettings) -> dict[str, A
         | {code: values[f"{name}_{code}"] for code in list_languages() if values[f"{name}_{code}"]}
         for name in TEXTS
     }
-    days = values["ask_again_days"]
-    return (
-        current.model_dump()
-        | texts
-        | {
-            "adversity_questions": values["adversity"] == "yes",
-            "ask_again_days": int(days)
-            if days.isascii() and days.isdigit() and len(days) < 6
-            else 0,
-        }
-    )
+    numbers = {name: _read_days(values[name]) for name in NUMBERS}
+    choices = {
+        "adversity_questions": values["adversity"] == "yes",
+        "initial_in_mail": values["initial_in_mail"] == "yes",
+    }
+    return current.model_dump() | texts | numbers | choices
+
+
+def _read_days(text: str) -> int:
+    """Return a number of days; one that no setting accepts if the text is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
 
 
 def _find_faults(error: ValidationError) -> dict[str, str]:

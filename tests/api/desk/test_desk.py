@@ -553,7 +553,7 @@ class TestFormSettingsPage:
         do(store, kept_clinic, form_settings.update_form_settings, before)
         fields = {
             "consent_en": "We\r\nagree.", "privacy_de": "Unser.", "ask_again_days": "30",
-            "adversity": "no",
+            "adversity": "no", "reminder_days": "5", "initial_in_mail": "yes",
         }  # fmt: skip
         assert submit_form(administrator, "/desk/forms", "/desk/forms", **fields).status_code == 303
         assert do(store, kept_clinic, form_settings.load_form_settings) == FormSettings(
@@ -562,18 +562,22 @@ class TestFormSettingsPage:
             emergency_numbers=NUMBERS,
             adversity_questions=False,
             ask_again_days=30,
+            reminder_days=5,
+            initial_in_mail=True,
         )
 
     @pytest.mark.parametrize(
         ("changes", "faulty"),
         [({"ask_again_days": "0"}, "ask_again_days"), ({"ask_again_days": "²"}, "ask_again_days"),
+         ({"reminder_days": ""}, "reminder_days"), ({"reminder_days": "61"}, "reminder_days"),
          ({"consent_es": "a\u0001"}, "consent_es"), ({"privacy_en": "x" * 10_001}, "privacy_en")],
         ids=str,
     )  # fmt: skip
     def test_shows_faults_and_changes_nothing(
         self, store, kept_clinic, administrator, changes, faulty
     ):
-        fields = {"ask_again_days": "30", "consent_de": "Kept on the page"} | changes
+        days = {"ask_again_days": "30", "reminder_days": "3"}
+        fields = days | {"consent_de": "Kept on the page"} | changes
         answer = submit_form(administrator, "/desk/forms", "/desk/forms", **fields)
         assert answer.status_code == 422
         assert f'id="{faulty}-wrong"' in answer.text

@@ -67,7 +67,7 @@ def test_the_questions_of_the_core_read_at_grade_6_or_less():
 
 
 WORDS_FOR_SCORERS = re.compile(
-    r"\b(lesion|endocrine|anaemia|apnoea|shivering|manipulate|discolouration|reliably|"
+    r"\b(lesion|endocrine|shivering|manipulate|discolouration|reliably|"
     r"in someone who|root|territory|back passage|completed years|strong in you)\b",
     re.IGNORECASE,
 )

@@ -309,7 +309,7 @@ class TestOutOfScope:
         fields = {"intent": "next", f"{name}-years": years, name: months}
         page = patient.send(1, fields | {QUESTIONS["age_years"].name: age})
         assert patient.url.endswith("/stop") == stops
-        assert ("These questions are not made for you" in page) == stops
+        assert ("These questions do not fit your situation" in page) == stops
         patient.read(step_of("pain_sites"))
         assert patient.url.endswith("/stop") == stops
 

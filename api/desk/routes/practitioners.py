@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from api.auth.services import find_services
+from api.desk.link_creation import list_desk_mediums
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPage,
@@ -177,6 +178,7 @@ def _render_list(
         faults=faults,
         scopes=SCOPES,
         has_password=has_own_password(desk),
+        sends_email="email" in list_desk_mediums(desk),
         first=first,
     )
 
@@ -202,4 +204,5 @@ def _render_practitioner(
         scopes=SCOPES,
         has_password=has_own_password(desk),
         session_count=session_count,
+        sends_email="email" in list_desk_mediums(desk),
     )

@@ -307,6 +307,19 @@ class TestPractitioners:
         )
         assert (colleague.email, colleague.gets_alerts) == ("new@clinic.example", False)
 
+    def test_say_that_no_alert_is_sent_without_a_mail_server(
+        self, kept_service, monkeypatch, desk, administrator
+    ):
+        own_page = f"{self.PATH}/{administrator.id}"
+        for path in (self.PATH, own_page):
+            assert "No alerts are sent" in desk.get(path).text
+        settings = kept_service.services.settings.model_copy(
+            update={"smtp_host": "mail.example", "smtp_sender": "us@mail.example"}
+        )
+        replace_service(kept_service, monkeypatch, settings=settings)
+        for path in (self.PATH, own_page):
+            assert "No alerts are sent" not in desk.get(path).text
+
     def test_administrators_cannot_lock_themselves_out(
         self, store, kept_clinic, desk, administrator
     ):

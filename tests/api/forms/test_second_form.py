@@ -310,6 +310,7 @@ class TestOutOfScope:
         page = patient.send(1, fields | {QUESTIONS["age_years"].name: age})
         assert patient.url.endswith("/stop") == stops
         assert ("These questions do not fit your situation" in page) == stops
+        assert ("Get help now if you have chest pain" in page) == stops
         patient.read(step_of("pain_sites"))
         assert patient.url.endswith("/stop") == stops
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support import builders
 from support.browser.form_patients import NUMBERS
 from support.builders import Clinic, build_store_settings, do
@@ -21,6 +21,9 @@ from schemas.form_settings import FormSettings
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True,
          "device_scale_factor": 2}  # fmt: skip
+PATIENCE_MILLISECONDS = 60_000
+"""How long a busy machine may take; a page that answers is not waited for."""
+
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 SIZES = {"phone": PHONE, "desktop": DESKTOP}
 # A broken connection between Playwright and Chromium says nothing about the page: try once more.
@@ -34,6 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if folder in item.path.parents:
             item.add_marker(CONNECTION_LOST if CHROMIUM else NO_CHROMIUM)
+
+
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +105,7 @@ def context_options(size: str) -> dict[str, Any]:
 @pytest.fixture
 def context(context_options: dict[str, Any], browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(**context_options) as browser_context:
-        browser_context.set_default_timeout(15_000)
+        browser_context.set_default_timeout(PATIENCE_MILLISECONDS)
         yield browser_context
 
 

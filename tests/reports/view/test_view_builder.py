@@ -87,12 +87,17 @@ def test_the_axis_is_the_same_in_every_report_of_a_rulebook():
     assert len(starts) == 1
 
 
-def test_the_point_lies_within_its_range_on_the_line(example):
-    scale = build_example_view(example).scale
+def test_a_point_lies_within_its_range_on_the_line_and_needs_a_band(example):
+    view = build_example_view(example)
+    scale = view.scale
     if scale is None:
         assert example == "red_flag"
         return
-    assert 0 <= scale.range_start <= scale.total_position <= scale.range_end <= 100
+    assert 0 <= scale.range_start <= scale.range_end <= 100
+    if view.band is None:
+        assert (scale.total_position, scale.total_label) == (None, "")
+    else:
+        assert scale.range_start <= scale.total_position <= scale.range_end
     ends = [segment.position + segment.width for segment in scale.segments]
     assert scale.segments[0].position == 0
     assert ends[-1] == pytest.approx(100)

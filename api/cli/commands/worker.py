@@ -7,6 +7,8 @@ import typer
 
 from api.cli.context import fail, load_settings, open_configured_store
 
+SIGNAL_CHECK_SECONDS = 1.0
+
 
 def worker() -> None:
     """Process batches and send notifications until stopped, with other workers.
@@ -41,5 +43,6 @@ def worker() -> None:
             running_worker(worker_context, start_engine=True) as work,
         ):
             typer.echo(f"worker {work.name if work else ''} started")
-            stop_requested.wait()
+            while not stop_requested.wait(SIGNAL_CHECK_SECONDS):
+                pass  # a signal that comes just before a wait would not end it
         renderer.close()

@@ -7,11 +7,9 @@ changes nothing. A sender has a deadline for each message and a number of connec
 import socket
 import socketserver
 import ssl
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -25,6 +23,7 @@ from api.hl7v2.parser import Hl7Message, UnreadableMessageError, parse_header, p
 from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
 from api.http.error_conversion import convert_error
 from api.http.rate_limit import compute_network_key
+from api.outbound.bulkhead import Bulkhead, BulkheadFullError
 from api.store.errors import StoreError, UnavailableError
 from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.patients import merges as patient_merges
@@ -152,26 +151,12 @@ class AdtListener(socketserver.ThreadingTCPServer):
     ) -> None:
         self.adt_context = adt_context
         self.tls_context = tls_context
-        self._slots_lock = threading.Lock()
-        self._connections_by_address: Counter[str] = Counter()
+        self._slots = Bulkhead(MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS)
         super().__init__(address, _Connection)
 
-    @contextmanager
-    def reserve_slot(self, address: str) -> Iterator[bool]:
-        """Yield whether one more connection from this address may be served, and count it."""
-        network = compute_network_key(address)
-        with self._slots_lock:
-            is_free = (
-                self._connections_by_address[network] < MAX_CONNECTIONS_PER_ADDRESS
-                and self._connections_by_address.total() < MAX_CONNECTIONS
-            )
-            self._connections_by_address[network] += is_free
-        try:
-            yield is_free
-        finally:
-            with self._slots_lock:
-                self._connections_by_address[network] -= is_free
-                self._connections_by_address += Counter()  # forgets the addresses without any
+    def reserve_slot(self, address: str) -> AbstractContextManager[None]:
+        """Hold a place for a connection from this address. Raises BulkheadFullError."""
+        return self._slots.enter(compute_network_key(address))
 
     def server_close(self) -> None:
         """Stop listening and record the refusals that were counted but not yet written."""
@@ -191,9 +176,10 @@ class _Connection(socketserver.BaseRequestHandler):
         server = cast("AdtListener", self.server)
         plain: socket.socket = self.request
         plain.settimeout(IDLE_TIMEOUT_SECONDS)
-        with server.reserve_slot(self.client_address[0]) as is_reserved, suppress(OSError):
-            if not is_reserved:
-                return
+        with (
+            suppress(OSError, BulkheadFullError),
+            server.reserve_slot(self.client_address[0]),
+        ):
             if server.tls_context is None:
                 self._serve(server, plain, self.client_address[0])
                 return

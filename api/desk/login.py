@@ -49,16 +49,17 @@ def authenticate(request: Request, name: str, password: str, code: str) -> tuple
     store = find_services(request).store
     limiter = find_services(request).rate_limiter
     network_bucket = f"sign-in failure {read_network_key(request)}"
-    if not _is_known_device(request, name):
+    is_known_device = _is_known_device(request, name)
+    if not is_known_device:
         limiter.check(network_bucket, NETWORK_FAILURES_PER_MINUTE)
-    counters = _build_counters(request, name)
+    counters = _build_counters(request, name, is_known_device=is_known_device)
     _count_attempt(request, counters, build_anonymous_actor(request))
     credentials = login_credentials.look_up_login(store, name) or _UNKNOWN_NAME
     is_right = verify_password(password, credentials.password_hash)
     session = _check_second_factor(request, credentials, code if is_right else "")
     if session is not None:
         login_attempts.clear_attempt(store, counters)
-    elif not _is_known_device(request, name):
+    elif not is_known_device:
         limiter.take(network_bucket, NETWORK_FAILURES_PER_MINUTE)
     return session
 
@@ -138,10 +139,10 @@ def _check_second_factor(
     return None
 
 
-def _build_counters(request: Request, name: str) -> list[AttemptCounter]:
+def _build_counters(request: Request, name: str, *, is_known_device: bool) -> list[AttemptCounter]:
     """Return the counters of an attempt: the known device's, else the network's and the name's."""
     name_hash = login_credentials.hash_login_name(name)
-    if _is_known_device(request, name):
+    if is_known_device:
         nonce, _, _ = cookies.read_cookie(request, cookies.DEVICE).partition(".")
         device_hash = _compute_hash(request, f"device|{name_hash}|{nonce}")
         return [AttemptCounter(device_hash, FREE_ATTEMPTS)]

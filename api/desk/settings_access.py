@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.desk.login import verify_own_password
 from api.desk.session_guard import PractitionerPage
+from api.security.scopes import SCOPES
 from api.store.accounts import login_credentials
 from api.store.forms import form_settings
 from api.store.transaction import Transaction
@@ -54,6 +55,11 @@ def find_faults(
         faulty = {str(fault["loc"][0]) for fault in error.errors()}
         return {name: phrase for name, phrase in phrases.items() if name in faulty}
     return {}
+
+
+def read_scopes(fields: FormFields, name: str) -> list[str]:
+    """Return the scopes that are ticked, in the order of `SCOPES`; others are ignored."""
+    return [scope for scope in SCOPES if scope in fields.get(name, ())]
 
 
 def read_whole_number(text: str) -> int | str | None:

@@ -145,10 +145,10 @@ def save_draft(work: Transaction, context: PageContext, draft: Draft) -> PageCon
     link = context.intake.link.id
     drafts.save_draft(work, link, draft)
     saved = _attach_draft(context, draft)
-    acknowledged_ids = {it.flag for it in draft_acknowledgements.list_acknowledged(work, link)}
-    has_open_flags = not acknowledged_ids.issuperset(saved.started_progress.flags)
-    if has_open_flags and is_urgent_tier(context.intake.rulebook, draft.tier):
-        occasions.announce_draft(work, link)
+    if is_urgent_tier(context.intake.rulebook, draft.tier):
+        acknowledged_ids = {it.flag for it in draft_acknowledgements.list_acknowledged(work, link)}
+        if not acknowledged_ids.issuperset(saved.started_progress.flags):
+            occasions.announce_draft(work, link)
     work.audit("answer", "draft", link)
     return saved
 

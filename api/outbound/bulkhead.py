@@ -1,7 +1,8 @@
-"""Bounds how many threads wait for foreign hosts, so that a silent host stops nobody else.
+"""Bounds how many threads may wait for other hosts, so that a silent host delays no other caller.
 
-Requests share a pool of threads. Those that need a foreign host's answer enter the bulkhead first:
-it holds a few for each source and some in all, and refuses the next at once.
+Requests share a pool of threads. Those that need another host's answer enter the bulkhead first: it
+admits a few for each source and some in all, and refuses the next at once. The HL7 v2 listener
+counts its connections in the same way.
 """
 
 import threading
@@ -14,11 +15,11 @@ MAX_THREADS_PER_SOURCE = 6
 
 
 class BulkheadFullError(Exception):
-    """Too many threads already wait for this source, or for foreign hosts in all."""
+    """Too many threads are already waiting for this source, or for all sources together."""
 
 
 class Bulkhead:
-    """The threads that wait for foreign hosts, counted by source. Thread-safe."""
+    """The threads that wait for other hosts, counted by source. Thread-safe."""
 
     def __init__(
         self, max_threads: int = MAX_THREADS, max_per_source: int = MAX_THREADS_PER_SOURCE
@@ -43,4 +44,4 @@ class Bulkhead:
         finally:
             with self._lock:
                 self._threads[source] -= 1
-                self._threads += Counter()  # forgets the sources that nobody waits for
+                self._threads += Counter()  # drops the sources without a waiting thread

@@ -17,6 +17,7 @@ from api.desk.settings_access import (
     find_faults,
     find_identity_faults,
     has_own_password,
+    read_scopes,
     read_whole_number,
 )
 from api.http.allowed_url import HostNotAllowedProblem, require_allowed_url
@@ -123,7 +124,7 @@ def delete_secret(
 def add_api_key(desk: PractitionerPageDep, client: ClientId, fields: CheckedFields) -> Response:
     """Show a new API key, only this once."""
     days = read_whole_number(read_field(fields, "days"))
-    scopes = [scope for scope in SCOPES if scope in fields.get("key_scopes", ())]
+    scopes = read_scopes(fields, "key_scopes")
     faults = find_identity_faults(desk, fields)
     if not isinstance(days, int) or not 1 <= days <= MAX_KEY_DAYS:
         faults["days"] = "fault_again_days"
@@ -224,7 +225,7 @@ def _save_key_set(desk: PractitionerPage, client: str, url: str) -> None:
 def _read_values(fields: FormFields) -> dict[str, Any]:
     return {
         "name": read_field(fields, "name").strip(),
-        "scopes": [scope for scope in SCOPES if scope in fields.get("scopes", ())],
+        "scopes": read_scopes(fields, "scopes"),
         "requests_per_minute": read_whole_number(read_field(fields, "requests_per_minute")),
     }
 

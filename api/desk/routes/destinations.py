@@ -16,6 +16,7 @@ from api.desk.session_guard import (
     build_desk_route,
 )
 from api.desk.settings_access import find_identity_faults, has_own_password
+from api.http.allowed_url import HostNotAllowedProblem
 from api.problems import Problem
 from api.security.strict_json import decode_json
 from api.store.deliveries import allowed_hosts, destinations
@@ -161,7 +162,7 @@ def _find_faults(error: Exception) -> dict[str, str]:
     match error:
         case ValidationError():
             names = {str(fault["loc"][0]) for fault in error.errors(include_input=False)}
-        case Problem(code="conflict"):
+        case HostNotAllowedProblem():
             return {"address": "fault_host"}
         case Problem():
             names = {fault.pointer.split("/")[1] for fault in error.errors or ()}

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from api.auth.services import find_services
 from api.desk.calendar_file import CALENDAR_TYPE, CalendarDay, write_calendar
-from api.desk.link_creation import create_shown_link, list_desk_mediums
+from api.desk.link_creation import create_shown_link, list_desk_mediums, read_public_url
 from api.desk.screening_rows import DisplayFormatter
 from api.desk.session_guard import (
     CheckedFields,
@@ -42,7 +41,7 @@ def list_due(desk: PractitionerPageDep) -> Response:
 @router.get("/calendar.ics")
 def download_calendar(desk: PractitionerPageDep) -> Response:
     """Return the due days of a year as a calendar file, without names and numbers of patients."""
-    now, base_url = datetime.now(UTC), find_services(desk.request).settings.public_url
+    now, base_url = datetime.now(UTC), read_public_url(desk)
     shows_initial = desk.read_form_settings().initial_in_mail
     say = load_page_texts(desk.language).say
     days = [

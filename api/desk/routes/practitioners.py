@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.auth.services import find_services
-from api.desk.link_creation import list_desk_mediums
+from api.desk.link_creation import list_desk_mediums, read_public_url
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPage,
@@ -17,6 +16,7 @@ from api.desk.settings_access import (
     find_faults,
     find_identity_faults,
     has_own_password,
+    read_scopes,
 )
 from api.forms.link_urls import find_link_reach
 from api.security.scopes import SCOPES
@@ -138,7 +138,7 @@ def _read_values(fields: FormFields) -> dict[str, Any]:
     return {
         "name": read_field(fields, "name").strip(),
         "reference": read_field(fields, "reference").strip(),
-        "scopes": [scope for scope in SCOPES if scope in fields.get("scopes", ())],
+        "scopes": read_scopes(fields, "scopes"),
         "email": read_field(fields, "email").strip() or None,
     }
 
@@ -154,7 +154,7 @@ def _invite(desk: PractitionerPage, practitioner: Practitioner) -> Response:
     with desk.context.transaction() as work:
         invitation, secret = invitations.add_invitation(work, practitioner.id)
         work.audit("administer", "invitation", invitation.id)
-    public_url = find_services(desk.request).settings.public_url
+    public_url = read_public_url(desk)
     return desk.render(
         "invitation_created",
         practitioner=practitioner,

@@ -1,4 +1,4 @@
-"""Routes of the web pages that belong to nobody: the root and the static files."""
+"""Routes of the web pages that need no login: the root and the static files."""
 
 from api.web.routes import root, static
 

@@ -16,7 +16,7 @@ from api.forms.answer_parser import ParsedStep, parse_step, select_entered
 from api.forms.form_model import FormStep
 from api.forms.intake_progress import IntakeProgress, build_progress
 from api.forms.link_access import LinkAccess, bind_to_browser, build_link_actor
-from api.forms.page_context import PageContext, ResponseFactory, save_draft
+from api.forms.page_context import PageContext, ResponseFactory, choose_language, save_draft
 from api.forms.views import SentAnswers
 from api.intakes import reader
 from api.intakes.models import StorableIntake, intake_union
@@ -29,7 +29,7 @@ from api.store.patients import draft_acknowledgements
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
-from api.web.page_texts import list_languages, select_page_language
+from api.web.page_texts import list_languages
 from api.web.templating import redirect_to
 from schemas.links import Draft
 from scoring.catalogue import Catalogue
@@ -140,18 +140,20 @@ def read_sent_answers(access: LinkAccess, link: OpenLink) -> SentAnswers:
     rulebooks = find_services(access.request).catalogue
     with access.store.transaction(build_link_actor(access, link)) as work:
         settings = form_settings.load_form_settings(work)
+        language = choose_language(access.request, link.language)
         work.audit("read", "link", link.id)
         if not access.was_reviewed or link.screening_id is None:
-            return SentAnswers(settings, None)
+            return SentAnswers(settings, language, None)
         try:
             screening = screenings.find_screening(work, link.screening_id)
         except NotFoundError:  # erased since
-            return SentAnswers(settings, None)
+            return SentAnswers(settings, language, None)
         work.audit("read", "screening", screening.id)
     rulebook = rulebooks.find_version(link.rulebook)
-    language = select_page_language(access.request)
     draft = Draft(answers=screening.answers, adversity=True)
-    return SentAnswers(settings, build_progress(rulebook, draft, language, adversity=True))
+    return SentAnswers(
+        settings, language, build_progress(rulebook, draft, language, adversity=True)
+    )
 
 
 @lru_cache(maxsize=4)

@@ -173,7 +173,8 @@ def _read_context(work: Transaction, intake: OpenIntake, draft: Draft | None) ->
     settings = form_settings.load_form_settings(work)
     letterhead = letterheads.find_letterhead(work.session, work.organisation)
     expires_on = intake.link.expires_at.astimezone(ZoneInfo(letterhead.time_zone)).date()
-    language = _select_language(intake.access.request, intake, draft)
+    previous = (draft and draft.language) or intake.link.language
+    language = choose_language(intake.access.request, previous)
     if draft is not None and draft.language != language:
         draft = draft.model_copy(update={"language": language})
         drafts.save_draft(work, intake.link.id, draft)
@@ -191,10 +192,9 @@ def _attach_draft(context: PageContext, draft: Draft | None) -> PageContext:
     return context._replace(progress=progress)
 
 
-def _select_language(request: Request, intake: OpenIntake, draft: Draft | None) -> str:
-    """Prefer the language chosen on this page, then the draft's, the link's, the browser's."""
+def choose_language(request: Request, previous: str | None) -> str:
+    """Prefer the language chosen on this page, then the draft's or the link's, the browser's."""
     requested = request.query_params.get("language", "")
-    previous = (draft and draft.language) or intake.link.language
-    if requested in list_languages():
-        return requested
-    return previous if previous in list_languages() else select_page_language(request)
+    if requested not in list_languages() and previous is not None and previous in list_languages():
+        return previous
+    return select_page_language(request)

@@ -11,7 +11,6 @@ from api.forms.intake_progress import IntakeProgress, build_progress
 from api.forms.link_access import LinkAccess, clear_device
 from api.forms.page_context import PageContext
 from api.forms.red_flag_advice import build_advice, find_confidential_flags
-from api.web.page_texts import select_page_language
 from api.web.templating import PageOptions, render_page
 from reports.phrases import load_phrases
 from schemas.form_settings import FormSettings
@@ -22,6 +21,7 @@ class SentAnswers(NamedTuple):
     """The settings of the organisation, and the answers to show once more, None if to no one."""
 
     settings: FormSettings
+    language: str
     progress: IntakeProgress | None
 
 
@@ -133,7 +133,7 @@ def render_saved(context: PageContext) -> Response:
 
 def render_sent(access: LinkAccess, sent_answers: SentAnswers) -> Response:
     """Show that the answers were sent: what happens next, the advice and a copy to keep."""
-    language, progress = select_page_language(access.request), sent_answers.progress
+    language, progress = sent_answers.language, sent_answers.progress
     variables: dict[str, Any] = {
         "settings": sent_answers.settings,
         "sections": [],

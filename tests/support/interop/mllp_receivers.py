@@ -8,7 +8,7 @@ from typing import Any
 
 import hl7
 from hl7.mllp import start_hl7_server
-from hl7apy.mllp import AbstractErrorHandler, AbstractHandler, MLLPServer
+from hl7apy.mllp import AbstractErrorHandler, AbstractHandler, MLLPRequestHandler, MLLPServer
 from hl7apy.parser import parse_message
 
 from api.outbound.allowlist import HostPort
@@ -60,6 +60,23 @@ def running_hl7_server(
         loop.close()
 
 
+class BufferedRequestHandler(MLLPRequestHandler):  # type: ignore[misc]
+    """The handler of `hl7apy`, but it reads a frame whole.
+
+    Its own appends byte by byte to one string, which takes seconds for a report.
+    """
+
+    def handle(self) -> None:
+        frame = bytearray()
+        while not frame.endswith(self.eb + self.cr):
+            chunk = self.request.recv(65536)
+            if not chunk:
+                return
+            frame += chunk
+        message = self._extract_hl7_message(frame.decode(self.encoding))
+        self.wfile.write(self._route_message(message).encode(self.encoding))
+
+
 @contextmanager
 def running_hl7apy_server() -> Iterator[tuple[HostPort, Messages]]:
     """Run the server of the package `hl7apy`, which parses each message."""
@@ -78,7 +95,7 @@ def running_hl7apy_server() -> Iterator[tuple[HostPort, Messages]]:
 
     types = ("ORU^R01^ORU_R01", "MDM^T02^MDM_T02", "MDM^T10^MDM_T02", "MDM^T11^MDM_T01")
     handlers: dict[str, Any] = dict.fromkeys(types, (MessageHandler,)) | {"ERR": (ErrorHandler,)}
-    server = MLLPServer("127.0.0.1", 0, handlers)
+    server = MLLPServer("127.0.0.1", 0, handlers, request_handler_class=BufferedRequestHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

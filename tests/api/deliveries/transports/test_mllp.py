@@ -34,8 +34,6 @@ def acknowledge(code: str, control_id: str | None = None):
     return serve
 
 
-# Under load the server of hl7apy may close a connection unanswered, which says nothing about ours.
-@pytest.mark.flaky(reruns=1, only_rerun=["connection_lost"])
 @pytest.mark.parametrize(
     "server", [running_hl7_server, running_hl7apy_server], ids=["hl7", "hl7apy"]
 )

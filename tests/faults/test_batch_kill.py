@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import subprocess
 import time
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
@@ -19,8 +18,9 @@ import psycopg
 import pytest
 from support import builders
 from support.batch_files import rows
+from support.forked_program import ForkedProgram
 from support.postgres import Postgres
-from support.processes import PROGRAM, environment, serving
+from support.processes import environment, serving
 
 from api.security.access_tokens import AccessTokens
 from api.store.audit import chain
@@ -122,14 +122,8 @@ def check_no_patient_in(texts: list[str]) -> None:
 @contextmanager
 def working(settings, name: str = "", **more: str):
     """Run a worker in a process of its own; yield once it has started."""
-    with subprocess.Popen(
-        [PROGRAM, "worker"],
-        env=environment(settings, **SETTINGS, NOCISCREEN_WORKER_NAME=name, **more),
-        cwd=settings.database_file.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    variables = environment(settings, **SETTINGS, NOCISCREEN_WORKER_NAME=name, **more)
+    with ForkedProgram(["worker"], variables, settings.database_file.parent) as process:
         assert re.match("worker .+ started", process.stdout.readline())
         try:
             yield process

@@ -1,12 +1,12 @@
 """Kill -9 of `nociscreen batch`: no output file appears, and `--resume` continues."""
 
-import subprocess
+import os
 import time
 from contextlib import suppress
 
 import pytest
 from support.batch_files import example
-from support.processes import PROGRAM
+from support.forked_program import ForkedProgram
 
 ROWS = 60_000
 PATIENCE = 60.0
@@ -28,14 +28,15 @@ def source(tmp_path):
 
 
 def start_run(source, out, *more):
-    words = [PROGRAM, "batch", source, "-o", out, *more]
-    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = ["batch", str(source), "-o", str(out), *more]
+    return ForkedProgram(words, os.environ, source.parent)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_killed_run_leaves_no_file_and_goes_on_without_repeating(tmp_path, source, suffix):
     full_output, out = tmp_path / f"whole.{suffix}", tmp_path / f"out.{suffix}"
-    assert start_run(source, full_output).wait(PATIENCE) == 0
+    with start_run(source, full_output) as whole_run:
+        assert whole_run.wait(PATIENCE) == 0
     parts = tmp_path / f".{out.name}.parts"
     with start_run(source, out) as process:
         until = time.monotonic() + PATIENCE

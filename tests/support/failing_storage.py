@@ -1,13 +1,19 @@
-"""Requests to a service whose storage fails."""
+"""Requests to a service whose storage fails, and one that dies before it answers."""
 
 import http.client
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from support import builders
 from support.concurrent_writers import post
 
+from api.auth.request_context import RequestContext
 from api.security.access_tokens import AccessTokens
 from api.store.operations.startup import open_store
+from api.store.transaction import Transaction
 
 
 def prepared(settings) -> str:
@@ -37,3 +43,16 @@ def refused_for_now(answer) -> bool:
         and int(answer.retry_after) > 0
         and answer.body["type"] == "/problems/unavailable"
     )
+
+
+def die_before_answering() -> None:
+    """Let this process die once a request has written, before it answers."""
+    commit_transaction = RequestContext.transaction
+
+    @contextmanager
+    def commit_and_die(context: RequestContext) -> Iterator[Transaction]:
+        with commit_transaction(context) as work:
+            yield work
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    RequestContext.transaction = commit_and_die  # type: ignore[method-assign]

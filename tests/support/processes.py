@@ -3,22 +3,21 @@
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from api.settings import Settings
+from support.forked_program import ForkedProgram, do_nothing, run_program
 
-PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
+from api.settings import Settings
 
 
 class RunningServer(NamedTuple):
     """A service that listens here."""
 
     address: str
-    process: subprocess.Popen
+    process: ForkedProgram
 
 
 def environment(settings: Settings, **more: str | None) -> dict[str, str]:
@@ -40,40 +39,24 @@ def run(
     settings: Settings, *words: object, stdin_text: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """What the program prints and how it ends."""
-    return subprocess.run(
-        [PROGRAM, *map(str, words)],
-        input=stdin_text,
-        capture_output=True,
-        text=True,
-        env=environment(settings),
-        cwd=settings.database_file.parent,
-        check=False,
-        timeout=60,
-    )
+    folder = settings.database_file.parent
+    return run_program([*map(str, words)], environment(settings), folder, stdin_text)
 
 
 @contextmanager
 def serving(
     settings: Settings,
     log: Path | None = None,
-    program: tuple[str, ...] = (PROGRAM,),
+    prepare: Callable[[], None] = do_nothing,
     port: int = 0,
     **more: str | None,
 ) -> Iterator[RunningServer]:
     """A real server on this port, or a free one."""
-    with (
-        (log or Path(os.devnull)).open("a") as errors,
-        subprocess.Popen(
-            [*program, "serve", "--port", str(port)],
-            env=environment(settings, **more),
-            cwd=settings.database_file.parent,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as process,
-    ):
-        line = process.stdout.readline()
-        match = re.search(r"http://\S+", line)
+    words = ["serve", "--port", str(port)]
+    folder = settings.database_file.parent
+    variables, errors = environment(settings, **more), log or os.devnull
+    with ForkedProgram(words, variables, folder, errors, prepare=prepare) as process:
+        match = re.search(r"http://\S+", process.stdout.readline())
         try:
             assert match, "the service did not start"
             yield RunningServer(match[0], process)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import EXAMPLES
+from support.forked_program import run_program
 from typer.testing import CliRunner
 
 from api.cli import main
@@ -23,16 +24,7 @@ RULEBOOK = ROOT / "scoring" / "rulebooks" / "phq4" / "1.0.0.toml"
 def run(
     *words, stdin: str | None = None, folder: Path = ROOT, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [PROGRAM, *map(str, words)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=os.environ | (environment or {}),
-        check=False,
-        timeout=60,
-    )
+    return run_program([*map(str, words)], os.environ | (environment or {}), folder, stdin)
 
 
 def test_score_prints_the_assessment():
@@ -199,3 +191,8 @@ def test_a_former_name_is_accepted(former, current):
     outcome = CliRunner().invoke(main, [*former.split(), "--help"])
     assert outcome.exit_code == 0
     assert outcome.stdout == CliRunner().invoke(main, [*current.split(), "--help"]).stdout
+
+
+def test_the_installed_program_runs():
+    process = subprocess.run([PROGRAM, "score", INTAKE], capture_output=True, text=True, check=True)
+    assert process.stdout == run("score", INTAKE).stdout

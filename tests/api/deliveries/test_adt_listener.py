@@ -3,7 +3,6 @@
 import re
 import socket
 import ssl
-import subprocess
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
@@ -15,8 +14,9 @@ from support.async_thread import run_aside
 from support.builders import add, do
 from support.callers import calling
 from support.commands import run_failing_command
+from support.forked_program import ForkedProgram
 from support.interop.loopback_servers import issue_server_certificate
-from support.processes import PROGRAM, environment
+from support.processes import environment
 
 from api.deliveries.adt_listener import (
     AdtContext,
@@ -405,10 +405,8 @@ def test_the_command_listens_until_it_is_stopped(store_settings, store, clinic):
     add(store, clinic, "OLD-1", system=SYSTEM)
     words = ["mllp", "--organisation", clinic.organisation, "--port", "0",
              "--authority", f"HOSP1={SYSTEM}"]  # fmt: skip
-    with subprocess.Popen(
-        [PROGRAM, *words], env=environment(store_settings), stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
+    folder = store_settings.database_file.parent
+    with ForkedProgram(words, environment(store_settings), folder) as process:
         try:
             line = process.stdout.readline()
             port = int(re.search(r":(\d+)\s*$", line)[1])

@@ -5,16 +5,14 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.forked_program import ForkedProgram, run_program
 
-PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
 ASK = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 LENGTH = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
 EXAMPLE = Path(__file__).parents[3] / "api" / "contract" / "examples" / "widespread_pain.json"
@@ -34,17 +32,9 @@ class Address(NamedTuple):
 def serving(folder: Path, **settings: str):
     variables = {f"NOCISCREEN_{name.upper()}": value for name, value in settings.items()}
     environment = os.environ | variables | {"NOCISCREEN_KEY_FILE": str(folder / "key.pem")}
-    token = subprocess.check_output([PROGRAM, "token"], env=environment, text=True)
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            [PROGRAM, "serve", "--port", "0"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
+    token = run_program(["token"], environment, folder).stdout
+    words = ["serve", "--port", "0"]
+    with ForkedProgram(words, environment, folder, folder / "log") as process:
         host, port = re.search(r"http://([\d.]+):(\d+)", process.stdout.readline()).groups()
         yield Address(host, int(port), token.strip(), folder / "log")
         process.terminate()

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import urllib.error
 import urllib.request
 from http.client import HTTPException
@@ -10,6 +9,7 @@ from http.client import HTTPException
 import pytest
 from support.builders import build_fixture_settings, clinic, do, request, run_concurrently
 from support.callers import audited, calling
+from support.failing_storage import die_before_answering
 from support.path_resources import create_resource
 from support.processes import run, serving
 
@@ -173,30 +173,13 @@ def test_eight_at_once_make_one_screening_and_eight_equal_answers(server, token)
         assert list_stored_ids(running.address, token, "EIGHT") == [json.loads(answers[0][1])["id"]]
 
 
-DYING = """
-import os, signal
-from api.auth.request_context import RequestContext
-from api.cli import main
-from contextlib import contextmanager
-
-transaction = RequestContext.transaction
-
-@contextmanager
-def last(self):
-    with transaction(self) as work:
-        yield work
-    os.kill(os.getpid(), signal.SIGKILL)
-
-RequestContext.transaction = last
-main()
-"""
-
-
 def test_a_service_killed_between_writing_and_answering_gives_the_first_answer_when_asked_again(
     server, token
 ):
-    dying = (sys.executable, "-c", DYING)
-    with serving(server, program=dying) as running, pytest.raises((OSError, HTTPException)):
+    with (
+        serving(server, prepare=die_before_answering) as running,
+        pytest.raises((OSError, HTTPException)),
+    ):
         send(running.address, token, "killed", request("KILLED"))
     assert running.process.returncode == -signal.SIGKILL
     with serving(server) as running:

@@ -19,16 +19,39 @@ NUMBERS = (
 )
 
 
-_LIST_CONTROLS = """() => {
-  const fields = [...document.querySelectorAll("fieldset.field")];
-  const listTexts = (field) => [...field.querySelectorAll("input[type=text]")];
-  const groups = fields.filter((field) => !listTexts(field).length).map((field) => {
+_ANSWER = """(page, values) => {
+  for (const field of page.querySelectorAll("fieldset.field")) {
     const inputs = [...field.querySelectorAll("input")];
-    return [inputs[0].name, inputs.map((input) => input.value)];
-  });
-  return [fields.flatMap(listTexts).map((input) => input.name),
-          groups.filter(([name]) => name !== "adversity")];
-}"""
+    const texts = inputs.filter((input) => input.type === "text");
+    for (const text of texts) {
+      text.value = values[text.name] ?? (text.name === "AGE" ? "44" : "9");
+      text.dispatchEvent(new Event("input", {bubbles: true}));
+      text.dispatchEvent(new Event("change", {bubbles: true}));
+    }
+    if (texts.length || inputs[0].name === "adversity") continue;
+    const options = inputs.map((input) => input.value);
+    const usual = ["no", "none"].find((option) => options.includes(option)) ?? options[0];
+    const chosen = inputs.find((input) => input.value === (values[input.name] ?? usual));
+    if (!chosen.checked) chosen.click();
+  }
+}""".replace("AGE", AGE)
+
+_ANSWER_UNTIL = """async ([step, values]) => {
+  const answer = ANSWER;
+  let url = location.href, page = document;
+  while (!url.endsWith("/" + step)) {
+    const advice = page.querySelector("button[name=read]");
+    const button = advice ?? page.querySelector("button[value=next]");
+    const consent = page.querySelector(values.adversity === "yes" ? "#adversity" : "#adversity-no");
+    if (consent) consent.checked = true;
+    if (!advice) answer(page, values);
+    const body = new URLSearchParams(new FormData(button.form, button));
+    const response = await fetch(button.form.action, {method: "POST", body});
+    url = response.url;
+    page = new DOMParser().parseFromString(await response.text(), "text/html");
+  }
+  return url;
+}""".replace("ANSWER", _ANSWER)
 
 
 def create_link(
@@ -74,14 +97,7 @@ def answer_page(page: Any, **values: str) -> None:
     `values` names other options or texts by the name of their field.
     """
     open_more_questions(page)
-    text_names, option_groups = page.evaluate(_LIST_CONTROLS)
-    for name in text_names:
-        page.fill(f"input[name={name}]", values.get(name, "44" if name == AGE else "9"))
-    for name, options in option_groups:
-        value = values.get(name) or next(
-            (option for option in ("no", "none") if option in options), options[0]
-        )
-        page.check(f"input[name={name}][value={value}]")
+    page.evaluate(f"(values) => ({_ANSWER})(document, values)", values)
 
 
 def answer_step(page: Any, **values: str) -> None:
@@ -100,12 +116,10 @@ def acknowledge_advice(page: Any) -> None:
     press(page, "button[name=read]")
 
 
-def answer_until(page: Any, step: str = "review", **values: str) -> None:
-    """Answer page after page until this step; refuse adversity questions, acknowledge advice."""
-    while read_step(page) != step:
-        if read_step(page) == "advice":
-            acknowledge_advice(page)
-            continue
-        if page.locator("#adversity-no").count():
-            page.check("#adversity-no")
-        answer_step(page, **values)
+def answer_until(page: Any, step: object = "review", **values: str) -> None:
+    """Answer page after page until this step; acknowledge advice.
+
+    Questions on adversity are refused, unless `adversity` is "yes". The pages on the way are
+    fetched by the browser, but not shown.
+    """
+    page.goto(page.evaluate(_ANSWER_UNTIL, [str(step), values]))

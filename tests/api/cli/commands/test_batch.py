@@ -96,16 +96,22 @@ def _alike(value: object) -> object:
         return value or None
 
 
+@pytest.fixture(scope="module")
+def expected_rows(tmp_path_factory):
+    """The rows of a run from CSV to CSV."""
+    folder = tmp_path_factory.mktemp("expected")
+    run_batch(batch(write_input(folder / "in.csv", "csv"), folder / "out.csv"))
+    return read(folder / "out.csv")
+
+
 @pytest.mark.parametrize("source", ["csv", "csv.gz", "csv.zst", "ndjson", "parquet"])
 @pytest.mark.parametrize("to", ["csv", "csv.gz", "ndjson", "parquet"])
-def test_every_format_goes_into_every_format(tmp_path, source, to):
+def test_every_format_goes_into_every_format(tmp_path, expected_rows, source, to):
     out = tmp_path / f"out.{to}"
     summary = run_batch(batch(write_input(tmp_path / f"in.{source}", source), out))
     assert (summary.rows, summary.rows_with_problems) == (2, 0)
-    expected_file = tmp_path / "expected.csv"
-    run_batch(batch(write_input(tmp_path / "in.csv", "csv"), expected_file))
     rows = read(out)
-    assert rows == read(expected_file)
+    assert rows == expected_rows
     assert [(row["row_id"], row["patient_reference"], row["A1"]) for row in rows] == [
         ("a", "P1", 2),
         ("b", "P2", -3),
@@ -158,8 +164,7 @@ def test_files_as_they_come_are_read(tmp_path, text, encoding, rows):
     ]
 
 
-@pytest.mark.parametrize("quote", ["", '"'])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(("newline", "quote"), [("\n", '"'), ("\r\n", "")])
 @pytest.mark.parametrize("block_bytes", [None, 9, 10, 12, 13, 25, 40])
 def test_blank_lines_are_no_rows_wherever_a_file_is_cut(tmp_path, block_bytes, newline, quote):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep databases mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -29,8 +29,8 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/support/report_validators
 demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo/report.pdf
 	python scripts/demo.py
 
-test: setup-dev ## the whole suite
-	NOCISCREEN_ONE_DATABASE=1 python -m pytest -n 3 --dist worksteal
+test: setup-dev ## the suite; of tests that differ in database, language or size alone, one
+	NOCISCREEN_SAMPLE=1 python -m pytest -n 3 --dist worksteal
 
 serve: setup ## keeps running and prints where to sign in; another port: PORT=8080 make serve
 	nociscreen serve --port $(PORT)
@@ -51,12 +51,12 @@ check: setup-dev ## what must hold before anything else
 	python scripts/clinical_page.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
-	for seed in 1 2 3 4 5 6 7 8 9 10; do NOCISCREEN_ONE_DATABASE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do NOCISCREEN_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: databases mutation fuzz kills forms validators spark ## the long runs
+deep: full mutation fuzz kills forms validators spark ## the long runs
 
-databases: setup-dev ## every test of the API and of faults on both databases
-	python -m pytest -n 3 --dist worksteal tests/api tests/contract tests/faults
+full: setup-dev ## the suite with every test on both databases, in every language and at every size
+	python -m pytest -n 3 --dist worksteal
 
 mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
 	rm -rf mutants

@@ -44,28 +44,33 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 DATABASES = ("sqlite", "postgres")
 ON_BOTH_DATABASES = "tests/api/store/"
+COSTLY = ("tests/browser/", "tests/reports/formats/", "tests/reports/pdf/")
+ALTERNATIVES = ("language", "size")
+"""Parameters of which a costly test gets one value in the everyday suite."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For `make test`, keep each test of a face on one of the two databases, chosen by its name."""
-    if os.environ.get("NOCISCREEN_ONE_DATABASE") == "1":
-        omitted = {item for item in items if is_left_to_the_other_database(item)}
-        config.hook.pytest_deselected(items=list(omitted))
-        items[:] = [item for item in items if item not in omitted]
+    """For `make test`, keep one of the tests that differ only in an alternative, by their name."""
+    if os.environ.get("NOCISCREEN_SAMPLE") == "1":
+        alternatives: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            alternatives.setdefault(name_without_alternatives(item), []).append(item)
+        kept = {tests[crc32(name.encode()) % len(tests)] for name, tests in alternatives.items()}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
 
 
-def is_left_to_the_other_database(item: pytest.Item) -> bool:
-    """Whether this test runs on the other database instead."""
+def name_without_alternatives(item: pytest.Item) -> str:
+    """Return the name of a test without its database and, if it is costly, language and size."""
+    function, _, values = item.nodeid.partition("[")
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    texts = {value for value in parameters.values() if isinstance(value, str)}
-    databases = texts & set(DATABASES)
-    name = re.sub("sqlite|postgres", "", item.nodeid)
-    chosen_database = DATABASES[crc32(name.encode()) % 2]
-    return (
-        bool(databases)
-        and chosen_database not in databases
-        and not item.nodeid.startswith(ON_BOTH_DATABASES)
-    )
+    for name, value in parameters.items():
+        is_database = value in DATABASES if isinstance(value, str) else False
+        if (is_database and not function.startswith(ON_BOTH_DATABASES)) or (
+            name in ALTERNATIVES and function.startswith(COSTLY)
+        ):
+            values = re.sub(rf"(?<![^-]){re.escape(str(value))}(?![^-\]])", "", values)
+    return function + values
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

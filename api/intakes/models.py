@@ -23,7 +23,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient, find_day_fault
 from schemas.rulebook_name import RulebookName
 from schemas.screening import ScreeningContext
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.compiled_rulebook import LoadedRulebook
 
 
@@ -97,7 +97,7 @@ def build_intake_model(
             Field(description="An instrument, or one version of it (`instrument@version`)."),
         ),
         "answers": (
-            build_answer_model(rulebook.rulebook),
+            find_answer_model(rulebook),
             Field(description="Answers by question id."),
         ),
     }

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from api.batch_scoring.chunking import unpack_chunk
 from api.store.batches.chunks import ClaimedChunk
 from schemas.batch import LIST_SEPARATOR, PATIENT_REFERENCE
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.columns.parsing import parse_intakes
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -32,7 +32,7 @@ def read_answered_rows(task: ClaimedChunk, loaded: LoadedRulebook) -> Iterator[R
     """Yield the rows with answers as a single intake has them, options in the order sent."""
     chunk = unpack_chunk(task.content)
     intakes = parse_intakes(chunk.frame, loaded, chunk.faults).intakes
-    model = build_answer_model(loaded.rulebook)
+    model = find_answer_model(loaded)
     rows = zip(
         read_row_numbers(task),
         intakes.iter_rows(named=True),

@@ -11,11 +11,11 @@ from support.report_examples import (
     build_heading,
     extract_pdf_text,
     remove_line_breaks,
+    render_once,
 )
 
 from reports import formats
 from reports.font_coverage import replace_missing_glyphs
-from reports.pdf.render import render_pdf
 
 HOSTILE = {
     "script": "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(1)>",
@@ -43,12 +43,12 @@ def test_every_format_is_made_and_whole(name):
     fields = fill_all_text_fields({**SCRIPTS, **HOSTILE}[name])
     view, heading = build_example_view("phq4", **fields), build_heading(**fields)
     for form in ("pdf", "html", "rtf", "txt", "note", "xml"):
-        report = formats.render_format(view, heading, "clinician", form, render_pdf)
+        report = formats.render_format(view, heading, "clinician", form, render_once)
         assert report.content
         if form == "note":
             assert len(report.content.decode().splitlines()) <= 12
     with pikepdf.open(
-        io.BytesIO(formats.render_format(view, heading, "clinician", "pdf", render_pdf)[0])
+        io.BytesIO(formats.render_format(view, heading, "clinician", "pdf", render_once)[0])
     ) as pdf:
         assert list(pdf.attachments) == ["assessment.json"]
         assert len(pdf.pages) <= 30
@@ -64,7 +64,11 @@ def test_every_format_is_made_and_whole(name):
 def test_it_is_shown_as_text(name, form):
     fields = fill_all_text_fields(HOSTILE[name])
     report = formats.render_format(
-        build_example_view("phq4", **fields), build_heading(**fields), "clinician", form, render_pdf
+        build_example_view("phq4", **fields),
+        build_heading(**fields),
+        "clinician",
+        form,
+        render_once,
     )
     assert remove_line_breaks(HOSTILE[name]) in remove_line_breaks(READERS[form](report.content))
 
@@ -74,7 +78,7 @@ def test_a_name_in_any_script_reads_the_same_in_text_formats(name):
     fields = {"patient_name": SCRIPTS[name]}
     for form in ("html", "rtf", "txt"):
         report = formats.render_format(
-            build_example_view("phq4", **fields), build_heading(), "clinician", form, render_pdf
+            build_example_view("phq4", **fields), build_heading(), "clinician", form, render_once
         )
         assert remove_line_breaks(SCRIPTS[name]) in remove_line_breaks(
             READERS[form](report.content)
@@ -89,7 +93,7 @@ def test_a_name_in_scripts_without_joining_reads_the_same_in_the_pdf(name):
         build_example_view("phq4", patient_name=SCRIPTS[name]), "clinician"
     )
     assert remove_line_breaks(SCRIPTS[name]) in remove_line_breaks(
-        extract_pdf_text(render_pdf(document))
+        extract_pdf_text(render_once(document))
     )
 
 
@@ -103,7 +107,7 @@ def test_every_font_used_is_in_the_file(name):
     document = formats.build_document(
         build_example_view("phq4", patient_name=SCRIPTS[name]), "clinician"
     )
-    with pikepdf.open(io.BytesIO(render_pdf(document))) as pdf:
+    with pikepdf.open(io.BytesIO(render_once(document))) as pdf:
         descriptors = [
             pdf_object
             for pdf_object in pdf.objects

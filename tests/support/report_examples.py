@@ -1,10 +1,12 @@
 """Build views and documents of the example intakes as the service does."""
 
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ import pypdfium2
 
 from reports.blocks import Block, Document, Drawing, Paragraph, Section, Table
 from reports.formats import build_document
+from reports.pdf.render import render_pdf
 from reports.phrases import load_phrases
 from reports.view.editions import Edition
 from reports.view.heading import ReportHeading
@@ -19,7 +22,7 @@ from reports.view.intake import AssessedIntake
 from reports.view.model import ReportView
 from reports.view.view_builder import build_view
 from schemas.assessment import Assessment
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
@@ -49,7 +52,7 @@ def assess_example(name: str, **changes) -> AssessedExample:
     loaded = load_catalogue().find_active(
         FIRST_VERSIONS.get(intake["rulebook"], intake["rulebook"])
     )
-    answers = build_answer_model(loaded.rulebook).model_validate_json(
+    answers = find_answer_model(loaded).model_validate_json(
         json.dumps(intake["answers"] | changes)
     )
     valid_answers = answers.model_dump(exclude_none=True)
@@ -100,6 +103,17 @@ def build_translated_view(
         load_phrases(language),
         edition=edition,
     )
+
+
+_rendered: dict[bytes, bytes] = {}
+
+
+def render_once(document: Document) -> bytes:
+    """Return the PDF of a document, laid out once for all tests of this process."""
+    key = sha256(pickle.dumps(document)).digest()
+    if key not in _rendered:
+        _rendered[key] = render_pdf(document)
+    return _rendered[key]
 
 
 def iterate_blocks(blocks: tuple[Block, ...]) -> Iterator[Block]:

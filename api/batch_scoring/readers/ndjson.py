@@ -18,7 +18,7 @@ from api.intakes.models import build_intake_model
 from api.problems import Problem, build_validation_problem
 from schemas.batch import PASSTHROUGH_COLUMNS, PATIENT_REFERENCE
 from schemas.patient import Reference
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.columns.expected_values import FAULT_CODES, describe_expected_value
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -46,7 +46,7 @@ class LineParser:
         self._loaded = loaded
         self._names = names
         self._body = build_intake_model(loaded, [header.instrument, header.name])
-        self._answers = build_answer_model(loaded.rulebook)
+        self._answers = find_answer_model(loaded)
         self.schema = pl.Schema(
             {name: pl.String() for name in PASSTHROUGH_COLUMNS}
             | {question.id: _COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}

@@ -13,7 +13,7 @@ from api.fhir.questionnaire_catalogue import QuestionnaireForm
 from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
 from schemas.patient import AnsweredBy, Clinician, KnownPatient, find_day_fault
 from schemas.screening import FhirContext, ScreeningContext
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 
 RESPONSE_TYPE = "QuestionnaireResponse"
 _ELEMENTS = {
@@ -121,7 +121,7 @@ def parse_response(
 def _validate_answers(form: QuestionnaireForm, answers: dict[str, Any]) -> Any:
     """Validate the answers by the rulebook's own model, which has the last word."""
     try:
-        return build_answer_model(form.loaded.rulebook).model_validate(answers)
+        return find_answer_model(form.loaded).model_validate(answers)
     except ValidationError:
         raise InvalidResource(
             "invalid_request",

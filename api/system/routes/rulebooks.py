@@ -12,7 +12,7 @@ from api.http.error_responses import error_responses
 from api.problems import Problem
 from schemas.rulebook import Rulebook
 from schemas.rulebook_name import RulebookName
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.catalogue import Catalogue, CatalogueEntry, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -100,7 +100,7 @@ def read_schema(
 ) -> Response:
     """Return the JSON Schema of the member `answers`: one property for each question."""
     loaded = _find(rulebooks, instrument, version)
-    schema = build_answer_model(loaded.rulebook).model_json_schema()
+    schema = find_answer_model(loaded).model_json_schema()
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
     response = JSONResponse(content, media_type="application/schema+json")
     return _with_etag(loaded, if_none_match, response)

@@ -9,7 +9,7 @@ from api.forms.layout import LAYOUT_FOLDER, load_layout
 from api.forms.red_flag_advice import ADVICE_ORDER, build_advice, find_red_flags
 from api.web.page_texts import list_languages, load_page_texts
 from schemas.links import Draft
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
 
 RULEBOOKS = load_catalogue().list_active()
@@ -47,7 +47,7 @@ def test_a_patient_is_never_asked_what_only_a_clinician_can_know(loaded):
 @pytest.mark.parametrize("options", BOTH, ids=lambda options: options.audience)
 @pytest.mark.parametrize("loaded", RULEBOOKS, ids=read_name)
 def test_every_option_is_parsed_into_the_answer_that_is_stored_and_scored(loaded, options):
-    model = build_answer_model(loaded.rulebook)
+    model = find_answer_model(loaded)
     selections = [
         (step, question, value)
         for step in build_form(loaded, options).steps

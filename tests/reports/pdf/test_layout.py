@@ -7,14 +7,13 @@ from itertools import combinations, cycle
 
 import pypdfium2
 import pytest
-from support.report_examples import PAGE_BOTTOM, PAGE_TOP, build_example_document
+from support.report_examples import PAGE_BOTTOM, PAGE_TOP, build_example_document, render_once
 from support.second_report_examples import (
     SHEET_CASES,
     WORKED_CASES,
     build_case_document,
 )
 
-from reports.pdf.render import render_pdf
 from reports.phrases import list_languages, load_phrases
 from reports.svg import LABEL_SIZE, WIDTH, measure_text, place_labels
 from reports.view.charts import build_scale
@@ -67,7 +66,7 @@ def measure_character(text: pypdfium2.PdfTextPage, place: int) -> float:
 @pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("name", WORKED_CASES)
 def test_a_report_has_at_most_three_pages(name, language):
-    pdf = render_pdf(build_case_document(name, language=language, **HEADING))
+    pdf = render_once(build_case_document(name, language=language, **HEADING))
     assert len(pypdfium2.PdfDocument(pdf)) <= 3
     assert len(pdf) <= MAX_BYTES
 
@@ -76,7 +75,7 @@ def test_a_report_has_at_most_three_pages(name, language):
     ("name", "language"), list(zip(WORKED_CASES, cycle(list_languages()), strict=False))
 )
 def test_a_report_has_type_of_nine_points_or_more_in_head_and_foot_too(name, language):
-    pdf = render_pdf(build_case_document(name, language=language, **HEADING))
+    pdf = render_once(build_case_document(name, language=language, **HEADING))
     assert min(read_type_sizes(pdf, margins=True)) == 9
 
 
@@ -126,17 +125,17 @@ def test_the_line_of_every_label_ends_at_its_own_segment(language):
 @pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("name", LONG_SHEETS)
 def test_the_longest_sheets_have_two_pages_of_ten_points_or_more(name, language):
-    pdf = render_pdf(build_case_document(name, kind="patient", language=language, **HEADING))
+    pdf = render_once(build_case_document(name, kind="patient", language=language, **HEADING))
     assert len(pypdfium2.PdfDocument(pdf)) <= 2
     assert min(read_type_sizes(pdf)) == 10
 
 
 @pytest.mark.parametrize("name", SHEET_CASES)
 def test_a_sheet_has_at_most_two_pages(name):
-    pages = pypdfium2.PdfDocument(render_pdf(build_case_document(name, kind="patient")))
+    pages = pypdfium2.PdfDocument(render_once(build_case_document(name, kind="patient")))
     assert len(pages) <= 2
 
 
 def test_the_evidence_sheet_of_the_first_rulebook_has_two_pages():
     document = build_example_document("widespread_pain", "patient", answers={"rf_general": []})
-    assert len(pypdfium2.PdfDocument(render_pdf(document))) == 2
+    assert len(pypdfium2.PdfDocument(render_once(document))) == 2

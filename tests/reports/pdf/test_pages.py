@@ -13,10 +13,10 @@ from support.report_examples import (
     WORST_ANSWERS,
     WORST_HEADING,
     build_example_document,
+    render_once,
 )
 
 from reports.blocks import Section, Table
-from reports.pdf.render import render_pdf
 from reports.phrases import list_languages
 
 CASES = {
@@ -68,7 +68,7 @@ def test_no_page_ends_with_what_heads_the_next(case, kind, language):
     name, fields = CASES[case]
     document = build_example_document(name, kind, language=language, **fields)
     heads = list_heading_lines(document.blocks)
-    pages = read_pages(render_pdf(document))
+    pages = read_pages(render_once(document))
     assert heads
     assert (len(pages) > 1) == ((case, kind) in LONG_DOCUMENTS)
     assert [page.body[-1] for page in pages[:-1] if page.body[-1] in heads] == []
@@ -84,7 +84,7 @@ def test_every_page_bears_two_identifiers_and_its_number(name, kind, language):
         "birth_date": date(1982, 5, 1),
     }
     all_pages = read_pages(
-        render_pdf(build_example_document(name, kind, language=language, **identifiers))
+        render_once(build_example_document(name, kind, language=language, **identifiers))
     )
     assert all_pages
     assert [

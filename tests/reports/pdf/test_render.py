@@ -13,6 +13,7 @@ from support.report_examples import (
     build_example_view,
     extract_pdf_text,
     remove_line_breaks,
+    render_once,
 )
 
 from reports.blocks import PrintedLetterhead
@@ -33,7 +34,7 @@ def test_equal_views_give_equal_bytes(example):
 
 
 def test_the_only_attachment_is_the_assessment(example):
-    with pikepdf.open(io.BytesIO(render_pdf(build_example_document(example)))) as pdf:
+    with pikepdf.open(io.BytesIO(render_once(build_example_document(example)))) as pdf:
         assert list(pdf.attachments) == ["assessment.json"]
         attached = pdf.attachments["assessment.json"].get_file().read_bytes()
         (associated,) = pdf.Root.AF
@@ -44,7 +45,7 @@ def test_the_only_attachment_is_the_assessment(example):
 
 
 def test_it_says_that_it_is_pdf_a_3a_and_pdf_ua_1_in_english(example):
-    with pikepdf.open(io.BytesIO(render_pdf(build_example_document(example)))) as pdf:
+    with pikepdf.open(io.BytesIO(render_once(build_example_document(example)))) as pdf:
         with pdf.open_metadata() as metadata:
             assert metadata.pdfa_status == "3A"
         assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf.Root.Metadata.read_bytes()
@@ -54,7 +55,7 @@ def test_it_says_that_it_is_pdf_a_3a_and_pdf_ua_1_in_english(example):
 
 
 def test_every_marked_content_is_owned_by_the_element_that_names_it(example):
-    with pikepdf.open(io.BytesIO(render_pdf(build_example_document(example)))) as pdf:
+    with pikepdf.open(io.BytesIO(render_once(build_example_document(example)))) as pdf:
         numbers = pdf.Root.StructTreeRoot.ParentTree.Nums
         assert len(pdf.pages) > 0
         for place, page in enumerate(pdf.pages):
@@ -69,7 +70,7 @@ def test_every_marked_content_is_owned_by_the_element_that_names_it(example):
 
 
 def test_fonts_are_embedded(example):
-    with pikepdf.open(io.BytesIO(render_pdf(build_example_document(example)))) as pdf:
+    with pikepdf.open(io.BytesIO(render_once(build_example_document(example)))) as pdf:
         descriptors = [
             pdf_object
             for pdf_object in pdf.objects
@@ -85,7 +86,7 @@ def test_fonts_are_embedded(example):
 def test_metadata_tell_nothing_of_the_patient():
     heading = {"patient_name": MARK, "patient_reference": MARK, "note": MARK, "encounter": MARK}
     with pikepdf.open(
-        io.BytesIO(render_pdf(build_example_document("widespread_pain", **heading)))
+        io.BytesIO(render_once(build_example_document("widespread_pain", **heading)))
     ) as pdf:
         assert MARK.encode() not in pdf.Root.Metadata.read_bytes()
         assert MARK not in str(dict(pdf.trailer.get("/Info", {})))
@@ -93,7 +94,7 @@ def test_metadata_tell_nothing_of_the_patient():
 
 
 def test_two_identifiers_stand_on_every_page():
-    pdf = render_pdf(
+    pdf = render_once(
         build_example_document(
             "widespread_pain", patient_name="Ada Example", patient_reference="MRN-1"
         )
@@ -104,7 +105,7 @@ def test_two_identifiers_stand_on_every_page():
 
 
 def test_a_test_organisation_is_said_on_every_page():
-    texts = read_page_texts(render_pdf(build_example_document("widespread_pain", test=True)))
+    texts = read_page_texts(render_once(build_example_document("widespread_pain", test=True)))
     assert len(texts) == 3
     assert [text for text in texts if "TEST" not in text] == []
 
@@ -122,7 +123,7 @@ def test_a_test_organisation_is_said_on_every_page():
     ],
 )
 def test_hostile_text_is_shown_as_text(hostile):
-    pdf = render_pdf(
+    pdf = render_once(
         build_example_document(
             "phq4", note=hostile, patient_name=hostile[:200], encounter=hostile[:200]
         )
@@ -142,7 +143,7 @@ def test_nothing_is_fetched():
 def test_the_report_tells_band_totals_reasons_and_limits():
     assessment = assess_example("widespread_pain").assessment
     words = remove_line_breaks(
-        extract_pdf_text(render_pdf(build_example_document("widespread_pain")))
+        extract_pdf_text(render_once(build_example_document("widespread_pain")))
     )
     view = build_example_view("widespread_pain")
     for part in view.criteria:
@@ -164,7 +165,7 @@ def test_the_report_tells_band_totals_reasons_and_limits():
 
 
 def test_a_withheld_report_shows_no_points_and_no_band():
-    words = extract_pdf_text(render_pdf(build_example_document("red_flag")))
+    words = extract_pdf_text(render_once(build_example_document("red_flag")))
     assert "Withheld" in words
     assert "Emergency now" in words
     for word in ("range", "Predominance", "Nociceptive", "What speaks", "Strong pattern"):
@@ -172,5 +173,5 @@ def test_a_withheld_report_shows_no_points_and_no_band():
 
 
 def test_what_is_not_asked_of_safety_is_named():
-    words = extract_pdf_text(render_pdf(build_example_document("too_little_known")))
+    words = extract_pdf_text(render_once(build_example_document("too_little_known")))
     assert "Not asked: Spine and nerves, Head and face" in words

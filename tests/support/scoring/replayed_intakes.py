@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from schemas.rulebook import Question
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
@@ -82,7 +82,7 @@ def digest_rulebook(name: str) -> str:
 def draw_block(loaded: LoadedRulebook, block: int) -> Iterator[ReplayedIntake]:
     """Yield the intakes of one block; some answer little, some nearly everything."""
     random = Random(f"{loaded.name} {block}")
-    model = build_answer_model(loaded.rulebook)
+    model = find_answer_model(loaded)
     for _ in range(BLOCK_SIZE):
         share, calm = random.choice([0.3, 0.7, 0.95, 1.0]), random.random() < 0.75
         required = loaded.rulebook.rulebook.must_answer

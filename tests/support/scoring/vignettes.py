@@ -14,7 +14,7 @@ from support.scoring.second_rulebook import load_second
 
 from schemas.assessment import Assessment
 from schemas.base import to_json_number
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -67,7 +67,7 @@ def extract_results(assessment: Assessment, expectations: dict[str, Any]) -> dic
 
 @cache
 def _build_answers(loaded: LoadedRulebook) -> type[BaseModel]:
-    return build_answer_model(loaded.rulebook)
+    return find_answer_model(loaded)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

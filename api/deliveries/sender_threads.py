@@ -40,8 +40,8 @@ class _SenderThreads:
             except StoreError as error:
                 _log.warning("delivery", error=type(error).__name__)
                 continue
-            for gone in self._served_at.keys() - set(due):
-                del self._served_at[gone]
+            for destination in self._served_at.keys() - set(due):
+                del self._served_at[destination]
             for destination in sorted(due, key=lambda it: self._served_at.get(it, 0.0)):
                 self._submit(destination)
 

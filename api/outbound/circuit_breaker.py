@@ -16,7 +16,7 @@ class HostUnavailableError(Exception):
 
 
 class _Failures(NamedTuple):
-    count: int
+    in_a_row: int
     rests_until: float
 
 
@@ -61,8 +61,8 @@ class CircuitBreaker:
         last = self._failures.pop(host, None)
         if not attempt.has_failed:
             return
-        count = last.count + 1 if last else 1
-        rest_seconds = min(FIRST_REST_SECONDS * 2 ** min(count - 1, 10), MAX_REST_SECONDS)
+        in_a_row = last.in_a_row + 1 if last else 1
+        rest_seconds = min(FIRST_REST_SECONDS * 2 ** min(in_a_row - 1, 10), MAX_REST_SECONDS)
         if len(self._failures) >= MAX_HOSTS:
             self._failures.pop(next(iter(self._failures)))
-        self._failures[host] = _Failures(count, self._now() + rest_seconds)
+        self._failures[host] = _Failures(in_a_row, self._now() + rest_seconds)

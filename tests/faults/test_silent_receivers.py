@@ -7,6 +7,8 @@ import pytest
 from support import builders
 from support.builders import copy_empty_store, do
 from support.interop.loopback_servers import (
+    PATIENCE_SECONDS,
+    Tarpit,
     allow_private,
     drip_after,
     read_request,
@@ -47,22 +49,7 @@ from schemas.notification import Recipient
 from schemas.patient import KnownPatient
 from scoring.catalogue import load_catalogue
 
-PATIENCE_SECONDS = 60
 SHORT_SECONDS = 0.3
-
-
-class Tarpit:
-    """Accepts connections and never answers, until it is closed."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.is_reached = threading.Event()
-        self.may_end = threading.Event()
-
-    def serve(self, _connection) -> None:
-        self.connections += 1
-        self.is_reached.set()
-        self.may_end.wait(PATIENCE_SECONDS)
 
 
 def send_webhook(host_port, policy):
@@ -128,11 +115,11 @@ def test_the_deadline_covers_the_resolver_and_several_calls_together():
         with pytest.raises(OutboundError, match="timeout"):
             send_request(request, policy._replace(resolver=resolve))
         may_end.set()
-        started = policy._replace(deadline_seconds=PATIENCE_SECONDS).start_deadline()
-        assert started.start_deadline() == started
-        assert send_request(request, started).status == 204
+        shared_policy = policy._replace(deadline_seconds=PATIENCE_SECONDS).start_deadline()
+        assert shared_policy.start_deadline() == shared_policy
+        assert send_request(request, shared_policy).status == 204
         with pytest.raises(OutboundError, match="timeout"):
-            send_request(request, started._replace(ends_at=0.0, resolver=resolve))
+            send_request(request, shared_policy._replace(ends_at=0.0, resolver=resolve))
     assert len(calls) == 1
 
 
@@ -188,7 +175,7 @@ def test_silent_receivers_of_one_organisation_hold_up_no_other(store, settings):
         servers.enter_context(running_sender(sender, workers=4))
         for tarpit in tarpits:
             servers.callback(tarpit.may_end.set)
-        assert any(tarpit.is_reached.wait(PATIENCE_SECONDS) for tarpit in tarpits[:1])
+        assert tarpits[0].is_reached.wait(PATIENCE_SECONDS)
         enqueue(store, other, receiver, patients=5)
         for _ in range(5):
             assert arrivals.acquire(timeout=PATIENCE_SECONDS)
@@ -197,12 +184,12 @@ def test_silent_receivers_of_one_organisation_hold_up_no_other(store, settings):
 
 
 def test_a_silent_mail_server_holds_up_no_text_message(store, settings, tmp_path):
-    clinic, sent = builders.clinic(store), threading.Event()
+    clinic, arrived_event = builders.clinic(store), threading.Event()
 
     def accept(connection) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 2\r\n\r\nok")
-        sent.set()
+        arrived_event.set()
 
     tarpit = Tarpit()
     with running_server(tarpit.serve) as mail_server, running_server(accept) as gateway:
@@ -229,7 +216,7 @@ def test_a_silent_mail_server_holds_up_no_text_message(store, settings, tmp_path
             try:
                 assert tarpit.is_reached.wait(PATIENCE_SECONDS)
                 invite("sms", "+447700900123")
-                assert sent.wait(PATIENCE_SECONDS)
+                assert arrived_event.wait(PATIENCE_SECONDS)
                 assert tarpit.connections == 1
             finally:
                 tarpit.may_end.set()

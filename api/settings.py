@@ -151,8 +151,8 @@ class Settings(BaseSettings):
     """For `nociscreen report`: mark the report as a test."""
     delivery_enabled: bool = True
     """Whether this process sends deliveries, e-mail and SMS."""
-    delivery_workers: Annotated[int, Field(ge=1, le=64)] = 4
-    """How many destinations this process sends to at once."""
+    delivery_workers: Annotated[int, Field(ge=1, le=64)] = 8
+    """How many hosts this process sends to at once; one organisation has at most half of them."""
     delivery_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a destination may take to respond."""
     delivery_lease_seconds: Annotated[float, Field(gt=0)] = 120.0

@@ -32,6 +32,7 @@ from bench.service import (
     start_server,
     start_service,
 )
+from bench.strangers import measure_among_strangers
 from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess, weigh_answers
@@ -61,6 +62,7 @@ def main() -> None:
         *batches(_figure),
         *reports(_figure),
         *hooked(),
+        among_strangers(),
     ):
         table.add_row(
             figure.what,
@@ -102,6 +104,13 @@ def hooked() -> list[Figure]:
     """Cards of CDS Hooks for sixteen EHRs at once: no ratio, but the seconds that 95 % take."""
     rate_, seconds = seconds_at_p95(_free_port())
     return [Figure("CDS Hooks, 16 at once: seconds at p95, at most", rate_, 0, seconds, 0.5)]
+
+
+def among_strangers() -> Figure:
+    """`POST /v1/score` while strangers drive every outgoing call into a tarpit."""
+    measured = measure_among_strangers()
+    rates = (measured.rate, measured.quiet_rate)
+    return Figure("/v1/score among strangers: p95 / quiet p95, at most", *rates, measured.ratio, 2)
 
 
 def in_process() -> list[Figure]:

@@ -7,10 +7,10 @@ from pydantic import Field
 from schemas.base import FrozenModel, Many
 from schemas.links import Language
 from schemas.notification import ReminderDays
-from schemas.patient import READABLE
+from schemas.text import READABLE, TEXT_RULE
 
-PatientText = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
-EmergencyLabel = Annotated[str, Field(min_length=1, max_length=120, pattern=READABLE)]
+PatientText = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE), TEXT_RULE]
+EmergencyLabel = Annotated[str, Field(min_length=1, max_length=120, pattern=READABLE), TEXT_RULE]
 PhoneNumber = Annotated[str, Field(pattern=r"^[0-9+*#][0-9 ()*#/.-]{1,30}$")]
 TextByLanguage = Annotated[
     dict[Language, PatientText], Field(json_schema_extra={"additionalProperties": False})

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from schemas.base import FrozenModel
+from schemas.text import TEXT_RULE
 
 NotificationKind = Literal["invitation", "reminder", "arrival", "alert"]
 NotificationState = Literal["waiting", "sent", "parked", "cancelled"]
@@ -17,6 +18,7 @@ EmailAddress = Annotated[
         pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
         r"@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
     ),
+    TEXT_RULE,
 ]
 MobileNumber = Annotated[
     str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="With country code: +491701234567.")

@@ -1,15 +1,24 @@
 """Models of organisations, their clients and their practitioners."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from schemas.base import FrozenModel, Many
 from schemas.notification import EmailAddress
-from schemas.patient import READABLE
+from schemas.text import READABLE, TEXT_RULE
 
-Title = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE)]
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE), TEXT_RULE]
+
+_TITLES = TypeAdapter[dict[str, Title]](dict[str, Title])
+
+
+def require_titles(changes: Mapping[str, Any]) -> None:
+    """Check the name and the reference among the changes of a row. Raises ValidationError."""
+    titles = {name: changes[name] for name in ("name", "reference") if name in changes}
+    _TITLES.validate_python(titles, strict=True)
 
 
 class Organisation(FrozenModel):

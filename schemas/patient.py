@@ -1,12 +1,12 @@
 """Models of the patient and the clinician of an intake, and types for references and dates."""
 
-import json
 from datetime import date, datetime, timedelta, timezone
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from schemas.base import FrozenModel
+from schemas.text import READABLE, TEXT_RULE, accept_stored_text
 
 
 def _parse_iso_date(value: Any) -> Any:
@@ -41,13 +41,8 @@ def find_day_fault(day: date) -> str | None:
     return f"must be from {EARLIEST_DAY} to today"
 
 
-# the characters the strict JSON decoder accepts, as far as a pattern can express it
-READABLE = (
-    r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
-    r"\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]*$"
-)
-Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE)]
-Note = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE)]
+Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=READABLE), TEXT_RULE]
+Note = Annotated[str, Field(min_length=1, max_length=10_000, pattern=READABLE), TEXT_RULE]
 AnsweredBy = Literal["patient", "proxy", "staff", "clinician"]
 
 
@@ -74,15 +69,9 @@ class KnownPatient(Patient):
 
 
 def parse_stored_patient(content: bytes) -> KnownPatient:
-    """Return a stored patient, even if its texts break the rules for new input.
-
-    The rules for texts are for what comes in. What was stored under other rules stays readable,
-    mergeable and erasable.
-    """
-    fields = json.loads(content)
-    if fields.get("birth_date") is not None:
-        fields["birth_date"] = date.fromisoformat(fields["birth_date"])
-    return KnownPatient.model_construct(**fields)
+    """Return a stored patient, even if its texts break the rules for new input."""
+    with accept_stored_text():
+        return KnownPatient.model_validate_json(content)
 
 
 class PatientNumber(NamedTuple):

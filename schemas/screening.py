@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from schemas.assessment import Assessment
 from schemas.base import FrozenModel, Many
-from schemas.patient import READABLE, AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
+from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Reference
+from schemas.text import READABLE, TEXT_RULE
 
 
 def _parse_instant(value: Any) -> Any:
@@ -159,7 +160,7 @@ class ScreeningListItem(FrozenModel):
     acknowledged: bool
 
 
-FilterValue = Annotated[str, Field(max_length=60, pattern=READABLE)]
+FilterValue = Annotated[str, Field(max_length=60, pattern=READABLE), TEXT_RULE]
 
 
 class ScreeningFilters(FrozenModel):

@@ -83,7 +83,7 @@ class JwksCache:
             return key
         try:
             with (
-                self._bulkhead.enter(source),
+                self._bulkhead.enter(source.organisation),
                 self._locks.acquire(source, self._seconds + 1),
             ):
                 jwk_set = self._find_cached(source)

@@ -97,13 +97,15 @@ class OidcClient:
             "client_id": self._settings.oidc_client_id,
             "code_verifier": login.code_verifier,
         } | ({"client_secret": secret.get_secret_value()} if secret else {})
-        token = self._fetch_object(self._find_endpoint("token_endpoint"), form).get("id_token")
+        ends_at = time.monotonic() + self._deadline_seconds
+        endpoint = self._find_endpoint("token_endpoint")
+        token = self._fetch_object(endpoint, form, ends_at).get("id_token")
         if not isinstance(token, str):
             raise OidcProviderError
         try:
             return verify_id_token(
                 token,
-                keys=parse_jwks(self._fetch_object(self._find_endpoint("jwks_uri"))),
+                keys=parse_jwks(self._fetch_object(self._find_endpoint("jwks_uri"), None, ends_at)),
                 issuer=self._settings.oidc_issuer,
                 client=self._settings.oidc_client_id,
                 nonce=login.nonce,
@@ -161,14 +163,17 @@ class OidcClient:
             raise OidcProviderError
         return document
 
-    def _fetch_object(self, url: str, form: dict[str, str] | None = None) -> dict[str, Any]:
+    def _fetch_object(
+        self, url: str, form: dict[str, str] | None = None, ends_at: float | None = None
+    ) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
         request = OutboundRequest("GET", url, headers)
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             request = OutboundRequest("POST", url, headers, urlencode(form).encode())
         try:
-            response = send_request(request, self._build_policy(url), MAX_RESPONSE_BYTES)
+            policy = self._build_policy(url)._replace(ends_at=ends_at)
+            response = send_request(request, policy, MAX_RESPONSE_BYTES)
             document = decode_json(response.content)
         except (OutboundError, ValueError):
             raise OidcProviderError from None

@@ -1,10 +1,8 @@
 """Describes the columns of a batch file: an empty template, and a codebook of values."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 
-from api.spreadsheets import escape_formula
+from api.spreadsheets import encode_rows
 from schemas.batch import NONE_OF_THESE, PASSTHROUGH_COLUMNS
 from schemas.rulebook import Question, Rulebook
 from scoring.columns.expected_values import describe_limits
@@ -14,7 +12,8 @@ _HEADER = ("column", "kind", "who", "label", "text", "values", "value", "value_l
 
 def render_template_csv(book: Rulebook) -> str:
     """Return a CSV file with a header for every column and no rows."""
-    return _csv([[*PASSTHROUGH_COLUMNS, *(question.id for question in book.question)]])
+    header = [*PASSTHROUGH_COLUMNS, *(question.id for question in book.question)]
+    return encode_rows([header], "\n").decode()
 
 
 def render_codebook_csv(book: Rulebook) -> str:
@@ -24,7 +23,7 @@ def render_codebook_csv(book: Rulebook) -> str:
         for name in PASSTHROUGH_COLUMNS
     ]
     questions = (row for question in book.question for row in _rows(question))
-    return _csv([_HEADER, *identifiers, *questions])
+    return encode_rows([_HEADER, *identifiers, *questions], "\n").decode()
 
 
 def _rows(question: Question) -> Iterable[Sequence[str]]:
@@ -43,9 +42,3 @@ def _rows(question: Question) -> Iterable[Sequence[str]]:
             for option in question.options:
                 yield (*column, "any of, joined by |", option.id, option.label)
             yield (*column, "any of, joined by |", NONE_OF_THESE, "asked, none of these applies")
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(map(escape_formula, row) for row in rows)
-    return text.getvalue()

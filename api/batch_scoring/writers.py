@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from api.spreadsheets import FORMULA, NUMBER
+from api.spreadsheets import FORMULA, escape_formula
 from schemas.batch import LIST_SEPARATOR
 
 ROW_GROUP_ROWS = 131_072
@@ -44,15 +44,23 @@ def merge_into_parquet(parts: Sequence[Path], file: Path) -> None:
 def _cell(name: str, kind: pl.DataType) -> pl.Expr:
     value = pl.col(name)
     if isinstance(kind, pl.List):
-        return _escape_formula(value.cast(pl.List(pl.String)).list.join(LIST_SEPARATOR)).alias(name)
+        return _escape(value.cast(pl.List(pl.String)).list.join(LIST_SEPARATOR)).alias(name)
     if kind == pl.String:
-        return _escape_formula(value).alias(name)
+        return _escape(value).alias(name)
     if kind.is_float():
         return value.cast(pl.String).str.strip_suffix(".0")
     return value
 
 
-def _escape_formula(text: pl.Expr) -> pl.Expr:
-    """Do as `escape_formula` does, by columns."""
-    is_formula = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
-    return pl.when(is_formula).then("'" + text).otherwise(text)
+def _escape(text: pl.Expr) -> pl.Expr:
+    return text.map_batches(_escape_formulas, return_dtype=pl.String)
+
+
+def _escape_formulas(texts: pl.Series) -> pl.Series:
+    """Escape the formulas in a column, of which nearly all have none."""
+    suspects = texts.str.contains(FORMULA).fill_null(value=False)
+    if not suspects.any():
+        return texts
+    return texts.scatter(
+        suspects.arg_true(), [escape_formula(text) for text in texts.filter(suspects)]
+    )

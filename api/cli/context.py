@@ -117,7 +117,7 @@ def refuse_invalid_input() -> Iterator[None]:
 
 def _describe_faults(error: "ValidationError") -> str:
     """Return one line per field, which never repeats the input."""
-    from schemas.patient import READABLE
+    from schemas.text import READABLE
 
     lines = []
     for fault in error.errors(include_input=False, include_url=False):

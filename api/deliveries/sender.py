@@ -5,9 +5,6 @@ sent again under the same control id.
 """
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
@@ -27,6 +24,8 @@ from api.deliveries.transports.fhir import (
 )
 from api.deliveries.transports.mllp import send_over_mllp
 from api.deliveries.transports.webhook import WebhookEndpoint, send_over_webhook
+from api.outbound.allowlist import DEFAULT_PORTS, HostPort, parse_target_url
+from api.outbound.circuit_breaker import HostAttempt
 from api.outbound.connection import ConnectionPolicy, TlsCredentials
 from api.problems import Problem
 from api.settings import Settings
@@ -35,7 +34,6 @@ from api.store.deliveries import allowed_hosts, destinations, dispatch
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.deliveries.dispatch import AttemptEnd, ClaimedDelivery, DueDestination, Lease
 from api.store.deliveries.outbox import build_control_id
-from api.store.errors import StoreError
 from api.store.screenings import issued_reports
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
@@ -75,15 +73,32 @@ class DeliverySender:
         """Send all due deliveries, destination by destination; return the number of attempts."""
         return sum(self.drain(destination) for destination in self.list_due_destinations())
 
-    def drain(self, waiting: DueDestination, stopping: threading.Event | None = None) -> int:
-        """Send the due deliveries of one destination; return the number of attempts."""
+    def find_host(self, waiting: DueDestination) -> HostPort:
+        """Return the host of a destination. Raises NotFoundError."""
+        with self._store.read_all_organisations() as session:
+            work = self._store.join_transaction(session, self._actor(waiting))
+            address = destinations.find_destination_secrets(work, waiting.destination).address
+        return parse_target_url(address, DEFAULT_PORTS).host_port
+
+    def drain(
+        self,
+        waiting: DueDestination,
+        stopping: threading.Event | None = None,
+        host: HostAttempt | None = None,
+    ) -> int:
+        """Send the due deliveries of one destination; return the number of attempts.
+
+        With a `host` the first attempt without a response is its failure, and the last attempt.
+        """
         attempts = 0
-        while stopping is None or not stopping.is_set():
+        while not ((stopping and stopping.is_set()) or (host and host.has_failed)):
             job = self._take_job(waiting)
             if job is None:
                 break
-            self._send(waiting, job)
+            result = self._send(waiting, job)
             attempts += 1
+            if host is not None and result is not None and result.disposition == "no_response":
+                host.fail()
         else:
             self._release_lease(waiting)
         return attempts
@@ -122,23 +137,27 @@ class DeliverySender:
             work.audit("deliver", "delivery", delivery.id, outcome="taken")
         return _Job(delivery, snapshot, destination, profile, policy)
 
-    def _send(self, waiting: DueDestination, job: _Job) -> None:
+    def _send(self, waiting: DueDestination, job: _Job) -> AttemptResult | None:
+        """Make one attempt; return its result, or None if another process has the delivery."""
         delivery, content, payload = job.delivery, job.delivery.payload, None
         if content is None:
             result = self._compose(job)
             if isinstance(result, AttemptResult):
                 self._record_result(waiting, delivery, None, result)
-                return
+                return result
             payload, content = result, result.content
         with self._store.transaction(self._actor(waiting)) as work:
             if payload is not None and not self._store_payload(work, delivery, payload):
                 work.audit("deliver", "delivery", delivery.id, outcome="gone")
-                return
+                return None
             number = dispatch.begin_attempt(work, delivery, self._lease)
             outcome = "begun" if number is not None else "not_ours"
             work.audit("deliver", "delivery", delivery.id, outcome=outcome)
-        if number is not None:
-            self._record_result(waiting, delivery, number, self._transmit(job, content))
+        if number is None:
+            return None
+        result = self._transmit(job, content)
+        self._record_result(waiting, delivery, number, result)
+        return result
 
     def _store_payload(
         self, work: Transaction, delivery: ClaimedDelivery, payload: ComposedPayload
@@ -171,18 +190,19 @@ class DeliverySender:
 
     def _transmit(self, job: _Job, content: bytes) -> AttemptResult:
         name, destination = build_control_id(job.delivery.id), job.destination
+        policy = job.policy.start_deadline()
         match job.profile.transport:
             case "mllp":
-                return send_over_mllp(content, name, destination.address, job.policy)
+                return send_over_mllp(content, name, destination.address, policy)
             case "webhook":
                 endpoint = WebhookEndpoint(destination.address, destination.webhook_secrets)
-                return send_over_webhook(content, name, endpoint, job.policy)
+                return send_over_webhook(content, name, endpoint, policy)
             case "fhir":
                 smart, key = destination.smart, destination.load_signing_key()
                 login = SmartCredentials(smart, key) if smart and key else None
                 destination_id, mode = job.delivery.destination, job.profile.fhir.mode
                 server = FhirServer(destination.address, destination_id, mode, login)
-                return send_over_fhir(content, server, self._tokens, job.policy)
+                return send_over_fhir(content, server, self._tokens, policy)
 
     def _record_result(
         self,
@@ -233,45 +253,3 @@ class DeliverySender:
 def compute_retry_delay(attempts: int) -> float:
     """Return the seconds until the next attempt: five, then doubled each time, at most an hour."""
     return float(min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 20)))
-
-
-@contextmanager
-def running_sender(sender: DeliverySender, workers: int) -> Iterator[None]:
-    """Send in background threads until the block ends; attempts in progress are then completed."""
-    stopping = threading.Event()
-    busy: set[DueDestination] = set()
-    busy_lock = threading.Lock()
-
-    def send(destination: DueDestination) -> None:
-        try:
-            sender.drain(destination, stopping)
-        except StoreError as error:
-            _log.warning("delivery", error=type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - one destination's failure must not stop the others
-            _log.error("delivery", error=type(error).__name__)
-        finally:
-            with busy_lock:
-                busy.discard(destination)
-
-    def poll(pool: ThreadPoolExecutor) -> None:
-        while not stopping.wait(POLL_INTERVAL_SECONDS):
-            try:
-                due = sender.list_due_destinations()
-            except StoreError as error:
-                _log.warning("delivery", error=type(error).__name__)
-                continue
-            for destination in due:
-                with busy_lock:
-                    if destination in busy or len(busy) >= workers:
-                        continue
-                    busy.add(destination)
-                pool.submit(send, destination)
-
-    with ThreadPoolExecutor(workers, thread_name_prefix="delivery") as pool:
-        poller = threading.Thread(target=poll, args=(pool,), name="deliveries", daemon=True)
-        poller.start()
-        try:
-            yield
-        finally:
-            stopping.set()
-            poller.join(timeout=30)

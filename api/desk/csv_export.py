@@ -1,14 +1,12 @@
 """Export screenings as a CSV file in which no cell is a spreadsheet formula."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic import MISSING
 
 from api.desk.session_guard import PractitionerPage
 from api.documents.result_lines import list_explanations
-from api.spreadsheets import escape_formula
+from api.spreadsheets import encode_rows
 from api.store.patients import patient_search
 from api.store.screenings import screenings, search
 from reports.view.flags import sort_by_tier
@@ -33,11 +31,11 @@ def stream_csv(
 
     With a searched text it has the screenings of the patients found, and the filters are not used.
     """
-    yield b"\xef\xbb\xbf" + _encode_rows([COLUMNS])
+    yield b"\xef\xbb\xbf" + encode_rows([COLUMNS])
     formatter = desk.formatter
     batches = _load_found(desk, searched) if searched else _load_filtered(desk, filters)
     for batch in batches:
-        yield _encode_rows(
+        yield encode_rows(
             _build_row(screening, formatter.find_loaded(screening.assessment.rulebook))
             for screening in batch
         )
@@ -101,11 +99,7 @@ def _build_row(screening: Screening, loaded: LoadedRulebook | None) -> tuple[str
         *_list_possible_bands(total),
         *_list_explanation_ids(assessment),
     )
-    return (
-        *map(escape_formula, cells_before),
-        *map(str, numbers),
-        *map(escape_formula, cells_after),
-    )
+    return (*cells_before, *map(str, numbers), *cells_after)
 
 
 def _sort_flags(assessment: Assessment, loaded: LoadedRulebook | None) -> Sequence[RaisedFlag]:
@@ -136,9 +130,3 @@ def _list_explanation_ids(assessment: Assessment) -> Iterator[str]:
     yield "|".join(explanations.ask_first)
     yield "|".join(alternative.id for alternative in explanations.alternatives)
     yield "|".join(contradiction.id for contradiction in explanations.contradictions)
-
-
-def _encode_rows(rows: Iterable[tuple[str, ...]]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(rows)
-    return buffer.getvalue().encode("utf-8", "replace")

@@ -12,7 +12,7 @@ from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnai
 from api.fhir.resources.capability_statement import SCORE_OPERATION_ID
 from api.fhir.resources.document_reference import ReportType
 from api.problems import Problem
-from schemas.patient import READABLE
+from schemas.text import READABLE
 
 _NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
 _TOKEN_PATTERN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"

@@ -19,6 +19,7 @@ from api.forms.form_model import (
 )
 from schemas.base import to_json_number
 from schemas.links import Draft, OpenReason
+from schemas.text import FORBIDDEN
 
 MAX_NUMBER_LENGTH = 12
 MAX_ENTERED_VALUES = 60
@@ -68,11 +69,13 @@ def select_entered(
 ) -> dict[str, tuple[str, ...]]:
     """Return what was entered in the faulty questions, so that it can be shown again.
 
-    A text that is cut off stays too long to be a number.
+    A text that is cut off stays too long to be a number, and a forbidden character is replaced by
+    one that is in no number.
     """
     return {
         name: tuple(
-            value[: MAX_NUMBER_LENGTH + 1] for value in fields.get(name, ())[:MAX_ENTERED_VALUES]
+            FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value[: MAX_NUMBER_LENGTH + 1])
+            for value in fields.get(name, ())[:MAX_ENTERED_VALUES]
         )
         for question in step.questions
         if question.name in faults

@@ -5,10 +5,10 @@ deliveries; a bounce is parked for a person to decide on.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import structlog
 
@@ -17,6 +17,7 @@ from api.deliveries.sender import POLL_INTERVAL_SECONDS, compute_retry_delay
 from api.notifications.mail import MailEnvelope, build_mail_transport, send_as_mail
 from api.notifications.sms import build_sms_transport, send_as_sms
 from api.notifications.texts import MessageText, compose_text
+from api.outbound.circuit_breaker import CircuitBreaker, HostAttempt, HostUnavailableError
 from api.settings import Settings
 from api.store.accounts import organisations
 from api.store.errors import StoreError
@@ -60,24 +61,37 @@ class NotificationSender:
         """Whether there is any way to send."""
         return self._mail is not None or self._sms is not None
 
-    def send_all(self, stopping: threading.Event | None = None) -> int:
-        """Send what is due now; return the number of attempts."""
+    def send_all(
+        self,
+        stopping: threading.Event | None = None,
+        mediums: Collection[Medium] = get_args(Medium),
+        host: HostAttempt | None = None,
+    ) -> int:
+        """Send what is due now by these mediums; return the number of attempts.
+
+        With a `host` the first attempt without a response is its failure, and the last attempt.
+        """
         with self._store.read_all_organisations() as session:
-            due = outbox.list_due_notifications(session, self._clock())
+            due = outbox.list_due_notifications(session, self._clock(), mediums)
         attempts = 0
         for notification in due:
-            if stopping is not None and stopping.is_set():
+            if (stopping and stopping.is_set()) or (host and host.has_failed):
                 break
             try:
-                attempts += self._send(notification)
+                attempt = self._send(notification)
             except Exception as error:  # noqa: BLE001 - one failure must not stop the others
                 _log.warning("notification", error=type(error).__name__)
+                continue
+            attempts += attempt is not None
+            if host is not None and attempt is not None and attempt.disposition == "no_response":
+                host.fail()
         return attempts
 
-    def _send(self, due: DueNotification) -> bool:
+    def _send(self, due: DueNotification) -> AttemptResult | None:
+        """Make one attempt; return its result, or None if there is nothing to send."""
         message = self._claim(due)
         if message is None:
-            return False
+            return None
         attempt = self._transmit(message)
         result = self._schedule(message, attempt)
         with self._store.transaction(self._build_actor(due)) as work:
@@ -85,7 +99,7 @@ class NotificationSender:
             work.audit("deliver", "notification", due.id, outcome=attempt.outcome)
         if not result.is_sent and result.due_at is None:
             _log.warning("notification parked", notification=due.id, outcome=attempt.outcome)
-        return True
+        return attempt
 
     def _claim(self, due: DueNotification) -> ClaimedMessage | None:
         """Return the message, or None if another process has it or its occasion has passed."""
@@ -150,23 +164,32 @@ class NotificationSender:
 
 @contextmanager
 def running_notification_sender(sender: NotificationSender) -> Iterator[None]:
-    """Send in a background thread until the block ends, if there is any way to send."""
+    """Send in a background thread for each medium until the block ends, if there is any way.
+
+    A server that gave no response rests, and the messages by the other medium go on.
+    """
     if not sender.is_configured:
         yield
         return
-    stopping = threading.Event()
+    stopping, servers = threading.Event(), CircuitBreaker()
 
-    def poll() -> None:
+    def poll(medium: Medium) -> None:
         while not stopping.wait(POLL_INTERVAL_SECONDS):
             try:
-                sender.send_all(stopping)
+                with suppress(HostUnavailableError), servers.enter(medium) as server:
+                    sender.send_all(stopping, (medium,), server)
             except StoreError as error:
                 _log.warning("notification", error=type(error).__name__)
 
-    poller = threading.Thread(target=poll, name="notifications", daemon=True)
-    poller.start()
+    pollers = [
+        threading.Thread(target=poll, args=(medium,), name=f"notifications {medium}", daemon=True)
+        for medium in get_args(Medium)
+    ]
+    for poller in pollers:
+        poller.start()
     try:
         yield
     finally:
         stopping.set()
-        poller.join(timeout=30)
+        for poller in pollers:
+            poller.join(timeout=30)

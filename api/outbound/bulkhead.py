@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
-MAX_THREADS = 12
-MAX_THREADS_PER_SOURCE = 6
+MAX_THREADS = 16
+MAX_THREADS_PER_SOURCE = 4
 
 
 class BulkheadFullError(Exception):

@@ -1,7 +1,8 @@
 """Opens outbound connections to allowed hosts, each with a deadline for the whole exchange.
 
-A host name is resolved once, and the checked addresses are used. A receiver that sends one byte a
-second times out like one that sends none.
+The deadline covers name resolution, connecting, TLS and every byte: a receiver that sends one byte
+a second times out like one that sends none. A host name is resolved once, and the checked addresses
+are used.
 """
 
 import os
@@ -9,7 +10,9 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +27,9 @@ from api.outbound.allowlist import (
 from api.outbound.errors import OutboundError
 
 Resolver = Callable[[HostPort], Collection[str]]
+MAX_RESOLVING_THREADS = 8
+_resolving_threads = threading.BoundedSemaphore(MAX_RESOLVING_THREADS)
+"""Resolvers of the system know no deadline; those that a caller gave up on end by themselves."""
 
 
 def resolve_host(host_port: HostPort) -> list[str]:
@@ -43,12 +49,30 @@ class TlsCredentials(NamedTuple):
 
 
 class ConnectionPolicy(NamedTuple):
-    """Limits for connections: allowed hosts, a deadline in seconds, and TLS credentials."""
+    """Limits for connections: allowed hosts, a deadline in seconds, and TLS credentials.
+
+    Each connection has the deadline to itself, unless it was started for several together.
+    """
 
     allowed_hosts: tuple[AllowedHost, ...]
     deadline_seconds: float
     resolver: Resolver = resolve_host
     tls_credentials: TlsCredentials = TlsCredentials()
+    ends_at: float | None = None
+
+    def start_deadline(self) -> "ConnectionPolicy":
+        """Return the policy with one deadline for all connections from now on."""
+        ends_at = time.monotonic() + self.deadline_seconds
+        return self if self.ends_at is not None else self._replace(ends_at=ends_at)
+
+    def find_remaining_seconds(self) -> float:
+        """Return the seconds until the deadline. Raises OutboundError `timeout` when it passed."""
+        if self.ends_at is None:
+            return self.deadline_seconds
+        remaining_seconds = self.ends_at - time.monotonic()
+        if remaining_seconds <= 0:
+            raise OutboundError("timeout")
+        return remaining_seconds
 
 
 class DeadlineSocket:
@@ -96,16 +120,18 @@ class DeadlineSocket:
 @contextmanager
 def open_connection(target: TargetUrl, policy: ConnectionPolicy) -> Iterator[DeadlineSocket]:
     """Connect to an allowed host, without TLS only to a private one. Raises OutboundError."""
-    host_port = target.host_port
+    host_port, policy = target.host_port, policy.start_deadline()
     allow_private = find_allowed_host(host_port, policy.allowed_hosts).is_private_allowed
     if not (target.uses_tls or allow_private):
         raise OutboundError("not_allowed")
-    addresses = require_permitted_addresses(policy.resolver(host_port), allow_private=allow_private)
-    plain = _connect_first(addresses, host_port.port, policy.deadline_seconds)
+    addresses = require_permitted_addresses(
+        _resolve_in_time(host_port, policy), allow_private=allow_private
+    )
+    plain = _connect_first(addresses, host_port.port, policy)
     timer: threading.Timer | None = None
     try:
         connection = DeadlineSocket(plain)
-        timer = threading.Timer(policy.deadline_seconds, connection.abort)
+        timer = threading.Timer(policy.find_remaining_seconds(), connection.abort)
         timer.daemon = True
         timer.start()
         if target.uses_tls:
@@ -119,8 +145,32 @@ def open_connection(target: TargetUrl, policy: ConnectionPolicy) -> Iterator[Dea
         plain.close()
 
 
-def _connect_first(addresses: Collection[str], port: int, timeout_seconds: float) -> socket.socket:
+def _resolve_in_time(host_port: HostPort, policy: ConnectionPolicy) -> Collection[str]:
+    """Resolve in a thread of its own, of which there are few. Raises OutboundError."""
+    outcome: Future[Collection[str]] = Future()
+
+    def resolve() -> None:
+        try:
+            outcome.set_result(policy.resolver(host_port))
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+            outcome.set_exception(error)
+        finally:
+            _resolving_threads.release()
+
+    if not _resolving_threads.acquire(timeout=policy.find_remaining_seconds()):
+        raise OutboundError("timeout")
+    threading.Thread(target=resolve, name="resolver", daemon=True).start()
+    try:
+        return outcome.result(policy.find_remaining_seconds())
+    except TimeoutError:
+        raise OutboundError("timeout") from None
+
+
+def _connect_first(
+    addresses: Collection[str], port: int, policy: ConnectionPolicy
+) -> socket.socket:
     for address in addresses:
+        timeout_seconds = policy.find_remaining_seconds()
         with suppress(OSError):
             return socket.create_connection((address, port), timeout=timeout_seconds)
     raise OutboundError("unreachable")

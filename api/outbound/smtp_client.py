@@ -58,6 +58,8 @@ def _hold_dialogue(
     except smtplib.SMTPRecipientsRefused as error:
         raise MailRefusedError(error.recipients[mail.recipient][0]) from None
     except smtplib.SMTPResponseException as error:
+        if client.is_past_deadline:  # half a reply is no refusal
+            raise OutboundError("timeout") from None
         raise MailRefusedError(error.smtp_code) from None
     except smtplib.SMTPException:  # the server closed the connection, or its replies make no sense
         raise OutboundError("timeout" if client.is_past_deadline else "connection_lost") from None

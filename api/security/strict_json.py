@@ -3,10 +3,8 @@
 Rejected: bytes that are not UTF-8, a byte order mark, NaN and infinities, numbers of over 40
 characters or with an exponent of over 200, whole numbers of over 17 digits, duplicate names,
 nesting deeper than 24, more than 5000 members or the route's own limit, strings of over 10,000
-characters, and in strings and names: control characters (except tab, newline and carriage return),
-bidirectional overrides, lone surrogates and non-characters.
-Zero-width and combining characters are legitimate in people's names and are accepted. An error
-names the place and never the value.
+characters, and in strings and names what `schemas.text` forbids. An error names the place and never
+the value.
 """
 
 import json
@@ -15,18 +13,14 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from schemas.text import CONTROL, FORBIDDEN, OVERRIDE
+
 MAX_DEPTH = 24
 MAX_MEMBERS = 5000
 MAX_NUMBER_CHARACTERS = 40
 MAX_WHOLE_DIGITS = 17
 MAX_EXPONENT = 200  # keeps later arithmetic from overflowing or underflowing
 MAX_TEXT_CHARACTERS = 10_000
-_CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-_OVERRIDE = "\u202a-\u202e\u2066-\u2069"
-_INVALID = "\ud800-\udfff\ufdd0-\ufdef" + "".join(
-    chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
-)
-_FORBIDDEN = re.compile(f"[{_CONTROL}{_OVERRIDE}{_INVALID}]")
 _ESCAPES = re.compile(r"\\[ubf]")  # the escapes that can encode a forbidden character
 
 
@@ -63,7 +57,7 @@ def decode_json(body: bytes, max_members: int = MAX_MEMBERS, *, normalise: bool 
 def _may_contain_forbidden(text: str) -> bool:
     """Return whether a forbidden character, which is never printable, is in the text or escaped."""
     spaced = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
-    is_present = not spaced.isprintable() and _FORBIDDEN.search(text) is not None
+    is_present = not spaced.isprintable() and FORBIDDEN.search(text) is not None
     return is_present or ("\\" in text and _ESCAPES.search(text) is not None)
 
 
@@ -157,15 +151,15 @@ def _check_string(place: str, text: str, subject: str) -> None:
         _reject(
             place, "text_too_long", f"{subject}must have at most {MAX_TEXT_CHARACTERS} characters"
         )
-    if not text.isprintable() and (forbidden := _FORBIDDEN.search(text)):
+    if not text.isprintable() and (forbidden := FORBIDDEN.search(text)):
         code, kind = _classify_forbidden(forbidden[0])
         _reject(place, code, f"{subject}must not contain {kind}")
 
 
 def _classify_forbidden(character: str) -> tuple[str, str]:
-    if re.fullmatch(f"[{_CONTROL}]", character):
+    if re.fullmatch(f"[{CONTROL}]", character):
         return "control_character", "control characters"
-    if re.fullmatch(f"[{_OVERRIDE}]", character):
+    if re.fullmatch(f"[{OVERRIDE}]", character):
         return "bidi_override", "bidirectional overrides"
     return "forbidden_character", "surrogates or non-characters"
 

@@ -10,7 +10,7 @@ from reports.logo import Logo
 from reports.phrases import list_languages
 from schemas.base import ExactDecimal, FrozenModel, Many
 from schemas.form_settings import EmergencyNumber
-from schemas.patient import READABLE
+from schemas.text import READABLE, TEXT_RULE
 
 
 def _validate_zone(name: str) -> str:
@@ -36,7 +36,10 @@ def _validate_language(name: str) -> str:
 MAX_ADDRESS_LINES = 5
 TimeZoneName = Annotated[str, Field(max_length=60), AfterValidator(_validate_zone)]
 AddressLine = Annotated[
-    str, Field(min_length=1, max_length=120, pattern=READABLE), AfterValidator(_validate_line)
+    str,
+    Field(min_length=1, max_length=120, pattern=READABLE),
+    AfterValidator(_validate_line),
+    TEXT_RULE,
 ]
 ReportLanguage = Annotated[
     str,

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import polars as pl
 
 from schemas.batch import LIST_SEPARATOR, NONE_OF_THESE, PASSTHROUGH_COLUMNS, PROBLEMS_COLUMN
-from schemas.patient import READABLE
 from schemas.rulebook import Question
+from schemas.text import READABLE_TEXT
 from scoring.columns.conditions import MASK_TYPE
 from scoring.columns.expected_values import FAULT_CODES, describe_expected_value
 from scoring.columns.typed_answers import option_enum
@@ -118,7 +118,7 @@ def _hide_forbidden(name: str) -> pl.Expr:
 
 def _is_forbidden(name: str) -> pl.Expr:
     """Whether a text holds what JSON refuses too. False where there is none."""
-    return ~pl.col(name).cast(pl.String).str.contains(READABLE).fill_null(value=True)
+    return ~pl.col(name).cast(pl.String).str.contains(READABLE_TEXT).fill_null(value=True)
 
 
 def _parse_cell(question: Question, kind: pl.DataType) -> list[pl.Expr]:

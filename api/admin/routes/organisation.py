@@ -15,6 +15,7 @@ from reports.logo import MAX_LOGO_BYTES, validate_logo
 from reports.view.heading import AddressLine, ReportLanguage, TimeZoneName
 from schemas.base import FrozenModel, Many
 from schemas.organisation import Organisation, Title
+from schemas.text import accept_stored_text
 
 router = APIRouter(prefix="/v1/organisation", tags=["administration"], route_class=AdminRoute)
 Years = Annotated[int, Field(ge=1, le=100)]
@@ -108,6 +109,7 @@ def _letterhead_columns(change: LetterheadChange) -> dict[str, Any]:
     return values
 
 
+@accept_stored_text()
 def _load_organisation(work: Transaction) -> OrganisationResponse:
     organisation = organisations.find_own_organisation(work)
     letterhead = letterheads.find_letterhead(work.session, work.organisation)

@@ -44,7 +44,7 @@ from schemas.base import FrozenModel, Many
 from schemas.batch import BAND_COLUMN, MAX_SUMMARY_PROBLEMS, STATUS_COLUMN, TIER_COLUMN, RowProblem
 from schemas.batch_job import ReportsBatch
 from schemas.delivery import DestinationId
-from schemas.patient import READABLE
+from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue
 from scoring.safety import NO_TIER
 
@@ -58,7 +58,7 @@ ReportsId = Annotated[
     ),
 ]
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=require_scope("batches"))
-_FilterValue = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE)]
+_FilterValue = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE), TEXT_RULE]
 FilterValues = Annotated[Many[_FilterValue], Field(max_length=20)]
 StatusFilter = Annotated[Many[Status], Field(max_length=20)]
 

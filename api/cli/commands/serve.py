@@ -24,7 +24,8 @@ def serve(
     from api.cli.bootstrap import create_first_client
     from api.cli.notification_sending import running_notifications
     from api.deliveries.compose_request import ComposeContext
-    from api.deliveries.sender import DeliverySender, running_sender
+    from api.deliveries.sender import DeliverySender
+    from api.deliveries.sender_threads import running_sender
     from api.fhir.elements import CanonicalUrls
     from api.http.server import HttpServer, bind_sockets, build_base_url, build_server_config
     from api.jobs.chunk_runner import WorkerContext

@@ -24,7 +24,8 @@ from schemas.base import FrozenModel, Many
 from schemas.form_settings import AskAgainDays
 from schemas.links import Language, Link, LinkKind, NewLink
 from schemas.notification import Recipient, ReminderDays
-from schemas.patient import READABLE, KnownPatient
+from schemas.patient import KnownPatient
+from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue, UnknownRulebookError, load_catalogue
 
 LINKS_PATH = "/v1/links"
@@ -71,7 +72,7 @@ class NewLinkRequest(FrozenModel):
     """The patient, the instrument and the conditions of a new link."""
 
     patient: Annotated[KnownPatient, AfterValidator(_check_birth_date)]
-    rulebook: Annotated[str, Field(max_length=60, pattern=READABLE)] = Field(
+    rulebook: Annotated[str, Field(max_length=60, pattern=READABLE), TEXT_RULE] = Field(
         default="nociplastic",
         description="An instrument, or its newest version.",
         json_schema_extra=_add_rulebook_names,

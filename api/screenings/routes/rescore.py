@@ -17,9 +17,9 @@ from api.store.screenings import rescorings, screenings
 from api.store.screenings.screenings import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel
-from schemas.patient import READABLE
 from schemas.rescoring import RescoredAnswers
 from schemas.screening import Screening, ScreeningContext
+from schemas.text import READABLE
 from scoring.answer_changes import can_carry_answers
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook

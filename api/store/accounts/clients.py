@@ -14,7 +14,8 @@ from api.security.scopes import sort_known_scopes
 from api.store.database import tables
 from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
-from schemas.organisation import Client, CredentialSummary, PublishedKey
+from schemas.organisation import Client, CredentialSummary, PublishedKey, require_titles
+from schemas.text import accept_stored_text
 
 MAX_LIVE_CREDENTIALS = 2
 
@@ -23,6 +24,7 @@ def add_client(
     work: Transaction, name: str, scopes: Iterable[str], requests_per_minute: int | None = None
 ) -> Client:
     """Add a client. Raises ValueError for an unknown scope."""
+    require_titles({"name": name})
     client_id = f"c-{uuid4()}"
     row = {
         "id": client_id,
@@ -44,6 +46,7 @@ def list_clients(work: Transaction) -> list[Client]:
     return [find_client(work, client_id) for client_id in work.list_rows(query)]
 
 
+@accept_stored_text()
 def find_client(work: Transaction, client_id: str) -> Client:
     """Return the client. Raises NotFoundError."""
     row = work.load_row(tables.ClientRow, client_id)
@@ -73,6 +76,7 @@ def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any])
     """Update any of name, scopes, active and rate limit. Raises NotFoundError, ValueError."""
     find_client(work, client_id)
     values = dict(changes)
+    require_titles(values)
     if "scopes" in values:
         values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
     if values:

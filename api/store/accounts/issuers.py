@@ -20,6 +20,7 @@ from api.store.errors import ConflictError, NotFoundError
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.issuer import Issuer, IssuerKind, IssuerTerms
+from schemas.text import accept_stored_text
 
 
 class TrustedIssuer(NamedTuple):
@@ -131,6 +132,7 @@ def _validate(terms: IssuerTerms) -> None:
     sort_known_scopes([*terms.scopes, *mapped_scopes])
 
 
+@accept_stored_text()
 def _build_issuer(row: Any) -> Issuer:
     return Issuer(
         **row.model_dump(exclude={"organisation_id", "content"}),

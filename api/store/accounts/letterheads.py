@@ -11,6 +11,7 @@ from api.store.database.tables import LetterheadRow, OrganisationRow
 from api.store.errors import NotFoundError
 from api.store.transaction import Transaction
 from reports.view.heading import Letterhead
+from schemas.text import accept_stored_text
 
 
 def add_letterhead(session: Session, organisation: str) -> None:
@@ -27,6 +28,7 @@ def add_letterhead(session: Session, organisation: str) -> None:
     )
 
 
+@accept_stored_text()
 def find_letterhead(session: Session, organisation: str) -> Letterhead:
     """Return the organisation's letterhead with its name. Raises NotFoundError."""
     row = session.execute(
@@ -44,7 +46,7 @@ def find_letterhead(session: Session, organisation: str) -> Letterhead:
         raise NotFoundError
     return Letterhead(
         name=row.name,
-        address=tuple(row.address.splitlines()),
+        address=tuple(filter(None, row.address.split("\n"))),
         logo=row.logo,
         time_zone=row.time_zone,
         language=row.locale,

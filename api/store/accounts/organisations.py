@@ -22,7 +22,8 @@ from api.store.keys import signing_keys
 from api.store.keys.organisation_keys import AUDIT_KIND, DATA_KIND
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
-from schemas.organisation import Organisation
+from schemas.organisation import Organisation, require_titles
+from schemas.text import accept_stored_text
 
 SYSTEM = "system"
 """The organisation whose audit chain holds the service's own acts and anonymous denials."""
@@ -83,7 +84,7 @@ def list_organisations(session: Session) -> list[Organisation]:
         .where(col(OrganisationRow.id) != SYSTEM)
         .order_by(col(OrganisationRow.created_at), col(OrganisationRow.id))
     ).scalars()
-    return [Organisation(**row.model_dump()) for row in rows]
+    return [_build_organisation(row) for row in rows]
 
 
 def find_own_organisation(work: Transaction) -> Organisation:
@@ -97,6 +98,7 @@ def find_own_organisation(work: Transaction) -> Organisation:
 def update_organisation(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
     """Update the organisation; a change of `active` ends all sessions and invitations."""
     before = find_own_organisation(work)
+    require_titles(changes)
     if changes:
         is_own = col(OrganisationRow.id) == work.organisation
         work.session.execute(update(OrganisationRow).where(is_own).values(**changes))
@@ -111,7 +113,12 @@ def _load_organisation(session: Session, organisation: str) -> Organisation | No
     row = session.execute(
         select(OrganisationRow).where(col(OrganisationRow.id) == organisation)
     ).scalar_one_or_none()
-    return Organisation(**row.model_dump()) if row else None
+    return _build_organisation(row) if row else None
+
+
+@accept_stored_text()
+def _build_organisation(row: OrganisationRow) -> Organisation:
+    return Organisation(**row.model_dump())
 
 
 def _add_organisation(store: Store, session: Session, /, **columns: Any) -> Organisation:

@@ -17,7 +17,8 @@ from api.store.database.tables import (
 )
 from api.store.errors import ConflictError
 from api.store.transaction import Transaction
-from schemas.organisation import Practitioner
+from schemas.organisation import Practitioner, require_titles
+from schemas.text import accept_stored_text
 
 DEFAULT_PRACTITIONER_SCOPES = ("screenings:read", "screenings:write", "reports:read")
 """The default scopes of a practitioner who works with patients."""
@@ -67,6 +68,7 @@ def update_practitioner(
     """Update the members of these names; a change of active ends all access. Raises ValueError."""
     before = find_practitioner(work, practitioner_id)
     values = dict(changes)
+    require_titles(values)
     if "scopes" in values:
         values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
     if values:
@@ -95,6 +97,7 @@ def select_of_active_practitioners(table: Any, *columns: Any) -> Select[Any]:
     )
 
 
+@accept_stored_text()
 def build_practitioner(row: PractitionerRow) -> Practitioner:
     """Build the practitioner from its row."""
     values = row.model_dump(exclude={"organisation_id"})

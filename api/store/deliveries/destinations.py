@@ -14,6 +14,8 @@ from api.store.errors import ConflictError
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
 from schemas.delivery import Destination, SmartSignIn
+from schemas.organisation import require_titles
+from schemas.text import accept_stored_text
 
 
 class DestinationSecrets(FrozenModel):
@@ -39,6 +41,7 @@ def add_destination(
     work: Transaction, name: str, profile: str, content: DestinationSecrets, *, follows: bool
 ) -> str:
     """Store a new destination and return its id."""
+    require_titles({"name": name})
     destination_id = f"d-{uuid4()}"
     row = {
         "id": destination_id,
@@ -74,6 +77,7 @@ def update_destination(
     work: Transaction, destination_id: str, changes: Mapping[str, Any], content: DestinationSecrets
 ) -> None:
     """Update the given columns and replace the encrypted part. Raises NotFoundError."""
+    require_titles(changes)
     work.load_row(DestinationRow, destination_id)
     encrypted = work.encrypt_columns(DestinationRow, destination_id, content=_encode(content))
     work.update(DestinationRow, {**changes, **encrypted}, col(DestinationRow.id) == destination_id)
@@ -96,6 +100,7 @@ def _decrypt(work: Transaction, row: DestinationRow) -> DestinationSecrets:
     return DestinationSecrets.model_validate_json(work.decrypt_column(row, "content"))
 
 
+@accept_stored_text()
 def _build_destination(work: Transaction, row: DestinationRow) -> Destination:
     content = _decrypt(work, row)
     key = content.load_signing_key()

@@ -3,8 +3,10 @@
 from api.store.database.tables import FormSettingsRow
 from api.store.transaction import Transaction
 from schemas.form_settings import FormSettings
+from schemas.text import accept_stored_text
 
 
+@accept_stored_text()
 def load_form_settings(work: Transaction) -> FormSettings:
     """Return the organisation's settings, or the defaults if it has none."""
     row = work.find(FormSettingsRow)

@@ -4,9 +4,9 @@ A claim moves `due_at` past the time that sending may take. If the process dies,
 becomes due again by itself, so a message may arrive twice but is never lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple, cast
+from typing import NamedTuple, cast, get_args
 from uuid import uuid4
 
 from sqlalchemy import case, select
@@ -82,13 +82,16 @@ def enqueue_notification(work: Transaction, notification: NewNotification) -> st
     return notification_id
 
 
-def list_due_notifications(session: Session, now: datetime) -> list[DueNotification]:
-    """Return some of the notifications due in any organisation, alerts first."""
+def list_due_notifications(
+    session: Session, now: datetime, mediums: Collection[Medium] = get_args(Medium)
+) -> list[DueNotification]:
+    """Return some of the notifications due by these mediums in any organisation, alerts first."""
     rows = session.execute(
         select(col(NotificationRow.organisation_id), col(NotificationRow.id))
         .join(OrganisationRow, col(OrganisationRow.id) == col(NotificationRow.organisation_id))
         .where(
             col(NotificationRow.state) == "waiting",
+            col(NotificationRow.medium).in_(mediums),
             col(NotificationRow.due_at) <= now,
             col(OrganisationRow.active),
         )

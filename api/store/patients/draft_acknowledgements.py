@@ -15,6 +15,7 @@ from api.store.screenings import acknowledgements
 from api.store.screenings.acknowledgements import FlagAction
 from api.store.transaction import Transaction
 from schemas.screening import Acknowledgement, Screening
+from schemas.text import accept_stored_text
 
 
 def acknowledge_draft(
@@ -39,6 +40,7 @@ def carry_to_screening(work: Transaction, link_id: str, screening: Screening) ->
     return acknowledgements.carry_over(work, screening, earlier) if earlier else screening
 
 
+@accept_stored_text()
 def list_acknowledged(work: Transaction, link_id: str) -> tuple[Acknowledgement, ...]:
     """Return what was done about the red flags of the answers under a link, flag by flag."""
     is_of_link = col(DraftAcknowledgementRow.link_id) == link_id

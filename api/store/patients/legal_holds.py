@@ -16,6 +16,7 @@ from api.store.patients.patient_lookup import PatientSelector, build_patient_fil
 from api.store.screenings import events
 from api.store.transaction import Transaction
 from schemas.rights import LegalHold
+from schemas.text import accept_stored_text
 
 PLACE_HOLD_ROUTE = "POST /v1/patients/holds"
 
@@ -43,6 +44,7 @@ def release_hold(work: Transaction, hold_id: str) -> None:
         raise NotFoundError
 
 
+@accept_stored_text()
 def list_holds(work: Transaction, patient: PatientSelector | None = None) -> list[LegalHold]:
     """Return the unreleased legal holds, of one patient or of all."""
     return [

@@ -22,6 +22,7 @@ from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
 from schemas.rights import MergeCounts
 from schemas.screening import ScreeningContext
+from schemas.text import accept_stored_text
 
 _ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment")
 
@@ -94,6 +95,7 @@ def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) 
     work.session.flush()
 
 
+@accept_stored_text()
 def _drop_fhir_subject(content: bytes) -> bytes:
     """Drop the subject of the FHIR response: it names the retired patient by the sender's id."""
     context = ScreeningContext.model_validate_json(content)

@@ -20,11 +20,11 @@ from api.store.screenings.conditions import (
     is_of_instrument,
     is_of_patient,
 )
-from api.store.screenings.screenings import decrypt_assessment
+from api.store.screenings.screenings import decrypt_assessment, decrypt_context
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
 from schemas.rulebook_name import RulebookName
-from schemas.screening import Screening, ScreeningContext
+from schemas.screening import Screening
 
 MAX_EARLIER = 6
 MAX_COMPARED = 100
@@ -44,7 +44,7 @@ def list_earlier_screenings(work: Transaction, screening: Screening) -> tuple[Pr
     return tuple(
         PriorScreening(
             first_stored_at,
-            ScreeningContext.model_validate_json(work.decrypt_column(row, "context")).answered_on,
+            decrypt_context(work, row).answered_on,
             decrypt_assessment(work, row),
         )
         for row, first_stored_at in reversed(rows)

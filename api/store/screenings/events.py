@@ -17,6 +17,7 @@ from api.store.database.tables import (
 )
 from api.store.transaction import Transaction
 from schemas.screening import Acknowledgement, EnteredInError, PatientMove
+from schemas.text import accept_stored_text
 
 
 def find_replacement_id(work: Transaction, screening_id: str) -> str | None:
@@ -39,6 +40,7 @@ def find_rescorings(work: Transaction, screening_id: str) -> tuple[str | None, t
     return next(originals, None), rescored_as
 
 
+@accept_stored_text()
 def find_error_record(work: Transaction, screening_id: str) -> EnteredInError | None:
     """Return the record that this screening was entered in error, or None."""
     row = work.find(EnteredInErrorRow, col(EnteredInErrorRow.screening_id) == screening_id)
@@ -48,6 +50,7 @@ def find_error_record(work: Transaction, screening_id: str) -> EnteredInError | 
     return EnteredInError(at=row.at, by=row.actor, reason=reason.decode())
 
 
+@accept_stored_text()
 def list_acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowledgement, ...]:
     """Return the acknowledgements of its red flags, oldest first."""
     is_of_screening = col(AcknowledgementRow.screening_id) == screening_id
@@ -61,12 +64,13 @@ def list_acknowledgements(work: Transaction, screening_id: str) -> tuple[Acknowl
     )
 
 
+@accept_stored_text()
 def list_patient_moves(work: Transaction, screening_id: str) -> tuple[PatientMove, ...]:
     """Return the moves of this screening from one patient number to another, oldest first."""
     query = work.select(PatientMoveRow).where(col(PatientMoveRow.screening_id) == screening_id)
     rows = work.list_rows(query.order_by(col(PatientMoveRow.at), col(PatientMoveRow.id)))
     return tuple(
-        PatientMove.model_construct(  # a number may have been stored before rules for its text
+        PatientMove(
             at=row.at,
             by=row.actor,
             means=row.means,

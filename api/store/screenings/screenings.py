@@ -31,6 +31,7 @@ from schemas.screening import (
     ScreeningSource,
     ScreeningState,
 )
+from schemas.text import accept_stored_text
 
 SOFTWARE_VERSION = version("nociscreen")
 
@@ -129,7 +130,7 @@ def find_screening(work: Transaction, screening_id: str) -> Screening:
             means=cast("ScreeningSource", row.means),
             software_version=row.software_version,
         ),
-        context=ScreeningContext.model_validate_json(work.decrypt_column(row, "context")),
+        context=decrypt_context(work, row),
         answers=json.loads(work.decrypt_column(row, "answers")),
     )
 
@@ -202,6 +203,12 @@ def find_band(assessment: Assessment) -> str | None:
 def decrypt_patient(work: Transaction, row: ScreeningRow) -> KnownPatient:
     """Decrypt the patient of a screening row."""
     return parse_stored_patient(work.decrypt_column(row, "patient"))
+
+
+@accept_stored_text()
+def decrypt_context(work: Transaction, row: ScreeningRow) -> ScreeningContext:
+    """Decrypt what was submitted together with the answers of a screening row."""
+    return ScreeningContext.model_validate_json(work.decrypt_column(row, "context"))
 
 
 def decrypt_assessment(work: Transaction, row: ScreeningRow) -> Assessment:

@@ -18,6 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from api.outbound.allowlist import AllowedHost, HostPort
 
+PATIENCE_SECONDS = 60
+
 
 @contextmanager
 def running_server(
@@ -86,6 +88,21 @@ def drip_after(beginning: bytes) -> Callable[[socket.socket], None]:
             time.sleep(0.05)
 
     return serve
+
+
+class Tarpit:
+    """Accepts connections, counts them, and says nothing until it may end."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.is_reached = threading.Event()
+        self.may_end = threading.Event()
+
+    def serve(self, _connection: socket.socket) -> None:
+        """Hold a connection."""
+        self.connections += 1
+        self.is_reached.set()
+        self.may_end.wait(PATIENCE_SECONDS)
 
 
 def issue_server_certificate(

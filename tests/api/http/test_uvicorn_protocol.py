@@ -33,7 +33,7 @@ class Address(NamedTuple):
 @contextlib.contextmanager
 def serving(folder: Path, **settings: str):
     variables = {f"NOCISCREEN_{name.upper()}": value for name, value in settings.items()}
-    environment = os.environ | variables | {"NOCISCREEN_KEY_FILE": str(folder / "key.pem")}
+    environment = os.environ | variables
     token = subprocess.check_output([PROGRAM, "token"], env=environment, text=True)
     with (
         (folder / "log").open("w") as log,

@@ -83,7 +83,7 @@ def list_organisations(session: Session) -> list[Organisation]:
         .where(col(OrganisationRow.id) != SYSTEM)
         .order_by(col(OrganisationRow.created_at), col(OrganisationRow.id))
     ).scalars()
-    return [Organisation(**row.model_dump()) for row in rows]
+    return [_build_organisation(row) for row in rows]
 
 
 def find_own_organisation(work: Transaction) -> Organisation:
@@ -111,7 +111,11 @@ def _load_organisation(session: Session, organisation: str) -> Organisation | No
     row = session.execute(
         select(OrganisationRow).where(col(OrganisationRow.id) == organisation)
     ).scalar_one_or_none()
-    return Organisation(**row.model_dump()) if row else None
+    return _build_organisation(row) if row else None
+
+
+def _build_organisation(row: OrganisationRow) -> Organisation:
+    return Organisation(**row.model_dump(include=set(Organisation.model_fields)))
 
 
 def _add_organisation(store: Store, session: Session, /, **columns: Any) -> Organisation:

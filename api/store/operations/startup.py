@@ -26,11 +26,11 @@ def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: Non
     ring = open_key_ring(settings, notify)
     database = open_database(settings, ring)
     try:
+        databases.require_row_level_security(database)
         with database.begin_read() as connection:
             current = migrate.is_current(connection)
         if not current:
             migrate.upgrade(database)
-        databases.require_row_level_security(database)
         store = Store(database, ring)
         organisations.ensure_system_organisation(store, settings.token_algorithm)
     except UnavailableError as error:

@@ -57,7 +57,7 @@ class TestRequests:
         answers = (
             caller.post("/v1/score", json=request() | {"patient": None}),
             caller.get(PATH),
-            caller.post("/v1/score", content=b"["),
+            caller.post("/v1/score", content=b"[", headers={"Content-Type": "application/json"}),
         )
         policy = '"client";q=6000;w=60, "organisation";q=3;w=60'
         assert [answer.status_code for answer in answers] == [200, 403, 400]

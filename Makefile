@@ -30,7 +30,7 @@ demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo
 	python scripts/demo.py
 
 test: setup-dev ## the suite; of tests that differ in database, language or size alone, one
-	NOCISCREEN_SAMPLE=1 python -m pytest -n 3 --dist worksteal
+	TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal
 
 serve: setup ## keeps running and prints where to sign in; another port: PORT=8080 make serve
 	nociscreen serve --port $(PORT)
@@ -51,7 +51,7 @@ check: setup-dev ## what must hold before anything else
 	python scripts/clinical_page.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
-	for seed in 1 2 3 4 5 6 7 8 9 10; do NOCISCREEN_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
 deep: full mutation fuzz kills forms validators spark ## the long runs
 
@@ -70,23 +70,23 @@ mutation-edge: setup-dev ## the same for what the network reaches: hours, so it 
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py tests/scoring/second_rules tests/scoring/columns/test_agreement.py
-	NOCISCREEN_FUZZ_EXAMPLES=300 NOCISCREEN_FUZZ_SECONDS=600 python -m pytest tests/contract/test_schemathesis.py
+	TEST_FUZZ_EXAMPLES=300 TEST_FUZZ_SECONDS=600 python -m pytest tests/contract/test_schemathesis.py
 
 kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database; of batches, twenty
-	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill.py
-	NOCISCREEN_UPDATES=60 python -m pytest tests/api/store/database/test_engine.py
-	NOCISCREEN_BATCH_KILLS=20 python -m pytest tests/faults/test_batch_kill.py
-	NOCISCREEN_KILLS=50 python -m pytest -n 2 tests/faults/test_kill_sender.py
+	TEST_KILLS=50 python -m pytest -n 2 tests/faults/test_kill.py
+	TEST_UPDATES=60 python -m pytest tests/api/store/database/test_engine.py
+	TEST_BATCH_KILLS=20 python -m pytest tests/faults/test_batch_kill.py
+	TEST_KILLS=50 python -m pytest -n 2 tests/faults/test_kill_sender.py
 
 spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
-	NOCISCREEN_SPARK=1 python -m pytest tests/scoring/columns/test_arrow.py
+	TEST_SPARK=1 python -m pytest tests/scoring/columns/test_arrow.py
 
 validators: setup-dev ## every example in every language, before the validators of PDF and CDA
-	NOCISCREEN_EVERY_LANGUAGE=1 python -m pytest tests/reports/test_validators.py
+	TEST_EVERY_LANGUAGE=1 python -m pytest tests/reports/test_validators.py
 
 forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here
-	NOCISCREEN_FORMS=1000 python -m pytest tests/api/fhir/test_lhc_forms.py
+	TEST_FORMS=1000 python -m pytest tests/api/fhir/test_lhc_forms.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Request
 
+from api.auth.admission import MeteredRenderer
 from api.auth.request_context import IdempotentRequest, RequestContext
 from api.auth.route_guard import build_actor
 from api.auth.services import PdfRenderer, find_services
@@ -25,6 +26,10 @@ def _depend_on_service(name: str) -> Any:
 async def _current_caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
+
+
+async def _metered_renderer(request: Request) -> PdfRenderer:
+    return MeteredRenderer(find_services(request), request.state.caller)
 
 
 async def _request_context(request: Request) -> RequestContext:
@@ -57,7 +62,7 @@ def build_id_parameter(
 ScreeningId = Annotated[str, build_id_parameter("screening", 1, "The id from creating it.")]
 BatchId = Annotated[str, build_id_parameter("batch", 7, "The id from creating it.")]
 CatalogueDep = Annotated[Catalogue, _depend_on_service("catalogue")]
-RendererDep = Annotated[PdfRenderer, _depend_on_service("renderer")]
+RendererDep = Annotated[PdfRenderer, Depends(_metered_renderer)]
 SettingsDep = Annotated[Settings, _depend_on_service("settings")]
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 RequestContextDep = Annotated[RequestContext, Depends(_request_context)]

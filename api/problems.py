@@ -120,6 +120,12 @@ PROBLEM_DEFINITIONS: dict[str, ProblemDefinition] = {
         "Too many requests",
         "Too many requests in progress; retry after `Retry-After` seconds.",
     ),
+    "quota_exceeded": ProblemDefinition(
+        429,
+        "Quota exceeded",
+        "A quota of your organisation is used up, and `detail` names it. Retry after `Retry-After` "
+        "seconds, or ask the operator of the service for more.",
+    ),
     "headers_too_large": ProblemDefinition(
         431, "Headers too large", "The headers exceed the limit."
     ),

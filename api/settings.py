@@ -1,5 +1,7 @@
 """Settings of a deployment, read from environment variables named `NOCISCREEN_<NAME>`."""
 
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -103,6 +105,18 @@ class Settings(BaseSettings):
     """Requests at once. Above it the service answers 429."""
     client_requests_per_minute: Annotated[int, Field(ge=1)] = 6000
     """Requests of one client in a minute, unless the client has its own limit."""
+    organisation_requests_per_minute: Annotated[int, Field(ge=1)] = 30_000
+    """Requests of all clients of an organisation in a minute, counted by each process. This and the
+    next three are quotas, unless `nociscreen admin organisation quotas` sets others for one.
+    """
+    organisation_render_seconds: Annotated[int, Field(ge=1)] = 60
+    """Seconds of rendering reports for an organisation's requests in a minute."""
+    organisation_batch_bytes: Annotated[int, Field(ge=1024)] = 20 * 1024**3
+    """Bytes that the stored batches of an organisation may take: uploads, results and reports."""
+    organisation_waiting_rows: Annotated[int, Field(ge=1)] = 5_000_000
+    """Rows of an organisation's batches that may wait to be processed."""
+    organisation_uploads: Annotated[int, Field(ge=1)] = 4
+    """Batch files that an organisation may send at once to one process."""
     render_workers: Annotated[int, Field(ge=1)] = 2
     """Reports rendered at once."""
     render_queue: Annotated[int, Field(ge=0)] = 8
@@ -192,3 +206,13 @@ class Settings(BaseSettings):
         if self.smtp_tls == "none" and self.smtp_user:
             raise ValueError("NOCISCREEN_SMTP_USER needs NOCISCREEN_SMTP_TLS `starttls` or `tls`")
         return self
+
+
+def list_unknown_variables(names: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each name with our prefix that is no setting, with the nearest one."""
+    settings = {_PREFIX + setting.upper() for setting in Settings.model_fields}
+    known_names = settings | {_PREFIX + former.upper() for former in _OLD_NAMES.values()}
+    for name in sorted(names):
+        if name.upper().startswith(_PREFIX) and name.upper() not in known_names:
+            nearest = get_close_matches(name.upper(), sorted(settings), n=1, cutoff=0.0)[0]
+            yield f"{name} is not a setting; did you mean {nearest}?"

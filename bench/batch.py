@@ -21,8 +21,8 @@ from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules
 
 RESULTS = ROOT / "bench" / "results"
-ROWS = int(os.environ.get("NOCISCREEN_BENCH_ROWS", "1000000"))
-MOST = int(os.environ.get("NOCISCREEN_BENCH_MOST", "10000000"))
+ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
+MOST = int(os.environ.get("BENCH_MOST", "10000000"))
 GIGABYTE = 1024 * 1024
 """In kilobytes, as the system reports peak memory."""
 

@@ -137,7 +137,8 @@ def describe_commands() -> Iterator[str]:
     yield from begin_page(
         "Commands",
         "Every command of `nociscreen`. `--help` shows the same on the command line. Unusable "
-        "input ends with exit status 2.",
+        "input or an unusable setting ends with exit status 2, a port in use or a database server "
+        "that does not answer with 69.",
     )
     for words, command in walk_commands(typer.main.get_command(command_line), "nociscreen"):
         yield from begin_section(f"`{words}`")

@@ -51,7 +51,7 @@ ALTERNATIVES = ("language", "size")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For `make test`, keep one of the tests that differ only in an alternative, by their name."""
-    if os.environ.get("NOCISCREEN_SAMPLE") == "1":
+    if os.environ.get("TEST_SAMPLE") == "1":
         alternatives: dict[str, list[pytest.Item]] = {}
         for item in items:
             alternatives.setdefault(name_without_alternatives(item), []).append(item)

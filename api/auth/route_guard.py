@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api.auth.admission import admit_caller
 from api.auth.external_tokens import build_token_problem, read_unverified_issuer
 from api.auth.services import find_services
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
@@ -176,10 +177,8 @@ def read_credential(request: Request) -> str:
 
 
 def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: str | None) -> None:
-    """Raise Problem `too_many` or `insufficient_scope` if the caller may not send this request."""
-    settings = find_services(request).settings
-    limiter = find_services(request).rate_limiter
-    limiter.take(caller.client, caller.requests_per_minute or settings.client_requests_per_minute)
+    """Raise Problem `too_many`, `quota_exceeded` or `insufficient_scope`."""
+    admit_caller(request, caller)
     if scope not in caller.scopes and fhir_permission not in caller.fhir_scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
         raise Problem("insufficient_scope", headers={"WWW-Authenticate": challenge})

@@ -1,7 +1,8 @@
 """The parts of the application that its requests share, built once by `api.main`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fastapi import FastAPI, Request
@@ -21,8 +22,8 @@ from scoring.catalogue import Catalogue
 class PdfRenderer(Protocol):
     """Renders documents to PDF."""
 
-    def render(self, document: Document) -> bytes:
-        """Return the PDF of the document."""
+    def render(self, document: Document, meter: Callable[[float], None] = ...) -> bytes:
+        """Return the PDF of the document, and tell `meter` the seconds that it took."""
 
     def close(self) -> None:
         """End the processes of the renderer."""
@@ -53,6 +54,8 @@ class Services:
     metrics: Metrics
     renderer: PdfRenderer
     oidc_provider: LoginProvider | None
+    uploads: Counter[str] = field(default_factory=Counter)
+    """The batch files that are being sent, by organisation."""
 
 
 def find_services(request: Request) -> Services:

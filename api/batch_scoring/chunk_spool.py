@@ -19,10 +19,17 @@ class ChunkSpool:
 
     def __init__(self) -> None:
         self._file = EncryptedTempFile()
+        self.rows = 0
+
+    @property
+    def size(self) -> int:
+        """The size of the chunks in bytes."""
+        return self._file.size
 
     def append(self, rows: int, chunk: ChunkContent) -> None:
         """Append a chunk."""
         content = chunk.pack()
+        self.rows += rows
         self._file.append(_HEAD.pack(rows, len(content)) + content)
 
     def __iter__(self) -> Iterator[tuple[int, ChunkContent]]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from api.store.transaction import Actor, Transaction
 
 BAD_INPUT = 2
+UNAVAILABLE = 69
+"""A port or a database server is not available now (EX_UNAVAILABLE of sysexits.h)."""
 OrganisationId = Annotated[str, typer.Option("--organisation", help="The id of the organisation.")]
 Active = Annotated[
     bool | None, typer.Option("--active/--inactive", help="Activate or deactivate it.")
@@ -24,11 +26,16 @@ Active = Annotated[
 
 
 def load_settings() -> "Settings":
-    """Return the settings from the environment; exit 2 and name each invalid one."""
+    """Return the settings from the environment; exit 2 and name each invalid or unknown one."""
+    import os
+
     from pydantic import ValidationError
 
-    from api.settings import Settings
+    from api.settings import Settings, list_unknown_variables
 
+    unknown = list(list_unknown_variables(os.environ))
+    if unknown:
+        fail("\n".join(unknown))
     try:
         return Settings()
     except ValidationError as error:
@@ -45,12 +52,15 @@ def _describe_setting_fault(fault: Any) -> str:
 
 @contextmanager
 def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store"]:
-    """Open the configured store and close it afterwards; exit 2 if the store raises an error."""
+    """Open the configured store and close it afterwards; exit 2 if the store raises an error.
+
+    Exit 69 if no database server answers.
+    """
     from pydantic import ValidationError
 
     from api.http.error_conversion import CLIENT_ERRORS, convert_error
     from api.observability.structured_logging import suppress_logging
-    from api.store.database.engine import DatabaseError
+    from api.store.database.engine import DatabaseError, UnreachableError
     from api.store.key_ring import KeyRingError
     from api.store.operations.startup import open_store
 
@@ -68,7 +78,7 @@ def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store
     except KeyRingError as error:
         fail(_describe_key_ring_error(settings, error))
     except DatabaseError as error:
-        fail(str(error))
+        fail(str(error), UNAVAILABLE if isinstance(error, UnreachableError) else BAD_INPUT)
     except ValidationError as error:
         fail(_describe_faults(error))
     except CLIENT_ERRORS as error:
@@ -150,7 +160,18 @@ def format_problem(problem: "Problem") -> str:
     return json.dumps(problem.build_body().model_dump(exclude_none=True), indent=2)
 
 
-def fail(message: str) -> NoReturn:
-    """Print the message on standard error and exit with status 2."""
+def fail(message: str, status: int = BAD_INPUT) -> NoReturn:
+    """Print the message on standard error and exit with this status."""
     typer.echo(message, err=True)
-    raise typer.Exit(BAD_INPUT)
+    raise typer.Exit(status)
+
+
+def fail_to_listen(error: OSError, host: str, port: int, advice: str) -> NoReturn:
+    """Say why this address cannot be listened on; exit 69 if the port is in use, else 2."""
+    import errno
+
+    reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+    fail(
+        f"port {port} of {host} {reason}; {advice}",
+        UNAVAILABLE if error.errno == errno.EADDRINUSE else BAD_INPUT,
+    )

@@ -37,6 +37,21 @@ EHR_SCHEME = {
     "registers the EHR.",
 }
 
+RATE_LIMIT_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "The quotas of the caller and of its organisation "
+        "(draft-ietf-httpapi-ratelimit-headers-11): `q` requests in `w` seconds. In every answer "
+        "to an admitted caller, errors included.",
+        "schema": {"type": "string"},
+        "example": '"client";q=6000;w=60, "organisation";q=30000;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of each quota: `r` requests, and all of it after `t` seconds.",
+        "schema": {"type": "string"},
+        "example": '"client";r=5999;t=1, "organisation";r=29999;t=1',
+    },
+}
+
 
 def build_openapi(app: FastAPI) -> OpenApiObject:
     """Return the complete OpenAPI document of the application."""
@@ -57,12 +72,14 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
     }
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"].update(problem.pop("$defs"))
+    components["headers"] = RATE_LIMIT_HEADERS
     components["schemas"][ProblemBody.__name__] = problem
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     for path, methods in document["paths"].items():
         for operation in methods.values():
             _add_error_responses(operation, fhir=path.startswith("/fhir"))
+            _add_rate_limit_headers(operation)
             attach_examples(app, operation)
     return document
 
@@ -75,3 +92,13 @@ def _add_error_responses(operation: OpenApiObject, *, fhir: bool) -> None:
         statuses.append(422)
     errors = outcome_responses(*statuses) if fhir else error_responses(*statuses)
     responses.update({str(status): response for status, response in errors.items()})
+
+
+def _add_rate_limit_headers(operation: OpenApiObject) -> None:
+    """Name the headers in the successes and the 429 of an operation that needs a token."""
+    if "security" not in operation:
+        return
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT_HEADERS}
+    for status, response in operation["responses"].items():
+        if status < "400" or status == "429":
+            response["headers"] = response.get("headers", {}) | headers

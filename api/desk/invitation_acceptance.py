@@ -5,22 +5,23 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
 
+from api.auth.admission import WRONG_INVITATIONS, count_for_network
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
 from api.desk.login import start_session
 from api.desk.session_guard import build_session_actor
 from api.http.error_conversion import convert_error
-from api.http.rate_limit import read_network_key
 from api.security.passwords import WeakPasswordError, check_password_strength, hash_password
 from api.security.totp import find_matching_step
-from api.store.accounts import invitations, login_credentials, sessions
+from api.store.accounts import invitations, letterheads, login_credentials, sessions
 from api.store.accounts.invitations import OpenInvitation
 from api.store.accounts.login_credentials import NewCredentials
 from api.store.errors import ConflictError, NotFoundError
+from api.store.store import Store
 from api.store.transaction import Transaction
+from schemas.organisation import Practitioner
 
 MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 100
-WRONG_INVITATIONS_PER_MINUTE = 30
 InvitationSecret = Annotated[str, Path(max_length=100)]
 
 
@@ -35,10 +36,10 @@ class InvitationForm(NamedTuple):
 
 def open_invitation(request: Request, secret: InvitationSecret) -> OpenInvitation:
     """Return the invitation; wrong secrets are recorded and limited. Raises NotFoundError."""
-    services, network = find_services(request), read_network_key(request)
+    services = find_services(request)
     invited = invitations.look_up_open_invitation(services.store, secret)
     if invited is None:
-        services.rate_limiter.take(f"wrong invitation {network}", WRONG_INVITATIONS_PER_MINUTE)
+        count_for_network(request, WRONG_INVITATIONS)
         services.denied_requests.record(build_anonymous_actor(request), "not_found")
         raise NotFoundError
     return invited
@@ -47,26 +48,33 @@ def open_invitation(request: Request, secret: InvitationSecret) -> OpenInvitatio
 InvitationDep = Annotated[OpenInvitation, Depends(open_invitation)]
 
 
-def find_form_faults(form: InvitationForm, invited: OpenInvitation) -> dict[str, str]:
+def find_form_faults(store: Store, form: InvitationForm, invited: OpenInvitation) -> dict[str, str]:
     """Return the faults of name and password: a phrase by field name."""
     faults = {}
     name = form.name.strip()
     if not MIN_NAME_LENGTH <= len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         faults["name"] = "fault_name"
-    practitioner = invited.practitioner
-    known_words = (name, practitioner.name, practitioner.reference, invited.organisation_name)
-    return faults | find_password_faults(form.password, form.password_repeat, known_words)
+    personal_texts = (name, *list_personal_texts(store, invited.organisation, invited.practitioner))
+    return faults | find_password_faults(form.password, form.password_repeat, personal_texts)
+
+
+def list_personal_texts(
+    store: Store, organisation: str, practitioner: Practitioner
+) -> tuple[str, ...]:
+    """Return the names and addresses that must not make a password of this practitioner."""
+    with store.read_all_organisations() as session:
+        letterhead = letterheads.find_letterhead(session, organisation)
+    texts = practitioner.name, practitioner.reference, letterhead.name, *letterhead.address
+    return tuple(filter(None, texts))
 
 
 def find_password_faults(
-    password: str, password_repeat: str, known_words: Iterable[str]
+    password: str, password_repeat: str, personal_texts: Iterable[str]
 ) -> dict[str, str]:
-    """Return the faults of a new password, which must not be guessable from the known words."""
+    """Return the faults of a new password, which the personal texts must not reveal."""
     faults = {}
-    texts = list(known_words)
-    words = [word for text in texts for word in text.split()]
     try:
-        check_password_strength(password, (*texts, *words))
+        check_password_strength(password, personal_texts)
     except WeakPasswordError as error:
         faults["password"] = str(error)
     if password != password_repeat:

@@ -11,6 +11,7 @@ import secrets
 from fastapi import Request
 from starlette.responses import Response
 
+from api.auth.admission import FAILED_LOGINS, check_network, count_for_network
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
 from api.desk import kept_forms
@@ -34,7 +35,6 @@ from api.web import cookies
 
 FREE_ATTEMPTS = 5
 FREE_ATTEMPTS_ANYWHERE = 50
-NETWORK_FAILURES_PER_MINUTE = 30
 _FAILED_OUTCOME = "bad_sign_in"
 _UNKNOWN_NAME = StoredLogin(SYSTEM, "", None)
 _PURPOSE = b"signing in"
@@ -47,11 +47,9 @@ def authenticate(request: Request, name: str, password: str, code: str) -> tuple
     practitioner used before. Raises TooManyAttemptsError, or Problem `too_many`.
     """
     store = find_services(request).store
-    limiter = find_services(request).rate_limiter
-    network_bucket = f"sign-in failure {read_network_key(request)}"
     is_known_device = _is_known_device(request, name)
     if not is_known_device:
-        limiter.check(network_bucket, NETWORK_FAILURES_PER_MINUTE)
+        check_network(request, FAILED_LOGINS)
     counters = _build_counters(request, name, is_known_device=is_known_device)
     _count_attempt(request, counters, build_anonymous_actor(request))
     credentials = login_credentials.look_up_login(store, name) or _UNKNOWN_NAME
@@ -60,7 +58,7 @@ def authenticate(request: Request, name: str, password: str, code: str) -> tuple
     if session is not None:
         login_attempts.clear_attempt(store, counters)
     elif not is_known_device:
-        limiter.take(network_bucket, NETWORK_FAILURES_PER_MINUTE)
+        count_for_network(request, FAILED_LOGINS)
     return session
 
 

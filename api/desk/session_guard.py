@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
+from api.auth.admission import FORMS_AFTER_SESSION, count_for_network
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
@@ -18,7 +19,6 @@ from api.desk.screening_rows import DisplayFormatter
 from api.documents import issuance
 from api.documents.document_builder import PrintSettings
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
-from api.http.rate_limit import read_network_key
 from api.problems import Problem
 from api.settings import Settings
 from api.store.accounts import kept_forms as stored_forms
@@ -40,7 +40,6 @@ YEAR_SECONDS = 365 * 24 * 3600
 LOGIN_PATH = "/sign-in"
 ENDED_PATH = f"{LOGIN_PATH}?ended"
 KEPT_PATH = f"{LOGIN_PATH}?kept"
-KEPT_PER_MINUTE = 10
 _CODES_WITH_TEXT = (*page_route.CODES_WITH_TEXT, "insufficient_scope", "conflict")
 
 
@@ -272,8 +271,7 @@ def _keep_unsaved(request: Request, fields: page_route.FormFields) -> bool:
     owner = kept_forms.read_owner(request, fields)
     if owner is None:
         return False
-    limiter = find_services(request).rate_limiter
-    limiter.take(f"keep a form {read_network_key(request)}", KEPT_PER_MINUTE)
+    count_for_network(request, FORMS_AFTER_SESSION)
     actor = build_session_actor(request, owner.organisation, owner.practitioner)
     kept_forms.keep_form(request, actor, owner, fields, is_after_session=True)
     return True

@@ -4,8 +4,9 @@ A document that takes too much time or memory ends its process, and the next one
 """
 
 import threading
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import LifoQueue
 
@@ -16,6 +17,10 @@ from reports.blocks import Document
 MAX_MEMORY_BYTES = 1536 * 1024 * 1024
 JOBS_PER_PROCESS = 200
 _WORKER = "reports.render_worker"
+
+
+def _ignore(_seconds: float) -> None:
+    pass
 
 
 class RendererPool:
@@ -33,15 +38,19 @@ class RendererPool:
         self._memory = memory
         self._finalizer = weakref.finalize(self, _kill_all, self._idle)
 
-    def render(self, document: Document) -> bytes:
-        """Return the PDF of the document.
+    def render(self, document: Document, meter: Callable[[float], None] = _ignore) -> bytes:
+        """Return the PDF of the document, and tell `meter` the seconds that its process took.
 
         Raises Problem `too_many` if the queue is full or no worker comes free in time, and
         `report_stopped` if the document takes too much time or memory.
         """
         job = document.model_dump_json().encode("utf-8", "replace")
         with self._acquire(self._places, 0), self._acquire(self._workers, self._seconds):
-            return self._render(job)
+            started_at = time.monotonic()
+            try:
+                return self._render(job)
+            finally:
+                meter(time.monotonic() - started_at)
 
     def close(self) -> None:
         """End every process; also happens when the renderer is garbage-collected."""
@@ -81,11 +90,14 @@ class RendererPool:
 class InProcessRenderer:
     """Renders in this process, for a program that renders one document and exits."""
 
-    def render(self, document: Document) -> bytes:
-        """Return the PDF of the document."""
+    def render(self, document: Document, meter: Callable[[float], None] = _ignore) -> bytes:
+        """Return the PDF of the document, and tell `meter` the seconds that it took."""
         from reports.pdf.render import render_pdf
 
-        return render_pdf(document)
+        started_at = time.monotonic()
+        pdf = render_pdf(document)
+        meter(time.monotonic() - started_at)
+        return pdf
 
     def close(self) -> None:
         """Do nothing: there is no process to end."""

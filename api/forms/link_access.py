@@ -11,9 +11,9 @@ from typing import NamedTuple
 from fastapi import Request
 from starlette.responses import Response
 
+from api.auth.admission import LINK_REQUESTS, WRONG_LINKS, count_for_id, count_for_network
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
-from api.http.rate_limit import read_network_key
 from api.security.client_secrets import hash_secret, verify_secret
 from api.store.errors import NotFoundError
 from api.store.forms import open_links
@@ -25,8 +25,6 @@ from api.web.csrf import find_csrf_tokens
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
-LINK_REQUESTS_PER_MINUTE = 240
-WRONG_LINKS_PER_MINUTE = 30
 MAX_LINK_LENGTH = 100
 KIOSK_SECONDS = 900
 REVIEW_SECONDS = 3600
@@ -152,8 +150,7 @@ def clear_device(request: Request, response: Response) -> None:
 
 def _count_request(access: LinkAccess, link: OpenLink) -> None:
     """Count a request under a link: not by network, which all patients of a clinic may share."""
-    limiter = find_services(access.request).rate_limiter
-    limiter.take(f"link {link.id}", LINK_REQUESTS_PER_MINUTE)
+    count_for_id(access.request, LINK_REQUESTS, link.id)
 
 
 def _open_link(access: LinkAccess) -> OpenIntake:
@@ -163,8 +160,7 @@ def _open_link(access: LinkAccess) -> OpenIntake:
     if link is None and find_sent_link(access) is not None:
         raise AlreadySentError
     if link is None or rulebook is None or not _is_holder(access.request, link):
-        limiter = services.rate_limiter
-        limiter.take(f"wrong link {read_network_key(access.request)}", WRONG_LINKS_PER_MINUTE)
+        count_for_network(access.request, WRONG_LINKS)
         refusals = services.denied_requests
         refusals.record(build_anonymous_actor(access.request), "not_found")
         raise NotFoundError

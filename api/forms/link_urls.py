@@ -1,12 +1,12 @@
 """Build the URLs of a new link, which are shown only once, and QR codes."""
 
 import io
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import segno
 
+from api.http.networks import is_loopback
 from schemas.links import Link, NewLink
 
 
@@ -21,7 +21,7 @@ def build_new_link(link: Link, secret: str, public_url: str) -> NewLink:
 def find_link_reach(public_url: str) -> Literal["loopback", "unencrypted"] | None:
     """Return what keeps others from opening addresses under this URL safely; None if nothing."""
     parts = urlsplit(public_url)
-    if _is_loopback(parts.hostname or ""):
+    if is_loopback(parts.hostname or ""):
         return "loopback"
     return None if parts.scheme == "https" else "unencrypted"
 
@@ -30,15 +30,6 @@ def build_message_urls(subject: str, text: str) -> tuple[str, str]:
     """Return URLs that open a mail (RFC 6068) and a text message (RFC 5724) with this text."""
     mail = f"mailto:?subject={quote(subject, safe='')}&body={quote(text, safe='')}"
     return mail, f"sms:?&body={quote(text, safe='')}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def render_qr_code(url: str) -> str:

@@ -17,6 +17,7 @@ _CODES: dict[type[errors.StoreError], str] = {
     errors.IdempotencyKeyReusedError: "idempotency_key_reused",
     errors.InvalidCursorError: "invalid_request",
     errors.TooManyAttemptsError: "too_many",
+    errors.QuotaExceededError: "quota_exceeded",
     errors.UnavailableError: "unavailable",
 }
 

@@ -9,12 +9,14 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.networks import is_forwarded_untrusted
 from api.observability.metrics import Metrics
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -30,6 +32,8 @@ CLIENT_CLOSED_REQUEST = 499
 BODILESS_STATUSES = (204, 304)
 MAX_HEADER_COUNT = 100
 LIVENESS_PATH = "/health/live"
+RATE_LIMITS = "rate_limits"
+"""The member of a request's state that holds the `RateLimit` headers of its response."""
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
@@ -70,10 +74,13 @@ class RequestMiddleware:
             return
         if scope["method"] == "HEAD":  # answered like GET, without the body
             send = _without_body(send)
-        answer = ResponseRecorder(send, self._error_format(scope["path"]))
+        state = scope.setdefault("state", {})
+        answer = ResponseRecorder(send, self._error_format(scope["path"]), state)
         request_id = REQUEST_ID.set(answer.request_id)
         started_at = time.perf_counter()
         self._in_flight += 1
+        if is_forwarded_untrusted(scope):
+            self._metrics.record_untrusted_forwarding()
         try:
             await self._respond(scope, receive, answer)
         finally:
@@ -88,7 +95,7 @@ class RequestMiddleware:
             answer.problem = problem.code
             await problem.build_response()(scope, receive, answer.send)
             return
-        state = scope.setdefault("state", {})
+        state = scope["state"]
         app_scope = dict(scope) | {"method": "GET"} if scope["method"] == "HEAD" else scope
         try:
             await self._app(app_scope, receive, answer.send)
@@ -150,8 +157,14 @@ def _without_body(send: Send) -> Send:
 class ResponseRecorder:
     """Sends a response with its id and headers, and records its status and problem code."""
 
-    def __init__(self, send: Send, error_format: ErrorFormat | None = None) -> None:
+    def __init__(
+        self,
+        send: Send,
+        error_format: ErrorFormat | None = None,
+        state: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._send = send
+        self._state = state
         self._error_format = error_format
         self._pending_start: Message | None = None
         self.request_id = uuid.uuid4().hex
@@ -165,7 +178,8 @@ class ResponseRecorder:
             headers = message["headers"]
             if self.status in BODILESS_STATUSES:
                 headers = [header for header in headers if header[0].lower() != b"content-type"]
-            message["headers"] = complete_headers(headers, self.request_id)
+            rate_limits = self._state.get(RATE_LIMITS, ())
+            message["headers"] = complete_headers([*headers, *rate_limits], self.request_id)
             if self._error_format and _PROBLEM_CONTENT_TYPE in message["headers"]:
                 self._pending_start = message
                 return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 import prometheus_client
+import structlog
 
 LATENCY_BUCKETS_SECONDS = (
     0.001,
@@ -24,6 +25,8 @@ LATENCY_BUCKETS_SECONDS = (
     10,
     30,
 )
+
+_log = structlog.get_logger("nociscreen")
 
 
 class Metrics:
@@ -50,6 +53,10 @@ class Metrics:
         self._attempts = count("delivery_attempts", "Delivery attempts.", ("outcome",))
         self._parked = count("deliveries_parked", "Deliveries parked for manual review.")
         self._audit_rows = count("audit_rows", "Audit rows written.")
+        self._untrusted = count(
+            "untrusted_forwarded_requests", "Requests forwarded by a proxy that is not trusted."
+        )
+        self.has_untrusted_proxy = False
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Record a response; `route` is the declared path."""
@@ -81,6 +88,13 @@ class Metrics:
     def record_audit_rows(self, rows: int = 1) -> None:
         """Count audit rows."""
         self._audit_rows.inc(rows)
+
+    def record_untrusted_forwarding(self) -> None:
+        """Count a request of a proxy that is not trusted; the first one is logged."""
+        self._untrusted.inc()
+        if not self.has_untrusted_proxy:
+            self.has_untrusted_proxy = True
+            _log.warning("proxy_not_trusted", setting="NOCISCREEN_TRUSTED_PROXIES")
 
     def render(self) -> bytes:
         """Render all metrics in Prometheus text format 0.0.4."""

@@ -7,6 +7,7 @@ StoreError
     IdempotencyKeyReusedError    the client: send another request under another key
     InvalidCursorError           the client: send a cursor that a list returned
     TooManyAttemptsError         the client: wait `retry_after` seconds
+    QuotaExceededError           the client: wait, erase something, or ask the operator for more
     UnavailableError             the operator: the database or a key does not work
 """
 
@@ -43,6 +44,10 @@ class InvalidCursorError(StoreError):
 
 class TooManyAttemptsError(StoreError):
     """Too many failed logins: the next attempt must wait."""
+
+
+class QuotaExceededError(StoreError):
+    """The organisation would store more than its quota; `detail` says of what."""
 
 
 class UnavailableError(StoreError):

@@ -12,8 +12,8 @@ from support.processes import run, serving
 
 HERE = Path(__file__).parent
 ST = Path(sys.executable).with_name("st")
-EXAMPLES = os.environ.get("NOCISCREEN_FUZZ_EXAMPLES", "3")
-SECONDS = os.environ.get("NOCISCREEN_FUZZ_SECONDS", "20")
+EXAMPLES = os.environ.get("TEST_FUZZ_EXAMPLES", "3")
+SECONDS = os.environ.get("TEST_FUZZ_SECONDS", "20")
 CONTRACT = HERE.parents[1] / "openapi"
 DOCUMENT = json.loads((CONTRACT / "openapi.json").read_text())
 KNOWN_TO_HOOKS = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}

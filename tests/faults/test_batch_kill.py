@@ -28,7 +28,7 @@ from api.store.database import migrate
 from api.store.database.engine import open_postgres as postgres_database
 from api.store.operations.startup import open_store
 
-KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "1"))
+KILLS = int(os.environ.get("TEST_BATCH_KILLS", "1"))
 ROWS = 60
 SETTINGS = {"NOCISCREEN_BATCH_CHUNK_ROWS": "5", "NOCISCREEN_WORKER_TIMEOUT_SECONDS": "3",
             "NOCISCREEN_BATCH_ATTEMPTS": "50"}  # fmt: skip

@@ -15,7 +15,7 @@ from api.store.audit import chain
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings
 
-KILLS = int(os.environ.get("NOCISCREEN_KILLS", "2"))
+KILLS = int(os.environ.get("TEST_KILLS", "2"))
 
 
 def settled(settings, clinic) -> tuple[list, list]:

@@ -20,7 +20,7 @@ from api.store.deliveries.destinations import DestinationSecrets
 from api.store.deliveries.search import DeliveryFilters
 from api.store.operations.startup import open_store
 
-KILLS = int(os.environ.get("NOCISCREEN_KILLS", "1"))
+KILLS = int(os.environ.get("TEST_KILLS", "1"))
 DELIVERIES_PER_KILL = 8
 FAST_SETTINGS = {"NOCISCREEN_DELIVERY_LEASE_SECONDS": "2", "NOCISCREEN_DELIVERY_SECONDS": "1"}
 

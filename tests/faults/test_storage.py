@@ -196,5 +196,5 @@ def test_an_unreachable_database_at_startup_is_reported_in_one_line(tmp_path, co
         tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none"
     )
     completed = run(settings, *command)
-    assert (completed.returncode, completed.stdout) == (2, "")
-    assert completed.stderr == "DATABASE_URL: the database is unreachable\n"
+    assert (completed.returncode, completed.stdout) == (69, "")
+    assert completed.stderr == ("DATABASE_URL: no PostgreSQL server answers at 127.0.0.1, port 9\n")

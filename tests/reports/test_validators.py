@@ -29,7 +29,7 @@ from reports.pdf.render import render_pdf
 from reports.phrases import list_languages
 
 DOCUMENTS = list(product(NAMES, ("clinician", "patient")))
-EVERY_LANGUAGE = os.environ.get("NOCISCREEN_EVERY_LANGUAGE") == "1"
+EVERY_LANGUAGE = os.environ.get("TEST_EVERY_LANGUAGE") == "1"
 SECOND_DOCUMENTS = [
     *((name, "clinician") for name in WORKED_CASES),
     *((name, "patient") for name in SHEET_CASES),

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
+from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection
 
 from api.outbound.allowlist import HostPort
@@ -231,9 +232,9 @@ def fill_patient_record(store: Store, clinic: Clinic, reference: str = "MRN-0042
 
 @contextmanager
 def tampering_connection(store: Store) -> Iterator[Connection]:
-    """Yield a connection of the database's owner: no trigger, no role, no filter."""
-    with store.database.begin_write() as connection:
-        if store.database.is_embedded:
+    """Yield a connection of the database's administrator: no trigger, no role, no filter."""
+    if store.database.is_embedded:
+        with store.database.begin_write() as connection:
             triggers = connection.exec_driver_sql(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
             ).all()
@@ -242,10 +243,12 @@ def tampering_connection(store: Store) -> Iterator[Connection]:
             yield connection
             for _, definition in triggers:
                 connection.exec_driver_sql(definition)
-        else:
-            connection.exec_driver_sql("SET LOCAL ROLE NONE")
-            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-            yield connection
+        return
+    administrator = create_engine(store.database.engine.url.set(username="postgres"))
+    with administrator.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        yield connection
+    administrator.dispose()
 
 
 def run_concurrently(threads: int, act) -> list[Any]:

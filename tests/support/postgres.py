@@ -8,6 +8,8 @@ import subprocess
 from itertools import count
 from pathlib import Path
 
+LOGIN_ROLE = "service"
+"""The owner of each database: the service refuses to start as a superuser."""
 HOMES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
@@ -17,7 +19,7 @@ class Postgres:
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self._programs = _programs()
         self._owner = _owner()
-        self._data, self._port = folder / "data", _free_port()
+        self._data, self.port = folder / "data", _free_port()
         self._durable = durable
         self._names = count()
         if self._owner:
@@ -25,9 +27,10 @@ class Postgres:
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                   "--locale=C", *([] if durable else ["--no-sync"]))  # fmt: skip
         self.start()
+        self.say(f"CREATE ROLE {LOGIN_ROLE} LOGIN CREATEROLE")
 
     def start(self) -> None:
-        options = f"-p {self._port} -k {self._data} -c listen_addresses=127.0.0.1"
+        options = f"-p {self.port} -k {self._data} -c listen_addresses=127.0.0.1"
         if not self._durable:
             options += " -c fsync=off"
         self._run(
@@ -40,7 +43,7 @@ class Postgres:
     def database(self, template: str | None = None, on: Path | None = None) -> str:
         """The name of a new database, its tables in this folder of another disk, if any."""
         name = f"n{next(self._names)}"
-        of = f" TEMPLATE {template}" if template else ""
+        of = f" OWNER {LOGIN_ROLE}" + (f" TEMPLATE {template}" if template else "")
         if on is not None:
             if self._owner:
                 shutil.chown(on, self._owner)
@@ -52,11 +55,18 @@ class Postgres:
 
     def say(self, statement: str, database: str = "postgres") -> str:
         """What psql answers."""
-        return self._run("psql", "-h", "127.0.0.1", "-p", self._port, "-U", "postgres",
+        return self._run("psql", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres",
                          "-d", database, "-XAtc", statement)  # fmt: skip
 
-    def url(self, database: str, role: str = "postgres") -> str:
-        return f"postgresql://{role}@127.0.0.1:{self._port}/{database}"
+    def require_password(self, role: str, password: str) -> None:
+        """Add a role whose password this cluster checks."""
+        rules = self._data / "pg_hba.conf"
+        self.say(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+        rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        self.say("SELECT pg_reload_conf()")
+
+    def url(self, database: str, role: str = LOGIN_ROLE) -> str:
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
     def _run(self, program: str, *words: object) -> str:
         self._open_the_way_to(self._data)

@@ -31,7 +31,8 @@ def environment(settings: Settings, **more: str | None) -> dict[str, str]:
     }
     if settings.database_url is not None:
         environment["DATABASE_URL"] = settings.database_url.get_secret_value()
-    full_environment = os.environ | environment | more
+    inherited = [name for name in os.environ if name.startswith("NOCISCREEN_")]
+    full_environment = os.environ | dict.fromkeys(inherited) | environment | more
     return {name: value for name, value in full_environment.items() if value is not None}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, BinaryIO, Literal, cast
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.auth.admission import hold_upload
 from api.auth.request_context import IdempotentRequest, RequestContext
 from api.auth.route_guard import require_scope
 from api.batch_scoring.chunk_spool import ChunkSpool, NonClosingReader
@@ -17,6 +18,7 @@ from api.batches.file_transfer import RETRY_AFTER_SECONDS, parse_upload_format, 
 from api.dependencies import (
     BatchId,
     CatalogueDep,
+    CurrentCaller,
     IdempotentRequestDep,
     RequestContextDep,
     SettingsDep,
@@ -26,6 +28,7 @@ from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
+from api.store.batches.batch_quotas import require_batch_quotas
 from api.store.batches.batches import SCORE, NewBatch, StoredBatch
 from api.store.idempotency import IdempotentResponse
 from api.store.patients import data_subject_rights
@@ -58,6 +61,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
     async def create_batch(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
         request: Request,
         *,
+        caller: CurrentCaller,
         idempotent_request: IdempotentRequestDep,
         rulebooks: CatalogueDep,
         settings: SettingsDep,
@@ -77,8 +81,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         received. Each row gives one row of results, in the same order.
         """
         file_format = parse_upload_format(request)
-        file = await receive_upload(request, settings)
-        with file:
+        with hold_upload(request, caller), await receive_upload(request, settings) as file:
             # The idempotency key covers the content too: Starlette caches the parsed body here.
             request._json = [file_format, file.sha256]  # noqa: SLF001
             loaded = rulebooks.find_active(rulebook)
@@ -195,6 +198,7 @@ class _Upload:
 
     def _create(self, spool: ChunkSpool, work: Transaction) -> IdempotentResponse:
         job = NewBatch(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
+        require_batch_quotas(work, self._settings, new_rows=spool.rows, new_bytes=spool.size)
         expires_at = batches.compute_expiry(work.now, self._settings.batch_days)
         batch = batches.add_batch(work, job, spool, expires_at)
         detail = _batch_detail(work, batch)

@@ -32,6 +32,7 @@ from api.settings import Settings
 from api.store.accounts.callers import Caller
 from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
+from api.store.batches.batch_quotas import require_batch_quotas
 from api.store.batches.batches import DELIVERIES, REPORTS, SCORE, NewBatch, StoredBatch
 from api.store.batches.chunk_content import ChunkContent
 from api.store.deliveries import destinations
@@ -216,6 +217,7 @@ def _create(
     job = NewBatch(kind, scored.rulebook, scored.rulebook_sha256, options, scored.id)
     chunks = _limit_rows(_select_rows(work, scored, selection), settings.max_batch_reports)
     batch = batches.add_batch(work, job, chunks, scored.expires_at)
+    require_batch_quotas(work, settings)
     detail = _reports_detail(work, batch)
     work.audit("create", "batch", batch.id, count=batch.rows)
     return IdempotentResponse(202, detail.model_dump_json().encode(), detail.links["self"])

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import build_operator, fail, load_settings, open_configured_store, print_json
+from api.cli.context import (
+    build_operator,
+    fail,
+    fail_to_listen,
+    load_settings,
+    open_configured_store,
+    print_json,
+)
 
 
 def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
@@ -63,7 +70,7 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         try:
             adt_listener = AdtListener((host, port), context, tls)
         except OSError as error:
-            fail(f"cannot listen on {host}:{port}: {error.strerror}; choose another by --port")
+            fail_to_listen(error, host, port, "choose another by --port")
         configure_logging()
         with adt_listener as listener:
             typer.echo(f"nociscreen listens on mllp{'s' if tls else ''}://{host}:{listener.port}")

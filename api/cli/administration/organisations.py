@@ -71,6 +71,42 @@ def change_organisation(
         print_json(updated)
 
 
+@commands.command("quotas")
+def change_quotas(
+    organisation: str,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=0, help="Requests of all its clients in a minute.")
+    ] = None,
+    render_seconds: Annotated[
+        int | None, typer.Option(min=0, help="Seconds of rendering reports in a minute.")
+    ] = None,
+    batch_bytes: Annotated[
+        int | None, typer.Option(min=0, help="Bytes that its stored batches may take.")
+    ] = None,
+    waiting_rows: Annotated[
+        int | None, typer.Option(min=0, help="Rows of its batches that may wait.")
+    ] = None,
+) -> None:
+    """Change the quotas of an organisation, or print them if no option is given.
+
+    0 sets the default of the settings again, and so does null in what is printed.
+    """
+    from api.store.accounts import quotas
+
+    changes = collect_changes(
+        requests_per_minute=requests_per_minute,
+        render_seconds=render_seconds,
+        batch_bytes=batch_bytes,
+        waiting_rows=waiting_rows,
+    )
+    with open_transaction(organisation) as work:
+        updated = quotas.update_quotas(
+            work, {name: quota or None for name, quota in changes.items()}
+        )
+        work.audit("administer" if changes else "read", "organisation", organisation)
+        print_json(updated._asdict())
+
+
 @commands.command("letterhead")
 def change_letterhead(  # noqa: PLR0913 - Typer passes each option as a parameter
     organisation: str,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import fail, load_settings, open_configured_store, print_note
+from api.cli.context import fail_to_listen, load_settings, open_configured_store, print_note
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -22,6 +22,7 @@ def serve(
     from contextlib import nullcontext
 
     from api.cli.bootstrap import create_first_client
+    from api.cli.deployment_warnings import list_deployment_warnings
     from api.cli.notification_sending import running_notifications
     from api.deliveries.compose_request import ComposeContext
     from api.deliveries.sender import DeliverySender
@@ -39,10 +40,10 @@ def serve(
     try:
         sockets = bind_sockets(host, port)
     except OSError as error:
-        fail(
-            f"cannot listen on {host}, port {port}: {error.strerror}; choose another port, such as "
-            "`nociscreen serve --port 8080` or `PORT=8080 make serve`"
-        )
+        advice = "choose another, such as `nociscreen serve --port 8080` or `PORT=8080 make serve`"
+        fail_to_listen(error, host, port, advice)
+    for warning in list_deployment_warnings(settings, host):
+        print_note(f"unsafe: {warning}")
     local_url = build_base_url(host, sockets[0])
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": local_url})

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from api.auth.services import find_services
-from api.desk.invitation_acceptance import find_password_faults
+from api.desk.invitation_acceptance import find_password_faults, list_personal_texts
 from api.desk.login import verify_own_password
 from api.desk.session_guard import (
     CheckedFields,
@@ -34,8 +34,8 @@ def change_password(desk: PractitionerPageDep, fields: CheckedFields) -> Respons
     current_password, password, password_repeat = (
         read_field(fields, name)[:300] for name in _PASSWORD_FIELDS
     )
-    known_words = (practitioner.name, practitioner.reference, signed_in.organisation_name)
-    faults = find_password_faults(password, password_repeat, known_words)
+    personal_texts = list_personal_texts(desk.store, signed_in.organisation, practitioner)
+    faults = find_password_faults(password, password_repeat, personal_texts)
     if not verify_own_password(desk, current_password):
         faults = {"current_password": "fault_current_password"} | faults  # nosec B105 - as above
     password_hash = hash_password(password)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from api.auth.admission import INVITATION_ATTEMPTS, count_for_id
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
 from api.desk.invitation_acceptance import (
@@ -36,7 +37,6 @@ from api.web.page_route import FormFields, PageRoute, read_field, read_page_form
 from api.web.templating import PageOptions, redirect_to, render_page
 
 UncheckedFields = Annotated[FormFields, Depends(read_page_form)]
-INVITATION_ATTEMPTS_PER_MINUTE = 10
 LOGIN_FORM_SECONDS = 3600
 router = APIRouter()
 _public = APIRouter(route_class=PageRoute)
@@ -109,7 +109,7 @@ def submit_invitation(
     _check_csrf(request, fields, _build_binding(secret))
     names = ("name", "password", "password_repeat", "code")
     form = InvitationForm(*(read_field(fields, name)[:300] for name in names))
-    faults = find_form_faults(form, invited)
+    faults = find_form_faults(find_services(request).store, form, invited)
     acceptance = None if faults else accept_invitation(request, invited, form, faults)
     if acceptance is None:
         return _render_invitation(request, secret, invited, faults, form.name)
@@ -126,9 +126,8 @@ def submit_invitation(
 
 def _limit_choices(request: Request, invited: InvitationDep) -> None:
     """Limit the choices under one invitation: repeated tries would reveal which names are taken."""
-    limiter = find_services(request).rate_limiter
     try:
-        limiter.take(f"choosing {invited.id}", INVITATION_ATTEMPTS_PER_MINUTE)
+        count_for_id(request, INVITATION_ATTEMPTS, invited.id)
     except Problem as problem:
         actor = build_anonymous_actor(request)._replace(organisation=invited.organisation)
         find_services(request).denied_requests.record(actor, problem.code, invited.id)

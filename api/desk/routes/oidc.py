@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
+from api.auth.admission import LOGINS_AT_PROVIDER, count_for_network
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import LoginProvider, find_services
 from api.desk.invitation_acceptance import InvitationDep, InvitationSecret, accept_with_identity
 from api.desk.login import find_first_page, set_session_cookies, start_session
 from api.desk.oidc_login import FLOW_SECONDS
 from api.desk.session_guard import build_session_actor
-from api.http.rate_limit import read_network_key
 from api.problems import Problem
 from api.store.accounts import login_credentials
 from api.web import cookies
@@ -17,7 +17,6 @@ from api.web.page_route import PageRoute
 from api.web.security_headers import build_page_headers
 from api.web.templating import redirect_to
 
-LOGINS_PER_MINUTE = 30
 FAILED_PATH = "/sign-in?provider=failed"
 router = APIRouter(route_class=PageRoute)
 
@@ -69,8 +68,7 @@ def _start_session(request: Request, subject: str, invitation: str) -> str | Non
 
 
 def _redirect_to_provider(request: Request, invitation: str) -> Response:
-    limiter = find_services(request).rate_limiter
-    limiter.take(f"provider {read_network_key(request)}", LOGINS_PER_MINUTE)
+    count_for_network(request, LOGINS_AT_PROVIDER)
     url, flow = _require_provider(request).start_login(invitation)
     headers = build_page_headers(find_services(request).settings)
     response = RedirectResponse(url, 303, headers=headers)

@@ -12,19 +12,17 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from api.auth import client_authentication
+from api.auth.admission import FAILED_TOKENS, FAILED_TOKENS_OF_CLIENT, count_for_network
 from api.auth.route_guard import build_actor
 from api.auth.services import find_services
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.http.error_responses import error_responses
-from api.http.rate_limit import read_network_key
 from api.http.request_body import FORM_MEDIA_TYPE
 from api.problems import Problem, ProblemBody
 from api.security.access_tokens import build_jwks
 from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import callers
 
-MAX_CLIENT_FAILURES_PER_MINUTE = 60
-MAX_NETWORK_FAILURES_PER_MINUTE = 600
 _OAUTH_ERRORS = {
     "malformed_request": "invalid_request",
     **{code: code for code in ("invalid_client", "unsupported_grant_type", "invalid_scope")},
@@ -164,10 +162,9 @@ def _limit_failures(request: Request, client: str | None) -> None:
     Right credentials are never limited by the failures of others at the same address. Raises
     Problem `too_many`, recorded.
     """
-    limiter, network = find_services(request).rate_limiter, read_network_key(request)
     try:
-        limiter.take(f"token failure {network}", MAX_NETWORK_FAILURES_PER_MINUTE)
-        limiter.take(f"token failure {network} {client}", MAX_CLIENT_FAILURES_PER_MINUTE)
+        count_for_network(request, FAILED_TOKENS)
+        count_for_network(request, FAILED_TOKENS_OF_CLIENT, client or "")
     except Problem as problem:
         _record_failure(request, client, problem.code)
         raise

@@ -8,14 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from api.auth.admission import UNKNOWN_REPORTS, count_for_network
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
 from api.http.error_responses import error_responses
-from api.http.rate_limit import read_network_key
 from api.problems import Problem
 from api.store.screenings import issued_reports
 
-MAX_MISSES_PER_MINUTE = 60
 Sha256 = Annotated[
     str,
     Path(
@@ -57,9 +56,8 @@ def verify_report(sha256: Sha256, request: Request, response: Response) -> Repor
 
 
 def _limit_misses(request: Request) -> None:
-    limiter = find_services(request).rate_limiter
     try:
-        limiter.take(f"verify {read_network_key(request)}", MAX_MISSES_PER_MINUTE)
+        count_for_network(request, UNKNOWN_REPORTS)
     except Problem as problem:
         denied_requests = find_services(request).denied_requests
         denied_requests.record(build_anonymous_actor(request), problem.code)

@@ -15,6 +15,7 @@ from api.security.client_assertions import VerifiedAssertion
 from api.security.client_secrets import verify_secret
 from api.security.jwk_registration import parse_client_jwk
 from api.security.keys import VerifyingKey
+from api.store.accounts.quotas import QUOTA_COLUMNS, Quotas, read_quotas
 from api.store.accounts.replay_cache import consume_once
 from api.store.database.tables import (
     ApiKeyRow,
@@ -41,15 +42,17 @@ class Caller(NamedTuple):
     requests_per_minute: int | None
     means: AuthenticationMeans
     fhir_scopes: frozenset[str] = frozenset()
+    quotas: Quotas = Quotas()
 
 
 _CALLER = (
     select(
         col(ClientRow.organisation_id),
         col(ClientRow.scopes),
-        col(ClientRow.requests_per_minute),
+        col(ClientRow.requests_per_minute).label("client_requests_per_minute"),
         col(OrganisationRow.name),
         col(OrganisationRow.test),
+        *QUOTA_COLUMNS,
     )
     .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
     .where(
@@ -144,6 +147,7 @@ def _load_caller(session: Session, client: str, means: AuthenticationMeans) -> C
         organisation_name=row.name,
         test=row.test,
         scopes=frozenset(row.scopes.split()),
-        requests_per_minute=row.requests_per_minute,
+        requests_per_minute=row.client_requests_per_minute,
         means=means,
+        quotas=read_quotas(row),
     )

@@ -14,6 +14,7 @@ from sqlmodel import col
 from api.security.jwk_registration import parse_client_jwk
 from api.security.scopes import sort_known_scopes
 from api.store.accounts.callers import Caller
+from api.store.accounts.quotas import QUOTA_COLUMNS, Quotas, read_quotas
 from api.store.accounts.replay_cache import consume_once
 from api.store.database.tables import IssuerRow, OrganisationRow, UsedTokenRow
 from api.store.errors import ConflictError, NotFoundError
@@ -29,6 +30,7 @@ class TrustedIssuer(NamedTuple):
     issuer: Issuer
     organisation_name: str
     test: bool
+    quotas: Quotas = Quotas()
 
     def build_caller(
         self, subject: str, scopes: frozenset[str], fhir_scopes: frozenset[str]
@@ -44,6 +46,7 @@ class TrustedIssuer(NamedTuple):
             requests_per_minute=None,
             means="token",
             fhir_scopes=fhir_scopes,
+            quotas=self.quotas,
         )
 
 
@@ -104,7 +107,7 @@ def look_up_trusted_issuer(
 ) -> TrustedIssuer | None:
     """Return the active issuer of an active organisation for this audience, otherwise None."""
     row = store.look_up(
-        select(IssuerRow, col(OrganisationRow.name), col(OrganisationRow.test))
+        select(IssuerRow, col(OrganisationRow.name), col(OrganisationRow.test), *QUOTA_COLUMNS)
         .join(OrganisationRow, col(OrganisationRow.id) == col(IssuerRow.organisation_id))
         .where(
             col(IssuerRow.kind) == kind,
@@ -114,7 +117,9 @@ def look_up_trusted_issuer(
             col(OrganisationRow.active),
         )
     )
-    return TrustedIssuer(_build_issuer(row.IssuerRow), row.name, row.test) if row else None
+    if row is None:
+        return None
+    return TrustedIssuer(_build_issuer(row.IssuerRow), row.name, row.test, read_quotas(row))
 
 
 def consume_token(

@@ -118,7 +118,7 @@ def _load_organisation(session: Session, organisation: str) -> Organisation | No
 
 @accept_stored_text()
 def _build_organisation(row: OrganisationRow) -> Organisation:
-    return Organisation(**row.model_dump())
+    return Organisation(**row.model_dump(include=set(Organisation.model_fields)))
 
 
 def _add_organisation(store: Store, session: Session, /, **columns: Any) -> Organisation:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -20,13 +20,20 @@ class PendingBatch(NamedTuple):
 
 
 def list_pending_batches(session: Session, *, include_enqueued: bool = False) -> list[PendingBatch]:
-    """Return the batches not queued, or with `include_enqueued` all unfinished, oldest first."""
+    """Return the batches not queued, or with `include_enqueued` all unfinished.
+
+    The organisations take turns, each with its oldest batch first: none waits until the many
+    batches of another are queued.
+    """
     query = select(col(BatchRow.organisation_id), col(BatchRow.id), col(BatchRow.chunks))
     if include_enqueued:
         query = query.where(_has_waiting_chunk(), col(BatchRow.cancelled_at).is_(None))
     else:
         query = query.where(col(BatchRow.enqueued_at).is_(None)).limit(100)
-    rows = session.execute(query.order_by(col(BatchRow.created_at)))
+    turn = func.row_number().over(
+        partition_by=col(BatchRow.organisation_id), order_by=col(BatchRow.created_at)
+    )
+    rows = session.execute(query.order_by(turn, col(BatchRow.created_at)))
     return [PendingBatch(row.organisation_id, row.id, row.chunks) for row in rows]
 
 

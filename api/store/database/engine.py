@@ -67,6 +67,10 @@ class DatabaseError(Exception):
     """The database is unusable as it is; the operator must act."""
 
 
+class UnreachableError(DatabaseError):
+    """No database server answers; it may be down for a moment."""
+
+
 class Database:
     """A SQLAlchemy engine and the transactions that begin on it."""
 
@@ -220,15 +224,27 @@ def _set_role(connection: Any, _: Any) -> None:
 
 
 def require_row_level_security(database: Database) -> None:
-    """Raise DatabaseError if the PostgreSQL role can bypass row-level security."""
+    """Raise DatabaseError if the PostgreSQL login role can bypass row-level security.
+
+    RESET ROLE returns to the login role, and SET ROLE reaches every role of which it is a member:
+    none of them may be a superuser or have BYPASSRLS.
+    """
     if database.is_embedded:
         return
     with database.begin_read() as connection:
-        bypasses = connection.execute(
-            text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
-        ).scalar_one()
-    if bypasses:
-        raise DatabaseError("DATABASE_URL names a role that may bypass row-level security")
+        login_role, *bypassing_roles = connection.execute(
+            text(
+                "SELECT session_user UNION ALL (SELECT rolname FROM pg_roles "
+                "WHERE (rolsuper OR rolbypassrls) AND pg_has_role(session_user, oid, 'MEMBER') "
+                "ORDER BY rolname <> session_user, rolname LIMIT 1)"
+            )
+        ).scalars()
+    if bypassing_roles:
+        by = "" if bypassing_roles == [login_role] else f" by SET ROLE {bypassing_roles[0]}"
+        raise DatabaseError(
+            f"DATABASE_URL: the role {login_role} may bypass row-level security{by}; use a role "
+            "without SUPERUSER and BYPASSRLS that is in no role with either"
+        )
 
 
 def _classify_fault(cause: BaseException) -> str:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 
+from sqlalchemy.exc import OperationalError
+
 from api.settings import Settings
 from api.store.accounts import organisations
 from api.store.database import engine as databases
 from api.store.database import migrate
+from api.store.database.connection_faults import convert_connection_fault
 from api.store.database.engine import FAULT_TEXT, Database, DatabaseError
 from api.store.errors import UnavailableError
 from api.store.key_ring import KeyRing, KeyRingError, create_key_ring_file, read_key_file
@@ -23,24 +26,30 @@ def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: Non
     ring = open_key_ring(settings, notify)
     database = open_database(settings, ring)
     try:
+        databases.require_row_level_security(database)
         with database.begin_read() as connection:
             current = migrate.is_current(connection)
         if not current:
             migrate.upgrade(database)
-        databases.require_row_level_security(database)
         store = Store(database, ring)
         organisations.ensure_system_organisation(store, settings.token_algorithm)
     except UnavailableError as error:
         database.engine.dispose()
         if isinstance(error.__cause__, KeyRingError):
             raise error.__cause__ from None
-        setting = "NOCISCREEN_DATABASE_FILE" if database.is_embedded else "DATABASE_URL"
-        fault = FAULT_TEXT[database.current_fault or "unreachable"]
-        raise DatabaseError(f"{setting}: {fault}") from error
+        raise _convert_fault(database, error) from error
     except BaseException:
         database.engine.dispose()
         raise
     return store
+
+
+def _convert_fault(database: Database, error: UnavailableError) -> DatabaseError:
+    cause = error.__cause__
+    if isinstance(cause, OperationalError) and cause.statement is None and cause.orig is not None:
+        return convert_connection_fault(database.engine.url, cause.orig)
+    setting = "NOCISCREEN_DATABASE_FILE" if database.is_embedded else "DATABASE_URL"
+    return DatabaseError(f"{setting}: {FAULT_TEXT[database.current_fault or 'unreachable']}")
 
 
 def open_key_ring(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> KeyRing:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 from sqlalchemy import update
+from support import builders
 from support.batch_files import (
     build_worker_context,
     complete_batch,
@@ -18,14 +19,17 @@ from support.batch_files import (
     send,
     work,
 )
-from support.builders import request
+from support.builders import do, request
 from support.callers import audited, last_act, replace_service
 
 from api.jobs import chunk_runner, score_chunk
 from api.jobs.chunk_runner import run_inline
 from api.main import create_app
+from api.store.accounts import quotas
 from api.store.batches import batches
-from api.store.database.tables import BatchRow
+from api.store.batches.chunk_content import ChunkContent
+from api.store.batches.pending_batches import list_pending_batches
+from api.store.database.tables import BatchChunkRow, BatchRow
 from api.store.operations import housekeeping
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -440,6 +444,70 @@ class TestPoison:
         assert [n for n, status in enumerate(table["status"]) if status is None] == [3, 4, 5]
         acts = [act for act in audited(kept_service, kept_clinic) if act.action == "score"]
         assert [act.outcome for act in acts] == ["ok", "set_aside", "ok"]
+
+
+class TestQuotas:
+    @pytest.fixture
+    def quota(self, kept_service, kept_clinic):
+        """Sets a quota of the clinic."""
+
+        def set_quota(**changes):
+            do(kept_service.services.store, kept_clinic, quotas.update_quotas, changes)
+
+        return set_quota
+
+    @staticmethod
+    def post(client, text):
+        return client.post("/v1/batches", content=text, headers={"Content-Type": "text/csv"})
+
+    def test_so_many_rows_may_wait_and_not_one_more(self, quota, kept_client, other_client):
+        quota(waiting_rows=5)
+        first = send(kept_client, rows(3))
+        refusal = self.post(kept_client, rows(3))
+        assert problem(refusal) == (429, "quota_exceeded")
+        assert refusal.headers["retry-after"] == "30"
+        assert "5 rows" in refusal.json()["detail"]
+        send(kept_client, rows(2))
+        send(other_client, rows(6))
+        assert problem(self.post(kept_client, rows(1))) == (429, "quota_exceeded")
+        kept_client.post(first["links"]["self"] + "/cancel")
+        send(kept_client, rows(3))
+        assert len(kept_client.get("/v1/batches").json()["batches"]) == 3
+
+    def test_so_many_bytes_may_be_stored_results_included(
+        self, kept_service, kept_clinic, quota, kept_client, other_client
+    ):
+        first = complete_batch(kept_client, rows(3))
+        with kept_service.services.store.continue_read(kept_clinic.actor) as work_:
+            [chunk] = work_.list_rows(work_.select(BatchChunkRow))
+            sizes = len(chunk.given), len(chunk.made)
+        assert min(sizes) > 0
+        quota(batch_bytes=sum(sizes) + sizes[0] // 2)
+        refusal = self.post(kept_client, rows(3))
+        assert problem(refusal) == (429, "quota_exceeded")
+        assert refusal.headers["retry-after"] == "3600"
+        reports = kept_client.post(first["links"]["reports"], json={})
+        assert problem(reports) == (429, "quota_exceeded")
+        assert len(kept_client.get("/v1/batches").json()["batches"]) == 1
+        send(other_client, rows(3))
+        kept_client.delete(first["links"]["self"])
+        send(kept_client, rows(3))
+
+
+def test_an_organisation_with_many_batches_is_queued_in_turns_with_another(own_store):
+    many, one = builders.clinic(own_store, "Many"), builders.clinic(own_store, "One")
+    new_batch = batches.NewBatch("score", "book@1.0.0", "0" * 64, {"explain": False})
+    chunk = 1, ChunkContent((), (b"row",))
+    for clinic, count in ((many, 100), (one, 1)):
+        for _ in range(count):
+            do(own_store, clinic, lambda work: batches.add_batch(
+                work, new_batch, [chunk], batches.compute_expiry(work.now, 1)))  # fmt: skip
+    for is_starting in (False, True):
+        with own_store.read_all_organisations() as session:
+            pending = list_pending_batches(session, include_enqueued=is_starting)
+        places = [batch.organisation for batch in pending]
+        assert places.index(one.organisation) <= 1
+        assert places.count(many.organisation) >= 99
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -13,6 +13,7 @@ from support.forked_program import run_program
 from typer.testing import CliRunner
 
 from api.cli import main
+from api.settings import list_unknown_variables
 
 PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
 ROOT = Path(__file__).parents[3]
@@ -157,6 +158,27 @@ def test_an_invalid_setting_is_named(setting, value, message, tmp_path):
     process = run("token", folder=tmp_path, environment={f"NOCISCREEN_{setting}": value})
     assert (process.returncode, process.stdout) == (2, "")
     assert message in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("NOCISCREEN_TRUSTED_PROXY", "NOCISCREEN_TRUSTED_PROXIES"),
+        ("NOCISCREEN_PUBLICURL", "NOCISCREEN_PUBLIC_URL"),
+        ("nociscreen_render_worker", "NOCISCREEN_RENDER_WORKERS"),
+        ("NOCISCREEN_", "NOCISCREEN_ISSUER"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_setting(name, nearest, monkeypatch):
+    monkeypatch.setenv(name, "secret")
+    outcome = CliRunner().invoke(main, ["token"])
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr == f"{name} is not a setting; did you mean {nearest}?\n"
+
+
+def test_a_variable_of_another_program_is_no_setting():
+    variables = ["PATH", "NOCI_X", "XNOCISCREEN_X", "NOCISCREEN_BODY_BYTES", "NOCISCREEN_ISSUER"]
+    assert list(list_unknown_variables([*variables, "nociscreen_issuer"])) == []
 
 
 def test_rulebook_check_refuses_deep_nesting(tmp_path):

@@ -29,7 +29,7 @@ from api.store.deliveries.search import DeliveryFilters
 from api.store.operations.startup import open_store
 from scoring.catalogue import load_catalogue
 
-KILLS = int(os.environ.get("NOCISCREEN_BATCH_KILLS", "1"))
+KILLS = int(os.environ.get("TEST_BATCH_KILLS", "1"))
 ROWS = 60
 FAST_SETTINGS = {
     "NOCISCREEN_DELIVERY_LEASE_SECONDS": "2",

@@ -21,8 +21,8 @@ from support.browser.practitioners import (
 from support.builders import do, run_concurrently
 from support.callers import audited, calling, replace_service, statements
 
+from api.auth.admission import FAILED_LOGINS, INVITATION_ATTEMPTS
 from api.desk import login
-from api.desk.routes.login import INVITATION_ATTEMPTS_PER_MINUTE
 from api.http.rate_limit import RateLimiter
 from api.main import create_app
 from api.security.client_secrets import hash_secret
@@ -289,7 +289,7 @@ class TestLockout:
         own = open_signed_in_browser(kept_service, grace)
         replace_service(kept_service, monkeypatch, rate_limiter=RateLimiter(lambda: 0.0))
         address = "2001:db8:7::{:x}".format
-        for n in range(login.NETWORK_FAILURES_PER_MINUTE):
+        for n in range(FAILED_LOGINS.per_minute):
             guesser = open_browser(kept_service, address(n))
             unknown = grace._replace(name=f"guess-{n}-{grace.name}")
             assert submit_login(guesser, unknown, password="x").status_code == 422
@@ -300,7 +300,7 @@ class TestLockout:
 
     def test_of_an_address_does_not_count_right_logins(self, kept_service, grace, monkeypatch):
         replace_service(kept_service, monkeypatch, rate_limiter=RateLimiter(lambda: 0.0))
-        monkeypatch.setattr(login, "NETWORK_FAILURES_PER_MINUTE", 1)
+        monkeypatch.setattr(login, "FAILED_LOGINS", FAILED_LOGINS._replace(per_minute=1))
         for code in grace.codes[:3]:
             browser = open_browser(kept_service)
             assert submit_login(browser, grace, code=code).status_code == 303
@@ -570,8 +570,8 @@ class TestAnInvitation:
             "code": "",
         }
         statuses = [browser.post(invited[1], data=form).status_code
-                for _ in range(INVITATION_ATTEMPTS_PER_MINUTE + 1)]  # fmt: skip
-        assert statuses == [422] * INVITATION_ATTEMPTS_PER_MINUTE + [429]
+                for _ in range(INVITATION_ATTEMPTS.per_minute + 1)]  # fmt: skip
+        assert statuses == [422] * INVITATION_ATTEMPTS.per_minute + [429]
         row = read_last_entry(kept_service, kept_clinic)
         assert (row.action, row.outcome) == ("refuse", "too_many")
 

@@ -19,8 +19,8 @@ from support.browser.practitioners import (
 from support.builders import Clinic, do
 from support.callers import audited, replace_service
 
+from api.auth.admission import WRONG_INVITATIONS
 from api.auth.oidc_client import MAX_RESPONSE_BYTES
-from api.desk.invitation_acceptance import WRONG_INVITATIONS_PER_MINUTE
 from api.http.rate_limit import RateLimiter
 from api.main import create_app
 from api.store.accounts import invitations, login_credentials, organisations, practitioners
@@ -256,8 +256,8 @@ def test_wrong_invitations_are_limited_and_recorded_here_too(service, invited):
     replace_service(service, rate_limiter=RateLimiter(lambda: 0.0))
     client = open_browser(service)
     wrong = f"/invitation/{'A' * 43}/provider"
-    statuses = [client.get(wrong).status_code for _ in range(WRONG_INVITATIONS_PER_MINUTE + 1)]
-    assert statuses == [404] * WRONG_INVITATIONS_PER_MINUTE + [429]
+    statuses = [client.get(wrong).status_code for _ in range(WRONG_INVITATIONS.per_minute + 1)]
+    assert statuses == [404] * WRONG_INVITATIONS.per_minute + [429]
     assert client.get(wrong).status_code == 429
     assert client.get(f"/invitation/{invited}/provider").status_code == 303
     system = Clinic(organisations.SYSTEM, "", "")

@@ -16,7 +16,7 @@ from support.interop.questionnaire_responses import (
 )
 
 HERE = "/fhir/QuestionnaireResponse"
-SETS = int(os.environ.get("NOCISCREEN_FORMS", "3"))
+SETS = int(os.environ.get("TEST_FORMS", "3"))
 pytestmark = [needs_forms, needs_node]
 
 

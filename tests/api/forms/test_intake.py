@@ -15,7 +15,7 @@ from support.form_controls import (
     find_step,
 )
 
-from api.forms.link_access import LINK_REQUESTS_PER_MINUTE, WRONG_LINKS_PER_MINUTE
+from api.auth.admission import LINK_REQUESTS, WRONG_LINKS
 from api.http.rate_limit import RateLimiter
 from api.main import create_app
 from api.store.forms import drafts, form_settings, links, open_links
@@ -101,7 +101,7 @@ class TestALink:
         assert next(iter(responses))[0] == 404
 
     def test_cannot_be_guessed_at_length(self, kept_anonymous, link):
-        for _ in range(WRONG_LINKS_PER_MINUTE):
+        for _ in range(WRONG_LINKS.per_minute):
             assert kept_anonymous.get("/intake/nothing").status_code == 404
         page = kept_anonymous.get("/intake/nothing")
         assert (page.status_code, page.headers["content-type"][:9]) == (429, "text/html")
@@ -114,7 +114,7 @@ class TestALink:
         begin_intake(kept_anonymous, (link_id, base_path))
         answer_questions(kept_anonymous, base_path, rf_spine_and_nerves="saddle_numbness")
         statuses = [
-            kept_anonymous.get(base_path).status_code for _ in range(LINK_REQUESTS_PER_MINUTE)
+            kept_anonymous.get(base_path).status_code for _ in range(LINK_REQUESTS.per_minute)
         ]
         assert (statuses[0], statuses[-1]) == (200, 429)
         assert "Get help now" in kept_anonymous.get(f"{base_path}/advice").text

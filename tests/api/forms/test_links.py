@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from sqlalchemy import text
+from support import builders
 from support.builders import do
 from support.callers import audited, calling, last_act
 from support.path_resources import create_resource
@@ -44,9 +45,7 @@ class TestCreatingALink:
     ):
         link = create_link(kept_client, patient={"reference": "CANARY-1"})
         secret = link["url"].rpartition("/")[2]
-        with kept_service.services.store.database.begin_read() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("SET LOCAL ROLE NONE")
+        with builders.tampering_connection(kept_service.services.store) as connection:
             rows = str(connection.execute(text("SELECT * FROM link")).all())
         assert link["id"] in rows
         assert secret not in rows

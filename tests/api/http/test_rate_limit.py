@@ -77,6 +77,27 @@ def test_a_check_takes_nothing_and_refuses_as_taking_would(limiter):
         limiter.check("a", 1)
 
 
+def test_what_is_left_can_be_read_and_reading_takes_nothing(limiter, clock):
+    allowances = [limiter.read("a", 3)]
+    for _ in range(3):
+        limiter.take("a", 3)
+        allowances.append(limiter.read("a", 3))
+    assert allowances == [(3, 3, 0), (3, 2, 20), (3, 1, 40), (3, 0, 60)]
+    clock.now += 30
+    assert [limiter.read("a", 3), limiter.read("a", 3)] == [(3, 1, 30)] * 2
+    limiter.charge("a", 3, 9)
+    assert limiter.read("a", 3) == (3, 0, 210)
+
+
+def test_a_charge_may_exceed_the_quota_and_later_checks_wait_for_it(limiter, clock):
+    limiter.charge("a", 30, 45)
+    assert is_refused(limiter, per_minute=30) == "32"
+    clock.now += 31
+    assert is_refused(limiter, per_minute=30) == "1"
+    clock.now += 1
+    assert is_refused(limiter, per_minute=30) is None
+
+
 def test_clients_do_not_share_a_bucket(limiter):
     assert [is_refused(limiter, name, 1) for name in ("a", "b", "a")] == [None, None, "60"]
 

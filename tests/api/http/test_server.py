@@ -113,8 +113,8 @@ def test_what_is_not_plain_http_is_400(address, raw):
 
 def test_a_port_in_use_is_reported_in_a_sentence(address, tmp_path):
     process = run(build_store_settings(tmp_path), "serve", "--port", str(address[1]))
-    assert (process.returncode, process.stdout) == (2, "")
-    expected = f"cannot listen on 127.0.0.1, port {address[1]}: Address already in use; "
+    assert (process.returncode, process.stdout) == (69, "")
+    expected = f"port {address[1]} of 127.0.0.1 is in use; "
     assert process.stderr.startswith(expected)
     assert "PORT=8080 make serve" in process.stderr
     assert list(tmp_path.iterdir()) == []

@@ -31,7 +31,7 @@ class Address(NamedTuple):
 @contextlib.contextmanager
 def serving(folder: Path, **settings: str):
     variables = {f"NOCISCREEN_{name.upper()}": value for name, value in settings.items()}
-    environment = os.environ | variables | {"NOCISCREEN_KEY_FILE": str(folder / "key.pem")}
+    environment = os.environ | variables
     token = run_program(["token"], environment, folder).stdout
     words = ["serve", "--port", "0"]
     with ForkedProgram(words, environment, folder, folder / "log") as process:

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from support.builders import do
 from support.callers import audited, bearing, replace_service
 
+from api.auth.admission import FAILED_TOKENS_OF_CLIENT
 from api.auth.client_authentication import ASSERTION_TYPE
 from api.http.rate_limit import RateLimiter
-from api.oauth.routes.token import MAX_CLIENT_FAILURES_PER_MINUTE
 from api.security.scopes import SCOPES
 from api.store.accounts import clients
 
@@ -302,7 +302,7 @@ def test_too_many_failures_of_a_client_are_429_and_harm_nobody_who_is_right(
     replace_service(kept_service, monkeypatch, rate_limiter=stopped_clock)
     wrong = secret(kept_clinic, client_secret="x")
     answers = [
-        kept_anonymous.post(PATH, data=wrong) for _ in range(MAX_CLIENT_FAILURES_PER_MINUTE + 1)
+        kept_anonymous.post(PATH, data=wrong) for _ in range(FAILED_TOKENS_OF_CLIENT.per_minute + 1)
     ]
     assert {answer.status_code for answer in answers[:-1]} == {401}
     assert answers[-1].status_code == 429

@@ -7,8 +7,8 @@ from support.builders import request
 from support.callers import audited, replace_service
 from support.path_resources import create_resource
 
+from api.auth.admission import UNKNOWN_REPORTS
 from api.http.rate_limit import RateLimiter
-from api.screenings.routes.report_verification import MAX_MISSES_PER_MINUTE
 from api.store.accounts.organisations import SYSTEM
 
 HERE = "/v1/reports/verify"
@@ -78,7 +78,7 @@ class TestAnyone:
         replace_service(kept_service, monkeypatch, rate_limiter=RateLimiter(lambda: 0.0))
         statuses = [kept_anonymous.get(f"{HERE}/{NEVER}").status_code for _ in range(61)]
         late = kept_anonymous.get(f"{HERE}/{NEVER}")
-        assert statuses == [200] * MAX_MISSES_PER_MINUTE + [429]
+        assert statuses == [200] * UNKNOWN_REPORTS.per_minute + [429]
         assert int(late.headers["retry-after"]) >= 1
         assert kept_anonymous.get(f"{HERE}/{sha256}").json() == {"issued": True}
         with kept_service.services.store.read_all_organisations() as session:

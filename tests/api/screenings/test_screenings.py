@@ -168,9 +168,8 @@ class TestKeepingNothing:
 
 def every_row(service) -> list[bytes]:
     """Every row of every table, opened with the key of the database, as bytes."""
-    with service.services.store.database.begin_write() as connection:
+    with builders.tampering_connection(service.services.store) as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL ROLE NONE")
             names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         else:
             names = "SELECT name FROM sqlite_master WHERE type = 'table'"

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 from support import builders
 from support.builders import build_store_settings, request, tampering_connection
 from support.callers import bearing, calling, replace_service
@@ -45,6 +46,22 @@ def service(store_settings):
     with starting(store_settings) as service:
         assert ready(service) == WELL
         yield service
+
+
+def test_a_proxy_that_is_not_trusted_is_counted_and_told_and_logged_once(service):
+    client = bearing(service)
+    assert client.get("/health/ready").json() == {"status": "ok"}
+    with capture_logs() as logs:
+        for _ in range(2):
+            client.get("/health/live", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert [line["event"] for line in logs].count("proxy_not_trusted") == 1
+    assert "203.0.113.9" not in str(logs)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    [warning] = answer.json()["warnings"]
+    assert "NOCISCREEN_TRUSTED_PROXIES" in warning
+    metric = "nociscreen_untrusted_forwarded_requests_total 2.0"
+    assert metric in client.get("/metrics").text
 
 
 def test_no_rulebook_is_in_use(service, tmp_path):

@@ -44,7 +44,7 @@ def test_a_fault_is_told_in_its_row():
     assert results[1]["problems"] == ["age_years: must be a whole number from 0 to 120"]
 
 
-@pytest.mark.skipif("NOCISCREEN_SPARK" not in os.environ, reason="make spark runs it")
+@pytest.mark.skipif("TEST_SPARK" not in os.environ, reason="make spark runs it")
 def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
     from pyspark.sql import SparkSession
 

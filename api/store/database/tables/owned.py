@@ -24,6 +24,11 @@ def encrypted_column(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_type=LargeBinary, nullable=nullable)
 
 
+def quota_column() -> Any:
+    """Define a column for a quota of an organisation; null is the default of the settings."""
+    return Field(default=None, sa_type=BigInteger, nullable=True)
+
+
 def keyed_hash_column() -> Any:
     """Define a column for a keyed hash that is searched by."""
     return Field(default=None, sa_type=LargeBinary, nullable=False)
@@ -59,6 +64,10 @@ class OrganisationRow(StoredRow, table=True):
     active: bool
     retention_years: int | None
     created_at: datetime = instant_column()
+    requests_per_minute: int | None = quota_column()
+    render_seconds: int | None = quota_column()
+    batch_bytes: int | None = quota_column()
+    waiting_rows: int | None = quota_column()
 
 
 class OwnedRow(StoredRow):

@@ -154,11 +154,27 @@ def test_a_letterhead_is_set_by_command_and_refused_by_name(settings, tmp_path):
     assert run_json_command(settings, *letters) == letterhead | {"logo": False}
 
 
+def test_quotas_are_set_and_taken_back_by_command(settings):
+    own = run_json_command(settings, "admin", "organisation", "add", "Quotas")["id"]
+    command = ("admin", "organisation", "quotas", own)
+    none = dict.fromkeys(("requests_per_minute", "render_seconds", "batch_bytes", "waiting_rows"))
+    assert run_json_command(settings, *command) == none
+    options = ("--requests-per-minute", "7", "--batch-bytes", "3000000000000")
+    own_quotas = none | {"requests_per_minute": 7, "batch_bytes": 3_000_000_000_000}
+    assert run_json_command(settings, *command, *options) == own_quotas
+    assert run_json_command(settings, *command) == own_quotas
+    assert run_json_command(settings, *command, "--batch-bytes", "0") == none | {
+        "requests_per_minute": 7
+    }
+    assert run_command(settings, *command, "--waiting-rows", "-1").returncode == 2
+
+
 def test_a_command_for_an_unknown_organisation_ends_with_2(settings):
     of = ("--organisation", UNKNOWN_ORGANISATION)
     for words in (
         ("admin", "client", "list", *of),
         ("admin", "organisation", "change", UNKNOWN_ORGANISATION, "--test"),
+        ("admin", "organisation", "quotas", UNKNOWN_ORGANISATION),
         ("audit", "verify", *of),
         ("audit", "export", *of),
         ("token", "--client", "c-unknown"),

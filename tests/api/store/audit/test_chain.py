@@ -263,6 +263,7 @@ def test_the_trigger_refuses_even_the_owner_of_the_tables(store, clinic_of_ten):
     for statement in ("UPDATE audit SET count = 2", "DELETE FROM audit", "TRUNCATE audit"):
         with pytest.raises(DatabaseRefusal), store.database.begin_write() as connection:
             connection.exec_driver_sql("SET LOCAL ROLE NONE")
+            connection.exec_driver_sql("SET LOCAL nociscreen.every_organisation = 'on'")
             connection.exec_driver_sql(statement)
 
 

@@ -17,7 +17,7 @@ from api.store.operations.startup import open_database, open_key_ring
 
 BEFORE_TIME = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
 
-UPDATES = int(os.environ.get("NOCISCREEN_UPDATES", "15"))
+UPDATES = int(os.environ.get("TEST_UPDATES", "15"))
 
 
 @pytest.fixture

@@ -42,6 +42,9 @@ from api.store.screenings import acknowledgements, imported_rows, rescorings, sc
 from schemas.issuer import IssuerTerms
 from schemas.patient import KnownPatient
 
+MEMBER = (
+    "CREATE ROLE {name}_group IN ROLE {name}_dump; CREATE ROLE {name} LOGIN IN ROLE {name}_group"
+)
 PASSABLE = [table for table in OWNED_TABLES if table.__tablename__ != "audit"]
 
 
@@ -343,17 +346,36 @@ def test_the_application_may_not_touch_the_tables_themselves(walled):
             raw(walled, statement)
 
 
-def test_a_superuser_steps_down(walled):
-    assert raw(walled, "SELECT session_user, current_user") == [("postgres", "nociscreen_app")]
+def test_the_owner_steps_down(walled):
+    assert raw(walled, "SELECT session_user, current_user") == [("service", "nociscreen_app")]
 
 
-def test_a_role_that_bypasses_the_walls_and_cannot_step_down_is_refused(postgres, migrated):
+@pytest.mark.parametrize(
+    ("role", "reason"),
+    [
+        ("CREATE ROLE {name} SUPERUSER LOGIN", "row-level security; use"),
+        ("CREATE ROLE {name} BYPASSRLS LOGIN", "row-level security; use"),
+        (
+            "CREATE ROLE {name}_admin SUPERUSER; CREATE ROLE {name} LOGIN IN ROLE {name}_admin",
+            "by SET ROLE {name}_admin; use",
+        ),
+        ("CREATE ROLE {name}_dump BYPASSRLS; " + MEMBER, "by SET ROLE {name}_dump; use"),
+        ("CREATE ROLE {name}_dump; " + MEMBER, None),
+    ],
+)
+def test_a_login_role_that_can_reach_one_past_the_walls_is_refused(
+    postgres, migrated, role, reason
+):
     name = postgres.database(template=migrated)
-    postgres.say(f"CREATE ROLE by_{name} LOGIN BYPASSRLS")
-    postgres.say(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO by_{name}", name)
-    database = postgres_at(postgres, name, f"by_{name}")
-    with pytest.raises(DatabaseError, match="bypass"):
+    for statement in role.format(name=name).split("; "):
+        postgres.say(statement)
+    postgres.say(f"GRANT nociscreen_app TO {name}")
+    database = postgres_at(postgres, name, name)
+    if reason is None:
         require_row_level_security(database)
+    else:
+        with pytest.raises(DatabaseError, match=reason.format(name=name)):
+            require_row_level_security(database)
     database.engine.dispose()
 
 

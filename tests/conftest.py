@@ -55,9 +55,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         alternatives: dict[str, list[pytest.Item]] = {}
         for item in items:
             alternatives.setdefault(name_without_alternatives(item), []).append(item)
-        kept = {tests[crc32(name.encode()) % len(tests)] for name, tests in alternatives.items()}
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = [item for item in items if item in kept]
+        chosen_tests = {
+            tests[crc32(name.encode()) % len(tests)] for name, tests in alternatives.items()
+        }
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen_tests])
+        items[:] = [item for item in items if item in chosen_tests]
 
 
 def name_without_alternatives(item: pytest.Item) -> str:

@@ -52,9 +52,7 @@ def assess_example(name: str, **changes) -> AssessedExample:
     loaded = load_catalogue().find_active(
         FIRST_VERSIONS.get(intake["rulebook"], intake["rulebook"])
     )
-    answers = find_answer_model(loaded).model_validate_json(
-        json.dumps(intake["answers"] | changes)
-    )
+    answers = find_answer_model(loaded).model_validate_json(json.dumps(intake["answers"] | changes))
     valid_answers = answers.model_dump(exclude_none=True)
     return AssessedExample(loaded, valid_answers, assess(loaded, valid_answers))
 
@@ -105,15 +103,15 @@ def build_translated_view(
     )
 
 
-_rendered: dict[bytes, bytes] = {}
+_pdf_by_document: dict[bytes, bytes] = {}
 
 
 def render_once(document: Document) -> bytes:
     """Return the PDF of a document, laid out once for all tests of this process."""
     key = sha256(pickle.dumps(document)).digest()
-    if key not in _rendered:
-        _rendered[key] = render_pdf(document)
-    return _rendered[key]
+    if key not in _pdf_by_document:
+        _pdf_by_document[key] = render_pdf(document)
+    return _pdf_by_document[key]
 
 
 def iterate_blocks(blocks: tuple[Block, ...]) -> Iterator[Block]:

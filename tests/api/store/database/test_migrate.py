@@ -132,12 +132,12 @@ def test_a_revision_keeps_the_rows_of_the_one_before_both_ways(database):
         rows_before = rows(database)
         assert all(rows_before.values())
         migrate.upgrade(database, revision)
-        kept = [holds(rows(database), rows_before)]
+        outcome = [holds(rows(database), rows_before)]
         fill(database)
         migrate.downgrade(database, before)
-        kept.append(holds(rows(database), rows_before))
+        outcome.append(holds(rows(database), rows_before))
         migrate.upgrade(database, revision)
-        outcomes.append((revision, *kept, holds(rows(database), rows_before)))
+        outcomes.append((revision, *outcome, holds(rows(database), rows_before)))
     assert outcomes == [(revision, True, True, True) for revision, _ in STEPS[1:]]
 
 

@@ -24,7 +24,7 @@ from bench.load import exchange
 from bench.service import INTAKE, build_environment, build_request, run_command, start_service
 
 TURNS = 5
-CALLS_PER_TURN = 100
+CALLS_PER_TURN = 300
 STRANGERS = 24
 DELIVERIES = 6
 DRIP_SECONDS = 0.5

@@ -39,8 +39,10 @@ def find_identity_faults(desk: PractitionerPage, fields: FormFields) -> dict[str
 
 def update_form_settings(work: Transaction, changes: Mapping[str, Any]) -> None:
     """Replace the given settings of the organisation's forms; keep the others."""
-    current = form_settings.load_form_settings(work).model_dump()
-    updated = FormSettings.model_validate(current | dict(changes))
+    checked_changes = FormSettings.model_validate(dict(changes))
+    updated = form_settings.load_form_settings(work).model_copy(
+        update={name: getattr(checked_changes, name) for name in changes}
+    )
     form_settings.update_form_settings(work, updated)
     work.audit("administer", "form_settings")
 

@@ -338,6 +338,11 @@ def test_what_was_stored_before_the_rule_is_listed_shown_exported_and_erased(ser
              "/practice/practitioners")  # fmt: skip
     for path in pages:
         assert desk.get(f"/desk{path}").status_code == 200, path
+    change = {"letterhead": {"time_zone": "Europe/Vienna"}}
+    assert client.patch("/v1/organisation", json=change).status_code == 200
+    numbers = ENTRANCES["desk, emergency number"]
+    people = Entrances(own_clinic, client, desk, login, amended.id)
+    assert "saved" in numbers(people, "Emergency").headers["location"]
     token = {"token": read_csrf_token(desk.get("/desk").text)}
     assert desk.post("/desk/export", data=token).text.count("\r\n") == 3
     key_rotation.rotate_data_key(store, own_clinic.actor)

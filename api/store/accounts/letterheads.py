@@ -56,7 +56,8 @@ def find_letterhead(session: Session, organisation: str) -> Letterhead:
 def update_letterhead(work: Transaction, changes: Mapping[str, Any]) -> Letterhead:
     """Update any of address, logo, time_zone and language. Raises ValidationError."""
     current = find_letterhead(work.session, work.organisation)
-    updated = Letterhead.model_validate(current.model_dump() | dict(changes))
+    checked_changes = Letterhead.model_validate(dict(changes))
+    updated = current.model_copy(update={name: getattr(checked_changes, name) for name in changes})
     values = {
         "address": "\n".join(updated.address),
         "logo": updated.logo,

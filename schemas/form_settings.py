@@ -64,3 +64,8 @@ class FormSettings(FrozenModel):
         default=False,
         description="Whether messages to practitioners show the first letter of a patient's name.",
     )
+    languages: Many[Language] = Field(
+        default=(),
+        max_length=20,
+        description="The languages that patients are offered; none for all that there are.",
+    )

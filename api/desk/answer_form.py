@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from api.desk.answer_parts import FormPart, FormTopic, select_part
 from api.desk.session_guard import PractitionerPage
 from api.forms.answer_parser import ControlState, fill_from_answers, fill_from_fields, parse_step
 from api.forms.body_map import build_body_map
 from api.forms.form_model import (
-    SKIPPED,
-    UNKNOWN,
     FormOptions,
     FormStep,
     IntakeForm,
@@ -47,38 +46,33 @@ class AnswerForm(NamedTuple):
     rulebook: LoadedRulebook
     form: IntakeForm
 
-    def build_variables(
+    def select_part(
         self,
         control_states: list[ControlState],
-        faults: dict[str, str],
-        not_asked: frozenset[str] = frozenset(),
-        *,
-        is_open: bool,
-    ) -> dict[str, Any]:
-        """Return the template variables; `is_open` unfolds every topic.
+        faults: Mapping[str, str],
+        not_asked: frozenset[str],
+        topic_name: str,
+    ) -> FormPart:
+        """Return the part to show; `not_asked` are the questions that do not concern."""
+        topics = [
+            FormTopic(number, step, control_state)
+            for number, (step, control_state) in enumerate(
+                zip(self.form.steps, control_states, strict=True), 1
+            )
+            if any(question.id not in not_asked for question in step.questions)
+        ]
+        return select_part(topics, faults, topic_name)
 
-        `not_asked` are the questions that do not concern and are not shown.
-        """
-        questions = self.form.questions
+    def build_variables(self, part: FormPart) -> dict[str, Any]:
+        """Return the template variables of a part."""
         return {
             "title": self.rulebook.rulebook.rulebook.title,
-            "steps": [
-                (
-                    step,
-                    control_state,
-                    _count_answers(control_state),
-                    is_open or step.for_clinician or any(q.name in faults for q in step.questions),
-                )
-                for step, control_state in zip(self.form.steps, control_states, strict=True)
-                if any(question.id not in not_asked for question in step.questions)
-            ],
-            "not_asked": not_asked,
+            "part": part,
             "form_language": self.form.language,
-            "faults": faults,
-            "questions": questions,
             "body_maps": {
                 question.name: build_body_map(question)
-                for question in questions
+                for topic in part.topics
+                for question in topic.step.questions
                 if question.has_body_map
             },
         }
@@ -222,16 +216,6 @@ def _normalise(answers: Mapping[str, Any]) -> dict[str, Any]:
         for name, answer in answers.items()
         if answer is not None
     }
-
-
-def _count_answers(control_state: ControlState) -> int:
-    open_values = {UNKNOWN, SKIPPED}
-    selections = [
-        values
-        for values in control_state.selected_options.values()
-        if values and not values & open_values
-    ]
-    return len(selections) + len([text for text in control_state.entered_text.values() if text])
 
 
 def _parse_steps(

@@ -36,15 +36,15 @@ class FormOwner(NamedTuple):
 def seal_owner(request: Request, signed_in: PractitionerSession, page: str) -> str:
     """Return the sealed note of the owner of a form on this page."""
     owner = FormOwner(signed_in.organisation, signed_in.practitioner.id, signed_in.session, page)
-    cipher = RandomNonceCipher(_find_ring(request).derive_keys(_PURPOSE)[0])
-    return encode_base64url(cipher.encrypt(json.dumps(owner).encode(), _PURPOSE))
+    return seal_note(request, _PURPOSE, owner)
 
 
 def read_owner(request: Request, fields: FormFields) -> FormOwner | None:
     """Return the owner of a submitted form; None unless its note and its token are genuine."""
-    owner = _open_note(request, read_field(fields, OWNER_FIELD))
-    if owner is None:
+    content = open_note(request, _PURPOSE, read_field(fields, OWNER_FIELD))
+    if content is None:
         return None
+    owner = FormOwner(*content)
     token = read_field(fields, CSRF_FIELD)
     is_valid = find_csrf_tokens(request).is_valid(token, build_csrf_binding(owner.session))
     return owner if is_valid else None
@@ -73,17 +73,23 @@ def build_kept_url(page: str, form_id: str) -> str:
     return f"{page}{'&' if '?' in page else '?'}{KEPT_PARAMETER}={form_id}"
 
 
-def _open_note(request: Request, note: str) -> FormOwner | None:
+def seal_note(request: Request, purpose: bytes, content: Any) -> str:
+    """Return content that JSON can hold, encrypted for a field or a cookie."""
+    cipher = RandomNonceCipher(_find_ring(request).derive_keys(purpose)[0])
+    return encode_base64url(cipher.encrypt(json.dumps(content).encode(), purpose))
+
+
+def open_note(request: Request, purpose: bytes, note: str) -> Any:
+    """Return the content of a sealed note; None unless it is genuine."""
     try:
         encrypted = decode_base64url(note)
     except ValueError:
         return None
-    for key in _find_ring(request).derive_keys(_PURPOSE):
+    for key in _find_ring(request).derive_keys(purpose):
         try:
-            content: Any = json.loads(RandomNonceCipher(key).decrypt(encrypted, _PURPOSE))
+            return json.loads(RandomNonceCipher(key).decrypt(encrypted, purpose))
         except InvalidCiphertextError:
             continue
-        return FormOwner(*content)
     return None
 
 

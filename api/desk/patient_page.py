@@ -29,6 +29,7 @@ class Measure(FrozenModel):
     label: Text
     derived: Many[Name]
     answers: Many[Name]
+    exact_answers: Many[Name] = ()
     maximum: int
     decimals: int
     meaningful_fall_percent: int | None = None
@@ -265,7 +266,7 @@ class _CourseBuilder:
             for screening, score in scores
         )
         line = CourseLine(measure.label, 0, points)
-        change = _measure_change(measure, [score for _, score in scores])
+        change = _measure_change(measure, scores[0], scores[-1]) if len(scores) > 1 else None
         return CourseChart(measure.label, "0", str(measure.maximum), 0.0, (line,), change)
 
     def _oldest_first(self) -> list[Screening]:
@@ -335,12 +336,29 @@ def load_measures() -> tuple[Measure, ...]:
     return Measures.model_validate(tomllib.loads(text)).measure
 
 
-def _measure_change(measure: Measure, scores: list[Decimal]) -> MeasureChange | None:
+def _measure_change(
+    measure: Measure, first: tuple[Screening, Decimal], last: tuple[Screening, Decimal]
+) -> MeasureChange | None:
+    """Return the change between two screenings with their scores, by exact scores if possible.
+
+    The percentage is cut off, so that it says 30 only for a fall that is meaningful.
+    """
     threshold = measure.meaningful_fall_percent
-    if threshold is None or len(scores) == 1 or not scores[0]:
+    before, after = _sum_exactly(measure, first[0]), _sum_exactly(measure, last[0])
+    if before is None or after is None:
+        before, after = first[1], last[1]
+    if threshold is None or not before:
         return None
-    fall = (scores[0] - scores[-1]) / scores[0] * PERCENT
-    return MeasureChange(round(fall), fall >= threshold, threshold)
+    fall = before - after
+    is_meaningful = fall * PERCENT >= threshold * before
+    return MeasureChange(int(fall * PERCENT / before), is_meaningful, threshold)
+
+
+def _sum_exactly(measure: Measure, screening: Screening) -> Decimal | None:
+    answers = [screening.answers.get(name) for name in measure.exact_answers]
+    if not answers or None in answers:
+        return None
+    return sum((Decimal(str(answer)) for answer in answers), Decimal(0))
 
 
 def _find_seen(screening: Screening) -> set[int]:

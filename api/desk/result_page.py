@@ -1,14 +1,18 @@
-"""Arrange a screening for its page: its reasons with rationale and sources, and its answers."""
+"""Build the pages behind a result: its reasons with rationale and sources, and its answers."""
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from fastapi import Response
+
+from api.desk.screening_rows import DisplayFormatter
+from api.desk.session_guard import PractitionerPage
+from api.documents import document_builder, issuance
 from api.forms.answer_parser import describe_answer
 from api.forms.form_model import FormOptions, build_form
+from api.web.page_texts import load_page_texts
 from reports.view.model import Reason, ReportView
 from reports.view.sources import CitedSource
-from schemas.assessment import Assessment
 from schemas.rulebook import Rulebook
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -28,6 +32,7 @@ class CriterionGroup(NamedTuple):
     criteria: tuple[CriterionDetail, ...]
 
 
+SCREENINGS_PATH = "/desk/screenings"
 STRONGEST = 5
 
 _HEADINGS = {
@@ -38,10 +43,63 @@ _HEADINGS = {
 }
 
 
-def group_criteria(
-    view: ReportView, assessment: Assessment, book: Rulebook
-) -> list[CriterionGroup]:
+class DisplayedScreening(NamedTuple):
+    """A screening with its view in the language of its report; no rulebook if it is unknown."""
+
+    source: document_builder.ReportSource
+    view: ReportView
+    language: str
+    loaded: LoadedRulebook | None
+    book: Rulebook | None
+
+
+def load_displayed_screening(desk: PractitionerPage, screening_id: str) -> DisplayedScreening:
+    """Load a screening as its pages show it. Raises NotFoundError."""
+    source = issuance.load_report_source(desk.context, screening_id)
+    view, language = document_builder.build_screening_view(
+        desk.rulebooks, desk.load_print_settings(), source, desk.language
+    )
+    formatter = DisplayFormatter(desk.rulebooks, language, desk.time_zone)
+    rulebook = source.screening.assessment.rulebook
+    loaded, book = formatter.find_loaded(rulebook), formatter.find_rulebook(rulebook)
+    return DisplayedScreening(source, view, language, loaded, book)
+
+
+def render_reasons(desk: PractitionerPage, screening_id: str, shown_alternatives: int) -> Response:
+    """Render the page of all reasons, and of what else the report says of the result."""
+    displayed = load_displayed_screening(desk, screening_id)
+    return desk.render(
+        "reasons",
+        screening=displayed.source.screening,
+        view=displayed.view,
+        report_language=displayed.language,
+        groups=group_criteria(displayed),
+        other_alternatives=displayed.view.alternatives[shown_alternatives:],
+        find_sources=lambda marks: find_sources(displayed.view, marks),
+        base=f"{SCREENINGS_PATH}/{screening_id}",
+    )
+
+
+def render_answers(desk: PractitionerPage, screening_id: str) -> Response:
+    """Render the page of all answers as they were given."""
+    displayed = load_displayed_screening(desk, screening_id)
+    answer_groups, unanswered = describe_answers(displayed)
+    return desk.render(
+        "answers_given",
+        screening=displayed.source.screening,
+        view=displayed.view,
+        report_language=displayed.language,
+        answer_groups=answer_groups,
+        unanswered=unanswered,
+        base=f"{SCREENINGS_PATH}/{screening_id}",
+    )
+
+
+def group_criteria(displayed: DisplayedScreening) -> list[CriterionGroup]:
     """Return all criteria by verdict, the strongest first: for, against, neutral, unanswered."""
+    if displayed.book is None:
+        return []
+    view, assessment, book = displayed.view, displayed.source.screening.assessment, displayed.book
     verdicts = {result.id: result.verdict for result in assessment.criteria or ()}
     weights = {result.id: abs(result.points or Decimal(0)) for result in assessment.criteria or ()}
     rationales = {criterion.id: criterion.rationale for criterion in book.criterion}
@@ -78,14 +136,15 @@ class AnswerGroup(NamedTuple):
     answers: tuple[tuple[str, str], ...]
 
 
-def describe_answers(
-    loaded: LoadedRulebook, language: str, answers: Mapping[str, Any], none: str
-) -> tuple[list[AnswerGroup], list[str]]:
-    """Return all answers in words by topic, and the questions without an answer.
-
-    `none` stands for an empty selection.
-    """
-    form = build_form(loaded, FormOptions("clinician", language, asks_adversity=True))
+def describe_answers(displayed: DisplayedScreening) -> tuple[list[AnswerGroup], list[str]]:
+    """Return all answers in words by topic, and the questions without an answer."""
+    if displayed.loaded is None:
+        return [], []
+    answers = displayed.source.screening.answers
+    none = load_page_texts(displayed.language).say("none")
+    form = build_form(
+        displayed.loaded, FormOptions("clinician", displayed.language, asks_adversity=True)
+    )
     groups = [
         AnswerGroup(
             step.heading,

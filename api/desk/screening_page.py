@@ -15,31 +15,38 @@ from api.desk.answer_form import (
     is_valid_text,
     read_text,
 )
+from api.desk.result_page import SCREENINGS_PATH
 from api.desk.screening_rows import DisplayFormatter
 from api.desk.session_guard import PractitionerPage
-from api.documents import document_builder, issuance
 from api.forms.answer_parser import ControlState, parse_step
 from api.store.accounts import practitioners
 from api.store.screenings.acknowledgements import FlagAction
 from api.web.page_route import FormFields, read_field
-from api.web.page_texts import list_languages, load_page_texts
+from api.web.page_texts import list_languages
 from reports.view.model import FlagLine
 from schemas.patient import Note, Reference
 from schemas.screening import Acknowledgement, Screening
 from scoring.catalogue import UnknownRulebookError
 from scoring.first_questions import choose_first_questions
 
-SCREENINGS_PATH = "/desk/screenings"
+OPEN_FORMS = 5
+"""How many red flags have their form on the page at once; the others have a link to it."""
+SHOWN_ALTERNATIVES = 8
 FORM_FIELD = "form"
 _NOTE = TypeAdapter[Any](Note)
 _LINE = TypeAdapter[Any](Reference)
 
 
 class FlagCard(NamedTuple):
-    """A red flag, and what was done about it or the form in which that is recorded."""
+    """A red flag, and what was done about it or the form in which that is recorded.
+
+    `is_chosen`: its form was asked for, or is shown again with its faults.
+    """
 
     number: int
     line: FlagLine
+    has_form: bool
+    is_chosen: bool
     practitioner: str
     when: str
     acknowledgement: Acknowledgement | None
@@ -57,11 +64,11 @@ class FaultLink(NamedTuple):
 
 
 class ClinicianPart(NamedTuple):
-    """The clinician's questions: those to ask first, and the others."""
+    """The questions to ask first, and how many others there are for clinicians."""
 
-    first: tuple[Any, ControlState]
-    other_questions: tuple[Any, ControlState]
-    questions: answer_form.AnswerForm
+    form: answer_form.AnswerForm
+    control_state: ControlState
+    other_count: int
 
 
 def read_flag_action(fields: FormFields) -> FlagAction:
@@ -100,25 +107,12 @@ def render_screening(desk: PractitionerPage, screening_id: str) -> Response:
     base = f"{SCREENINGS_PATH}/{screening_id}"
     kept_form = desk.find_kept_form(base)
     fields: FormFields = kept_form.fields if kept_form else {}
-    source = issuance.load_report_source(desk.context, screening_id)
-    screening, assessment = source.screening, source.screening.assessment
-    view, report_language = document_builder.build_screening_view(
-        desk.rulebooks, desk.load_print_settings(), source, desk.language
-    )
-    formatter = desk.formatter
-    report_formatter = DisplayFormatter(desk.rulebooks, report_language, formatter.time_zone)
-    book = report_formatter.find_rulebook(assessment.rulebook)
-    loaded = report_formatter.find_loaded(assessment.rulebook)
-    groups = result_page.group_criteria(view, assessment, book) if book else []
+    displayed = result_page.load_displayed_screening(desk, screening_id)
+    source, view, screening = displayed.source, displayed.view, displayed.source.screening
+    groups = result_page.group_criteria(displayed)
     cards = _build_flag_cards(desk, screening, view.flags, fields)
     part = _build_part(desk, screening, fields)
     reason = _read_kept(fields, "error", "reason")
-    none = load_page_texts(report_language).say("none")
-    answer_groups, unanswered = (
-        result_page.describe_answers(loaded, report_language, screening.answers, none)
-        if loaded
-        else ([], [])
-    )
     reason_faults = (
         {"reason": "fault_reason"}
         if reason is not None and not is_valid_text(_NOTE, reason)
@@ -132,22 +126,19 @@ def render_screening(desk: PractitionerPage, screening_id: str) -> Response:
         screening=screening,
         source=source,
         view=view,
-        report_language=report_language,
+        report_language=displayed.language,
         sheet_languages=[
             code
             for code in list_languages()
-            if formatter.has_translation(assessment.rulebook, code)
+            if desk.formatter.has_translation(screening.assessment.rulebook, code)
         ],
-        day=_format_day(formatter, screening),
+        day=_format_day(desk.formatter, screening),
         cards=cards,
-        groups=groups,
         reasons_for=result_page.select_strongest(groups, "desk_for"),
         reasons_against=result_page.select_strongest(groups, "desk_against"),
-        find_sources=lambda marks: result_page.find_sources(view, marks),
+        shown_alternatives=SHOWN_ALTERNATIVES,
         part=part,
         part_faults=part_faults,
-        answer_groups=answer_groups,
-        unanswered=unanswered,
         fault_links=fault_links,
         faults=reason_faults,
         text=reason or "",
@@ -159,8 +150,8 @@ def render_screening(desk: PractitionerPage, screening_id: str) -> Response:
 
 def build_part_form(
     desk: PractitionerPage, screening: Screening
-) -> tuple[answer_form.AnswerForm, tuple[str, ...]] | None:
-    """Return the form of the clinician's part and the ids of the questions to ask first.
+) -> tuple[answer_form.AnswerForm, int] | None:
+    """Return the form of the questions to ask first, and the number of others for clinicians.
 
     None where the version of the screening takes no new answers.
     """
@@ -170,16 +161,12 @@ def build_part_form(
     except UnknownRulebookError:
         return None
     form = answer_form.build_answer_form(name, desk)
-    form_questions = {question.id for question in form.form.questions}
-    first_choices = choose_first_questions(form.rulebook, screening.answers, screening.assessment)
-    first = tuple(question for question in first_choices if question in form_questions)
-    not_asked = form.find_not_asked(screening.answers)
-    other_questions = tuple(
-        question
-        for question in form.list_clinician_questions()
-        if question not in first and question not in not_asked
-    )
-    return form.select_questions((*first, *other_questions)), first
+    first = choose_first_questions(form.rulebook, screening.answers, screening.assessment)
+    omitted = {*first, *form.find_not_asked(screening.answers)}
+    other_questions = [
+        question for question in form.list_clinician_questions() if question not in omitted
+    ]
+    return form.select_questions(first), len(other_questions)
 
 
 def _build_part(
@@ -188,26 +175,22 @@ def _build_part(
     if screening.state != "final" or not desk.has_scope("screenings:write"):
         return None
     part_form = build_part_form(desk, screening)
-    if part_form is None or not part_form[0].form.questions:
+    if part_form is None:
         return None
-    form, first = part_form
-    states = []
-    for ids in (first, [it.id for it in form.form.questions if it.id not in first]):
-        selected = form.select_questions(ids)
-        is_kept = read_field(fields, FORM_FIELD) == "part"
-        (state,) = (
-            selected.fill_steps_from_fields(fields)
-            if is_kept
-            else selected.fill_steps_from_answers(screening.answers)
-        )
-        states.append((selected.form.steps[0], state))
-    return ClinicianPart(states[0], states[1], form)
+    form, other_count = part_form
+    is_kept = read_field(fields, FORM_FIELD) == "part"
+    (control_state,) = (
+        form.fill_steps_from_fields(fields)
+        if is_kept
+        else form.fill_steps_from_answers(screening.answers)
+    )
+    return ClinicianPart(form, control_state, other_count)
 
 
 def _find_part_faults(part: ClinicianPart | None, fields: FormFields) -> dict[str, str]:
     if part is None or read_field(fields, FORM_FIELD) != "part":
         return {}
-    return parse_step(part.questions.form.steps[0], fields).faults
+    return parse_step(part.form.form.steps[0], fields).faults
 
 
 def _build_flag_cards(
@@ -222,14 +205,18 @@ def _build_flag_cards(
     kept_form = (
         read_flag_action(fields) if read_field(fields, FORM_FIELD) == "acknowledge" else None
     )
-    cards = []
+    chosen_flag = desk.request.query_params.get("flag", "")
+    cards: list[FlagCard] = []
     for number, line in enumerate(lines, 1):
         entry = screening.find_acknowledgement(line.id)
+        has_room = sum(card.has_form for card in cards) < OPEN_FORMS
         is_kept = kept_form is not None and entry is None and kept_form.flag in {line.id, None}
         cards.append(
             FlagCard(
                 number,
                 line,
+                entry is None and (has_room or is_kept or line.id == chosen_flag),
+                is_kept or line.id == chosen_flag,
                 names.get(entry.practitioner, entry.practitioner) if entry else "",
                 desk.formatter.format_moment(entry.at) if entry else "",
                 entry,
@@ -259,7 +246,7 @@ def _list_fault_links(
         for name, phrase in card.faults.items()
     ]
     if part:
-        links += list_question_faults(part.questions, part_faults)
+        links += list_question_faults(part.form, part_faults)
     links += [FaultLink(name, "desk_reason", phrase) for name, phrase in reason_faults.items()]
     return links
 

@@ -147,12 +147,16 @@ def map_tiers(rulebooks: Catalogue) -> dict[str, str]:
 
 
 def list_instrument_choices(formatter: DisplayFormatter) -> list[FilterChoice]:
-    """Return the instruments in use, each with the title of its newest rulebook."""
-    titles = {
-        loaded.rulebook.rulebook.instrument: formatter.format_title(loaded.name)
-        for loaded in formatter.rulebooks.list_current()
-    }
-    return [FilterChoice(instrument, title) for instrument, title in titles.items()]
+    """Return the instruments in use with the titles of their newest rulebooks.
+
+    The one with the most questions comes first: a short measure is rarely asked on its own.
+    """
+    rulebooks = sorted(
+        formatter.rulebooks.list_current(), key=lambda it: -len(it.rulebook.question)
+    )
+    return [
+        FilterChoice(loaded.instrument, formatter.format_title(loaded.name)) for loaded in rulebooks
+    ]
 
 
 def parse_filters(values: Mapping[str, str], formatter: DisplayFormatter) -> ScreeningFilters:

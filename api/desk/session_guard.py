@@ -38,6 +38,10 @@ from scoring.catalogue import Catalogue
 
 YEAR_SECONDS = 365 * 24 * 3600
 LOGIN_PATH = "/sign-in"
+FAULTS_PATH = "/desk/faults"
+"""Shows a page with the faults of what was submitted, so that Back and Reload show it again."""
+FAULTY_PAGE_FIELD = "page"
+STATUS_FAULTY = 422
 ENDED_PATH = f"{LOGIN_PATH}?ended"
 KEPT_PATH = f"{LOGIN_PATH}?kept"
 _CODES_WITH_TEXT = (*page_route.CODES_WITH_TEXT, "insufficient_scope", "conflict")
@@ -112,9 +116,12 @@ class PractitionerPage(NamedTuple):
             raise Problem("insufficient_scope")
 
     def render(self, template: str, status: int = 200, **variables: Any) -> Response:
-        """Render a page of the desk."""
+        """Render a page of the desk; after a submission with faults, redirect to the page."""
         options = PageOptions(self.language, status)
         response = _render(self, f"desk/{template}.html.j2", options, variables)
+        if status == STATUS_FAULTY and self.request.method == "POST":
+            html = bytes(response.body).decode()
+            return self.redirect_with_form(FAULTS_PATH, {FAULTY_PAGE_FIELD: [html]})
         remember_language(self.request, response)
         return response
 

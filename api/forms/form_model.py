@@ -250,6 +250,8 @@ class _FormBuilder:
             replacements = self._layout.help.get(question.id, {})
             help_text = None if ends else replacements.get(self._options.language, question.help)
         is_patient = self._options.audience == "patient"
+        if is_patient and question.id in self._layout.without_help:
+            help_text = None
         needed = (
             is_patient
             and question.id in self._book.rulebook.must_answer
@@ -287,10 +289,9 @@ class _FormBuilder:
         """Return the choices, in the layout's words for patients where it has some."""
         is_patient = self._options.audience == "patient"
         texts = self._layout.label.get(question.id, {}) if is_patient else {}
+        language = self._options.language
         return tuple(
-            choice._replace(label=texts[str(choice.answer)][self._options.language])
-            if str(choice.answer) in texts
-            else choice
+            choice._replace(label=texts.get(str(choice.answer), {}).get(language, choice.label))
             for choice in _build_choices(self._book, question, labels)
         )
 

@@ -29,7 +29,6 @@ from api.store.patients import draft_acknowledgements
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
-from api.web.page_texts import list_languages
 from api.web.templating import redirect_to
 from schemas.links import Draft
 from scoring.catalogue import Catalogue
@@ -49,7 +48,7 @@ def give_consent(work: Transaction, context: PageContext, fields: FormFields) ->
     response = redirect_to(access.request, f"{access.base_path}/1")
     if link.kind == "once":
         open_links.bind_holder(work, link.id, bind_to_browser(access.request, response, link))
-    draft = Draft(language=language if language in list_languages() else None)
+    draft = Draft(language=language if language in context.offered_languages else None)
     drafts.save_draft(work, link.id, draft)
     work.audit("create", "draft", link.id)
     return lambda: response
@@ -77,7 +76,7 @@ def save_step(
         place = number + 1
     language = destination.removeprefix("language-")
     changes: dict[str, Any] = {} if destination == "keep" else {"place": max(place, 1)}
-    if language in list_languages():
+    if language in context.offered_languages:
         changes["language"] = language
     updated = save_draft(work, context, draft.model_copy(update=changes))
     return partial(_leave_step, updated, number, place, fields)
@@ -140,7 +139,7 @@ def read_sent_answers(access: LinkAccess, link: OpenLink) -> SentAnswers:
     rulebooks = find_services(access.request).catalogue
     with access.store.transaction(build_link_actor(access, link)) as work:
         settings = form_settings.load_form_settings(work)
-        language = choose_language(access.request, link.language)
+        language = choose_language(access.request, link.language, settings)
         work.audit("read", "link", link.id)
         if not access.was_reviewed or link.screening_id is None:
             return SentAnswers(settings, language, None)
@@ -218,14 +217,18 @@ def _next_place(
 
 
 def _leave_step(context: PageContext, number: int, place: int, fields: FormFields) -> Response:
-    """Respond to a saved step; unacknowledged advice comes before everything else."""
+    """Respond to a saved step; unacknowledged advice comes before everything else.
+
+    The form stops for an age or duration out of scope even if the rest of the page is blank.
+    """
     request, destination = context.access.request, read_field(fields, "intent")
     if destination == "keep":
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
     if destination in ("exit", "leave"):
         return redirect_to(request, EXIT_PATH if destination == "exit" else "/kiosk")
     progress = context.started_progress
-    if progress.unacknowledged_flags or (progress.is_out_of_scope and place > number):
+    goes_on = place > number or destination in FORWARD
+    if progress.unacknowledged_flags or (progress.is_out_of_scope and goes_on):
         return context.redirect_to_current_step()
     if destination in ("later", "advice", "emergency"):
         pages: dict[str, int | str] = {"later": "saved", "advice": "advice", "emergency": 0}

@@ -63,6 +63,7 @@ class FormLayout(FrozenModel):
     heading: dict[Name, TextByLanguage] = Field(default_factory=dict)
     text: dict[Name, TextByLanguage] = Field(default_factory=dict)
     help: dict[Name, TextByLanguage] = Field(default_factory=dict)
+    without_help: Many[Name] = ()
     label: dict[Name, dict[Name, TextByLanguage]] = Field(default_factory=dict)
 
 

@@ -34,7 +34,7 @@ from api.store.notifications import occasions
 from api.store.patients import draft_acknowledgements
 from api.store.transaction import Transaction
 from api.web import cookies
-from api.web.page_texts import list_languages, select_page_language
+from api.web.page_texts import select_offered_languages, select_page_language
 from api.web.templating import PageOptions, redirect_to, render_page
 from schemas.form_settings import FormSettings
 from schemas.links import Draft
@@ -61,6 +61,11 @@ class PageContext(NamedTuple):
         return self.progress
 
     @property
+    def offered_languages(self) -> tuple[str, ...]:
+        """The languages in which the organisation offers its forms."""
+        return select_offered_languages(self.settings.languages)
+
+    @property
     def access(self) -> LinkAccess:
         """How the request reached the link."""
         return self.intake.access
@@ -70,7 +75,7 @@ class PageContext(NamedTuple):
         response = render_page(
             self.access.request,
             f"intake/{template}.html.j2",
-            PageOptions(self.language, status),
+            PageOptions(self.language, status, offered=self.offered_languages),
             access=self.access,
             token=self.access.csrf_token,
             organisation=self.organisation_name,
@@ -174,7 +179,7 @@ def _read_context(work: Transaction, intake: OpenIntake, draft: Draft | None) ->
     letterhead = letterheads.find_letterhead(work.session, work.organisation)
     expires_on = intake.link.expires_at.astimezone(ZoneInfo(letterhead.time_zone)).date()
     previous = (draft and draft.language) or intake.link.language
-    language = choose_language(intake.access.request, previous)
+    language = choose_language(intake.access.request, previous, settings)
     if draft is not None and draft.language != language:
         draft = draft.model_copy(update={"language": language})
         drafts.save_draft(work, intake.link.id, draft)
@@ -192,9 +197,13 @@ def _attach_draft(context: PageContext, draft: Draft | None) -> PageContext:
     return context._replace(progress=progress)
 
 
-def choose_language(request: Request, previous: str | None) -> str:
-    """Prefer the language chosen on this page, then the draft's or the link's, the browser's."""
+def choose_language(request: Request, previous: str | None, settings: FormSettings) -> str:
+    """Prefer the language chosen on this page, then the draft's or the link's, the browser's.
+
+    Only languages that the organisation offers count.
+    """
+    offered = select_offered_languages(settings.languages)
     requested = request.query_params.get("language", "")
-    if requested not in list_languages() and previous is not None and previous in list_languages():
+    if requested not in offered and previous is not None and previous in offered:
         return previous
-    return select_page_language(request)
+    return select_page_language(request, offered)

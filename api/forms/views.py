@@ -11,6 +11,7 @@ from api.forms.intake_progress import IntakeProgress, build_progress
 from api.forms.link_access import LinkAccess, clear_device
 from api.forms.page_context import PageContext
 from api.forms.red_flag_advice import build_advice, find_confidential_flags
+from api.web.page_texts import select_offered_languages
 from api.web.templating import PageOptions, render_page
 from reports.phrases import load_phrases
 from schemas.form_settings import FormSettings
@@ -160,7 +161,7 @@ def _render_confirmation(
     response = render_page(
         access.request,
         "intake/sent.html.j2",
-        PageOptions(language),
+        PageOptions(language, offered=select_offered_languages(variables["settings"].languages)),
         heading=f"{outcome}_heading",
         explanation=f"{outcome}_text",
         is_sent=outcome != "later",

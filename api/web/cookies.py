@@ -11,6 +11,7 @@ from api.auth.services import find_services
 
 SESSION = "nociscreen_session"
 LOGIN_FORM = "nociscreen_login_form"
+LOGIN_FAULTS = "nociscreen_login_faults"
 DEVICE = "nociscreen_device"
 LANGUAGE = "nociscreen_language"
 OIDC_FLOW = "nociscreen_oidc_flow"

@@ -1,6 +1,7 @@
 """Load the texts of the pages from `locales`, as data, and select the language of a page."""
 
 import tomllib
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -44,9 +45,17 @@ def list_languages() -> tuple[str, ...]:
     return ("en", *(code for code in codes if code != "en"))
 
 
-def select_page_language(request: Request) -> str:
-    """Return the language from `?language=`, else from `Accept-Language`, else English."""
-    languages = list_languages()
+def select_offered_languages(codes: Collection[str]) -> tuple[str, ...]:
+    """Return the languages with these codes that there are; all if there is none."""
+    return tuple(code for code in list_languages() if code in codes) or list_languages()
+
+
+def select_page_language(request: Request, offered: tuple[str, ...] = ()) -> str:
+    """Return the language from `?language=`, else from `Accept-Language`, else the first one.
+
+    `offered` are the languages to choose from; none for all that there are.
+    """
+    languages = offered or list_languages()
     requested = request.query_params.get("language", "")
     if requested in languages:
         return requested

@@ -19,11 +19,12 @@ from api.web.static_files import build_static_url
 
 
 class PageOptions(NamedTuple):
-    """Language, status and additional headers of a page."""
+    """Language, status and additional headers of a page, and the languages that it offers."""
 
     language: str | None = None
     status: int = 200
     headers: Mapping[str, str] | None = None
+    offered: tuple[str, ...] = ()
 
 
 def render_page(
@@ -32,16 +33,22 @@ def render_page(
     """Render a page, in the visitor's language unless the options name one."""
     options = options or PageOptions()
     language = options.language or select_page_language(request)
+    offered = options.offered or list_languages()
     page = _build_environment().get_template(template)
     html = page.render(
         say=load_page_texts(language).say,
         language=language,
-        languages=[(code, load_page_texts(code).name) for code in list_languages()],
+        languages=[(code, load_page_texts(code).name) for code in offered],
         static=build_static_url,
         **variables,
     )
+    return respond_with_html(request, html, options._replace(language=language))
+
+
+def respond_with_html(request: Request, html: str, options: PageOptions) -> Response:
+    """Return a rendered page with the headers of a page."""
     headers = build_page_headers(find_services(request).settings) | {
-        "Content-Language": language,
+        "Content-Language": options.language or select_page_language(request),
         "Vary": "Accept-Language, Cookie",
     }
     return HTMLResponse(html, options.status, headers=headers | dict(options.headers or {}))

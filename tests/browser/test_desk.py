@@ -177,9 +177,9 @@ def test_can_be_used_by_keyboard_alone(page, base_url, grace, flagged, store, cl
     focus_by_tab("#acknowledge-1 button")
     page.keyboard.press("Enter")
     page.wait_for_selector(".notice.good")
-    focus_by_tab("#answers > summary")
-    page.keyboard.press("Space")
-    assert page.locator("#answers[open]").count() == 1
+    focus_by_tab("#everything a[href$='/answers-given']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/answers-given$"))
     focus_by_tab(".desk-bar button")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("signed-out"))
@@ -226,6 +226,7 @@ def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) ->
     for path in ("/desk/links", "/desk/links/new", "/desk/due", "/desk/new",
                  "/desk/new?rulebook=phq4", "/desk/account",
                  f"/desk/screenings/{flagged}", f"/desk/screenings/{scored}",
+                 f"/desk/screenings/{scored}/reasons", f"/desk/screenings/{scored}/answers-given",
                  f"/desk/screenings/{flagged}/answers", f"/desk/screenings/{scored}/evidence",
                  f"/desk/screenings/{scored}/note", f"/desk/screenings/{scored}/patient",
                  "/desk/screenings/" + "0" * 36):  # fmt: skip
@@ -268,7 +269,9 @@ def test_no_page_has_a_barrier_or_is_too_wide(
     assert (errors, wide) == ([], [])
 
 
-@pytest.mark.parametrize("part", ["", "/answers", "/evidence", "/note"])
+@pytest.mark.parametrize(
+    "part", ["", "/answers", "/evidence", "/note", "/reasons", "/answers-given"]
+)
 def test_no_page_of_the_second_version_has_a_barrier_or_is_too_wide(
     page, base_url, grace, of_the_second_version, part
 ):
@@ -285,7 +288,7 @@ def test_pages_stay_in_the_selected_language(shared_page, base_url, shared_desk,
     shared_page.goto(f"{base_url}/desk?language={language}")
     shared_page.goto(f"{base_url}/desk/screenings/{shared_desk[2]}")
     assert shared_page.get_attribute("html", "lang") == language
-    assert {"de": "Gründe", "es": "Razones"}[language] in shared_page.inner_text("#reasons")
+    assert {"de": "Gründe", "es": "razones"}[language] in shared_page.inner_text("#everything")
     shared_page.go_back()
     assert shared_page.get_attribute("html", "lang") == language
 

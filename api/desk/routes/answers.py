@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ScreeningId
 from api.desk import answer_form, screening_page
-from api.desk.screening_page import SCREENINGS_PATH, FaultLink
+from api.desk.result_page import SCREENINGS_PATH
+from api.desk.screening_page import FaultLink
 from api.desk.screening_rows import list_instrument_choices
 from api.desk.session_guard import (
     CheckedFields,
@@ -23,7 +24,7 @@ from api.store.accounts.kept_forms import KeptForm
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
-from api.web.page_route import read_field
+from api.web.page_route import FormFields, read_field
 from schemas.screening import Screening
 from scoring.catalogue import UnknownRulebookError
 
@@ -35,12 +36,14 @@ _FIELD_LABELS = (
     ("note", "desk_note_field"),
 )
 RulebookName = Annotated[str, Query(max_length=60)]
+TopicName = Annotated[str, Query(max_length=20)]
+TOPIC_FIELD, NEXT_TOPIC_FIELD = "topic", "to"
 router = APIRouter(route_class=build_desk_route("screenings:write"))
 
 
 @router.get("/desk/new")
 def show_new_screening(desk: PractitionerPageDep, rulebook: RulebookName = "") -> Response:
-    """Show the choice of an instrument, or all of its questions."""
+    """Show the choice of an instrument, or the first part of its questions."""
     if not rulebook:
         return desk.render("new", choices=list_instrument_choices(desk.formatter))
     form = _load_form(desk, rulebook)
@@ -57,6 +60,8 @@ def create_screening(
 ) -> Response:
     """Create a screening as `POST /v1/screenings` does; a repeated submission creates no second."""
     form = _load_form(desk, rulebook)
+    if NEXT_TOPIC_FIELD in fields:
+        return _show_topic(desk, _build_new_path(form), fields)
     parsed_answers = answer_form.parse_answers(desk, form, fields, None)
     if parsed_answers.faults:
         return desk.redirect_with_form(_build_new_path(form), fields)
@@ -75,14 +80,16 @@ def create_screening(
 
 
 @router.get(SCREENINGS_PATH + "/{screening}/answers")
-def show_answers(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
-    """Show all questions with the answers of a screening."""
+def show_answers(
+    desk: PractitionerPageDep, screening: ScreeningId, topic: TopicName = ""
+) -> Response:
+    """Show the questions of one part of the form with the answers of a screening."""
     original = _read_original(desk, screening)
     form = _load_form(desk, original.assessment.rulebook)
     kept_form = desk.find_kept_form(f"{SCREENINGS_PATH}/{screening}/answers")
     if kept_form is not None:
         return _render_kept(desk, form, kept_form, original)
-    values = {"note": original.context.note or ""}
+    values = {"note": original.context.note or "", TOPIC_FIELD: topic}
     control_states = form.fill_steps_from_answers(original.answers)
     return _render_form(desk, form, control_states, {}, values, original)
 
@@ -94,9 +101,12 @@ def amend_screening(
     """Replace a screening by a new one, as `POST /v1/screenings/{id}/amendments` does."""
     original = _read_original(desk, screening)
     form = _load_form(desk, original.assessment.rulebook)
+    page = f"{SCREENINGS_PATH}/{screening}/answers"
+    if NEXT_TOPIC_FIELD in fields:
+        return _show_topic(desk, page, fields)
     parsed_answers = answer_form.parse_answers(desk, form, fields, original)
     if parsed_answers.faults:
-        return desk.redirect_with_form(f"{SCREENINGS_PATH}/{screening}/answers", fields)
+        return desk.redirect_with_form(page, fields)
     return _save_correction(desk, form, original, parsed_answers.intake)
 
 
@@ -111,6 +121,13 @@ def save_part(desk: PractitionerPageDep, screening: ScreeningId, fields: Checked
     if parsed_answers.faults:
         return screening_page.redirect_with_form(desk, screening, "part", fields)
     return _save_correction(desk, part_form[0], original, parsed_answers.intake)
+
+
+def _show_topic(desk: PractitionerPage, page: str, fields: FormFields) -> Response:
+    """Keep what was entered, and show the part of the form with another topic."""
+    response = desk.redirect_with_form(page, fields)
+    response.headers["Location"] += f"#topic-{read_field(fields, NEXT_TOPIC_FIELD)[:3]}"
+    return response
 
 
 def _save_correction(
@@ -151,10 +168,14 @@ def _render_kept(
     kept_form: KeptForm,
     original: Screening | None = None,
 ) -> Response:
-    """Show the form as it was submitted, with its faults."""
-    names = ("note", "idempotency_key", *answer_form.PATIENT_FIELDS)
+    """Show the form as it was submitted, with its faults unless only another topic is wanted."""
+    names = ("note", "idempotency_key", TOPIC_FIELD, *answer_form.PATIENT_FIELDS)
     values = {name: answer_form.read_text(kept_form.fields, name) for name in names}
-    faults = answer_form.parse_answers(desk, form, kept_form.fields, original).faults
+    faults: dict[str, str] = {}
+    if next_topic := read_field(kept_form.fields, NEXT_TOPIC_FIELD):
+        values[TOPIC_FIELD] = next_topic
+    else:
+        faults = answer_form.parse_answers(desk, form, kept_form.fields, original).faults
     control_states = form.fill_steps_from_fields(kept_form.fields)
     return _render_form(
         desk, form, control_states, faults, values, original, is_returned=kept_form.is_after_session
@@ -173,22 +194,22 @@ def _render_form(  # noqa: PLR0913, PLR0917 - all values of the page
 ) -> Response:
     page = f"{SCREENINGS_PATH}/{original.id}/answers" if original else _build_new_path(form)
     labels = dict(_FIELD_LABELS)
+    not_asked = form.find_not_asked(original.answers) if original else frozenset()
+    part = form.select_part(control_states, faults, not_asked, values.get(TOPIC_FIELD, ""))
+    shown_faults = {name: it for name, it in faults.items() if name in part.question_names}
     fault_links = [
         *(FaultLink(name, labels[name], faults[name]) for name in labels if name in faults),
-        *screening_page.list_question_faults(form, faults),
+        *screening_page.list_question_faults(form, shown_faults),
     ]
     return desk.render(
         "answers",
         422 if faults else 200,
-        **form.build_variables(
-            control_states,
-            faults,
-            form.find_not_asked(original.answers) if original else frozenset(),
-            is_open=original is None,
-        ),
+        **form.build_variables(part),
+        faults=faults,
+        not_asked=not_asked,
         original=original,
         patient=original.patient if original else None,
-        values={"note": "", "idempotency_key": ""}
+        values={"note": "", "idempotency_key": "", TOPIC_FIELD: ""}
         | dict.fromkeys(answer_form.PATIENT_FIELDS, "")
         | values,
         fault_links=fault_links,

@@ -29,7 +29,7 @@ from api.store.forms.links import LinkRequest
 from api.store.patients import draft_acknowledgements
 from api.store.screenings import screenings
 from api.web.page_route import FormFields, read_field
-from api.web.page_texts import list_languages
+from api.web.page_texts import select_offered_languages
 from schemas.links import Link
 from scoring.catalogue import UnknownRulebookError
 
@@ -91,8 +91,9 @@ def create_link(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     if faults or patient is None:
         return desk.redirect_with_form(_NEW_PATH, fields)
     rulebook = desk.rulebooks.find_current(values["rulebook"]).name
+    offered = select_offered_languages(desk.read_form_settings().languages)
     kind: Any = "once" if values["kind"] == "once" else "until_submitted"
-    language = values["language"] if values["language"] in list_languages() else None
+    language = values["language"] if values["language"] in offered else None
     link_request = LinkRequest(patient, rulebook, None, kind, language, int(values["days"]))
     return create_shown_link(desk, link_request, recipient)
 
@@ -163,7 +164,8 @@ def _render_form(
     is_returned: bool = False,
 ) -> Response:
     choices = list_instrument_choices(desk.formatter)
-    numbers = desk.read_form_settings().emergency_numbers
+    settings = desk.read_form_settings()
+    numbers = settings.emergency_numbers
     return desk.render(
         "new_link",
         422 if faults else 200,
@@ -175,6 +177,7 @@ def _render_form(
         ],
         is_returned=is_returned,
         owner=desk.seal_owner(_NEW_PATH),
+        offered=select_offered_languages(settings.languages),
         numbers=numbers,
         crisis_numbers=[number for number in numbers if number.crisis],
         reach=find_link_reach(read_public_url(desk)),

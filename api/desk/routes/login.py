@@ -16,7 +16,9 @@ from api.desk.invitation_acceptance import (
     find_form_faults,
 )
 from api.desk.login import authenticate, find_first_page, set_session_cookies
+from api.desk.login_faults import LoginFaults, read_faults, redirect_with_faults
 from api.desk.session_guard import (
+    LOGIN_PATH,
     CheckedFields,
     PractitionerPageDep,
     build_desk_route,
@@ -48,6 +50,9 @@ def show_login(request: Request) -> Response:
     """Show the login form."""
     has_failed = "provider" in request.query_params and _find_provider_name(request)
     is_signed_out = "signed-out" in request.query_params
+    faulty = read_faults(request)
+    if faulty.faults:
+        return _render_login(request, "wrong", name=faulty.name)
     end_notice = next((name for name in ("kept", "ended") if name in request.query_params), "")
     return _render_login(
         request, "provider" if has_failed else "", is_signed_out=is_signed_out, ended=end_notice
@@ -69,10 +74,12 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
         seconds = int(problem.headers.get("Retry-After", "60"))
         return _render_login(request, "wait", minutes=-(-seconds // 60), headers=problem.headers)
     if login is None:
-        return _render_login(request, "wrong")
+        faults = LoginFaults({"name": "desk_sign_in_failed"}, name)
+        return redirect_with_faults(request, LOGIN_PATH, faults)
     response = redirect_to(request, find_first_page(request, login[1]))
     set_session_cookies(request, response, login[1], name)
     cookies.delete_cookie(request, response, cookies.LOGIN_FORM)
+    cookies.delete_cookie(request, response, cookies.LOGIN_FAULTS)
     return response
 
 
@@ -97,7 +104,7 @@ def sign_out(request: Request, desk: PractitionerPageDep, fields: CheckedFields)
 @_public.get("/invitation/{secret}")
 def show_invitation(request: Request, secret: InvitationSecret, invited: InvitationDep) -> Response:
     """Show the form in which the login credentials are chosen."""
-    return _render_invitation(request, secret, invited, {}, "")
+    return _render_invitation(request, secret, invited, read_faults(request))
 
 
 @_public.post("/invitation/{secret}")
@@ -112,7 +119,9 @@ def submit_invitation(
     faults = find_form_faults(find_services(request).store, form, invited)
     acceptance = None if faults else accept_invitation(request, invited, form, faults)
     if acceptance is None:
-        return _render_invitation(request, secret, invited, faults, form.name)
+        return redirect_with_faults(
+            request, f"/invitation/{secret}", LoginFaults(faults, form.name)
+        )
     codes, session = acceptance
     options = PageOptions(select_language(request))
     is_first = "admin" in invited.practitioner.scopes and (
@@ -121,6 +130,7 @@ def submit_invitation(
     next_path = "/desk/practice?first=true" if is_first else "/desk"
     response = render_page(request, "desk/codes.html.j2", options, codes=codes, next_path=next_path)
     set_session_cookies(request, response, session, form.name)
+    cookies.delete_cookie(request, response, cookies.LOGIN_FAULTS)
     return response
 
 
@@ -135,7 +145,7 @@ def _limit_choices(request: Request, invited: InvitationDep) -> None:
 
 
 def _render_invitation(
-    request: Request, secret: str, invited: InvitationDep, faults: dict[str, str], name: str
+    request: Request, secret: str, invited: InvitationDep, faulty: LoginFaults
 ) -> Response:
     store = find_services(request).store
     actor = build_anonymous_actor(request)._replace(organisation=invited.organisation)
@@ -146,12 +156,12 @@ def _render_invitation(
     response = render_page(
         request,
         "desk/invitation.html.j2",
-        PageOptions(select_language(request), 422 if faults else 200),
+        PageOptions(select_language(request), 422 if faulty.faults else 200),
         base=f"/invitation/{secret}",
         token=find_csrf_tokens(request).issue_token(_build_binding(secret)),
         invited=invited,
-        faults=faults,
-        name=name,
+        faults=faulty.faults,
+        name=faulty.name,
         totp=totp,
         qr=render_qr_code(totp_url),
         provider=_find_provider_name(request),
@@ -170,6 +180,7 @@ def _render_login(request: Request, fault: str = "", **options: Any) -> Response
         token=find_csrf_tokens(request).issue_token(f"sign-in {nonce}"),
         provider=_find_provider_name(request),
         fault=fault,
+        name=options.get("name", ""),
         minutes=options.get("minutes"),
         is_signed_out=options.get("is_signed_out"),
         ended=options.get("ended", ""),

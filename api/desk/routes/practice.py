@@ -20,12 +20,13 @@ from api.desk.settings_access import find_faults, read_whole_number, update_form
 from api.store.accounts import letterheads, organisations, practitioners
 from api.store.accounts.organisations import FIRST_ORGANISATION_NAME
 from api.web.page_route import read_field
-from api.web.page_texts import list_languages
+from api.web.page_texts import list_languages, select_offered_languages
 from api.web.security_headers import build_page_headers
 from reports.logo import detect_media_type
 from reports.view.heading import MAX_ADDRESS_LINES, AddressLine, ReportLanguage, TimeZoneName
 from schemas.base import FrozenModel, Many
 from schemas.form_settings import PhoneNumber
+from schemas.links import Language
 from schemas.organisation import Title
 
 PRACTICE_PATH = "/desk/practice"
@@ -37,6 +38,7 @@ _FAULTS = {
     "time_zone": "fault_time_zone",
     "language": "fault_unknown",
     "retention_years": "fault_retention",
+    "patient_languages": "fault_patient_languages",
 }
 _REGIONS = (
     *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe"),
@@ -55,6 +57,7 @@ class Practice(FrozenModel):
     time_zone: TimeZoneName
     language: ReportLanguage
     retention_years: Annotated[int, Field(ge=1, le=100)] | None
+    patient_languages: Annotated[Many[Language], Field(min_length=1)]
     test: bool
 
 
@@ -77,6 +80,9 @@ def change_practice(desk: PractitionerPageDep, fields: CheckedFields) -> Respons
         "time_zone": read_field(fields, "time_zone"),
         "language": read_field(fields, "language"),
         "retention_years": read_whole_number(read_field(fields, "retention_years")),
+        "patient_languages": [
+            code for code in list_languages() if code in fields.get("patient_languages", ())
+        ],
         "test": read_field(fields, "test") == "yes",
     }
     first = read_field(fields, "first") == "yes"
@@ -100,14 +106,16 @@ def show_logo(request: Request, desk: PractitionerPageDep) -> Response:
 
 
 @router.post("/logo")
-def change_logo(desk: PractitionerPageDep, upload: UploadedLogo) -> Response:
+def change_logo(
+    desk: PractitionerPageDep, upload: UploadedLogo, *, first: bool = False
+) -> Response:
     """Replace the logo by the uploaded file, or remove it if there is none."""
     if upload is None:
-        return _render(desk, _read_practice(desk), {"logo": "fault_logo"})
+        return _render(desk, _read_practice(desk), {"logo": "fault_logo"}, first=first)
     with desk.context.transaction() as work:
         letterheads.update_letterhead(work, {"logo": upload or None})
         work.audit("administer", "organisation", work.organisation)
-    return desk.redirect(f"{PRACTICE_PATH}?saved=true")
+    return desk.redirect(f"{PRACTICE_PATH}?{'first' if first else 'saved'}=true")
 
 
 def _render(
@@ -127,12 +135,11 @@ def _render(
         first=first,
         has_logo=desk.load_print_settings().letterhead.logo is not None,
         time_zones=_list_time_zones(str(values["time_zone"])),
-        codes=list_languages(),
     )
 
 
 def _read_practice(desk: PractitionerPage) -> dict[str, Any]:
-    phone = desk.read_form_settings().practice_phone
+    settings = desk.read_form_settings()
     with desk.context.transaction() as work:
         organisation = organisations.find_own_organisation(work)
         letterhead = letterheads.find_letterhead(work.session, work.organisation)
@@ -142,10 +149,11 @@ def _read_practice(desk: PractitionerPage) -> dict[str, Any]:
         "name": "" if is_new else organisation.name,
         "own_name": "" if is_new else desk.signed_in.practitioner.name,
         "address": letterhead.address,
-        "phone": phone,
+        "phone": settings.practice_phone,
         "time_zone": letterhead.time_zone,
         "language": desk.language if is_new else letterhead.language,
         "retention_years": organisation.retention_years,
+        "patient_languages": select_offered_languages(settings.languages),
         "test": organisation.test,
     }
 
@@ -162,7 +170,9 @@ def _save(desk: PractitionerPage, practice: Practice) -> None:
         own_id = desk.signed_in.practitioner.id
         practitioners.update_practitioner(work, own_id, {"name": practice.own_name})
         work.audit("administer", "practitioner", own_id)
-        update_form_settings(work, {"practice_phone": practice.phone})
+        offers_all = practice.patient_languages == list_languages()
+        offered = () if offers_all else practice.patient_languages
+        update_form_settings(work, {"practice_phone": practice.phone, "languages": offered})
 
 
 def _list_time_zones(current: str) -> list[str]:

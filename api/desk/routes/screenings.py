@@ -13,13 +13,14 @@ from api.desk import (
     inbox,
     patient_page,
     pattern_comparison,
+    result_page,
     screening_page,
     screening_rows,
 )
 from api.desk.answer_form import is_valid_text, read_text
 from api.desk.csv_export import stream_csv
 from api.desk.failed_messages import FailedMessage, list_failed_messages
-from api.desk.screening_page import SCREENINGS_PATH
+from api.desk.result_page import SCREENINGS_PATH
 from api.desk.session_guard import (
     CheckedFields,
     PractitionerPage,
@@ -120,6 +121,18 @@ def export_screenings(desk: PractitionerPageDep, fields: CheckedFields) -> Respo
 def show_screening(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
     """Show one screening: red flags with what to do, then the result, then what decides it."""
     return screening_page.render_screening(desk, screening)
+
+
+@_read_routes.get(SCREENINGS_PATH + "/{screening}/reasons")
+def show_reasons(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
+    """Show all reasons of the result with their sources, next steps and limits."""
+    return result_page.render_reasons(desk, screening, screening_page.SHOWN_ALTERNATIVES)
+
+
+@_read_routes.get(SCREENINGS_PATH + "/{screening}/answers-given")
+def show_given_answers(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
+    """Show all answers as they were given, with the body map."""
+    return result_page.render_answers(desk, screening)
 
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}/evidence")

@@ -33,10 +33,17 @@ def list_matches(work: Transaction, text: str) -> list[SearchMatch]:
     query = work.select(ScreeningRow.id, ScreeningRow.key_id, ScreeningRow.patient).order_by(
         col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()
     )
-    matches = []
+    table, matches = str(ScreeningRow.__tablename__), []
+    plain_words = [word for word in words if json.dumps(word, ensure_ascii=False) == f'"{word}"']
     for screening_id, key_id, encrypted in work.session.execute(query).all():
-        location = FieldLocation(str(ScreeningRow.__tablename__), "patient", screening_id)
-        content = work.data_keys.decrypt(key_id, location, encrypted)
+        content = work.data_keys.decrypt(
+            key_id, FieldLocation(table, "patient", screening_id), encrypted
+        )
+        patient_text = fold_text(content.decode())
+        if not all(
+            word in patient_text for word in plain_words
+        ):  # most patients are passed over here
+            continue
         fields = json.loads(content)
         searched = fold_text(f"{fields['reference']}\n{fields.get('name') or ''}")
         if all(word in searched for word in words):

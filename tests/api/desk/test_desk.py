@@ -36,7 +36,10 @@ PAGES = [
     "/desk/links/new",
     "/desk/account",
 ]
-SCREENING_PAGES = ["", "/evidence", "/answers", "/note", "/report.pdf", "/report.txt"]
+SCREENING_PAGES = [
+    *("", "/reasons", "/answers-given", "/evidence", "/answers", "/note"),
+    *("/report.pdf", "/report.txt"),
+]
 FORMS = [
     "/desk/screenings/{screening}/acknowledgements",
     "/desk/screenings/{screening}/entered-in-error",
@@ -314,13 +317,13 @@ class TestAScreening:
 
     def test_gives_every_reason_with_rationale_and_source(self, store, kept_clinic, desk):
         screening = builders.add(store, kept_clinic, "MRN-0002", example="widespread_pain")
-        text = desk.get(build_path(screening.id)).text
+        text = desk.get(build_path(screening.id, "/reasons")).text
         criteria = list(screening.assessment.criteria or ())
         reasons = re.findall(r'<summary><span class="points">.*?</details>', text, re.DOTALL)
         assert len(reasons) == len(criteria)
         for reason in reasons:
-            assert "Why it counts" in reason
-            assert len(re.search(r"Why it counts</h4>\s*<p>(.*?)</p>", reason, re.DOTALL)[1]) > 20
+            rationale = re.search(r'class="unfolded">\s*<p>(.*?)</p>', reason, re.DOTALL)[1]
+            assert len(rationale) > 20
             assert "Sources" in reason
 
     def test_is_acknowledged_with_practitioner_time_and_action(
@@ -361,7 +364,7 @@ class TestAScreening:
         )
         text = desk.get(build_path(flagged)).text
         assert "another person" in text
-        assert build_path(flagged, "/answers") not in text
+        assert f'{build_path(flagged, "/answers")}"' not in text
         assert "entered in error" in desk.get("/desk").text
         assert "another person" in desk.get(build_path(flagged, "/report.txt")).text
 
@@ -484,6 +487,8 @@ class TestAnswers:
             values_by_name[name].append(value)
         for name, value in re.findall(r'name="(q\d+)" id="q\d+" value="([0-9.]+)"', page):
             values_by_name[name].append(value)
+        for name, value in re.findall(r'type="hidden" name="(q\d+)" value="([^"]+)"', page):
+            values_by_name.setdefault(name, []).append(value)
         fields = {name: values for name, values in values_by_name.items() if values}
         same = desk.post(
             path, data=fields | {"token": read_csrf_token(page), "note": "looked at again"}
@@ -513,6 +518,14 @@ class TestLinks:
         assert address.rpartition("/")[2] not in list_text
         path = address.removeprefix("http://127.0.0.1:8000")
         assert desk.get(path).status_code == 200
+
+    def test_offer_the_long_instrument_first_and_the_languages_of_the_practice(
+        self, store, kept_clinic, desk
+    ):
+        settings = FormSettings(languages=("de",))
+        do(store, kept_clinic, form_settings.update_form_settings, settings)
+        page = desk.get("/desk/links/new").text
+        assert re.findall(r'<option value="(\w+)"', page) == ["nociplastic", "phq4", "de"]
 
     def test_are_revoked(self, store, kept_clinic, desk):
         link, secret = create_link(store, kept_clinic)

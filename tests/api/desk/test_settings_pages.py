@@ -12,6 +12,7 @@ from support import builders
 from support.browser.practitioners import (
     PASSWORD,
     add_practitioner_login,
+    follow_to_faults,
     open_browser,
     open_signed_in_browser,
     read_csrf_token,
@@ -106,7 +107,7 @@ PAGES_OF_COMMANDS = {
 PRACTICE_FIELDS = {
     "name": "Harbour Practice", "own_name": "Dr Ada Example", "address": "Quay 1\r\nHamburg",
     "phone": "040 1234567", "time_zone": "Europe/Berlin", "language": "de",
-    "retention_years": "10",
+    "retention_years": "10", "patient_languages": "de",
 }  # fmt: skip
 PAGES = [
     *("", "/logo", "/numbers", "/practitioners", "/programs", "/destinations", "/patient-data"),
@@ -200,7 +201,9 @@ class TestPractice:
         practitioner = do(store, kept_clinic, practitioners.find_practitioner, administrator.id)
         assert practitioner.name == "Dr Ada Example"
         after = do(store, kept_clinic, form_settings.load_form_settings)
-        assert after == FormSettings(ask_again_days=30, practice_phone="040 1234567")
+        assert after == FormSettings(
+            ask_again_days=30, practice_phone="040 1234567", languages=("de",)
+        )
 
     @pytest.mark.parametrize(
         ("changes", "faulty"),
@@ -208,7 +211,8 @@ class TestPractice:
          ({"address": "a\n" * 6}, "address"), ({"phone": "call us"}, "phone"),
          ({"time_zone": "Mars/Olympus"}, "time_zone"), ({"language": "xx"}, "language"),
          ({"retention_years": "0"}, "retention_years"),
-         ({"retention_years": "ten"}, "retention_years")],
+         ({"retention_years": "ten"}, "retention_years"),
+         ({"patient_languages": "xx"}, "patient_languages")],
         ids=str,
     )  # fmt: skip
     def test_each_fault_is_named_and_linked(self, store, kept_clinic, desk, changes, faulty):
@@ -227,7 +231,8 @@ class TestPractice:
 
         def upload(content, **fields):
             files = {"logo": ("logo.png", content, "image/png")}
-            return desk.post(f"{PRACTICE}/logo", data={"token": token} | fields, files=files)
+            response = desk.post(f"{PRACTICE}/logo", data={"token": token} | fields, files=files)
+            return follow_to_faults(desk, response)
 
         assert upload(logo, token="wrong").status_code == 403
         assert upload(b"GIF89a").status_code == 422

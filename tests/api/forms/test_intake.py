@@ -558,6 +558,26 @@ def test_the_texts_of_the_organisation_are_shown_escaped(store, kept_anonymous, 
     assert "We agree &lt;b&gt;so&lt;/b&gt;." in page
     assert "116 123" in page
     assert "Ours." in page
+    assert "may see an urgent answer before you send it" in page
+
+
+def test_only_the_languages_of_the_organisation_are_offered(
+    store, kept_anonymous, kept_clinic, link
+):
+    do(
+        store,
+        kept_clinic,
+        form_settings.update_form_settings,
+        FormSettings(languages=("de", "en")),
+    )
+    for language, page_language in (("es", "en"), ("de", "de"), ("es,de;q=0.5", "de")):
+        page = kept_anonymous.get(link[1], headers={"Accept-Language": language}).text
+        assert f'<html lang="{page_language}">' in page
+        assert re.findall(r'hreflang="(\w+)"', page) == ["en", "de"]
+    assert '<html lang="es">' not in kept_anonymous.get(f"{link[1]}?language=es").text
+    begin_intake(kept_anonymous, link)
+    page = kept_anonymous.get(f"{link[1]}/1").text
+    assert re.findall(r'value="language-(\w+)"', page) == ["en", "de"]
 
 
 class TestEveryPage:

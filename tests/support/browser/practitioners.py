@@ -72,10 +72,12 @@ def read_csrf_token(text: str) -> str:
 
 
 def submit_login(client: Any, login: PractitionerLogin, **changes: str) -> Any:
-    """Submit the login form; return the response."""
+    """Submit the login form; return the response, or the page that names its fault."""
     fields = {"name": login.name, "password": PASSWORD, "code": login.code} | changes
     token = read_csrf_token(client.get("/sign-in").text)
-    return client.post("/sign-in", data={"token": token} | fields)
+    response = client.post("/sign-in", data={"token": token} | fields)
+    is_faulty = response.headers.get("location", "").endswith("?faulty")
+    return follow_to_faults(client, response) if is_faulty else response
 
 
 def submit_form(client: Any, page: str, path: str, **fields: str) -> Any:
@@ -84,5 +86,11 @@ def submit_form(client: Any, page: str, path: str, **fields: str) -> Any:
     Of a search, or a form that cannot be saved, it is the page to which the response leads.
     """
     response = client.post(path, data={"token": read_csrf_token(client.get(page).text)} | fields)
+    return follow_to_faults(client, response)
+
+
+def follow_to_faults(client: Any, response: Any) -> Any:
+    """Return the page to which a search, or a form with faults, leads; else the response itself."""
     location = response.headers.get("location", "")
-    return client.get(location) if re.search(r"\bkept=|/found\?", location) else response
+    is_followed = re.search(r"\bkept=|/found\?|\?faulty$", location)
+    return client.get(location) if is_followed else response

@@ -28,7 +28,8 @@ def keep_case(client, case) -> dict:
 
 def read(desk, screening: dict, rest: str = "", language: str = "en") -> str:
     desk.cookies.set("language", language)
-    response = desk.get(f"/desk/screenings/{screening['id']}{rest}?language={language}")
+    joint = "&" if "?" in rest else "?"
+    response = desk.get(f"/desk/screenings/{screening['id']}{rest}{joint}language={language}")
     assert response.status_code == 200, response.text
     return unescape(response.text)
 
@@ -66,7 +67,7 @@ class TestAScreening:
         answers = dict(SCORED.answers) | {"pain_extent": "spot"}
         text = read(desk, keep(client, answers))
         words = "yet the pain was called one small spot"
-        assert text.index('id="alternatives"') < text.index(words) < text.index('id="answers"')
+        assert text.index('id="alternatives"') < text.index(words) < text.index('id="everything"')
 
     def test_shows_an_assessed_flag_as_assessed_at_the_last_tier(self, client, desk):
         answers = dict(UNSETTLED.answers) | {"already_assessed": ["polymyalgia"]}
@@ -92,7 +93,7 @@ class TestAScreening:
     def test_shows_the_cautions_of_a_step(self, client, desk):
         screening = keep_case(client, EXPLAINED)
         cautions = [it for step in screening["assessment"]["next_steps"] for it in step["cautions"]]
-        text = read(desk, screening)
+        text = read(desk, screening, "/reasons")
         assert len(cautions) == 1
         assert cautions[0] in text
 
@@ -186,7 +187,7 @@ class TestTheForm:
 
     def test_never_fills_in_what_was_already_assessed(self, client, desk):
         answers = dict(UNSETTLED.answers) | {"already_assessed": ["polymyalgia"]}
-        text = read(desk, keep(client, answers), "/answers")
+        text = read(desk, keep(client, answers), "/answers?topic=clinician")
         controls = re.findall(rf"<input [^>]*{self.field('already_assessed')}[^>]*>", text)
         assert len(controls) > 20
         assert [control for control in controls if "checked" in control] == []
@@ -199,7 +200,7 @@ class TestTheForm:
 
     def test_puts_the_other_questions_behind_more_questions(self, desk):
         text = unescape(desk.get("/desk/new?rulebook=nociplastic").text)
-        assert text.count('<details class="more-questions"') > 5
+        assert text.count('<details class="more-questions"') > 3
         assert "More questions (" in text
 
     def test_of_the_first_version_stays_the_form_of_the_first_version(self, client, desk):

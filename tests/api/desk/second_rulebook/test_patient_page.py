@@ -54,6 +54,22 @@ class TestTheCourse:
         assert "Down 20 %" in chart
         assert "A meaningful change" not in chart
 
+    @pytest.mark.parametrize(
+        ("before", "after", "percent", "is_meaningful"),
+        [((7, 7, 6), (5, 5, 4), 30, True), ((6, 6, 5), (4, 4, 4), 29, False)],
+    )
+    def test_computes_a_fall_from_unrounded_scores(
+        self, client, desk, before, after, percent, is_meaningful
+    ):
+        first, second, _ = build_trend("MRN-0098")
+        names = ("peg_pain", "peg_enjoyment", "peg_activity")
+        first["answers"] |= dict(zip(names, before, strict=True))
+        second["answers"] |= dict(zip(names, after, strict=True))
+        screenings = [create_resource(client, HERE, intake) for intake in (first, second)]
+        chart = find_chart(read(desk, screenings[0]), "PEG")
+        assert f"Down {percent} %" in chart
+        assert ("A meaningful change" in chart) is is_meaningful
+
     def test_joins_no_screenings_of_different_versions(self, client, desk, trend):
         assert find_chart(read(desk, trend[0]), "Predominance").count('class="joined"') == 2
         create_resource(client, trend[1]["links"]["rescore"], {"to": SECOND.name})

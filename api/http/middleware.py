@@ -30,6 +30,7 @@ CLIENT_CLOSED_REQUEST = 499
 BODILESS_STATUSES = (204, 304)
 MAX_HEADER_COUNT = 100
 LIVENESS_PATH = "/health/live"
+_HEALTH = "/health/"
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
@@ -55,11 +56,14 @@ class RequestMiddleware:
         settings: Settings,
         metrics: Metrics,
         error_formats: tuple[ErrorFormat, ...] = (),
+        *,
+        is_closed: bool = False,
     ) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
         self._error_formats = error_formats
+        self._is_closed = is_closed
         self._in_flight = 0
         metrics.track_requests_in_progress(lambda: self._in_flight)
 
@@ -109,6 +113,8 @@ class RequestMiddleware:
         return next(formats, None)
 
     def _admit(self, scope: Scope) -> None:
+        if self._is_closed and not scope["path"].startswith(_HEALTH):
+            raise Problem("withdrawals_unsettled")
         headers = scope["headers"]
         head_bytes = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         head_bytes += sum(len(name) + len(value) + 4 for name, value in headers)

@@ -11,14 +11,22 @@ from api.store.database.engine import FAULT_TEXT, Database, DatabaseError
 from api.store.errors import UnavailableError
 from api.store.key_ring import KeyRing, KeyRingError, create_key_ring_file, read_key_file
 from api.store.keys.file_key import load_file_key
+from api.store.operations import withdrawals
 from api.store.store import Store
+from api.store.withdrawal_ledger import WithdrawalLedger
 
 
-def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> Store:
+def open_store(
+    settings: Settings,
+    notify: Callable[[str], None] = lambda _: None,
+    *,
+    may_be_unsettled: bool = False,
+) -> Store:
     """Open the store and upgrade its schema; create it if it is embedded and missing.
 
     Calls `notify` with a message for each created file. Raises KeyRingError or DatabaseError with a
-    one-line message.
+    one-line message, also if the ledger of withdrawals must be settled first, unless
+    `may_be_unsettled`: then `ledger_fault` of the store names why.
     """
     ring = open_key_ring(settings, notify)
     database = open_database(settings, ring)
@@ -28,12 +36,19 @@ def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: Non
         if not current:
             migrate.upgrade(database)
         databases.require_row_level_security(database)
-        store = Store(database, ring)
+        ledger = WithdrawalLedger(settings.ledger_file) if settings.ledger_file else None
+        store = Store(database, ring, ledger)
         organisations.ensure_system_organisation(store, settings.token_algorithm)
+        _settle_ledger(store, may_be_unsettled=may_be_unsettled)
     except UnavailableError as error:
         database.engine.dispose()
         if isinstance(error.__cause__, KeyRingError):
             raise error.__cause__ from None
+        if isinstance(error.__cause__, OSError):
+            raise DatabaseError(
+                f"NOCISCREEN_WITHDRAWALS_FILE: {settings.ledger_file} cannot be written: "
+                f"{error.__cause__.strerror}"
+            ) from error
         setting = "NOCISCREEN_DATABASE_FILE" if database.is_embedded else "DATABASE_URL"
         fault = FAULT_TEXT[database.current_fault or "unreachable"]
         raise DatabaseError(f"{setting}: {fault}") from error
@@ -41,6 +56,13 @@ def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: Non
         database.engine.dispose()
         raise
     return store
+
+
+def _settle_ledger(store: Store, *, may_be_unsettled: bool) -> None:
+    """Compare the database with its ledger. Raises DatabaseError if they must be settled first."""
+    store.ledger_fault = withdrawals.settle_ledger(store)
+    if store.ledger_fault and not may_be_unsettled:
+        raise DatabaseError(withdrawals.FAULT_TEXT[store.ledger_fault])
 
 
 def open_key_ring(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> KeyRing:

@@ -58,6 +58,7 @@ class OrganisationRow(StoredRow, table=True):
     test: bool
     active: bool
     retention_years: int | None
+    second_approval: bool
     created_at: datetime = instant_column()
 
 

@@ -84,7 +84,7 @@ def create_app(
     """Return the application, ready to serve. Without `store`, open the one the settings name."""
     settings = settings or Settings()
     rules = rules or load_catalogue()
-    store = store or open_store(settings)
+    store = store or open_store(settings, may_be_unsettled=True)
     app = Service(
         title="nociscreen",
         version=version("nociscreen"),
@@ -109,6 +109,7 @@ def create_app(
         settings=settings,
         metrics=store.metrics,
         error_formats=(ErrorFormat("/fhir", FHIR_JSON, convert_problem),),
+        is_closed=store.ledger_fault is not None,
     )
     return app
 

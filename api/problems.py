@@ -57,6 +57,11 @@ PROBLEM_DEFINITIONS: dict[str, ProblemDefinition] = {
     "insufficient_scope": ProblemDefinition(
         403, "Insufficient scope", "The token lacks the scope that this operation requires."
     ),
+    "not_grantable": ProblemDefinition(
+        403,
+        "Not yours to give",
+        "You can give only scopes that you have yourself, and no limit above your own.",
+    ),
     "csrf_failed": ProblemDefinition(
         403, "CSRF check failed", "The form was not sent from its own page. Open the page again."
     ),
@@ -137,6 +142,11 @@ PROBLEM_DEFINITIONS: dict[str, ProblemDefinition] = {
         "Report stopped",
         "Rendering the report exceeded the time or memory limit. Retry after `Retry-After` "
         "seconds, or shorten the texts.",
+    ),
+    "withdrawals_unsettled": ProblemDefinition(
+        503,
+        "Withdrawals unsettled",
+        "The database was restored, and the operator must first settle what had been withdrawn.",
     ),
     "unavailable": ProblemDefinition(
         503, "Unavailable", "The service is not ready; retry after `Retry-After` seconds."

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     """The keys that wrap all others, as text. On PostgreSQL this or `key_ring_file` is required."""
     key_ring_file: Path = Path(".nociscreen/key-ring")
     """The same keys in a file. For the embedded database the file is created."""
+    withdrawals_file: Path | None = None
+    """The ledger of withdrawals, which outlasts a restored backup. The embedded database keeps it
+    beside the key ring if this is not set. On PostgreSQL there is no ledger unless it is set; then
+    every process needs this same file.
+    """
     first_client_file: Path = Path(".nociscreen/first-client.json")
     """Where the secret of the first client is written."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
@@ -197,6 +202,14 @@ class Settings(BaseSettings):
     """A TOML file that describes the HTTP gateway that sends SMS. Without it no SMS is sent."""
     alert_repeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """How often an alert about a red flag is repeated until the red flag is acknowledged."""
+
+    @property
+    def ledger_file(self) -> Path | None:
+        """The ledger of withdrawals; None on PostgreSQL if no file is set."""
+        if self.withdrawals_file is not None or self.database_url is not None:
+            return self.withdrawals_file
+        neighbour = self.key_ring_file if self.key_ring is None else self.database_file
+        return neighbour.with_name(f"{self.database_file.stem}.withdrawals")
 
     @model_validator(mode="after")
     def check_mail_server(self) -> "Settings":

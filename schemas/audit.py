@@ -28,12 +28,16 @@ Action = Literal[
     "administer",
     "rotate",
     "backup",
+    "restore",
     "answer",
     "revoke",
     "sign_out",
     "import",
     "deliver",
     "merge",
+    "request",
+    "approve",
+    "reject",
 ]
 AuthenticationMeans = Literal[
     "token", "api_key", "command_line", "anonymous", "service", "link", "session"

@@ -29,6 +29,10 @@ class Organisation(FrozenModel):
     test: bool = Field(description="Every document is marked as a test.")
     active: bool
     retention_years: int | None = Field(description="Retention in years; null means unlimited.")
+    second_approval: bool = Field(
+        default=False,
+        description="Erasure, merging and new clients need the approval of a second person.",
+    )
     created_at: datetime
 
 

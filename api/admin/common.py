@@ -6,20 +6,28 @@ from pydantic import AfterValidator, Field
 
 from api.auth.route_guard import require_scope
 from api.dependencies import build_id_parameter
-from api.security.scopes import SCOPES, sort_known_scopes
+from api.security.scopes import OLD_ADMIN_SCOPE, SCOPES, sort_known_scopes
 from api.store.idempotency import IdempotentResponse
 from schemas.base import FrozenModel, Many
 
-AdminRoute = require_scope("admin")
+OrganisationRoute = require_scope("organisation:admin")
+ClientRoute = require_scope("clients:admin")
 ClientId = Annotated[str, build_id_parameter("client", 1, prefix="c-")]
 
 
 Scope = Annotated[
     str,
-    Field(json_schema_extra={"enum": list(SCOPES)}),
-    AfterValidator(lambda scope: sort_known_scopes([scope])[0]),
+    Field(json_schema_extra={"enum": [*SCOPES, OLD_ADMIN_SCOPE]}),
+    AfterValidator(lambda scope: sort_known_scopes([scope]) and scope),
 ]
-Scopes = Annotated[Many[Scope], Field(min_length=1, max_length=len(SCOPES))]
+Scopes = Annotated[
+    Many[Scope],
+    Field(
+        min_length=1,
+        max_length=len(SCOPES),
+        description="`admin` stands for the four scopes that end in `:admin`.",
+    ),
+]
 
 
 def collect_changes(change: FrozenModel, nullable: str = "") -> dict[str, Any]:

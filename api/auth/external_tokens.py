@@ -15,7 +15,7 @@ from api.security.claims import CLOCK_SKEW_SECONDS, PRINTABLE_PATTERN, ExpectedT
 from api.security.jwks import find_jwk
 from api.security.jws import decode_unverified
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS, VerifyingKey
-from api.security.scopes import SCOPES
+from api.security.scopes import expand_scopes
 from api.security.signatures import InvalidTokenError, read_claimed_algorithm, verify_token
 from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
@@ -65,7 +65,9 @@ class ExternalTokenVerifier:
         expected = _expect_hook_token(registration.issuer, url)
         claims = self._verify(token, registration.issuer, expected)
         caller = registration.build_caller(
-            registration.issuer.issuer, frozenset(registration.issuer.terms.scopes), frozenset()
+            registration.issuer.issuer,
+            frozenset(expand_scopes(registration.issuer.terms.scopes)),
+            frozenset(),
         )
         return EhrCall(caller, registration.issuer, claims["jti"], claims["exp"])
 
@@ -158,9 +160,9 @@ def _list_audiences(unverified: Mapping[str, Any]) -> Iterable[str]:
 def _build_caller(registration: TrustedIssuer, claims: Mapping[str, Any]) -> Caller:
     terms = registration.issuer.terms
     token_scopes = _parse_scopes(claims.get(terms.scope_claim))
-    allowed_scopes = frozenset(terms.scopes)
+    allowed_scopes = frozenset(expand_scopes(terms.scopes))
     mapped = {scope for word in token_scopes for scope in terms.mapping.get(word, ())}
-    scopes = frozenset(scope for scope in SCOPES if scope in mapped & allowed_scopes)
+    scopes = frozenset(expand_scopes(mapped)) & allowed_scopes
     fhir = frozenset[str]().union(*(smart_scopes.expand_scope(word) for word in token_scopes))
     return registration.build_caller(
         claims["sub"],

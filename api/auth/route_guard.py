@@ -33,7 +33,7 @@ from api.security.smart_scopes import determine_permission
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
 from api.store.operations.denied_requests import ANONYMOUS_ACTOR
-from api.store.transaction import Actor
+from api.store.transaction import Actor, Authority
 
 _FHIR = "/fhir/"
 _log = structlog.get_logger("nociscreen")
@@ -228,8 +228,13 @@ def build_actor(request: Request, caller: Caller | None) -> Actor:
     """Return the actor of the request: the caller, or the anonymous actor."""
     if caller is None:
         return build_anonymous_actor(request)
+    default_limit = find_services(request).settings.client_requests_per_minute
+    limit = caller.requests_per_minute or default_limit
     return build_anonymous_actor(request)._replace(
-        organisation=caller.organisation, id=caller.client, means=caller.means
+        organisation=caller.organisation,
+        id=caller.client,
+        means=caller.means,
+        authority=Authority(caller.scopes, limit, default_limit),
     )
 
 

@@ -5,7 +5,7 @@ Commands import heavy libraries inside their functions to keep `--help` fast.
 
 import typer
 
-from api.cli.administration import admin, audit, database, keys, links, mllp
+from api.cli.administration import admin, audit, database, keys, links, mllp, withdrawals
 from api.cli.commands import (
     batch,
     import_csv,
@@ -66,3 +66,4 @@ main.add_typer(admin.commands, name="admin")
 main.add_typer(audit.commands, name="audit")
 main.add_typer(keys.commands, name="keys")
 main.add_typer(links.commands, name="link")
+main.add_typer(withdrawals.commands, name="withdrawals")

@@ -63,8 +63,7 @@ def create_first_invitation(store: Store, settings: Settings) -> str | None:
 
 
 def _add_practitioner(work: Transaction) -> Practitioner:
-    scopes = (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin")
-    practitioner = practitioners.add_practitioner(work, "first", FIRST_PRACTITIONER_NAME, scopes)
+    practitioner = practitioners.add_practitioner(work, "first", FIRST_PRACTITIONER_NAME, SCOPES)
     work.audit("administer", "practitioner", practitioner.id)
     return practitioner
 

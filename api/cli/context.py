@@ -51,7 +51,9 @@ def _describe_setting_fault(fault: Any) -> str:
 
 
 @contextmanager
-def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store"]:
+def open_configured_store(
+    settings: "Settings | None" = None, *, may_be_unsettled: bool = False
+) -> Iterator["Store"]:
     """Open the configured store and close it afterwards; exit 2 if the store raises an error.
 
     Exit 69 if no database server answers.
@@ -68,7 +70,7 @@ def open_configured_store(settings: "Settings | None" = None) -> Iterator["Store
     try:
         try:
             with suppress_logging():
-                store = open_store(settings, print_note)
+                store = open_store(settings, print_note, may_be_unsettled=may_be_unsettled)
         except OSError as error:
             fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
         try:

@@ -1,6 +1,6 @@
 """Admit signed-in practitioners to a route, check their scope and render pages for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from api.documents import issuance
 from api.documents.document_builder import PrintSettings
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.problems import Problem
+from api.security.scopes import SCOPES
 from api.settings import Settings
 from api.store.accounts import kept_forms as stored_forms
 from api.store.accounts import letterheads, sessions
@@ -27,7 +28,7 @@ from api.store.accounts.kept_forms import KeptForm
 from api.store.accounts.sessions import SessionLifetimes
 from api.store.forms import form_settings
 from api.store.store import Store
-from api.store.transaction import Actor
+from api.store.transaction import Actor, Authority
 from api.web import cookies, page_route
 from api.web.csrf import CSRF_FIELD, find_csrf_tokens
 from api.web.page_texts import list_languages, select_page_language
@@ -44,7 +45,18 @@ FAULTY_PAGE_FIELD = "page"
 STATUS_FAULTY = 422
 ENDED_PATH = f"{LOGIN_PATH}?ended"
 KEPT_PATH = f"{LOGIN_PATH}?kept"
-_CODES_WITH_TEXT = (*page_route.CODES_WITH_TEXT, "insufficient_scope", "conflict")
+SETTINGS_PAGES = (
+    ("/desk/practice", "desk_practice", "organisation:admin"),
+    ("/desk/practice/numbers", "desk_numbers", "organisation:admin"),
+    ("/desk/forms", "desk_forms", "organisation:admin"),
+    ("/desk/practice/practitioners", "desk_practitioners", "organisation:admin"),
+    ("/desk/practice/programs", "desk_programs", "clients:admin"),
+    ("/desk/practice/destinations", "desk_destinations", "destinations:admin"),
+    ("/desk/practice/patient-data", "desk_patient_data", "patients:admin"),
+    ("/desk/practice/approvals", "desk_approvals", "patients:admin clients:admin"),
+)
+"""The settings pages in the order of their navigation, each with its phrase and its scopes."""
+_CODES_WITH_TEXT = (*page_route.CODES_WITH_TEXT, "insufficient_scope", "not_grantable", "conflict")
 
 
 class PractitionerPage(NamedTuple):
@@ -62,9 +74,11 @@ class PractitionerPage(NamedTuple):
     @property
     def actor(self) -> Actor:
         """The practitioner as the actor of the audit."""
-        return build_session_actor(
-            self.request, self.signed_in.organisation, self.signed_in.practitioner.id
-        )
+        practitioner = self.signed_in.practitioner
+        limit = find_services(self.request).settings.client_requests_per_minute
+        authority = Authority(frozenset(practitioner.scopes), limit, limit)
+        actor = build_session_actor(self.request, self.signed_in.organisation, practitioner.id)
+        return actor._replace(authority=authority)
 
     @property
     def context(self) -> RequestContext:
@@ -109,6 +123,19 @@ class PractitionerPage(NamedTuple):
     def has_scope(self, scope: str) -> bool:
         """Return whether the practitioner has this scope."""
         return scope in self.signed_in.practitioner.scopes
+
+    @property
+    def settings_pages(self) -> tuple[tuple[str, str], ...]:
+        """The address and the phrase of each settings page that the practitioner may open."""
+        return tuple(
+            (path, name)
+            for path, name, scopes in SETTINGS_PAGES
+            if any(map(self.has_scope, scopes.split()))
+        )
+
+    def list_grantable_scopes(self, current: Sequence[str] = ()) -> list[str]:
+        """Return the scopes to offer: those that the practitioner has, and the current ones."""
+        return [scope for scope in SCOPES if scope in current or self.has_scope(scope)]
 
     def require_scope(self, scope: str | None) -> None:
         """Raise Problem `insufficient_scope` if a scope is given that the practitioner lacks."""

@@ -14,6 +14,12 @@ from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
 from schemas.form_settings import FormSettings
 
+GRANT_FAULTS = {
+    "scopes": "fault_scopes_not_held",
+    "requests_per_minute": "fault_limit_above_own",
+}
+"""The phrase for each field of a `GrantError`."""
+APPROVALS_PATH = "/desk/practice/approvals"
 PASSWORD_FIELD = "current_password"  # noqa: S105 # nosec B105 - the name of a field
 
 

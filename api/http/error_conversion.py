@@ -14,6 +14,7 @@ _CODES: dict[type[errors.StoreError], str] = {
     errors.NotFoundError: "not_found",
     errors.ConflictError: "conflict",
     errors.LegalHoldError: "legal_hold",
+    errors.GrantError: "not_grantable",
     errors.IdempotencyKeyReusedError: "idempotency_key_reused",
     errors.InvalidCursorError: "invalid_request",
     errors.TooManyAttemptsError: "too_many",

@@ -34,6 +34,7 @@ MAX_HEADER_COUNT = 100
 LIVENESS_PATH = "/health/live"
 RATE_LIMITS = "rate_limits"
 """The member of a request's state that holds the `RateLimit` headers of its response."""
+_HEALTH = "/health/"
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
@@ -59,11 +60,14 @@ class RequestMiddleware:
         settings: Settings,
         metrics: Metrics,
         error_formats: tuple[ErrorFormat, ...] = (),
+        *,
+        is_closed: bool = False,
     ) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
         self._error_formats = error_formats
+        self._is_closed = is_closed
         self._in_flight = 0
         metrics.track_requests_in_progress(lambda: self._in_flight)
 
@@ -116,6 +120,8 @@ class RequestMiddleware:
         return next(formats, None)
 
     def _admit(self, scope: Scope) -> None:
+        if self._is_closed and not scope["path"].startswith(_HEALTH):
+            raise Problem("withdrawals_unsettled")
         headers = scope["headers"]
         head_bytes = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         head_bytes += sum(len(name) + len(value) + 4 for name, value in headers)

@@ -4,6 +4,7 @@ StoreError
     NotFoundError                the client: the organisation has no such record
     ConflictError                the client: the request contradicts a stored record
         LegalHoldError           the client: release the legal hold first
+    GrantError                   the client: give only what it has itself
     IdempotencyKeyReusedError    the client: send another request under another key
     InvalidCursorError           the client: send a cursor that a list returned
     TooManyAttemptsError         the client: wait `retry_after` seconds
@@ -32,6 +33,14 @@ class ConflictError(StoreError):
 
 class LegalHoldError(ConflictError):
     """A legal hold prevents the erasure."""
+
+
+class GrantError(StoreError):
+    """The actor would give a scope that it lacks, or a limit above its own; `field` names it."""
+
+    def __init__(self, detail: str, field: str) -> None:
+        super().__init__(detail)
+        self.field = field
 
 
 class IdempotencyKeyReusedError(StoreError):

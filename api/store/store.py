@@ -16,16 +16,22 @@ from api.store.keys.organisation_keys import OrganisationKeys
 from api.store.keys.signing_keys import SigningKeys
 from api.store.locks import KeyedLocks
 from api.store.transaction import Actor, Transaction
+from api.store.withdrawal_ledger import WithdrawalLedger
 
 
 class Store:
     """Access to all stored records, always in a transaction. Thread-safe."""
 
-    def __init__(self, database: Database, ring: KeyRing) -> None:
+    def __init__(
+        self, database: Database, ring: KeyRing, ledger: WithdrawalLedger | None = None
+    ) -> None:
         self.database = database
         self.metrics = Metrics()
         database.on_fault = self.metrics.record_storage_fault
         self.key_ring = ring
+        self.ledger = ledger
+        self.ledger_fault: str | None = None
+        """What the operator must settle before the service may serve; see `withdrawals`."""
         self.organisation_keys = OrganisationKeys(ring)
         self.signing_keys = SigningKeys(ring, self.read_all_organisations)
         self.key_locks = KeyedLocks()
@@ -35,17 +41,32 @@ class Store:
         self, actor: Actor, wait_seconds: float = LOCK_SECONDS
     ) -> Iterator[Transaction]:
         """Begin a unit of work, which must be audited. Raises UnavailableError."""
+        withdrawal_ids: list[str] = []
         with (
+            self._record_outcome(withdrawal_ids),
             self.database.begin_write(wait_seconds) as connection,
             OrganisationSession(connection, actor.organisation) as session,
         ):
-            yield (work := self.join_transaction(session, actor))
+            work = self.join_transaction(session, actor)
+            work.withdrawal_ids = withdrawal_ids
+            yield work
             session.flush()
             if not work.audit_row_count:
                 raise RuntimeError("the transaction wrote no audit row")
         self.metrics.record_audit_rows(work.audit_row_count)
         for status in work.stored_statuses:
             self.metrics.record_screening(status)
+
+    @contextmanager
+    def _record_outcome(self, withdrawal_ids: list[str]) -> Iterator[None]:
+        """Record in the ledger whether the transaction of these entries was committed."""
+        committed = False
+        try:
+            yield
+            committed = True
+        finally:
+            if self.ledger is not None and withdrawal_ids:
+                self.ledger.record_outcome(withdrawal_ids, committed=committed)
 
     @contextmanager
     def continue_read(self, actor: Actor) -> Iterator[Transaction]:
@@ -61,7 +82,9 @@ class Store:
         keys = self.organisation_keys.load_keys(session, actor.organisation)
         if keys is None:
             raise NotFoundError
-        return Transaction(session, actor, keys.data, keys.audit, datetime.now(UTC))
+        return Transaction(
+            session, actor, keys.data, keys.audit, datetime.now(UTC), ledger=self.ledger
+        )
 
     @contextmanager
     def write_all_organisations(self) -> Iterator[OrganisationSession]:

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, overload
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -11,14 +12,24 @@ from sqlmodel import col
 
 from api.store.audit import chain
 from api.store.audit.chain import AuditKey
-from api.store.database.tables import OwnedRow
+from api.store.database.tables import OwnedRow, WithdrawalRow
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError, StoreError
 from api.store.keys.field_encryption import DataKeys, FieldLocation
+from api.store.withdrawal_ledger import Withdrawal, WithdrawalLedger
 from schemas.audit import Action, AuditedAction, AuthenticationMeans
 
 Row = TypeVar("Row", bound=OwnedRow)
 Value = TypeVar("Value")
+
+
+class Authority(NamedTuple):
+    """The scopes and the request limit of an actor: the most that it may give to others."""
+
+    scopes: frozenset[str] = frozenset()
+    requests_per_minute: int = 0
+    default_requests_per_minute: int = 0
+    """The limit of a client without one of its own."""
 
 
 class Actor(NamedTuple):
@@ -29,18 +40,21 @@ class Actor(NamedTuple):
     means: AuthenticationMeans
     route: str = ""
     request_id: str = ""
+    authority: Authority = Authority()
 
 
 class Transaction:
     """A unit of work, open until its block ends; it must write at least one audit row."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part of a unit of work
         self,
         session: OrganisationSession,
         actor: Actor,
         data_keys: DataKeys,
         audit_key: AuditKey,
         now: datetime,
+        *,
+        ledger: WithdrawalLedger | None = None,
     ) -> None:
         self.session = session
         self.actor = actor
@@ -48,7 +62,9 @@ class Transaction:
         self.now = now
         self.audit_row_count = 0
         self.stored_statuses: list[str] = []
+        self.withdrawal_ids: list[str] = []
         self._audit_key = audit_key
+        self._ledger = ledger
 
     @property
     def organisation(self) -> str:
@@ -174,6 +190,23 @@ class Transaction:
     def compute_fingerprint(self, content: bytes) -> str:
         """Return a keyed hash (hexadecimal) that key rotation does not change."""
         return hmac.digest(self._audit_key.secret, b"fingerprint\x1f" + content, "sha256").hex()
+
+    def withdraw(self, kind: str, *targets: str) -> None:
+        """Enter in the ledger that these records lose their rights, or are erased.
+
+        Call it when nothing but the commit can fail any more. A restore withdraws them again.
+        """
+        if self._ledger is None or not targets:
+            return
+        entry = Withdrawal(str(uuid4()), self.organisation, kind, targets)
+        self.insert(WithdrawalRow, self.build_withdrawal_row(entry))
+        self.withdrawal_ids.append(entry.id)
+        self._ledger.append(entry)
+
+    def build_withdrawal_row(self, entry: Withdrawal) -> dict[str, Any]:
+        """Return the row by which the database knows an entry of the ledger."""
+        targets = "\n".join(entry.targets)
+        return {"id": entry.id, "at": self.now, "kind": entry.kind, "targets": targets}
 
     def audit(
         self,

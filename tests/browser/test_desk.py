@@ -15,6 +15,7 @@ from support.builders import do
 from support.form_controls import name_control
 from support.second_release import EXPLAINED, WITHHELD, assess_case
 
+from api.security.scopes import SCOPES
 from api.store.accounts import invitations, practitioners
 from api.store.forms import drafts
 from api.store.screenings import screenings, search
@@ -252,7 +253,7 @@ def visit_pages(page, base_url, store, clinic, practitioner, flagged, scored) ->
 def test_no_page_has_a_barrier_or_is_too_wide(
     page, base_url, store, clinic, grace, flagged, scored
 ):
-    all_scopes = {"scopes": (*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin")}
+    all_scopes = {"scopes": SCOPES}
     do(store, clinic, practitioners.update_practitioner, grace.id, all_scopes)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -44,6 +44,8 @@ METHODS = [
     ("post", "/v1/batches/{batch}/cancel"),
     ("delete", "/v1/batches/{batch}"),
     ("delete", "/v1/patients/holds/{hold}"),
+    ("post", "/v1/clients/approvals/{approval}"),
+    ("post", "/v1/patients/approvals/{approval}"),
     ("get", "/v1/clients/{client}"),
     ("patch", "/v1/clients/{client}"),
     ("post", "/v1/clients/{client}/secrets"),
@@ -81,6 +83,8 @@ METHODS = [
     ("post", "/v1/destinations/{destination}/webhook-secrets"),
 ]
 BODIES: dict[str, Any] = {
+    "/v1/clients/approvals/{approval}": {"decision": "reject"},
+    "/v1/patients/approvals/{approval}": {"decision": "reject"},
     "/fhir/QuestionnaireResponse/{screening}": fhir_response(),
     "/v1/screenings/{screening}/amendments": builders.request("MRN-0042", system=SYSTEM),
     "/v1/screenings/{screening}/rescore": {"to": "nociplastic@2.0.0"},
@@ -115,6 +119,8 @@ WITHOUT_ID = {
     ("get", "/v1/screenings"): "lists",
     ("post", "/v1/screenings/search"): "lists",
     ("get", "/v1/clients"): "lists",
+    ("get", "/v1/clients/approvals"): "lists",
+    ("get", "/v1/patients/approvals"): "lists",
     ("get", "/v1/practitioners"): "lists",
     ("get", "/v1/audit"): "lists",
     ("get", "/v1/organisation"): "lists",
@@ -201,7 +207,8 @@ def untouched_clinic(kept_service) -> builders.Clinic:
 @pytest.fixture(scope="module")
 def untouched_things(kept_service, untouched_clinic) -> dict[str, str]:
     """A thing of each kind of that organisation."""
-    return things_of(calling(kept_service, untouched_clinic))
+    client = calling(kept_service, untouched_clinic)
+    return things_of(client) | things_of(client, "/v1/clients/approvals/{approval}")
 
 
 @pytest.fixture

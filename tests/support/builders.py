@@ -55,7 +55,10 @@ class Clinic(NamedTuple):
 
     @property
     def actor(self) -> Actor:
-        return Actor(self.organisation, self.client, "token", "POST /v1/screenings", "r" * 32)
+        authority = OPERATOR_ACTOR.authority
+        return Actor(
+            self.organisation, self.client, "token", "POST /v1/screenings", "r" * 32, authority
+        )
 
 
 def build_store_settings(folder: Path, url: str | None = None, **more: object) -> Settings:

@@ -19,6 +19,7 @@ UNKNOWN = {
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
     "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
     "reports": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "approval": "6f6f6f6f-0000-4000-8000-00000000dead",
     "hold": "6f6f6f6f-0000-4000-8000-00000000dead",
     "client": "c-6f6f6f6f-0000-4000-8000-00000000dead",
     "secret": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -66,6 +67,8 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
         things["delivery"] = given_up(client, things["screening"])
     if not names or wanted_names & {"destination", "delivery"} or path.endswith(SENDING):
         things["destination"] = destination(client)["id"]
+    if "approval" in wanted_names:
+        things["approval"] = _approval(client, path)
     return things
 
 
@@ -81,6 +84,16 @@ def _client(client: TestClient) -> dict[str, str]:
         "kid": create_resource(client, f"{here}/keys", {"jwk": jwk})["kid"],
         "key": create_resource(client, f"{here}/api-keys", {"scopes": ["score"]})["id"],
     }
+
+
+def _approval(client: TestClient, path: str) -> str:
+    """A request that waits for a second person, whom the organisation requires from now on."""
+    client.patch("/v1/organisation", json={"second_approval": True})
+    if path.startswith("/v1/patients"):
+        waiting = client.request("DELETE", "/v1/patients", json={"reference": "MRN-0042"})
+    else:
+        waiting = client.post("/v1/clients", json={"name": "Tablet", "scopes": ["score"]})
+    return waiting.json()["id"]
 
 
 def _practitioner(client: TestClient) -> str:

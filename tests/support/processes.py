@@ -29,6 +29,8 @@ def environment(settings: Settings, **more: str | None) -> dict[str, str]:
         "NOCISCREEN_FIRST_CLIENT_FILE": str(folder / "first-client.json"),
         "NOCISCREEN_PUBLIC_URL": settings.public_url,
     }
+    if settings.withdrawals_file is not None:
+        environment["NOCISCREEN_WITHDRAWALS_FILE"] = str(settings.withdrawals_file)
     if settings.database_url is not None:
         environment["DATABASE_URL"] = settings.database_url.get_secret_value()
     inherited = [name for name in os.environ if name.startswith("NOCISCREEN_")]

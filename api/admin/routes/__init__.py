@@ -1,5 +1,11 @@
 """Routes to administer an organisation."""
 
-from api.admin.routes import clients, credentials, organisation, practitioners
+from api.admin.routes import approvals, clients, credentials, organisation, practitioners
 
-ROUTERS = (organisation.router, clients.router, credentials.router, practitioners.router)
+ROUTERS = (
+    organisation.router,
+    *approvals.ROUTERS,
+    clients.router,
+    credentials.router,
+    practitioners.router,
+)

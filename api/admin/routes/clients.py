@@ -5,16 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.admin.common import AdminRoute, ClientId, Scopes, build_created_response, collect_changes
+from api.admin.common import ClientId, ClientRoute, Scopes, build_created_response, collect_changes
 from api.dependencies import IdempotentRequestDep, RequestContextDep
 from api.http.error_responses import error_responses
+from api.store import approvals
 from api.store.accounts import clients
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
+from schemas.approvals import Approval, ClientRequest
 from schemas.base import FrozenModel, Many
 from schemas.organisation import Client, Title
 
-router = APIRouter(prefix="/v1/clients", tags=["administration"], route_class=AdminRoute)
+router = APIRouter(prefix="/v1/clients", tags=["administration"], route_class=ClientRoute)
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -54,18 +56,19 @@ def list_clients(context: RequestContextDep) -> ClientList:
     "",
     status_code=201,
     response_model=Client,
-    responses=error_responses(409),
+    responses=error_responses(409)
+    | {202: {"model": Approval, "description": "A second person must approve it"}},
     summary="Create a client",
 )
 def add_client(new_client: NewClient, idempotent_request: IdempotentRequestDep) -> Response:
     """Create a client. It authenticates with a secret, public key or API key that you add later."""
 
     def add(work: Transaction) -> IdempotentResponse:
-        client = clients.add_client(
-            work, new_client.name, new_client.scopes, new_client.requests_per_minute
-        )
-        work.audit("administer", "client", client.id)
-        return build_created_response(client, f"/v1/clients/{client.id}")
+        request = ClientRequest(**new_client.model_dump())
+        outcome = approvals.submit_request(work, request)
+        if isinstance(outcome, Client):
+            return build_created_response(outcome, f"/v1/clients/{outcome.id}")
+        return IdempotentResponse(202, outcome.model_dump_json().encode())
 
     return idempotent_request.run_once(add)
 

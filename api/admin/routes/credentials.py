@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.admin.common import AdminRoute, ClientId, Scopes, build_created_response
+from api.admin.common import ClientId, ClientRoute, Scopes, build_created_response
 from api.dependencies import (
     CurrentCaller,
     IdempotentRequestDep,
@@ -24,7 +24,7 @@ from api.store.transaction import Transaction
 from schemas.base import FrozenModel
 from schemas.organisation import CredentialSummary, PublishedKey
 
-router = APIRouter(prefix="/v1/clients/{client}", tags=["administration"], route_class=AdminRoute)
+router = APIRouter(prefix="/v1/clients/{client}", tags=["administration"], route_class=ClientRoute)
 SecretId = Annotated[str, build_id_parameter("secret", 4)]
 KeyId = Annotated[str, Path(alias="key", pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])]
 Kid = Annotated[str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["2026-11"])]

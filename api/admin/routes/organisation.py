@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from api.admin.common import AdminRoute, collect_changes
+from api.admin.common import OrganisationRoute, collect_changes
 from api.dependencies import RequestContextDep
+from api.http.error_responses import error_responses
 from api.store.accounts import letterheads, organisations
 from api.store.transaction import Transaction
 from reports.logo import MAX_LOGO_BYTES, validate_logo
@@ -17,7 +18,9 @@ from schemas.base import FrozenModel, Many
 from schemas.organisation import Organisation, Title
 from schemas.text import accept_stored_text
 
-router = APIRouter(prefix="/v1/organisation", tags=["administration"], route_class=AdminRoute)
+router = APIRouter(
+    prefix="/v1/organisation", tags=["administration"], route_class=OrganisationRoute
+)
 Years = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -69,6 +72,11 @@ class OrganisationChange(FrozenModel):
     name: Title | None = None
     test: bool | None = None
     retention_years: Years | None = None
+    second_approval: bool | None = Field(
+        default=None,
+        description="Whether erasure, merging and new clients need a second person's approval. "
+        "Only the operator can set it back to false.",
+    )
     letterhead: LetterheadChange | None = None
 
 
@@ -81,7 +89,7 @@ def read_organisation(context: RequestContextDep) -> OrganisationResponse:
     return organisation
 
 
-@router.patch("", summary="Change your organisation")
+@router.patch("", responses=error_responses(409), summary="Change your organisation")
 def change_organisation(
     change: OrganisationChange, context: RequestContextDep
 ) -> OrganisationResponse:

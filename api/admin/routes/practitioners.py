@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from api.admin.common import AdminRoute, Scope, build_created_response, collect_changes
+from api.admin.common import OrganisationRoute, Scope, build_created_response, collect_changes
 from api.dependencies import (
     IdempotentRequestDep,
     RequestContextDep,
@@ -20,7 +20,9 @@ from schemas.notification import EmailAddress
 from schemas.organisation import Practitioner, Title
 from schemas.sign_in import NewInvitation
 
-router = APIRouter(prefix="/v1/practitioners", tags=["administration"], route_class=AdminRoute)
+router = APIRouter(
+    prefix="/v1/practitioners", tags=["administration"], route_class=OrganisationRoute
+)
 PractitionerId = Annotated[str, build_id_parameter("practitioner", 3, prefix="p-")]
 
 

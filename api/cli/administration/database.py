@@ -39,7 +39,11 @@ def backup(to: BackupTarget) -> None:
 
 
 def restore(from_: BackupSource) -> None:
-    """Restore a backup, then verify all audit chains."""
+    """Restore a backup, verify all audit chains and withdraw again what the ledger says.
+
+    Ends every session, invitation and link.
+    """
+    from api.cli.administration.withdrawals import reapply_withdrawals
     from api.store.audit import chain
     from api.store.database.engine import DatabaseError
     from api.store.key_ring import KeyRingError
@@ -51,15 +55,17 @@ def restore(from_: BackupSource) -> None:
         backups.restore_backup(from_, open_key_ring(settings), settings.database_file)
     except (DatabaseError, KeyRingError, OSError) as error:
         fail(str(error))
-    with open_configured_store(settings) as store, store.read_all_organisations() as session:
-        faults = [
-            fault
-            for key in load_audit_keys(store, session)
-            for fault in chain.verify_chain(session, key)
-        ]
-    if faults:
-        fail("an audit chain in the backup is invalid: run `nociscreen audit verify`")
-    print_note(f"{settings.database_file} is restored; its audit chains are valid")
+    with open_configured_store(settings, may_be_unsettled=True) as store:
+        with store.read_all_organisations() as session:
+            faults = [
+                fault
+                for key in load_audit_keys(store, session)
+                for fault in chain.verify_chain(session, key)
+            ]
+        if faults:
+            fail("an audit chain in the backup is invalid: run `nociscreen audit verify`")
+        print_note(f"{settings.database_file} is restored; its audit chains are valid")
+        reapply_withdrawals(store)
 
 
 def upkeep() -> None:

@@ -44,7 +44,7 @@ def list_organisations() -> None:
 
 
 @commands.command("change")
-def change_organisation(
+def change_organisation(  # noqa: PLR0913 - Typer passes each option as a parameter
     organisation: str,
     name: Annotated[str | None, typer.Option(help="The new name.")] = None,
     retention_years: Annotated[
@@ -58,11 +58,24 @@ def change_organisation(
         bool | None,
         typer.Option("--active/--inactive", help="Deactivation ends access immediately."),
     ] = None,
+    second_approval: Annotated[
+        bool | None,
+        typer.Option(
+            "--second-approval/--no-second-approval",
+            help="Whether erasure, merging and new clients need a second person's approval.",
+        ),
+    ] = None,
 ) -> None:
     """Change an organisation. Omitted options keep their value."""
     from api.store.accounts import organisations
 
-    changes = collect_changes(name=name, test=test, active=active, retention_years=retention_years)
+    changes = collect_changes(
+        name=name,
+        test=test,
+        active=active,
+        retention_years=retention_years,
+        second_approval=second_approval,
+    )
     if retention_years == 0:
         changes["retention_years"] = None
     with open_transaction(organisation) as work:

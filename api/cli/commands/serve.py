@@ -19,7 +19,7 @@ def serve(
 ) -> None:
     """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
     import gc
-    from contextlib import nullcontext
+    from contextlib import ExitStack
 
     from api.cli.bootstrap import create_first_client
     from api.cli.deployment_warnings import list_deployment_warnings
@@ -47,8 +47,13 @@ def serve(
     local_url = build_base_url(host, sockets[0])
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": local_url})
-    with open_configured_store(settings) as store:
-        if store.database.is_embedded and create_first_client(store, settings.first_client_file):
+    with open_configured_store(settings, may_be_unsettled=True) as store:
+        is_open = store.ledger_fault is None
+        if (
+            is_open
+            and store.database.is_embedded
+            and create_first_client(store, settings.first_client_file)
+        ):
             print_note(
                 "created the first organisation; its client credentials are in "
                 f"{settings.first_client_file}"
@@ -60,22 +65,24 @@ def serve(
         urls = CanonicalUrls(settings.public_url)
         sender = DeliverySender(store, settings, ComposeContext(catalogue, renderer, urls))
         config = build_server_config(app, settings, store.metrics, host, port)
-        with (
-            running_housekeeping(store, settings),
-            running_worker(worker_context),
-            running_sender(sender, settings.delivery_workers)
-            if settings.delivery_enabled
-            else nullcontext(),
-            running_notifications(store, settings),
-        ):
+        with ExitStack() as background:
+            if is_open:
+                background.enter_context(running_housekeeping(store, settings))
+                background.enter_context(running_worker(worker_context))
+                if settings.delivery_enabled:
+                    background.enter_context(running_sender(sender, settings.delivery_workers))
+                background.enter_context(running_notifications(store, settings))
             greeting = f"nociscreen listens on {local_url}\n{_describe_login(store, settings)}"
             HttpServer(config, lambda _: typer.echo(greeting)).run(sockets)
 
 
 def _describe_login(store: "Store", settings: "Settings") -> str:
-    """Return where to sign in; on a new embedded database, where to choose a login first."""
+    """Return where to sign in, on a new database where to choose a login, or what is unsettled."""
     from api.cli.bootstrap import create_first_invitation
+    from api.store.operations.withdrawals import FAULT_TEXT
 
+    if store.ledger_fault:
+        return f"It serves nothing: {FAULT_TEXT[store.ledger_fault]}; then start it again"
     invitation_url = (
         create_first_invitation(store, settings) if store.database.is_embedded else None
     )

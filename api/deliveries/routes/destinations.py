@@ -24,7 +24,9 @@ from schemas.base import FrozenModel, Many
 from schemas.delivery import AllowedEndpoint, Destination
 from schemas.profile import Profile
 
-router = APIRouter(prefix="/v1", tags=["deliveries"], route_class=require_scope("admin"))
+router = APIRouter(
+    prefix="/v1", tags=["deliveries"], route_class=require_scope("destinations:admin")
+)
 EXAMPLE_DESTINATION_ID = "d-6f6f6f6f-0000-4000-8000-000000000005"
 DestinationId = Annotated[
     str, Path(alias="destination", pattern=r"^d-[0-9a-f-]{36}$", examples=[EXAMPLE_DESTINATION_ID])

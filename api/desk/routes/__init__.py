@@ -3,6 +3,7 @@
 from api.desk.routes import (
     account,
     answers,
+    approvals,
     clients,
     destinations,
     due,
@@ -35,5 +36,6 @@ ROUTERS = (
     clients.router,
     destinations.router,
     patient_data.router,
+    approvals.router,
     practice.router,
 )

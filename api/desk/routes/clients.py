@@ -14,6 +14,8 @@ from api.desk.session_guard import (
     build_desk_route,
 )
 from api.desk.settings_access import (
+    APPROVALS_PATH,
+    GRANT_FAULTS,
     find_faults,
     find_identity_faults,
     has_own_password,
@@ -23,12 +25,13 @@ from api.desk.settings_access import (
 from api.http.allowed_url import HostNotAllowedProblem, require_allowed_url
 from api.outbound.http_client import HTTP_SCHEMES
 from api.problems import Problem
-from api.security.scopes import SCOPES
 from api.security.strict_json import decode_json
+from api.store import approvals
 from api.store.accounts import clients
 from api.store.deliveries import allowed_hosts
-from api.store.errors import ConflictError
+from api.store.errors import ConflictError, GrantError
 from api.web.page_route import FormFields, read_field
+from schemas.approvals import ClientRequest
 from schemas.base import FrozenModel, Many
 from schemas.organisation import Client, Title
 
@@ -41,7 +44,7 @@ _FAULTS = {
     "scopes": "fault_scopes",
     "requests_per_minute": "fault_requests_per_minute",
 }
-router = APIRouter(prefix=CLIENTS_PATH, route_class=build_desk_route("admin"))
+router = APIRouter(prefix=CLIENTS_PATH, route_class=build_desk_route("clients:admin"))
 
 
 class ClientFields(FrozenModel):
@@ -65,10 +68,14 @@ def add_client(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     faults = find_faults(ClientFields, values, _FAULTS) | find_identity_faults(desk, fields)
     if faults:
         return _render_list(desk, values, faults)
-    with desk.context.transaction() as work:
-        client = clients.add_client(work, **values)
-        work.audit("administer", "client", client.id)
-    return desk.redirect(f"{CLIENTS_PATH}/{client.id}?saved=true")
+    try:
+        with desk.context.transaction() as work:
+            outcome = approvals.submit_request(work, ClientRequest(**values))
+    except GrantError as error:
+        return _render_list(desk, values, {error.field: GRANT_FAULTS[error.field]})
+    if not isinstance(outcome, Client):
+        return desk.redirect(f"{APPROVALS_PATH}?notice=requested")
+    return desk.redirect(f"{CLIENTS_PATH}/{outcome.id}?saved=true")
 
 
 @router.get("/{client}")
@@ -85,9 +92,12 @@ def change_client(desk: PractitionerPageDep, client: ClientId, fields: CheckedFi
     values["active"] = read_field(fields, "active") == "yes"
     if faults:
         return _render_client(desk, client, faults, values)
-    with desk.context.transaction() as work:
-        clients.update_client(work, client, values)
-        work.audit("administer", "client", client)
+    try:
+        with desk.context.transaction() as work:
+            clients.update_client(work, client, values)
+            work.audit("administer", "client", client)
+    except GrantError as error:
+        return _render_client(desk, client, {error.field: GRANT_FAULTS[error.field]}, values)
     return desk.redirect(f"{CLIENTS_PATH}/{client}?saved=true")
 
 
@@ -249,7 +259,7 @@ def _render_list(
         clients=rows,
         values=values,
         faults=faults,
-        scopes=SCOPES,
+        scopes=desk.list_grantable_scopes(),
         has_password=has_own_password(desk),
     )
 
@@ -270,7 +280,7 @@ def _render_client(
         values={"jwk": ""} | client.model_dump() | (values or {}),
         faults=faults,
         saved=saved,
-        scopes=SCOPES,
+        scopes=desk.list_grantable_scopes(client.scopes),
         has_password=has_own_password(desk),
         format_day=desk.formatter.format_day,
     )

@@ -37,7 +37,7 @@ _FAULTS = {
 _TEXTS = ("name", "profile", "address", "token_url", "client_id")
 _LONG_TEXTS = ("options", "authorities", "certificate_and_key")
 _SECRETS = ("certificate_and_key",)
-router = APIRouter(prefix=DESTINATIONS_PATH, route_class=build_desk_route("admin"))
+router = APIRouter(prefix=DESTINATIONS_PATH, route_class=build_desk_route("destinations:admin"))
 
 
 @router.get("")

@@ -25,7 +25,7 @@ KINDS = ("emergency", "crisis", "violence")
 _LABEL, _NUMBER = TypeAdapter[Any](EmergencyLabel), TypeAdapter[Any](PhoneNumber)
 Row = dict[str, str]
 """The fields of one number: kind, number, label, and whether it is suggested and confirmed."""
-router = APIRouter(prefix=NUMBERS_PATH, route_class=build_desk_route("admin"))
+router = APIRouter(prefix=NUMBERS_PATH, route_class=build_desk_route("organisation:admin"))
 
 
 @router.get("")

@@ -22,7 +22,7 @@ SETTINGS_PATH = "/desk/forms"
 TEXTS = ("consent", "privacy")
 NUMBERS = ("ask_again_days", "reminder_days")
 _FAULTS = {"ask_again_days": "fault_again_days", "reminder_days": "fault_reminder_days"}
-router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("admin"))
+router = APIRouter(prefix=SETTINGS_PATH, route_class=build_desk_route("organisation:admin"))
 
 
 @router.get("")

@@ -124,7 +124,7 @@ def submit_invitation(
         )
     codes, session = acceptance
     options = PageOptions(select_language(request))
-    is_first = "admin" in invited.practitioner.scopes and (
+    is_first = "organisation:admin" in invited.practitioner.scopes and (
         invited.organisation_name == FIRST_ORGANISATION_NAME
     )
     next_path = "/desk/practice?first=true" if is_first else "/desk"

@@ -13,19 +13,21 @@ from api.desk.session_guard import (
     PractitionerPageDep,
     build_desk_route,
 )
-from api.desk.settings_access import find_identity_faults, has_own_password
+from api.desk.settings_access import APPROVALS_PATH, find_identity_faults, has_own_password
+from api.store import approvals
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
-from api.store.patients import data_subject_rights, legal_holds, merges
+from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
 from api.web.page_route import FormFields, read_field
 from api.web.security_headers import build_page_headers
+from schemas.approvals import Approval, ErasureRequest, MergeRequest
 from schemas.patient import Note, Reference
 
 PATIENT_DATA_PATH = "/desk/practice/patient-data"
 HoldId = Annotated[str, Path(alias="hold", pattern=r"^[0-9a-f-]{36}$")]
 _NOTE, _REFERENCE = TypeAdapter[Any](Note), TypeAdapter[Any](Reference)
 _FIELDS = ("reference", "system", "survivor", "reason")
-router = APIRouter(prefix=PATIENT_DATA_PATH, route_class=build_desk_route("admin"))
+router = APIRouter(prefix=PATIENT_DATA_PATH, route_class=build_desk_route("patients:admin"))
 
 
 @router.get("")
@@ -97,12 +99,9 @@ def merge_patients(desk: PractitionerPageDep, fields: CheckedFields) -> Response
         return _render(desk, _read_values(fields), faults)
     target = PatientSelector(survivor, patient.system)
     try:
-        has_moved = _merge(desk, patient, target)
+        return _submit(desk, _build_merge(patient, target), "merged")
     except (NotFoundError, ConflictError) as error:
         return _render(desk, _read_values(fields), _explain(error))
-    if not has_moved:
-        return _render(desk, _read_values(fields), {"reference": "fault_no_patient"})
-    return desk.redirect(f"{PATIENT_DATA_PATH}?notice=merged")
 
 
 @router.post("/erase")
@@ -114,21 +113,27 @@ def erase_patient(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     if patient is None or faults:
         return _render(desk, _read_values(fields), faults)
     try:
-        with desk.context.transaction() as work:
-            erased = data_subject_rights.erase_patient(work, patient)
-            work.audit("erase", "patient", count=erased.screenings)
+        request = ErasureRequest(patient=approvals.describe_selector(patient))
+        return _submit(desk, request, "erased")
     except (NotFoundError, ConflictError, LegalHoldError) as error:
         return _render(desk, _read_values(fields), _explain(error))
-    desk.store.database.truncate_wal()
-    return desk.redirect(f"{PATIENT_DATA_PATH}?notice=erased")
 
 
-def _merge(desk: PractitionerPage, retired: PatientSelector, survivor: PatientSelector) -> bool:
-    """Return whether anything was stored under the retired number, and has moved."""
+def _build_merge(retired: PatientSelector, survivor: PatientSelector) -> MergeRequest:
+    return MergeRequest(
+        retired=approvals.describe_selector(retired), survivor=approvals.describe_selector(survivor)
+    )
+
+
+def _submit(
+    desk: PractitionerPage, request: ErasureRequest | MergeRequest, notice: str
+) -> Response:
     with desk.context.transaction() as work:
-        counts = merges.merge_patients(work, retired, survivor)
-        work.audit("merge", "patient", count=counts.screenings)
-    return any(dict(counts).values())
+        outcome = approvals.submit_request(work, request)
+    desk.store.database.truncate_wal()
+    if isinstance(outcome, Approval):
+        return desk.redirect(f"{APPROVALS_PATH}?notice=requested")
+    return desk.redirect(f"{PATIENT_DATA_PATH}?notice={notice}")
 
 
 def _read_patient(

@@ -44,7 +44,7 @@ _REGIONS = (
     *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe"),
     *("Indian", "Pacific"),
 )
-router = APIRouter(prefix=PRACTICE_PATH, route_class=build_desk_route("admin"))
+router = APIRouter(prefix=PRACTICE_PATH, route_class=build_desk_route("organisation:admin"))
 
 
 class Practice(FrozenModel):
@@ -59,6 +59,7 @@ class Practice(FrozenModel):
     retention_years: Annotated[int, Field(ge=1, le=100)] | None
     patient_languages: Annotated[Many[Language], Field(min_length=1)]
     test: bool
+    second_approval: bool
 
 
 @router.get("")
@@ -84,6 +85,7 @@ def change_practice(desk: PractitionerPageDep, fields: CheckedFields) -> Respons
             code for code in list_languages() if code in fields.get("patient_languages", ())
         ],
         "test": read_field(fields, "test") == "yes",
+        "second_approval": read_field(fields, "second_approval") == "yes",
     }
     first = read_field(fields, "first") == "yes"
     faults = find_faults(Practice, values, _FAULTS)
@@ -134,8 +136,14 @@ def _render(
         saved=saved,
         first=first,
         has_logo=desk.load_print_settings().letterhead.logo is not None,
+        has_second_approval=_has_second_approval(desk),
         time_zones=_list_time_zones(str(values["time_zone"])),
     )
+
+
+def _has_second_approval(desk: PractitionerPage) -> bool:
+    with desk.store.continue_read(desk.actor) as work:
+        return organisations.find_own_organisation(work).second_approval
 
 
 def _read_practice(desk: PractitionerPage) -> dict[str, Any]:
@@ -155,11 +163,12 @@ def _read_practice(desk: PractitionerPage) -> dict[str, Any]:
         "retention_years": organisation.retention_years,
         "patient_languages": select_offered_languages(settings.languages),
         "test": organisation.test,
+        "second_approval": organisation.second_approval,
     }
 
 
 def _save(desk: PractitionerPage, practice: Practice) -> None:
-    names = ("name", "retention_years", "test")
+    names = ("name", "retention_years", "test", "second_approval")
     letterhead_names = ("address", "time_zone", "language")
     with desk.context.transaction() as work:
         columns = {name: getattr(practice, name) for name in names}

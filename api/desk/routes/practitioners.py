@@ -19,7 +19,6 @@ from api.desk.settings_access import (
     read_scopes,
 )
 from api.forms.link_urls import find_link_reach
-from api.security.scopes import SCOPES
 from api.store.accounts import invitations, practitioners, sessions
 from api.store.errors import ConflictError
 from api.web.page_route import FormFields, read_field
@@ -36,7 +35,7 @@ _FAULTS = {
     "email": "fault_email",
 }
 _CHANGED_FIELDS = ("name", "scopes", "email", "gets_alerts", "active")
-router = APIRouter(prefix=PRACTITIONERS_PATH, route_class=build_desk_route("admin"))
+router = APIRouter(prefix=PRACTITIONERS_PATH, route_class=build_desk_route("organisation:admin"))
 
 
 class PractitionerFields(FrozenModel):
@@ -94,7 +93,7 @@ def change_practitioner(
     for name in ("active", "gets_alerts"):
         values[name] = read_field(fields, name) == "yes"
     is_self = colleague.id == desk.signed_in.practitioner.id
-    if is_self and not (values["active"] and "admin" in values["scopes"]):
+    if is_self and not (values["active"] and "organisation:admin" in values["scopes"]):
         faults["scopes"] = "fault_own_access"
     faults |= find_identity_faults(desk, fields)
     if faults:
@@ -176,7 +175,7 @@ def _render_list(
         practitioners=rows,
         values=values,
         faults=faults,
-        scopes=SCOPES,
+        scopes=desk.list_grantable_scopes(),
         has_password=has_own_password(desk),
         sends_email="email" in list_desk_mediums(desk),
         first=first,
@@ -201,7 +200,7 @@ def _render_practitioner(
         values=values,
         faults=faults,
         saved=saved,
-        scopes=SCOPES,
+        scopes=desk.list_grantable_scopes(practitioner.scopes),
         has_password=has_own_password(desk),
         session_count=session_count,
         sends_email="email" in list_desk_mediums(desk),

@@ -32,6 +32,7 @@ _SUCCESS, _MINOR_FAILURE, _SERIOUS_FAILURE = "0", "4", "8"
 _SUCCESSFUL_OUTCOMES = ("ok", "replayed", "there_already")
 _SERIOUS_OUTCOMES = (
     *("invalid_token", "invalid_client", "bad_sign_in", "insufficient_scope", "internal"),
+    "not_grantable",
     *("bad_token", "bad_client", "missing_scope"),  # in rows written before version 1.2
 )
 

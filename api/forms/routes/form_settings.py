@@ -8,7 +8,9 @@ from api.store.forms import form_settings
 from schemas.form_settings import FormSettings
 
 router = APIRouter(
-    prefix="/v1/organisation/forms", tags=["administration"], route_class=require_scope("admin")
+    prefix="/v1/organisation/forms",
+    tags=["administration"],
+    route_class=require_scope("organisation:admin"),
 )
 
 

@@ -3,24 +3,31 @@
 The patient reference stands in the request body, never in a URL.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
+from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
 from api.dependencies import IdempotentRequestDep, RequestContextDep
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
-from api.problems import Problem
+from api.store import approvals
 from api.store.idempotency import IdempotentResponse
-from api.store.patients import data_subject_rights, legal_holds, merges
+from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.transaction import Transaction
+from schemas.approvals import Approval, ErasureRequest, MergeRequest
 from schemas.base import FrozenModel
 from schemas.patient import Note, Reference
 from schemas.rights import ErasureCounts, LegalHold, MergeCounts, PatientDataExport
 
-router = APIRouter(prefix="/v1/patients", tags=["patients"], route_class=require_scope("admin"))
+router = APIRouter(
+    prefix="/v1/patients", tags=["patients"], route_class=require_scope("patients:admin")
+)
+_AWAITS_APPROVAL: dict[int | str, dict[str, Any]] = {
+    202: {"model": Approval, "description": "A second person must approve it"}
+}
 HoldId = Annotated[
     str,
     Path(
@@ -49,7 +56,7 @@ class PatientIdentifier(FrozenModel):
         return PatientSelector(self.reference, self.system, without_system)
 
 
-class MergeRequest(FrozenModel):
+class NumberMerge(FrozenModel):
     """The number to retire and the number that survives."""
 
     retired: PatientIdentifier
@@ -65,16 +72,14 @@ class LegalHoldRequest(PatientIdentifier):
 @router.delete(
     "",
     operation_id="erase_patient",
-    responses=error_responses(*BODY_ERRORS, 404, 409),
+    response_model=ErasureCounts,
+    responses=error_responses(*BODY_ERRORS, 404, 409) | _AWAITS_APPROVAL,
     summary="Erase a patient",
 )
-def erase_patient(patient: PatientIdentifier, context: RequestContextDep) -> ErasureCounts:
+def erase_patient(patient: PatientIdentifier, context: RequestContextDep) -> Response:
     """Erase everything stored on a patient, with reports. The audit stays; it has no content."""
-    with context.transaction() as work:
-        erased = data_subject_rights.erase_patient(work, patient.selector)
-        work.audit("erase", "patient", count=erased.screenings)
-    context.store.database.truncate_wal()
-    return erased
+    request = ErasureRequest(patient=approvals.describe_selector(patient.selector))
+    return _submit(context, request)
 
 
 @router.post(
@@ -94,21 +99,21 @@ def export_patient(patient: PatientIdentifier, context: RequestContextDep) -> Pa
 @router.post(
     "/merge",
     operation_id="merge_patients",
-    responses=error_responses(*BODY_ERRORS, 404, 409),
+    response_model=MergeCounts,
+    responses=error_responses(*BODY_ERRORS, 404, 409) | _AWAITS_APPROVAL,
     summary="Merge two patient numbers",
 )
-def merge_patients(merge: MergeRequest, context: RequestContextDep) -> MergeCounts:
+def merge_patients(merge: NumberMerge, context: RequestContextDep) -> Response:
     """Move everything stored under the retired number, holds included, to the surviving number.
 
     Each screening records the number it was created under. Links continue under the surviving
     number. Batches stay as they were sent; they are counted, and erased with either number.
     """
-    with context.transaction() as work:
-        counts = merges.merge_patients(work, merge.retired.selector, merge.survivor.selector)
-        if not any(dict(counts).values()):
-            raise Problem("not_found")
-        work.audit("merge", "patient", count=counts.screenings)
-    return counts
+    request = MergeRequest(
+        retired=approvals.describe_selector(merge.retired.selector),
+        survivor=approvals.describe_selector(merge.survivor.selector),
+    )
+    return _submit(context, request)
 
 
 @router.post(
@@ -145,3 +150,11 @@ def release_hold(hold: HoldId, context: RequestContextDep) -> None:
     with context.transaction() as work:
         legal_holds.release_hold(work, hold)
         work.audit("release", "legal_hold", hold)
+
+
+def _submit(context: RequestContext, request: ErasureRequest | MergeRequest) -> Response:
+    with context.transaction() as work:
+        outcome = approvals.submit_request(work, request)
+    context.store.database.truncate_wal()
+    status = 202 if isinstance(outcome, Approval) else 200
+    return Response(outcome.model_dump_json(), status, media_type="application/json")

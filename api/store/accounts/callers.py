@@ -15,6 +15,7 @@ from api.security.client_assertions import VerifiedAssertion
 from api.security.client_secrets import verify_secret
 from api.security.jwk_registration import parse_client_jwk
 from api.security.keys import VerifyingKey
+from api.security.scopes import expand_scopes
 from api.store.accounts.quotas import QUOTA_COLUMNS, Quotas, read_quotas
 from api.store.accounts.replay_cache import consume_once
 from api.store.database.tables import (
@@ -84,7 +85,7 @@ def authenticate_api_key(store: Store, key_id: str, sha256: str) -> Caller | Non
         if row is None or not compare_digest(row.sha256, sha256):
             return None
         caller = _load_caller(session, row.client_id, "api_key")
-    return caller and caller._replace(scopes=caller.scopes & set(row.scopes.split()))
+    return caller and caller._replace(scopes=caller.scopes & {*expand_scopes(row.scopes.split())})
 
 
 def authenticate_secret(store: Store, client: str, secret: str) -> Caller | None:
@@ -146,7 +147,7 @@ def _load_caller(session: Session, client: str, means: AuthenticationMeans) -> C
         organisation=row.organisation_id,
         organisation_name=row.name,
         test=row.test,
-        scopes=frozenset(row.scopes.split()),
+        scopes=frozenset(expand_scopes(row.scopes.split())),
         requests_per_minute=row.client_requests_per_minute,
         means=means,
         quotas=read_quotas(row),

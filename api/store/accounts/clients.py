@@ -10,7 +10,8 @@ from sqlmodel import col
 
 from api.security.client_secrets import generate_api_key, generate_client_secret, hash_secret
 from api.security.jwk_registration import parse_client_jwk
-from api.security.scopes import sort_known_scopes
+from api.security.scopes import expand_scopes, sort_known_scopes
+from api.store.accounts import grants
 from api.store.database import tables
 from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
@@ -23,13 +24,16 @@ MAX_LIVE_CREDENTIALS = 2
 def add_client(
     work: Transaction, name: str, scopes: Iterable[str], requests_per_minute: int | None = None
 ) -> Client:
-    """Add a client. Raises ValueError for an unknown scope."""
+    """Add a client. Raises ValueError for an unknown scope, and GrantError."""
     require_titles({"name": name})
     client_id = f"c-{uuid4()}"
+    known_scopes = sort_known_scopes(scopes)
+    grants.require_held_scopes(work, known_scopes)
+    grants.require_held_limit(work, requests_per_minute)
     row = {
         "id": client_id,
         "name": name,
-        "scopes": " ".join(sort_known_scopes(scopes)),
+        "scopes": " ".join(known_scopes),
         "active": True,
         "requests_per_minute": requests_per_minute,
         "created_at": work.now,
@@ -53,7 +57,7 @@ def find_client(work: Transaction, client_id: str) -> Client:
     return Client(
         id=row.id,
         name=row.name,
-        scopes=tuple(row.scopes.split()),
+        scopes=expand_scopes(row.scopes.split()),
         active=row.active,
         requests_per_minute=row.requests_per_minute,
         created_at=row.created_at,
@@ -66,30 +70,43 @@ def find_client(work: Transaction, client_id: str) -> Client:
             (row.url for row in _list_rows(work, tables.ClientKeySetRow, client_id)), None
         ),
         api_keys=tuple(
-            _live_credential(row, tuple(row.scopes.split()))
+            _live_credential(row, expand_scopes(row.scopes.split()))
             for row in _live_api_keys(work, client_id)
         ),
     )
 
 
 def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any]) -> Client:
-    """Update any of name, scopes, active and rate limit. Raises NotFoundError, ValueError."""
-    find_client(work, client_id)
+    """Update any of name, scopes, active and rate limit.
+
+    Raises NotFoundError, ValueError and GrantError.
+    """
+    before = find_client(work, client_id)
     values = dict(changes)
     require_titles(values)
     if "scopes" in values:
-        values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
+        scopes = sort_known_scopes(values["scopes"])
+        grants.require_held_scopes(work, scopes, before.scopes)
+        values["scopes"] = " ".join(scopes)
+    if values.get("requests_per_minute", before.requests_per_minute) != before.requests_per_minute:
+        current = before.requests_per_minute
+        grants.require_held_limit(work, values["requests_per_minute"], current)
     if values:
         work.update(tables.ClientRow, values, col(tables.ClientRow.id) == client_id)
         work.session.expire_all()
-    return find_client(work, client_id)
+    updated = find_client(work, client_id)
+    if before.active and not updated.active:
+        work.withdraw("client", client_id)
+    if not set(before.scopes) <= set(updated.scopes):
+        work.withdraw("client_scopes", " ".join((client_id, *updated.scopes)))
+    return updated
 
 
 def add_secret(
     work: Transaction, client_id: str, expires_at: datetime | None = None
 ) -> tuple[CredentialSummary, str]:
-    """Add a client secret and return it in clear text, once. Raises ConflictError at two."""
-    _lock_client(work, client_id)
+    """Add a client secret and return it, once. Raises ConflictError at two, and GrantError."""
+    _lock_grantable_client(work, client_id)
     if len(_live_secrets(work, client_id)) >= MAX_LIVE_CREDENTIALS:
         raise ConflictError("The client already has two valid secrets: revoke one first.")
     secret = generate_client_secret()
@@ -102,11 +119,12 @@ def add_secret(
 def revoke_secret(work: Transaction, client_id: str, secret_id: str) -> None:
     """Revoke a client secret. Raises NotFoundError."""
     _revoke(work, tables.ClientSecretRow, client_id, col(tables.ClientSecretRow.id) == secret_id)
+    work.withdraw("secret", secret_id)
 
 
 def add_client_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) -> PublishedKey:
-    """Register a public key for `private_key_jwt`. Raises ValueError, ConflictError."""
-    _lock_client(work, client_id)
+    """Register a public key. Raises ValueError, ConflictError and GrantError."""
+    _lock_grantable_client(work, client_id)
     key, canonical = parse_client_jwk(jwk)
     if any(row.kid == key.kid for row in _list_rows(work, tables.ClientKeyRow, client_id)):
         raise ConflictError("The client already has a key with this key id (`kid`).")
@@ -118,12 +136,17 @@ def add_client_key(work: Transaction, client_id: str, jwk: Mapping[str, Any]) ->
 def revoke_client_key(work: Transaction, client_id: str, kid: str) -> None:
     """Revoke a public key. Raises NotFoundError."""
     _revoke(work, tables.ClientKeyRow, client_id, col(tables.ClientKeyRow.kid) == kid)
+    work.withdraw("public_key", f"{client_id} {kid}")
 
 
 def set_key_set_url(work: Transaction, client_id: str, url: str) -> None:
-    """Set the URL of the client's JWK set, in place of an earlier one. Raises NotFoundError."""
-    _lock_client(work, client_id)
-    work.delete(tables.ClientKeySetRow, col(tables.ClientKeySetRow.client_id) == client_id)
+    """Set the URL of the client's JWK set, in place of an earlier one.
+
+    Raises NotFoundError and GrantError.
+    """
+    _lock_grantable_client(work, client_id)
+    if work.delete(tables.ClientKeySetRow, col(tables.ClientKeySetRow.client_id) == client_id):
+        work.withdraw("key_set", client_id)
     row = {"client_id": client_id, "url": url, "created_at": work.now}
     work.insert(tables.ClientKeySetRow, row)
 
@@ -131,17 +154,22 @@ def set_key_set_url(work: Transaction, client_id: str, url: str) -> None:
 def delete_key_set_url(work: Transaction, client_id: str) -> None:
     """Stop trusting the client's JWK set. Raises NotFoundError."""
     _revoke(work, tables.ClientKeySetRow, client_id)
+    work.withdraw("key_set", client_id)
 
 
 def add_api_key(
     work: Transaction, client_id: str, scopes: Iterable[str], expires_at: datetime, *, test: bool
 ) -> tuple[CredentialSummary, str]:
-    """Add an API key and return its text, once. Raises ConflictError at two, ValueError."""
+    """Add an API key and return its text, once.
+
+    Raises ConflictError at two, GrantError and ValueError.
+    """
     _lock_client(work, client_id)
     client = find_client(work, client_id)
     key_scopes = sort_known_scopes(scopes)
     if not set(key_scopes) <= set(client.scopes):
         raise ValueError("an API key can't have scopes that its client lacks")
+    grants.require_held_scopes(work, key_scopes)
     if len(client.api_keys) >= MAX_LIVE_CREDENTIALS:
         raise ConflictError("The client already has two valid API keys: revoke one first.")
     key = generate_api_key(test=test)
@@ -165,11 +193,18 @@ def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
     if key_id not in {row.id for row in _live_api_keys(work, client_id)}:
         raise NotFoundError
     work.update(tables.ApiKeyRow, {"revoked_at": work.now}, col(tables.ApiKeyRow.id) == key_id)
+    work.withdraw("api_key", key_id)
 
 
 def _lock_client(work: Transaction, client_id: str) -> None:
     """Lock the client, so that counted credentials stay correct. Raises NotFoundError."""
     work.load_row(tables.ClientRow, client_id, lock=True)
+
+
+def _lock_grantable_client(work: Transaction, client_id: str) -> None:
+    """Lock the client. Raises GrantError if it has a scope that the actor lacks."""
+    _lock_client(work, client_id)
+    grants.require_held_scopes(work, find_client(work, client_id).scopes)
 
 
 def _live_secrets(work: Transaction, client_id: str) -> list[tables.ClientSecretRow]:

@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from api.security.client_secrets import hash_secret
 from api.security.totp import generate_totp_secret
+from api.store.accounts import grants
 from api.store.accounts.practitioners import (
     build_practitioner,
     find_practitioner,
@@ -38,10 +39,14 @@ class OpenInvitation(NamedTuple):
 def add_invitation(
     work: Transaction, practitioner_id: str, days: int = VALID_DAYS
 ) -> tuple[Invitation, str]:
-    """Add an invitation in place of earlier ones. Raises NotFoundError and ConflictError."""
+    """Add an invitation in place of earlier ones.
+
+    Raises NotFoundError, ConflictError, and GrantError for a practitioner with more scopes.
+    """
     practitioner = find_practitioner(work, practitioner_id)
     if not practitioner.active or not practitioner.scopes:
         raise ConflictError("The practitioner is inactive or has no scopes.")
+    grants.require_held_scopes(work, practitioner.scopes)
     work.delete(InvitationRow, col(InvitationRow.practitioner_id) == practitioner_id)
     secret = secrets.token_urlsafe(32)
     invitation = Invitation(

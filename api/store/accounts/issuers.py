@@ -87,6 +87,8 @@ def update_issuer(
     if values:
         work.update(IssuerRow, values, col(IssuerRow.id) == issuer_id)
         work.session.expire_all()
+    if active is False:
+        work.withdraw("issuer", issuer_id)
     return _build_issuer(work.load_row(IssuerRow, issuer_id))
 
 
@@ -94,6 +96,7 @@ def delete_issuer(work: Transaction, issuer_id: str) -> None:
     """Delete an issuer. Raises NotFoundError."""
     if not work.delete(IssuerRow, col(IssuerRow.id) == issuer_id):
         raise NotFoundError
+    work.withdraw("issuer", issuer_id)
 
 
 def list_issuers(work: Transaction) -> list[Issuer]:

@@ -1,6 +1,7 @@
 """Organisations: added by the operator, changed by their own administrators."""
 
 import contextlib
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,16 +13,17 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
+from api.security.scopes import SCOPES
 from api.store.accounts import letterheads
 from api.store.accounts.practitioners import revoke_access
 from api.store.audit import chain
 from api.store.database.tables import OrganisationRow
 from api.store.database.tenancy import OrganisationSession
-from api.store.errors import NotFoundError
+from api.store.errors import ConflictError, NotFoundError
 from api.store.keys import signing_keys
 from api.store.keys.organisation_keys import AUDIT_KIND, DATA_KIND
 from api.store.store import Store
-from api.store.transaction import Actor, Transaction
+from api.store.transaction import Actor, Authority, Transaction
 from schemas.organisation import Organisation, require_titles
 from schemas.text import accept_stored_text
 
@@ -32,7 +34,12 @@ FIRST_ORGANISATION_NAME = "Your practice"
 """The name of the first organisation until it is given its own."""
 
 SERVICE_ACTOR = Actor(SYSTEM, "service", "service")
-OPERATOR_ACTOR = Actor(SYSTEM, "command_line", "command_line")
+OPERATOR_ACTOR = Actor(
+    SYSTEM,
+    "command_line",
+    "command_line",
+    authority=Authority(frozenset(SCOPES), sys.maxsize),
+)
 
 
 def ensure_system_organisation(store: Store, algorithm: SigningAlgorithm) -> None:
@@ -96,9 +103,15 @@ def find_own_organisation(work: Transaction) -> Organisation:
 
 
 def update_organisation(work: Transaction, changes: Mapping[str, Any]) -> Organisation:
-    """Update the organisation; a change of `active` ends all sessions and invitations."""
+    """Update the organisation; a change of `active` ends all sessions and invitations.
+
+    Raises ConflictError if anyone but the operator ends the need for a second approval.
+    """
     before = find_own_organisation(work)
     require_titles(changes)
+    ends_approval = before.second_approval and changes.get("second_approval") is False
+    if ends_approval and work.actor.means != OPERATOR_ACTOR.means:
+        raise ConflictError("Only the operator can end the need for a second person's approval.")
     if changes:
         is_own = col(OrganisationRow.id) == work.organisation
         work.session.execute(update(OrganisationRow).where(is_own).values(**changes))
@@ -106,6 +119,10 @@ def update_organisation(work: Transaction, changes: Mapping[str, Any]) -> Organi
     updated = find_own_organisation(work)
     if updated.active != before.active:
         revoke_access(work)
+    if before.active and not updated.active:
+        work.withdraw("organisation", work.organisation)
+    if updated.second_approval and not before.second_approval:
+        work.withdraw("second_approval", work.organisation)
     return updated
 
 

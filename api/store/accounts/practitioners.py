@@ -7,7 +7,8 @@ from uuid import uuid4
 from sqlalchemy import Select, select
 from sqlmodel import col
 
-from api.security.scopes import sort_known_scopes
+from api.security.scopes import expand_scopes, sort_known_scopes
+from api.store.accounts import grants
 from api.store.database.tables import (
     InvitationRow,
     OrganisationRow,
@@ -33,7 +34,7 @@ def add_practitioner(  # noqa: PLR0913 - each member of a new practitioner
     *,
     gets_alerts: bool = True,
 ) -> Practitioner:
-    """Add a practitioner. Raises ConflictError for a used reference, or ValueError."""
+    """Add a practitioner. Raises ConflictError for a used reference, ValueError, GrantError."""
     practitioner = Practitioner(
         id=f"p-{uuid4()}",
         reference=reference,
@@ -44,6 +45,7 @@ def add_practitioner(  # noqa: PLR0913 - each member of a new practitioner
         gets_alerts=gets_alerts,
         created_at=work.now,
     )
+    grants.require_held_scopes(work, practitioner.scopes)
     values = practitioner.model_dump() | {"scopes": " ".join(practitioner.scopes)}
     conflict = ConflictError("A practitioner already has this reference.")
     work.insert_unique(PractitionerRow, values, conflict)
@@ -65,18 +67,27 @@ def find_practitioner(work: Transaction, practitioner_id: str) -> Practitioner:
 def update_practitioner(
     work: Transaction, practitioner_id: str, changes: Mapping[str, Any]
 ) -> Practitioner:
-    """Update the members of these names; a change of active ends all access. Raises ValueError."""
+    """Update the members of these names; a change of active ends all access.
+
+    Raises NotFoundError, ValueError and GrantError.
+    """
     before = find_practitioner(work, practitioner_id)
     values = dict(changes)
     require_titles(values)
     if "scopes" in values:
-        values["scopes"] = " ".join(sort_known_scopes(values["scopes"]))
+        scopes = sort_known_scopes(values["scopes"])
+        grants.require_held_scopes(work, scopes, before.scopes)
+        values["scopes"] = " ".join(scopes)
     if values:
         work.update(PractitionerRow, values, col(PractitionerRow.id) == practitioner_id)
         work.session.expire_all()
     updated = find_practitioner(work, practitioner_id)
     if updated.active != before.active:
         revoke_access(work, practitioner_id)
+    if before.active and not updated.active:
+        work.withdraw("practitioner", practitioner_id)
+    if not set(before.scopes) <= set(updated.scopes):
+        work.withdraw("practitioner_scopes", " ".join((practitioner_id, *updated.scopes)))
     return updated
 
 
@@ -101,4 +112,4 @@ def select_of_active_practitioners(table: Any, *columns: Any) -> Select[Any]:
 def build_practitioner(row: PractitionerRow) -> Practitioner:
     """Build the practitioner from its row."""
     values = row.model_dump(exclude={"organisation_id"})
-    return Practitioner(**values | {"scopes": tuple(row.scopes.split())})
+    return Practitioner(**values | {"scopes": expand_scopes(row.scopes.split())})

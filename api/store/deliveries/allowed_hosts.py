@@ -25,6 +25,7 @@ def delete_allowed_host(work: Transaction, place: HostPort) -> None:
     """Remove this host and port from the next connection on. Raises NotFoundError."""
     if not work.delete(AllowedPlaceRow, *_match_place(place)):
         raise NotFoundError
+    work.withdraw("allowed_host", f"{place.host} {place.port}")
 
 
 def list_allowed_hosts(work: Transaction) -> tuple[AllowedHost, ...]:

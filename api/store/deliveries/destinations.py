@@ -82,6 +82,8 @@ def update_destination(
     encrypted = work.encrypt_columns(DestinationRow, destination_id, content=_encode(content))
     work.update(DestinationRow, {**changes, **encrypted}, col(DestinationRow.id) == destination_id)
     work.session.expire_all()
+    if changes.get("active") is False:
+        work.withdraw("destination", destination_id)
 
 
 def delete_destination(work: Transaction, destination_id: str) -> None:
@@ -90,6 +92,7 @@ def delete_destination(work: Transaction, destination_id: str) -> None:
     if work.count(DeliveryRow, col(DeliveryRow.destination_id) == destination_id):
         raise ConflictError("The destination has deliveries. Deactivate it instead.")
     work.delete(DestinationRow, col(DestinationRow.id) == destination_id)
+    work.withdraw("destination", destination_id)
 
 
 def _encode(content: DestinationSecrets) -> bytes:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
+from api.store import approvals
 from api.store.accounts import (
     invitations,
     kept_forms,
@@ -47,6 +48,7 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
             session.execute(delete(table).where(col(table.expires_at) < now))
         sessions.delete_ended_sessions(session)
         kept_forms.delete_old_forms(session)
+        approvals.delete_expired_approvals(session)
         invitations.delete_expired_invitations(session)
         login_attempts.delete_old_failures(session)
         signing_keys.delete_untrusted_keys(session)

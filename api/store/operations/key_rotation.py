@@ -38,6 +38,7 @@ _ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (tables.AttemptRow, ("reply",)),
     (tables.PatientMoveRow, ("content",)),
     (tables.NotificationRow, ("content",)),
+    (tables.ApprovalRow, ("content",)),
 )
 
 

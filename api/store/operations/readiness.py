@@ -9,6 +9,7 @@ from api.store.database import migrate
 from api.store.database.engine import FAULT_TEXT
 from api.store.errors import UnavailableError
 from api.store.key_ring import KeyRingError
+from api.store.operations import withdrawals
 from api.store.store import Store
 
 
@@ -16,7 +17,9 @@ def list_store_faults(store: Store) -> Iterator[tuple[str, str]]:
     """Yield a code and a sentence for each fault; nothing if the store works."""
     try:
         with store.read_all_organisations() as session:
-            if not migrate.is_current(session.connection()):
+            if store.ledger_fault:
+                yield "withdrawals", withdrawals.FAULT_TEXT[store.ledger_fault]
+            elif not migrate.is_current(session.connection()):
                 yield "tables", "the database schema does not match this release"
             elif (fault := store.database.current_fault) in ("full", "locked"):
                 yield "database", FAULT_TEXT[fault]

@@ -14,14 +14,22 @@ from api.store.database.engine import FAULT_TEXT, Database, DatabaseError
 from api.store.errors import UnavailableError
 from api.store.key_ring import KeyRing, KeyRingError, create_key_ring_file, read_key_file
 from api.store.keys.file_key import load_file_key
+from api.store.operations import withdrawals
 from api.store.store import Store
+from api.store.withdrawal_ledger import WithdrawalLedger
 
 
-def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> Store:
+def open_store(
+    settings: Settings,
+    notify: Callable[[str], None] = lambda _: None,
+    *,
+    may_be_unsettled: bool = False,
+) -> Store:
     """Open the store and upgrade its schema; create it if it is embedded and missing.
 
     Calls `notify` with a message for each created file. Raises KeyRingError or DatabaseError with a
-    one-line message.
+    one-line message, also if the ledger of withdrawals must be settled first, unless
+    `may_be_unsettled`: then `ledger_fault` of the store names why.
     """
     ring = open_key_ring(settings, notify)
     database = open_database(settings, ring)
@@ -31,12 +39,19 @@ def open_store(settings: Settings, notify: Callable[[str], None] = lambda _: Non
             current = migrate.is_current(connection)
         if not current:
             migrate.upgrade(database)
-        store = Store(database, ring)
+        ledger = WithdrawalLedger(settings.ledger_file) if settings.ledger_file else None
+        store = Store(database, ring, ledger)
         organisations.ensure_system_organisation(store, settings.token_algorithm)
+        _settle_ledger(store, may_be_unsettled=may_be_unsettled)
     except UnavailableError as error:
         database.engine.dispose()
         if isinstance(error.__cause__, KeyRingError):
             raise error.__cause__ from None
+        if isinstance(error.__cause__, OSError):
+            raise DatabaseError(
+                f"NOCISCREEN_WITHDRAWALS_FILE: {settings.ledger_file} cannot be written: "
+                f"{error.__cause__.strerror}"
+            ) from error
         raise _convert_fault(database, error) from error
     except BaseException:
         database.engine.dispose()
@@ -50,6 +65,13 @@ def _convert_fault(database: Database, error: UnavailableError) -> DatabaseError
         return convert_connection_fault(database.engine.url, cause.orig)
     setting = "NOCISCREEN_DATABASE_FILE" if database.is_embedded else "DATABASE_URL"
     return DatabaseError(f"{setting}: {FAULT_TEXT[database.current_fault or 'unreachable']}")
+
+
+def _settle_ledger(store: Store, *, may_be_unsettled: bool) -> None:
+    """Compare the database with its ledger. Raises DatabaseError if they must be settled first."""
+    store.ledger_fault = withdrawals.settle_ledger(store)
+    if store.ledger_fault and not may_be_unsettled:
+        raise DatabaseError(withdrawals.FAULT_TEXT[store.ledger_fault])
 
 
 def open_key_ring(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> KeyRing:

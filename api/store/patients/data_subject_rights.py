@@ -1,5 +1,6 @@
 """A patient's data-subject rights: export and erasure of everything stored on the patient."""
 
+import json
 from base64 import b64encode
 from collections import Counter
 
@@ -7,7 +8,13 @@ from sqlmodel import col
 
 from api.store.batches import batches
 from api.store.database import tenancy
-from api.store.database.tables import AcknowledgementRow, DeliveryRow, ReportRow, ScreeningRow
+from api.store.database.tables import (
+    AcknowledgementRow,
+    ApprovalRow,
+    DeliveryRow,
+    ReportRow,
+    ScreeningRow,
+)
 from api.store.deliveries import search
 from api.store.errors import LegalHoldError, NotFoundError
 from api.store.forms import links
@@ -45,7 +52,21 @@ def erase_patient(work: Transaction, patient: patient_lookup.PatientSelector) ->
         update={"links": len(link_rows), "batches": len(batch_ids)}
     )
     legal_holds.delete_holds(work, hold_ids)
+    _delete_requests(work, patient.reference)
+    work.withdraw("screening", *ids)
+    work.withdraw("link", *(link.id for link, _ in link_rows))
+    work.withdraw("batch", *batch_ids)
+    work.withdraw("erased_hold", *hold_ids)
     return counts
+
+
+def _delete_requests(work: Transaction, reference: str) -> None:
+    """Delete the requests for approval that name the patient."""
+    for row in work.list_rows(work.select(ApprovalRow)):
+        request = json.loads(work.decrypt_column(row, "content"))
+        numbers = (request.get(name, {}) for name in ("patient", "retired", "survivor"))
+        if reference in {number.get("reference") for number in numbers}:
+            work.delete(ApprovalRow, col(ApprovalRow.id) == row.id)
 
 
 def erase_batch(work: Transaction, batch_id: str) -> None:
@@ -53,6 +74,7 @@ def erase_batch(work: Transaction, batch_id: str) -> None:
     tenancy.lock_erasure(work.session, work.organisation)
     legal_holds.require_no_held_patient(work, [batch_id])
     batches.delete_batches(work, [batch_id])
+    work.withdraw("batch", batch_id)
 
 
 def erase_screenings(work: Transaction, ids: list[str]) -> ErasureCounts:

@@ -42,6 +42,7 @@ def release_hold(work: Transaction, hold_id: str) -> None:
     values = {"released_at": work.now}
     if not work.update(LegalHoldRow, values, col(LegalHoldRow.id) == hold_id, is_active):
         raise NotFoundError
+    work.withdraw("legal_hold", hold_id)
 
 
 @accept_stored_text()

@@ -27,7 +27,7 @@ AUDIENCE = "https://nociscreen.example/fhir"
 SCOPE = "system/QuestionnaireResponse.crs system/Observation.read nociscreen.score"
 TERMS = {
     "scopes": ("score", "screenings:read", "screenings:write"),
-    "mapping": {"nociscreen.score": ("score", "admin")},
+    "mapping": {"nociscreen.score": ("score", "clients:admin")},
 }
 
 

@@ -12,6 +12,7 @@ from support.builders import run_concurrently
 from support.processes import environment
 
 from api.cli.bootstrap import create_first_client, create_first_invitation, read_first_client_id
+from api.security.scopes import SCOPES
 from api.store.accounts import callers, organisations, practitioners
 from api.store.accounts.organisations import OPERATOR_ACTOR
 
@@ -55,7 +56,7 @@ def test_a_killed_process_leaves_nothing_and_the_next_start_creates_both(store_s
     assert create_first_client(store, file) is None
 
 
-def test_the_first_practitioner_has_the_default_scopes_and_admin(store_settings, store):
+def test_the_first_practitioner_may_give_every_scope(store_settings, store):
     credentials = create_first_client(store, store_settings.database_file.with_name("first.json"))
     assert create_first_invitation(store, store_settings)
     with store.transaction(
@@ -63,7 +64,7 @@ def test_the_first_practitioner_has_the_default_scopes_and_admin(store_settings,
     ) as work:
         (practitioner,) = practitioners.list_practitioners(work)
         work.audit("list", "practitioner")
-    assert {*practitioners.DEFAULT_PRACTITIONER_SCOPES, "admin"} == set(practitioner.scopes)
+    assert practitioner.scopes == SCOPES
 
 
 def test_nothing_is_created_if_the_file_cannot_be_written(store, tmp_path):

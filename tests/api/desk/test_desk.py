@@ -551,7 +551,8 @@ class TestFormSettingsPage:
     def administrator(self, kept_service, kept_clinic, store):
         """A browser in which an administrator is signed in."""
         return open_signed_in_browser(
-            kept_service, add_practitioner_login(store, kept_clinic, ["screenings:write", "admin"])
+            kept_service,
+            add_practitioner_login(store, kept_clinic, ["screenings:write", "organisation:admin"]),
         )
 
     def test_is_open_to_administrators_only(self, desk):

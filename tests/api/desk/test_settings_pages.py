@@ -28,8 +28,9 @@ from api.desk.routes import ROUTERS
 from api.forms.link_urls import find_link_reach
 from api.http.rate_limit import RateLimiter
 from api.outbound.allowlist import HostPort
-from api.security.scopes import SCOPES
+from api.security.scopes import ADMIN_SCOPES, SCOPES
 from api.store.accounts import clients, letterheads, organisations, practitioners, sessions
+from api.store.database.tables import ScreeningRow
 from api.store.deliveries import allowed_hosts, destinations
 from api.store.errors import NotFoundError
 from api.store.forms import form_settings
@@ -72,6 +73,10 @@ PAGES_OF_OPERATIONS = {
     "export_patient": f"POST {PRACTICE}/patient-data/export",
     "erase_patient": f"POST {PRACTICE}/patient-data/erase",
     "merge_patients": f"POST {PRACTICE}/patient-data/merge",
+    "list_client_approvals": f"GET {PRACTICE}/approvals",
+    "list_patient_approvals": f"GET {PRACTICE}/approvals",
+    "decide_client_approval": f"POST {PRACTICE}/approvals/{{approval}}",
+    "decide_patient_approval": f"POST {PRACTICE}/approvals/{{approval}}",
     "place_hold": f"POST {PRACTICE}/patient-data/holds",
     "release_hold": f"POST {PRACTICE}/patient-data/holds/{{hold}}/release",
 }
@@ -110,7 +115,16 @@ PRACTICE_FIELDS = {
     "retention_years": "10", "patient_languages": "de",
 }  # fmt: skip
 PAGES = [
-    *("", "/logo", "/numbers", "/practitioners", "/programs", "/destinations", "/patient-data"),
+    *(
+        "",
+        "/logo",
+        "/numbers",
+        "/practitioners",
+        "/programs",
+        "/destinations",
+        "/patient-data",
+        "/approvals",
+    ),
 ]
 
 
@@ -136,7 +150,7 @@ def submit(desk, path: str, page: str = "", **fields):
 
 
 def list_admin_operations() -> set[str]:
-    """Return the id of each operation whose token needs the scope `admin`."""
+    """Return the id of each operation whose token needs a scope of an administrator."""
     document = json.loads(OPENAPI.read_text(encoding="utf-8"))
     operations = [
         operation
@@ -147,7 +161,9 @@ def list_admin_operations() -> set[str]:
     return {
         operation["operationId"]
         for operation in operations
-        if any("admin" in entry.get("token", ()) for entry in operation.get("security", ()))
+        if any(
+            scope in ADMIN_SCOPES for scope in operation.get("security", [{}])[0].get("token", ())
+        )
     }
 
 
@@ -332,7 +348,7 @@ class TestPractitioners:
         refusal = submit(desk, path, name="Dr Ada", scopes="screenings:read", active="yes")
         assert (refusal.status_code, "your own access" in refusal.text) == (422, True)
         colleague = do(store, kept_clinic, practitioners.find_practitioner, administrator.id)
-        assert "admin" in colleague.scopes
+        assert "organisation:admin" in colleague.scopes
 
     def test_sessions_of_a_colleague_are_ended(self, kept_service, store, kept_clinic, desk):
         login = add_practitioner_login(store, kept_clinic)
@@ -432,6 +448,50 @@ class TestPatientData:
         survivor = {"reference": "MRN-0043"}
         assert submit(desk, erase, self.PATH, **survivor).status_code == 422
         assert submit(desk, erase, self.PATH, **survivor, sure="yes").status_code == 303
+
+    def test_an_erasure_waits_for_a_colleague_where_the_practice_requires_one(
+        self, kept_service, store, kept_clinic, desk
+    ):
+        assert submit(desk, PRACTICE, **PRACTICE_FIELDS, second_approval="yes").status_code == 303
+        assert "Only the operator of the service can end this" in desk.get(PRACTICE).text
+        builders.add(store, kept_clinic, "MRN-0042")
+        approvals = f"{PRACTICE}/approvals"
+        erasure = submit(desk, f"{self.PATH}/erase", self.PATH, reference="MRN-0042", sure="yes")
+        assert erasure.headers["location"] == f"{approvals}?notice=requested"
+        own_page = desk.get(approvals).text
+        assert ("MRN-0042" in own_page, "Approve</button>" in own_page) == (True, False)
+        (path,) = re.findall(rf'action="({approvals}/[^"]+)"', own_page)
+        refusal = submit(desk, path, approvals, decision="approve")
+        assert (refusal.status_code, "it is your own" in refusal.text) == (422, True)
+        login = add_practitioner_login(store, kept_clinic, ["patients:admin"])
+        colleague = open_signed_in_browser(kept_service, login)
+        assert "Approve</button>" in colleague.get(approvals).text
+        unproved = submit(colleague, path, approvals, decision="approve", current_password="x")
+        assert unproved.status_code == 422
+        approval = submit(colleague, path, approvals, decision="approve")
+        assert approval.headers["location"] == f"{approvals}?notice=approved"
+        assert do(store, kept_clinic, lambda work: work.count(ScreeningRow)) == 0
+
+
+class TestWhatAnAdministratorLacks:
+    def test_is_neither_offered_nor_given_and_only_own_pages_are_linked(
+        self, kept_service, store, kept_clinic
+    ):
+        login = add_practitioner_login(store, kept_clinic, ["score", "clients:admin"])
+        desk = open_signed_in_browser(kept_service, login)
+        page = desk.get(f"{PRACTICE}/programs").text
+        assert 'value="screenings:read"' not in page
+        assert f'href="{PRACTICE}/patient-data"' not in page
+        assert f'href="{PRACTICE}/programs"' in desk.get("/desk/account").text
+        assert desk.get(f"{PRACTICE}/patient-data").status_code == 403
+        fields = {"name": "EHR", "scopes": ["score", "screenings:read"]}
+        refusal = submit(desk, f"{PRACTICE}/programs", **fields)
+        assert (refusal.status_code, "permissions that you have" in refusal.text) == (422, True)
+        fields = {"name": "EHR", "scopes": "score", "requests_per_minute": "999999"}
+        refusal = submit(desk, f"{PRACTICE}/programs", **fields)
+        assert (refusal.status_code, "more than your own limit" in refusal.text) == (422, True)
+        path = f"{PRACTICE}/programs/{kept_clinic.client}"
+        assert submit(desk, f"{path}/secrets", path).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,9 @@ class TestANamedRequest:
         owner = create_resource(
             kept_client, "/v1/clients", {"name": "Tablet", "scopes": ["score"]}
         )["id"]
-        another = do(
-            kept_service.services.store, kept_clinic, clients.add_client, "another", ["admin"]
-        )
-        stranger = calling(kept_service, kept_clinic._replace(client=another.id), ["admin"])
+        store, scopes = kept_service.services.store, ["score", "clients:admin"]
+        another = do(store, kept_clinic, clients.add_client, "another", scopes)
+        stranger = calling(kept_service, kept_clinic._replace(client=another.id), scopes)
         path = f"/v1/clients/{owner}/secrets"
         first, again, foreign_id = (
             value.post(path, headers={KEY: "a"}).json()["text"]

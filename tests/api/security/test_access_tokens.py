@@ -42,7 +42,7 @@ def tokens(ring) -> AccessTokens:
 
 
 def sign(tokens: AccessTokens, key: SigningKey, **changed) -> str:
-    arguments = {"client": "clinic", "organisation": "north", "scopes": ["admin", "score"]}
+    arguments = {"client": "clinic", "organisation": "north", "scopes": ["audit:read", "score"]}
     return tokens.issue(key, **(arguments | changed))
 
 
@@ -63,7 +63,7 @@ def test_a_token_tells_client_organisation_scopes_and_end(algorithm):
     key = generate_signing_key(algorithm)
     tokens = AccessTokens("nociscreen", "nociscreen-api", Ring(key).find)
     principal = tokens.verify(sign(tokens, key))
-    scopes = frozenset({"score", "admin"})
+    scopes = frozenset({"score", "audit:read"})
     assert principal == Principal("clinic", "north", scopes, NOW + 300, "token")
 
 
@@ -79,7 +79,7 @@ def test_a_token_is_of_the_standard_form(tokens, key):
         "sub": "clinic",
         "client_id": "clinic",
         "organisation": "north",
-        "scope": "score admin",
+        "scope": "score audit:read",
         "iat": NOW,
         "nbf": NOW,
         "exp": NOW + 60,
@@ -192,7 +192,10 @@ ODD = [
     *({"client_id": value} for value in (None, "", "other", 5, [], ["hospital"], "Hospital")),
     *({"scope": value} for value in (None, "", " ", 5, [], ["score"], {}, "root", "score root")),
     *({"scope": value} for value in ("score score", "score  admin", " score", "score ", "SCORE")),
-    *({"scope": value} for value in ("admin score", "score\tadmin", "score,admin", "*", "score\n")),
+    *(
+        {"scope": value}
+        for value in ("score admin", "score\taudit:read", "score,admin", "*", "score\n")
+    ),
     *({"sub": value, "client_id": value} for value in ("", "a b", 5, None, "a" * 101)),
     *({"sub": "other"}, {"exp": NOW + 901}, {"nbf": NOW - 31}, {"jti": "a" * 101}, {"jti": "a/b"}),
     *({"admin": True}, {"cnf": {"jkt": "a"}}, {"act": {"sub": "admin"}}, {"tenant": "south"}),

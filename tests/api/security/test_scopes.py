@@ -2,13 +2,17 @@
 
 import pytest
 
-from api.security.scopes import SCOPES, sort_known_scopes
+from api.security.scopes import ADMIN_SCOPES, SCOPES, sort_known_scopes
 
 
 def test_scopes_come_back_once_and_in_their_order():
-    assert sort_known_scopes(["admin", "score", "admin"]) == ("score", "admin")
+    assert sort_known_scopes(["audit:read", "score", "score"]) == ("score", "audit:read")
     assert sort_known_scopes(reversed(SCOPES)) == SCOPES
     assert sort_known_scopes([]) == ()
+
+
+def test_admin_of_earlier_releases_stands_for_the_four_that_replaced_it():
+    assert sort_known_scopes(["admin", "clients:admin", "score"]) == ("score", *ADMIN_SCOPES)
 
 
 @pytest.mark.parametrize(
@@ -19,5 +23,6 @@ def test_an_unknown_scope_is_refused_without_repeating_it(requested_scope):
         sort_known_scopes(requested_scope)
     assert str(refusal.value) == (
         "expected scopes out of: score, screenings:read, screenings:write, reports:read, "
-        "deliveries:read, deliveries:write, batches, rulebooks:write, audit:read, admin"
+        "deliveries:read, deliveries:write, batches, rulebooks:write, audit:read, "
+        "organisation:admin, clients:admin, patients:admin, destinations:admin"
     )

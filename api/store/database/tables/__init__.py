@@ -5,6 +5,7 @@ key of each owned row, so that no foreign key can point into another organisatio
 """
 
 from api.store.database.tables.access import ApiKeyRow as ApiKeyRow
+from api.store.database.tables.access import ApprovalRow as ApprovalRow
 from api.store.database.tables.access import ClientKeyRow as ClientKeyRow
 from api.store.database.tables.access import ClientKeySetRow as ClientKeySetRow
 from api.store.database.tables.access import ClientRow as ClientRow
@@ -14,6 +15,7 @@ from api.store.database.tables.access import PractitionerRow as PractitionerRow
 from api.store.database.tables.access import SigningKeyRow as SigningKeyRow
 from api.store.database.tables.access import UsedAssertionRow as UsedAssertionRow
 from api.store.database.tables.access import UsedTokenRow as UsedTokenRow
+from api.store.database.tables.access import WithdrawalRow as WithdrawalRow
 from api.store.database.tables.batch import BatchChunkRow as BatchChunkRow
 from api.store.database.tables.batch import BatchRow as BatchRow
 from api.store.database.tables.batch import WorkerRow as WorkerRow

@@ -129,6 +129,27 @@ class PractitionerRow(OwnedRow, table=True):
     created_at: datetime = instant_column()
 
 
+class WithdrawalRow(OwnedRow, table=True):
+    """An entry of the ledger of withdrawals that this database knows; its targets, one a line."""
+
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    at: datetime = instant_column()
+    kind: str = Field(max_length=WORD_LENGTH)
+    targets: str = Field(sa_type=Text)
+
+
+class ApprovalRow(OwnedRow, table=True):
+    """A request that awaits the approval of a second person."""
+
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    kind: str = Field(max_length=WORD_LENGTH)
+    requested_by: str = Field(max_length=ID_LENGTH)
+    requested_at: datetime = instant_column()
+    expires_at: datetime = instant_column()
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()
+
+
 class SigningKeyRow(StoredRow, table=True):
     """A key that signs access tokens, wrapped by a key of the key ring."""
 

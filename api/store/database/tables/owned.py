@@ -63,6 +63,7 @@ class OrganisationRow(StoredRow, table=True):
     test: bool
     active: bool
     retention_years: int | None
+    second_approval: bool
     created_at: datetime = instant_column()
     requests_per_minute: int | None = quota_column()
     render_seconds: int | None = quota_column()

@@ -21,6 +21,7 @@ from support.path_resources import create_resource, public_jwk
 from support.processes import environment, serving
 
 from api.main import create_app
+from api.security.scopes import ADMIN_SCOPES
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_an_organisation_is_created_and_deactivated_by_command(own_settings, tmp
         "--scope", "screenings:write", "--scope", "audit:read",
     )  # fmt: skip
     name = client["client_id"]
-    assert client["scopes"] == ["score", "screenings:write", "audit:read", "admin"]
+    assert client["scopes"] == ["score", "screenings:write", "audit:read", *ADMIN_SCOPES]
     run_json_command(settings, "admin", "client", "secret", name, *of)
     assert "two valid secrets" in run_failing_command(
         settings, "admin", "client", "secret", name, *of
@@ -264,6 +265,11 @@ def test_a_backup_is_restored_where_no_database_is_and_can_be_read(embedded, tmp
     before = caller.get(here).json()
     saved = tmp_path / "saved.db"
     assert run_command(embedded, "backup", saved).returncode == 0
+    own = ("--organisation", caller.get("/v1/organisation").json()["id"])
+    (client,) = run_json_command(embedded, "admin", "client", "list", *own)
+    secret = client["secrets"][0]["id"]
+    revocation = ("admin", "client", "revoke-secret", client["id"], secret)
+    assert run_command(embedded, *revocation, *own).returncode == 0
     assert b"Canary-7f3a" not in saved.read_bytes()
     assert saved.stat().st_mode & 0o777 == 0o600
     assert "already exists" in run_failing_command(embedded, "backup", saved)
@@ -274,6 +280,7 @@ def test_a_backup_is_restored_where_no_database_is_and_can_be_read(embedded, tmp
     process = run_command(embedded, "restore", saved)
     assert process.returncode == 0, process.stderr
     assert "its audit chains are valid" in process.stderr
+    assert "withdrew again: secret 1\nended 0 sessions" in process.stderr
     app, caller = calling(embedded, token)
     assert caller.get(here).json() == before
     app.services.store.close()

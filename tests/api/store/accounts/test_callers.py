@@ -16,7 +16,7 @@ from api.store.errors import ConflictError, NotFoundError
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
-def by_token(store, owner, scopes=("score", "admin")):
+def by_token(store, owner, scopes=("score", "clients:admin")):
     principal = Principal(
         owner.client, owner.organisation, frozenset(scopes), 4_000_000_000, "token"
     )
@@ -71,8 +71,8 @@ def test_a_deactivated_caller_is_refused_at_once_for_every_credential(store, dea
 
 
 def test_a_scope_that_is_withdrawn_is_so_at_once(store):
-    owner = clinic(store, scopes=("score", "admin"))
-    _, read = api_key(store, owner, scopes=("score", "admin"))
+    owner = clinic(store, scopes=("score", "clients:admin"))
+    _, read = api_key(store, owner, scopes=("score", "clients:admin"))
     do(store, owner, clients.update_client, owner.client, {"scopes": ["score"]})
     assert by_token(store, owner).scopes == {"score"}
     assert callers.authenticate_api_key(store, *read).scopes == {"score"}
@@ -133,7 +133,7 @@ def test_an_api_key_holds_until_it_expires_or_is_revoked(store):
 def test_an_api_key_may_do_no_more_than_its_client(store):
     owner = clinic(store, scopes=("score",))
     with pytest.raises(ValueError, match="its client lacks"):
-        api_key(store, owner, scopes=("admin",))
+        api_key(store, owner, scopes=("clients:admin",))
 
 
 def test_a_public_key_is_found_by_its_name_until_it_is_taken_back(store):

@@ -92,7 +92,7 @@ def test_a_backup_while_writing_is_whole(store, settings, tmp_path):
             tmp_path / f"r{number}", key_ring=settings.key_ring_file.read_text()
         )
         restore_backup(tmp_path / f"b{number}.db", store.key_ring, target.database_file)
-        again = open_store(target)
+        again = open_store(target, may_be_unsettled=True)
         with again.read_all_organisations() as session:
             assert (
                 chain.verify_chain(

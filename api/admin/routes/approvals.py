@@ -1,0 +1,73 @@
+"""Routes to list, approve and reject what awaits the approval of a second person."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+
+from api.auth.route_guard import require_scope
+from api.dependencies import RequestContextDep, build_id_parameter
+from api.http.error_responses import BODY_ERRORS, error_responses
+from api.store import approvals
+from schemas.approvals import Approval, Outcome
+from schemas.base import FrozenModel, Many
+
+ApprovalId = Annotated[str, build_id_parameter("approval", 5)]
+
+
+class ApprovalList(FrozenModel):
+    """The requests that await approval."""
+
+    approvals: Many[Approval]
+
+
+class Decision(FrozenModel):
+    """The decision on a request."""
+
+    decision: Literal["approve", "reject"]
+
+
+class DecidedRequest(Decision):
+    """The decision, with what an approved request did; null for a rejected one."""
+
+    outcome: Outcome | None
+
+
+def _build_router(name: str, scope: str, tag: str) -> APIRouter:
+    """Return the routes for the requests that callers with this scope may approve."""
+    route_class = require_scope(scope)
+    router = APIRouter(prefix=f"/v1/{name}s/approvals", tags=[tag], route_class=route_class)
+    kinds = [kind for kind, needed_scope in approvals.KIND_SCOPES.items() if needed_scope == scope]
+
+    @router.get(
+        "", operation_id=f"list_{name}_approvals", summary=f"List {name} requests to approve"
+    )
+    def list_approvals(context: RequestContextDep) -> ApprovalList:
+        """Return the open requests, oldest first. They expire after a week."""
+        with context.transaction() as work:
+            rows = approvals.list_approvals(work, kinds)
+            work.audit("list", "approval")
+        return ApprovalList(approvals=tuple(rows))
+
+    @router.post(
+        "/{approval}",
+        operation_id=f"decide_{name}_approval",
+        responses=error_responses(*BODY_ERRORS, 404, 409),
+        summary=f"Approve or reject a {name} request",
+    )
+    def decide_approval(
+        approval: ApprovalId, decision: Decision, context: RequestContextDep
+    ) -> DecidedRequest:
+        """Carry out the request, or drop it. One's own request can only be rejected (409)."""
+        is_approved = decision.decision == "approve"
+        with context.transaction() as work:
+            outcome = approvals.decide_request(work, approval, kinds, is_approved=is_approved)
+        context.store.database.truncate_wal()
+        return DecidedRequest(decision=decision.decision, outcome=outcome)
+
+    return router
+
+
+ROUTERS = (
+    _build_router("client", "clients:admin", "administration"),
+    _build_router("patient", "patients:admin", "patients"),
+)

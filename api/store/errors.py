@@ -38,7 +38,7 @@ class LegalHoldError(ConflictError):
 class GrantError(StoreError):
     """The actor would give a scope that it lacks, or a limit above its own; `field` names it."""
 
-    def __init__(self, detail: str, field: str) -> None:
+    def __init__(self, detail: str | None = None, field: str = "scopes") -> None:
         super().__init__(detail)
         self.field = field
 

@@ -62,7 +62,10 @@ def build_id_parameter(
 ScreeningId = Annotated[str, build_id_parameter("screening", 1, "The id from creating it.")]
 BatchId = Annotated[str, build_id_parameter("batch", 7, "The id from creating it.")]
 CatalogueDep = Annotated[Catalogue, _depend_on_service("catalogue")]
-RendererDep = Annotated[PdfRenderer, Depends(_metered_renderer)]
+MeteredRendererDep = Annotated[PdfRenderer, Depends(_metered_renderer)]
+"""Counts against the quota of the caller's organisation."""
+RendererDep = Annotated[PdfRenderer, _depend_on_service("renderer")]
+"""For people at the desk, who are not refused a document for what programs used up."""
 SettingsDep = Annotated[Settings, _depend_on_service("settings")]
 CurrentCaller = Annotated[Caller, Depends(_current_caller)]
 RequestContextDep = Annotated[RequestContext, Depends(_request_context)]

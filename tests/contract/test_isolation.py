@@ -178,7 +178,7 @@ WITHOUT_ID = {
 NEEDS_TWO_VERSIONS = {("post", "/v1/screenings/{screening}/rescore")}
 """What its owner does with two active versions of a rulebook: tests/api/screenings/test_rescore."""
 LISTS = [path for path, kind in WITHOUT_ID.items() if kind == "lists"]
-OWN_EACH_TIME = {"x-request-id", "date"}
+OWN_EACH_TIME = {"x-request-id", "date", "ratelimit"}
 
 
 class Observation(NamedTuple):

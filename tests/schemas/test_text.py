@@ -51,7 +51,8 @@ SURROGATE = "\ud800"
 SAMPLE = ("\x0b", "\u202e", "\U0001fffe", SURROGATE)
 ACCEPTED = "x\u200b\u200dy e\u0301 \ufeff\u200f"  # zero width, combining, a mark of direction
 PRACTICE = "/desk/practice"
-PRACTICE_FIELDS = {"name": "P", "own_name": "Dr A", "time_zone": "UTC", "language": "en"}
+PRACTICE_FIELDS = {"name": "P", "own_name": "Dr A", "time_zone": "UTC", "language": "en",
+                   "patient_languages": "en"}  # fmt: skip
 PROGRAM = {"name": "EHR", "scopes": "score"}
 PERSON = {"reference": "MRN-0042"}
 PROFILE = {"profile": "generic-webhook", "address": "https://hook.example/in"}

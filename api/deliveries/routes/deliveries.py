@@ -12,7 +12,12 @@ from api.deliveries import profiles
 from api.deliveries.compose import ComposedPayload
 from api.deliveries.compose_request import ComposeContext
 from api.deliveries.screening_snapshot import load_screening_snapshot
-from api.dependencies import IdempotentRequestDep, RendererDep, RequestContextDep, ScreeningId
+from api.dependencies import (
+    IdempotentRequestDep,
+    MeteredRendererDep,
+    RequestContextDep,
+    ScreeningId,
+)
 from api.fhir.elements import CanonicalUrls
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import FieldError, Problem
@@ -74,7 +79,7 @@ class DeliveryPage(FrozenModel):
     next: str | None
 
 
-async def _compose_context(request: Request, renderer: RendererDep) -> ComposeContext:
+async def _compose_context(request: Request, renderer: MeteredRendererDep) -> ComposeContext:
     services = find_services(request)
     return ComposeContext(services.catalogue, renderer, CanonicalUrls(services.settings.public_url))
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from api.auth.request_context import RequestContext
-from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep, RequestContextDep
+from api.dependencies import CatalogueDep, MeteredRendererDep, PrintSettingsDep, RequestContextDep
 from api.documents.document_builder import build_file_name, format_repr_digest
 from api.fhir.elements import FHIR_JSON, Resource, ResourceVersion
 from api.fhir.http import (
@@ -133,7 +133,7 @@ def read_binary(  # noqa: PLR0913 - as above
     context: RequestContextDep,
     rulebooks: CatalogueDep,
     urls: CanonicalUrlsDep,
-    renderer: RendererDep,
+    renderer: MeteredRendererDep,
     print_settings: PrintSettingsDep,
     accept: Accept = None,
 ) -> Response:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep, RequestContextDep
+from api.dependencies import CatalogueDep, MeteredRendererDep, PrintSettingsDep, RequestContextDep
 from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
 from api.fhir.http import (
     RequireJson,
@@ -127,7 +127,7 @@ def extract_screening(  # noqa: PLR0913 - FastAPI passes what a route needs as p
     context: RequestContextDep,
     rulebooks: CatalogueDep,
     urls: CanonicalUrlsDep,
-    renderer: RendererDep,
+    renderer: MeteredRendererDep,
     print_settings: PrintSettingsDep,
     report_type: ReportTypeDep,
 ) -> Response:

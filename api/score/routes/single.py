@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from api.auth.route_guard import require_scope
-from api.dependencies import CatalogueDep, PrintSettingsDep, RendererDep
+from api.dependencies import CatalogueDep, MeteredRendererDep, PrintSettingsDep
 from api.documents.document_builder import build_download, render_intake
 from api.documents.request import (
     DOCUMENT_RESPONSES,
@@ -55,7 +55,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         intake: intake_type,
         *,
         rulebooks: CatalogueDep,
-        renderer: RendererDep,
+        renderer: MeteredRendererDep,
         print_settings: PrintSettingsDep,
         document_request: DocumentByAccept,
     ) -> Response:
@@ -78,7 +78,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         intake: intake_type,
         *,
         rulebooks: CatalogueDep,
-        renderer: RendererDep,
+        renderer: MeteredRendererDep,
         print_settings: PrintSettingsDep,
         document_request: DocumentBySuffix,
     ) -> Response:
@@ -97,7 +97,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         intake: intake_type,
         *,
         rulebooks: CatalogueDep,
-        renderer: RendererDep,
+        renderer: MeteredRendererDep,
         print_settings: PrintSettingsDep,
         document_request: NoteRequest,
     ) -> Response:

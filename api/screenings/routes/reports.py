@@ -5,8 +5,8 @@ from fastapi import APIRouter, Response
 from api.auth.route_guard import require_scope
 from api.dependencies import (
     CatalogueDep,
+    MeteredRendererDep,
     PrintSettingsDep,
-    RendererDep,
     RequestContextDep,
     ScreeningId,
 )
@@ -38,7 +38,7 @@ def read_report(  # noqa: PLR0913 - FastAPI passes what a route needs as paramet
     screening: ScreeningId,
     *,
     rulebooks: CatalogueDep,
-    renderer: RendererDep,
+    renderer: MeteredRendererDep,
     context: RequestContextDep,
     print_settings: PrintSettingsDep,
     document_request: DocumentByAccept,
@@ -64,7 +64,7 @@ def read_report_as(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
     rulebooks: CatalogueDep,
-    renderer: RendererDep,
+    renderer: MeteredRendererDep,
     context: RequestContextDep,
     print_settings: PrintSettingsDep,
     document_request: DocumentBySuffix,
@@ -87,7 +87,7 @@ def read_note(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
     rulebooks: CatalogueDep,
-    renderer: RendererDep,
+    renderer: MeteredRendererDep,
     context: RequestContextDep,
     print_settings: PrintSettingsDep,
     document_request: NoteRequest,

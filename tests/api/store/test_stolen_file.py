@@ -1,11 +1,9 @@
 """A stolen copy: of the database file, of a backup, of a dump, tells nothing without the keys."""
 
-import subprocess
-
 import pytest
 from sqlalchemy import text
 from support.builders import assessed, clinic, do, fill_patient_record
-from support.postgres import HOMES
+from support.postgres import dump
 
 from api.store.database.engine import connect_sqlite
 from api.store.keys.file_key import load_file_key
@@ -74,8 +72,7 @@ def dumped(store, store_settings):
             for row in rows
             for value in row
         )
-    url = store_settings.database_url.get_secret_value()
-    return subprocess.run([HOMES[0] / "pg_dump", url], capture_output=True, check=True).stdout
+    return dump(store_settings.database_url.get_secret_value())
 
 
 def test_a_dump_of_every_row_holds_no_word_of_a_patient(store, store_settings, filled_store):

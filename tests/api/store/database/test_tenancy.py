@@ -28,11 +28,13 @@ from api.store.database import migrate
 from api.store.database.engine import DatabaseError, open_postgres, require_row_level_security
 from api.store.database.tables import (
     OWNED_TABLES,
+    ApprovalRow,
     AuditRow,
     ClientSecretRow,
     FailureRow,
     PractitionerRow,
     ScreeningRow,
+    WithdrawalRow,
 )
 from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import links
@@ -68,6 +70,12 @@ def signs_in(work, practitioner):
     draft_acknowledgements.acknowledge_draft(
         work, link.id, ["a_flag"], practitioner, acknowledgements.FlagAction("done")
     )
+    times = {"requested_at": work.now, "expires_at": work.now.replace(year=2099)}
+    asked = {"id": f"approval {practitioner}"[:36], "kind": "client", "requested_by": practitioner}
+    work.insert(ApprovalRow, asked | times, content=b"a request")
+    withdrawal = {"id": f"withdrawal {practitioner}"[:36], "kind": "client", "targets": "c"}
+    of_this_one = {"organisation_id": work.organisation, "at": work.now}
+    work.session.execute(insert(WithdrawalRow).values(**withdrawal, **of_this_one))
     failed = {"way": practitioner[:64], "count": 1, "last_at": work.now, "until": None}
     own = insert(FailureRow).values(organisation_id=work.organisation, **failed)
     work.session.execute(own)

@@ -19,7 +19,7 @@ from support.builders import (
 from support.callers import bearing
 from support.commands import run_command, run_failing_command
 from support.path_resources import public_jwk
-from support.postgres import HOMES
+from support.postgres import HOMES, dump
 
 from api.main import create_app
 from api.outbound.allowlist import HostPort
@@ -85,9 +85,7 @@ def restore(request, settings, tmp_path):
         if store.database.is_embedded:
             create_backup(settings.database_file, store.key_ring, tmp_path / "backup.db")
         else:
-            url = settings.database_url.get_secret_value()
-            dump = subprocess.run([HOMES[0] / "pg_dump", "-Fc", url], capture_output=True,
-                                  check=True).stdout  # fmt: skip
+            content = dump(settings.database_url.get_secret_value(), "-Fc")
 
         def restore_now():
             store.close()
@@ -97,9 +95,10 @@ def restore(request, settings, tmp_path):
                 restore_backup(tmp_path / "backup.db", store.key_ring, settings.database_file)
                 return settings
             cluster = request.getfixturevalue("postgres")
-            target = cluster.url(cluster.database())
-            subprocess.run([HOMES[0] / "pg_restore", "-d", target], input=dump, check=True)
-            restored = build_store_settings(tmp_path, target)
+            name = cluster.database()
+            command = [HOMES[0] / "pg_restore", "-d", cluster.url(name, "postgres")]
+            subprocess.run(command, input=content, check=True)
+            restored = build_store_settings(tmp_path, cluster.url(name))
             return restored.model_copy(update={"withdrawals_file": settings.ledger_file})
 
         return restore_now

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep databases mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep databases mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock sbom clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -105,6 +105,9 @@ lock: ## the locks, with hashes and without any address
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --constraint requirements.lock \
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
+
+sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
+	python scripts/sbom.py
 
 clean:
 	rm -rf $(VENV) demo mutants

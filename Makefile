@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep databases mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock sbom clean
+.PHONY: setup setup-dev demo test serve check shuffled deep databases mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -106,6 +106,7 @@ lock: ## the locks, with hashes and without any address
 		--custom-compile-command "make lock" --constraint requirements.lock \
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
 
+.PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py
 

@@ -33,10 +33,12 @@ def read_offered_versions(hello: bytes) -> list[int]:
 
 def test_tls_1_2_and_1_3_are_offered_and_no_older_one():
     client, server = socket.socketpair()
-    with client, server:
+    connection = DeadlineSocket(client)
+    with server:
         server.shutdown(socket.SHUT_WR)
         with pytest.raises(OutboundError, match="tls_failed"):
-            start_tls(DeadlineSocket(client), HostPort("ehr.example", 443), TlsCredentials())
+            start_tls(connection, HostPort("ehr.example", 443), TlsCredentials())
+        connection.socket.close()
         assert read_offered_versions(server.recv(1 << 14)) == [TLS_1_3, TLS_1_2]
 
 

@@ -106,5 +106,9 @@ lock: ## the locks, with hashes and without any address
 		--custom-compile-command "make lock" --constraint requirements.lock \
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
 
+.PHONY: sbom
+sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
+	python scripts/sbom.py
+
 clean:
 	rm -rf $(VENV) demo mutants

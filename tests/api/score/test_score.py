@@ -251,7 +251,8 @@ class TestEveryResponse:
         headers = anonymous.get(path).headers
         assert len(headers["x-request-id"]) == 32
         assert headers["x-content-type-options"] == "nosniff"
-        assert "default-src 'none'" in headers["content-security-policy"]
+        policy = headers["content-security-policy"]
+        assert policy == "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
     def test_a_wrong_method_is_405_with_allow(self, anonymous):
         response = anonymous.get("/v1/score")

@@ -86,6 +86,7 @@ PAGES_OF_COMMANDS = {
     "organisation list": OPERATOR,
     "organisation change": f"POST {PRACTICE}",
     "organisation letterhead": f"POST {PRACTICE}",
+    "organisation quotas": OPERATOR,
     "client add": f"POST {PRACTICE}/programs",
     "client list": f"GET {PRACTICE}/programs",
     "client change": f"POST {PRACTICE}/programs/{{client}}",

@@ -71,8 +71,12 @@ def signs_in(work, practitioner):
         work, link.id, ["a_flag"], practitioner, acknowledgements.FlagAction("done")
     )
     times = {"requested_at": work.now, "expires_at": work.now.replace(year=2099)}
-    asked = {"id": f"approval {practitioner}"[:36], "kind": "client", "requested_by": practitioner}
-    work.insert(ApprovalRow, asked | times, content=b"a request")
+    approval = {
+        "id": f"approval {practitioner}"[:36],
+        "kind": "client",
+        "requested_by": practitioner,
+    }
+    work.insert(ApprovalRow, approval | times, content=b"a request")
     withdrawal = {"id": f"withdrawal {practitioner}"[:36], "kind": "client", "targets": "c"}
     of_this_one = {"organisation_id": work.organisation, "at": work.now}
     work.session.execute(insert(WithdrawalRow).values(**withdrawal, **of_this_one))

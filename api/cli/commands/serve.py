@@ -34,6 +34,7 @@ def serve(
     from api.jobs.worker import running_worker
     from api.main import create_app
     from api.observability.structured_logging import configure_logging
+    from api.store.database.engine import find_bypassing_role
 
     configure_logging()
     settings = load_settings()
@@ -48,6 +49,8 @@ def serve(
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": local_url})
     with open_configured_store(settings, may_be_unsettled=True) as store:
+        if bypassing_role := find_bypassing_role(store.database):
+            print_note(f"unsafe: {bypassing_role}")
         is_open = store.ledger_fault is None
         if (
             is_open

@@ -39,6 +39,7 @@ def open_store(
             current = migrate.is_current(connection)
         if not current:
             migrate.upgrade(database)
+        databases.require_application_role(database)
         ledger = WithdrawalLedger(settings.ledger_file) if settings.ledger_file else None
         store = Store(database, ring, ledger)
         organisations.ensure_system_organisation(store, settings.token_algorithm)

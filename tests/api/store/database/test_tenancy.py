@@ -25,7 +25,12 @@ from api.store.accounts.practitioners import add_practitioner
 from api.store.batches import batches
 from api.store.batches.chunk_content import ChunkContent
 from api.store.database import migrate
-from api.store.database.engine import DatabaseError, open_postgres, require_row_level_security
+from api.store.database.engine import (
+    DatabaseError,
+    find_bypassing_role,
+    open_postgres,
+    require_row_level_security,
+)
 from api.store.database.tables import (
     OWNED_TABLES,
     ApprovalRow,
@@ -382,17 +387,19 @@ def test_a_login_role_that_can_reach_one_past_the_walls_is_refused(
     for statement in role.format(name=name).split("; "):
         postgres.say(statement)
     postgres.say(f"GRANT nociscreen_app TO {name}")
-    database = postgres_at(postgres, name, name)
+    on_this_computer = postgres.url(name, name)
+    elsewhere = on_this_computer.replace("127.0.0.1", "db.example") + "?hostaddr=127.0.0.1"
+    databases = open_postgres(on_this_computer), open_postgres(elsewhere)
+    require_row_level_security(databases[0])
     if reason is None:
-        require_row_level_security(database)
+        require_row_level_security(databases[1])
     else:
         with pytest.raises(DatabaseError, match=reason.format(name=name)):
-            require_row_level_security(database)
-    database.engine.dispose()
-
-
-def postgres_at(cluster, name, role):
-    return open_postgres(cluster.url(name, role))
+            require_row_level_security(databases[1])
+    sentences = [find_bypassing_role(database) for database in databases]
+    assert [bool(sentence) for sentence in sentences] == [reason is not None] * 2
+    for database in databases:
+        database.engine.dispose()
 
 
 def test_an_ordinary_owner_is_held_by_the_walls_too(postgres, tmp_path):

@@ -180,7 +180,8 @@ def test_silent_receivers_of_one_organisation_hold_up_no_other(store, settings):
         for _ in range(5):
             assert arrivals.acquire(timeout=PATIENCE_SECONDS)
         connections = [tarpit.connections for tarpit in tarpits]
-        assert (max(connections), sum(connections)) == (1, 2)
+        assert max(connections) == 1
+        assert sum(connections) <= 2
 
 
 def test_a_silent_mail_server_holds_up_no_text_message(store, settings, tmp_path):

@@ -1,4 +1,4 @@
-"""Sends deliveries in background threads, so that silent receivers hold up nobody else's.
+"""Sends deliveries in background threads, so that a silent receiver delays its own alone.
 
 One organisation has at most half of the threads, and one host a single one. A host that gave no
 response rests, and the destinations that were served longest ago come first.

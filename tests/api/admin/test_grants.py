@@ -1,4 +1,4 @@
-"""Nobody gives what they lack: scopes, limits, and credentials of those who have more."""
+"""A caller grants only scopes and limits it has, and no credentials of a stronger caller."""
 
 import pytest
 from sqlalchemy import update

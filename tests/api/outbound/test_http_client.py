@@ -124,9 +124,9 @@ def test_a_server_that_drips_is_cut_off_at_the_deadline(beginning):
 
 
 def test_a_closed_port_is_unreachable():
-    with socket.socket() as bound:  # keeps the port taken, but does not listen
-        bound.bind(("127.0.0.1", 0))
-        host_port = HostPort("127.0.0.1", bound.getsockname()[1])
+    with socket.socket() as port_holder:  # keeps the port taken, but does not listen
+        port_holder.bind(("127.0.0.1", 0))
+        host_port = HostPort("127.0.0.1", port_holder.getsockname()[1])
         assert fail_to_send(host_port) == "unreachable"
 
 

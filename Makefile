@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench attack endurance openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -53,7 +53,7 @@ check: setup-dev ## what must hold before anything else
 shuffled: setup-dev ## the suite ten times, each in another random order
 	for seed in 1 2 3 4 5 6 7 8 9 10; do TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: full mutation fuzz kills forms validators spark ## the long runs
+deep: full mutation fuzz kills attack forms validators spark ## the long runs
 
 full: setup-dev ## the suite with every test on both databases, in every language and at every size
 	python -m pytest -n 3 --dist worksteal
@@ -77,6 +77,13 @@ kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each dat
 	TEST_UPDATES=60 python -m pytest tests/api/store/database/test_engine.py
 	TEST_BATCH_KILLS=20 python -m pytest tests/faults/test_batch_kill.py
 	TEST_KILLS=50 python -m pytest -n 2 tests/faults/test_kill_sender.py
+
+attack: setup-dev ## hostile requests, tokens and texts over loopback; kills, full disks, broken networks, silent peers
+	TEST_LOOPBACK=1 TEST_NETWORK_ROUNDS=10 python -m pytest -n 2 --dist worksteal tests/contract tests/schemas tests/reports/test_hostile.py \
+		tests/api/auth tests/api/http tests/api/security tests/api/store/database/test_tenancy.py tests/api/deliveries/test_adt_listener.py tests/faults
+
+endurance: setup-dev ## ten minutes at the highest load: answers a second, and whether memory grows
+	python -m bench.endurance
 
 spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'

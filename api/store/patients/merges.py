@@ -24,7 +24,7 @@ from schemas.rights import MergeCounts
 from schemas.screening import ScreeningContext
 from schemas.text import accept_stored_text
 
-_ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment")
+_ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment", "line")
 
 
 def merge_patients(
@@ -87,7 +87,11 @@ def _with_number(patient: KnownPatient, survivor: PatientSelector) -> KnownPatie
 
 def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) -> None:
     assessment = screenings.decrypt_assessment(work, row)
-    plaintexts = {name: work.decrypt_column(row, name) for name in _ENCRYPTED_COLUMNS}
+    plaintexts = {
+        name: work.decrypt_column(row, name)
+        for name in _ENCRYPTED_COLUMNS
+        if getattr(row, name) is not None
+    }
     plaintexts["patient"] = patient.model_dump_json(exclude_none=True).encode()
     plaintexts["context"] = _drop_fhir_subject(plaintexts["context"])
     indexes = screenings.compute_indexes(work, patient, assessment)

@@ -4,16 +4,15 @@ UnusableInputError    the caller must act: nothing can be read from the input
 """
 
 import glob
-import gzip
-import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, cast
+from typing import BinaryIO, Literal, NamedTuple
+
+from api.batch_scoring.compression import Compression, decompress
 
 BatchFormat = Literal["csv", "ndjson", "parquet"]
-Compression = Literal["gzip", "zstd"]
 STANDARD_STREAM = "-"
 _FORMATS: dict[str, BatchFormat] = {
     ".csv": "csv",
@@ -54,7 +53,7 @@ def detect_format(name: str, override: str | None = None) -> FileFormat:
     if kind is None or (compression and kind == "parquet"):
         raise UnusableInputError(
             "unknown file format: use .csv, .ndjson or .parquet (.csv and .ndjson also with .gz or "
-            ".zst), or pass --format and --to"
+            ".zst), or pass --format and --output-format"
         )
     return FileFormat(kind, compression)
 
@@ -66,7 +65,7 @@ def expand_pattern(pattern: str) -> tuple[str, ...]:
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
     files = tuple(sorted(name for name in names if Path(name).is_file()))
     if not files:
-        raise UnusableInputError("no such file")
+        raise UnusableInputError(f"{pattern}: no such file")
     return files
 
 
@@ -74,52 +73,25 @@ def expand_pattern(pattern: str) -> tuple[str, ...]:
 def open_input(name: str, compression: Compression | None) -> Iterator[BinaryIO]:
     """Open a file and decompress it as it is read. Raises OSError if it cannot be opened."""
     if name == STANDARD_STREAM:
-        yield _decompress(sys.stdin.buffer, compression)
+        yield decompress(sys.stdin.buffer, compression)
         return
     with Path(name).open("rb") as stream:
-        yield _decompress(stream, compression)
-
-
-def _decompress(stream: BinaryIO, compression: Compression | None) -> BinaryIO:
-    match compression:
-        case "gzip":
-            return cast("BinaryIO", gzip.GzipFile(fileobj=stream))
-        case "zstd":
-            import zstandard
-
-            reader = zstandard.ZstdDecompressor().stream_reader(
-                stream, read_across_frames=True, closefd=False
-            )
-            return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader)))
-        case None:
-            return stream
-
-
-def compress_member(content: bytes, compression: Compression | None) -> bytes:
-    """Compress the content as one member; concatenated members decompress in order."""
-    match compression:
-        case "gzip":
-            return gzip.compress(content, compresslevel=6, mtime=0)
-        case "zstd":
-            import zstandard
-
-            return zstandard.ZstdCompressor(level=3).compress(content)
-        case None:
-            return content
+        yield decompress(stream, compression)
 
 
 def describe_unknown(places: Sequence[int], total: int, noun: str) -> str:
     """Describe unknown names in a message by position: a name could contain patient data."""
-    positions = _join_first([str(place + 1) for place in places])
+    positions = join_first([str(place + 1) for place in places])
     return f"{len(places):,} of {total:,} {noun} are unknown (positions from 1): {positions}"
 
 
 def join_names(names: Sequence[str]) -> str:
     """Return the first 20 names for a message, and how many more there are."""
-    return _join_first([repr(name[:80]) for name in names])
+    return join_first([repr(name[:80]) for name in names])
 
 
-def _join_first(items: Sequence[str], limit: int = 20) -> str:
+def join_first(items: Sequence[str], limit: int = 20) -> str:
+    """Return the first items for a message, and how many more there are."""
     text = ", ".join(items[:limit])
     more = len(items) - limit
     return f"{text} and {more:,} more" if more > 0 else text

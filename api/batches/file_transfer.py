@@ -9,6 +9,7 @@ from fastapi import Request
 from api.auth.request_context import RequestContext
 from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
 from api.batch_scoring.file_formats import BatchFormat
+from api.batch_scoring.readers.text_decoding import find_encoding
 from api.batch_scoring.result_stream import MEDIA_TYPES
 from api.http.content_negotiation import negotiate_media_type
 from api.problems import Problem
@@ -37,15 +38,22 @@ def parse_upload_format(request: Request) -> BatchFormat:
     file_format = _ACCEPTED_TYPES.get(media_type.strip().lower())
     if (
         file_format is None
-        or charset not in ("", "charset=utf-8")
+        or (charset and find_encoding(charset.removeprefix("charset=")) is None)
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
         raise Problem(
             "unsupported_media_type",
-            "Send text/csv (UTF-8), application/x-ndjson or application/vnd.apache.parquet, "
+            "Send text/csv (UTF-8, or another charset named in the type), application/x-ndjson or "
+            "application/vnd.apache.parquet, "
             "without content encoding.",
         )
     return file_format
+
+
+def parse_upload_encoding(request: Request) -> str | None:
+    """Return the encoding that the media type names; None if it names none."""
+    _, _, rest = request.headers.get("content-type", "").partition(";")
+    return find_encoding(re.sub(r"\s|\"", "", rest.lower()).removeprefix("charset="))
 
 
 async def receive_upload(request: Request, settings: Settings) -> EncryptedTempFile:

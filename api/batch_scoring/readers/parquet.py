@@ -32,10 +32,12 @@ class ParquetPiece(NamedTuple):
 
     content: bytes
     input_bytes: int
+    left_out: tuple[str, ...] = ()
 
     def parse_rows(self) -> ParsedRows:
         """Read the columns with the types of the file."""
-        return ParsedRows(pl.read_ipc(io.BytesIO(self.content)), build_faults_frame(()), None)
+        frame = pl.read_ipc(io.BytesIO(self.content))
+        return ParsedRows(frame, build_faults_frame(()), None, left_out=self.left_out)
 
 
 def read_parquet_pieces(
@@ -63,8 +65,9 @@ def read_parquet_pieces(
                 child.send(b"")
             while answer := child.read_answer(SECONDS_PER_SLICE):
                 match json.loads(answer):
-                    case int(input_bytes):
-                        yield ParquetPiece(child.read_answer(SECONDS_PER_SLICE), input_bytes)
+                    case {"input_bytes": int(input_bytes), "left_out": [*left_out]}:
+                        content = child.read_answer(SECONDS_PER_SLICE)
+                        yield ParquetPiece(content, input_bytes, (*left_out,))
                     case message, option:
                         raise UnusableInputError(message, option=option)
     except ChildStoppedError:

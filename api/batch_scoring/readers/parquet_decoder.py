@@ -9,7 +9,6 @@ from polars.exceptions import PanicException
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
-from schemas.batch import PASSTHROUGH_COLUMNS
 from schemas.rulebook import Question
 
 _MAX_SLICE_ROWS = 65_536
@@ -36,6 +35,7 @@ class DecodedSlice(NamedTuple):
 
     rows: pl.DataFrame
     input_bytes: int
+    left_out: tuple[str, ...]
 
 
 def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[DecodedSlice]:
@@ -46,11 +46,12 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
     """
     scan, schema, height = _scan(source)
     header, names = schema.names(), request.names
-    columns = {header[place]: name for place, name in names.match_header(header).items()}
+    match = names.match_header(header)
+    columns = {header[place]: name for place, name in match.columns.items()}
     for column, name in columns.items():
         _check_type(name, schema[column], names.questions.get(name))
     frame = scan.select(
-        pl.col(column).cast(pl.String).alias(name) if name in PASSTHROUGH_COLUMNS
+        pl.col(column).cast(pl.String).alias(name) if name not in names.questions
         else pl.col(column).alias(name)
         for column, name in columns.items()
     )  # fmt: skip
@@ -64,7 +65,8 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
         if limit is not None and total > limit:
             raise UnusableInputError(f"it must not unpack to more than {limit:,} bytes")
         for place, count in _split(sizes, request, start + 1):
-            yield DecodedSlice(rows.slice(place, count), request.size * count // height)
+            input_bytes = request.size * count // height
+            yield DecodedSlice(rows.slice(place, count), input_bytes, match.left_out)
 
 
 def _scan(source: str | io.BytesIO) -> tuple[pl.LazyFrame, pl.Schema, int]:

@@ -202,15 +202,15 @@ class TestMemory:
 class TestReading:
     @pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
     def test_others_write_while_a_file_is_read(self, kept_client, monkeypatch, form):
-        true, statuses = batches.read_chunks, []
+        true, statuses = batches.UploadReader.read_chunks, []
 
-        def others_write(*arguments, **options):
-            for chunk in true(*arguments, **options):
+        def others_write(reader):
+            for chunk in true(reader):
                 response = kept_client.post("/v1/screenings", json=request("OTHER"))
                 statuses.append(response.status_code)
                 yield chunk
 
-        monkeypatch.setattr(batches, "read_chunks", others_write)
+        monkeypatch.setattr(batches.UploadReader, "read_chunks", others_write)
         content, kind = {
             "csv": (csv(example()), "text/csv"),
             "ndjson": (json.dumps(example()), "application/x-ndjson"),

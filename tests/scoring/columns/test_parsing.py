@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.scoring.answer_strategies import partial_answers
 from support.scoring.engine_rows import frame_of
+from support.scoring.second_rulebook import load_second
 
 from scoring.answer_model import build_answer_model
 from scoring.catalogue import load_catalogue
@@ -176,3 +177,41 @@ def _cell(answer: object) -> str | None:
     return (
         None if answer is None else str(answer).lower() if isinstance(answer, bool) else str(answer)
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "cell", "answer"),
+    [
+        ("fatigue", "1.0", True),
+        ("fatigue", " Ja ", True),
+        ("fatigue", "S\u00cd", True),
+        ("fatigue", "falsch", False),
+        ("fatigue", "maybe", None),
+        ("pain_extent", "An area", "area"),
+        ("pain_sites", "Neck, Left Jaw", ["neck", "jaw_left"]),
+        ("pain_sites", "Nacken; unterer R\u00fccken", ["neck", "lower_back"]),
+        ("pain_sites", "neck\nlower_back", ["neck", "lower_back"]),
+        ("pain_sites", "None of these", []),
+        ("pain_sites", "none|neck", None),
+        ("pain_sites", "neck, Neck", None),
+        ("pain_sites", "neck, elbow", None),
+    ],
+)
+def test_words_and_labels_of_every_language_answer_and_nothing_is_guessed(question, cell, answer):
+    loaded = load_second()
+    intakes = parse_intakes(pl.DataFrame({question: [cell, ""]}), loaded)
+    expected = parse_intakes(pl.DataFrame({question: [_as_cell(answer), ""]}), loaded)
+    assert intakes.intakes[question].to_list() == expected.intakes[question].to_list()
+    assert intakes.faults.height == (answer is None)
+
+
+def _as_cell(answer: object) -> str:
+    if isinstance(answer, list):
+        return "|".join(answer) or "none"
+    return "" if answer is None else str(answer).lower()
+
+
+def test_numbers_of_statistics_programs_are_yes_and_no():
+    intakes = parse_intakes(pl.DataFrame({"fatigue": [1.0, 0.0, None, 0.5]}), load_second())
+    assert intakes.intakes["fatigue"].to_list() == [True, False, None, None]
+    assert intakes.faults["row"].to_list() == [3]

@@ -1,16 +1,25 @@
 """Settings of a deployment, read from environment variables named `NOCISCREEN_<NAME>`."""
 
+import os
+import tomllib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from schemas.notification import EmailAddress
 
 _PREFIX = "NOCISCREEN_"
+SETTINGS_FILE_VARIABLE = "NOCISCREEN_SETTINGS_FILE"
+"""The variable that names a TOML file with settings; the environment has precedence."""
 _OLD_NAMES = {
     "jwks_timeout_seconds": "key_set_seconds",
     "cds_hooks_origins": "hooks_origins",
@@ -48,6 +57,20 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is no such file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor this
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, the environment, and last the file of `NOCISCREEN_SETTINGS_FILE`."""
+        file = os.environ.get(SETTINGS_FILE_VARIABLE)
+        toml = [TomlConfigSettingsSource(settings_cls, toml_file=Path(file))] if file else []
+        return (init_settings, env_settings, *toml)
+
     database_url: Annotated[
         SecretStr | None,
         Field(
@@ -55,6 +78,8 @@ class Settings(BaseSettings):
         ),
     ] = None
     """A PostgreSQL database, also read from `DATABASE_URL`; without it the embedded one is used."""
+    backup_database_url: SecretStr | None = None
+    """The same PostgreSQL database for `nociscreen backup`, as a role that sees all rows."""
     database_file: Path = Path(".nociscreen/nociscreen.db")
     """The embedded, encrypted SQLite database."""
     key_ring: SecretStr | None = None
@@ -225,7 +250,23 @@ def list_unknown_variables(names: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each name with our prefix that is no setting, with the nearest one."""
     settings = {_PREFIX + setting.upper() for setting in Settings.model_fields}
     known_names = settings | {_PREFIX + former.upper() for former in _OLD_NAMES.values()}
+    known_names.add(SETTINGS_FILE_VARIABLE)
     for name in sorted(names):
         if name.upper().startswith(_PREFIX) and name.upper() not in known_names:
             nearest = get_close_matches(name.upper(), sorted(settings), n=1, cutoff=0.0)[0]
             yield f"{name} is not a setting; did you mean {nearest}?"
+
+
+def list_file_faults(file: Path) -> Iterator[str]:
+    """Yield a sentence for each fault of a settings file: unreadable, not TOML, unknown names."""
+    try:
+        names = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        yield f"{SETTINGS_FILE_VARIABLE}: {file} cannot be read: {error.strerror}"
+        return
+    except ValueError as error:
+        yield f"{SETTINGS_FILE_VARIABLE}: {file} is not TOML: {error}"
+        return
+    for name in sorted(names.keys() - Settings.model_fields.keys()):
+        nearest = get_close_matches(name, sorted(Settings.model_fields), n=1, cutoff=0.0)[0]
+        yield f"{file}: {name} is not a setting; did you mean {nearest}?"

@@ -108,9 +108,10 @@ def read_unverified_claims(token: str) -> dict[str, Any]:
         return {}
 
 
-def build_token_problem() -> Problem:
-    """Build the one problem for every token that fails verification."""
-    return Problem("invalid_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+def build_token_problem(detail: str | None = None) -> Problem:
+    """Build the problem for every token that fails verification; the reason is not disclosed."""
+    challenge = 'Bearer error="invalid_token"'
+    return Problem("invalid_token", detail, headers={"WWW-Authenticate": challenge})
 
 
 def _expect_access_token(issuer: Issuer) -> ExpectedToken:

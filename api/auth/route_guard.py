@@ -22,13 +22,15 @@ from starlette.requests import ClientDisconnect
 from api.auth.admission import admit_caller
 from api.auth.external_tokens import build_token_problem, read_unverified_issuer
 from api.auth.services import find_services
+from api.field_errors import suggest_name
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.preconditions import refuse_unsupported_conditions
 from api.http.request_body import JSON, BodyMediaType, list_property_names, read_json
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import FieldError, Problem
 from api.security.client_secrets import has_api_key_prefix, parse_api_key
-from api.security.signatures import InvalidTokenError
+from api.security.signatures import ExpiredTokenError, InvalidTokenError
 from api.security.smart_scopes import determine_permission
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
@@ -36,6 +38,8 @@ from api.store.operations.denied_requests import ANONYMOUS_ACTOR
 from api.store.transaction import Actor, Authority
 
 _FHIR = "/fhir/"
+INVALID_API_KEY = "The API key is not valid here, was revoked or has expired."
+EXPIRED_TOKEN = "The access token has expired; get another at `POST /v1/oauth/token`."  # noqa: S105 # nosec B105 - a sentence
 _log = structlog.get_logger("nociscreen")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -91,6 +95,14 @@ class GuardedRoute(APIRoute):
         )
 
     @cached_property
+    def _header_names(self) -> frozenset[str]:
+        return frozenset(
+            parameter.alias.lower()
+            for parameter in get_flat_params(self.dependant)
+            if isinstance(parameter.field_info, params.Header)
+        )
+
+    @cached_property
     def _member_names(self) -> frozenset[str]:
         body_type: Any = self.body_field and self.body_field.field_info.annotation
         return frozenset(list_property_names(TypeAdapter(body_type).json_schema()))
@@ -106,6 +118,8 @@ class GuardedRoute(APIRoute):
                 caller = callers.authenticate_api_key(store, *parse_api_key(credential))
             except ValueError:
                 caller = None
+            if caller is None:
+                raise build_token_problem(INVALID_API_KEY)
         if caller is None:
             raise build_token_problem()
         return caller
@@ -135,6 +149,7 @@ class GuardedRoute(APIRoute):
                 _authorise(request, caller, self.scope, self._fhir_permission)
                 request = await self.prepare_request(request)
                 check_query(request, self._query_names)
+                refuse_unsupported_conditions(request, self._header_names)
                 if self.body_field:
                     await self._read_json(request)
                 return await handle(request)
@@ -159,6 +174,8 @@ def _find_by_token(request: Request, token: str) -> Caller | None:
         return services.external_tokens.verify_access_token(token)
     try:
         principal = services.access_tokens.verify(token)
+    except ExpiredTokenError:
+        raise build_token_problem(EXPIRED_TOKEN) from None
     except InvalidTokenError:
         return None
     return callers.resolve_principal(services.store, principal)
@@ -171,6 +188,8 @@ def read_credential(request: Request) -> str:
     if len(keys) == 1 and not headers and has_api_key_prefix(keys[0]):
         return keys[0]
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 and not keys else ("", "", "")
+    if len(keys) == 1 and not headers:
+        raise build_token_problem(INVALID_API_KEY)
     if scheme.lower() != "bearer" or not token:
         raise Problem("missing_token", headers={"WWW-Authenticate": "Bearer"})
     return token.strip(" ")
@@ -181,15 +200,23 @@ def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: st
     admit_caller(request, caller)
     if scope not in caller.scopes and fhir_permission not in caller.fhir_scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-        raise Problem("insufficient_scope", headers={"WWW-Authenticate": challenge})
+        detail = f"This operation requires the scope `{scope}`, which the credential lacks."
+        headers = {"WWW-Authenticate": challenge}
+        raise Problem("insufficient_scope", detail, headers=headers, extensions={"scope": scope})
 
 
 def check_query(request: Request, known_names: frozenset[str]) -> None:
     """Raise Problem `invalid_request` for an unknown or a repeated query parameter."""
     query_names = [name for name, _ in request.query_params.multi_items()]
     errors = [
-        FieldError(pointer="", code="extra_forbidden", detail="unknown query parameter")
-        for name in set(query_names) - known_names
+        FieldError(
+            pointer="",
+            code="unknown_parameter",
+            detail=f"unknown query parameter, number {position} of {len(query_names)}; "
+            f"{suggest_name(name, sorted(known_names))}",
+        )
+        for position, name in enumerate(query_names, 1)
+        if name not in known_names
     ] + [
         FieldError(pointer=f"/{name}", code="duplicate_name", detail="must not be repeated")
         for name in sorted(known_names)

@@ -4,7 +4,8 @@ We check here or earlier what python-jose does not: it accepts tokens without `a
 ignores `crit` and `typ`, tries every key regardless of the `kid`, and raises errors other than JWT
 errors. It gets one key object, which matches its only permitted algorithm.
 
-    InvalidTokenError    the sender must act; the reason is not disclosed
+    InvalidTokenError     the sender must act; the reason is not disclosed
+        ExpiredTokenError the sender gets another: the signature holds
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from jose import jwk, jwt
 from jose.backends.base import Key
+from jose.exceptions import ExpiredSignatureError
 
 from api.security.claims import CLOCK_SKEW_SECONDS, ExpectedToken, check_claims
 from api.security.jws import KID_PATTERN, decode_unverified
@@ -27,6 +29,10 @@ class InvalidTokenError(ValueError):
 
     def __init__(self) -> None:
         super().__init__("the token is refused")
+
+
+class ExpiredTokenError(InvalidTokenError):
+    """The signature holds, and the time of the token is over; saying so discloses nothing."""
 
 
 def sign_token(claims: Mapping[str, Any], key: SigningKey, token_type: str) -> str:
@@ -75,6 +81,8 @@ def verify_with_key(
         raise InvalidTokenError
     try:
         return _verify(token, key, expected)
+    except ExpiredSignatureError:  # raised only after the signature was verified
+        raise ExpiredTokenError from None
     except Exception:  # noqa: BLE001 - python-jose can raise anything; the sender learns nothing
         raise InvalidTokenError from None
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.admin.common import ClientId, ClientRoute, Scopes, build_created_response
 from api.dependencies import (
+    LOWER_CASE,
     CurrentCaller,
     IdempotentRequestDep,
     RequestContextDep,
@@ -25,7 +26,7 @@ from schemas.base import FrozenModel
 from schemas.organisation import CredentialSummary, PublishedKey
 
 router = APIRouter(prefix="/v1/clients/{client}", tags=["administration"], route_class=ClientRoute)
-SecretId = Annotated[str, build_id_parameter("secret", 4)]
+SecretId = Annotated[str, build_id_parameter("secret", 4), LOWER_CASE]
 KeyId = Annotated[str, Path(alias="key", pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])]
 Kid = Annotated[str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["2026-11"])]
 Days = Annotated[int, Field(ge=1, le=3660)]

@@ -55,6 +55,13 @@ class FhirContext(FrozenModel):
     differences: Many[str] = Field(
         default=(), description="Values computed by the client that differ from ours."
     )
+    orders: Many[Reference] = Field(
+        default=(), description="The numbers or ids of the orders that the response answers."
+    )
+    received: str | None = Field(
+        default=None,
+        description="The QuestionnaireResponse as it was received, as JSON text.",
+    )
 
 
 class ScreeningContext(FrozenModel):

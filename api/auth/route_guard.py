@@ -4,6 +4,7 @@ The order of the checks: caller, rate, scope, parameters, media type, size, time
 request leaves an audit row, and so does an unexpected error in an authenticated request.
 """
 
+import re
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any
@@ -30,7 +31,7 @@ from api.http.request_body import JSON, BodyMediaType, list_property_names, read
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import FieldError, Problem
 from api.security.client_secrets import has_api_key_prefix, parse_api_key
-from api.security.signatures import ExpiredTokenError, InvalidTokenError
+from api.security.signatures import InvalidTokenError
 from api.security.smart_scopes import determine_permission
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
@@ -40,6 +41,8 @@ from api.store.transaction import Actor, Authority
 _FHIR = "/fhir/"
 INVALID_API_KEY = "The API key is not valid here, was revoked or has expired."
 EXPIRED_TOKEN = "The access token has expired; get another at `POST /v1/oauth/token`."  # noqa: S105 # nosec B105 - a sentence
+_PLAIN_NAME = re.compile(r"[a-z_:.-]{1,40}", re.IGNORECASE | re.ASCII)
+"""A name that may be said back: other text may identify a patient."""
 _log = structlog.get_logger("nociscreen")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -65,6 +68,7 @@ class GuardedRoute(APIRoute):
     scope: str
     body_media_type: BodyMediaType
     body_size_factor: int = 1
+    repeatable_names: frozenset[str] = frozenset()
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
@@ -86,7 +90,8 @@ class GuardedRoute(APIRoute):
         return determine_permission(next(iter(self.methods or ())), self.path.removeprefix(_FHIR))
 
     @cached_property
-    def _query_names(self) -> frozenset[str]:
+    def query_names(self) -> frozenset[str]:
+        """The names of the declared query parameters."""
         other_kinds = params.Path, params.Header, params.Cookie
         return frozenset(
             parameter.alias
@@ -119,7 +124,7 @@ class GuardedRoute(APIRoute):
             except ValueError:
                 caller = None
             if caller is None:
-                raise build_token_problem(INVALID_API_KEY)
+                raise build_token_problem(detail=INVALID_API_KEY)
         if caller is None:
             raise build_token_problem()
         return caller
@@ -148,13 +153,15 @@ class GuardedRoute(APIRoute):
                 request.state.caller = caller
                 _authorise(request, caller, self.scope, self._fhir_permission)
                 request = await self.prepare_request(request)
-                check_query(request, self._query_names)
+                check_query(request, self.query_names, self.repeatable_names)
                 refuse_unsupported_conditions(request, self._header_names)
                 if self.body_field:
                     await self._read_json(request)
                 return await handle(request)
             except CLIENT_ERRORS as error:
-                await run_in_threadpool(_record_denial, request, convert_error(error).code)
+                reason = getattr(error, "reason", "")
+                code = convert_error(error).code
+                await run_in_threadpool(_record_denial, request, code, reason)
                 raise
             except RequestValidationError:
                 await run_in_threadpool(_record_denial, request, "invalid_request")
@@ -174,10 +181,9 @@ def _find_by_token(request: Request, token: str) -> Caller | None:
         return services.external_tokens.verify_access_token(token)
     try:
         principal = services.access_tokens.verify(token)
-    except ExpiredTokenError:
-        raise build_token_problem(EXPIRED_TOKEN) from None
-    except InvalidTokenError:
-        return None
+    except InvalidTokenError as error:
+        detail = EXPIRED_TOKEN if error.reason == "expired" else None
+        raise build_token_problem(error.reason, detail) from None
     return callers.resolve_principal(services.store, principal)
 
 
@@ -189,7 +195,7 @@ def read_credential(request: Request) -> str:
         return keys[0]
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 and not keys else ("", "", "")
     if len(keys) == 1 and not headers:
-        raise build_token_problem(INVALID_API_KEY)
+        raise build_token_problem(detail=INVALID_API_KEY)
     if scheme.lower() != "bearer" or not token:
         raise Problem("missing_token", headers={"WWW-Authenticate": "Bearer"})
     return token.strip(" ")
@@ -205,12 +211,14 @@ def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: st
         raise Problem("insufficient_scope", detail, headers=headers, extensions={"scope": scope})
 
 
-def check_query(request: Request, known_names: frozenset[str]) -> None:
+def check_query(
+    request: Request, known_names: frozenset[str], repeatable_names: frozenset[str] = frozenset()
+) -> None:
     """Raise Problem `invalid_request` for an unknown or a repeated query parameter."""
     query_names = [name for name, _ in request.query_params.multi_items()]
     errors = [
         FieldError(
-            pointer="",
+            pointer=f"/{name}" if _PLAIN_NAME.fullmatch(name) else "",
             code="unknown_parameter",
             detail=f"unknown query parameter, number {position} of {len(query_names)}; "
             f"{suggest_name(name, sorted(known_names))}",
@@ -219,18 +227,18 @@ def check_query(request: Request, known_names: frozenset[str]) -> None:
         if name not in known_names
     ] + [
         FieldError(pointer=f"/{name}", code="duplicate_name", detail="must not be repeated")
-        for name in sorted(known_names)
+        for name in sorted(known_names - repeatable_names)
         if query_names.count(name) > 1
     ]
     if errors:
         raise Problem("invalid_request", errors=errors)
 
 
-def _record_denial(request: Request, code: str) -> None:
+def _record_denial(request: Request, code: str, reason: str = "") -> None:
     denied_requests = find_services(request).denied_requests
     caller: Caller | None = getattr(request.state, "caller", None)
     target = next((value for value in request.path_params.values() if _is_id(value)), "")
-    denied_requests.record(build_actor(request, caller), code, target)
+    denied_requests.record(build_actor(request, caller), code, target, reason=reason)
 
 
 def _record_unexpected_error(request: Request) -> None:

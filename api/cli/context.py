@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -27,25 +26,20 @@ Active = Annotated[
 
 
 def load_settings() -> "Settings":
-    """Return the settings from the environment; exit 2 and name each invalid or unknown one."""
+    """Return the configured settings; exit 2 and name each invalid or unknown one."""
     import os
 
     from pydantic import ValidationError
 
-    from api.settings import (
-        SETTINGS_FILE_VARIABLE,
-        Settings,
-        list_file_faults,
-        list_unknown_variables,
-    )
+    from api.settings import Settings, SettingsFileError, list_unknown_variables
 
-    faults = list(list_unknown_variables(os.environ))
-    if file := os.environ.get(SETTINGS_FILE_VARIABLE):
-        faults += list_file_faults(Path(file))
-    if faults:
-        fail("\n".join(faults))
+    unknown = list(list_unknown_variables(os.environ))
+    if unknown:
+        fail("\n".join(unknown))
     try:
         return Settings()
+    except SettingsFileError as error:
+        fail(str(error))
     except ValidationError as error:
         fail("\n".join(map(_describe_setting_fault, error.errors())))
 
@@ -57,7 +51,14 @@ def _describe_setting_fault(fault: Any) -> str:
     detail = describe_fault(fault).detail
     if not fault["loc"]:
         return detail
+    import os
+
+    from api.settings import read_settings_file
+
     name = str(fault["loc"][0]).upper().removeprefix("NOCISCREEN_")
+    file = os.environ.get("NOCISCREEN_SETTINGS_FILE")
+    if file and f"NOCISCREEN_{name}" not in os.environ and name.lower() in read_settings_file(file):
+        return f"{file}: {name.lower()}: {detail}"
     return f"NOCISCREEN_{name}: {detail}"
 
 

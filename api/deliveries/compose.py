@@ -126,7 +126,12 @@ def _compose_json(
 ) -> ComposedPayload:
     screening = request.snapshot.screening
     is_withdrawal = request.event == "withdrawal"
-    excluded = {"answers", "origin"} | ({"assessment", "context"} if is_withdrawal else set())
+    excluded: dict[str, Any] = {"answers": True, "origin": True}
+    excluded |= (
+        {"assessment": True, "context": True}
+        if is_withdrawal
+        else {"context": {"fhir": {"received"}}}  # which repeats the answers
+    )
     body: dict[str, Any] = {
         "type": f"screening.{request.event}",
         "timestamp": request.composed_at.isoformat().replace("+00:00", "Z"),

@@ -14,13 +14,7 @@ from api.security import smart_scopes
 from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN, ExpectedToken
 from api.security.keys import EC_CURVES, SigningKey, VerifyingKey
 from api.security.scopes import sort_known_scopes
-from api.security.signatures import (
-    ExpiredTokenError,
-    InvalidTokenError,
-    read_claimed_kid,
-    sign_token,
-    verify_with_key,
-)
+from api.security.signatures import InvalidTokenError, read_claimed_kid, sign_token, verify_with_key
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type # nosec B105
 MAX_LIFETIME_SECONDS = 15 * 60
@@ -105,7 +99,7 @@ class AccessTokens:
         """
         principal = self._verify_cached(token, self._find(read_claimed_kid(token)))
         if principal.expires_at <= time.time():
-            raise ExpiredTokenError
+            raise InvalidTokenError("expired")
         return principal
 
     def _verify_with_key(self, token: str, key: VerifyingKey | None) -> Principal:

@@ -183,9 +183,15 @@ class Transaction:
         key = self.data_keys.current
         return {name: key.compute_keyed_hash(name, value) for name, value in values.items()}
 
-    def match_hash(self, column: Any, value: str | None) -> ColumnElement[bool]:
-        """Return the condition that a search column holds the keyed hash of this value."""
-        return col(column).in_(self.data_keys.compute_keyed_hashes(column.key, value))
+    def match_hash(self, column: Any, *values: str | None) -> ColumnElement[bool]:
+        """Return the condition that a search column holds the keyed hash of one of these values."""
+        return col(column).in_(
+            [
+                hash_
+                for value in values
+                for hash_ in self.data_keys.compute_keyed_hashes(column.key, value)
+            ]
+        )
 
     def compute_fingerprint(self, content: bytes) -> str:
         """Return a keyed hash (hexadecimal) that key rotation does not change."""

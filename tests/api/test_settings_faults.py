@@ -51,38 +51,3 @@ def test_a_number_below_its_limit_is_told_the_limit(name, monkeypatch, tmp_path)
     outcome = run(monkeypatch, **{f"NOCISCREEN_{name.upper()}": "-1"})
     assert outcome.exit_code == 2
     assert re.search(rf"NOCISCREEN_{name.upper()}: must be .*\d", outcome.stderr)
-
-
-class TestFile:
-    @pytest.fixture
-    def file(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("NOCISCREEN_SETTINGS_FILE", "nociscreen.toml")
-        return tmp_path / "nociscreen.toml"
-
-    def test_settings_come_from_the_file_and_the_environment_has_precedence(
-        self, file, monkeypatch
-    ):
-        file.write_text('token_seconds = 60\nissuer = "a"\ndatabase_file = "x/y.db"\n')
-        monkeypatch.setenv("NOCISCREEN_ISSUER", "b")
-        settings = Settings()
-        assert (settings.token_seconds, settings.issuer) == (60, "b")
-        assert str(settings.database_file) == "x/y.db"
-        assert Settings(token_seconds=90).token_seconds == 90
-
-    @pytest.mark.parametrize(
-        ("text", "sentence"),
-        [
-            (None, "nociscreen.toml cannot be read: No such file or directory"),
-            ("x = ", "nociscreen.toml is not TOML"),
-            ("tokens_seconds = 60", "is not a setting; did you mean token_seconds?"),
-            ("token_seconds = 5", "NOCISCREEN_TOKEN_SECONDS: must be 30 or more"),
-        ],
-    )
-    def test_a_faulty_file_is_refused_by_name(self, file, monkeypatch, text, sentence):
-        if text is not None:
-            file.write_text(text)
-        outcome = run(monkeypatch)
-        assert (outcome.exit_code, outcome.stdout) == (2, "")
-        assert sentence in outcome.stderr
-        assert not (file.parent / ".nociscreen").exists()

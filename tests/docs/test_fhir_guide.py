@@ -1,5 +1,6 @@
 """Runs the commands of the FHIR guide, in order, against a real server."""
 
+import json
 import os
 import re
 import shutil
@@ -31,4 +32,5 @@ def test_every_command_of_the_guide_does_what_it_says(tmp_path):
         )
     assert process.returncode == 0, process.stdout[-2000:] + process.stderr[-2000:]
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
-    assert "transaction" in (tmp_path / "transaction.json").read_text()
+    transaction = json.loads((tmp_path / "transaction.json").read_text())
+    assert (transaction["resourceType"], transaction["type"]) == ("Bundle", "transaction")

@@ -38,6 +38,7 @@ _CODES = {
 }
 _STEP = re.compile(r"/(?:(\d+)|([A-Za-z0-9_.@~-]+))")
 _ELEMENT = re.compile(r"[A-Za-z]+")
+_LONGEST_NAME = 40
 
 
 class OutcomeIssue(NamedTuple):
@@ -96,6 +97,11 @@ def build_success_outcome() -> Resource:
     return build_operation_outcome(
         [OutcomeIssue("informational", "No issues.", severity="information")]
     )
+
+
+def locate_member(path: str, name: str) -> str:
+    """Return the place of a member; its parent's if its name is not a plain word."""
+    return f"{path}.{name}" if _ELEMENT.fullmatch(name) and len(name) <= _LONGEST_NAME else path
 
 
 def _build_issue(issue: OutcomeIssue, problem: str | None, request_id: str | None) -> Resource:

@@ -40,6 +40,8 @@ _PRAGMAS = (
     "secure_delete=ON",
     "temp_store=MEMORY",
 )
+_ALL_TABLES = "0x10002"
+"""Of `PRAGMA optimize`: look at every table, not only at those that this connection used."""
 _POSTGRES_OPTIONS = (
     f"-c lock_timeout={LOCK_SECONDS}s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=60s -c timezone=UTC"
@@ -137,6 +139,12 @@ class Database:
                 cursor = connection.connection.cursor()
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def refresh_statistics(self) -> None:
+        """Let SQLite count again how its tables are filled; PostgreSQL does so by itself."""
+        if self.is_embedded:
+            with self.lock_writes(), self.translate_errors(), self.engine.connect() as connection:
+                connection.connection.cursor().execute(f"PRAGMA optimize={_ALL_TABLES}")
+
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
         """Translate database and key faults into UnavailableError, and no other error."""
@@ -144,7 +152,12 @@ class Database:
             yield
         except _CALLER_ERRORS:
             raise
-        except (exc.SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
+        except (
+            exc.SQLAlchemyError,
+            sqlcipher3.Error,
+            self.engine.dialect.loaded_dbapi.Error,
+            TimeoutError,
+        ) as error:
             if isinstance(error, exc.StatementError) and not isinstance(error, exc.DBAPIError):
                 raise  # a value could not be bound: the statement never reached the database
             cause = (error.orig if isinstance(error, exc.DBAPIError) else error) or error

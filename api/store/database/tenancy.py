@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import BindParameter, Engine, Insert, Table, Update, event, insert, text
+from sqlalchemy import BindParameter, Engine, FromClause, Insert, Table, Update, event, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.sql import visitors
 from sqlmodel import col
 
 from api.store.database.tables import OWNED_TABLES, OwnedRow
@@ -121,14 +123,52 @@ def _filter_by_organisation(state: ORMExecuteState) -> None:
             "a session of one organisation can only query mapped tables of the store"
         )
     if not state.is_column_load:
-        state.statement = state.statement.options(*_criteria(session.organisation))
-
-
-@lru_cache(maxsize=1000)
-def _criteria(organisation: str) -> tuple[LoaderCriteriaOption, ...]:
-    return tuple(
-        with_loader_criteria(
-            table, col(table.organisation_id) == organisation, include_aliases=True
+        criteria = (
+            _build_criterion(session.organisation, table)
+            for table in find_owned_tables(state.statement)
         )
-        for table in OWNED_TABLES
+        state.statement = state.statement.options(*criteria)
+
+
+@lru_cache(maxsize=5000)
+def _build_criterion(organisation: str, table: type[OwnedRow]) -> LoaderCriteriaOption:
+    return with_loader_criteria(
+        table, col(table.organisation_id) == organisation, include_aliases=True
     )
+
+
+def find_owned_tables(statement: Any) -> tuple[type[OwnedRow], ...]:
+    """Return the owned tables that a statement names anywhere; all of them if it names none.
+
+    Each filter makes a statement costlier to build, so a statement gets no filter that it does not
+    need. The answer is remembered as long as the statement lives.
+    """
+    tables = _found_tables.get(statement)
+    if tables is None:
+        names = _collect_table_names(statement)
+        tables = tuple(table for table in OWNED_TABLES if table.__tablename__ in names)
+        tables = _found_tables[statement] = tables or OWNED_TABLES
+    return tables
+
+
+_found_tables: WeakKeyDictionary[Any, tuple[type[OwnedRow], ...]] = WeakKeyDictionary()
+
+
+def _collect_table_names(statement: Any) -> set[str]:
+    """Return the name of every table in the parts of a statement, and of those its columns are of.
+
+    A visitor does not enter the rows of an INSERT of many values: of such a statement none is
+    returned.
+    """
+    if getattr(statement, "_multi_values", ()):
+        return set()
+    names, sources, waiting = set(), set(), [statement]
+    while waiting:
+        for element in visitors.iterate(waiting.pop()):
+            if isinstance(element, Table):
+                names.add(element.name)
+            source = getattr(element, "table", None)  # a column does not count it as its part
+            if isinstance(source, FromClause) and source not in sources:
+                sources.add(source)
+                waiting.append(source)
+    return names

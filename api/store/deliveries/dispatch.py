@@ -4,6 +4,7 @@ A lease names the sending process. If that process dies, its attempt has an unkn
 the lease has expired, another process sends the same bytes under the same control id.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -165,13 +166,9 @@ def release_lease(work: Transaction, destination: str, lease: Lease) -> None:
 
 def _find_due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, datetime | None]:
     """Return the next due delivery among the heads of all lines, else when the next one is due."""
-    rows = work.list_rows(
-        work.select(DeliveryRow)
-        .where(
-            col(DeliveryRow.destination_id) == destination, col(DeliveryRow.state).in_(OPEN_STATES)
-        )
-        .order_by(col(DeliveryRow.seq))
-        .limit(_MAX_SCANNED)
+    rows = sorted(
+        (row for state in OPEN_STATES for row in _list_by_state(work, destination, state)),
+        key=lambda row: row.seq,
     )
     lines: set[str] = set()
     next_due_at: datetime | None = None
@@ -185,6 +182,13 @@ def _find_due(work: Transaction, destination: str) -> tuple[DeliveryRow | None, 
             return row, None
         next_due_at = min(next_due_at or row.due_at, row.due_at)
     return None, next_due_at
+
+
+def _list_by_state(work: Transaction, destination: str, state: str) -> Sequence[DeliveryRow]:
+    """Return the first deliveries of a queue in one state: an index has only these in order."""
+    is_of_queue = col(DeliveryRow.destination_id) == destination, col(DeliveryRow.state) == state
+    query = work.select(DeliveryRow).where(*is_of_queue).order_by(col(DeliveryRow.seq))
+    return work.list_rows(query.limit(_MAX_SCANNED))
 
 
 def _end_abandoned(work: Transaction, row: DeliveryRow) -> None:

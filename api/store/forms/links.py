@@ -190,7 +190,9 @@ def _encode_patient(patient: KnownPatient) -> bytes:
 
 def _load_urgent(work: Transaction) -> list[tuple[Any, Any]]:
     is_calm = work.match_hash(DraftRow.tier_index, drafts.NO_TIER)
-    return list_link_rows(work, ~is_calm, col(LinkRow.submitted_at).is_(None))
+    # drafts first: they are few, while links are never deleted once answered
+    ids = work.list_rows(work.select(DraftRow.link_id).where(~is_calm))
+    return list_link_rows(work, col(LinkRow.id).in_(ids), col(LinkRow.submitted_at).is_(None))
 
 
 def _load_rows(work: Transaction, *conditions: Any, limit: int | None) -> list[tuple[Any, Any]]:

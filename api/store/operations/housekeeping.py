@@ -67,6 +67,7 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
         except Exception as error:  # noqa: BLE001 - isolates the organisations
             name = type(error).__name__
             _log.warning("housekeeping_failed", organisation=organisation.id, error=name)
+    store.database.refresh_statistics()
     store.database.truncate_wal()
 
 

@@ -19,7 +19,7 @@ from api.store.transaction import Actor, Transaction
 
 ROWS_PER_STEP = 100
 _ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    (tables.ScreeningRow, ("patient", "context", "answers", "assessment")),
+    (tables.ScreeningRow, ("patient", "context", "answers", "assessment", "line")),
     (tables.EnteredInErrorRow, ("reason",)),
     (tables.AcknowledgementRow, ("content",)),
     (tables.ReportRow, ("content",)),
@@ -91,7 +91,10 @@ def _reencrypt(work: Transaction, row: Any, columns: tuple[str, ...]) -> None:
         for column in columns
         if getattr(row, column) is not None
     }
-    work.encrypt_row(row, plain, _keyed_hashes(work, row, plain))
+    indexes = _keyed_hashes(work, row, plain)
+    if isinstance(row, tables.ScreeningRow) and row.line is None:
+        plain["line"] = screenings.encode_line(screenings.decrypt_assessment(work, row))
+    work.encrypt_row(row, plain, indexes)
 
 
 def _keyed_hashes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[str, bytes]:

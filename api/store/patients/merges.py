@@ -24,7 +24,7 @@ from schemas.rights import MergeCounts
 from schemas.screening import ScreeningContext
 from schemas.text import accept_stored_text
 
-_ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment")
+_ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment", "line")
 
 
 def merge_patients(
@@ -49,6 +49,13 @@ def merge_patients(
     return MergeCounts(
         screenings=len(ids), links=len(link_rows), holds=hold_count, batches=batch_count
     )
+
+
+def concerns_patient(work: Transaction, retired: PatientSelector) -> bool:
+    """Return whether a merge would move anything of this number. Raises ConflictError."""
+    link_rows = patient_lookup.list_links_with_drafts(work, retired)
+    ids = patient_lookup.list_screening_ids(work, retired, link_rows)
+    return bool(link_rows or ids or legal_holds.list_holds(work, retired))
 
 
 def _move_screening(
@@ -87,7 +94,11 @@ def _with_number(patient: KnownPatient, survivor: PatientSelector) -> KnownPatie
 
 def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) -> None:
     assessment = screenings.decrypt_assessment(work, row)
-    plaintexts = {name: work.decrypt_column(row, name) for name in _ENCRYPTED_COLUMNS}
+    plaintexts = {
+        name: work.decrypt_column(row, name)
+        for name in _ENCRYPTED_COLUMNS
+        if getattr(row, name) is not None
+    }
     plaintexts["patient"] = patient.model_dump_json(exclude_none=True).encode()
     plaintexts["context"] = _drop_fhir_subject(plaintexts["context"])
     indexes = screenings.compute_indexes(work, patient, assessment)

@@ -98,7 +98,7 @@ def _stands_for_its_answers(rulebook: str) -> ColumnElement[bool]:
         link.original_id == col(ScreeningRow.id),
         rescored.organisation_id == link.organisation_id,
         rescored.id == link.screening_id,
-        rescored.rulebook == rulebook,
+        rescored.rulebook.concat("") == rulebook,  # by its id, never by all of its version
         ~exists().where(
             replacing.organisation_id == rescored.organisation_id,
             replacing.replaces == rescored.id,

@@ -25,12 +25,17 @@ def find_latest_screening(
 
     Old answers that were rescored are no newer for it.
     """
-    patient_filters = [is_of_patient(work, *number) for number in numbers]
-    if not patient_filters:
+    numbers = tuple(numbers)
+    if not numbers:
         return None
+    # the index is by reference alone, and is not found behind an OR of pairs
+    is_of_reference = work.match_hash(
+        ScreeningRow.patient_index, *(number.reference for number in numbers)
+    )
+    is_of_number = or_(*(is_of_patient(work, *number) for number in numbers))
     screening_id = work.session.execute(
         work.select(ScreeningRow.id)
-        .where(is_of_instrument(instrument), or_(*patient_filters), IS_IN_FORCE)
+        .where(is_of_reference, is_of_number, is_of_instrument(instrument), IS_IN_FORCE)
         .order_by(
             FIRST_STORED_AT.desc(),
             col(ScreeningRow.created_at).desc(),

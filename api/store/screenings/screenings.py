@@ -62,6 +62,7 @@ def add_screening(
         "context": intake.context.model_dump_json(exclude_none=True).encode(),
         "answers": json.dumps(intake.answers, ensure_ascii=False).encode(),
         "assessment": zlib.compress(assessment.model_dump_json(by_alias=True).encode(), 1),
+        "line": encode_line(assessment),
     }
     row = {
         "id": screening_id,
@@ -193,6 +194,24 @@ def compute_indexes(
         tier_index=assessment.safety.tier,
         band_index=find_band(assessment),
     )
+
+
+def encode_line(assessment: Assessment) -> bytes:
+    """Return the column of a screening that holds what lists show of its assessment."""
+    return json.dumps(summarize_assessment(assessment)).encode()
+
+
+def summarize_assessment(assessment: Assessment) -> dict[str, Any]:
+    """Return what lists show of an assessment, by the members of a `ScreeningListItem`."""
+    safety = assessment.safety
+    return {
+        "status": assessment.status,
+        "tier": safety.tier,
+        "band": find_band(assessment),
+        "flags": len(safety.flags),
+        "all_asked": safety.all_asked,
+        "not_asked": len(safety.unanswered),
+    }
 
 
 def find_band(assessment: Assessment) -> str | None:

@@ -1,19 +1,20 @@
 """Lists of screenings, newest first, in pages with an encrypted cursor."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, tuple_
+from sqlalchemy import tuple_
 from sqlmodel import col
 
 from api.security.base64url import decode_base64url, encode_base64url
 from api.store.database.tables import ScreeningRow
 from api.store.errors import InvalidCursorError
 from api.store.keys.field_encryption import DecryptionError, FieldLocation
-from api.store.screenings import conditions, screenings
+from api.store.screenings import conditions, screening_lines
 from api.store.transaction import Transaction
+from schemas.rulebook_name import RulebookName
 from schemas.screening import PatientFilters, ScreeningFilters, ScreeningListItem
 
 _CURSOR = "cursor"
@@ -63,14 +64,14 @@ def list_unacknowledged(
             .limit(limit)
         ).all()
     )
-    return tuple(_build_line(work, row) for row in rows)
+    return tuple(screening_lines.build_line(work, row) for row in rows)
 
 
 def list_lines(work: Transaction, ids: Sequence[str]) -> tuple[ScreeningListItem, ...]:
     """Return these screenings, in this order; those that were erased are left out."""
     query = _select_matching(work, ScreeningFilters()).where(col(ScreeningRow.id).in_(ids))
-    rows = {row.ScreeningRow.id: row for row in work.session.execute(query).all()}
-    return tuple(_build_line(work, rows[name]) for name in ids if name in rows)
+    rows = {row.id: row for row in work.session.execute(query).all()}
+    return tuple(screening_lines.build_line(work, rows[name]) for name in ids if name in rows)
 
 
 def seal_search(work: Transaction, text: str, start: int = 0) -> str:
@@ -94,20 +95,54 @@ def open_search(work: Transaction, sealed_search: str) -> tuple[str, int]:
 def _load_page(
     work: Transaction, query: Any, filters: ScreeningFilters, limit: int
 ) -> ScreeningPage:
-    rows = work.session.execute(query.order_by(*_NEWEST_FIRST).limit(limit + 1)).all()
+    rows = _list_newest(work, query, filters.rulebook, limit + 1)
     page_rows = rows[:limit]
-    last = page_rows[-1].ScreeningRow if len(rows) > limit else None
+    last = page_rows[-1] if len(rows) > limit else None
     return ScreeningPage(
-        tuple(_build_line(work, row) for row in page_rows),
+        tuple(screening_lines.build_line(work, row) for row in page_rows),
         _encrypt_cursor(work, _Position(filters, limit, last.created_at, last.id))
         if last
         else None,
     )
 
 
+def _list_newest(work: Transaction, query: Any, rulebook: str | None, limit: int) -> Sequence[Any]:
+    """Return the newest rows of a query, by this version or by any version of this instrument.
+
+    Each version is searched alone, since an index has the screenings of one version in order.
+    """
+    newest_first = query.order_by(*_NEWEST_FIRST).limit(limit)
+    if rulebook is None:
+        return work.session.execute(newest_first).all()
+    versions = [
+        version
+        for version in _list_stored_versions(work)
+        if rulebook in {version, RulebookName.parse(version).instrument}
+    ]
+    rows = [
+        row
+        for version in versions
+        for row in work.session.execute(
+            newest_first.where(col(ScreeningRow.rulebook) == version)
+        ).all()
+    ]
+    return sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)[:limit]
+
+
+def _list_stored_versions(work: Transaction) -> Iterator[str]:
+    """Yield each version that a screening was scored by, in one step of the index each."""
+    version: str | None = ""
+    column = col(ScreeningRow.rulebook)
+    while version is not None:
+        query = work.select(ScreeningRow.rulebook).where(column > version)
+        version = work.session.execute(query.order_by(column).limit(1)).scalar_one_or_none()
+        if version is not None:
+            yield version
+
+
 def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
     query: Any = work.select(
-        ScreeningRow,
+        *screening_lines.LINE_COLUMNS,
         conditions.IS_REPLACED.label("replaced"),
         conditions.IS_IN_ERROR.label("in_error"),
         conditions.IS_ACKNOWLEDGED.label("acknowledged"),
@@ -124,39 +159,11 @@ def _select_matching(work: Transaction, filters: ScreeningFilters) -> Any:
             query = query.where(work.match_hash(column, term))
     if isinstance(filters, PatientFilters) and filters.without_system:
         query = query.where(work.match_hash(ScreeningRow.system_index, None))
-    if filters.rulebook is not None:
-        query = query.where(
-            or_(
-                col(ScreeningRow.rulebook) == filters.rulebook,
-                conditions.is_of_instrument(filters.rulebook),
-            )
-        )
     if filters.created_from is not None:
         query = query.where(col(ScreeningRow.created_at) >= filters.created_from)
     if filters.created_before is not None:
         query = query.where(col(ScreeningRow.created_at) < filters.created_before)
     return query
-
-
-def _build_line(work: Transaction, row: Any) -> ScreeningListItem:
-    screening = row.ScreeningRow
-    assessment = screenings.decrypt_assessment(work, screening)
-    return ScreeningListItem(
-        id=screening.id,
-        created_at=screening.created_at,
-        replaces=screening.replaces,
-        rescored_from=row.rescored_from,
-        state=screenings.derive_state(replaced=row.replaced, in_error=row.in_error),
-        patient=screenings.decrypt_patient(work, screening),
-        rulebook=screening.rulebook,
-        status=assessment.status,
-        tier=assessment.safety.tier,
-        band=screenings.find_band(assessment),
-        flags=len(assessment.safety.flags),
-        all_asked=assessment.safety.all_asked,
-        not_asked=len(assessment.safety.unanswered),
-        acknowledged=row.acknowledged,
-    )
 
 
 def _encrypt_cursor(work: Transaction, position: _Position) -> str:

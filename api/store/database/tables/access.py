@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Text, UniqueConstraint
+from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from api.store.database.tables.owned import (
@@ -33,7 +33,10 @@ class ClientRow(OwnedRow, table=True):
 class ClientSecretRow(OwnedRow, table=True):
     """The hash of a client secret; two may be valid at once, so that it can be rotated."""
 
-    __table_args__: ClassVar[Any] = (reference("client_id"),)
+    __table_args__: ClassVar[Any] = (
+        reference("client_id"),
+        Index("client_secret_by_client", "client_id"),
+    )
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
     client_id: str = Field(max_length=ID_LENGTH)
@@ -45,7 +48,10 @@ class ClientSecretRow(OwnedRow, table=True):
 class ClientKeyRow(OwnedRow, table=True):
     """A public key that a client signs its assertions with, as a JWK."""
 
-    __table_args__: ClassVar[Any] = (reference("client_id"),)
+    __table_args__: ClassVar[Any] = (
+        reference("client_id"),
+        Index("client_key_by_client", "client_id", "kid"),
+    )
 
     client_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     kid: str = Field(primary_key=True, max_length=200)
@@ -56,7 +62,10 @@ class ClientKeyRow(OwnedRow, table=True):
 class ClientKeySetRow(OwnedRow, table=True):
     """The URL of the JWK set that verifies a client's assertions."""
 
-    __table_args__: ClassVar[Any] = (reference("client_id"),)
+    __table_args__: ClassVar[Any] = (
+        reference("client_id"),
+        Index("client_key_set_by_client", "client_id"),
+    )
 
     client_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     url: str = Field(max_length=2000)

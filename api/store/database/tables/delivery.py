@@ -52,8 +52,11 @@ class DeliveryRow(OwnedRow, table=True):
         reference("destination_id", cascade=False),
         UniqueConstraint("organisation_id", "destination_id", "screening_id", "event"),
         UniqueConstraint("organisation_id", "destination_id", "seq"),
-        Index("delivery_by_screening", "organisation_id", "screening_id"),
+        Index("delivery_by_screening", "organisation_id", "screening_id", "created_at", "id"),
         Index("delivery_by_time", "organisation_id", "created_at", "id"),
+        Index("delivery_by_state", "organisation_id", "state", "created_at", "id"),
+        Index("delivery_by_destination", "organisation_id", "destination_id", "created_at", "id"),
+        Index("delivery_open", "organisation_id", "destination_id", "state", "seq"),
         Index("delivery_due", "state", "due_at"),
     )
 

@@ -28,6 +28,8 @@ class LinkRow(OwnedRow, table=True):
         UniqueConstraint("sha256"),
         Index("link_by_time", "organisation_id", "created_at", "id"),
         Index("link_by_patient", "organisation_id", "patient_index"),
+        Index("link_by_screening", "organisation_id", "screening_id"),
+        Index("link_by_expiry", "organisation_id", "expires_at"),
         Index("link_due", "organisation_id", "due_on"),
     )
 

@@ -27,6 +27,7 @@ class NotificationRow(OwnedRow, table=True):
         reference("screening_id"),
         reference("practitioner_id"),
         Index("notification_due", "state", "due_at"),
+        Index("notification_by_state", "organisation_id", "state", "changed_at"),
         Index("notification_by_link", "organisation_id", "link_id"),
         Index("notification_by_screening", "organisation_id", "screening_id"),
     )

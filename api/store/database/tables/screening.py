@@ -16,16 +16,30 @@ from api.store.database.tables.owned import (
     reference,
 )
 
+SEARCHED_COLUMNS = {
+    "patient": "patient_index",
+    "status": "status_index",
+    "tier": "tier_index",
+    "band": "band_index",
+    "rulebook": "rulebook",
+}
+"""The column of each index of screenings that ends in the order of lists: newest first."""
+
 
 class ScreeningRow(OwnedRow, table=True):
-    """One intake with its assessment. Never changed, only encrypted again or erased."""
+    """One intake with its assessment. Never changed, only encrypted again or erased.
+
+    `line` is what lists show of the assessment; null in rows of releases before 1.2.
+    """
 
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("organisation_id", "replaces"),
         reference("replaces", "screening", cascade=False),
         Index("screening_by_time", "organisation_id", "created_at", "id"),
-        Index("screening_by_patient", "organisation_id", "patient_index", "created_at"),
-        Index("screening_by_tier", "organisation_id", "tier_index"),
+        *(
+            Index(f"screening_by_{name}", "organisation_id", column, "created_at", "id")
+            for name, column in SEARCHED_COLUMNS.items()
+        ),
         CheckConstraint("replaces IS NULL OR replaces <> id", name="screening_replaces_another"),
     )
 
@@ -47,6 +61,7 @@ class ScreeningRow(OwnedRow, table=True):
     context: bytes = encrypted_column()
     answers: bytes = encrypted_column()
     assessment: bytes = encrypted_column()
+    line: bytes | None = encrypted_column(nullable=True)
 
 
 class EnteredInErrorRow(OwnedRow, table=True):

@@ -115,7 +115,10 @@ class FailureRow(OwnedRow, table=True):
 class ImportedRow(OwnedRow, table=True):
     """An imported row of a file, known by a keyed hash; deleted with its screening."""
 
-    __table_args__: ClassVar[Any] = (reference("screening_id"),)
+    __table_args__: ClassVar[Any] = (
+        reference("screening_id"),
+        Index("imported_by_screening", "organisation_id", "screening_id"),
+    )
 
     fingerprint: str = Field(primary_key=True, max_length=64)
     screening_id: str = Field(max_length=ID_LENGTH)

@@ -3,8 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import String, cast, delete, func, insert, literal, select, text, update
+from sqlalchemy import (
+    String,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 from support.builders import (
     add,
@@ -24,7 +37,7 @@ from api.store.accounts.clients import add_api_key, add_client_key, set_key_set_
 from api.store.accounts.practitioners import add_practitioner
 from api.store.batches import batches
 from api.store.batches.chunk_content import ChunkContent
-from api.store.database import migrate
+from api.store.database import migrate, tenancy
 from api.store.database.engine import (
     DatabaseError,
     find_bypassing_role,
@@ -38,6 +51,7 @@ from api.store.database.tables import (
     ClientSecretRow,
     FailureRow,
     PractitionerRow,
+    ReportRow,
     ScreeningRow,
     WithdrawalRow,
 )
@@ -174,6 +188,90 @@ def test_a_statement_past_the_tables_is_refused_in_one_organisation(store, two):
             store.transaction(two[0].actor) as work,
         ):
             work.session.execute(statement)
+
+
+def foreign_ids(other):
+    return select(col(ScreeningRow.id)).where(col(ScreeningRow.organisation_id) == other)
+
+
+def lead_over(other):
+    again = aliased(ScreeningRow)
+    return select(again.id).where(again.organisation_id == other)
+
+
+NAMING = {
+    "subquery": lambda other: select(func.count()).select_from(foreign_ids(other).subquery()),
+    "its column": lambda other: select(func.count(foreign_ids(other).subquery().c.id)),
+    "scalar subquery": lambda other: select(
+        foreign_ids(other).with_only_columns(func.count()).scalar_subquery()
+    ),
+    "exists": lambda other: (
+        select(func.count()).select_from(PractitionerRow).where(foreign_ids(other).exists())
+    ),
+    "in": lambda other: (
+        select(func.count())
+        .select_from(ReportRow)
+        .where(col(ReportRow.screening_id).in_(foreign_ids(other)))
+    ),
+    "alias": lambda other: select(func.count()).select_from(lead_over(other).subquery()),
+    "cte": lambda other: select(func.count()).select_from(foreign_ids(other).cte()),
+    "cte in a cte": lambda other: select(func.count()).select_from(
+        select(foreign_ids(other).cte().c.id).cte()
+    ),
+    "join": lambda other: (
+        select(func.count())
+        .select_from(PractitionerRow)
+        .join(ScreeningRow, col(ScreeningRow.organisation_id) == other)
+    ),
+    "condition alone": lambda other: select(func.count(col(PractitionerRow.id))).where(
+        col(ScreeningRow.organisation_id) == other, col(ScreeningRow.id) != col(PractitionerRow.id)
+    ),
+    "order": lambda other: select(
+        func.count().over(order_by=foreign_ids(other).limit(1).scalar_subquery())
+    ).where(foreign_ids(other).exists()),
+    "union in it": lambda other: select(func.count()).select_from(
+        union_all(foreign_ids(other), foreign_ids(other)).subquery()
+    ),
+}
+
+
+def test_a_filter_on_the_named_tables_alone_lets_no_part_of_a_statement_out(store, two):
+    one, other = two
+    counts = {}
+    for part, build in NAMING.items():
+        with store.read_all_organisations() as session:
+            count_of_all = session.execute(build(other.organisation)).scalar()
+        with store.transaction(one.actor) as work:
+            own_count = work.session.execute(build(other.organisation)).scalar()
+            work.audit("read")
+        counts[part] = (bool(count_of_all), own_count or 0)
+    assert counts == dict.fromkeys(NAMING, (True, 0))
+
+
+def test_a_statement_is_filtered_as_if_by_every_table():
+    foreign_id = foreign_ids("o").scalar_subquery()
+    changing = {
+        "insert": insert(PractitionerRow).values(**person("p", name=foreign_id)),
+        "insert from select": from_select(PractitionerRow, "p"),
+        "insert many": insert(PractitionerRow).values([person("p", name=foreign_id)]),
+        "update": update(PractitionerRow).values(name=foreign_id),
+        "update from": update(PractitionerRow)
+        .values(name="n")
+        .where(col(PractitionerRow.id) == col(ScreeningRow.id)),
+        "delete": delete(PractitionerRow).where(foreign_ids("o").exists()),
+    }
+    statements = {part: build("o") for part, build in NAMING.items()} | changing
+
+    def write_out(part, filtered_tables):
+        criteria = (tenancy._build_criterion("p", table) for table in filtered_tables)
+        return str(statements[part].options(*criteria).compile(dialect=sqlite.dialect()))
+
+    tables = {part: tenancy.find_owned_tables(statement) for part, statement in statements.items()}
+    assert [write_out(part, tables[part]) for part in tables] == [
+        write_out(part, OWNED_TABLES) for part in tables
+    ]
+    two_tables = {PractitionerRow, ScreeningRow}
+    assert [set(tables[part]) for part in ("exists", "update from", "delete")] == [two_tables] * 3
 
 
 def raw(store, statement, organisation=None, **values):

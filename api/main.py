@@ -27,6 +27,7 @@ from api.fhir import routes as fhir
 from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
+from api.http.compression import JsonCompression
 from api.http.cors import HooksCorsMiddleware
 from api.http.error_conversion import respond_to_store_error
 from api.http.middleware import ErrorFormat, RequestMiddleware
@@ -39,6 +40,7 @@ from api.screenings import routes as screenings
 from api.security.access_tokens import AccessTokens
 from api.settings import Settings
 from api.store.errors import StoreError
+from api.store.operations.backlog import read_backlog
 from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.operations.startup import open_store
 from api.store.store import Store
@@ -90,6 +92,7 @@ def create_app(
         version=version("nociscreen"),
         summary="Clinician-facing screening for nociplastic pain",
         description=DESCRIPTION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -104,6 +107,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)
     app.add_exception_handler(HTTPException, problems.respond_to_http_error)
     app.add_middleware(HooksCorsMiddleware, origins=settings.cds_hooks_origins)
+    app.add_middleware(JsonCompression)
     app.add_middleware(
         RequestMiddleware,
         settings=settings,
@@ -117,6 +121,10 @@ def create_app(
 def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Services:
     bulkhead = Bulkhead()
     jwks_cache = JwksCache(store, settings.jwks_timeout_seconds, bulkhead)
+    renderer = RendererPool(settings.render_workers, settings.render_queue, settings.render_seconds)
+    renderer.on_rendered = store.metrics.record_rendering
+    store.metrics.track_reports_in_progress(lambda: renderer.in_progress)
+    store.metrics.track_backlog(lambda: read_backlog(store, settings.worker_timeout_seconds))
     return Services(
         settings=settings,
         catalogue=rules,
@@ -129,9 +137,7 @@ def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Servi
         denied_requests=DeniedRequestLog(store),
         rate_limiter=RateLimiter(),
         metrics=store.metrics,
-        renderer=RendererPool(
-            settings.render_workers, settings.render_queue, settings.render_seconds
-        ),
+        renderer=renderer,
         oidc_provider=OidcLogin(settings, store.key_ring, bulkhead)
         if settings.oidc_issuer
         else None,

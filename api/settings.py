@@ -63,6 +63,8 @@ class Settings(BaseSettings):
         ),
     ] = None
     """A PostgreSQL database, also read from `DATABASE_URL`; without it the embedded one is used."""
+    backup_database_url: SecretStr | None = None
+    """The same PostgreSQL database for `nociscreen backup`, as a role that sees all rows."""
     database_file: Path = Path(".nociscreen/nociscreen.db")
     """The embedded, encrypted SQLite database."""
     key_ring: SecretStr | None = None

@@ -99,7 +99,7 @@ class AccessTokens:
         """
         principal = self._verify_cached(token, self._find(read_claimed_kid(token)))
         if principal.expires_at <= time.time():
-            raise InvalidTokenError
+            raise InvalidTokenError("expired")
         return principal
 
     def _verify_with_key(self, token: str, key: VerifyingKey | None) -> Principal:

@@ -15,7 +15,8 @@ from support.path_resources import UNKNOWN
 from api.contract.operation_examples import load_example_intakes
 from api.fhir.questionnaire_catalogue import list_questionnaire_forms
 from api.fhir.resources.operation_outcome import convert_problem
-from api.problems import PROBLEM_DEFINITIONS, Problem
+from api.problem_definitions import PROBLEM_DEFINITIONS
+from api.problems import Problem
 from scoring.catalogue import load_catalogue
 
 HERE = "/fhir/QuestionnaireResponse"
@@ -501,8 +502,8 @@ class TestErrors:
         large = {"Content-Length": str(10**9), "Content-Type": "application/json"}
         for answer, status, code in [
             (anonymous.get(HERE), 401, "login"),
-            (anonymous.get("/fhir"), 404, "not-found"),
-            (caller.get("/fhir/Patient/1"), 404, "not-found"),
+            (anonymous.get("/fhir"), 404, "not-supported"),
+            (caller.get("/fhir/Patient/1"), 404, "not-supported"),
             (caller.delete(HERE), 405, "not-supported"),
             (caller.post(HERE, content=b"{}", headers=large), 413, "too-long"),
             (caller.post(HERE, content=b"<a/>"), 415, "not-supported"),

@@ -29,6 +29,7 @@ from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
 from api.http.cors import HooksCorsMiddleware
 from api.http.error_conversion import respond_to_store_error
+from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
@@ -52,6 +53,14 @@ DESCRIPTION = (
     "point. Red flags come first; an unanswered question is never a no; evidence against it is "
     "shown. Decision support for clinicians, not a diagnosis."
 )
+
+BUSY_OPERATIONS = (
+    ("POST", "/v1/score"),
+    ("POST", "/v1/screenings"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+)
+"""The operations that are found by their path alone."""
 
 
 class Service(FastAPI):
@@ -99,6 +108,7 @@ def create_app(
     for router in _routers(rules):
         app.include_router(router)
 
+    app.router.middleware_stack = ExactPaths(app.router, BUSY_OPERATIONS)
     app.add_exception_handler(problems.Problem, problems.respond_to_problem)
     app.add_exception_handler(StoreError, respond_to_store_error)
     app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)

@@ -30,6 +30,7 @@ from api.forms import routes as forms
 from api.http.compression import JsonCompression
 from api.http.cors import HooksCorsMiddleware
 from api.http.error_conversion import respond_to_store_error
+from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
@@ -54,6 +55,14 @@ DESCRIPTION = (
     "point. Red flags come first; an unanswered question is never a no; evidence against it is "
     "shown. Decision support for clinicians, not a diagnosis."
 )
+
+BUSY_OPERATIONS = (
+    ("POST", "/v1/score"),
+    ("POST", "/v1/screenings"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+)
+"""The operations that are found by their path alone."""
 
 
 class Service(FastAPI):
@@ -102,6 +111,7 @@ def create_app(
     # Not `include_router`, which would analyse each route a second time for this application.
     app.router.routes.extend(route for router in _routers(rules) for route in router.routes)
 
+    app.router.middleware_stack = ExactPaths(app.router, BUSY_OPERATIONS)
     app.add_exception_handler(problems.Problem, problems.respond_to_problem)
     app.add_exception_handler(StoreError, respond_to_store_error)
     app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)

@@ -27,7 +27,7 @@ from api.fhir import routes as fhir
 from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
-from api.http.cors import HooksCorsMiddleware
+from api.http.cors import CrossOriginMiddleware
 from api.http.error_conversion import respond_to_store_error
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
@@ -103,7 +103,11 @@ def create_app(
     app.add_exception_handler(StoreError, respond_to_store_error)
     app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)
     app.add_exception_handler(HTTPException, problems.respond_to_http_error)
-    app.add_middleware(HooksCorsMiddleware, origins=settings.cds_hooks_origins)
+    app.add_middleware(
+        CrossOriginMiddleware,
+        hooks_origins=settings.cds_hooks_origins,
+        api_origins=settings.api_origins,
+    )
     app.add_middleware(
         RequestMiddleware,
         settings=settings,

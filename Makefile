@@ -49,6 +49,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen openapi --check
 	python scripts/reference.py --check
 	python scripts/clinical_page.py --check
+	python scripts/safety_pages.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
 	for seed in 1 2 3 4 5 6 7 8 9 10; do TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
@@ -98,10 +99,11 @@ forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and sc
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run
 
-openapi: setup ## openapi/, docs/reference/ and docs/clinical/, written from code and rulebooks
+openapi: setup ## openapi/, docs/reference/, docs/clinical/ and the hazard log
 	nociscreen openapi
 	python scripts/reference.py
 	python scripts/clinical_page.py
+	python scripts/safety_pages.py
 
 rulebooks: setup ## check every rulebook that ships
 	for file in scoring/rulebooks/*/*.toml; do nociscreen rulebook check $$file || exit 1; done
@@ -116,6 +118,10 @@ lock: ## the locks, with hashes and without any address
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py
+
+.PHONY: image-steps
+image-steps: ## the steps of deploy/Dockerfile in a clean folder, without Docker; then a report by what they made
+	$(PYTHON) scripts/image_steps.py
 
 clean:
 	rm -rf $(VENV) demo mutants

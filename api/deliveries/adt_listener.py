@@ -1,8 +1,8 @@
 """Receives HL7 messages over MLLP, merges patients and acknowledges each message.
 
-`AA` means that all merges of the message are committed, in one transaction, or that the message
-concerns no patient's number. A repeated message changes nothing. A sender has a deadline for each
-message and a number of connections of its own.
+`AA` means that all merges of the message are committed, in one transaction, or wait for a second
+person's approval, or that the message concerns no patient's number. A repeated message changes
+nothing. A sender has a deadline for each message and a number of connections of its own.
 """
 
 import re
@@ -27,9 +27,9 @@ from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
 from api.http.error_conversion import convert_error
 from api.http.rate_limit import compute_network_key
 from api.outbound.bulkhead import Bulkhead, BulkheadFullError
+from api.store import approvals
 from api.store.errors import StoreError, UnavailableError
 from api.store.operations.denied_requests import DeniedRequestLog
-from api.store.patients import merges as patient_merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.store import Store
 from api.store.transaction import Actor
@@ -130,11 +130,8 @@ def _log_message(
 def _merge_patients(context: AdtContext, requests: list[PatientMerge]) -> None:
     pairs = [(_build_selector(item.retired), _build_survivor(item.survivor)) for item in requests]
     with context.store.transaction(context.actor) as work:
-        merges = [
-            patient_merges.merge_patients(work, retired, survivor, "hl7v2")
-            for retired, survivor in pairs
-        ]
-        work.audit("merge", "patient", count=sum(merged.screenings for merged in merges))
+        counts = [approvals.receive_merge(work, *pair) for pair in pairs]
+        work.audit("merge", "patient", count=sum(counts))
 
 
 def _build_selector(identifier: PatientNumber) -> PatientSelector:

@@ -30,6 +30,8 @@ from api.hl7v2.mllp_framing import frame_message
 from api.main import create_app
 from api.outbound.bulkhead import BulkheadFullError
 from api.problems import Problem
+from api.store import approvals
+from api.store.accounts import clients, organisations
 from api.store.audit import chain
 from api.store.deliveries import outbox
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
@@ -113,6 +115,25 @@ def test_a_repeated_merge_moves_the_screenings_once(adt_context, store, clinic):
     assert [row.id for row in exported.screenings] == [screening.id]
     with pytest.raises(NotFoundError):
         do(store, clinic, data_subject_rights.export_patient, PatientSelector("OLD-1", SYSTEM))
+
+
+def test_a_merge_waits_once_where_a_second_person_must_approve(adt_context, store, clinic):
+    def read_number():
+        return do(store, clinic, screenings.find_screening, screening.id).patient.reference
+
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    do(store, clinic, organisations.update_organisation, {"second_approval": True})
+    for message in (A40, A40, A40.replace("OLD-1", "UNKNOWN")):
+        assert parse_acknowledgement(apply_message(adt_context, message.encode())).code == "AA"
+    (approval,) = do(store, clinic, approvals.list_approvals, ["merge"])
+    assert approval.requested_by == adt_context.actor.id
+    assert read_number() == "OLD-1"
+    colleague = do(store, clinic, clients.add_client, "Colleague", ())
+    here = clinic._replace(client=colleague.id)
+    do(store, here, approvals.decide_request, approval.id, ["merge"], is_approved=True)
+    assert read_number() == "NEW-1"
+    apply_message(adt_context, A40.encode())
+    assert do(store, clinic, approvals.list_approvals, ["merge"]) == []
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
 from api.http.compression import JsonCompression
-from api.http.cors import HooksCorsMiddleware
+from api.http.cors import CrossOriginMiddleware
 from api.http.error_conversion import respond_to_store_error
 from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
@@ -116,7 +116,11 @@ def create_app(
     app.add_exception_handler(StoreError, respond_to_store_error)
     app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)
     app.add_exception_handler(HTTPException, problems.respond_to_http_error)
-    app.add_middleware(HooksCorsMiddleware, origins=settings.cds_hooks_origins)
+    app.add_middleware(
+        CrossOriginMiddleware,
+        hooks_origins=settings.cds_hooks_origins,
+        api_origins=settings.api_origins,
+    )
     app.add_middleware(JsonCompression)
     app.add_middleware(
         RequestMiddleware,

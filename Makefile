@@ -119,5 +119,9 @@ lock: ## the locks, with hashes and without any address
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py
 
+.PHONY: image-steps
+image-steps: ## the steps of deploy/Dockerfile in a clean folder, without Docker; then a report by what they made
+	$(PYTHON) scripts/image_steps.py
+
 clean:
 	rm -rf $(VENV) demo mutants

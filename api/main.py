@@ -96,8 +96,8 @@ def create_app(
         lifespan=_close_at_shutdown,
     )
     app.state.services = _build_services(settings, rules, store)
-    for router in _routers(rules):
-        app.include_router(router)
+    # Not `include_router`, which would analyse each route a second time for this application.
+    app.router.routes.extend(route for router in _routers(rules) for route in router.routes)
 
     app.add_exception_handler(problems.Problem, problems.respond_to_problem)
     app.add_exception_handler(StoreError, respond_to_store_error)

@@ -86,7 +86,11 @@ def describe_settings() -> Iterator[str]:
     yield from begin_page(
         "Settings",
         "Settings are environment variables: `NOCISCREEN_` and the name in capitals, for example "
-        "`NOCISCREEN_TOKEN_SECONDS=120` for `token_seconds`. All are optional.",
+        "`NOCISCREEN_TOKEN_SECONDS=120` for `token_seconds`. All are optional. A TOML file, named "
+        "by `NOCISCREEN_SETTINGS_FILE`, may hold them too, under the names of this page "
+        "(`token_seconds = 120`); a variable overrides the file. An unknown name in either is "
+        "refused with the nearest setting. A file with secrets must be readable by the service's "
+        "user alone.",
     )
     yield ""
     for name, field in Settings.model_fields.items():

@@ -4,6 +4,7 @@ The order of the checks: caller, rate, scope, parameters, media type, size, time
 request leaves an audit row, and so does an unexpected error in an authenticated request.
 """
 
+import re
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any
@@ -36,6 +37,8 @@ from api.store.operations.denied_requests import ANONYMOUS_ACTOR
 from api.store.transaction import Actor, Authority
 
 _FHIR = "/fhir/"
+_PLAIN_NAME = re.compile(r"[a-z_:.-]{1,40}", re.IGNORECASE | re.ASCII)
+"""A name that may be said back: other text may identify a patient."""
 _log = structlog.get_logger("nociscreen")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -61,6 +64,7 @@ class GuardedRoute(APIRoute):
     scope: str
     body_media_type: BodyMediaType
     body_size_factor: int = 1
+    repeatable_names: frozenset[str] = frozenset()
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
@@ -82,7 +86,8 @@ class GuardedRoute(APIRoute):
         return determine_permission(next(iter(self.methods or ())), self.path.removeprefix(_FHIR))
 
     @cached_property
-    def _query_names(self) -> frozenset[str]:
+    def query_names(self) -> frozenset[str]:
+        """The names of the declared query parameters."""
         other_kinds = params.Path, params.Header, params.Cookie
         return frozenset(
             parameter.alias
@@ -134,12 +139,14 @@ class GuardedRoute(APIRoute):
                 request.state.caller = caller
                 _authorise(request, caller, self.scope, self._fhir_permission)
                 request = await self.prepare_request(request)
-                check_query(request, self._query_names)
+                check_query(request, self.query_names, self.repeatable_names)
                 if self.body_field:
                     await self._read_json(request)
                 return await handle(request)
             except CLIENT_ERRORS as error:
-                await run_in_threadpool(_record_denial, request, convert_error(error).code)
+                reason = getattr(error, "reason", "")
+                code = convert_error(error).code
+                await run_in_threadpool(_record_denial, request, code, reason)
                 raise
             except RequestValidationError:
                 await run_in_threadpool(_record_denial, request, "invalid_request")
@@ -159,8 +166,8 @@ def _find_by_token(request: Request, token: str) -> Caller | None:
         return services.external_tokens.verify_access_token(token)
     try:
         principal = services.access_tokens.verify(token)
-    except InvalidTokenError:
-        return None
+    except InvalidTokenError as error:
+        raise build_token_problem(error.reason) from None
     return callers.resolve_principal(services.store, principal)
 
 
@@ -184,26 +191,32 @@ def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: st
         raise Problem("insufficient_scope", headers={"WWW-Authenticate": challenge})
 
 
-def check_query(request: Request, known_names: frozenset[str]) -> None:
+def check_query(
+    request: Request, known_names: frozenset[str], repeatable_names: frozenset[str] = frozenset()
+) -> None:
     """Raise Problem `invalid_request` for an unknown or a repeated query parameter."""
     query_names = [name for name, _ in request.query_params.multi_items()]
     errors = [
-        FieldError(pointer="", code="extra_forbidden", detail="unknown query parameter")
-        for name in set(query_names) - known_names
+        FieldError(
+            pointer=f"/{name}" if _PLAIN_NAME.fullmatch(name) else "",
+            code="extra_forbidden",
+            detail=f"unknown query parameter; there are {', '.join(sorted(known_names)) or 'none'}",
+        )
+        for name in sorted(set(query_names) - known_names)
     ] + [
         FieldError(pointer=f"/{name}", code="duplicate_name", detail="must not be repeated")
-        for name in sorted(known_names)
+        for name in sorted(known_names - repeatable_names)
         if query_names.count(name) > 1
     ]
     if errors:
         raise Problem("invalid_request", errors=errors)
 
 
-def _record_denial(request: Request, code: str) -> None:
+def _record_denial(request: Request, code: str, reason: str = "") -> None:
     denied_requests = find_services(request).denied_requests
     caller: Caller | None = getattr(request.state, "caller", None)
     target = next((value for value in request.path_params.values() if _is_id(value)), "")
-    denied_requests.record(build_actor(request, caller), code, target)
+    denied_requests.record(build_actor(request, caller), code, target, reason=reason)
 
 
 def _record_unexpected_error(request: Request) -> None:

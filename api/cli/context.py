@@ -26,18 +26,20 @@ Active = Annotated[
 
 
 def load_settings() -> "Settings":
-    """Return the settings from the environment; exit 2 and name each invalid or unknown one."""
+    """Return the configured settings; exit 2 and name each invalid or unknown one."""
     import os
 
     from pydantic import ValidationError
 
-    from api.settings import Settings, list_unknown_variables
+    from api.settings import Settings, SettingsFileError, list_unknown_variables
 
     unknown = list(list_unknown_variables(os.environ))
     if unknown:
         fail("\n".join(unknown))
     try:
         return Settings()
+    except SettingsFileError as error:
+        fail(str(error))
     except ValidationError as error:
         fail("\n".join(map(_describe_setting_fault, error.errors())))
 
@@ -46,7 +48,14 @@ def _describe_setting_fault(fault: Any) -> str:
     """Return one line; a fault of several settings together names them itself."""
     if not fault["loc"]:
         return str(fault["msg"]).removeprefix("Value error, ")
+    import os
+
+    from api.settings import read_settings_file
+
     name = str(fault["loc"][0]).upper().removeprefix("NOCISCREEN_")
+    file = os.environ.get("NOCISCREEN_SETTINGS_FILE")
+    if file and f"NOCISCREEN_{name}" not in os.environ and name.lower() in read_settings_file(file):
+        return f"{file}: {name.lower()}: {fault['msg']}"
     return f"NOCISCREEN_{name}: {fault['msg']}"
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Executable
 
 from api.observability.metrics import Metrics
 from api.store.database.engine import LOCK_SECONDS, Database
+from api.store.database.prepared_queries import LookUpConnection, PreparedQuery
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError
 from api.store.key_ring import KeyRing
@@ -35,6 +36,7 @@ class Store:
         self.organisation_keys = OrganisationKeys(ring)
         self.signing_keys = SigningKeys(ring, self.read_all_organisations)
         self.key_locks = KeyedLocks()
+        self._look_ups = LookUpConnection(database.engine)
 
     @contextmanager
     def transaction(
@@ -110,6 +112,16 @@ class Store:
         with self.read_all_organisations() as session:
             return session.execute(query).one_or_none()
 
+    def look_up_prepared(self, query: PreparedQuery, **parameters: Any) -> Any:
+        """Return the one row of a prepared query over all organisations, or None.
+
+        Raises UnavailableError.
+        """
+        with self.database.translate_errors():
+            rows = self._look_ups.fetch(query, **parameters)
+        return rows[0] if rows else None
+
     def close(self) -> None:
         """Close every database connection."""
+        self._look_ups.close()
         self.database.engine.dispose()

@@ -6,7 +6,6 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, or_, select
-from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.security import smart_scopes
@@ -18,6 +17,7 @@ from api.security.keys import VerifyingKey
 from api.security.scopes import expand_scopes
 from api.store.accounts.quotas import QUOTA_COLUMNS, Quotas, read_quotas
 from api.store.accounts.replay_cache import consume_once
+from api.store.database.prepared_queries import PreparedQuery
 from api.store.database.tables import (
     ApiKeyRow,
     ClientKeyRow,
@@ -46,7 +46,7 @@ class Caller(NamedTuple):
     quotas: Quotas = Quotas()
 
 
-_CALLER = (
+_CALLER = PreparedQuery(
     select(
         col(ClientRow.organisation_id),
         col(ClientRow.scopes),
@@ -64,8 +64,7 @@ _CALLER = (
 
 def resolve_principal(store: Store, principal: Principal) -> Caller | None:
     """Return the client of a verified token; None if it is inactive or has moved."""
-    with store.read_all_organisations() as session:
-        caller = _load_caller(session, principal.client, "token")
+    caller = _look_up_caller(store, principal.client, "token")
     if caller is None or caller.organisation != principal.organisation:
         return None
     fhir_scopes = smart_scopes.limit_permissions(principal.fhir_permissions, caller.scopes)
@@ -84,7 +83,7 @@ def authenticate_api_key(store: Store, key_id: str, sha256: str) -> Caller | Non
         ).scalar_one_or_none()
         if row is None or not compare_digest(row.sha256, sha256):
             return None
-        caller = _load_caller(session, row.client_id, "api_key")
+    caller = _look_up_caller(store, row.client_id, "api_key")
     return caller and caller._replace(scopes=caller.scopes & {*expand_scopes(row.scopes.split())})
 
 
@@ -100,13 +99,12 @@ def authenticate_secret(store: Store, client: str, secret: str) -> Caller | None
         ).scalars()
         if True not in [verify_secret(secret, hash_) for hash_ in hashes]:
             return None
-        return _load_caller(session, client, "token")
+    return _look_up_caller(store, client, "token")
 
 
 def look_up_client(store: Store, client: str) -> Caller | None:
     """Return the client of that id without authentication, to audit a denied request."""
-    with store.read_all_organisations() as session:
-        return _load_caller(session, client, "token")
+    return _look_up_caller(store, client, "token")
 
 
 def look_up_client_key(store: Store, client: str, kid: str) -> VerifyingKey | None:
@@ -138,15 +136,15 @@ def consume_assertion(work: Transaction, assertion: VerifiedAssertion, keep_seco
     return consume_once(work, UsedAssertionRow, key, assertion.jti, keep_until)
 
 
-def _load_caller(session: Session, client: str, means: AuthenticationMeans) -> Caller | None:
-    row = session.execute(_CALLER, {"client": client}).one_or_none()
+def _look_up_caller(store: Store, client: str, means: AuthenticationMeans) -> Caller | None:
+    row = store.look_up_prepared(_CALLER, client=client)
     if row is None:
         return None
     return Caller(
         client=client,
         organisation=row.organisation_id,
         organisation_name=row.name,
-        test=row.test,
+        test=bool(row.test),
         scopes=frozenset(expand_scopes(row.scopes.split())),
         requests_per_minute=row.client_requests_per_minute,
         means=means,

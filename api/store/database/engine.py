@@ -152,7 +152,12 @@ class Database:
             yield
         except _CALLER_ERRORS:
             raise
-        except (exc.SQLAlchemyError, sqlcipher3.Error, TimeoutError) as error:
+        except (
+            exc.SQLAlchemyError,
+            sqlcipher3.Error,
+            self.engine.dialect.loaded_dbapi.Error,
+            TimeoutError,
+        ) as error:
             if isinstance(error, exc.StatementError) and not isinstance(error, exc.DBAPIError):
                 raise  # a value could not be bound: the statement never reached the database
             cause = (error.orig if isinstance(error, exc.DBAPIError) else error) or error

@@ -11,13 +11,16 @@ from sqlmodel import col
 
 from api.security.aead import KEY_BYTES
 from api.store.audit.chain import AuditKey
+from api.store.database.prepared_queries import PreparedQuery
 from api.store.database.tables import OrganisationKeyRow
 from api.store.key_ring import KeyRing
 from api.store.keys.field_encryption import DataKey, DataKeys
 
 DATA_KIND, AUDIT_KIND = "data", "audit"
-_CURRENT_ROWS = select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
-    col(OrganisationKeyRow.organisation_id) == bindparam("of")
+_VERSION = PreparedQuery(
+    select(col(OrganisationKeyRow.id), col(OrganisationKeyRow.current)).where(
+        col(OrganisationKeyRow.organisation_id) == bindparam("organisation")
+    )
 )
 
 
@@ -37,7 +40,7 @@ class OrganisationKeys:
 
     def load_keys(self, session: Session, organisation: str) -> UnwrappedKeys | None:
         """Return the keys, or None for an unknown organisation. Raises KeyRingError."""
-        rows = session.execute(_CURRENT_ROWS, {"of": organisation}).all()
+        rows = _VERSION.fetch(session.connection(), organisation=organisation)
         version = frozenset((row.id, row.current) for row in rows)
         cached = self._cache.get(organisation)
         if cached is None or cached[0] != version:

@@ -1,10 +1,12 @@
 """Clients, practitioners and callers: what is taken back no longer holds, at once."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 import time_machine
-from support.builders import clinic, do
+from support.builders import clinic, do, run_concurrently, tampering_connection
 
 from api.security.access_tokens import Principal
 from api.security.client_assertions import VerifiedAssertion
@@ -180,3 +182,52 @@ def test_a_practitioner_is_the_organisations_own(store):
     assert do(store, owner, practitioners.list_practitioners) == [changed]
     with pytest.raises(NotFoundError):
         do(store, other, practitioners.update_practitioner, person.id, {"name": "Mine"})
+
+
+def test_a_change_holds_for_the_next_look_up_while_others_look_up(store):
+    owner = clinic(store)
+    stop = Event()
+
+    def act(number):
+        if number:
+            while not stop.is_set():
+                by_token(store, owner)
+            return None
+        try:
+            outcomes = []
+            for active in [False, True] * 20:
+                do(store, owner, clients.update_client, owner.client, {"active": active})
+                outcomes.append((active, by_token(store, owner) is not None))
+            return outcomes
+        finally:
+            stop.set()
+
+    assert run_concurrently(4, act)[0] == [(False, False), (True, True)] * 20
+
+
+def test_look_ups_leave_no_connection_that_sees_every_organisation(store):
+    owner = clinic(store)
+    assert by_token(store, owner)
+    if store.database.is_embedded:
+        pytest.skip("row-level security is PostgreSQL's")
+    with ExitStack() as stack:
+        counts = [
+            stack.enter_context(store.database.begin_read())
+            .exec_driver_sql("SELECT count(*) FROM client")
+            .scalar()
+            for _ in range(5)
+        ]
+    assert counts == [0] * 5
+
+
+def test_a_look_up_survives_that_the_server_closed_its_connection(store):
+    owner = clinic(store)
+    assert by_token(store, owner)
+    if store.database.is_embedded:
+        pytest.skip("SQLite has no server")
+    with tampering_connection(store) as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert by_token(store, owner)

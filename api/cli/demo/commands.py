@@ -119,7 +119,7 @@ def _add_person(work: "Transaction", person: "Person", last_day: date) -> int:
     new_screenings = []
     for visit in person.visits:
         work.now = visit.at - timedelta(hours=2)
-        link, _ = links.add_link(work, _request_link(person, visit))
+        link, _ = links.add_link(work, _request_link(person))
         work.now = visit.at
         open_links.mark_submitted(work, link.id)
         screening = _add_visit(work, person, visit)
@@ -141,7 +141,7 @@ def _add_person(work: "Transaction", person: "Person", last_day: date) -> int:
     return len(new_screenings)
 
 
-def _request_link(person: "Person", visit: "Visit") -> Any:
+def _request_link(person: "Person") -> Any:
     from api.store.forms.links import LinkRequest
     from scoring.catalogue import load_catalogue
 

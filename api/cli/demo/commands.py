@@ -180,7 +180,7 @@ def _add_open_link(work: "Transaction", person: "Person", *, has_draft: bool) ->
     from scoring.catalogue import load_catalogue
     from scoring.engine import assess
 
-    link, _ = links.add_link(work, _request_link(person, person.visits[-1]))
+    link, _ = links.add_link(work, _request_link(person))
     if has_draft:
         answers = person.visits[-1].answers
         tier = assess(load_catalogue().find_active("nociplastic"), answers).safety.tier

@@ -28,8 +28,9 @@ from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
 from api.http.compression import JsonCompression
-from api.http.cors import HooksCorsMiddleware
+from api.http.cors import CrossOriginMiddleware
 from api.http.error_conversion import respond_to_store_error
+from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
@@ -54,6 +55,14 @@ DESCRIPTION = (
     "point. Red flags come first; an unanswered question is never a no; evidence against it is "
     "shown. Decision support for clinicians, not a diagnosis."
 )
+
+BUSY_OPERATIONS = (
+    ("POST", "/v1/score"),
+    ("POST", "/v1/screenings"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+)
+"""The operations that are found by their path alone."""
 
 
 class Service(FastAPI):
@@ -102,11 +111,16 @@ def create_app(
     # Not `include_router`, which would analyse each route a second time for this application.
     app.router.routes.extend(route for router in _routers(rules) for route in router.routes)
 
+    app.router.middleware_stack = ExactPaths(app.router, BUSY_OPERATIONS)
     app.add_exception_handler(problems.Problem, problems.respond_to_problem)
     app.add_exception_handler(StoreError, respond_to_store_error)
     app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)
     app.add_exception_handler(HTTPException, problems.respond_to_http_error)
-    app.add_middleware(HooksCorsMiddleware, origins=settings.cds_hooks_origins)
+    app.add_middleware(
+        CrossOriginMiddleware,
+        hooks_origins=settings.cds_hooks_origins,
+        api_origins=settings.api_origins,
+    )
     app.add_middleware(JsonCompression)
     app.add_middleware(
         RequestMiddleware,

@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     """How long fetching a JWK set may take."""
     cds_hooks_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
     """Origins whose pages may call CDS Hooks, separated by commas."""
+    api_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
+    """Origins whose pages may call `/fhir` and `/v1`, separated by commas."""
     trusted_proxies: Annotated[str, Field(max_length=2000)] = "127.0.0.1,::1"
     """Addresses or networks whose `X-Forwarded-For` is trusted, separated by commas."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024

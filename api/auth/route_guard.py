@@ -35,6 +35,7 @@ from api.security.signatures import InvalidTokenError
 from api.security.smart_scopes import determine_permission
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
+from api.store.errors import StoreError
 from api.store.operations.denied_requests import ANONYMOUS_ACTOR
 from api.store.transaction import Actor, Authority
 
@@ -129,6 +130,21 @@ class GuardedRoute(APIRoute):
             raise build_token_problem()
         return caller
 
+    def authenticate_at_once(self, request: Request) -> Caller | None:
+        """Return the caller where no call can block, else None: then a thread authenticates.
+
+        That is an own token on the embedded database, whose key and client it reads in 0.05 ms.
+        """
+        services = find_services(request)
+        if type(self).authenticate is not GuardedRoute.authenticate:
+            return None
+        try:
+            find_key = services.store.signing_keys.find_cached_key
+            principal = services.access_tokens.verify(read_credential(request), find_key)
+            return callers.resolve_principal(services.store, principal, may_wait=False)
+        except (InvalidTokenError, Problem, StoreError):
+            return None
+
     async def prepare_request(self, request: Request) -> Request:
         """Return the request to validate; called once the caller is authorised."""
         return request
@@ -149,7 +165,9 @@ class GuardedRoute(APIRoute):
 
         async def guard(request: Request) -> Response:
             try:
-                caller = await run_in_threadpool(self.authenticate, request)
+                caller = self.authenticate_at_once(request)
+                if caller is None:
+                    caller = await run_in_threadpool(self.authenticate, request)
                 request.state.caller = caller
                 _authorise(request, caller, self.scope, self._fhir_permission)
                 request = await self.prepare_request(request)

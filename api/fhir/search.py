@@ -61,8 +61,11 @@ _COMMON = {
     "_revinclude": "A reference to this type to follow back, such as `Provenance:target`.",
     "_pretty": "Has no effect.",
 }
-_TOKEN_KINDS = {"token": "`code`, `system|code` or `|code`", "reference": "`Type/id` or an id",
-                "date": "a date with a prefix such as `ge`"}  # fmt: skip
+_TOKEN_KINDS = {
+    "token": "`code`, `system|code` or `|code`",  # nosec B105 - no password
+    "reference": "`Type/id` or an id",
+    "date": "a date with a prefix such as `ge`",
+}
 
 
 def build_search_reader(

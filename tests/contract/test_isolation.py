@@ -150,6 +150,7 @@ WITHOUT_ID = {
     ("post", "/v1/practitioners"): "names",
     ("post", "/v1/oauth/token"): "proves",
     ("get", "/.well-known/jwks.json"): "open",
+    ("get", "/.well-known/oauth-authorization-server"): "open",
     ("get", "/v1/rulebooks"): "open",
     ("post", "/fhir/QuestionnaireResponse/$score"): "keeps nothing",
     ("post", "/fhir/QuestionnaireResponse/$extract"): "keeps nothing",

@@ -3,14 +3,11 @@
 Commands import heavy libraries inside their functions to keep `--help` fast.
 """
 
-from typing import Annotated
-
 import typer
 
 from api.cli.administration import admin, audit, database, keys, links, mllp, withdrawals
 from api.cli.commands import (
     batch,
-    doctor,
     import_csv,
     openapi,
     report,
@@ -46,32 +43,6 @@ main = typer.Typer(
     help="Screening for nociplastic pain: decision support for clinicians, never a diagnosis.",
     context_settings={"token_normalize_func": lambda name: _FORMER_NAMES.get(name, name)},
 )
-
-
-def _print_version(*, is_asked: bool) -> None:
-    if is_asked:
-        from importlib.metadata import version
-
-        typer.echo(f"nociscreen {version('nociscreen')}")
-        raise typer.Exit
-
-
-@main.callback()
-def read_common_options(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            is_eager=True,
-            callback=lambda is_asked: _print_version(is_asked=is_asked),
-            help="Print the release and exit.",
-        ),
-    ] = False,
-) -> None:
-    """Screening for nociplastic pain: decision support for clinicians, never a diagnosis."""
-
-
 main.command()(batch.batch)
 main.command("import")(import_csv.import_answers)
 main.command("import-sample")(import_csv.print_sample)
@@ -89,7 +60,6 @@ for _command in (
     report.report,
     openapi.openapi,
     token.token,
-    doctor.doctor,
 ):
     main.command()(_command)
 main.add_typer(rulebooks.commands, name="rulebook")
